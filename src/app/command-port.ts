@@ -43,7 +43,7 @@ export type CommandForm = {
 }
 
 /** A completion. `meaning` may be empty. */
-export type Candidate = { readonly word: string; readonly meaning: string }
+export type CompletionCandidate = { readonly word: string; readonly meaning: string }
 
 export type CommandPort = {
   /**
@@ -63,7 +63,7 @@ export type CommandPort = {
    * Completions of the last word; waits for a database at most two seconds, and never rejects.
    * @param words without `sluice`; the last one is incomplete
    */
-  complete(words: readonly string[]): Promise<readonly Candidate[]>
+  complete(words: readonly string[]): Promise<readonly CompletionCandidate[]>
   /** The help page of the command. @param words of the form */
   help(words: readonly string[]): Promise<string>
   /** The command with this installation's program name, maybe not in PATH. @param commandLine begins with `sluice` */

@@ -6,9 +6,9 @@ export { openWorkbench } from './open-workbench.ts'
 export type { Workbench } from './workbench.ts'
 
 /** `share/distribute`, loaded on first use. */
-export const distribute: (typeof import('./share/distribute.ts'))['distribute'] = async (options) =>
-  (await import('./share/distribute.ts')).distribute(options)
+export const distribute: (typeof import('./share/distribute.ts'))['distributeRun'] = async (options) =>
+  (await import('./share/distribute.ts')).distributeRun(options)
 
 /** `share/steer`, loaded on first use. */
-export const steerShared: (typeof import('./share/steer.ts'))['steerShared'] = async (...asked) =>
-  (await import('./share/steer.ts')).steerShared(...asked)
+export const steerShared: (typeof import('./share/steer.ts'))['steerSharedRun'] = async (...asked) =>
+  (await import('./share/steer.ts')).steerSharedRun(...asked)

@@ -26,7 +26,7 @@ export async function knownInCatalog(
       return schema.fields.map(({ name }) => ({ name, meaning: '' }))
     }
     const tables = await knownTables(database)
-    const ends = endsOf(tables.map(({ location }) => location))
+    const ends = pathEnds(tables.map(({ location }) => location))
     return [
       ...tables.map(({ tableId }, at) => ({ name: ends[at] ?? tableId, meaning: tableId })),
       ...tables.map(({ tableId, location }) => ({ name: tableId, meaning: location })),
@@ -35,7 +35,7 @@ export async function knownInCatalog(
 }
 
 /** Paths without their common folders; for a single path its last two parts. */
-export function endsOf(locations: readonly string[]): readonly string[] {
+export function pathEnds(locations: readonly string[]): readonly string[] {
   const paths = locations.map((location) => location.replace(/\/+$/, '').split('/'))
   const [first = []] = paths
   if (paths.length === 1) return [first.slice(-2).join('/')]

@@ -2,7 +2,7 @@
 import { tableText } from '../model/copy/column-type.ts'
 import { isLedgerTable } from '../stores/common/ledger-tables.ts'
 import { EVERY_TABLE } from '../engine/copy/operations/discover-database/declaration.ts'
-import { openSource, recordsOf, type OpenSource } from '../archive/work/each-table.ts'
+import { openArchiveSource, recordsOf, type OpenSource } from '../archive/work/each-table.ts'
 import { openSourceStore } from '../engine/copy/open-stores.ts'
 
 /** @property meaning a short note; may be empty */
@@ -22,7 +22,7 @@ export async function knownNames(
   signal: AbortSignal,
 ): Promise<readonly KnownName[]> {
   if (kind === 'partition') {
-    await using opened = await openSource(url, false)
+    await using opened = await openArchiveSource(url, false)
     return await partitionNames(opened, tables, signal)
   }
   await using store = await openSourceStore(url)

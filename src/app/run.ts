@@ -15,7 +15,7 @@ import { alertOptionsOf } from './alerts/options.ts'
 import type { LiveRun } from './live/live-run.ts'
 import { isWatched } from './live/watched.ts'
 import { newRunId, operatorRun } from '../engine/run/run-id.ts'
-import { declarationOf, endsOf, isPlanOnly, urlsByFlag } from './operations/facts.ts'
+import { declarationOf, operationEnds, isPlanOnly, urlsByFlag } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
 import { reported } from './whole-commands/reported.ts'
 import { wholeCommands } from './whole-commands/whole.ts'
@@ -87,7 +87,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     wholeBy: wholeCommands,
     waitForArchives: async (stream) => (await import('../archive/work/wait-for-archives.ts')).waitForArchives(stream),
     workOf: async (scheduled, known) => {
-      const { workOf } = await import('./share/schedules/work.ts')
+      const { scheduledWork: workOf } = await import('./share/schedules/work.ts')
       return workOf(
         scheduled as Operation,
         known,
@@ -115,7 +115,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     type: 'run.started',
     command: declarationOf(operation.kind).event ?? operation.kind,
     tool: options.tool,
-    ...endsOf(operation),
+    ...operationEnds(operation),
     ...(await resumed(operation)),
   })
   try {

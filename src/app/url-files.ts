@@ -3,7 +3,7 @@ import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import path from 'node:path'
 import { systemOf } from '../engine/run/systems.ts'
 import type { SystemDeclaration } from '../stores/declaration.ts'
-import type { Candidate } from './command-port.ts'
+import type { CompletionCandidate } from './command-port.ts'
 
 /** Limit of files per folder, because each is opened for its first bytes. */
 const MOST = 500
@@ -13,7 +13,7 @@ const HEAD_BYTES = 16
  * @param url as typed so far: `sqlite:///data/sh` @returns complete URLs; a folder ends with a slash. Empty for systems
  * on servers
  */
-export function urlFiles(url: string): readonly Candidate[] {
+export function urlFiles(url: string): readonly CompletionCandidate[] {
   const [, front, typed] = /^([a-z][a-z0-9+]*:\/\/\/)(.*)$/is.exec(url) ?? []
   const system = systemOf(url)
   if (front === undefined || typed === undefined || system?.file === undefined || /[?#%]/.test(typed)) return []

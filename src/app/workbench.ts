@@ -6,8 +6,8 @@ import type { SluiceError } from '../shared/errors.ts'
 import type { CommitEvent, Event } from '../model/run/event.ts'
 import type {
   TableRow,
-  Placed,
-  RecordedRun,
+  PlacedLake,
+  RecordedCommand,
   Overview,
   SchemaField,
   Feature,
@@ -19,7 +19,7 @@ import type {
 } from '../model/lake/answers.ts'
 import type { AsOf } from '../model/lake/as-of.ts'
 import type { TableRequest } from '../model/run/table-request.ts'
-import type { Asking } from './ask/port.ts'
+import type { AskPort } from './ask/port.ts'
 import type { BookedEnd, BookedRun, CurvePoint } from '../model/run/run-book.ts'
 import type { Operation } from './operations/list.ts'
 import type { QueueLook } from './share/queue-look.ts'
@@ -78,10 +78,10 @@ export interface Workbench extends AsyncDisposable {
   /** A database whose tables are shown, as URL without password: `discover-database` and `copy` accept this form. */
   readonly database?: string | null
   /** Statements of the Ask screen. */
-  readonly asking: Asking
+  readonly asking: AskPort
   tables(): Promise<readonly TableRow[]>
   /** Resolves a path or URL of the user. @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL */
-  placed(text: string): Promise<Placed>
+  placed(text: string): Promise<PlacedLake>
   /** Tables below another folder or bucket, for all later queries. @throws SluiceError NO_SUCH_PATH, SOURCE_DENIED */
   lakeAt(path: string): Promise<readonly TableRow[]>
   /**
@@ -106,7 +106,7 @@ export interface Workbench extends AsyncDisposable {
       readonly count: number
     },
   ): Promise<FilesPage>
-  runs(count: number): Promise<readonly RecordedRun[]>
+  runs(count: number): Promise<readonly RecordedCommand[]>
   start(operation: Operation, commandLine: string): RunningOperation
   /** Lets operations reference this URL by its displayed form. */
   know(url: string): void

@@ -4,7 +4,7 @@
 export type AccessLevel = 'reader' | 'importer' | 'admin'
 export const ACCESS_LEVELS: readonly AccessLevel[] = ['reader', 'importer', 'admin']
 
-export type Rights = {
+export type CatalogRights = {
   /** Name on the server. */
   readonly login: string
   /** The highest complete level; null if not even reading works. */
@@ -16,7 +16,7 @@ export type Rights = {
 }
 
 /** Adds the level that follows from the missing rights. */
-export function withLevel(rights: Omit<Rights, 'level'>): Rights {
+export function withLevel(rights: Omit<CatalogRights, 'level'>): CatalogRights {
   let level: AccessLevel | null = null
   for (const next of ACCESS_LEVELS) {
     if (rights.missing[next].length > 0) break

@@ -73,7 +73,7 @@ export type AuditRow = {
 }
 
 /** Status of a command whose process ended before it recorded a result. */
-export const KILLED = 'killed'
+export const KILLED_COMMAND = 'killed'
 
 /**
  * Newest first. A command with status `running` is `killed` if its process has ended, or if this is unknown but a later
@@ -108,7 +108,7 @@ export async function readAudit(reader: SqlReader, limit: number, here: ProcessI
     }
     const fate = fateOfRun(detail, host, here)
     const isOver = fate === 'ended' || (fate === 'unknown' && subject !== null && finished.has(subject))
-    return { ...stored, status: isOver ? KILLED : status, detail: null }
+    return { ...stored, status: isOver ? KILLED_COMMAND : status, detail: null }
   })
 }
 

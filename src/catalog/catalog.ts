@@ -2,7 +2,7 @@
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
-import { readHead, wholeness, type Head, type TableKey } from './import/head.ts'
+import { readImportHead, wholeness, type ImportHead, type CatalogTableKey } from './import/head.ts'
 import { catalogPresence, migrateCatalog } from './migrate.ts'
 
 /** Checks that a catalog can be read. @throws SluiceError NOT_A_CATALOG for none, CATALOG_NEWER, LEDGER_DAMAGED */
@@ -33,8 +33,8 @@ export type ReadableTable = {
  * @throws SluiceError NO_SUCH_TABLE, IMPORT_UNFINISHED, NOT_IMPORTED (rows removed by hand), HISTORY_MISSING,
  * VERSION_NOT_FOUND
  */
-export async function readableTable(reader: SqlReader, by: TableKey, version?: number): Promise<ReadableTable> {
-  const head = await readHead(reader, by)
+export async function readableTable(reader: SqlReader, by: CatalogTableKey, version?: number): Promise<ReadableTable> {
+  const head = await readImportHead(reader, by)
   if (head === null) throw await noSuchTable(reader, 'tableId' in by ? by.tableId : by.location)
   const whole = await wholeness(reader, head)
   if (whole === 'unfinished' || (whole === 'whole' && head.currentVersion === null)) throw unfinished(head)
@@ -86,7 +86,7 @@ async function beganAtBase(reader: SqlReader, tableId: string, historyFrom: numb
   return rows.length > 0
 }
 
-function unfinished(head: Head): SluiceError {
+function unfinished(head: ImportHead): SluiceError {
   const at = head.currentVersion === null ? 'before its first version' : `at version ${head.currentVersion}`
   return new SluiceError('IMPORT_UNFINISHED', `the import of ${head.tableId} has not finished; it is ${at}`, {
     where: head.location,

@@ -3,7 +3,7 @@
  * are with their callers; here are only real differences, one object per dialect.
  */
 import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
-import type { Rights } from './access-level.ts'
+import type { CatalogRights } from './access-level.ts'
 import type { GrantPlan, GrantOptions } from './grant-plan.ts'
 
 export type Migration = {
@@ -67,7 +67,7 @@ export type CatalogDialect = {
   /** Statements for the least rights; only if a system has logins. @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
   grants?(reader: SqlReader, options: GrantOptions, names: RelationNames): Promise<GrantPlan>
   /** Rights of the connection's login, asked from the server and never tried; only for systems with logins. */
-  rights?(reader: SqlReader, names: RelationNames): Promise<Rights>
+  rights?(reader: SqlReader, names: RelationNames): Promise<CatalogRights>
   /** Replacement of `${binary}` on this server. */
   binaryCollation?(database: SqlDatabase): string
 }

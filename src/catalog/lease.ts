@@ -6,7 +6,7 @@ import { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
 import {
   fateOfHolder,
-  holderOf,
+  storedLeaseOwner,
   LEASE_COLUMNS,
   ownerColumns,
   ownerValues,
@@ -29,15 +29,15 @@ import { OWNERS_VERSION } from './migration-5.ts'
  * How long a silent owner counts as alive if its process cannot be checked, ms. Longer than the lease of a chunk: a
  * batch of a large import is one transaction, which renews the lease when it begins.
  */
-export const LEASE_MS = 60_000
+export const CATALOG_LEASE_MS = 60_000
 /** How often a working owner renews its lease, ms. */
 const RENEW_MS = 15_000
 
 const COLUMNS: LeaseColumns = { ...LEASE_COLUMNS, until: 'expires_at' }
 const OWNER = ownerColumns(COLUMNS)
 
-export type Holder = Owner & { readonly command: string }
-export type Lease = Holder & {
+export type CatalogLeaseHolder = Owner & { readonly command: string }
+export type Lease = CatalogLeaseHolder & {
   readonly tableId: string
   readonly fence: number
   /** Ends with the session; null without session locks, or if a lease had to expire. Taken again after a restart. */
@@ -49,7 +49,7 @@ export type Lease = Holder & {
  * the database has session locks.
  * @throws SluiceError TABLE_LOCKED that names the holder
  */
-export async function acquireLease(database: SqlDatabase, tableId: string, me: Holder): Promise<Lease> {
+export async function acquireLease(database: SqlDatabase, tableId: string, me: CatalogLeaseHolder): Promise<Lease> {
   const now = await database.now()
   const lock = await database.lock?.(lockName(tableId))
   let mine = 0
@@ -90,7 +90,7 @@ async function rowOf(reader: SqlReader, tableId: string, owner: readonly string[
     `SELECT fence, command, acquired_at, expires_at, ${owner.join(', ')} FROM catalog_leases WHERE table_id = ?`,
     [tableId],
   )
-  const holder = row === undefined ? null : holderOf(row.slice(4))
+  const holder = row === undefined ? null : storedLeaseOwner(row.slice(4))
   if (row === undefined || holder === null) return null
   const [fence, command, acquiredAt, expiresAt] = row as [number, string, number, number]
   return { holder, fence, command, acquiredAt, expiresAt }
@@ -99,14 +99,14 @@ async function rowOf(reader: SqlReader, tableId: string, owner: readonly string[
 async function takeRow(
   transaction: SqlTransaction,
   tableId: string,
-  me: Holder,
+  me: CatalogLeaseHolder,
   by: { readonly now: number; readonly endedSession: boolean },
 ): Promise<number> {
   const { now } = by
-  const taken = new LeaseSql(COLUMNS, timesAt(now, LEASE_MS)).taken(me)
+  const taken = new LeaseSql(COLUMNS, timesAt(now, CATALOG_LEASE_MS)).taken(me)
   const row = await rowOf(transaction, tableId)
   if (row === null) {
-    const values: SqlRow = [tableId, 1, me.command, now, now + LEASE_MS, ...ownerValues(me)]
+    const values: SqlRow = [tableId, 1, me.command, now, now + CATALOG_LEASE_MS, ...ownerValues(me)]
     await transaction.run(
       `INSERT INTO catalog_leases (table_id, fence, command, acquired_at, expires_at, ${OWNER.join(', ')}) VALUES (${values.map(() => '?').join(', ')})`,
       values,
@@ -141,7 +141,7 @@ const mine = ({ tableId, fence, id }: Lease): SqlRow => [tableId, fence, id]
 
 /** Renews the lease inside the transaction that it protects. @throws SluiceError LEASE_LOST */
 export async function renewLease(transaction: SqlTransaction, lease: Lease, nowMs: number): Promise<void> {
-  const { sql, parameters } = new LeaseSql(COLUMNS, timesAt(nowMs, LEASE_MS)).renewed
+  const { sql, parameters } = new LeaseSql(COLUMNS, timesAt(nowMs, CATALOG_LEASE_MS)).renewed
   const changed = await transaction.run(`UPDATE catalog_leases SET ${sql} WHERE ${MINE}`, [
     ...parameters,
     ...mine(lease),

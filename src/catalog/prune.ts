@@ -7,8 +7,8 @@ import { SluiceError } from '../shared/errors.ts'
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { versionAtTime } from './query/counts.ts'
 import type { ReadableTable } from './catalog.ts'
-import type { RowCounts } from './rollback.ts'
-import { sweepStep, type Sweep } from './sweep-step.ts'
+import type { RelationRowCounts } from './rollback.ts'
+import { sweepStep, type CatalogSweep } from './sweep-step.ts'
 import { hasFewRows, rowsBelow, sweepBelow } from './sweep.ts'
 
 /** Versions to keep: a number, or all that were the latest at some time since then (ms since the epoch). */
@@ -18,7 +18,7 @@ export type Pruned = {
   /** Oldest version that the catalog can answer now. */
   readonly historyFrom: number
   /** Removed or removable rows by relation, without zeros. */
-  readonly rows: RowCounts
+  readonly rows: RelationRowCounts
 }
 
 /** The oldest kept version; the present one if nothing older can go. @throws SluiceError BAD_FLAG for no versions */
@@ -46,7 +46,7 @@ export async function prunePlan(reader: SqlReader, tableId: string, historyFrom:
  * kill finishes the work.
  * @throws SluiceError LEASE_LOST, or the abort reason
  */
-export async function pruneTable(at: Sweep, historyFrom: number, nowMs: number): Promise<Pruned> {
+export async function pruneTable(at: CatalogSweep, historyFrom: number, nowMs: number): Promise<Pruned> {
   if (at.within === undefined && (await hasFewRows(at.database, at.tableId, at.stepRows)))
     return sweepStep(at, (within) => pruneTable({ ...at, within }, historyFrom, nowMs))
   const { tableId } = at
@@ -64,6 +64,6 @@ export async function pruneTable(at: Sweep, historyFrom: number, nowMs: number):
   return { historyFrom, rows: withCommits(commits, await sweepBelow(at, historyFrom)) }
 }
 
-function withCommits(commits: number, rows: RowCounts): RowCounts {
+function withCommits(commits: number, rows: RelationRowCounts): RelationRowCounts {
   return commits === 0 ? rows : [...rows, { relation: 'delta_commits', rows: commits }]
 }

@@ -3,7 +3,7 @@
  * SQLite's is in sqlite/001-catalog.ts. Never edited after a release; later changes are new migrations.
  */
 
-export type ColumnTypes = {
+export type RelationTypes = {
   /** Text of any length, compared by bytes. */
   readonly text: string
   /** Text in a key. */
@@ -30,7 +30,7 @@ const at = 'table_id key NOT NULL, version bigint NOT NULL, source bigint NOT NU
 const atKey = 'PRIMARY KEY (table_id, version, source, line)'
 
 /** The statements in the types of one dialect. Every CREATE can run again. */
-export function catalogSql(t: ColumnTypes): string {
+export function catalogSql(t: RelationTypes): string {
   const table = (name: string, body: string, end: string = t.end): string =>
     `CREATE TABLE IF NOT EXISTS ${name} (\n  ${body.replaceAll(TYPE_WORD, (word) => t[word as 'key' | 'text' | 'bytes'])}\n)${end};\n`
   return [

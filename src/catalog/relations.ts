@@ -92,7 +92,7 @@ export const LOADED_RELATIONS = {
 } as const
 
 /** Index of each column in a row, by name. */
-export function placesOf<C extends readonly string[]>(columns: C): { readonly [name in C[number]]: number } {
+export function columnPlaces<C extends readonly string[]>(columns: C): { readonly [name in C[number]]: number } {
   return Object.fromEntries(columns.map((name, at) => [name, at])) as { readonly [name in C[number]]: number }
 }
 

@@ -5,10 +5,10 @@ import { RELATIONS_OF_TABLE } from './import/head.ts'
 
 const ALL_RELATIONS = [...RELATIONS_OF_TABLE, 'migration_status', 'catalog_leases', 'delta_tables'] as const
 
-export type RowCounts = readonly { readonly relation: string; readonly rows: number }[]
+export type RelationRowCounts = readonly { readonly relation: string; readonly rows: number }[]
 
 /** Rows that a rollback would remove, by relation, without zeros. */
-export async function rowsOfTable(reader: SqlReader, tableId: string): Promise<RowCounts> {
+export async function rowsOfTable(reader: SqlReader, tableId: string): Promise<RelationRowCounts> {
   const counts: { relation: string; rows: number }[] = []
   for (const relation of ALL_RELATIONS) {
     const [row] = await reader.all(`SELECT count(*) FROM ${relation} WHERE table_id = ?`, [tableId])
@@ -19,7 +19,7 @@ export async function rowsOfTable(reader: SqlReader, tableId: string): Promise<R
 }
 
 /** Removes every row of a table, inside the caller's transaction. */
-export async function deleteTable(transaction: SqlTransaction, tableId: string): Promise<RowCounts> {
+export async function deleteTable(transaction: SqlTransaction, tableId: string): Promise<RelationRowCounts> {
   const counts: { relation: string; rows: number }[] = []
   for (const relation of ALL_RELATIONS) {
     const rows = await transaction.run(`DELETE FROM ${relation} WHERE table_id = ?`, [tableId])

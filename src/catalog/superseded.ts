@@ -1,8 +1,8 @@
 /** Rows of protocol, metadata, transactions and domains below a version that newer ones replaced. Others stay. */
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
-import type { RowCounts } from './rollback.ts'
+import type { RelationRowCounts } from './rollback.ts'
 import type { SqlReader } from '../model/run/sql-port.ts'
-import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
+import { sweepReader, sweepStep, type CatalogSweep } from './sweep-step.ts'
 
 type Place = { readonly version: number; readonly source: number; readonly line: number }
 
@@ -10,7 +10,7 @@ type Place = { readonly version: number; readonly source: number; readonly line:
 const ROWS_A_STATEMENT = 200
 
 /** Number of superseded rows below a version, by relation. */
-export async function supersededRows(reader: SqlReader, tableId: string, below: number): Promise<RowCounts> {
+export async function supersededRows(reader: SqlReader, tableId: string, below: number): Promise<RelationRowCounts> {
   const counts: { relation: string; rows: number }[] = []
   for (const relation of STATE_RELATIONS) {
     const [row] = await reader.all(`SELECT count(*) FROM ${relation.name} WHERE table_id = ? AND version < ?`, [
@@ -24,9 +24,9 @@ export async function supersededRows(reader: SqlReader, tableId: string, below: 
 }
 
 /** Removes superseded rows. @returns how many, by relation */
-export async function dropSuperseded(at: Sweep, below: number): Promise<RowCounts> {
+export async function dropSuperseded(at: CatalogSweep, below: number): Promise<RelationRowCounts> {
   const { tableId } = at
-  const reader = readerOf(at)
+  const reader = sweepReader(at)
   const counts: { relation: string; rows: number }[] = []
   for (const relation of STATE_RELATIONS) {
     const kept = await inForce(reader, tableId, relation, below)
@@ -76,7 +76,7 @@ async function inForce(
   }))
 }
 
-async function dropBetween(at: Sweep, relation: string, above: number, below: number): Promise<number> {
+async function dropBetween(at: CatalogSweep, relation: string, above: number, below: number): Promise<number> {
   if (below - above <= 1) return 0
   return sweepStep(at, (transaction) =>
     transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version > ? AND version < ?`, [
@@ -88,7 +88,7 @@ async function dropBetween(at: Sweep, relation: string, above: number, below: nu
 }
 
 async function dropRows(
-  at: Sweep,
+  at: CatalogSweep,
   relation: string,
   version: number,
   rows: readonly (readonly [source: number, line: number])[],

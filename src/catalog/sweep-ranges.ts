@@ -4,14 +4,14 @@
  */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'
-import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
+import { sweepReader, sweepStep, type CatalogSweep } from './sweep-step.ts'
 
 const OF_COLUMN = 'table_id = ? AND column_no = ?'
 
 /** Removes the ranges of files that are no longer in the catalog. @returns how many */
-export async function sweepRanges(at: Sweep, stepRows: number): Promise<number> {
+export async function sweepRanges(at: CatalogSweep, stepRows: number): Promise<number> {
   const { tableId } = at
-  const reader = readerOf(at)
+  const reader = sweepReader(at)
   const zones = Math.max(1, Math.floor(stepRows / ZONE_FILES))
   let gone = 0
   for (const { columnNo } of await rangeColumns(reader, tableId)) {

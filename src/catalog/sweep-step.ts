@@ -3,7 +3,7 @@ import { throwIfAborted } from '../shared/abort.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from './lease.ts'
 
-export type Sweep = {
+export type CatalogSweep = {
   readonly database: SqlDatabase
   readonly tableId: string
   readonly lease: Lease
@@ -15,12 +15,12 @@ export type Sweep = {
 }
 
 /** The connection or transaction from which a sweep reads. */
-export function readerOf({ database, within }: Sweep): SqlReader {
+export function sweepReader({ database, within }: CatalogSweep): SqlReader {
   return within ?? database
 }
 
 /** One transaction of a sweep, under the lease. @throws SluiceError LEASE_LOST, or the abort reason */
-export async function sweepStep<T>(at: Sweep, body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+export async function sweepStep<T>(at: CatalogSweep, body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
   throwIfAborted(at.abort)
   if (at.within !== undefined) return body(at.within)
   return writeUnderLease(at.database, at.lease, body)

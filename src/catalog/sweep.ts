@@ -3,10 +3,10 @@
  * of a bounded size, each under the table's lease; a kill leaves some for the next sweep.
  */
 import type { SqlReader } from '../model/run/sql-port.ts'
-import type { RowCounts } from './rollback.ts'
+import type { RelationRowCounts } from './rollback.ts'
 import { dropSuperseded, supersededRows } from './superseded.ts'
 import { rangesBelow, sweepRanges } from './sweep-ranges.ts'
-import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
+import { sweepReader, sweepStep, type CatalogSweep } from './sweep-step.ts'
 
 /** A table with at most this many rows is swept in one transaction. */
 const FEW_ROWS = 5000
@@ -54,10 +54,10 @@ export async function* fileSteps(
 }
 
 /** Removes rows that no version from `below` on needs; the history begins there. @returns removed rows, by relation */
-export async function sweepBelow(at: Sweep, below: number): Promise<RowCounts> {
+export async function sweepBelow(at: CatalogSweep, below: number): Promise<RelationRowCounts> {
   const { tableId } = at
   let files = 0
-  for await (const { after, upTo } of fileSteps(readerOf(at), tableId, at.stepRows)) {
+  for await (const { after, upTo } of fileSteps(sweepReader(at), tableId, at.stepRows)) {
     files += await sweepStep(at, (transaction) =>
       transaction.run(`DELETE FROM delta_files WHERE table_id = ? AND file_no > ? AND file_no <= ? AND ${ENDED}`, [
         tableId,
@@ -88,7 +88,7 @@ export async function sweepBelow(at: Sweep, below: number): Promise<RowCounts> {
 }
 
 /** The rows that `sweepBelow` would remove, counted. */
-export async function rowsBelow(reader: SqlReader, tableId: string, below: number): Promise<RowCounts> {
+export async function rowsBelow(reader: SqlReader, tableId: string, below: number): Promise<RelationRowCounts> {
   const count = async (sql: string, parameters: readonly (string | number)[]): Promise<number> =>
     Number((await reader.all(`SELECT count(*) FROM ${sql}`, parameters))[0]?.[0] ?? 0)
   const counts = [
@@ -115,12 +115,12 @@ export async function rowsBelow(reader: SqlReader, tableId: string, below: numbe
 }
 
 /** Removes the raw lines of versions above `above` and below `below`. @returns how many */
-export async function dropActions(at: Sweep, above: number, below: number): Promise<number> {
+export async function dropActions(at: CatalogSweep, above: number, below: number): Promise<number> {
   const { tableId } = at
   const range = 'table_id = ? AND version > ? AND version < ?'
   let gone = 0
   for (;;) {
-    const [next] = await readerOf(at).all(
+    const [next] = await sweepReader(at).all(
       `SELECT version, line FROM delta_actions WHERE ${range} ORDER BY version, line LIMIT 1 OFFSET ?`,
       [tableId, above, below, (at.stepRows ?? STEP_ROWS) - 1],
     )

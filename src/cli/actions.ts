@@ -2,7 +2,7 @@
 import { takenBy, type SpokenAction } from '../app/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { text, type Arguments } from './arguments.ts'
+import { requiredText, type Arguments } from './arguments.ts'
 import { closest } from '../shared/closest.ts'
 import type { ConfigDefaults } from './config.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
@@ -14,7 +14,7 @@ export function actionOf(
   args: Arguments,
   defaults: ConfigDefaults,
 ): SpokenAction {
-  const word = text(args, 'action')
+  const word = requiredText(args, 'action')
   const named = actions.filter(({ name }) => name === word)
   const action =
     named.find(({ flag }) => flag !== null && args[flag] === true) ?? named.find(({ flag }) => flag === null)

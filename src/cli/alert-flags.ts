@@ -10,7 +10,7 @@ import { commandNameOf, declarationOf } from '../app/operations/facts.ts'
 import type { OperationKind } from '../app/operations/list.ts'
 import { closest } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { flag, given, optionalText, type Arguments } from './arguments.ts'
+import { givenFlag, given, givenText, type Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { parseDuration } from './duration.ts'
 
@@ -26,7 +26,7 @@ export type Alerting = {
 /** Alert options of an operation, by its declared causes. @throws SluiceError BAD_FLAG */
 export function alertOf(kind: OperationKind, args: Arguments): AlertOptions | undefined {
   const { alerts, actions } = declarationOf(kind)
-  const action = actions === undefined ? undefined : optionalText(args, 'action')
+  const action = actions === undefined ? undefined : givenText(args, 'action')
   const command = commandNameOf(kind)
   return readAlert(args, {
     command: action === undefined ? command : `${command} ${action}`,
@@ -36,9 +36,9 @@ export function alertOf(kind: OperationKind, args: Arguments): AlertOptions | un
 
 /** @throws SluiceError BAD_FLAG */
 export function readAlert(args: Arguments, alerting: Alerting): AlertOptions | undefined {
-  const text = optionalText(args, 'alert')
-  const command = optionalText(args, 'alert-command')
-  const exit = flag(args, 'alert-exit')
+  const text = givenText(args, 'alert')
+  const command = givenText(args, 'alert-command')
+  const exit = givenFlag(args, 'alert-exit')
   const hint = `write it like ${formsText(alerting.causes)}`
   if (text === undefined) {
     if (command === undefined && !exit) return undefined

@@ -2,7 +2,7 @@
 import { statusOf } from '../model/run/run-status.ts'
 import type { Dec } from '../model/run/event.ts'
 import { asSluiceError, type ErrorInfo } from '../shared/errors.ts'
-import type { Session } from './session.ts'
+import type { CliSession } from './session.ts'
 
 type Answering = {
   readonly command: string
@@ -17,7 +17,7 @@ type Answering = {
 
 /** @param body emits the rows and returns their totals @returns the exit code */
 export async function answered(
-  session: Session,
+  session: CliSession,
   { command, tool, ticks, around }: Answering,
   body: () => Promise<Readonly<Record<string, Dec>>>,
 ): Promise<number> {

@@ -1,7 +1,7 @@
 /** Flags of `archive`: partitioning, age and storage. */
 import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
+import { givenFlag, given, givenList, givenCount, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { CALENDAR_FLAGS } from '../engine/run/operations/words.ts'
@@ -10,7 +10,7 @@ import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/run/systems.ts'
 import { configNames } from './copy-flags.ts'
-import { optionalDuration } from './duration.ts'
+import { givenDuration } from './duration.ts'
 import { storeOr } from './named-stores.ts'
 
 /** Smallest file size, bytes; smaller files are useless. */
@@ -49,29 +49,29 @@ export type Archiving = {
 /** @throws SluiceError BAD_FLAG */
 export function readArchiving(args: Arguments, context: Pick<RequestContext, 'defaults' | 'env'>): Archiving {
   const { defaults } = context
-  const asText = list(args, 'as-text')
-  const fileSize = optionalText(args, 'file-size') ?? defaults['file-size']
-  const memory = optionalText(args, 'memory') ?? defaults.memory
-  const workers = optionalCount(args, 'workers', 1, MOST_WORKERS)
-  const rate = optionalText(args, 'rate')
+  const asText = givenList(args, 'as-text')
+  const fileSize = givenText(args, 'file-size') ?? defaults['file-size']
+  const memory = givenText(args, 'memory') ?? defaults.memory
+  const workers = givenCount(args, 'workers', 1, MOST_WORKERS)
+  const rate = givenText(args, 'rate')
   return {
-    ...given('to', archivePlace(args, context)),
+    ...given('to', archivePlaceArgument(args, context)),
     ...cutOptions(args, defaults),
     ...given('epoch', epochIn(args)),
     asText: asText.length > 0 ? asText : configNames('as-text', defaults['as-text']),
-    ...(flag(args, 'exact') ? { exact: true as const } : {}),
-    ...filled('renamed', list(args, 'renamed')),
-    ...filled('dropped', list(args, 'dropped')),
-    ...(flag(args, 'widen') ? { widen: true as const } : {}),
-    detach: args['detach'] === undefined || flag(args, 'detach'),
-    drop: flag(args, 'drop'),
-    ...given('graceMs', optionalDuration(args, 'grace', defaults.grace)),
+    ...(givenFlag(args, 'exact') ? { exact: true as const } : {}),
+    ...filled('renamed', givenList(args, 'renamed')),
+    ...filled('dropped', givenList(args, 'dropped')),
+    ...(givenFlag(args, 'widen') ? { widen: true as const } : {}),
+    detach: args['detach'] === undefined || givenFlag(args, 'detach'),
+    drop: givenFlag(args, 'drop'),
+    ...given('graceMs', givenDuration(args, 'grace', defaults.grace)),
     ...given(
       'fileBytes',
       fileSize === undefined ? undefined : parseByteSize('--file-size', fileSize, LEAST_FILE_BYTES),
     ),
-    ...given('patienceMs', optionalDuration(args, 'patience')),
-    ...given('budgetMs', optionalDuration(args, 'budget')),
+    ...given('patienceMs', givenDuration(args, 'patience')),
+    ...given('budgetMs', givenDuration(args, 'budget')),
     ...given('workers', workers),
     ...given('rate', rate === undefined ? undefined : parseByteSize('--rate', rate, LEAST_RATE)),
     ...given('memoryBytes', memory === undefined ? undefined : memoryOf(memory, workers)),
@@ -83,10 +83,10 @@ function cutOptions(
   args: Arguments,
   defaults: ConfigDefaults,
 ): Pick<Archiving, 'by' | 'byValue' | 'calendar' | 'olderThan'> {
-  const byValue = optionalText(args, 'by-value')
+  const byValue = givenText(args, 'by-value')
   if (byValue === undefined) {
     return {
-      ...given('by', optionalText(args, 'by') ?? defaults.by),
+      ...given('by', givenText(args, 'by') ?? defaults.by),
       ...given('calendar', calendarOf(args, defaults)),
       ...given('olderThan', ageIn(args, 'older-than', defaults)),
     }
@@ -110,11 +110,11 @@ function filled<K extends string>(name: K, words: readonly string[]): Partial<Re
 }
 
 /** Archive place of `--to`. A database URL under `to` in the config file is the target of copies, and is ignored. */
-export function archivePlace(
+export function archivePlaceArgument(
   args: Arguments,
   { defaults, env }: Pick<RequestContext, 'defaults' | 'env'>,
 ): string | undefined {
-  const word = optionalText(args, 'to')
+  const word = givenText(args, 'to')
   const text = word === undefined ? undefined : storeOr(word, defaults, env)
   if (text === undefined) {
     const otherwise = defaults.to === undefined ? undefined : storeOr(defaults.to, defaults, env)

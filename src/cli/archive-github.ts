@@ -1,6 +1,6 @@
 /** Archive results for GitHub: a summary table of partitions, and annotations for errors. */
 import type { Event } from '../model/run/event.ts'
-import { forecastText, sizesText } from '../render/archive-lines.ts'
+import { forecastText, printedSizes } from '../render/archive-lines.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
 import { alarmText } from '../render/partition-lines.ts'
 
@@ -44,7 +44,7 @@ export class ArchiveRows {
       plural(partitions, 'partition'),
       '',
       grouped(rows),
-      sizesText(sourceBytes, bytes),
+      printedSizes(sourceBytes, bytes),
       durationText(ms),
       '',
     ]
@@ -57,7 +57,7 @@ export class ArchiveRows {
       partition,
       state,
       rows === undefined ? '' : grouped(rows),
-      sizesText(sourceBytes, bytes),
+      printedSizes(sourceBytes, bytes),
       durationText(ms),
       error === undefined ? '' : `${error.code} ${error.message}`,
     ])

@@ -22,7 +22,7 @@ function single(args: Arguments, name: string, as: string): unknown {
  * @param as name for messages
  * @throws SluiceError BAD_FLAG if it is empty
  */
-export function optionalText(args: Arguments, name: string, as: string = shown(name)): string | undefined {
+export function givenText(args: Arguments, name: string, as: string = shown(name)): string | undefined {
   const value = single(args, name, as)
   if (typeof value !== 'string') return undefined
   if (value.trim() === '') {
@@ -36,14 +36,14 @@ export function optionalText(args: Arguments, name: string, as: string = shown(n
 }
 
 /** Text of a required flag or operand. @throws SluiceError BAD_FLAG */
-export function text(args: Arguments, name: string): string {
-  const value = optionalText(args, name)
+export function requiredText(args: Arguments, name: string): string {
+  const value = givenText(args, name)
   if (value === undefined) throw new SluiceError('BAD_FLAG', `${shown(name)} is missing`)
   return value
 }
 
 /** An integer; undefined if absent. @throws SluiceError BAD_FLAG if it is no integer or out of bounds */
-export function optionalCount(
+export function givenCount(
   args: Arguments,
   name: string,
   least: number,
@@ -59,14 +59,14 @@ export function optionalCount(
 }
 
 /** A required integer. @throws SluiceError BAD_FLAG */
-export function count(args: Arguments, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
-  const value = optionalCount(args, name, least, most)
+export function requiredCount(args: Arguments, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const value = givenCount(args, name, least, most)
   if (value === undefined) throw new SluiceError('BAD_FLAG', `${shown(name)} is missing`)
   return value
 }
 
 /** Value of a boolean flag; the last one counts. */
-export function flag(args: Arguments, name: string): boolean {
+export function givenFlag(args: Arguments, name: string): boolean {
   const value = args[name]
   return Array.isArray(value) ? value.at(-1) === true : value === true
 }
@@ -76,7 +76,7 @@ export function flag(args: Arguments, name: string): boolean {
  * @param as name for messages
  * @throws SluiceError BAD_FLAG if one is empty
  */
-export function list(args: Arguments, name: string, as: string = shown(name)): readonly string[] {
+export function givenList(args: Arguments, name: string, as: string = shown(name)): readonly string[] {
   const value = args[name]
   const texts = (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(String)
   if (texts.some((item) => item.trim() === '')) {

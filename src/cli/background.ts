@@ -17,8 +17,8 @@ import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { ownMark } from '../shared/process-mark.ts'
 import { stateFolder } from '../shared/state-folder.ts'
-import type { Context } from './ports.ts'
-import type { Session } from './session.ts'
+import type { CliContext } from './ports.ts'
+import type { CliSession } from './session.ts'
 
 /** Order for the background process. It is sent over a pipe, so that it is not visible in a list of processes. */
 export type BackgroundOrder = { readonly words: readonly string[]; readonly operation: Operation }
@@ -37,8 +37,8 @@ export async function runInBackground(
   { words, operation }: BackgroundOrder,
   line: string,
   json: boolean,
-  session: Session,
-  { env, clock }: Context,
+  session: CliSession,
+  { env, clock }: CliContext,
 ): Promise<number> {
   const folder = logFolder(env)
   const log = path.join(folder, `starting-${ownMark()}-${Math.floor(clock.now())}.log`)
@@ -89,7 +89,7 @@ export function signalsOfStart(signals: NodeJS.EventEmitter): NodeJS.EventEmitte
  * Folder for logs of background runs, readable only by this user.
  * @throws SluiceError BAD_CONFIG, NO_SPACE
  */
-function logFolder(env: Context['env']): string {
+function logFolder(env: CliContext['env']): string {
   const folder = path.join(stateFolder(env), 'runs')
   try {
     makeFolderSync(folder, 0o700)
@@ -151,7 +151,7 @@ async function beginningOf(child: ChildProcess, order: BackgroundOrder): Promise
   return begun
 }
 
-function report(session: Session, run: string, log: string, json: boolean): void {
+function report(session: CliSession, run: string, log: string, json: boolean): void {
   const attach = `sluice attach ${run}`
   if (!json) {
     session.output.data(

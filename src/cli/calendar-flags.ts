@@ -2,7 +2,7 @@
 import { CALENDAR_UNITS, EPOCHS, type CalendarSpec, type CalendarUnit, type Epoch } from '../model/calendar/calendar.ts'
 import { isZone } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { given, optionalCount, optionalText, type Arguments } from './arguments.ts'
+import { given, givenCount, givenText, type Arguments } from './arguments.ts'
 
 /** The same settings in the config file. */
 type CalendarDefaults = {
@@ -22,17 +22,17 @@ const WEEKDAYS = 'monday tuesday wednesday thursday friday saturday sunday'.spli
  * @throws SluiceError BAD_FLAG
  */
 export function calendarOptions(args: Arguments, defaults: CalendarDefaults): Partial<CalendarSpec> {
-  const unit = optionalText(args, 'calendar') ?? defaults.calendar
-  const month = optionalText(args, 'first-month') ?? defaults['first-month']?.toString()
-  const weekday = optionalText(args, 'first-weekday') ?? defaults['first-weekday']?.toString()
-  const zone = optionalText(args, 'zone') ?? defaults.zone
+  const unit = givenText(args, 'calendar') ?? defaults.calendar
+  const month = givenText(args, 'first-month') ?? defaults['first-month']?.toString()
+  const weekday = givenText(args, 'first-weekday') ?? defaults['first-weekday']?.toString()
+  const zone = givenText(args, 'zone') ?? defaults.zone
   return {
     ...given(
       'unit',
       CALENDAR_UNITS.find((word) => word === unit),
     ),
     ...given('firstMonth', month === undefined ? undefined : ordinal('--first-month', month, MONTHS)),
-    ...given('yearOffset', optionalCount(args, 'year-offset', -100, 100) ?? defaults['year-offset']),
+    ...given('yearOffset', givenCount(args, 'year-offset', -100, 100) ?? defaults['year-offset']),
     ...given('firstWeekday', weekday === undefined ? undefined : ordinal('--first-weekday', weekday, WEEKDAYS)),
     ...given('zone', zone === undefined ? undefined : zoneOf(zone)),
   }
@@ -40,7 +40,7 @@ export function calendarOptions(args: Arguments, defaults: CalendarDefaults): Pa
 
 /** Value of `--epoch`; the parser has checked it. */
 export function epochIn(args: Arguments): Epoch | undefined {
-  const said = optionalText(args, 'epoch')
+  const said = givenText(args, 'epoch')
   return EPOCHS.find((one) => one === said)
 }
 
@@ -49,7 +49,7 @@ export function epochIn(args: Arguments): Epoch | undefined {
  * @throws SluiceError BAD_FLAG
  */
 export function ageIn(args: Arguments, option: string, defaults: CalendarDefaults): string | undefined {
-  const text = optionalText(args, option) ?? defaults['older-than']
+  const text = givenText(args, option) ?? defaults['older-than']
   if (text === undefined) return undefined
   const compact = text.replaceAll(' ', '').toLowerCase()
   if (/^\d{1,5}[dwmqy]$/.test(compact)) return compact

@@ -1,11 +1,11 @@
 /** A question in the terminal before a change. */
 import { SluiceError } from '../shared/errors.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 import { typedLine } from './prompt.ts'
-import type { Session } from './session.ts'
+import type { CliSession } from './session.ts'
 
 /** Reads one answer from the terminal. @throws SluiceError STOPPED for ctrl-c */
-export async function ask(question: string, session: Session, context: Context): Promise<string> {
+export async function ask(question: string, session: CliSession, context: CliContext): Promise<string> {
   const answer = await typedLine(question, context)
   if (answer !== null) return answer
   session.interrupted()

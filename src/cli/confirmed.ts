@@ -4,8 +4,8 @@ import type { Operation } from '../app/operations/list.ts'
 import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
-import type { Context } from './ports.ts'
-import type { Session } from './session.ts'
+import type { CliContext } from './ports.ts'
+import type { CliSession } from './session.ts'
 
 /** The operation with its confirmation, or the exit code of a failed dry run. */
 export type Confirmation = { readonly operation: Operation } | { readonly exitCode: number }
@@ -20,8 +20,8 @@ export async function confirmed(
   operation: Operation,
   line: string,
   interactive: boolean,
-  session: Session,
-  context: Context,
+  session: CliSession,
+  context: CliContext,
 ): Promise<Confirmation> {
   const asking = destructionsOf(operation).find(({ asked }) => asked !== undefined)
   const plan = planOf(operation)

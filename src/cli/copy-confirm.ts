@@ -7,8 +7,8 @@ import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { ask } from './confirm.ts'
 import { showRun } from './open.ts'
-import type { Context } from './ports.ts'
-import type { Session } from './session.ts'
+import type { CliContext } from './ports.ts'
+import type { CliSession } from './session.ts'
 
 type Run = Parameters<typeof showRun>[0]
 type Face = Parameters<typeof showRun>[1]
@@ -23,8 +23,8 @@ export async function showRemoval(
   operation: CopyOperation,
   run: Run,
   face: Face,
-  session: Session,
-  context: Context,
+  session: CliSession,
+  context: CliContext,
   heard: (event: Event) => void,
 ): Promise<number> {
   let error: Extract<Event, { type: 'table.finished' }>['error']

@@ -3,7 +3,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { GONE } from '../engine/run/operations/words.ts'
-import { list, optionalText } from './arguments.ts'
+import { givenList, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 import { noSuchStore, storeNamed, storeOr, urlBehind } from './named-stores.ts'
@@ -13,7 +13,7 @@ type Env = Readonly<Record<string, string | undefined>>
 
 type Side = 'from' | 'to'
 
-export type End = {
+export type GivenStore = {
   readonly url: string
   /** `script`: named by variables of the resumable script. `properties`: by those of the Cassandra Data Migrator. */
   readonly origin: 'flag' | 'properties' | 'config' | 'script'
@@ -32,19 +32,19 @@ const SCRIPT_PRINTED: Readonly<Record<Side, string>> = {
  * Source or target by priority: flag, properties, config file, variables of the script; null if none names it.
  * @throws SluiceError BAD_FLAG if it is no URL
  */
-export function optionalEnd(
+export function givenStoreUrl(
   side: Side,
   args: Arguments,
   defaults: ConfigDefaults,
   env: Env,
   properties?: string,
-): End | null {
-  const flag = optionalText(args, side)
+): GivenStore | null {
+  const flag = givenText(args, side)
   if (flag !== undefined) {
     const stored = storeNamed(flag, defaults, env)
     if (stored !== null) {
       const url = checked(side, stored, `stores.${flag} of the config file`, defaults)
-      const beside = `--config ${shellQuote(optionalText(args, 'config') ?? '')}`
+      const beside = `--config ${shellQuote(givenText(args, 'config') ?? '')}`
       return { url, origin: 'flag', printed: `--${side} ${flag}`, beside }
     }
     return {
@@ -57,7 +57,7 @@ export function optionalEnd(
     return { url: properties, origin: 'properties', printed: `--${side} ${shownUrl(properties, env)}` }
   const config = defaults[side]
   if (config !== undefined) {
-    const file = optionalText(args, 'config') ?? ''
+    const file = givenText(args, 'config') ?? ''
     return {
       url: checked(side, storeOr(urlBehind(config, env, side), defaults, env), `${side} of the config file`, defaults),
       origin: 'config',
@@ -69,8 +69,14 @@ export function optionalEnd(
 }
 
 /** @throws SluiceError BAD_FLAG if none is given */
-export function chooseEnd(side: Side, args: Arguments, defaults: ConfigDefaults, env: Env, properties?: string): End {
-  const end = optionalEnd(side, args, defaults, env, properties)
+export function chooseEnd(
+  side: Side,
+  args: Arguments,
+  defaults: ConfigDefaults,
+  env: Env,
+  properties?: string,
+): GivenStore {
+  const end = givenStoreUrl(side, args, defaults, env, properties)
   if (end !== null) return end
   const variables = side === 'from' ? 'DATABASE_URL' : 'CLOUDFLARE_ACCOUNT_ID and D1_DATABASE_ID'
   throw new SluiceError('BAD_FLAG', `no ${side === 'from' ? 'source' : 'target'} is given`, {
@@ -80,7 +86,7 @@ export function chooseEnd(side: Side, args: Arguments, defaults: ConfigDefaults,
 
 /** Database URL of a flag, or of the store it names. @throws SluiceError BAD_FLAG if it is no URL */
 export function namedDatabase(option: string, args: Arguments, defaults: ConfigDefaults, env: Env): string | undefined {
-  const word = optionalText(args, option)
+  const word = givenText(args, option)
   if (word === undefined) return undefined
   return checked('to', storeOr(word, defaults, env), `--${option}`, defaults)
 }
@@ -92,7 +98,7 @@ export function namedDatabases(
   defaults: ConfigDefaults,
   env: Env,
 ): readonly string[] | undefined {
-  const words = list(args, option)
+  const words = givenList(args, option)
   if (words.length === 0) return undefined
   return words.map((word) =>
     word.startsWith(GONE) ? word : checked('to', storeOr(word, defaults, env), `--${option}`, defaults),

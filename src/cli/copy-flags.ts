@@ -3,22 +3,22 @@ import { OBJECT_WISHES, type ObjectOptions } from '../model/copy/schema-object.t
 import { defaultNumber } from '../app/operations/facts.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
-import { given, list, optionalCount, optionalText } from './arguments.ts'
+import { given, givenList, givenCount, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
-import { confProperty, readProperties } from './cdm/properties-file.ts'
+import { confProperty, readPropertiesFile } from './cdm/properties-file.ts'
 import { IDLE_FLAG, jobOf } from './cdm/submit.ts'
 import { cdmOptions, type CdmOptions } from './cdm/options.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { chooseEnd } from './copy-ends.ts'
-import type { End } from './copy-ends.ts'
+import type { GivenStore } from './copy-ends.ts'
 import { splitNames, splitRename } from './name-list.ts'
 import { scriptOptions } from './script-variables.ts'
-import type { ScriptOptions } from './script-variables.ts'
+import type { GivenScriptOptions } from './script-variables.ts'
 
 /** @returns undefined if none is given @throws SluiceError BAD_FLAG, BAD_CONFIG */
 export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly ObjectOptions[] | undefined {
-  const flags = list(args, 'with').flatMap((word) => splitNames('--with', word))
+  const flags = givenList(args, 'with').flatMap((word) => splitNames('--with', word))
   const words = flags.length > 0 ? flags : configNames('with', defaults.with)
   if (words.length === 0) return undefined
   const odd = words.find((word) => word !== 'all' && !OBJECT_WISHES.some((options) => options === word))
@@ -43,13 +43,13 @@ export type Selection = {
   readonly workers: number
 }
 
-export type Ends = { readonly from: End; readonly to: End }
+export type Ends = { readonly from: GivenStore; readonly to: GivenStore }
 
 export type Selected = {
   readonly selection: Selection
   readonly ends: Ends
   /** Options from variables of the resumable script; null if they name neither source nor target, and are ignored. */
-  readonly script: ScriptOptions | null
+  readonly script: GivenScriptOptions | null
   /** Options from properties of the Cassandra Data Migrator; null without any. */
   readonly cdm: CdmOptions | null
   /** Flags for the printed command that were not typed. */
@@ -80,17 +80,17 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
     from: ends.from.url,
     to: ends.to.url,
     tables,
-    ...given('toSchema', optionalText(args, 'to-schema') ?? byCdm?.toSchema ?? defaults['to-schema']),
-    ...given('toTable', optionalText(args, 'to-table') ?? byCdm?.toTable ?? defaults['to-table']),
+    ...given('toSchema', givenText(args, 'to-schema') ?? byCdm?.toSchema ?? defaults['to-schema']),
+    ...given('toTable', givenText(args, 'to-table') ?? byCdm?.toTable ?? defaults['to-table']),
     ...given('columns', columns),
     rename: Object.fromEntries([
       ...Object.entries(defaults.rename ?? {}),
       ...Object.entries(cdm?.rename ?? {}),
-      ...list(args, 'rename').map((word) => splitRename('--rename', word)),
+      ...givenList(args, 'rename').map((word) => splitRename('--rename', word)),
     ]),
-    ...given('where', optionalText(args, 'where') ?? cdm?.where ?? defaults.where),
+    ...given('where', givenText(args, 'where') ?? cdm?.where ?? defaults.where),
     ...given('key', key),
-    workers: optionalCount(args, 'workers', 1, 64) ?? defaults.workers ?? defaultNumber('copy', 'workers'),
+    workers: givenCount(args, 'workers', 1, 64) ?? defaults.workers ?? defaultNumber('copy', 'workers'),
   }
   const add = scripted.map(({ printed }) => printed)
   if (fallback !== undefined) add.push(`--table ${shellQuote(fallback)}`)
@@ -103,15 +103,15 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
 function readCdm(args: Arguments): CdmOptions | null {
-  const file = optionalText(args, 'properties')
-  const conf = list(args, 'conf')
-  const job = optionalText(args, 'class')
-  const idle = list(args, IDLE_FLAG)
+  const file = givenText(args, 'properties')
+  const conf = givenList(args, 'conf')
+  const job = givenText(args, 'class')
+  const idle = givenList(args, IDLE_FLAG)
   if (file === undefined && conf.length === 0 && job === undefined) {
     if (idle.length === 0) return null
     throw new SluiceError('BAD_FLAG', `${idle.join(', ')} goes with --class or --properties only`)
   }
-  const properties = [...(file === undefined ? [] : readProperties(file)), ...conf.map(confProperty)]
+  const properties = [...(file === undefined ? [] : readPropertiesFile(file)), ...conf.map(confProperty)]
   const options = cdmOptions(properties, job !== undefined && jobOf(job).ysql)
   if (idle.length === 0) return options
   const words = [...new Set(idle)].map((word) => (/\.jar$/i.test(word) ? word : `--${word}`))
@@ -121,8 +121,8 @@ function readCdm(args: Arguments): CdmOptions | null {
 /** Table names from flags or the config file. `--table` takes one name as it is, including commas. */
 function namedTables(args: Arguments, defaults: ConfigDefaults): readonly string[] {
   const flags = [
-    ...list(args, 'table', '--table'),
-    ...list(args, 'tables').flatMap((word) => splitNames('--tables', word)),
+    ...givenList(args, 'table', '--table'),
+    ...givenList(args, 'tables').flatMap((word) => splitNames('--tables', word)),
   ]
   if (flags.length > 0) return flags
   const { table = [], tables } = defaults
@@ -130,7 +130,7 @@ function namedTables(args: Arguments, defaults: ConfigDefaults): readonly string
 }
 
 function namesOf(args: Arguments, defaults: ConfigDefaults, flag: 'columns' | 'key'): readonly string[] | undefined {
-  const flags = list(args, flag).flatMap((word) => splitNames(`--${flag}`, word))
+  const flags = givenList(args, flag).flatMap((word) => splitNames(`--${flag}`, word))
   const names = flags.length > 0 ? flags : configNames(flag, defaults[flag])
   return names.length === 0 ? undefined : names
 }

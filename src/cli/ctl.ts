@@ -1,7 +1,7 @@
 /** Client of a run's control socket: reads its state and sends steering requests. */
 import net from 'node:net'
 import path from 'node:path'
-import { noSuchRun, refuseStranger, removeDead } from '../engine/run/socket-folder.ts'
+import { noSuchLocalRun, refuseStranger, removeDead } from '../engine/run/socket-folder.ts'
 import { ERROR_CODES, SluiceError } from '../shared/errors.ts'
 import type { ErrorCode } from '../shared/errors.ts'
 import { closest } from '../shared/closest.ts'
@@ -164,7 +164,7 @@ function exchange(socketPath: string, line: string): Promise<string> {
 }
 
 function noRun(socketPath: string): SluiceError {
-  return noSuchRun(/run-(\d+)\.sock$/.exec(socketPath)?.[1] ?? '', socketPath)
+  return noSuchLocalRun(/run-(\d+)\.sock$/.exec(socketPath)?.[1] ?? '', socketPath)
 }
 
 function stateOf(line: string, where: string): RunState {

@@ -14,7 +14,7 @@ import { shellQuote } from '../shared/shell.ts'
 import { sqliteUrl } from './catalog-choice.ts'
 import { commandLine } from './command-line.ts'
 import { plural } from '../shared/figures.ts'
-import type { Session } from './session.ts'
+import type { CliSession } from './session.ts'
 import type { Operation } from '../app/operations/list.ts'
 
 /** The small lake in the package. */
@@ -61,7 +61,7 @@ function makeFolder(folder: string): void {
 }
 
 /** Runs all steps and emits their result. @throws SluiceError if there is no lake or no folder */
-export async function runDemo(session: Session, options: DemoOptions): Promise<DemoOutcome> {
+export async function runDemo(session: CliSession, options: DemoOptions): Promise<DemoOutcome> {
   const root = path.resolve(options.cwd, options.lake ?? options.ownLake ?? DEMO_LAKE)
   if (!existsSync(root)) {
     const hint =
@@ -112,17 +112,17 @@ export async function runDemo(session: Session, options: DemoOptions): Promise<D
   return { exitCode, lake, catalog }
 }
 
-function note(session: Session, message: string): void {
+function note(session: CliSession, message: string): void {
   session.emit({ type: 'log', level: 'note', message })
 }
 
 /** Steps of the demo as operations, each with its own command. */
 class Steps {
   readonly tables: TableFinished[] = []
-  readonly #session: Session
+  readonly #session: CliSession
   readonly #catalog: string
 
-  constructor(session: Session, catalog: string) {
+  constructor(session: CliSession, catalog: string) {
     this.#session = session
     this.#catalog = catalog
   }
@@ -175,7 +175,7 @@ type Ended = {
   readonly commandLine: string
 }
 
-function finish(session: Session, { exitCode, totals, runs, commandLine: again }: Ended): void {
+function finish(session: CliSession, { exitCode, totals, runs, commandLine: again }: Ended): void {
   const counts = Object.fromEntries(Object.entries(totals).map(([name, n]) => [name, n.toString()]))
   const stopped = exitCode === 75 || exitCode === 130 || exitCode === 143
   const error = exitCode === 0 ? undefined : runs.find((run) => run.exitCode === exitCode)?.error

@@ -3,16 +3,16 @@ import { hostname } from 'node:os'
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { RunRequests } from '../model/share/distributed.ts'
-import { tableOptions, type Held, type TableRequest } from '../model/run/table-request.ts'
+import { tableOptions, type HeldState, type TableRequest } from '../model/run/table-request.ts'
 import type { Operation } from '../app/operations/list.ts'
 import { answered } from './answered.ts'
-import type { Reported } from './commands/command.ts'
+import type { CommandTexts } from './commands/command.ts'
 import type { ControlRequest, Setting } from './ctl.ts'
 import type { Globals } from './globals.ts'
 import { commandLine } from './command-line.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 import type { DistributedOptions } from './queue-choice.ts'
-import { actorName, type Session } from './session.ts'
+import { actorName, type CliSession } from './session.ts'
 import { countText } from '../shared/figures.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -20,7 +20,7 @@ type Env = Readonly<Record<string, string | undefined>>
 /** @throws SluiceError BAD_FLAG for options that a distributed run does not support */
 export function refuseBesideWorkers(
   { background, tui, maxRuntimeMs, metrics }: Pick<Globals, 'background' | 'tui' | 'maxRuntimeMs' | 'metrics'>,
-  reported: Reported | undefined,
+  reported: CommandTexts | undefined,
 ): void {
   const flags: readonly (readonly [flag: string, isGiven: boolean, hint: string])[] = [
     ['--background', background, 'the program that starts a distributed run may end at once'],
@@ -45,8 +45,8 @@ export async function runDistributed(
   line: string,
   options: DistributedOptions,
   { json, tool, behind }: { readonly json: boolean; readonly tool: string; readonly behind: string },
-  session: Session,
-  { env, clock, loadEngine }: Context,
+  session: CliSession,
+  { env, clock, loadEngine }: CliContext,
 ): Promise<number> {
   const engine = await loadEngine()
   const { connect, queue, slots, stores } = options
@@ -104,8 +104,8 @@ export async function ctlDistributed(
   request: ControlRequest,
   connect: string,
   tool: string,
-  session: Session,
-  { clock, loadEngine }: Context,
+  session: CliSession,
+  { clock, loadEngine }: CliContext,
   behind: string,
 ): Promise<number> {
   const around = `sluice runs --distributed${behind}`
@@ -160,7 +160,7 @@ export async function ctlDistributed(
 }
 
 /** `orders, items/3`. */
-function heldText({ tables = [] }: RunRequests, why: Held): string {
+function heldText({ tables = [] }: RunRequests, why: HeldState): string {
   return tables
     .flatMap(({ table, chunk, held }) => (held === why ? [chunk === undefined ? table : `${table}/${chunk}`] : []))
     .join(', ')

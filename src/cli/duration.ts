@@ -1,6 +1,6 @@
 /** Durations and times as users write them. */
 import { SluiceError } from '../shared/errors.ts'
-import { optionalText, type Arguments } from './arguments.ts'
+import { givenText, type Arguments } from './arguments.ts'
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -30,8 +30,8 @@ export function parseDuration(flag: string, text: string): number {
  * @param otherwise default text
  * @throws SluiceError BAD_FLAG
  */
-export function optionalDuration(args: Arguments, name: string, otherwise?: string): number | undefined {
-  const text = optionalText(args, name) ?? otherwise
+export function givenDuration(args: Arguments, name: string, otherwise?: string): number | undefined {
+  const text = givenText(args, name) ?? otherwise
   return text === undefined ? undefined : parseDuration(`--${name}`, text)
 }
 

@@ -6,7 +6,7 @@ import type { Face } from './face.ts'
 import { oneLine } from '../shared/visible.ts'
 import { isOn } from './mode.ts'
 import type { Output } from './output.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 
 /** Options of the frontends. */
 export type FaceOptions = {
@@ -30,7 +30,7 @@ type Asked = FaceOptions & { readonly json: boolean }
  * Opens the frontends of the console and of files.
  * @throws SluiceError BAD_FLAG if the log file cannot be opened
  */
-export async function openFaces(context: Context, output: Output, options: Asked): Promise<readonly Face[]> {
+export async function openFaces(context: CliContext, output: Output, options: Asked): Promise<readonly Face[]> {
   const make = await consoleFaces(context, options)
   return [...make(output), ...(await fileFaces(output, options))]
 }
@@ -40,7 +40,7 @@ export async function openFaces(context: Context, output: Output, options: Asked
  * per run
  */
 export async function consoleFaces(
-  { env, colorTalk, program, stdout, stdoutTTY }: Context,
+  { env, colorTalk, program, stdout, stdoutTTY }: CliContext,
   options: Asked,
 ): Promise<(output: Output) => readonly Face[]> {
   const redact = (text: string): string => redactText(text, options.secrets)

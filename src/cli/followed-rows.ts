@@ -1,10 +1,10 @@
 /** `diff --run STREAM`: selects rows of a replicated table. */
 import { SluiceError } from '../shared/errors.ts'
 import type { DiffFollowedOperation } from '../engine/follow/operations/diff-followed/declaration.ts'
-import { count, flag, given, list, optionalText, type Arguments } from './arguments.ts'
+import { requiredCount, givenFlag, given, givenList, givenText, type Arguments } from './arguments.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
-import { chooseEnd, optionalEnd } from './copy-ends.ts'
-import { runIdOf } from './run-id.ts'
+import { chooseEnd, givenStoreUrl } from './copy-ends.ts'
+import { runIdArgument } from './run-id.ts'
 
 /** Flags that need `--run STREAM`. */
 const ITS_OWN = ['range', 'partition', 'dry-run']
@@ -33,7 +33,7 @@ const OTHERS = [
 
 /** @returns null without `--run` @throws SluiceError BAD_FLAG */
 export function followedRequest(args: Arguments, { defaults, env }: RequestContext): Request | null {
-  const stream = runIdOf(args, 'run', '--run')
+  const stream = runIdArgument(args, 'run', '--run')
   if (stream === undefined) {
     const name = ITS_OWN.find((one) => args[one] !== undefined && args[one] !== false)
     if (name === undefined) return null
@@ -48,9 +48,9 @@ export function followedRequest(args: Arguments, { defaults, env }: RequestConte
       hint: 'leave it out',
     })
   }
-  const from = optionalEnd('from', args, defaults, env)
+  const from = givenStoreUrl('from', args, defaults, env)
   const to = chooseEnd('to', args, defaults, env)
-  const tables = list(args, 'table', '--table')
+  const tables = givenList(args, 'table', '--table')
   if (tables.length > 1)
     throw new SluiceError('BAD_FLAG', '--table is given more than once', { hint: 'name one table' })
   const add = [from, to].flatMap((end) => (end?.origin === 'script' ? [end.printed] : []))
@@ -62,17 +62,17 @@ export function followedRequest(args: Arguments, { defaults, env }: RequestConte
       ...given('from', from?.url),
       ...given('table', tables[0]),
       scope: scopeOf(args),
-      limit: count(args, 'limit', 0),
-      dryRun: !flag(args, 'fix') || flag(args, 'dry-run'),
+      limit: requiredCount(args, 'limit', 0),
+      dryRun: !givenFlag(args, 'fix') || givenFlag(args, 'dry-run'),
     },
     { printed: { add } },
   )
 }
 
 function scopeOf(args: Arguments): DiffFollowedOperation['scope'] {
-  const keys = list(args, 'key')
-  const range = optionalText(args, 'range')
-  const partition = optionalText(args, 'partition')
+  const keys = givenList(args, 'key')
+  const range = givenText(args, 'range')
+  const partition = givenText(args, 'partition')
   const named = [keys.length > 0, range !== undefined, partition !== undefined].filter(Boolean).length
   if (named !== 1) {
     throw new SluiceError('BAD_FLAG', named === 0 ? 'nothing says which rows are meant' : 'rows are named in one way', {

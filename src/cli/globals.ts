@@ -1,6 +1,6 @@
 /** Flags that every command takes. */
 import type { Argv } from 'yargs'
-import { flag, given, optionalCount, optionalText } from './arguments.ts'
+import { givenFlag, given, givenCount, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { chooseCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
@@ -9,10 +9,10 @@ import { allStores, noSuchStore, storeOr } from './named-stores.ts'
 import { metricsOptions, type MetricsOptions } from './metrics-options.ts'
 import { chooseQueue, knownQueue, type DistributedOptions } from './queue-choice.ts'
 import type { KnownQueue } from '../app/thread/threaded-queue.ts'
-import { optionalDuration } from './duration.ts'
+import { givenDuration } from './duration.ts'
 import { catalogInSchema, chooseSchema, type SchemaChoice } from './schema-choice.ts'
-import { flagOf } from './option-flags.ts'
-import { GLOBAL_OPTIONS, needsValue, SLOTS } from '../engine/run/operations/global-options.ts'
+import { yargsOption } from './option-flags.ts'
+import { GLOBAL_OPTIONS, needsValue, TASK_LIMITS } from '../engine/run/operations/global-options.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type Globals = {
@@ -110,7 +110,7 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: reado
     if (on !== undefined) yargs.option(on, { ...hidden, type: 'boolean', default: true })
     // Read from the words before anything is loaded (environment.ts); declared so that it is no unknown flag.
     else if (bare === true) yargs.option(name, { ...hidden, default: true })
-    else yargs.option(name, { ...flagOf(option, defaults), ...hidden })
+    else yargs.option(name, { ...yargsOption(option, defaults), ...hidden })
   }
 }
 
@@ -156,14 +156,19 @@ function distributedOptions(
   own: readonly string[],
 ): DistributedOptions | null {
   // Some commands have them as options of their own.
-  const slots = own.includes('slots') ? undefined : optionalCount(args, 'slots', SLOTS.least, SLOTS.most)
-  const queue = own.includes('queue') ? undefined : optionalText(args, 'queue')
-  if (!flag(args, 'distributed')) {
+  const slots = own.includes('slots') ? undefined : givenCount(args, 'slots', TASK_LIMITS.least, TASK_LIMITS.most)
+  const queue = own.includes('queue') ? undefined : givenText(args, 'queue')
+  if (!givenFlag(args, 'distributed')) {
     if (slots === undefined && queue === undefined) return null
     throw new SluiceError('BAD_FLAG', `--${slots === undefined ? 'queue' : 'slots'} needs --distributed`)
   }
   const stores = allStores(defaults, env).filter(({ error }) => error === undefined)
-  return { connect: chooseQueue(args, defaults, env), queue: queue ?? null, slots: slots ?? SLOTS.fallback, stores }
+  return {
+    connect: chooseQueue(args, defaults, env),
+    queue: queue ?? null,
+    slots: slots ?? TASK_LIMITS.fallback,
+    stores,
+  }
 }
 
 /** Reads the global flags. @param own options of the command, not read here @throws SluiceError BAD_FLAG */
@@ -177,25 +182,25 @@ export function readGlobals(
   if (typeof color === 'string' && !['', 'always', 'never', 'auto', 'true', 'false'].includes(color)) {
     throw new SluiceError('BAD_FLAG', `--color takes always, never or auto, and not ${color}`)
   }
-  const schema = chooseSchema(optionalText(args, 'schema'), env)
+  const schema = chooseSchema(givenText(args, 'schema'), env)
   return {
-    ci: flag(args, 'ci'),
-    json: flag(args, 'json'),
-    tui: flag(args, 'tui'),
-    quit: flag(args, 'quit'),
-    background: flag(args, 'background'),
+    ci: givenFlag(args, 'ci'),
+    json: givenFlag(args, 'json'),
+    tui: givenFlag(args, 'tui'),
+    quit: givenFlag(args, 'quit'),
+    background: givenFlag(args, 'background'),
     distributed: distributedOptions(args, env, defaults, own),
     connect: knownQueue(args, defaults, env),
-    quiet: flag(args, 'quiet'),
-    verbose: flag(args, 'verbose'),
-    yes: flag(args, 'yes'),
-    input: flag(args, 'input'),
-    ascii: flag(args, 'ascii'),
-    ...given('logFile', optionalText(args, 'log-file') ?? defaults['log-file']),
-    ...given('maxRuntimeMs', optionalDuration(args, 'max-runtime', defaults['max-runtime']?.toString())),
-    metrics: metricsOptions(optionalText(args, 'metrics'), defaults.metrics),
+    quiet: givenFlag(args, 'quiet'),
+    verbose: givenFlag(args, 'verbose'),
+    yes: givenFlag(args, 'yes'),
+    input: givenFlag(args, 'input'),
+    ascii: givenFlag(args, 'ascii'),
+    ...given('logFile', givenText(args, 'log-file') ?? defaults['log-file']),
+    ...given('maxRuntimeMs', givenDuration(args, 'max-runtime', defaults['max-runtime']?.toString())),
+    metrics: metricsOptions(givenText(args, 'metrics'), defaults.metrics),
     catalog: catalogInSchema(
-      namedCatalog(chooseCatalog(optionalText(args, 'database-url'), env, defaults['database-url']), defaults, env),
+      namedCatalog(chooseCatalog(givenText(args, 'database-url'), env, defaults['database-url']), defaults, env),
       schema,
     ),
     schema,

@@ -1,9 +1,9 @@
 /** `--between 22:00-05:00`: hours of the day in which a run works. Outside of them it waits. */
 import type { RunControl } from '../engine/run/operation.ts'
 import type { Clock } from '../shared/clock.ts'
-import { isZone, wallClock } from '../model/calendar/zone.ts'
+import { isZone, zoneWallClock } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { optionalText } from './arguments.ts'
+import { givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 
@@ -15,9 +15,9 @@ export type Hours = { readonly from: number; readonly to: number; readonly zone:
 
 /** @throws SluiceError BAD_FLAG for invalid hours or an unknown zone */
 export function readHours(args: Arguments, defaults: ConfigDefaults): Hours | undefined {
-  const text = optionalText(args, 'between') ?? defaults.between
+  const text = givenText(args, 'between') ?? defaults.between
   if (text === undefined) return undefined
-  const zone = optionalText(args, 'zone') ?? defaults.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+  const zone = givenText(args, 'zone') ?? defaults.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
   return parseHours(text, zone)
 }
 
@@ -49,7 +49,7 @@ export function hoursText({ from, to, zone }: Hours): string {
 
 /** Whether the local time in the zone is within the hours. @param moment time, ms since the epoch */
 export function isWithin(hours: Hours, moment: number): boolean {
-  const minute = Math.floor(wallClock(hours.zone, moment) / MINUTE_MS)
+  const minute = Math.floor(zoneWallClock(hours.zone, moment) / MINUTE_MS)
   const now = minute - Math.floor(minute / DAY) * DAY
   const { from, to } = hours
   return from < to ? now >= from && now < to : now >= from || now < to

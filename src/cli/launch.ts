@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
 import { holdsPassword, shownWords } from './shown-words.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 
 /** Time for whatever still holds the event loop (an idle connection, a thread) after all output is written, ms. */
 const LINGER_MS = 500
@@ -38,7 +38,7 @@ function crash(error: unknown): void {
  */
 export async function launch(
   words: readonly string[],
-  around: Partial<Pick<Context, 'signals' | 'background'>> = {},
+  around: Partial<Pick<CliContext, 'signals' | 'background'>> = {},
 ): Promise<void> {
   const complaint = nodeComplaint(process.version)
   if (complaint !== null) {

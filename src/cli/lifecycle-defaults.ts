@@ -6,7 +6,7 @@ import type { ConfigDefaults } from './config.ts'
 import { endWord } from './copy-ends.ts'
 import { configuredFor } from './option-flags.ts'
 import type { LifecycleConfig } from './lifecycle-config.ts'
-import { namedTables } from './table-words.ts'
+import { namedTableArguments } from './table-words.ts'
 
 /** Schema of a name without one, before the database is known. */
 export const DEFAULT_SCHEMA = 'public'
@@ -47,7 +47,7 @@ export function withLifecycle(
   env: Readonly<Record<string, string | undefined>>,
 ): SaidByEntry {
   const taker = TAKERS[command]
-  const [table, ...more] = namedTables(args, defaults)
+  const [table, ...more] = namedTableArguments(args, defaults)
   const entry = table === undefined || more.length > 0 ? undefined : entryOf(table, defaults)
   if (taker === undefined || entry === undefined) return { args, defaults, ends: [] }
   const taken = takenBy(action)

@@ -3,7 +3,7 @@ import { closeSync, lstatSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/run/event.ts'
 import { makeFolderSync } from '../shared/make-folder.ts'
-import { jsonText } from '../shared/visible.ts'
+import { visibleJson } from '../shared/visible.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Face } from './face.ts'
 
@@ -86,7 +86,7 @@ export function logFileFace(
       const { ts, type, v: _v, seq: _seq, ...rest } = redact(event)
       // A log event has its own level and message.
       const { level: _level, message = type, ...facts } = rest as typeof rest & { level?: string; message?: string }
-      write(`${jsonText({ level: LEVELS[levelOf(event)], time: ts, type, ...facts, msg: message })}\n`)
+      write(`${visibleJson({ level: LEVELS[levelOf(event)], time: ts, type, ...facts, msg: message })}\n`)
     },
     close: () => closeSync(fd),
   }

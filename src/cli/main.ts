@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
-import type { Request, Reported } from './commands/command.ts'
+import type { Request, CommandTexts } from './commands/command.ts'
 import { given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
 import { hasFlag, searchConfig, withConfig, type FoundConfig } from './config-search.ts'
@@ -13,24 +13,24 @@ import { configFlag, firstWord, helpAsked } from './globals.ts'
 import { beginningReported, refuseBackground } from './background-words.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
-import type { Mode } from './mode.ts'
+import type { FrontendMode } from './mode.ts'
 import { isCatalogUrl } from '../engine/run/systems.ts'
 import { isWatched } from '../app/live/watched.ts'
 import type { Event } from '../model/run/event.ts'
 import { listInstead, openUi, showRun, type OpenOptions } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 import { holdsPassword, PASSWORD_NOTE } from './shown-words.ts'
-import { actorName, deadlineOf, openSession, secretsOf } from './session.ts'
+import { actorName, deadlineOf, openCliSession, secretsOf } from './session.ts'
 import { isTrusted, trustFile } from './trust.ts'
 import { NO_TELEMETRY, openTelemetry, refuseMetrics, reportBeforeScreen } from './telemetry.ts'
 import type { TranscriptOptions } from './transcript.ts'
-import type { Session } from './session.ts'
+import type { CliSession } from './session.ts'
 import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
 
-function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Context): Mode {
+function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: CliContext): FrontendMode {
   const { ci, json, quiet, input, tui } = globals
   return chooseMode({
     stdinTTY,
@@ -45,8 +45,8 @@ function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Context): Mode {
 }
 
 /** Reports an error that occurred before the session was opened. */
-async function refuseEarly(argv: readonly string[], error: SluiceError, context: Context): Promise<number> {
-  const session = await openSession(context, {
+async function refuseEarly(argv: readonly string[], error: SluiceError, context: CliContext): Promise<number> {
+  const session = await openCliSession(context, {
     // The flags could not be parsed, but the error must still be JSON with --json.
     json: hasFlag(argv, '--json'),
     quiet: false,
@@ -67,12 +67,12 @@ function namingPassedOver(error: SluiceError, { passedOver }: FoundConfig): Slui
 }
 
 /** Runs a command line. Resolves with the exit code once all output is written; never rejects. */
-export async function main(typed: readonly string[], context: Context): Promise<number> {
+export async function main(typed: readonly string[], context: CliContext): Promise<number> {
   let config = foundConfig(typed, context)
   let argv = withConfig(typed, config.file)
   let parsed: Parsed
-  let mode: Mode
-  let session: Session
+  let mode: FrontendMode
+  let session: CliSession
   try {
     config = await settledTrust(typed, config, context)
     argv = withConfig(typed, config.file)
@@ -83,7 +83,7 @@ export async function main(typed: readonly string[], context: Context): Promise<
     if (parsed.request.kind === 'open' && mode === 'tui')
       return await openScreen(argv, parsed.request, globals, context)
     const signals = await signalsOf(parsed, context)
-    session = await openSession({ ...context, signals }, sessionOptions(argv, parsed, mode, context))
+    session = await openCliSession({ ...context, signals }, sessionOptions(argv, parsed, mode, context))
   } catch (error) {
     return await refuseEarly(argv, namingPassedOver(asSluiceError(error), config), context)
   }
@@ -105,7 +105,7 @@ export async function main(typed: readonly string[], context: Context): Promise<
 }
 
 /** Signals that end the session. */
-async function signalsOf({ request, globals }: Parsed, { signals }: Context): Promise<NodeJS.EventEmitter> {
+async function signalsOf({ request, globals }: Parsed, { signals }: CliContext): Promise<NodeJS.EventEmitter> {
   // For attach, signals end the watching, not the run.
   if (request.kind === 'attach') return new EventEmitter()
   if (!globals.background) return signals
@@ -113,7 +113,7 @@ async function signalsOf({ request, globals }: Parsed, { signals }: Context): Pr
   return signalsOfStart(signals)
 }
 
-function foundConfig(argv: readonly string[], { env, searchFrom }: Context): FoundConfig {
+function foundConfig(argv: readonly string[], { env, searchFrom }: CliContext): FoundConfig {
   if (searchFrom === undefined) return { file: null, passedOver: [], untrusted: null }
   return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
 }
@@ -125,7 +125,7 @@ const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
  * The found config after deciding about an untrusted file; in a terminal the user is asked.
  * @throws SluiceError BAD_CONFIG if it is not trusted and the command might mean something else without it
  */
-async function settledTrust(argv: readonly string[], config: FoundConfig, context: Context): Promise<FoundConfig> {
+async function settledTrust(argv: readonly string[], config: FoundConfig, context: CliContext): Promise<FoundConfig> {
   const { untrusted, passedOver } = config
   if (untrusted === null) return config
   const { askTrust, notTrusted } = await import('./run-trust.ts')
@@ -140,7 +140,7 @@ async function settledTrust(argv: readonly string[], config: FoundConfig, contex
 }
 
 /** Whether the user can be asked; `--yes` does not answer this question. */
-function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Context): boolean {
+function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: CliContext): boolean {
   const has = (flag: string): boolean => hasFlag(argv, flag)
   const input = !has('--no-input') && !has('--yes') && !has('-y')
   const options = { ci: has('--ci'), json: has('--json'), quiet: has('--quiet') || has('-q'), input, tui: false }
@@ -151,7 +151,7 @@ function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Context):
  * Whether to warn about a password. Not in the background, where the parent has the words, and not for JSON, whose
  * caller chose its words.
  */
-function isPasswordReported(argv: readonly string[], mode: Mode, { background }: Context): boolean {
+function isPasswordReported(argv: readonly string[], mode: FrontendMode, { background }: CliContext): boolean {
   return mode !== 'json' && background === undefined && holdsPassword(argv)
 }
 
@@ -169,9 +169,9 @@ function withNotes({ request, globals }: Parsed, { file, passedOver }: FoundConf
 function sessionOptions(
   argv: readonly string[],
   parsed: Parsed,
-  mode: Mode,
-  context: Context,
-): Parameters<typeof openSession>[1] {
+  mode: FrontendMode,
+  context: CliContext,
+): Parameters<typeof openCliSession>[1] {
   const { quiet, verbose, logFile, maxRuntimeMs } = parsed.globals
   const operation = parsed.request.kind === 'operation' ? parsed.request.operation : null
   const rowFormat = operation === null ? 'table' : rowFormatOf(operation)
@@ -194,7 +194,7 @@ function sessionOptions(
 }
 
 /** @throws SluiceError BAD_FLAG, BAD_CONFIG */
-async function keptCommand(words: readonly string[], { env }: Context): Promise<Operation> {
+async function keptCommand(words: readonly string[], { env }: CliContext): Promise<Operation> {
   const { request } = await parseCommandLine(words, env)
   if (request.kind === 'operation') return request.operation
   throw new SluiceError('BAD_FLAG', `${words.slice(0, 2).join(' ')} starts no operation`)
@@ -204,7 +204,7 @@ async function keptCommand(words: readonly string[], { env }: Context): Promise<
 function secretsOfParsed(
   argv: readonly string[],
   { request, globals: { catalog, distributed, connect } }: Parsed,
-  { env }: Context,
+  { env }: CliContext,
 ): readonly string[] {
   const urls =
     request.kind === 'operation' ? urlsOf(request.operation) : request.kind === 'open' ? namedBy(request) : []
@@ -229,9 +229,9 @@ function commandOf({ request }: Parsed): string {
 async function perform(
   argv: readonly string[],
   parsed: Parsed,
-  mode: Mode,
-  session: Session,
-  context: Context,
+  mode: FrontendMode,
+  session: CliSession,
+  context: CliContext,
 ): Promise<number> {
   const { request, globals } = parsed
   const { env } = context
@@ -346,14 +346,14 @@ function isLong(operation: Operation): boolean {
 }
 
 /** Whether the run has hours of the day; then it runs headless. @throws SluiceError BAD_FLAG with --tui */
-function keepsHours(reported: Reported | undefined, { tui }: Globals): boolean {
+function keepsHours(reported: CommandTexts | undefined, { tui }: Globals): boolean {
   if (reported?.hours === undefined) return false
   if (!tui) return true
   throw new SluiceError('BAD_FLAG', '--tui and --between exclude each other', { hint: 'leave one of the two out' })
 }
 
 /** Whether the run writes a log file; then it runs headless. @throws SluiceError BAD_FLAG with --tui */
-function isLogged(reported: Reported | undefined, { tui }: Globals): boolean {
+function isLogged(reported: CommandTexts | undefined, { tui }: Globals): boolean {
   if (reported?.log === undefined) return false
   if (!tui) return true
   throw new SluiceError('BAD_FLAG', `--tui excludes what writes ${reported.log}`, { hint: 'leave --tui out' })
@@ -361,8 +361,8 @@ function isLogged(reported: Reported | undefined, { tui }: Globals): boolean {
 
 async function control(
   { run, request }: Extract<Request, { kind: 'ctl' }>,
-  session: Session,
-  { clock, env }: Context,
+  session: CliSession,
+  { clock, env }: CliContext,
 ): Promise<number> {
   const [{ runCtl }, { controlSocketPath }] = await Promise.all([
     import('./run-ctl.ts'),
@@ -374,10 +374,10 @@ async function control(
 
 async function attach(
   { run }: Extract<Request, { kind: 'attach' }>,
-  mode: Mode,
+  mode: FrontendMode,
   globals: Globals,
-  session: Session,
-  context: Context,
+  session: CliSession,
+  context: CliContext,
 ): Promise<number> {
   const [{ goesOn, joinedFrom, watchRun }, { controlSocketPath }] = await Promise.all([
     import('./run-attach.ts'),
@@ -404,7 +404,7 @@ function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[
 
 async function whoAndWhat(
   { ascii, maxRuntimeMs, connect }: Globals,
-  { env }: Context,
+  { env }: CliContext,
 ): Promise<Pick<OpenOptions, 'ascii' | 'tool' | 'actor' | 'host' | 'deadline' | 'queue'>> {
   const { hostname } = await import('node:os')
   const who = { ascii, tool: toolVersion(), actor: actorName(env), host: hostname() }
@@ -415,7 +415,7 @@ async function openScreen(
   argv: readonly string[],
   { target, database, lifecycle, stores = [] }: Omit<Extract<Request, { kind: 'open' }>, 'kind'>,
   globals: Globals,
-  context: Context,
+  context: CliContext,
   remembers = true,
 ): Promise<number> {
   const { catalog, connect } = globals
@@ -448,7 +448,7 @@ async function openScreen(
   return await openUi(options, context, telemetry.listen)
 }
 
-async function printHelp(text: string, context: Context): Promise<number> {
+async function printHelp(text: string, context: CliContext): Promise<number> {
   const { openOutput } = await import('./output.ts')
   const output = openOutput(context.stdout, context.stderr)
   output.data(text)

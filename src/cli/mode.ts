@@ -1,7 +1,7 @@
 /** Chooses the frontend of a command. A pure function, tested by a table of cases. */
 import { SluiceError } from '../shared/errors.ts'
 
-export type Mode = 'tui' | 'text' | 'json'
+export type FrontendMode = 'tui' | 'text' | 'json'
 
 export type ModeInput = {
   readonly stdinTTY: boolean
@@ -32,7 +32,7 @@ export function inCi(env: ModeInput['env']): boolean {
  * `--json` gives JSON lines; the UI needs a terminal on both sides and no request for text; everything else is text.
  * @throws SluiceError BAD_FLAG if `--tui` is given and not possible
  */
-export function chooseMode(input: ModeInput): Mode {
+export function chooseMode(input: ModeInput): FrontendMode {
   if (input.tui) {
     const against = input.json
       ? '--json'

@@ -17,7 +17,7 @@ import { isSamePlace } from '../shared/same-place.ts'
 import { uiMemory, type UiMemory } from './ui/memory.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { KnownQueue } from '../app/thread/threaded-queue.ts'
-import type { RunToShow, RunToWatch, Context } from './ports.ts'
+import type { RunToShow, RunToWatch, CliContext } from './ports.ts'
 import { openTranscript } from './transcript.ts'
 import { uiCommands } from './ui/commands.ts'
 import type { TranscriptOptions } from './transcript.ts'
@@ -73,7 +73,7 @@ type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database' | 'remembers'> &
 type Opened = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
 
 /** Lake and catalog of the UI. For a lake without a catalog, one in the user's state folder is used. */
-function opened(options: OpenOptions, env: Context['env']): Opened {
+function opened(options: OpenOptions, env: CliContext['env']): Opened {
   const { target, database } = options
   if (isCatalogUrl(target)) {
     // A database that allows one opener can be the catalog only.
@@ -96,7 +96,7 @@ function opened(options: OpenOptions, env: Context['env']): Opened {
 export async function showRun(
   run: RunToShow,
   face: Face,
-  context: Context,
+  context: CliContext,
   heard?: (event: Event) => void,
 ): Promise<number> {
   return show(besideRun(run.operation), face, context, run, heard)
@@ -110,7 +110,7 @@ export async function showJoined(
   joined: JoinedRun,
   leaveWhenDone: boolean,
   face: Face,
-  context: Context,
+  context: CliContext,
 ): Promise<TuiEnd> {
   const nothing = { lake: null, catalog: null, database: null }
   return shownUntil(nothing, face, context, { joined, leaveWhenDone })
@@ -129,7 +129,11 @@ function besideRun(operation: Operation): Opened {
  * Shows the UI until the user leaves, then prints the transcript. Resolves with the exit code.
  * @param heard called with every event of its runs
  */
-export async function openUi(options: OpenOptions, context: Context, heard?: (event: Event) => void): Promise<number> {
+export async function openUi(
+  options: OpenOptions,
+  context: CliContext,
+  heard?: (event: Event) => void,
+): Promise<number> {
   const { remembers = true } = options
   const at = opened(options, context.env)
   const memory = remembers ? uiMemory([at.lake, at.catalog, at.database], context.env) : null
@@ -141,7 +145,7 @@ type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
 async function show(
   at: Opened,
   options: Face,
-  context: Context,
+  context: CliContext,
   initial?: RunToShow,
   heard?: (event: Event) => void,
 ): Promise<number> {
@@ -151,7 +155,7 @@ async function show(
 async function shownUntil(
   { lake, catalog, database }: Opened,
   options: Face,
-  context: Context,
+  context: CliContext,
   initial?: RunToShow | RunToWatch,
   heard?: (event: Event) => void,
 ): Promise<TuiEnd> {

@@ -15,7 +15,7 @@ export function declareCommand(yargs: Argv, command: CommandDeclaration, default
   const left = new Set(all ? [] : laterOptions(command))
   for (const option of command.takes) {
     if (option.operand === true) declareOperand(yargs, option)
-    else yargs.option(option.name, flagOf({ ...option, ...(left.has(option) ? { hidden: true } : {}) }, defaults))
+    else yargs.option(option.name, yargsOption({ ...option, ...(left.has(option) ? { hidden: true } : {}) }, defaults))
   }
   const said = [command.epilogue, ...(all ? [command.notes] : [])].filter((text) => text !== undefined)
   if (said.length > 0) yargs.epilogue(said.join('\n'))
@@ -36,7 +36,7 @@ function declareOperand(yargs: Argv, { name, type, describe }: Option): void {
 }
 
 /** One option as yargs takes it. */
-export function flagOf(option: Option, defaults: ConfigDefaults): Options {
+export function yargsOption(option: Option, defaults: ConfigDefaults): Options {
   const { alias, group, required, hidden, describe } = option
   const configured = option.config === undefined ? undefined : configuredFor(option.name, defaults)
   const own = option.type === 'list' ? [] : option.default

@@ -7,7 +7,7 @@ import { hasFlag } from './config-search.ts'
 import { topHelp, toolVersion } from './help.ts'
 import { otherWord } from './other-words.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { given, list, optionalText } from './arguments.ts'
+import { given, givenList, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { catalogUrl, keptCatalogs, standingCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
@@ -28,7 +28,7 @@ import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import { allStores, noSuchStore, placeOr, storeOr, type ConfiguredStore } from './named-stores.ts'
 import { refuseTwice, refuseUnneededConfirm } from './once.ts'
 import { declareCommand } from './option-flags.ts'
-import { requestOf } from './readers.ts'
+import { requestOfWords } from './readers.ts'
 import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
@@ -121,7 +121,7 @@ async function buildParser(
             chosen.choice = { url: only, from: 'state' }
           return catalogUrl(chosen.choice, kept)
         }
-        outcome.request = await requestOf(command, args, {
+        outcome.request = await requestOfWords(command, args, {
           catalog: named,
           optionalCatalog: () => (catalog === null ? undefined : catalogUrl(catalog)),
           env,
@@ -146,13 +146,13 @@ async function buildParser(
       const globals = readGlobals(args, env, defaults)
       outcome.globals = globals
       refuseRemotePlaces('', args)
-      const words = list(args, 'words')
+      const words = givenList(args, 'words')
       if (words.length > 1) {
         throw new SluiceError('BAD_FLAG', `one path at a time, and not ${words.length}: ${words.join(' ')}`)
       }
       const target = placeOr(words[0] ?? '.', defaults, env)
       if (isS3Url(target)) parseLakeUrl(target)
-      const word = optionalText(args, 'from')
+      const word = givenText(args, 'from')
       const database = word === undefined ? undefined : storeOr(word, defaults, env)
       if (database !== undefined && !isCopyUrl(database)) {
         throw (
@@ -245,7 +245,7 @@ async function lifecycleFor(
 ): Promise<{ readonly lifecycle?: LifecycleStatusOperation }> {
   if (defaults.lifecycle === undefined) return {}
   try {
-    const { lifecycleStatus } = await import('./commands/lifecycle.ts')
+    const { lifecycleStatusRequest: lifecycleStatus } = await import('./commands/lifecycle.ts')
     return { lifecycle: lifecycleStatus(args, { defaults, env }) }
   } catch (error) {
     if (error instanceof SluiceError) return {}

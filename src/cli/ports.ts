@@ -10,7 +10,7 @@ import type { Clock } from '../shared/clock.ts'
 import type { Operation } from '../app/operations/list.ts'
 
 /** A store of the config file for the UI; its URL has no password. */
-export type NamedStore = NamedUrl & { readonly error?: ErrorInfo }
+export type ConfigStore = NamedUrl & { readonly error?: ErrorInfo }
 
 /** Functions of the engine that the command line calls. */
 export type EnginePort = Pick<typeof engine, 'distribute' | 'steerShared' | 'runOperation' | 'openWorkbench'>
@@ -27,7 +27,7 @@ export type TuiPort = {
     readonly tool: string
     readonly ascii: boolean
     readonly lifecycle?: LifecycleStatusOperation
-    readonly stores?: readonly NamedStore[]
+    readonly stores?: readonly ConfigStore[]
     readonly memory?: { read(): unknown; write(value: unknown): void }
     readonly commands?: CommandPort
     readonly stdin: NodeJS.ReadStream
@@ -42,7 +42,7 @@ export type TuiPort = {
 export type Background = { readonly operation: Operation; readonly tell: (line: string) => void }
 
 /** Everything outside of the program that a command uses. */
-export type Context = {
+export type CliContext = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream

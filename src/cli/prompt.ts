@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { fieldText } from '../shared/terminal/field-text.ts'
 import { oneRead, type Input } from '../shared/terminal/one-read.ts'
 import { ENTER_INPUT, LEAVE_INPUT, TerminalInput } from '../shared/terminal/terminal-input.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 
 type Terminal = ReturnType<typeof createInterface>
 
@@ -14,7 +14,7 @@ type Terminal = ReturnType<typeof createInterface>
  */
 export async function typedLine(
   question: string,
-  { stdin, stderr }: Pick<Context, 'stdin' | 'stderr'>,
+  { stdin, stderr }: Pick<CliContext, 'stdin' | 'stderr'>,
 ): Promise<string | null> {
   const setRawMode = (isRaw: boolean): void => {
     if (!stdin.isTTY) return

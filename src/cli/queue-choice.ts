@@ -1,6 +1,6 @@
 /** Chooses the database of the queue: `--connect`, else `connect:` of the config file. */
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
-import { optionalText, type Arguments } from './arguments.ts'
+import { givenText, type Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 import { noSuchStore, storeOr, urlBehind } from './named-stores.ts'
 import type { KnownQueue } from '../app/thread/threaded-queue.ts'
@@ -21,7 +21,7 @@ export type DistributedOptions = {
 
 /** @throws SluiceError BAD_FLAG if none is named */
 export function chooseQueue(args: Arguments, defaults: ConfigDefaults, env: Env): string {
-  const flag = optionalText(args, 'connect')
+  const flag = givenText(args, 'connect')
   const word = flag ?? (defaults.connect === undefined ? undefined : urlBehind(defaults.connect, env, 'connect'))
   if (word === undefined) {
     throw new SluiceError('BAD_FLAG', 'no queue is given', {
@@ -40,7 +40,7 @@ export function chooseQueue(args: Arguments, defaults: ConfigDefaults, env: Env)
  * @throws SluiceError BAD_FLAG if the flag names no database
  */
 export function knownQueue(args: Arguments, defaults: ConfigDefaults, env: Env): KnownQueue | null {
-  const isFlag = optionalText(args, 'connect') !== undefined
+  const isFlag = givenText(args, 'connect') !== undefined
   if (!isFlag && defaults.connect === undefined) return null
   try {
     return { url: chooseQueue(args, defaults, env) }

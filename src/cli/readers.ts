@@ -1,5 +1,5 @@
 /** Reads the arguments of a command: by the declaration of its operation, or by a hand-written reader. */
-import { actionsOf, ownerOf, type AnyDeclaration, type SpokenAction } from '../app/operations/facts.ts'
+import { actionsOf, declaringOperation, type AnyDeclaration, type SpokenAction } from '../app/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { actionOf } from './actions.ts'
 import type { Arguments } from './arguments.ts'
@@ -36,14 +36,14 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
 }
 
 /** @throws SluiceError BAD_FLAG, BAD_CONFIG */
-export async function requestOf(
+export async function requestOfWords(
   command: CommandDeclaration,
   args: Arguments,
   context: RequestContext,
 ): Promise<Request> {
   if (OWN_COMMANDS.includes(command)) return await readByHand(command, args, context)
   const actions = actionsOf(command.name)
-  if (actions.length === 0) return await read(command, ownerOf(command.name), args, context)
+  if (actions.length === 0) return await read(command, declaringOperation(command.name), args, context)
   const action = actionOf(command, actions, args, context.defaults)
   const { ends, ...said } = withLifecycle(command.name, action, { args, defaults: context.defaults }, context.env)
   const request = await read(command, action, said.args, { ...context, defaults: said.defaults })

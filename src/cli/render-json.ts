@@ -1,6 +1,6 @@
 /** JSON lines: one object per event on stdout, with consecutive numbers of the written events. */
 import type { Event } from '../model/run/event.ts'
-import { jsonText } from '../shared/visible.ts'
+import { visibleJson } from '../shared/visible.ts'
 import type { Face } from './face.ts'
 import type { Output } from './output.ts'
 
@@ -10,7 +10,7 @@ const PROGRESS_EVERY_MS = 250
 /** One line of JSON. */
 export function jsonLine(event: Event, seq: number): string {
   const { v, seq: _engineSeq, ts, runId, type, ...rest } = event
-  return `${jsonText({ v, seq, ts, runId, type, ...rest })}\n`
+  return `${visibleJson({ v, seq, ts, runId, type, ...rest })}\n`
 }
 
 /** Subject of a droppable progress event; null for other events. */

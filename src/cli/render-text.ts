@@ -12,7 +12,7 @@ import { declarationOfCommand } from '../app/operations/facts.ts'
 import { LifecycleLines } from '../render/lifecycle-lines.ts'
 import { listingOf, RUNS_HERE, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from '../render/listings.ts'
 import { Narrator } from '../render/narrator.ts'
-import type { Block, Word } from '../render/block.ts'
+import type { Block, LineWord } from '../render/block.ts'
 import type { Output } from './output.ts'
 import { withProgram } from './program-name.ts'
 import { PartitionPlanText } from '../render/partition-plan-lines.ts'
@@ -47,15 +47,15 @@ export type TextOptions = {
  * `FRAME`: kept by --quiet for a command run by a timer, whose mail must name the database. `LAST_WORDS`: left out for
  * a step of a larger command.
  */
-const FRAME: ReadonlySet<Word> = new Set(['start', 'end'])
-const LAST_WORDS: ReadonlySet<Word> = new Set(['next', 'do', 'exit'])
+const FRAME: ReadonlySet<LineWord> = new Set(['start', 'end'])
+const LAST_WORDS: ReadonlySet<LineWord> = new Set(['next', 'do', 'exit'])
 
 /** Breaks text that GitHub's runner would execute: `##[x]` anywhere, `::x::` at the start of a line. */
 export function defuse(text: string): string {
   return text.replaceAll('##[', '#\u200B#[').replaceAll(/^(\s*)::/gm, '$1\u200B::')
 }
 
-function painter(color: boolean): (word: Word, text: string) => string {
+function painter(color: boolean): (word: LineWord, text: string) => string {
   const paint = pc.createColors(color)
   return (word, text) => {
     if (word === 'FAILED' || word === 'DIFFERS' || word === 'ALARM') return paint.bold(paint.red(text))
@@ -66,7 +66,10 @@ function painter(color: boolean): (word: Word, text: string) => string {
 }
 
 /** `0:02 FAILED   legacy/broken  LOG_GAP ...` with indented detail lines. */
-export function blockText(block: Block, paint: (word: Word, text: string) => string = (_word, text) => text): string {
+export function blockText(
+  block: Block,
+  paint: (word: LineWord, text: string) => string = (_word, text) => text,
+): string {
   const head = `${block.elapsed} ${paint(block.word, block.word.padEnd(8))} ${block.text}`.trimEnd()
   return [head, ...block.details.map(([label, text]) => `     ${label.padEnd(8)} ${text}`)].join('\n')
 }

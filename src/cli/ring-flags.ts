@@ -2,17 +2,17 @@
 import type { CassandraOptions, RingOptions, TrackOptions } from '../engine/copy/operations/copy/option-types.ts'
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
+import { givenFlag, given, givenList, givenCount, givenText, type Arguments } from './arguments.ts'
 import type { CdmOptions } from './cdm/options.ts'
 
 /** @returns undefined if none is given @throws SluiceError BAD_FLAG */
 export function readRing(args: Arguments, cdm: CdmOptions | null): RingOptions | undefined {
   const options: RingOptions = {
     ...cdm?.ring,
-    ...given('splits', optionalCount(args, 'splits', 1, 1_000_000)),
+    ...given('splits', givenCount(args, 'splits', 1, 1_000_000)),
     ...given('min', wholeText(args, 'partition-min')),
     ...given('max', wholeText(args, 'partition-max')),
-    ...given('coverage', optionalCount(args, 'coverage', 1, 100)),
+    ...given('coverage', givenCount(args, 'coverage', 1, 100)),
   }
   const { min, max } = options
   if (min !== undefined && max !== undefined && BigInt(min) > BigInt(max)) {
@@ -25,8 +25,8 @@ export function readRing(args: Arguments, cdm: CdmOptions | null): RingOptions |
 export function readTrack(args: Arguments, cdm: CdmOptions | null): TrackOptions | undefined {
   const runId = runNumber(args, 'run-id') ?? cdm?.track?.runId
   const previous = runNumber(args, 'prev-run-id') ?? cdm?.track?.previous
-  const autoRerun = flag(args, 'auto-rerun') || cdm?.track?.autoRerun === true
-  const asked = flag(args, 'track-run') || cdm?.track !== undefined
+  const autoRerun = givenFlag(args, 'auto-rerun') || cdm?.track?.autoRerun === true
+  const asked = givenFlag(args, 'track-run') || cdm?.track !== undefined
   if (!asked && !autoRerun && runId === undefined && previous === undefined) return undefined
   if (autoRerun && previous !== undefined) {
     throw new SluiceError('BAD_FLAG', '--auto-rerun and --prev-run-id exclude each other', {
@@ -45,9 +45,9 @@ export function readCassandra(args: Arguments, cdm: CdmOptions | null): Cassandr
     ...cdm?.cassandra,
     ...given('readConsistency', level(args, 'read-consistency') ?? both),
     ...given('writeConsistency', level(args, 'write-consistency') ?? both),
-    ...given('batchRows', optionalCount(args, 'batch-rows', 1, 65_535)),
-    ...given('pageRows', optionalCount(args, 'page-rows', 1, 1_000_000)),
-    ...given('ttl', optionalCount(args, 'ttl', 1, 630_720_000)),
+    ...given('batchRows', givenCount(args, 'batch-rows', 1, 65_535)),
+    ...given('pageRows', givenCount(args, 'page-rows', 1, 1_000_000)),
+    ...given('ttl', givenCount(args, 'ttl', 1, 630_720_000)),
     ...given('writetime', microseconds(args)),
     ...(args['stamps'] === false ? { dropStamps: true as const } : {}),
   }
@@ -61,7 +61,7 @@ export function readCassandra(args: Arguments, cdm: CdmOptions | null): Cassandr
 
 /** @throws SluiceError BAD_FLAG */
 export function readConstants(args: Arguments, cdm: CdmOptions | null): CopyOperation['constants'] {
-  const flags = list(args, 'constants').map((word): readonly [string, string] => {
+  const flags = givenList(args, 'constants').map((word): readonly [string, string] => {
     const found = /^(?:"((?:[^"]|"")+)"|([^"=]+))=(.*)$/s.exec(word)
     const name = found?.[1]?.replaceAll('""', '"') ?? found?.[2]?.trim() ?? ''
     if (found !== null && name !== '') return [name, found[3] ?? '']
@@ -75,7 +75,7 @@ export function readConstants(args: Arguments, cdm: CdmOptions | null): CopyOper
 
 /** @throws SluiceError BAD_FLAG */
 export function readExplodeMap(args: Arguments, cdm: CdmOptions | null): CopyOperation['explodeMap'] {
-  const word = optionalText(args, 'explode-map')
+  const word = givenText(args, 'explode-map')
   if (word === undefined) return cdm?.explodeMap
   const [column, key, value, ...more] = word.split(':').map((name) => name.trim())
   if (column && key && value && more.length === 0) return { column, key, value }
@@ -86,13 +86,13 @@ export function readExplodeMap(args: Arguments, cdm: CdmOptions | null): CopyOpe
 
 /** An integer, with all of its digits. */
 function wholeText(args: Arguments, name: string): string | undefined {
-  const word = optionalText(args, name)?.trim()
+  const word = givenText(args, name)?.trim()
   if (word === undefined || /^-?\d{1,40}$/.test(word)) return word
   throw new SluiceError('BAD_FLAG', `--${name} takes a whole number, and not ${word}`)
 }
 
 function runNumber(args: Arguments, name: string): string | undefined {
-  const word = optionalText(args, name)
+  const word = givenText(args, name)
   if (word === undefined) return undefined
   if (/^[1-9]\d{0,18}$/.test(word) && BigInt(word) < 2n ** 63n) return word
   throw new SluiceError('BAD_FLAG', `--${name} ${word} is no number of a run`, {
@@ -101,7 +101,7 @@ function runNumber(args: Arguments, name: string): string | undefined {
 }
 
 function microseconds(args: Arguments): string | undefined {
-  const word = optionalText(args, 'writetime')
+  const word = givenText(args, 'writetime')
   if (word === undefined || (/^\d{1,19}$/.test(word) && BigInt(word) < 2n ** 63n)) return word
   throw new SluiceError('BAD_FLAG', `--writetime ${word} is no number of microseconds`)
 }
@@ -111,7 +111,7 @@ const LEVELS: ReadonlySet<string> = new Set(
 )
 
 function level(args: Arguments, name: string): string | undefined {
-  const word = optionalText(args, name)?.toUpperCase()
+  const word = givenText(args, name)?.toUpperCase()
   if (word === undefined || LEVELS.has(word)) return word
   throw new SluiceError('BAD_FLAG', `--${name} ${word} is no level`, { hint: `one of ${[...LEVELS].join(', ')}` })
 }

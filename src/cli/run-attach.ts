@@ -7,13 +7,13 @@ import { isoTime } from '../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { controlRun } from './ctl.ts'
 import { bookedRun } from './runs-here.ts'
-import type { Context } from './ports.ts'
-import type { Session } from './session.ts'
+import type { CliContext } from './ports.ts'
+import type { CliSession } from './session.ts'
 import { EXIT_OF_SIGNAL, type Signal } from './signals.ts'
 
-export type Wanted = {
+export type AttachRequest = {
   readonly run: string | null
-  readonly env: Context['env']
+  readonly env: CliContext['env']
   /** Path of a run's control socket. */
   readonly socketPath: (runId: string) => string
 }
@@ -22,7 +22,7 @@ export type Wanted = {
  * The requested run; without one, the only active run here.
  * @throws SluiceError NO_SUCH_PATH if there is none, or several
  */
-export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<JoinedRun> {
+export async function joinedFrom({ run, env, socketPath }: AttachRequest): Promise<JoinedRun> {
   if (run !== null) return await joinedOrEnded(run, env)
   const live = await liveRuns(socketPath)
   // A silent run cannot be watched, so it does not count if another one answers.
@@ -42,7 +42,7 @@ export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<Join
   })
 }
 
-async function joinedOrEnded(run: string, env: Wanted['env']): Promise<JoinedRun> {
+async function joinedOrEnded(run: string, env: AttachRequest['env']): Promise<JoinedRun> {
   try {
     return await joinRun(run, env)
   } catch (thrown) {
@@ -85,7 +85,7 @@ export function goesOn(runId: string): string {
  * @returns the run's exit code if it ends while watched; that of the signal if it is left
  */
 export async function watchRun(
-  session: Session,
+  session: CliSession,
   joined: JoinedRun,
   signals: NodeJS.EventEmitter,
   again: () => Promise<JoinedRun>,

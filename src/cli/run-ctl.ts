@@ -5,7 +5,7 @@ import { runsIn } from '../engine/run/socket-folder.ts'
 import { answered } from './answered.ts'
 import { controlRun } from './ctl.ts'
 import type { ControlRequest, RunState } from './ctl.ts'
-import type { Session } from './session.ts'
+import type { CliSession } from './session.ts'
 
 export type CtlOptions = {
   readonly run: string | null
@@ -17,7 +17,7 @@ export type CtlOptions = {
 }
 
 /** Resolves with the exit code. */
-export async function runCtl(session: Session, options: CtlOptions): Promise<number> {
+export async function runCtl(session: CliSession, options: CtlOptions): Promise<number> {
   const { run, request, tool, ticks, socketPath } = options
   return await answered(session, { command: 'ctl', tool, ticks }, async () => {
     const found =
@@ -51,7 +51,7 @@ async function statesOf(socketPath: (runId: string) => string): Promise<readonly
 /** Note for a run that does not answer. */
 const SILENT = 'does not answer'
 
-function report(session: Session, found: readonly Found[]): void {
+function report(session: CliSession, found: readonly Found[]): void {
   const columns = [...new Set(found.flatMap(({ state }) => Object.keys(state ?? {})))]
   const late = found.some(({ state }) => state === null) ? ['note'] : []
   if (found.length > 0) session.emit({ type: 'columns', columns: ['run', ...columns, ...late] })

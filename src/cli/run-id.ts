@@ -1,10 +1,10 @@
 /** Run ids as typed by users. */
 import { SluiceError } from '../shared/errors.ts'
-import { optionalText, type Arguments } from './arguments.ts'
+import { givenText, type Arguments } from './arguments.ts'
 
 /** @param shown name for messages @throws SluiceError BAD_FLAG */
-export function runIdOf(args: Arguments, name: string, shown: string): string | undefined {
-  const text = optionalText(args, name)
+export function runIdArgument(args: Arguments, name: string, shown: string): string | undefined {
+  const text = givenText(args, name)
   if (text === undefined || /^\d{1,19}$/.test(text)) return text
   throw new SluiceError('BAD_FLAG', `${shown} ${text} is no id of a run`, {
     hint: 'it is the number behind `run` in the first line that the run printed',

@@ -6,9 +6,9 @@ import { shellQuote } from '../shared/shell.ts'
 import { visible } from '../shared/visible.ts'
 import { whyNot } from './config-search.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 import { typedLine } from './prompt.ts'
-import type { Session } from './session.ts'
+import type { CliSession } from './session.ts'
 import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type TrustRequest } from './trust.ts'
 
 /**
@@ -16,10 +16,10 @@ import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type T
  * be stored
  */
 export function runTrust(
-  session: Session,
+  session: CliSession,
   { folder, action }: TrustRequest,
   { cwd, tool }: { readonly cwd: string; readonly tool: string },
-  { env }: Context,
+  { env }: CliContext,
 ): number {
   const file = path.resolve(cwd, folder, DEFAULT_CONFIG)
   session.emit({ type: 'run.started', command: 'trust', tool, ...(action === 'list' ? {} : { target: file }) })
@@ -32,7 +32,7 @@ export function runTrust(
   return 0
 }
 
-function changed(file: string, action: 'trust' | 'remove', env: Context['env']): readonly string[] {
+function changed(file: string, action: 'trust' | 'remove', env: CliContext['env']): readonly string[] {
   if (action === 'remove') return withdrawTrust(file, env) ? [file] : []
   const why = whyNot(file, process.getuid?.() ?? null)
   if (why !== null) {
@@ -45,7 +45,7 @@ function changed(file: string, action: 'trust' | 'remove', env: Context['env']):
 }
 
 /** Asks in a terminal whether to trust the file, and stores it. @returns whether it is trusted */
-export async function askTrust(file: string, { env, stdin, stderr }: Context): Promise<boolean> {
+export async function askTrust(file: string, { env, stdin, stderr }: CliContext): Promise<boolean> {
   const hash = contentHash(file)
   const since = hasChanged(file, env) ? ' It has changed since it was trusted.' : ''
   const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust its present content? [y/N] `
@@ -57,7 +57,7 @@ export async function askTrust(file: string, { env, stdin, stderr }: Context): P
 }
 
 /** Error of a command that needs an untrusted config file. */
-export function notTrusted(file: string, env: Context['env']): SluiceError {
+export function notTrusted(file: string, env: CliContext['env']): SluiceError {
   const folder = shellQuote(path.dirname(file))
   return new SluiceError('BAD_CONFIG', 'the config file that lies here is not trusted, and was not read', {
     where: file,

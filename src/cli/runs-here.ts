@@ -6,13 +6,13 @@ import { isoTime } from '../shared/clock.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import { KEPT_RUNS } from '../model/run/run-book.ts'
 import { bookFolder } from './book-folder.ts'
-import type { Context } from './ports.ts'
-import type { Session } from './session.ts'
+import type { CliContext } from './ports.ts'
+import type { CliSession } from './session.ts'
 
 /** Number of newest runs searched for live ones. */
 const RECENT = 200
 
-type Env = Context['env']
+type Env = CliContext['env']
 
 type Found = {
   readonly runs: readonly MachineRun[]
@@ -48,7 +48,7 @@ export async function liveNotes(env: Env): Promise<readonly string[]> {
 }
 
 /** Lists the runs. @returns the exit code */
-export async function listRunsHere(session: Session, limit: number, env: Env, tool: string): Promise<number> {
+export async function listRunsHere(session: CliSession, limit: number, env: Env, tool: string): Promise<number> {
   session.emit({ type: 'run.started', command: 'runs', tool })
   const { runs: found, trouble, asides } = await runsHere(env, limit)
   const runs = found.slice(0, limit)

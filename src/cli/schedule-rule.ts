@@ -1,14 +1,14 @@
 /** Rule of a schedule, from options of `schedule add` and `print`. */
 import { CALENDAR_UNITS, DEFAULT_CALENDAR, type CalendarUnit } from '../model/calendar/calendar.ts'
-import type { RULE } from '../app/share/operations/schedule-add/declaration.ts'
+import type { SCHEDULE_RULE_OPTIONS } from '../app/share/operations/schedule-add/declaration.ts'
 import { intervalOf, minuteOf } from '../app/share/schedules/rule-text.ts'
 import type { ScheduleRule } from '../app/share/schedules/rule.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { optionalText, type Arguments } from './arguments.ts'
+import { givenText, type Arguments } from './arguments.ts'
 import { calendarOptions } from './calendar-flags.ts'
 import { parseDuration } from './duration.ts'
 
-type RuleOption = Exclude<(typeof RULE)[number], 'every'>
+type RuleOption = Exclude<(typeof SCHEDULE_RULE_OPTIONS)[number], 'every'>
 
 /** Options that affect a rule or the names of its periods, by unit. Parts of a day count from midnight UTC. */
 const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
@@ -25,10 +25,10 @@ const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
  * @throws SluiceError BAD_FLAG, also for an option that does not apply to the rule
  */
 export function scheduleRule(args: Arguments, defaults: Parameters<typeof calendarOptions>[1]): ScheduleRule {
-  const every = optionalText(args, 'every') ?? 'day'
+  const every = givenText(args, 'every') ?? 'day'
   const unit = CALENDAR_UNITS.find((word) => word === every.toLowerCase())
-  const at = optionalText(args, 'at')
-  const day = dayOf(optionalText(args, 'day') ?? '1')
+  const at = givenText(args, 'at')
+  const day = dayOf(givenText(args, 'day') ?? '1')
   refuseUnheeded(args, every, unit ?? 'part', day)
   if (unit === undefined)
     return intervalOf(every.toLowerCase() === 'hour' ? 3_600_000 : parseDuration('--every', every), every)
@@ -41,7 +41,7 @@ function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'pa
   // Without the config file; every option is validated, even if it does not apply.
   const { firstMonth, yearOffset, firstWeekday, zone } = { ...DEFAULT_CALENDAR, ...calendarOptions(args, {}) }
   const said: Readonly<Record<RuleOption, boolean>> = {
-    at: optionalText(args, 'at') !== undefined,
+    at: givenText(args, 'at') !== undefined,
     day: day !== 1,
     'first-month': firstMonth !== DEFAULT_CALENDAR.firstMonth,
     'year-offset': yearOffset !== DEFAULT_CALENDAR.yearOffset,

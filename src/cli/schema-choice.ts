@@ -1,6 +1,6 @@
 /** `--schema NAME`: schema of a PostgreSQL catalog. It becomes part of the URL, so the engine sees only that. */
 import { SluiceError } from '../shared/errors.ts'
-import { isCatalogUrl, schemaOf } from '../engine/run/systems.ts'
+import { isCatalogUrl, catalogSchemaSupport } from '../engine/run/systems.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 
 export type SchemaChoice = {
@@ -50,7 +50,7 @@ export function refuseLoneSchema({ schema, catalog }: Chosen): void {
  */
 export function urlWithSchema(url: string, { name, from }: SchemaChoice): string {
   const origin = from === 'flag' ? '--schema' : SCHEMA_VARIABLE
-  const schema = schemaOf(url)
+  const schema = catalogSchemaSupport(url)
   if (schema !== true) {
     throw new SluiceError('BAD_FLAG', `${origin} is for PostgreSQL only`, {
       hint: schema?.instead ?? `leave ${origin} out, or name a postgresql:// database`,

@@ -12,7 +12,7 @@ const SCRIPT_CHUNK_ROWS = 50_000
 const TARGET_VARIABLES = ['CLOUDFLARE_ACCOUNT_ID', 'D1_DATABASE_ID'] as const
 
 /** Options from the script's variables, other than source and target. */
-export type ScriptOptions = {
+export type GivenScriptOptions = {
   readonly table: string | undefined
   readonly chunkRows: number
   readonly batchRows: number | undefined
@@ -53,7 +53,7 @@ export function scriptTarget(env: Env): string | undefined {
 }
 
 /** @throws SluiceError BAD_FLAG for an invalid number */
-export function scriptOptions(env: Env): ScriptOptions {
+export function scriptOptions(env: Env): GivenScriptOptions {
   const resume = setVariable(env, 'RESUME_MODE')?.toLowerCase()
   if (resume !== undefined && resume !== 'true' && resume !== 'false') {
     throw new SluiceError('BAD_FLAG', `RESUME_MODE takes true or false, and not ${resume}`)

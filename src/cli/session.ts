@@ -24,7 +24,7 @@ import { oneLine } from '../shared/visible.ts'
 import { holdOutside, type Hours } from './hours.ts'
 import { openOutput } from './output.ts'
 import type { Output } from './output.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 import { EXIT_OF_SIGNAL, watchSignals } from './signals.ts'
 import type { Operation } from '../app/operations/list.ts'
 
@@ -50,7 +50,7 @@ export type RunSettings = Beginning & {
   readonly slots?: SlotListener | undefined
 }
 
-export type Session = {
+export type CliSession = {
   readonly output: Output
   readonly interrupter: Interrupter
   readonly actor: string
@@ -75,7 +75,7 @@ export type Session = {
  */
 export function secretsOf(
   argv: readonly string[],
-  env: Context['env'],
+  env: CliContext['env'],
   more: readonly string[] = [],
 ): readonly string[] {
   const urls = [...argv.map((word) => word.replace(/^--[\w-]+=/, '')), env[CATALOG_VARIABLE] ?? '', ...more]
@@ -90,7 +90,7 @@ export function secretsOf(
 }
 
 /** User name for the audit of the catalog. */
-export function actorName(env: Context['env']): string {
+export function actorName(env: CliContext['env']): string {
   try {
     return userInfo().username
   } catch {
@@ -100,7 +100,7 @@ export function actorName(env: Context['env']): string {
 }
 
 /** @throws SluiceError BAD_FLAG if the log file cannot be opened */
-export async function openSession(context: Context, options: SessionOptions): Promise<Session> {
+export async function openCliSession(context: CliContext, options: SessionOptions): Promise<CliSession> {
   const { clock, env, signals, die } = context
   const interrupter = new Interrupter()
   let listing = false

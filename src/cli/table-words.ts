@@ -1,20 +1,20 @@
 /** Tables of a command: from its flags, else from the config file. */
 import { isS3Url, parseLakeUrl } from '../model/lake/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { flag, list, type Arguments } from './arguments.ts'
+import { givenFlag, givenList, type Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 import { configNames } from './copy-flags.ts'
 
 /** `--table` takes one name as it is, including commas. */
-export function namedTables(args: Arguments, { table = [], tables }: ConfigDefaults): readonly string[] {
-  const flags = list(args, 'table', '--table')
+export function namedTableArguments(args: Arguments, { table = [], tables }: ConfigDefaults): readonly string[] {
+  const flags = givenList(args, 'table', '--table')
   if (flags.length > 0) return flags
   return [...(typeof table === 'string' ? [table] : table), ...configNames('tables', tables)]
 }
 
 /** The same, at least one. @throws SluiceError BAD_FLAG */
-export function someTables(args: Arguments, defaults: ConfigDefaults): readonly string[] {
-  const tables = namedTables(args, defaults)
+export function someTableArguments(args: Arguments, defaults: ConfigDefaults): readonly string[] {
+  const tables = namedTableArguments(args, defaults)
   if (tables.length > 0) return tables
   throw new SluiceError('BAD_FLAG', 'no table is named', {
     hint: "add --table NAME, or --table 'public.*' for all that fit; sluice discover URL lists them",
@@ -22,16 +22,16 @@ export function someTables(args: Arguments, defaults: ConfigDefaults): readonly 
 }
 
 /** @throws SluiceError BAD_FLAG for none or several */
-export function oneTable(args: Arguments, defaults: ConfigDefaults): string {
-  const [table, ...more] = someTables(args, defaults)
+export function oneTableOf(args: Arguments, defaults: ConfigDefaults): string {
+  const [table, ...more] = someTableArguments(args, defaults)
   if (table !== undefined && more.length === 0) return table
   throw new SluiceError('BAD_FLAG', `one table at a time, and not ${more.length + 1}`, { hint: 'give --table once' })
 }
 
 /** Tables of a command; empty for all. @throws SluiceError BAD_FLAG unless tables or `--all` are given, not both */
-export function tablesOrAll(args: Arguments, operand: string, verb: string): readonly string[] {
-  const tables = list(args, operand)
-  const all = flag(args, 'all')
+export function tablesOrAllArgument(args: Arguments, operand: string, verb: string): readonly string[] {
+  const tables = givenList(args, operand)
+  const all = givenFlag(args, 'all')
   // Refuse bad S3 URLs before anything is printed, logged or recorded.
   for (const table of tables) if (isS3Url(table)) parseLakeUrl(table)
   if (all && tables.length > 0) {

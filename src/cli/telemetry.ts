@@ -9,8 +9,8 @@ import type { Request } from './commands/command.ts'
 import type { Globals } from './globals.ts'
 import type { MetricsOptions } from './metrics-options.ts'
 import { toolVersion } from './help.ts'
-import type { Mode } from './mode.ts'
-import type { Context } from './ports.ts'
+import type { FrontendMode } from './mode.ts'
+import type { CliContext } from './ports.ts'
 
 export type Telemetry = AsyncDisposable & {
   /** Notes for the user. */
@@ -21,7 +21,7 @@ export type Telemetry = AsyncDisposable & {
 }
 
 /** @throws SluiceError BAD_FLAG for --metrics on a command that ends too soon to be scraped */
-export function refuseMetrics({ metrics }: Globals, request: Request, mode: Mode): void {
+export function refuseMetrics({ metrics }: Globals, request: Request, mode: FrontendMode): void {
   if (metrics === null || !metrics.isAsked) return
   if (request.kind === 'open' && mode === 'tui') return
   if (request.kind === 'operation' && isWatched(request.operation)) return
@@ -53,7 +53,7 @@ export async function openTelemetry(
   metrics: MetricsOptions | null,
   secrets: readonly string[],
   holds: boolean,
-  { env, stderr }: Context,
+  { env, stderr }: CliContext,
 ): Promise<Telemetry> {
   const held: string[] = []
   const say = (text: string): void => void stderr.write(`sluice: ${text}\n`)
@@ -86,13 +86,13 @@ export async function openTelemetry(
 }
 
 /** Prints the address of the metrics before the screen opens; it is visible again after leaving. */
-export function reportBeforeScreen({ notes }: Telemetry, { stderr }: Context): void {
+export function reportBeforeScreen({ notes }: Telemetry, { stderr }: CliContext): void {
   for (const note of notes) stderr.write(`sluice: ${note}\n`)
 }
 
 /** Traces are enabled by the standard OpenTelemetry variables; without them nothing is loaded. */
 async function wantedTraces(
-  env: Context['env'],
+  env: CliContext['env'],
   shown: (text: string) => string,
   say: (text: string) => void,
 ): Promise<Reported | null> {

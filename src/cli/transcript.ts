@@ -10,7 +10,7 @@ import { consoleFaces, fileFaces } from './faces.ts'
 import type { FaceOptions } from './faces.ts'
 import { HeldOutput } from './held-output.ts'
 import { openOutput } from './output.ts'
-import type { Context } from './ports.ts'
+import type { CliContext } from './ports.ts'
 
 /** Most runs printed; a session may have many, and the last ones matter. */
 const KEPT_RUNS = 5
@@ -27,7 +27,7 @@ export type Transcript = {
 type Held = { readonly faces: readonly Face[]; readonly output: HeldOutput }
 
 /** @throws SluiceError BAD_FLAG if the log file cannot be opened */
-export async function openTranscript(context: Context, options: TranscriptOptions): Promise<Transcript> {
+export async function openTranscript(context: CliContext, options: TranscriptOptions): Promise<Transcript> {
   const make = await consoleFaces(context, { ...options, json: false, progress: false })
   // The UI owns the screen, so messages about a log file wait too.
   const complaints = new HeldOutput()

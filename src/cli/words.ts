@@ -1,16 +1,16 @@
 /** Builds the fields of an operation from the words of a command line, according to its declaration. */
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import type { Operation, OperationKind } from '../app/operations/list.ts'
-import type { Word, Words } from '../engine/run/operations/words.ts'
+import type { OperationWord, OperationWords } from '../engine/run/operations/words.ts'
 import type { SliceNumbers, SliceUnit } from '../model/calendar/slices.ts'
 import type { AsOf } from '../model/lake/as-of.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
+import { givenFlag, given, givenList, givenCount, givenText, type Arguments } from './arguments.ts'
 import { ageIn, calendarOptions } from './calendar-flags.ts'
 import { alertOf } from './alert-flags.ts'
-import { archivePlace } from './archive-flags.ts'
+import { archivePlaceArgument } from './archive-flags.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
-import { chooseEnd, namedDatabase, namedDatabases, optionalEnd } from './copy-ends.ts'
+import { chooseEnd, namedDatabase, namedDatabases, givenStoreUrl } from './copy-ends.ts'
 import { parseDuration, parseMoment } from './duration.ts'
 import { durationText, measureText } from '../shared/figures.ts'
 import { GLOBAL_NAMES } from './globals.ts'
@@ -18,8 +18,8 @@ import { splitNames } from './name-list.ts'
 import { placeOr } from './named-stores.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
 import { chooseQueue } from './queue-choice.ts'
-import { runIdOf } from './run-id.ts'
-import { namedTables, oneTable, someTables, tablesOrAll } from './table-words.ts'
+import { runIdArgument } from './run-id.ts'
+import { namedTableArguments, oneTableOf, someTableArguments, tablesOrAllArgument } from './table-words.ts'
 
 type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
 
@@ -35,7 +35,11 @@ const SLICES_FORM = /^(?:(week|month)|(?:(week|month):)?(\d{1,4})(?:-(\d{1,4}))?
  * @param words a source for every field of the operation
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
-export function spoken(kind: OperationKind, words: Words<Readonly<Record<string, unknown>>>, said: Spoken): Request {
+export function spoken(
+  kind: OperationKind,
+  words: OperationWords<Readonly<Record<string, unknown>>>,
+  said: Spoken,
+): Request {
   const add: string[] = []
   const fields = Object.entries(words)
     .map(([field, word]) => [field, valueOf(word, { ...said, kind }, add)] as const)
@@ -51,19 +55,19 @@ export function spoken(kind: OperationKind, words: Words<Readonly<Record<string,
 }
 
 /** @param add receives flags for the printed command that were not typed */
-function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
+function valueOf(word: OperationWord, said: SpokenOf, add: string[]): unknown {
   const { args, context } = said
   switch (word.as) {
     case 'catalog':
       return word.required === true ? context.catalog() : context.optionalCatalog()
     case 'end': {
-      const choose = word.required === true ? chooseEnd : optionalEnd
+      const choose = word.required === true ? chooseEnd : givenStoreUrl
       const end = choose(word.option, args, context.defaults, context.env)
       if (end?.origin === 'script') add.push(end.printed)
       return end?.url
     }
     case 'queue':
-      return (optionalText(args, 'connect') ?? context.defaults.connect) === undefined
+      return (givenText(args, 'connect') ?? context.defaults.connect) === undefined
         ? undefined
         : chooseQueue(args, context.defaults, context.env)
     case 'database':
@@ -71,7 +75,7 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
     case 'databases':
       return namedDatabases(word.option, args, context.defaults, context.env)
     case 'archive place':
-      return archivePlace(args, context)
+      return archivePlaceArgument(args, context)
     case 'as of':
       return asOf(args)
     case 'constant':
@@ -82,18 +86,18 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
       return alertOf(said.kind, args)
     case 'slice unit':
     case 'slice numbers': {
-      const text = optionalText(args, word.option)
+      const text = givenText(args, word.option)
       const slices = text === undefined ? undefined : slicesIn(text)
       return word.as === 'slice unit' ? slices?.unit : slices?.numbers
     }
     case 'age':
       return ageIn(args, word.option, context.defaults)
     case 'any tables':
-      return namedTables(args, context.defaults)
+      return namedTableArguments(args, context.defaults)
     case 'some tables':
-      return someTables(args, context.defaults)
+      return someTableArguments(args, context.defaults)
     case 'one table':
-      return oneTable(args, context.defaults)
+      return oneTableOf(args, context.defaults)
     default:
       return ofOption(word, optionOf(said.command, word.option), said)
   }
@@ -123,8 +127,8 @@ export function slicesIn(text: string): SlicesOptions {
  * @throws SluiceError BAD_FLAG if both are set
  */
 function asOf(args: Arguments): AsOf {
-  const version = optionalCount(args, 'version', 0)
-  const timestamp = optionalText(args, 'timestamp')
+  const version = givenCount(args, 'version', 0)
+  const timestamp = givenText(args, 'timestamp')
   if (version !== undefined && timestamp !== undefined) {
     throw new SluiceError('BAD_FLAG', '--version and --timestamp exclude each other', {
       hint: 'leave one of the two out',
@@ -136,10 +140,10 @@ function asOf(args: Arguments): AsOf {
   }
 }
 
-type Single = Extract<Word, { readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run' }>
+type Single = Extract<OperationWord, { readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run' }>
 
 type OfOption = Exclude<
-  Word,
+  OperationWord,
   {
     readonly as:
       | 'catalog'
@@ -166,24 +170,24 @@ function ofOption(word: OfOption, option: Option, { command, args, context }: Sp
   const shown = shownOption(option)
   switch (word.as) {
     case 'flag':
-      return flag(args, name)
+      return givenFlag(args, name)
     case 'set':
-      return flag(args, name) ? true : undefined
+      return givenFlag(args, name) ? true : undefined
     case 'list':
-      return list(args, name, shown)
+      return givenList(args, name, shown)
     case 'filled': {
-      const texts = list(args, name, shown)
+      const texts = givenList(args, name, shown)
       return texts.length === 0 ? undefined : texts
     }
     case 'names':
-      return list(args, name, shown).flatMap((text) => splitNames(shown, text))
+      return givenList(args, name, shown).flatMap((text) => splitNames(shown, text))
     case 'some': {
-      const texts = list(args, name, shown)
+      const texts = givenList(args, name, shown)
       if (texts.length > 0) return texts
       throw new SluiceError('BAD_FLAG', `no ${name} is named`, { hint: `add --${name} LABEL; ${word.where}` })
     }
     case 'tables or all':
-      return tablesOrAll(args, name, command.name)
+      return tablesOrAllArgument(args, name, command.name)
     default: {
       const value = single(word, option, { ...args, [name]: args[name] ?? otherwise(word, option, context) }, shown)
       if (option.completes === 'path' && typeof value === 'string') return placeOr(value, context.defaults, context.env)
@@ -202,17 +206,17 @@ function otherwise(word: Single, option: Option, { defaults }: RequestContext): 
 function single({ as }: Single, { name, least, most }: Option, args: Arguments, shown: string): unknown {
   switch (as) {
     case 'count':
-      return optionalCount(args, name, least ?? 0, most, shown)
+      return givenCount(args, name, least ?? 0, most, shown)
     case 'run':
-      return runIdOf(args, name, shown)
+      return runIdArgument(args, name, shown)
     case 'duration': {
-      const text = optionalText(args, name, shown)
+      const text = givenText(args, name, shown)
       const ms = text === undefined ? undefined : parseDuration(shown, text)
       if (ms === undefined || ms >= (least ?? 0)) return ms
       throw new SluiceError('BAD_FLAG', `${shown} takes ${leastText(least ?? 0)} or more`)
     }
     default:
-      return optionalText(args, name, shown)
+      return givenText(args, name, shown)
   }
 }
 

@@ -2,10 +2,10 @@
 import { SluiceError } from '../shared/errors.ts'
 import type { DeletionVectorDescriptor, MetadataAction } from './actions.ts'
 
-export type Json = Record<string, unknown>
-export type Where = () => string
+export type JsonObject = Record<string, unknown>
+export type WhereText = () => string
 
-export function bad(message: string, where: Where, cause?: unknown): SluiceError {
+export function bad(message: string, where: WhereText, cause?: unknown): SluiceError {
   const at = where()
   return new SluiceError('BAD_ACTION', `${at}: ${message}`, {
     where: at,
@@ -15,7 +15,7 @@ export function bad(message: string, where: Where, cause?: unknown): SluiceError
   })
 }
 
-export function isObject(value: unknown): value is Json {
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
@@ -35,20 +35,20 @@ type MayBe<T, K extends string, V> = Fields<T & { [name in K]?: V | null }>
  */
 export class Fields<T = unknown> {
   readonly kind: string
-  readonly of: Json & T
-  readonly #where: Where
+  readonly of: JsonObject & T
+  readonly #where: WhereText
 
-  private constructor(kind: string, of: Json & T, where: Where) {
+  private constructor(kind: string, of: JsonObject & T, where: WhereText) {
     this.kind = kind
     this.of = of
     this.#where = where
   }
 
-  static in(kind: string, of: Json, where: Where): Fields {
+  static in(kind: string, of: JsonObject, where: WhereText): Fields {
     return new Fields<unknown>(kind, of, where)
   }
 
-  get #all(): Json {
+  get #all(): JsonObject {
     return this.of
   }
 

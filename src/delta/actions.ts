@@ -97,7 +97,7 @@ export type CheckpointMetadataAction = { readonly version: number }
 export type CommitInfoAction = Readonly<Record<string, unknown>>
 
 /** One action with its kind. `unknown`: an action that this reader does not know. */
-export type Action =
+export type LogAction =
   | { readonly kind: 'add'; readonly add: AddAction }
   | { readonly kind: 'remove'; readonly remove: RemoveAction }
   | { readonly kind: 'metaData'; readonly metaData: MetadataAction }
@@ -110,7 +110,7 @@ export type Action =
   | { readonly kind: 'checkpointMetadata'; readonly checkpointMetadata: CheckpointMetadataAction }
   | { readonly kind: 'unknown'; readonly name: string }
 
-export type ActionKind = Action['kind']
+export type ActionKind = LogAction['kind']
 
 /** One line of a commit or one row of a checkpoint. */
 export type ActionLine = {
@@ -118,5 +118,5 @@ export type ActionLine = {
   readonly line: number
   /** The text between the line breaks, unchanged; for a Parquet checkpoint the row rendered as JSON. */
   readonly raw: string
-  readonly action: Action
+  readonly action: LogAction
 }

@@ -17,7 +17,7 @@ import { logPathOf } from './log-path.ts'
 import { canonicalPath, dvId } from './paths.ts'
 
 /** `path` is canonical; `raw` the line of the log. */
-export type Change = { readonly version: number; readonly line: number; readonly raw: string } & (
+export type LoggedChange = { readonly version: number; readonly line: number; readonly raw: string } & (
   | { readonly change: 'added'; readonly path: string; readonly dvId: string | null; readonly add: AddAction }
   | { readonly change: 'removed'; readonly path: string; readonly dvId: string | null; readonly remove: RemoveAction }
   | { readonly change: 'cdc'; readonly path: string; readonly cdc: CdcAction }
@@ -27,7 +27,7 @@ export type Change = { readonly version: number; readonly line: number; readonly
   | { readonly change: 'domain'; readonly domain: DomainMetadataAction }
 )
 
-function changeOf({ line, raw, action }: ActionLine, version: number, root: string): Change | null {
+function changeOf({ line, raw, action }: ActionLine, version: number, root: string): LoggedChange | null {
   const at = { version, line, raw }
   switch (action.kind) {
     case 'add':
@@ -67,13 +67,13 @@ function changeOf({ line, raw, action }: ActionLine, version: number, root: stri
  * @throws SluiceError VERSION_NOT_FOUND if `to` is newer than the log or below `from`; LOG_GAP if a commit between them
  * is missing
  */
-export async function* changesBetween(
+export async function* logChanges(
   store: LogStore,
   listing: LogListing,
   from: number,
   to: number,
   signal: AbortSignal,
-): AsyncIterable<Change> {
+): AsyncIterable<LoggedChange> {
   const latest = listing.latest ?? -1
   if (to > latest || from > to || from < -1) {
     throw new SluiceError('VERSION_NOT_FOUND', `there is no way from version ${from} to ${to}; the newest is ${latest}`)

@@ -9,7 +9,7 @@ import { throwIfAborted } from '../shared/abort.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ActionKind, ActionLine } from './actions.ts'
 import type { CommitFile } from './listing.ts'
-import { MAX_LINE, Spread, wholeLines } from './line-chunks.ts'
+import { MAX_LINE, LineSpread, wholeLines } from './line-chunks.ts'
 import { logPathOf } from './log-path.ts'
 import { KINDS, parseAction } from './parse-action.ts'
 import type { ParseMode } from './parse-action.ts'
@@ -60,7 +60,7 @@ class LineReader {
   readonly #skip: LineOptions['skip']
   readonly #onMark: LineOptions['onMark']
   #line = 0
-  #spread: Spread | null = null
+  #spread: LineSpread | null = null
 
   constructor(file: string, options: LineOptions) {
     this.#file = file
@@ -124,7 +124,7 @@ class LineReader {
       } catch (error) {
         // Only a line that is not JSON by itself can start an object that spans several lines.
         if (!(error instanceof SluiceError) || !(error.cause instanceof SyntaxError)) throw error
-        const spread = new Spread(this.#line)
+        const spread = new LineSpread(this.#line)
         if (spread.take(raw) !== 'more') throw error
         this.#spread = spread
         return null

@@ -1,5 +1,5 @@
 /** A LogStore that counts requests and bytes, to compare ways to answer the same question. */
-import type { LogEntry, LogObject, LogStore } from '../model/lake/log-store.ts'
+import type { LogListingEntry, LogObject, LogStore } from '../model/lake/log-store.ts'
 
 export type ReadCounts = {
   /** Listings started. */
@@ -22,7 +22,7 @@ export function countingLogStore(store: LogStore): CountingLogStore {
     ...(store.requests === undefined ? {} : { requests: store.requests }),
     ...(store.pagedListing === undefined ? {} : { pagedListing: store.pagedListing }),
     ...(store.ahead === undefined ? {} : { ahead: (paths, options) => store.ahead?.(paths, options) }),
-    list(folder, options): AsyncIterable<LogEntry> {
+    list(folder, options): AsyncIterable<LogListingEntry> {
       counts.lists++
       return store.list(folder, options)
     },

@@ -3,24 +3,24 @@
  * JavaScript takes the last, DuckDB the first. A log that two readers read differently is refused.
  */
 import { jsonTokens } from '../model/lake/json-tokens.ts'
-import { jsonText } from './stats.ts'
+import { jsonStringText } from './stats.ts'
 
 /** Deepest nesting of objects and lists in a line: any reader can follow that many levels on its stack. */
-export const MOST_NESTED = 1000
+export const MOST_NESTED_IN_LOG = 1000
 
 /**
  * Number of names in all objects of a value from `JSON.parse`; NaN if it is nested deeper than `MOST_NESTED`.
  * @param room levels that may still follow
  */
-export function namesIn(value: unknown, room = MOST_NESTED): number {
+export function countNames(value: unknown, room = MOST_NESTED_IN_LOG): number {
   if (typeof value !== 'object' || value === null) return 0
   if (room === 0) return Number.NaN
   let sum = 0
   if (Array.isArray(value)) {
-    for (const one of value) sum += namesIn(one, room - 1)
+    for (const one of value) sum += countNames(one, room - 1)
     return sum
   }
-  for (const name in value) sum += 1 + namesIn((value as Record<string, unknown>)[name], room - 1)
+  for (const name in value) sum += 1 + countNames((value as Record<string, unknown>)[name], room - 1)
   return sum
 }
 
@@ -61,7 +61,7 @@ export function firstDoubled(raw: string): string | null {
     else if (token === '}' || token === ']') open.pop()
     else if (token !== ':') string = token.startsWith('"') ? token : null
     else if (string !== null && names != null) {
-      const name = jsonText(string) ?? string
+      const name = jsonStringText(string) ?? string
       if (names.has(name)) return name
       names.add(name)
     }

@@ -27,7 +27,7 @@ export class FileSums {
 }
 
 /** Number of the part of a file, as in the result of `apart`. */
-export function partOf(path: string, dvId: string | null): number {
+export function filePart(path: string, dvId: string | null): number {
   return partIn(digestOf(path, dvId))
 }
 
@@ -67,7 +67,7 @@ export async function onlyInOne(
   const held = async (side: FileSet): Promise<ReadonlyMap<string, string>> => {
     const keys = new Map<string, string>()
     for await (const block of side()) {
-      for (const { path, dvId } of block) if (parts.has(partOf(path, dvId))) keys.set(fileKey(path, dvId), path)
+      for (const { path, dvId } of block) if (parts.has(filePart(path, dvId))) keys.set(fileKey(path, dvId), path)
     }
     return keys
   }

@@ -2,17 +2,17 @@
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import type { History } from './segment.ts'
 
-export type Span = { readonly from: number; readonly to: number }
+export type VersionInterval = { readonly from: number; readonly to: number }
 
 export type Gaps = {
   /** Versions without a commit above the oldest version that can be built, ascending. */
-  readonly missing: readonly Span[]
+  readonly missing: readonly VersionInterval[]
   /** Those of them, and of the versions behind them, that no checkpoint leads to. */
-  readonly lost: readonly Span[]
+  readonly lost: readonly VersionInterval[]
 }
 
 /** @param without checkpoints that proved unreadable */
-export function gapsOf(
+export function logGaps(
   { commits, checkpoints, latest }: LogListing,
   without: ReadonlySet<CheckpointFiles> = new Set(),
 ): Gaps {
@@ -33,9 +33,13 @@ export function gapsOf(
  * Why a history begins no earlier than it does; null where the log holds nothing older.
  * @param without checkpoints that proved unreadable
  */
-export function cutOff(listing: LogListing, history: History, without?: ReadonlySet<CheckpointFiles>): string | null {
-  const isOlder = ({ from }: Span): boolean => from <= history.from
-  const missing = gapsOf(listing, without).missing.filter(isOlder)
+export function historyCutOff(
+  listing: LogListing,
+  history: History,
+  without?: ReadonlySet<CheckpointFiles>,
+): string | null {
+  const isOlder = ({ from }: VersionInterval): boolean => from <= history.from
+  const missing = logGaps(listing, without).missing.filter(isOlder)
   const checkpoints = listing.checkpoints.filter(({ version }) => version < history.from && missing.length > 0)
   const older = [
     ...spansText('commit', spansOf(history.orphans.map(at))),
@@ -59,9 +63,9 @@ export function gapText({ missing, lost }: Gaps): string | null {
   return `${missed} ${verb} missing among those of the log: ${means}`
 }
 
-const at = ({ version }: { readonly version: number }): Span => ({ from: version, to: version })
+const at = ({ version }: { readonly version: number }): VersionInterval => ({ from: version, to: version })
 
-function isOne(spans: readonly Span[]): boolean {
+function isOne(spans: readonly VersionInterval[]): boolean {
   return spans.length === 1 && spans[0]?.from === spans[0]?.to
 }
 
@@ -69,7 +73,7 @@ function isOne(spans: readonly Span[]): boolean {
 const SHOWN = 5
 
 /** `commit 4`, `commits 0 to 3, 5`; no text for no spans. */
-function spansText(noun: string, spans: readonly Span[]): readonly string[] {
+function spansText(noun: string, spans: readonly VersionInterval[]): readonly string[] {
   if (spans.length === 0) return []
   const shown = spans.slice(0, SHOWN).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
   const more = spans.length > SHOWN ? ` and ${spans.length - SHOWN} more runs of them` : ''
@@ -77,8 +81,8 @@ function spansText(noun: string, spans: readonly Span[]): readonly string[] {
 }
 
 /** Spans that touch or overlap, as one. @param spans ascending by where they begin */
-function spansOf(spans: readonly Span[]): readonly Span[] {
-  const all: Span[] = []
+function spansOf(spans: readonly VersionInterval[]): readonly VersionInterval[] {
+  const all: VersionInterval[] = []
   for (const span of spans) {
     const last = all.at(-1)
     if (last === undefined || span.from > last.to + 1) all.push(span)
@@ -88,7 +92,7 @@ function spansOf(spans: readonly Span[]): readonly Span[] {
 }
 
 /** What lies between ascending numbers. */
-function spansBetween(numbers: readonly number[]): readonly Span[] {
+function spansBetween(numbers: readonly number[]): readonly VersionInterval[] {
   return numbers.flatMap((number, i) => {
     const from = (numbers[i - 1] ?? number) + 1
     return from < number ? [{ from, to: number - 1 }] : []

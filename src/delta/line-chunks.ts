@@ -7,7 +7,7 @@ const MAX_SPREAD = 64 << 20
 const LF = 10
 
 /** Tracks braces and strings over the lines of one pretty-printed object. */
-export class Spread {
+export class LineSpread {
   #text = ''
   #depth = 0
   readonly line: number

@@ -11,7 +11,7 @@ import type { CheckpointFiles, LogListing } from './listing.ts'
 import { segmentAt } from './segment.ts'
 
 /** What the caller needs: `newest` = the newest version only, `all` = also older versions and the history. */
-export type Reach = 'newest' | 'all'
+export type LogReach = 'newest' | 'all'
 
 export class ListedLog {
   readonly #store: LogStore
@@ -31,7 +31,7 @@ export class ListedLog {
    * is enough to build the newest version.
    * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO
    */
-  static async list(store: LogStore, reach: Reach, signal: AbortSignal): Promise<ListedLog> {
+  static async list(store: LogStore, reach: LogReach, signal: AbortSignal): Promise<ListedLog> {
     const newest = reach === 'newest' && store.pagedListing === true ? await listNewest(store, signal) : null
     if (newest !== null) return new ListedLog(store, newest.listing, newest.from)
     return new ListedLog(store, await listLog(store, { signal }), 0)

@@ -1,10 +1,10 @@
 /** Parses one line of a log as an action and checks the fields that sluice uses. All other fields pass unchecked. */
-import type { Action, DeletionVectorDescriptor, TxnAction } from './actions.ts'
+import type { LogAction, DeletionVectorDescriptor, TxnAction } from './actions.ts'
 import { eachScalar, jsonTokens } from '../model/lake/json-tokens.ts'
-import { doubledName, MOST_NESTED, namesIn } from './doubled-names.ts'
+import { doubledName, MOST_NESTED_IN_LOG, countNames } from './doubled-names.ts'
 import { halfCharacter } from './half-characters.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
-import type { Json, Where } from './action-fields.ts'
+import type { JsonObject, WhereText } from './action-fields.ts'
 
 /** `partial`: the checkpoint was read with few columns, so fields that were not asked for may be absent. */
 export type ParseMode = 'whole' | 'partial'
@@ -30,7 +30,7 @@ function fileFields(fields: Fields): asserts fields is Fields<FileFields> {
 }
 
 /** The exact text of a `txn.version` that a double cannot hold. */
-function exactVersion(raw: string, where: Where): string {
+function exactVersion(raw: string, where: WhereText): string {
   const digits = memberText(raw, ['txn', 'version'])
   // Check the length before parsing: a number of millions of digits would take minutes.
   if (digits === null || !/^-?\d{1,19}$/.test(digits) || BigInt.asIntN(64, BigInt(digits)) !== BigInt(digits)) {
@@ -48,7 +48,7 @@ function memberText(raw: string, wanted: readonly string[]): string | null {
   return found
 }
 
-function txnOf(fields: Fields, raw: string, where: Where): TxnAction {
+function txnOf(fields: Fields, raw: string, where: WhereText): TxnAction {
   fields.text('appId')
   const version = fields.of['version']
   if (typeof version !== 'number') throw bad(`txn.version should be a whole number, is ${shown(version)}`, where)
@@ -60,7 +60,7 @@ function txnOf(fields: Fields, raw: string, where: Where): TxnAction {
 
 const EMPTY_SCHEMA = '{"type":"struct","fields":[]}'
 
-function checked(kind: string, value: Json, raw: string, where: Where, mode: ParseMode): Action {
+function checked(kind: string, value: JsonObject, raw: string, where: WhereText, mode: ParseMode): LogAction {
   const fields: Fields = Fields.in(kind, value, where)
   switch (kind) {
     case 'add':
@@ -148,16 +148,16 @@ function firstName(raw: string): string {
  * @param where `file:line` for messages; called only for an error
  * @throws SluiceError BAD_ACTION naming the field
  */
-export function parseAction(raw: string, where: () => string, mode: ParseMode = 'whole'): Action {
+export function parseAction(raw: string, where: () => string, mode: ParseMode = 'whole'): LogAction {
   let parsed: unknown
   try {
     parsed = JSON.parse(raw)
   } catch (error) {
     throw bad(`no valid JSON (${error instanceof Error ? error.message : String(error)})`, where, error)
   }
-  const names = namesIn(parsed)
+  const names = countNames(parsed)
   // Must come first: recursive functions would overflow the stack on such a value.
-  if (Number.isNaN(names)) throw bad(`nested more than ${MOST_NESTED} deep`, where)
+  if (Number.isNaN(names)) throw bad(`nested more than ${MOST_NESTED_IN_LOG} deep`, where)
   if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
   const doubled = doubledName(raw, names)
   if (doubled !== null) throw bad(`the name ${shown(doubled)} is twice in one object`, where)

@@ -7,7 +7,7 @@ import { readCrc } from './crc.ts'
 import { featureNames, readerRefusal } from './features.ts'
 import { listLog } from './listing.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
-import { historyOf } from './segment.ts'
+import { logHistory } from './segment.ts'
 import { Snapshot } from './snapshot.ts'
 import type { TableCounts } from './snapshot.ts'
 import { fileTimes, inCommitRule, inCommitTimeOf, readCommitInfo } from './timestamps.ts'
@@ -55,7 +55,7 @@ function checkpointsToSkip(listing: LogListing): ReadonlySet<CheckpointFiles> {
 
 function historyFrom(listing: LogListing): number | null {
   try {
-    return historyOf(listing).from
+    return logHistory(listing).from
   } catch (error) {
     if (error instanceof SluiceError) return null
     throw error

@@ -14,26 +14,26 @@ import { typeText } from './schema.ts'
 import type { LeafColumn, StructType } from './schema.ts'
 import { statsReader } from './stats.ts'
 import type { StatsPieces } from './stats.ts'
-import { checksOf, likeCheck } from './values/checks.ts'
-import type { Check, ColumnChecks } from './values/checks.ts'
+import { columnChecks, likeCheck } from './values/checks.ts'
+import type { ValueCheck, ColumnChecks } from './values/checks.ts'
 
 /** `partitionValues` of an add, keyed by physical names. */
-export type PartitionValues = Readonly<Record<string, string | null>>
+export type DeltaPartitionValues = Readonly<Record<string, string | null>>
 
 export type Pruning = {
   /** Partition columns in the condition, and its other columns; each once. */
   readonly partitionColumns: readonly LeafColumn[]
   readonly dataColumns: readonly LeafColumn[]
   /** True if a file of this partition may match, whatever its content. */
-  byPartition(partitionValues: PartitionValues | null | undefined): boolean
+  byPartition(partitionValues: DeltaPartitionValues | null | undefined): boolean
   /** True if a file with these stats may match, whatever its partition. */
   byStats(stats: string | null | undefined): boolean
   /** Both at once; excludes more files if OR joins the two kinds. */
-  byFile(partitionValues: PartitionValues | null | undefined, stats: string | null | undefined): boolean
+  byFile(partitionValues: DeltaPartitionValues | null | undefined, stats: string | null | undefined): boolean
 }
 
 /** Facts about a file; null for a side that is not tested. */
-type Facts = { readonly partition: PartitionValues | null; readonly stats: StatsPieces | null }
+type Facts = { readonly partition: DeltaPartitionValues | null; readonly stats: StatsPieces | null }
 type Test = (facts: Facts) => boolean
 
 /** A column of the condition; nulls are tested separately from values. */
@@ -42,7 +42,7 @@ type Column = LeafColumn & { readonly isPartition: boolean; readonly slot: numbe
 const NEVER: Test = () => false
 const ALWAYS: Test = () => true
 
-function partitionValue(values: PartitionValues, column: Column): PartitionValue {
+function partitionValue(values: DeltaPartitionValues, column: Column): PartitionValue {
   const key = column.field.physicalName
   return parsePartitionValue(Object.hasOwn(values, key) ? values[key] : undefined, column.type)
 }
@@ -54,7 +54,7 @@ function isAllNull(stats: StatsPieces, slot: number): boolean {
 }
 
 /** Test for a condition that is never true for null. */
-function valueTest(column: Column, check: Check): Test {
+function valueTest(column: Column, check: ValueCheck): Test {
   if (column.isPartition) {
     return ({ partition }) => {
       if (!partition) return true
@@ -98,7 +98,7 @@ type Compiler = { readonly text: string; readonly columnOf: (column: ColumnRef) 
 
 /** The checks of a column with an order. @throws SluiceError BAD_PREDICATE for structs, arrays, maps and variants */
 function comparable(compiler: Compiler, ref: ColumnRef, column: Column): ColumnChecks | 'any' {
-  const checks = checksOf(column.field)
+  const checks = columnChecks(column.field)
   if (checks !== 'never') return checks
   const message = `column ${renderColumn({ names: column.path })} is ${typeText(column.type)} and has no order`
   throw predicateError(compiler.text, ref.at, message, 'Such a column can only be asked for IS NULL')

@@ -1,5 +1,5 @@
 /** A table's schema as a typed tree (PROTOCOL.md, "Schema Serialization Format", "Column Mapping", "Type Widening"). */
-import { isNestedDeeper, MOST_NESTED } from '../model/lake/json-nesting.ts'
+import { isNestedDeeper, MOST_NESTED_SCHEMA } from '../model/lake/json-nesting.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
 
@@ -172,7 +172,7 @@ export function parseSchema(schemaString: string | null | undefined, mapping: Co
     throw bad('schemaString is no JSON', error)
   }
   // The metadata of a field may hold any JSON, and is shown and compared recursively.
-  if (isNestedDeeper(value)) throw bad(`schemaString is nested more than ${MOST_NESTED} deep`)
+  if (isNestedDeeper(value)) throw bad(`schemaString is nested more than ${MOST_NESTED_SCHEMA} deep`)
   const type = parseType(value, mapping, 'the table', 0)
   if (type.kind !== 'struct') throw bad(`the table's type is ${typeText(type)}, not a struct`)
   return type

@@ -161,7 +161,7 @@ function oldestAnswer(listing: LogListing, without: Without): number | null {
  * @param without checkpoints found unreadable
  * @throws SluiceError LOG_GAP if the latest version itself cannot be built
  */
-export function historyOf(listing: LogListing, without: Without = NONE): History {
+export function logHistory(listing: LogListing, without: Without = NONE): History {
   const { commits, latest } = listing
   if (latest === null) throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found')
   let low = latest + 1

@@ -10,11 +10,11 @@ import { replayFiles } from './replay.ts'
 import type { FileReference, ReplaySource } from './replay.ts'
 import { segmentAt } from './segment.ts'
 import type { LogSegment } from './segment.ts'
-import { readHead, readState } from './state.ts'
-import type { TableHead, TableState } from './state.ts'
+import { readLogHead, readTableState } from './state.ts'
+import type { TableHead, DeltaTableState } from './state.ts'
 import { numRecordsOf } from './stats.ts'
 
-export type { TableHead, TableState } from './state.ts'
+export type { TableHead, DeltaTableState } from './state.ts'
 
 export type ActiveFile = {
   readonly add: AddAction
@@ -74,7 +74,7 @@ export class Snapshot {
   #isWhole: boolean
   #segment: LogSegment
   #head: TableHead | null = null
-  #state: TableState | null = null
+  #state: DeltaTableState | null = null
   /** Field sets for which the current checkpoint was read to its end. */
   readonly #proven = new Set<string>()
 
@@ -94,13 +94,13 @@ export class Snapshot {
 
   /** Cheaper than `state`. @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA, BAD_CHECKPOINT, BAD_ACTION */
   async head(signal: AbortSignal): Promise<TableHead> {
-    this.#head ??= await this.#withFallback(() => readHead(this.#source(), signal), signal)
+    this.#head ??= await this.#withFallback(() => readLogHead(this.#source(), signal), signal)
     return this.#head
   }
 
   /** Everything except the files. @throws as `head` */
-  async state(signal: AbortSignal): Promise<TableState> {
-    this.#state ??= await this.#withFallback(() => readState(this.#source(), signal), signal)
+  async state(signal: AbortSignal): Promise<DeltaTableState> {
+    this.#state ??= await this.#withFallback(() => readTableState(this.#source(), signal), signal)
     return this.#state
   }
 

@@ -105,7 +105,7 @@ function copies(spellings: readonly Spelling[]): number {
 }
 
 /** Describes what both kinds of readers have of a file. */
-export function readingsOf({ spellings, isActive }: SpelledApart): string {
+export function fileReadings({ spellings, isActive }: SpelledApart): string {
   const said = spellings.map(({ path, kind, version }) => {
     const where = version === null ? 'the checkpoint' : `commit ${version}`
     return `${where} ${kind}s ${JSON.stringify(path)}`

@@ -17,7 +17,7 @@ import type { ReplaySource } from './replay.ts'
 /** Decides whether and how a table can be read. */
 export type TableHead = { readonly protocol: ProtocolAction; readonly metadata: MetadataAction }
 
-export type TableState = TableHead & {
+export type DeltaTableState = TableHead & {
   readonly version: number
   readonly txns: ReadonlyMap<string, TxnAction>
   /** Without removed domains. */
@@ -95,12 +95,12 @@ function headOf(found: Collector, source: ReplaySource): TableHead {
  * Protocol and metadata of a segment; stops reading as soon as both are found.
  * @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA, BAD_ACTION, BAD_CHECKPOINT …
  */
-export async function readHead(source: ReplaySource, signal: AbortSignal): Promise<TableHead> {
+export async function readLogHead(source: ReplaySource, signal: AbortSignal): Promise<TableHead> {
   return headOf(await collect(source, signal, true), source)
 }
 
 /** `readHead` with transactions and domains; reads every commit of the segment. */
-export async function readState(source: ReplaySource, signal: AbortSignal): Promise<TableState> {
+export async function readTableState(source: ReplaySource, signal: AbortSignal): Promise<DeltaTableState> {
   const found = await collect(source, signal, false)
   const domains = new Map([...found.domains].filter(([, domain]) => !domain.removed))
   return { version: source.segment.version, ...headOf(found, source), txns: found.txns, domains }

@@ -155,7 +155,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
   }
 
   function keyIs(key: string): boolean {
-    if (keyEscaped) return jsonText(text.slice(keyStart - 1, keyEnd + 1)) === key
+    if (keyEscaped) return jsonStringText(text.slice(keyStart - 1, keyEnd + 1)) === key
     const { length } = key
     if (keyEnd - keyStart !== length) return false
     // Compare the last character first: names of a table often differ only there (c_1, c_2), and most keys are not
@@ -225,7 +225,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
 }
 
 /** The text of a quoted JSON string, or null if the piece is not a valid string. */
-export function jsonText(piece: string): string | null {
+export function jsonStringText(piece: string): string | null {
   if (piece.charCodeAt(0) !== QUOTE) return null
   if (!piece.includes('\\')) return piece.slice(1, -1)
   try {
@@ -266,7 +266,7 @@ export function numRecordsOf(stats: string | null | undefined): number | null {
 }
 
 function shown(piece: string | undefined): string | undefined {
-  return piece === undefined ? undefined : (jsonText(piece) ?? piece)
+  return piece === undefined ? undefined : (jsonStringText(piece) ?? piece)
 }
 
 /** Smallest and largest value and null count of a column, as text to show; what the stats lack is left out. */

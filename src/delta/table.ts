@@ -2,24 +2,24 @@
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ParquetRows } from '../model/lake/parquet-rows.ts'
-import { changesBetween } from './changes.ts'
-import type { Change } from './changes.ts'
+import { logChanges } from './changes.ts'
+import type { LoggedChange } from './changes.ts'
 import { readerRefusal } from './features.ts'
-import { cutOff, gapsOf } from './gaps.ts'
+import { historyCutOff, logGaps } from './gaps.ts'
 import type { Gaps } from './gaps.ts'
 import { commitHistory } from './history.ts'
 import type { CommitSummary } from './history.ts'
 import { ListedLog } from './listed-log.ts'
-import type { Reach } from './listed-log.ts'
+import type { LogReach } from './listed-log.ts'
 import { checkpointModified } from './listing.ts'
 import type { CheckpointFiles, LogListing } from './listing.ts'
-import { commitsOf, historyOf, segmentAt } from './segment.ts'
+import { commitsOf, logHistory, segmentAt } from './segment.ts'
 import type { History, LogSegment } from './segment.ts'
 import { Snapshot } from './snapshot.ts'
 import { inCommitRule, versionAt } from './timestamps.ts'
 
 /** A version, or a time in ms since the epoch; the latest version if neither is given. */
-export type At = { readonly version?: number; readonly timestamp?: number }
+export type AtVersion = { readonly version?: number; readonly timestamp?: number }
 
 export class DeltaTable {
   readonly store: LogStore
@@ -48,7 +48,7 @@ export class DeltaTable {
     store: LogStore,
     parquet: () => Promise<ParquetRows>,
     signal: AbortSignal,
-    reach: Reach = 'all',
+    reach: LogReach = 'all',
   ): Promise<DeltaTable> {
     return new DeltaTable(store, parquet, await ListedLog.list(store, reach, signal), signal)
   }
@@ -78,7 +78,7 @@ export class DeltaTable {
    * TABLE_FEATURE, BAD_CHECKPOINT
    */
   async snapshot(
-    at: At = {},
+    at: AtVersion = {},
     options: { readonly allowRefused?: boolean; readonly signal?: AbortSignal } = {},
   ): Promise<Snapshot> {
     const signal = options.signal ?? this.#signal
@@ -119,23 +119,23 @@ export class DeltaTable {
   }
 
   /** The changes of the commits `from + 1` to `to`. @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, BAD_ACTION … */
-  async *changes(from: number, to: number, signal: AbortSignal): AsyncIterable<Change> {
-    yield* changesBetween(this.store, await this.listing(signal), from, to, signal)
+  async *changes(from: number, to: number, signal: AbortSignal): AsyncIterable<LoggedChange> {
+    yield* logChanges(this.store, await this.listing(signal), from, to, signal)
   }
 
   /** The log up to the latest version without a gap. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
   async run(signal: AbortSignal = this.#signal): Promise<History> {
-    return historyOf(await this.listing(signal), this.#unreadable)
+    return logHistory(await this.listing(signal), this.#unreadable)
   }
 
   /** Commits that are gone from the middle of the log. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
   async gaps(signal: AbortSignal): Promise<Gaps> {
-    return gapsOf(await this.listing(signal), this.#unreadable)
+    return logGaps(await this.listing(signal), this.#unreadable)
   }
 
   /** Why `run` begins no earlier; null where the log holds nothing older. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
   async cutOff(signal: AbortSignal): Promise<string | null> {
-    return cutOff(await this.listing(signal), await this.run(signal), this.#unreadable)
+    return historyCutOff(await this.listing(signal), await this.run(signal), this.#unreadable)
   }
 
   async #snapshot(version: number | undefined, signal: AbortSignal): Promise<Snapshot> {

@@ -13,7 +13,7 @@ import {
   type Gap,
   type PlacedPeriod,
 } from './coverage.ts'
-import type { Standing } from './standing.ts'
+import type { PartitionCoverage } from './standing.ts'
 import { nowFor } from './state.ts'
 import { shellQuote } from '../shared/shell.ts'
 
@@ -42,7 +42,7 @@ export type AlarmOptions = {
 }
 
 /** Without a calendar only the alarms that need none. */
-export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Alarm[] {
+export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): readonly Alarm[] {
   const { calendar, placed, kind, zone } = standing
   const { now, ahead, stray, coming, refused = false } = options
   const makes = refused ? {} : { hint: 'sluice partition ensure makes them' }
@@ -92,7 +92,7 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
   ]
 }
 
-function uncovered({ zones, table: { partitions } }: Standing): Alarm {
+function uncovered({ zones, table: { partitions } }: PartitionCoverage): Alarm {
   const holder = partitions.some(({ isDefault }) => isDefault) ? 'only the default partition' : 'no partition'
   return {
     alarm: 'none ahead',
@@ -134,7 +134,7 @@ function endlessAlarm({ name, from }: RangePartition): Alarm {
 }
 
 /** Gaps, except those whose rows are in the archive. */
-export function openGaps({ gaps }: Standing, archive: ArchiveRecord | null): readonly Gap[] {
+export function openGaps({ gaps }: PartitionCoverage, archive: ArchiveRecord | null): readonly Gap[] {
   const gone = new Set(archive?.partitions.filter(hasLeft).map(({ from }) => from))
   const ends = new Map(archive?.partitions.map(({ from, to }) => [from, to]))
   return gaps.filter(({ from, to }) => {
@@ -147,7 +147,7 @@ export function openGaps({ gaps }: Standing, archive: ArchiveRecord | null): rea
 
 function missingAlarm(
   missing: readonly PlacedPeriod[],
-  standing: Standing,
+  standing: PartitionCoverage,
   { now, covered, hint }: { readonly now: Date; readonly covered: string | null; readonly hint: Pick<Alarm, 'hint'> },
 ): Alarm {
   const [first] = missing
@@ -166,7 +166,7 @@ function missingAlarm(
 /** Rows of archived periods: their times are valid, but their partition was detached. */
 function lateAlarms(
   late: NonNullable<AlarmOptions['stray']>['late'],
-  { table: { table } }: Standing,
+  { table: { table } }: PartitionCoverage,
 ): readonly Alarm[] {
   return late.map(({ label, from, to, rows }) => ({
     alarm: 'rows in the default',
@@ -181,7 +181,7 @@ function lateAlarms(
 function strayAlarms(
   missing: readonly PlacedPeriod[],
   { missing: inMissing, ahead, others }: NonNullable<AlarmOptions['stray']>,
-  { standing: { calendar }, hint }: { readonly standing: Standing; readonly hint: Pick<Alarm, 'hint'> },
+  { standing: { calendar }, hint }: { readonly standing: PartitionCoverage; readonly hint: Pick<Alarm, 'hint'> },
 ): readonly Alarm[] {
   const alarms: Alarm[] = []
   for (const [i, period] of missing.entries()) {

@@ -2,10 +2,10 @@ import type { TableName } from '../model/copy/column-type.ts'
 import type { Period } from '../model/calendar/period.ts'
 import { nameIn, plainStyle } from './name-style.ts'
 import { DEFAULT_CALENDAR } from '../model/calendar/calendar.ts'
-import type { Standing } from './standing.ts'
+import type { PartitionCoverage } from './standing.ts'
 
 /** Name of the partition for a period: same style and schema as its neighbours. */
-export function nameFor({ table, calendar }: Pick<Standing, 'table' | 'calendar'>, period: Period): TableName {
+export function nameFor({ table, calendar }: Pick<PartitionCoverage, 'table' | 'calendar'>, period: Period): TableName {
   const neighbour = table.partitions.findLast(({ isDefault }) => !isDefault)
   const name = nameIn(calendar?.style ?? plainStyle(table.table.name, DEFAULT_CALENDAR), period)
   // Partitions may be in another schema than their table.

@@ -7,7 +7,7 @@ import { nextPeriod, periodOf, periodOfNumber, type Period } from '../model/cale
 import { isMoment, readValue, type ValueKind } from '../model/calendar/value-text.ts'
 import { dayAt, MS_OF_DAY } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
-import type { RangePartition, Span } from '../model/partition/maintenance-port.ts'
+import type { RangePartition, PrintedBounds } from '../model/partition/maintenance-port.ts'
 
 /** Limit of new partitions per run: a year of days. */
 const MOST_AT_ONCE = 400
@@ -18,15 +18,15 @@ export const MOST_AHEAD = 200
 const YEARS_AT_ONCE = 2 * 366 * MS_OF_DAY
 
 /** `ahead`: whole periods after the current one. */
-export type Wanted = { readonly now: Date; readonly ahead: number }
+export type CoverageRequest = { readonly now: Date; readonly ahead: number }
 
 /** A partition with its bounds as numbers: milliseconds, infinite if open. */
-export type Placed = { readonly partition: RangePartition; readonly low: number; readonly high: number }
+export type PlacedPartition = { readonly partition: RangePartition; readonly low: number; readonly high: number }
 
 /** @returns sorted by lower bound, without default partitions and bounds that are not times */
-export function placed(partitions: readonly RangePartition[], kind: ValueKind): readonly Placed[] {
+export function placedPartitions(partitions: readonly RangePartition[], kind: ValueKind): readonly PlacedPartition[] {
   return partitions
-    .flatMap((partition): Placed[] => {
+    .flatMap((partition): PlacedPartition[] => {
       if (partition.isDefault) return []
       const low = partition.from === null ? -Infinity : readValue(partition.from, kind)?.at
       const high = partition.to === null ? Infinity : readValue(partition.to, kind)?.at
@@ -36,12 +36,12 @@ export function placed(partitions: readonly RangePartition[], kind: ValueKind): 
 }
 
 /** A gap between two partitions, with their bounds. */
-export type Gap = Span & { readonly low: number; readonly high: number; readonly before: RangePartition }
+export type Gap = PrintedBounds & { readonly low: number; readonly high: number; readonly before: RangePartition }
 
 /** @param all sorted by lower bound; partitions may overlap in systems that allow it */
-export function gapsOf(all: readonly Placed[]): readonly Gap[] {
+export function coverageGaps(all: readonly PlacedPartition[]): readonly Gap[] {
   const gaps: Gap[] = []
-  let last: Placed | null = null
+  let last: PlacedPartition | null = null
   for (const next of all) {
     if (last !== null && last.high < next.low) {
       const { to } = last.partition
@@ -83,10 +83,10 @@ export type Coming = {
  * schedule did not run.
  */
 export function comingPeriods(
-  all: readonly Placed[],
+  all: readonly PlacedPartition[],
   spec: CalendarSpec,
   kind: ValueKind,
-  { now, ahead }: Wanted,
+  { now, ahead }: CoverageRequest,
 ): Coming {
   const missing: PlacedPeriod[] = []
   const overlaps: { period: PlacedPeriod; partition: RangePartition }[] = []
@@ -123,11 +123,11 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
  * @param ahead whole periods after the current one
  */
 export function catchAll(
-  all: readonly Placed[],
+  all: readonly PlacedPartition[],
   spec: CalendarSpec,
   kind: ValueKind,
-  { now, ahead }: Wanted,
-): Placed | null {
+  { now, ahead }: CoverageRequest,
+): PlacedPartition | null {
   const { high: end } = placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), ahead), kind)
   return all.find((one) => isEndless(one) && one.low < end) ?? null
 }
@@ -137,10 +137,10 @@ export function catchAll(
  * not separately. Null if there is none; unbounded ones are found by `catchAll`.
  */
 export function holderOfMany(
-  all: readonly Placed[],
+  all: readonly PlacedPartition[],
   spec: CalendarSpec,
   kind: ValueKind,
-  options: Wanted,
+  options: CoverageRequest,
 ): { readonly partition: RangePartition; readonly periods: readonly PlacedPeriod[] } | null {
   const periods = wanted(all, spec, kind, options).map((period) => placedPeriod(spec, period, kind))
   for (const one of all) {
@@ -152,13 +152,13 @@ export function holderOfMany(
 }
 
 /** 9999-12-31 is used for "no end" where a bound must be a day. */
-export function isEndless({ high }: Pick<Placed, 'high'>): boolean {
+export function isEndless({ high }: Pick<PlacedPartition, 'high'>): boolean {
   return high >= LAST_DAY * MS_OF_DAY
 }
 
 /** Last partition of those that follow now without a gap; null if none covers now. */
-export function coveredTo(all: readonly Placed[], now: number): Placed | null {
-  let last: Placed | null = null
+export function coveredTo(all: readonly PlacedPartition[], now: number): PlacedPartition | null {
+  let last: PlacedPartition | null = null
   for (const one of all) {
     if (last === null ? one.low <= now && one.high > now : one.low <= last.high && one.high > last.high) last = one
   }
@@ -167,15 +167,15 @@ export function coveredTo(all: readonly Placed[], now: number): Placed | null {
 
 /** Required periods in order; some may exist. */
 function wanted(
-  all: readonly Placed[],
+  all: readonly PlacedPartition[],
   spec: CalendarSpec,
   kind: ValueKind,
-  { now, ahead }: Wanted,
+  { now, ahead }: CoverageRequest,
 ): readonly Period[] {
   const today = currentPeriod(spec, now)
   const end = nextPeriod(spec, today, ahead)
   const { low: begin, high: over } = placedPeriod(spec, today, kind)
-  const last = all.filter(({ low }) => low < over).reduce<Placed | null>(furthest, null)
+  const last = all.filter(({ low }) => low < over).reduce<PlacedPartition | null>(furthest, null)
   if (last === null || last.high >= begin) return periodsUpTo(spec, today, end) ?? refuseMany(spec, today.from, end)
   const missed = periodsUpTo(spec, periodOfNumber(spec, dayIn(spec, last.high, kind)), end)
   if (missed !== null) return missed
@@ -202,7 +202,7 @@ export function aheadOf(spec: CalendarSpec, at: number, kind: ValueKind, now: Da
 }
 
 /** The range after the required periods, up to the limit of `--ahead`. */
-export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: Wanted): PlacedPeriod | null {
+export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: CoverageRequest): PlacedPeriod | null {
   const [first, end] = [ahead + 1, MOST_AHEAD].map((n) =>
     placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), n), kind),
   )
@@ -211,11 +211,11 @@ export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: 
     : { ...first, to: end.to, high: end.high }
 }
 
-function furthest(last: Placed | null, next: Placed): Placed {
+function furthest(last: PlacedPartition | null, next: PlacedPartition): PlacedPartition {
   return last !== null && last.high >= next.high ? last : next
 }
 
-function covered(meets: readonly Placed[], options: PlacedPeriod): boolean {
+function covered(meets: readonly PlacedPartition[], options: PlacedPeriod): boolean {
   let reached = options.low
   for (const { low, high } of meets) if (low <= reached) reached = Math.max(reached, high)
   return reached >= options.high

@@ -4,16 +4,20 @@ import { tableText, type TableName, type TableSpec } from '../model/copy/column-
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import { archiveOf } from '../archive/work/find-archive.ts'
-import { tablesOf } from '../archive/work/each-table.ts'
+import { sourceTables } from '../archive/work/each-table.ts'
 import { Ledgers } from '../archive/work/find-ledger.ts'
 import type { Run } from '../engine/run/run-context.ts'
 import type { Epoch } from '../model/calendar/calendar.ts'
-import { maintenanceOf, standingOf, type CalendarOptions, type Standing } from './standing.ts'
+import { maintenanceOf, partitionCoverage, type CalendarOptions, type PartitionCoverage } from './standing.ts'
 import { shellQuote } from '../shared/shell.ts'
 
-export type FoundTable = { readonly name: string; readonly standing: Standing; readonly archive: ArchiveRecord | null }
+export type TableWithCoverage = {
+  readonly name: string
+  readonly standing: PartitionCoverage
+  readonly archive: ArchiveRecord | null
+}
 
-export type TablesOptions = {
+export type EachTableOptions = {
   readonly tables: readonly string[]
   readonly calendar: CalendarOptions
   /** Unit of integers since 1970. */
@@ -39,9 +43,9 @@ type TablesEnd = {
  */
 export async function eachTable(
   store: CopyStore,
-  options: TablesOptions,
+  options: EachTableOptions,
   run: Run<'log'>,
-  each: (found: FoundTable) => Promise<void>,
+  each: (found: TableWithCoverage) => Promise<void>,
 ): Promise<TablesEnd> {
   const { abort: signal, stop } = run.interrupt
   const maintenance = maintenanceOf(store)
@@ -57,7 +61,7 @@ export async function eachTable(
       const { calendar, epoch, sizes } = options
       let read: Promise<ArchiveRecord | null> | undefined
       const archived = (): Promise<ArchiveRecord | null> => (read ??= archiveIn(archives, table, run))
-      const standing = await standingOf(maintenance, table, calendar, { epoch, archived, sizes, signal })
+      const standing = await partitionCoverage(maintenance, table, calendar, { epoch, archived, sizes, signal })
       if (standing === null) {
         if (named) throw notPartitioned(name, store)
         continue
@@ -99,7 +103,7 @@ async function wantedTables(
   const wanted = new Map<string, { table: TableSpec; named: boolean }>()
   for (const pattern of patterns) {
     const named = !/[*?]/.test(pattern)
-    for (const table of await tablesOf({ store }, [pattern], signal))
+    for (const table of await sourceTables({ store }, [pattern], signal))
       wanted.set(tableText(table.table), { table, named })
   }
   return [...wanted.values()]

@@ -1,7 +1,7 @@
 /** Rows and bytes in each period of a table, and in each slice of it. */
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import type { Period } from '../model/calendar/period.ts'
-import type { PartitionPlanStore, PlannedTable, Sampled } from '../model/partition/plan-port.ts'
+import type { PartitionPlanStore, TableToPartition, Sampled } from '../model/partition/plan-port.ts'
 import { placedPeriod } from './coverage.ts'
 import { periodsOfYears } from './planned-periods.ts'
 import { slicesOf, type SliceUnit } from '../model/calendar/slices.ts'
@@ -28,7 +28,7 @@ export type Filled = {
 /** Periods with rows, in order; slices without rows are left out. */
 export async function filledPeriods(
   { plan, signal }: { readonly plan: PartitionPlanStore; readonly signal: AbortSignal },
-  planned: PlannedTable,
+  planned: TableToPartition,
   spec: CalendarSpec,
   years: { readonly first: number; readonly last: number } | null,
   { slices: unit, exact }: { readonly slices?: SliceUnit | undefined; readonly exact: boolean },
@@ -59,7 +59,7 @@ function whole(
   spec: CalendarSpec,
   period: Period,
   slices: readonly FilledSlice[],
-  { kind }: PlannedTable,
+  { kind }: TableToPartition,
 ): FilledPeriod {
   const { from, to } = placedPeriod(spec, period, kind)
   const sum = (of: (slice: FilledSlice) => bigint): bigint => slices.reduce((all, slice) => all + of(slice), 0n)

@@ -2,18 +2,18 @@
 import { tableText } from '../model/copy/column-type.ts'
 import { dec, type Emit } from '../model/run/event.ts'
 import type { PartitionForecastEvent, PartitionRateEvent } from '../model/partition/events.ts'
-import type { PlannedTable } from '../model/partition/plan-port.ts'
+import type { TableToPartition } from '../model/partition/plan-port.ts'
 import type { FilledPeriod, FilledSlice } from './filled-periods.ts'
-import { msFor, neededPerHour, spanOf } from './forecast.ts'
-import type { Rate } from './rate.ts'
+import { msFor, neededPerHour, totalCopyTime } from './forecast.ts'
+import type { MeasuredRate } from './rate.ts'
 
 type Options = { readonly windowMs?: number | undefined; readonly lanes: number; readonly slices?: string | undefined }
 
 /** The rate first, then each partition followed by its slices. */
-export function emitForecast(
-  { table: { table } }: PlannedTable,
+export function emitPartitionForecast(
+  { table: { table } }: TableToPartition,
   periods: readonly FilledPeriod[],
-  rate: Rate | null,
+  rate: MeasuredRate | null,
   options: Options,
   emit: Emit<'partition.rate' | 'partition.forecast'>,
 ): void {
@@ -26,7 +26,7 @@ export function emitForecast(
     const all =
       one === null
         ? null
-        : spanOf(
+        : totalCopyTime(
             times.map((ms) => ms ?? 0),
             options.lanes,
           )
@@ -42,7 +42,7 @@ export function emitForecast(
 function rateEvent(
   table: string,
   periods: readonly FilledPeriod[],
-  rate: Rate,
+  rate: MeasuredRate,
   { windowMs, slices }: Options,
 ): PartitionRateEvent {
   const largest = periods.reduce((most, { bytes }) => (bytes > most ? bytes : most), 0n)

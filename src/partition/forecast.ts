@@ -22,7 +22,7 @@ export function msFor(bytes: bigint, perHour: bigint): number {
  * Total time of slices copied in order by `lanes` concurrent sessions.
  * @param slices ms of each
  */
-export function spanOf(slices: readonly number[], lanes: number): number {
+export function totalCopyTime(slices: readonly number[], lanes: number): number {
   const busy = Array.from({ length: Math.max(1, lanes) }, () => 0)
   for (const ms of slices) {
     const free = busy.indexOf(Math.min(...busy))

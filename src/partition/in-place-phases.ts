@@ -5,7 +5,7 @@ import type { Period } from '../model/calendar/period.ts'
 
 const NAMED = 5
 
-export type Phases = {
+export type InPlacePhases = {
   readonly request: InPlaceRequest
   readonly last: Period
   readonly statements: readonly InPlaceStatement[]
@@ -18,7 +18,7 @@ export type Phases = {
   readonly budgetMs: number
 }
 
-export function phaseFindings(phases: Phases): readonly PlanFinding[] {
+export function phaseFindings(phases: InPlacePhases): readonly PlanFinding[] {
   const { taken, statements } = phases
   return [
     ...(taken.length === 0 ? [] : [takenFinding(taken)]),
@@ -38,7 +38,7 @@ function takenFinding(taken: readonly string[]): PlanFinding {
   }
 }
 
-function rowFindings({ outside, request: { planned, bound }, last }: Phases): readonly PlanFinding[] {
+function rowFindings({ outside, request: { planned, bound }, last }: InPlacePhases): readonly PlanFinding[] {
   const column = planned.column.name
   if (outside === null) {
     const detail = `no index finds rows without a ${column}, or at ${bound} and behind it: the run counts them first, and reads the table for that`
@@ -68,7 +68,7 @@ function rowFindings({ outside, request: { planned, bound }, last }: Phases): re
   return found
 }
 
-function stepFindings({ request, statements, bytes, budgetMs }: Phases): readonly PlanFinding[] {
+function stepFindings({ request, statements, bytes, budgetMs }: InPlacePhases): readonly PlanFinding[] {
   const builds = statements.filter(({ step, isDone }) => step === 'index' && !isDone)
   const isValid = statements.some(({ step, isDone }) => step === 'validate' && isDone)
   const read = `reads ${sizeText(bytes)}`

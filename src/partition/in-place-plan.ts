@@ -8,7 +8,7 @@ import { knownTimeKind } from '../archive/plan/time-kind.ts'
 import { nextPeriod, periodAt, type Period } from '../model/calendar/period.ts'
 import { currentPeriod, placedPeriod } from './coverage.ts'
 import { filledPeriods } from './filled-periods.ts'
-import { partitionName, rowYears } from './planned-periods.ts'
+import { newPartitionName, rowYears } from './planned-periods.ts'
 import { OTHER_COLUMN, plannedTable, type PlanSource } from './planned-table.ts'
 
 /** Two periods at least, so that the calendar can be derived from them later. */
@@ -56,13 +56,13 @@ export async function inPlaceRequest(
   const coming = Array.from({ length: AHEAD }, (_, at) => nextPeriod(spec, last, at + 1)).flatMap((period) => {
     const { from, to, low, high } = placedPeriod(spec, period, planned.kind)
     // A day that the zone skipped.
-    return low < high ? [{ name: partitionName(name, period.label), label: period.label, from, to }] : []
+    return low < high ? [{ name: newPartitionName(name, period.label), label: period.label, from, to }] : []
   })
   return {
     request: {
       planned,
-      past: options.past ?? partitionName(name, 'past'),
-      beside: partitionName(name, 'partitioned'),
+      past: options.past ?? newPartitionName(name, 'past'),
+      beside: newPartitionName(name, 'partitioned'),
       bound: placedPeriod(spec, last, planned.kind).to,
       partitions: coming.map(({ name: leaf, from, to }) => ({ name: leaf, from, to })),
     },
@@ -107,6 +107,6 @@ export function sliceRequest(
   const period = periodAt(spec, label)
   const evidence = { epoch, bounds: [bound], zone: spec.zone, record: null }
   const { from, to } = placedPeriod(spec, period, knownTimeKind(table, column, evidence, OTHER_COLUMN))
-  const partition = { name: partitionName(table.table.name, period.label), from, to }
+  const partition = { name: newPartitionName(table.table.name, period.label), from, to }
   return { request: { table: table.table, column, partition }, label: period.label }
 }

@@ -8,8 +8,8 @@ import { readValue } from '../model/calendar/value-text.ts'
 import { nameFor } from './coming-name.ts'
 import { openGaps } from './alarms.ts'
 import { periodsWithin, type PlacedPeriod } from './coverage.ts'
-import type { FoundTable } from './each-table.ts'
-import { ageOf, entryOf, periodFor, stateOf, type StateOptions } from './state.ts'
+import type { TableWithCoverage } from './each-table.ts'
+import { periodAge, entryOf, periodFor, stateOf, type StateOptions } from './state.ts'
 
 type Row = { readonly low: number; readonly event: PartitionEvent }
 
@@ -17,8 +17,8 @@ type Row = { readonly low: number; readonly event: PartitionEvent }
  * @param counts counted rows of each partition, in the order of the table; null to use the system's statistics
  * @param missing required periods without a partition
  */
-export function listed(
-  found: FoundTable,
+export function listedPartitions(
+  found: TableWithCoverage,
   options: StateOptions,
   counts: readonly bigint[] | null,
   missing: readonly PlacedPeriod[],
@@ -43,13 +43,13 @@ export function listed(
 }
 
 function partitionEvent(
-  { name }: FoundTable,
+  { name }: TableWithCoverage,
   partition: RangePartition,
   options: StateOptions,
   counted: bigint | undefined,
 ): PartitionEvent {
   const { archived, held } = entryOf(partition, options)
-  const age = ageOf(partition, options)
+  const age = periodAge(partition, options)
   const label = periodFor(partition, options)?.label ?? archived?.label
   const rows = counted ?? partition.rows
   const notes = [
@@ -73,7 +73,7 @@ function partitionEvent(
 }
 
 /** Archived partitions that are no longer in the table. */
-function goneOf({ archive, standing }: FoundTable): readonly ArchivedPartition[] {
+function goneOf({ archive, standing }: TableWithCoverage): readonly ArchivedPartition[] {
   const there = new Set(standing.table.partitions.map(({ identity }) => identity))
   return (archive?.partitions ?? []).filter(
     (one) => one.native !== null && !there.has(one.native.identity) && hasLeft(one),
@@ -98,7 +98,7 @@ function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {
 }
 
 /** Whole periods in gaps, neither in the table nor in the archive. None for a gap of hundreds: it has an alarm. */
-function gapPeriods({ standing, archive }: FoundTable): readonly PlacedPeriod[] {
+function gapPeriods({ standing, archive }: TableWithCoverage): readonly PlacedPeriod[] {
   const { calendar, kind } = standing
   if (calendar === null) return []
   const gone = new Set((archive?.partitions ?? []).filter(hasLeft).map(({ from }) => from))
@@ -107,7 +107,7 @@ function gapPeriods({ standing, archive }: FoundTable): readonly PlacedPeriod[] 
     .filter(({ from }) => !gone.has(from))
 }
 
-function missingEvent({ name, standing }: FoundTable, period: PlacedPeriod, note: string): PartitionEvent {
+function missingEvent({ name, standing }: TableWithCoverage, period: PlacedPeriod, note: string): PartitionEvent {
   return {
     type: 'partition',
     table: name,

@@ -4,40 +4,40 @@ import { dayText, parseDay } from '../model/calendar/civil.ts'
 import type { Period } from '../model/calendar/period.ts'
 
 /** @param label of the period in the calendar. @returns null if the form does not apply */
-export type Form = (period: Period, label: string) => string | null
+export type NameForm = (period: Period, label: string) => string | null
 
 const SEPARATORS = ['_', '', '-', '.'] as const
 /** Separators between the first and the last day of a period. */
 const BETWEEN = ['_', '__', '_to_', '-', '--', '.', 'to'] as const
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'] as const
 
-const year: Form = ({ from }) => from.slice(0, 4)
-const shortYear: Form = ({ from }) => from.slice(2, 4)
-const month: Form = ({ from }) => from.slice(5, 7)
-const day: Form = ({ from }) => from.slice(8, 10)
-const monthName: Form = ({ from }) => MONTHS[Number(from.slice(5, 7)) - 1] ?? null
+const year: NameForm = ({ from }) => from.slice(0, 4)
+const shortYear: NameForm = ({ from }) => from.slice(2, 4)
+const month: NameForm = ({ from }) => from.slice(5, 7)
+const day: NameForm = ({ from }) => from.slice(8, 10)
+const monthName: NameForm = ({ from }) => MONTHS[Number(from.slice(5, 7)) - 1] ?? null
 
 /** `2025` of `Q2-FY25` and of `2025-Q2`. */
-const labelYear: Form = (_, label) => {
+const labelYear: NameForm = (_, label) => {
   const [, digits] = /(?:fy|^)(\d{2,4})/i.exec(label) ?? []
   return digits === undefined ? null : digits.length === 2 ? `20${digits}` : digits
 }
-const shortLabelYear: Form = (period, label) => labelYear(period, label)?.slice(-2) ?? null
+const shortLabelYear: NameForm = (period, label) => labelYear(period, label)?.slice(-2) ?? null
 /** `fy25` for `Q2-FY25`, and for `2025-Q2`: fiscal years may equal calendar years. */
-const fiscalYear: Form = (period, label) =>
+const fiscalYear: NameForm = (period, label) =>
   /fy\d+/i.exec(label)?.[0].toLowerCase() ?? before('fy', shortLabelYear)(period, label)
 const longFiscalYear = before('fy', labelYear)
-const quarter: Form = (_, label) => /q[1-4]/i.exec(label)?.[0].toLowerCase() ?? null
-const week: Form = (_, label) => /^\d{4}-w(\d\d)$/i.exec(label)?.[1] ?? null
+const quarter: NameForm = (_, label) => /q[1-4]/i.exec(label)?.[0].toLowerCase() ?? null
+const week: NameForm = (_, label) => /^\d{4}-w(\d\d)$/i.exec(label)?.[1] ?? null
 
-const DAYS: readonly (readonly Form[])[] = [
+const DAYS: readonly (readonly NameForm[])[] = [
   [year, month, day],
   [shortYear, month, day],
   [day, month, year],
   [year, before('m', month), before('d', day)],
   [year, monthName, day],
 ]
-const MONTHS_OF_YEARS: readonly (readonly Form[])[] = [
+const MONTHS_OF_YEARS: readonly (readonly NameForm[])[] = [
   [year, month],
   [shortYear, month],
   [month, year],
@@ -45,19 +45,21 @@ const MONTHS_OF_YEARS: readonly (readonly Form[])[] = [
   [year, monthName],
   [monthName, year],
 ]
-const QUARTERS: readonly (readonly Form[])[] = [fiscalYear, longFiscalYear, labelYear, shortLabelYear].flatMap((of) => [
-  [of, quarter],
-  [quarter, of],
-])
-const WEEKS: readonly (readonly Form[])[] = [
+const QUARTERS: readonly (readonly NameForm[])[] = [fiscalYear, longFiscalYear, labelYear, shortLabelYear].flatMap(
+  (of) => [
+    [of, quarter],
+    [quarter, of],
+  ],
+)
+const WEEKS: readonly (readonly NameForm[])[] = [
   [labelYear, before('w', week)],
   [labelYear, before('week_', week)],
   [labelYear, week],
 ]
-const YEARS: readonly (readonly Form[])[] = [[fiscalYear], [labelYear], [shortLabelYear]]
+const YEARS: readonly (readonly NameForm[])[] = [[fiscalYear], [labelYear], [shortLabelYear]]
 
 /** A month identifies a quarter or year only by its start; a day identifies any period. */
-const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly Form[])[]>> = {
+const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly NameForm[])[]>> = {
   day: DAYS,
   week: [...WEEKS, ...DAYS],
   month: [...DAYS, ...MONTHS_OF_YEARS],
@@ -66,7 +68,7 @@ const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly Form[])[]>> = {
 }
 
 /** All forms of a period, the more specific and more common ones first. */
-export function* formsOf(unit: CalendarUnit): Iterable<Form> {
+export function* formsOf(unit: CalendarUnit): Iterable<NameForm> {
   yield* fromToForms(unit)
   for (const form of plainForms(unit)) yield* [form, upper(form), capital(form)]
   // By the upper bound, as in `VALUES LESS THAN`, and by the day before it.
@@ -80,7 +82,7 @@ export function* formsOf(unit: CalendarUnit): Iterable<Form> {
 }
 
 /** `20261001_20261101`, or with an inclusive second day `20261001_20261031`. */
-function* fromToForms(unit: CalendarUnit): Iterable<Form> {
+function* fromToForms(unit: CalendarUnit): Iterable<NameForm> {
   for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
     for (const separator of SEPARATORS) {
       const form = joined(parts, separator)
@@ -98,30 +100,30 @@ function* fromToForms(unit: CalendarUnit): Iterable<Form> {
   }
 }
 
-function* plainForms(unit: CalendarUnit): Iterable<Form> {
+function* plainForms(unit: CalendarUnit): Iterable<NameForm> {
   for (const parts of PARTS_OF[unit]) for (const separator of SEPARATORS) yield joined(parts, separator)
 }
 
-function joined(parts: readonly Form[], separator: string): Form {
+function joined(parts: readonly NameForm[], separator: string): NameForm {
   return (period, label) => {
     const texts = parts.map((part) => part(period, label))
     return texts.includes(null) ? null : texts.join(separator)
   }
 }
 
-function before(letters: string, part: Form): Form {
+function before(letters: string, part: NameForm): NameForm {
   return (period, label) => {
     const text = part(period, label)
     return text === null ? null : `${letters}${text}`
   }
 }
 
-function upper(form: Form): Form {
+function upper(form: NameForm): NameForm {
   return (period, label) => form(period, label)?.toUpperCase() ?? null
 }
 
 /** `Q2_Fy25`, `2024_Apr`. */
-function capital(form: Form): Form {
+function capital(form: NameForm): NameForm {
   return (period, label) => form(period, label)?.replaceAll(/[a-z]+/g, capitalWord) ?? null
 }
 

@@ -1,13 +1,13 @@
 /** Naming style of a table's partitions, derived from existing names, so that new ones match their neighbours. */
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { periodOf, type Period } from '../model/calendar/period.ts'
-import { formsOf, type Form } from './name-forms.ts'
+import { formsOf, type NameForm } from './name-forms.ts'
 import type { FoundCalendar } from './table-calendar.ts'
 
 export type NameStyle = {
   readonly prefix: string
   readonly suffix: string
-  readonly form: Form
+  readonly form: NameForm
   /** Calendar of the labels in the names: that of the bounds, with the first month and year offset of the names. */
   readonly spec: CalendarSpec
 }
@@ -86,7 +86,7 @@ function labelledSpecs(spec: CalendarSpec): readonly CalendarSpec[] {
 function partsOf(
   of: FoundCalendar['of'],
   labels: readonly string[],
-  form: Form,
+  form: NameForm,
 ): { readonly prefix: string; readonly suffix: string } | null {
   let parts: { prefix: string; suffix: string } | null = null
   for (const [n, { partition, period }] of of.entries()) {

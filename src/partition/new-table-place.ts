@@ -8,9 +8,9 @@ import { streamsInto } from '../engine/copy/ledger/streams-into.ts'
 import { onSide } from '../engine/copy/sides.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { quotedName } from '../shared/sql-text.ts'
-import { partitionName } from './planned-periods.ts'
+import { newPartitionName } from './planned-periods.ts'
 import type { PlanSource } from './planned-table.ts'
-import { isLate, planNewTable, takenFindings, type NewTablePlan, type NewTableOptions } from './new-table-plan.ts'
+import { isLate, planNewTable, takenFindings, type NewTablePlan, type NewTablePlanOptions } from './new-table-plan.ts'
 
 export type NewTablePlace = {
   readonly source: PlanSource
@@ -21,7 +21,7 @@ export type NewTablePlace = {
 }
 
 /** A plan with a new table. */
-export type Fit = NewTablePlan & { readonly twin: NonNullable<NewTablePlan['twin']> }
+export type NewTableFit = NewTablePlan & { readonly twin: NonNullable<NewTablePlan['twin']> }
 
 /** @throws SluiceError UNSUPPORTED_URL */
 export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortSignal, command: string): NewTablePlace {
@@ -39,7 +39,7 @@ export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortS
 /** Plan of the new table, with the default name for this place. @throws as `planTwin` */
 export async function planNewTableAt(
   place: NewTablePlace,
-  options: Omit<NewTableOptions, 'nameOf'>,
+  options: Omit<NewTablePlanOptions, 'nameOf'>,
   now: Date,
 ): Promise<NewTablePlan> {
   return await planNewTable(place.source, { ...options, nameOf: (table) => newName(place, table) }, now)
@@ -51,7 +51,7 @@ export async function planNewTableAt(
  */
 async function newName({ source, target, isElsewhere }: NewTablePlace, table: TableName): Promise<string> {
   const { store: from, signal } = source
-  const beside = { ...table, name: partitionName(table.name, 'partitioned') }
+  const beside = { ...table, name: newPartitionName(table.name, 'partitioned') }
   if (!isElsewhere) return beside.name
   await using database = await onSide('target', () => target.ledger())
   const streams = await streamsInto(target, { database, signal }, [tableKeyOf(beside)])
@@ -59,7 +59,7 @@ async function newName({ source, target, isElsewhere }: NewTablePlace, table: Ta
 }
 
 /** Name of the new table, in the schema of the old one. */
-export function nameOf({ planned, twin: newTable }: Fit): TableName {
+export function newTableName({ planned, twin: newTable }: NewTableFit): TableName {
   return { ...planned.table.table, name: newTable.name }
 }
 
@@ -67,8 +67,11 @@ export function nameOf({ planned, twin: newTable }: Fit): TableName {
  * The new table if an earlier run or the user created it; otherwise null.
  * @throws SluiceError TABLE_REFUSED if it is not partitioned by the column
  */
-export async function newTableThere({ source, target }: NewTablePlace, about: Fit): Promise<RangedTable | null> {
-  const name = nameOf(about)
+export async function newTableThere(
+  { source, target }: NewTablePlace,
+  about: NewTableFit,
+): Promise<RangedTable | null> {
+  const name = newTableName(about)
   const there = await rangedAt(target, name, source.signal)
   if (there === null || there.column.name === about.planned.column.name) return there
   throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is partitioned by ${there.column.name}`, {
@@ -86,13 +89,13 @@ export async function unfollowable({ source: { store, signal } }: NewTablePlace)
 }
 
 /** Findings including refusals of the target, and the statements that run there. */
-export type Placed = {
+export type PlacedNewTable = {
   readonly findings: readonly PlanFinding[]
   readonly statements: NewTableStatements
 }
 
 /** For a table that does not exist yet. */
-export async function placed(place: NewTablePlace, about: Fit): Promise<Placed> {
+export async function placedNewTable(place: NewTablePlace, about: NewTableFit): Promise<PlacedNewTable> {
   const { source, maker, isElsewhere } = place
   const { planned, twin: newTable, findings } = about
   const statements = await source.plan.newTable(planned, newTable.name, newTable.partitions, source.signal)
@@ -125,11 +128,11 @@ export async function placed(place: NewTablePlace, about: Fit): Promise<Placed> 
   }
 }
 
-function refusal({ target }: NewTablePlace, about: Fit, reason: string): PlanFinding {
+function refusal({ target }: NewTablePlace, about: NewTableFit, reason: string): PlanFinding {
   return {
     verdict: 'refused',
     about: 'new table',
-    object: tableText(nameOf(about)),
+    object: tableText(newTableName(about)),
     detail: `${target.label} refuses a statement that makes it: ${reason}`,
     hint: 'create there what it names, or give the login the right to it',
   }

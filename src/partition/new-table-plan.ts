@@ -3,14 +3,14 @@ import { tableText, type TableName, type TableSpec } from '../model/copy/column-
 import { SluiceError } from '../shared/errors.ts'
 import { quotedName } from '../shared/sql-text.ts'
 import type { CopyStore } from '../model/copy/port.ts'
-import type { PlanFinding, PlannedTable, NewTablePartition, Years } from '../model/partition/plan-port.ts'
+import type { PlanFinding, TableToPartition, NewTablePartition, Years } from '../model/partition/plan-port.ts'
 import { noSuchTable } from '../engine/copy/plan/no-such-table.ts'
 import { columnNamed } from '../engine/copy/plan/column-named.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
 import { placedPeriod } from './coverage.ts'
 import { filledPeriods, type Filled } from './filled-periods.ts'
 import { periodFindings } from './period-findings.ts'
-import { partitionName, plannedPeriods, rowYears } from './planned-periods.ts'
+import { newPartitionName, plannedPeriods, rowYears } from './planned-periods.ts'
 import { plannedTable, type PlanSource } from './planned-table.ts'
 import type { SliceUnit } from '../model/calendar/slices.ts'
 
@@ -20,7 +20,7 @@ const AHEAD = 2
 const WHOLLY = new Set(['partitioned', 'partition'])
 const NAMED = 5
 
-export type NewTableOptions = {
+export type NewTablePlanOptions = {
   readonly table: string
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
@@ -33,7 +33,7 @@ export type NewTableOptions = {
 }
 
 export type NewTablePlan = {
-  readonly planned: PlannedTable
+  readonly planned: TableToPartition
   readonly years: Years
   readonly spec: CalendarSpec
   readonly findings: readonly PlanFinding[]
@@ -49,10 +49,10 @@ export type NewTablePlan = {
  * @param now determines the current period
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG
  */
-export async function planNewTable(source: PlanSource, options: NewTableOptions, now: Date): Promise<NewTablePlan> {
+export async function planNewTable(source: PlanSource, options: NewTablePlanOptions, now: Date): Promise<NewTablePlan> {
   const { store, plan, signal } = source
   const spec = { ...DEFAULT_CALENDAR, ...options.calendar }
-  const table = await oneTable(store, options.table, signal)
+  const table = await tableToPartition(store, options.table, signal)
   const { planned, years } = await plannedTable(source, table, columnNamed(table, options.by), options)
   const found = await plan.findings(planned, years.nulls.rows > 0n, signal)
   if (found.some(({ about, verdict }) => verdict === 'refused' && WHOLLY.has(about)))
@@ -68,7 +68,7 @@ export async function planNewTable(source: PlanSource, options: NewTableOptions,
     const { from: low, to, low: begins, high } = placedPeriod(spec, period, planned.kind)
     // A day that the zone skipped.
     if (begins >= high) return []
-    return [{ name: partitionName(table.table.name, period.label), label: period.label, from: low, to }]
+    return [{ name: newPartitionName(table.table.name, period.label), label: period.label, from: low, to }]
   })
   const name = options.into ?? (await options.nameOf(table.table))
   const findings = [...found, ...periodFindings(planned, years, rowYears(years), found)]
@@ -136,13 +136,13 @@ export async function copyFindings(
 }
 
 /** The index that a copy by periods needs. */
-export function indexStatement({ table: { table }, column }: PlannedTable): string {
+export function indexStatement({ table: { table }, column }: TableToPartition): string {
   const parts = table.schema === undefined ? [table.name] : [table.schema, table.name]
   return `CREATE INDEX CONCURRENTLY ON ${parts.map(quotedName).join('.')} (${quotedName(column.name)})`
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function oneTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+export async function tableToPartition(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await store.tables(name, signal)
   const isPattern = /[*?]/.test(name)
   if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)

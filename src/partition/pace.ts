@@ -4,7 +4,7 @@ import { dec, type Emit } from '../model/run/event.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { CopyEvent } from '../engine/copy/copy-run.ts'
 import { byPriority, partitionsOfRange, periodParts, type PeriodPart } from '../engine/copy/plan/period-cut.ts'
-import { partitionName } from './planned-periods.ts'
+import { newPartitionName } from './planned-periods.ts'
 import type { FilledPeriod } from './filled-periods.ts'
 import { bytesPerHour, neededPerHour } from './forecast.ts'
 
@@ -12,7 +12,7 @@ const TOLD_EVERY_MS = 10_000
 
 type Estimate = { readonly rows: bigint; readonly bytes: bigint }
 
-export class Pace {
+export class CopyPace {
   readonly #table: string
   readonly #parts: readonly PeriodPart[]
   /** Names of partitions in copy order. */
@@ -43,7 +43,7 @@ export class Pace {
     const labels = new Map(options.marks.map(({ label, partition }) => [label, partition]))
     this.#estimates = new Map(
       filled.map(({ period, rows, bytes }) => [
-        labels.get(period.label) ?? partitionName(table, period.label),
+        labels.get(period.label) ?? newPartitionName(table, period.label),
         { rows, bytes },
       ]),
     )

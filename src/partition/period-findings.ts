@@ -1,12 +1,12 @@
 /** Findings for rows without a period: NULL, infinite and far values. */
-import type { Counted, PlanFinding, PlannedTable, Years } from '../model/partition/plan-port.ts'
+import type { CountedRows, PlanFinding, TableToPartition, Years } from '../model/partition/plan-port.ts'
 import type { RowYears } from './planned-periods.ts'
 
 const NAMED_YEARS = 5
 
 /** @param found earlier findings of the table */
 export function periodFindings(
-  { column }: PlannedTable,
+  { column }: TableToPartition,
   { nulls, outside }: Years,
   { far }: RowYears,
   found: readonly PlanFinding[],
@@ -67,7 +67,7 @@ export function periodFindings(
   return all
 }
 
-function countText({ rows, off }: Counted): string {
+function countText({ rows, off }: CountedRows): string {
   const word = rows === 1n ? 'row' : 'rows'
   return off === null ? `${rows} ${word}` : `about ${rows} ${word}, up to ${off} more or fewer,`
 }

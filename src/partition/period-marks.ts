@@ -6,7 +6,7 @@ import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { readValue, valueText, type ValueKind } from '../model/calendar/value-text.ts'
 import { MS_OF_DAY } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { placed, placedPeriod, type Placed } from './coverage.ts'
+import { placedPartitions, placedPeriod, type PlacedPartition } from './coverage.ts'
 import { slicesOf, type SliceNumbers, type SliceUnit } from '../model/calendar/slices.ts'
 
 export type MarksRequest = {
@@ -22,7 +22,7 @@ export type MarksRequest = {
 
 /** @throws SluiceError BAD_FLAG if no partition matches `first`; UNSUPPORTED_TYPE for an unbounded partition */
 export function periodMarks({ twin: newTable, kind, spec, slices, first, now }: MarksRequest): PeriodOptions {
-  const all = placed(newTable.partitions, kind)
+  const all = placedPartitions(newTable.partitions, kind)
   const open = all.find(({ partition: { from, to } }) => from === null || to === null)
   if (open !== undefined) {
     throw new SluiceError('UNSUPPORTED_TYPE', `partition ${open.partition.name.name} has no beginning or no end`, {
@@ -41,7 +41,7 @@ export function periodMarks({ twin: newTable, kind, spec, slices, first, now }: 
 }
 
 function marksOf(
-  { partition: { name, from, to } }: Placed,
+  { partition: { name, from, to } }: PlacedPartition,
   kind: ValueKind,
   spec: CalendarSpec,
   unit: SliceUnit | null,
@@ -60,7 +60,7 @@ function marksOf(
 }
 
 function firstOf(
-  all: readonly Placed[],
+  all: readonly PlacedPartition[],
   marks: readonly PeriodMark[],
   wanted: string | undefined,
   now: number,

@@ -2,7 +2,7 @@
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { digits } from '../model/calendar/civil.ts'
 import { nextPeriod, periodOf, type Period } from '../model/calendar/period.ts'
-import type { Counted, Years } from '../model/partition/plan-port.ts'
+import type { CountedRows, Years } from '../model/partition/plan-port.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { currentPeriod } from './coverage.ts'
 
@@ -15,7 +15,7 @@ export type RowYears = {
   /** First and last year of the main group of rows; null if there are no rows. */
   readonly main: { readonly first: number; readonly last: number } | null
   /** Years too far away for partitions, such as 1970 and 9999. */
-  readonly far: readonly (Counted & { readonly year: number })[]
+  readonly far: readonly (CountedRows & { readonly year: number })[]
 }
 
 /** Splits the years at gaps of more than two empty years, and takes the group with the most rows. */
@@ -83,7 +83,7 @@ export function plannedPeriods(
 }
 
 /** `bookings_2024_q2`; the table's name is shortened so that no system truncates the label. */
-export function partitionName(table: string, label: string): string {
+export function newPartitionName(table: string, label: string): string {
   const end = `_${label.toLowerCase().replaceAll('-', '_')}`
   const kept = Array.from(table)
   while (Buffer.byteLength(kept.join('') + end) > MOST_NAME) kept.pop()

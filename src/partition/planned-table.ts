@@ -2,7 +2,7 @@
 import { tableText, type Column, type TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { CopyStore } from '../model/copy/port.ts'
-import type { PartitionPlanStore, PlannedTable, Years } from '../model/partition/plan-port.ts'
+import type { PartitionPlanStore, TableToPartition, Years } from '../model/partition/plan-port.ts'
 import { archivedAs } from '../archive/plan/archived-as.ts'
 import type { Epoch } from '../model/calendar/calendar.ts'
 import { knownTimeKind } from '../archive/plan/time-kind.ts'
@@ -28,7 +28,7 @@ export async function plannedTable(
   table: TableSpec,
   column: Column,
   { epoch, exact }: PlanOptions,
-): Promise<{ readonly planned: PlannedTable; readonly years: Years }> {
+): Promise<{ readonly planned: TableToPartition; readonly years: Years }> {
   if ((store.offers.times?.condition(column, null, null) ?? null) === null) {
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)}.${column.name} says no time: it is ${column.native}`, {
       hint: 'name a column of dates, times or epoch numbers with --by',

@@ -1,12 +1,17 @@
 /** Measures the write rate into a partitioned table with some of the rows. */
-import type { Measured, PartitionPlanStore, PlannedTable, NewTablePartition } from '../model/partition/plan-port.ts'
+import type {
+  MeasuredRead,
+  PartitionPlanStore,
+  TableToPartition,
+  NewTablePartition,
+} from '../model/partition/plan-port.ts'
 import { bytesPerHour } from './forecast.ts'
 
 /** Each session ends with whichever comes first. */
 const ROWS = 100_000
 const BUDGET_MS = 5000
 
-export type Rate = Measured & {
+export type MeasuredRate = MeasuredRead & {
   readonly lanes: number
   /** Of all sessions together. */
   readonly perHour: bigint
@@ -17,11 +22,11 @@ export type Rate = Measured & {
 /** @returns null for a table without rows */
 export async function measured(
   plan: PartitionPlanStore,
-  planned: PlannedTable,
+  planned: TableToPartition,
   partitions: readonly NewTablePartition[],
   { lanes }: { readonly lanes: number },
   signal: AbortSignal,
-): Promise<Rate | null> {
+): Promise<MeasuredRate | null> {
   const found = await plan.measure({ ...planned, partitions, lanes, rows: ROWS, budgetMs: BUDGET_MS, signal })
   if (found.rows === 0n) return null
   const rest =

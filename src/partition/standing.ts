@@ -10,9 +10,17 @@ import type { CalendarSpec, Epoch } from '../model/calendar/calendar.ts'
 import { timeKind } from '../archive/plan/time-kind.ts'
 import type { ValueKind } from '../model/calendar/value-text.ts'
 import { knownZones } from '../model/calendar/zone.ts'
-import { comingPeriods, gapsOf, placed, type Coming, type Gap, type Placed, type Wanted } from './coverage.ts'
+import {
+  comingPeriods,
+  coverageGaps,
+  placedPartitions,
+  type Coming,
+  type Gap,
+  type PlacedPartition,
+  type CoverageRequest,
+} from './coverage.ts'
 import { plainStyle, styleOf, type NameStyle } from './name-style.ts'
-import { learnCalendar, periodsOf, type FoundCalendar } from './table-calendar.ts'
+import { learnCalendar, matchingPeriods, type FoundCalendar } from './table-calendar.ts'
 
 /** Calendar options of the user; absent ones are derived from the table. */
 export type CalendarOptions = Partial<CalendarSpec>
@@ -24,10 +32,10 @@ export type TableCalendar = {
   readonly from: string
 }
 
-export type Standing = {
+export type PartitionCoverage = {
   readonly table: RangedTable
   readonly kind: ValueKind
-  readonly placed: readonly Placed[]
+  readonly placed: readonly PlacedPartition[]
   readonly gaps: readonly Gap[]
   /** Null if its bounds match no calendar, and the user gave none. */
   readonly calendar: TableCalendar | null
@@ -39,8 +47,8 @@ export type Standing = {
 
 /** Empty for a table without a calendar. @throws SluiceError BAD_FLAG for more periods than one run creates */
 export function comingOf(
-  { placed: all, kind, calendar }: Pick<Standing, 'placed' | 'kind' | 'calendar'>,
-  options: Wanted,
+  { placed: all, kind, calendar }: Pick<PartitionCoverage, 'placed' | 'kind' | 'calendar'>,
+  options: CoverageRequest,
 ): Coming {
   return calendar === null ? { missing: [], overlaps: [] } : comingPeriods(all, calendar.spec, kind, options)
 }
@@ -71,12 +79,12 @@ type StandingOptions = {
  * @throws SluiceError UNSUPPORTED_TYPE unless partitions are ranges of one time column; BAD_FLAG if the given calendar
  * does not match the table
  */
-export async function standingOf(
+export async function partitionCoverage(
   maintenance: MaintenanceStore,
   { table: name }: Pick<TableSpec, 'table'>,
   request: CalendarOptions,
   options: StandingOptions,
-): Promise<Standing | null> {
+): Promise<PartitionCoverage | null> {
   const { sizes, signal } = options
   const table = await maintenance.look(name, sizes, signal)
   if (table === null) return null
@@ -84,7 +92,7 @@ export async function standingOf(
   const kind = await kindOf(table, request, options)
   if (kind === null) throw otherRanges(table)
   const zones = request.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [request.zone]
-  const all = placed(table.partitions, kind)
+  const all = placedPartitions(table.partitions, kind)
   // UTC under any of its names.
   const known = zones.flatMap((zone) =>
     zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
@@ -95,7 +103,7 @@ export async function standingOf(
     table,
     kind,
     placed: all,
-    gaps: gapsOf(all),
+    gaps: coverageGaps(all),
     calendar,
     zones: calendar === null ? learned.zones : [],
     zone: calendar?.spec.zone ?? known[0] ?? 'UTC',
@@ -128,7 +136,7 @@ function calendarFor(
     if (found === null) return null
     const learned = styleOf(found)
     const spec = { ...(learned?.spec ?? found.spec), ...options }
-    const of = periodsOf(
+    const of = matchingPeriods(
       found.of.map(({ partition }) => partition),
       spec,
       kind,
@@ -154,7 +162,7 @@ function calendarFor(
   const named =
     found === null
       ? null
-      : periodsOf(
+      : matchingPeriods(
           found.of.map(({ partition }) => partition),
           spec,
           kind,

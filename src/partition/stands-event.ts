@@ -2,7 +2,7 @@ import { dec } from '../model/run/event.ts'
 import type { PartitionStandsEvent } from '../model/partition/events.ts'
 import type { AlarmOptions } from './alarms.ts'
 import type { Coming } from './coverage.ts'
-import type { Standing } from './standing.ts'
+import type { PartitionCoverage } from './standing.ts'
 
 /** State of a table, sent after its alarms. @param stray null if the rows of its default partition were not counted */
 export function standsEvent(
@@ -10,7 +10,7 @@ export function standsEvent(
   ahead: number,
   { missing }: Pick<Coming, 'missing'>,
   stray: AlarmOptions['stray'],
-  standing: Standing,
+  standing: PartitionCoverage,
 ): PartitionStandsEvent {
   const hasDefault = standing.table.partitions.some(({ isDefault }) => isDefault)
   const rows = stray === null ? (hasDefault ? null : 0n) : rowsOf(stray)

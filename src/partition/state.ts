@@ -10,9 +10,9 @@ import { parseDay } from '../model/calendar/civil.ts'
 import { ordinalOf } from '../model/calendar/ordinal.ts'
 import type { Period } from '../model/calendar/period.ts'
 import { isMoment, readValue, type ValueKind } from '../model/calendar/value-text.ts'
-import { dayAt, MS_OF_DAY, wallClock } from '../model/calendar/zone.ts'
+import { dayAt, MS_OF_DAY, zoneWallClock } from '../model/calendar/zone.ts'
 import { currentPeriod } from './coverage.ts'
-import type { Standing } from './standing.ts'
+import type { PartitionCoverage } from './standing.ts'
 
 export type StateOptions = {
   readonly kind: ValueKind
@@ -28,7 +28,7 @@ export type StateOptions = {
 }
 
 /** Ledger data of the partitions of a table; empty if its archive is divided by another column, or by values. */
-export function partsOf({ table }: Pick<Standing, 'table'>, archive: ArchiveRecord | null): NativeParts {
+export function ledgerParts({ table }: Pick<PartitionCoverage, 'table'>, archive: ArchiveRecord | null): NativeParts {
   const known = archive !== null && isCutBy(archive, table.column.name) ? archive.partitions : []
   return new NativeParts(
     known,
@@ -68,7 +68,7 @@ export function stateOf(partition: RangePartition, options: StateOptions): Parti
 }
 
 /** Whole calendar periods since its end, 0 for the one before the current; undefined if it is not over. */
-export function ageOf(partition: RangePartition, options: StateOptions): number | undefined {
+export function periodAge(partition: RangePartition, options: StateOptions): number | undefined {
   const { spec, kind, now } = options
   const high = edge(partition.to, Infinity, kind)
   if (spec === null || partition.isDefault || high > nowFor(options)) return undefined
@@ -83,7 +83,7 @@ export function periodFor(partition: RangePartition, { spec, kind }: StateOption
 
 /** Now, in the terms of the column: dates and local times in the zone of the table. */
 export function nowFor({ zone, kind, now }: Pick<StateOptions, 'zone' | 'kind' | 'now'>): number {
-  return isMoment(kind) ? now.getTime() : wallClock(zone, now.getTime())
+  return isMoment(kind) ? now.getTime() : zoneWallClock(zone, now.getTime())
 }
 
 function edge(text: string | null, open: number, kind: ValueKind): number {

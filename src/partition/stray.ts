@@ -1,19 +1,19 @@
 /** Counts rows of the default partition: of missing periods, of archived periods, and others. */
 import { hasLeft, type ArchivedPartition } from '../archive/ledger/record.ts'
-import type { MaintenanceStore, Span, StrayRows } from '../model/partition/maintenance-port.ts'
+import type { MaintenanceStore, PrintedBounds, StrayRows } from '../model/partition/maintenance-port.ts'
 import { readValue, type ValueKind } from '../model/calendar/value-text.ts'
 import type { Run } from '../engine/run/run-context.ts'
 import type { AlarmOptions } from './alarms.ts'
-import { aheadOf, MOST_AHEAD, spanBehind, type PlacedPeriod, type Wanted } from './coverage.ts'
-import type { FoundTable } from './each-table.ts'
+import { aheadOf, MOST_AHEAD, spanBehind, type PlacedPeriod, type CoverageRequest } from './coverage.ts'
+import type { TableWithCoverage } from './each-table.ts'
 
 /**
  * @param wish.missing required periods without a partition
  * @returns null for a table without a default partition
  */
 export async function strayOf(
-  { standing: { table, kind, calendar }, archive }: Pick<FoundTable, 'standing' | 'archive'>,
-  { missing, ...options }: Wanted & { readonly missing: readonly PlacedPeriod[] },
+  { standing: { table, kind, calendar }, archive }: Pick<TableWithCoverage, 'standing' | 'archive'>,
+  { missing, ...options }: CoverageRequest & { readonly missing: readonly PlacedPeriod[] },
   maintenance: MaintenanceStore,
   run: Run,
 ): Promise<AlarmOptions['stray']> {
@@ -48,7 +48,7 @@ function isBounded({ from, to }: ArchivedPartition): boolean {
 }
 
 /** True if rows could lie in it, by the smallest and the largest value. */
-function meets({ from, to }: Span, rows: StrayRows, kind: ValueKind): boolean {
+function meets({ from, to }: PrintedBounds, rows: StrayRows, kind: ValueKind): boolean {
   if (rows.rows === 0n || rows.from === null || rows.to === null) return false
   const at = (text: string | null, open: number): number => (text === null ? open : (readValue(text, kind)?.at ?? open))
   return at(from, -Infinity) <= at(rows.to, Infinity) && at(to, Infinity) > at(rows.from, -Infinity)

@@ -70,7 +70,7 @@ function fittingOf(
 ): readonly FoundCalendar[] {
   const fitting: FoundCalendar[] = []
   for (const spec of candidates(kind, zones)) {
-    const of = periodsOf(newest, spec, kind)
+    const of = matchingPeriods(newest, spec, kind)
     if (of !== null && of.length > 0) fitting.push({ spec, of })
   }
   return fitting
@@ -105,7 +105,7 @@ function beginDays(partitions: readonly RangePartition[], kind: ValueKind, zone:
 }
 
 /** Periods equal to the partitions; null if one does not match. */
-export function periodsOf(
+export function matchingPeriods(
   partitions: readonly RangePartition[],
   spec: CalendarSpec,
   kind: ValueKind,

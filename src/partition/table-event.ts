@@ -2,13 +2,13 @@ import { dec } from '../model/run/event.ts'
 import type { PartitionedEvent } from '../model/partition/events.ts'
 import { calendarText } from '../model/calendar/calendar-text.ts'
 import { coveredTo, isEndless } from './coverage.ts'
-import type { Standing } from './standing.ts'
+import type { PartitionCoverage } from './standing.ts'
 import { nowFor } from './state.ts'
 
 /** Event of a table, sent before its partitions. */
-export function tableEvent(
+export function partitionTableEvent(
   name: string,
-  { table, kind, placed, calendar, zone }: Standing,
+  { table, kind, placed, calendar, zone }: PartitionCoverage,
   now: Date,
 ): PartitionedEvent {
   const last = coveredTo(placed, nowFor({ zone, kind, now }))

@@ -1,10 +1,10 @@
 /** Archive events as lines: due partitions, results of each partition, and speed. */
-import { cutText } from '../model/archive/cut-text.ts'
+import { archivedByText } from '../model/archive/cut-text.ts'
 import type { ArchiveState } from '../model/archive/state.ts'
 import type { Event } from '../model/run/event.ts'
 import { ArchivePace, archivePaceText } from './archive-pace.ts'
 import { errorDetails } from './block.ts'
-import type { Block, SubjectColumn, Tell, Word } from './block.ts'
+import type { Block, SubjectColumn, MakeBlock, LineWord } from './block.ts'
 import { sizeText, durationText, factorText, grouped, plural, timeText } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 import { pad } from './cells.ts'
@@ -49,7 +49,7 @@ export class ArchiveLines {
   }
 
   /** Blocks of an event of any kind; empty for events of other operations. */
-  event(event: Event, at: number, block: Tell): readonly Block[] {
+  event(event: Event, at: number, block: MakeBlock): readonly Block[] {
     this.#pace.event(event, at)
     switch (event.type) {
       case 'archive.columns':
@@ -76,7 +76,7 @@ export class ArchiveLines {
     }
   }
 
-  #columns({ table, archive, columns, ...cut }: Of<'archive.columns'>, block: Tell): readonly Block[] {
+  #columns({ table, archive, columns, ...cut }: Of<'archive.columns'>, block: MakeBlock): readonly Block[] {
     if (cut.byValue !== undefined) this.#byValue.add(table)
     const noted = columns.filter(({ note }) => note !== undefined)
     const shown = this.#options.verbose ? noted : noted.slice(0, MOST_LINES)
@@ -84,7 +84,7 @@ export class ArchiveLines {
     return [
       block(
         'plan',
-        `${visible(table)} -> ${visible(archive)}, ${visible(cutText(cut))}, ${plural(columns.length, 'column')}`,
+        `${visible(table)} -> ${visible(archive)}, ${visible(archivedByText(cut))}, ${plural(columns.length, 'column')}`,
         {
           table,
           details: [
@@ -99,7 +99,7 @@ export class ArchiveLines {
     ]
   }
 
-  #plan(event: Of<'archive.planned'>, block: Tell): readonly Block[] {
+  #plan(event: Of<'archive.planned'>, block: MakeBlock): readonly Block[] {
     const { table, status, note } = event
     if (LEFT[status] !== undefined && !this.#options.verbose) {
       // A value has no age.
@@ -119,11 +119,11 @@ export class ArchiveLines {
       ...(event.estimatedMs === undefined ? [] : [`about ${durationText(event.estimatedMs)}`]),
       ...(note === undefined ? [] : [note]),
     ].filter((fact) => fact !== '')
-    const word: Word = status === 'blocked' ? 'refused' : LEFT[status] === undefined ? 'plan' : 'note'
+    const word: LineWord = status === 'blocked' ? 'refused' : LEFT[status] === undefined ? 'plan' : 'note'
     return [block(word, this.#subject(event) + facts.join('  '), { table, problem: status === 'blocked' })]
   }
 
-  #state(event: Of<'archive.state'>, block: Tell): readonly Block[] {
+  #state(event: Of<'archive.state'>, block: MakeBlock): readonly Block[] {
     const { table, state, error } = event
     this.#tables.add(table)
     if (error !== undefined) {
@@ -132,12 +132,12 @@ export class ArchiveLines {
       return [block('FAILED', text, { table, details: errorDetails(error), code: error.code, problem: true })]
     }
     if (PASSED.has(state) && !this.#options.verbose) return []
-    const word: Word = state === 'FAILED' ? 'FAILED' : state === 'VERIFIED' ? 'proved' : 'ok'
+    const word: LineWord = state === 'FAILED' ? 'FAILED' : state === 'VERIFIED' ? 'proved' : 'ok'
     const facts = [pad(state.toLowerCase(), STATE_CELLS), ...stateFacts(event), durationText(event.ms)].join('  ')
     return [block(word, this.#subject(event) + facts, { table, problem: state === 'FAILED' })]
   }
 
-  #progress(event: Of<'archive.progress'>, at: number, block: Tell): readonly Block[] {
+  #progress(event: Of<'archive.progress'>, at: number, block: MakeBlock): readonly Block[] {
     this.#lastProgress ??= at
     if (at - this.#lastProgress < PROGRESS_EVERY_MS) return this.#rest(block)
     this.#lastProgress = at
@@ -145,7 +145,7 @@ export class ArchiveLines {
   }
 
   /** Counts of what the plan left out, once it is printed. */
-  #rest(block: Tell): readonly Block[] {
+  #rest(block: MakeBlock): readonly Block[] {
     if (this.#left.size === 0) return []
     const { more = 0, ...others } = Object.fromEntries(this.#left)
     this.#left.clear()
@@ -180,7 +180,7 @@ const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
 /** `3 partitions  about 24,691,356 rows  about 2.4 GB -> 420 MB (5.7x)  about 2:46, foretold from 5 partitions`. */
 export function forecastText(event: Of<'archive.forecast'>): string {
   const { partitions, drops, rows, estimated, sourceBytes, bytes, ms, workers, from } = event
-  const sizes = sizesText(sourceBytes, bytes)
+  const sizes = printedSizes(sourceBytes, bytes)
   const side = workers > 1 ? ` (one after the other; ${workers} side by side)` : ''
   const facts = [
     ...(partitions === '0' ? [] : [`${plural(partitions, 'partition')} to archive`]),
@@ -202,7 +202,7 @@ export function boundsText({ from, to }: { readonly from?: string; readonly to?:
 }
 
 /** `1.2 GB -> 210 MB (5.7x)`. */
-export function sizesText(source: string | undefined, stored: string | undefined): string {
+export function printedSizes(source: string | undefined, stored: string | undefined): string {
   if (stored === undefined || stored === '0') return ''
   if (source === undefined || source === '0') return sizeText(stored)
   return `${sizeText(source)} -> ${sizeText(stored)} (${factorText(Number(source) / Number(stored))})`
@@ -215,7 +215,7 @@ function stateFacts(event: Of<'archive.state'>): readonly string[] {
     rows === undefined || state === 'PUBLISHED' || state === 'DETACHING' || state === 'DETACHED'
       ? ''
       : `${grouped(rows).padStart(13)} ${rows === '1' ? 'row ' : 'rows'}`,
-    proven ? sizesText(event.sourceBytes, event.bytes) : '',
+    proven ? printedSizes(event.sourceBytes, event.bytes) : '',
     files === undefined || state === 'VERIFIED' || state === 'DETACHING' || state === 'DETACHED'
       ? ''
       : plural(files, 'file'),

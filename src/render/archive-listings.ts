@@ -1,20 +1,20 @@
 /** Archive events as rows of aligned tables: plans, stored columns, partitions in the ledger, and findings. */
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive/events.ts'
-import { cutText } from '../model/archive/cut-text.ts'
+import { archivedByText } from '../model/archive/cut-text.ts'
 import { surplusText } from '../model/archive/surplus-text.ts'
-import { cut } from './copy-listings.ts'
+import { cutListed } from './copy-listings.ts'
 import { sizeText, durationText, grouped, plural, timeText } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { tableWriter } from './text-table.ts'
-import { left, NONE, right, type Column } from './column.ts'
+import { left, NONE, right, type TableColumn } from './column.ts'
 
 const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
 const size = (value: string | undefined): string => (value === undefined ? NONE : sizeText(value))
 const text = (value: string | undefined): string => (value === undefined ? NONE : visible(value))
 const time = (value: string | undefined): string => (value === undefined ? NONE : timeText(value))
 
-export const ARCHIVE_PLAN_COLUMNS: readonly Column[] = [
+export const ARCHIVE_PLAN_COLUMNS: readonly TableColumn[] = [
   left('TABLE'),
   left('PARTITION'),
   left('PLAN'),
@@ -47,7 +47,7 @@ export function archivePlanRow(event: ArchivePlanEvent): readonly string[] {
 /** The stored types of the columns of a table, after a line with the archive. */
 export function storedColumnsText(event: ArchiveColumnsEvent): string {
   const { table, archive, partitionColumn, columns, foreign, notLooked: notInspected = [] } = event
-  let lines = `${visible(table)} -> ${visible(archive)}: ${visible(cutText(event))} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
+  let lines = `${visible(table)} -> ${visible(archive)}: ${visible(archivedByText(event))} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
   if (foreign !== undefined) lines += `a run would refuse this archive: ${visible(foreign)}\n`
   for (const what of notInspected) lines += `not inspected: ${visible(what)}\n`
   const rows = tableWriter([left('COLUMN'), left('SOURCE TYPE'), left('STORED AS'), left('NOTE')], (more) => {
@@ -98,14 +98,14 @@ export const ARCHIVED: Listing = {
           time(event.dropAfter),
           visible(event.archive),
           [
-            event.held === undefined ? '' : `held: ${cut(event.held)}`,
+            event.held === undefined ? '' : `held: ${cutListed(event.held)}`,
             event.expiredAt === undefined ? '' : `expired by ${visible(event.expiredBy ?? '')}`,
             event.until === undefined ? '' : `can come back until ${timeText(event.until)}`,
             event.destroyedAt === undefined ? '' : `files destroyed ${timeText(event.destroyedAt)}`,
             event.surplus === undefined ? '' : surplusText(BigInt(event.surplus)),
             event.foreign === undefined ? '' : 'a run would refuse this archive',
-            ...(event.notLooked ?? []).map((what) => `not inspected: ${cut(what)}`),
-            cut(event.error ?? ''),
+            ...(event.notLooked ?? []).map((what) => `not inspected: ${cutListed(what)}`),
+            cutListed(event.error ?? ''),
           ]
             .filter((note) => note !== '')
             .join('; '),
@@ -113,7 +113,7 @@ export const ARCHIVED: Listing = {
 }
 
 /** Files that differ from what was proved, or that belong to nothing. */
-export const FINDINGS: Listing = {
+export const ARCHIVE_FINDINGS: Listing = {
   columns: [left('TABLE'), left('PARTITION'), left('FINDING'), left('PATH'), right('SIZE'), left('DETAIL')],
   row: (event) =>
     event.type !== 'archive.finding'
@@ -149,7 +149,7 @@ export const ERASURES: Listing = {
           grouped(event.archived),
           grouped(event.source),
           grouped(event.files),
-          [event.step === 'erased' ? 'erased' : '', event.held === undefined ? '' : `held: ${cut(event.held)}`]
+          [event.step === 'erased' ? 'erased' : '', event.held === undefined ? '' : `held: ${cutListed(event.held)}`]
             .filter((note) => note !== '')
             .join('; '),
         ],
@@ -184,7 +184,7 @@ export const EXPIRIES: Listing = {
           time(event.until),
           [
             event.step === 'due' ? 'goes' : event.step === 'expired' ? 'expired' : 'stays',
-            event.held === undefined ? '' : `held: ${cut(event.held)}`,
+            event.held === undefined ? '' : `held: ${cutListed(event.held)}`,
             visible(event.note ?? ''),
           ]
             .filter((note) => note !== '')

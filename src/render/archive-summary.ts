@@ -1,6 +1,6 @@
 /** The result of an archive operation, in one sentence. */
 import type { EventBody } from '../model/run/event.ts'
-import { sizesText } from './archive-lines.ts'
+import { printedSizes } from './archive-lines.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
@@ -78,7 +78,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     if (finished.status !== 'ok') return null
     return `nothing was ${command === 'archive' ? 'due' : 'left to do'}${took}`
   }
-  const sizes = command === 'archive' ? sizesText(totals['sourceBytes'], totals['bytes']) : ''
+  const sizes = command === 'archive' ? printedSizes(totals['sourceBytes'], totals['bytes']) : ''
   const facts = [
     `${plural(partitions, 'partition')}: ${counts.join(', ')}`,
     ...(rows === '0' ? [] : [plural(rows, 'row')]),

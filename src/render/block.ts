@@ -7,14 +7,14 @@ import { cells, pad } from './cells.ts'
 /** Width of a text with a place in it, and of a list of names; with the labels it fits most terminals. */
 const WIDTH = 100
 
-export type Word =
+export type LineWord =
   | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'throttle' | 'aside')
   | ('FAILED' | 'DIFFERS' | 'ALARM' | 'refused' | 'proved')
   | ('end' | 'next' | 'do' | 'exit')
 
 export type Block = {
   readonly elapsed: string
-  readonly word: Word
+  readonly word: LineWord
   readonly text: string
   /** Indented lines below: where, cause, do, log, catalog. */
   readonly details: readonly (readonly [label: string, text: string])[]
@@ -25,14 +25,14 @@ export type Block = {
 }
 
 /** Makes a block at a fixed time of the run. */
-export type Tell = (
-  word: Word,
+export type MakeBlock = (
+  word: LineWord,
   text: string,
   extra?: Partial<Pick<Block, 'details' | 'table' | 'code' | 'problem'>>,
 ) => Block
 
 /** A `Tell` for the given elapsed time. */
-export function reportAt(elapsed: string): Tell {
+export function reportAt(elapsed: string): MakeBlock {
   return (word, text, extra = {}) => {
     const pointed = pointedIn(text)
     const pointer = pointed === null ? [] : pointerLines(pointed, WIDTH, cells).map((line) => ['', line] as const)

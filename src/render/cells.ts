@@ -23,7 +23,7 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
 }
 
 /** Cuts a text in the middle to `most` cells, because both ends distinguish commands and paths. */
-export function cut(text: string, most: number): string {
+export function cutInMiddle(text: string, most: number): string {
   if (cells(text) <= most) return text
   const characters = Array.from(text)
   const room = Math.max(1, most - 3)

@@ -3,7 +3,7 @@
  * as the scripts of the guide print them.
  */
 import type { Event } from '../model/run/event.ts'
-import type { Block, Tell } from './block.ts'
+import type { Block, MakeBlock } from './block.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -46,7 +46,7 @@ export class ChunkLines {
   }
 
   /** @param subject the table, if there are several @returns where a table resumes, once */
-  started(event: Of<'chunk.started'>, subject: string, block: Tell): readonly Block[] {
+  started(event: Of<'chunk.started'>, subject: string, block: MakeBlock): readonly Block[] {
     const { table, chunk } = event
     const begun = this.#tables.get(table)
     if (begun === undefined || !begun.goesOn || this.#announced.has(table)) return []
@@ -55,7 +55,7 @@ export class ChunkLines {
     return [block('resume', subject + text, { table })]
   }
 
-  done(event: Of<'chunk.done'>, subject: string, block: Tell): readonly Block[] {
+  done(event: Of<'chunk.done'>, subject: string, block: MakeBlock): readonly Block[] {
     const { table, chunk, done, ms, quarantined = '0' } = event
     const begun = this.#tables.get(table)
     if (begun === undefined) return []

@@ -2,7 +2,7 @@
 import { timeText } from '../shared/figures.ts'
 
 /** A column of an aligned table. */
-export type Column = {
+export type TableColumn = {
   readonly title: string
   readonly align: 'left' | 'right'
   readonly least?: number
@@ -14,8 +14,8 @@ export type Column = {
   readonly below?: true
 }
 
-export const left = (title: string, least = 0): Column => ({ title, align: 'left', least })
-export const right = (title: string): Column => ({ title, align: 'right' })
+export const left = (title: string, least = 0): TableColumn => ({ title, align: 'left', least })
+export const right = (title: string): TableColumn => ({ title, align: 'right' })
 
 /** The time of an event, in a cell. */
 export const timeCell = (iso: string | undefined): string => (iso === undefined ? NONE : timeText(iso))

@@ -3,10 +3,10 @@ import { ChunkLines, releasedText } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, Event, LookDifferenceEvent } from '../model/run/event.ts'
 import { errorDetails } from './block.ts'
-import type { Block, SubjectColumn, Tell } from './block.ts'
+import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { typeMap } from './copy-listings.ts'
 import { objectReported, plannedObjects } from './object-lines.ts'
-import { rowKeyText } from './row-key.ts'
+import { namedRowKeyText } from './row-key.ts'
 import { tableSteered } from './steering-lines.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
@@ -54,7 +54,7 @@ export class CopyLines {
     this.#chunks = new ChunkLines(options.verbose)
   }
 
-  plan(event: Of<'plan.ready'>, block: Tell): readonly Block[] {
+  plan(event: Of<'plan.ready'>, block: MakeBlock): readonly Block[] {
     const { copies = [] } = event
     for (const line of copies) this.#plans.set(line.table, line)
     const refused = this.#options.dryRun ? copies.filter(({ error }) => error !== undefined) : []
@@ -62,7 +62,7 @@ export class CopyLines {
     return [...this.#planned(event, copies, block), ...left, ...refused.flatMap((line) => this.#refused(line, block))]
   }
 
-  started(event: Of<'copy.started'>, at: number, block: Tell): readonly Block[] {
+  started(event: Of<'copy.started'>, at: number, block: MakeBlock): readonly Block[] {
     const { table, key, chunks, done } = event
     this.#keys.set(table, key)
     if (event.ring !== undefined) this.#partitions.set(table, event.ring.columns)
@@ -77,7 +77,7 @@ export class CopyLines {
   }
 
   /** @param perSecond measured rate before the throttle; null if unknown */
-  throttled(event: Of<'throttle.on'>, perSecond: number | null, block: Tell): readonly Block[] {
+  throttled(event: Of<'throttle.on'>, perSecond: number | null, block: MakeBlock): readonly Block[] {
     const measured = perSecond !== null && perSecond > Number(event.rate) ? Math.round(perSecond).toString() : null
     const before = this.#rate ?? measured
     this.#rate = event.rate
@@ -85,12 +85,12 @@ export class CopyLines {
     return [block('throttle', `${event.reason}: ${before === null ? `now ${now}` : `${grouped(before)} -> ${now}`}`)]
   }
 
-  released(block: Tell): readonly Block[] {
+  released(block: MakeBlock): readonly Block[] {
     this.#rate = null
     return [block('throttle', 'over: as fast as it goes')]
   }
 
-  steered(event: Of<'table.steered'>, block: Tell): readonly Block[] {
+  steered(event: Of<'table.steered'>, block: MakeBlock): readonly Block[] {
     // Failures of a retry are reported again.
     if (event.act === 'retry') {
       for (const key of this.#failures) if (key.startsWith(`${event.table}\n`)) this.#failures.delete(key)
@@ -99,26 +99,26 @@ export class CopyLines {
   }
 
   /** A released chunk. Chunks released by a stop are summed up in one line at the end. */
-  free({ table, chunk, reason }: Of<'chunk.released'>, block: Tell): readonly Block[] {
+  free({ table, chunk, reason }: Of<'chunk.released'>, block: MakeBlock): readonly Block[] {
     if (reason === 'stop' && !this.#options.verbose) return []
     return [block('note', releasedText(`${this.#subject(table)}chunk ${chunk}`, reason), { table })]
   }
 
-  object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: Tell): readonly Block[] {
+  object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: MakeBlock): readonly Block[] {
     if (event.type === 'index.failed') this.#options.onTold(`${event.error.code} ${event.error.message}`)
     else if (event.type === 'index.done') this.#made += 1
     if (this.#made > MOST_LINES && event.type !== 'index.failed' && !this.#options.verbose) return []
     return objectReported(event, this.#subject(event.table), block)
   }
 
-  retried({ table, chunk, attempt, waitMs, error }: Of<'chunk.retried'>, block: Tell): readonly Block[] {
+  retried({ table, chunk, attempt, waitMs, error }: Of<'chunk.retried'>, block: MakeBlock): readonly Block[] {
     // A note of the run has reported it once for all chunks.
     if (error.code === 'SOURCE_BUSY' && !this.#options.verbose) return []
     const what = `${this.#subject(table)}chunk ${chunk}  ${error.code} ${error.message}`
     return [block('retry', `${what}; try ${attempt} in ${durationText(waitMs)}`, { table })]
   }
 
-  aside(event: Of<'row.aside'>, block: Tell): readonly Block[] {
+  aside(event: Of<'row.aside'>, block: MakeBlock): readonly Block[] {
     this.#aside += 1
     if (this.#aside > MOST_LINES && !this.#options.verbose) return []
     const { table, chunk, error } = event
@@ -127,7 +127,7 @@ export class CopyLines {
   }
 
   /** A failure that is the same in every chunk is reported once. */
-  chunkFailed(event: Of<'chunk.failed'>, block: Tell): readonly Block[] {
+  chunkFailed(event: Of<'chunk.failed'>, block: MakeBlock): readonly Block[] {
     const { table, chunk, error } = event
     const reported = `${error.code} ${error.message}`
     if (this.#failures.has(`${table}\n${reported}`)) return []
@@ -141,24 +141,24 @@ export class CopyLines {
   }
 
   /** A chunk of an earlier run with an unexpected number of rows. */
-  differs(event: Of<'look.difference'>, block: Tell): readonly Block[] {
+  differs(event: Of<'look.difference'>, block: MakeBlock): readonly Block[] {
     this.#different += 1
     if (this.#different > MOST_LINES && !this.#options.verbose) return []
     const { table } = event
     return [block(event.accepted === true ? 'note' : 'DIFFERS', this.#subject(table) + lookText(event), { table })]
   }
 
-  begins(event: Of<'chunk.started'>, block: Tell): readonly Block[] {
+  begins(event: Of<'chunk.started'>, block: MakeBlock): readonly Block[] {
     return this.#chunks.started(event, this.#subject(event.table), block)
   }
 
-  done(event: Of<'chunk.done'>, at: number, block: Tell): readonly Block[] {
+  done(event: Of<'chunk.done'>, at: number, block: MakeBlock): readonly Block[] {
     this.#lastDone.set(event.table, at)
     return this.#chunks.done(event, this.#subject(event.table), block)
   }
 
   /** How a table ended; null if the general lines are used. */
-  finished(event: Of<'table.finished'>, block: Tell): readonly Block[] | null {
+  finished(event: Of<'table.finished'>, block: MakeBlock): readonly Block[] | null {
     const { table, copied, error, status } = event
     if (copied === undefined || status === 'refused') return null
     const subject = this.#subject(table)
@@ -184,12 +184,12 @@ export class CopyLines {
   }
 
   /** Objects that were not copied. A dry run has reported them already. */
-  left({ leftBehind = [] }: Of<'run.finished'>, block: Tell): readonly Block[] {
+  left({ leftBehind = [] }: Of<'run.finished'>, block: MakeBlock): readonly Block[] {
     return this.#options.dryRun ? [] : leftLines(leftBehind).map((text) => block('note', text))
   }
 
   /** Lines about what was not printed. */
-  hidden(block: Tell): readonly Block[] {
+  hidden(block: MakeBlock): readonly Block[] {
     const hidden = (count: number, one: string, many?: string): readonly Block[] =>
       count <= MOST_LINES || this.#options.verbose
         ? []
@@ -202,7 +202,7 @@ export class CopyLines {
     ]
   }
 
-  #planned(event: Of<'plan.ready'>, copies: readonly CopyPlanLine[], block: Tell): readonly Block[] {
+  #planned(event: Of<'plan.ready'>, copies: readonly CopyPlanLine[], block: MakeBlock): readonly Block[] {
     const hash = `plan ${event.hash.slice(0, 8)}`
     const going = copies.filter(({ error }) => error === undefined)
     const [one] = going
@@ -219,7 +219,7 @@ export class CopyLines {
     ]
   }
 
-  #planOf(line: CopyPlanLine, subject: string, hash: string, block: Tell): readonly Block[] {
+  #planOf(line: CopyPlanLine, subject: string, hash: string, block: MakeBlock): readonly Block[] {
     const { table, columns, create } = line
     const facts = [
       `${line.estimated ? 'about ' : ''}${plural(line.rows, 'row')}`,
@@ -244,7 +244,7 @@ export class CopyLines {
     ]
   }
 
-  #refused({ table, error }: CopyPlanLine, block: Tell): readonly Block[] {
+  #refused({ table, error }: CopyPlanLine, block: MakeBlock): readonly Block[] {
     if (error === undefined) return []
     const reported = `${error.code} ${error.message}`
     this.#options.onTold(reported)
@@ -271,7 +271,7 @@ export class CopyLines {
   }
 
   #keyText({ table, key }: Of<'row.aside'>): string {
-    return rowKeyText(key, this.#keys.get(table) ?? [], this.#partitions.get(table))
+    return namedRowKeyText(key, this.#keys.get(table) ?? [], this.#partitions.get(table))
   }
 
   /** With one table only, its name is omitted. */

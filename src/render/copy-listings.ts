@@ -4,9 +4,9 @@ import { sizeText, clockText, grouped, timeText } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
-import { left, NONE, right, type Column } from './column.ts'
+import { left, NONE, right, type TableColumn } from './column.ts'
 
-const RELATION_COLUMNS: readonly Column[] = [
+const RELATION_COLUMNS: readonly TableColumn[] = [
   left('TABLE'),
   right('ROWS'),
   right('SIZE'),
@@ -89,8 +89,8 @@ export const COPY_CHUNKS: Listing = {
           visible(event.table),
           event.chunk,
           visible(event.status),
-          event.tokenMin ?? (event.after === undefined ? NONE : `behind ${cut(event.after)}`),
-          event.tokenMax ?? (event.through === undefined ? NONE : cut(event.through)),
+          event.tokenMin ?? (event.after === undefined ? NONE : `behind ${cutListed(event.after)}`),
+          event.tokenMax ?? (event.through === undefined ? NONE : cutListed(event.through)),
           grouped(event.rows),
           String(event.attempts),
           visible(event.error ?? ''),
@@ -106,7 +106,7 @@ export const QUARANTINE: Listing = {
       : [
           event.run,
           visible(event.table),
-          event.key.length === 0 ? NONE : cut(event.key.map((part) => part ?? 'NULL').join(', ')),
+          event.key.length === 0 ? NONE : cutListed(event.key.map((part) => part ?? 'NULL').join(', ')),
           event.code,
           visible(event.message),
           timeText(event.at),
@@ -114,7 +114,7 @@ export const QUARANTINE: Listing = {
 }
 
 /** Replication slots of a source. */
-export const SLOTS: Listing = {
+export const SLOT_LISTING: Listing = {
   columns: [
     left('SLOT'),
     left('PLUGIN'),
@@ -142,7 +142,7 @@ export const SLOTS: Listing = {
         ],
 }
 
-export const DIFFERENCE_COLUMNS: readonly Column[] = [
+export const DIFFERENCE_COLUMNS: readonly TableColumn[] = [
   left('TABLE'),
   left('KEY'),
   left('DIFFERENCE'),
@@ -158,10 +158,10 @@ const SHOWN = 60
 export function differenceRows(event: DifferenceEvent): readonly (readonly string[])[] {
   const { table, key, columns = [] } = event
   const what = `${event.difference}${event.fixed === true ? ', fixed' : ''}`
-  const head = [visible(table), cut(key.join(', ')), what]
+  const head = [visible(table), cutListed(key.join(', ')), what]
   if (columns.length === 0) return [[...head, NONE, NONE, NONE]]
   return columns.map(({ column, source, target }, index) => [
-    ...(index === 0 ? head : [visible(table), cut(key.join(', ')), '']),
+    ...(index === 0 ? head : [visible(table), cutListed(key.join(', ')), '']),
     visible(column),
     valueText(source),
     valueText(target),
@@ -171,15 +171,15 @@ export function differenceRows(event: DifferenceEvent): readonly (readonly strin
 /** NULL is distinguished from the text `NULL`. */
 function valueText(value: string | null): string {
   if (value === null) return 'NULL'
-  return value === '' || value === 'NULL' ? `'${value}'` : cut(value)
+  return value === '' || value === 'NULL' ? `'${value}'` : cutListed(value)
 }
 
-export function cut(text: string, most = SHOWN): string {
+export function cutListed(text: string, most = SHOWN): string {
   const shown = visible(text)
   return shown.length <= most ? shown : `${shown.slice(0, most - 3)}...`
 }
 
-export const COPY_PLAN_COLUMNS: readonly Column[] = [
+export const COPY_PLAN_COLUMNS: readonly TableColumn[] = [
   left('TABLE'),
   left('TO'),
   left('PLAN'),

@@ -1,6 +1,6 @@
 /** A cutover as lines: its checks, objects bound to the old table, each step, and how long others waited. */
 import type { Event } from '../model/run/event.ts'
-import type { Block, Tell } from './block.ts'
+import type { Block, MakeBlock } from './block.ts'
 import { durationText, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -8,7 +8,7 @@ type Of<T extends Event['type']> = Extract<Event, { type: T }>
 const MARKS = { ok: 'ok', waiting: 'at', refused: 'refused' } as const
 
 /** Blocks of an event of any kind; empty for events of other operations. */
-export function cutoverLines(event: Event, block: Tell): readonly Block[] {
+export function cutoverLines(event: Event, block: MakeBlock): readonly Block[] {
   switch (event.type) {
     case 'cutover.gate':
       return [gateLine(event, block)]
@@ -23,7 +23,7 @@ export function cutoverLines(event: Event, block: Tell): readonly Block[] {
   }
 }
 
-function gateLine({ name, state, detail, hint }: Of<'cutover.gate'>, block: Tell): Block {
+function gateLine({ name, state, detail, hint }: Of<'cutover.gate'>, block: MakeBlock): Block {
   const text = `gate ${name}: ${state === 'waiting' ? 'waits, ' : ''}${detail}`
   if (state !== 'refused') return block(MARKS[state], text)
   return block('refused', text, { problem: true, details: hint === undefined ? [] : [['do', hint]] })
@@ -39,7 +39,7 @@ const BECOMES = {
 /** These are not objects of a table; the detail has all the information. */
 const ONLY_TOLD: ReadonlySet<string> = new Set(['lock', 'old snapshots', 'statistics', 'event trigger', 'subscription'])
 
-function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.finding'>, block: Tell): Block {
+function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.finding'>, block: MakeBlock): Block {
   const name = object === undefined ? about : `${about} ${about === 'lock' ? 'of ' : ''}${object}`
   const isReported = verdict === 'left' && ONLY_TOLD.has(about)
   const text = `${isReported ? name : `${name} ${BECOMES[verdict]}`}: ${detail}`
@@ -47,7 +47,7 @@ function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.findi
   return verdict === 'refused' ? block('refused', text, { problem: true, details }) : block('note', text, { details })
 }
 
-function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
+function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   const {
     table,
     parked: oldTable,
@@ -73,7 +73,7 @@ function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
 }
 
 /** Between two databases: the table keeps its name, and users get another address. */
-function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
+function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   const {
     table,
     parked: oldTable,

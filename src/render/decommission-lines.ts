@@ -1,6 +1,6 @@
 /** The decommissioning of an old table as lines: what was checked, and what was done. */
 import type { Event } from '../model/run/event.ts'
-import type { Block, SubjectColumn, Tell } from './block.ts'
+import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { visible } from '../shared/visible.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -18,7 +18,7 @@ const OF_DATABASE: Partial<typeof STEPS> = {
 }
 
 /** Blocks of an event of any kind; empty for events of other operations. */
-export function decommissionBlocks(event: Event, subjects: SubjectColumn, block: Tell): readonly Block[] {
+export function decommissionBlocks(event: Event, subjects: SubjectColumn, block: MakeBlock): readonly Block[] {
   switch (event.type) {
     case 'decommission.finding':
       return [finding(event, subjects, block)]
@@ -36,7 +36,7 @@ export function decommissionBlocks(event: Event, subjects: SubjectColumn, block:
 function finding(
   { table, verdict, about, object, detail, hint }: Of<'decommission.finding'>,
   subjects: SubjectColumn,
-  block: Tell,
+  block: MakeBlock,
 ): Block {
   const what = object === undefined ? about : `${about} ${visible(object)}`
   return block(

@@ -1,6 +1,6 @@
 /** Widths of the columns of a table, so that its lines fit into a terminal. */
 import { cells } from './cells.ts'
-import type { Column } from './column.ts'
+import type { TableColumn } from './column.ts'
 
 const GAP = 2
 /** A text that is cut shorter is useless. */
@@ -17,7 +17,7 @@ const EMPTY = /^-?$/
  * @returns null for a column that is left out; wider than `room` if nothing more can be left out
  */
 export function fitted(
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   natural: readonly number[],
   rows: readonly (readonly string[])[],
   room: number,

@@ -2,7 +2,7 @@
 import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event } from '../model/run/event.ts'
 import { visible } from '../shared/visible.ts'
-import type { Block, SubjectColumn, Tell } from './block.ts'
+import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -26,7 +26,7 @@ export class FollowLines {
   }
 
   /** Blocks of an event of any kind; empty for events of other operations. */
-  event(event: Event, at: number, block: Tell): readonly Block[] {
+  event(event: Event, at: number, block: MakeBlock): readonly Block[] {
     switch (event.type) {
       case 'follow.started':
         this.#follows = true
@@ -84,7 +84,7 @@ export class FollowLines {
   }
 
   /** A run that follows may take weeks, so differences are reported immediately. */
-  #difference({ table, key, difference, columns = [] }: Of<'difference'>, block: Tell): readonly Block[] {
+  #difference({ table, key, difference, columns = [] }: Of<'difference'>, block: MakeBlock): readonly Block[] {
     if (!this.#follows) return []
     const found = (this.#differing.get(table) ?? 0) + 1
     this.#differing.set(table, found)
@@ -98,16 +98,16 @@ export class FollowLines {
     return [block('DIFFERS', text, { table, code: 'DIFFERENCES', problem: true })]
   }
 
-  #progress(event: Of<'follow.progress'>, at: number, block: Tell): readonly Block[] {
+  #progress(event: Of<'follow.progress'>, at: number, block: MakeBlock): readonly Block[] {
     this.#begunAt ??= at
     const every = at - this.#begunAt > LATER_MS ? LATER_MS : FIRST_MS
     if (this.reportedAt !== null && at - this.reportedAt < every) return []
     this.reportedAt = at
-    return [block('at', progressText(event))]
+    return [block('at', streamProgressText(event))]
   }
 }
 
-function signed({ verdict, by, position, tables, rows, id, reasons }: Of<'follow.signed'>, block: Tell): Block {
+function signed({ verdict, by, position, tables, rows, id, reasons }: Of<'follow.signed'>, block: MakeBlock): Block {
   const what = `sign-off ${verdict} by ${by}: ${plural(tables, 'table')}, ${plural(rows, 'row')}${position === undefined ? '' : ` as of ${position}`}`
   if (verdict === 'given') return block('proved', what, { details: [['id', id]] })
   return block('refused', what, {
@@ -166,7 +166,7 @@ function provedText({
 }
 
 /** Used for the lines of a run and for its screen. */
-export function progressText(event: Of<'follow.progress'>): string {
+export function streamProgressText(event: Of<'follow.progress'>): string {
   const { lagBytes, waiting, lagMs, lagIs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
   const behind = waiting === undefined ? sizeText(lagBytes) : plural(waiting, 'note')
   const lag =

@@ -1,6 +1,6 @@
 /** Results of `fsck` as lines: findings with both sides, notes, and the remedy once for each kind. */
 import type { Event } from '../model/run/event.ts'
-import type { Block, SubjectColumn, Tell } from './block.ts'
+import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, clockText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -34,18 +34,18 @@ export class FsckLines {
     this.#verbose = verbose
   }
 
-  event(event: Of<'fsck.finding' | 'fsck.checked' | 'fsck.progress'>, at: number, block: Tell): readonly Block[] {
+  event(event: Of<'fsck.finding' | 'fsck.checked' | 'fsck.progress'>, at: number, block: MakeBlock): readonly Block[] {
     if (event.type === 'fsck.progress') return this.#progress(event, at, block)
     return event.type === 'fsck.checked' ? this.#checked(event, block) : this.#finding(event, block)
   }
 
   /** A line about what was not printed. */
-  hidden(block: Tell): readonly Block[] {
+  hidden(block: MakeBlock): readonly Block[] {
     if (this.#hidden === 0) return []
     return [block('note', `and ${plural(this.#hidden, 'finding')} more; --verbose or --json shows all`)]
   }
 
-  #progress(event: Of<'fsck.progress'>, at: number, block: Tell): readonly Block[] {
+  #progress(event: Of<'fsck.progress'>, at: number, block: MakeBlock): readonly Block[] {
     this.reportedAt ??= at
     if (this.#step?.name !== event.step) this.#step = { name: event.step, at, done: Number(event.done) }
     if (at - this.reportedAt < TOLD_EVERY_MS) return []
@@ -53,7 +53,7 @@ export class FsckLines {
     return [block('at', progressText(event, this.#step.done, at - this.#step.at))]
   }
 
-  #finding(event: Of<'fsck.finding'>, block: Tell): readonly Block[] {
+  #finding(event: Of<'fsck.finding'>, block: MakeBlock): readonly Block[] {
     const reported = this.notified.get(event.finding) ?? 0
     this.notified.set(event.finding, reported + 1)
     if (reported >= MOST && !this.#verbose) {
@@ -70,7 +70,7 @@ export class FsckLines {
 
   #checked(
     { check, looked: inspected, of, findings, detail, table }: Of<'fsck.checked'>,
-    block: Tell,
+    block: MakeBlock,
   ): readonly Block[] {
     const all = inspected === of ? grouped(of) : `${grouped(inspected)} of ${grouped(of)}`
     const wrong = findings === '0' ? '' : `, ${plural(findings, 'finding')}`

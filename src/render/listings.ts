@@ -1,12 +1,12 @@
 /** Events of listing commands as rows of an aligned table. */
-import type { Event, PlanLine, QuestionEvent, Side } from '../model/run/event.ts'
-import { ARCHIVED, ERASURES, EXPIRIES, FINDINGS } from './archive-listings.ts'
-import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
+import type { Event, PlanLine, QuestionEvent, AnswerTiming } from '../model/run/event.ts'
+import { ARCHIVED, ERASURES, EXPIRIES, ARCHIVE_FINDINGS } from './archive-listings.ts'
+import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOT_LISTING } from './copy-listings.ts'
 import { sizeText, durationText, factorText, grouped, measureText, timeText } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 import type { Listing } from './listing.ts'
 import type { Drawn } from './row-writer.ts'
-import { left, NONE, right, timeCell, type Column } from './column.ts'
+import { left, NONE, right, timeCell, type TableColumn } from './column.ts'
 import { SCHEDULE_RUNS, SCHEDULE_TIMES, SCHEDULES } from './schedule-listings.ts'
 import { SHARED_RUNS, SHARED_SLOTS, WORKERS } from './worker-listings.ts'
 
@@ -221,7 +221,7 @@ export function listingOf(event: Event): Listing | null {
     case 'quarantine.row':
       return QUARANTINE
     case 'slot':
-      return SLOTS
+      return SLOT_LISTING
     case 'schedule':
       return SCHEDULES
     case 'schedule.time':
@@ -241,7 +241,7 @@ export function listingOf(event: Event): Listing | null {
     case 'partition':
       return PARTITIONS
     case 'archive.finding':
-      return FINDINGS
+      return ARCHIVE_FINDINGS
     case 'archive.expiry':
       return EXPIRIES
     case 'archive.erasure':
@@ -251,7 +251,7 @@ export function listingOf(event: Event): Listing | null {
   }
 }
 
-export const PLAN_COLUMNS: readonly Column[] = [
+export const PLAN_COLUMNS: readonly TableColumn[] = [
   left('TABLE'),
   left('PLAN'),
   left('VERSIONS'),
@@ -299,7 +299,7 @@ export const QUESTION_HEADER = questionLine(
   'QUESTION|FILES p50|p95|cold|read|SQL p50|p95|cold|read|ROWS|SAME|FASTER'.split('|'),
 )
 
-function sideCells(side: Side): readonly string[] {
+function sideCells(side: AnswerTiming): readonly string[] {
   return [
     measureText(side.p50Ms),
     measureText(side.p95Ms),

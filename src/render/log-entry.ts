@@ -1,6 +1,6 @@
 /** The narrator's lines of a run as entries of a log. */
 import type { Event } from '../model/run/event.ts'
-import type { Block, Word } from './block.ts'
+import type { Block, LineWord } from './block.ts'
 import { Narrator } from './narrator.ts'
 import { msOf } from './screen-format.ts'
 import { clean, takeStart } from './screen-text.ts'
@@ -15,7 +15,7 @@ export type LogEntry = {
 const LOG_CELLS = 500
 
 /** Screens have these themselves: the pace of a run, and the command that resumes it. */
-const DRAWN: ReadonlySet<Word> = new Set(['at', 'next'])
+const DRAWN: ReadonlySet<LineWord> = new Set(['at', 'next'])
 
 const ERROR_LABELS: ReadonlySet<string> = new Set(['where', 'cause', 'do'])
 

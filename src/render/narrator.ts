@@ -7,7 +7,7 @@ import { PaceFold, paceText } from './pace.ts'
 import { SummaryFold } from './summary.ts'
 import { pad } from './cells.ts'
 import { errorDetails, SubjectColumn, reportAt } from './block.ts'
-import type { Block, Tell } from './block.ts'
+import type { Block, MakeBlock } from './block.ts'
 import { ArchiveLines } from './archive-lines.ts'
 import { CdmLines } from './cdm-lines.ts'
 import { CopyLines } from './copy-lines.ts'
@@ -19,7 +19,7 @@ import { PartitionLines } from './partition-lines.ts'
 import { ProofLines } from './proof-lines.ts'
 import { ScriptLines } from './script-lines.ts'
 import { runSteered } from './steering-lines.ts'
-import { workerLines } from './worker-lines.ts'
+import { workerEventLines } from './worker-lines.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
@@ -106,12 +106,12 @@ export class Narrator {
       ...inPlaceBlocks(event, this.#subjects, block),
       ...this.#follow.event(event, at, block),
       ...cutoverLines(event, block),
-      ...workerLines(event, block),
+      ...workerEventLines(event, block),
       ...this.report(event, at, block),
     ]
   }
 
-  report(event: Event, at: number, block: Tell): readonly Block[] {
+  report(event: Event, at: number, block: MakeBlock): readonly Block[] {
     switch (event.type) {
       case 'run.started':
         return this.#start(event, block)
@@ -197,7 +197,7 @@ export class Narrator {
     return this.#command === 'copy'
   }
 
-  #start(event: Of<'run.started'>, block: Tell): readonly Block[] {
+  #start(event: Of<'run.started'>, block: MakeBlock): readonly Block[] {
     this.#command = event.command
     this.#source = event.source ?? ''
     this.#resumes = event.resumes ?? null
@@ -214,7 +214,7 @@ export class Narrator {
     ]
   }
 
-  #plan(event: Of<'plan.ready'>, block: Tell): readonly Block[] {
+  #plan(event: Of<'plan.ready'>, block: MakeBlock): readonly Block[] {
     const chunkWord = isArchiving(this.#command) ? 'partition' : (CHUNK_WORDS[event.unit] ?? 'chunk')
     const facts = [
       ...(event.unit === 'question' ? [] : [plural(event.tables, 'table')]),
@@ -239,7 +239,7 @@ export class Narrator {
     return blocks
   }
 
-  #table(event: Of<'table.finished'>, block: Tell): readonly Block[] {
+  #table(event: Of<'table.finished'>, block: MakeBlock): readonly Block[] {
     const { table, error } = event
     const subject = this.#subjects.pad(table)
     if (this.#command === 'diff' && error === undefined) {
@@ -287,7 +287,7 @@ export class Narrator {
     return [...blocks, ...notes.map((note) => block('note', subject + note, { table }))]
   }
 
-  #finish(event: Of<'run.finished'>, block: Tell): readonly Block[] {
+  #finish(event: Of<'run.finished'>, block: MakeBlock): readonly Block[] {
     const blocks: Block[] = []
     const { error } = event
     const summed = error !== undefined && ['verify', 'stopped'].includes(ERROR_CODES[error.code])
@@ -324,7 +324,7 @@ export class Narrator {
     return blocks
   }
 
-  #progress(event: Event, at: number, block: Tell): readonly Block[] {
+  #progress(event: Event, at: number, block: MakeBlock): readonly Block[] {
     if (event.type === 'diff.progress') this.#comparing = event
     if (event.type === 'look.progress') this.#looking = event
     if (
@@ -341,7 +341,7 @@ export class Narrator {
  * Blocks for the steps of partitioning a table in place; empty for events of other operations.
  * Findings and statements are printed as those of a plan.
  */
-export function inPlaceBlocks(event: Event, subjects: SubjectColumn, block: Tell): readonly Block[] {
+export function inPlaceBlocks(event: Event, subjects: SubjectColumn, block: MakeBlock): readonly Block[] {
   if (event.type !== 'partition.step') return []
   const { table, step, status, detail } = event
   const mark = status === 'planned' ? 'plan' : status === 'done' || status === 'found' ? 'ok' : 'note'

@@ -1,7 +1,7 @@
 /** Indexes and constraints of a copy as lines: planned, left out with the reason, and created. */
 import type { CopyPlanLine, Event } from '../model/run/event.ts'
-import { errorDetails, type Block, type Tell } from './block.ts'
-import { cut } from './copy-listings.ts'
+import { errorDetails, type Block, type MakeBlock } from './block.ts'
+import { cutListed } from './copy-listings.ts'
 import { durationText, plural } from '../shared/figures.ts'
 
 /** Number of names of one kind that are listed; JSON lines hold them all. */
@@ -10,11 +10,15 @@ const MOST_NAMES = 20
 type ObjectEvent = Extract<Event, { type: 'index.started' | 'index.done' | 'index.failed' }>
 
 /** @param subject the table, if several are copied */
-export function plannedObjects({ table, objects = [] }: CopyPlanLine, subject: string, block: Tell): readonly Block[] {
+export function plannedObjects(
+  { table, objects = [] }: CopyPlanLine,
+  subject: string,
+  block: MakeBlock,
+): readonly Block[] {
   if (objects.length === 0) return []
   const made = new Map<string, string[]>()
   for (const { kind, name, status } of objects) {
-    if (status === 'build') made.set(kind, [...(made.get(kind) ?? []), cut(name)])
+    if (status === 'build') made.set(kind, [...(made.get(kind) ?? []), cutListed(name)])
   }
   const there = objects.filter(({ status }) => status === 'there').length
   const counts = [...made].map(([kind, names]) => plural(names.length, ...(WORDS[kind] ?? [kind, kind]))).join(', ')
@@ -27,15 +31,15 @@ export function plannedObjects({ table, objects = [] }: CopyPlanLine, subject: s
     ...objects.flatMap(({ name, kind, status, note }) => {
       if (note === undefined) return []
       const what = status === 'left' ? `is left out: ${note}` : note
-      return [block('note', `${subject}${WORDS[kind]?.[0] ?? kind} ${cut(name)} ${what}`, { table })]
+      return [block('note', `${subject}${WORDS[kind]?.[0] ?? kind} ${cutListed(name)} ${what}`, { table })]
     }),
   ]
 }
 
 /** @param subject the table, if several are copied */
-export function objectReported(event: ObjectEvent, subject: string, block: Tell): readonly Block[] {
+export function objectReported(event: ObjectEvent, subject: string, block: MakeBlock): readonly Block[] {
   const { table, kind, name } = event
-  const what = `${subject}${WORDS[kind]?.[0] ?? kind} ${cut(name)}`
+  const what = `${subject}${WORDS[kind]?.[0] ?? kind} ${cutListed(name)}`
   switch (event.type) {
     case 'index.started':
       return [block('note', `${what} is being made`, { table })]

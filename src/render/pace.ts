@@ -8,7 +8,7 @@ const WINDOW_MS = 30_000
 type Sample = { readonly at: number; readonly done: number; readonly bytes: number; readonly share: number }
 type Running = { readonly done: number; readonly bytes: number; readonly total: number }
 
-export type Pace = {
+export type ShownPace = {
   readonly done: number
   /** Null if the plan counts in another unit than the chunks, or was too low: then the rest is unknown. */
   readonly total: number | null
@@ -114,7 +114,7 @@ export class PaceFold {
     while (this.#samples.length > 2 && (this.#samples[1]?.at ?? at) <= at - WINDOW_MS) this.#samples.shift()
   }
 
-  now(): Pace {
+  now(): ShownPace {
     const share = this.#share()
     const first = this.#samples[0]
     const last = this.#samples.at(-1)
@@ -185,7 +185,7 @@ export class PaceFold {
 }
 
 /** `63 %  9/14 tables  1,204,331/1,911,002 est.  41,200/s  0:17 left` */
-export function paceText(pace: Pace): string {
+export function paceText(pace: ShownPace): string {
   return [
     pace.percent === null ? 'estimating' : `${pace.percent} %`,
     ...(pace.tables > 1 ? [`${pace.tablesDone}/${pace.tables} tables`] : []),

@@ -1,6 +1,6 @@
 /** Partitions of live tables as lines: what was created, how long others may have waited, and alarms. */
 import type { Event, EventBody } from '../model/run/event.ts'
-import type { Block, SubjectColumn, Tell } from './block.ts'
+import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, durationText, grouped, measureText, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 
@@ -28,7 +28,7 @@ export class PartitionLines {
   }
 
   /** Blocks of an event of any kind; empty for events of other operations. */
-  event(event: Event, at: number, block: Tell): readonly Block[] {
+  event(event: Event, at: number, block: MakeBlock): readonly Block[] {
     switch (event.type) {
       case 'partition.table':
         return [block('note', this.#subjects.pad(event.table) + tableText(event), { table: event.table })]
@@ -53,7 +53,7 @@ export class PartitionLines {
     }
   }
 
-  #progress({ table, step, rows, total }: Of<'partition.progress'>, at: number, block: Tell): readonly Block[] {
+  #progress({ table, step, rows, total }: Of<'partition.progress'>, at: number, block: MakeBlock): readonly Block[] {
     const isNew = this.#step !== `${table} ${step}`
     this.#step = `${table} ${step}`
     if (step === 'making' || (!isNew && at - (this.reportedAt ?? at) < TOLD_EVERY_MS)) return []
@@ -65,7 +65,7 @@ export class PartitionLines {
     return [block('at', `${this.#subjects.pad(table)}${STEPS[step]}${count}`, { table })]
   }
 
-  #alarm(event: Of<'partition.alarm'>, block: Tell): Block {
+  #alarm(event: Of<'partition.alarm'>, block: MakeBlock): Block {
     const { table, alarm, hint } = event
     return block('ALARM', `${this.#subjects.pad(table)}${alarm}: ${alarmText(event)}`, {
       table,
@@ -97,7 +97,7 @@ export function alarmText({ partition, from, to, rows, detail }: Of<'partition.a
  * The result of an operation on partitions, in one sentence.
  * @returns null for other commands, and if nothing is counted
  */
-export function partitionText({ totals, ms, status }: RunFinished, command: string): string | null {
+export function partitionOutcomeText({ totals, ms, status }: RunFinished, command: string): string | null {
   // A run that copies rows is reported as a copy.
   if (!command.startsWith('partition-') || command === 'partition-run' || totals['tables'] === undefined) return null
   const { tables, passedOver = '0', failed = '0', partitions, bytes, made, found = '0', moved = '0', planned } = totals

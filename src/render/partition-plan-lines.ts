@@ -5,7 +5,7 @@
 import type { Event, EventBody } from '../model/run/event.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
-import { left, right, type Column } from './column.ts'
+import { left, right, type TableColumn } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -63,7 +63,7 @@ export class PartitionPlanText {
     this.#table = null
   }
 
-  #in(part: string, columns: readonly Column[]): TableWriter {
+  #in(part: string, columns: readonly TableColumn[]): TableWriter {
     if (this.#table !== null && this.#part === part) return this.#table
     this.end()
     if (this.#part !== null) this.#write('\n')

@@ -1,6 +1,6 @@
 /** Proofs and comparisons as lines: equal checks, and differences with both sides. */
 import type { Event } from '../model/run/event.ts'
-import type { Block, SubjectColumn, Tell } from './block.ts'
+import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -25,7 +25,7 @@ export class ProofLines {
     this.#brief = brief
   }
 
-  event(event: Of<'verify.check' | 'verify.mismatch' | 'question'>, block: Tell): readonly Block[] {
+  event(event: Of<'verify.check' | 'verify.mismatch' | 'question'>, block: MakeBlock): readonly Block[] {
     if (event.type === 'verify.check') return this.#check(event, block)
     if (event.type === 'verify.mismatch') return this.#mismatch(event, block)
     if (event.same) return []
@@ -35,12 +35,12 @@ export class ProofLines {
   }
 
   /** A line about the differences that were not printed. */
-  hidden(block: Tell): readonly Block[] {
+  hidden(block: MakeBlock): readonly Block[] {
     if (this.#hidden === 0) return []
     return [block('note', `and ${plural(this.#hidden, 'difference')} more; --verbose or --json shows all`)]
   }
 
-  #check(event: Of<'verify.check'>, block: Tell): readonly Block[] {
+  #check(event: Of<'verify.check'>, block: MakeBlock): readonly Block[] {
     const subject = this.#subjects.pad(`v${event.version} ${event.check}`, 24)
     if (!event.equal) {
       const sides = event.sides ?? SIDES
@@ -62,7 +62,7 @@ export class ProofLines {
     return [block('ok', subject + both + witness, { table: event.table })]
   }
 
-  #mismatch(event: Of<'verify.mismatch'>, block: Tell): readonly Block[] {
+  #mismatch(event: Of<'verify.mismatch'>, block: MakeBlock): readonly Block[] {
     if (this.#shown >= MAX_DIFFERENCES && !this.#verbose) {
       this.#hidden += 1
       return []

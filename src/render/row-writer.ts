@@ -2,8 +2,8 @@
 import type { RowFormat } from '../model/run/row-format.ts'
 import type { RowValue } from '../model/run/event.ts'
 import { uniqueNames } from '../shared/unique-names.ts'
-import { jsonText, visible } from '../shared/visible.ts'
-import type { Column } from './column.ts'
+import { visibleJson, visible } from '../shared/visible.ts'
+import type { TableColumn } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
 
 export type RowWriter = {
@@ -22,7 +22,7 @@ type DrawnValue = {
 /** How columns of an aligned table are drawn, by name. */
 export type Drawn = {
   readonly room?: number | undefined
-  readonly columns: Readonly<Record<string, Partial<Column> & DrawnValue>>
+  readonly columns: Readonly<Record<string, Partial<TableColumn> & DrawnValue>>
 }
 
 export function rowWriter(format: RowFormat, write: (text: string) => void, drawn: Drawn = { columns: {} }): RowWriter {
@@ -83,7 +83,7 @@ function jsonWriter(write: (text: string) => void): RowWriter {
     columns: (names) => (keys = uniqueNames(names)),
     row: (values) => {
       // Each member is serialized separately, because an object would move keys that look like numbers to its front.
-      const members = values.map((value, i) => `${jsonText(keys[i] ?? '')}:${jsonText(value)}`)
+      const members = values.map((value, i) => `${visibleJson(keys[i] ?? '')}:${visibleJson(value)}`)
       write(`{${members.join(',')}}\n`)
     },
     end: () => undefined,

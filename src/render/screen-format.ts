@@ -2,7 +2,7 @@
 import { clockText, durationText, grouped, sizeText } from '../shared/figures.ts'
 
 /** `1,204,331`; `?` if unknown. */
-export function count(n: number | null | undefined): string {
+export function shownCount(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return '?'
   return grouped(Math.trunc(n))
 }
@@ -13,8 +13,8 @@ export function countDec(text: string | undefined): string {
 }
 
 /** `1 file`, `2 files`; an irregular plural is passed in. */
-export function plural(n: number | null, one: string, many = one + 's'): string {
-  return `${count(n)} ${n === 1 ? one : many}`
+export function amount(n: number | null, one: string, many = one + 's'): string {
+  return `${shownCount(n)} ${n === 1 ? one : many}`
 }
 
 /** `9.8 GB`, decimal units; `?` if unknown. */
@@ -63,7 +63,7 @@ export function seconds(ms: number | null | undefined): string {
 
 /** `41,200/s`: always whole numbers, never `k/s`; `?` if not measured. */
 export function rate(perSecond: number | null): string {
-  return perSecond === null || !Number.isFinite(perSecond) ? '?' : `${count(Math.round(perSecond))}/s`
+  return perSecond === null || !Number.isFinite(perSecond) ? '?' : `${shownCount(Math.round(perSecond))}/s`
 }
 
 /** `9,900/s`, `11.2 k/s`, `1.3 M/s`: for a column of 8 cells. */
@@ -93,7 +93,7 @@ export function day(ms: number): string {
 }
 
 /** `12:04:16` for today, `11-19 12:04` for this year, else `2024-11-19`. Always at most 11 cells. */
-export function moment(ms: number | null, now: number): string {
+export function shownTime(ms: number | null, now: number): string {
   if (ms === null || Number.isNaN(ms)) return '?'
   const date = day(ms)
   if (date === day(now)) return timeOfDay(ms)

@@ -1,6 +1,6 @@
 /** The closing summary of a copy in the style of the parallel script: one line per table, problems first. */
 import type { CopySummaryLine, Event } from '../model/run/event.ts'
-import type { Block, Tell } from './block.ts'
+import type { Block, MakeBlock } from './block.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
 import { pad } from './cells.ts'
 
@@ -13,7 +13,7 @@ export class ScriptLines {
     this.#fallback += Number(rows)
   }
 
-  summary({ tables }: Of<'copy.summary'>, block: Tell): readonly Block[] {
+  summary({ tables }: Of<'copy.summary'>, block: MakeBlock): readonly Block[] {
     const width = Math.min(40, Math.max(...tables.map(({ table }) => table.length)))
     const counts = tables.filter(({ status, error }) => status === 'ok' && error === undefined).length
     const failed = tables.length - counts
@@ -22,7 +22,7 @@ export class ScriptLines {
   }
 
   /** Rows that have to be checked again; reported once. */
-  weak(block: Tell): readonly Block[] {
+  weak(block: MakeBlock): readonly Block[] {
     if (this.#fallback === 0) return []
     const rows = plural(this.#fallback, 'row')
     this.#fallback = 0
@@ -31,7 +31,7 @@ export class ScriptLines {
   }
 }
 
-function lineOf(line: CopySummaryLine, width: number, block: Tell): Block {
+function lineOf(line: CopySummaryLine, width: number, block: MakeBlock): Block {
   const { table, status, error } = line
   const isOk = status === 'ok' && error === undefined
   const text = `${pad(table, width)}  ${factsOf(line).join(', ')}${error === undefined ? '' : `  ${error.code}`}`

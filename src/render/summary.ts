@@ -3,7 +3,7 @@ import { WorkPace } from '../model/copy/work-pace.ts'
 import type { Event, EventBody } from '../model/run/event.ts'
 import { archiveText } from './archive-summary.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
-import { partitionText } from './partition-lines.ts'
+import { partitionOutcomeText } from './partition-lines.ts'
 import { partitionPlanText } from './partition-plan-lines.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
@@ -94,7 +94,7 @@ export class SummaryFold {
   text(finished: RunFinished, command: string): string {
     const archived = archiveText(finished, command, this.#planOnly)
     if (archived !== null) return archived
-    const partitioned = partitionPlanText(finished, command) ?? partitionText(finished, command)
+    const partitioned = partitionPlanText(finished, command) ?? partitionOutcomeText(finished, command)
     if (partitioned !== null) return partitioned
     if (this.#planOnly && finished.status === 'ok') return 'this was the plan; nothing was changed'
     if (this.#planOnly && finished.totals['refused'] !== undefined) {

@@ -2,8 +2,8 @@
  * Aligned tables on stdout for listing commands. Widths come from the first rows, so that a list of any length streams.
  * In a terminal they fit its width: texts are cut, and columns left out. Output to a file or a pipe is whole.
  */
-import { cells, cut, pad } from './cells.ts'
-import type { Column } from './column.ts'
+import { cells, cutInMiddle, pad } from './cells.ts'
+import type { TableColumn } from './column.ts'
 import { fitted } from './fitted-columns.ts'
 import { oneLine } from '../shared/visible.ts'
 
@@ -27,7 +27,7 @@ export type TableWriter = {
  * @param room line width of the terminal in cells; `Infinity` if the output is not a terminal
  */
 export function tableWriter(
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   write: (text: string) => void,
   room = Number.POSITIVE_INFINITY,
 ): TableWriter {
@@ -43,7 +43,7 @@ export function tableWriter(
         const width = widths[index]
         if (width == null || below.has(index)) return []
         const whole = row[index] ?? ''
-        const text = isTerminal ? cut(whole, width) : whole
+        const text = isTerminal ? cutInMiddle(whole, width) : whole
         isCut ||= text !== whole
         return [pad(text, width, align)]
       })

@@ -1,6 +1,6 @@
 /** Events of a worker about its slots, as lines. */
 import type { Event } from '../model/run/event.ts'
-import type { Block, Tell } from './block.ts'
+import type { Block, MakeBlock } from './block.ts'
 import { EXIT_OF_KIND } from '../shared/errors.ts'
 import { visible } from '../shared/visible.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
@@ -28,14 +28,14 @@ const HELD = {
   skipped: 'is left out: this run does not go on with it',
 } as const
 
-function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shared.table' }>, block: Tell): Block {
+function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shared.table' }>, block: MakeBlock): Block {
   const name = `${visible(table)}${chunk === undefined ? '' : `/${chunk}`}`
   const late = unheard === '0' ? '' : `; ${plural(Number(unheard), 'slot')} at work not heard of it yet`
   return block('note', `${name}  ${HELD[held]}${late}`)
 }
 
 /** Empty for other events. */
-export function workerLines(event: Event, block: Tell): readonly Block[] {
+export function workerEventLines(event: Event, block: MakeBlock): readonly Block[] {
   if (event.type === 'shared.table') return [tableLine(event, block)]
   if (event.type !== 'worker.slot') return []
   const { run, slot, about, state, command, rows, chunks, ms, exitCode, error } = event

@@ -38,13 +38,13 @@ export type ProcessLook = {
   readonly startOf: (pid: number) => string | null
 }
 
-const SYSTEM: ProcessLook = { isAlive, startOf }
+const SYSTEM: ProcessLook = { isAlive, startOf: processStart }
 
 let own: Omit<ProcessIdentity, 'host'> | null = null
 
 /** This process. @param host the name of its machine, for people */
 export function thisProcess(host = hostname()): ProcessIdentity {
-  own ??= { machine: readMachine(), pid: process.pid, started: startOf(process.pid) }
+  own ??= { machine: readMachine(), pid: process.pid, started: processStart(process.pid) }
   return { ...own, host }
 }
 
@@ -83,7 +83,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** The start of a process of this machine in ticks since boot; null if the system does not report it. */
-export function startOf(pid: number): string | null {
+export function processStart(pid: number): string | null {
   return statusOf(pid)?.[START] ?? null
 }
 

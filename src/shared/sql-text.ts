@@ -10,7 +10,7 @@ export function backquotedName(name: string): string {
 }
 
 /** A text as a literal. */
-export function literal(text: string): string {
+export function sqlLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 

@@ -24,7 +24,7 @@ const ACTED_ON = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/gu
  * A value as one line of JSON that is inert in terminals and in GitHub's runner, which takes `##[` for a command.
  * It parses to the same value.
  */
-export function jsonText(value: unknown): string {
+export function visibleJson(value: unknown): string {
   return JSON.stringify(value)
     .replaceAll(ACTED_ON, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .replaceAll('##[', String.raw`\u0023#[`)

@@ -11,7 +11,7 @@ import type { CassandraCopyRequest } from './cassandra/copy/index.ts'
 import type { Capability } from '../model/copy/offers.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { OpenedAgain } from './common/opened-again.ts'
-import type { Checks, ServerPreflight, Target } from './common/preflight-port.ts'
+import type { Checks, ServerPreflight, PreflightTarget } from './common/preflight-port.ts'
 import type { OpenMode, SqlDatabase } from '../model/run/sql-port.ts'
 import type { DatabaseRetirement } from '../model/partition/retirement-port.ts'
 import type { RunQueue } from '../model/share/queue-port.ts'
@@ -66,7 +66,7 @@ export function urlOf(place: CatalogPlace): string {
 }
 
 /** For systems whose databases are files. @throws SluiceError INTERNAL for a server */
-export function fileOf(place: { readonly file?: string | null; readonly label?: string }): string {
+export function databaseFile(place: { readonly file?: string | null; readonly label?: string }): string {
   if (typeof place.file === 'string') return place.file
   throw new SluiceError('INTERNAL', `${place.label ?? 'the URL'} names no file`)
 }
@@ -171,5 +171,5 @@ export type LakeDeclaration = {
    * For lakes that need credentials: their origin, and the target of requests. @throws SluiceError BAD_CONFIG,
    * SOURCE_DENIED
    */
-  readonly credentials?: (path: string) => Promise<{ readonly found: string; readonly target: Target }>
+  readonly credentials?: (path: string) => Promise<{ readonly found: string; readonly target: PreflightTarget }>
 }

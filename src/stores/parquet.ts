@@ -30,15 +30,16 @@ export async function checkpointWriter(): Promise<CheckpointWriter> {
 
 /** Writes and reads the files of archives. @throws SluiceError TARGET_IO if the folder cannot be created */
 export async function openParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
-  return await (await import('./duckdb/archive/index.ts')).openParquetFiles(options)
+  return await (await import('./duckdb/archive/index.ts')).openDuckdbParquetFiles(options)
 }
 
 /** One query over hot and archived rows. @throws as in `OpenArchiveQuery` */
 export const openArchiveQuery: OpenArchiveQuery = async (request) =>
-  (await import('./duckdb/archive-query/index.ts')).openArchiveQuery(request)
+  (await import('./duckdb/archive-query/index.ts')).openDuckdbArchiveQuery(request)
 
 /** Writes result rows to a file. @throws as in `WriteAnswer` */
-export const writeAnswer: WriteAnswer = async (file) => (await import('./duckdb/answer-file.ts')).writeAnswer(file)
+export const writeAnswer: WriteAnswer = async (file) =>
+  (await import('./duckdb/answer-file.ts')).writeDuckdbAnswer(file)
 
 /** An empty database in memory, for the validator's own replay. */
 export async function scratchDatabase(): Promise<SqlDatabase> {

@@ -22,7 +22,7 @@ export function isDamaged(thrown: unknown): boolean {
  * Renames a damaged run history; only `damagedBooks` finds it under the new name.
  * @param file name of the next run history
  */
-export function quarantine(file: string): void {
+export function setBookApart(file: string): void {
   const aside = `${file}.damaged-${Date.now()}`
   for (const end of ['', '-wal', '-shm']) {
     if (existsSync(file + end)) renameSync(file + end, aside + end)

@@ -9,16 +9,16 @@ import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
 import { TerminalInput } from '../shared/terminal/terminal-input.ts'
 import type { Event } from '../model/run/event.ts'
-import { Session } from './session/session.ts'
+import { TuiSession } from './session/session.ts'
 import { Memory, type MemoryPort } from './session/memory.ts'
 import type { Action } from './state/action.ts'
 import { reducer } from './state/reducer.ts'
-import type { NamedStore } from './state/listed-store.ts'
+import type { RememberedStore } from './state/listed-store.ts'
 import type { Screen, State } from './state/state.ts'
 import { readRemembered, withRemembered } from './state/remembered.ts'
 import { initialState } from './state/state.ts'
 import { createStore } from './state/store.ts'
-import { ScreenWriter, sizeOf } from './terminal/screen-writer.ts'
+import { ScreenWriter, terminalSize } from './terminal/screen-writer.ts'
 import { clipboardSequence, Takeover } from './terminal/takeover.ts'
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../app/operations/list.ts'
@@ -34,7 +34,7 @@ export type TuiOptions = {
   /** Lifecycle settings of tables in the config file. */
   readonly lifecycle?: LifecycleStatusOperation
   /** Stores named in the config file, in addition to those that the workbench has open. */
-  readonly stores?: readonly NamedStore[]
+  readonly stores?: readonly RememberedStore[]
   /** Storage for the state that one session leaves to the next; without it nothing is kept. */
   readonly memory?: MemoryPort
   /** Parses printed commands, so that they can be started. */
@@ -75,7 +75,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const clock = options.clock ?? systemClock
   const screen = new ScreenWriter(stdout)
   const fresh = initialState({
-    ...sizeOf(stdout),
+    ...terminalSize(stdout),
     ascii: options.ascii,
     lake: workbench.lake,
     catalog: workbench.catalog,
@@ -115,13 +115,13 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   })
   // A run with a time limit ends the program when the limit is over.
   let isTimeOver = false
-  const session = new Session(workbench, store, clock, {
+  const session = new TuiSession(workbench, store, clock, {
     copy: (text) => stdout.write(clipboardSequence(text)),
     suspend: () => {
       screen.hold(true)
       takeover.suspend(() => {
         input.forget()
-        store.dispatch({ type: 'resize', ...sizeOf(stdout) })
+        store.dispatch({ type: 'resize', ...terminalSize(stdout) })
         screen.hold(false)
       })
     },
@@ -138,7 +138,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   if (memory !== null) store.subscribe(() => memory.look())
   const resized = (): void => {
     screen.forget()
-    store.dispatch({ type: 'resize', ...sizeOf(stdout) })
+    store.dispatch({ type: 'resize', ...terminalSize(stdout) })
     screen.repaint()
   }
   stdout.on('resize', resized)
@@ -201,7 +201,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
 }
 
 /** The root component: draws the rows that each state change alters. Keys go to the session, not through Ink. */
-function App({ session }: { readonly session: Session }): ReactNode {
+function App({ session }: { readonly session: TuiSession }): ReactNode {
   const state = useSyncExternalStore(session.store.subscribe, session.store.get)
   const [drawn] = useState(() => new DrawnRows())
   const lines = drawScreen(state)
@@ -259,7 +259,7 @@ class DrawnRows {
   }
 }
 
-function exitCodeOf(session: Session, signalled: boolean, single: boolean): number {
+function exitCodeOf(session: TuiSession, signalled: boolean, single: boolean): number {
   // The last event of the run has its exit code, so printed lines and exit code agree.
   if (single && session.queue.ended > 0) return session.queue.lastExit
   if (signalled) return 143

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { actionsOf, commandNameOf, declarationOf, ownerOf, takenBy } from '../../src/app/operations/facts.ts'
+import { actionsOf, commandNameOf, declarationOf, declaringOperation, takenBy } from '../../src/app/operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../../src/app/operations/list.ts'
 import { ALERT_FLAGS } from '../../src/engine/run/operations/words.ts'
 import { ROOT } from './source-files.ts'
@@ -35,7 +35,7 @@ function waysOf(kind: OperationKind): readonly (readonly [name: string, takes: R
 }
 
 function takesOf(command: string): readonly string[] {
-  const owner = ownerOf(command).command
+  const owner = declaringOperation(command).command
   return typeof owner === 'string' ? [] : owner.takes.map(({ name }) => name)
 }
 

@@ -14,9 +14,9 @@ import {
   commandNameOf,
   declarationOf,
   destructionsOf,
-  endsOf,
+  operationEnds,
   isPlanOnly,
-  ownerOf,
+  declaringOperation,
   rowFormatOf,
   storesOf,
   subjectsOf,
@@ -25,7 +25,7 @@ import {
   withUrls,
 } from '../../src/app/operations/facts.ts'
 import type { Option } from '../../src/engine/run/operations/option.ts'
-import { optionsOf, type Word } from '../../src/engine/run/operations/words.ts'
+import { wordOptions, type OperationWord } from '../../src/engine/run/operations/words.ts'
 import { OPERATIONS, type Operation, type OperationKind } from '../../src/app/operations/list.ts'
 import { EVENT_TYPES } from '../cli/event-schema.ts'
 import { readSources, ROOT, targetOf, type SourceFile } from './source-files.ts'
@@ -36,7 +36,9 @@ const OWN = new Set(OWN_COMMANDS.map(({ name }) => name))
 function isDerived(name: string): boolean {
   if (OWN.has(name)) return false
   const actions = actionsOf(name)
-  return actions.length === 0 ? ownerOf(name).words !== undefined : actions.every(({ words }) => words !== null)
+  return actions.length === 0
+    ? declaringOperation(name).words !== undefined
+    : actions.every(({ words }) => words !== null)
 }
 
 const KINDS = Object.keys(OPERATIONS) as OperationKind[]
@@ -93,7 +95,7 @@ describe('a command', () => {
 })
 
 /** Types of options that a source can be read from. */
-const READ_FROM: Readonly<Partial<Record<Word['as'], readonly Option['type'][]>>> = {
+const READ_FROM: Readonly<Partial<Record<OperationWord['as'], readonly Option['type'][]>>> = {
   text: ['text'],
   duration: ['text'],
   run: ['text'],
@@ -111,7 +113,7 @@ const READ_FROM: Readonly<Partial<Record<Word['as'], readonly Option['type'][]>>
 /** Every set of words that is derived, with the command that it is of. */
 const SPOKEN = COMMANDS.filter(({ name }) => !OWN.has(name)).flatMap((command) => {
   const actions = actionsOf(command.name)
-  const { kind, words } = ownerOf(command.name)
+  const { kind, words } = declaringOperation(command.name)
   if (actions.length === 0) return words === undefined ? [] : [{ command, kind, words }]
   return actions.flatMap((action) =>
     action.words === null ? [] : [{ command, kind: action.kind, words: action.words }],
@@ -122,7 +124,7 @@ describe('the words of a command', () => {
   test.each(SPOKEN.map((spoken) => [spoken.kind, spoken] as const))('%s are those that it takes', (_kind, spoken) => {
     const { takes } = spoken.command
     for (const word of Object.values(spoken.words)) {
-      for (const name of optionsOf(word)) {
+      for (const name of wordOptions(word)) {
         const option = takes.find((known) => known.name === name)
         expect(option !== undefined || GLOBAL_NAMES.includes(name), `${name} is no option`).toBe(true)
         if (option === undefined || !('option' in word)) continue
@@ -136,10 +138,10 @@ describe('the words of a command', () => {
     '$name reads every option that it takes',
     ({ name, takes }) => {
       const actions = actionsOf(name)
-      const { words = {} } = ownerOf(name)
+      const { words = {} } = declaringOperation(name)
       const read = new Set(
         actions.length === 0
-          ? Object.values(words).flatMap(optionsOf)
+          ? Object.values(words).flatMap(wordOptions)
           : ['action', ...actions.flatMap((one) => [...takenBy(one)])],
       )
       expect(takes.map((option) => option.name).filter((option) => !read.has(option))).toEqual([])
@@ -278,13 +280,15 @@ describe('what is asked of an operation', () => {
   })
 
   test('its ends, without passwords', () => {
-    expect(endsOf(archive)).toEqual({ source: 'postgresql://u@h/db', target: 's3://bucket/old' })
-    expect(endsOf(importing)).toEqual({ source: '/lake/t', target: 'mysql://u@h/db' })
-    expect(endsOf({ kind: 'history', table: 't', limit: 1 })).toEqual({ source: 't' })
-    expect(endsOf({ kind: 'grants', catalog: 'sqlite:///c', role: 'reader', to: 'somebody', apply: false })).toEqual({
+    expect(operationEnds(archive)).toEqual({ source: 'postgresql://u@h/db', target: 's3://bucket/old' })
+    expect(operationEnds(importing)).toEqual({ source: '/lake/t', target: 'mysql://u@h/db' })
+    expect(operationEnds({ kind: 'history', table: 't', limit: 1 })).toEqual({ source: 't' })
+    expect(
+      operationEnds({ kind: 'grants', catalog: 'sqlite:///c', role: 'reader', to: 'somebody', apply: false }),
+    ).toEqual({
       target: 'sqlite:///c',
     })
-    expect(endsOf({ kind: 'discover-database', url: 'sqlite:///c', tables: [] })).toEqual({})
+    expect(operationEnds({ kind: 'discover-database', url: 'sqlite:///c', tables: [] })).toEqual({})
   })
 
   test('its URLs, and the same with others', () => {

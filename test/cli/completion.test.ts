@@ -12,7 +12,7 @@ import { completionAnswer } from '../../src/cli/completion/answer.ts'
 import { completionOf } from '../../src/cli/completion/candidates.ts'
 import { SCRIPTS } from '../../src/cli/completion/scripts.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import { completed as completedInForm } from '../../src/cli/ui/completion.ts'
+import { completedWords } from '../../src/cli/ui/completion.ts'
 
 const bin = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'bin.js')
 /** A bound, and no wait: longer than a machine that has other things to do takes for any of it. */
@@ -87,7 +87,7 @@ describe('what a word may become', () => {
     database.close()
     writeFileSync(path.join(below, 'shop.txt'), 'not a database')
     const may = async (word: string): Promise<readonly string[]> =>
-      (await completedInForm(['copy', '--from', word], {})).map(({ word: one }) => one)
+      (await completedWords(['copy', '--from', word], {})).map(({ word: one }) => one)
     expect(await may(`sqlite:///${below}/`)).toEqual([`sqlite:///${below}/deeper/`, `sqlite:///${below}/shop.db`])
     expect(await may(`sqlite:///${below}/sh`)).toEqual([`sqlite:///${below}/shop.db`])
     expect(await may(`duckdb:///${below}/`)).toEqual([`duckdb:///${below}/deeper/`])

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { runDemo } from '../../src/cli/demo.ts'
 import type { DemoOptions } from '../../src/cli/demo.ts'
-import { openSession } from '../../src/cli/session.ts'
+import { openCliSession } from '../../src/cli/session.ts'
 import type { Event, EventBody, RunStatus } from '../../src/model/run/event.ts'
 import type { ErrorCode } from '../../src/shared/errors.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -48,7 +48,13 @@ async function demo(
     return ended(operation.kind, [], operation.kind === 'validate' ? validateExit : 0)
   })
   const around = fakeContext({ engine })
-  const session = await openSession(around, { json: false, quiet: false, verbose: false, secrets: [], tool: '0.1.0' })
+  const session = await openCliSession(around, {
+    json: false,
+    quiet: false,
+    verbose: false,
+    secrets: [],
+    tool: '0.1.0',
+  })
   const given = {
     lake: null,
     folder: './out',

@@ -6,7 +6,7 @@ import { readConfig } from '../../src/cli/config.ts'
 import { findPlaces } from '../../src/cli/init/found.ts'
 import { runInit, type InitRequest } from '../../src/cli/init/run-init.ts'
 import { configText } from '../../src/cli/init/text.ts'
-import { openSession } from '../../src/cli/session.ts'
+import { openCliSession } from '../../src/cli/session.ts'
 import { fakeContext, type Fake } from './surroundings.ts'
 
 let cwd = ''
@@ -20,7 +20,13 @@ const request: InitRequest = { ...NOTHING, write: './sluice.yaml', dryRun: false
 
 async function init(asked: Partial<InitRequest>, env: Record<string, string> = {}): Promise<Fake> {
   const around = fakeContext({ env: { XDG_STATE_HOME: process.env['XDG_STATE_HOME'] ?? '', ...env } })
-  const session = await openSession(around, { json: false, quiet: false, verbose: false, secrets: [], tool: '0.1.0' })
+  const session = await openCliSession(around, {
+    json: false,
+    quiet: false,
+    verbose: false,
+    secrets: [],
+    tool: '0.1.0',
+  })
   const settings = { cwd, tool: '0.1.0', asks: false, json: false }
   expect(await runInit(session, { ...request, ...asked }, settings, around)).toBe(0)
   await session.close()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { colorFlag, nodeComplaint, settleColor, wantsColor } from '../../src/cli/environment.ts'
 import { chooseMode } from '../../src/cli/mode.ts'
-import type { Mode, ModeInput } from '../../src/cli/mode.ts'
+import type { FrontendMode, ModeInput } from '../../src/cli/mode.ts'
 
 const terminal: ModeInput = {
   stdinTTY: true,
@@ -15,7 +15,7 @@ const terminal: ModeInput = {
 }
 
 describe('which face is shown', () => {
-  it.each<[string, Partial<ModeInput>, Mode]>([
+  it.each<[string, Partial<ModeInput>, FrontendMode]>([
     ['a terminal', {}, 'tui'],
     ['no TERM at all', { env: {} }, 'tui'],
     ['stdin is a file', { stdinTTY: false }, 'text'],

@@ -1,7 +1,7 @@
 /** Everything around a command, without a process: streams in memory, a stopped clock, an engine that plays recorded events. */
 import { EventEmitter } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
-import type { EnginePort, Context, TuiPort } from '../../src/cli/ports.ts'
+import type { EnginePort, CliContext, TuiPort } from '../../src/cli/ports.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
@@ -60,7 +60,7 @@ export function playingEngine(
   return { engine, started }
 }
 
-export type Fake = Context & { readonly out: () => string; readonly err: () => string; readonly died: number[] }
+export type Fake = CliContext & { readonly out: () => string; readonly err: () => string; readonly died: number[] }
 
 export type FakeOptions = {
   readonly env?: Readonly<Record<string, string>>
@@ -96,6 +96,6 @@ export function fakeContext(options: FakeOptions = {}): Fake {
 }
 
 /** Types as hands do: each key is a read of its own. */
-export function typed(around: Context, text: string): void {
+export function typed(around: CliContext, text: string): void {
   for (const key of text) around.stdin.emit('data', Buffer.from(key))
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import { callsIn, type Call } from '../../src/app/whole-commands/call.ts'
+import { callsIn, type WrittenCall } from '../../src/app/whole-commands/call.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 import { shellQuote } from '../../src/shared/shell.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
@@ -82,7 +82,7 @@ const PRINTED_BY: readonly (readonly [folder: string, line: string])[] = [
 ]
 
 /** A run that may print it: that of its folder, else of copies, of one database, of a catalog. */
-function runFor(call: Call, file: string): string {
+function runFor(call: WrittenCall, file: string): string {
   const known = PRINTED_BY.find(([folder]) => file.startsWith(folder))
   if (known !== undefined) return known[1]
   const { name, takes } = call.callable

@@ -9,7 +9,7 @@ import { makePlace, missing, perform } from '../support/copy-systems.ts'
 import { placesOf } from '../support/erased-places.ts'
 import { startArchiver, untilStill } from './archive-kit.ts'
 import { ErasureLedger } from '../../src/archive/ledger/erasure-ledger.ts'
-import { openSource } from '../../src/archive/work/each-table.ts'
+import { openArchiveSource } from '../../src/archive/work/each-table.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 const ADA = 'Ada Lovelace'
@@ -131,7 +131,7 @@ describe('real programs on PostgreSQL', () => {
       machine: null,
       started: null,
     }))
-    const open = await Promise.all(owners.map(() => openSource(place.url, true)))
+    const open = await Promise.all(owners.map(() => openArchiveSource(place.url, true)))
     const names = { schema: 'public', name: 'bookings' }
     for (let turn = 0; turn < 20; turn++) {
       const ledgers = open.map(({ database }, i) => new ErasureLedger(database, names, owners[i]!))

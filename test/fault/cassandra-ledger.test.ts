@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
-import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import { newOwner } from '../../src/shared/owner.ts'
@@ -61,7 +61,7 @@ function startChild(url: string, keyspace: string, workMs = 30): Child {
 }
 
 async function prepared(ledger: LedgerDatabase, keyspace: string): Promise<void> {
-  const me: Owner = { ...newOwner('here'), runId: 1n }
+  const me: RunOwner = { ...newOwner('here'), runId: 1n }
   const key = { schema: keyspace, name: 't' }
   await prepareLedger(ledger)
   const plan = { source: 'a', sourceTable: 't', hash: 'h', plan: '{}', wishes: '{}', chunkRows: 10, planned: true }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dialectOf } from '../../src/catalog/dialect.ts'
-import { LEASE_MS } from '../../src/catalog/lease.ts'
+import { CATALOG_LEASE_MS } from '../../src/catalog/lease.ts'
 import { OWNERS_VERSION } from '../../src/catalog/migration-5.ts'
 import { readStatus } from '../../src/catalog/status.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -187,7 +187,7 @@ test(`an import that the old program has begun in ${BACKEND} goes on under its o
       )
       // It was killed.
       const [now, gone] = [await old.now(), `owner = '17/t', host = 'here', pid = ${NOBODYS_PID}`]
-      await transaction.run(`UPDATE catalog_leases SET ${gone}, expires_at = ?`, [now + LEASE_MS])
+      await transaction.run(`UPDATE catalog_leases SET ${gone}, expires_at = ?`, [now + CATALOG_LEASE_MS])
     })
     await old.write(async (transaction) => {
       for (const name of ['machine', 'process_started'])

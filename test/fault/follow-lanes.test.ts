@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { spread } from '../../src/engine/follow/apply/divide.ts'
+import { spreadGroups } from '../../src/engine/follow/apply/divide.ts'
 import { ALL } from '../support/backend.ts'
 import { perform } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage } from '../support/follow-stage.ts'
@@ -27,9 +27,9 @@ test('groups go where least is changed, and no lane is empty', () => {
   const tables = ['a', 'b', 'c', 'd'].map((name) => ({ name }))
   const changes = (updates: number) => ({ inserts: 0, updates, deletes: 0, truncates: 0 })
   const counts = { a: changes(5), b: changes(100), c: changes(40), d: changes(50) }
-  expect(spread([[0, 1], [2], [3]], tables, counts, 2)).toEqual([0, 0, 1, 1])
-  expect(spread([[0], [1], [2], [3]], tables, {}, 9)).toEqual([0, 1, 2, 3])
-  expect(spread([[0, 1, 2, 3]], tables, {}, 3)).toEqual([0, 0, 0, 0])
+  expect(spreadGroups([[0, 1], [2], [3]], tables, counts, 2)).toEqual([0, 0, 1, 1])
+  expect(spreadGroups([[0], [1], [2], [3]], tables, {}, 9)).toEqual([0, 1, 2, 3])
+  expect(spreadGroups([[0, 1, 2, 3]], tables, {}, 3)).toEqual([0, 0, 0, 0])
 })
 
 describe.skipIf(!POSTGRES_OWN)('a stream in lanes', { timeout: 90_000 }, () => {

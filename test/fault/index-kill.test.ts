@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
 import { activeFiles } from '../../src/catalog/query/files.ts'
-import { prunedFiles, pruningAt, type PartitionValues } from '../../src/catalog/query/pruned.ts'
+import { prunedFiles, pruningAt, type CatalogPartitionValues } from '../../src/catalog/query/pruned.ts'
 import { candidateFiles } from '../../src/catalog/ranges/candidates.ts'
 import { rangeColumns } from '../../src/catalog/ranges/columns.ts'
 import { proveRanges } from '../../src/catalog/validate/ranges.ts'
@@ -75,7 +75,7 @@ async function pathsByForce(database: SqlDatabase, version: number, where: strin
   const pruning = await pruningAt(database, 't', version, where)
   for await (const page of activeFiles(database, 't', version)) {
     for (const one of page) {
-      if (pruning.byFile(JSON.parse(one.partitionValues) as PartitionValues, one.stats)) found.push(one.path)
+      if (pruning.byFile(JSON.parse(one.partitionValues) as CatalogPartitionValues, one.stats)) found.push(one.path)
     }
   }
   byForce.set(question, found.toSorted())

@@ -4,7 +4,7 @@
  */
 import { beforeAll, expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
-import type { Holder } from '../../src/catalog/lease.ts'
+import type { CatalogLeaseHolder } from '../../src/catalog/lease.ts'
 import { deleteTable } from '../../src/catalog/rollback.ts'
 import type { SqlDatabase } from '../../src/model/run/sql-port.ts'
 import { ALL } from '../support/backend.ts'
@@ -84,7 +84,7 @@ function sleepBefore(
   return { asleep, wake }
 }
 
-function holderOf(owner: string): Holder {
+function holderOf(owner: string): CatalogLeaseHolder {
   return { ...newOwner(owner), machine: owner, command: `import by ${owner}` }
 }
 

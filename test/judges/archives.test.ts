@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { literal, type DuckDb } from '../../src/stores/duckdb/instance.ts'
+import { sqlLiteral, type DuckDb } from '../../src/stores/duckdb/instance.ts'
 import { ALL } from '../support/backend.ts'
 import { missing } from '../support/copy-systems.ts'
 import { ARCHIVES, OTHERS } from './archives.ts'
@@ -106,7 +106,7 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
           const reading = await judge.ask({ root: archive.root, version })
           if ('refused' in reading) continue
           const found = await db.connection.run(
-            `SELECT c0 FROM read_parquet(${literal(reading.rows)}) WHERE c0 IN (${destroyed.ids.join(', ')})`,
+            `SELECT c0 FROM read_parquet(${sqlLiteral(reading.rows)}) WHERE c0 IN (${destroyed.ids.join(', ')})`,
           )
           expect(await found.getRows(), `version ${version} is read`).toEqual([])
         }
@@ -138,7 +138,7 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
           expect('refused' in reading ? reading.refused : 'it is read').toMatch(refusals[name]?.said ?? /^$/)
           return
         }
-        const sql = `SELECT c0::INTEGER FROM read_parquet(${literal(reading.rows)})`
+        const sql = `SELECT c0::INTEGER FROM read_parquet(${sqlLiteral(reading.rows)})`
         expect(await (await db.connection.run(sql)).getRows()).toEqual([[rows]])
       })
     },

@@ -4,7 +4,7 @@ import { DeltaTable } from '../../src/delta/table.ts'
 import { schemaOf, typeText, type Field } from '../../src/delta/schema.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
-import { identifier, literal, openDuckDb, type DuckDb } from '../../src/stores/duckdb/instance.ts'
+import { identifier, sqlLiteral, openDuckDb, type DuckDb } from '../../src/stores/duckdb/instance.ts'
 import type { Reading } from './judge.ts'
 
 const NEVER = new AbortController().signal
@@ -57,20 +57,20 @@ async function selectOf(
   partitionColumns: readonly string[],
   values: Readonly<Record<string, string | null>>,
 ): Promise<string> {
-  const described = await db.connection.run(`SELECT name FROM parquet_schema(${literal(file)})`)
+  const described = await db.connection.run(`SELECT name FROM parquet_schema(${sqlLiteral(file)})`)
   const inFile = new Set((await described.getRows()).map(([name]) => String(name)))
   const columns = fields.map(({ name, physicalName, type }, i) => {
     const value = values[physicalName] ?? null
     const from = partitionColumns.includes(name)
       ? value === null || value === ''
         ? 'NULL'
-        : literal(value)
+        : sqlLiteral(value)
       : inFile.has(physicalName)
         ? identifier(physicalName)
         : 'NULL'
     return `${from}::${sqlType(typeText(type))} AS c${i}`
   })
-  return `SELECT ${columns.join(', ')} FROM read_parquet(${literal(file)})`
+  return `SELECT ${columns.join(', ')} FROM read_parquet(${sqlLiteral(file)})`
 }
 
 const SQL: Readonly<Record<string, string>> = {
@@ -100,7 +100,7 @@ export async function difference(
   reading: Reading,
 ): Promise<{ readonly count: number; readonly lacks: readonly string[]; readonly more: readonly string[] }> {
   const read = schema.map(({ type }, i) => `c${i}::${sqlType(type)} AS c${i}`).join(', ')
-  const theirs = `SELECT ${read} FROM read_parquet(${literal(reading.rows)})`
+  const theirs = `SELECT ${read} FROM read_parquet(${sqlLiteral(reading.rows)})`
   const texts = async (sql: string): Promise<readonly string[]> =>
     (await (await db.connection.run(`SELECT found::VARCHAR FROM (${sql} LIMIT 3) AS found`)).getRows()).map(([row]) =>
       String(row),

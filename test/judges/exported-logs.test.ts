@@ -5,7 +5,7 @@
 import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { identifier, literal, type DuckDb } from '../../src/stores/duckdb/instance.ts'
+import { identifier, sqlLiteral, type DuckDb } from '../../src/stores/duckdb/instance.ts'
 import { importInto, openCatalog, temporaryFolder } from '../support/catalog-kit.ts'
 import { ALL } from '../support/backend.ts'
 import { exportTo } from '../real/export-kit.ts'
@@ -92,10 +92,10 @@ async function difference(db: DuckDb, one: Asked, other: Asked): Promise<readonl
   }
   expect(other.schema).toEqual(one.schema)
   expect(other.partitionColumns).toEqual(one.partitionColumns)
-  const described = await (await db.connection.run(`DESCRIBE FROM read_parquet(${literal(one.rows)})`)).getRows()
+  const described = await (await db.connection.run(`DESCRIBE FROM read_parquet(${sqlLiteral(one.rows)})`)).getRows()
   // Maps are compared in the order of their entries.
   const columns = described.map(([column]) => `${identifier(String(column))}::VARCHAR`).join(', ')
-  const rows = (of: Reading): string => `SELECT ${columns} FROM read_parquet(${literal(of.rows)})`
+  const rows = (of: Reading): string => `SELECT ${columns} FROM read_parquet(${sqlLiteral(of.rows)})`
   const found: string[] = []
   for (const [left, right] of [
     [one, other],

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { METRICS, type MetricName } from '../../src/app/metrics/declared.ts'
 import { registryOf } from '../../src/app/metrics/exposition.ts'
-import type { Sample } from '../../src/app/metrics/series.ts'
+import type { MetricSample } from '../../src/app/metrics/series.ts'
 import { MetricsServer } from '../../src/app/metrics/server.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { headless } from '../e2e/support/program.ts'
@@ -63,7 +63,7 @@ function countersOf(families: readonly JudgedFamily[]): ReadonlyMap<string, numb
 
 describe.skipIf(PROMETHEUS_MISSING !== '')(`prometheus_client reads ${PROMETHEUS_MISSING}`, () => {
   test('every metric with any label and any value, and says the same', { timeout: 60_000 }, async () => {
-    let now: ReadonlyMap<MetricName, readonly Sample[]> = new Map()
+    let now: ReadonlyMap<MetricName, readonly MetricSample[]> = new Map()
     const registry = registryOf((metric) => now.get(metric) ?? [])
     await using server = await MetricsServer.open({ host: null, port: 0 }, registry)
     const text = fc.oneof(
@@ -79,7 +79,7 @@ describe.skipIf(PROMETHEUS_MISSING !== '')(`prometheus_client reads ${PROMETHEUS
       fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
       fc.constantFrom(0, 2 ** 53, 1e300, 5e-324),
     )
-    const samplesOf = (metric: MetricName): fc.Arbitrary<readonly Sample[]> =>
+    const samplesOf = (metric: MetricName): fc.Arbitrary<readonly MetricSample[]> =>
       fc.uniqueArray(
         fc.record({
           labels: fc.record(Object.fromEntries(METRICS[metric].labels.map((label) => [label, text]))),

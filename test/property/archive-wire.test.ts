@@ -8,14 +8,14 @@ import { canonicalDecimal } from '../../src/model/copy/decimal.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { rowText } from '../../src/model/copy/row-hash.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
-import { openParquetFiles } from '../../src/stores/duckdb/archive/index.ts'
+import { openDuckdbParquetFiles } from '../../src/stores/duckdb/archive/index.ts'
 import { column, csvOf, drained, gathered, NEVER, newFolder, stored, sumOf } from '../support/archive-kit.ts'
 
 let folder: string
 let files: ParquetFiles
 beforeAll(async () => {
   folder = newFolder()
-  files = await openParquetFiles({ memoryBytes: 256 << 20, threads: 2, tempFolder: join(folder, 'temp') })
+  files = await openDuckdbParquetFiles({ memoryBytes: 256 << 20, threads: 2, tempFolder: join(folder, 'temp') })
 })
 afterAll(async () => {
   await files[Symbol.asyncDispose]()

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { canonicalJson, normalizer } from '../../src/model/copy/canonical.ts'
 import { canonicalDecimal, fitsDouble } from '../../src/model/copy/decimal.ts'
 import { binderOf } from '../../src/stores/common/sqlite-dialect/bind.ts'
-import { cellReader } from '../../src/stores/common/sqlite-dialect/read-cell.ts'
+import { sqliteCellReaderOf } from '../../src/stores/common/sqlite-dialect/read-cell.ts'
 import { RowSum, rowText } from '../../src/model/copy/row-hash.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
 
@@ -153,8 +153,8 @@ describe('decimals in doubles', () => {
         expect(typeof bound).toMatch(/^(?:number|bigint)$/)
         const stored = Number(bound)
         const column = { type: { kind: 'decimal', precision, scale } } as const
-        expect(cellReader(column, column.type)(stored)).toBe(given)
-        expect(cellReader({ type: { kind: 'float', bits: 64 } }, column.type)(stored)).toBe(given)
+        expect(sqliteCellReaderOf(column, column.type)(stored)).toBe(given)
+        expect(sqliteCellReaderOf({ type: { kind: 'float', bits: 64 } }, column.type)(stored)).toBe(given)
         // Exactly the same number, by whole numbers alone.
         const back = rational(canonicalDecimal(String(stored)))
         const [up, down] = scale >= 0 ? [1n, 10n ** BigInt(scale)] : [10n ** BigInt(-scale), 1n]

@@ -1,13 +1,13 @@
 /** Batches of folded changes, applied in one step each, come to what the changes come to one by one. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CopiedPart, type CopiedStretch } from '../../src/engine/follow/compare/copied-part.ts'
+import { CopiedStretches, type CopiedStretch } from '../../src/engine/follow/compare/copied-part.ts'
 import { Fold } from '../../src/engine/follow/apply/fold.ts'
 import type { ChangeBatch, ChangeRow, RowChange } from '../../src/model/copy/change.ts'
 import type { FrameLayout } from '../../src/model/copy/frame.ts'
 import { identityName } from '../../src/model/copy/identity-name.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
-import { rowsOf, unpacked } from '../../src/model/copy/unpacked.ts'
+import { batchRowCount, unpacked } from '../../src/model/copy/unpacked.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 
 type Table = Map<string, Row>
@@ -73,7 +73,7 @@ function framed(change: RowChange, form: Form | undefined): RowChange {
 /** As a target does it. @returns keys of puts whose base is not there */
 function applied(table: Table, batch: ChangeBatch): readonly Row[] {
   const { puts, gone } = unpacked(batch)
-  expect(puts.length + gone.length).toBe(rowsOf(batch))
+  expect(puts.length + gone.length).toBe(batchRowCount(batch))
   const lacking: Row[] = []
   const filled: Row[] = []
   for (const { row, base, key: own } of puts) {
@@ -235,7 +235,7 @@ test('changes that are applied to a part of a table leave nothing out and nothin
             if (change !== null) changes.push(change)
           }
         }
-        const apply = (until: number, part: CopiedPart | null): void => {
+        const apply = (until: number, part: CopiedStretches | null): void => {
           const end = Math.min(until, changes.length)
           for (; from < end;) {
             for (const change of changes.slice(from, Math.min(end, from + size))) {
@@ -267,7 +267,7 @@ test('changes that are applied to a part of a table leave nothing out and nothin
           for (const [id, row] of source) if (within(row)) target.set(id, row)
           copied.push(chunk)
           pass(now + step.applied)
-          if (open.length > 0) apply(from + step.applied, new CopiedPart(1, copied))
+          if (open.length > 0) apply(from + step.applied, new CopiedStretches(1, copied))
         }
         pass(during.length)
         apply(changes.length, null)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { ListedLog } from '../../src/delta/listed-log.ts'
 import { listLog, type CheckpointFiles, type LogListing } from '../../src/delta/listing.ts'
 import { versionDigits } from '../../src/delta/log-path.ts'
-import { historyOf, segmentAt } from '../../src/delta/segment.ts'
+import { logHistory, segmentAt } from '../../src/delta/segment.ts'
 import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { memoryLog, NEVER } from '../unit/delta-fixtures.ts'
@@ -88,7 +88,7 @@ test('every version, without every checkpoint', async () => {
         ).toEqual(await outcome(() => segment(all, undefined, alsoUnreadable)))
         const completed = await listed.whole(NEVER)
         expect(completed).toEqual(all)
-        expect(await outcome(() => historyOf(completed))).toEqual(await outcome(() => historyOf(all)))
+        expect(await outcome(() => logHistory(completed))).toEqual(await outcome(() => logHistory(all)))
       },
     ),
     { numRuns: 600 },

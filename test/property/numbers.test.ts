@@ -1,7 +1,7 @@
 /** A set of numbers by bits is held to the set of the language. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Numbers } from '../../src/engine/copy/again/numbers.ts'
+import { NumberSet } from '../../src/engine/copy/again/numbers.ts'
 
 const number = fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.nat({ max: Number.MAX_SAFE_INTEGER }))
 const step = fc.record({ number, adds: fc.boolean() })
@@ -9,7 +9,7 @@ const step = fc.record({ number, adds: fc.boolean() })
 test('holds what a set holds, whatever comes and goes', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
-      const [bits, set] = [new Numbers(), new Set<number>()]
+      const [bits, set] = [new NumberSet(), new Set<number>()]
       for (const { number: one, adds } of steps) {
         if (adds) {
           bits.add(one)

@@ -10,9 +10,9 @@ import {
   catchAll,
   comingPeriods,
   coveredTo,
-  gapsOf,
+  coverageGaps,
   periodsWithin,
-  placed,
+  placedPartitions,
   placedPeriod,
 } from '../../src/partition/coverage.ts'
 import type { RangePartition } from '../../src/model/partition/maintenance-port.ts'
@@ -91,7 +91,7 @@ describe('gaps', () => {
       fc.property(specs, kinds, ranges, (spec, kind, days) => {
         // Of a zone that has left out a day, the day of a moment is told apart from the number that it was made of.
         fc.pre(spec.zone !== 'Pacific/Apia')
-        const found = gapsOf(placed(listed(spec, kind, days), kind))
+        const found = coverageGaps(placedPartitions(listed(spec, kind, days), kind))
         const at = (day: number): number => momentOf(spec, kind, FIRST + day)
         expect(found.map(({ low, high }) => [low, high])).toEqual(slowGaps(days).map(([a, b]) => [at(a), at(b)]))
         for (const { from, to, low, high, before } of found) {
@@ -111,8 +111,8 @@ describe('gaps', () => {
         fc.integer({ min: 0, max: 300 }),
         fc.integer({ min: 1, max: 500 }),
         (spec, kind, low, size) => {
-          const [gap] = gapsOf(
-            placed(
+          const [gap] = coverageGaps(
+            placedPartitions(
               listed(spec, kind, [
                 [null, low],
                 [low + size, null],
@@ -139,8 +139,13 @@ describe('gaps', () => {
 
   it('that reach beyond the years that have names hold nothing', () => {
     const spec = { ...DEFAULT_CALENDAR, unit: 'year' as const }
-    const all = placed([rangePartition('a', null, '0044-03-15 BC'), rangePartition('b', '0003-02-01', null)], 'date')
-    expect(gapsOf(all).flatMap((gap) => periodsWithin(spec, gap, 'date').map(({ period }) => period.label))).toEqual([])
+    const all = placedPartitions(
+      [rangePartition('a', null, '0044-03-15 BC'), rangePartition('b', '0003-02-01', null)],
+      'date',
+    )
+    expect(
+      coverageGaps(all).flatMap((gap) => periodsWithin(spec, gap, 'date').map(({ period }) => period.label)),
+    ).toEqual([])
   })
 })
 
@@ -149,7 +154,7 @@ describe('how far a table is covered from now on', () => {
     fc.assert(
       fc.property(specs, kinds, ranges, fc.integer({ min: -5, max: LENGTH + 150 }), (spec, kind, days, today) => {
         fc.pre(spec.zone !== 'Pacific/Apia')
-        const found = coveredTo(placed(listed(spec, kind, days), kind), momentOf(spec, kind, FIRST + today))
+        const found = coveredTo(placedPartitions(listed(spec, kind, days), kind), momentOf(spec, kind, FIRST + today))
         if (!holds(days, today)) {
           expect(found).toBeNull()
           return
@@ -187,7 +192,7 @@ describe('coming periods', () => {
             Number.isFinite(last) && dayText(FIRST + last) < current.from
               ? periodOf(spec, dayText(FIRST + last))
               : current
-          const { missing, overlaps } = comingPeriods(placed(listed(spec, kind, days), kind), spec, kind, {
+          const { missing, overlaps } = comingPeriods(placedPartitions(listed(spec, kind, days), kind), spec, kind, {
             now,
             ahead,
           })
@@ -201,7 +206,7 @@ describe('coming periods', () => {
           expect(missing.map(({ period }) => period.label)).toEqual(absent)
           expect([...new Set(overlaps.map(({ period }) => period.period.label))]).toEqual(partly)
           for (const { period, partition } of overlaps) {
-            const [one] = placed([partition], kind)
+            const [one] = placedPartitions([partition], kind)
             expect(one !== undefined && one.low < period.high && one.high > period.low).toBe(true)
           }
         },
@@ -221,10 +226,13 @@ describe('coming periods', () => {
           const now = new Date(firstMoment(spec.zone, FIRST + today))
           const day = dayText(dayAt(spec.zone, now.getTime()))
           const before = partitionsOf(spec, kind, periodsFrom(spec, day, 1))
-          const { missing } = comingPeriods(placed(before, kind), spec, kind, { now, ahead })
+          const { missing } = comingPeriods(placedPartitions(before, kind), spec, kind, { now, ahead })
           const all = [...before, ...missing.map(({ period, from, to }) => rangePartition(period.label, from, to))]
-          expect(comingPeriods(placed(all, kind), spec, kind, { now, ahead })).toEqual({ missing: [], overlaps: [] })
-          expect(gapsOf(placed(all, kind))).toEqual([])
+          expect(comingPeriods(placedPartitions(all, kind), spec, kind, { now, ahead })).toEqual({
+            missing: [],
+            overlaps: [],
+          })
+          expect(coverageGaps(placedPartitions(all, kind))).toEqual([])
         },
       ),
       { numRuns: 300 },
@@ -246,7 +254,7 @@ describe('coming periods', () => {
     ['one that ends behind the year 9999', [rangePartition('a', '2024-02-01', '10000-01-01')], []],
     ['infinity as a bound', [rangePartition('a', '2024-02-01', 'infinity')], []],
   ])('of a table with %s', (_, partitions, labels) => {
-    const { missing, overlaps } = comingPeriods(placed(partitions, 'date'), month, 'date', { now, ahead: 1 })
+    const { missing, overlaps } = comingPeriods(placedPartitions(partitions, 'date'), month, 'date', { now, ahead: 1 })
     expect([missing.map(({ period }) => period.label), overlaps]).toEqual([labels, []])
   })
 
@@ -257,7 +265,10 @@ describe('coming periods', () => {
     ['9999-12-31', '2024-07-01', false],
     ['2024-08-01', '2024-06-01', false],
   ])('are taken by one partition up to %s from %s: %s', (to, from, isTaken) => {
-    const all = placed([rangePartition('a', '2024-05-01', '2024-06-01'), rangePartition('b', from, to)], 'date')
+    const all = placedPartitions(
+      [rangePartition('a', '2024-05-01', '2024-06-01'), rangePartition('b', from, to)],
+      'date',
+    )
     expect(catchAll(all, month, 'date', { now, ahead: 1 })?.partition.name.name).toBe(isTaken ? 'b' : undefined)
   })
 
@@ -265,7 +276,7 @@ describe('coming periods', () => {
     ['an end long ago', [rangePartition('a', '1900-01-01', '1900-02-01')]],
     ['an end before the year 1', [rangePartition('a', null, '0044-03-15 BC')]],
   ])('are refused where they would be hundreds: %s', (_, partitions) => {
-    const attempt = (): unknown => comingPeriods(placed(partitions, 'date'), month, 'date', { now, ahead: 1 })
+    const attempt = (): unknown => comingPeriods(placedPartitions(partitions, 'date'), month, 'date', { now, ahead: 1 })
     expect(attempt).toThrow(SluiceError)
     expect(attempt).toThrow(/more than 400 periods of a month/)
   })

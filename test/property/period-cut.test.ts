@@ -5,13 +5,13 @@ import { lastBefore } from '../../src/partition/period-marks.ts'
 import { Cover } from '../../src/engine/copy/plan/covered.ts'
 import {
   byPriority,
-  compareTimes,
+  comparePeriodTimes,
   gapsOfPeriods,
   partsOfRange,
   periodParts,
 } from '../../src/engine/copy/plan/period-cut.ts'
 import type { PeriodOptions } from '../../src/model/copy/period-marks.ts'
-import type { Bound, Range } from '../../src/model/copy/range.ts'
+import type { KeyBound, Range } from '../../src/model/copy/range.ts'
 import { valueText } from '../../src/model/calendar/value-text.ts'
 
 type KeyRange = Extract<Range, { by: 'key' }>
@@ -20,7 +20,7 @@ const DAY = 86_400_000
 const START = Date.parse('2023-01-01T00:00:00Z')
 
 const time = (day: number): string => valueText(START + day * DAY, 'timestamptz')
-const bound = (day: number): Bound => [lastBefore(time(day), 'timestamptz')]
+const bound = (day: number): KeyBound => [lastBefore(time(day), 'timestamptz')]
 
 /** Periods of some days each, with holes between some of them, and slices in some. */
 const options = fc
@@ -51,22 +51,22 @@ const options = fc
   })
 
 /** Keys of rows, `[time, id]`, ascending. */
-const keysOf = (days: number, count: number): readonly Bound[] =>
+const keysOf = (days: number, count: number): readonly KeyBound[] =>
   Array.from({ length: count }, (_, i) => [
     valueText(START + Math.floor(((i - 3) * days * 86_400) / count) * 1000, 'timestamptz'),
     String(i),
   ])
 
-const above = (key: Bound, edge: Bound | null): boolean => {
+const above = (key: KeyBound, edge: KeyBound | null): boolean => {
   if (edge === null) return true
-  const order = compareTimes(key[0] ?? '', edge[0] ?? '')
+  const order = comparePeriodTimes(key[0] ?? '', edge[0] ?? '')
   return order > 0 || (order === 0 && edge[1] !== undefined && Number(key[1]) > Number(edge[1]))
 }
-const within = (key: Bound, { after, through }: KeyRange): boolean =>
+const within = (key: KeyBound, { after, through }: KeyRange): boolean =>
   above(key, after) && (through === null || !above(key, through))
 
 /** As a store cuts: behind each so many rows, and the rest as one. */
-function cut(range: KeyRange, keys: readonly Bound[], rows: number): readonly KeyRange[] {
+function cut(range: KeyRange, keys: readonly KeyBound[], rows: number): readonly KeyRange[] {
   const inside = keys.filter((key) => within(key, range))
   const parts: KeyRange[] = []
   let after = range.after
@@ -146,12 +146,12 @@ describe('periods of a table', () => {
     ['epoch-milliseconds', '-1000', '-1001'],
   ] as const)('the last value of a %s before %s is %s', (kind, text, before) => {
     expect(lastBefore(text, kind)).toBe(before)
-    expect(compareTimes(before, text)).toBeLessThan(0)
+    expect(comparePeriodTimes(before, text)).toBeLessThan(0)
   })
 
   test('times before our era, without end and beyond the year 9999 sort where they belong', () => {
     const sorted = ['-infinity', '0001-01-01 00:00:00+00', '2024-03-31 23:59:59+00', '2024-03-31 23:59:59.5+00', '10000-01-01 00:00:00+00', 'infinity'] // prettier-ignore
-    expect(sorted.toReversed().toSorted(compareTimes)).toEqual(sorted)
-    expect(compareTimes('0044-03-15 00:00:00+00 BC', '0001-01-01 00:00:00+00')).toBeLessThan(0)
+    expect(sorted.toReversed().toSorted(comparePeriodTimes)).toEqual(sorted)
+    expect(comparePeriodTimes('0044-03-15 00:00:00+00 BC', '0001-01-01 00:00:00+00')).toBeLessThan(0)
   })
 })

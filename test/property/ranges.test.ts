@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { activeFiles, numberedFiles, uncoveredFiles } from '../../src/catalog/query/files.ts'
-import { prunedFiles, pruningAt, type PartitionValues } from '../../src/catalog/query/pruned.ts'
+import { prunedFiles, pruningAt, type CatalogPartitionValues } from '../../src/catalog/query/pruned.ts'
 import { extendRanges } from '../../src/catalog/ranges/build.ts'
 import { candidateFiles } from '../../src/catalog/ranges/candidates.ts'
 import { rangeClassOf, type RangeClass } from '../../src/catalog/ranges/classes.ts'
@@ -93,7 +93,7 @@ async function compare(database: SqlDatabase, version: number, given: Condition,
   const where = renderCondition(given)
   const pruning = await pruningAt(database, 't', version, where)
   const keeps = (one: { readonly partitionValues: string; readonly stats: string | null }): boolean =>
-    pruning.byFile(JSON.parse(one.partitionValues) as PartitionValues, one.stats)
+    pruning.byFile(JSON.parse(one.partitionValues) as CatalogPartitionValues, one.stats)
   const right = new Set<string>()
   let active = 0
   for await (const page of activeFiles(database, 't', version)) {

@@ -6,7 +6,7 @@ import {
   mergedTokens,
   rangeOfTokens,
   remainingTokens,
-  RINGS,
+  RING_TOKENS,
   sampleTokens,
   sharedTokens,
   shuffled,
@@ -16,7 +16,7 @@ import {
   type TokenRange,
 } from '../../src/model/copy/ring.ts'
 
-const { murmur3, random, ycql } = RINGS
+const { murmur3, random, ycql } = RING_TOKENS
 
 const ring = fc.constantFrom(murmur3, random, ycql)
 

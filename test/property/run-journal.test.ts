@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { RunJournal } from '../../src/app/journal/run-journal.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent } from '../../src/tui/run/fold.ts'
-import { bytesNow, doneNow, freshRun, share, type RunView } from '../../src/tui/run/run-view.ts'
+import { bytesNow, doneNow, freshRun, runProgress, type RunView } from '../../src/tui/run/run-view.ts'
 import * as told from '../tui/support/copy-events.ts'
 
 const BEGAN = Date.parse('2026-11-20T12:00:00.000Z')
@@ -128,7 +128,7 @@ function seen(run: RunView): unknown {
   return {
     done: doneNow(run),
     bytes: bytesNow(run),
-    share: share(run),
+    share: runProgress(run),
     chunks: run.chunksDone,
     retries: run.retries,
     counts: run.counts,

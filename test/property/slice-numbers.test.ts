@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { boundsFor } from '../../src/model/calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/model/calendar/calendar.ts'
 import { valueText, type ValueKind } from '../../src/model/calendar/value-text.ts'
-import { compareTimes } from '../../src/engine/copy/plan/period-cut.ts'
+import { comparePeriodTimes } from '../../src/engine/copy/plan/period-cut.ts'
 import { reaches, takeSpan } from '../../src/engine/copy/table/start-table.ts'
 import { chosenSlices, periodMarks } from '../../src/partition/period-marks.ts'
 import type { TimeSpan } from '../../src/model/copy/period-marks.ts'
-import type { Bound, Range } from '../../src/model/copy/range.ts'
+import type { KeyBound, Range } from '../../src/model/copy/range.ts'
 import { partitionsOf, periodsFrom } from '../support/range-partitions.ts'
 
 const DAY = 86_400_000
@@ -29,7 +29,7 @@ const cases = fc.record({
 })
 
 const within = (value: string, { after, through }: TimeSpan): boolean =>
-  compareTimes(value, after) > 0 && (through === null || compareTimes(value, through) <= 0)
+  comparePeriodTimes(value, after) > 0 && (through === null || comparePeriodTimes(value, through) <= 0)
 
 /** For each day of a period the number of its slice: a new one begins with each first weekday, or each first of a month. */
 function walked(
@@ -93,18 +93,18 @@ describe('numbers of slices', () => {
   test('take exactly the chunks that may hold a row of their days', async () => {
     const time = fc.integer({ min: 0, max: 6 }).map((day) => valueText(Date.parse('2024-03-01') + day * DAY, 'date'))
     const key = fc.tuple(time, fc.integer({ min: 1, max: 3 }).map(String))
-    const bound: fc.Arbitrary<Bound | null> = fc.oneof(
+    const bound: fc.Arbitrary<KeyBound | null> = fc.oneof(
       fc.constant(null),
-      time.map((at): Bound => [at]),
+      time.map((at): KeyBound => [at]),
       key,
     )
-    const above = ([at = '', id = '']: Bound, edge: Bound | null): boolean => {
+    const above = ([at = '', id = '']: KeyBound, edge: KeyBound | null): boolean => {
       if (edge === null) return true
-      const order = compareTimes(at, edge[0] ?? '')
+      const order = comparePeriodTimes(at, edge[0] ?? '')
       return order > 0 || (order === 0 && edge[1] !== undefined && id > edge[1])
     }
     const all = Array.from({ length: 9 }, (_, day) =>
-      ['0', '1', '2', '3', '4'].map((id): Bound => [valueText(Date.parse('2024-02-29') + day * DAY, 'date'), id]),
+      ['0', '1', '2', '3', '4'].map((id): KeyBound => [valueText(Date.parse('2024-02-29') + day * DAY, 'date'), id]),
     ).flat()
     await fc.assert(
       fc.asyncProperty(

@@ -2,10 +2,10 @@
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
-import { moment } from '../../src/model/copy/canonical-time.ts'
+import { canonicalInstant } from '../../src/model/copy/canonical-time.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
-import { compareTimes } from '../../src/stores/common/time-bounds.ts'
-import { timeCondition } from '../../src/stores/sqlite/archive/time.ts'
+import { compareCanonicalTimes } from '../../src/stores/common/time-bounds.ts'
+import { sqliteTimeCondition } from '../../src/stores/sqlite/archive/time.ts'
 
 const database = new Database(':memory:')
 afterAll(() => database.close())
@@ -32,7 +32,7 @@ const withoutZone = fc
   .tuple(local, fc.boolean())
   .map(([text, marked]) => (marked && text.length > 10 ? `${text}Z` : text))
 
-const bound = fc.option(fc.tuple(day, clock).map(([date, time]) => moment(`${date} ${time}`, false)))
+const bound = fc.option(fc.tuple(day, clock).map(([date, time]) => canonicalInstant(`${date} ${time}`, false)))
 
 test.each<readonly [string, ColumnType, fc.Arbitrary<string>, boolean]>([
   ['moments with offsets', { kind: 'timestamp', zone: true, digits: 6 }, withZone, true],
@@ -42,13 +42,15 @@ test.each<readonly [string, ColumnType, fc.Arbitrary<string>, boolean]>([
   const insert = database.prepare('INSERT INTO t VALUES (?)')
   fc.assert(
     fc.property(fc.array(values, { minLength: 1, maxLength: 20 }), bound, bound, (texts, from, to) => {
-      const condition = timeCondition({ name: 'at', type, native: 'TEXT', nullable: true }, from, to)
+      const condition = sqliteTimeCondition({ name: 'at', type, native: 'TEXT', nullable: true }, from, to)
       database.exec('DELETE FROM t')
       for (const text of texts) insert.run(text)
       const found = database.prepare(`SELECT at FROM t WHERE ${condition}`).pluck().all() as string[]
       const wanted = texts.filter((text) => {
-        const at = moment(text, zone)
-        return (from === null || compareTimes(at, from) >= 0) && (to === null || compareTimes(at, to) < 0)
+        const at = canonicalInstant(text, zone)
+        return (
+          (from === null || compareCanonicalTimes(at, from) >= 0) && (to === null || compareCanonicalTimes(at, to) < 0)
+        )
       })
       expect(found.toSorted()).toEqual(wanted.toSorted())
     }),

@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PartitionLedger, type Held } from '../../src/archive/ledger/partition-ledger.ts'
+import { PartitionLedger, type PartitionClaim } from '../../src/archive/ledger/partition-ledger.ts'
 import { readArchive } from '../../src/archive/ledger/record.ts'
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
@@ -41,7 +41,7 @@ describe('a partition that has to stay', () => {
     fs.rmSync(folder, { recursive: true, force: true })
   })
 
-  const published = async (label: string): Promise<Held> => {
+  const published = async (label: string): Promise<PartitionClaim> => {
     await ledger.addPartition({ label, from: null, to: null, native: null })
     const held = await ledger.claim(label, null)
     if (held === null) throw new Error('it is held')

@@ -13,7 +13,7 @@ import type { StoredColumn, StoredTable, StoredType } from '../../src/model/arch
 import { SluiceError } from '../../src/shared/errors.ts'
 import { parquetRows } from '../../src/engine/run/registry.ts'
 import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
-import { identifier, literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
+import { identifier, sqlLiteral, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import { openLocalLogWriter } from '../../src/stores/local/log-writer.ts'
 import { sharedLedger } from '../support/shared-ledger.mjs'
@@ -111,7 +111,7 @@ export async function dataFile(
   // Odd characters of a name are a pattern to it.
   const plain = join(folder, `.written-${written++}`)
   const row = `SELECT ${id}::BIGINT AS ${identifier(first)}, 'n' AS ${identifier(second)}`
-  await connection.run(`COPY (${row}) TO ${literal(plain)} (FORMAT parquet)`)
+  await connection.run(`COPY (${row}) TO ${sqlLiteral(plain)} (FORMAT parquet)`)
   renameSync(plain, file)
   return {
     name: path,

@@ -21,7 +21,7 @@ import type { StoredTable } from '../../src/model/archive/stored-column.ts'
 import { parquetRows } from '../../src/engine/run/registry.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import { openLocalLogWriter } from '../../src/stores/local/log-writer.ts'
-import { openDuckDb, literal } from '../../src/stores/duckdb/instance.ts'
+import { openDuckDb, sqlLiteral } from '../../src/stores/duckdb/instance.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { expectedTables, folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
 import { column, dataFile, localTable, NEVER, publication, refusalOf, STORED, TABLE_ID } from './archive-log-kit.ts'
@@ -220,7 +220,7 @@ describe('odd values', () => {
     using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
     const rows = await (
       await db.connection.run(
-        `SELECT count(DISTINCT id) FROM read_parquet([${names.map(literal).join(', ')}], hive_partitioning = false)`,
+        `SELECT count(DISTINCT id) FROM read_parquet([${names.map(sqlLiteral).join(', ')}], hive_partitioning = false)`,
       )
     ).getRows()
     expect(rows).toEqual([[BigInt(names.length)]])

@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
-import { PartitionLedger, type Held } from '../../src/archive/ledger/partition-ledger.ts'
+import { PartitionLedger, type PartitionClaim } from '../../src/archive/ledger/partition-ledger.ts'
 import { queryColumns } from '../../src/archive/query/query-columns.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { ArchivedFile } from '../../src/model/archive/archived-file.ts'
@@ -143,7 +143,7 @@ export class Archiver implements AsyncDisposable {
   }
 
   /** Writes the rows of a part that a condition of the source chooses, and brings the partition to PUBLISHED. */
-  async publish(part: Part, where: string, native: TableName | null = null): Promise<Held> {
+  async publish(part: Part, where: string, native: TableName | null = null): Promise<PartitionClaim> {
     const file = await this.#write(part.label, where)
     await this.ledger.addPartition({ ...part, native: native === null ? null : { table: native, identity: '1' } })
     const held = await this.ledger.claim(part.label, null)
@@ -152,7 +152,7 @@ export class Archiver implements AsyncDisposable {
     return held
   }
 
-  async move(held: Held, from: ArchiveState, to: ArchiveState, sql: readonly string[] = []): Promise<void> {
+  async move(held: PartitionClaim, from: ArchiveState, to: ArchiveState, sql: readonly string[] = []): Promise<void> {
     const { statements } = this.ledger.closing(held, from, to)
     await this.database.batch([...sql.map((text) => ({ sql: text, parameters: [] })), ...statements])
   }

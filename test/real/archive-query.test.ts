@@ -22,12 +22,12 @@ import {
   untouched,
   SIGNAL,
 } from './archive-query-kit.ts'
-import { answer, type Answer } from '../../src/archive/query/answer.ts'
+import { answer, type ArchiveAnswer } from '../../src/archive/query/answer.ts'
 import { openSourceStore } from '../../src/engine/copy/open-stores.ts'
 import { openLake } from '../../src/engine/run/registry.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { SourceView } from '../../src/model/copy/source-port.ts'
-import { openArchiveQuery } from '../../src/stores/duckdb/archive-query/index.ts'
+import { openDuckdbArchiveQuery } from '../../src/stores/duckdb/archive-query/index.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'
 
@@ -510,8 +510,8 @@ async function rowsOf(store: CopyStore, sql: string): Promise<unknown[][]> {
   const [table] = await store.tables('bookings', SIGNAL)
   if (table === undefined) throw new Error('there are no bookings')
   const rows: unknown[][] = []
-  const question = { store, table, sql, limit: 1000, signal: SIGNAL, open: openArchiveQuery, lake: openLake }
-  await answer(question, async ({ pages }: Answer) => {
+  const question = { store, table, sql, limit: 1000, signal: SIGNAL, open: openDuckdbArchiveQuery, lake: openLake }
+  await answer(question, async ({ pages }: ArchiveAnswer) => {
     for await (const page of pages)
       rows.push(...page.map((row) => row.map((value) => (typeof value === 'bigint' ? value.toString() : value))))
   })

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
 import { closingOf } from '../../src/engine/copy/ledger/closing.ts'
-import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { batchOnce } from '../../src/engine/copy/ledger/once.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
@@ -52,7 +52,7 @@ async function sluiceError(run: () => Promise<unknown>): Promise<SluiceError> {
   throw new Error('nothing was thrown')
 }
 
-function owner(runId: bigint): Owner {
+function owner(runId: bigint): RunOwner {
   return { ...newOwner('here'), runId }
 }
 
@@ -69,7 +69,7 @@ function ranges(count: number): readonly StoredRange[] {
 }
 
 /** A ledger with a plan that its owner divides. */
-async function planned(ledger: LedgerDatabase, who: Owner, chunks: number): Promise<Planning> {
+async function planned(ledger: LedgerDatabase, who: RunOwner, chunks: number): Promise<Planning> {
   await prepareLedger(ledger)
   const runs = new RunLedger(ledger, who)
   await runs.start({ operation: 'copy', source: 'a', target: 'b', planHash: 'h', command: 'c', tool: 't', actor: 'a' })

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { RINGS } from '../../src/model/copy/ring.ts'
+import { RING_TOKENS } from '../../src/model/copy/ring.ts'
 import { copyOf, makePlace, perform } from '../support/copy-systems.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 import { CASSANDRA_MISSING, CASSANDRA_OWN, startOwn, type CassandraCluster } from '../support/servers/cassandra.ts'
@@ -40,7 +40,7 @@ describe.skipIf(!CASSANDRA_OWN)(`the RandomPartitioner ${CASSANDRA_MISSING}`, ()
 
   test('into SQL, in halves and then the rest', { timeout: 60_000 }, async () => {
     const place = await makePlace('sqlite', folder)
-    const half = RINGS.random.high / 2n
+    const half = RING_TOKENS.random.high / 2n
     const first = await perform(
       copyOf({ ...place, url: from.url }, place, 'people', { ring: { splits: 5, max: String(half) } }),
     )

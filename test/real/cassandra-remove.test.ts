@@ -2,12 +2,12 @@
 import type { types } from 'cassandra-driver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
-import { RINGS, rangeOfTokens, splitTokens } from '../../src/model/copy/ring.ts'
+import { RING_TOKENS, rangeOfTokens, splitTokens } from '../../src/model/copy/ring.ts'
 import type { RemoveRequest, StepEnd } from '../../src/model/archive/port.ts'
-import { removeRows } from '../../src/stores/cassandra/archive/remove.ts'
-import { Flow } from '../../src/stores/cassandra/copy/flow.ts'
+import { removeCassandraRows } from '../../src/stores/cassandra/archive/remove.ts'
+import { RequestFlow } from '../../src/stores/cassandra/copy/flow.ts'
 import { removeKeys } from '../../src/stores/cassandra/copy/remove-keys.ts'
-import { shapeOf } from '../../src/stores/cassandra/copy/shape.ts'
+import { cassandraTableShape } from '../../src/stores/cassandra/copy/shape.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
 import type { Closing } from '../../src/model/run/ledger-port.ts'
@@ -94,7 +94,10 @@ async function remove(table: TableSpec, options: Options = {}, between?: () => P
 
 /** Removes with a hand on every statement that goes to the cluster. */
 async function meddled(request: RemoveRequest, meddle: (cql: string) => Promise<void>): Promise<StepEnd> {
-  return await removeRows({ link: meddledLink(meddle), flow: new Flow(8), ledger: await store.ledger() }, request)
+  return await removeCassandraRows(
+    { link: meddledLink(meddle), flow: new RequestFlow(8), ledger: await store.ledger() },
+    request,
+  )
 }
 
 function meddledLink(meddle: (cql: string) => Promise<void>): CassandraLink {
@@ -129,9 +132,9 @@ describe('rows are removed from Cassandra', () => {
     expect(await idsOf('plain')).toHaveLength(250 - spring)
     expect(await idsOf('plain', inSpring)).toEqual([])
     // By tokens, the whole of it: nothing is left.
-    const { low, high } = RINGS.murmur3
+    const { low, high } = RING_TOKENS.murmur3
     for (const part of splitTokens(low, high, 3)) {
-      expect(await remove(table, { range: rangeOfTokens(part, RINGS.murmur3), where: null })).toBe('done')
+      expect(await remove(table, { range: rangeOfTokens(part, RING_TOKENS.murmur3), where: null })).toBe('done')
     }
     expect(await idsOf('plain')).toEqual([])
     const ledger = await store.ledger()
@@ -231,7 +234,12 @@ describe('rows that are removed by their keys, as --delete-extra does', () => {
   const removed = async (name: string, key: (string | null)[], meddle = async (_cql: string) => {}) => {
     const spec = await tableOf(store, name)
     const request = { table: spec, columns: columnsOf(spec), range: { by: 'keys', keys: [key] }, onExisting: 'replace-range', careful: false, cursor: null, signal: SIGNAL } as const // prettier-ignore
-    await removeKeys(meddledLink(meddle), request, await shapeOf(keyspace.link, spec.table), new Flow(8))
+    await removeKeys(
+      meddledLink(meddle),
+      request,
+      await cassandraTableShape(keyspace.link, spec.table),
+      new RequestFlow(8),
+    )
     return (await keyspace.rows(`SELECT c, s, tags, v FROM ${keyspace.name}.${name}`)).map((row) => row.values())
   }
 

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import type { Cell } from '../../src/model/copy/rows.ts'
-import { decoderOf } from '../../src/stores/cassandra/copy/decode.ts'
-import { encoderOf } from '../../src/stores/cassandra/copy/encode.ts'
+import { cassandraDecoder } from '../../src/stores/cassandra/copy/decode.ts'
+import { cassandraEncoder } from '../../src/stores/cassandra/copy/encode.ts'
 import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, isBefore } from '../../src/stores/cassandra/copy/types.ts'
 import { OLD_NAMES, SINGLES, single } from '../support/cql-values.ts'
 import { CASSANDRA_AVAILABLE } from '../support/servers/cassandra.ts'
@@ -20,7 +20,7 @@ async function columnsOf(keyspace: TestKeyspace, table: string, as: ColumnType |
   return found.columns.map((column) => {
     const type = cqlTypeOf(column.type, freezesTypes(link.release))
     const how = as === 'own' ? columnTypeOf(type) : as
-    return { name: column.name, type, decode: decoderOf(type, how), encode: encoderOf(type, how) }
+    return { name: column.name, type, decode: cassandraDecoder(type, how), encode: cassandraEncoder(type, how) }
   })
 }
 

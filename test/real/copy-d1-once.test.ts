@@ -5,7 +5,7 @@ import type { Row } from '../../src/model/copy/rows.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { D1Client } from '../../src/stores/d1/client.ts'
 import { Inserts } from '../../src/stores/d1/copy/insert.ts'
-import { d1Statement, fence } from '../../src/stores/d1/copy/statements.ts'
+import { d1Statement, d1Guard } from '../../src/stores/d1/copy/statements.ts'
 import { d1Settings } from '../../src/stores/d1/settings.ts'
 import type { D1Fault } from '../support/servers/d1-faults.ts'
 import { D1_AVAILABLE, D1_MISSING } from '../support/servers/d1.ts'
@@ -149,7 +149,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
     const step = claim.step('0', 1)
     const inserts = new Inserts(chunk.table, chunk.columns, { onConflict: 'fail' }).of([['1', 'dead']])
     await stage.account.faults({ kind: 'later', ms: 200 })
-    const sent = dead.once([fence(step.guard), ...inserts, d1Statement(step.advance)], { signal: NEVER })
+    const sent = dead.once([d1Guard(step.guard), ...inserts, d1Statement(step.advance)], { signal: NEVER })
     await expect(sent).rejects.toMatchObject({ kind: 'network', settled: false })
     const successor = new TestClaim(claim.id, 'other', 2)
     await stage.database.sql(successor.taken)

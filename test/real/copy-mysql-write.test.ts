@@ -9,10 +9,10 @@ import type { ChunkRequest } from '../../src/model/copy/target-port.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { WriteColumn } from '../../src/model/copy/write-column.ts'
 import { mysqlConfig } from '../../src/stores/mysql/config.ts'
-import { encoderOf } from '../../src/stores/mysql/copy/encode.ts'
+import { mysqlEncoder } from '../../src/stores/mysql/copy/encode.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
-import { insertRows, isLoadable, loadRows } from '../../src/stores/mysql/copy/insert.ts'
-import { tableSql } from '../../src/stores/mysql/copy/names.ts'
+import { insertRows, isLoadable, loadChunkRows } from '../../src/stores/mysql/copy/insert.ts'
+import { mysqlTableSql } from '../../src/stores/mysql/copy/names.ts'
 import { openCopySession } from '../../src/stores/mysql/copy/sessions.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import {
@@ -363,8 +363,8 @@ describe.skipIf(skipped)(`what a MySQL target refuses${why}`, () => {
       as: { kind: 'json' },
       column: { name: 'j', type: { kind: 'json' }, native: 'json', nullable: true },
     }
-    const mysql = encoderOf(column, 'mysql', 't')
-    const mariadb = encoderOf(column, 'mariadb', 't')
+    const mysql = mysqlEncoder(column, 'mysql', 't')
+    const mariadb = mysqlEncoder(column, 'mariadb', 't')
     for (const exact of [
       '[1,-0.5,18446744073709551615,-9223372036854775808,1e22,"1.00000000000000000001"]',
       '{"0.1":0.30000000000000004}',
@@ -593,13 +593,13 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
         fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 40 }), async (rows) => {
           const given = rows.map((cells, i): Row => [String(i), ...cells])
           for (const [spec, put] of [
-            [found, loadRows],
+            [found, loadChunkRows],
             [reference, insertRows],
           ] as const) {
             // prettier-ignore
             const columns = columnsOf(spec)
-            const into = { table: tableSql(spec.table), name: spec.table.name, columns, key: spec.key, where: 't' }
-            const encoders = columns.map((column) => encoderOf(column, 'mariadb', 't'))
+            const into = { table: mysqlTableSql(spec.table), name: spec.table.name, columns, key: spec.key, where: 't' }
+            const encoders = columns.map((column) => mysqlEncoder(column, 'mariadb', 't'))
             expect(isLoadable(session, into)).toBe(true)
             await session.command(`DELETE FROM ${into.table}`)
             await put(

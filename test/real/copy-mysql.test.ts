@@ -8,10 +8,10 @@ import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { SourceView } from '../../src/model/copy/source-port.ts'
 import { mysqlConfig } from '../../src/stores/mysql/config.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
-import { canonicalDigest, serverDigest, streamedDigest } from '../../src/stores/mysql/copy/digest.ts'
-import { conditionOf } from '../../src/stores/mysql/copy/ranges.ts'
+import { mysqlCanonicalDigest, serverDigest, streamedDigest } from '../../src/stores/mysql/copy/digest.ts'
+import { mysqlRangeCondition } from '../../src/stores/mysql/copy/ranges.ts'
 import { openCopySession } from '../../src/stores/mysql/copy/sessions.ts'
-import type { Session } from '../../src/stores/mysql/session.ts'
+import type { MysqlSession } from '../../src/stores/mysql/session.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { columnsOf, cutAll, readAll, refused, rowsOf, SIGNAL, SIZE, sumOf, tableOf } from './copy-mysql-kit.ts'
 
@@ -20,7 +20,7 @@ const why = skipped ? ` (skipped: ${MARIADB_MISSING})` : ''
 
 let server: MariadbServer
 let store: CopyStore
-let session: Session
+let session: MysqlSession
 let made = 0
 
 beforeAll(async () => {
@@ -521,7 +521,7 @@ describe.skipIf(skipped)(`ranges of a MySQL source${why}`, () => {
     )
     const found = await tableOf(store, name)
     const range: Range = { by: 'key', after: ['1', '2024-01-03', '29000'], through: ['1', '2024-01-03', '29300'] }
-    const { sql, parameters } = conditionOf(found, range, null)
+    const { sql, parameters } = mysqlRangeCondition(found, range, null)
     await session.command('FLUSH STATUS')
     const rows = await session.rows(
       `SELECT v FROM "sluice_copy"."${name}" WHERE ${sql} ORDER BY tenant, day, id`,
@@ -583,22 +583,22 @@ describe.skipIf(skipped)(`sums of a MySQL source${why}`, () => {
     const of = (columns: readonly string[], as: Readonly<Record<string, ColumnType>> = {}) =>
       rowsOf(found, { columns: columnsOf(found, as).filter((column) => columns.includes(column.name)) })
     const upper = of(['id', 'u'], { u: { kind: 'uuid' } })
-    expect(await canonicalDigest(session, upper, null, SIGNAL)).toEqual(
+    expect(await mysqlCanonicalDigest(session, upper, null, SIGNAL)).toEqual(
       await streamedDigest(session, upper, null, SIGNAL),
     )
     for (const request of [of(['z']), of(['f']), of(['j']), of(['b'], { b: { kind: 'decimal' } })]) {
       expect(await serverDigest(session, request)).toBeNull()
-      expect((await canonicalDigest(session, request, null, SIGNAL)).rows).toBe(1n)
+      expect((await mysqlCanonicalDigest(session, request, null, SIGNAL)).rows).toBe(1n)
     }
     await server.sql(`INSERT INTO sluice_copy.${name} (id, b) VALUES (2, 2)`)
     const asBool = of(['id', 'b'], { b: { kind: 'bool' } })
     expect(await serverDigest(session, asBool)).toBeNull()
-    expect((await refused(canonicalDigest(session, asBool, null, SIGNAL))).code).toBe('VALUE_REFUSED')
+    expect((await refused(mysqlCanonicalDigest(session, asBool, null, SIGNAL))).code).toBe('VALUE_REFUSED')
     // A text of nearly a packet no longer fits beside its length.
     const [[packet] = []] = await session.rows('SELECT @@max_allowed_packet')
     await server.sql(`INSERT INTO sluice_copy.${name} (id, t) VALUES (3, REPEAT('x', ${Number(packet) - 4}))`)
     const long = of(['id', 't'])
     expect(await serverDigest(session, long)).toBeNull()
-    expect((await canonicalDigest(session, long, null, SIGNAL)).rows).toBe(3n)
+    expect((await mysqlCanonicalDigest(session, long, null, SIGNAL)).rows).toBe(3n)
   })
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { canonicalJson, cellText, normalizer } from '../../src/model/copy/canonical.ts'
+import { canonicalJson, canonicalCellText, normalizer } from '../../src/model/copy/canonical.ts'
 import type { ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { FrameFormat, Row } from '../../src/model/copy/rows.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -206,7 +206,8 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
         )
         const slow = texts.map(([text]): Row => [typeof text === 'string' ? normalizer(column.as)(text) : null])
         const wanted = request(zoo, { columns: [column] })
-        const shown = (rows: readonly Row[]): unknown => rows.map(([cell]) => (cell == null ? null : cellText(cell)))
+        const shown = (rows: readonly Row[]): unknown =>
+          rows.map(([cell]) => (cell == null ? null : canonicalCellText(cell)))
         expect(shown(await readAll(view, wanted))).toEqual(shown(slow))
         expect(await view.digest(wanted, SIGNAL)).toEqual(sumOf(slow))
       },
@@ -251,7 +252,8 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
           expect(await writer.digest({ scheme: 'canonical' })).toEqual(sumOf(rows))
           await writer.commit(CLOSING)
           await using later = await to.source(SIGNAL)
-          const shown = (all: readonly Row[]): unknown => all.map((row) => row.map((cell) => cell && cellText(cell)))
+          const shown = (all: readonly Row[]): unknown =>
+            all.map((row) => row.map((cell) => cell && canonicalCellText(cell)))
           expect(shown(await readAll(later, request(table)))).toEqual(shown(rows))
         }),
         { numRuns: 8 },

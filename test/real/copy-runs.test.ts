@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyChunkEvent, CopyRunEvent } from '../../src/model/run/event.ts'
-import { startOf, thisProcess } from '../../src/shared/owner.ts'
+import { processStart, thisProcess } from '../../src/shared/owner.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -98,7 +98,7 @@ test('a run that stands still is running while its process is there, and ended w
     const { machine } = thisProcess()
     await target.sql(
       `UPDATE migration_runs SET status = 'running', ended_ms = NULL, exit_code = NULL, alive_until = 1, pid = ${other.pid},
-         machine = '${machine}', process_started = '${startOf(other.pid ?? 0)}'`,
+         machine = '${machine}', process_started = '${processStart(other.pid ?? 0)}'`,
     )
     const look = async () => runsOf(await perform({ kind: 'copy-runs', to: target.url, limit: 20 }))[0]
     expect(await look()).toMatchObject({ status: 'running', error: expect.stringContaining('it hangs') })

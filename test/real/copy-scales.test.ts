@@ -1,6 +1,6 @@
 /** The zeros at the end of a numeric survive from PostgreSQL to PostgreSQL, whichever way its rows go. */
 import { expect, test } from 'vitest'
-import { hashOf } from '../../src/engine/copy/plan/plan-hash.ts'
+import { essenceHash } from '../../src/engine/copy/plan/plan-hash.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
 const VALUES = ['1.10', '0.000', '100', '2.500', '-7.0', 'NaN']
@@ -44,7 +44,7 @@ test('a copy that a version before began without these zeros is resumed so', { t
     '{\\"kind\\":\\"decimal\\"}',
   )
   expect(before).not.toBe(plan)
-  await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${hashOf(JSON.parse(before))}'`)
+  await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${essenceHash(JSON.parse(before))}'`)
   const { finished } = await perform(copy)
   expect(finished).toMatchObject({ exitCode: 0 })
   expect(await target.rows('SELECT plan FROM migration_plans')).toEqual([[before]])

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { CopiedTable } from '../../src/engine/copy/diff/copied-table.ts'
-import { segments, type Segment } from '../../src/engine/copy/diff/segments.ts'
-import type { Sides } from '../../src/engine/copy/diff/sides.ts'
+import { segments, type RangeSegment } from '../../src/engine/copy/diff/segments.ts'
+import type { DiffSides } from '../../src/engine/copy/diff/sides.ts'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { planCopy } from '../../src/engine/copy/plan/plan-copy.ts'
-import { Views } from '../../src/engine/copy/source-views.ts'
+import { SourceViews } from '../../src/engine/copy/source-views.ts'
 import { hasWholeBounds } from '../../src/model/copy/column-type.ts'
 import { rangeText, type Range } from '../../src/model/copy/range.ts'
 import { newOwner } from '../../src/shared/owner.ts'
@@ -41,12 +41,12 @@ async function copied(
 async function compared(
   copy: CopyOperation,
   page: number,
-): Promise<{ readonly found: readonly Segment[]; readonly expected: readonly Range[] }> {
+): Promise<{ readonly found: readonly RangeSegment[]; readonly expected: readonly Range[] }> {
   const { signal } = new AbortController()
   await using from = await openCopyStore(copy.from, { mode: 'read' })
   await using to = await openCopyStore(copy.to, { mode: 'write' })
   await using database = await to.ledger()
-  await using views = new Views(from, signal)
+  await using views = new SourceViews(from, signal)
   const planned = await planCopy({ ...copy, onExisting: 'append' }, from, to, {
     views,
     again: (body) => body(),
@@ -59,8 +59,8 @@ async function compared(
     { ...newOwner('here'), runId: 1n },
   ]
   await using target = await to.source(signal)
-  const sides: Sides = { plan, source: await views.current(), target, signal }
-  const found: Segment[] = []
+  const sides: DiffSides = { plan, source: await views.current(), target, signal }
+  const found: RangeSegment[] = []
   for await (const one of segments(sides, new CopiedTable(null, 0n, { database, owner, key, page }))) found.push(one)
   const all = await new ChunkLedger(database, key, owner).some('id > 0')
   const { chain, gaps } = coverOf(all, hasWholeBounds(plan.source))

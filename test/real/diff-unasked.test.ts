@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { compareRange } from '../../src/engine/copy/diff/compare.ts'
-import { type Difference } from '../../src/engine/copy/diff/difference.ts'
+import { type RowDifference } from '../../src/engine/copy/diff/difference.ts'
 import { unexplained, unproved } from '../../src/engine/copy/diff/explained.ts'
 import { lookAgain } from '../../src/engine/copy/diff/look-again.ts'
 import { openCopyStore, openSourceStore } from '../../src/engine/copy/open-stores.ts'
 import { planCopy } from '../../src/engine/copy/plan/plan-copy.ts'
-import { Views } from '../../src/engine/copy/source-views.ts'
+import { SourceViews } from '../../src/engine/copy/source-views.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import type { SourceView } from '../../src/model/copy/source-port.ts'
@@ -55,13 +55,13 @@ it('stays a difference at the second look, beside those that are gone', async ()
   await using from = await openSourceStore(source.url)
   await using to = await openCopyStore(target.url, { mode: 'write' })
   const { signal } = new AbortController()
-  await using views = new Views(from, signal)
+  await using views = new SourceViews(from, signal)
   const again = <T>(body: () => Promise<T>): Promise<T> => body()
   const options = copyOf(source, target, 't', { onExisting: 'append', dryRun: true })
   const [planned] = (await planCopy(options, from, to, { views, again, signal })).tables
   const plan = planned?.plan ?? null
   if (plan === null) throw new Error('no plan')
-  const found: Difference[] = []
+  const found: RowDifference[] = []
   const sides = { plan, source: await views.current(), target: await to.source(signal), signal }
   const none = { divided: () => undefined, settled: () => undefined, compared: () => undefined }
   const counted = await compareRange(
@@ -99,7 +99,7 @@ it('stays a difference at the second look, beside those that are gone', async ()
     unasked: { message: expect.stringContaining('cannot be asked for in the source') },
   })
   // Here it has: no other key is the largest up to it.
-  const extra: Difference = { key: ['bb'], kind: 'extra', columns: [] }
+  const extra: RowDifference = { key: ['bb'], kind: 'extra', columns: [] }
   expect(await lookAgain([extra], { ...inspections, to }, false)).toMatchObject({
     differ: [],
     gone: 1,

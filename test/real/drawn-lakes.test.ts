@@ -9,7 +9,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { openDuckDb } from '../../src/stores/duckdb/instance.ts'
-import { literal } from '../../src/shared/sql-text.ts'
+import { sqlLiteral } from '../../src/shared/sql-text.ts'
 import { Judge, JUDGES, JUDGES_MISSING } from '../judges/judge.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { drawnLake, LakeMaker, type DrawnLake } from '../support/drawn-lake.ts'
@@ -55,7 +55,7 @@ async function counted(judge: Judge, root: string, where: string): Promise<numbe
   const answer = await judge.ask({ root, query: `SELECT count(*) AS n FROM t WHERE ${where}` })
   if ('refused' in answer) return null
   using db = await openDuckDb({ threads: 1, memoryLimit: '128MB' })
-  const result = await db.connection.runAndReadAll(`SELECT * FROM read_parquet(${literal(answer.rows)})`)
+  const result = await db.connection.runAndReadAll(`SELECT * FROM read_parquet(${sqlLiteral(answer.rows)})`)
   return Number(result.getRows()[0]?.[0])
 }
 

@@ -8,10 +8,10 @@ import type { ParquetFiles, ReadFiles } from '../../src/model/archive/parquet-po
 import type { StoredTable } from '../../src/model/archive/stored-column.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { equalDigests, type Cell, type Digest, type Row } from '../../src/model/copy/rows.ts'
-import { sumOf as sumDigests } from '../../src/model/copy/row-hash.ts'
+import { digestSum } from '../../src/model/copy/row-hash.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import { openArchiveQuery } from '../../src/stores/duckdb/archive-query/index.ts'
-import { openParquetFiles } from '../../src/stores/duckdb/archive/index.ts'
+import { openDuckdbArchiveQuery } from '../../src/stores/duckdb/archive-query/index.ts'
+import { openDuckdbParquetFiles } from '../../src/stores/duckdb/archive/index.ts'
 import { column, csvOf, drained, gathered, NEVER, newFolder, stored, sumOf } from '../support/archive-kit.ts'
 import { TEXTS, ZOO } from '../support/copy-zoo.ts'
 
@@ -22,7 +22,7 @@ let files: ParquetFiles
 let count = 0
 beforeAll(async () => {
   folder = newFolder()
-  files = await openParquetFiles({ memoryBytes: 512 * MB, threads: 2, tempFolder: join(folder, 'temp') })
+  files = await openDuckdbParquetFiles({ memoryBytes: 512 * MB, threads: 2, tempFolder: join(folder, 'temp') })
 })
 afterAll(async () => {
   await files[Symbol.asyncDispose]()
@@ -49,7 +49,7 @@ async function goesThrough(table: StoredTable, rows: readonly Row[]): Promise<vo
 
 /** Rows of a quarter of a megabyte and more are in files of their own. */
 async function inspectedSum(request: ReadFiles): Promise<Digest> {
-  return sumDigests((await files.examine(request)).map(({ digest }) => digest))
+  return digestSum((await files.examine(request)).map(({ digest }) => digest))
 }
 
 async function gatheredBytes(csv: AsyncIterable<Buffer>): Promise<Buffer[]> {
@@ -523,7 +523,7 @@ it.each(Object.entries(CUTS))('a file %s is no damaged database where keys are c
   const file = join(folder, `${name.replaceAll(' ', '-')}.parquet`)
   writeFileSync(file, cut(readFileSync(whole)))
   const columns = table.columns.map((one) => ({ ...one, archived: true, hot: true }))
-  await using query = await openArchiveQuery({
+  await using query = await openDuckdbArchiveQuery({
     table: { name: 'things' },
     columns,
     sql: 'SELECT count(*) FROM things',

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { DeltaTable } from '../../src/delta/table.ts'
 import type { CheckpointRow } from '../../src/model/lake/checkpoint-writer.ts'
 import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
-import { literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
+import { sqlLiteral, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import {
@@ -123,7 +123,7 @@ test('numbers of 64 bits pass the writer exactly; what Parquet cannot hold is re
   expect(written.rows).toBe(2)
   {
     using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
-    const read = await db.connection.run(`SELECT add.baseRowId::VARCHAR FROM read_parquet(${literal(file)})`)
+    const read = await db.connection.run(`SELECT add.baseRowId::VARCHAR FROM read_parquet(${sqlLiteral(file)})`)
     expect((await read.getRows()).flat()).toEqual(numbers)
   }
   const refused = join(folder.path, 'refused.parquet')

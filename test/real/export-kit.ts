@@ -5,7 +5,7 @@ import { countsAt } from '../../src/catalog/query/counts.ts'
 import { canonicalPath } from '../../src/delta/paths.ts'
 import type { Snapshot } from '../../src/delta/snapshot.ts'
 import type { ExportedCheckpoint } from '../../src/engine/lake/operations/export-log/declaration.ts'
-import { exportLog } from '../../src/engine/lake/operations/export-log/perform.ts'
+import { performExportLog } from '../../src/engine/lake/operations/export-log/perform.ts'
 import type { Ending } from '../../src/engine/run/run-context.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
 import type { LogStore } from '../../src/model/lake/log-store.ts'
@@ -25,7 +25,7 @@ export async function exportTo(
 ): Promise<Exported> {
   const warnings: string[] = []
   const events: EventBody[] = []
-  const ending = await exportLog(
+  const ending = await performExportLog(
     {
       kind: 'export-log',
       table: 't',

@@ -9,7 +9,7 @@ import { readableTable } from '../../src/catalog/catalog.ts'
 import type { ImportOptions } from '../../src/catalog/import/import-table.ts'
 import { parseLogName, type LogPath } from '../../src/delta/log-path.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
-import { literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
+import { sqlLiteral, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/model/run/sql-port.ts'
 import { dumpCatalog, importInto, openCatalog, temporaryFolder } from '../support/catalog-kit.ts'
@@ -208,7 +208,7 @@ describe.skipIf(!HAVE_TABLES)(`the schema of a checkpoint, against those of othe
 async function columnsOf(file: string): Promise<ReadonlyMap<string, string>> {
   using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
   const result = await db.connection.run(
-    `SELECT name, type, coalesce(num_children, 0)::INTEGER, converted_type FROM parquet_schema(${literal(file)})`,
+    `SELECT name, type, coalesce(num_children, 0)::INTEGER, converted_type FROM parquet_schema(${sqlLiteral(file)})`,
   )
   const found = new Map<string, string>()
   const open: { readonly path: string; left: number }[] = []

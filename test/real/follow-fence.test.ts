@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeLateTable } from '../../src/engine/copy/ledger/late-tables.ts'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
-import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
@@ -13,7 +13,7 @@ import type { CopyRun } from '../../src/engine/copy/copy-run.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { StreamLedger, streamFence, streamNamed } from '../../src/engine/copy/ledger/streams.ts'
 import type { FollowOperation } from '../../src/engine/follow/operations/follow/declaration.ts'
-import { follow } from '../../src/engine/follow/operations/follow/perform.ts'
+import { performFollow } from '../../src/engine/follow/operations/follow/perform.ts'
 import { takeStream } from '../../src/engine/follow/stream/take-stream.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -28,14 +28,14 @@ const LAPSED = 'UPDATE migration_streams SET lease_until = 1'
 const RUN = { operation: 'copy', source: 'a', target: 'b', planHash: 'h', command: 'c', tool: 't', actor: 'a' }
 
 let runs = 0n
-const ownerAt = (host: string): Owner => ({ ...newOwner(host), machine: `boot/${host}`, runId: ++runs })
+const ownerAt = (host: string): RunOwner => ({ ...newOwner(host), machine: `boot/${host}`, runId: ++runs })
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-fence-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** A stream whose table is cut, and not copied. */
-async function begun(ledger: LedgerDatabase, owner: Owner): Promise<void> {
+async function begun(ledger: LedgerDatabase, owner: RunOwner): Promise<void> {
   await prepareLedger(ledger)
   for (const name of ['migration_streams', 'migration_stream_tables', 'migration_stream_lanes'] as const)
     await makeLateTable(ledger, name)
@@ -58,12 +58,12 @@ async function begun(ledger: LedgerDatabase, owner: Owner): Promise<void> {
   await streams.begin({ id: STREAM, source: 'a', sourceIdentity: 'a', wishes: '{}' }, [{ key: KEY, source: 't' }], 't')
 }
 
-function takenBy(ledger: LedgerDatabase, owner: Owner, events: EventBody[] = []): Promise<number> {
+function takenBy(ledger: LedgerDatabase, owner: RunOwner, events: EventBody[] = []): Promise<number> {
   const run = { owner, runId: String(owner.runId), interrupt: new Interrupter(), emit: (event: EventBody) => void events.push(event) } // prettier-ignore
   return takeStream(new StreamLedger(ledger, owner), STREAM, run as unknown as CopyRun)
 }
 
-function chunksOf(ledger: LedgerDatabase, owner: Owner, fence: number): ChunkLedger {
+function chunksOf(ledger: LedgerDatabase, owner: RunOwner, fence: number): ChunkLedger {
   const chunks = new ChunkLedger(ledger, KEY, owner)
   chunks.claims.under(streamFence(STREAM, fence))
   return chunks
@@ -141,6 +141,6 @@ test('the number of a run that works on another stream does not name it before a
   })
   const run = { owner: later, runId: String(later.runId), interrupt: new Interrupter(), emit: () => undefined }
   const end = { operation: 'follow', stream: '77', to: place.url, end: true } as unknown as FollowOperation
-  await expect(follow(end, run as unknown as CopyRun)).rejects.toThrow(/77 is a run of stream 6/)
+  await expect(performFollow(end, run as unknown as CopyRun)).rejects.toThrow(/77 is a run of stream 6/)
   expect((await within((ledger) => streamNamed(ledger, '6')))?.status).toBe('begun')
 })

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { planCopy } from '../../src/engine/copy/plan/plan-copy.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
-import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import { Views } from '../../src/engine/copy/source-views.ts'
+import { SourceViews } from '../../src/engine/copy/source-views.ts'
 import {
   compareMoment,
   type ComparingOptions,
@@ -33,7 +33,7 @@ const TABLES = ['a', 'b', 'c', 'd', 'e'] as const
 const ROWS = 4000
 const { signal } = new AbortController()
 
-const ownerOf = (more: Partial<Owner> = {}): Owner => ({ ...newOwner('here'), runId: 1n, ...more })
+const ownerOf = (more: Partial<RunOwner> = {}): RunOwner => ({ ...newOwner('here'), runId: 1n, ...more })
 
 describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`, { timeout: 60_000 }, () => {
   let [source, target]: Place[] = []
@@ -66,7 +66,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     to = await openCopyStore(target.url, { mode: 'write' })
     database = await to.ledger()
     await prepareLedger(database)
-    await using views = new Views(from, signal)
+    await using views = new SourceViews(from, signal)
     const copy = { ...copyOf(source, target, 'a', { onExisting: 'append' }), tables: [...TABLES, 'f'] }
     const planned = await planCopy(copy, from, to, { views, again: (body) => body(), signal })
     tables = planned.tables.map(({ plan, error }, at) => {
@@ -123,7 +123,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     return await compareTogether(tables, moment, options, shared)
   }
 
-  function helper(owner: Owner = ownerOf({ host: 'there', machine: 'boot/2' })): ReturnType<typeof compareFor> {
+  function helper(owner: RunOwner = ownerOf({ host: 'there', machine: 'boot/2' })): ReturnType<typeof compareFor> {
     const said: Event[] = []
     return compareFor({
       from: source?.url ?? '',

@@ -1,7 +1,14 @@
 /** Who writes a table of a catalog: nobody takes the lease of a live program elsewhere, and that of a dead one of this machine is taken at once. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { acquireLease, leaseHolder, LEASE_MS, releaseLease, renewLease, type Holder } from '../../src/catalog/lease.ts'
+import {
+  acquireLease,
+  leaseHolder,
+  CATALOG_LEASE_MS,
+  releaseLease,
+  renewLease,
+  type CatalogLeaseHolder,
+} from '../../src/catalog/lease.ts'
 import { dialectOf } from '../../src/catalog/dialect.ts'
 import { OWNERS_VERSION } from '../../src/catalog/migration-5.ts'
 import { newOwner } from '../../src/shared/owner.ts'
@@ -29,7 +36,7 @@ async function run(sql: string, ...parameters: (string | number)[]): Promise<voi
 }
 
 /** Takes a lease, and leaves it as a program that others cannot ask for: without its session. */
-async function heldBy(tableId: string, holder: Holder): Promise<void> {
+async function heldBy(tableId: string, holder: CatalogLeaseHolder): Promise<void> {
   const { lock } = await acquireLease(database, tableId, holder)
   await lock?.[Symbol.asyncDispose]()
 }
@@ -123,7 +130,7 @@ describe(`leases in ${BACKEND}`, () => {
         const now = await old.now()
         await transaction.run(
           "INSERT INTO catalog_leases (table_id, fence, owner, host, pid, command, acquired_at, expires_at) VALUES ('old', 4, '17/old', 'here', ?, 'c', 1, ?)",
-          [NOBODYS_PID, now + LEASE_MS],
+          [NOBODYS_PID, now + CATALOG_LEASE_MS],
         )
       })
       const holder = await leaseHolder(old, 'old', await old.now())

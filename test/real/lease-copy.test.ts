@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
 import { markKilled } from '../../src/engine/copy/ledger/killed-runs.ts'
-import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
@@ -19,7 +19,7 @@ import { LEASE_CASES, NOBODYS_PID } from '../support/lease-owners.ts'
 
 const KEY = { schema: 's', name: 't' }
 let runs = 0n
-const me = (more: Partial<Owner> = {}): Owner => ({ ...newOwner('here'), runId: ++runs, ...more })
+const me = (more: Partial<RunOwner> = {}): RunOwner => ({ ...newOwner('here'), runId: ++runs, ...more })
 
 let folder = ''
 beforeAll(() => {
@@ -30,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const RUN = { operation: 'copy', source: 'a', target: 'b', planHash: 'h', command: 'c', tool: 't', actor: 'a' }
 
 /** A ledger with a table that `owner` divides, and with one chunk that he has claimed. */
-async function heldBy(ledger: LedgerDatabase, owner: Owner): Promise<void> {
+async function heldBy(ledger: LedgerDatabase, owner: RunOwner): Promise<void> {
   await prepareLedger(ledger)
   for (const table of ['checkpoints', 'plans', 'runs'])
     await ledger.batch([{ sql: `DELETE FROM migration_${table}`, parameters: [] }])

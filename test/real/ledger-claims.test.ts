@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
-import type { Work } from '../../src/engine/copy/ledger/claim-search.ts'
+import type { ClaimScope } from '../../src/engine/copy/ledger/claim-search.ts'
 import type { StoredRange } from '../../src/engine/copy/ledger/keys.ts'
 import type { Claim } from '../../src/model/copy/plan.ts'
-import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { proveAgain } from '../../src/engine/copy/ledger/proofs.ts'
 import {
   endLines,
   quarantined,
   quarantineStatement,
   replayedChunk,
-  type RefusedRow,
+  type RowToQuarantine,
 } from '../../src/engine/copy/ledger/quarantine.ts'
 import { heldQuery } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
@@ -33,7 +33,7 @@ import { D1_AVAILABLE } from '../support/servers/d1.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const
 const KEY = { schema: 's', name: 't' }
-const REFUSED: RefusedRow = { key: ['1'], stage: 'write', code: 'ROW_REFUSED', message: 'no', row: { id: '1' } }
+const REFUSED: RowToQuarantine = { key: ['1'], stage: 'write', code: 'ROW_REFUSED', message: 'no', row: { id: '1' } }
 
 let folder = ''
 beforeAll(() => {
@@ -41,7 +41,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function owner(runId: bigint): Owner {
+function owner(runId: bigint): RunOwner {
   return { ...newOwner('here'), runId }
 }
 
@@ -72,7 +72,7 @@ async function close({ store, ledger }: Opened): Promise<void> {
 }
 
 /** Numbers that a run claims until nothing is left. */
-async function drained(ledger: LedgerDatabase, work: Work, workers = 1): Promise<readonly number[]> {
+async function drained(ledger: LedgerDatabase, work: ClaimScope, workers = 1): Promise<readonly number[]> {
   const { claims } = new ChunkLedger(ledger, KEY, owner(1n))
   claims.work(work)
   const taken: number[] = []
@@ -85,7 +85,7 @@ async function drained(ledger: LedgerDatabase, work: Work, workers = 1): Promise
 
 const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i + 1)
 const sorted = (numbers: readonly number[]): readonly number[] => numbers.toSorted((a, b) => a - b)
-const ALL: Work = { only: null, seed: null }
+const ALL: ClaimScope = { only: null, seed: null }
 
 describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
   test('go by the numbers, and find what was released behind them, by whomever', async (context) => {
@@ -202,12 +202,12 @@ test.each(['sqlite', 'd1'] as const)('only whoever has a chunk of %s ends and wr
   if ((await missing(system)) !== '') return
   const at = await opened(system, 1)
   const { ledger } = at
-  const claimed = async (who: Owner): Promise<Claim> => {
+  const claimed = async (who: RunOwner): Promise<Claim> => {
     const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
     if (claim === null) throw new Error('nothing was claimed')
     return claim
   }
-  const line = (who: Owner, claim: Claim, aside: RefusedRow): Promise<unknown> =>
+  const line = (who: RunOwner, claim: Claim, aside: RowToQuarantine): Promise<unknown> =>
     ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
   const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
   const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }

@@ -7,12 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TableContext } from '../../src/engine/copy/table/context.ts'
 import { chunkTotals, cleanChunks, coverage } from '../../src/engine/copy/ledger/chunk-totals.ts'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
-import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { RunJournal } from '../../src/app/journal/run-journal.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { Cover } from '../../src/engine/copy/plan/covered.ts'
-import { Standing } from '../../src/engine/copy/table/chunk-sums.ts'
+import { TableTotals } from '../../src/engine/copy/table/chunk-sums.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
 import { newOwner } from '../../src/shared/owner.ts'
@@ -90,11 +90,11 @@ async function fill(ledger: LedgerDatabase, chunks: readonly Made[]): Promise<vo
 const context = {
   ring: null,
   plan: { cut: 'key', proof: 'canonical' },
-  owner: { runId: RUN } as Owner,
+  owner: { runId: RUN } as RunOwner,
 } as unknown as TableContext
 
 /** As whoever looks at a standing sees it. */
-function seen(standing: Standing): unknown {
+function seen(standing: TableTotals): unknown {
   const { failed, cause, aside, isOpen, isWhole, written, extra, old, provedSpan, views } = standing
   const sums = { failed, aside, allWritten: written, extra, old, ...standing.tally(0) }
   return { sums, cause, isOpen, isWhole, provedSpan, views: [...views].toSorted() }
@@ -122,7 +122,7 @@ describe.each(SYSTEMS)('a ledger in %s', { timeout: 120_000 }, (system) => {
     await fc.assert(
       fc.asyncProperty(chained, async (chunks) => {
         await fill(ledger, chunks)
-        const [slow, fast] = [new Standing(context, undefined, BEGUN), new Standing(context, undefined, BEGUN)]
+        const [slow, fast] = [new TableTotals(context, undefined, BEGUN), new TableTotals(context, undefined, BEGUN)]
         const cover = new Cover()
         const clean = { read: 0n, written: 0n, numbers: [] as number[] }
         let [any, last, nullKeys] = [false, 0, false]

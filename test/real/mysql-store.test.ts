@@ -7,7 +7,7 @@ import { SluiceError } from '../../src/shared/errors.ts'
 import { mysqlErrorNumber } from '../../src/stores/mysql/errors.ts'
 import { statementsOf } from '../../src/stores/mysql/lex.ts'
 import { openMysql, type MysqlDatabase } from '../../src/stores/mysql/sql-database.ts'
-import { translate } from '../../src/stores/mysql/translate.ts'
+import { translateSql } from '../../src/stores/mysql/translate.ts'
 import type { SqlReader, SqlRow, SqlTransaction, SqlValue } from '../../src/model/run/sql-port.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
@@ -97,7 +97,7 @@ describe('what the MySQL store makes of SQL text', () => {
     ['(SELECT CAST(a AS TEXT) AS text) AS bigint', '(SELECT CAST(a AS CHAR) AS text) AS bigint'],
     ["-- CAST(a AS TEXT)\nSELECT 'it''s CAST(a AS TEXT)'", "-- CAST(a AS TEXT)\nSELECT 'it''s CAST(a AS TEXT)'"],
     ['SELECT CAST(a AS DOUBLE), broadcast(b AS TEXT)', 'SELECT CAST(a AS DOUBLE), broadcast(b AS TEXT)'],
-  ])('%s', (sql, expected) => expect(translate(sql)).toBe(expected))
+  ])('%s', (sql, expected) => expect(translateSql(sql)).toBe(expected))
 
   test('a script is split at semicolons that are code', () => {
     expect(statementsOf(`a ';' "b;" \`c;\` /* d; */; -- e;\n f # g;\n; ; 'it''s;\\';`)).toEqual([

@@ -13,7 +13,7 @@ import { DeltaTable } from '../../src/delta/table.ts'
 import { openCatalogDatabase, openLake, parquetRows } from '../../src/engine/run/registry.ts'
 import { parsePredicate } from '../../src/model/lake/predicate.ts'
 import { NEVER } from '../../src/shared/abort.ts'
-import { literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
+import { sqlLiteral, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { fsckOf, importOf, perform, validateOf } from './operation-kit.ts'
 
 /** `low` and `high` as SQL literals are; `stored` as JSON of statistics has them. */
@@ -172,9 +172,9 @@ async function writeParquet(file: string, lines: readonly string[]): Promise<voi
   const rows = `${file}.rows`
   writeFileSync(rows, lines.join('\n'))
   using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
-  const columns = `{protocol: ${literal(PROTOCOL)}, metaData: ${literal(METADATA)}, add: ${literal(ADD)}}`
+  const columns = `{protocol: ${sqlLiteral(PROTOCOL)}, metaData: ${sqlLiteral(METADATA)}, add: ${sqlLiteral(ADD)}}`
   await db.connection.run(
-    `COPY (SELECT * FROM read_json(${literal(rows)}, format = 'newline_delimited', columns = ${columns})) TO ${literal(file)} (FORMAT parquet)`,
+    `COPY (SELECT * FROM read_json(${sqlLiteral(rows)}, format = 'newline_delimited', columns = ${columns})) TO ${sqlLiteral(file)} (FORMAT parquet)`,
   )
   rmSync(rows)
 }

@@ -12,7 +12,7 @@ import { hasLedger, prepareLedger } from '../../src/engine/copy/ledger/schema.ts
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
-import { columnsOf } from '../../src/stores/common/ledger-tables.ts'
+import { ledgerColumnNames } from '../../src/stores/common/ledger-tables.ts'
 import { OWN_TABLES, type OwnTableOwner } from '../../src/stores/common/own-tables.ts'
 import { makePlace, missing } from '../support/copy-systems.ts'
 import { NEVER } from '../support/copy-zoo.ts'
@@ -73,7 +73,7 @@ test.for(SYSTEMS)('ledgers in %s', { timeout: 60_000 }, async (system, { skip })
 
   await prepareArchiveLedger(ledger)
   expect(await tablesIn(store)).toEqual(registered(system, 'copy', 'archive'))
-  const there = await columnsOf(ledger, registered(system, 'copy', 'archive'))
+  const there = await ledgerColumnNames(ledger, registered(system, 'copy', 'archive'))
   for (const { name, marks, oneColumn } of OWN_TABLES) {
     const columns = there.get(name)
     if (columns === undefined) continue

@@ -9,7 +9,7 @@ import { steered } from '../../src/app/share/steer.ts'
 import { queuePart } from '../../src/app/report/of-queue.ts'
 import { Pulse } from '../../src/app/live/pulse.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { QueuedRun, Swept, WorkerAbout } from '../../src/model/share/queue-port.ts'
+import type { QueuedRun, QueueSweep, WorkerAbout } from '../../src/model/share/queue-port.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
 import { perform } from '../support/copy-systems.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -325,7 +325,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       for (let n = 0; n < times; n += 1) await worker.beat(false)
     }
     const kept = `${server.dataFolder}.kept`
-    const swept = async (): Promise<Swept> => await worker.sweep()
+    const swept = async (): Promise<QueueSweep> => await worker.sweep()
     const timeline = async (): Promise<number> => (await onServer(TIMELINE))[0]?.n ?? 0
     const onServer = async (sql: string): Promise<{ n: number }[]> => {
       const client = new pg.Client(server.url('queue'))

@@ -3,7 +3,7 @@ import type { Change, LogPosition } from '../../src/model/copy/change.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ChangeStream, FollowedTable } from '../../src/model/follow/port.ts'
 import { lsnOf } from '../../src/stores/postgresql/server/lsn.ts'
-import { openStream, type StreamOptions } from '../../src/stores/postgresql/follow/replication/stream.ts'
+import { openReplicationStream, type StreamOptions } from '../../src/stores/postgresql/follow/replication/stream.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { startPostgres, type PostgresOptions, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
@@ -64,7 +64,7 @@ export function open(
   from: LogPosition = at.start,
   options: Partial<StreamOptions> = {},
 ): Promise<ChangeStream> {
-  return openStream(postgresSettings(url), at, tables, from, { signal: SIGNAL, ...options })
+  return openReplicationStream(postgresSettings(url), at, tables, from, { signal: SIGNAL, ...options })
 }
 
 /** Everything up to and with the commit that `enough` is true for, without idle positions. */

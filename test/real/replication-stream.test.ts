@@ -6,8 +6,8 @@ import type { ChangeStream, FollowedTable } from '../../src/model/follow/port.ts
 import { CopySession } from '../../src/stores/postgresql/server/session.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { Changes } from '../../src/stores/postgresql/follow/replication/changes.ts'
-import { fence } from '../../src/stores/postgresql/server/lsn.ts'
-import { Relations } from '../../src/stores/postgresql/follow/replication/relations.ts'
+import { commitFence } from '../../src/stores/postgresql/server/lsn.ts'
+import { ReplicatedRelations } from '../../src/stores/postgresql/follow/replication/relations.ts'
 import { WalSender } from '../../src/stores/postgresql/follow/replication/walsender.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
@@ -67,7 +67,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
   async function fenced(): Promise<LogPosition> {
     const session = await CopySession.open(postgresSettings(live.url), 'read')
     try {
-      return await fence(session)
+      return await commitFence(session)
     } finally {
       await session.close()
     }
@@ -280,9 +280,13 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     // As a server before version 16 sends it: everything, with the origin in front.
     const settings = postgresSettings(live.url)
     const session = await CopySession.open(settings, 'read')
-    const changes = new Changes(await Relations.open(session, [table], {}, (sql) => session.ask(sql)), at.start, {
-      ownOnly: true,
-    })
+    const changes = new Changes(
+      await ReplicatedRelations.open(session, [table], {}, (sql) => session.ask(sql)),
+      at.start,
+      {
+        ownOnly: true,
+      },
+    )
     await session.close()
     await using sender = await WalSender.start(settings, { ...at, from: at.start })
     const seen: Change[] = []

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Wire } from '../../src/engine/lake/compare/wire/wire.ts'
+import { DelayedWire } from '../../src/engine/lake/compare/wire/wire.ts'
 import { openMysql } from '../../src/stores/mysql/sql-database.ts'
 import { openPostgres } from '../../src/stores/postgresql/server/sql-database.ts'
 import type { Route, ServerAddress } from '../../src/model/run/route.ts'
@@ -23,11 +23,11 @@ const NAME = 'db.example.com'
 /** A server that somebody named may have its socket file on another machine. */
 const NAMED = process.env['SLUICE_TEST_MYSQL_URL'] !== undefined
 
-let wire: Wire
+let wire: DelayedWire
 const asked: ServerAddress[] = []
 
 beforeAll(async () => {
-  wire = await Wire.start(ROUND_TRIP)
+  wire = await DelayedWire.start(ROUND_TRIP)
 })
 afterAll(async () => {
   await wire[Symbol.asyncDispose]()

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columnChunks, footerLength, TAIL_BYTES } from '../../src/stores/s3/parquet-footer.ts'
-import { joined, missing, total, type Range } from '../../src/stores/s3/ranges.ts'
+import { joined, missing, total, type ByteRange } from '../../src/stores/s3/ranges.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { selectionOf } from '../../src/delta/checkpoint-fields.ts'
 import type { ActionKind } from '../../src/delta/actions.ts'
@@ -137,8 +137,8 @@ async function textOf(chunks: AsyncIterable<Buffer>): Promise<string> {
 }
 
 describe('ranges', () => {
-  const range = fc.tuple(fc.nat(200), fc.nat(50)).map(([start, length]): Range => ({ start, end: start + length }))
-  const bytesOf = (ranges: readonly Range[]): Set<number> => {
+  const range = fc.tuple(fc.nat(200), fc.nat(50)).map(([start, length]): ByteRange => ({ start, end: start + length }))
+  const bytesOf = (ranges: readonly ByteRange[]): Set<number> => {
     const set = new Set<number>()
     for (const { start, end } of ranges) for (let at = start; at < end; at++) set.add(at)
     return set

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { someOf } from '../support/backend.ts'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ListedLog, type Reach } from '../../src/delta/listed-log.ts'
+import { ListedLog, type LogReach } from '../../src/delta/listed-log.ts'
 import { commitName, versionDigits } from '../../src/delta/log-path.ts'
-import { historyOf, segmentAt } from '../../src/delta/segment.ts'
+import { logHistory, segmentAt } from '../../src/delta/segment.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
 import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -28,7 +28,7 @@ const V2_NAME = `${versionDigits(HINTED)}.checkpoint.80a083e8-7026-4e79-81be-64b
 const checkpointName = (version: number): string => `${versionDigits(version)}.checkpoint.parquet`
 
 /** Everything that a reader of the newest version is told, as text; an error by its code and message. */
-async function reported(log: LogStore, reach: Reach): Promise<string> {
+async function reported(log: LogStore, reach: LogReach): Promise<string> {
   try {
     const table = await DeltaTable.open(log, parquet, NEVER, reach)
     const snapshot = await table.snapshot({}, { allowRefused: true })
@@ -51,10 +51,10 @@ async function reported(log: LogStore, reach: Reach): Promise<string> {
 }
 
 /** The files that a reader of the newest version would read, and what the history would be. */
-async function segmentOf(log: LogStore, reach: Reach): Promise<unknown> {
+async function segmentOf(log: LogStore, reach: LogReach): Promise<unknown> {
   const listed = await ListedLog.list(log, reach, NEVER)
   const { checkpoint, commits } = segmentAt(await listed.for(undefined, new Set(), NEVER))
-  return [listed.known.latest, checkpoint, commits, historyOf(await listed.whole(NEVER))]
+  return [listed.known.latest, checkpoint, commits, logHistory(await listed.whole(NEVER))]
 }
 
 describe.skipIf(!S3_AVAILABLE)(
@@ -108,7 +108,7 @@ describe.skipIf(!S3_AVAILABLE)(
     })
 
     test('an older version, a time and the history are answered as well', async () => {
-      const answers = async (reach: Reach): Promise<unknown> => {
+      const answers = async (reach: LogReach): Promise<unknown> => {
         const table = await DeltaTable.open(open('long'), parquet, NEVER, reach)
         const versions: unknown[] = []
         for (const version of [0, 5, OLDER - 1, OLDER, HINTED - 1, HINTED, HINTED + 3, COMMITS - 1]) {

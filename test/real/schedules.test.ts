@@ -9,7 +9,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 import { changeSchedule } from '../../src/app/share/schedules/change.ts'
 import { ScheduleAlerts } from '../../src/app/share/schedules/schedule-alerts.ts'
 import { Scheduler } from '../../src/app/share/schedules/scheduler.ts'
-import { workOf } from '../../src/app/share/schedules/work.ts'
+import { scheduledWork } from '../../src/app/share/schedules/work.ts'
 import type { EventType, Event } from '../../src/model/run/event.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import type { RunQueue } from '../../src/model/share/queue-port.ts'
@@ -88,7 +88,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       },
       workOf: async (operation, known) =>
         await Promise.resolve(
-          workOf(operation as Operation, known, async () => await Promise.reject(new Error('no dry run'))),
+          scheduledWork(operation as Operation, known, async () => await Promise.reject(new Error('no dry run'))),
         ),
       tool: 'test',
       host: 'here',

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
-import { listTables } from '../../src/engine/lake/queries/tables.ts'
+import { listLakeTables } from '../../src/engine/lake/queries/tables.ts'
 import { runOperation } from '../../src/app/run.ts'
 import type { RunFinished } from '../../src/engine/run/operation.ts'
 import type { Event } from '../../src/model/run/event.ts'
@@ -173,7 +173,7 @@ describe('sync', () => {
     expect(errors).toContain('the log is no longer the one that was imported: commit 0 has other bytes than it had')
     await using database = openSqlite(at.file, 'read')
     const listed = async (): Promise<unknown> =>
-      (await listTables(at.lake, database, new AbortController().signal)).map(({ name, error }) => [
+      (await listLakeTables(at.lake, database, new AbortController().signal)).map(({ name, error }) => [
         name,
         error?.code ?? null,
       ])
@@ -229,7 +229,7 @@ describe('sync', () => {
     expect(finished.error?.message).toMatch(/it ends at version 0, the catalog holds 2: commits 1 to 2 are gone/)
     expect(finished.error?.hint).toMatch(/^bring the missing commits back; if the log is right/)
     await using database = openSqlite(at.file, 'read')
-    const [row] = await listTables(at.lake, database, new AbortController().signal)
+    const [row] = await listLakeTables(at.lake, database, new AbortController().signal)
     expect(row).toMatchObject({ error: null, version: 0, catalog: { state: 'truncated', ends: 0, version: 2 } })
   })
 

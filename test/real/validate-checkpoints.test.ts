@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CHECKPOINT_KINDS, type CheckpointRow } from '../../src/model/lake/checkpoint-writer.ts'
 import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
-import { literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
+import { sqlLiteral, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { addLine, makeLake } from './validate-lake.ts'
 import { differencesOf, imported, validated, type Validated } from './validate-setup.ts'
@@ -226,8 +226,8 @@ describe('a checkpoint', () => {
     const kept = ['path', 'partitionValues', 'size', 'modificationTime', 'dataChange'].map((n) => `${n}: "add".${n}`)
     using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
     await db.connection.run(`CREATE TABLE c AS SELECT * REPLACE (CASE WHEN "add" IS NOT NULL
-      THEN {${kept.join(', ')}, stats_parsed: ${struct}} END AS "add") FROM read_parquet(${literal(file)})`)
-    await db.connection.run(`COPY c TO ${literal(file)} (FORMAT parquet)`)
+      THEN {${kept.join(', ')}, stats_parsed: ${struct}} END AS "add") FROM read_parquet(${sqlLiteral(file)})`)
+    await db.connection.run(`COPY c TO ${sqlLiteral(file)} (FORMAT parquet)`)
     await using subject = await imported(lake.folder)
     const result = await validated(subject)
     expect(differencesOf(result.events)).toEqual([])

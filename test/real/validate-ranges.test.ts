@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { extendRanges } from '../../src/catalog/ranges/build.ts'
 import { addRangeColumns, type WantedColumn } from '../../src/catalog/ranges/manage.ts'
 import { proveRanges } from '../../src/catalog/validate/ranges.ts'
-import type { Difference } from '../../src/catalog/validate/report.ts'
+import type { CatalogDifference } from '../../src/catalog/validate/report.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase, SqlRow, SqlValue } from '../../src/model/run/sql-port.ts'
@@ -112,8 +112,8 @@ async function firstFile(reader: Pick<SqlDatabase, 'all'>): Promise<number> {
   return Number((await reader.all("SELECT min(file_no) FROM delta_files WHERE table_id = 't'"))[0]?.[0])
 }
 
-async function proved(database: SqlDatabase): Promise<readonly Difference[]> {
-  const reported: Difference[] = []
+async function proved(database: SqlDatabase): Promise<readonly CatalogDifference[]> {
+  const reported: CatalogDifference[] = []
   await database.read((reader) =>
     proveRanges(reader, 't', NEVER.abort, async (difference) => void reported.push(difference)),
   )

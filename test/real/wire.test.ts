@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Wire } from '../../src/engine/lake/compare/wire/wire.ts'
+import { DelayedWire } from '../../src/engine/lake/compare/wire/wire.ts'
 
 const ROUND_TRIP = 40
 
 let server: net.Server
-let wire: Wire
+let wire: DelayedWire
 let serve: (socket: net.Socket) => void
 const open = new Set<net.Socket>()
 
@@ -21,7 +21,7 @@ beforeEach(async () => {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  wire = await Wire.start(ROUND_TRIP)
+  wire = await DelayedWire.start(ROUND_TRIP)
 })
 
 afterEach(async () => {

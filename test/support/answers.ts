@@ -1,6 +1,6 @@
 /** Everything a reader can ask of a table in the catalog, as text: two equal texts are two equal sets of answers. */
 import { readableTable } from '../../src/catalog/catalog.ts'
-import { changesBetween } from '../../src/catalog/query/changes.ts'
+import { catalogChanges } from '../../src/catalog/query/changes.ts'
 import { countsAt, versionAtTime } from '../../src/catalog/query/counts.ts'
 import { activeFiles, partitionTotals } from '../../src/catalog/query/files.ts'
 import { commitsUpTo } from '../../src/catalog/query/history.ts'
@@ -33,7 +33,7 @@ export async function answersOf(reader: SqlReader, tableId: string, from?: numbe
     })
   }
   parts.push((await commitsUpTo(reader, tableId, table.latest, 1000)).filter(({ version }) => version >= first))
-  for await (const page of changesBetween(reader, tableId, first, table.latest)) parts.push(...page)
+  for await (const page of catalogChanges(reader, tableId, first, table.latest)) parts.push(...page)
   const [head] = await reader.all(
     'SELECT current_version, metadata_id, num_files, num_bytes, num_records, protocol, "schema", configuration FROM delta_tables WHERE table_id = ?',
     [tableId],

@@ -15,7 +15,7 @@ import { prepareCatalog } from '../../src/catalog/catalog.ts'
 import { importTable, type ImportOptions, type ImportResult } from '../../src/catalog/import/import-table.ts'
 import { FileIndexes } from '../../src/catalog/import/indexes.ts'
 import { dialectOf } from '../../src/catalog/dialect.ts'
-import type { Holder } from '../../src/catalog/lease.ts'
+import type { CatalogLeaseHolder } from '../../src/catalog/lease.ts'
 import { commitName } from '../../src/delta/log-path.ts'
 import { parquetRows } from '../../src/engine/run/registry.ts'
 import { NEVER } from '../../src/shared/abort.ts'
@@ -80,12 +80,12 @@ export function writeLog(table: string, commits: readonly (readonly Line[])[], f
 let importIds = 0n
 
 /** A new holder of leases, in this process unless `more` says something else. */
-export function holderOf(command: string, more: Partial<Holder> = {}): Holder {
+export function holderOf(command: string, more: Partial<CatalogLeaseHolder> = {}): CatalogLeaseHolder {
   return { ...newOwner('here'), command, ...more }
 }
 
 /** For `holderOf`: whoever finds what it has left finds that it has ended. */
-export const ENDED: Partial<Holder> = { pid: NOBODYS_PID }
+export const ENDED: Partial<CatalogLeaseHolder> = { pid: NOBODYS_PID }
 
 /** Imports a table folder into an open catalog. */
 export async function importInto(

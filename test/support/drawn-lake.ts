@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { literal, openDuckDb, type DuckDb } from '../../src/stores/duckdb/instance.ts'
+import { sqlLiteral, openDuckDb, type DuckDb } from '../../src/stores/duckdb/instance.ts'
 
 /** Texts are what DuckDB casts to the type. */
 type Kind = {
@@ -39,7 +39,7 @@ const NAMES = KINDS.map((_, i) => `c${i}`)
 const PARTITIONS = KINDS.map((_, i) => `p${i}`)
 const isOdd = (value: string): boolean => /NaN|Infinity/.test(value)
 const sql = ({ duckdb }: Kind, value: string | null): string =>
-  value === null ? `CAST(NULL AS ${duckdb})` : `CAST(${literal(value)} AS ${duckdb})`
+  value === null ? `CAST(NULL AS ${duckdb})` : `CAST(${sqlLiteral(value)} AS ${duckdb})`
 
 /** How a writer states bounds of a column. */
 const HABITS = ['full', 'full', 'absent', 'null', 'no-min', 'no-max', 'nan'] as const
@@ -92,7 +92,7 @@ const leaf: fc.Arbitrary<DrawnCondition> = fc
     const name = (isPartition ? PARTITIONS : NAMES)[column] as string
     const able = kind.values.filter((value) => !isOdd(value))
     const [a, b] = [first, second].map((no) => able[no % able.length] as string) as [string, string]
-    const shown = (value: string): string => (kind.quoted ? literal(value) : value)
+    const shown = (value: string): string => (kind.quoted ? sqlLiteral(value) : value)
     if (op === 'null' || op === 'not null') {
       const both = `${name} IS ${op.toUpperCase()}`
       return { shown: both, sql: both }
@@ -275,10 +275,10 @@ export class LakeMaker implements Disposable {
     for (const [no, { rows, partition }] of lake.files.entries()) {
       const tuples = rows.map((row) => `SELECT ${KINDS.map((kind, i) => `${sql(kind, row[i] ?? null)} AS ${NAMES[i]}`).join(', ')}`) // prettier-ignore
       const out = join(folder, fileName(no))
-      await this.#db.connection.run(`COPY (${tuples.join(' UNION ALL ')}) TO ${literal(out)} (FORMAT parquet)`)
+      await this.#db.connection.run(`COPY (${tuples.join(' UNION ALL ')}) TO ${sqlLiteral(out)} (FORMAT parquet)`)
       sizes.push(statSync(out).size)
       const values = KINDS.map((kind, i) => `${sql(kind, partition[i] ?? null)} AS ${PARTITIONS[i]}`).join(', ')
-      selects.push(...tuples.map((tuple) => `SELECT *, ${values}, ${literal(fileName(no))} AS file FROM (${tuple})`))
+      selects.push(...tuples.map((tuple) => `SELECT *, ${values}, ${sqlLiteral(fileName(no))} AS file FROM (${tuple})`))
     }
     const at = (version: number, form: { readonly text: boolean; readonly struct: boolean }): string[] =>
       lake.files.flatMap((drawn, no) => {
@@ -306,7 +306,7 @@ export class LakeMaker implements Disposable {
     const active = lake.files.map((_, no) => no).filter((no) => isActive(no, COMMITS))
     const names = active.map((no) => fileName(no))
     await this.#db.connection.run(`CREATE OR REPLACE TABLE rows AS SELECT * FROM (${selects.join(' UNION ALL ')})`)
-    await this.#db.connection.run(`DELETE FROM rows WHERE file NOT IN (${["''", ...names.map((name) => literal(name))].join(', ')})`) // prettier-ignore
+    await this.#db.connection.run(`DELETE FROM rows WHERE file NOT IN (${["''", ...names.map((name) => sqlLiteral(name))].join(', ')})`) // prettier-ignore
     return names
   }
 
@@ -368,10 +368,10 @@ export class LakeMaker implements Disposable {
     const rows = `${file}.rows`
     writeFileSync(rows, lines.join('\n'))
     const typed = Object.entries(columns)
-      .map(([name, type]) => `${name}: ${literal(type)}`)
+      .map(([name, type]) => `${name}: ${sqlLiteral(type)}`)
       .join(', ')
     await this.#db.connection.run(
-      `COPY (SELECT * FROM read_json(${literal(rows)}, format = 'newline_delimited', columns = {${typed}})) TO ${literal(file)} (FORMAT parquet)`,
+      `COPY (SELECT * FROM read_json(${sqlLiteral(rows)}, format = 'newline_delimited', columns = {${typed}})) TO ${sqlLiteral(file)} (FORMAT parquet)`,
     )
     rmSync(rows)
   }

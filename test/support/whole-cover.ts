@@ -1,5 +1,5 @@
 /** What chunks cover, from all of them at once: what `Cover` and the segments of a comparison, which are told of one after the other, are held to. */
-import type { Bound, Range } from '../../src/model/copy/range.ts'
+import type { KeyBound, Range } from '../../src/model/copy/range.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
 
@@ -36,7 +36,7 @@ export function neighbours(chain: readonly StoredChunk[]): readonly (readonly St
 function byLinks(chunks: readonly StoredChunk[]): WholeCover {
   const byStart = new Map(chunks.map((chunk) => [boundText(startOf(chunk)), chunk]))
   const chain: StoredChunk[] = []
-  let at: Bound | null = null
+  let at: KeyBound | null = null
   for (;;) {
     const next: StoredChunk | undefined = byStart.get(boundText(at))
     if (next === undefined) break
@@ -59,7 +59,7 @@ function byLinks(chunks: readonly StoredChunk[]): WholeCover {
 function byNumber(chunks: readonly StoredChunk[]): WholeCover {
   const chain = chunks.toSorted((a, b) => compareBounds(wholeBound(startOf(a)), wholeBound(startOf(b))))
   const gaps: KeyRange[] = []
-  let at: Bound | null = null
+  let at: KeyBound | null = null
   let first = true
   for (const chunk of chain) {
     const start = startOf(chunk)
@@ -71,16 +71,16 @@ function byNumber(chunks: readonly StoredChunk[]): WholeCover {
   return { chain, gaps }
 }
 
-function startOf({ range }: StoredChunk): Bound | null {
+function startOf({ range }: StoredChunk): KeyBound | null {
   return range.by === 'key' ? range.after : null
 }
 
-function endOf({ range }: StoredChunk): Bound | null {
+function endOf({ range }: StoredChunk): KeyBound | null {
   return range.by === 'key' ? range.through : null
 }
 
 /** Of a key that is one whole number. */
-function wholeBound(bound: Bound | null): bigint | null {
+function wholeBound(bound: KeyBound | null): bigint | null {
   return bound === null ? null : BigInt(bound[0] ?? 0)
 }
 
@@ -92,6 +92,6 @@ function compareBounds(a: bigint | null, b: bigint | null): number {
   return a < b ? -1 : 1
 }
 
-function boundText(bound: Bound | null): string {
+function boundText(bound: KeyBound | null): string {
   return bound === null ? '' : JSON.stringify(bound)
 }

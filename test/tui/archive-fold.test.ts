@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import type { RunView } from '../../src/tui/run/run-view.ts'
-import { byteRate, doneNow, eta, freshRun, rateOf, share, workOf } from '../../src/tui/run/run-view.ts'
+import { byteRate, doneNow, eta, freshRun, rateOf, runProgress, runTotalWork } from '../../src/tui/run/run-view.ts'
 import { stepRates } from '../../src/tui/run/archiving/archive-partition.ts'
 import { ARCHIVE, changed, COMMAND, moved, planned, reached, RESTORE, ROWS, STORED } from './support/archive-events.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -37,7 +37,7 @@ describe('an archive run', () => {
       [0, planned('young', { status: 'later' })],
     ]
     const begun = folded(ARCHIVE, plan)
-    expect(workOf(begun)).toBe(4 * ROWS)
+    expect(runTotalWork(begun)).toBe(4 * ROWS)
     expect(doneNow(begun)).toBe(0)
     expect(begun.archiving?.left).toEqual({ done: 1, later: 1, restored: 0 })
     expect(begun.archiving?.partitions).toHaveLength(6)
@@ -51,7 +51,7 @@ describe('an archive run', () => {
       [3000, moved('exported', 'verifying', ROWS / 2)],
     ])
     expect(doneNow(read)).toBe(1.25 * ROWS + 0.5 * ROWS)
-    expect(share(read)).toBeCloseTo(1.75 / 4)
+    expect(runProgress(read)).toBeCloseTo(1.75 / 4)
     const all = folded(ARCHIVE, [
       ...plan,
       [1, reached('new', 'EXPORTED', STORED)],
@@ -62,9 +62,9 @@ describe('an archive run', () => {
       [6, reached('proved', 'DETACHED')],
       [7, reached('old', 'DROPPED')],
     ])
-    expect(doneNow(all)).toBe(workOf(all))
+    expect(doneNow(all)).toBe(runTotalWork(all))
     // Only the end of the run says that all is done.
-    expect(share(all)).toBe(0.99)
+    expect(runProgress(all)).toBe(0.99)
     expect(states(all)).toEqual([
       'new done DETACHED',
       'exported done DETACHED',
@@ -82,7 +82,7 @@ describe('an archive run', () => {
       [1, moved('p', 'exporting', 90)],
     ])
     expect(doneNow(run)).toBe(0)
-    expect(doneNow(run)).toBeLessThanOrEqual(workOf(run) ?? 0)
+    expect(doneNow(run)).toBeLessThanOrEqual(runTotalWork(run) ?? 0)
   })
 
   it('tells rates and the time that is left by what it has seen', () => {
@@ -118,7 +118,7 @@ describe('an archive run', () => {
     ])
     expect(states(run)).toEqual(['p failed EXPORTED', 'q waits -'])
     expect(run.archiving?.partitions[0]?.error?.hint).toBe(changed.hint)
-    expect([doneNow(run), workOf(run)]).toEqual([ROWS, 3 * ROWS])
+    expect([doneNow(run), runTotalWork(run)]).toEqual([ROWS, 3 * ROWS])
     const again = folded(ARCHIVE, [started, [1, reached('p', 'FAILED')], [2, reached('p', 'EXPORTED')]])
     expect(states(again)).toEqual(['p running EXPORTED'])
   })
@@ -141,8 +141,8 @@ describe('an archive run', () => {
 it('a restore goes over its rows once', () => {
   const plan: readonly Timed[] = [started, [0, planned('p', { state: 'DROPPED' })]]
   const half = folded(RESTORE, [...plan, [1, moved('p', 'restoring', ROWS / 2)]])
-  expect(workOf(half)).toBe(ROWS)
-  expect(share(half)).toBe(0.5)
+  expect(runTotalWork(half)).toBe(ROWS)
+  expect(runProgress(half)).toBe(0.5)
   const done = folded(RESTORE, [...plan, [1, reached('p', 'RESTORED', { rows: String(ROWS) })]])
   expect(states(done)).toEqual(['p done RESTORED'])
   expect(doneNow(done)).toBe(ROWS)

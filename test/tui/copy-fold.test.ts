@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import { rateAfter } from '../../src/tui/run/rate-limit.ts'
-import { eta, freshRun, meanRate, rateOf, share, type RunView } from '../../src/tui/run/run-view.ts'
+import { eta, freshRun, meanRate, rateOf, runProgress, type RunView } from '../../src/tui/run/run-view.ts'
 import { ChunkMap } from '../../src/tui/run/copy/chunk-map.ts'
-import { fitSpan, spanText } from '../../src/tui/run/copy/key-axis.ts'
+import { fitSpan, keyRangeText } from '../../src/tui/run/copy/key-axis.ts'
 import { chunkText } from '../../src/tui/views/copy/texts.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { isStory, withStory } from '../../src/tui/run/story.ts'
@@ -45,7 +45,7 @@ describe('a copy', () => {
 
   it('counts rate and time to go from where it resumed', () => {
     let run = fold(fresh(), 0, told.begun({ proved: 6 }), ...[1, 2, 3, 4, 5, 6].map((no) => told.skipped(no)))
-    expect(share(run)).toBeCloseTo(300_000 / told.ROWS, 5)
+    expect(runProgress(run)).toBeCloseTo(300_000 / told.ROWS, 5)
     run = fold(run, 10_000, told.started(7, 1))
     run = fold(run, 15_000, told.moved(7, 1, 25_000, 'writing'))
     run = fold(run, 20_000, told.done(7, 1), told.started(8, 1))
@@ -57,9 +57,9 @@ describe('a copy', () => {
   it('is not done before it says so, and never reads more than there is', () => {
     let run = fold(fresh(), 0, told.begun({ rows: 40_000, chunks: 1 }), told.started(1, 1), told.done(1, 1))
     expect(copyOf(run).rows()).toEqual({ rows: 50_000, estimated: false })
-    expect(share(run)).toBe(0.99)
+    expect(runProgress(run)).toBe(0.99)
     run = fold(run, 1, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 })
-    expect(share(run)).toBe(1)
+    expect(runProgress(run)).toBe(1)
   })
 
   it('forgets what a try that broke had done', () => {
@@ -89,7 +89,7 @@ describe('a copy', () => {
       ms: 1,
     })
     expect(copyOf(run).chunks()).toMatchObject({ proved: 1, copying: 0, pending: 44 })
-    expect(share(run)).toBeCloseTo(50_000 / told.ROWS, 5)
+    expect(runProgress(run)).toBeCloseTo(50_000 / told.ROWS, 5)
   })
 
   it('calls nothing proved that was not compared', () => {
@@ -231,10 +231,10 @@ describe('the key space', () => {
   })
 
   it('names ranges, and cuts their names so that they still differ', () => {
-    expect(spanText({ from: ['400001'], to: ['450000'] }, ['id'])).toBe('400001–450000')
-    expect(spanText({ from: null, to: ['b', '7'] }, ['t', 'n'])).toBe('start–(b, 7)')
-    expect(spanText({}, ['id'])).toBe('rows without a key')
-    expect(spanText({ from: ['0'], to: ['128'] }, [])).toBe('blocks 0–127')
+    expect(keyRangeText({ from: ['400001'], to: ['450000'] }, ['id'])).toBe('400001–450000')
+    expect(keyRangeText({ from: null, to: ['b', '7'] }, ['t', 'n'])).toBe('start–(b, 7)')
+    expect(keyRangeText({}, ['id'])).toBe('rows without a key')
+    expect(keyRangeText({ from: ['0'], to: ['128'] }, [])).toBe('blocks 0–127')
     expect(fitSpan({ from: ['9007199254740993'], to: ['9007199254790992'] }, ['id'], 17)).toBe('…4740993–…4790992')
     expect(fitSpan({ from: ['3f2a9c1e-aaaa'], to: ['7b1c0d2e-bbbb'] }, ['id'], 17)).toBe('3f2a9c1…–7b1c0d2…')
   })

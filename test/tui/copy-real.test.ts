@@ -4,7 +4,7 @@ import { Interrupter } from '../../src/shared/abort.ts'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
-import { freshRun, share, type RunView } from '../../src/tui/run/run-view.ts'
+import { freshRun, runProgress, type RunView } from '../../src/tui/run/run-view.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
 
@@ -57,7 +57,7 @@ describe('events of real copies', () => {
     }
     expect(run.copy?.table('numbers')?.map.axis).toEqual({ by: 'value', low: 3n, high: BigInt(ROWS * 3) })
     expect(run.copy?.table('texts')?.map.axis).toEqual({ by: 'order' })
-    expect(share(run)).toBe(1)
+    expect(runProgress(run)).toBe(1)
   })
 
   it('go on where a stopped copy was, and count only what was done since', async () => {
@@ -74,7 +74,7 @@ describe('events of real copies', () => {
     expect(first.finished.status).toBe('stopped')
     const stopped = folded(operation, first.events)
     const done = stopped.copy?.tally().read ?? 0
-    expect(share(stopped)).toBe(done / ROWS)
+    expect(runProgress(stopped)).toBe(done / ROWS)
     expect(done).toBe(stopped.doneBefore)
     expect([...strip(stopped, 'numbers')].toSorted()).toEqual(['pending', 'proved'])
     const { events } = await perform(operation)
@@ -94,9 +94,9 @@ describe('events of real copies', () => {
     const run = folded(operation, events)
     expect(run.copy?.tally()).toMatchObject({ read: ROWS, written: ROWS - 1, aside: 1 })
     // All was gone through: what is wrong with it is said by the end of the run.
-    expect(share(run)).toBe(1)
+    expect(runProgress(run)).toBe(1)
     const again = await perform(operation)
-    expect(share(folded(operation, again.events))).toBe(1)
+    expect(runProgress(folded(operation, again.events))).toBe(1)
     const [bad, ...more] = run.copy?.book.list('numbers', true) ?? []
     expect(more).toEqual([])
     expect(bad).toMatchObject({ state: 'aside', aside: 1, rows: [{ key: ['4500'] }] })

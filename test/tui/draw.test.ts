@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bar, progressBar, sparkline } from '../../src/tui/draw/bars.ts'
-import { age, bytes, clockSpan, count, countDec, percent, took } from '../../src/render/screen-format.ts'
-import { chosen, fit, line, lineText, lineWidth, overlay, rule, span, spread } from '../../src/tui/draw/line.ts'
+import { age, bytes, clockSpan, shownCount, countDec, percent, took } from '../../src/render/screen-format.ts'
+import { chosen, fit, line, lineText, lineWidth, overlay, rule, span, spreadLine } from '../../src/tui/draw/line.ts'
 import {
   clean,
   cutEnd,
@@ -55,7 +55,7 @@ describe('lines', () => {
   })
 
   it('keeps the right side whole', () => {
-    expect(lineText(spread(line('a long left side'), line('right'), 12))).toBe('a long…right')
+    expect(lineText(spreadLine(line('a long left side'), line('right'), 12))).toBe('a long…right')
     expect(lineWidth(rule('title', 20))).toBe(20)
     expect(chosen(line('x'), 5)).toEqual([{ text: 'x    ', tone: 'chosen' }])
   })
@@ -64,7 +64,7 @@ describe('lines', () => {
 describe('figures', () => {
   it('say ? for what is not known', () => {
     expect([
-      count(null),
+      shownCount(null),
       bytes(undefined),
       took(null),
       age(null, 0),
@@ -75,7 +75,7 @@ describe('figures', () => {
   })
 
   it('are grouped, and never rounded up to the next unit', () => {
-    expect(count(1204331)).toBe('1,204,331')
+    expect(shownCount(1204331)).toBe('1,204,331')
     expect(countDec('12345678901234567890')).toBe('12,345,678,901,234,567,890')
     expect(bytes(999_950)).toBe('1.0 MB')
     expect(bytes(999)).toBe('999 B')

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listInstead } from '../../src/cli/open.ts'
 import { knownNames } from '../../src/app/known-names.ts'
-import { copyTables, discoverDatabase } from '../../src/tui/session/operations.ts'
+import { copyTablesJob, discoverDatabaseJob } from '../../src/tui/session/operations.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -19,7 +19,7 @@ it('a folder that is not there is named from the root', async () => {
   using folder = temporaryFolder()
   const source = await makePlace('sqlite', folder.path)
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)')
-  const { finished } = await perform(copyTables(['t'], source.url, 'sqlite:///no/such/out.db', false).operation)
+  const { finished } = await perform(copyTablesJob(['t'], source.url, 'sqlite:///no/such/out.db', false).operation)
   expect(finished.error?.reason).toBe(`there is no folder ${resolve('no/such')}`)
 })
 
@@ -42,9 +42,9 @@ describe.skipIf(without !== '')(`tables of several schemas ${without}`, () => {
   afterAll(() => folder[Symbol.dispose]())
 
   it('are all on the screen, as on the command line', async () => {
-    expect(await listed(discoverDatabase(source.url).operation)).toEqual(tables)
+    expect(await listed(discoverDatabaseJob(source.url).operation)).toEqual(tables)
     const { operation } = listInstead('cassandra://host/space')
-    expect(operation).toEqual({ ...discoverDatabase('cassandra://host/space').operation })
+    expect(operation).toEqual({ ...discoverDatabaseJob('cassandra://host/space').operation })
     expect(await listed({ kind: 'discover-database', url: source.url, tables: ['*'] })).toEqual(tables.slice(1))
   })
 
@@ -55,7 +55,7 @@ describe.skipIf(without !== '')(`tables of several schemas ${without}`, () => {
 
   it('are copied by the names of the screen', async () => {
     const to = await makePlace('postgresql', folder.path)
-    const { finished } = await perform(copyTables(tables, source.url, to.url, false).operation)
+    const { finished } = await perform(copyTablesJob(tables, source.url, to.url, false).operation)
     expect(finished.error).toBeUndefined()
     expect(await to.rows('SELECT count(*) FROM "my schema"."tab ü"')).toEqual([['20']])
   })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { commandForms } from '../../src/cli/ui/forms.ts'
 import { paletteEntries } from '../../src/tui/views/palette.ts'
-import { tableName } from '../../src/tui/views/table-name.ts'
+import { shownTableName } from '../../src/tui/views/table-name.ts'
 import { initialState } from '../../src/tui/state/state.ts'
 import type { State } from '../../src/tui/state/state.ts'
 
@@ -28,9 +28,9 @@ it('puts a command that is named whole before what only begins with its name', (
 })
 
 it('calls a table what the Tables screen calls it', () => {
-  expect(tableName('./lake/sales/orders', './lake')).toBe('sales/orders')
-  expect(tableName('s3://b/lake/sales/orders', 's3://b/lake/')).toBe('sales/orders')
-  expect(tableName('./lake', './lake')).toBe('./lake')
-  expect(tableName('./lakes/t', './lake')).toBe('./lakes/t')
-  expect(tableName('./other/t', null)).toBe('./other/t')
+  expect(shownTableName('./lake/sales/orders', './lake')).toBe('sales/orders')
+  expect(shownTableName('s3://b/lake/sales/orders', 's3://b/lake/')).toBe('sales/orders')
+  expect(shownTableName('./lake', './lake')).toBe('./lake')
+  expect(shownTableName('./lakes/t', './lake')).toBe('./lakes/t')
+  expect(shownTableName('./other/t', null)).toBe('./other/t')
 })

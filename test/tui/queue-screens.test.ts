@@ -1,7 +1,7 @@
 /** Runs that workers share and the workers themselves, on screens of every size: listed beside runs of this machine, steered, and never told as alive when nobody heard of them. */
 import { afterEach, expect, it } from 'vitest'
 import type { QueueSeen, QueueWanted, SharedRun } from '../../src/app/workbench.ts'
-import type { RunRequests, Slot, WorkerRow } from '../../src/model/share/distributed.ts'
+import type { RunRequests, TaskRow, WorkerRow } from '../../src/model/share/distributed.ts'
 import type { ScheduleEvent } from '../../src/model/share/schedule-events.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { fakeWorkbench, NOW } from './fake-workbench.mjs'
@@ -46,7 +46,7 @@ const shared: SharedRun = {
   ledgerStore: 'cold',
   workersEach: 4,
 }
-const slot = (no: number, more: Partial<Slot>): Slot => ({
+const slot = (no: number, more: Partial<TaskRow>): TaskRow => ({
   runId: RUN,
   no,
   about: '',
@@ -125,7 +125,7 @@ const SCHEDULES = [
 ]
 
 /** A queue in the hands of the test. */
-function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[]; workers?: readonly WorkerRow[] }) {
+function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly TaskRow[]; workers?: readonly WorkerRow[] }) {
   const reported = {
     now: NOW,
     run: shared,

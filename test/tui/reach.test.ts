@@ -1,7 +1,7 @@
 /** A catalog that goes away under an open screen: it is said once, asked again by itself, and said when it is back. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
-import { Reach, wholeError } from '../../src/tui/session/reach.ts'
+import { WorkbenchReach, wholeError } from '../../src/tui/session/reach.ts'
 
 const LOST = new SluiceError('CONNECTION_LOST', 'the connection to the database broke', { retryable: true })
 const REFUSED = new SluiceError('CONNECT_FAILED', 'Database connection failed', {
@@ -12,13 +12,13 @@ const REFUSED = new SluiceError('CONNECT_FAILED', 'Database connection failed', 
 
 let said: string[]
 let reloads: number
-let reach: Reach
+let reach: WorkbenchReach
 
 beforeEach(() => {
   vi.useFakeTimers()
   said = []
   reloads = 0
-  reach = new Reach(
+  reach = new WorkbenchReach(
     (text) => said.push(text),
     () => reloads++,
   )

@@ -3,7 +3,16 @@ import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import { LogEntries } from '../../src/render/log-entry.ts'
 import type { RunView } from '../../src/tui/run/run-view.ts'
-import { doneNow, eta, freshRun, laneRate, meanRate, rateOf, share, shownTotal } from '../../src/tui/run/run-view.ts'
+import {
+  doneNow,
+  eta,
+  freshRun,
+  laneRate,
+  meanRate,
+  rateOf,
+  runProgress,
+  shownTotal,
+} from '../../src/tui/run/run-view.ts'
 import { LOG_LINES, reducer } from '../../src/tui/state/reducer.ts'
 import { initialState } from '../../src/tui/state/state.ts'
 import * as copied from './support/copy-events.ts'
@@ -49,11 +58,11 @@ const chunkDone = (done: number, ms: number, worker = 1): EventBody => ({
 describe('progress', () => {
   it('is never above its total, and all of it when the run has ended well', () => {
     let run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400), chunkDone(700, 50), progress(450))
-    expect([doneNow(run), shownTotal(run, doneNow(run)), share(run)]).toEqual([1150, 1150, 0.99])
+    expect([doneNow(run), shownTotal(run, doneNow(run)), runProgress(run)]).toEqual([1150, 1150, 0.99])
     run = fold(freshRun(1, operation, 'x', 0), 100, plan, chunkDone(987, 50))
-    expect([shownTotal(run, doneNow(run)), share(run)]).toEqual([1000, 0.987])
+    expect([shownTotal(run, doneNow(run)), runProgress(run)]).toEqual([1000, 0.987])
     run = fold(run, 200, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 })
-    expect([shownTotal(run, doneNow(run)), share(run)]).toEqual([987, 1])
+    expect([shownTotal(run, doneNow(run)), runProgress(run)]).toEqual([987, 1])
   })
 
   it('of tables that have all ended is told in tables, where some failed', () => {
@@ -65,8 +74,8 @@ describe('progress', () => {
     })
     const begun = fold(freshRun(1, operation, 'x', 0), 100, plan, chunkDone(999, 50), ended('t', 'ok'))
     const failed = { type: 'run.finished', status: 'failed', exitCode: 1, totals: {}, ms: 1 } as const
-    expect(share(fold(begun, 200, failed))).toBe(0.99)
-    expect(share(fold(begun, 200, ended('u', 'failed'), failed))).toBe(0.5)
+    expect(runProgress(fold(begun, 200, failed))).toBe(0.99)
+    expect(runProgress(fold(begun, 200, ended('u', 'failed'), failed))).toBe(0.5)
   })
 
   it('of a table that was stopped stays', () => {
@@ -92,15 +101,15 @@ describe('a run', () => {
       { type: 'run.started', command: 'import', tool: '1', resumes: '7', baseline: { done: '200' } },
       plan,
     )
-    expect(share(run)).toBe(0.2)
+    expect(runProgress(run)).toBe(0.2)
     run = fold(run, 10_000, progress(400))
-    expect(share(run)).toBe(0.6)
+    expect(runProgress(run)).toBe(0.6)
     expect(meanRate(run, 10_000)).toBe(40)
     expect(eta(run, 10_000)).toBe(10_000)
     run = fold(run, 11_000, progress(500, 1), progress(500, 2))
-    expect(share(run)).toBe(0.99)
+    expect(runProgress(run)).toBe(0.99)
     run = fold(run, 12_000, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 })
-    expect(share(run)).toBe(1)
+    expect(runProgress(run)).toBe(1)
     expect(run.lanes).toEqual([])
   })
 
@@ -123,7 +132,7 @@ describe('a run', () => {
       unit: 'action',
       ms: 3,
     })
-    expect(share(run)).toBe(0.5)
+    expect(runProgress(run)).toBe(0.5)
     expect(run.lanes).toEqual([])
   })
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { width } from '../../src/render/screen-text.ts'
 import { rowMark } from '../../src/tui/terminal/row-mark.ts'
-import { ScreenWriter, sizeOf } from '../../src/tui/terminal/screen-writer.ts'
+import { ScreenWriter, terminalSize } from '../../src/tui/terminal/screen-writer.ts'
 import stringWidth from 'string-width'
 
 const COLUMNS = 24
@@ -141,7 +141,7 @@ it('counts the cells of each character as the slow way does', () => {
 })
 
 it('takes 80×24 for a terminal without a size', () => {
-  expect(sizeOf({ columns: 0, rows: 0 })).toEqual({ columns: 80, rows: 24 })
-  expect(sizeOf({})).toEqual({ columns: 80, rows: 24 })
-  expect(sizeOf({ columns: 100, rows: 30 })).toEqual({ columns: 100, rows: 30 })
+  expect(terminalSize({ columns: 0, rows: 0 })).toEqual({ columns: 80, rows: 24 })
+  expect(terminalSize({})).toEqual({ columns: 80, rows: 24 })
+  expect(terminalSize({ columns: 100, rows: 30 })).toEqual({ columns: 100, rows: 30 })
 })

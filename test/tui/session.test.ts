@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { parseAsOf } from '../../src/tui/session/prompts.ts'
-import { quoted } from '../../src/tui/session/operations.ts'
+import { shellQuoted } from '../../src/tui/session/operations.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'
@@ -247,8 +247,8 @@ it('reads versions and times', () => {
 })
 
 it('quotes what a shell would take apart', () => {
-  expect(quoted("it's here")).toBe(String.raw`'it'\''s here'`)
-  expect(quoted('sqlite:///lake.db')).toBe('sqlite:///lake.db')
+  expect(shellQuoted("it's here")).toBe(String.raw`'it'\''s here'`)
+  expect(shellQuoted('sqlite:///lake.db')).toBe('sqlite:///lake.db')
 })
 
 it('leaves the screen to whoever has left the first of several runs, and marks go with what they were for', async () => {

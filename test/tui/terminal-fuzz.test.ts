@@ -3,9 +3,9 @@
  * what is no key. The same strings come up each time.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { InputGrammar, type Token } from '../../src/shared/terminal/input-grammar.ts'
+import { InputGrammar, type InputToken } from '../../src/shared/terminal/input-grammar.ts'
 import { keysOfText } from '../../src/shared/terminal/key-press.ts'
-import { Session } from '../../src/tui/session/session.ts'
+import { TuiSession } from '../../src/tui/session/session.ts'
 import type { Action } from '../../src/tui/state/action.ts'
 import { reducer } from '../../src/tui/state/reducer.ts'
 import { initialState, type State } from '../../src/tui/state/state.ts'
@@ -57,7 +57,7 @@ class ResettableStore implements Store<State, Action> {
 
 const store = new ResettableStore()
 let fake: Fake
-let session: Session
+let session: TuiSession
 let left = 0
 const places = new Map<Name, State>()
 function placeOf(name: Name): State {
@@ -68,7 +68,7 @@ function placeOf(name: Name): State {
 
 beforeAll(async () => {
   fake = fakeWorkbench({ hold: true })
-  session = new Session(fake, store, { now: () => NOW, ticks: () => NOW }, {
+  session = new TuiSession(fake, store, { now: () => NOW, ticks: () => NOW }, {
     copy: () => undefined,
     suspend: () => (left += 1),
     leave: () => (left += 1),
@@ -218,7 +218,7 @@ function inPieces(bytes: Buffer): void {
   session.read(grammar.end())
 }
 
-const isKey = (tokens: readonly Token[]): boolean => {
+const isKey = (tokens: readonly InputToken[]): boolean => {
   if (tokens.every(({ kind }) => kind === 'esc')) return true
   const [first, ...more] = tokens.filter(({ kind }) => kind !== 'swallowed')
   if (first === undefined || more.length > 0) return false

@@ -1,7 +1,7 @@
 /** What causes of alerts are found in the events of a run, and how they are written where they are asked for. */
 import { describe, expect, test } from 'vitest'
 import { readAlert } from '../../src/cli/alert-flags.ts'
-import { Causes } from '../../src/app/alerts/causes/watches.ts'
+import { AlertCauses } from '../../src/app/alerts/causes/watches.ts'
 import type { AlertCondition } from '../../src/model/run/alert.ts'
 import { ALERT_CAUSES, CAUSE_FORMS } from '../../src/model/run/alert.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
@@ -12,7 +12,7 @@ const MINUTE = 60_000
 
 /** @returns `cause table: raised` or `over`, in order */
 function found(conditions: readonly AlertCondition[], events: readonly (EventBody | number)[]): readonly string[] {
-  const causes = new Causes(conditions)
+  const causes = new AlertCauses(conditions)
   let at = 0
   return events.flatMap((event) => {
     if (typeof event === 'number') at += event
@@ -60,7 +60,7 @@ const checked: EventBody = {
 
 test('what failed is named, whatever it is a part of', () => {
   const value = (...events: readonly EventBody[]): string | undefined => {
-    const causes = new Causes(all('failed'))
+    const causes = new AlertCauses(all('failed'))
     return [...events, ended('TABLES_FAILED')].flatMap((event) => causes.take(event, 0)).at(-1)?.value
   }
   const { error } = ended('VALUE_REFUSED') as { readonly error: ErrorInfo }
@@ -80,7 +80,7 @@ test.each([
   ['sync', { type: 'table.finished', table: 'crm/c', status: 'failed', behind: '2', ms: 1 }, 'LOG_REWRITTEN'],
   ['copy', { type: 'table.finished', table: 'crm/c', status: 'failed', ms: 1 }, 'VALUE_REFUSED'],
 ] as const)('a table that failed in %s is named, and those beside it are not', (_, event, code) => {
-  const causes = new Causes(all('failed'))
+  const causes = new AlertCauses(all('failed'))
   const beside = { type: 'table.finished', table: 'crm/d', status: 'ok', ms: 1 } as const
   const error = new SluiceError(code, 'it says why').info()
   const [verdict] = [{ ...event, error }, beside, ended('TABLES_FAILED')].flatMap((one) => causes.take(one, 0))
@@ -89,7 +89,7 @@ test.each([
 })
 
 test('of many tables that failed five are explained, and all are named', () => {
-  const causes = new Causes(all('failed'))
+  const causes = new AlertCauses(all('failed'))
   const error = new SluiceError('SOURCE_IO', 'why').info()
   const tables = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(
     (table) => ({ type: 'table.finished', table, status: 'failed', ms: 1, error }) as const,
@@ -162,7 +162,7 @@ describe('drift', () => {
     expect(found(all('drift'), [finished('current'), finished('ok')])).toEqual([...over, ...over])
     // Somebody else brings it now.
     expect(found(all('drift'), [finished('failed', 'TABLE_LOCKED')])).toEqual([])
-    const [verdict] = new Causes(all('drift')).take(finished('failed', 'LOG_GAP'), 0)
+    const [verdict] = new AlertCauses(all('drift')).take(finished('failed', 'LOG_GAP'), 0)
     expect(verdict?.value).toBe('the catalog is 2 versions behind, and unable to follow: LOG_GAP: why')
   })
   test('a catalog that differs, by validate', () => {
@@ -338,7 +338,7 @@ describe('a chunk that is stuck', () => {
     ])
   })
   test('it names every chunk, and says for how long they stood', () => {
-    const causes = new Causes(limit)
+    const causes = new AlertCauses(limit)
     causes.take(started('1'), 0)
     causes.take(started('2'), MINUTE)
     expect(causes.look(12 * MINUTE)).toEqual([
@@ -353,7 +353,7 @@ describe('a chunk that is stuck', () => {
     ])
   })
   test('its end names the chunks that it was raised with, also where another one was the last to move', () => {
-    const causes = new Causes(limit)
+    const causes = new AlertCauses(limit)
     for (const chunk of ['1', '2']) causes.take(started(chunk), 0)
     causes.take(started('3'), 5 * MINUTE)
     causes.look(12 * MINUTE)
@@ -363,7 +363,7 @@ describe('a chunk that is stuck', () => {
     expect(causes.take(done('3'), 17 * MINUTE)).toMatchObject([
       { holds: false, value: 'chunks 1, 2 go on or are done' },
     ])
-    const one = new Causes(limit)
+    const one = new AlertCauses(limit)
     one.take(started('2'), 0)
     one.look(12 * MINUTE)
     expect(one.take(done('2'), 13 * MINUTE)).toMatchObject([{ holds: false, value: 'chunk 2 is done' }])

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { mayMatch } from '../../src/archive/query/archived-part.ts'
-import { textOf, unitsOf } from '../../src/archive/query/units.ts'
+import { unitsText, unitsOf } from '../../src/archive/query/units.ts'
 import type { Interval, QueryColumn } from '../../src/model/archive/query-port.ts'
 import type { StoredType } from '../../src/model/archive/stored-column.ts'
-import { literal } from '../../src/shared/sql-text.ts'
+import { sqlLiteral } from '../../src/shared/sql-text.ts'
 import { openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { needsOf, WITHOUT } from '../../src/stores/duckdb/archive-query/needs.ts'
 import { distinctNames } from '../../src/stores/duckdb/archive-query/values.ts'
@@ -46,9 +46,11 @@ describe('days and moments as numbers', () => {
 
   test('every moment has one text, which is read back', () => {
     const moments = fc.bigInt({ min: -62_135_596_800_000_000n, max: 253_402_300_799_999_999n })
-    fc.assert(fc.property(moments, (units) => unitsOf(textOf(units, 'timestamp_ntz') ?? '', 'timestamp_ntz') === units))
-    expect(textOf(-62_135_596_800_000_001n, 'timestamp')).toBeNull()
-    expect(textOf(10n ** 18n, 'date')).toBeNull()
+    fc.assert(
+      fc.property(moments, (units) => unitsOf(unitsText(units, 'timestamp_ntz') ?? '', 'timestamp_ntz') === units),
+    )
+    expect(unitsText(-62_135_596_800_000_001n, 'timestamp')).toBeNull()
+    expect(unitsText(10n ** 18n, 'date')).toBeNull()
   })
 })
 
@@ -88,7 +90,7 @@ describe('what a statement needs', () => {
     await rows('CREATE VIEW t AS SELECT c0 AS id, c1 AS day, c2 AS at, c3 AS note FROM stand_in')
     await rows('CREATE TABLE other (id BIGINT, day DATE)')
     await rows(`SET disabled_optimizers = '${WITHOUT.join(',')}'`)
-    const [[plan] = []] = await rows(`SELECT json_serialize_plan(${literal(sql)}, optimize := true)`)
+    const [[plan] = []] = await rows(`SELECT json_serialize_plan(${sqlLiteral(sql)}, optimize := true)`)
     const found = needsOf(String(plan), 'stand_in', columns)
     if (found === null) throw new Error(`no plan: ${String(plan)}`)
     return { columns: [...found.columns].toSorted(), intervals: found.intervals }
@@ -115,7 +117,7 @@ describe('what a statement needs', () => {
     const rows = async (text: string): Promise<unknown[][]> => (await db.connection.run(text)).getRows()
     await rows('CREATE TABLE stand_in (c0 DOUBLE)')
     const sql = `SELECT 1 FROM stand_in WHERE c0 >= '${value}' OR c0 IN (1, '${value}')`
-    const [[plan] = []] = await rows(`SELECT json_serialize_plan(${literal(sql)}, optimize := true)`)
+    const [[plan] = []] = await rows(`SELECT json_serialize_plan(${sqlLiteral(sql)}, optimize := true)`)
     expect(String(plan)).toContain(value)
     expect(needsOf(String(plan), 'stand_in', [column('d', 'double')])).toEqual({
       columns: new Set(['d']),

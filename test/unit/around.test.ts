@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { forwarded, present, type Answers } from '../../src/stores/common/around.ts'
+import { forwarded, presentMembers, type OptionalAnswers } from '../../src/stores/common/around.ts'
 
 interface Port {
   readonly label: string
@@ -26,7 +26,7 @@ test('a member is forwarded as its own, and null is left out', () => {
   const view: Port = {
     label: 'view',
     ask: () => below.ask(),
-    ...present<Port>({ count: forwarded(below, 'count'), extra: null }),
+    ...presentMembers<Port>({ count: forwarded(below, 'count'), extra: null }),
   }
   expect(view.count?.()).toBe(7)
   expect('extra' in view).toBe(false)
@@ -35,10 +35,10 @@ test('a member is forwarded as its own, and null is left out', () => {
 
 test('a view that neither forwards nor refuses a member does not compile', () => {
   // @ts-expect-error extra is not named
-  const lacking: Answers<Port> = { count: null }
+  const lacking: OptionalAnswers<Port> = { count: null }
   // @ts-expect-error count has another type
-  const wrong: Answers<Port> = { count: () => 'seven', extra: null }
+  const wrong: OptionalAnswers<Port> = { count: () => 'seven', extra: null }
   // @ts-expect-error nothing else is optional
-  const more: Answers<Port> = { count: null, extra: null, ask: null }
+  const more: OptionalAnswers<Port> = { count: null, extra: null, ask: null }
   expect([lacking, wrong, more]).toHaveLength(3)
 })

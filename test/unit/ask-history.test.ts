@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { AskHistory } from '../../src/app/ask/history.ts'
-import type { Asked } from '../../src/app/ask/port.ts'
+import type { AskedStatement } from '../../src/app/ask/port.ts'
 import { pathsThatBegin } from '../../src/app/ask/save.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const asked = (sql: string): Asked => ({
+const asked = (sql: string): AskedStatement => ({
   at: '2026-11-20T12:00:00.000Z',
   place: { kind: 'archive', url: 'postgresql://app@db/tracks', table: 'events' },
   sql,

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { canonicalJson, cellText, isPlain, normalizer, type RawValue } from '../../src/model/copy/canonical.ts'
+import {
+  canonicalJson,
+  canonicalCellText,
+  isPlainType,
+  normalizer,
+  type RawValue,
+} from '../../src/model/copy/canonical.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { canonicalDecimal } from '../../src/model/copy/decimal.ts'
 import { rangeText } from '../../src/model/copy/range.ts'
@@ -130,8 +136,8 @@ describe('the canonical form', () => {
   })
 
   it('says which types need no look at each value', () => {
-    expect([TEXT, { kind: 'native', name: 'x' } as const].map(isPlain)).toEqual([true, true])
-    expect([{ kind: 'text', padded: true } as const, INT, MOMENT].map(isPlain)).toEqual([false, false, false])
+    expect([TEXT, { kind: 'native', name: 'x' } as const].map(isPlainType)).toEqual([true, true])
+    expect([{ kind: 'text', padded: true } as const, INT, MOMENT].map(isPlainType)).toEqual([false, false, false])
   })
 })
 
@@ -190,7 +196,7 @@ describe('the text that proves a row', () => {
   })
 
   it('writes floats as the digits of their IEEE form', () => {
-    expect([1, -0, Number.NaN, Number.NEGATIVE_INFINITY].map(cellText)).toEqual([
+    expect([1, -0, Number.NaN, Number.NEGATIVE_INFINITY].map(canonicalCellText)).toEqual([
       '3ff0000000000000',
       '8000000000000000',
       '7ff8000000000000',

@@ -1,6 +1,13 @@
 /** Rows of the catalog by the names of their columns: no column is forgotten where all of an action is there. */
 import { expect, test } from 'vitest'
-import { actionRow, domainRow, fileRow, metadataRow, protocolRow, txnRow } from '../../src/catalog/import/rows.ts'
+import {
+  actionRow,
+  domainRow,
+  importedFileRow,
+  metadataRow,
+  protocolRow,
+  txnRow,
+} from '../../src/catalog/import/rows.ts'
 import {
   ACTION_COLUMNS,
   DOMAIN_COLUMNS,
@@ -36,7 +43,7 @@ test('a file', () => {
     clusteringProvider: 'c',
   }
   const facts = { tableId: 't', add, raw: 'other', line: 4, version: 3, removedVersion: 9, dvId: 'ud@1', keyHash: 10 }
-  const row = fileRow({ ...facts, records: 11, partitionValues: '{"a":"1"}', fromCheckpoint: false })
+  const row = importedFileRow({ ...facts, records: 11, partitionValues: '{"a":"1"}', fromCheckpoint: false })
   expect(named(FILE_COLUMNS, row)).toEqual({
     // Both are given when the batch is written.
     file_no: null,

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import { ColumnFacts } from '../../src/app/ask/column-facts.ts'
+import { AnswerColumnFacts } from '../../src/app/ask/column-facts.ts'
 import type { SqlRow } from '../../src/model/run/sql-port.ts'
 
 const reported = (...values: SqlRow): boolean => {
-  const facts = new ColumnFacts()
+  const facts = new AnswerColumnFacts()
   for (const value of values) facts.see(value)
   return facts.toldAsText
 }

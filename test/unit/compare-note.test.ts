@@ -1,12 +1,13 @@
 /** What stands below the picture of a comparison. */
 import { describe, expect, it } from 'vitest'
-import type { QuestionEvent, Side } from '../../src/model/run/event.ts'
+import type { QuestionEvent, AnswerTiming } from '../../src/model/run/event.ts'
 import { compareNotes } from '../../src/tui/views/compare-note.ts'
 import { compareSvg } from '../../src/tui/views/compare-svg.ts'
 import { initialState } from '../../src/tui/state/state.ts'
 
-const side = (more: Partial<Side>): Side => ({ p50Ms: 10, p95Ms: 12, coldMs: 20, readBytes: '100', ...more }) as Side
-const question = (files: Partial<Side>, sql: Partial<Side>, title = 'all files'): QuestionEvent => ({
+const side = (more: Partial<AnswerTiming>): AnswerTiming =>
+  ({ p50Ms: 10, p95Ms: 12, coldMs: 20, readBytes: '100', ...more }) as AnswerTiming
+const question = (files: Partial<AnswerTiming>, sql: Partial<AnswerTiming>, title = 'all files'): QuestionEvent => ({
   type: 'question',
   question: title,
   title,

@@ -1,21 +1,33 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { digestOf, drain, pageOf, type Answer, type AnswerRow } from '../../src/engine/lake/compare/answer.ts'
+import {
+  answerDigest,
+  drain,
+  answerPage,
+  type PagedAnswer,
+  type AnswerRow,
+} from '../../src/engine/lake/compare/answer.ts'
 import { chooseCondition } from '../../src/engine/lake/compare/choose-condition.ts'
 import { contradiction } from '../../src/engine/lake/compare/leaves.ts'
 import { plannedQuestions, type ComparePlan } from '../../src/engine/lake/compare/plan.ts'
-import { prove, type Asking } from '../../src/engine/lake/compare/proof.ts'
+import { prove, type AskAgain } from '../../src/engine/lake/compare/proof.ts'
 import { isQuestionId, QUESTIONS } from '../../src/engine/lake/compare/questions.ts'
-import { fileRow, parsed, parsePartitionValues, partitionText, stateRow } from '../../src/engine/lake/compare/rows.ts'
+import {
+  comparedFileRow,
+  parsed,
+  parsePartitionValues,
+  partitionValuesText,
+  stateRow,
+} from '../../src/engine/lake/compare/rows.ts'
 import { median, p95, verdict } from '../../src/engine/lake/compare/timing.ts'
 import { compilePruning } from '../../src/delta/pruning.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
 import { parsePredicate } from '../../src/model/lake/predicate.ts'
 
 /** Asks for rows that each are about themselves. */
-const saying = (rows: readonly (string | AnswerRow)[]): Asking => {
-  async function* answer(): Answer {
-    yield pageOf(rows, (row) => (typeof row === 'string' ? { about: row, fields: {} } : row))
+const saying = (rows: readonly (string | AnswerRow)[]): AskAgain => {
+  async function* answer(): PagedAnswer {
+    yield answerPage(rows, (row) => (typeof row === 'string' ? { about: row, fields: {} } : row))
   }
   return (body) => body(answer())
 }
@@ -134,8 +146,8 @@ describe('JSON texts by value', () => {
 })
 
 describe('answers', () => {
-  async function* answer(texts: string[], made: string[]): Answer {
-    yield pageOf(texts, (text) => {
+  async function* answer(texts: string[], made: string[]): PagedAnswer {
+    yield answerPage(texts, (text) => {
       made.push(text)
       return { about: text, fields: {} }
     })
@@ -145,24 +157,24 @@ describe('answers', () => {
     const made: string[] = []
     expect(await drain(answer(['a', 'b'], made))).toBe(2)
     expect(made).toEqual([])
-    expect((await digestOf(answer(['a', 'b'], made))).rows).toBe(2)
+    expect((await answerDigest(answer(['a', 'b'], made))).rows).toBe(2)
     expect(made).toEqual(['a', 'b'])
   })
 })
 
 describe('rows', () => {
   test('partition values: no order of keys, and an empty value is null', () => {
-    expect(partitionText({ b: '', a: 'x' })).toBe(partitionText({ a: 'x', b: null }))
-    expect(partitionText({ a: 'x' })).not.toBe(partitionText({ a: 'y' }))
-    expect(partitionText(null)).toBe('{}')
+    expect(partitionValuesText({ b: '', a: 'x' })).toBe(partitionValuesText({ a: 'x', b: null }))
+    expect(partitionValuesText({ a: 'x' })).not.toBe(partitionValuesText({ a: 'y' }))
+    expect(partitionValuesText(null)).toBe('{}')
     expect(parsePartitionValues(null)).toEqual({})
     expect(parsePartitionValues('{"a":null}')).toEqual({ a: null })
   })
 
   test('what stands in the place of JSON differs, and breaks nothing', () => {
     expect(parsed('{"a":')).toBe('{"a":')
-    expect(partitionText(parsePartitionValues('{"a":'))).not.toBe('{}')
-    expect(partitionText(parsePartitionValues('7'))).not.toBe('{}')
+    expect(partitionValuesText(parsePartitionValues('{"a":'))).not.toBe('{}')
+    expect(partitionValuesText(parsePartitionValues('7'))).not.toBe('{}')
   })
 
   test('tags that say nothing, and vectors with and without an offset of null', () => {
@@ -181,20 +193,22 @@ describe('rows', () => {
       rows: null,
     }
     const vector = { storageType: 'i', pathOrInlineDv: 'x', sizeInBytes: 1, cardinality: 1 }
-    expect(fileRow({ ...file, tags: { a: null } })).toEqual(fileRow(file))
-    expect(fileRow({ ...file, tags: { b: '1', a: '2' } })).toEqual(fileRow({ ...file, tags: { a: '2', b: '1' } }))
-    expect(fileRow({ ...file, tags: { a: '' } })).not.toEqual(fileRow(file))
-    expect(fileRow({ ...file, deletionVector: vector })).toEqual(
-      fileRow({ ...file, deletionVector: { ...vector, offset: null } }),
+    expect(comparedFileRow({ ...file, tags: { a: null } })).toEqual(comparedFileRow(file))
+    expect(comparedFileRow({ ...file, tags: { b: '1', a: '2' } })).toEqual(
+      comparedFileRow({ ...file, tags: { a: '2', b: '1' } }),
     )
-    expect(fileRow({ ...file, deletionVector: vector })).not.toEqual(
-      fileRow({ ...file, deletionVector: { ...vector, offset: 0 } }),
+    expect(comparedFileRow({ ...file, tags: { a: '' } })).not.toEqual(comparedFileRow(file))
+    expect(comparedFileRow({ ...file, deletionVector: vector })).toEqual(
+      comparedFileRow({ ...file, deletionVector: { ...vector, offset: null } }),
+    )
+    expect(comparedFileRow({ ...file, deletionVector: vector })).not.toEqual(
+      comparedFileRow({ ...file, deletionVector: { ...vector, offset: 0 } }),
     )
   })
 
   test('a key named __proto__ is a key', () => {
     const values = parsePartitionValues('{"__proto__":"x"}')
-    expect(partitionText(values)).toBe('{"__proto__":"x"}')
+    expect(partitionValuesText(values)).toBe('{"__proto__":"x"}')
   })
 
   test('a schema is a value, whatever its spacing', () => {

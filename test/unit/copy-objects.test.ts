@@ -1,17 +1,17 @@
 /** Indexes and constraints as data: when two are the same, what becomes of one in another table, how definitions are taken apart. */
 import { describe, expect, test } from 'vitest'
-import { translate, type Passage } from '../../src/engine/copy/objects/translate.ts'
-import { Slots } from '../../src/engine/copy/objects/slots.ts'
+import { translateObject, type Passage } from '../../src/engine/copy/objects/translate.ts'
+import { BuildLimit } from '../../src/engine/copy/objects/slots.ts'
 import type { Column, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { TablePlan } from '../../src/model/copy/plan.ts'
 import {
   signatureOf,
-  optionsOf,
+  objectOptions,
   type ForeignKey,
   type IndexObject,
   type SchemaObject,
 } from '../../src/model/copy/schema-object.ts'
-import { codeOf, elementsOf, nameAt } from '../../src/stores/common/definition-text.ts'
+import { definitionCode, bracketElements, nameAt } from '../../src/stores/common/definition-text.ts'
 import { shortened } from '../../src/stores/common/object-names.ts'
 
 const index = (more: Partial<IndexObject> = {}): IndexObject => ({
@@ -138,7 +138,7 @@ describe('signatures', () => {
   })
 
   test('which wish asks for what', () => {
-    expect([index(), index({ kind: 'unique' }), key()].map(optionsOf)).toEqual([
+    expect([index(), index({ kind: 'unique' }), key()].map(objectOptions)).toEqual([
       'indexes',
       'constraints',
       'constraints',
@@ -148,14 +148,14 @@ describe('signatures', () => {
 
 describe('into another table', () => {
   test('plain columns follow their new names', () => {
-    expect(translate(index({ own: 'USING btree (a, b DESC)' }), passage())).toEqual(
+    expect(translateObject(index({ own: 'USING btree (a, b DESC)' }), passage())).toEqual(
       index({ columns: ['a', 'beta'], parts: [{ column: 'a' }, { column: 'beta', descending: true }] }),
     )
   })
 
   test('what keeps its names goes along to the letter', () => {
     const own = index({ own: 'USING btree (a, b DESC) WITH (fillfactor = 70)' })
-    expect(translate(own, passage({ plan: same }))).toBe(own)
+    expect(translateObject(own, passage({ plan: same }))).toBe(own)
   })
 
   test.each<readonly [string, SchemaObject, Partial<Passage>, RegExp]>([
@@ -207,30 +207,30 @@ describe('into another table', () => {
       /^MATCH FULL is known to/,
     ],
   ])('%s is left out', (_, object, more, reason) => {
-    const found = translate(object, passage(more))
+    const found = translateObject(object, passage(more))
     expect('refused' in found ? found.refused : found).toMatch(reason)
   })
 
   test('a foreign key leads to the table of the target, and to its key where it names none', () => {
     const there = { to: { table: { schema: 'there', name: 'parents' }, columns: ['number'] } }
-    expect(translate(key({ from: ['b'], columns: ['b'] }), passage())).toEqual(
+    expect(translateObject(key({ from: ['b'], columns: ['b'] }), passage())).toEqual(
       key({ from: ['beta'], columns: ['beta'], ...there }),
     )
     const bare = key({ to: { table: { schema: 'public', name: 'PARENTS' }, columns: [] } })
-    expect(translate(bare, passage())).toEqual(key(there))
+    expect(translateObject(bare, passage())).toEqual(key(there))
   })
 })
 
 describe('definitions', () => {
   test('are cut at commas that mean something', () => {
     const sql = `CREATE TABLE "a(,""" ("x, (y" int DEFAULT 'it''s (', PRIMARY KEY (a, b), /* , ( */ CHECK (f(1, 2) > 0)) WITH (c, d)`
-    expect(elementsOf(sql)).toEqual([
+    expect(bracketElements(sql)).toEqual([
       `"x, (y" int DEFAULT 'it''s ('`,
       'PRIMARY KEY (a, b)',
       '/* , ( */ CHECK (f(1, 2) > 0)',
     ])
-    expect(elementsOf(`t (a 'x\\', (y', b)`, 'backslash')).toEqual([`a 'x\\', (y'`, 'b'])
-    expect(elementsOf('t ([a, (b], c)', 'brackets')).toEqual(['[a, (b]', 'c'])
+    expect(bracketElements(`t (a 'x\\', (y', b)`, 'backslash')).toEqual([`a 'x\\', (y'`, 'b'])
+    expect(bracketElements('t ([a, (b], c)', 'brackets')).toEqual(['[a, (b]', 'c'])
   })
 
   test('begin with names of every spelling', () => {
@@ -242,7 +242,7 @@ describe('definitions', () => {
   })
 
   test('hold code beside what is quoted', () => {
-    expect(codeOf(`a 'CHECK (' "CHECK (" -- CHECK (\n b`)).not.toContain('CHECK')
+    expect(definitionCode(`a 'CHECK (' "CHECK (" -- CHECK (\n b`)).not.toContain('CHECK')
   })
 })
 
@@ -252,7 +252,7 @@ test('names are cut between characters', () => {
 })
 
 test('no more is built at the same time than was said', async () => {
-  const slots = new Slots(2)
+  const slots = new BuildLimit(2)
   let now = 0
   let most = 0
   const body = async (fails: boolean): Promise<void> => {

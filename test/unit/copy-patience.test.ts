@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { retryMsOf } from '../../src/engine/copy/workers/failure.ts'
 import { openPatiently, patiently } from '../../src/engine/copy/workers/patience.ts'
-import { Views } from '../../src/engine/copy/source-views.ts'
+import { SourceViews } from '../../src/engine/copy/source-views.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { Attempts } from '../../src/shared/attempts.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
@@ -96,10 +96,10 @@ describe('attempts at one piece of work', () => {
 })
 
 describe('a look at the source that is asked while a copy is planned', () => {
-  const opened = (): { readonly views: Views; readonly count: () => number } => {
+  const opened = (): { readonly views: SourceViews; readonly count: () => number } => {
     let count = 0
     const source = async () => ({ no: ++count, [Symbol.asyncDispose]: async () => undefined })
-    return { views: new Views({ source } as unknown as CopyStore, signal), count: () => count }
+    return { views: new SourceViews({ source } as unknown as CopyStore, signal), count: () => count }
   }
 
   it('is another one after it broke, and the copy still shows one state', async () => {

@@ -9,7 +9,7 @@ import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import { readRange, storeRange } from '../../src/engine/copy/ledger/keys.ts'
 import { recommendedChunkRows } from '../../src/engine/copy/plan/table-plan.ts'
 import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
-import { baseOf, isHexed, typeOf } from '../../src/stores/mysql/copy/types.ts'
+import { baseTypeName, isHexed, mysqlColumnType } from '../../src/stores/mysql/copy/types.ts'
 import { byArithmetic } from '../../src/stores/common/key-ranges.ts'
 import type { Range } from '../../src/model/copy/range.ts'
 import { coverOf, neighbours } from '../support/whole-cover.ts'
@@ -20,9 +20,9 @@ const paired = (a: ColumnType, b: ColumnType): ReturnType<typeof pairTypes> =>
 
 test('a vector of MySQL or MariaDB becomes digits, and the plan says so', () => {
   const native = 'vector(3)'
-  const base = baseOf(native)
+  const base = baseTypeName(native)
   const found = { base, native, characters: null, precision: null, scale: null, fraction: null }
-  const source: Column = { ...column(typeOf(found), native), ...(isHexed(base) ? { hexed: true } : {}) }
+  const source: Column = { ...column(mysqlColumnType(found), native), ...(isHexed(base) ? { hexed: true } : {}) }
   const of = (target: Column): Parameters<typeof textNotes>[0]['columns'][number] => ({
     from: 'c',
     to: 'v',

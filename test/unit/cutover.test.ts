@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { familyOf, wantedOf } from '../../src/engine/follow/cutover/family.ts'
+import { familyOf, wantedTurn } from '../../src/engine/follow/cutover/family.ts'
 import { findingsGate, Gates, type Gate } from '../../src/engine/follow/cutover/gates.ts'
 import { oldTableName, reverseCopy } from '../../src/engine/follow/cutover/reverse-copy.ts'
 import type { SwitchRow, SwitchStatus } from '../../src/engine/follow/cutover/switch-row.ts'
@@ -59,7 +59,7 @@ describe('streams that belong together', () => {
     [2, false, 'next'],
     [2, true, 'done'],
   ] as const)('after %i turns, revert %s is %s', (turns, revert, wanted) => {
-    expect(wantedOf({ turns: rows.slice(0, turns) }, revert)).toBe(wanted)
+    expect(wantedTurn({ turns: rows.slice(0, turns) }, revert)).toBe(wanted)
   })
 })
 

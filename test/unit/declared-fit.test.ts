@@ -1,13 +1,13 @@
 /** A value of a declared type is written as one only where nothing of it is lost. */
 import { describe, expect, test } from 'vitest'
 import type { DeclaredType } from '../../src/model/run/answer-file.ts'
-import { ColumnFacts } from '../../src/app/ask/column-facts.ts'
+import { AnswerColumnFacts } from '../../src/app/ask/column-facts.ts'
 import type { SqlValue } from '../../src/model/run/sql-port.ts'
-import { declaredIn as inPostgres } from '../../src/stores/postgresql/server/query.ts'
-import { declaredIn as inSqlite } from '../../src/stores/sqlite/query.ts'
+import { postgresDeclaredIn } from '../../src/stores/postgresql/server/query.ts'
+import { sqliteDeclaredIn } from '../../src/stores/sqlite/query.ts'
 
-function factsOf(declared: DeclaredType | undefined, ...values: readonly SqlValue[]): ColumnFacts {
-  const facts = new ColumnFacts(declared)
+function factsOf(declared: DeclaredType | undefined, ...values: readonly SqlValue[]): AnswerColumnFacts {
+  const facts = new AnswerColumnFacts(declared)
   for (const value of values) facts.see(value)
   return facts
 }
@@ -63,11 +63,11 @@ test('what is declared as text and looks like numbers is no matter to be told', 
 
 test('the modifier of numeric', () => {
   const of = (precision: number, scale: number): unknown =>
-    inPostgres({ dataTypeID: 1700, dataTypeModifier: ((precision << 16) | (scale & 0x7ff)) + 4 })
+    postgresDeclaredIn({ dataTypeID: 1700, dataTypeModifier: ((precision << 16) | (scale & 0x7ff)) + 4 })
   expect([of(38, 10), of(1, 0), of(18, 18)]).toEqual(['decimal(38,10)', 'decimal(1,0)', 'decimal(18,18)'])
   // Longer than Parquet has, to the left of the point, all of it behind the point.
   expect([of(39, 0), of(5, -2), of(2, 4)]).toEqual([undefined, undefined, undefined])
-  expect(inPostgres({ dataTypeID: 1700, dataTypeModifier: -1 })).toBeUndefined()
+  expect(postgresDeclaredIn({ dataTypeID: 1700, dataTypeModifier: -1 })).toBeUndefined()
 })
 
 test.each([
@@ -81,5 +81,5 @@ test.each([
   [null, undefined],
   ['BLOB', undefined],
 ])('SQLite: %s', (declared, expected) => {
-  expect(inSqlite(declared)).toBe(expected)
+  expect(sqliteDeclaredIn(declared)).toBe(expected)
 })

@@ -1,11 +1,11 @@
 /** When archived texts of enums and composites mean other values: also for types that were restored from a dump, whose members have other numbers. */
 import { expect, test } from 'vitest'
 import { otherMeaning } from '../../src/archive/types/index.ts'
-import type { DeclaredType } from '../../src/model/archive/stored-column.ts'
+import type { DeclaredSourceType } from '../../src/model/archive/stored-column.ts'
 
 const PART = /^(?<number>\d+) (?<name>\w+)(?: (?<type>\S+))?$/
 
-function type(kind: DeclaredType['kind'], identity: string, ...parts: readonly string[]): DeclaredType {
+function type(kind: DeclaredSourceType['kind'], identity: string, ...parts: readonly string[]): DeclaredSourceType {
   return {
     name: 't',
     kind,

@@ -2,16 +2,16 @@ import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import type { LogEntry } from '../../src/model/lake/log-store.ts'
-import { openLocalLog, sourceError } from '../../src/stores/local/index.ts'
+import type { LogListingEntry } from '../../src/model/lake/log-store.ts'
+import { openLocalLog, localSourceError } from '../../src/stores/local/index.ts'
 import { NEVER, codeOf, put, temporaryFolder } from './delta-fixtures.ts'
 
 async function list(
   folder: string,
   below: string,
   options: { after?: string; attributes?: boolean } = {},
-): Promise<LogEntry[]> {
-  const found: LogEntry[] = []
+): Promise<LogListingEntry[]> {
+  const found: LogListingEntry[] = []
   const { after, attributes = false } = options
   const entries = openLocalLog(folder).list(below, {
     attributes,
@@ -89,14 +89,14 @@ describe('a log in a local folder', () => {
     expect(await codeOf(bytes(folder, 'none'))).toBe('SOURCE_GONE')
     mkdirSync(join(folder, 'sub'))
     expect(await codeOf(bytes(folder, 'sub'))).toBe('SOURCE_IO')
-    const denied = sourceError(Object.assign(new Error('no'), { code: 'EACCES' }), 'x')
+    const denied = localSourceError(Object.assign(new Error('no'), { code: 'EACCES' }), 'x')
     expect(denied).toMatchObject({
       code: 'SOURCE_DENIED',
       message: 'Permission denied',
       reason: 'File system or database permissions',
       hint: 'Verify user permissions on files and database',
     })
-    expect(sourceError(Object.assign(new Error('io'), { code: 'EIO' }), 'x')).toMatchObject({
+    expect(localSourceError(Object.assign(new Error('io'), { code: 'EIO' }), 'x')).toMatchObject({
       code: 'SOURCE_IO',
       retryable: true,
     })

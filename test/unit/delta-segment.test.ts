@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { listLog } from '../../src/delta/listing.ts'
 import type { LogListing } from '../../src/delta/listing.ts'
 import { commitName, versionDigits } from '../../src/delta/log-path.ts'
-import { cutOff, gapsOf, gapText } from '../../src/delta/gaps.ts'
-import { historyOf, segmentAt } from '../../src/delta/segment.ts'
+import { historyCutOff, logGaps, gapText } from '../../src/delta/gaps.ts'
+import { logHistory, segmentAt } from '../../src/delta/segment.ts'
 import { NEVER, codeOf, namesLog } from './delta-fixtures.ts'
 
 const UUID = '80a083e8-7026-4e79-81be-64bd76c43a11'
@@ -147,7 +147,7 @@ describe('history', () => {
     ['c0-3 p9', 9, 9, 0, null, 4],
     ['c0-3 c6-9 p5 p8', 5, 5, 4, null, 4],
   ])('%s', async (text, from, checkpoint, commits, base, orphans) => {
-    const history = historyOf(await list(text))
+    const history = logHistory(await list(text))
     expect([
       history.from,
       history.checkpoint?.version ?? null,
@@ -158,16 +158,16 @@ describe('history', () => {
   })
 
   test('needs the latest version to be whole', async () => {
-    expect(await failure(list('p10 c12').then((listing) => historyOf(listing)))).toMatch(
+    expect(await failure(list('p10 c12').then((listing) => logHistory(listing)))).toMatch(
       /^LOG_GAP commit 11 is missing/,
     )
-    expect(await failure(list('c3-5').then((listing) => historyOf(listing)))).toMatch(/^LOG_GAP commits 0 to 2/)
+    expect(await failure(list('c3-5').then((listing) => logHistory(listing)))).toMatch(/^LOG_GAP commits 0 to 2/)
   })
 
   test('begins later when the oldest checkpoint cannot be read', async () => {
     const listing = await list('c11-20 p10 p15')
     const unreadable = new Set(listing.checkpoints.slice(0, 1))
-    expect(historyOf(listing, unreadable)).toMatchObject({
+    expect(logHistory(listing, unreadable)).toMatchObject({
       from: 15,
       commits: { length: 5 },
       baseCommit: { version: 15 },
@@ -208,12 +208,12 @@ describe('gaps', () => {
     ],
   ])('%s', async (text, gaps, older) => {
     const listing = await list(text)
-    expect(gapText(gapsOf(listing))).toBe(gaps)
-    expect(cutOff(listing, historyOf(listing))).toBe(older)
+    expect(gapText(logGaps(listing))).toBe(gaps)
+    expect(historyCutOff(listing, logHistory(listing))).toBe(older)
     // Each version can be built, or is called lost.
     const first =
-      historyOf(listing).orphans.length > 0 && listing.commits[0]?.version === 0 ? 0 : listing.checkpoints[0]?.version
-    const lost = gapsOf(listing).lost
+      logHistory(listing).orphans.length > 0 && listing.commits[0]?.version === 0 ? 0 : listing.checkpoints[0]?.version
+    const lost = logGaps(listing).lost
     for (let version = first ?? 0; version <= (listing.latest ?? 0); version++) {
       const isLost = lost.some(({ from, to }) => from <= version && version <= to)
       const built = await failure(Promise.resolve().then(() => segmentAt(listing, version)))

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { compareFacts, type Facts } from '../../src/engine/lake/read-back/fact-sums.ts'
+import { compareFacts, type FactBlocks } from '../../src/engine/lake/read-back/fact-sums.ts'
 
-const facts = (...values: readonly string[]): Facts =>
+const facts = (...values: readonly string[]): FactBlocks =>
   async function* () {
     yield values.map((value) => ({ key: 'k', values: [value] }))
   }

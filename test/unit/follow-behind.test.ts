@@ -1,6 +1,6 @@
 /** What is told of a lag while a source is silent, and when there is an estimate of what is left. */
 import { expect, test } from 'vitest'
-import { progressText } from '../../src/render/follow-lines.ts'
+import { streamProgressText } from '../../src/render/follow-lines.ts'
 import { SourceSilence, type Behind } from '../../src/engine/follow/progress/behind.ts'
 import { Progress } from '../../src/engine/follow/progress/progress.ts'
 import type { SourceLag } from '../../src/model/follow/port.ts'
@@ -110,7 +110,9 @@ test('there is an estimate while the position moves, and none while a lock is he
   const held = Array.from({ length: 20 }, () => reported(10_000_000n, 10))
   expect(held.slice(3).map(({ remainingMs }) => remainingMs)).toEqual(Array(17).fill(undefined))
   const line = { v: 1, seq: 1, ts: '2026-11-22T12:00:00.000Z', runId: '1' } as const
-  expect(progressText({ ...line, ...reported(10_000_000n, 10), lagIs: 'at most' })).toMatch(/ lag at most 1:00, 9/)
+  expect(streamProgressText({ ...line, ...reported(10_000_000n, 10), lagIs: 'at most' })).toMatch(
+    / lag at most 1:00, 9/,
+  )
 })
 
 test('a source that does not answer, or that nobody reads, is not taken for one at rest', () => {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
 import type { LaneRow } from '../../src/engine/copy/ledger/stream-row.ts'
-import { Telling } from '../../src/engine/follow/progress/events.ts'
+import { ProgressReporter } from '../../src/engine/follow/progress/events.ts'
 import type { AlertCondition, AlertEvent } from '../../src/model/run/alert.ts'
 import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
 import type { SourceLag, StreamBirth } from '../../src/model/follow/port.ts'
@@ -43,7 +43,7 @@ function stream(...conditions: AlertCondition[]): {
     readerWaits: false,
     ...moment.lag,
   })
-  const telling = new Telling(
+  const telling = new ProgressReporter(
     {
       changes: { lag: () => Promise.resolve(lag()), text: String },
       states: { list: ['live'] },
@@ -61,7 +61,7 @@ function stream(...conditions: AlertCondition[]): {
       alerts: new Alerts({ conditions }, ({ cause, state, value }: AlertEvent) =>
         alerted.push(cause === 'lag' ? `${cause} ${state} ${value}` : `${cause} ${state}`),
       ),
-    } as unknown as ConstructorParameters<typeof Telling>[0],
+    } as unknown as ConstructorParameters<typeof ProgressReporter>[0],
     BIRTH,
   )
   return {

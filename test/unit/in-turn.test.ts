@@ -1,9 +1,9 @@
 /** Alerts are sent one after the other, and one limit holds for all that wait. */
 import { expect, test } from 'vitest'
-import { InTurn } from '../../src/app/alerts/in-turn.ts'
+import { AlertQueue } from '../../src/app/alerts/in-turn.ts'
 
 test('all that is appended is done in its order', async () => {
-  const turn = new InTurn()
+  const turn = new AlertQueue()
   const done: number[] = []
   for (const one of [1, 2, 3]) turn.append(async () => void done.push(one))
   expect(await turn.done(60_000)).toBe(0)
@@ -11,7 +11,7 @@ test('all that is appended is done in its order', async () => {
 })
 
 test('behind the limit nothing more begins, however much waits; what runs is waited for', async () => {
-  const turn = new InTurn()
+  const turn = new AlertQueue()
   let goOn: () => void = () => undefined
   let begun: () => void = () => undefined
   const running = new Promise<void>((resolve) => (begun = resolve))

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { doubledName, namesIn } from '../../src/delta/doubled-names.ts'
+import { doubledName, countNames } from '../../src/delta/doubled-names.ts'
 import { parseAction } from '../../src/delta/commit-lines.ts'
 import { canonicalJson } from '../../src/model/copy/canonical.ts'
 import { eachScalar, jsonTokens } from '../../src/model/lake/json-tokens.ts'
-import { jsonText, parseJson } from '../../src/model/lake/json-tree.ts'
+import { printedJson, parseJson } from '../../src/model/lake/json-tree.ts'
 
 /** One that a regular expression for strings overflows its stack in. */
 const LONG = 'a'.repeat(10_000_000)
@@ -26,7 +26,7 @@ describe('JSON by its tokens', () => {
         eachScalar(json, (path, token) => {
           const there = path.reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], value)
           // Of names that stand twice only one is there.
-          if (doubledName(json, namesIn(value)) === null) expect(there).toEqual(JSON.parse(token))
+          if (doubledName(json, countNames(value)) === null) expect(there).toEqual(JSON.parse(token))
         })
       }),
     )
@@ -78,7 +78,7 @@ describe('JSON by its tokens', () => {
   })
 
   it('keeps digits', () => {
-    expect(jsonText(parseJson('{"a": [1.50, 1e400, -0, 12345678901234567890]}'))).toBe(
+    expect(printedJson(parseJson('{"a": [1.50, 1e400, -0, 12345678901234567890]}'))).toBe(
       '{"a":[1.50,1e400,-0,12345678901234567890]}',
     )
   })
@@ -95,8 +95,8 @@ describe('JSON by its tokens', () => {
 
   it('finds a name that stands twice beside one that ends with a backslash', () => {
     const line = String.raw`{"b":1,"b":2,"c\\":1}`
-    expect(doubledName(line, namesIn(JSON.parse(line)))).toBe('b')
+    expect(doubledName(line, countNames(JSON.parse(line)))).toBe('b')
     const quoted = String.raw`{"b":"\":","c\\\"":1}`
-    expect(doubledName(quoted, namesIn(JSON.parse(quoted)))).toBe(null)
+    expect(doubledName(quoted, countNames(JSON.parse(quoted)))).toBe(null)
   })
 })

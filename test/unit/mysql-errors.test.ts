@@ -1,12 +1,12 @@
 /** Failures that the driver has no word for. */
 import { expect, test } from 'vitest'
-import { failureOf, isConnectionGone } from '../../src/stores/mysql/error-numbers.ts'
+import { mysqlFailure, isConnectionGone } from '../../src/stores/mysql/error-numbers.ts'
 import { mysqlError } from '../../src/stores/mysql/errors.ts'
 
 test('a command behind a line that was cut a moment ago is a connection that is lost', () => {
   const thrown = Object.assign(new Error("Can't add new command when connection is in closed state"), { fatal: true })
-  const failure = failureOf(thrown)
+  const failure = mysqlFailure(thrown)
   expect(failure !== null && isConnectionGone(failure)).toBe(true)
   expect(mysqlError(thrown, 'mysql://db')).toMatchObject({ code: 'CONNECTION_LOST', retryable: true })
-  expect(failureOf(new Error('a mistake of ours'))).toBeNull()
+  expect(mysqlFailure(new Error('a mistake of ours'))).toBeNull()
 })

@@ -7,7 +7,7 @@ import {
   hasEnded,
   isAlive,
   newOwner,
-  startOf,
+  processStart,
   cpuOf,
   thisProcess,
   type ProcessIdentity,
@@ -103,8 +103,8 @@ describe('this machine', () => {
     expect(machine).toMatch(/^[0-9a-f-]{36}\/\d+$/)
     expect(since).toMatch(/^\d+$/)
     const pid = await sleeper()
-    expect(Number(startOf(pid))).toBeGreaterThan(Number(since))
-    expect(startOf(NEVER_THERE)).toBeNull()
+    expect(Number(processStart(pid))).toBeGreaterThan(Number(since))
+    expect(processStart(NEVER_THERE)).toBeNull()
     const before = cpuOf(process.pid) ?? Infinity
     await expect.poll(() => cpuOf(process.pid), { interval: 0 }).toBeGreaterThan(before)
     expect(cpuOf(NEVER_THERE)).toBeNull()
@@ -112,7 +112,7 @@ describe('this machine', () => {
 
   test.skipIf(!ON_LINUX)('a process that was killed has ended, and so has one whose number another got', async () => {
     const pid = await sleeper()
-    const it = { ...thisProcess('a'), pid, started: startOf(pid) }
+    const it = { ...thisProcess('a'), pid, started: processStart(pid) }
     expect(fateOf(it, thisProcess('a'))).toBe('lives')
     expect(fateOf({ ...it, started: String(Number(it.started) - 1) }, thisProcess('a'))).toBe('ended')
     process.kill(pid, 'SIGKILL')

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_CALENDAR } from '../../src/model/calendar/calendar.ts'
 import { periodAt, periodsBetween } from '../../src/model/calendar/period.ts'
-import { bytesPerHour, msFor, neededPerHour, spanOf } from '../../src/partition/forecast.ts'
-import { partitionName, periodsOfYears, plannedPeriods, rowYears } from '../../src/partition/planned-periods.ts'
+import { bytesPerHour, msFor, neededPerHour, totalCopyTime } from '../../src/partition/forecast.ts'
+import { newPartitionName, periodsOfYears, plannedPeriods, rowYears } from '../../src/partition/planned-periods.ts'
 import { slicesOf } from '../../src/model/calendar/slices.ts'
 
 const HOUR = 3_600_000
@@ -46,11 +46,11 @@ describe('the seed', () => {
 
 describe('hours', () => {
   test('lanes take the next slice as soon as they are free', () => {
-    expect(spanOf([3, 3, 3, 3], 1)).toBe(12)
-    expect(spanOf([3, 3, 3, 3], 2)).toBe(6)
-    expect(spanOf([5, 1, 1, 1, 1, 1], 2)).toBe(5)
-    expect(spanOf([2, 2, 2], 8)).toBe(2)
-    expect(spanOf([], 3)).toBe(0)
+    expect(totalCopyTime([3, 3, 3, 3], 1)).toBe(12)
+    expect(totalCopyTime([3, 3, 3, 3], 2)).toBe(6)
+    expect(totalCopyTime([5, 1, 1, 1, 1, 1], 2)).toBe(5)
+    expect(totalCopyTime([2, 2, 2], 8)).toBe(2)
+    expect(totalCopyTime([], 3)).toBe(0)
   })
 
   test('nothing takes no time, and where nothing moves there is no end', () => {
@@ -98,8 +98,8 @@ describe('periods of rows', () => {
   })
 
   test('names of partitions are cut before their labels', () => {
-    expect(partitionName('bookings', 'Q2-FY25')).toBe('bookings_q2_fy25')
-    const name = partitionName('ü'.repeat(40), '2024-W14')
+    expect(newPartitionName('bookings', 'Q2-FY25')).toBe('bookings_q2_fy25')
+    const name = newPartitionName('ü'.repeat(40), '2024-W14')
     expect(Buffer.byteLength(name)).toBeLessThanOrEqual(63)
     expect(name).toMatch(/^ü+_2024_w14$/)
   })

@@ -4,7 +4,7 @@ import { positionOf } from '../../src/model/copy/position.ts'
 import { counterFault, counterOf, counterText } from '../../src/stores/common/trigger-stream/counter.ts'
 import { SourceSilence } from '../../src/engine/follow/progress/behind.ts'
 import { Progress } from '../../src/engine/follow/progress/progress.ts'
-import { progressText } from '../../src/render/follow-lines.ts'
+import { streamProgressText } from '../../src/render/follow-lines.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 
 const said = <T>(body: T): T & { v: 1; seq: number; ts: string; runId: string } => ({
@@ -48,8 +48,8 @@ test('what waits is told in notes where positions are no bytes', () => {
   expect(reported(31n)).toMatchObject({ position: '5', end: '900', lagBytes: '0', waiting: '31' })
   expect(reported(31n).lagMs).toBeGreaterThan(2000)
   expect(reported(31n).remainingMs).toBeUndefined()
-  expect(progressText(said(reported(31n)))).toMatch(/^5 {2}lag at most 3.*, 31 notes, 0 changes\/s/)
+  expect(streamProgressText(said(reported(31n)))).toMatch(/^5 {2}lag at most 3.*, 31 notes, 0 changes\/s/)
   // A counter that has moved on for a fence is no lag.
   expect(reported(0n)).toMatchObject({ lagMs: 0, waiting: '0' })
-  expect(progressText(said(reported(0n)))).toContain('no lag')
+  expect(streamProgressText(said(reported(0n)))).toContain('no lag')
 })

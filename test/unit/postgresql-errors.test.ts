@@ -2,7 +2,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { connectFailed } from '../../src/stores/postgresql/server/server-errors.ts'
+import { postgresConnectFailed } from '../../src/stores/postgresql/server/server-errors.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
@@ -27,7 +27,7 @@ describe('a connection that fails', () => {
     ],
     ['28000', 'something new', 'Network or authentication issues', /^Check database URL and credentials$/],
   ])('%s %s', (code, message, reason, hint) => {
-    const error = connectFailed(said(code, message), settings)
+    const error = postgresConnectFailed(said(code, message), settings)
     expect(error).toMatchObject({
       code: 'CONNECT_FAILED',
       message: 'Database connection failed',
@@ -51,7 +51,7 @@ describe('a connection that fails', () => {
       'nothing listens at 127.0.0.1:5432',
     ],
   ])('%s', (thrown, reason) => {
-    expect(connectFailed(thrown, settings).reason).toBe(`${reason} (Network or authentication issues)`)
+    expect(postgresConnectFailed(thrown, settings).reason).toBe(`${reason} (Network or authentication issues)`)
   })
 
   it('names a password file that is not read, because others may read it', () => {
@@ -60,9 +60,9 @@ describe('a connection that fails', () => {
     writeFileSync(file, '*:*:*:*:word\n', { mode: 0o644 })
     const open = postgresSettings('postgresql://nobody@127.0.0.1/db', { PGPASSFILE: file })
     const asked = said('28P01', 'password authentication failed for user "nobody"')
-    expect(connectFailed(asked, open).hint).toContain(`chmod 600 ${file}`)
+    expect(postgresConnectFailed(asked, open).hint).toContain(`chmod 600 ${file}`)
     chmodSync(file, 0o600)
     const closed = postgresSettings('postgresql://nobody@127.0.0.1/db', { PGPASSFILE: file })
-    expect(connectFailed(asked, closed).reason).toMatch(/^the server refuses the password of nobody/)
+    expect(postgresConnectFailed(asked, closed).reason).toMatch(/^the server refuses the password of nobody/)
   })
 })

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { arrayJson } from '../../src/stores/postgresql/follow/replication/array-json.ts'
-import { Frames } from '../../src/stores/postgresql/follow/replication/frames.ts'
+import { ReplicationFrames } from '../../src/stores/postgresql/follow/replication/frames.ts'
 import { OutputReader, type OutputMessage } from '../../src/stores/postgresql/follow/replication/pgoutput.ts'
 import { Blocks, statusUpdate } from '../../src/stores/postgresql/follow/replication/walsender.ts'
 
@@ -153,7 +153,7 @@ test('messages are cut out of a connection wherever its pieces end', () => {
   const all = Buffer.concat(framed)
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), (sizes) => {
-      const frames = new Frames()
+      const frames = new ReplicationFrames()
       const seen: Buffer[] = []
       const blocks: Buffer[] = []
       for (let start = 0, i = 0; start < all.length; i++) {
@@ -177,7 +177,7 @@ test('bytes that are read in place come out as those that are given, with messag
   const all = Buffer.concat(framed)
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 90_000 }), fc.boolean()), { minLength: 1 }), (reads) => {
-      const [frames, blocks] = [new Frames(), new Blocks()]
+      const [frames, blocks] = [new ReplicationFrames(), new Blocks()]
       const [seen, out]: [string[], Buffer[]] = [[], []]
       const see = (data: Buffer, from: number, to: number): void => void seen.push(digest(data.subarray(from, to)))
       for (let start = 0, i = 0; start < all.length; i++) {
@@ -206,7 +206,7 @@ test('bytes that are read in place come out as those that are given, with messag
 })
 
 test('a length that no message has ends the connection', () => {
-  const take = (bytes: readonly number[]): unknown => new Frames().take(Buffer.from(bytes), () => undefined)
+  const take = (bytes: readonly number[]): unknown => new ReplicationFrames().take(Buffer.from(bytes), () => undefined)
   expect(() => take([100, 0, 0, 0, 3])).toThrow(broken)
   expect(() => take([100, 255, 255, 255, 255])).toThrow(broken)
 })

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { numbered } from '../../src/stores/postgresql/server/placeholders.ts'
+import { numberPlaceholders } from '../../src/stores/postgresql/server/placeholders.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
@@ -109,5 +109,5 @@ test.each([
   ['1 - ? / ?', '1 - $1 / $2'],
   ["'never ended ?", "'never ended $1"],
 ])('%s becomes %s', (sql, text) => {
-  expect(numbered(sql)).toEqual({ text, count: text.split(/\$\d(?!\$)/).length - 1 })
+  expect(numberPlaceholders(sql)).toEqual({ text, count: text.split(/\$\d(?!\$)/).length - 1 })
 })

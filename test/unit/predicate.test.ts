@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { columnsOf, parsePredicate, renderPredicate } from '../../src/model/lake/predicate.ts'
+import { predicateColumns, parsePredicate, renderPredicate } from '../../src/model/lake/predicate.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const rendered = (text: string) => renderPredicate(parsePredicate(text))
@@ -129,6 +129,6 @@ describe('parsePredicate', () => {
 describe('columnsOf', () => {
   it('lists every column once', () => {
     const predicate = parsePredicate('b = 1 AND NOT (a.c IS NULL OR b > 2) AND a.c IN (1)')
-    expect(columnsOf(predicate).map(({ names }) => names)).toEqual([['b'], ['a', 'c']])
+    expect(predicateColumns(predicate).map(({ names }) => names)).toEqual([['b'], ['a', 'c']])
   })
 })

@@ -1,30 +1,30 @@
 import { describe, expect, it } from 'vitest'
-import { RINGS, splitTokens } from '../../src/model/copy/ring.ts'
-import { shareOf, skewOf } from '../../src/model/copy/ring-picture.ts'
+import { RING_TOKENS, splitTokens } from '../../src/model/copy/ring.ts'
+import { rangeFraction, skewOf } from '../../src/model/copy/ring-picture.ts'
 import { ringGroups } from '../../src/model/copy/ring-groups.ts'
 import type { RingPartEvent } from '../../src/model/run/event.ts'
 import { estimated } from '../../src/stores/cassandra/copy/ring-estimates.ts'
-import { tokensOf } from '../../src/stores/cassandra/copy/ring-hosts.ts'
+import { wrappedRanges } from '../../src/stores/cassandra/copy/ring-hosts.ts'
 
-const RING = RINGS.murmur3
+const RING = RING_TOKENS.murmur3
 
 describe('ranges of the driver', () => {
   it('begin behind their start, and may go round the end', () => {
-    expect(tokensOf('5', '9', RING)).toEqual([{ low: 6n, high: 9n }])
-    expect(tokensOf('9', '9', RING)).toEqual([RING])
-    expect(tokensOf('100', '-100', RING)).toEqual([
+    expect(wrappedRanges('5', '9', RING)).toEqual([{ low: 6n, high: 9n }])
+    expect(wrappedRanges('9', '9', RING)).toEqual([RING])
+    expect(wrappedRanges('100', '-100', RING)).toEqual([
       { low: 101n, high: RING.high },
       { low: RING.low, high: -100n },
     ])
-    expect(tokensOf(String(RING.high), '0', RING)).toEqual([{ low: RING.low, high: 0n }])
+    expect(wrappedRanges(String(RING.high), '0', RING)).toEqual([{ low: RING.low, high: 0n }])
   })
 })
 
 describe('estimates of the servers', () => {
   it('are shared out over parts, and come to the same in all', () => {
     const of = estimated([
-      { tokens: tokensOf('0', '-1', RING), partitions: 1000, bytes: 64_000 },
-      { tokens: tokensOf('-1', '0', RING), partitions: 0, bytes: 0 },
+      { tokens: wrappedRanges('0', '-1', RING), partitions: 1000, bytes: 64_000 },
+      { tokens: wrappedRanges('-1', '0', RING), partitions: 0, bytes: 0 },
     ])
     const parts = splitTokens(RING.low, RING.high, 16).map(of)
     expect(parts.every(({ partitions }) => Math.abs(partitions - 62.5) < 1)).toBe(true)
@@ -33,8 +33,8 @@ describe('estimates of the servers', () => {
 })
 
 it('shares and skew', () => {
-  expect(shareOf({ low: 0n, high: 9n }, { low: 5n, high: 100n })).toBe(0.5)
-  expect(shareOf({ low: 0n, high: 9n }, { low: 10n, high: 100n })).toBe(0)
+  expect(rangeFraction({ low: 0n, high: 9n }, { low: 5n, high: 100n })).toBe(0.5)
+  expect(rangeFraction({ low: 0n, high: 9n }, { low: 10n, high: 100n })).toBe(0)
   expect(skewOf([{ rows: 30 }, { rows: 10 }, { rows: 0 }, { rows: 0 }])).toBe(3)
   expect(skewOf([{ rows: 0 }])).toBe(1)
 })

@@ -1,8 +1,8 @@
 /** What slots have said of single tables, as the error of a run and its end name it: each table once, the last word counts, and bounded. */
 import { describe, expect, test } from 'vitest'
-import { Causes, causesOfSlots, withCauses } from '../../src/app/share/causes.ts'
+import { FailureCauses, causesOfSlots, withCauses } from '../../src/app/share/causes.ts'
 import { ReportedEvents } from '../../src/app/share/slot-program.ts'
-import type { Slot } from '../../src/model/share/distributed.ts'
+import type { TaskRow } from '../../src/model/share/distributed.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
@@ -24,13 +24,13 @@ const refused = (table: string): Event => ({
   message: `${table} has no key`,
   hint: `ALTER TABLE ${table} REPLICA IDENTITY FULL`,
 })
-const folded = (events: readonly Event[]): Causes => {
-  const causes = new Causes()
+const folded = (events: readonly Event[]): FailureCauses => {
+  const causes = new FailureCauses()
   for (const event of events) causes.take(event)
   return causes
 }
 const failed = new SluiceError('TABLES_FAILED', '2 of 3 tables are not whole', { hint: 'mend them' }).info()
-const slot = (no: number, more: Partial<Slot> = {}): Slot => ({
+const slot = (no: number, more: Partial<TaskRow> = {}): TaskRow => ({
   runId: '1',
   no,
   about: '',

@@ -1,7 +1,7 @@
 /** What a slot is told of wishes: each once, shared out, and so that it stands as the queue says, in whatever order people have said it. */
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { NOTHING_TOLD, optionsSince, type Reported } from '../../src/app/share/slot-requests.ts'
+import { NOTHING_TOLD, optionsSince, type SharedRequests } from '../../src/app/share/slot-requests.ts'
 import { isOfNobody } from '../../src/app/share/steered-tables.ts'
 import { refuseForOperation, wholeOptions } from '../../src/app/share/table-orders.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
@@ -10,7 +10,7 @@ import { ordersAfter, tableOptions, type TableOrders, type TableRequest } from '
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const NONE: TableOrders = { holds: [], retries: [] }
-const reported = ({ holds, retries }: TableOrders): Reported => ({ wishes: { tables: holds, retries }, among: 1 })
+const reported = ({ holds, retries }: TableOrders): SharedRequests => ({ wishes: { tables: holds, retries }, among: 1 })
 
 describe('wishes for single tables', () => {
   const options = fc.record({
@@ -42,7 +42,7 @@ describe('wishes for single tables', () => {
       fc.property(fc.array(fc.array(options, { maxLength: 5 }), { maxLength: 5 }), (beats) => {
         const [direct, slot] = [steering(), steering()]
         let orders = NONE
-        let before: Reported = { wishes: {}, among: 1 }
+        let before: SharedRequests = { wishes: {}, among: 1 }
         let at = 0
         for (const requests of beats) {
           for (const one of requests.map(whole)) {
@@ -72,7 +72,7 @@ describe('wishes for single tables', () => {
 })
 
 test('numbers are those of the whole run, and lanes are for the slot that has the stream', () => {
-  const now: Reported = { wishes: { rate: 1000, workers: 8, lanes: 4, held: true }, among: 2 }
+  const now: SharedRequests = { wishes: { rate: 1000, workers: 8, lanes: 4, held: true }, among: 2 }
   expect(optionsSince(NOTHING_TOLD, now, false)).toEqual([
     { act: 'hold', held: true },
     { act: 'rate', rate: 500 },

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { SlowTarget } from '../../src/engine/copy/workers/slow-target.ts'
 import { Throttle, type Pressure } from '../../src/engine/copy/workers/throttle.ts'
-import type { Latency } from '../../src/model/run/event.ts'
+import type { TargetLatency } from '../../src/model/run/event.ts'
 
 const NEVER = new AbortController().signal
 const MEBIBYTE = 1024 * 1024
@@ -11,7 +11,7 @@ function stage() {
   let now = 0
   const clock = { now: () => now, ticks: () => now }
   const changes: (Pressure | null)[] = []
-  const reported: Latency[] = []
+  const reported: TargetLatency[] = []
   const throttle = new Throttle({
     clock,
     asked: () => null,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { jsonText, numRecordsOf, statsRange, statsReader } from '../../src/delta/stats.ts'
+import { jsonStringText, numRecordsOf, statsRange, statsReader } from '../../src/delta/stats.ts'
 import { commitLines, haveTables } from '../support/real-logs.ts'
 
 const STATS =
@@ -130,9 +130,9 @@ describe('statsRange', () => {
 
 describe('jsonText', () => {
   it('undoes escapes', () => {
-    expect(jsonText('"a"')).toBe('a')
-    expect(jsonText('"\\u00e4\\n"')).toBe('ä\n')
-    expect(jsonText('1')).toBeNull()
-    expect(jsonText('"\\x"')).toBeNull()
+    expect(jsonStringText('"a"')).toBe('a')
+    expect(jsonStringText('"\\u00e4\\n"')).toBe('ä\n')
+    expect(jsonStringText('1')).toBeNull()
+    expect(jsonStringText('"\\x"')).toBeNull()
   })
 })

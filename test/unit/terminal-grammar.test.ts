@@ -1,8 +1,8 @@
 /** What the bytes of a terminal are, whole and cut anywhere. */
 import { expect, it } from 'vitest'
-import { InputGrammar, LONGEST_PASTE, type Token } from '../../src/shared/terminal/input-grammar.ts'
+import { InputGrammar, LONGEST_PASTE, type InputToken } from '../../src/shared/terminal/input-grammar.ts'
 
-const short = (token: Token): string => {
+const short = (token: InputToken): string => {
   switch (token.kind) {
     case 'text':
       return JSON.stringify(token.text)
@@ -18,8 +18,8 @@ const short = (token: Token): string => {
 }
 
 /** Texts next to each other are one, wherever they were cut. */
-function joined(tokens: readonly Token[]): readonly Token[] {
-  return tokens.reduce<Token[]>((all, token) => {
+function joined(tokens: readonly InputToken[]): readonly InputToken[] {
+  return tokens.reduce<InputToken[]>((all, token) => {
     const last = all.at(-1)
     if (token.kind !== 'text' || last?.kind !== 'text') return [...all, token]
     return [...all.slice(0, -1), { kind: 'text', text: last.text + token.text }]
@@ -127,7 +127,7 @@ it.each(TABLE)('%j is %s', (input, tokens) => {
 it('a paste of 10 MB is dropped as a whole, and takes no time', () => {
   const grammar = new InputGrammar()
   const began = performance.now()
-  const tokens: Token[] = [...grammar.push(Buffer.from(`${E}[200~`))]
+  const tokens: InputToken[] = [...grammar.push(Buffer.from(`${E}[200~`))]
   for (let i = 0; i < 2560; i += 1) tokens.push(...grammar.push(Buffer.alloc(4096, 'q')))
   tokens.push(...grammar.push(Buffer.from(`${E}[201~j`)))
   expect(tokens).toEqual([

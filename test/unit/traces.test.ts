@@ -2,12 +2,12 @@
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace'
 import { expect, test } from 'vitest'
 import { RunTraces } from '../../src/app/traces/run-traces.ts'
-import { parentOf, parentOfSlots } from '../../src/app/traces/trace-parent.ts'
+import { traceParent, parentOfSlots } from '../../src/app/traces/trace-parent.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { stamped } from '../cli/recorded.ts'
 
-function spansOf(events: readonly Event[], parent = parentOf(undefined)): readonly ReadableSpan[] {
+function spansOf(events: readonly Event[], parent = traceParent(undefined)): readonly ReadableSpan[] {
   const exporter = new InMemorySpanExporter()
   const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] })
   const traces = new RunTraces(provider.getTracer('test'), parent, (text) => text.replaceAll('hunter2', '***'))
@@ -54,15 +54,15 @@ test('a run of many chunks: a thousand are told, then one of a hundred, and each
 
 test('what TRACEPARENT names is the parent, and what is none is not', () => {
   const id = `${'ab'.repeat(16)}-${'cd'.repeat(8)}`
-  expect(trace.getSpanContext(parentOf(`00-${id}-01`))).toMatchObject({
+  expect(trace.getSpanContext(traceParent(`00-${id}-01`))).toMatchObject({
     traceId: 'ab'.repeat(16),
     spanId: 'cd'.repeat(8),
     traceFlags: 1,
   })
   for (const wrong of ['', 'x', `ff-${id}-01`, `00-${id}-01-more`, `00-${'0'.repeat(32)}-${'cd'.repeat(8)}-01`])
-    expect(trace.getSpanContext(parentOf(wrong))).toBeUndefined()
+    expect(trace.getSpanContext(traceParent(wrong))).toBeUndefined()
   // A later version may say more.
-  expect(trace.getSpanContext(parentOf(`01-${id}-01-more`))).toBeDefined()
+  expect(trace.getSpanContext(traceParent(`01-${id}-01-more`))).toBeDefined()
   // Nobody who is not sampled becomes so here.
   expect(
     spansOf(
@@ -70,7 +70,7 @@ test('what TRACEPARENT names is the parent, and what is none is not', () => {
         [0, begun],
         [1, end],
       ]),
-      parentOf(`00-${id}-00`),
+      traceParent(`00-${id}-00`),
     ),
   ).toEqual([])
   expect(
@@ -79,7 +79,7 @@ test('what TRACEPARENT names is the parent, and what is none is not', () => {
         [0, begun],
         [1, end],
       ]),
-      parentOf(`00-${id}-01`),
+      traceParent(`00-${id}-01`),
     ),
   ).toHaveLength(1)
   expect(trace.getSpanContext(parentOfSlots({ runId: '7', sharedRun: '7' }))).toEqual(

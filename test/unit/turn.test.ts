@@ -1,6 +1,6 @@
 /** The time of a slot: what is spent on chunks counts, and what is spent on counting earlier ones does not. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Turn } from '../../src/app/share/turn.ts'
+import { TaskTurn } from '../../src/app/share/turn.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 
 const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-23T00:00:00.000Z', runId: '1', ...body })
@@ -24,7 +24,7 @@ afterEach(() => void vi.useRealTimers())
 
 test('is over after so long a time of work, once', () => {
   const over = vi.fn<() => void>()
-  using turn = new Turn(300_000, over)
+  using turn = new TaskTurn(300_000, over)
   turn.take(TABLE)
   turn.take(CHUNK)
   vi.advanceTimersByTime(299_000)
@@ -35,7 +35,7 @@ test('is over after so long a time of work, once', () => {
 
 test('goes on for as long as earlier chunks are counted, and no longer', () => {
   const over = vi.fn<() => void>()
-  using turn = new Turn(300_000, over)
+  using turn = new TaskTurn(300_000, over)
   turn.take(TABLE)
   vi.advanceTimersByTime(200_000)
   turn.take(COUNTING)
@@ -51,7 +51,7 @@ test('goes on for as long as earlier chunks are counted, and no longer', () => {
 
 test('begins with the first table, and is longer where that took long', () => {
   const over = vi.fn<() => void>()
-  using turn = new Turn(300_000, over)
+  using turn = new TaskTurn(300_000, over)
   vi.advanceTimersByTime(600_000)
   expect(over).not.toHaveBeenCalled()
   turn.take(TABLE)
@@ -63,7 +63,7 @@ test('begins with the first table, and is longer where that took long', () => {
 
 test('is forgotten with its slot', () => {
   const over = vi.fn<() => void>()
-  const turn = new Turn(1_000, over)
+  const turn = new TaskTurn(1_000, over)
   turn.take(TABLE)
   turn[Symbol.dispose]()
   vi.advanceTimersByTime(10_000)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { chooseVersions } from '../../src/catalog/validate/index.ts'
-import { objectsOf, piecesOf } from '../../src/catalog/validate/read-lines.ts'
+import { objectsOf, linePieces } from '../../src/catalog/validate/read-lines.ts'
 import { windowOf, type Checkpoint, type LogFile, type LogFolder } from '../../src/catalog/validate/window.ts'
 import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -37,7 +37,7 @@ describe('pieces of a file', () => {
     }) as unknown as LogStore
 
   it('are whole lines however the bytes come, and the digest is that of the bytes', async () => {
-    const pieces = piecesOf(store(['\ufeffone\ntw', 'o', '\nthree\nfo', 'ur']), 'f', new AbortController().signal)
+    const pieces = linePieces(store(['\ufeffone\ntw', 'o', '\nthree\nfo', 'ur']), 'f', new AbortController().signal)
     const seen: [number, string][] = []
     let next = await pieces.next()
     for (; next.done !== true; next = await pieces.next()) seen.push([next.value.firstLine, next.value.body.toString()])
@@ -56,7 +56,7 @@ describe('pieces of a file', () => {
         yield Buffer.from([0x7b, 0xff, 0x0a])
       },
     } as unknown as LogStore
-    await expect(piecesOf(broken, 'f', new AbortController().signal).next()).rejects.toThrow('not valid UTF-8')
+    await expect(linePieces(broken, 'f', new AbortController().signal).next()).rejects.toThrow('not valid UTF-8')
   })
 })
 

@@ -1,7 +1,7 @@
 /** Names that a terminal would change, or that look alike, are told apart wherever they are printed. */
 import { expect, it } from 'vitest'
 import { redactText } from '../../src/shared/redact.ts'
-import { jsonText, oneLine, visible } from '../../src/shared/visible.ts'
+import { visibleJson, oneLine, visible } from '../../src/shared/visible.ts'
 
 it.each([
   ['a\u001b[2Jb', String.raw`a\x1b[2Jb`],
@@ -28,5 +28,5 @@ it('keeps a password out in either form', () => {
 
 it('leaves a value of JSON what it is', () => {
   const value = { name: 'a\u009b\u202e\u2028##[error]' }
-  expect(JSON.parse(jsonText(value))).toEqual(value)
+  expect(JSON.parse(visibleJson(value))).toEqual(value)
 })

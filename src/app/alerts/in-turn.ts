@@ -1,6 +1,6 @@
 /** Runs work sequentially, so that the end of an alert is never sent before its start. */
 
-export class InTurn {
+export class AlertQueue {
   #last: Promise<void> = Promise.resolve()
   #waiting = 0
   #isOver = false

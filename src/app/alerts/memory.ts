@@ -1,7 +1,7 @@
 /** Alert memory of a run: in this program, or in the file shared by all runs of this machine. */
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import { alertMemoryFile, openAlertMemory } from '../../stores/alert-memory.ts'
-import { isDamaged, quarantine } from '../../stores/run-book.ts'
+import { isDamaged, setBookApart } from '../../stores/run-book.ts'
 
 /** Lasts as long as the program. */
 export function memoryOfProgram(): AlertMemory {
@@ -52,7 +52,7 @@ export function memoryOfMachine(folder: string, say: (what: string) => void): Al
       if (isDamaged(error) && tries < 2) {
         // Another program may have replaced the file meanwhile: only one that is damaged twice is moved away.
         if (tries === 1) {
-          quarantine(file)
+          setBookApart(file)
           say(`${file} was damaged and was renamed: open alerts are sent again`)
         }
         return await asked(question, tries + 1)

@@ -8,12 +8,12 @@ import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import { subjectsOf, urlsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import type { RunFinished } from '../../engine/run/operation.ts'
-import type { Verdict } from './causes/cause.ts'
-import { Causes } from './causes/watches.ts'
+import type { CauseVerdict } from './causes/cause.ts'
+import { AlertCauses } from './causes/watches.ts'
 import { confirm } from './confirm.ts'
-import { InTurn } from './in-turn.ts'
+import { AlertQueue } from './in-turn.ts'
 import { memoryOfProgram } from './memory.ts'
-import { aboutInWords, alertKey, alertKeyBefore, subjectPlace } from './scope.ts'
+import { operationInWords, alertKey, alertKeyBefore, subjectPlace } from './scope.ts'
 import { alertIdOf, isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
 
 /** Interval of `look`, ms. */
@@ -48,14 +48,14 @@ export class RunAlerts {
   readonly #operation: Operation
   readonly #parts: Parts
   readonly request: AlertOptions
-  readonly #causes: Causes
+  readonly #causes: AlertCauses
   readonly #memory: AlertMemory
   readonly #sinks: AlertSinks
   readonly #secrets: readonly string[]
   /** Latest verdict of each subject. */
-  readonly #said = new Map<string, Verdict>()
+  readonly #said = new Map<string, CauseVerdict>()
   readonly #timer: ReturnType<typeof setInterval> | null
-  readonly #sending = new InTurn()
+  readonly #sending = new AlertQueue()
   /** The alert that ended the run; its cause may have ended since. */
   #stoppedBy: string | null = null
   #isBroken = false
@@ -64,10 +64,10 @@ export class RunAlerts {
     this.#operation = operation
     this.#parts = parts
     this.request = options
-    this.#causes = new Causes(options.conditions)
+    this.#causes = new AlertCauses(options.conditions)
     this.#memory = parts.memory?.((what) => this.#log('warn', what)) ?? memoryOfProgram()
     const { runId, host } = parts
-    this.#sinks = sinksOf(options, { run: runId, about: aboutInWords(operation), host })
+    this.#sinks = sinksOf(options, { run: runId, about: operationInWords(operation), host })
     this.#secrets = urlsOf(operation).flatMap(secretsOfUrl)
     this.#timer = this.#causes.looks
       ? setInterval(() => this.#look(() => this.#causes.look(this.#now())), LOOK_MS).unref()
@@ -108,7 +108,7 @@ export class RunAlerts {
   }
 
   /** An error in the alerts must not fail the run. */
-  #look(causes: () => readonly Verdict[]): void {
+  #look(causes: () => readonly CauseVerdict[]): void {
     if (this.#isBroken) return
     try {
       this.#note(causes())
@@ -118,7 +118,7 @@ export class RunAlerts {
     }
   }
 
-  #note(verdicts: readonly Verdict[]): void {
+  #note(verdicts: readonly CauseVerdict[]): void {
     for (const verdict of verdicts) {
       const key = `${verdict.cause}\0${verdict.table}`
       const said = this.#said.get(key)
@@ -135,7 +135,7 @@ export class RunAlerts {
     }
   }
 
-  async #settle(verdict: Verdict): Promise<void> {
+  async #settle(verdict: CauseVerdict): Promise<void> {
     const subject = this.#subjectOf(verdict)
     if (verdict.holds) await this.#raise(verdict, subject)
     else {
@@ -145,7 +145,7 @@ export class RunAlerts {
     }
   }
 
-  async #raise({ value, limit, stoodMs = 0, notBefore = -Infinity }: Verdict, subject: Subject): Promise<void> {
+  async #raise({ value, limit, stoodMs = 0, notBefore = -Infinity }: CauseVerdict, subject: Subject): Promise<void> {
     const { key, event } = subject
     const at = this.#parts.clock.now() - stoodMs
     const noted = async (): ReturnType<AlertMemory['begin']> =>
@@ -171,7 +171,7 @@ export class RunAlerts {
     await this.report({ ...event, state: 'cleared', value: words }, subject, end.since)
   }
 
-  #subjectOf({ cause, table, failed }: Verdict): Subject {
+  #subjectOf({ cause, table, failed }: CauseVerdict): Subject {
     const { queued } = this.#parts
     const place = subjectPlace(this.#operation, table)
     return {

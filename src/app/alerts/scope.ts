@@ -118,7 +118,7 @@ function pathKey(name: string, isQueued: boolean): string {
 }
 
 /** The run as text, independent of its folder: `fsck /data/lake/orders sqlite:///c.db`. */
-export function aboutInWords(operation: Operation): string {
+export function operationInWords(operation: Operation): string {
   const subjects = subjectsOf(operation).map((name) => subjectPlace(operation, redactUrl(name)))
   const fields = subjectFieldsOf(operation.kind)
   const action = actionOf(operation)

@@ -72,7 +72,7 @@ function kindOf(value: SqlValue): Kind {
 export type CellHead = { readonly kind: Kind; readonly length: number }
 
 /** @param at start of the row's head */
-export function headOf(bytes: Buffer, at: number, column: number): CellHead {
+export function cellHead(bytes: Buffer, at: number, column: number): CellHead {
   const place = at + column * HEAD_BYTES
   return { kind: KINDS[bytes[place] ?? 0] ?? 'null', length: bytes.readUInt32LE(place + 1) }
 }
@@ -81,7 +81,7 @@ export function headOf(bytes: Buffer, at: number, column: number): CellHead {
  * @param bytes the value, or its start
  * @param whole true if it is complete
  */
-export function cellOf(kind: Kind, bytes: Buffer, whole: boolean): AskCell {
+export function askCell(kind: Kind, bytes: Buffer, whole: boolean): AskCell {
   if (kind === 'null') return null
   if (kind === 'bytes') return { kind, text: bytesText(bytes), whole }
   // A cut may split a character.

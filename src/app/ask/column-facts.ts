@@ -1,14 +1,14 @@
 /** Collects the common type of a column's values, for writing a typed file. */
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { DECIMAL_DIGITS, type AnswerType, type DeclaredType } from '../../model/run/answer-file.ts'
-import { fitOf } from './declared-fit.ts'
+import { declaredFit } from './declared-fit.ts'
 
 const INT64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n }
 /** Printed decimals, dates and times, which drivers return as text. */
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const TIME = /^\d{4,6}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
-export class ColumnFacts {
+export class AnswerColumnFacts {
   #texts = false
   /** True while all texts may be numbers, or times. */
   #mayBeNumbers = true
@@ -21,13 +21,13 @@ export class ColumnFacts {
   #beyondInt64 = false
   #beyondDecimals = false
   readonly #declared: DeclaredType | undefined
-  readonly #isOne: ReturnType<typeof fitOf> | undefined
+  readonly #isOne: ReturnType<typeof declaredFit> | undefined
   #fits = true
 
   /** @param declared type in the database; used if every value fits */
   constructor(declared?: DeclaredType) {
     this.#declared = declared
-    this.#isOne = declared === undefined ? undefined : fitOf(declared)
+    this.#isOne = declared === undefined ? undefined : declaredFit(declared)
   }
 
   see(value: SqlRow[number]): void {

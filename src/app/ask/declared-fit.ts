@@ -35,7 +35,7 @@ const RULES: Readonly<Record<Exclude<DeclaredType, `decimal(${number},${number})
 }
 
 /** The rule of one type. */
-export function fitOf(type: DeclaredType): Fits {
+export function declaredFit(type: DeclaredType): Fits {
   const found = DECIMAL.exec(type)
   if (found === null) return RULES[type as keyof typeof RULES]
   const [, precision, scale] = found.map(Number)

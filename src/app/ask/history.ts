@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { OwnLines } from '../../shared/own-lines.ts'
 import { redactText } from '../../shared/redact.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
-import type { Asked, AskPlace } from './port.ts'
+import type { AskedStatement, AskPlace } from './port.ts'
 
 /** Number of kept statements, and their maximum length. */
 const KEPT = 1000
@@ -22,13 +22,13 @@ export class AskHistory {
   }
 
   /** Oldest first. Invalid lines are left out; an unreadable file is empty. */
-  async read(): Promise<readonly Asked[]> {
+  async read(): Promise<readonly AskedStatement[]> {
     await this.#last
     return (await this.#lines.read()).flatMap(askedOf).slice(-KEPT)
   }
 
   /** @returns false if it is not kept: it contains a password, is too long, or cannot be written */
-  add(asked: Asked): Promise<boolean> {
+  add(asked: AskedStatement): Promise<boolean> {
     const { sql } = asked
     if (sql.length > LONGEST || SECRET.test(sql) || redactText(sql) !== sql) return Promise.resolve(false)
     const added = this.#last
@@ -41,7 +41,7 @@ export class AskHistory {
     return added
   }
 
-  async #append(asked: Asked): Promise<void> {
+  async #append(asked: AskedStatement): Promise<void> {
     const lines = await this.#lines.read()
     const line = JSON.stringify(asked)
     const size = lines.reduce((sum, one) => sum + one.length + 1, 0)
@@ -62,7 +62,7 @@ function fitting(lines: readonly string[]): readonly string[] {
   return kept
 }
 
-function askedOf(line: string): readonly Asked[] {
+function askedOf(line: string): readonly AskedStatement[] {
   try {
     const { at, place, sql } = JSON.parse(line) as Partial<Record<string, unknown>>
     if (typeof at !== 'string' || typeof sql !== 'string') return []

@@ -6,9 +6,9 @@ import { openArchiveQuery } from '../../stores/parquet.ts'
 import type { QueryPage, SqlDatabase, SqlRow } from '../../model/run/sql-port.ts'
 import { answer } from '../../archive/query/answer.ts'
 import { openSourceStore } from '../../engine/copy/open-stores.ts'
-import { tableNamed } from '../../archive/query/table-named.ts'
+import { queriedTable } from '../../archive/query/table-named.ts'
 import { openCatalogDatabase, openLake } from '../../engine/run/registry.ts'
-import { booleansOf, shownRow } from '../../engine/run/row-value.ts'
+import { booleansOf, gridRow } from '../../engine/run/row-value.ts'
 import { systemOf, titlesOf } from '../../engine/run/systems.ts'
 import { knownNames } from '../known-names.ts'
 import { holdsCatalog, ofPlainDatabase } from './plain-database.ts'
@@ -20,7 +20,7 @@ const EXPLAINS = /^\s*explain\b/i
 const END = /;\s*$/
 
 /** Receives the rows; the statement waits for it. */
-export type Sink = {
+export type AnswerSink = {
   columns(names: readonly string[], types?: QueryPage['types']): void
   rows(rows: readonly SqlRow[]): Promise<void>
   note(text: string): void
@@ -30,7 +30,11 @@ export type Sink = {
  * @param question with the full URL, which may contain a password
  * @throws SluiceError BAD_QUERY, UNSUPPORTED_URL, CONNECT_FAILED …; the signal's reason, once the statement has ended
  */
-export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, signal: AbortSignal): Promise<void> {
+export async function askInto(
+  { place, sql, explain }: AskQuestion,
+  sink: AnswerSink,
+  signal: AbortSignal,
+): Promise<void> {
   const text = sql.replace(END, '')
   if (text.trim() === '') throw new SluiceError('BAD_QUERY', 'there is no statement', { hint: 'type one first' })
   if (place.kind === 'archive') return await askArchive(place, text, explain, sink, signal)
@@ -42,7 +46,7 @@ export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, 
       if (!named) sink.columns(columns, types)
       named = true
       const booleans = booleansOf(types)
-      await sink.rows(booleans.size === 0 ? rows : rows.map((row) => shownRow(row, booleans)))
+      await sink.rows(booleans.size === 0 ? rows : rows.map((row) => gridRow(row, booleans)))
       throwIfAborted(signal)
     }
   }
@@ -75,7 +79,7 @@ async function askArchive(
   { url, table }: { readonly url: string; readonly table: string },
   sql: string,
   explain: boolean,
-  sink: Sink,
+  sink: AnswerSink,
   signal: AbortSignal,
 ): Promise<void> {
   if (explain) {
@@ -87,7 +91,7 @@ async function askArchive(
   await using store = await openSourceStore(url)
   const question = {
     store,
-    table: await tableNamed(store, table, signal),
+    table: await queriedTable(store, table, signal),
     sql,
     limit: Number.MAX_SAFE_INTEGER,
     signal,
@@ -100,7 +104,7 @@ async function askArchive(
     sink.note([read, ...unsettled, ...otherwise].join(' · '))
     for await (const page of pages) {
       throwIfAborted(signal)
-      await sink.rows(page.map((row) => shownRow(row, booleans)))
+      await sink.rows(page.map((row) => gridRow(row, booleans)))
       throwIfAborted(signal)
     }
   })

@@ -94,16 +94,16 @@ export type AskRelation = {
 }
 
 /** A past statement; lists have the newest last. */
-export type Asked = { readonly at: string; readonly place: AskPlace; readonly sql: string }
+export type AskedStatement = { readonly at: string; readonly place: AskPlace; readonly sql: string }
 
-export interface Asking {
+export interface AskPort {
   ask(question: AskQuestion): Answering
   /** Tables and views there. @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL … */
   relations(place: AskPlace): Promise<readonly AskRelation[]>
   /** Oldest first. Unreadable entries are left out. */
-  history(): Promise<readonly Asked[]>
+  history(): Promise<readonly AskedStatement[]>
   /** @returns false if it is not kept because it contains a password */
-  remember(asked: Asked): Promise<boolean>
+  remember(asked: AskedStatement): Promise<boolean>
   /** Writes a text file, by the same rules as rows. @returns the absolute path, or null if the path exists */
   write(path: string, text: string, overwrite: boolean): Promise<string | null>
   /** Paths with this prefix; folders end with '/'. */

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import type { DeclaredType } from '../../model/run/answer-file.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
-import { cellOf, headOf, HEAD_BYTES, RowEncoder } from './cells.ts'
-import { ColumnFacts } from './column-facts.ts'
+import { askCell, cellHead, HEAD_BYTES, RowEncoder } from './cells.ts'
+import { AnswerColumnFacts } from './column-facts.ts'
 import type { AskCell } from './port.ts'
 
 /** Bytes of an offset in the index. */
@@ -31,7 +31,7 @@ export class RowSpool implements AsyncDisposable {
   rows = 0
   bytes = 0
   #columns = 0
-  #facts: readonly ColumnFacts[] = []
+  #facts: readonly AnswerColumnFacts[] = []
   readonly #data: FileHandle
   readonly #index: FileHandle
   readonly #most: number
@@ -65,14 +65,14 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  get facts(): readonly ColumnFacts[] {
+  get facts(): readonly AnswerColumnFacts[] {
     return this.#facts
   }
 
   /** @param types declared types of the columns */
   begin(columns: number, types: readonly (DeclaredType | undefined)[] = []): void {
     this.#columns = columns
-    this.#facts = Array.from({ length: columns }, (_, i) => new ColumnFacts(types[i]))
+    this.#facts = Array.from({ length: columns }, (_, i) => new AnswerColumnFacts(types[i]))
   }
 
   /** @throws SluiceError NO_SPACE; earlier rows stay */
@@ -137,9 +137,9 @@ export class RowSpool implements AsyncDisposable {
     const [place = 0] = await this.#places(row, row + 1)
     const head = await this.#read(place, this.#columns * HEAD_BYTES)
     let at = place + this.#columns * HEAD_BYTES
-    for (let i = 0; i < column; i++) at += headOf(head, 0, i).length
-    const { kind, length } = headOf(head, 0, column)
-    return cellOf(kind, await this.#read(at, Math.min(length, CELL_BYTES)), length <= CELL_BYTES)
+    for (let i = 0; i < column; i++) at += cellHead(head, 0, i).length
+    const { kind, length } = cellHead(head, 0, column)
+    return askCell(kind, await this.#read(at, Math.min(length, CELL_BYTES)), length <= CELL_BYTES)
   }
 
   /** All rows with complete values, one after the other. */
@@ -182,8 +182,8 @@ export class RowSpool implements AsyncDisposable {
   #decoded(bytes: Buffer, at: number, most = WINDOW_CELL_BYTES): readonly AskCell[] {
     let value = at + this.#columns * HEAD_BYTES
     return Array.from({ length: this.#columns }, (_, i) => {
-      const { kind, length } = headOf(bytes, at, i)
-      const cell = cellOf(kind, bytes.subarray(value, value + Math.min(length, most)), length <= most)
+      const { kind, length } = cellHead(bytes, at, i)
+      const cell = askCell(kind, bytes.subarray(value, value + Math.min(length, most)), length <= most)
       value += length
       return cell
     })
@@ -194,9 +194,9 @@ export class RowSpool implements AsyncDisposable {
     let value = place + this.#columns * HEAD_BYTES
     const cells: AskCell[] = []
     for (let i = 0; i < this.#columns; i++) {
-      const { kind, length } = headOf(head, 0, i)
+      const { kind, length } = cellHead(head, 0, i)
       const bytes = await this.#read(value, Math.min(length, WINDOW_CELL_BYTES))
-      cells.push(cellOf(kind, bytes, length <= WINDOW_CELL_BYTES))
+      cells.push(askCell(kind, bytes, length <= WINDOW_CELL_BYTES))
       value += length
     }
     return cells

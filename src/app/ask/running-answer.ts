@@ -1,7 +1,7 @@
 /** A running statement and the rows received so far. */
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
-import { askInto, type Sink } from './pages.ts'
+import { askInto, type AnswerSink } from './pages.ts'
 import type { AskCell, AskProgress, AskQuestion, Saved, SaveOptions } from './port.ts'
 import { RowSpool } from './row-spool.ts'
 import { saveRows } from './save.ts'
@@ -114,7 +114,7 @@ export class RunningAnswer implements AsyncDisposable {
     this.report(this.progress)
   }
 
-  #sinkOf(spool: RowSpool): Sink {
+  #sinkOf(spool: RowSpool): AnswerSink {
     return {
       columns: (names, types) => {
         this.#columns = names

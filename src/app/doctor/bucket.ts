@@ -1,10 +1,10 @@
 /** Checks a lake in a bucket: credentials, connection and listing. */
 import { SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../../engine/run/registry.ts'
-import { fail, failed, ok, type Verdict } from '../../model/run/verdict.ts'
+import { fail, failedVerdict, ok, type Verdict } from '../../model/run/verdict.ts'
 import { tookText } from '../../shared/figures.ts'
 import type { LakeDeclaration } from '../../stores/declaration.ts'
-import type { Target } from '../../stores/common/preflight-port.ts'
+import type { PreflightTarget } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
 import { examineNetwork } from './network.ts'
 
@@ -15,7 +15,7 @@ export async function examineBucket(
   path: string,
   credentials: NonNullable<LakeDeclaration['credentials']>,
 ): Promise<boolean> {
-  let target: Target | null = null
+  let target: PreflightTarget | null = null
   const known = await examination.check(area, 'credentials', async () => {
     const { found, target: named } = await credentials(path)
     target = named
@@ -41,6 +41,6 @@ async function listVerdict(path: string, signal: AbortSignal): Promise<Verdict> 
         hint: error.hint ?? 'give these credentials s3:ListBucket on the bucket, and s3:GetObject on its objects',
       })
     }
-    return failed(error)
+    return failedVerdict(error)
   }
 }

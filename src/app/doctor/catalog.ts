@@ -1,9 +1,9 @@
 /** Checks the catalog of a reachable database: version, rights of this login, and leftovers of killed imports. */
-import type { AccessLevel, Rights } from '../../catalog/access-level.ts'
+import type { AccessLevel, CatalogRights } from '../../catalog/access-level.ts'
 import { dialectOf } from '../../catalog/dialect.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
 import { MIGRATIONS_RELATION } from '../../catalog/relation-names.ts'
-import { rightsOf } from '../../catalog/rights.ts'
+import { catalogRights } from '../../catalog/rights.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../model/run/sql-port.ts'
 import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
@@ -14,9 +14,9 @@ const AREA = 'catalog'
 const MOST_NAMED = 5
 
 export async function examineCatalog(examination: Examination, database: SqlDatabase): Promise<void> {
-  let rights: Rights | null = null
+  let rights: CatalogRights | null = null
   const asked = await examination.check(AREA, 'rights', async () => {
-    rights = await rightsOf(database)
+    rights = await catalogRights(database)
     return rights === null ? null : rightsVerdict(rights, database.label)
   })
   if (asked.late) return
@@ -36,7 +36,7 @@ const MEANS: Readonly<Record<AccessLevel, string>> = {
   admin: 'admin: may make, upgrade and import',
 }
 
-function rightsVerdict({ login, level, missing, wanted }: Rights, url: string): Verdict {
+function rightsVerdict({ login, level, missing, wanted }: CatalogRights, url: string): Verdict {
   const hint = (role: AccessLevel): string =>
     `as an administrator: sluice grants --database-url ${shellQuote(url)} --role ${role} --to ${shellQuote(login)} --apply`
   if (level === null) {
@@ -55,7 +55,7 @@ function rightsVerdict({ login, level, missing, wanted }: Rights, url: string): 
   })
 }
 
-async function versionVerdict(database: SqlDatabase, rights: Rights | null): Promise<Verdict> {
+async function versionVerdict(database: SqlDatabase, rights: CatalogRights | null): Promise<Verdict> {
   const rows = await database.all(`SELECT version FROM ${MIGRATIONS_RELATION} ORDER BY version`)
   const applied = new Set(rows.map(([version]) => version))
   const [[tables] = []] = await database.all('SELECT count(*) FROM delta_tables')

@@ -9,9 +9,9 @@ import { examineCatalog } from './catalog.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import type { Examination } from './examination.ts'
-import { examineFile } from './local-file.ts'
+import { checkLocalFile } from './local-file.ts'
 import { examineNetwork } from './network.ts'
-import { clockVerdict, locksVerdict, roundTripVerdict } from './server-check.ts'
+import { clockVerdict, locksVerdict, databaseRoundTripVerdict } from './server-check.ts'
 
 const AREA = 'database'
 
@@ -30,7 +30,7 @@ export async function examineDatabase(examination: Examination, url: string, run
   const { catalog, server } = known
   if (catalog === undefined) return
   let opens = false
-  if ('file' in catalog) opens = await examineFile(examination, AREA, catalog.system.title, catalog.file)
+  if ('file' in catalog) opens = await checkLocalFile(examination, AREA, catalog.system.title, catalog.file)
   else if (server !== undefined) opens = await examineNetwork(examination, AREA, server.target)
   if (!opens) return
   const database = await login(examination, catalog, url)
@@ -73,7 +73,7 @@ async function examineServer(
   { clock, runId }: Run,
 ): Promise<boolean> {
   const inspections: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
-    ['round trip', () => roundTripVerdict(database)],
+    ['round trip', () => databaseRoundTripVerdict(database)],
     ...checks.map(({ name, look }) => [name, () => look(database, requests)] as const),
     ['session locks', () => locksVerdict(database, `doctor ${runId}`)],
     ['clocks', () => clockVerdict(database, clock)],

@@ -1,8 +1,8 @@
 /** Runs the checks of `doctor` one after the other: each has a time limit, and always ends in a finding. */
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/run/event.ts'
-import { fail, failed, type Verdict } from '../../model/run/verdict.ts'
-import { CHECK_MS, type Checks, type Outcome } from '../../stores/common/preflight-port.ts'
+import { fail, failedVerdict, type Verdict } from '../../model/run/verdict.ts'
+import { CHECK_MS, type Checks, type PreflightOutcome } from '../../stores/common/preflight-port.ts'
 
 export class Examination implements Checks {
   readonly counts = { ok: 0, warn: 0, fail: 0 }
@@ -22,7 +22,11 @@ export class Examination implements Checks {
    * @param body returns null if there is nothing to report
    * @throws SluiceError ABORTED; never an error of the body
    */
-  async check(area: string, check: string, body: (signal: AbortSignal) => Promise<Verdict | null>): Promise<Outcome> {
+  async check(
+    area: string,
+    check: string,
+    body: (signal: AbortSignal) => Promise<Verdict | null>,
+  ): Promise<PreflightOutcome> {
     const seconds = this.#limitMs / 1000
     const late = new AbortController()
     let isLate = false
@@ -43,7 +47,9 @@ export class Examination implements Checks {
       this.#abort.addEventListener('abort', stop, { once: true })
     })
     try {
-      const inspected = body(AbortSignal.any([late.signal, this.#abort])).catch((error: unknown) => failed(error))
+      const inspected = body(AbortSignal.any([late.signal, this.#abort])).catch((error: unknown) =>
+        failedVerdict(error),
+      )
       const verdict = await Promise.race([inspected, timeUp, aborted])
       if (verdict !== null) this.report(area, check, verdict)
       return { verdict, late: isLate }

@@ -19,7 +19,7 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 ])
 
 /** @param title of the file's system @returns true if there is a file to open */
-export async function examineFile(
+export async function checkLocalFile(
   examination: Examination,
   area: string,
   title: string,

@@ -3,11 +3,15 @@ import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { fail, ok } from '../../model/run/verdict.ts'
 import { tookText } from '../../shared/figures.ts'
-import type { Target } from '../../stores/common/preflight-port.ts'
+import type { PreflightTarget } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
 
 /** @returns true if a login can be tried */
-export async function examineNetwork(examination: Examination, area: string, target: Target): Promise<boolean> {
+export async function examineNetwork(
+  examination: Examination,
+  area: string,
+  target: PreflightTarget,
+): Promise<boolean> {
   if (target.kind === 'host' && isIP(target.host) === 0) {
     const { host } = target
     const named = await examination.check(area, 'host name', async () => {
@@ -48,7 +52,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOENT: 'start the server, or correct the path of the socket in the URL',
 }
 
-function reach(target: Target, signal: AbortSignal): Promise<void> {
+function reach(target: PreflightTarget, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket: Socket = target.kind === 'host' ? connect(target.port, target.host) : connect(target.path)
     signal.addEventListener('abort', () => socket.destroy(), { once: true })

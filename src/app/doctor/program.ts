@@ -16,14 +16,14 @@ const LEAST_ROWS = 24
 const LITTLE_SPACE = 1e9
 const NO_SPACE = 100e6
 
-export type Terminal = {
+export type TerminalFacts = {
   readonly isTTY: boolean
   readonly columns: number | undefined
   readonly rows: number | undefined
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-export async function examineProgram(examination: Examination, terminal: Terminal = ownTerminal()): Promise<void> {
+export async function examineProgram(examination: Examination, terminal: TerminalFacts = ownTerminal()): Promise<void> {
   const check = (name: string, body: () => Promise<Verdict | null>): Promise<unknown> =>
     examination.check(AREA, name, body)
   await check('node', async () => ok(`${process.version} on ${process.platform} ${process.arch}`))
@@ -35,7 +35,7 @@ export async function examineProgram(examination: Examination, terminal: Termina
   await check('temporary files', temporaryVerdict)
 }
 
-function ownTerminal(): Terminal {
+function ownTerminal(): TerminalFacts {
   const { isTTY, columns, rows } = process.stdout
   return { isTTY, columns, rows, env: process.env }
 }
@@ -50,7 +50,7 @@ async function loaded(version: () => Promise<string>, module: string): Promise<V
 }
 
 /** @returns null if the output is not a terminal */
-export function terminalVerdict({ isTTY, columns = 0, rows = 0, env }: Terminal): Verdict | null {
+export function terminalVerdict({ isTTY, columns = 0, rows = 0, env }: TerminalFacts): Verdict | null {
   if (!isTTY) return ok('none: plain text, without the terminal UI')
   const colors = env['FORCE_COLOR'] === '0' ? 'no colours' : 'colours'
   const found = `${columns} x ${rows}, ${env['TERM'] ?? 'TERM is not set'}, ${colors}`
@@ -59,7 +59,7 @@ export function terminalVerdict({ isTTY, columns = 0, rows = 0, env }: Terminal)
   return warn(found, { hint: `make it ${LEAST_COLUMNS} x ${LEAST_ROWS} or larger for the terminal UI` })
 }
 
-export function localeVerdict({ isTTY, env }: Terminal): Verdict {
+export function localeVerdict({ isTTY, env }: TerminalFacts): Verdict {
   const name = ['LC_ALL', 'LC_CTYPE', 'LANG'].find((variable) => (env[variable] ?? '') !== '')
   const value = name === undefined ? '' : (env[name] ?? '')
   if (/utf-?8/i.test(value)) return ok(`${name}=${value}`)

@@ -10,7 +10,7 @@ const SKEW_WARN_MS = 2_000
 const SKEW_FAIL_MS = 30_000
 
 /** Median of several. */
-export async function roundTripVerdict(database: SqlDatabase): Promise<Verdict> {
+export async function databaseRoundTripVerdict(database: SqlDatabase): Promise<Verdict> {
   const times: number[] = []
   for (let i = 0; i < ROUND_TRIPS; i++) {
     const start = performance.now()

@@ -5,8 +5,8 @@
 import { dec, type ClosedState, type Event, type EventType, type TableStatus } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
 import { ruleOf } from './rules.ts'
-import { Work } from './sums.ts'
-import { eventsOf, freshLife, noteAside, TableChunks, type ChunkEnd, type ChunkLife } from './table-chunks.ts'
+import { CompletedWork } from './sums.ts'
+import { eventsOf, freshLife, noteAside, TableChunks, type ChunkEndEvent, type ChunkLife } from './table-chunks.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
@@ -20,7 +20,7 @@ export class RunJournal {
   readonly #newest = new Map<EventType, Event[]>()
   readonly #tables = new Map<string, TableChunks>()
   /** Of runs that are not copies, and of tables that were planned again. */
-  readonly #work = new Work()
+  readonly #work = new CompletedWork()
   readonly #ended = new Map<string, Of<'table.finished'>>()
   readonly #endedBefore = new Map<TableStatus, bigint>()
   readonly #counts: Counts = { mismatches: 0n, differences: 0n, findings: 0n }
@@ -244,7 +244,7 @@ export class RunJournal {
     this.#end(life, isSpanned ? event : { ...event, ...span })
   }
 
-  #end(before: ChunkLife, end: ChunkEnd): void {
+  #end(before: ChunkLife, end: ChunkEndEvent): void {
     if (before.end !== null) this.#retire(before)
     const life = before.end === null ? before : freshLife(before.table, before.chunk)
     life.end = end

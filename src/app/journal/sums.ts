@@ -1,5 +1,5 @@
 /** Totals of chunks whose events are no longer kept. */
-import { dec, type ChunkSums, type ChunkTally, type Dec } from '../../model/run/event.ts'
+import { dec, type ChunkEventTotals, type ChunkTally, type Dec } from '../../model/run/event.ts'
 
 type Reported = Partial<ChunkTally> & { readonly done?: Dec }
 
@@ -20,7 +20,7 @@ export class Sums {
     if (checksum === undefined || checksum.target !== '') this.proved += rows
   }
 
-  take({ read, written, skipped, quarantined, proved }: ChunkSums): void {
+  take({ read, written, skipped, quarantined, proved }: ChunkEventTotals): void {
     this.read += BigInt(read)
     this.written += BigInt(written)
     this.skipped += BigInt(skipped)
@@ -28,7 +28,7 @@ export class Sums {
     this.proved += BigInt(proved)
   }
 
-  reported(): ChunkSums {
+  reported(): ChunkEventTotals {
     const { read, written, skipped, quarantined, proved } = this
     return {
       read: dec(read),
@@ -41,7 +41,7 @@ export class Sums {
 }
 
 /** Completed work by unit. */
-export class Work {
+export class CompletedWork {
   chunks = 0n
   bytes = 0n
   retries = 0n
@@ -52,7 +52,7 @@ export class Work {
   }
 
   /** Adds all of another one. */
-  take(other: Work): void {
+  take(other: CompletedWork): void {
     this.chunks += other.chunks
     this.bytes += other.bytes
     this.retries += other.retries

@@ -3,14 +3,14 @@ import { KEPT } from '../../model/run/kept.ts'
 import { spanIn } from '../../model/run/stretch-span.ts'
 import { dec, type ChunksSummaryEvent, type ClosedState, type Event, type KeySpan } from '../../model/run/event.ts'
 import { ChunkStates } from './chunk-states.ts'
-import { Sums, Work } from './sums.ts'
+import { Sums, CompletedWork } from './sums.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const WHOLE = /^-?\d{1,40}$/
 
 /** Final event of a chunk. */
-export type ChunkEnd = Of<'chunk.done' | 'chunk.skipped' | 'chunk.failed' | 'look.difference'>
+export type ChunkEndEvent = Of<'chunk.done' | 'chunk.skipped' | 'chunk.failed' | 'look.difference'>
 
 /** The events of one chunk since its last start. */
 export type ChunkLife = {
@@ -21,7 +21,7 @@ export type ChunkLife = {
   retried: Of<'chunk.retried'> | null
   aside: Of<'row.aside'>[]
   steered: Of<'table.steered'> | null
-  end: ChunkEnd | null
+  end: ChunkEndEvent | null
 }
 
 export function freshLife(table: string, chunk: string): ChunkLife {
@@ -60,7 +60,7 @@ export class TableChunks {
   #workers = 0
   readonly #here = new Sums()
   readonly #before = new Sums()
-  readonly work = new Work()
+  readonly work = new CompletedWork()
 
   constructor(name: string) {
     this.name = name
@@ -157,7 +157,7 @@ export class TableChunks {
   }
 }
 
-function closedBy(end: ChunkEnd): ClosedState {
+function closedBy(end: ChunkEndEvent): ClosedState {
   if (end.type === 'chunk.failed' || end.type === 'look.difference') return 'failed'
   if (Number(end.quarantined ?? 0) > 0) return 'aside'
   return end.checksum !== undefined && end.checksum.target === '' ? 'written' : 'proved'

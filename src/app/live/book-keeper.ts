@@ -2,7 +2,7 @@
 import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { BookedRun, RunBook } from '../../model/run/run-book.ts'
-import { isDamaged, openRunBook, runBookFile, quarantine } from '../../stores/run-book.ts'
+import { isDamaged, openRunBook, runBookFile, setBookApart } from '../../stores/run-book.ts'
 import { Pulse } from './pulse.ts'
 
 /** Limit of points of a curve; beyond it every second one is removed, and the interval doubles. */
@@ -95,7 +95,7 @@ async function begunBook(file: string, run: BookedRun, isNew = false): Promise<R
   } catch (error) {
     book?.[Symbol.dispose]()
     if (isNew || !isDamaged(error)) throw error
-    quarantine(file)
+    setBookApart(file)
     return await begunBook(file, run, true)
   }
 }

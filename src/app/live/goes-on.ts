@@ -12,10 +12,10 @@ const CONFIRMATION = / (?:--confirm(?:=| )(?:'[^']*'|\\.|[^\s'\\])*|'--confirm=[
 export function goesOnBy({ state, end, commandLine, doneBy }: MachineRun): string | null {
   if (doneBy !== null) return null
   const next = state === 'broken off' ? commandLine : (end?.resumeCommand ?? null)
-  return next === null ? null : unconfirmed(next)
+  return next === null ? null : unconfirmedCommand(next)
 }
 
 /** A command for a list: without its confirmation. */
-export function unconfirmed(commandLine: string): string {
+export function unconfirmedCommand(commandLine: string): string {
   return commandLine.replaceAll(CONFIRMATION, '')
 }

@@ -8,7 +8,7 @@ import { fromFolder } from '../../shared/working-folder.ts'
 import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
 import type { TableRequest } from '../../model/run/table-request.ts'
 import type { JoinedRun, RunAbout } from '../workbench.ts'
-import { noSuchRun, refuseStranger } from '../../engine/run/socket-folder.ts'
+import { noSuchLocalRun, refuseStranger } from '../../engine/run/socket-folder.ts'
 
 const ANSWER_MS = 5_000
 /** A snapshot is as large as a plan; longer lines are invalid. */
@@ -95,7 +95,7 @@ class Joined {
       // A socket without a listener was left by a killed run.
       const isGone = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
       this.#reject(
-        isGone ? noSuchRun(this.#runId, this.#path) : unreachable('the run cannot be reached', this.#path, error),
+        isGone ? noSuchLocalRun(this.#runId, this.#path) : unreachable('the run cannot be reached', this.#path, error),
       )
     })
     socket.once('close', () => {

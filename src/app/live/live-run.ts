@@ -9,7 +9,7 @@ import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
 import { openControlSocket } from '../../engine/copy/workers/control-socket.ts'
 import type { RunControl } from '../../engine/run/operation.ts'
-import { declarationOf, endsOf, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
+import { declarationOf, operationEnds, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { RunJournal } from '../journal/run-journal.ts'
 import type { RunAbout } from '../workbench.ts'
@@ -145,7 +145,7 @@ export class LiveRun implements AsyncDisposable {
 function keeperOf({ runId, operation, commandLine, folder = null }: RunAbout, options: LiveOptions): BookKeeper | null {
   const { book, clock, owner } = options
   if (book === undefined) return null
-  const { source = null, target = null } = endsOf(operation)
+  const { source = null, target = null } = operationEnds(operation)
   const { kind } = operation
   const about = subjectsOf(operation)
     .map((name) => redactUrl(name))

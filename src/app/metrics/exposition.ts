@@ -1,14 +1,14 @@
 /** Response to a scrape: metrics of sluice and of this program, in the text format of Prometheus. */
 import { collectDefaultMetrics, Counter, Gauge, Registry, type GaugeConfiguration } from 'prom-client'
 import { METRICS, type MetricName } from './declared.ts'
-import type { Sample } from './series.ts'
+import type { MetricSample } from './series.ts'
 
 /** @param of samples of a metric at the time of a scrape */
-export function registryOf(of: (metric: MetricName) => Iterable<Sample>): Registry {
+export function registryOf(of: (metric: MetricName) => Iterable<MetricSample>): Registry {
   const register = new Registry()
   for (const [name, { kind, help, labels }] of Object.entries(METRICS)) {
     const about = { name, help, labelNames: [...labels], registers: [] }
-    const samples = (): Iterable<Sample> => of(name as MetricName)
+    const samples = (): Iterable<MetricSample> => of(name as MetricName)
     // Counters are summed up when events arrive; a scrape only copies the sums.
     const metric =
       kind === 'counter'
@@ -27,7 +27,7 @@ export function registryOf(of: (metric: MetricName) => Iterable<Sample>): Regist
 }
 
 /** A gauge without a value has no sample: prom-client would print 0, which a rule could take for a time or a count. */
-function gauge(about: GaugeConfiguration<string>, samples: () => Iterable<Sample>): Gauge {
+function gauge(about: GaugeConfiguration<string>, samples: () => Iterable<MetricSample>): Gauge {
   let isKnown = false
   const made = new Gauge({
     ...about,

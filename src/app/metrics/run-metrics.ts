@@ -2,7 +2,7 @@
 import type { Event, EventType } from '../../model/run/event.ts'
 import type { MetricName } from './declared.ts'
 import { OpenWork } from './open-work.ts'
-import { Series, type Sample } from './series.ts'
+import { Series, type MetricSample } from './series.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
@@ -47,7 +47,7 @@ export class RunMetrics {
   }
 
   /** Current samples of a metric. */
-  of(metric: MetricName): Iterable<Sample> {
+  of(metric: MetricName): Iterable<MetricSample> {
     return this.#series.of(metric)
   }
 

@@ -12,10 +12,10 @@ export const OTHER_TABLES = '(other tables)'
 const ENDED_RUNS = 20
 
 type Labels = Readonly<Record<string, string>>
-export type Sample = { readonly labels: Labels; value: number }
+export type MetricSample = { readonly labels: Labels; value: number }
 
 class RunSeries {
-  readonly samples = new Map<MetricName, Map<string, Sample>>()
+  readonly samples = new Map<MetricName, Map<string, MetricSample>>()
   /** Labels of the tables that have one of their own. */
   readonly tables = new Map<string, string>()
   /** Last values of tables without a label of their own, by metric and labels. */
@@ -48,7 +48,7 @@ export class Series {
   }
 
   /** @returns current samples of a metric, in order of creation */
-  *of(metric: MetricName): Iterable<Sample> {
+  *of(metric: MetricName): Iterable<MetricSample> {
     for (const { samples } of this.#runs.values()) yield* samples.get(metric)?.values() ?? []
   }
 
@@ -108,7 +108,7 @@ export class Series {
 }
 
 function put({ samples }: RunSeries, metric: MetricName, labels: Labels, value: number, how: 'set' | 'add'): void {
-  const among = samples.get(metric) ?? new Map<string, Sample>()
+  const among = samples.get(metric) ?? new Map<string, MetricSample>()
   samples.set(metric, among)
   const key = keyOf(labels)
   const sample = among.get(key)

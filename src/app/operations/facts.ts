@@ -5,7 +5,7 @@ import type { Event } from '../../model/run/event.ts'
 import type { Declaration, Destruction, NamedBy, StoreFamily } from '../../engine/run/operations/declaration.ts'
 import type { CommandDeclaration } from '../../engine/run/operations/option.ts'
 import { OPERATIONS, type Operation, type OperationKind } from './list.ts'
-import { optionsOf, type ByHand, type Words } from '../../engine/run/operations/words.ts'
+import { wordOptions, type ByHand, type OperationWords } from '../../engine/run/operations/words.ts'
 
 /** A declaration of any operation. */
 export type AnyDeclaration = Declaration<{ readonly kind: OperationKind } & Readonly<Record<string, unknown>>>
@@ -29,7 +29,7 @@ export function declarationOf(kind: OperationKind): AnyDeclaration {
 }
 
 /** Mapping between the command line and the fields of an operation. */
-type AnyWords = Words<Readonly<Record<string, unknown>>>
+type AnyWords = OperationWords<Readonly<Record<string, unknown>>>
 
 /** An action of a command. One that is parsed by hand has no words, only the names of its options. */
 export type SpokenAction = {
@@ -42,7 +42,7 @@ export type SpokenAction = {
 }
 
 /** The operation that declares a command. @throws Error for a command that starts none */
-export function ownerOf(command: string): AnyDeclaration {
+export function declaringOperation(command: string): AnyDeclaration {
   const owner = kinds
     .map(declarationOf)
     .find((known) => typeof known.command !== 'string' && known.command.name === command)
@@ -70,7 +70,7 @@ export function actionsOf(command: string): readonly SpokenAction[] {
 export function takenBy({ words, byHand, flag }: SpokenAction): ReadonlySet<string> {
   return new Set([
     ...(flag === null ? [] : [flag]),
-    ...(words === null ? byHand : Object.values(words).flatMap(optionsOf)),
+    ...(words === null ? byHand : Object.values(words).flatMap(wordOptions)),
   ])
 }
 
@@ -122,7 +122,7 @@ export function storeOf(operation: Operation, family: StoreFamily): string | und
 }
 
 /** Source and target for `run.started`, without passwords. */
-export function endsOf(operation: Operation): { readonly source?: string; readonly target?: string } {
+export function operationEnds(operation: Operation): { readonly source?: string; readonly target?: string } {
   const stores = storesOf(operation)
   const [source, target] = (['source', 'target'] as const).map((end) => stores.find((store) => store.end === end)?.name)
   return {

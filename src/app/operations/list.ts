@@ -86,200 +86,216 @@ const operation = <O extends { readonly kind: string }, E extends RunEventType>(
 export const OPERATIONS = {
   discover: operation(
     discover,
-    async () => (await import('../../engine/lake/operations/discover/perform.ts')).discover,
+    async () => (await import('../../engine/lake/operations/discover/perform.ts')).performDiscover,
   ),
   'discover-database': operation(
     discoverDatabase,
-    async () => (await import('../../engine/copy/operations/discover-database/perform.ts')).discoverDatabase,
+    async () => (await import('../../engine/copy/operations/discover-database/perform.ts')).performDiscoverDatabase,
   ),
-  import: operation(importOne, async () => (await import('../../engine/lake/operations/import/perform.ts')).importOne),
+  import: operation(
+    importOne,
+    async () => (await import('../../engine/lake/operations/import/perform.ts')).performImportOne,
+  ),
   'batch-import': operation(
     batchImport,
-    async () => (await import('../../engine/lake/operations/batch-import/perform.ts')).batchImport,
+    async () => (await import('../../engine/lake/operations/batch-import/perform.ts')).performBatchImport,
   ),
-  sync: operation(sync, async () => (await import('../../engine/lake/operations/sync/perform.ts')).sync),
+  sync: operation(sync, async () => (await import('../../engine/lake/operations/sync/perform.ts')).performSync),
   validate: operation(
     validate,
-    async () => (await import('../../engine/lake/operations/validate/perform.ts')).validate,
+    async () => (await import('../../engine/lake/operations/validate/perform.ts')).performValidate,
   ),
-  fsck: operation(fsck, async () => (await import('../../engine/lake/operations/fsck/perform.ts')).fsck),
+  fsck: operation(fsck, async () => (await import('../../engine/lake/operations/fsck/perform.ts')).performFsck),
   'performance-compare': operation(
     performanceCompare,
-    async () => (await import('../../engine/lake/operations/performance-compare/perform.ts')).compare,
+    async () => (await import('../../engine/lake/operations/performance-compare/perform.ts')).performCompare,
   ),
-  history: operation(history, async () => (await import('../../engine/lake/operations/history/perform.ts')).history),
-  files: operation(files, async () => (await import('../../engine/lake/operations/files/perform.ts')).files),
-  changes: operation(changes, async () => (await import('../../engine/lake/operations/changes/perform.ts')).changes),
+  history: operation(
+    history,
+    async () => (await import('../../engine/lake/operations/history/perform.ts')).performHistory,
+  ),
+  files: operation(files, async () => (await import('../../engine/lake/operations/files/perform.ts')).performFiles),
+  changes: operation(
+    changes,
+    async () => (await import('../../engine/lake/operations/changes/perform.ts')).performChanges,
+  ),
   'verify-rollback': operation(
     verifyRollback,
-    async () => (await import('../../engine/lake/operations/rollback/perform.ts')).verifyRollback,
+    async () => (await import('../../engine/lake/operations/rollback/perform.ts')).performVerifyRollback,
   ),
   rollback: operation(
     rollback,
-    async () => (await import('../../engine/lake/operations/rollback/perform.ts')).rollback,
+    async () => (await import('../../engine/lake/operations/rollback/perform.ts')).performRollback,
   ),
   'export-log': operation(
     exportLog,
-    async () => (await import('../../engine/lake/operations/export-log/perform.ts')).exportLog,
+    async () => (await import('../../engine/lake/operations/export-log/perform.ts')).performExportLog,
   ),
-  prune: operation(prune, async () => (await import('../../engine/lake/operations/prune/perform.ts')).prune),
+  prune: operation(prune, async () => (await import('../../engine/lake/operations/prune/perform.ts')).performPrune),
   index: operation(
     indexColumns,
-    async () => (await import('../../engine/lake/operations/index/perform.ts')).indexColumns,
+    async () => (await import('../../engine/lake/operations/index/perform.ts')).performIndexColumns,
   ),
   copy: operation(copy, async () => (await import('../../engine/follow/stream/companion.ts')).copyAndFollow),
-  follow: operation(follow, async () => (await import('../../engine/follow/operations/follow/perform.ts')).follow),
+  follow: operation(
+    follow,
+    async () => (await import('../../engine/follow/operations/follow/perform.ts')).performFollow,
+  ),
   'follow-report': operation(
     followReport,
-    async () => (await import('../../engine/follow/operations/follow-report/perform.ts')).followReport,
+    async () => (await import('../../engine/follow/operations/follow-report/perform.ts')).performFollowReport,
   ),
   'sign-off': operation(
     signOff,
-    async () => (await import('../../engine/follow/operations/sign-off/perform.ts')).signOff,
+    async () => (await import('../../engine/follow/operations/sign-off/perform.ts')).performSignOff,
   ),
-  cutover: operation(cutover, async () => (await import('../../engine/follow/operations/cutover/perform.ts')).cutover),
-  diff: operation(diff, async () => (await import('../../engine/copy/operations/diff/perform.ts')).diff),
+  cutover: operation(
+    cutover,
+    async () => (await import('../../engine/follow/operations/cutover/perform.ts')).performCutover,
+  ),
+  diff: operation(diff, async () => (await import('../../engine/copy/operations/diff/perform.ts')).performDiff),
   'diff-followed': operation(
     diffFollowed,
-    async () => (await import('../../engine/follow/operations/diff-followed/perform.ts')).diffFollowed,
+    async () => (await import('../../engine/follow/operations/diff-followed/perform.ts')).performDiffFollowed,
   ),
   'diff-undo': operation(
     diffUndo,
-    async () => (await import('../../engine/copy/operations/diff-undo/perform.ts')).diffUndo,
+    async () => (await import('../../engine/copy/operations/diff-undo/perform.ts')).performDiffUndo,
   ),
   'quarantine-list': operation(
     quarantineList,
-    async () => (await import('../../engine/copy/operations/quarantine-list/perform.ts')).quarantineList,
+    async () => (await import('../../engine/copy/operations/quarantine-list/perform.ts')).performQuarantineList,
   ),
   'retry-quarantine': operation(
     retryQuarantine,
-    async () => (await import('../../engine/copy/operations/retry-quarantine/perform.ts')).retryQuarantine,
+    async () => (await import('../../engine/copy/operations/retry-quarantine/perform.ts')).performRetryQuarantine,
   ),
-  slots: operation(slots, async () => (await import('../../engine/follow/operations/slots/perform.ts')).slots),
-  tokens: operation(tokens, async () => (await import('../../engine/copy/operations/tokens/perform.ts')).tokens),
+  slots: operation(slots, async () => (await import('../../engine/follow/operations/slots/perform.ts')).performSlots),
+  tokens: operation(tokens, async () => (await import('../../engine/copy/operations/tokens/perform.ts')).performTokens),
   'partition-run': operation(
     partitionRun,
-    async () => (await import('../../partition/operations/partition-run/perform.ts')).partitionRun,
+    async () => (await import('../../partition/operations/partition-run/perform.ts')).performPartitionRun,
   ),
   'partition-in-place': operation(
     partitionInPlace,
-    async () => (await import('../../partition/operations/partition-in-place/perform.ts')).partitionInPlace,
+    async () => (await import('../../partition/operations/partition-in-place/perform.ts')).performPartitionInPlace,
   ),
   'partition-plan': operation(
     partitionPlan,
-    async () => (await import('../../partition/operations/partition-plan/perform.ts')).partitionPlan,
+    async () => (await import('../../partition/operations/partition-plan/perform.ts')).performPartitionPlan,
   ),
   'partition-list': operation(
     partitionList,
-    async () => (await import('../../partition/operations/partition-list/perform.ts')).partitionList,
+    async () => (await import('../../partition/operations/partition-list/perform.ts')).performPartitionList,
   ),
   'partition-ensure': operation(
     partitionEnsure,
-    async () => (await import('../../partition/operations/partition-ensure/perform.ts')).partitionEnsure,
+    async () => (await import('../../partition/operations/partition-ensure/perform.ts')).performPartitionEnsure,
   ),
   'partition-decommission': operation(
     partitionDecommission,
-    async () => (await import('../../partition/operations/partition-decommission/perform.ts')).partitionDecommission,
+    async () =>
+      (await import('../../partition/operations/partition-decommission/perform.ts')).performPartitionDecommission,
   ),
   'partition-decommission-database': operation(
     partitionDecommissionDatabase,
     async () =>
       (await import('../../partition/operations/partition-decommission-database/perform.ts'))
-        .partitionDecommissionDatabase,
+        .performPartitionDecommissionDatabase,
   ),
   'lifecycle-status': operation(
     lifecycleStatus,
-    async () => (await import('../../partition/operations/lifecycle-status/perform.ts')).lifecycleStatus,
+    async () => (await import('../../partition/operations/lifecycle-status/perform.ts')).performLifecycleStatus,
   ),
   'lifecycle-init': operation(
     lifecycleInit,
-    async () => (await import('../../partition/operations/lifecycle-init/perform.ts')).lifecycleInit,
+    async () => (await import('../../partition/operations/lifecycle-init/perform.ts')).performLifecycleInit,
   ),
   archive: operation(archiveRun, async () => (await import('../../archive/operations/archive-run/perform.ts')).archive),
   'archive-list': operation(
     archiveList,
-    async () => (await import('../../archive/operations/archive-list/perform.ts')).archiveList,
+    async () => (await import('../../archive/operations/archive-list/perform.ts')).performArchiveList,
   ),
   'archive-verify': operation(
     archiveVerify,
-    async () => (await import('../../archive/operations/archive-verify/perform.ts')).archiveVerify,
+    async () => (await import('../../archive/operations/archive-verify/perform.ts')).performArchiveVerify,
   ),
   'archive-sweep': operation(
     archiveSweep,
-    async () => (await import('../../archive/operations/archive-sweep/perform.ts')).archiveSweep,
+    async () => (await import('../../archive/operations/archive-sweep/perform.ts')).performArchiveSweep,
   ),
   'archive-hold': operation(
     archiveHold,
-    async () => (await import('../../archive/operations/archive-hold/perform.ts')).archiveHold,
+    async () => (await import('../../archive/operations/archive-hold/perform.ts')).performArchiveHold,
   ),
   'archive-adopt': operation(
     archiveAdopt,
-    async () => (await import('../../archive/operations/archive-adopt/perform.ts')).archiveAdopt,
+    async () => (await import('../../archive/operations/archive-adopt/perform.ts')).performArchiveAdopt,
   ),
   'archive-erase': operation(
     archiveErase,
-    async () => (await import('../../archive/operations/archive-erase/perform.ts')).archiveErase,
+    async () => (await import('../../archive/operations/archive-erase/perform.ts')).performArchiveErase,
   ),
   'archive-expire': operation(
     archiveExpire,
-    async () => (await import('../../archive/operations/archive-expire/perform.ts')).archiveExpire,
+    async () => (await import('../../archive/operations/archive-expire/perform.ts')).performArchiveExpire,
   ),
-  restore: operation(restore, async () => (await import('../../archive/operations/restore/perform.ts')).restore),
-  query: operation(query, async () => (await import('../../archive/operations/query/perform.ts')).query),
-  sql: operation(sql, async () => (await import('./sql/perform.ts')).sql),
+  restore: operation(restore, async () => (await import('../../archive/operations/restore/perform.ts')).performRestore),
+  query: operation(query, async () => (await import('../../archive/operations/query/perform.ts')).performQuery),
+  sql: operation(sql, async () => (await import('./sql/perform.ts')).performSql),
   'migration-status': operation(
     migrationStatus,
-    async () => (await import('../../engine/lake/operations/migration-status/perform.ts')).migrationStatus,
+    async () => (await import('../../engine/lake/operations/migration-status/perform.ts')).performMigrationStatus,
   ),
   runs: operation(
     runs,
-    async () => (await import('../../engine/lake/operations/migration-status/perform.ts')).recordedRuns,
+    async () => (await import('../../engine/lake/operations/migration-status/perform.ts')).performRuns,
   ),
   'copy-runs': operation(
     copyRuns,
-    async () => (await import('../../engine/copy/operations/copy-runs/perform.ts')).copyRuns,
+    async () => (await import('../../engine/copy/operations/copy-runs/perform.ts')).performCopyRuns,
   ),
-  report: operation(report, async () => (await import('./report/perform.ts')).report),
+  report: operation(report, async () => (await import('./report/perform.ts')).performReport),
   'shared-runs': operation(
     sharedRuns,
-    async () => (await import('../share/operations/shared-runs/perform.ts')).sharedRuns,
+    async () => (await import('../share/operations/shared-runs/perform.ts')).performSharedRuns,
   ),
   'schedule-add': operation(
     scheduleAdd,
-    async () => (await import('../share/operations/schedule-add/perform.ts')).scheduleAdd,
+    async () => (await import('../share/operations/schedule-add/perform.ts')).performScheduleAdd,
   ),
   'schedule-list': operation(
     scheduleList,
-    async () => (await import('../share/operations/schedule-list/perform.ts')).scheduleList,
+    async () => (await import('../share/operations/schedule-list/perform.ts')).performScheduleList,
   ),
   'schedule-next': operation(
     scheduleNext,
-    async () => (await import('../share/operations/schedule-next/perform.ts')).scheduleNext,
+    async () => (await import('../share/operations/schedule-next/perform.ts')).performScheduleNext,
   ),
   'schedule-history': operation(
     scheduleHistory,
-    async () => (await import('../share/operations/schedule-history/perform.ts')).scheduleHistory,
+    async () => (await import('../share/operations/schedule-history/perform.ts')).performScheduleHistory,
   ),
   'schedule-change': operation(
     scheduleChange,
-    async () => (await import('../share/operations/schedule-change/perform.ts')).scheduleChange,
+    async () => (await import('../share/operations/schedule-change/perform.ts')).performScheduleChange,
   ),
   'schedule-print': operation(
     schedulePrint,
-    async () => (await import('../share/operations/schedule-print/perform.ts')).schedulePrint,
+    async () => (await import('../share/operations/schedule-print/perform.ts')).performSchedulePrint,
   ),
-  worker: operation(worker, async () => (await import('../share/operations/worker/perform.ts')).worker),
-  workers: operation(workers, async () => (await import('../share/operations/workers/perform.ts')).workers),
+  worker: operation(worker, async () => (await import('../share/operations/worker/perform.ts')).performWorker),
+  workers: operation(workers, async () => (await import('../share/operations/workers/perform.ts')).performWorkers),
   'workers-watch': operation(
     workersWatch,
-    async () => (await import('../share/operations/workers-watch/perform.ts')).workersWatch,
+    async () => (await import('../share/operations/workers-watch/perform.ts')).performWorkersWatch,
   ),
-  grants: operation(grants, async () => (await import('../../engine/lake/operations/grants/perform.ts')).grants),
+  grants: operation(grants, async () => (await import('../../engine/lake/operations/grants/perform.ts')).performGrants),
   'queue-grants': operation(
     queueGrants,
-    async () => (await import('../share/operations/queue-grants/perform.ts')).queueGrants,
+    async () => (await import('../share/operations/queue-grants/perform.ts')).performQueueGrants,
   ),
-  doctor: operation(doctor, async () => (await import('./doctor/perform.ts')).doctor),
+  doctor: operation(doctor, async () => (await import('./doctor/perform.ts')).performDoctor),
 } as const
 
 type Entries = typeof OPERATIONS

@@ -14,7 +14,7 @@ import type {
   ReportedTable,
 } from '../../model/run/report/run-report.ts'
 import { OTHERS_AMONG } from '../../model/run/report/run-report.ts'
-import { recordedChunks, recordedRuns } from '../../engine/copy/ledger/read-runs.ts'
+import { recordedChunks, recordedCopyRuns } from '../../engine/copy/ledger/read-runs.ts'
 import { COMPARED } from '../../engine/copy/ledger/stored-chunk.ts'
 
 const SHOWN_FAILURES = 50
@@ -27,7 +27,7 @@ export async function ledgerPart(
   runId: bigint,
   here: ProcessIdentity,
 ): Promise<LedgerPart | null> {
-  const [found] = await recordedRuns(ledger, runId, 1, here)
+  const [found] = await recordedCopyRuns(ledger, runId, 1, here)
   if (found === undefined) return null
   const [more = []] = await ledger.all('SELECT command, tool, actor FROM migration_runs WHERE run_id = ?', [runId])
   const tables = await tablesOf(ledger, runId)
@@ -201,7 +201,7 @@ async function othersOf(ledger: LedgerDatabase, runId: bigint, here: ProcessIden
     if (String(run) !== String(runId) && own.has(name))
       tables.set(String(run), [...(tables.get(String(run)) ?? []), name])
   }
-  return (await recordedRuns(ledger, null, OTHERS_AMONG, here)).flatMap(({ id, operation, status, startedMs }) => {
+  return (await recordedCopyRuns(ledger, null, OTHERS_AMONG, here)).flatMap(({ id, operation, status, startedMs }) => {
     const of = tables.get(id)
     return of === undefined ? [] : [{ run: id, operation, status, startedAt: timeOf(startedMs), tables: of.toSorted() }]
   })

@@ -1,7 +1,7 @@
 /** Data of one shared run in a queue of workers: its tasks, their runs in the ledger, and its end. */
 import { dec } from '../../model/run/event.ts'
 import type { QueuePart, ReportedSlot } from '../../model/run/report/run-report.ts'
-import type { Slot } from '../../model/share/distributed.ts'
+import type { TaskRow } from '../../model/share/distributed.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
 import { causesOfSlots, notesOfSlots } from '../share/causes.ts'
@@ -57,7 +57,7 @@ function reportedSlot({
   chunks,
   exitCode,
   error,
-}: Slot): ReportedSlot {
+}: TaskRow): ReportedSlot {
   return {
     slot: dec(no),
     about,

@@ -1,10 +1,10 @@
 /** Bounded list of the failures of single tables that the tasks of a run reported. */
-import type { Slot } from '../../model/share/distributed.ts'
+import type { TaskRow } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 
 /** @property message with its code, if it has one */
-export type Cause = { readonly table?: string; readonly message: string; readonly hint?: string }
+export type FailureCause = { readonly table?: string; readonly message: string; readonly hint?: string }
 
 const DIFFERENCES: ErrorCode = 'DIFFERENCES'
 /** Final errors of runs over several tables, where each failure is a cause. */
@@ -22,8 +22,8 @@ export function isCause(event: Event): boolean {
 }
 
 /** Folds the events of one turn: the last one of each table counts. */
-export class Causes {
-  readonly #found = new Map<string, Cause>()
+export class FailureCauses {
+  readonly #found = new Map<string, FailureCause>()
   #more = 0
 
   take(event: Event): void {
@@ -41,7 +41,7 @@ export class Causes {
     }
   }
 
-  get all(): readonly Cause[] {
+  get all(): readonly FailureCause[] {
     return [...this.#found.values()]
   }
 
@@ -50,15 +50,15 @@ export class Causes {
     return this.#more
   }
 
-  #note(key: string, cause: Cause): void {
+  #note(key: string, cause: FailureCause): void {
     if (this.#found.size < KEPT || this.#found.has(key)) this.#found.set(key, cause)
     else this.#more += 1
   }
 }
 
 /** The error of a run with its causes as reason, unless it has a reason, or is the only cause itself. */
-export function withCauses(error: ErrorInfo, causes: Causes): ErrorInfo {
-  const others = causes.all.filter((cause) => !isSame(cause, error))
+export function withCauses(error: ErrorInfo, causes: FailureCauses): ErrorInfo {
+  const others = causes.all.filter((cause) => !isSameCause(cause, error))
   if (error.reason !== undefined || others.length === 0) return error
   const named = others
     .slice(0, NAMED)
@@ -70,7 +70,7 @@ export function withCauses(error: ErrorInfo, causes: Causes): ErrorInfo {
 }
 
 /** True if the error of a run is the same as the cause. */
-export function isSame({ message }: Cause, error: Pick<ErrorInfo, 'code' | 'message' | 'reason'>): boolean {
+export function isSameCause({ message }: FailureCause, error: Pick<ErrorInfo, 'code' | 'message' | 'reason'>): boolean {
   return message === error.message || message === errorLine(error) || message === `${error.code} ${error.message}`
 }
 
@@ -79,19 +79,19 @@ export function isSame({ message }: Cause, error: Pick<ErrorInfo, 'code' | 'mess
  * @param output kept events of each task
  */
 export function causesOfSlots(
-  slots: readonly Slot[],
+  slots: readonly TaskRow[],
   output: readonly { readonly no: number; readonly events: readonly Event[] }[],
   error: ErrorInfo,
-): readonly Cause[] {
-  const found = new Map<string, Cause>()
+): readonly FailureCause[] {
+  const found = new Map<string, FailureCause>()
   for (const slot of slots.filter(({ onCall, exitCode }) => !onCall && exitCode !== 0)) {
-    const causes = new Causes()
+    const causes = new FailureCauses()
     for (const event of output.find(({ no }) => no === slot.no)?.events ?? []) causes.take(event)
     const own = slot.about === '' || slot.error === null ? [] : [ofSlot(slot.about, slot.error)]
     // The hint of a comparison applies to all of its tables.
     const advice = slot.error?.code === DIFFERENCES ? hintOf(slot.error) : {}
     for (const cause of causes.all.length > 0 ? causes.all : own)
-      if (!isSame(cause, error)) found.set(`${cause.table ?? ''}\n${cause.message}`, { ...advice, ...cause })
+      if (!isSameCause(cause, error)) found.set(`${cause.table ?? ''}\n${cause.message}`, { ...advice, ...cause })
   }
   return [...found.values()]
 }
@@ -108,7 +108,7 @@ export function notesOfSlots(
   return [...found.values()]
 }
 
-function ofSlot(table: string, error: ErrorInfo): Cause {
+function ofSlot(table: string, error: ErrorInfo): FailureCause {
   return { table, message: errorLine(error), ...hintOf(error) }
 }
 

@@ -8,7 +8,7 @@ import type { Operation } from '../operations/list.ts'
 import { titleOf } from '../../engine/run/systems.ts'
 import { openQueue } from './queues.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
-import { identitiesOf, queueable, queuedRun } from './queued-run.ts'
+import { storeIdentities, queueable, queuedRun } from './queued-run.ts'
 import { sharingOf } from './sharing.ts'
 
 export type DistributeOptions = {
@@ -43,13 +43,13 @@ export type Distributed = {
 }
 
 /** @throws SluiceError BAD_FLAG if it cannot be shared, UNSUPPORTED_URL, CONNECT_FAILED … */
-export async function distribute(options: DistributeOptions): Promise<Distributed> {
+export async function distributeRun(options: DistributeOptions): Promise<Distributed> {
   const { queueName, clock, tool, commandLine, slots, actor, host, warn } = options
   // Refuse before anything is opened.
   sharingOf(options.operation)
   const shared = queueable(options.operation, options.stores)
   await refuseOneHost(shared.operation)
-  const stores = await identitiesOf(shared, warn)
+  const stores = await storeIdentities(shared, warn)
   const run = queuedRun(shared, { commandLine, stores, slots, queue: queueName, tool, actor, host, clock })
   await using queue = await openQueue(options.queue, 'work')
   await queue.submit(run)

@@ -6,7 +6,7 @@ import { openChunks } from '../../engine/copy/ledger/read-tables.ts'
 import type { StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { byTable } from '../alerts/causes/stuck.ts'
-import { keyOf } from '../alerts/causes/standing-chunks.ts'
+import { standingChunkKey } from '../alerts/causes/standing-chunks.ts'
 import type { Operation } from '../operations/list.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import { answerWithin, withRunLedger } from './run-ledger.ts'
@@ -60,7 +60,7 @@ export class FinishedChunks {
         const numbers = some.map(({ chunk }) => Number(chunk))
         const open = await openChunks(ledger, table, { from: Math.min(...numbers), to: Math.max(...numbers) })
         if (open === null) continue
-        for (const one of some) if (!open.has(one.chunk)) finished.add(keyOf(one))
+        for (const one of some) if (!open.has(one.chunk)) finished.add(standingChunkKey(one))
       }
     })
     return finished

@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFil
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
-import type { NamedStore } from '../../model/share/queue-port.ts'
+import type { QueuedStore } from '../../model/share/queue-port.ts'
 
 /** Id of this installation, stable across reboots (machine-id(5)). */
 const MACHINE = '/etc/machine-id'
@@ -26,7 +26,7 @@ const CONTENT =
  * @param isWritten a run writes to it: creates a marker if there is none, or warns if this user may not
  * @throws SluiceError NO_SUCH_PATH, TARGET_IO
  */
-export function identifiedFolder(folder: string, isWritten: boolean, warn: (message: string) => void): NamedStore {
+export function identifiedFolder(folder: string, isWritten: boolean, warn: (message: string) => void): QueuedStore {
   const place = placeOf(folder)
   const mark = markOf(folder) ?? (isWritten ? newMark(folder, warn) : null)
   return { name: folder, identity: mark === null ? place : `${place} ${mark}`, label: folder }

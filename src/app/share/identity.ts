@@ -1,7 +1,7 @@
 /** Checks that a store name means the same database as where the run was submitted. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { NamedStore } from '../../model/share/queue-port.ts'
+import type { QueuedStore } from '../../model/share/queue-port.ts'
 import { openCopyStore } from '../../engine/copy/open-stores.ts'
 import { systemOf } from '../../engine/run/systems.ts'
 import { folderDifference, isFolderName } from './folder-identity.ts'
@@ -11,7 +11,7 @@ import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
  * Current identity of a database, independent of its URL.
  * @throws SluiceError CONNECT_FAILED, BAD_CONFIG … as opening it does
  */
-export async function identified({ name, url }: NamedUrl): Promise<NamedStore> {
+export async function identified({ name, url }: NamedUrl): Promise<QueuedStore> {
   await using store = await openCopyStore(url, { mode: 'read' })
   return { name, identity: store.identity, label: redactUrl(url) }
 }
@@ -20,14 +20,14 @@ export async function identified({ name, url }: NamedUrl): Promise<NamedStore> {
  * Checks every store now. Results are not cached: a database may be recreated under its name between two tasks.
  * @throws SluiceError BAD_CONFIG for a store that differs here, and as `identified`
  */
-export async function checkStores(stores: readonly NamedStore[], known: readonly NamedUrl[]): Promise<void> {
+export async function checkStores(stores: readonly QueuedStore[], known: readonly NamedUrl[]): Promise<void> {
   for (const store of stores) {
     if (isFolderName(store.name)) checkFolder(store.name, store.identity)
     else await checkDatabase(store, ownUrl(store.name, known))
   }
 }
 
-async function checkDatabase(begun: NamedStore, url: string): Promise<void> {
+async function checkDatabase(begun: QueuedStore, url: string): Promise<void> {
   const here = await identified({ name: begun.name, url })
   if (here.identity === begun.identity) return
   const difference = identityDifference(url, here.identity, begun.identity)

@@ -1,6 +1,6 @@
 /** Queue data for the UI: one port for all screens, opened on first use. Plain data that can be sent to a thread. */
 import type { ScheduleEvent } from '../../model/share/schedule-events.ts'
-import type { DistributedRun, RunRequests, Slot, WorkerRow } from '../../model/share/distributed.ts'
+import type { DistributedRun, RunRequests, TaskRow, WorkerRow } from '../../model/share/distributed.ts'
 import type { ScheduleChange } from './schedules/change.ts'
 
 /** A run of the queue, as its screen shows it. */
@@ -33,7 +33,7 @@ export type QueueSeen = {
   readonly workers: readonly WorkerRow[] | null
   readonly schedules: readonly ScheduleEvent[] | null
   /** `found` is null if the queue does not know the run. */
-  readonly run: { readonly found: SharedRun | null; readonly slots: readonly Slot[] } | null
+  readonly run: { readonly found: SharedRun | null; readonly slots: readonly TaskRow[] } | null
 }
 
 /** @property notes on the change @property schedules all of them after the change */

@@ -1,7 +1,7 @@
 /** Converts an operation to a queued run: its tasks, with names instead of URLs. */
 import path from 'node:path'
-import type { NamedStore, QueuedRun, QueuedSlot } from '../../model/share/queue-port.ts'
-import { endsOf, storesOf, withPlaces } from '../operations/facts.ts'
+import type { QueuedStore, QueuedRun, QueuedSlot } from '../../model/share/queue-port.ts'
+import { operationEnds, storesOf, withPlaces } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { newRunId } from '../../engine/run/run-id.ts'
 import { identifiedFolder } from './folder-identity.ts'
@@ -9,7 +9,7 @@ import { identified } from './identity.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import type { QueuedOptions } from '../../model/share/work-port.ts'
 import { programMark } from './queues.ts'
-import { foldersOf, namedStores, sharingOf, withNames, type Sharing, refuseUnnamedEnd } from './sharing.ts'
+import { operationFolders, namedStores, sharingOf, withStoreNames, type Sharing, refuseUnnamedEnd } from './sharing.ts'
 
 /** An operation that can be queued: without secrets, with absolute paths. */
 export type Queueable = {
@@ -23,19 +23,19 @@ export type Queueable = {
 /** @throws SluiceError BAD_FLAG for a database without a name in the config file */
 export function queueable(operation: Operation, known: readonly NamedUrl[]): Queueable {
   refuseUnnamedEnd(operation)
-  const relative = new Set(foldersOf(operation))
+  const relative = new Set(operationFolders(operation))
   const placed = withPlaces(operation, (name) => (relative.has(name) ? path.resolve(name) : name))
-  return { operation: placed, stores: namedStores(placed, known), folders: foldersOf(placed) }
+  return { operation: placed, stores: namedStores(placed, known), folders: operationFolders(placed) }
 }
 
 /**
  * Current identities of its stores and folders; creates marker files. @param warn called for what cannot be compared
  * @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH …
  */
-export async function identitiesOf(
+export async function storeIdentities(
   { operation, stores, folders }: Queueable,
   warn: (message: string) => void,
-): Promise<readonly NamedStore[]> {
+): Promise<readonly QueuedStore[]> {
   const written = new Set(storesOf(operation).flatMap(({ access, name }) => (access === 'write' ? [name] : [])))
   const named = folders.map((folder) => identifiedFolder(folder, written.has(folder), warn))
   for (const store of stores) named.push(await identified(store))
@@ -49,7 +49,7 @@ function slotsOf(
   stores: readonly NamedUrl[],
   { most, whole }: { readonly most: number; readonly whole: boolean },
 ): readonly QueuedSlot[] {
-  const named = (about: string, part: Operation): QueuedSlot => ({ about, operation: withNames(part, stores) })
+  const named = (about: string, part: Operation): QueuedSlot => ({ about, operation: withStoreNames(part, stores) })
   switch (sharing.by) {
     case 'chunks':
       return Array.from({ length: most }, () => ({ about: '' }))
@@ -68,12 +68,12 @@ export function queuedRun({ operation, stores }: Queueable, options: QueuedOptio
   const { commandLine, tool, actor, host, clock, queue, mark = null, whole = false } = options
   const sharing = sharingOf(operation)
   const slots = slotsOf(sharing, operation, stores, { most: options.slots, whole })
-  const { source = null, target = null } = endsOf(operation)
+  const { source = null, target = null } = operationEnds(operation)
   return {
     runId: newRunId(clock),
     kind: operation.kind,
     takesTurns: sharing.by === 'chunks',
-    operation: withNames(operation, stores),
+    operation: withStoreNames(operation, stores),
     stores: options.stores,
     commandLine,
     source,

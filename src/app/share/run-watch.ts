@@ -10,10 +10,10 @@ import { tookText } from '../../shared/figures.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
 import type { AlertNote } from '../../model/share/queue-port.ts'
-import { keyOf } from '../alerts/causes/standing-chunks.ts'
-import { byTable, chunksText, movedText, spanText, stuckText } from '../alerts/causes/stuck.ts'
-import { InTurn } from '../alerts/in-turn.ts'
-import { aboutInWords, alertKey, subjectPlace } from '../alerts/scope.ts'
+import { standingChunkKey } from '../alerts/causes/standing-chunks.ts'
+import { byTable, chunksText, movedText, alertDurationText, stuckText } from '../alerts/causes/stuck.ts'
+import { AlertQueue } from '../alerts/in-turn.ts'
+import { operationInWords, alertKey, subjectPlace } from '../alerts/scope.ts'
 import {
   alertId,
   alertIdOf,
@@ -60,7 +60,7 @@ export class RunWatch implements QueueWatch {
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
   /** Chunks at the start of each `stuck`, by run and table; `since` distinguishes it from an earlier one. */
   readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
-  readonly #sending = new InTurn()
+  readonly #sending = new AlertQueue()
   /** By id: the latest unsent one. */
   readonly #waiting = new Map<string, Waiting>()
 
@@ -115,7 +115,7 @@ export class RunWatch implements QueueWatch {
     const operation = knownOperation(read)
     const options = operation === null ? undefined : alertOptionsOf(operation)
     if (operation === null || options === undefined) return null
-    const sinks = sinksOf(options, { run: runId, about: aboutInWords(operation), host: this.#parts.host })
+    const sinks = sinksOf(options, { run: runId, about: operationInWords(operation), host: this.#parts.host })
     return { operation, wish: options, sinks }
   }
 
@@ -193,12 +193,12 @@ export class RunWatch implements QueueWatch {
     const { run, operation, wish } = known
     const condition = wish.conditions.find(({ cause }) => cause === 'stuck')
     if (condition === undefined || !('limit' in condition)) return
-    const limit = spanText(condition.limit)
+    const limit = alertDurationText(condition.limit)
     const stands = run.status === 'running' && !run.isHeld
     const all = !stands ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
     const standing = run.alerts.filter(({ cause }) => cause === 'stuck')
     const finished = await this.#finishedOf(known, all, standing)
-    for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(keyOf(chunk))))) {
+    for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(standingChunkKey(chunk))))) {
       const key = alertKey(operation, 'stuck', table, true)
       const at = run.now - Math.max(...chunks.map(({ stoodMs }) => stoodMs))
       const hosts = [...new Set(chunks.flatMap(({ host }) => host ?? []))].join(', ')
@@ -229,8 +229,8 @@ export class RunWatch implements QueueWatch {
     standing: readonly StandingAlert[],
   ): Promise<ReadonlySet<string>> {
     const named = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => ({ table, chunk })))
-    const keys = new Set(named.map(keyOf))
-    const fresh = stood.filter((chunk) => !keys.has(keyOf(chunk)))
+    const keys = new Set(named.map(standingChunkKey))
+    const fresh = stood.filter((chunk) => !keys.has(standingChunkKey(chunk)))
     return await this.#finished.among(run, operation, fresh, named)
   }
 
@@ -246,12 +246,14 @@ export class RunWatch implements QueueWatch {
     if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
     if (run.isMended) return await over('a later run of the same command has ended well')
     const goesOn = (chunk: string): boolean =>
-      moves(keyOf({ table, chunk })).some(
+      moves(standingChunkKey({ table, chunk })).some(
         (move) =>
           alertKey(operation, 'stuck', move.table, true).table === table &&
           (move.chunk === null || move.chunk === chunk),
       )
-    const moved = [...new Set(chunks)].filter((chunk) => goesOn(chunk) || finished.has(keyOf({ table, chunk })))
+    const moved = [...new Set(chunks)].filter(
+      (chunk) => goesOn(chunk) || finished.has(standingChunkKey({ table, chunk })),
+    )
     if (chunks.length > 0 && (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved)))) return
     const raised = this.#raised.get(raisedKey(run.runId, alert))?.chunks ?? chunks
     if (raised.length === 0) return await over('its chunks go on or are done')
@@ -273,7 +275,7 @@ export class RunWatch implements QueueWatch {
   /** Forgets chunks that are not named any more: they can be named again later. */
   #namedSince(runId: string, standing: readonly StandingAlert[], now: number): ReadonlyMap<string, number> {
     const before = this.#named.get(runId)
-    const keys = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => keyOf({ table, chunk })))
+    const keys = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => standingChunkKey({ table, chunk })))
     const named = new Map(keys.map((key) => [key, before?.get(key) ?? now]))
     if (named.size === 0) this.#named.delete(runId)
     else this.#named.set(runId, named)
@@ -357,7 +359,7 @@ function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: str
     ),
     ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host }))),
   ]
-  return [...new Map(all.map((chunk) => [keyOf(chunk), chunk])).values()]
+  return [...new Map(all.map((chunk) => [standingChunkKey(chunk), chunk])).values()]
 }
 
 function lossText({ no, host, beatAt, at, chunks, isKilled }: WatchedRun['lost'][number]): string {

@@ -52,7 +52,7 @@ export function refuseUnnamedEnd(operation: Operation): void {
 }
 
 /** Local folders that an operation uses: lakes, Delta tables, archives. */
-export function foldersOf(operation: Operation): readonly string[] {
+export function operationFolders(operation: Operation): readonly string[] {
   const places = storesOf(operation).filter(({ family, name }) => {
     if (isS3Url(name)) return false
     // The id of a table in the catalog may look like a path.
@@ -81,7 +81,7 @@ export function namedStores(operation: Operation, known: readonly NamedUrl[]): r
 }
 
 /** Replaces URLs by names, which contain no secrets. */
-export function withNames(operation: Operation, stores: readonly NamedUrl[]): Operation {
+export function withStoreNames(operation: Operation, stores: readonly NamedUrl[]): Operation {
   return withUrls(operation, (url) => stores.find((store) => store.url === url)?.name ?? '')
 }
 

@@ -11,7 +11,7 @@ import { runOperation } from '../run.ts'
 import { withOwnUrls } from './sharing.ts'
 import { slotEnd } from './slot-end.ts'
 import { leftToWorkers, SlotAlerts } from './slot-alerts.ts'
-import { Turn } from './turn.ts'
+import { TaskTurn } from './turn.ts'
 import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
 const interrupter = new Interrupter()
@@ -55,7 +55,7 @@ const operation = withOwnUrls(order.operation as Operation, order.stores)
 const watched = leftToWorkers(operation)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
 const { turnMs, book, sharedRun, onCall } = order
-const turn = turnMs === undefined ? null : new Turn(turnMs, () => interrupter.requestStop())
+const turn = turnMs === undefined ? null : new TaskTurn(turnMs, () => interrupter.requestStop())
 const { tool, actor, host, commandLine, mark } = order
 const options = { tool, actor, host, commandLine, interrupt: interrupter, clock: systemClock, control }
 /** Errors of incomplete tables. */
@@ -99,7 +99,7 @@ if (!process.connected) process.exit(exitCode)
 /** Error if the plan differs from the confirmed one, or cannot be made. */
 async function refusalOf(confirmed: string): Promise<{ readonly exitCode: number; readonly error: ErrorInfo } | null> {
   try {
-    const [{ markOf, trialOf }, { planChanged }] = await Promise.all([
+    const [{ operationMark: markOf, trialOf }, { planChanged }] = await Promise.all([
       import('./schedules/mark.ts'),
       import('./schedules/plan.ts'),
     ])

@@ -6,13 +6,13 @@ import { systemClock } from '../../shared/clock.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { cpuOf } from '../../shared/owner.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
-import { keyOf, StandingChunks } from '../alerts/causes/standing-chunks.ts'
+import { standingChunkKey, StandingChunks } from '../alerts/causes/standing-chunks.ts'
 import { Pulse } from '../live/pulse.ts'
 import { systemOf } from '../../engine/run/systems.ts'
 import { SlotAnswers } from './slot-answers.ts'
-import { NOTHING_TOLD, optionsSince, type Reported } from './slot-requests.ts'
+import { NOTHING_TOLD, optionsSince, type SharedRequests } from './slot-requests.ts'
 import { SteeredNames } from './steered-tables.ts'
-import { Causes, isCause, withCauses } from './causes.ts'
+import { FailureCauses, isCause, withCauses } from './causes.ts'
 import type { MovedChunk } from '../../engine/run/watch-port.ts'
 import type { AlertAnswer, AlertQuestion, FromSlot, SlotDone, SlotOrder, ToSlot } from './slot-messages.ts'
 
@@ -43,7 +43,7 @@ export class SlotProgram {
   readonly #child: ChildProcess
   readonly #pulse: Pulse
   readonly notified = new ReportedEvents()
-  readonly #causes = new Causes()
+  readonly #causes = new FailureCauses()
   #chunks = 0
   readonly #standing = new StandingChunks()
   /** Latest progress of chunks, ms of a monotonic clock. */
@@ -51,13 +51,13 @@ export class SlotProgram {
   readonly #onCall: boolean
   readonly #answers: SlotAnswers
   #giveUp: () => void = () => undefined
-  honoured: Reported
+  honoured: SharedRequests
   /** Tables that can be steered. */
   readonly steered = new SteeredNames()
   #points: { readonly at: number; readonly done: number }[] = []
 
   /** @param honoured requests before its start */
-  constructor(order: Omit<SlotOrder, 'wishes'>, honoured: Reported) {
+  constructor(order: Omit<SlotOrder, 'wishes'>, honoured: SharedRequests) {
     this.#pulse = new Pulse(order.onCall)
     this.#onCall = order.onCall === true
     this.honoured = honoured
@@ -127,7 +127,7 @@ export class SlotProgram {
   }
 
   /** Passes on new requests. */
-  heed(reported: Reported): void {
+  heed(reported: SharedRequests): void {
     for (const request of optionsSince(this.honoured, reported, this.#onCall)) this.#send({ wish: request })
     if (reported.wishes.stop === true && this.honoured.wishes.stop !== true) this.stop()
     this.honoured = reported
@@ -196,12 +196,12 @@ export class SlotProgram {
     const move = this.#standing.take(event, at)
     if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
       this.#keepMove({ table: event.table, chunk: null }, at)
-    else if (move?.is === 'let go') this.#moved.delete(keyOf(move))
+    else if (move?.is === 'let go') this.#moved.delete(standingChunkKey(move))
     else if (move !== null) this.#keepMove({ table: move.table, chunk: move.chunk }, at)
   }
 
   #keepMove(move: MovedChunk, at: number): void {
-    const key = keyOf({ ...move, chunk: move.chunk ?? '' })
+    const key = standingChunkKey({ ...move, chunk: move.chunk ?? '' })
     // The newest are at the end.
     this.#moved.delete(key)
     this.#moved.set(key, { ...move, at })

@@ -1,19 +1,19 @@
 /** Steering requests for a task's program: changes since the last message. Numbers of a run are shared among tasks. */
 import type { RunRequests } from '../../model/share/distributed.ts'
-import { isSame, type TableHold, type TableRetry } from '../../model/run/table-request.ts'
+import { isSameTable, type TableHold, type TableRetry } from '../../model/run/table-request.ts'
 import type { SteeringRequest } from '../../engine/run/operation.ts'
 
 /** @property among number of tasks that share the numbers */
-export type Reported = { readonly wishes: RunRequests; readonly among: number }
+export type SharedRequests = { readonly wishes: RunRequests; readonly among: number }
 
 /** Before any message. */
-export const NOTHING_TOLD: Reported = { wishes: {}, among: 0 }
+export const NOTHING_TOLD: SharedRequests = { wishes: {}, among: 0 }
 
 /**
  * @param before last message; `NOTHING_TOLD` before its start
  * @param onCall it copies for the task of the stream, and has no apply workers
  */
-export function optionsSince(before: Reported, now: Reported, onCall: boolean): readonly SteeringRequest[] {
+export function optionsSince(before: SharedRequests, now: SharedRequests, onCall: boolean): readonly SteeringRequest[] {
   const share = (number: number): number => Math.max(1, Math.floor(number / Math.max(1, now.among)))
   const isOther = now.among !== before.among
   const { held = false, rate, workers, lanes } = now.wishes
@@ -28,8 +28,8 @@ export function optionsSince(before: Reported, now: Reported, onCall: boolean): 
 }
 
 function tableOptionsSince(
-  before: Reported,
-  { wishes: { tables = [], retries = [] } }: Reported,
+  before: SharedRequests,
+  { wishes: { tables = [], retries = [] } }: SharedRequests,
 ): readonly SteeringRequest[] {
   const known = before.wishes.tables ?? []
   // A program retries earlier failures by itself when it begins.
@@ -55,8 +55,8 @@ function asked(
 const isHold =
   (one: TableHold) =>
   (other: TableHold): boolean =>
-    isSame(one, other) && one.held === other.held
+    isSameTable(one, other) && one.held === other.held
 const isRetry =
   (one: TableRetry) =>
   (other: TableRetry): boolean =>
-    isSame(one, other) && one.at === other.at
+    isSameTable(one, other) && one.at === other.at

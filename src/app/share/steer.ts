@@ -14,7 +14,7 @@ import { refuseForOperation, refuseWorkers, wholeOptions } from './table-orders.
  * @throws SluiceError NO_SUCH_PATH for an unknown run; BAD_FLAG for an ended one, an unknown table, or an unsupported
  * request; CONNECT_FAILED
  */
-export async function steerShared(
+export async function steerSharedRun(
   connect: string,
   runId: string,
   options: RunRequests | null,

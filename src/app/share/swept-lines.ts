@@ -1,5 +1,5 @@
 /** Log lines of a worker's sweeps. */
-import type { SlotKey, Swept } from '../../model/share/queue-port.ts'
+import type { SlotKey, QueueSweep } from '../../model/share/queue-port.ts'
 import { unconfirmedText } from './waiting.ts'
 
 export class SweptLines {
@@ -7,7 +7,7 @@ export class SweptLines {
   #held: ReadonlySet<string> = new Set()
 
   /** New facts of a sweep; an unconfirmed run is named once. */
-  of({ lost, unqueued, refused, carried, unconfirmed }: Swept): readonly Line[] {
+  of({ lost, unqueued, refused, carried, unconfirmed }: QueueSweep): readonly Line[] {
     const again = new Set(lost.map(keyOf))
     const others = unqueued.filter((key) => !again.has(keyOf(key)))
     const held = unconfirmed.filter((runId) => !this.#held.has(runId))

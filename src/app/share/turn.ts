@@ -13,7 +13,7 @@ const LOOK_MS = 1000
  */
 const TIMES_ITS_BEGINNING = 20
 
-export class Turn implements Disposable {
+export class TaskTurn implements Disposable {
   readonly #ms: number
   readonly #over: () => void
   readonly #timer: ReturnType<typeof setInterval>

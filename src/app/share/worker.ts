@@ -6,7 +6,7 @@ import {
   BEAT_MS,
   SILENT_AFTER_MS,
   SWEEP_MS,
-  TURN_MS,
+  TASK_TURN_MS,
   restsFor,
   type EndedRun,
   type RunRequests,
@@ -27,7 +27,7 @@ import type {
 } from '../../model/share/queue-port.ts'
 import type { ScheduleBook } from '../../model/share/schedule-port.ts'
 import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
-import type { worker as declared } from './operations/worker/declaration.ts'
+import type { worker } from './operations/worker/declaration.ts'
 import type { RunOf } from '../../engine/run/run-context.ts'
 import { isFolderName } from './folder-identity.ts'
 import { checkStores } from './identity.ts'
@@ -40,12 +40,12 @@ import { REFUSED_LOGINS, slotEnd } from './slot-end.ts'
 import type { SlotOrder } from './slot-messages.ts'
 import type { SlotDone } from './slot-messages.ts'
 import { SlotProgram } from './slot-program.ts'
-import type { Reported } from './slot-requests.ts'
+import type { SharedRequests } from './slot-requests.ts'
 import { standReported } from './queue-status.ts'
 import { SweptLines } from './swept-lines.ts'
 import { WorkerAlerts } from './worker-alerts.ts'
 
-type WorkerRun = RunOf<typeof declared>
+type WorkerRun = RunOf<typeof worker>
 
 /** Time for a task's program to end after an abort, ms. */
 const GRACE_MS = 20_000
@@ -242,7 +242,7 @@ export class Worker {
       tool,
       actor,
       host,
-      ...(slot.takesTurns ? { turnMs: TURN_MS } : {}),
+      ...(slot.takesTurns ? { turnMs: TASK_TURN_MS } : {}),
       ...(slot.mark === null ? {} : { mark: slot.mark }),
       ...(slot.onCall ? { onCall: true } : {}),
       // On-call runs follow each other without a subject of their own, so they are not recorded.
@@ -458,7 +458,7 @@ const LOOK_MS = 100
 /** Errors of a lost connection, or one that cannot be made. */
 const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED'])
 
-function reportedOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): Reported {
+function reportedOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): SharedRequests {
   return { wishes: { ...askedRate(slot), ...wishes }, among: working }
 }
 

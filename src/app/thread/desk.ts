@@ -1,23 +1,23 @@
 /** Answers the workbench's queries from the catalog if it holds the table, otherwise from the log. */
 import { partitionTotals } from '../../catalog/query/files.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
-import type { Reach } from '../../delta/listed-log.ts'
+import type { LogReach } from '../../delta/listed-log.ts'
 import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { mayHoldCatalog } from '../../engine/run/catalog-url.ts'
 import { openCatalogDatabase } from '../../engine/run/registry.ts'
 import type { AsOf } from '../../model/lake/as-of.ts'
-import type { FilesPage, Overview, Page, PartitionRow, Placed, TableRow } from '../../model/lake/answers.ts'
+import type { FilesPage, Overview, Page, PartitionRow, PlacedLake, TableRow } from '../../model/lake/answers.ts'
 import type { Workbench } from '../workbench.ts'
 import { commitDetail, historyPage } from '../../engine/lake/queries/commits.ts'
-import { declared, features, headOf, overviewOf, schemaFields } from '../../engine/lake/queries/describe.ts'
+import { declared, features, logHead, overviewOf, schemaFields } from '../../engine/lake/queries/describe.ts'
 import { FilePages, type FilesQuery } from '../../engine/lake/queries/files-page.ts'
 import { logicalNames, type LogicalNames } from '../../engine/lake/queries/logical-names.ts'
 import { locate, placedAt, type Located } from '../../engine/lake/queries/located.ts'
 import { filesFromLog, partitionsFromLog } from '../../engine/lake/queries/log-files.ts'
 import { FreshRows } from '../../engine/lake/queries/fresh-rows.ts'
 import { recentRuns } from '../../engine/lake/queries/recorded-runs.ts'
-import { listTables, rowsAgain } from '../../engine/lake/queries/tables.ts'
+import { listLakeTables, rowsAgain } from '../../engine/lake/queries/tables.ts'
 import type { QueryMethod } from './messages.ts'
 import { hasOneOpener } from '../../engine/run/systems.ts'
 
@@ -90,7 +90,7 @@ export class QueryDesk implements Answers {
     return rows
   }
 
-  placed(text: string): Promise<Placed> {
+  placed(text: string): Promise<PlacedLake> {
     return placedAt(text)
   }
 
@@ -112,13 +112,13 @@ export class QueryDesk implements Answers {
 
   async #listed(lake: string | null, database: SqlDatabase | null): Promise<readonly TableRow[]> {
     try {
-      return await listTables(lake, database, this.#signal, this.#awayInfo)
+      return await listLakeTables(lake, database, this.#signal, this.#awayInfo)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // If the connection breaks during the query, data of the lake can still be read.
       if (database === null || lake === null || !isAway(error)) throw error
       this.#away = error
-      return listTables(lake, null, this.#signal, error.info())
+      return listLakeTables(lake, null, this.#signal, error.info())
     }
   }
 
@@ -216,10 +216,10 @@ export class QueryDesk implements Answers {
     // Reading the log for names is needed only with column mapping.
     const row = this.#rows.find((one) => one.key === key)
     if (row !== undefined && !row.features.includes('columnMapping')) return null
-    return logicalNames(await headOf(located, asOf, this.#signal))
+    return logicalNames(await logHead(located, asOf, this.#signal))
   }
 
-  async #locate(key: string, asOf: AsOf, reach?: Reach): Promise<Located> {
+  async #locate(key: string, asOf: AsOf, reach?: LogReach): Promise<Located> {
     return locate(key, asOf, await this.#unlessAway(), this.#signal, reach)
   }
 

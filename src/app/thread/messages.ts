@@ -15,7 +15,11 @@ export type QueryMethod =
   | 'partitions'
   | 'files'
   | 'runs'
-export type Question = { readonly id: number; readonly method: QueryMethod; readonly arguments: readonly unknown[] }
-export type Answer =
+export type ThreadQuestion = {
+  readonly id: number
+  readonly method: QueryMethod
+  readonly arguments: readonly unknown[]
+}
+export type ThreadAnswer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: ErrorInfo; readonly kind: ErrorKind }

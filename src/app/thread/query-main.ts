@@ -2,13 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
 import { QueryDesk } from './desk.ts'
-import type { Answer, Question, QueryStart } from './messages.ts'
+import type { ThreadAnswer, ThreadQuestion, QueryStart } from './messages.ts'
 
 const desk = new QueryDesk(workerData as QueryStart)
 let last: Promise<void> = Promise.resolve()
 let closing = false
 
-parentPort?.on('message', (question: Question | 'close') => {
+parentPort?.on('message', (question: ThreadQuestion | 'close') => {
   if (question === 'close') {
     closing = true
     desk.stop()
@@ -18,7 +18,7 @@ parentPort?.on('message', (question: Question | 'close') => {
   }
   last = last.then(async () => {
     if (closing) return
-    let answer: Answer
+    let answer: ThreadAnswer
     try {
       answer = { id: question.id, value: await desk.answer(question.method, question.arguments) }
     } catch (thrown) {

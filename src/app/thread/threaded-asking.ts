@@ -8,7 +8,7 @@ import { pathsThatBegin, saveText } from '../ask/save.ts'
 import {
   JUST_ASKED,
   type Answering,
-  type Asking,
+  type AskPort,
   type AskPlace,
   type AskProgress,
   type AskQuestion,
@@ -18,7 +18,7 @@ import type { AskMessage, AskOrder, AskStart } from './ask-messages.ts'
 
 type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
 
-export class ThreadedAsking implements Asking {
+export class ThreadedAsking implements AskPort {
   readonly #urlOf: (label: string) => string
   readonly #history = new AskHistory()
   readonly #open = new Set<AskThread>()
@@ -28,10 +28,10 @@ export class ThreadedAsking implements Asking {
     this.#urlOf = urlOf
   }
 
-  history: Asking['history'] = () => this.#history.read()
-  remember: Asking['remember'] = (asked) => this.#history.add(asked)
-  write: Asking['write'] = (path, text, overwrite) => saveText(path, text, overwrite)
-  paths: Asking['paths'] = (begin) => pathsThatBegin(begin)
+  history: AskPort['history'] = () => this.#history.read()
+  remember: AskPort['remember'] = (asked) => this.#history.add(asked)
+  write: AskPort['write'] = (path, text, overwrite) => saveText(path, text, overwrite)
+  paths: AskPort['paths'] = (begin) => pathsThatBegin(begin)
 
   ask(question: AskQuestion): Answering {
     const thread = this.#start({ question: { ...question, place: this.#whole(question.place) } })

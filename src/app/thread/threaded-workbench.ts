@@ -10,7 +10,7 @@ import type { SteeringRequest } from '../../engine/run/operation.ts'
 import { LocalRuns } from '../live/machine-runs.ts'
 import type { RunningOperation, Workbench } from '../workbench.ts'
 import type { Identity } from '../../engine/run/identity.ts'
-import type { Answer, QueryMethod, Question } from './messages.ts'
+import type { ThreadAnswer, QueryMethod, ThreadQuestion } from './messages.ts'
 import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './operation-messages.ts'
 import { withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
@@ -122,7 +122,7 @@ export class ThreadedWorkbench implements Workbench {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
       // Only a thread with pending calls keeps the process running.
       worker.ref()
-      worker.postMessage({ id, method, arguments: given } satisfies Question)
+      worker.postMessage({ id, method, arguments: given } satisfies ThreadQuestion)
     })
   }
 
@@ -136,7 +136,7 @@ export class ThreadedWorkbench implements Workbench {
     }
     let isClosed = (): void => undefined
     const closed = new Promise<void>((resolve) => (isClosed = resolve))
-    worker.on('message', (answer: Answer | 'closed') => {
+    worker.on('message', (answer: ThreadAnswer | 'closed') => {
       if (answer === 'closed') return isClosed()
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)

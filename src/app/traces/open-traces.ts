@@ -7,7 +7,7 @@ import type { EndedRun, HeardSlot } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { ChosenIds, reportEnd } from './shared-run.ts'
 import { RunTraces } from './run-traces.ts'
-import { parentOf, parentOfSlots } from './trace-parent.ts'
+import { traceParent, parentOfSlots } from './trace-parent.ts'
 
 /** Time to send the rest when the program ends, ms. */
 const LAST_MS = 2_000
@@ -42,7 +42,7 @@ export function openTraces({ endpoint, traceparent, version, shown, say }: Trace
   const spanProcessors = [new BatchSpanProcessor({ exporter: sending })]
   const provider = new TracerProvider({ resource, spanProcessors, idGenerator: ids })
   const tracer = provider.getTracer('sluice', version)
-  const parent = parentOf(traceparent)
+  const parent = traceParent(traceparent)
   const runs = new Map<string, RunTraces>()
   const heard = (key: string, event: Event, open: () => RunTraces): void => {
     const traces = runs.get(key) ?? open()

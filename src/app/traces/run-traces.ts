@@ -115,7 +115,7 @@ export class RunTraces {
     root.setAttributes({ 'sluice.status': status, 'sluice.exit_code': exitCode })
     for (const [name, value] of Object.entries(totals)) root.setAttribute(`sluice.total.${name}`, Number(value))
     if (this.#leftOut > 0) root.setAttributes({ 'sluice.spans.left_out': this.#leftOut, 'sluice.spans.one_of': EACH })
-    fail(root, status === 'stopped' ? undefined : error)
+    failSpan(root, status === 'stopped' ? undefined : error)
     root.end(at)
   }
 
@@ -132,7 +132,7 @@ export class RunTraces {
       return this.#child('table', null, at - ms, at, { ...this.#named(table), ...attributes }, error)
     this.#tables.delete(table)
     span.setAttributes(attributes)
-    fail(span, error)
+    failSpan(span, error)
     span.end(at)
   }
 
@@ -176,7 +176,7 @@ export class RunTraces {
     const parent = (table === null ? null : this.#tables.get(table)) ?? this.#root
     const about = { ...(table === null ? {} : this.#named(table)), ...attributes }
     const span = this.#tracer.startSpan(name, { startTime: Math.min(from, to), attributes: about }, this.#under(parent))
-    fail(span, error)
+    failSpan(span, error)
     span.end(to)
   }
 
@@ -196,7 +196,7 @@ export class RunTraces {
 }
 
 /** Only the code, because error texts may contain keys and values. */
-export function fail(span: Span, error: ErrorInfo | undefined): void {
+export function failSpan(span: Span, error: ErrorInfo | undefined): void {
   if (error === undefined) return
   span.setStatus({ code: SpanStatusCode.ERROR, message: error.code }).setAttribute('error.type', error.code)
 }

@@ -3,7 +3,7 @@ import { ROOT_CONTEXT, type HrTime, type Tracer } from '@opentelemetry/api'
 import { RandomIdGenerator, type IdGenerator } from '@opentelemetry/sdk-trace'
 import type { EndedRun } from '../../model/share/distributed.ts'
 import { declarationOfCommand } from '../operations/facts.ts'
-import { fail } from './run-traces.ts'
+import { failSpan } from './run-traces.ts'
 import { spanOfRun, type SpanIds } from './trace-parent.ts'
 
 /** Random ids, except for one span with predetermined ids. */
@@ -48,7 +48,7 @@ export function reportEnd(run: EndedRun, { tracer, ids, shown }: Around): void {
   const span = ids.choose(spanOfRun(run), () =>
     tracer.startSpan(`sluice ${command}`, { root: true, startTime: timeOf(from), attributes }, ROOT_CONTEXT),
   )
-  fail(span, status === 'stopped' || error === null ? undefined : error)
+  failSpan(span, status === 'stopped' || error === null ? undefined : error)
   span.end(timeOf(endedAt))
 }
 

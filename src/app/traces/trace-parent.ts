@@ -6,7 +6,7 @@ import type { HeardSlot } from '../../model/share/distributed.ts'
 const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
 /** @param traceparent value of the variable TRACEPARENT; ignored if invalid */
-export function parentOf(traceparent: string | undefined): Context {
+export function traceParent(traceparent: string | undefined): Context {
   const [, version, traceId = '', spanId = '', flags = '', more] = FORM.exec(traceparent?.trim() ?? '') ?? []
   if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return ROOT_CONTEXT
   const parent = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true }

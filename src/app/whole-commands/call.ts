@@ -1,20 +1,20 @@
 /** Finds commands in a text: `sluice quarantine retry 12 --to "$TARGET" brings them`. */
 import { callable, hasValue, narrowed, STEERING, type Callable } from './options.ts'
 
-export type Word = {
+export type CommandWord = {
   /** As shell text. */
   readonly raw: string
   readonly start: number
   readonly end: number
 }
 
-export type Call = {
+export type WrittenCall = {
   readonly callable: Callable
   /** Name, action, operands and flags, without the program name. */
-  readonly words: readonly Word[]
-  readonly operands: readonly Word[]
+  readonly words: readonly CommandWord[]
+  readonly operands: readonly CommandWord[]
   /** Flags by name, without dashes; null for a flag without a value. */
-  readonly flags: ReadonlyMap<string, readonly (Word | null)[]>
+  readonly flags: ReadonlyMap<string, readonly (CommandWord | null)[]>
   /** Index after the call. */
   readonly end: number
 }
@@ -25,23 +25,23 @@ const STEERED = /(?: [^\s;:,()`]+){1,4}?(?= --distributed(?![\w-]))/y
 const WORD = / ((?:'[^']*'|"[^"]*"|\\.|[^\s'"`;,()]|,(?=[^\s]))+)/y
 
 /** Every call of an engine command, in text order. Prose after a call is not included. */
-export function callsIn(text: string): readonly Call[] {
+export function callsIn(text: string): readonly WrittenCall[] {
   return [...text.matchAll(NAMED)].flatMap((found) => {
     const call = callAt(text, found.index + 'sluice '.length, found[1] ?? '')
     return call === null ? [] : [call]
   })
 }
 
-function callAt(text: string, start: number, name: string): Call | null {
+function callAt(text: string, start: number, name: string): WrittenCall | null {
   let at = start + name.length
-  const next = (): Word | null => {
+  const next = (): CommandWord | null => {
     const word = wordAt(text, at)
     if (word !== null) at = word.end
     return word
   }
   const called = callable(name, wordAt(text, at)?.raw)
   if (called === null) return null
-  const words: Word[] = [{ raw: name, start, end: at }]
+  const words: CommandWord[] = [{ raw: name, start, end: at }]
   if (name === STEERING) {
     const steered = steeredAt(text, at)
     words.push(...steered)
@@ -49,8 +49,8 @@ function callAt(text: string, start: number, name: string): Call | null {
     if (steered.length === 0) return null
   }
   if (called.action !== null) words.push(...present(next()))
-  const operands: Word[] = []
-  const flags = new Map<string, (Word | null)[]>()
+  const operands: CommandWord[] = []
+  const flags = new Map<string, (CommandWord | null)[]>()
   const left = [...called.operands]
   for (;;) {
     // A full stop or a colon after a word ends the call.
@@ -82,7 +82,7 @@ function callAt(text: string, start: number, name: string): Call | null {
   return { callable: narrowed(called, flags), words, operands, flags, end: words.at(-1)?.end ?? at }
 }
 
-function wordAt(text: string, at: number): Word | null {
+function wordAt(text: string, at: number): CommandWord | null {
   WORD.lastIndex = at
   const found = WORD.exec(text)
   if (found === null) return null
@@ -94,7 +94,7 @@ function wordAt(text: string, at: number): Word | null {
 }
 
 /** Operands of `ctl` for a shared run; empty for a run of this machine. */
-function steeredAt(text: string, start: number): readonly Word[] {
+function steeredAt(text: string, start: number): readonly CommandWord[] {
   STEERED.lastIndex = start
   const all = STEERED.exec(text)?.[0] ?? ''
   return [...all.matchAll(/[^ ]+/g)].map(({ 0: raw, index }) => ({
@@ -104,11 +104,11 @@ function steeredAt(text: string, start: number): readonly Word[] {
   }))
 }
 
-function valueBehind({ raw, start, end }: Word): Word {
+function valueBehind({ raw, start, end }: CommandWord): CommandWord {
   const equals = raw.indexOf('=') + 1
   return { raw: raw.slice(equals), start: start + equals, end }
 }
 
-function present(word: Word | null): readonly Word[] {
+function present(word: CommandWord | null): readonly CommandWord[] {
   return word === null ? [] : [word]
 }

@@ -1,6 +1,6 @@
 /** Parses the printed command line of a run: all of its words belong to it, in any order. */
 import { actionsOf } from '../operations/facts.ts'
-import type { Call, Word } from './call.ts'
+import type { WrittenCall, CommandWord } from './call.ts'
 import { GLOBAL_OPTIONS, needsValue } from '../../engine/run/operations/global-options.ts'
 import { callable, hasValue, narrowed, type Callable } from './options.ts'
 
@@ -12,8 +12,8 @@ const YES_OR_NO = /^(?:true|false)$/
  * @param line begins with `sluice`, as printed by `commandLine` of the command line
  * @returns null if it starts no operation
  */
-export function ownCall(line: string): Call | null {
-  const [program, ...all] = [...line.matchAll(WORD)].map(([raw], at, found): Word => ({
+export function ownCall(line: string): WrittenCall | null {
+  const [program, ...all] = [...line.matchAll(WORD)].map(([raw], at, found): CommandWord => ({
     raw,
     start: found[at]?.index ?? 0,
     end: (found[at]?.index ?? 0) + raw.length,
@@ -39,7 +39,7 @@ export function ownCall(line: string): Call | null {
 }
 
 /** True for the command: the first word that is neither a flag nor the value of a global option. */
-function isFirst(words: readonly Word[], at: number): boolean {
+function isFirst(words: readonly CommandWord[], at: number): boolean {
   const before = words[at - 1]?.raw ?? ''
   const isValue =
     GLOBAL_OPTIONS.some((option) => needsValue(option) && before === `--${option.name}`) ||
@@ -48,9 +48,9 @@ function isFirst(words: readonly Word[], at: number): boolean {
 }
 
 /** Separates flags with values from operands. */
-function split(words: readonly Word[], { takes }: Callable): Pick<Call, 'flags' | 'operands'> {
-  const flags = new Map<string, (Word | null)[]>()
-  const operands: Word[] = []
+function split(words: readonly CommandWord[], { takes }: Callable): Pick<WrittenCall, 'flags' | 'operands'> {
+  const flags = new Map<string, (CommandWord | null)[]>()
+  const operands: CommandWord[] = []
   const left = [...words]
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
     if (word.raw === '--') return { flags, operands: [...operands, ...left] }
@@ -72,7 +72,7 @@ function split(words: readonly Word[], { takes }: Callable): Pick<Call, 'flags' 
   return { flags, operands }
 }
 
-function behind({ raw, start, end }: Word): Word {
+function behind({ raw, start, end }: CommandWord): CommandWord {
   const at = raw.indexOf('=') + 1
   return { raw: raw.slice(at), start: start + at, end }
 }

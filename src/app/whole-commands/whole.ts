@@ -5,7 +5,7 @@
  */
 import { redactUrl } from '../../shared/redact.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import { callsIn, type Call } from './call.ts'
+import { callsIn, type WrittenCall } from './call.ts'
 import { isSelection, STEERING } from './options.ts'
 import { ownCall } from './own-line.ts'
 
@@ -46,14 +46,14 @@ export function wholeCommands(commandLine: string, urls: Readonly<Record<string,
 }
 
 type Reported = {
-  readonly run: Call
+  readonly run: WrittenCall
   /** Words of the command line by displayed URL. */
   readonly shown: ReadonlyMap<string, string | undefined>
   /** True if a command that names a run finds its source in the ledger. */
   readonly isNoted: boolean
 }
 
-function completed(text: string, call: Call, { run, shown, isNoted }: Reported): string {
+function completed(text: string, call: WrittenCall, { run, shown, isNoted }: Reported): string {
   const goesOn = call.callable.operands.some(({ name }) => name === 'run')
   const behind = [...ends(call, run, isNoted && goesOn ? ['from'] : []), ...selection(call, run)]
   const head = `${text.slice(0, call.end)}${behind.map((word) => ` ${word}`).join('')}${text.slice(call.end)}`
@@ -70,7 +70,7 @@ function completed(text: string, call: Call, { run, shown, isNoted }: Reported):
 }
 
 /** Value of a placeholder, if the run has one table or one stream. */
-function meant(placeholder: string, run: Call): string | undefined {
+function meant(placeholder: string, run: WrittenCall): string | undefined {
   if (placeholder === 'STREAM' || placeholder === 'RUN') return operand(run, 'run') ?? firstOf(run, 'run')
   if (placeholder !== 'TABLE') return undefined
   const tables = [...(run.flags.get('table') ?? []), ...(run.flags.get('tables') ?? [])]
@@ -78,13 +78,13 @@ function meant(placeholder: string, run: Call): string | undefined {
 }
 
 /** An operand that is given once. */
-function operand(run: Call, name: string): string | undefined {
+function operand(run: WrittenCall, name: string): string | undefined {
   const at = run.callable.operands.findIndex((one) => one.name === name)
   return run.callable.operands[at]?.many === true && run.operands.length > 1 ? undefined : run.operands[at]?.raw
 }
 
 /** Stores of the run that the command takes and the text omits. */
-function ends({ callable, flags }: Call, run: Call, without: readonly string[]): readonly string[] {
+function ends({ callable, flags }: WrittenCall, run: WrittenCall, without: readonly string[]): readonly string[] {
   if (flags.has(HERE)) return []
   const toWorkers = flags.has('distributed')
   // `grants` concerns a catalog, or a queue if one is named.
@@ -102,7 +102,7 @@ function ends({ callable, flags }: Call, run: Call, without: readonly string[]):
 }
 
 /** Table options of the run, if the command needs some; with copy options if both copy or compare. */
-function selection({ callable, flags }: Call, run: Call): readonly string[] {
+function selection({ callable, flags }: WrittenCall, run: WrittenCall): readonly string[] {
   if (callable.operands.length > 0 || NAMES_TABLES.some((name) => flags.has(name))) return []
   return [...run.flags].flatMap(([name, values]) => {
     const isGiven = flags.has(name) || !isSelection(name, callable) || !isSelection(name, run.callable)
@@ -113,16 +113,16 @@ function selection({ callable, flags }: Call, run: Call): readonly string[] {
 }
 
 /** Replacement of the word URL: the run's value, unless its option has another meaning. */
-function urlOf(run: Call, name: string, { callable }: Call): string | undefined {
+function urlOf(run: WrittenCall, name: string, { callable }: WrittenCall): string | undefined {
   return isAlike(name, callable, run) || !callable.takes.has(name) ? firstOf(run, name) : undefined
 }
 
 /** False if the option means different things, such as `--to`: folder of an archive, or a database. */
-function isAlike(name: string, { takes }: Call['callable'], run: Call): boolean {
+function isAlike(name: string, { takes }: WrittenCall['callable'], run: WrittenCall): boolean {
   return takes.get(name)?.completes === run.callable.takes.get(name)?.completes
 }
 
-function firstOf(run: Call, name: string): string | undefined {
+function firstOf(run: WrittenCall, name: string): string | undefined {
   return run.flags.get(name)?.[0]?.raw
 }
 

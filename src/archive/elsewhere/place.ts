@@ -9,21 +9,24 @@ import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { openCopyStore } from '../../engine/copy/open-stores.ts'
 import { refuseOwnTarget } from '../../engine/copy/plan/own-target.ts'
-import { tableAt } from '../../engine/copy/plan/plan-copy.ts'
+import { targetTableNow } from '../../engine/copy/plan/plan-copy.ts'
 import { namesInTarget } from '../../engine/copy/plan/target-name.ts'
 import { titlesOf } from '../../engine/run/systems.ts'
 import { refuseFollowedTables } from '../plan/followed-table.ts'
 import { findArchive } from '../work/find-archive.ts'
 import { Ledgers } from '../work/find-ledger.ts'
 
-export type Asked = { readonly into?: string; readonly intoUrl?: string; readonly dryRun: boolean }
+export type RestoreDestination = { readonly into?: string; readonly intoUrl?: string; readonly dryRun: boolean }
 
 /** @property isOwn the database is that of the archive itself */
-export type Target = AsyncDisposable & { readonly store: CopyStore; readonly isOwn: boolean }
+export type RestoreTarget = AsyncDisposable & { readonly store: CopyStore; readonly isOwn: boolean }
 
 /** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED … */
-export async function openTarget(own: CopyStore, { intoUrl, dryRun }: Asked): Promise<Target> {
-  const same: Target = { store: own, isOwn: true, async [Symbol.asyncDispose]() {} }
+export async function openRestoreTarget(
+  own: CopyStore,
+  { intoUrl, dryRun }: RestoreDestination,
+): Promise<RestoreTarget> {
+  const same: RestoreTarget = { store: own, isOwn: true, async [Symbol.asyncDispose]() {} }
   if (intoUrl === undefined) return same
   const store = await openCopyStore(intoUrl, { mode: dryRun ? 'plan' : 'write' })
   const isOwn = store.identity === own.identity
@@ -37,7 +40,7 @@ export async function openTarget(own: CopyStore, { intoUrl, dryRun }: Asked): Pr
 }
 
 /** @throws SluiceError UNSUPPORTED_URL if rows and proof cannot be written in one transaction */
-export function refuseUnfit({ can, label }: CopyStore): void {
+export function refuseUnfitTarget({ can, label }: CopyStore): void {
   if (can.atomic === 'chunk') return
   throw new SluiceError('UNSUPPORTED_URL', 'this system takes no rows of an archive', {
     where: label,
@@ -60,14 +63,14 @@ export function targetName(own: CopyStore, to: CopyStore, source: TableName, int
  * @throws SluiceError BAD_FLAG for the table of the archive itself, its partitions, and sluice's own tables;
  * TABLE_REFUSED for a view; TABLE_FOLLOWED
  */
-export async function targetTable(
+export async function restoreTargetTable(
   context: Pick<ArchiveContext, 'store' | 'table' | 'name' | 'interrupt'>,
   record: ArchiveRecord,
-  { store, isOwn }: Target,
+  { store, isOwn }: RestoreTarget,
   name: TableName,
 ): Promise<TableSpec | null> {
   const { abort } = context.interrupt
-  const found = await tableAt(name, store, abort)
+  const found = await targetTableNow(name, store, abort)
   const called = found?.table ?? name
   refuseOtherDatabase(store, called)
   if (isOwn) await refuseSource(context, record, called)

@@ -11,15 +11,15 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { planTable } from '../../engine/copy/plan/table-plan.ts'
 import { sameFamily } from '../../engine/run/systems.ts'
-import { shapeOf, tableOfShape, type ShapeColumn } from './shape.ts'
+import { archivedShape, tableOfShape, type ArchivedShapeColumn } from './shape.ts'
 
-export type Planned = {
+export type PlannedRestore = {
   /** The existing table, or the one to create. */
   readonly table: TableSpec
   readonly create: boolean
   readonly columns: readonly ColumnPlan[]
   /** Columns of the rows, in the order of `columns`. */
-  readonly shape: readonly ShapeColumn[]
+  readonly shape: readonly ArchivedShapeColumn[]
   /** Archived columns that the existing table computes itself. */
   readonly computed: readonly string[]
 }
@@ -35,9 +35,9 @@ export async function planElsewhere(
   to: CopyStore,
   name: TableName,
   found: TableSpec | null,
-): Promise<Planned> {
+): Promise<PlannedRestore> {
   const generated = new Set(found?.columns.flatMap((one) => (one.generated === true ? [one.name] : [])))
-  const all = shapeOf(record, partitions)
+  const all = archivedShape(record, partitions)
   const shape = all.filter((one) => !generated.has(one.name))
   const computed = all.flatMap(({ name: column }) => (generated.has(column) ? [column] : []))
   const rows = partitions.reduce((sum, { digest }) => sum + (digest?.rows ?? 0n), 0n)
@@ -63,7 +63,7 @@ export async function refuseOtherMeaning(
   to: CopyStore,
   table: TableSpec,
   partitions: readonly ArchivedPartition[],
-  { columns, shape }: Planned,
+  { columns, shape }: PlannedRestore,
   signal: AbortSignal,
 ): Promise<void> {
   const noted = (await to.offers.columnFacts?.numbers(table, signal)) ?? null
@@ -88,7 +88,11 @@ export async function refuseOtherMeaning(
 }
 
 /** Between equal types of one system, values are passed on as archived, without conversion. */
-function travels({ source, target, as, from }: ColumnPlan, shape: readonly ShapeColumn[], same: boolean): ColumnType {
+function travels(
+  { source, target, as, from }: ColumnPlan,
+  shape: readonly ArchivedShapeColumn[],
+  same: boolean,
+): ColumnType {
   const file = shape.find(({ name }) => name === from)?.file
   // A list is archived as its system prints it, which is not JSON.
   if (same && file?.as.kind === 'native' && source.type.kind === 'list' && target.type.kind === 'text')
@@ -96,7 +100,7 @@ function travels({ source, target, as, from }: ColumnPlan, shape: readonly Shape
   return same && file !== undefined && source.native === target.native ? file.as : as
 }
 
-export function destinationOf(store: CopyStore, table: TableSpec, { columns, shape }: Planned): Destination {
+export function destinationOf(store: CopyStore, table: TableSpec, { columns, shape }: PlannedRestore): Destination {
   return {
     store,
     table,
@@ -114,7 +118,7 @@ export function destinationOf(store: CopyStore, table: TableSpec, { columns, sha
 
 function cellOf(
   { from, as }: ColumnPlan,
-  shape: readonly ShapeColumn[],
+  shape: readonly ArchivedShapeColumn[],
   { columns, label }: ArchivedPartition,
   table: string,
 ): (row: Row) => Cell {

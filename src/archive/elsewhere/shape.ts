@@ -6,7 +6,7 @@ import { tableText, type Column, type ColumnType, type TableSpec } from '../../m
 import { SluiceError } from '../../shared/errors.ts'
 
 /** A column of the files, under the current name in the table. */
-export type ShapeColumn = {
+export type ArchivedShapeColumn = {
   readonly name: string
   readonly file: StoredColumn
   /** True if some partitions lack it. */
@@ -17,10 +17,10 @@ export type ShapeColumn = {
  * All columns in the files of these partitions, in the order of the table.
  * @throws SluiceError TABLE_REFUSED if two different columns have the same name
  */
-export function shapeOf(
+export function archivedShape(
   { stored, table }: Pick<ArchiveRecord, 'stored' | 'table'>,
   partitions: readonly ArchivedPartition[],
-): readonly ShapeColumn[] {
+): readonly ArchivedShapeColumn[] {
   const now = new Map(stored.columns.map(({ physical, name }, at) => [physical, { name, at }]))
   const found = new Map<string, { readonly file: StoredColumn; count: number; readonly of: string }>()
   const names = new Map<string, { readonly file: StoredColumn; readonly of: string }>()
@@ -39,7 +39,7 @@ export function shapeOf(
   }
   const place = ({ physical }: StoredColumn): number => now.get(physical)?.at ?? stored.columns.length
   return [...names]
-    .map(([name, { file }]): ShapeColumn => {
+    .map(([name, { file }]): ArchivedShapeColumn => {
       const count = found.get(file.physical)?.count ?? 0
       return { name, file, partial: count < partitions.length }
     })
@@ -75,7 +75,7 @@ function twoColumns(
  * @param sameSystem the target prints and reads the source's texts
  */
 export function tableOfShape(
-  shape: readonly ShapeColumn[],
+  shape: readonly ArchivedShapeColumn[],
   record: Pick<ArchiveRecord, 'table'>,
   now: TableSpec,
   rows: bigint,
@@ -100,7 +100,7 @@ export function tableOfShape(
 
 type Kept = Pick<Column, 'type' | 'native' | 'asText' | 'spelled' | 'oneWay' | 'portable' | 'hexed' | 'collation'>
 
-function own({ file: { column } }: ShapeColumn): Kept {
+function own({ file: { column } }: ArchivedShapeColumn): Kept {
   const { type, native, asText, spelled, oneWay, portable, hexed, collation } = column
   return {
     type,
@@ -115,7 +115,7 @@ function own({ file: { column } }: ShapeColumn): Kept {
 }
 
 /** The printed text of a system-specific type is a text in every other system, except types that all read alike. */
-function foreign({ file: { column, as } }: ShapeColumn): Kept {
+function foreign({ file: { column, as } }: ArchivedShapeColumn): Kept {
   const { native, type, spelled } = column
   if (as.kind !== 'native') return { native, type: as }
   if (type.kind === 'json') return { native, type, ...(spelled === true ? { spelled } : {}) }

@@ -11,8 +11,8 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { isDiskExhausted } from '../../shared/guide-errors.ts'
 import type { Closing, Statement } from '../../model/run/ledger-port.ts'
 import type { ErasedNow } from '../ledger/erasure-ledger.ts'
-import { sumOf } from '../../model/copy/row-hash.ts'
-import { wholeOf, type ArchiveContext, type Work } from '../steps/context.ts'
+import { digestSum } from '../../model/copy/row-hash.ts'
+import { wholeOf, type ArchiveContext, type ClaimedPartition } from '../steps/context.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
 import { dataFolder, removeParts } from '../steps/export.ts'
@@ -20,8 +20,8 @@ import { localFiles } from '../steps/local-files.ts'
 import { archivedFiles } from '../steps/prove.ts'
 import { appIdOf, bringThere, knownOf, loggedWith, tagsOf } from '../steps/publish.ts'
 import { changedAfter } from '../steps/refusals.ts'
-import { proofOf, settled } from '../steps/step-end.ts'
-import { digestOf, fileTest, foundRows, type FoundFile, type SourcePlace } from './found.ts'
+import { proofOf, settledStep } from '../steps/step-end.ts'
+import { placeDigest, fileTest, foundRows, type FoundFile, type SourcePlace } from './found.ts'
 
 export type ErasureOf = {
   readonly test: RowTest
@@ -44,7 +44,7 @@ const TRIES = 5
  */
 export async function erasePartition(
   context: ArchiveContext,
-  work: Work,
+  work: ClaimedPartition,
   erasure: ErasureOf,
 ): Promise<{ readonly archivedRows: bigint; readonly sourceRows: bigint; readonly files: number } | null> {
   const { partition, held } = work
@@ -81,7 +81,7 @@ export async function erasePartition(
     return { archivedRows, sourceRows: 0n, files: files.length }
   }
   const sourceRows = await removeFrom(context, place, source, moved, (end) =>
-    settled(end, context, partition, (how) => changedAfter(context.name, partition, how)),
+    settledStep(end, context, partition, (how) => changedAfter(context.name, partition, how)),
   )
   return { archivedRows, sourceRows, files: files.length }
 }
@@ -94,7 +94,7 @@ type Rewritten = {
 
 async function rewrite(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   found: readonly FoundFile[],
   { test, reason }: ErasureOf,
 ): Promise<Rewritten> {
@@ -112,7 +112,7 @@ async function rewrite(
     await discard(context, folder, prefix, files)
     throw thrown
   }
-  const digest = sumOf([...kept.map(({ rows, sum }) => ({ rows, sum })), ...files.map((one) => one.digest)])
+  const digest = digestSum([...kept.map(({ rows, sum }) => ({ rows, sum })), ...files.map((one) => one.digest)])
   const log = await context.log()
   const commit = {
     tableId: archived.archiveId,
@@ -196,7 +196,7 @@ async function cutFiles(
     })
     // The checksum of the old file was proved against the source. Checksums of rows add up, so they can be subtracted
     // as well.
-    const left = sumOf(inspected.map((one) => one.digest))
+    const left = digestSum(inspected.map((one) => one.digest))
     if (!equalDigests(less({ rows: file.rows, sum: file.sum }, digest), left)) {
       throw new SluiceError('PROOF_FAILED', `${file.path} without the rows that go is not what was written`, {
         where: `${name}, ${partition.label}`,
@@ -240,7 +240,7 @@ export async function removeFrom(
       return expect.rows
     }
     await using view = await store.source(interrupt.abort)
-    expect = await digestOf(context, view, place)
+    expect = await placeDigest(context, view, place)
   }
 }
 

@@ -9,9 +9,9 @@ import type { ReadColumn } from '../../model/copy/read-column.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
-import { conditionOf, readColumns, wholeOf, type ArchiveContext } from '../steps/context.ts'
+import { partitionCondition, archivedReadColumns, wholeOf, type ArchiveContext } from '../steps/context.ts'
 import { localFiles } from '../steps/local-files.ts'
-import { detachedTable } from '../steps/detached-table.ts'
+import { findDetachedTable } from '../steps/detached-table.ts'
 import { storedTable } from '../types/index.ts'
 import { isCarried } from '../types/same-type.ts'
 
@@ -56,7 +56,7 @@ export async function foundRows(
   const place = await placeOf(context, partition, test, attached)
   if (place === null) return { files, place, source: NO_ROWS }
   await using view = await context.store.source(context.interrupt.abort)
-  return { files, place, source: await digestOf(context, view, place) }
+  return { files, place, source: await placeDigest(context, view, place) }
 }
 
 /** Those of these files that hold such rows. @throws SluiceError PROOF_FAILED, SOURCE_IO */
@@ -114,7 +114,7 @@ export function fileTest(
 }
 
 /** Digest of the current rows of a place. */
-export function digestOf(
+export function placeDigest(
   { interrupt }: Pick<ArchiveContext, 'interrupt'>,
   view: SourceView,
   { table, where, columns }: SourcePlace,
@@ -127,7 +127,9 @@ export function columnsNow({ archived }: ArchiveContext, table: TableSpec): read
   const texts = archived.stored.columns.filter(
     ({ as, name }) => as.kind === 'native' && table.columns.some((one) => one.name === name),
   )
-  return readColumns(storedTable(table, { asText: texts.map(({ name }) => name), comments: {}, sortBy: [] }).columns)
+  return archivedReadColumns(
+    storedTable(table, { asText: texts.map(({ name }) => name), comments: {}, sortBy: [] }).columns,
+  )
 }
 
 /** The test as SQL of the source. @throws SluiceError UNSUPPORTED_TYPE */
@@ -158,13 +160,13 @@ async function placeOf(
   const { native, state } = partition
   if (state !== 'PUBLISHED' && state !== 'DETACHED') return null
   if (native === null) {
-    const where = `(${sourceTest(context, table, test)}) AND (${conditionOf(context, partition)})`
+    const where = `(${sourceTest(context, table, test)}) AND (${partitionCondition(context, partition)})`
     return { table, where, columns: columnsNow(context, table) }
   }
   const found =
     state === 'PUBLISHED'
       ? (attached.get(native.identity) ?? (await takenOut(context, native.table, attached)))
-      : await detachedTable(context, partition)
+      : await findDetachedTable(context, partition)
   if (found === null) return null
   // A detached table keeps the columns that it had when it was detached.
   const named = state === 'DETACHED' ? fileTest(context, partition, test) : test
@@ -181,11 +183,11 @@ async function takenOut(
   attached: ReadonlyMap<string, TableSpec>,
 ): Promise<TableSpec | null> {
   const isAttached = [...attached.values()].some(({ table }) => tableText(table) === tableText(name))
-  return isAttached ? null : await tableNamed(context, name)
+  return isAttached ? null : await erasedTable(context, name)
 }
 
 /** The table of exactly this name; null if it does not exist. */
-export async function tableNamed(
+export async function erasedTable(
   { store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>,
   name: TableName,
 ): Promise<TableSpec | null> {

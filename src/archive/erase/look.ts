@@ -1,9 +1,9 @@
 /** Finds what an erasure would do, before any change: rows in files and in the database, and reasons to refuse. */
-import { columnsNow, digestOf, foundRows, sourceTest, type SourcePlace } from './found.ts'
+import { columnsNow, placeDigest, foundRows, sourceTest, type SourcePlace } from './found.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
-import { conditionOf, type ArchiveContext } from '../steps/context.ts'
+import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
 import { asChangedCommand, dropCommand, restoreCommand, runCommand } from '../steps/refusals.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { isArchived } from '../../model/archive/state.ts'
@@ -14,7 +14,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { archivedColumns, testPredicate } from './row-test.ts'
 
-export type Wanted = {
+export type ErasedRows = {
   readonly test: RowTest
   /** True: open every file. */
   readonly thorough?: boolean
@@ -76,7 +76,11 @@ export async function whileMoved<T>(
 }
 
 /** @throws SluiceError PARTITION_STATE where a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
-export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
+export async function lookAround(
+  context: ArchiveContext,
+  record: ArchiveRecord,
+  wanted: ErasedRows,
+): Promise<EraseLook> {
   const log = await context.log()
   const { abort } = context.interrupt
   const without = await spared(context, wanted)
@@ -109,7 +113,7 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
 }
 
 /** Paths of files that need not be opened. Empty in a resumed erasure: statistics may hide the remaining rows. */
-export async function spared(context: ArchiveContext, { test, thorough }: Wanted): Promise<ReadonlySet<string>> {
+export async function spared(context: ArchiveContext, { test, thorough }: ErasedRows): Promise<ReadonlySet<string>> {
   if (thorough === true) return new Set()
   const predicate = testPredicate(test, archivedColumns(context.archived))
   return (await context.log()).without(predicate, context.interrupt.abort)
@@ -140,21 +144,21 @@ export async function besideAll(
   const own = record.partitions.filter(
     ({ state, native }) => native === null && (state === 'PUBLISHED' || state === 'DETACHED'),
   )
-  const without = own.map((partition) => `NOT coalesce((${conditionOf(context, partition)}), false)`)
+  const without = own.map((partition) => `NOT coalesce((${partitionCondition(context, partition)}), false)`)
   const published = record.partitions.flatMap(({ state, native }) =>
     state === 'PUBLISHED' && native !== null ? [native] : [],
   )
   const columns = columnsNow(context, table)
   const place = { table, columns, where: [`(${sourceTest(context, table, test)})`, ...without].join(' AND ') }
   await using view = await store.source(interrupt.abort)
-  const all = await digestOf(context, view, place)
+  const all = await placeDigest(context, view, place)
   // The rows of a published native partition that is still attached are counted with the table: subtract them.
   let rows = all.rows
   for (const { identity } of published) {
     const found = attached.get(identity)
     if (found === undefined) continue
     rows -= (
-      await digestOf(context, view, {
+      await placeDigest(context, view, {
         table: found,
         columns: columnsNow(context, found),
         where: sourceTest(context, found, test),

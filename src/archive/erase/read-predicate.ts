@@ -1,5 +1,5 @@
 /** Parses a condition that may name a person: errors never show its text. */
-import { columnsOf, parsePredicate, type Predicate } from '../../model/lake/predicate.ts'
+import { predicateColumns, parsePredicate, type Predicate } from '../../model/lake/predicate.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** @throws SluiceError BAD_PREDICATE without any of the text, because messages are kept */
@@ -20,6 +20,6 @@ export function readPredicate(text: string): Predicate {
 }
 
 /** Names of the columns that a condition compares. */
-export function namesIn(predicate: Predicate): ReadonlySet<string> {
-  return new Set(columnsOf(predicate).map(({ names }) => names.join('.')))
+export function predicateNames(predicate: Predicate): ReadonlySet<string> {
+  return new Set(predicateColumns(predicate).map(({ names }) => names.join('.')))
 }

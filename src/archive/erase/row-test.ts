@@ -12,7 +12,7 @@ const SORTED: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'date
 const EQUAL: ReadonlySet<ColumnType['kind']> = new Set([...SORTED, 'bool', 'text', 'uuid'])
 
 /** Why a column may be missing in the archive. */
-export type Beside = {
+export type MissingColumnCauses = {
   /** Columns of the current table. */
   readonly columns: readonly Pick<Column, 'name'>[]
   /** Command that publishes to the archive. */
@@ -24,7 +24,11 @@ export type Beside = {
  * @throws SluiceError BAD_PREDICATE if a column does not exist, its type does not compare alike on both sides, or a
  * value does not belong to its type
  */
-export function rowTest({ root }: Predicate, { columns }: Pick<TableSpec, 'columns'>, beside?: Beside): RowTest {
+export function rowTest(
+  { root }: Predicate,
+  { columns }: Pick<TableSpec, 'columns'>,
+  beside?: MissingColumnCauses,
+): RowTest {
   const named = ({ names }: { readonly names: readonly string[] }): Column => {
     const name = names.join('.')
     const found = columns.find((column) => column.name === name)

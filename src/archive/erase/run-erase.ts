@@ -19,7 +19,7 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { parquetRows } from '../../engine/run/registry.ts'
 import type { RunOf } from '../../engine/run/run-context.ts'
 import type { archiveErase } from '../operations/archive-erase/declaration.ts'
-import { eachPartition, type Work } from '../work/advance-all.ts'
+import { eachPartition, type AdvancePartition } from '../work/advance-all.ts'
 import { endOfArchive } from '../work/outcome.ts'
 import { keptError, type OtherLedgers } from '../work/other-ledgers.ts'
 import {
@@ -32,7 +32,7 @@ import {
   UNDER_WAY,
   whileMoved,
   type PartitionLook,
-  type Wanted,
+  type ErasedRows,
 } from './look.ts'
 
 export type EraseRun = RunOf<typeof archiveErase>
@@ -46,7 +46,7 @@ export type Erasing = {
   readonly others: OtherLedgers
   readonly erasures: ErasureLedger
   readonly erasure: Erasure
-  readonly wanted: Wanted
+  readonly wanted: ErasedRows
   readonly run: EraseRun
 }
 
@@ -61,7 +61,7 @@ export async function erasePartitions(
 ): Promise<boolean> {
   const log = await context.log()
   const without = await spared(context, wanted)
-  const work: Work = async (held, reload) => {
+  const work: AdvancePartition = async (held, reload) => {
     const partition = await reload()
     const { state } = partition
     const logged = (await log.own(context.interrupt.abort))?.files.get(partition.label) ?? []
@@ -196,7 +196,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
     const { archiveId } = context.archived
     const info = { table: context.name, run: run.runId, reason: erasure.reason }
     version = (await log.milestone({ tableId: archiveId, info }, abort)).version
-    const listed = await historyOf(context, { database, others }, version, erasure.begunMs)
+    const listed = await erasableFiles(context, { database, others }, version, erasure.begunMs)
     for (const { path } of listed) {
       const kept = others.reason(path)
       if (kept !== null) throw keptError(context.name, path, kept)
@@ -231,7 +231,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
 }
 
 /** Files that no reader of this version needs. @param olderThanMs ms; no running program has older temporary files */
-export async function historyOf(
+export async function erasableFiles(
   context: ArchiveContext,
   { database, others }: Pick<Erasing, 'database' | 'others'>,
   version: number,

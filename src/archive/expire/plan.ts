@@ -43,12 +43,12 @@ export function planExpiry(record: ArchiveRecord, options: ExpiryOptions): reado
         note: `its period ends at ${partition.to ?? 'no time'}, and what ended by ${until} may go`,
       }
     }
-    return { partition, ...standing(partition, record.graceMs, nowMs) }
+    return { partition, ...expiryStatus(partition, record.graceMs, nowMs) }
   })
 }
 
 /** Status of a partition that is old enough. @param nowMs by the clock of the database */
-export function standing(
+export function expiryStatus(
   { state, held, retracted, changedMs, expired }: ArchivedPartition,
   graceMs: number,
   nowMs: number,

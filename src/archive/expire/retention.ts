@@ -2,7 +2,7 @@
 import type { PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
-import { spanText } from '../log/retention.ts'
+import { retentionInWords } from '../log/retention.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
@@ -20,7 +20,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
   if (asked !== undefined && retentionMs !== null && asked < retentionMs) {
     throw new SluiceError(
       'PLAN_CHANGED',
-      `files that leave the archive of ${tableText(table)} stay for ${spanText(retentionMs)}`,
+      `files that leave the archive of ${tableText(table)} stay for ${retentionInWords(retentionMs)}`,
       {
         reason: 'what has expired until now was to come back for as long',
         hint: 'leave --retention out; a longer one is taken',

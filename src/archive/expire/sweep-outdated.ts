@@ -5,7 +5,7 @@
 import { ErasureLedger } from '../ledger/erasure-ledger.ts'
 import { PartitionLedger } from '../ledger/partition-ledger.ts'
 import { onlyCopies, readPartition, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
-import { SweepLedger, type Sweep, type SweptFile } from '../ledger/sweep-ledger.ts'
+import { SweepLedger, type ArchiveSweepRecord, type SweptFile } from '../ledger/sweep-ledger.ts'
 import { Destroyer } from '../steps/destroy-files.ts'
 import { sha256InPlace } from '../steps/local-files.ts'
 import { outdatedFiles, type OutdatedFile } from '../log/find-outdated.ts'
@@ -15,7 +15,7 @@ import { asSluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { parquetRows } from '../../engine/run/registry.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import { beatOfArchive, ownerOf } from '../work/owner.ts'
+import { beatOfArchive, archiveOwner } from '../work/owner.ts'
 import { adoptHint } from '../steps/refusals.ts'
 import type { OwnedFolder } from '../work/open.ts'
 import type { OtherLedgers } from '../work/other-ledgers.ts'
@@ -28,15 +28,15 @@ export type Sweeping = {
   readonly run: Run<'archive.finding' | 'log'>
 }
 
-export type Swept = { readonly files: number; readonly bytes: bigint }
+export type SweptTotals = { readonly files: number; readonly bytes: bigint }
 
-const NOTHING: Swept = { files: 0, bytes: 0n }
+const NOTHING: SweptTotals = { files: 0, bytes: 0n }
 
 /** An outdated file and its partition in the ledger; null if the ledger has none. */
 type Due = { readonly file: OutdatedFile; readonly partition: ArchivedPartition | null }
 
 /** Reports what a sweep would destroy; changes nothing. */
-export async function reportOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<Swept> {
+export async function reportOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<SweptTotals> {
   const { owned, database, record, run } = sweeping
   const left = (await new SweepLedger(database, record.table, run.owner).unfinished()).flatMap(({ files }) => files)
   if (left.length > 0) {
@@ -62,7 +62,7 @@ export async function reportOutdated(sweeping: Sweeping, retentionMs: number | n
  * Ends interrupted sweeps, then removes the files that are due.
  * @throws SluiceError LEDGER_BUSY if another program is sweeping; ARCHIVE_CONFLICT, SOURCE_IO, TARGET_DENIED
  */
-export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<Swept> {
+export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<SweptTotals> {
   const { owned, others, database, record, run } = sweeping
   const sweeps = new SweepLedger(database, record.table, run.owner)
   const erasure = await new ErasureLedger(database, record.table, run.owner).unfinished()
@@ -79,7 +79,7 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   if (run.interrupt.stop.aborted) return all
   const due = await dueFiles(sweeping, retentionMs)
   if (due.length === 0 || retentionMs === null) return all
-  const ledger = new PartitionLedger(database, record.table, ownerOf(run))
+  const ledger = new PartitionLedger(database, record.table, archiveOwner(run))
   const timer = beatOfArchive(ledger)
   try {
     const kept = new Set<string>()
@@ -104,7 +104,11 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   }
 }
 
-async function destroy({ owned, others, database, run }: Sweeping, sweeps: SweepLedger, sweep: Sweep): Promise<Swept> {
+async function destroy(
+  { owned, others, database, run }: Sweeping,
+  sweeps: SweepLedger,
+  sweep: ArchiveSweepRecord,
+): Promise<SweptTotals> {
   return sweeps.during(sweep, async () => {
     const destroyer = new Destroyer(owned, database, others)
     for (const { path, bytes, sha256, partition } of sweep.files) {
@@ -146,7 +150,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
     )
     return []
   }
-  const nowMs = await new PartitionLedger(database, record.table, ownerOf(run)).now()
+  const nowMs = await new PartitionLedger(database, record.table, archiveOwner(run)).now()
   const over = nowMs - retentionMs
   const ofPath = new Map(record.partitions.flatMap((one) => one.files.map(({ path }) => [path, one.label] as const)))
   const byLabel = new Map(record.partitions.map((one) => [one.label, one]))
@@ -239,10 +243,10 @@ function note({ owned, run }: Sweeping, message: string, hint?: string): void {
   run.emit({ type: 'log', level: 'note', table: owned.name, message, ...about })
 }
 
-function countOf(files: readonly { readonly bytes: bigint }[]): Swept {
+function countOf(files: readonly { readonly bytes: bigint }[]): SweptTotals {
   return { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0n) }
 }
 
-function added(a: Swept, b: Swept): Swept {
+function added(a: SweptTotals, b: SweptTotals): SweptTotals {
   return { files: a.files + b.files, bytes: a.bytes + b.bytes }
 }

@@ -28,7 +28,7 @@ export function filesText(files: readonly ArchivedFile[]): string {
 /** @throws SluiceError LEDGER_DAMAGED */
 export function readFiles(text: string | null): readonly ArchivedFile[] {
   if (text === null) return []
-  return (readJson(text) as readonly WrittenForm[]).map(({ bytes, rows, ...rest }) => ({
+  return (readLedgerJson(text) as readonly WrittenForm[]).map(({ bytes, rows, ...rest }) => ({
     ...rest,
     bytes: BigInt(bytes),
     rows: BigInt(rows),
@@ -36,22 +36,22 @@ export function readFiles(text: string | null): readonly ArchivedFile[] {
 }
 
 /** @throws SluiceError LEDGER_DAMAGED */
-export function readJson(text: string): unknown {
+export function readLedgerJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw damaged('JSON', error)
+    throw damagedLedger('JSON', error)
   }
 }
 
 /** A value of the ledger as a text. */
-export function textOf(value: SqlValue): string | null {
+export function ledgerText(value: SqlValue): string | null {
   if (value === null) return null
   return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
 }
 
 /** @returns a SluiceError LEDGER_DAMAGED @param what the unreadable part of the ledger */
-export function damaged(what: string, cause?: unknown): SluiceError {
+export function damagedLedger(what: string, cause?: unknown): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', `the ledger of archives holds what sluice has not written (${what})`, {
     ...(cause === undefined ? {} : { cause }),
     hint: 'it was changed by hand: restore it from a backup of the source',

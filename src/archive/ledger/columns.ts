@@ -4,16 +4,16 @@
  */
 
 /** `name`: a short text that can be part of a key. */
-export type ColumnKind = 'integer' | 'name' | 'text'
-export type Columns = Readonly<Record<string, ColumnKind>>
+export type ArchiveColumnKind = 'integer' | 'name' | 'text'
+export type ArchiveColumns = Readonly<Record<string, ArchiveColumnKind>>
 
 /** Key and columns of one table; `key` columns are NOT NULL, and the primary key if `unique`. */
-export type LedgerTable = { readonly key: Columns; readonly unique: boolean; readonly columns: Columns }
+export type LedgerTable = { readonly key: ArchiveColumns; readonly unique: boolean; readonly columns: ArchiveColumns }
 
-const OF_TABLE: Columns = { schema_name: 'name', table_name: 'name' }
-const OF_PARTITION: Columns = { ...OF_TABLE, partition_name: 'name' }
+const OF_TABLE: ArchiveColumns = { schema_name: 'name', table_name: 'name' }
+const OF_PARTITION: ArchiveColumns = { ...OF_TABLE, partition_name: 'name' }
 
-const ARCHIVES: Columns = {
+const ARCHIVES: ArchiveColumns = {
   // Folder or URI of the Delta table, and the id in its metadata.
   archive: 'text',
   archive_id: 'name',
@@ -39,7 +39,7 @@ const ARCHIVES: Columns = {
   witness: 'text',
 }
 
-const PARTITIONS: Columns = {
+const PARTITIONS: ArchiveColumns = {
   state: 'name',
   from_bound: 'name',
   to_bound: 'name',
@@ -106,7 +106,7 @@ const PARTITIONS: Columns = {
   chosen_by: 'name',
 }
 
-const HISTORY: Columns = {
+const HISTORY: ArchiveColumns = {
   num_rows: 'integer',
   checksum: 'name',
   delta_version: 'integer',
@@ -115,7 +115,7 @@ const HISTORY: Columns = {
   at_ms: 'integer',
 }
 
-const HEADS: Columns = {
+const HEADS: ArchiveColumns = {
   // The commit that carries this ownership token.
   delta_version: 'integer',
   // `intended` before its commit is written, `left` once the log is known to have it.
@@ -124,7 +124,7 @@ const HEADS: Columns = {
   at_ms: 'integer',
 }
 
-const COMMITS: Columns = {
+const COMMITS: ArchiveColumns = {
   // Digest of the bytes of the commit.
   sha256: 'name',
   // `intended` before the commit is written, `landed` once the log is known to have it.
@@ -132,7 +132,7 @@ const COMMITS: Columns = {
 }
 
 /** Lease of a row that one program works on at a time, see `leased-row`. */
-const LEASED: Columns = {
+const LEASED: ArchiveColumns = {
   owner: 'name',
   host: 'name',
   pid: 'integer',
@@ -141,7 +141,7 @@ const LEASED: Columns = {
   lease_until: 'integer',
 }
 
-const ERASURES: Columns = {
+const ERASURES: ArchiveColumns = {
   // `erasing`, `destroying` (the files in `destroyed` are being destroyed), `done`.
   state: 'name',
   // A ticket, as the user wrote it: nothing else about the person is kept.
@@ -161,7 +161,7 @@ const ERASURES: Columns = {
   ended_ms: 'integer',
 }
 
-const ERASED: Columns = {
+const ERASED: ArchiveColumns = {
   // Rows erased from Parquet files, and from the database.
   archived_rows: 'integer',
   source_rows: 'integer',
@@ -174,7 +174,7 @@ const ERASED: Columns = {
   at_ms: 'integer',
 }
 
-const SWEEPS: Columns = {
+const SWEEPS: ArchiveColumns = {
   // `destroying` (the files in `files` are being destroyed), `done`.
   state: 'name',
   signed_by: 'name',

@@ -8,10 +8,10 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
+import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import { RowLeases } from './leased-row.ts'
-import { textOf } from './cells.ts'
+import { ledgerText } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type DestroyedFile = { readonly path: string; readonly bytes: string; readonly sha256: string }
@@ -97,7 +97,7 @@ export class ErasureLedger {
       this.#table,
     )
     return rows.map((row): Erasure => {
-      const [id, state, reason, tested, signedBy, version, destroyed, begun, condition, ...owner] = row.map(textOf)
+      const [id, state, reason, tested, signedBy, version, destroyed, begun, condition, ...owner] = row.map(ledgerText)
       return {
         id: BigInt(id ?? '0'),
         state: state === 'done' || state === 'destroying' ? state : 'erasing',
@@ -105,7 +105,7 @@ export class ErasureLedger {
         tested: JSON.parse(tested ?? '[]') as string[],
         signedBy: signedBy ?? '',
         condition: condition ?? null,
-        holder: holderOf(owner),
+        holder: storedLeaseOwner(owner),
         version: version === null ? null : Number(version),
         destroyed: JSON.parse(destroyed ?? '[]') as DestroyedFile[],
         begunMs: Number(begun ?? 0),
@@ -159,7 +159,7 @@ export class ErasureLedger {
       [...this.#table, id],
     )
     return rows.map((row): Erased => {
-      const [place, archived, source] = row.map(textOf)
+      const [place, archived, source] = row.map(ledgerText)
       return {
         place: place ?? '',
         archivedRows: BigInt(archived ?? '0'),

@@ -10,7 +10,7 @@ import type { Origin } from '../../model/copy/identification-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { CommitSums, HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { filesText, readJson, textOf } from './cells.ts'
+import { filesText, readLedgerJson, ledgerText } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
@@ -46,8 +46,8 @@ export class HeadLedger implements HeadBook {
   async name(): Promise<LedgerName | null> {
     if (!(await ledgerColumns(this.#database, 'migration_archives')).has('ledger')) return null
     const [row] = await this.#database.all(`SELECT ledger FROM migration_archives WHERE ${TABLE}`, this.#key)
-    const text = textOf(row?.[0] ?? null)
-    return text === null ? null : (readJson(text) as LedgerName)
+    const text = ledgerText(row?.[0] ?? null)
+    return text === null ? null : (readLedgerJson(text) as LedgerName)
   }
 
   /** If two programs name a ledger, the first one wins. */

@@ -5,7 +5,7 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
 import { beat } from '../../stores/common/lease/heartbeat.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
-import { LEASE_MS } from './partition-ledger.ts'
+import { PARTITION_LEASE_MS } from './partition-ledger.ts'
 
 /** A row by its id, its holder at the time of the read, and its name in messages. */
 export type LeasedRow = { readonly id: bigint; readonly holder: Holder | null; readonly what: string }
@@ -28,13 +28,13 @@ export class RowLeases {
     this.#place = place
     this.#table = table
     this.#owner = owner
-    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, PARTITION_LEASE_MS))
   }
 
   /** Runs `body` while only this program works on the row. @throws SluiceError LEDGER_BUSY; of `body` */
   async during<T>(row: LeasedRow, body: () => Promise<T>): Promise<T> {
     await this.#claim(row)
-    const timer = beat(LEASE_MS / 3, () => this.#set(this.#lease.renewed.sql, this.#lease.renewed.parameters))
+    const timer = beat(PARTITION_LEASE_MS / 3, () => this.#set(this.#lease.renewed.sql, this.#lease.renewed.parameters))
     try {
       return await body()
     } finally {

@@ -15,19 +15,19 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
-import { filesText, textOf } from './cells.ts'
+import { filesText, ledgerText } from './cells.ts'
 import type { ArchivedPartition, ArchivedTable, NewArchive } from './record.ts'
 
 /** How long the lease of a silent owner lasts, ms; the same as for copies. Without it a program changes nothing. */
-export const LEASE_MS = 30_000
+export const PARTITION_LEASE_MS = 30_000
 
 export type ArchiveOwner = Owner & { readonly runId: bigint }
 
 /** A claimed partition. */
-export type Held = { readonly label: string; readonly fence: bigint }
+export type PartitionClaim = { readonly label: string; readonly fence: bigint }
 
 /** Facts to record with a state. Absent ones do not change. */
-export type Noted = {
+export type PartitionFacts = {
   readonly digest?: Digest
   readonly sourceBytes?: bigint
   readonly files?: readonly ArchivedFile[]
@@ -76,7 +76,7 @@ export class PartitionLedger {
     this.#database = database
     this.#key = [table.schema ?? '', table.name]
     this.#owner = owner
-    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, PARTITION_LEASE_MS))
     this.#now = ledgerDialect(database.dialect).now
   }
 
@@ -203,7 +203,7 @@ export class PartitionLedger {
       },
     ])
     const [row] = rows ?? []
-    return row === undefined ? undefined : textOf(row[0] ?? null)
+    return row === undefined ? undefined : ledgerText(row[0] ?? null)
   }
 
   /** Sets or removes the hold of a period: of all its parts, and later ones. @param reason null removes the hold */
@@ -232,7 +232,7 @@ export class PartitionLedger {
    * @param before its owner as just read; if that owner has ended, its lease is ignored
    * @returns null if another program holds it
    */
-  async claim(label: string, before: Holder | null): Promise<Held | null> {
+  async claim(label: string, before: Holder | null): Promise<PartitionClaim | null> {
     const { id, runId } = this.#owner
     const [taken, free] = [
       this.#lease.taken(this.#owner),
@@ -264,7 +264,7 @@ export class PartitionLedger {
   }
 
   /** Independent of the fence, because the partition may have been claimed more than once. */
-  async release({ label }: Pick<Held, 'label'>): Promise<void> {
+  async release({ label }: Pick<PartitionClaim, 'label'>): Promise<void> {
     await this.#database.batch([
       {
         sql: `UPDATE migration_archive_partitions SET ${this.#lease.back} WHERE ${PARTITION} AND owner = ?`,
@@ -277,18 +277,18 @@ export class PartitionLedger {
    * Moves a partition from one state to another, or records facts in its current state.
    * @throws SluiceError LEASE_LOST if another program holds it, or it is in another state
    */
-  async move(held: Held, from: ArchiveState, to: ArchiveState, noted: Noted = {}): Promise<void> {
+  async move(held: PartitionClaim, from: ArchiveState, to: ArchiveState, noted: PartitionFacts = {}): Promise<void> {
     await this.close(held, this.closing(held, from, to, noted))
   }
 
   /** Ends a step that changes only the ledger. @throws SluiceError LEASE_LOST as `move` */
-  async close({ label }: Held, { statements, landed }: Closing): Promise<void> {
+  async close({ label }: PartitionClaim, { statements, landed }: Closing): Promise<void> {
     const answers = await this.#database.batch([...statements, landed])
     if ((answers.at(-1) ?? []).length === 0) throw lost(label)
   }
 
   /** The same as the end of a transaction of the source: rows and state change together or not at all. */
-  closing(held: Held, from: ArchiveState, to: ArchiveState, noted: Noted = {}): Closing {
+  closing(held: PartitionClaim, from: ArchiveState, to: ArchiveState, noted: PartitionFacts = {}): Closing {
     const { sets, parameters } = this.#sets(noted)
     const mine = [...this.#key, held.label, this.#owner.id, held.fence]
     const where = `${PARTITION} AND owner = ? AND fence = ?`
@@ -337,7 +337,7 @@ export class PartitionLedger {
   }
 
   /** Records the table's own definitions, in the transaction that detaches it. */
-  keeping({ label, fence }: Held): (own: string) => Statement {
+  keeping({ label, fence }: PartitionClaim): (own: string) => Statement {
     return (own) => ({
       sql: `UPDATE migration_archive_partitions SET own_ddl = ? WHERE ${PARTITION} AND owner = ? AND fence = ?`,
       parameters: [own, ...this.#key, label, this.#owner.id, fence],
@@ -345,12 +345,12 @@ export class PartitionLedger {
   }
 
   /** If the state does not change, the number of removed rows shows whether the step landed. */
-  #landed({ sql, parameters }: Statement, { removed }: Noted): Statement {
+  #landed({ sql, parameters }: Statement, { removed }: PartitionFacts): Statement {
     if (removed === undefined) return { sql, parameters }
     return { sql: `${sql} AND removed_rows = ?`, parameters: [...parameters, removed.rows] }
   }
 
-  #sets(noted: Noted): { readonly sets: readonly string[]; readonly parameters: readonly SqlValue[] } {
+  #sets(noted: PartitionFacts): { readonly sets: readonly string[]; readonly parameters: readonly SqlValue[] } {
     const {
       digest,
       sourceBytes,
@@ -411,7 +411,11 @@ export class PartitionLedger {
  * True if the step removes rows from the source or the archive, or from what counts there; a hold forbids that. A
  * partition that is already detached may finish its steps up to DETACHED.
  */
-function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring, away, leaving }: Noted): boolean {
+function takesOut(
+  from: ArchiveState,
+  to: ArchiveState,
+  { removed, restoring, away, leaving }: PartitionFacts,
+): boolean {
   if (from === 'DROPPED' && to === 'EXPIRED') return true
   // A restore that is undone deletes the rows that it wrote.
   if ((to === 'DROPPED' && from !== 'EXPIRED' && restoring !== false) || (from === 'PUBLISHED' && to === 'DETACHED'))

@@ -25,7 +25,7 @@ export function byPeriod(all: readonly ArchivedPartition[]): ReadonlyMap<string,
 }
 
 /** True if the source holds rows of a part that is in progress: no other part of a plain table may begin then. */
-export function isOpen({ state, retracted, fence }: ArchivedPartition): boolean {
+export function isInProgress({ state, retracted, fence }: ArchivedPartition): boolean {
   return state === 'RESTORED' ? !retracted : state !== 'DROPPED' && state !== 'EXPIRED' && fence > 0n
 }
 
@@ -40,7 +40,7 @@ export function isBack(partition: ArchivedPartition): boolean {
 }
 
 /** A part that exists only in the ledger: it has a hold, or a run was killed before it began. */
-export function isNoted({ state, fence }: ArchivedPartition): boolean {
+export function isOnlyNoted({ state, fence }: ArchivedPartition): boolean {
   return state === 'PLANNED' && fence === 0n
 }
 
@@ -49,7 +49,7 @@ export function nextPart(
   { partitions }: Pick<ArchiveRecord, 'partitions'>,
   parts: readonly ArchivedPartition[],
 ): Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>> {
-  const noted = parts.find((one) => one.part > 1 && isNoted(one))
+  const noted = parts.find((one) => one.part > 1 && isOnlyNoted(one))
   if (noted !== undefined) return { label: noted.label, period: noted.period, part: noted.part }
   const period = parts[0]?.period ?? ''
   let part = Math.max(...parts.map((one) => one.part)) + 1

@@ -8,10 +8,10 @@ import type { Digest } from '../../model/copy/rows.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { Origin } from '../../model/copy/identification-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
+import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { damaged, readFiles, readJson, textOf, storedName } from './cells.ts'
+import { damagedLedger, readFiles, readLedgerJson, ledgerText, storedName } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type ArchivedTable = {
@@ -34,7 +34,7 @@ export type ArchivedTable = {
   /** Name of this ledger in the archive's log; absent until a program that names ledgers has changed the archive. */
   readonly ledger?: LedgerName
   /** Null if the table has an identity of its own, or no witness could be recorded. */
-  readonly witness: Witness | null
+  readonly witness: TableWitness | null
 }
 
 /** A table that is archived for the first time. */
@@ -45,7 +45,7 @@ export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as co
 export type WitnessRow = { readonly key: RowKey; readonly values: Readonly<Record<string, string>> }
 
 /** Distinguishes a table without an identity from another one of the same name, as of the end of the last run. */
-export type Witness = {
+export type TableWitness = {
   /** Its name, and its schema fingerprint. */
   readonly table: TableName
   readonly mark: string
@@ -231,9 +231,9 @@ async function readSome(
       parameters: [...key, ...values],
     })),
   ])
-  const stored = textOf(archives?.[0]?.[0] ?? null)
+  const stored = ledgerText(archives?.[0]?.[0] ?? null)
   if (stored === null) return []
-  const archive = readJson(stored) as StoredTable
+  const archive = readLedgerJson(stored) as StoredTable
   return found.flat().map((row) => partitionOf(row, archive))
 }
 
@@ -318,32 +318,32 @@ function tableOf(row: SqlRow): ArchivedTable {
     retention,
     ledger,
     witness,
-  ] = row.map(textOf)
-  if (name == null || archive == null || archiveId == null || stored == null) throw damaged('migration_archives')
+  ] = row.map(ledgerText)
+  if (name == null || archive == null || archiveId == null || stored == null) throw damagedLedger('migration_archives')
   return {
     table: storedName(schema, name),
     archive,
     archiveId,
     timeColumn: timeColumn ?? null,
     calendar: calendar ?? '',
-    stored: readJson(stored) as StoredTable,
+    stored: readLedgerJson(stored) as StoredTable,
     graceMs: Number(grace ?? 0),
     revision: revision ?? '0',
-    origin: origin == null ? null : (readJson(origin) as Origin),
+    origin: origin == null ? null : (readLedgerJson(origin) as Origin),
     retentionMs: retention == null ? null : Number(retention),
-    witness: witness == null ? null : (readJson(witness) as Witness),
-    ...(ledger == null ? {} : { ledger: readJson(ledger) as LedgerName }),
+    witness: witness == null ? null : (readLedgerJson(witness) as TableWitness),
+    ...(ledger == null ? {} : { ledger: readLedgerJson(ledger) as LedgerName }),
   }
 }
 
 function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
-  const values = new Map(PARTITION.map((name, i) => [name, textOf(row[i] ?? null)]))
+  const values = new Map(PARTITION.map((name, i) => [name, ledgerText(row[i] ?? null)]))
   const text = (name: string): string | null => values.get(name) ?? null
   const number = (name: string): number | null => (text(name) === null ? null : Number(text(name)))
   const whole = (name: string): bigint | null => (text(name) === null ? null : BigInt(text(name) ?? 0))
   const state = ARCHIVE_STATES.find((known) => known === text('state'))
   const label = text('partition_name')
-  if (state === undefined || label === null) throw damaged('migration_archive_partitions')
+  if (state === undefined || label === null) throw damagedLedger('migration_archive_partitions')
   const [native, identity, schema] = [text('native_table'), text('native_identity'), text('native_schema')]
   const [rows, sum] = [whole('num_rows'), text('checksum')]
   const code = text('error_code')
@@ -366,15 +366,16 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     retracted: number('retracted') === 1,
     held: text('hold_reason'),
     fence: whole('fence') ?? 0n,
-    holder: holderOf(ownerColumns(LEASE_COLUMNS).map(text)),
+    holder: storedLeaseOwner(ownerColumns(LEASE_COLUMNS).map(text)),
     error: code === null ? null : { code, message: text('error_message') ?? '' },
     changedMs: number('changed_ms'),
     exportMs: number('export_ms'),
     dropAfterMs: number('drop_after_ms'),
     graceOver: String(row[PARTITION.length]) === '1',
-    logged: text('logged_files') === null ? null : (readJson(text('logged_files') ?? '') as readonly string[]),
+    logged: text('logged_files') === null ? null : (readLedgerJson(text('logged_files') ?? '') as readonly string[]),
     own: text('own_ddl'),
-    columns: text('stored') === null ? archive.columns : (readJson(text('stored') ?? '') as readonly StoredColumn[]),
+    columns:
+      text('stored') === null ? archive.columns : (readLedgerJson(text('stored') ?? '') as readonly StoredColumn[]),
     away: number('away') === 1,
     expired: expired === null ? null : { ms: expired, by: text('expired_by') ?? '' },
     sweptMs: number('swept_ms'),

@@ -12,7 +12,7 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { changeTable, makeLate } from '../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../stores/common/ledger-tables.ts'
-import { INDEXES, TABLES, type Columns } from './columns.ts'
+import { INDEXES, TABLES, type ArchiveColumns } from './columns.ts'
 
 /**
  * 1: made by programs that wrote no version. 8: partitions by value, whose bounds an older program would read as times.
@@ -94,6 +94,9 @@ export async function ledgerColumns(database: LedgerDatabase, table: string): Pr
   return new Set(rows.map(([name]) => String(name).toLowerCase()))
 }
 
-function columnSql([name, kind]: readonly [string, Columns[string] | undefined], { types }: LedgerDialect): string {
+function columnSql(
+  [name, kind]: readonly [string, ArchiveColumns[string] | undefined],
+  { types }: LedgerDialect,
+): string {
   return `${name} ${types[kind ?? 'text']}`
 }

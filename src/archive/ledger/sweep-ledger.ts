@@ -3,16 +3,16 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
+import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { DestroyedFile } from './erasure-ledger.ts'
 import { RowLeases } from './leased-row.ts'
-import { textOf } from './cells.ts'
+import { ledgerText } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** `partition`: its label; null if the log does not have it. */
 export type SweptFile = DestroyedFile & { readonly partition: string | null }
 
-export type Sweep = {
+export type ArchiveSweepRecord = {
   readonly id: bigint
   /** Versions before it have lost files; null if only a checkpoint had them. */
   readonly version: number | null
@@ -37,7 +37,7 @@ export class SweepLedger {
   }
 
   /** Unfinished sweeps, oldest first. A read-only ledger of an older program has none. */
-  async unfinished(): Promise<readonly Sweep[]> {
+  async unfinished(): Promise<readonly ArchiveSweepRecord[]> {
     if ((await ledgerColumns(this.#database, TABLE)).size === 0) return []
     const { castText } = ledgerDialect(this.#database.dialect).types
     const names = ['sweep_id', 'delta_version', 'retention_ms', 'files', ...ownerColumns(LEASE_COLUMNS)]
@@ -46,21 +46,21 @@ export class SweepLedger {
        WHERE schema_name = ? AND table_name = ? AND state = 'destroying' ORDER BY ${TABLE}.sweep_id`,
       this.#table,
     )
-    return rows.map((row): Sweep => {
-      const [id, version, retention, files, ...owner] = row.map(textOf)
+    return rows.map((row): ArchiveSweepRecord => {
+      const [id, version, retention, files, ...owner] = row.map(ledgerText)
       return {
         id: BigInt(id ?? '0'),
         version: version == null ? null : Number(version),
         retentionMs: Number(retention ?? 0),
         files: JSON.parse(files ?? '[]') as SweptFile[],
-        holder: holderOf(owner),
+        holder: storedLeaseOwner(owner),
       }
     })
   }
 
   /** Records the files that will be destroyed, so that a run after a kill finds them. */
   async begin(
-    { id, version, retentionMs, files }: Omit<Sweep, 'holder'>,
+    { id, version, retentionMs, files }: Omit<ArchiveSweepRecord, 'holder'>,
     { signedBy, tool }: { readonly signedBy: string; readonly tool: string },
   ): Promise<void> {
     const { unlessThere } = ledgerDialect(this.#database.dialect)
@@ -74,11 +74,11 @@ export class SweepLedger {
   }
 
   /** @throws SluiceError LEDGER_BUSY; of `body` */
-  during<T>({ id, holder }: Sweep, body: () => Promise<T>): Promise<T> {
+  during<T>({ id, holder }: ArchiveSweepRecord, body: () => Promise<T>): Promise<T> {
     return this.#leases.during({ id, holder, what: `the sweep of run ${id}` }, body)
   }
 
-  async end({ id }: Sweep): Promise<void> {
+  async end({ id }: ArchiveSweepRecord): Promise<void> {
     await this.#database.batch([
       {
         sql: `UPDATE ${TABLE} SET state = 'done', ended_ms = ${this.#now} WHERE schema_name = ? AND table_name = ? AND sweep_id = ?`,

@@ -4,7 +4,7 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
-import { textOf } from './cells.ts'
+import { ledgerText } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** Null if the ledger does not have the table. */
@@ -32,8 +32,8 @@ export async function tableProperties(database: LedgerDatabase, table: TableName
   ])
   const row = archives?.[0]
   if (row === undefined) return null
-  const [calendar, timeColumn, grace, stored, retention] = row.map(textOf)
-  const sets = (columns ?? []).map(([text]) => JSON.parse(textOf(text ?? null) ?? '[]') as readonly StoredColumn[])
+  const [calendar, timeColumn, grace, stored, retention] = row.map(ledgerText)
+  const sets = (columns ?? []).map(([text]) => JSON.parse(ledgerText(text ?? null) ?? '[]') as readonly StoredColumn[])
   return {
     calendar: calendar ?? '',
     timeColumn: timeColumn ?? null,
@@ -41,7 +41,9 @@ export async function tableProperties(database: LedgerDatabase, table: TableName
     retentionMs: retention == null ? null : Number(retention),
     stored: JSON.parse(stored ?? '') as StoredTable,
     holds: new Map(
-      (holds ?? []).map(([label, reason]) => [textOf(label ?? null) ?? '', textOf(reason ?? null) ?? ''] as const),
+      (holds ?? []).map(
+        ([label, reason]) => [ledgerText(label ?? null) ?? '', ledgerText(reason ?? null) ?? ''] as const,
+      ),
     ),
     columns: new Map(sets.map((set) => [columnsName(set), set])),
   }

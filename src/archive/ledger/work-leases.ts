@@ -2,10 +2,16 @@
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
+import {
+  endedHolder,
+  storedLeaseOwner,
+  LEASE_COLUMNS,
+  ownerColumns,
+  type Holder,
+} from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
-import { storedName, textOf } from './cells.ts'
-import { LEASE_MS } from './partition-ledger.ts'
+import { storedName, ledgerText } from './cells.ts'
+import { PARTITION_LEASE_MS } from './partition-ledger.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** @property native the partition, if it is a table */
@@ -30,15 +36,15 @@ export async function workedPartitions(database: LedgerDatabase, me: Owner): Pro
   ]
   // A read-only ledger may be one of an older program.
   const columns = wanted.map((name) => (there.has(name) ? name : 'NULL'))
-  const { held } = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+  const { held } = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, PARTITION_LEASE_MS))
   const rows = await database.all(
     `SELECT ${columns.join(', ')}
      FROM migration_archive_partitions WHERE ${held.sql} ORDER BY schema_name, table_name, partition_name`,
     held.parameters,
   )
   return rows.flatMap((row) => {
-    const [schema, name, label, nativeSchema, nativeName] = row.slice(0, 5).map(textOf)
-    const holder = holderOf(row.slice(5))
+    const [schema, name, label, nativeSchema, nativeName] = row.slice(0, 5).map(ledgerText)
+    const holder = storedLeaseOwner(row.slice(5))
     if (name == null || label == null || holder === null || endedHolder(holder, me) !== null) return []
     return [
       {

@@ -19,16 +19,16 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 import { Turn } from '../../model/run/turn.ts'
-import type { Adoption, ArchiveLog, Departed, Publication, Telling } from '../steps/log.ts'
-import { compareCommits } from './compare-commits.ts'
+import type { Adoption, ArchiveLog, Departed, Publication, CommitOptions } from '../steps/log.ts'
+import { compareArchiveCommits } from './compare-commits.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { findDeparted } from './find-departed.ts'
 import { adoptCommand, foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
-import { headLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
-import { conflict, openTable, readState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
+import { tokenLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
+import { conflict, openTable, readArchiveState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
 
 export type ArchiveTableParts = {
   readonly store: LogStore
@@ -65,7 +65,7 @@ type Planning = (state: ArchiveTableState | null, properties: ArchiveProperties 
 
 /** The table of a commit, and the claim that the writer must hold. */
 type Commit = Pick<Publication, 'tableId' | 'claim'> &
-  Partial<Pick<Publication, 'configuration'> & Pick<Telling, 'change'>>
+  Partial<Pick<Publication, 'configuration'> & Pick<CommitOptions, 'change'>>
 
 /** Facts that the caller knows about the table. */
 type Expected = { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> }
@@ -92,7 +92,7 @@ export class ArchiveTable implements ArchiveLog {
    * LOG_GAP, SOURCE_IO …
    */
   async state(signal: AbortSignal, expected: Expected = {}): Promise<ArchiveTableState | null> {
-    const state = await readState(this.#parts, signal)
+    const state = await readArchiveState(this.#parts, signal)
     if (state !== null) this.#refuseOther(state, expected)
     return state
   }
@@ -215,7 +215,7 @@ export class ArchiveTable implements ArchiveLog {
   ): Promise<{ readonly version: number }> {
     const { version } = await this.#commit({ tableId, claim: null }, signal, async (state) => {
       if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
-      return { lines: (author) => headLines(info, state, author, 'ERASE') }
+      return { lines: (author) => tokenLines(info, state, author, 'ERASE') }
     })
     await writeCheckpoint(this.#parts, version, signal)
     const { heads } = this.#parts
@@ -229,7 +229,7 @@ export class ArchiveTable implements ArchiveLog {
    * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; of `LogWriter`
    */
   async report(
-    { tableId, info, change = (properties) => properties }: Telling,
+    { tableId, info, change = (properties) => properties }: CommitOptions,
     signal: AbortSignal,
   ): Promise<{ readonly told: boolean }> {
     const plan = async (state: ArchiveTableState | null, properties: ArchiveProperties | null): Promise<Plan> => {
@@ -237,7 +237,7 @@ export class ArchiveTable implements ArchiveLog {
       if (state === null || properties === null) return { already: -1 }
       const isSaidThere = withProperties(state.metadata.configuration ?? {}, properties) === null
       if (isSaidThere) return { already: state.version }
-      return { lines: (author) => headLines(info, state, author, 'SET TBLPROPERTIES') }
+      return { lines: (author) => tokenLines(info, state, author, 'SET TBLPROPERTIES') }
     }
     const { outcome } = await this.#commit({ tableId, claim: null, change }, signal, plan)
     return { told: outcome === 'published' }
@@ -293,7 +293,7 @@ export class ArchiveTable implements ArchiveLog {
       if (state === null) throw conflict(store, 'it has no log', 'bring the archive back to where it was')
       const properties = await judge(state)
       const [head, version] = [nextHead(state.head), state.version + 1]
-      const bytes = commitBytes(headLines(what.info, state, this.#author(head, what.ledger, properties), 'ADOPT'))
+      const bytes = commitBytes(tokenLines(what.info, state, this.#author(head, what.ledger, properties), 'ADOPT'))
       await this.#forgetOthers(state, signal)
       await begin(head, version, sha256Of(bytes))
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) !== 'written') continue
@@ -310,7 +310,7 @@ export class ArchiveTable implements ArchiveLog {
     const known = await heads.read()
     if (known.length > 0 && isOwnHead(head, known)) return
     const sums = await heads.sums()
-    const { differing } = await compareCommits(store, sums, signal)
+    const { differing } = await compareArchiveCommits(store, sums, signal)
     // If the log was set back, other ledgers write the versions after its end from now on.
     await heads.forget([...differing, ...[...sums.keys()].filter((one) => one > version)])
   }

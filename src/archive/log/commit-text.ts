@@ -6,7 +6,7 @@ import { logUri } from './data-path.ts'
 
 export type Txn = { readonly appId: string; readonly version: bigint }
 
-export type CommitFacts = {
+export type ArchiveCommitFacts = {
   readonly operation: 'WRITE' | 'DELETE' | 'ADOPT' | 'ERASE' | 'SET TBLPROPERTIES'
   readonly parameters: Readonly<Record<string, string>>
   readonly metrics: Readonly<Record<string, bigint | number>>
@@ -21,7 +21,7 @@ export type CommitFacts = {
 }
 
 /** Every commit differs by its txnId, so a writer can recognise its own. */
-export function commitInfoLine(facts: CommitFacts): string {
+export function commitInfoLine(facts: ArchiveCommitFacts): string {
   const { operation, parameters, metrics, engine, now, readVersion, isBlindAppend, info } = facts
   const own = {
     timestamp: now,

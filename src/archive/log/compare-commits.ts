@@ -5,7 +5,7 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import type { CommitSums } from './head.ts'
 
 /** By version, in order. */
-export type ComparedCommits = {
+export type ArchiveCommitsByState = {
   readonly equal: readonly number[]
   /** The ledger wrote this version, but the bytes differ. */
   readonly differing: readonly number[]
@@ -14,11 +14,11 @@ export type ComparedCommits = {
 }
 
 /** Deleted commits are in no list. @throws SluiceError of reading a log */
-export async function compareCommits(
+export async function compareArchiveCommits(
   store: LogStore,
   sums: ReadonlyMap<number, CommitSums>,
   signal: AbortSignal,
-): Promise<ComparedCommits> {
+): Promise<ArchiveCommitsByState> {
   const [equal, differing, unknown]: [number[], number[], number[]] = [[], [], []]
   for await (const { name } of store.list(LOG_FOLDER, { attributes: false, signal })) {
     const found = parseLogName(name)

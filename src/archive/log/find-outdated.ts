@@ -3,8 +3,8 @@ import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
-import { foldersOf, isOurs, tableAbove } from './find-stray.ts'
-import { conflict, openTable, readState, type LogSource } from './read-state.ts'
+import { strayFolders, isOwnFile, tableAbove } from './find-stray.ts'
+import { conflict, openTable, readArchiveState, type LogSource } from './read-state.ts'
 
 export type OutdatedFile = {
   /** Relative to the root, as on disk. */
@@ -28,7 +28,7 @@ const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'
  */
 export async function outdatedFiles(request: OutdatedRequest, signal: AbortSignal): Promise<readonly OutdatedFile[]> {
   const { store, writer, tableId } = request
-  const state = await readState(request, signal)
+  const state = await readArchiveState(request, signal)
   const table = state === null ? null : await openTable(request, signal)
   if (state === null || table === null) return []
   if (state.tableId !== tableId) throw conflict(store, `its id is ${state.tableId}, not ${tableId}`)
@@ -71,10 +71,10 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
     const above = tableAbove(path)
     if (above !== null) tables.add(above)
     const removed = out.get(path)
-    if (removed !== undefined && !active.has(path) && isOurs(path)) found.push({ path, bytes: size, ...removed })
+    if (removed !== undefined && !active.has(path) && isOwnFile(path)) found.push({ path, bytes: size, ...removed })
   }
   // Files below another log belong to another table.
   return found
-    .filter(({ path }) => ![...foldersOf(path)].some((folder) => tables.has(folder)))
+    .filter(({ path }) => ![...strayFolders(path)].some((folder) => tables.has(folder)))
     .toSorted((a, b) => (a.path < b.path ? -1 : 1))
 }

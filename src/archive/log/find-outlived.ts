@@ -1,8 +1,8 @@
 /** Files that readers of the newest version do not need: older commits and checkpoints, and files only they name. */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
-import { foldersOf, isOurs, isTemporary, nameOf, tableAbove } from './find-stray.ts'
-import { readState, type LogSource } from './read-state.ts'
+import { strayFolders, isOwnFile, isTemporary, strayName, tableAbove } from './find-stray.ts'
+import { readArchiveState, type LogSource } from './read-state.ts'
 
 export type OutlivedRequest = LogSource & {
   readonly writer: LogWriter
@@ -33,18 +33,18 @@ export async function outlivedFiles(request: OutlivedRequest, signal: AbortSigna
     if (isTemporary(path)) {
       if (modified < olderThanMs) data.push(file)
     } else if (path.startsWith(`${LOG_FOLDER}/`)) {
-      if (isOlder(nameOf(path), version)) log.push(file)
-    } else if (isOurs(path)) data.push(file)
+      if (isOlder(strayName(path), version)) log.push(file)
+    } else if (isOwnFile(path)) data.push(file)
   }
   // After the listing: files published or begun meanwhile are known now.
   const prefixes = await awaited()
-  const state = await readState(request, signal)
+  const state = await readArchiveState(request, signal)
   const active = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))
   const outlived = data.filter(
     ({ path }) =>
       !active.has(path) &&
-      ![...foldersOf(path)].some((folder) => tables.has(folder)) &&
-      !prefixes.some((prefix) => nameOf(path).startsWith(prefix)),
+      ![...strayFolders(path)].some((folder) => tables.has(folder)) &&
+      !prefixes.some((prefix) => strayName(path).startsWith(prefix)),
   )
   const byPath = (a: OutlivedFile, b: OutlivedFile): number => (a.path < b.path ? -1 : 1)
   return [...log.toSorted(byPath), ...outlived.toSorted(byPath)]

@@ -46,7 +46,7 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
   for await (const file of writer.listAll('', signal)) {
     const table = tableAbove(file.path)
     if (table !== null && tables.at(-1) !== table) tables.push(table)
-    if (isOurs(file.path) && file.modified < now - olderThanMs && kept?.has(file.path) !== true) found.push(file)
+    if (isOwnFile(file.path) && file.modified < now - olderThanMs && kept?.has(file.path) !== true) found.push(file)
   }
   if (found.length === 0) return
   // After the listing and before the log: files begun meanwhile are known here, published ones in the log.
@@ -56,8 +56,8 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
   const roots = new Set(tables)
   for (const file of found) {
     // Files below another log belong to another table.
-    if ([...foldersOf(file.path)].some((folder) => roots.has(folder))) continue
-    if (prefixes.some((prefix) => nameOf(file.path).startsWith(prefix))) continue
+    if ([...strayFolders(file.path)].some((folder) => roots.has(folder))) continue
+    if (prefixes.some((prefix) => strayName(file.path).startsWith(prefix))) continue
     if (isTemporary(file.path) || named?.has(file.path) === false) yield file
   }
 }
@@ -93,17 +93,17 @@ async function namedBy(
 
 /** A file that a sluice program had not finished, in any folder. */
 export function isTemporary(path: string): boolean {
-  return TEMPORARY.test(nameOf(path))
+  return TEMPORARY.test(strayName(path))
 }
 
 /** True for files that sluice has written, or may have, except those of the log. */
-export function isOurs(path: string): boolean {
-  const name = nameOf(path)
+export function isOwnFile(path: string): boolean {
+  const name = strayName(path)
   if (isTemporary(path)) return true
   return !path.startsWith(`${LOG_FOLDER}/`) && DATA.test(name)
 }
 
-export function nameOf(path: string): string {
+export function strayName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
@@ -113,6 +113,6 @@ export function tableAbove(path: string): string | null {
   return at === -1 ? null : path.slice(0, at)
 }
 
-export function* foldersOf(path: string): Generator<string> {
+export function* strayFolders(path: string): Generator<string> {
   for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) yield path.slice(0, at)
 }

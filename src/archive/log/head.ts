@@ -22,7 +22,7 @@ const STEP = 2 ** 36
 export type LedgerHead = { readonly head: bigint; readonly version: number; readonly state: 'intended' | 'left' }
 
 /** What a program must hold to commit, and which files the log names afterwards. */
-export type Claim = {
+export type CommitClaim = {
   readonly label: string
   readonly fence: bigint
   /** State that the ledger must have for the partition: it differs after a lost commit or a restored backup. */
@@ -36,7 +36,7 @@ export type HeadIntent = {
   readonly version: number
   /** Digest of the bytes of the commit. */
   readonly sha256: string
-  readonly claim: Claim | null
+  readonly claim: CommitClaim | null
 }
 
 /** Checksums in the ledger for the commits of one version. @property landed one of them is known to be in the log */

@@ -7,7 +7,7 @@ import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
 import { ledgerApp, type LedgerName } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import type { ArchiveTableState } from './read-state.ts'
-import { grownShape, newShape, type TableShape } from './table-schema.ts'
+import { grownShape, newShape, type DeltaTableShape } from './table-schema.ts'
 
 export type Retraction = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim'> & {
   /** Removal time of the files, ms since the epoch; default: the time of the commit. */
@@ -48,7 +48,7 @@ export function publicationLines(
   const paths = new Set(files.map(({ name }) => name))
   // A commit has one action per path; an add replaces the previous add.
   const gone = active.filter(({ path }) => !paths.has(path))
-  refuseUnknown(label, partition, gone, known)
+  refuseUnknownFiles(label, partition, gone, known)
   if (state !== null && gone.length > 0) refuseAppendOnly(label, state)
   const values = { [state?.partitionKey ?? stored.partitionColumn]: partition }
   const isNew = active.length === 0
@@ -93,7 +93,7 @@ export function retractionLines(
   { label, engine, now, head, ledger, properties }: Author,
 ): readonly string[] {
   const active = state.files.get(partition) ?? []
-  refuseUnknown(label, partition, active, known)
+  refuseUnknownFiles(label, partition, active, known)
   if (active.length > 0) refuseAppendOnly(label, state)
   return [
     commitInfoLine({
@@ -122,7 +122,7 @@ export function retractionLines(
  * Only a new ownership token, and the table's properties.
  * @param operation ADOPT: another database takes the archive over. ERASE: readers need nothing older
  */
-export function headLines(
+export function tokenLines(
   info: Readonly<Record<string, string>>,
   state: ArchiveTableState,
   { engine, now, head, ledger, properties }: Author,
@@ -174,14 +174,14 @@ function shapeOf(
   { stored, keepsShape }: Publication,
   state: ArchiveTableState | null,
   label: string,
-): TableShape | null {
+): DeltaTableShape | null {
   if (state === null) return newShape(stored)
   return keepsShape === true ? null : grownShape(stored, state, label)
 }
 
 function shapeLine(
   { tableId, name, configuration, stored }: Publication,
-  shape: TableShape,
+  shape: DeltaTableShape,
   state: ArchiveTableState | null,
   { now, properties }: Pick<Author, 'now' | 'properties'>,
 ): string {
@@ -199,7 +199,7 @@ function shapeLine(
 }
 
 /** Files added by another writer must not be removed. */
-export function refuseUnknown(
+export function refuseUnknownFiles(
   label: string,
   partition: string,
   files: readonly { readonly path: string }[],

@@ -47,7 +47,7 @@ export function withProperties(configuration: Configuration, properties: Archive
 }
 
 /** Reads the properties of a table. Members may be missing if an older program wrote it; holds are always complete. */
-export function readProperties(
+export function readArchiveProperties(
   configuration: Configuration,
 ): Partial<ArchiveProperties> & Pick<ArchiveProperties, 'holds' | 'columns'> {
   const { [CALENDAR]: calendar, [TIME_COLUMN]: timeColumn, [GRACE]: grace, [STORED]: stored } = configuration

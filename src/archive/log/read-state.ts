@@ -9,14 +9,14 @@ import { DeltaTable } from '../../delta/table.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { LoggedFile, LogState } from '../steps/log.ts'
+import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { HEAD_APP, HEAD_FEATURE } from './head.ts'
 
 export type ActiveArchiveFile = LoggedFile & {
   readonly add: AddAction
 }
 
-export type ArchiveTableState = Omit<LogState, 'files'> & {
+export type ArchiveTableState = Omit<ArchiveLogState, 'files'> & {
   /** Version of the newest checkpoint that was read; null without one. */
   readonly checkpoint: number | null
   readonly schemaText: string
@@ -45,7 +45,7 @@ const NEWEST_WRITER = 7
  * @throws SluiceError ARCHIVE_CONFLICT for a log that is not an archive; TABLE_FEATURE, PROTOCOL_VERSION if it cannot
  * be written; LOG_GAP …
  */
-export async function readState(source: LogSource, signal: AbortSignal): Promise<ArchiveTableState | null> {
+export async function readArchiveState(source: LogSource, signal: AbortSignal): Promise<ArchiveTableState | null> {
   const table = await openTable(source, signal)
   return table === null ? null : stateOf(source, await table.snapshot(), signal)
 }

@@ -3,7 +3,14 @@ import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { Publication } from '../steps/log.ts'
 import { addLine, commitInfoLine, removeLine, txnLine } from './commit-text.ts'
 import { conflict, type ArchiveTableState } from './read-state.ts'
-import { ownLines, propertyLines, protocolLines, refuseAppendOnly, refuseUnknown, type Author } from './plan-commit.ts'
+import {
+  ownLines,
+  propertyLines,
+  protocolLines,
+  refuseAppendOnly,
+  refuseUnknownFiles,
+  type Author,
+} from './plan-commit.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 
 export type Replacement = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim' | 'tags'> & {
@@ -24,7 +31,7 @@ export function replacementLines(
   const missing = [...kept].find((path) => !named.has(path))
   if (missing !== undefined) throw conflict(store, `its log does not name ${missing}`)
   const gone = active.filter(({ path }) => !kept.has(path))
-  refuseUnknown(label, partition, gone, known)
+  refuseUnknownFiles(label, partition, gone, known)
   if (gone.length > 0) refuseAppendOnly(label, state)
   const before = gone.reduce((sum, { rows }) => sum + (rows ?? 0n), 0n)
   const after = files.reduce((sum, { rows }) => sum + rows, 0n)

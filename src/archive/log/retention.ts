@@ -13,11 +13,11 @@ const UNITS: readonly (readonly [name: string, ms: number])[] = [
 ]
 
 export function retentionText(ms: number): string {
-  return `interval ${spanText(ms)}`
+  return `interval ${retentionInWords(ms)}`
 }
 
 /** Text such as `30 days`: the largest unit, except weeks, that gives a whole number. */
-export function spanText(ms: number): string {
+export function retentionInWords(ms: number): string {
   const [name, unit] = UNITS.slice(1).find(([, each]) => ms % each === 0 && ms >= each) ?? ['millisecond', 1]
   const count = ms / unit
   return `${count} ${name}${count === 1 ? '' : 's'}`

@@ -15,7 +15,7 @@ type SchemaField = {
 /** PROTOCOL.md, "Type Change Metadata". */
 type TypeChange = { readonly fromType: string; readonly toType: string }
 
-export type TableShape = {
+export type DeltaTableShape = {
   readonly protocol: ProtocolAction
   readonly schemaString: string
   /** Properties that the schema needs. */
@@ -31,7 +31,7 @@ const WIDENING = { feature: 'typeWidening', property: 'delta.enableTypeWidening'
 const SHAPE = 'sluice.shape'
 
 /** The schema of a new table for these columns. @throws SluiceError TABLE_REFUSED if two columns have the same name */
-export function newShape(stored: StoredTable): TableShape {
+export function newShape(stored: StoredTable): DeltaTableShape {
   refuseSameNames(stored)
   const fields = stored.columns.map((column, i) => fieldOf(column, stored.mapped ? (column.id ?? i + 1) : null))
   fields.push(partitionField(stored, stored.mapped ? (stored.partitionId ?? fields.length + 1) : null))
@@ -50,7 +50,7 @@ export function grownShape(
   stored: StoredTable,
   { protocol, metadata }: { readonly protocol: ProtocolAction; readonly metadata: MetadataAction },
   where: string,
-): TableShape | null {
+): DeltaTableShape | null {
   refuseSameNames(stored)
   const conflict = (what: string): SluiceError =>
     new SluiceError('ARCHIVE_CONFLICT', `the archive has another schema: ${what}`, {
@@ -183,7 +183,7 @@ function written({ name, physicalName, type, nullable, metadata }: Field, id: nu
 }
 
 /** The oldest protocol that supports the columns, because most readers know it. */
-function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): TableShape {
+function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): DeltaTableShape {
   const isMapped = maxColumnId !== null
   const isWidened = fields.some(({ metadata }) => Object.hasOwn(metadata, TYPE_CHANGES))
   const features = [

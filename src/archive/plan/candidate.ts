@@ -1,12 +1,12 @@
 /** Partitions that may be archived, and the request that selects them. */
 import type { NewPartition } from '../ledger/partition-ledger.ts'
-import type { Asked } from '../work/named-partitions.ts'
+import type { NamedPartition } from '../work/named-partitions.ts'
 import type { PartName } from './further-part.ts'
 import type { CalendarSpec, Epoch } from '../../model/calendar/calendar.ts'
 
-export type Wanted = {
+export type CandidateRequest = {
   /** Only these; empty means all. */
-  readonly asked: readonly Asked[]
+  readonly asked: readonly NamedPartition[]
   /** First day that is kept; null if no age was given. */
   readonly until: string | null
   readonly calendar: CalendarSpec
@@ -16,7 +16,7 @@ export type Wanted = {
   readonly isLogged?: true
 }
 
-export type Candidate = Omit<NewPartition, keyof PartName> &
+export type ArchiveCandidate = Omit<NewPartition, keyof PartName> &
   PartName & {
     readonly status: 'due' | 'later' | 'blocked'
     readonly rows: bigint

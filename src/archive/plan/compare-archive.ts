@@ -1,13 +1,13 @@
 /** Compares an archive to adopt with the ledger and with rows still in the database, partition by partition. */
-import { sumOf } from '../../model/copy/row-hash.ts'
+import { digestSum } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
-import { detachedTable } from '../steps/detached-table.ts'
-import type { Finding } from '../steps/find-damage.ts'
+import { findDetachedTable } from '../steps/detached-table.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { lostRows, lostText } from '../steps/files-gone.ts'
 import { localFiles } from '../steps/local-files.ts'
-import type { LoggedFile, LogState } from '../steps/log.ts'
+import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
-import { difference } from '../steps/take-out.ts'
+import { digestDifference } from '../steps/take-out.ts'
 import type { NewPartition } from '../ledger/partition-ledger.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
@@ -20,14 +20,14 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
 
 /** The comparison of one partition, and what the ledger records afterwards. */
-export type Compared = {
+export type ComparedPartition = {
   readonly label: string
   /** Digest of the files that the log names; null if it names none. */
   readonly proof: Digest | null
   readonly files: readonly ArchivedFile[]
   /** Fence of the last commit that published or retracted it; 0 without one. */
   readonly fence: bigint
-  readonly finding: Finding | null
+  readonly finding: ArchiveFinding | null
   /** The log names no existing file, but the files of the ledger exist and were read: the log must name them again. */
   readonly unnamed: Unnamed | null
   /** The log names no file of it, and all files of the ledger are gone: the archive cannot name any again. */
@@ -48,9 +48,9 @@ export type FindCandidate = (label: string) => Promise<NewPartition | null>
 export async function* compareArchive(
   context: ArchiveContext,
   { partitions }: ArchiveRecord,
-  state: LogState,
+  state: ArchiveLogState,
   candidate: FindCandidate,
-): AsyncGenerator<Compared> {
+): AsyncGenerator<ComparedPartition> {
   const known = new Map(partitions.map((partition) => [partition.label, partition]))
   for (const label of new Set([...known.keys(), ...state.files.keys()])) {
     const columns = known.get(label)?.columns ?? context.archived.stored.columns
@@ -70,7 +70,7 @@ export async function* compareArchive(
       continue
     }
     const files = await provedFiles(context, logged, columns)
-    const proof = files.length === 0 ? null : sumOf(files.map(({ rows, sum }) => ({ rows, sum })))
+    const proof = files.length === 0 ? null : digestSum(files.map(({ rows, sum }) => ({ rows, sum })))
     const partition = known.get(label) ?? (await planned(label, candidate, context.archived.stored.columns))
     const finding = await compared(context, label, partition, proof)
     const lost = finding?.finding === 'not in the log' ? partition : null
@@ -95,7 +95,11 @@ async function isGone({ reader, interrupt }: ArchiveContext, { files }: Archived
  * Explains files that are gone although the ledger (from a backup) has them: what the log says about the partition
  * since, and which rows are lost.
  */
-async function saidOfGone(context: ArchiveContext, partition: ArchivedPartition, finding: Finding): Promise<Finding> {
+async function saidOfGone(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  finding: ArchiveFinding,
+): Promise<ArchiveFinding> {
   const departed = (await (await context.log()).departed(context.interrupt.abort)).get(partition.label)
   const since = departed === undefined ? '' : `: version ${departed.version} let go of them (${departed.step})`
   const lost = lostText(await lostRows(context, partition))
@@ -125,7 +129,7 @@ async function compared(
   label: string,
   partition: ArchivedPartition | null,
   proof: Digest | null,
-): Promise<Finding | null> {
+): Promise<ArchiveFinding | null> {
   const state = partition?.state ?? 'PLANNED'
   const wasPublished = isPublished(state)
   if (proof === null) {
@@ -138,7 +142,8 @@ async function compared(
   }
   const isProved = partition?.digest != null && equalDigests(proof, partition.digest)
   if (wasPublished && !isProved) {
-    const detail = partition?.digest == null ? 'the ledger has no proof of it' : difference(proof, partition.digest)
+    const detail =
+      partition?.digest == null ? 'the ledger has no proof of it' : digestDifference(proof, partition.digest)
     return { finding: 'other rows', partition: label, detail: `the archive is not what the ledger proved: ${detail}` }
   }
   if (state === 'DROPPED' || (isProved && !wasPublished)) return null
@@ -161,7 +166,7 @@ async function compared(
 }
 
 /** A table that is not found cannot be compared; for a detached table that is gone the archive has the rows. */
-async function absent(context: ArchiveContext, partition: ArchivedPartition): Promise<Finding | null> {
+async function absent(context: ArchiveContext, partition: ArchivedPartition): Promise<ArchiveFinding | null> {
   const { native, state, label } = partition
   if (native === null) return null
   const isOut = state === 'DETACHED' && (await detachedOrGone(context, partition))
@@ -172,7 +177,7 @@ async function absent(context: ArchiveContext, partition: ArchivedPartition): Pr
 
 async function detachedOrGone(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
   try {
-    await detachedTable(context, partition)
+    await findDetachedTable(context, partition)
     return true
   } catch (thrown) {
     if (thrown instanceof SluiceError && thrown.code === 'PARTITION_CHANGED') return false

@@ -7,7 +7,7 @@ type How = 'values' | 'keys' | 'count' | 'empty'
 /** Number of reasons that the sentence names; the others are counted. */
 const NAMED = 3
 
-export class Inspected {
+export class PlanCounts {
   readonly #counts = new Map<How, number>()
   readonly #notInspected = new Map<string, number>()
 

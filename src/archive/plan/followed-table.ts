@@ -5,11 +5,11 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/run/event.ts'
 import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
 import { streamsInto } from '../../engine/copy/ledger/streams-into.ts'
-import type { Opened } from '../work/each-table.ts'
+import type { OpenedArchive } from '../work/each-table.ts'
 
 /** @throws SluiceError TABLE_FOLLOWED with the first of these tables that a stream uses */
 export async function refuseFollowedTables(
-  opened: Pick<Opened, 'store' | 'database'>,
+  opened: Pick<OpenedArchive, 'store' | 'database'>,
   tables: readonly TableName[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -21,7 +21,7 @@ export async function refuseFollowedTables(
 
 /** The same as a warning, for a plan. */
 export async function reportFollowedTables(
-  opened: Pick<Opened, 'store' | 'database'>,
+  opened: Pick<OpenedArchive, 'store' | 'database'>,
   tables: readonly TableName[],
   { emit, signal }: { readonly emit: Emit<'log'>; readonly signal: AbortSignal },
 ): Promise<void> {
@@ -35,7 +35,7 @@ export async function reportFollowedTables(
 }
 
 async function followedError(
-  { store, database }: Pick<Opened, 'store' | 'database'>,
+  { store, database }: Pick<OpenedArchive, 'store' | 'database'>,
   table: TableName,
   signal: AbortSignal,
 ): Promise<SluiceError | null> {
@@ -57,7 +57,7 @@ async function followedError(
   return null
 }
 
-function readFrom({ label }: Opened['store'], name: string, out: string, byHand?: string): SluiceError {
+function readFrom({ label }: OpenedArchive['store'], name: string, out: string, byHand?: string): SluiceError {
   const id = out.slice(out.lastIndexOf('_') + 1)
   const drop = byHand ?? `sluice slots --drop ${out}`
   return new SluiceError('TABLE_FOLLOWED', `stream ${id} reads from ${name}`, {

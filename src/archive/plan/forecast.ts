@@ -4,13 +4,13 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../model/run/event.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { textOf } from '../ledger/cells.ts'
+import { ledgerText } from '../ledger/cells.ts'
 import { ledgerColumns } from '../ledger/schema.ts'
 import type { PlannedArchive } from './plan.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
 /** Emits nothing if no partition is due. */
-export async function emitForecast(
+export async function emitArchiveForecast(
   { table, archived, partitions, before }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions' | 'before'>,
   { database, workers = 1 }: { readonly database: LedgerDatabase; readonly workers?: number | undefined },
   emit: Emit<'archive.forecast'>,
@@ -64,7 +64,7 @@ async function takenMs(database: LedgerDatabase, { schema, name }: TableName): P
     [schema ?? '', name],
   )
   const times = new Map<string, Map<string, number>>()
-  for (const [label, fence, state, at] of rows.map((row) => row.map(textOf))) {
+  for (const [label, fence, state, at] of rows.map((row) => row.map(ledgerText))) {
     const key = JSON.stringify([label, fence])
     times.set(key, (times.get(key) ?? new Map<string, number>()).set(state ?? '', Number(at)))
   }
@@ -107,7 +107,7 @@ const FEW = 100
 /** A partition with more rows than this multiple of the largest archived one cannot be forecast. */
 const FAR = 10
 
-export type Sample = { readonly rows: bigint; readonly ms: number }
+export type ExportSample = { readonly rows: bigint; readonly ms: number }
 
 /**
  * @param samples times of earlier partitions
@@ -115,7 +115,7 @@ export type Sample = { readonly rows: bigint; readonly ms: number }
  * @returns ms; null if the samples are not sufficient. Per partition the time of the quickest sample, plus per row the
  * median: a sample that waited for locks must not affect the forecast
  */
-export function foretoldMs(samples: readonly Sample[], due: readonly bigint[]): number | null {
+export function foretoldMs(samples: readonly ExportSample[], due: readonly bigint[]): number | null {
   const telling = samples.filter(({ rows }) => rows >= FEW)
   const largest = telling.reduce((most, { rows }) => (rows > most ? rows : most), 0n)
   if (telling.length === 0 || due.some((rows) => rows > largest * BigInt(FAR))) return null
@@ -125,7 +125,7 @@ export function foretoldMs(samples: readonly Sample[], due: readonly bigint[]): 
   return due.reduce((sum, rows) => sum + base + pace * Number(rows), 0)
 }
 
-function samplesOf(earlier: readonly ArchivedPartition[], taken: ReadonlyMap<string, number>): readonly Sample[] {
+function samplesOf(earlier: readonly ArchivedPartition[], taken: ReadonlyMap<string, number>): readonly ExportSample[] {
   return earlier.flatMap(({ label, digest }) => {
     const ms = taken.get(label)
     return ms === undefined || digest === null || digest.rows === 0n ? [] : [{ rows: digest.rows, ms }]

@@ -1,7 +1,7 @@
 /** Finds the part as which late rows of an archived period would be archived. */
-import { byPeriod, isAbsorbed, isNoted, nextPart } from '../ledger/parts.ts'
+import { byPeriod, isAbsorbed, isOnlyNoted, nextPart } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
+import { periodRows, type PeriodLook, type PeriodSource } from './period-rows.ts'
 import { countText } from '../../shared/figures.ts'
 
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
@@ -9,15 +9,15 @@ export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'pa
 /** The part for rows of the table; null if one of the period is in progress or restored. @param period label */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
   const parts = (record?.partitions ?? []).filter((one) => one.period === period)
-  if (record === null || parts.every(isNoted)) return { label: period, period, part: 1 }
+  if (record === null || parts.every(isOnlyNoted)) return { label: period, period, part: 1 }
   const isFree = (one: ArchivedPartition): boolean =>
-    one.native === null && (one.state === 'DROPPED' || isAbsorbed(one) || isNoted(one))
+    one.native === null && (one.state === 'DROPPED' || isAbsorbed(one) || isOnlyNoted(one))
   return parts.every(isFree) && parts.some(({ state }) => state === 'DROPPED') ? nextPart(record, parts) : null
 }
 
 /** Counts rows of dropped periods now in the table. @param options as for `periodRows` @returns by label of the period */
 export async function latePeriods(
-  source: Source,
+  source: PeriodSource,
   record: ArchiveRecord | null,
   periods: readonly string[],
   options: 'cheap' | 'any',

@@ -2,7 +2,7 @@
 import { closest } from '../../shared/closest.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
-import { daysText, readingsOf } from '../../model/calendar/readings.ts'
+import { daysText, periodReadings } from '../../model/calendar/readings.ts'
 import { isQuotedLabel, jsonLabel, valueLabel } from './value-label.ts'
 
 /**
@@ -21,7 +21,7 @@ export function labelNamed(calendar: CalendarSpec | null, text: string, known: r
   }
   const [alike, ...others] = known.filter((label) => label.toLowerCase() === trimmed.toLowerCase())
   if (alike !== undefined && others.length === 0) return alike
-  const readings = readingsOf(calendar, trimmed)
+  const readings = periodReadings(calendar, trimmed)
   const [reading, other] = readings
   if (reading === undefined) return text
   if (other === undefined) return reading.label

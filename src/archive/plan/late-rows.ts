@@ -3,7 +3,7 @@ import { isBack, otherParts } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
-import type { Finding } from '../steps/find-damage.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
 import type { FindLate } from '../steps/rows-now.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -15,7 +15,7 @@ import {
   type QueryColumn,
 } from '../../model/archive/query-port.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
-import type { Source } from './period-rows.ts'
+import type { PeriodSource } from './period-rows.ts'
 import { openFiles, placedFiles } from '../query/archived-part.ts'
 import { hotRows } from '../query/hot-part.ts'
 import { queryColumns } from '../query/query-columns.ts'
@@ -32,13 +32,13 @@ export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQue
  * @returns one finding each for late, changed and deleted rows; null if a side lacks a key column
  */
 export async function keyFindings(
-  source: Source,
+  source: PeriodSource,
   record: ArchiveRecord,
   partition: ArchivedPartition,
   archive: Archive,
   values: boolean,
   beside: readonly ArchivedPartition[] = [],
-): Promise<readonly Finding[] | null> {
+): Promise<readonly ArchiveFinding[] | null> {
   const { store, table } = source
   const shared = sharedPartition(table, record, queryColumns(table, record.stored), partition)
   const condition = shared === null ? null : cutCondition(store, table, record, partition)
@@ -58,7 +58,7 @@ export async function keyFindings(
  * @returns null if a side lacks a key column
  */
 export async function keyDifferences(
-  { store, table, signal }: Source,
+  { store, table, signal }: PeriodSource,
   record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
   partitions: readonly Pick<ArchivedPartition, 'files' | 'columns'>[],
   { reader, open }: Archive,
@@ -99,9 +99,16 @@ export async function keyDifferences(
   return await query.compare({ within: null, key: table.key, files: local.files })
 }
 
-function described(partition: ArchivedPartition, { late, changed, deleted }: KeyDifferences): readonly Finding[] {
+function described(
+  partition: ArchivedPartition,
+  { late, changed, deleted }: KeyDifferences,
+): readonly ArchiveFinding[] {
   const { label } = partition
-  const finding = (kind: Finding['finding'], { rows, keys }: KeyDifferences['late'], what: string): Finding[] => {
+  const finding = (
+    kind: ArchiveFinding['finding'],
+    { rows, keys }: KeyDifferences['late'],
+    what: string,
+  ): ArchiveFinding[] => {
     if (rows === 0n) return []
     const named = keys.length === 0 ? '' : `: ${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
     return [{ finding: kind, partition: label, detail: `${countText(rows, 'row')} ${what}${named}` }]

@@ -6,7 +6,7 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { NativePartitions } from '../../model/archive/port.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
-import { isInTable, NativeParts, type Missing } from './native-parts.ts'
+import { isInTable, NativeParts, type MissingPartition } from './native-parts.ts'
 import { nativesFor } from './plan.ts'
 import { nativeKind } from './time-kind.ts'
 
@@ -18,7 +18,7 @@ export async function missingPartitions(
   table: TableSpec,
   record: ArchiveRecord | null,
   signal: AbortSignal,
-): Promise<readonly Missing[]> {
+): Promise<readonly MissingPartition[]> {
   const counting = (record?.partitions ?? []).filter(isInTable)
   if (record === null || counting.length === 0 || table.columns.length === 0) return []
   const natives = await rangesOf(store, table, record, signal)
@@ -44,12 +44,12 @@ async function rangesOf(
 }
 
 /** As a run refuses it. */
-export function missingError({ table }: Pick<TableSpec, 'table'>, { partition }: Missing): SluiceError {
+export function missingError({ table }: Pick<TableSpec, 'table'>, { partition }: MissingPartition): SluiceError {
   return gone(tableText(table), partition)
 }
 
 /** As a finding of `verify` has it. */
-export function missingDetail({ isReplaced }: Missing): string {
+export function missingDetail({ isReplaced }: MissingPartition): string {
   return isReplaced ? `${NO_PARTITION}; the partitions between its bounds were not compared` : NO_PARTITION
 }
 

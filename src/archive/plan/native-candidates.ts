@@ -7,20 +7,20 @@ import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { boundsFor, periodOfBounds } from '../../model/calendar/bounds.ts'
 import { periodOf } from '../../model/calendar/period.ts'
 import { readValue, type ValueKind } from '../../model/calendar/value-text.ts'
-import { BY_NAME } from './time-kind.ts'
+import { CHOSEN_BY_NAME } from './time-kind.ts'
 import { isAsked } from '../work/named-partitions.ts'
-import type { Candidate, Wanted } from './candidate.ts'
+import type { ArchiveCandidate, CandidateRequest } from './candidate.ts'
 import type { PartName } from './further-part.ts'
 import { edgesWithin, NativeParts, type NativeName } from './native-parts.ts'
 
 /** @param kind type of the bounds; null if they are not times: then only named partitions are due */
 export async function nativeCandidates(
   { partitions, kind: time }: Pick<NativePartitions, 'partitions'> & { readonly kind: ValueKind | null },
-  wanted: Wanted,
+  wanted: CandidateRequest,
   { known, key }: { readonly known: readonly ArchivedPartition[]; readonly key: readonly string[] },
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
-): Promise<readonly Candidate[]> {
-  const candidates: Candidate[] = []
+): Promise<readonly ArchiveCandidate[]> {
+  const candidates: ArchiveCandidate[] = []
   const names = new NativeParts(known, partitions)
   const labels = new Set<string>()
   // Only the order matters here, and whole numbers sort like seconds.
@@ -43,7 +43,7 @@ export async function nativeCandidates(
       rows,
       estimated: counted === null,
       bytes: partition.bytes,
-      chosenBy: time === null ? BY_NAME : isEpoch(time) ? time : null,
+      chosenBy: time === null ? CHOSEN_BY_NAME : isEpoch(time) ? time : null,
       ...(partition.isDivided ? { isDivided: true } : {}),
       ...(empty ? { status: 'blocked', note: 'it holds no rows: detach and drop it by hand' } : standing),
     })
@@ -52,7 +52,7 @@ export async function nativeCandidates(
 }
 
 /** New rows go into the newest partition: without it, and without a default partition, the next INSERT fails. */
-function keepNewest(candidates: readonly Candidate[]): readonly Candidate[] {
+function keepNewest(candidates: readonly ArchiveCandidate[]): readonly ArchiveCandidate[] {
   const at = candidates.findLastIndex(({ rows, status }) => status !== 'blocked' || rows > 0n)
   const newest = candidates[at]
   if (newest?.status !== 'due') return candidates
@@ -65,7 +65,7 @@ function isEpoch(kind: ValueKind): boolean {
   return kind === 'epoch-seconds' || kind === 'epoch-milliseconds'
 }
 
-type Place = Pick<Candidate, 'status' | 'note'>
+type Place = Pick<ArchiveCandidate, 'status' | 'note'>
 
 /** A partition within a moved one's bounds holds late rows, if distinguishable from archived ones. */
 function furtherOf(
@@ -127,10 +127,10 @@ function labelOf(
 
 function standingOf(
   partition: NativePartition,
-  { asked, until, calendar }: Wanted,
+  { asked, until, calendar }: CandidateRequest,
   kind: ValueKind | null,
   named: boolean,
-): Pick<Candidate, 'status' | 'note'> {
+): Pick<ArchiveCandidate, 'status' | 'note'> {
   if (asked.length > 0 && !named) return { status: 'later' }
   if (!named && !isOld(partition, until, calendar, kind)) return { status: 'later' }
   if (partition.isDefault) return { status: 'blocked', note: 'the default partition belongs to no period' }

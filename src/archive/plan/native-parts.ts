@@ -1,5 +1,5 @@
 /** Decides which part of which period an attached native partition is. */
-import { isOpen, partLabel } from '../ledger/parts.ts'
+import { isInProgress, partLabel } from '../ledger/parts.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import type { NativePartition } from '../../model/archive/port.ts'
@@ -9,13 +9,13 @@ import type { PartName } from './further-part.ts'
 type Bounds = Pick<NativePartition, 'from' | 'to'>
 
 /** A published partition that none of the table is any more. @property isReplaced whether others stand between its bounds, which may have its rows */
-export type Missing = { readonly partition: ArchivedPartition; readonly isReplaced: boolean }
+export type MissingPartition = { readonly partition: ArchivedPartition; readonly isReplaced: boolean }
 
 /** A partition of the table now, of any system. */
 type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
-export type Seen = {
+export type LedgerOverlap = {
   /** Its ledger entry: that of its table, or of a table that it replaced and that was not archived, or was restored. */
   readonly own: ArchivedPartition | null
   /** The partition that was in this range before: the first part of the period. */
@@ -30,7 +30,7 @@ export type Seen = {
 }
 
 /** The name of a partition, and what prevents archiving it under this name. */
-export type NativeName = Omit<Seen, 'own' | 'left'> & { readonly name: PartName }
+export type NativeName = Omit<LedgerOverlap, 'own' | 'left'> & { readonly name: PartName }
 
 export class NativeParts {
   readonly #known: readonly ArchivedPartition[]
@@ -58,11 +58,11 @@ export class NativeParts {
   }
 
   /** Finds the ledger entry for an attached partition. Every decision about a partition must use this. */
-  seen(partition: Standing, kind: ValueKind): Seen {
+  seen(partition: Standing, kind: ValueKind): LedgerOverlap {
     const own = this.#known.filter((one) => isOf(one, partition, kind) && !hasLeft(one))
     const same = own.find(({ state }) => state !== 'RESTORED') ?? own[0] ?? this.#replaced(partition, kind)
     if (same !== undefined) return { own: same, left: null, across: null }
-    const open = this.#known.find((one) => one.native === null && isOpen(one) && overlaps(one, partition, kind))
+    const open = this.#known.find((one) => one.native === null && isInProgress(one) && overlaps(one, partition, kind))
     if (open !== undefined) return { own: null, left: null, across: null, open }
     const left = partition.isDefault ? [] : this.#known.filter(hasLeft)
     const again = left.find((one) => isOf(one, partition, kind) && one.state !== 'DROPPED')
@@ -83,7 +83,7 @@ export class NativeParts {
     partitions: readonly (Standing & Pick<NativePartition, 'isLeaving'>)[],
     kind: ValueKind,
     isNumbered: boolean,
-  ): readonly Missing[] {
+  ): readonly MissingPartition[] {
     const there = partitions.filter(({ isLeaving }) => !isLeaving)
     return this.#known.filter(isInTable).flatMap((partition) => {
       const isThere = there.some((one) => isOf(partition, one, kind) || (!isNumbered && isSameRange(partition, one)))
@@ -96,7 +96,7 @@ export class NativeParts {
   }
 
   /** Why it has to stay in the table: its own hold, or that of its period, which is one of what comes late. Null where nothing holds it. */
-  heldBy({ own, left }: Seen): string | null {
+  heldBy({ own, left }: LedgerOverlap): string | null {
     if (own !== null || left === null) return own?.held ?? null
     return this.#known.find(({ period, part }) => period === left.period && part === 1)?.held ?? null
   }
@@ -117,7 +117,7 @@ export class NativeParts {
     return this.#known.find(
       (one) =>
         (one.native === null
-          ? isOpen(one) || !hasLeft(one)
+          ? isInProgress(one) || !hasLeft(one)
           : !hasLeft(one) && !this.#standing.has(one.native.identity)) &&
         holds(one, partition, kind) &&
         holds(partition, one, kind),

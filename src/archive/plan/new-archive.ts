@@ -38,7 +38,7 @@ export async function newArchive(
   }
   return {
     table: table.table,
-    archive: placeOf(to, table),
+    archive: archiveTablePlace(to, table),
     archiveId: randomUUID(),
     timeColumn,
     calendar: calendar === null ? BY_VALUE : calendarText(calendar),
@@ -50,7 +50,7 @@ export async function newArchive(
 }
 
 /** Each table has its own folder below the given one. */
-export function placeOf(to: string, { table: { schema, name } }: Pick<TableSpec, 'table'>): string {
+export function archiveTablePlace(to: string, { table: { schema, name } }: Pick<TableSpec, 'table'>): string {
   // Table names may contain any character.
   const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
   const place = parseLakeUrl(to)

@@ -1,8 +1,15 @@
 /** Compares archived rows that are still in the source with their proof. */
-import { fitNow, readColumns, requestOf, sharedColumns, wholeOf, type ArchiveContext } from '../steps/context.ts'
-import type { Finding } from '../steps/find-damage.ts'
+import {
+  fitNow,
+  archivedReadColumns,
+  partitionRowRequest,
+  sharedColumns,
+  wholeOf,
+  type ArchiveContext,
+} from '../steps/context.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { proofOver } from '../steps/prove.ts'
-import { partitionNow } from '../steps/detached-table.ts'
+import { attachedPartition } from '../steps/detached-table.ts'
 import { NO_PARTITION } from './missing-partitions.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -12,7 +19,7 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 export async function stillThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
-): Promise<Finding | 'equal' | 'none'> {
+): Promise<ArchiveFinding | 'equal' | 'none'> {
   const { label, digest } = partition
   let now: Digest | null
   try {
@@ -53,17 +60,17 @@ export async function digestNow(context: ArchiveContext, partition: ArchivedPart
   if (native === null) {
     if (removed.rows > 0n || restoring || table.columns.length === 0) return null
     await using view = await store.source(interrupt.abort)
-    return await view.digest(requestOf(context, partition, table), interrupt.abort)
+    return await view.digest(partitionRowRequest(context, partition, table), interrupt.abort)
   }
   const isAway = state !== 'PUBLISHED' || away
   const found = isAway
     ? await store.offers.partitions?.detached(native.table, native.identity, interrupt.abort)
-    : await partitionNow(context, native)
+    : await attachedPartition(context, native)
   if (found == null) return null
   await using view = await store.source(interrupt.abort)
   const request = {
     table: found,
-    columns: isAway ? readColumns(partition.columns) : sharedColumns(fitNow(context, partition).shared),
+    columns: isAway ? archivedReadColumns(partition.columns) : sharedColumns(fitNow(context, partition).shared),
     range: wholeOf(found),
     where: null,
     ordered: false,

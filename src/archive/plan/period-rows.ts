@@ -1,8 +1,8 @@
 /** Counts the rows that a table still holds of its archived periods, if that is cheap or if the caller asks for it. */
-import type { Place } from '../steps/rows-now.ts'
+import type { RowsPlace } from '../steps/rows-now.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import { isByValue } from '../ledger/by-value.ts'
-import { byPeriod, isBack, isOpen } from '../ledger/parts.ts'
+import { byPeriod, isBack, isInProgress } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
@@ -14,19 +14,19 @@ export const COUNTED_AT_ONCE = 1_000_000n
 /** Most separate ranges in one plan request; beyond this it covers all the time between the first and the last. */
 const MOST_SPANS = 50
 
-export type Source = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
+export type PeriodSource = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
 
 /** Result for one archived period of a plain table, or for late rows of a removed native partition. */
 export type PeriodLook =
   /** `surplus`: rows beyond those in the ledger; negative if some are missing. `place`: where, if not in the table. */
-  | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: Place }
+  | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: RowsPlace }
   /** The reason why it was not checked. */
   | { readonly notLooked: string }
 
 type Period = { readonly partition: ArchivedPartition; readonly condition: string; readonly expected: bigint }
 type Cut = { readonly timeColumn: string; readonly calendar: string }
 /** A table, and the column and calendar that decide the period of a row. */
-type Periods = { readonly source: Source; readonly cut: Cut; readonly what: string }
+type Periods = { readonly source: PeriodSource; readonly cut: Cut; readonly what: string }
 
 /**
  * Counts the rows of archived periods that are still in the source. A count does not detect replaced rows or changed
@@ -35,7 +35,7 @@ type Periods = { readonly source: Source; readonly cut: Cut; readonly what: stri
  * @returns one entry for each archived or expired period of which the source may hold rows
  */
 export async function periodRows(
-  source: Source,
+  source: PeriodSource,
   record: ArchiveRecord,
   options: 'cheap' | 'any',
 ): Promise<ReadonlyMap<string, PeriodLook>> {
@@ -73,7 +73,7 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   return groups.flatMap((all): Group[] => {
     const parts = all.filter(({ state }) => isArchived(state) || state === 'EXPIRED')
     const partition = parts.find(({ state }) => state === 'DETACHED') ?? parts.at(-1)
-    if (partition === undefined || all.some((one) => isOpen(one) && !isArchived(one.state))) return []
+    if (partition === undefined || all.some((one) => isInProgress(one) && !isArchived(one.state))) return []
     const back = all.find(isBack)
     const why = back === undefined ? {} : { why: `rows of ${back.label}, which was restored, stand among them` }
     return [{ partition, parts, ...why }]
@@ -90,7 +90,7 @@ function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
 }
 
 /** Late rows of a removed partition are in the default partition; null if the table has none. */
-async function defaultOf({ store, table, signal }: Source, { calendar }: ArchiveRecord): Promise<Periods | null> {
+async function defaultOf({ store, table, signal }: PeriodSource, { calendar }: ArchiveRecord): Promise<Periods | null> {
   const listed = table.columns.length === 0 ? null : ((await store.offers.partitions?.list(table, signal)) ?? null)
   const rest = listed?.partitions.find(({ isDefault }) => isDefault)
   if (listed === null || rest === undefined || rest.table.columns.length === 0) return null
@@ -197,7 +197,7 @@ function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string
 
 /** Null if the system cannot count. */
 async function countsOf(
-  { store, table, signal }: Source,
+  { store, table, signal }: PeriodSource,
   periods: readonly Period[],
   { by }: Effort,
 ): Promise<readonly (bigint | null)[]> {

@@ -2,9 +2,9 @@
 import { byPeriod, isBack } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { sameKeys } from '../steps/beside.ts'
-import { sumOf } from '../../model/copy/row-hash.ts'
+import { digestSum } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
-import type { Finding } from '../steps/find-damage.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -23,7 +23,7 @@ export async function* periodSums(
   { partitions }: ArchiveRecord,
   wanted: (partition: ArchivedPartition) => boolean,
   damaged: ReadonlySet<string>,
-): AsyncGenerator<Finding | PeriodSum> {
+): AsyncGenerator<ArchiveFinding | PeriodSum> {
   for (const [period, all] of byPeriod(partitions)) {
     const parts = all.filter(({ state }) => isPublished(state))
     if (parts.length < 2 || !parts.some(wanted)) continue
@@ -54,7 +54,7 @@ export async function* periodSums(
     }
     if (why !== null) yield unchecked(why)
     else if (doubled === 0) {
-      const { rows, sum } = sumOf(parts.flatMap(({ digest }) => (digest === null ? [] : [digest])))
+      const { rows, sum } = digestSum(parts.flatMap(({ digest }) => (digest === null ? [] : [digest])))
       const proved = unread === undefined ? 'each proved by itself' : `${unread.label} was not read`
       const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key is in two of them${backText(all)}`
       yield { period, text, isChecked: true }
@@ -74,7 +74,7 @@ async function doubledIn(
   context: ArchiveContext,
   part: ArchivedPartition,
   others: readonly ArchivedPartition[],
-): Promise<Finding | string | null> {
+): Promise<ArchiveFinding | string | null> {
   try {
     const found = await sameKeys(context, part, others)
     if (found === null) return 'the table has no key, or files lack a column of it'

@@ -4,7 +4,7 @@ import { dec, type Emit } from '../../model/run/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { boundFields } from './bound-fields.ts'
-import { standingFields, type Standing } from './resumable.ts'
+import { standingFields, type ResumeState } from './resumable.ts'
 import type { PlannedArchive } from './plan.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
@@ -12,7 +12,7 @@ import type { PlannedPartition } from './planned-standing.ts'
 export function emitArchivePlan(
   { table, archived, partitions }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions'>,
   emit: Emit<'archive.columns' | 'archive.planned'>,
-  standing: Standing = { kind: 'own' },
+  standing: ResumeState = { kind: 'own' },
 ): void {
   const name = tableText(table.table)
   emit({

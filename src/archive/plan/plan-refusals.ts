@@ -11,10 +11,10 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
 import { calendarText } from '../../model/calendar/calendar-text.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
-import { isAsked, type Asked } from '../work/named-partitions.ts'
+import { isAsked, type NamedPartition } from '../work/named-partitions.ts'
 import { nearestText } from './label-named.ts'
-import { nameOf } from '../work/merge-parts.ts'
-import { placeOf } from './new-archive.ts'
+import { plannedName } from '../work/merge-parts.ts'
+import { archiveTablePlace } from './new-archive.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
 /** Hint if the requested calendar is not that of the archive. */
@@ -80,7 +80,10 @@ export function sameArchive(
   const refuse = (what: string, was: string, hint: string): never => {
     throw new SluiceError('PLAN_CHANGED', `the archive of ${name} has another ${what}: ${was}`, { where: name, hint })
   }
-  if (operation.to !== undefined && pathOfLocation(placeOf(operation.to, record)) !== pathOfLocation(record.archive)) {
+  if (
+    operation.to !== undefined &&
+    pathOfLocation(archiveTablePlace(operation.to, record)) !== pathOfLocation(record.archive)
+  ) {
     refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
   }
   if (operation.byValue !== undefined && !isByValue(record))
@@ -153,13 +156,13 @@ export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
 }
 
 /** @throws SluiceError BAD_FLAG if the command names a partition that neither table nor ledger has */
-export function refuseUnknown(
+export function refuseUnknownPartitions(
   table: TableSpec,
-  asked: readonly Asked[],
+  asked: readonly NamedPartition[],
   found: readonly PlannedPartition[],
   all: readonly { readonly label: string }[],
 ): void {
-  const unknown = asked.filter((one) => !found.some((partition) => isAsked([one], nameOf(partition))))
+  const unknown = asked.filter((one) => !found.some((partition) => isAsked([one], plannedName(partition))))
   if (unknown.length === 0) return
   const there = all.map(({ label }) => label)
   const labels = unknown.map(({ label }) => label + nearestText(label, there)).join(', ')

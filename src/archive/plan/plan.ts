@@ -21,8 +21,8 @@ import type { ValueKind } from '../../model/calendar/value-text.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 import { askedFor, isAsked } from '../work/named-partitions.ts'
 import { isCutBy } from './archived-as.ts'
-import type { Candidate, Wanted } from './candidate.ts'
-import { merged, nameOf } from '../work/merge-parts.ts'
+import type { ArchiveCandidate, CandidateRequest } from './candidate.ts'
+import { merged, plannedName } from '../work/merge-parts.ts'
 import { nativeCandidates } from './native-candidates.ts'
 import { refuseHiddenColumns } from './hidden-columns.ts'
 import { laidOut, newArchive } from './new-archive.ts'
@@ -30,7 +30,7 @@ import {
   refuseByValue,
   refuseAsText,
   refuseOtherTime,
-  refuseUnknown,
+  refuseUnknownPartitions,
   refuseUnknownColumns,
   refuseUnremovable,
   sameArchive,
@@ -119,7 +119,7 @@ export async function planArchive(
     drop: operation.drop,
     mistaken: (one) => isMistaken(one, ranged, kind),
   })
-  refuseUnknown(table, asked, partitions, [...known, ...candidates])
+  refuseUnknownPartitions(table, asked, partitions, [...known, ...candidates])
   return {
     table,
     archived,
@@ -127,7 +127,7 @@ export async function planArchive(
     before: record,
     changes: present?.changes ?? [],
     unsure: present?.unsure == null ? null : unsureError(table, present.unsure, operation),
-    asked: new Set(partitions.flatMap((one) => (isAsked(asked, nameOf(one)) ? [one.label] : []))),
+    asked: new Set(partitions.flatMap((one) => (isAsked(asked, plannedName(one)) ? [one.label] : []))),
     partitions,
     isNative: natives !== null,
     unplaced,
@@ -215,10 +215,10 @@ async function candidatesOf(
   table: TableSpec,
   natives: (NativePartitions & { readonly kind: ValueKind | null }) | null,
   timeColumn: string | null,
-  { asked, until, calendar, epoch }: Omit<Wanted, 'calendar'> & { readonly calendar: CalendarSpec | null },
+  { asked, until, calendar, epoch }: Omit<CandidateRequest, 'calendar'> & { readonly calendar: CalendarSpec | null },
   record: ArchiveRecord | null,
   around: { readonly store: CopyStore; readonly referred: Referred; readonly signal: AbortSignal },
-): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
+): Promise<{ readonly candidates: readonly ArchiveCandidate[]; readonly unplaced: string | null }> {
   if (calendar === null)
     return { candidates: await valueCandidates(table, timeColumn ?? '', asked, record, around), unplaced: null }
   const wanted = { asked, until, calendar, epoch }

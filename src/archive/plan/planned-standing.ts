@@ -1,17 +1,17 @@
 /** Decides the status of a partition in a plan: due, resumed, done, or what prevents it. */
-import { isAbsorbed, isBack, isOpen } from '../ledger/parts.ts'
+import { isAbsorbed, isBack, isInProgress } from '../ledger/parts.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { isAsked, type Asked } from '../work/named-partitions.ts'
-import type { Candidate } from './candidate.ts'
+import { isAsked, type NamedPartition } from '../work/named-partitions.ts'
+import type { ArchiveCandidate } from './candidate.ts'
 import type { PeriodLook } from './period-rows.ts'
 
 /** A partition in the ledger, in the source, or in both. */
 export type PlannedPartition = {
   readonly label: string
   readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'restored' | 'held' | 'blocked'
-  readonly candidate: Candidate | null
+  readonly candidate: ArchiveCandidate | null
   readonly known: ArchivedPartition | null
   readonly note?: string
   /** Rows of an archived period that are still in the source; absent if none are expected, or it is not archived. */
@@ -21,7 +21,7 @@ export type PlannedPartition = {
 type Around = {
   /** The other parts of its period. */
   readonly others: readonly ArchivedPartition[]
-  readonly asked: readonly Asked[]
+  readonly asked: readonly NamedPartition[]
   readonly drop: boolean
   /** An older program took its numbers for times. */
   readonly mistaken: boolean
@@ -34,9 +34,9 @@ const isOnItsWay = ({ state }: ArchivedPartition): boolean =>
   !isArchived(state) && state !== 'RESTORED' && state !== 'EXPIRED'
 
 /** What a run does with a partition, from its ledger entry and its source facts. */
-export function standing(
+export function plannedAction(
   known: ArchivedPartition | null,
-  candidate: Candidate | null,
+  candidate: ArchiveCandidate | null,
   { others, asked, drop, mistaken, restoreCommand }: Around,
 ): Pick<PlannedPartition, 'status' | 'note'> {
   if (known === null) {
@@ -98,11 +98,11 @@ export function standing(
 function restoredAgain(
   known: ArchivedPartition,
   others: readonly ArchivedPartition[],
-  asked: readonly Asked[],
+  asked: readonly NamedPartition[],
   note: Pick<PlannedPartition, 'note'>,
 ): Pick<PlannedPartition, 'status' | 'note'> {
   const plain = known.native === null ? others.filter(({ native }) => native === null) : []
-  const open = plain.find(isOpen)
+  const open = plain.find(isInProgress)
   if (open !== undefined)
     return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
   const first = plain.find((one) => isBack(one) && one.part < known.part && isAsked(asked, one))

@@ -7,7 +7,7 @@ import { boundsFor } from '../../model/calendar/bounds.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { duePeriods } from '../../model/calendar/due.ts'
 import { periodAt, type Period } from '../../model/calendar/period.ts'
-import type { Candidate, Wanted } from './candidate.ts'
+import type { ArchiveCandidate, CandidateRequest } from './candidate.ts'
 import { latePeriods, lateText, partFor } from './further-part.ts'
 import type { PeriodLook } from './period-rows.ts'
 import { nearestText } from './label-named.ts'
@@ -21,10 +21,10 @@ const OTHER_CUT = 'name another column with --by, or make each value a partition
 export async function rangeCandidates(
   table: TableSpec,
   timeColumn: string | null,
-  wanted: Wanted,
+  wanted: CandidateRequest,
   record: ArchiveRecord | null,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
-): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
+): Promise<{ readonly candidates: readonly ArchiveCandidate[]; readonly unplaced: string | null }> {
   if (timeColumn === null) {
     const { partitioning } = table
     const name = tableText(table.table)
@@ -48,7 +48,7 @@ export async function rangeCandidates(
   const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodNamed(calendar, label, record))
   const periods: readonly Period[] =
     named.length > 0 ? named : until === null ? [] : [...duePeriods(calendar, low, kind, until)]
-  const candidates: Candidate[] = []
+  const candidates: ArchiveCandidate[] = []
   const labels = periods.map(({ label }) => label)
   const late = await latePeriods({ store, table, signal }, record, labels, named.length > 0 ? 'any' : 'cheap')
   await using view = await store.source(signal)

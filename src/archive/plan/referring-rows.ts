@@ -3,7 +3,7 @@ import { referringText } from '../../model/archive/referring-text.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { Referrer, ReferringRow } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import type { Candidate } from './candidate.ts'
+import type { ArchiveCandidate } from './candidate.ts'
 
 /** Time limits of the search, ms: for one key and one partition, and for all of a table. */
 const LOOK_MS = 500
@@ -67,11 +67,11 @@ export class Referred {
 
 /** Blocks partitions that rows of other tables refer to: the server does not detach them. */
 export async function heldBack(
-  candidates: readonly Candidate[],
+  candidates: readonly ArchiveCandidate[],
   referred: Referred,
   signal: AbortSignal,
-): Promise<readonly Candidate[]> {
-  const held: Candidate[] = []
+): Promise<readonly ArchiveCandidate[]> {
+  const held: ArchiveCandidate[] = []
   for (const one of candidates) {
     const by = one.status === 'due' && one.native !== null ? await referred.look(one.native.table, null, signal) : null
     const text = by === null ? null : heldText(by)

@@ -7,7 +7,7 @@ import type { NumberedName } from '../../model/archive/port.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { equalDigests } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import type { Finding } from '../steps/find-damage.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { originNow } from '../work/require-origin.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
 
@@ -15,11 +15,11 @@ import { digestNow, expectedNow } from './not-removed.ts'
 const NONE = '0'
 
 /** @property unclear findings by label: partitions for which several tables may be the detached one */
-export type Renumbered = { readonly record: ArchiveRecord; readonly unclear: ReadonlyMap<string, Finding> }
+export type Renumbered = { readonly record: ArchiveRecord; readonly unclear: ReadonlyMap<string, ArchiveFinding> }
 
 /** The record with the table identities of this database; unchanged if they are the ledger's already. */
 export async function renumbered(context: ArchiveContext, record: ArchiveRecord): Promise<Renumbered> {
-  const unclear = new Map<string, Finding>()
+  const unclear = new Map<string, ArchiveFinding>()
   if (!isElsewhere(record.origin, await originNow(context))) return { record, unclear }
   const { store, table, interrupt } = context
   const partitions = store.offers.partitions
@@ -72,7 +72,7 @@ async function withProvedRows(
   return equal
 }
 
-function unclearTable(partition: string, tables: readonly NumberedName[]): Finding {
+function unclearTable(partition: string, tables: readonly NumberedName[]): ArchiveFinding {
   const names = tables.map((one) => tableText(one.table)).join(' and ')
   return {
     finding: 'differs from the source',

@@ -7,7 +7,7 @@ import type { ArchivedTable } from '../ledger/record.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, type ErrorCode, type SluiceError } from '../../shared/errors.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import type { Opened } from '../work/each-table.ts'
+import type { OpenedArchive } from '../work/each-table.ts'
 import { openOwned } from '../work/open.ts'
 import { inspectOrigin } from '../work/require-origin.ts'
 
@@ -22,7 +22,7 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PROTOCOL_VERSION',
 ])
 
-export type Standing =
+export type ResumeState =
   | { readonly kind: 'own' }
   /** The error of a run. */
   | { readonly kind: 'refused'; readonly error: SluiceError }
@@ -30,7 +30,7 @@ export type Standing =
   | { readonly kind: 'unread'; readonly why: string }
 
 /** Reads the newest version of the log; changes nothing. */
-export async function standingOf(archived: ArchivedTable, opened: Opened, run: Run): Promise<Standing> {
+export async function resumeState(archived: ArchivedTable, opened: OpenedArchive, run: Run): Promise<ResumeState> {
   const patience = AbortSignal.timeout(PATIENCE_MS)
   const abort = AbortSignal.any([run.interrupt.abort, patience])
   try {
@@ -45,7 +45,7 @@ export async function standingOf(archived: ArchivedTable, opened: Opened, run: R
 }
 
 /** Emits a warning about a problem; nothing for an archive of this database. */
-export function reportStanding(archived: ArchivedTable, standing: Standing, { emit }: Run<'log'>): void {
+export function reportStanding(archived: ArchivedTable, standing: ResumeState, { emit }: Run<'log'>): void {
   const table = tableText(archived.table)
   if (standing.kind === 'refused') {
     const { message, hint } = standing.error
@@ -65,7 +65,7 @@ export function reportStanding(archived: ArchivedTable, standing: Standing, { em
 
 /** Event fields: why a run would refuse, and what of the archive was not checked. */
 export function standingFields(
-  standing: Standing,
+  standing: ResumeState,
   notInspected: readonly string[] = [],
 ): { readonly foreign?: string; readonly notLooked?: readonly string[] } {
   const all = [...(standing.kind === 'unread' ? [`whose archive it is: ${standing.why}`] : []), ...notInspected]

@@ -4,8 +4,8 @@ import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { attachedByHand } from '../steps/detached-table.ts'
 import { restoreCommand } from '../steps/refusals.ts'
-import type { Place } from '../steps/rows-now.ts'
-import type { Finding } from '../steps/find-damage.ts'
+import type { RowsPlace } from '../steps/rows-now.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { surplusText } from '../../model/archive/surplus-text.ts'
@@ -14,8 +14,8 @@ import { isArchived } from '../../model/archive/state.ts'
 import type { KeyDifferences } from '../../model/archive/query-port.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { keyDifferences, keyFindings } from './late-rows.ts'
-import type { Inspected } from './counted.ts'
-import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
+import type { PlanCounts } from './counted.ts'
+import { periodRows, type PeriodLook, type PeriodSource } from './period-rows.ts'
 import { missingDetail, missingPartitions } from './missing-partitions.ts'
 import { stillThere } from './not-removed.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
@@ -32,8 +32,8 @@ export async function* sourceFindings(
   record: ArchiveRecord,
   wanted: (partition: ArchivedPartition) => boolean,
   deep: boolean,
-  inspected: Inspected,
-): AsyncGenerator<Finding> {
+  inspected: PlanCounts,
+): AsyncGenerator<ArchiveFinding> {
   const { store, table, interrupt, reader } = context
   const source = { store, table, signal: interrupt.abort }
   const chosen = record.partitions.filter(wanted)
@@ -92,7 +92,7 @@ export async function* sourceFindings(
 }
 
 /** The files of an expired period may be gone, so all its rows count as late. */
-function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined): Generator<Finding> {
+function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined): Generator<ArchiveFinding> {
   if (look === undefined || !('rows' in look) || look.rows === 0n) return
   const where = look.place === undefined ? 'the table' : `${tableText(look.place.table.table)}, the default partition`
   const detail = `${countText(look.rows, 'row')} in ${where}, of a period that has expired`
@@ -101,12 +101,12 @@ function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined
 
 /** Rows that arrived after their partition was removed: they are in the default partition. */
 async function lateBeside(
-  { store, signal }: Source,
+  { store, signal }: PeriodSource,
   record: ArchiveRecord,
   partition: ArchivedPartition,
-  { table, where }: Place,
+  { table, where }: RowsPlace,
   reader: LogStore,
-): Promise<readonly Finding[]> {
+): Promise<readonly ArchiveFinding[]> {
   const archive = { reader, open: openArchiveQuery }
   await using view = await store.source(signal)
   const { rows } = await view.extent(table, where, true)
@@ -119,7 +119,7 @@ async function lateBeside(
     throwIfAborted(signal)
     if (!(thrown instanceof SluiceError)) throw thrown
   }
-  const finding = (many: bigint, what: string): Finding => ({
+  const finding = (many: bigint, what: string): ArchiveFinding => ({
     finding: 'late rows',
     partition: partition.label,
     detail: `${countText(many, 'row')} in ${tableText(table.table)}, the default partition, ${what}`,
@@ -146,12 +146,12 @@ function surplusOf(look: PeriodLook | undefined): bigint {
  * @param values compare values at once; otherwise only if keys differ
  */
 async function differencesByKey(
-  source: Source,
+  source: PeriodSource,
   record: ArchiveRecord,
   partition: ArchivedPartition,
   values: boolean,
   reader: LogStore,
-): Promise<readonly Finding[] | null> {
+): Promise<readonly ArchiveFinding[] | null> {
   const archive = { reader, open: openArchiveQuery }
   const beside = archivedBeside(partition, record)
   try {

@@ -6,7 +6,7 @@ import type { ArchivedTable } from '../ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import { LARGE, readRows } from '../work/witness.ts'
+import { LARGE, readWitnessRows } from '../work/witness.ts'
 
 /**
  * Reads rows only if the column order differs from the archive. If no noted row exists any more, or its values changed,
@@ -25,7 +25,13 @@ export async function refuseSwappedColumns(
     ({ name, type }) => table.key.includes(name) || (moved.has(name) && !LARGE.has(type.kind)),
   )
   await using view = await store.source(signal)
-  const there = await readRows(view, table, columns, { by: 'keys', keys: witness.rows.map(({ key }) => key) }, signal)
+  const there = await readWitnessRows(
+    view,
+    table,
+    columns,
+    { by: 'keys', keys: witness.rows.map(({ key }) => key) },
+    signal,
+  )
   const noted = new Map(witness.rows.map(({ key, values }) => [JSON.stringify(key), values]))
   const isOf = (name: string, then: string): boolean =>
     there.every(({ key, values }) => values[name] === noted.get(JSON.stringify(key))?.[then])

@@ -16,7 +16,7 @@ type NumberKind = Extract<ValueKind, `epoch-${string}`>
 const KINDS: Readonly<Record<Epoch, NumberKind>> = { s: 'epoch-seconds', ms: 'epoch-milliseconds' }
 
 /** Value of `chosenBy` in the ledger for a partition whose bounds are not times, and that was named by the user. */
-export const BY_NAME = 'name'
+export const CHOSEN_BY_NAME = 'name'
 
 export type Evidence = {
   /** Value of `--epoch`. */

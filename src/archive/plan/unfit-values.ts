@@ -1,11 +1,11 @@
 /** Finds values of due periods that an archive cannot hold, by reading all of them; only on request. */
 import { cutCondition } from '../steps/cut-condition.ts'
-import { readColumns, wholeOf } from '../steps/context.ts'
+import { archivedReadColumns, wholeOf } from '../steps/context.ts'
 import { NULL_KEY_HINT, nullKeyRows, nullKeyText } from '../steps/null-keys.ts'
 import { doubtful } from '../types/index.ts'
 import type { Doubt } from '../types/doubt.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
-import { cellText } from '../../model/copy/canonical.ts'
+import { canonicalCellText } from '../../model/copy/canonical.ts'
 import { membersOf, zeroText } from '../../model/copy/members.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Cell } from '../../model/copy/rows.ts'
@@ -33,7 +33,7 @@ export async function reportDoubtful(
     const own = candidate.native === null ? table : native?.table
     if (own === undefined) continue
     const where = candidate.native === null ? cutCondition(store, table, archived, candidate) : null
-    const columns = readColumns(archived.stored.columns)
+    const columns = archivedReadColumns(archived.stored.columns)
     const placed = doubts.map((doubt) => ({ doubt, at: archived.stored.columns.indexOf(doubt.column) }))
     const counts = doubts.map(() => 0)
     const untyped = new Map<StoredColumn, number>()
@@ -94,7 +94,7 @@ function namesColumn({ where = '' }: SluiceError, name: string): boolean {
 /** True if the stored type can hold the value, by its canonical text. */
 function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
   if (cell === null) return true
-  const text = cellText(cell)
+  const text = canonicalCellText(cell)
   if (as.kind === 'native') return text !== zeroText(membersOf(as.name))
   if (as.kind !== 'decimal')
     return /^\d{4}-(?!00)\d\d-(?!00)/.test(text) && !text.startsWith('0000') && !text.endsWith('BC')

@@ -6,8 +6,8 @@ import { tableText, type Column, type TableSpec } from '../../model/copy/column-
 import { SluiceError } from '../../shared/errors.ts'
 import type { ColumnValue } from '../../model/archive/values-port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import { isAsked, type Asked } from '../work/named-partitions.ts'
-import type { Candidate } from './candidate.ts'
+import { isAsked, type NamedPartition } from '../work/named-partitions.ts'
+import type { ArchiveCandidate } from './candidate.ts'
 import { lateText, partFor } from './further-part.ts'
 import { LONGEST_LABEL, valueLabel } from './value-label.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
@@ -22,12 +22,12 @@ export const MOST_VALUES = 1000
 export async function valueCandidates(
   table: TableSpec,
   columnName: string,
-  asked: readonly Asked[],
+  asked: readonly NamedPartition[],
   record: ArchiveRecord | null,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
-): Promise<readonly Candidate[]> {
+): Promise<readonly ArchiveCandidate[]> {
   const column = columnNamed(table, columnName)
-  const candidates: Candidate[] = []
+  const candidates: ArchiveCandidate[] = []
   for (const { value, label, rows, note } of await namedValues(table, column, { store, signal })) {
     const part = note === undefined ? partFor(record, label) : { label, period: label, part: 1 }
     // The ledger's state decides, not the rows in the source.

@@ -4,7 +4,7 @@ import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import { openSource, recordsOf, tableNow } from '../work/each-table.ts'
+import { openArchiveSource, recordsOf, tableNow } from '../work/each-table.ts'
 import { isMistaken, nativeKind } from './time-kind.ts'
 
 /** Partitions that are DETACHED: their rows exist, but the server refuses new rows between their bounds. */
@@ -33,7 +33,7 @@ export async function mistakenOf(
   url: string,
   signal: AbortSignal,
 ): Promise<readonly { readonly message: string; readonly hint: string }[]> {
-  await using opened = await openSource(url, false)
+  await using opened = await openArchiveSource(url, false)
   if (opened.store.offers.partitions === undefined) return []
   const texts = []
   for (const { name, record } of await recordsOf(opened, [], signal)) {

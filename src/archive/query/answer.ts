@@ -8,9 +8,9 @@ import { isByValue } from '../ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import {
   columnIn,
-  type AnswerRow,
+  type QueryAnswerRow,
   type ArchiveQuery,
-  type LeftOut,
+  type LeftOutRows,
   type OpenArchiveQuery,
   type QueryColumn,
   type QueryFile,
@@ -47,14 +47,14 @@ import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, t
 import { hotPart, hotRows } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows, unsettledRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
-import { collatedOf, otherMeanings, otherNumbers, otherTypes, textsOf } from './otherwise.ts'
+import { collatedOf, otherMeanings, otherNumbers, otherTypes, comparedTexts } from './otherwise.ts'
 import { CheckedFiles } from './checked-files.ts'
 
 /** Retry limit of a query, and the pauses between retries, ms. */
 const TRIES = 30
 const PAUSE_MS = { first: 20, most: 1000 }
 
-export type Question = {
+export type ArchiveQuestion = {
   readonly store: CopyStore
   readonly table: TableSpec
   readonly sql: string
@@ -67,7 +67,7 @@ export type Question = {
   readonly lake: (root: string) => Promise<LogStore>
 }
 
-export type Answer = {
+export type ArchiveAnswer = {
   readonly columns: readonly string[]
   /** Positions of columns that the source shows as true and false; rows have 1 and 0 there. */
   readonly booleans: ReadonlySet<number>
@@ -80,7 +80,7 @@ export type Answer = {
   readonly otherwise: readonly string[]
   /** Rows of the table that stand in the place of archived ones that were gone: which of the two count, and how that is settled. */
   readonly unsettled: readonly string[]
-  readonly pages: AsyncIterable<readonly AnswerRow[]>
+  readonly pages: AsyncIterable<readonly QueryAnswerRow[]>
 }
 
 /**
@@ -88,7 +88,10 @@ export type Answer = {
  * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY if archives change all the time;
  * errors of the source
  */
-export async function answer(question: Question, reported: (answer: Answer) => Promise<void>): Promise<void> {
+export async function answer(
+  question: ArchiveQuestion,
+  reported: (answer: ArchiveAnswer) => Promise<void>,
+): Promise<void> {
   const { store, table, signal } = question
   await using ledgers = await Ledgers.open(store, false)
   const found = await archiveOf({ store, ledgers }, table, signal)
@@ -97,10 +100,10 @@ export async function answer(question: Question, reported: (answer: Answer) => P
   const { name } = found
   const ledger = found.opened.database
   let given = false
-  const telling = async ({ pages, ...rest }: Answer): Promise<void> => {
+  const telling = async ({ pages, ...rest }: ArchiveAnswer): Promise<void> => {
     // A partition may have been archived and removed before its rows were read.
     await refuseToAnswer({ store, ledgers }, table, signal)
-    const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {
+    const watched = async function* (): AsyncGenerator<readonly QueryAnswerRow[]> {
       for await (const page of pages) {
         given = true
         yield page
@@ -141,13 +144,13 @@ class Moved extends Error {}
 
 /** One attempt: the ledger's record of the archive, and which of its partitions are attached. */
 type Try = {
-  readonly question: Question
+  readonly question: ArchiveQuestion
   readonly ledger: LedgerDatabase
   readonly record: ArchiveRecord | null
   readonly standings: Standings
 }
 
-async function answerOnce(one: Try, reported: (answer: Answer) => Promise<void>): Promise<void> {
+async function answerOnce(one: Try, reported: (answer: ArchiveAnswer) => Promise<void>): Promise<void> {
   const { table, sql, limit, verify = false, signal, open } = one.question
   const seen = await inspect(one)
   const { columns, root } = seen
@@ -267,13 +270,13 @@ async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Broug
   return { ...needed, hot, came }
 }
 
-function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>> | null): Answer {
+function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>> | null): ArchiveAnswer {
   const { question, record, standings, seen, archived, columns, files, query, read, wanted, shared } = brought
   const { hot, came } = brought
   const { store, table, verify = false } = question
   const { needs } = query
   const name = tableText(table.table)
-  const sumOf = (of: keyof LeftOut): bigint => came.leftOut.reduce((sum, one) => sum + one[of], 0n)
+  const sumOf = (of: keyof LeftOutRows): bigint => came.leftOut.reduce((sum, one) => sum + one[of], 0n)
   const moved = sumOf('moved')
   const untold = read.filter((one) => sharesRows(one) && !shared.some(({ label }) => label === one.label))
   const notInspected = [
@@ -281,7 +284,7 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
     ...untold.map(({ label }) => `${ALL_LEFT_OUT} ${label}`),
     ...otherTypes(seen, read, needs.columns),
   ]
-  const asTexts = [...textsOf(columns, needs), ...otherMeanings(columns, needs, read)]
+  const asTexts = [...comparedTexts(columns, needs), ...otherMeanings(columns, needs, read)]
   const byBytes = collatedOf(columns, needs)
   return {
     columns: query.columns,

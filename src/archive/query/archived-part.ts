@@ -60,7 +60,7 @@ export function mayMatch(
 type Local = { readonly file: QueryFile; readonly isChecked: boolean; readonly release: () => Promise<void> }
 
 /** Files on a local disk, until disposed. */
-export class LocalFiles implements AsyncDisposable {
+export class QueriedLocalFiles implements AsyncDisposable {
   readonly files: readonly QueryFile[]
   /** Number of files whose bytes were not compared with the ledger. */
   readonly unchecked: number
@@ -115,7 +115,7 @@ export async function openFiles(
   columns: readonly string[] | null,
   signal: AbortSignal,
   checked: CheckedFiles | null = null,
-): Promise<LocalFiles> {
+): Promise<QueriedLocalFiles> {
   const all: Local[] = []
   try {
     for (let from = 0; from < wanted.length; from += AT_ONCE) {
@@ -124,9 +124,9 @@ export async function openFiles(
       for (const one of opened) if (one.status === 'fulfilled') all.push(one.value)
       for (const one of opened) if (one.status === 'rejected') throw one.reason
     }
-    return new LocalFiles(all)
+    return new QueriedLocalFiles(all)
   } catch (error) {
-    await new LocalFiles(all)[Symbol.asyncDispose]()
+    await new QueriedLocalFiles(all)[Symbol.asyncDispose]()
     throw error
   }
 }

@@ -1,12 +1,12 @@
 /** Detached tables, and those about to be, whose rows still count. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { attachedNow } from '../steps/detached-table.ts'
-import { fitOf, isSameShape } from '../types/fit.ts'
+import { columnsFit, isSameShape } from '../types/fit.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LeaveStanding } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import type { Missing } from '../plan/native-parts.ts'
+import type { MissingPartition } from '../plan/native-parts.ts'
 import { missingPartitions } from '../plan/missing-partitions.ts'
 import { awayPartitions, leavingPartitions } from './archived-part.ts'
 import type { AwayTable } from './hot-part.ts'
@@ -42,7 +42,7 @@ type Leaving = {
 export type Standings = {
   readonly leaving: readonly Leaving[]
   readonly attached: ReadonlyMap<string, TableName>
-  readonly missing: readonly Missing[]
+  readonly missing: readonly MissingPartition[]
 }
 
 /** Where tables stand of which the ledger alone does not know it: those whose detach runs outside of any transaction, those that have left, and those that are to be partitions still. */
@@ -90,7 +90,7 @@ export function leavingTables(
 }
 
 function awayTable(record: ArchiveRecord | null, partition: ArchivedPartition, table: TableSpec): AwayTable {
-  const shape = record === null ? null : fitOf(partition.columns, record.stored.columns)
+  const shape = record === null ? null : columnsFit(partition.columns, record.stored.columns)
   const isSame = shape === null || isSameShape(partition.columns, record?.stored.columns ?? [])
   return { table, shared: isSame ? null : shape.shared }
 }

@@ -11,7 +11,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import { archivedPartitions } from './archived-part.ts'
 import { isKnown, sharesRows, type SharedPartition } from './shared-partitions.ts'
-import { textOf, unitsOfDay } from './units.ts'
+import { unitsText, unitsOfDay } from './units.ts'
 
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
@@ -183,8 +183,8 @@ function pushed(
   const spec = table.columns.find((one) => one.name === name)
   if (column === undefined || spec === undefined || spec.type.kind !== column.as.kind) return []
   const { stored } = column
-  const from = least === null ? null : textOf(least - unitsOfDay(stored), stored)
-  const to = most === null ? null : textOf(most + 1n + unitsOfDay(stored), stored)
+  const from = least === null ? null : unitsText(least - unitsOfDay(stored), stored)
+  const to = most === null ? null : unitsText(most + 1n + unitsOfDay(stored), stored)
   if (from === null && to === null) return []
   const condition = store.offers.times?.condition(spec, from, to) ?? null
   return condition === null ? [] : [condition]

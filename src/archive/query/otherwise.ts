@@ -1,7 +1,7 @@
 /** Describes where a statement compares values differently from the table's database, or uses another spelling. */
 import { isEnum, membersOf, zeroText } from '../../model/copy/members.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { isShownAs, otherMeaning } from '../types/index.ts'
+import { canShowAs, otherMeaning } from '../types/index.ts'
 import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
 
 /**
@@ -28,7 +28,10 @@ export function otherNumbers(
 }
 
 /** Columns that the statement reads and may compare, whose values are texts in the archive but not in the database. */
-export function textsOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
+export function comparedTexts(
+  columns: readonly QueryColumn[],
+  { columns: read, texts }: QueryNeeds,
+): readonly string[] {
   // For a UUID or a time the archive has one spelling; a literal may spell the same value differently.
   const isText = ({ stored, as: { kind } }: QueryColumn): boolean => stored !== 'string' || kind === 'text'
   return columns
@@ -78,7 +81,7 @@ export function otherTypes(
   const { columns = [], kept = [] } = record?.stored ?? {}
   return kept.flatMap((earlier) => {
     const now = columns.find(({ was }) => was?.includes(earlier.physical) === true)
-    if (now === undefined || !asked.has(now.name) || asked.has(earlier.name) || isShownAs(earlier, now)) return []
+    if (now === undefined || !asked.has(now.name) || asked.has(earlier.name) || canShowAs(earlier, now)) return []
     const labels = read.filter((one) => one.columns.some(({ physical }) => physical === earlier.physical))
     if (labels.length === 0) return []
     const where = labels.map(({ label }) => label).join(', ')

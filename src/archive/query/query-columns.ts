@@ -1,5 +1,5 @@
 /** Columns of a table in a query: those of its archive, and further ones of the source. */
-import { isShownAs } from '../types/index.ts'
+import { canShowAs } from '../types/index.ts'
 import { ruleFor } from '../types/rule.ts'
 import type { QueryColumn } from '../../model/archive/query-port.ts'
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
@@ -24,7 +24,7 @@ export function queryColumns(
   const kept = stored.kept ?? []
   const earlierOf = (column: StoredColumn): readonly string[] =>
     (column.was ?? []).filter((name) =>
-      kept.some((one) => one.physical === name && isFiled(one) && isShownAs(one, column)),
+      kept.some((one) => one.physical === name && isFiled(one) && canShowAs(one, column)),
     )
   const present = columns.map((column): QueryColumn => {
     const known = archived.get(column.name)

@@ -8,7 +8,7 @@ import { asChangedCommand } from '../steps/refusals.ts'
 import {
   columnIn,
   type Excepted,
-  type LeftOut,
+  type LeftOutRows,
   type QueryColumn,
   type QueryFile,
 } from '../../model/archive/query-port.ts'
@@ -66,7 +66,7 @@ export function unsettledRows(
   name: string,
   read: readonly ArchivedPartition[],
   shared: readonly SharedPartition[],
-  leftOut: readonly LeftOut[],
+  leftOut: readonly LeftOutRows[],
 ): readonly string[] {
   return shared.flatMap(({ label }, i) => {
     const partition = read.find((one) => one.label === label)

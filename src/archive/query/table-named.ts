@@ -5,7 +5,7 @@ import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function tableNamed(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+export async function queriedTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const found = await store.tables(name, signal)
   const [table] = found.length === 1 ? found : found.filter((one) => tableText(one.table) === name)
   if (table !== undefined) return table

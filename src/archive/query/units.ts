@@ -33,7 +33,7 @@ export function unitsOf(text: string, stored: StoredType): bigint | null {
 }
 
 /** The canonical text; null outside the years 1 to 9999. */
-export function textOf(units: bigint, stored: StoredType): string | null {
+export function unitsText(units: bigint, stored: StoredType): string | null {
   switch (stored) {
     case 'byte':
     case 'short':

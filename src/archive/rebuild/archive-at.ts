@@ -1,20 +1,20 @@
 /** Finds the archive of a table in a folder named by the user, for a ledger that does not have it. */
 import { UNNOTED, type ArchivedTable } from '../ledger/record.ts'
-import type { LogState } from '../steps/log.ts'
+import type { ArchiveLogState } from '../steps/log.ts'
 import { resolve } from 'node:path'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import type { Opened } from '../work/each-table.ts'
+import type { OpenedArchive } from '../work/each-table.ts'
 import { openOwned } from '../work/open.ts'
-import { placeOf } from '../plan/new-archive.ts'
+import { archiveTablePlace } from '../plan/new-archive.ts'
 
 export type FoundArchive = {
   /** Folder or URI of the Delta table. */
   readonly archive: string
-  readonly state: LogState
+  readonly state: ArchiveLogState
 }
 
 /**
@@ -22,7 +22,7 @@ export type FoundArchive = {
  * @throws SluiceError NO_LOG if neither is a Delta table; ARCHIVE_CONFLICT for one that sluice did not make, or for
  * another table; of reading a log
  */
-export async function archiveAt(to: string, table: TableSpec, opened: Opened, run: Run): Promise<FoundArchive> {
+export async function archiveAt(to: string, table: TableSpec, opened: OpenedArchive, run: Run): Promise<FoundArchive> {
   for (const archive of placesAt(to, table)) {
     const owned = await openOwned({ ...NOTHING, table: table.table, archive }, opened, run)
     const state = await (await owned.log()).state(run.interrupt.abort)
@@ -53,10 +53,10 @@ const NOTHING: Omit<ArchivedTable, 'table' | 'archive'> = {
 
 function placesAt(to: string, table: TableSpec): readonly string[] {
   const place = parseLakeUrl(to)
-  return [place.kind === 'bucket' ? place.root : resolve(place.path), placeOf(to, table)]
+  return [place.kind === 'bucket' ? place.root : resolve(place.path), archiveTablePlace(to, table)]
 }
 
-function refuseOther(archive: string, { table }: TableSpec, { metadata }: LogState): void {
+function refuseOther(archive: string, { table }: TableSpec, { metadata }: ArchiveLogState): void {
   const name = tableText(table)
   const own = metadata.configuration?.['sluice.table'] ?? null
   if (own === name) return

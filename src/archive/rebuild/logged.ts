@@ -1,15 +1,15 @@
 /** Partitions as in the log of an archive, with the facts in the tags of their files. */
-import { sumOf } from '../../model/copy/row-hash.ts'
+import { digestSum } from '../../model/copy/row-hash.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
-import type { Finding } from '../steps/find-damage.ts'
-import type { LoggedFile, LogState } from '../steps/log.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
+import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { SaidArchive } from './said.ts'
 
 /** Labels for which the log has files, a transaction, or a hold. */
-export function labelsOf(name: string, state: LogState, { said }: SaidArchive): ReadonlySet<string> {
+export function labelsOf(name: string, state: ArchiveLogState, { said }: SaidArchive): ReadonlySet<string> {
   const before = appIdOf({ name }, '')
   const written = [...state.txns.keys()].flatMap((id) => (id.startsWith(before) ? [id.slice(before.length)] : []))
   return new Set([...state.files.keys(), ...written, ...said.holds.keys()])
@@ -23,10 +23,10 @@ export function loggedPartition(
   name: string,
   label: string,
   files: readonly LoggedFile[],
-  state: LogState,
+  state: ArchiveLogState,
   { noted, said }: SaidArchive,
-): ArchivedPartition | Finding {
-  const untold = (detail: string): Finding => ({ finding: 'other rows', partition: label, detail })
+): ArchivedPartition | ArchiveFinding {
+  const untold = (detail: string): ArchiveFinding => ({ finding: 'other rows', partition: label, detail })
   const [first] = files
   if (label === '' || first === undefined) return untold('files that belong to no partition')
   const archived = files.map(archivedFile)
@@ -49,7 +49,7 @@ export function loggedPartition(
   return {
     ...plannedPartition(named, columns),
     state: 'PUBLISHED',
-    digest: sumOf(proved.map(({ rows, sum }) => ({ rows, sum }))),
+    digest: digestSum(proved.map(({ rows, sum }) => ({ rows, sum }))),
     files: proved,
     version: versions.length === files.length ? Math.max(...versions) : state.version,
     held: said.holds.get(label) ?? null,

@@ -5,8 +5,8 @@
 import { writeRebuilt } from '../ledger/rebuilt-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
-import { fileFindings, type Finding } from '../steps/find-damage.ts'
-import type { Departed, LogState } from '../steps/log.ts'
+import { fileFindings, type ArchiveFinding } from '../steps/find-damage.ts'
+import type { Departed, ArchiveLogState } from '../steps/log.ts'
 import { byPeriod } from '../ledger/parts.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
@@ -17,23 +17,23 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { NativePartitions } from '../../model/archive/port.ts'
 import { recordCalendar } from '../plan/record-calendar.ts'
 import type { Ending, Run } from '../../engine/run/run-context.ts'
-import type { Opened } from '../work/each-table.ts'
+import type { OpenedArchive } from '../work/each-table.ts'
 import { labelNamed } from '../plan/label-named.ts'
 import { boundFields } from '../plan/bound-fields.ts'
 import { lateRows } from '../plan/late-rows.ts'
 import { nativesFor } from '../plan/plan.ts'
 import { openArchive } from '../work/open.ts'
-import { ownerOf } from '../work/owner.ts'
+import { archiveOwner } from '../work/owner.ts'
 import { ledgerName, originNow } from '../work/require-origin.ts'
 import { archiveAt, type FoundArchive } from './archive-at.ts'
 import { labelsOf, loggedPartition } from './logged.ts'
-import { saidArchive, type SaidArchive, type Options } from './said.ts'
+import { saidArchive, type SaidArchive, type RebuildOptions } from './said.ts'
 import { unpublished } from './unpublished.ts'
-import { whereabouts, type Context } from './whereabouts.ts'
+import { whereabouts, type RebuildContext } from './whereabouts.ts'
 
 type Events = 'archived' | 'archive.finding' | 'archive.progress' | 'log'
 
-export type Rebuilding = Options & {
+export type Rebuilding = RebuildOptions & {
   readonly to: string
   /** Labels of partitions whose rows in the source may differ from the archived ones. */
   readonly accept: readonly string[]
@@ -53,14 +53,14 @@ export async function rebuildLedger(
   table: TableSpec,
   options: Rebuilding,
   before: ArchiveRecord | null,
-  opened: Opened,
+  opened: OpenedArchive,
   run: Run<Events>,
 ): Promise<Ending> {
   const { abort } = run.interrupt
   const { store, database } = opened
   const found = await archiveAt(options.to, table, opened, run)
   const natives = (await store.offers.partitions?.list(table, abort)) ?? null
-  const look = (state: LogState): Promise<SaidArchive> =>
+  const look = (state: ArchiveLogState): Promise<SaidArchive> =>
     saidArchive(table, { ...found, state }, options, natives, { store, signal: abort })
   const first = await look(found.state)
   const units = await nativesFor(store, table, first.present, abort)
@@ -74,7 +74,7 @@ export async function rebuildLedger(
   const log = await context.log()
   let last: { readonly said: SaidArchive; readonly partitions: readonly ArchivedPartition[] } | null = null
   let findings = 0
-  const judge = async (state: LogState): Promise<ArchiveProperties | null> => {
+  const judge = async (state: ArchiveLogState): Promise<ArchiveProperties | null> => {
     head = state.head
     const said = await look(state)
     const seen = { ...found, state }
@@ -97,7 +97,7 @@ export async function rebuildLedger(
     await judge(found.state)
     return { totals: totals() }
   }
-  const owner = ownerOf(run)
+  const owner = archiveOwner(run)
   const origin = await originNow(context)
   const name = ledgerName(before?.ledger ?? null, store, origin)
   const { version } = await log.adopt(
@@ -165,8 +165,8 @@ async function comparedWith(
   return { partitions, findings }
 }
 
-type Compared = { readonly finding: readonly Finding[]; readonly partition: ArchivedPartition | null }
-type Sides = Context & { readonly state: LogState; readonly said: SaidArchive }
+type Compared = { readonly finding: readonly ArchiveFinding[]; readonly partition: ArchivedPartition | null }
+type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
 
 /** Findings without a partition cannot be accepted. */
 async function comparedLabels(
@@ -206,7 +206,7 @@ async function comparedLabels(
 async function readThrough(
   context: ArchiveContext,
   logged: ArchivedPartition,
-): Promise<{ readonly finding: readonly Finding[]; readonly partition: ArchivedPartition }> {
+): Promise<{ readonly finding: readonly ArchiveFinding[]; readonly partition: ArchivedPartition }> {
   const before = await etagsOf(context, logged.files)
   const finding = (await fileFindings(context, logged)).filter((one) => 'finding' in one)
   const after = await etagsOf(context, logged.files)

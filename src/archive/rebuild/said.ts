@@ -4,8 +4,8 @@
  */
 import { BY_VALUE } from '../ledger/by-value.ts'
 import { UNNOTED, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
-import type { LogState } from '../steps/log.ts'
-import { readProperties, type ArchiveProperties } from '../log/properties.ts'
+import type { ArchiveLogState } from '../steps/log.ts'
+import { readArchiveProperties, type ArchiveProperties } from '../log/properties.ts'
 import { grownShape } from '../log/table-schema.ts'
 import { schemaOf, typeText } from '../../delta/schema.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
@@ -15,7 +15,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { calendarText } from '../../model/calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../model/calendar/calendar.ts'
 import type { NativePartitions } from '../../model/archive/port.ts'
-import type { Opened } from '../work/each-table.ts'
+import type { OpenedArchive } from '../work/each-table.ts'
 import { GRACE_MS, laidOut } from '../plan/new-archive.ts'
 import { CALENDAR_HINT } from '../plan/plan-refusals.ts'
 import { changeText, presentArchive } from '../plan/table-changes.ts'
@@ -23,7 +23,7 @@ import { unsureError } from '../steps/unsure-columns.ts'
 import type { FoundArchive } from './archive-at.ts'
 
 /** Facts given by the user. */
-export type Options = {
+export type RebuildOptions = {
   readonly calendar: Partial<CalendarSpec>
   readonly by?: string
   readonly graceMs?: number
@@ -34,7 +34,7 @@ export type SaidArchive = {
   readonly noted: Omit<ArchiveRecord, 'partitions'>
   /** The same with the table's present columns. */
   readonly present: Omit<ArchiveRecord, 'partitions'>
-  readonly said: ReturnType<typeof readProperties>
+  readonly said: ReturnType<typeof readArchiveProperties>
 }
 
 /**
@@ -45,11 +45,11 @@ export type SaidArchive = {
 export async function saidArchive(
   table: TableSpec,
   { archive, state }: FoundArchive,
-  options: Options,
+  options: RebuildOptions,
   natives: NativePartitions | null,
-  { store, signal }: Pick<Opened, 'store'> & { readonly signal: AbortSignal },
+  { store, signal }: Pick<OpenedArchive, 'store'> & { readonly signal: AbortSignal },
 ): Promise<SaidArchive> {
-  const said = readProperties(state.metadata.configuration ?? {})
+  const said = readArchiveProperties(state.metadata.configuration ?? {})
   const { calendar, timeColumn } = cutBy(table, said, options, natives)
   const stored = said.stored ?? (await storedBefore(table, archive, state, timeColumn, { store, signal }))
   const archived: ArchivedTable = {
@@ -91,7 +91,7 @@ type Cut = { readonly calendar: string; readonly timeColumn: string | null }
 function cutBy(
   { table, columns }: TableSpec,
   said: Partial<ArchiveProperties>,
-  { calendar: options, by }: Options,
+  { calendar: options, by }: RebuildOptions,
   natives: NativePartitions | null,
 ): Cut {
   const name = tableText(table)
@@ -132,9 +132,9 @@ const ANOTHER = 'nothing was changed; bring the table back as it was archived, o
 async function storedBefore(
   table: TableSpec,
   archive: string,
-  { protocol, metadata }: LogState,
+  { protocol, metadata }: ArchiveLogState,
   timeColumn: string | null,
-  { store, signal }: Pick<Opened, 'store'> & { readonly signal: AbortSignal },
+  { store, signal }: Pick<OpenedArchive, 'store'> & { readonly signal: AbortSignal },
 ): Promise<StoredTable> {
   const types = new Map(schemaOf(protocol, metadata).fields.map(({ name, type }) => [name, typeText(type)]))
   const plain = await laidOut(store, table, [], timeColumn, signal).catch(() => null)

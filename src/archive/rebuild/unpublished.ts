@@ -3,8 +3,8 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { NewPartition } from '../ledger/partition-ledger.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchiveContext } from '../steps/context.ts'
-import type { Finding } from '../steps/find-damage.ts'
-import type { Departed, LogState } from '../steps/log.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
+import type { Departed, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import type { NativePartitions } from '../../model/archive/port.ts'
@@ -19,9 +19,9 @@ import { digestNow } from '../plan/not-removed.ts'
 import { loggedPartition } from './logged.ts'
 import type { SaidArchive } from './said.ts'
 
-export type Unpublished = { readonly finding: readonly Finding[]; readonly partition: ArchivedPartition | null }
+export type Unpublished = { readonly finding: readonly ArchiveFinding[]; readonly partition: ArchivedPartition | null }
 
-type Sides = { readonly state: LogState; readonly said: SaidArchive; readonly natives: NativePartitions | null }
+type Sides = { readonly state: ArchiveLogState; readonly said: SaidArchive; readonly natives: NativePartitions | null }
 
 /** The log does not record who expired a partition. */
 const SOMEBODY = 'unknown: the ledger was rebuilt'

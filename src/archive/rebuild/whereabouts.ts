@@ -1,9 +1,9 @@
 /** Finds where the rows of a published partition are: in the table, in a detached table, or in the archive alone. */
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { conditionOf, type ArchiveContext } from '../steps/context.ts'
-import { partitionsOf } from '../steps/detached-table.ts'
-import type { Finding } from '../steps/find-damage.ts'
-import { rowsNow, rowsText, type FindLate, type RowsNow } from '../steps/rows-now.ts'
+import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
+import { nativePartitions } from '../steps/detached-table.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
+import { rowsNow, rowsNowText, type FindLate, type RowsNow } from '../steps/rows-now.ts'
 import { proofOf } from '../steps/take-out.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -12,10 +12,11 @@ import { digestNow, expectedNow } from '../plan/not-removed.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 
 /** `accepted`: the partition if the user accepts the difference; absent if it cannot be accepted. */
-export type Whereabouts =
-  { readonly partition: ArchivedPartition } | { readonly finding: Finding; readonly accepted?: ArchivedPartition }
+export type FoundPartition =
+  | { readonly partition: ArchivedPartition }
+  | { readonly finding: ArchiveFinding; readonly accepted?: ArchivedPartition }
 
-export type Context = {
+export type RebuildContext = {
   /** Partitions of the source; null for a plain table. */
   readonly natives: NativePartitions | null
   readonly late: FindLate
@@ -25,8 +26,8 @@ export type Context = {
 export async function whereabouts(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
-  { natives, late }: Context,
-): Promise<ReadonlyMap<string, Whereabouts>> {
+  { natives, late }: RebuildContext,
+): Promise<ReadonlyMap<string, FoundPartition>> {
   if (natives === null) return ofPlain(context, parts, late)
   if (context.archived.timeColumn !== null) {
     const rows = parts.filter(({ native }) => native === null)
@@ -40,8 +41,8 @@ async function ofNative(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
   natives: NativePartitions,
-): Promise<ReadonlyMap<string, Whereabouts>> {
-  const found = new Map<string, Whereabouts>()
+): Promise<ReadonlyMap<string, FoundPartition>> {
+  const found = new Map<string, FoundPartition>()
   const left: ArchivedPartition[] = []
   let standing = 0n
   for (const part of parts) {
@@ -64,7 +65,7 @@ async function ofLeft(
   logged: ArchivedPartition,
   natives: NativePartitions,
   standing: bigint,
-): Promise<Whereabouts> {
+): Promise<FoundPartition> {
   const { native } = logged
   if (native === null) {
     const detail =
@@ -83,8 +84,8 @@ async function ofPlain(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
   late: FindLate,
-): Promise<ReadonlyMap<string, Whereabouts>> {
-  const found = new Map<string, Whereabouts>(
+): Promise<ReadonlyMap<string, FoundPartition>> {
+  const found = new Map<string, FoundPartition>(
     parts.map((part) => [part.label, { partition: { ...part, state: 'DROPPED' as const } }]),
   )
   const [first] = parts
@@ -92,7 +93,7 @@ async function ofPlain(
   const now = await digestOrNull(context, first)
   if (now !== null && now.rows === 0n) return found
   const rest: { readonly part: ArchivedPartition; readonly rows: RowsNow }[] = []
-  const place = { table: context.table, where: conditionOf(context, first) }
+  const place = { table: context.table, where: partitionCondition(context, first) }
   for (const part of parts) {
     if (now !== null && equalDigests(now, await expectedNow(context, part)))
       return found.set(part.label, { partition: part })
@@ -108,7 +109,7 @@ async function ofPlain(
   }
   if (more.length === 0) return found.set(one.part.label, await ofRest(context, one.part, one.rows, now))
   for (const { part, rows } of rest) {
-    found.set(part.label, { finding: differing(part, rowsText(rows, proofOf(part).rows)) })
+    found.set(part.label, { finding: differing(part, rowsNowText(rows, proofOf(part).rows)) })
   }
   return found
 }
@@ -122,8 +123,8 @@ async function ofRest(
   part: ArchivedPartition,
   rows: RowsNow,
   now: Digest | null,
-): Promise<Whereabouts> {
-  const finding = differing(part, rowsText(rows, proofOf(part).rows))
+): Promise<FoundPartition> {
+  const finding = differing(part, rowsNowText(rows, proofOf(part).rows))
   if (rows.kind !== 'told') return { finding }
   if (rows.missing.rows === 0n) return { finding, accepted: part }
   // Some rows are in the archive alone, as after an interrupted removal.
@@ -137,7 +138,7 @@ async function ofAttached(
   context: ArchiveContext,
   logged: ArchivedPartition,
   { table, identity }: NativePartition,
-): Promise<Whereabouts | null> {
+): Promise<FoundPartition | null> {
   const partition = { ...logged, native: { table: table.table, identity } }
   const isOwn = identity === logged.native?.identity
   const now = await digestOrNull(context, partition)
@@ -152,9 +153,9 @@ async function ofDetached(
   context: ArchiveContext,
   logged: ArchivedPartition,
   { table, identity }: NonNullable<ArchivedPartition['native']>,
-): Promise<Whereabouts> {
+): Promise<FoundPartition> {
   const { abort } = context.interrupt
-  const partitions = partitionsOf(context)
+  const partitions = nativePartitions(context)
   const found = await partitions.detached(table, identity, abort)
   const dropped: ArchivedPartition = { ...logged, state: 'DROPPED' }
   if (found === null) {
@@ -200,7 +201,7 @@ async function digestOrNull(context: ArchiveContext, partition: ArchivedPartitio
   }
 }
 
-function differing({ label }: ArchivedPartition, detail: string): Finding {
+function differing({ label }: ArchivedPartition, detail: string): ArchiveFinding {
   return { finding: 'differs from the source', partition: label, detail }
 }
 

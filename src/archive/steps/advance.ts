@@ -9,10 +9,10 @@ import { Attempts } from '../../shared/attempts.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { PartitionTable } from '../../model/archive/port.ts'
 import { partitionFolder } from '../log/data-path.ts'
-import type { Held } from '../ledger/partition-ledger.ts'
+import type { PartitionClaim } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { refuseDoubledFiles, refuseDoubledRows, refuseOpenBeside, type Beside } from './beside.ts'
-import type { Advancing, ArchiveContext, Work } from './context.ts'
+import { refuseDoubledFiles, refuseDoubledRows, refuseOpenBeside, type NeighbourParts } from './beside.ts'
+import type { Advancing, ArchiveContext, ClaimedPartition } from './context.ts'
 import { exportColumns, exportPartition } from './export.ts'
 import { isSameShape } from '../types/fit.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
@@ -23,7 +23,7 @@ import { lost, mustStay } from './refusals.ts'
 import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './take-out.ts'
 
-export type Options = {
+export type AdvanceOptions = {
   /** Continue to DETACHED. */
   readonly detach: boolean
   /** Continue to DROPPED once the grace period is over. */
@@ -32,23 +32,23 @@ export type Options = {
   readonly again: boolean
 }
 
-export type Context = {
+export type AdvanceContext = {
   /** The partition from the current ledger. */
   readonly reload: () => Promise<ArchivedPartition>
   /** Its table, if partitions are tables: attached, or detached. */
   readonly native: () => Promise<PartitionTable | null>
-  readonly beside: Beside
+  readonly beside: NeighbourParts
 }
 
 /** Most exports of a changing partition, before the run fails. */
 const MOST_EXPORTS = 3
 
 /** @returns the state that was reached @throws SluiceError, which is also recorded in the ledger */
-export async function advance(
+export async function advancePartition(
   context: ArchiveContext<Advancing>,
-  first: Held,
-  options: Options,
-  surroundings: Context,
+  first: PartitionClaim,
+  options: AdvanceOptions,
+  surroundings: AdvanceContext,
 ): Promise<ArchiveState> {
   const { reload } = surroundings
   let held = first
@@ -59,7 +59,7 @@ export async function advance(
   for (;;) {
     throwIfAborted(context.interrupt.stop)
     const partition = await reload()
-    const work: Work = { partition, held }
+    const work: ClaimedPartition = { partition, held }
     const lostRows = (): Promise<SluiceError | null> => lostNow(context, partition, surroundings, exports > 0)
     const next = nextStep(partition, options)
     if (next === null) return partition.state
@@ -115,7 +115,7 @@ function isOut({ state }: ArchivedPartition): boolean {
 async function lostNow(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  { native, beside }: Context,
+  { native, beside }: AdvanceContext,
   isOurs: boolean,
 ): Promise<SluiceError | null> {
   if (!isOut(partition)) return null
@@ -139,11 +139,11 @@ async function refuseLost(lostRows: () => Promise<SluiceError | null>): Promise<
  */
 async function toExportAgain(
   context: ArchiveContext,
-  work: Work,
+  work: ClaimedPartition,
   why: string,
   error: SluiceError | null,
   lostRows: () => Promise<SluiceError | null>,
-): Promise<Held> {
+): Promise<PartitionClaim> {
   const { partition, held } = work
   const refusal = await lostRows()
   if (refusal !== null) {
@@ -170,7 +170,7 @@ function warn({ emit, name }: ArchiveContext, message: string): void {
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 
-async function heldAnew({ ledger, name }: ArchiveContext, { label }: Held): Promise<Held> {
+async function heldAnew({ ledger, name }: ArchiveContext, { label }: PartitionClaim): Promise<PartitionClaim> {
   const held = await ledger.claim(label, null)
   if (held !== null) return held
   throw lost(name, { label })
@@ -189,7 +189,7 @@ function takesOut(next: Step, { away, leaving }: ArchivedPartition): boolean {
 /** The next step of a partition; null if it is as far as allowed. */
 export function nextStep(
   { state, restoring, retracted, graceOver, native }: ArchivedPartition,
-  { detach, drop, again }: Options,
+  { detach, drop, again }: AdvanceOptions,
 ): Step | null {
   switch (state) {
     case 'PLANNED':
@@ -218,10 +218,10 @@ export function nextStep(
 
 async function step(
   context: ArchiveContext,
-  work: Work,
+  work: ClaimedPartition,
   next: Step,
   inspected: readonly InspectedFile[] | null,
-  { native, beside }: Context,
+  { native, beside }: AdvanceContext,
 ): Promise<readonly InspectedFile[] | null> {
   const { ledger, archived, writer, spool } = context
   const { partition, held } = work
@@ -279,7 +279,7 @@ async function step(
 /** Files of an interrupted run may be lost with its spool folder, or cut: then the partition is exported again. */
 async function provedOrAgain(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   folder: string,
 ): Promise<readonly InspectedFile[] | null> {
   const paths = partition.files.map(({ path }) => path)
@@ -295,7 +295,11 @@ async function provedOrAgain(
 }
 
 /** An unpublished partition becomes FAILED; a published one keeps its state and gets the error. */
-async function note({ ledger }: ArchiveContext, { partition, held }: Work, error: SluiceError): Promise<void> {
+async function note(
+  { ledger }: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+  error: SluiceError,
+): Promise<void> {
   if (error.kind === 'stopped' || error.code === 'LEASE_LOST') return
   const { state } = partition
   const unpublished = state === 'PLANNED' || state === 'EXPORTED' || state === 'VERIFIED' || state === 'FAILED'

@@ -10,13 +10,13 @@ import { isPublished } from '../../model/archive/state.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { PartitionTable } from '../../model/archive/port.ts'
-import { isOpen, otherParts } from '../ledger/parts.ts'
+import { isInProgress, otherParts } from '../ledger/parts.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, type ArchiveContext } from './context.ts'
 import { localFiles } from './local-files.ts'
 import { restoreCommand } from './refusals.ts'
 
-export type Beside = {
+export type NeighbourParts = {
   /** All parts of a partition's period, from the current ledger. */
   readonly parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]>
   /** Periods of a plain table whose archived rows are still in it, from the current ledger. */
@@ -39,9 +39,9 @@ export type Beside = {
 export async function refuseOpenBeside(
   { name }: ArchiveContext,
   partition: ArchivedPartition,
-  { parts }: Beside,
+  { parts }: NeighbourParts,
 ): Promise<void> {
-  const open = otherParts(partition, await parts(partition)).find((one) => one.native === null && isOpen(one))
+  const open = otherParts(partition, await parts(partition)).find((one) => one.native === null && isInProgress(one))
   if (open === undefined) return
   throw new SluiceError(
     'PARTITION_STATE',
@@ -63,7 +63,7 @@ export async function refuseDoubledRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
   native: PartitionTable | null,
-  beside: Beside,
+  beside: NeighbourParts,
 ): Promise<void> {
   await refuseDoubled(context, partition, beside, async (others) =>
     context.table.key.length === 0 ? null : await beside.doubled(partition, others, native),
@@ -80,7 +80,7 @@ export async function refuseDoubledFiles(
   partition: ArchivedPartition,
   files: readonly Pick<InspectedFile, 'name'>[],
   folder: string,
-  beside: Beside,
+  beside: NeighbourParts,
 ): Promise<void> {
   const paths = files.map(({ name }) => join(folder, name))
   await refuseDoubled(context, partition, beside, (others) => sameKeys(context, { ...partition, paths }, others))
@@ -90,7 +90,7 @@ export async function refuseDoubledFiles(
 async function refuseDoubled(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  beside: Beside,
+  beside: NeighbourParts,
   find: (others: readonly ArchivedPartition[]) => Promise<SameKeys | null>,
 ): Promise<void> {
   for (const others of await mayHaveThem(context, partition, beside)) {
@@ -139,7 +139,7 @@ function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly 
 async function mayHaveThem(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  beside: Beside,
+  beside: NeighbourParts,
 ): Promise<readonly (readonly ArchivedPartition[])[]> {
   const { label, period } = partition
   const published = otherParts(partition, await beside.parts(partition)).filter(
@@ -159,7 +159,7 @@ async function mayHaveThem(
 async function mayBeMovedFrom(
   { table }: ArchiveContext,
   { part }: ArchivedPartition,
-  { detached, shrunken }: Beside,
+  { detached, shrunken }: NeighbourParts,
 ): Promise<readonly ArchivedPartition[]> {
   if (part > 1) return await detached()
   return table.key.length === 0 ? [] : await shrunken()

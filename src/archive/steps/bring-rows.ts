@@ -5,10 +5,10 @@ import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { computedNames, computedRefusal, otherwiseComputed, writtenOf } from './computed.ts'
-import { progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import { progress, sharedColumns, type ArchiveContext, type ClaimedPartition } from './context.ts'
 import { findOneKey, oneKeyText, type KeyedTable } from './one-key.ts'
 import { changedMeanwhile, keptOut, keysAlike, lost, queryCommand } from './refusals.ts'
-import { keyPlaces, sharedAt, standingOf, type Into, type Place } from './rows-now.ts'
+import { keyPlaces, sharedAt, compareRowsNow, type ComparedTable, type RowsPlace } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
 import { withWriter } from '../../stores/common/with-writer.ts'
@@ -26,12 +26,12 @@ const ROWS = 5000
  */
 export async function bringRows(
   context: ArchiveContext,
-  { partition, held }: Work,
-  place: Place,
+  { partition, held }: ClaimedPartition,
+  place: RowsPlace,
   except: 'none' | 'changed',
 ): Promise<void> {
   const { table } = place
-  const into: Into = { table, shared: sharedAt(context, partition, place) }
+  const into: ComparedTable = { table, shared: sharedAt(context, partition, place) }
   requireKey(context, into)
   const { store, interrupt } = context
   const report = progress(context, partition, 'restoring', proofOf(partition).rows)
@@ -46,7 +46,7 @@ export async function bringRows(
     let wanted = rows
     if (except === 'changed') {
       await using view = await store.source(interrupt.abort)
-      const standing = await standingOf(context, into, view, rows)
+      const standing = await compareRowsNow(context, into, view, rows)
       wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
     }
     if (wanted.length > 0 && !(await bringSome(context, { partition, held }, into, writing, wanted)))
@@ -57,7 +57,7 @@ export async function bringRows(
 }
 
 /** @throws SluiceError UNSUPPORTED_KEY if rows have no usable key */
-export function requireKey(context: ArchiveContext, { table, shared }: Into): void {
+export function requireKey(context: ArchiveContext, { table, shared }: ComparedTable): void {
   const columns = shared.filter(({ now }) => now.column.generated !== true)
   const isWritten = table.key.every((name) => columns.some(({ now }) => now.name === name))
   if (keyPlaces(shared, table) !== null && isWritten) return
@@ -69,7 +69,7 @@ export function requireKey(context: ArchiveContext, { table, shared }: Into): vo
 }
 
 /** Leaves out columns that the database computes. */
-async function writingOf({ store, interrupt }: ArchiveContext, into: Into): Promise<KeyedTable> {
+async function writingOf({ store, interrupt }: ArchiveContext, into: ComparedTable): Promise<KeyedTable> {
   const { table, shared } = writtenOf(into).into
   return {
     target: store.target(),
@@ -87,9 +87,9 @@ async function writingOf({ store, interrupt }: ArchiveContext, into: Into): Prom
 export async function oneKeyRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  place: Place,
+  place: RowsPlace,
 ): Promise<SluiceError | null> {
-  const into: Into = { table: place.table, shared: sharedAt(context, partition, place) }
+  const into: ComparedTable = { table: place.table, shared: sharedAt(context, partition, place) }
   const { row: written } = writtenOf(into)
   const files = into.shared.map(({ file }) => file)
   async function* rows(): AsyncGenerator<readonly Row[]> {
@@ -103,12 +103,12 @@ export async function oneKeyRefusal(
 async function notTaken(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  into: Into,
+  into: ComparedTable,
   rows: readonly Row[],
   writing: KeyedTable,
 ): Promise<SluiceError> {
   await using view = await context.store.source(context.interrupt.abort)
-  const standing = await standingOf(context, into, view, rows)
+  const standing = await compareRowsNow(context, into, view, rows)
   const missing = standing.flatMap(({ row, how }) => (how === 'missing' ? [row] : []))
   const kept = await findKeptOut(missing.map(writtenOf(into).row), writing)
   if (kept.rows > 0n) return keptOut(context.name, partition, kept)
@@ -149,8 +149,8 @@ async function findKeptOut(
 /** @returns true if all rows are in the table now; otherwise the transaction was rolled back */
 async function bringSome(
   { ledger, name }: ArchiveContext,
-  { partition, held }: Work,
-  into: Into,
+  { partition, held }: ClaimedPartition,
+  into: ComparedTable,
   { target, table, columns, pastTriggers = false, signal }: KeyedTable,
   rows: readonly Row[],
 ): Promise<boolean> {

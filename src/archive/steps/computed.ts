@@ -9,7 +9,7 @@ import type { SharedColumn } from '../types/fit.ts'
 import { fitNow, sharedColumns, type ArchiveContext } from './context.ts'
 import type { KeyedTable } from './one-key.ts'
 import { changedAfter, elsewhereCommand, withoutHint } from './refusals.ts'
-import type { Into } from './rows-now.ts'
+import type { ComparedTable } from './rows-now.ts'
 
 const isComputed = ({ now }: SharedColumn): boolean => now.column.generated === true
 
@@ -19,7 +19,10 @@ export function computedNames(shared: readonly SharedColumn[]): readonly string[
 }
 
 /** The columns that a restore writes. @property row converts a row of all columns to these */
-export function writtenOf({ table, shared }: Into): { readonly into: Into; readonly row: (row: Row) => Row } {
+export function writtenOf({ table, shared }: ComparedTable): {
+  readonly into: ComparedTable
+  readonly row: (row: Row) => Row
+} {
   const written = shared.filter((one) => !isComputed(one))
   const places = written.map((one) => shared.indexOf(one))
   return {
@@ -35,7 +38,7 @@ export function writtenOf({ table, shared }: Into): { readonly into: Into; reado
  */
 export async function otherwiseComputed(
   rows: readonly Row[],
-  { table, shared }: Into,
+  { table, shared }: ComparedTable,
   { target, columns, pastTriggers = false, signal }: KeyedTable,
 ): Promise<readonly string[]> {
   const { row: written } = writtenOf({ table, shared })

@@ -14,24 +14,24 @@ import type { ReadColumn } from '../../model/copy/read-column.ts'
 import type { RowRequest } from '../../model/copy/source-port.ts'
 import type { ArchiveLog } from './log.ts'
 import type { HeadLedger } from '../ledger/head-ledger.ts'
-import type { Held, PartitionLedger } from '../ledger/partition-ledger.ts'
+import type { PartitionClaim, PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 import { cutCondition } from './cut-condition.ts'
 import { travelsAs } from '../types/index.ts'
-import { fitOf, type Fit, type SharedColumn } from '../types/fit.ts'
+import { columnsFit, type ColumnsFit, type SharedColumn } from '../types/fit.ts'
 
 /** Events of read-only steps. */
-export type Looking = 'archive.progress' | 'log'
+export type ReadOnlyStepEvent = 'archive.progress' | 'log'
 /** Events of steps that change the archive. */
-export type Advancing = Looking | 'archive.state'
+export type Advancing = ReadOnlyStepEvent | 'archive.state'
 
 /** @param bytes of text read, or about as many as are removed or added up @param signal ends the wait */
-export type Pace = (bytes: number, signal: AbortSignal) => Promise<void>
+export type ThrottleBytes = (bytes: number, signal: AbortSignal) => Promise<void>
 
 /** Serialises calls. */
-export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
+export type Serialised = <T>(work: () => Promise<T>) => Promise<T>
 
-export type ArchiveContext<E extends EventType = Looking> = {
+export type ArchiveContext<E extends EventType = ReadOnlyStepEvent> = {
   /** For messages and events. */
   readonly name: string
   readonly table: TableSpec
@@ -57,9 +57,9 @@ export type ArchiveContext<E extends EventType = Looking> = {
   readonly spool: string
   readonly fileBytes: number
   /** Waits until this many bytes of the source may be read or removed; null without a rate limit. */
-  readonly pace: Pace | null
+  readonly pace: ThrottleBytes | null
   /** Serialises detaches of parallel workers: other sessions then wait for one lock at a time. */
-  readonly leaving: InTurn
+  readonly leaving: Serialised
   /** Lock timeout and retry limit for a detach. */
   readonly waits: { readonly patienceMs: number; readonly budgetMs: number }
   readonly emit: Emit<E>
@@ -70,15 +70,19 @@ export type ArchiveContext<E extends EventType = Looking> = {
 }
 
 /** A partition claimed by this program. */
-export type Work = { readonly partition: ArchivedPartition; readonly held: Held }
+export type ClaimedPartition = { readonly partition: ArchivedPartition; readonly held: PartitionClaim }
 
 /** The rows of a partition in the source, with the columns that its proof covers and the table still has. */
-export function requestOf(context: ArchiveContext, partition: ArchivedPartition, table: TableSpec): RowRequest {
+export function partitionRowRequest(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  table: TableSpec,
+): RowRequest {
   return {
     table,
     columns: sharedColumns(fitNow(context, partition).shared),
     range: wholeOf(table),
-    where: partition.native === null ? conditionOf(context, partition) : null,
+    where: partition.native === null ? partitionCondition(context, partition) : null,
     ordered: false,
   }
 }
@@ -90,8 +94,8 @@ export function requestOf(context: ArchiveContext, partition: ArchivedPartition,
 export function fitNow(
   { archived, uncompared }: Pick<ArchiveContext, 'archived' | 'uncompared'>,
   { columns }: Pick<ArchivedPartition, 'columns'>,
-): Fit {
-  const { shared, lost, fresh } = fitOf(columns, archived.stored.columns)
+): ColumnsFit {
+  const { shared, lost, fresh } = columnsFit(columns, archived.stored.columns)
   const isLeft = ({ now }: SharedColumn): boolean => now.column.generated === true && uncompared?.has(now.name) === true
   return {
     shared: shared.filter((one) => !isLeft(one)),
@@ -105,12 +109,12 @@ export function sharedColumns(shared: readonly SharedColumn[]): readonly ReadCol
   return shared.map(({ file, now }) => ({ name: now.name, as: travelsAs(file), column: now.column, exact: true }))
 }
 
-export function readColumns(columns: readonly StoredColumn[]): readonly ReadColumn[] {
+export function archivedReadColumns(columns: readonly StoredColumn[]): readonly ReadColumn[] {
   return columns.map((one) => ({ name: one.name, as: travelsAs(one), column: one.column, exact: true }))
 }
 
 /** The condition of a plain table's partition in the SQL of the source. */
-export function conditionOf({ store, table, archived }: ArchiveContext, partition: ArchivedPartition): string {
+export function partitionCondition({ store, table, archived }: ArchiveContext, partition: ArchivedPartition): string {
   const condition = cutCondition(store, table, archived, partition)
   if (condition !== null) return condition
   throw new Error(`the column ${archived.timeColumn} cuts the table no more`)

@@ -7,21 +7,24 @@ import type { Origin } from '../../model/copy/identification-port.ts'
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
-import { attached, gone, moved } from './refusals.ts'
+import { attachedAgain, gone, moved } from './refusals.ts'
 
 /** Null if it was dropped. @throws SluiceError PARTITION_CHANGED if it is at another place: its rows are unknown */
-export async function detachedTable(context: ArchiveContext, partition: ArchivedPartition): Promise<TableSpec | null> {
+export async function findDetachedTable(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<TableSpec | null> {
   const { native, label } = partition
   if (native === null) throw new Error(`${label} is no table of its own`)
   const { table, identity } = native
-  const partitions = partitionsOf(context)
+  const partitions = nativePartitions(context)
   const found = await partitions.detached(table, identity, context.interrupt.abort)
   if (found !== null || (await partitions.isGone(table, identity, context.interrupt.abort))) return found
   throw await movedNow(context, partition)
 }
 
 /** The table of an attached partition, by identity; null if not attached. A detached namesake does not count. */
-export async function partitionNow(
+export async function attachedPartition(
   context: ArchiveContext,
   { identity }: NonNullable<ArchivedPartition['native']>,
 ): Promise<TableSpec | null> {
@@ -75,11 +78,11 @@ export async function movedNow(context: ArchiveContext, partition: ArchivedParti
   const { native } = partition
   if (native === null) return gone(context.name, partition)
   const table = await attachedByHand(context, partition)
-  if (table !== null) return attached(context.name, partition, { parent: context.table.table, table })
-  return moved(context.name, partition, partitionsOf(context).detachedName(native.table, native.identity))
+  if (table !== null) return attachedAgain(context.name, partition, { parent: context.table.table, table })
+  return moved(context.name, partition, nativePartitions(context).detachedName(native.table, native.identity))
 }
 
-export function partitionsOf({ store }: ArchiveContext): PartitionStore {
+export function nativePartitions({ store }: ArchiveContext): PartitionStore {
   const partitions = store.offers.partitions
   if (partitions === undefined) throw new Error('the store has no partitions')
   return partitions

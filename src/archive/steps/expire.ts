@@ -1,9 +1,9 @@
 /** Expires an archived partition: first the ledger, then one commit removes its files; they stay until a sweep. */
 import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import type { ArchiveContext, Work } from './context.ts'
+import type { ArchiveContext, ClaimedPartition } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
-import { publishAgain, retractFiles } from './publish.ts'
+import { addFilesAgain, retractFiles } from './publish.ts'
 import { destroyed, lost } from './refusals.ts'
 
 /**
@@ -11,7 +11,11 @@ import { destroyed, lost } from './refusals.ts'
  * @param by user who asked for it
  * @throws SluiceError ARCHIVE_CONFLICT if the log does not name its files; ARCHIVE_FOREIGN, LEASE_LOST
  */
-export async function expirePartition(context: ArchiveContext, { partition, held }: Work, by: string): Promise<void> {
+export async function expirePartition(
+  context: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+  by: string,
+): Promise<void> {
   if (partition.state === 'DROPPED') {
     await proveLogged(context, partition)
     await context.ledger.move(held, 'DROPPED', 'EXPIRED', { retracted: false, expired: { by }, error: null })
@@ -23,7 +27,7 @@ export async function expirePartition(context: ArchiveContext, { partition, held
 }
 
 /** EXPIRED: removes its files from the Delta table, if this was not done yet. */
-export async function endExpiry(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+export async function endExpiry(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   if (partition.retracted) return
   // The retention counts by the clock of the database, as all times here.
   await retractFiles(context, { partition, held }, 'expire', await context.ledger.now())
@@ -45,7 +49,7 @@ export async function nameAgain(
   const held = await ledger.claim(label, (await reload()).holder)
   if (held === null) throw lost(name, { label })
   try {
-    const { version } = await publishAgain(context, { partition: { ...(await reload()), state }, held }, inspected)
+    const { version } = await addFilesAgain(context, { partition: { ...(await reload()), state }, held }, inspected)
     await ledger.move(held, state, state, { version, logged: inspected.map((file) => file.name), error: null })
   } finally {
     await ledger.release(held).catch(() => undefined)
@@ -59,16 +63,16 @@ export async function nameAgain(
  */
 export async function unexpire(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   reload: () => Promise<ArchivedPartition>,
-): Promise<Work> {
+): Promise<ClaimedPartition> {
   const { ledger, name } = context
   if (partition.sweptMs !== null) throw destroyed(name, partition)
   const paths = partition.files.map(({ path }) => path)
   // Record this first, so that a run after a kill, or an erasure, knows what the log may name.
   await ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: false, logged: paths })
   const inspected = await proveArchived(context, partition)
-  const { version } = await publishAgain(context, { partition: await reload(), held }, inspected)
+  const { version } = await addFilesAgain(context, { partition: await reload(), held }, inspected)
   await ledger.move(held, 'EXPIRED', 'DROPPED', { version, logged: paths, expired: null, error: null })
   const again = await ledger.claim(held.label, null)
   if (again === null) throw lost(name, held)

@@ -16,14 +16,21 @@ import type { PartitionTable } from '../../model/archive/port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { ledgerOfApp } from '../log/ledger-name.ts'
-import { progress, readColumns, requestOf, type ArchiveContext, type Pace, type Work } from './context.ts'
+import {
+  progress,
+  archivedReadColumns,
+  partitionRowRequest,
+  type ArchiveContext,
+  type ThrottleBytes,
+  type ClaimedPartition,
+} from './context.ts'
 import { refuseNullKeys } from './null-keys.ts'
 import { longValueError, refuseLongBytes } from './long-value.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { refusedValueOf } from './refused-value.ts'
-import { changed, gone } from './refusals.ts'
+import { changedRows, gone } from './refusals.ts'
 
-export type Exported = {
+export type ExportedPartition = {
   readonly files: readonly WrittenFile[]
   readonly prefix: string
   readonly digest: Digest
@@ -52,9 +59,9 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
  */
 export async function exportPartition(
   context: ArchiveContext,
-  work: Work,
+  work: ClaimedPartition,
   native: PartitionTable | null,
-): Promise<Exported> {
+): Promise<ExportedPartition> {
   const { partition, held } = work
   const { ledger, store } = context
   if (partition.native !== null && (native === null || native.identity !== partition.native.identity)) {
@@ -70,8 +77,8 @@ export async function exportPartition(
     removed: { rows: 0n, sum: '0' },
   })
   await using view = await store.source(context.interrupt.abort)
-  const columns = readColumns(exportColumns(context, partition))
-  const request = { ...requestOf(context, partition, native?.table ?? context.table), columns }
+  const columns = archivedReadColumns(exportColumns(context, partition))
+  const request = { ...partitionRowRequest(context, partition, native?.table ?? context.table), columns }
   await refuseNullKeys(partition.label, view, request, context.interrupt.abort)
   const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix).catch(
     (error: unknown) => {
@@ -80,7 +87,7 @@ export async function exportPartition(
   )
   const written = files.reduce((sum, file) => sum + file.rows, 0n)
   if (rows !== digest.rows || written !== rows) {
-    throw changed(
+    throw changedRows(
       context.name,
       partition,
       `the source counted ${digest.rows} rows, printed ${rows}, and ${written} were written`,
@@ -100,7 +107,7 @@ type BothWays = {
 /** Reads the rows twice: as text for files, and as the source's digest. If one fails, the other is aborted. */
 async function bothWays(
   context: ArchiveContext,
-  { partition }: Work,
+  { partition }: ClaimedPartition,
   view: SourceView,
   request: RowRequest,
   prefix: string,
@@ -190,7 +197,7 @@ type Counting = {
   readonly signal: AbortSignal
   readonly seen: Seen
   readonly tell: (rows: bigint, bytes: bigint) => void
-  readonly pace: Pace | null
+  readonly pace: ThrottleBytes | null
 }
 
 async function* counted(
@@ -240,7 +247,7 @@ function linesOf(text: Buffer): number {
  * Removes files of an interrupted attempt; never one that the log names, and none that another ledger may count on: a
  * sweep handles those, after asking that ledger.
  */
-export async function removeLeftovers(context: ArchiveContext, { partition }: Work): Promise<void> {
+export async function removeLeftovers(context: ArchiveContext, { partition }: ClaimedPartition): Promise<void> {
   const { filePrefix, label, state } = partition
   // Files of a restored partition belong to older versions of the archive.
   if (filePrefix === null || state === 'RESTORED') return

@@ -2,7 +2,7 @@
 import { dec } from '../../model/run/event.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
-import { detachedTable } from './detached-table.ts'
+import { findDetachedTable } from './detached-table.ts'
 import { lost } from './refusals.ts'
 import { attachAgain } from './restore.ts'
 
@@ -23,7 +23,7 @@ export type LostRows = {
 export async function lostRows(context: ArchiveContext, partition: ArchivedPartition): Promise<LostRows> {
   const { state, native, digest, removed, restoring, away } = partition
   const hasLeft = native !== null && (state === 'DETACHED' || away)
-  if (state === 'DROPPED' || (hasLeft && (await detachedTable(context, partition)) === null))
+  if (state === 'DROPPED' || (hasLeft && (await findDetachedTable(context, partition)) === null))
     return { rows: digest?.rows ?? 0n, all: true, atMost: false }
   return { rows: native === null && state === 'DETACHED' ? removed.rows : 0n, all: false, atMost: restoring }
 }

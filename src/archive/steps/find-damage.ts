@@ -8,12 +8,12 @@ import { equalDigests } from '../../model/copy/rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { sumOf } from '../../model/copy/row-hash.ts'
+import { digestSum } from '../../model/copy/row-hash.ts'
 import { progress, type ArchiveContext } from './context.ts'
 import { localFiles } from './local-files.ts'
-import type { LoggedFile, LogState } from './log.ts'
+import type { LoggedFile, ArchiveLogState } from './log.ts'
 
-export type Finding = Omit<ArchiveFindingEvent, 'type' | 'table'>
+export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 /** What was read of a partition. */
 export type Read = { readonly files: number; readonly rows: bigint }
 
@@ -26,8 +26,8 @@ export async function* findings(
   { partitions }: ArchiveRecord,
   wanted: (label: string) => boolean,
   interrupt: Interrupt,
-): AsyncGenerator<Finding | Read> {
-  let state: LogState | null
+): AsyncGenerator<ArchiveFinding | Read> {
+  let state: ArchiveLogState | null
   try {
     state = await (await context.log()).state(interrupt.abort)
     const other = state === null ? null : await foreignLog(context, interrupt.abort)
@@ -61,7 +61,7 @@ export function isUnread({ reader }: Pick<ArchiveContext, 'reader'>, thrown: unk
 }
 
 /** A foreign archive may be sound, but it is not what this ledger has proved. */
-async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal): Promise<Finding | null> {
+async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal): Promise<ArchiveFinding | null> {
   try {
     await (await log()).own(signal, { tableId: archived.archiveId })
     return null
@@ -77,7 +77,7 @@ function mayBeLogged({ state, retracted }: ArchivedPartition): boolean {
   return state === 'RESTORED' || state === 'EXPIRED' ? !retracted : true
 }
 
-function* logFindings({ label, files }: ArchivedPartition, logged: readonly LoggedFile[]): Generator<Finding> {
+function* logFindings({ label, files }: ArchivedPartition, logged: readonly LoggedFile[]): Generator<ArchiveFinding> {
   const inLog = new Map(logged.map((file) => [file.path, file]))
   const inLedger = new Set(files.map(({ path }) => path))
   for (const { path, bytes } of files) {
@@ -103,9 +103,9 @@ function* logFindings({ label, files }: ArchivedPartition, logged: readonly Logg
 export async function fileFindings(
   context: ArchiveContext,
   partition: ArchivedPartition,
-): Promise<readonly (Finding | Read)[]> {
+): Promise<readonly (ArchiveFinding | Read)[]> {
   const { label, files, digest } = partition
-  const found: Finding[] = []
+  const found: ArchiveFinding[] = []
   const sums = []
   let rows = 0n
   const report = progress(context, partition, 'verifying', digest?.rows ?? 0n)
@@ -119,7 +119,7 @@ export async function fileFindings(
     }
     report(rows, 0n)
   }
-  if (found.length === 0 && digest !== null && !equalDigests(sumOf(sums), digest)) {
+  if (found.length === 0 && digest !== null && !equalDigests(digestSum(sums), digest)) {
     found.push({ finding: 'other rows', partition: label, detail: `${rows} rows, whose sum is not that of the source` })
   }
   return [...found, { files: files.length, rows }]
@@ -129,7 +129,7 @@ async function oneFile(
   context: ArchiveContext,
   { columns }: ArchivedPartition,
   file: ArchivedFile,
-): Promise<Omit<Finding, 'partition' | 'path'> | { readonly rows: bigint; readonly sum: string }> {
+): Promise<Omit<ArchiveFinding, 'partition' | 'path'> | { readonly rows: bigint; readonly sum: string }> {
   const { interrupt } = context
   try {
     const head = await context.reader.head(file.path, interrupt.abort)

@@ -5,15 +5,15 @@ import type { Unsure } from '../types/index.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { computedNames } from './computed.ts'
-import { conditionOf, type ArchiveContext } from './context.ts'
-import { attachedByHand, movedNow, partitionsOf } from './detached-table.ts'
+import { partitionCondition, type ArchiveContext } from './context.ts'
+import { attachedByHand, movedNow, nativePartitions } from './detached-table.ts'
 import { losableRefusal } from './losable.ts'
 import { columnRefusal, meaningRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
 import { ceaseText, destroyed, droppedByHand, otherColumns, otherValues } from './refusals.ts'
 import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
 import { onlyCopy, publishedPlace } from './published.ts'
-import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
+import { rowsNow, rowsNowText, sharedAt, type FindLate, type RowsPlace, type RowsNow } from './rows-now.ts'
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
 import { proofOf } from './take-out.ts'
 
@@ -29,7 +29,7 @@ export type RestoreOptions = {
 
 export type Foreseen = {
   /** Where the rows are restored to; null if none are compared one by one. */
-  readonly place: Place | null
+  readonly place: RowsPlace | null
   /** Null if nothing was compared. */
   readonly found: RowsNow | null
   /** Text for the user. */
@@ -153,7 +153,7 @@ async function published(
       const refusal = columnRefusal(context, partition, options) ?? seen.refusal
       return { ...seen, refusal }
     }
-    what = rowsText(found, proofOf(partition).rows)
+    what = rowsNowText(found, proofOf(partition).rows)
     columns = seen.columns
   } catch (thrown) {
     if (!(thrown instanceof SluiceError)) throw thrown
@@ -197,7 +197,7 @@ async function attachedAlready(
   }
   const found = await rowsNow(context, partition, { table, where: null }, async () => null)
   const archived = proofOf(partition).rows
-  const text = `${what}; compared now: ${rowsText(found, archived)}`
+  const text = `${what}; compared now: ${rowsNowText(found, archived)}`
   if (found.kind === 'equal') return { ...seen, found, text, refusal: null }
   if (options.asChanged)
     return { ...seen, found, text: `${text}; they count as they are, and ${ceaseText(archived)}`, refusal: null }
@@ -224,7 +224,7 @@ async function besideOthers(
     const found = await rowsNow(context, partition, place, async () => null)
     if (found.kind === 'equal') return null
     const names = tables.map(tableText).join(', ')
-    const what = rowsText(found, proofOf(partition).rows)
+    const what = rowsNowText(found, proofOf(partition).rows)
     return new SluiceError(
       'PARTITION_CHANGED',
       `the detached table of ${label} of ${context.name} was changed: ${what}`,
@@ -260,21 +260,21 @@ async function isDroppedByHand(context: ArchiveContext, partition: ArchivedParti
   const { state, native, away } = partition
   const isPublished = state === 'DETACHED' || state === 'PUBLISHED' || (away && state === 'DETACHING')
   if (native === null || !isPublished) return false
-  return partitionsOf(context).isGone(native.table, native.identity, context.interrupt.abort)
+  return nativePartitions(context).isGone(native.table, native.identity, context.interrupt.abort)
 }
 
-async function placeOf(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
+async function placeOf(context: ArchiveContext, partition: ArchivedPartition): Promise<RowsPlace | null> {
   const { table, interrupt } = context
   const { native } = partition
-  if (native === null) return { table, where: conditionOf(context, partition) }
-  const found = await partitionsOf(context).detached(native.table, native.identity, interrupt.abort)
+  if (native === null) return { table, where: partitionCondition(context, partition) }
+  const found = await nativePartitions(context).detached(native.table, native.identity, interrupt.abort)
   return found === null ? null : { table: found, where: null, isOwn: true }
 }
 
 async function compared(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  place: Place | null,
+  place: RowsPlace | null,
   options: RestoreOptions,
 ): Promise<Foreseen> {
   if (place === null) {
@@ -294,12 +294,12 @@ async function compared(
 function refusalOf(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  place: Place,
+  place: RowsPlace,
   found: RowsNow,
   { asChanged }: RestoreOptions,
 ): SluiceError | null {
   const { name } = context
-  const what = rowsText(found, proofOf(partition).rows)
+  const what = rowsNowText(found, proofOf(partition).rows)
   // A native table is restored with its columns unchanged.
   const computed = place.isOwn === true ? [] : computedNames(sharedAt(context, partition, place))
   if (found.kind === 'equal') return null
@@ -316,13 +316,13 @@ function refusalOf(
 }
 
 /** Error if no row of the files can go into the table. */
-function rowsRefusal(context: ArchiveContext, partition: ArchivedPartition, place: Place): SluiceError | null {
+function rowsRefusal(context: ArchiveContext, partition: ArchivedPartition, place: RowsPlace): SluiceError | null {
   return (
     valuelessRefusal(context, partition) ?? meaningRefusal(context, partition) ?? keyRefusal(context, partition, place)
   )
 }
 
-function keyRefusal(context: ArchiveContext, partition: ArchivedPartition, place: Place): SluiceError | null {
+function keyRefusal(context: ArchiveContext, partition: ArchivedPartition, place: RowsPlace): SluiceError | null {
   try {
     requireKey(context, { table: place.table, shared: sharedAt(context, partition, place) })
     return null
@@ -340,9 +340,9 @@ export function isSettled(found: RowsNow, { asChanged }: RestoreOptions): boolea
 
 function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: RestoreOptions): string {
   const archived = proofOf(partition).rows
-  if (found.kind === 'equal') return `compared now: ${rowsText(found, archived)}`
+  if (found.kind === 'equal') return `compared now: ${rowsNowText(found, archived)}`
   if (found.kind === 'untold') {
-    return `compared now: ${rowsText(found, archived)}${asChanged ? `; they count as they are, and ${ceaseText(archived)}` : ''}`
+    return `compared now: ${rowsNowText(found, archived)}${asChanged ? `; they count as they are, and ${ceaseText(archived)}` : ''}`
   }
   // If no row is expected in the table, a full restore is the normal case.
   const isPlainReturn =
@@ -360,5 +360,5 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
       : []),
     ...(found.late.rows > 0n ? [found.late.back === undefined ? 'late rows stay' : 'they stay'] : []),
   ]
-  return `compared now: ${[rowsText(found, archived), ...then].join('; ')}`
+  return `compared now: ${[rowsNowText(found, archived), ...then].join('; ')}`
 }

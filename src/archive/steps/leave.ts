@@ -2,12 +2,12 @@
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { readColumns, wholeOf, type ArchiveContext, type Work } from './context.ts'
-import { detachedTable, partitionsOf } from './detached-table.ts'
+import { archivedReadColumns, wholeOf, type ArchiveContext, type ClaimedPartition } from './context.ts'
+import { findDetachedTable, nativePartitions } from './detached-table.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { emptied } from './published.ts'
-import { changed, changedAway, droppedByHand, mustStay } from './refusals.ts'
-import { detached, difference, partitionRequest, proofOf, provePublished, settled } from './take-out.ts'
+import { changedRows, changedAway, droppedByHand, mustStay } from './refusals.ts'
+import { detached, digestDifference, partitionRequest, proofOf, provePublished, settledStep } from './take-out.ts'
 
 /**
  * PUBLISHED → DETACHING, in the transaction that detaches its table. From then on queries of the parent do not reach
@@ -16,7 +16,11 @@ import { detached, difference, partitionRequest, proofOf, provePublished, settle
  * @throws SluiceError TARGET_BUSY if locks were not available, STOPPED, PARTITION_CHANGED if it is missing or has other
  * columns, LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
-export async function leaveParent(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
+export async function leaveParent(
+  context: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+  proved: boolean,
+): Promise<void> {
   await provePublished(context, partition, proved)
   const { ledger, emit, name, waits, interrupt, leaving } = context
   // A partition exported again after the detach is already detached.
@@ -25,7 +29,7 @@ export async function leaveParent(context: ArchiveContext, { partition, held }: 
   if (partition.held !== null) throw mustStay(context, partition)
   const closing = ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, error: null })
   const { end, tries, longestMs } = await leaving(() =>
-    partitionsOf(context).leave({
+    nativePartitions(context).leave({
       ...partitionRequest(context, partition, closing),
       ...waits,
       stop: interrupt.stop,
@@ -35,7 +39,7 @@ export async function leaveParent(context: ArchiveContext, { partition, held }: 
       left: ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, leaving: false, error: null }),
     }),
   )
-  settled(end, context, partition, () => changed(name, partition, 'it has other columns than were archived'))
+  settledStep(end, context, partition, () => changedRows(name, partition, 'it has other columns than were archived'))
   const again = tries === 0 ? '' : `after ${tries} ${tries === 1 ? 'try' : 'tries'} in vain, `
   const message = `${partition.label} left the table: ${again}locks were wanted or held for ${Math.ceil(longestMs)} ms at most`
   emit({ type: 'log', level: 'note', table: name, message })
@@ -47,10 +51,13 @@ export async function leaveParent(context: ArchiveContext, { partition, held }: 
  * @throws SluiceError TARGET_BUSY if statements that began earlier are still running, PARTITION_CHANGED if the table is
  * missing, LEASE_LOST
  */
-export async function endLeaving(context: ArchiveContext, { partition, held }: Work): Promise<'left' | 'in'> {
+export async function endLeaving(
+  context: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+): Promise<'left' | 'in'> {
   const { ledger, name, waits, interrupt } = context
   const end = await context.leaving(() =>
-    partitionsOf(context).endLeave({
+    nativePartitions(context).endLeave({
       ...partitionRequest(
         context,
         partition,
@@ -64,7 +71,7 @@ export async function endLeaving(context: ArchiveContext, { partition, held }: W
     await ledger.move(held, 'PUBLISHED', 'PUBLISHED', { leaving: false, error: null })
     return 'in'
   }
-  settled(end, context, partition, () => changed(name, partition, 'it has other columns than were archived'))
+  settledStep(end, context, partition, () => changedRows(name, partition, 'it has other columns than were archived'))
   return 'left'
 }
 
@@ -73,7 +80,11 @@ export async function endLeaving(context: ArchiveContext, { partition, held }: W
  * @param proved this run has just read all its files
  * @throws SluiceError PARTITION_CHANGED if its rows were changed between export and detach
  */
-export async function proveAway(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
+export async function proveAway(
+  context: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+  proved: boolean,
+): Promise<void> {
   await provePublished(context, partition, proved)
   const now = await sumAway(context, partition)
   const proof = proofOf(partition)
@@ -82,7 +93,7 @@ export async function proveAway(context: ArchiveContext, { partition, held }: Wo
     throw changedAway(
       context.name,
       partition,
-      now === null ? 'it holds a value that is none of its type' : difference(now, proof),
+      now === null ? 'it holds a value that is none of its type' : digestDifference(now, proof),
     )
   }
   await context.ledger.move(held, 'DETACHING', 'DETACHED', { ...detached(context), away: false })
@@ -91,10 +102,10 @@ export async function proveAway(context: ArchiveContext, { partition, held }: Wo
 /** Null if a row has a value outside its type. @throws SluiceError PARTITION_CHANGED if the table is missing */
 async function sumAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, interrupt, name } = context
-  const table = await detachedTable(context, partition)
+  const table = await findDetachedTable(context, partition)
   if (table === null) throw droppedByHand(name, partition)
   await using view = await store.source(interrupt.abort)
-  const columns = readColumns(partition.columns)
+  const columns = archivedReadColumns(partition.columns)
   try {
     const request = { table, columns, range: wholeOf(table), where: null, ordered: false }
     return await pacedDigest(context, partition, view, request, interrupt.abort)

@@ -9,12 +9,12 @@ import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveContext } from './context.ts'
 import { makeFolder } from '../../shared/make-folder.ts'
 
-export type LocalFiles = AsyncDisposable & { readonly folder: string; readonly paths: readonly string[] }
+export type DownloadedFiles = AsyncDisposable & { readonly folder: string; readonly paths: readonly string[] }
 
 export async function localFiles(
   context: ArchiveContext,
   files: readonly Pick<ArchivedFile, 'path'>[],
-): Promise<LocalFiles> {
+): Promise<DownloadedFiles> {
   const { writer, spool, interrupt } = context
   const paths = files.map(({ path }) => path)
   if (writer.folder !== null) return { folder: writer.folder, paths, async [Symbol.asyncDispose]() {} }

@@ -3,7 +3,7 @@ import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { Predicate } from '../../model/lake/condition.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
-import type { Claim } from '../log/head.ts'
+import type { CommitClaim } from '../log/head.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
 import type { ArchiveProperties } from '../log/properties.ts'
 
@@ -18,7 +18,7 @@ export type LoggedFile = {
   readonly addedVersion: number | null
 }
 
-export type LogState = {
+export type ArchiveLogState = {
   readonly tableId: string
   readonly version: number
   /** Ownership token; null before the first commit of a program that knows tokens. */
@@ -41,7 +41,7 @@ export type Departed = {
   readonly files: readonly LoggedFile[]
 }
 
-export type Telling = {
+export type CommitOptions = {
   readonly tableId: string
   readonly info: Readonly<Record<string, string>>
   /** Changes that are not in the ledger yet, or are still in it. */
@@ -64,7 +64,7 @@ export type Publication = {
   /** Paths that may be removed from the table; null if an older program kept no list: then any of the partition. */
   readonly known: ReadonlySet<string> | null
   /** The caller's claim; the token of the commit is stored only while it is valid. */
-  readonly claim: Claim | null
+  readonly claim: CommitClaim | null
   /** The table already has all columns of the files. */
   readonly keepsShape?: true
 }
@@ -74,9 +74,9 @@ export type Adoption = Pick<Publication, 'tableId' | 'info'> & { readonly ledger
 
 export interface ArchiveLog {
   /** Null where there is no log yet. */
-  state(signal: AbortSignal): Promise<LogState | null>
+  state(signal: AbortSignal): Promise<ArchiveLogState | null>
   /** The same for a writer. @throws SluiceError ARCHIVE_FOREIGN if another database has continued the log */
-  own(signal: AbortSignal, expected?: { readonly tableId?: string }): Promise<LogState | null>
+  own(signal: AbortSignal, expected?: { readonly tableId?: string }): Promise<ArchiveLogState | null>
   publish(
     publication: Publication,
     signal: AbortSignal,
@@ -100,11 +100,11 @@ export interface ArchiveLog {
   /** Facts in the log about partitions whose files it no longer names, by label. */
   departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>>
   /** Updates the table's properties from the ledger. */
-  report(what: Telling, signal: AbortSignal): Promise<{ readonly told: boolean }>
+  report(what: CommitOptions, signal: AbortSignal): Promise<{ readonly told: boolean }>
   /** Gives the log another ownership token, so that every other ledger is refused from then on. */
   adopt(
     what: Adoption,
-    judge: (state: LogState) => Promise<ArchiveProperties | null>,
+    judge: (state: ArchiveLogState) => Promise<ArchiveProperties | null>,
     begin: (head: bigint, version: number, sha256: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>

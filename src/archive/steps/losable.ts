@@ -5,7 +5,7 @@
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { partitionsOf } from './detached-table.ts'
+import { nativePartitions } from './detached-table.ts'
 import type { ArchiveContext } from './context.ts'
 import { elsewhereCommand } from './refusals.ts'
 
@@ -33,7 +33,7 @@ async function placesOf(
 ): Promise<readonly TableName[]> {
   const { table, interrupt } = context
   if (native === null) return [table.table]
-  const partitions = partitionsOf(context)
+  const partitions = nativePartitions(context)
   const standing = await partitions.standing(table.table, { from, to }, interrupt.abort)
   const detached = await partitions.detached(native.table, native.identity, interrupt.abort)
   return detached === null ? standing : [...standing, detached.table]

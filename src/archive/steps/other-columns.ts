@@ -5,7 +5,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import { otherMeaning, retypedText, type Unsure } from '../types/index.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'
+import { fitNow, archivedReadColumns, partitionRowRequest, type ArchiveContext } from './context.ts'
 import { restoreCommand, runCommand } from './refusals.ts'
 import { doubtOf } from './unsure-columns.ts'
 
@@ -147,7 +147,7 @@ export async function refuseFreshValues(
   const { lost, fresh: all } = fitNow(context, partition)
   const fresh = all.filter(({ column }) => column.generated !== true)
   if (fresh.length === 0) return
-  const request = { ...requestOf(context, partition, table), columns: readColumns(fresh) }
+  const request = { ...partitionRowRequest(context, partition, table), columns: archivedReadColumns(fresh) }
   const one = new RowSum()
   for await (const { rows } of view.read(request, { rows: 1, bytes: 1 << 20 }, interrupt.abort)) {
     const [row] = rows

@@ -6,7 +6,7 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { sumOf } from '../../model/copy/row-hash.ts'
+import { digestSum } from '../../model/copy/row-hash.ts'
 import { progress, type ArchiveContext } from './context.ts'
 import { localFiles, sha256InPlace } from './local-files.ts'
 import { damagedFile, notLogged, otherArchive } from './refusals.ts'
@@ -33,7 +33,7 @@ export async function proveFiles(
     files: paths.map((path) => join(folder, path)),
     signal: interrupt.abort,
   })
-  const read = sumOf(files.map(({ digest }) => digest))
+  const read = digestSum(files.map(({ digest }) => digest))
   report(read.rows, 0n, true)
   if (!equalDigests(read, expected)) {
     const what = read.rows === expected.rows ? 'other values' : `${read.rows} rows instead of ${expected.rows}`
@@ -127,7 +127,7 @@ export async function proofOver(
       files: local.paths.map((path) => join(local.folder, path)),
       signal: context.interrupt.abort,
     })
-    return sumOf(files.map(({ digest }) => digest))
+    return digestSum(files.map(({ digest }) => digest))
   })
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import type { ArchiveContext, Work } from './context.ts'
+import type { ArchiveContext, ClaimedPartition } from './context.ts'
 import { sha256InPlace } from './local-files.ts'
 import type { Publication } from './log.ts'
 import { columnsName } from '../log/properties.ts'
@@ -18,7 +18,7 @@ import { otherArchive } from './refusals.ts'
  */
 export async function publishFiles(
   context: ArchiveContext,
-  work: Work,
+  work: ClaimedPartition,
   files: readonly InspectedFile[],
 ): Promise<{ readonly version: number; readonly files: readonly ArchivedFile[] }> {
   const log = await context.log()
@@ -35,9 +35,9 @@ export async function publishFiles(
  * Adds existing files of an older version to the Delta table again, without changing its columns.
  * @throws SluiceError PARTITION_CHANGED if a file is missing; ARCHIVE_CONFLICT
  */
-export async function publishAgain(
+export async function addFilesAgain(
   context: ArchiveContext,
-  work: Work,
+  work: ClaimedPartition,
   files: readonly InspectedFile[],
 ): Promise<{ readonly version: number }> {
   const log = await context.log()
@@ -53,7 +53,7 @@ const AFTER = { restore: 'RESTORED', expire: 'EXPIRED' } as const
  */
 export async function retractFiles(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   step: 'restore' | 'expire',
   at?: number,
 ): Promise<void> {
@@ -96,7 +96,11 @@ export async function bringThere(
   return etags
 }
 
-function publication(context: ArchiveContext, { partition, held }: Work, files: readonly InspectedFile[]): Publication {
+function publication(
+  context: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+  files: readonly InspectedFile[],
+): Publication {
   const { archived, store, name } = context
   const source = redactUrl(store.label)
   return {

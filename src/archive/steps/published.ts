@@ -6,11 +6,11 @@ import type { SameKeys } from '../../model/archive/parquet-port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { tableNamed } from '../erase/found.ts'
-import { conditionOf, type ArchiveContext } from './context.ts'
+import { erasedTable } from '../erase/found.ts'
+import { partitionCondition, type ArchiveContext } from './context.ts'
 import { elsewhereCommand, gone, notAsArchived, removedByHand, restoreCommand } from './refusals.ts'
-import { rowsNow, rowsText, type Place } from './rows-now.ts'
-import { attachedByHand, detachedTable, partitionNow } from './detached-table.ts'
+import { rowsNow, rowsNowText, type RowsPlace } from './rows-now.ts'
+import { attachedByHand, findDetachedTable, attachedPartition } from './detached-table.ts'
 
 /**
  * @param standing tables in the range of a missing partition; empty if it is still a table
@@ -22,14 +22,14 @@ export async function publishedPlace(
   context: ArchiveContext,
   partition: ArchivedPartition,
   standing: readonly TableName[],
-): Promise<Place | null> {
-  if (partition.native === null) return { table: context.table, where: conditionOf(context, partition) }
+): Promise<RowsPlace | null> {
+  if (partition.native === null) return { table: context.table, where: partitionCondition(context, partition) }
   if (partition.away) return placeAway(context, partition)
-  const own = await partitionNow(context, partition.native)
+  const own = await attachedPartition(context, partition.native)
   if (own !== null) return { table: own, where: null }
   const [other, ...more] = standing
   if (other === undefined) throw gone(context.name, partition)
-  const found = more.length > 0 ? null : await tableNamed(context, other)
+  const found = more.length > 0 ? null : await erasedTable(context, other)
   return found === null ? null : { table: found, where: null }
 }
 
@@ -57,7 +57,7 @@ export async function lostRefusal(
   if (kept !== null && kept.rows >= archived) return null
   const found = await rowsNow(context, partition, there.place, async () => ({ rows: 0n, keys: [] }))
   const isLost = found.kind === 'told' ? found.missing.rows > 0n : found.kind === 'untold' && found.rows < archived
-  return isLost ? removed(context, partition, rowsText(found, archived)) : null
+  return isLost ? removed(context, partition, rowsNowText(found, archived)) : null
 }
 
 /** True if the table of a partition that is not being detached has fewer rows than archived, by a count. */
@@ -71,7 +71,7 @@ export async function hasFewer(context: ArchiveContext, partition: ArchivedParti
 async function standingRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
-): Promise<{ readonly place: Place; readonly rows: bigint } | null> {
+): Promise<{ readonly place: RowsPlace; readonly rows: bigint } | null> {
   const place = await publishedPlace(context, partition, [])
   if (place === null) return null
   await using view = await context.store.source(context.interrupt.abort)
@@ -80,11 +80,11 @@ async function standingRows(
 }
 
 /** Place of a detached table, or one attached again; null if dropped. @throws SluiceError PARTITION_CHANGED if moved */
-async function placeAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
+async function placeAway(context: ArchiveContext, partition: ArchivedPartition): Promise<RowsPlace | null> {
   const again = await attachedByHand(context, partition)
-  const attached = again === null ? null : await tableNamed(context, again)
+  const attached = again === null ? null : await erasedTable(context, again)
   if (attached !== null) return { table: attached, where: null }
-  const table = await detachedTable(context, partition)
+  const table = await findDetachedTable(context, partition)
   return table === null ? null : { table, where: null, isOwn: true }
 }
 

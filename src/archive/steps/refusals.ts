@@ -12,14 +12,16 @@ type Named = Pick<ArchivedPartition, 'label'>
 
 /** Command such as `sluice restore --table public.visits --partition 2020-Q1`, with further words. */
 export function restoreCommand(name: string, { label }: Named, ...more: readonly string[]): string {
-  return ['sluice', 'restore', ...flag('--table', name), ...flag('--partition', label), ...more]
+  return ['sluice', 'restore', ...flagWord('--table', name), ...flagWord('--partition', label), ...more]
     .map(shellQuote)
     .join(' ')
 }
 
 /** Command such as `sluice archive run --table public.visits --partition 2020-Q1`. */
 export function runCommand(name: string, { label }: Named): string {
-  return ['sluice', 'archive', 'run', ...flag('--table', name), ...flag('--partition', label)].map(shellQuote).join(' ')
+  return ['sluice', 'archive', 'run', ...flagWord('--table', name), ...flagWord('--partition', label)]
+    .map(shellQuote)
+    .join(' ')
 }
 
 /** Command that continues the drop of one partition. */
@@ -28,12 +30,12 @@ export function dropCommand(name: string, partition: Named): string {
 }
 
 /** A value that begins like a flag must be in the same word as its flag. */
-export function flag(name: string, value: string): readonly string[] {
+export function flagWord(name: string, value: string): readonly string[] {
   return value.startsWith('-') ? [`${name}=${value}`] : [name, value]
 }
 
 /** Error: rows of the source have changed. */
-export function changed(name: string, { label }: Named, how: string): SluiceError {
+export function changedRows(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed: ${how}`, {
     where: `${name}, ${label}`,
     hint: 'find out who writes into it; the same command exports it again, and nothing of it was taken out',
@@ -99,7 +101,7 @@ export function moved(name: string, { label }: Named, to: TableName): SluiceErro
 }
 
 /** Error: a detached table is attached to its parent again, and the archive has its rows as well. */
-export function attached(
+export function attachedAgain(
   name: string,
   partition: Named,
   { parent, table }: { readonly parent: TableName; readonly table: TableName },

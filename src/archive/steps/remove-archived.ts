@@ -7,13 +7,20 @@ import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { writtenOf } from './computed.ts'
-import { conditionOf, fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import {
+  partitionCondition,
+  fitNow,
+  progress,
+  sharedColumns,
+  type ArchiveContext,
+  type ClaimedPartition,
+} from './context.ts'
 import { Naming } from './named-rows.ts'
 import { isAllRemoved } from '../ledger/record.ts'
 import { proofOver } from './prove.ts'
 import { asChangedCommand, changedAfter, changedMeanwhile } from './refusals.ts'
-import { keyPlaces, rowsText, standingOf, type Into } from './rows-now.ts'
-import { difference, settled } from './step-end.ts'
+import { keyPlaces, rowsNowText, compareRowsNow, type ComparedTable } from './rows-now.ts'
+import { digestDifference, settledStep } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
 
 /** Rows per transaction: short enough for sessions that wait for its locks. */
@@ -27,19 +34,19 @@ const ROWS = 5000
  */
 export async function removeArchived(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   whole: Digest,
   found: { readonly sum: Digest; readonly rows: bigint },
 ): Promise<void> {
   const { ledger, interrupt, store, table, name } = context
   const { shared, fresh } = fitNow(context, partition)
-  const into: Into = { table, shared }
+  const into: ComparedTable = { table, shared }
   const places = keyPlaces(shared, table)
-  if (places === null) throw changedAfter(name, partition, difference(found.sum, whole))
+  if (places === null) throw changedAfter(name, partition, digestDifference(found.sum, whole))
   const there = await standing(context, partition, into)
   // Values of columns added later would be deleted with the rows.
   if (there.same.rows > 0n && fresh.some(({ column }) => column.generated !== true)) {
-    throw changedAfter(name, partition, difference(found.sum, whole))
+    throw changedAfter(name, partition, digestDifference(found.sum, whole))
   }
   // If all were removed before, rows with their archived values were put back since.
   const before = isAllRemoved(partition) ? subtracted(whole, there.same) : partition.removed
@@ -49,12 +56,12 @@ export async function removeArchived(
     const missing = rest > 0n ? rest : 0n
     const reported = { kind: 'told', now: null, rows: found.rows, same: there.same.rows, late } as const
     const kinds = { ...reported, missing: { rows: missing, keys: there.missing }, changed: there.changed }
-    throw changedAfter(name, partition, rowsText(kinds, whole.rows))
+    throw changedAfter(name, partition, rowsNowText(kinds, whole.rows))
   }
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
   const report = progress(context, partition, 'removing', whole.rows)
-  const [columns, where] = [sharedColumns(shared), conditionOf(context, partition)]
+  const [columns, where] = [sharedColumns(shared), partitionCondition(context, partition)]
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   let removed = before
   for await (const rows of archivedRows(context, partition, into)) {
@@ -68,11 +75,11 @@ export async function removeArchived(
     const range = { by: 'keys', keys } as const
     await context.pace?.(some.length * bytesOfRow, interrupt.stop)
     const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
-    settled(end, context, partition, (how) => changedAfter(name, partition, how))
+    settledStep(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after
     report(removed.rows, 0n)
   }
-  if (!equalDigests(removed, whole)) throw changedAfter(name, partition, difference(removed, whole))
+  if (!equalDigests(removed, whole)) throw changedAfter(name, partition, digestDifference(removed, whole))
   await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
   const late = found.rows - there.same.rows
   if (late === 0n) return
@@ -89,8 +96,8 @@ type Standing = {
 /** @param by columns by which a row is compared; the digest covers those of `into` */
 async function standing(
   context: ArchiveContext,
-  partition: Work['partition'],
-  into: Into,
+  partition: ClaimedPartition['partition'],
+  into: ComparedTable,
   by: ReturnType<typeof writtenOf> = { into, row: (row) => row },
 ): Promise<Standing> {
   let same = NO_ROWS
@@ -98,7 +105,9 @@ async function standing(
   for await (const rows of archivedRows(context, partition, into)) {
     await using view = await context.store.source(context.interrupt.abort)
     const some: Row[] = []
-    for (const [at, { key, how, there }] of (await standingOf(context, by.into, view, rows.map(by.row))).entries()) {
+    for (const [at, { key, how, there }] of (
+      await compareRowsNow(context, by.into, view, rows.map(by.row))
+    ).entries()) {
       if (how === 'same') some.push(rows[at] ?? [])
       // A row with another spelling of the key may have been added after the archived one was removed.
       else (how === 'missing' || there !== undefined ? missing : changed).add(key)
@@ -116,7 +125,7 @@ async function standing(
  * while it has the values that were written; computed values may differ by now.
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore then continues it
  */
-export async function backOut(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+export async function backOut(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   const { ledger, interrupt, store, table, name } = context
   const { into } = writtenOf({ table, shared: fitNow(context, partition).shared })
   const places = keyPlaces(into.shared, table)
@@ -130,7 +139,7 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
   }
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
-  const [columns, where] = [sharedColumns(into.shared), conditionOf(context, partition)]
+  const [columns, where] = [sharedColumns(into.shared), partitionCondition(context, partition)]
   for await (const rows of archivedRows(context, partition, into)) {
     const some = await sameOf(context, into, rows)
     if (some.length === 0) continue
@@ -138,7 +147,7 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
     const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
     const request = { table, columns, range: { by: 'keys', keys } as const, where, expect: sumOfRows(some), closing }
     const end = await target.remove({ ...request, signal: interrupt.abort })
-    settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
+    settledStep(end, context, partition, (how) => changedMeanwhile(name, partition, how))
   }
   const { same, changed } = await standing(context, partition, into)
   if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows still stand in the table`)
@@ -152,7 +161,7 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
 }
 
 /** Digest of the archived rows, in the columns that files and table share. */
-function wholeNow(context: ArchiveContext, partition: Work['partition']): Promise<Digest> {
+function wholeNow(context: ArchiveContext, partition: ClaimedPartition['partition']): Promise<Digest> {
   return proofOver(
     context,
     partition,
@@ -161,22 +170,22 @@ function wholeNow(context: ArchiveContext, partition: Work['partition']): Promis
 }
 
 /** Digest of the archived rows that are not in the plain table with the values that a restore writes. */
-export async function removedNow(context: ArchiveContext, partition: Work['partition']): Promise<Digest> {
-  const into: Into = { table: context.table, shared: fitNow(context, partition).shared }
+export async function removedNow(context: ArchiveContext, partition: ClaimedPartition['partition']): Promise<Digest> {
+  const into: ComparedTable = { table: context.table, shared: fitNow(context, partition).shared }
   const { same } = await standing(context, partition, into, writtenOf(into))
   return subtracted(await wholeNow(context, partition), same)
 }
 
-async function sameOf(context: ArchiveContext, into: Into, rows: readonly Row[]): Promise<readonly Row[]> {
+async function sameOf(context: ArchiveContext, into: ComparedTable, rows: readonly Row[]): Promise<readonly Row[]> {
   await using view = await context.store.source(context.interrupt.abort)
-  const found = await standingOf(context, into, view, rows)
+  const found = await compareRowsNow(context, into, view, rows)
   return found.flatMap(({ row, how }) => (how === 'same' ? [row] : []))
 }
 
 function archivedRows(
   context: ArchiveContext,
-  partition: Work['partition'],
-  { shared }: Into,
+  partition: ClaimedPartition['partition'],
+  { shared }: ComparedTable,
 ): AsyncIterable<readonly Row[]> {
   return storedRows(
     context,

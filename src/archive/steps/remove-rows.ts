@@ -9,14 +9,14 @@ import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { added } from '../../model/copy/row-hash.ts'
 import {
-  conditionOf,
+  partitionCondition,
   progress,
-  requestOf,
+  partitionRowRequest,
   sharedColumns,
   fitNow,
   wholeOf,
   type ArchiveContext,
-  type Work,
+  type ClaimedPartition,
 } from './context.ts'
 import { changedAfter } from './refusals.ts'
 import { refuseFreshValues } from './other-columns.ts'
@@ -24,13 +24,16 @@ import { proofOver } from './prove.ts'
 import { removeArchived } from './remove-archived.ts'
 import { isAllRemoved } from '../ledger/record.ts'
 import { keyPlaces } from './rows-now.ts'
-import { settled } from './step-end.ts'
+import { settledStep } from './step-end.ts'
 
 /** Rows per transaction: short enough for sessions that wait for its locks. */
 const ROWS = 20_000
 
 /** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED */
-export async function removeRows(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+export async function removeArchivedRows(
+  context: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+): Promise<void> {
   const { ledger, interrupt, store, table, name, pace } = context
   const { shared } = fitNow(context, partition)
   const whole = await proofOver(
@@ -54,7 +57,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
   const report = progress(context, partition, 'removing', whole.rows)
-  const where = conditionOf(context, partition)
+  const where = partitionCondition(context, partition)
   const columns = sharedColumns(shared)
   let removed = partition.removed
   for (const [i, { range, digest }] of ranges.entries()) {
@@ -69,7 +72,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
       const now = { ...partition, removed }
       return removeArchived(context, { partition: now, held }, whole, await summedRanges(context, now, bytesOfRow))
     }
-    settled(end, context, partition, (how) => changedAfter(name, partition, how))
+    settledStep(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after
     report(removed.rows, 0n, i === ranges.length - 1)
   }
@@ -83,13 +86,13 @@ type Summed = { readonly ranges: readonly Proved[]; readonly sum: Digest; readon
 
 async function summedRanges(
   context: ArchiveContext,
-  partition: Work['partition'],
+  partition: ClaimedPartition['partition'],
   bytesOfRow: number,
 ): Promise<Summed> {
   const { store, table, interrupt, pace } = context
   await using view = await store.source(interrupt.abort)
   await refuseFreshValues(context, partition, view)
-  const request = requestOf(context, partition, table)
+  const request = partitionRowRequest(context, partition, table)
   const ranges: Proved[] = []
   let sum = partition.removed
   const add = async (range: Range): Promise<void> => {

@@ -6,15 +6,15 @@ import type { BesideRequest } from '../../model/archive/port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { otherRows } from './computed.ts'
-import { fitNow, readColumns, sharedColumns, type ArchiveContext, type Work } from './context.ts'
-import { attachedByHand, partitionsOf } from './detached-table.ts'
+import { fitNow, archivedReadColumns, sharedColumns, type ArchiveContext, type ClaimedPartition } from './context.ts'
+import { attachedByHand, nativePartitions } from './detached-table.ts'
 import { localFiles } from './local-files.ts'
 import { Naming } from './named-rows.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { elsewhereCommand } from './refusals.ts'
-import { standingOf, type Into } from './rows-now.ts'
+import { compareRowsNow, type ComparedTable } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
-import { partitionRequest, proofOf, settled } from './take-out.ts'
+import { partitionRequest, proofOf, settledStep } from './take-out.ts'
 
 /** Keys per lookup. */
 const AT_ONCE = 1000
@@ -26,7 +26,7 @@ export async function standingThere(
 ): Promise<readonly TableName[]> {
   const { native, from, to } = partition
   if (native === null) return []
-  const tables = await partitionsOf(context).standing(context.table.table, { from, to }, context.interrupt.abort)
+  const tables = await nativePartitions(context).standing(context.table.table, { from, to }, context.interrupt.abort)
   if (tables.length === 0) return tables
   const own = await attachedByHand(context, partition)
   return own === null ? tables : tables.filter((one) => tableText(one) !== tableText(own))
@@ -54,7 +54,7 @@ export async function besideRefusal(
       hint: `let it come to DETACHED first: sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}; then run the same command again`,
     })
   }
-  const into: Into = { table, shared: fitNow(context, partition).shared }
+  const into: ComparedTable = { table, shared: fitNow(context, partition).shared }
   try {
     requireKey(context, into)
   } catch (thrown) {
@@ -65,7 +65,7 @@ export async function besideRefusal(
   await using view = await store.source(interrupt.abort)
   const columns = into.shared.map(({ file }) => file)
   for await (const rows of storedRows(context, partition, columns, AT_ONCE)) {
-    for (const { how, key, there } of await standingOf(context, into, view, rows))
+    for (const { how, key, there } of await compareRowsNow(context, into, view, rows))
       if (how !== 'missing') taken.add(key, there)
   }
   if (taken.rows === 0n) return null
@@ -90,7 +90,7 @@ export async function besideRefusal(
  */
 export async function restoreBeside(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   isMade: boolean,
 ): Promise<void> {
   const { ledger, interrupt, table } = context
@@ -103,7 +103,7 @@ export async function restoreBeside(
   const request: BesideRequest = {
     ...partitionRequest(context, partition, closing),
     label: partition.label,
-    columns: isMade ? sharedColumns(shared) : readColumns(partition.columns),
+    columns: isMade ? sharedColumns(shared) : archivedReadColumns(partition.columns),
     expect: isMade ? expectCame : proofOf(partition),
     came: sharedColumns(shared),
     expectCame,
@@ -111,13 +111,13 @@ export async function restoreBeside(
     key: table.key,
   }
   if (!isMade) {
-    const end = await partitionsOf(context).bringBeside(request, null)
-    return settled(end, context, partition, (how) => otherRows(context, partition, how))
+    const end = await nativePartitions(context).bringBeside(request, null)
+    return settledStep(end, context, partition, (how) => otherRows(context, partition, how))
   }
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
   const paths = local.paths.map((path) => `${local.folder}/${path}`)
   const csv = parquet.csv({ columns: files, all: partition.columns, files: paths, signal: interrupt.abort })
-  const end = await partitionsOf(context).bringBeside(request, csv)
-  settled(end, context, partition, (how) => otherRows(context, partition, how))
+  const end = await nativePartitions(context).bringBeside(request, csv)
+  settledStep(end, context, partition, (how) => otherRows(context, partition, how))
 }

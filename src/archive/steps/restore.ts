@@ -7,8 +7,8 @@ import type { Closing } from '../../model/run/ledger-port.ts'
 import { isAllRemoved, type ArchivedPartition } from '../ledger/record.ts'
 import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
-import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
-import { partitionsOf } from './detached-table.ts'
+import { fitNow, progress, sharedColumns, type ArchiveContext, type ClaimedPartition } from './context.ts'
+import { nativePartitions } from './detached-table.ts'
 import { foresee, isSettled, type Foreseen, type RestoreOptions } from './foresee.ts'
 import { endLeaving } from './leave.ts'
 import { losableRefusal } from './losable.ts'
@@ -20,8 +20,8 @@ import { otherRows } from './computed.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { backOut, removedNow } from './remove-archived.ts'
 import { restoreBeside } from './restore-beside.ts'
-import { rowsNow, rowsText, type Place, type RowsNow } from './rows-now.ts'
-import { partitionRequest, proofOf, settled } from './take-out.ts'
+import { rowsNow, rowsNowText, type RowsPlace, type RowsNow } from './rows-now.ts'
+import { partitionRequest, proofOf, settledStep } from './take-out.ts'
 
 const BACK = { restoring: false, retracted: false, error: null } as const
 
@@ -36,7 +36,7 @@ export type Restored = { readonly rows: bigint | null }
  */
 export async function restorePartition(
   context: ArchiveContext,
-  work: Work,
+  work: ClaimedPartition,
   reload: () => Promise<ArchivedPartition>,
   options: RestoreOptions,
 ): Promise<Restored> {
@@ -80,7 +80,7 @@ export async function restorePartition(
  * Does what is left of a restore in the Delta table.
  * @throws SluiceError TABLE_REFUSED if a server crash could lose the rows: then the log keeps naming the files
  */
-export async function retract(context: ArchiveContext, work: Work): Promise<void> {
+export async function retract(context: ArchiveContext, work: ClaimedPartition): Promise<void> {
   if (work.partition.retracted) return
   const refusal = await losableRefusal(context, work.partition)
   if (refusal !== null) throw refusal
@@ -91,16 +91,16 @@ export async function retract(context: ArchiveContext, work: Work): Promise<void
 /** Attaches a detached table again. @param expect digest of its rows, compared under the lock; null: any rows */
 export async function attachAgain(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   expect: Digest | null,
 ): Promise<void> {
   const closing = context.ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
-  const end = await partitionsOf(context).attach({
+  const end = await nativePartitions(context).attach({
     ...returnRequest(context, partition, closing),
     reshape: reshapeOf(context, partition),
     expect,
   })
-  settled(end, context, partition, (how) => changedMeanwhile(context.name, partition, how))
+  settledStep(end, context, partition, (how) => changedMeanwhile(context.name, partition, how))
 }
 
 /** True if no archived row is missing. */
@@ -124,7 +124,7 @@ const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  */
 async function backedOut(
   context: ArchiveContext,
-  { held }: Work,
+  { held }: ClaimedPartition,
   error: SluiceError,
   reload: () => Promise<ArchivedPartition>,
 ): Promise<SluiceError> {
@@ -158,7 +158,11 @@ function outText(partition: ArchivedPartition): string {
 }
 
 /** The rows in the source count again. */
-async function countAgain(context: ArchiveContext, { partition, held }: Work, { found }: Foreseen): Promise<void> {
+async function countAgain(
+  context: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+  { found }: Foreseen,
+): Promise<void> {
   if (partition.native !== null) {
     // Under the lock, the rows must be those that were compared.
     return attachAgain(context, { partition, held }, found?.now ?? proofOf(partition))
@@ -170,7 +174,7 @@ async function countAgain(context: ArchiveContext, { partition, held }: Work, { 
 /** Restores rows that were removed from a plain table by hand, while the other rows count. */
 async function bringMissing(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   { place }: Foreseen,
   options: RestoreOptions,
 ): Promise<void> {
@@ -178,7 +182,7 @@ async function bringMissing(
   await inOwnTable(context, partition, bringRows(context, { partition, held }, place, 'changed'))
   const found = await rowsNow(context, partition, place, options.late)
   if (!isSettled(found, { ...options, asChanged: true }))
-    throw changedAfter(context.name, partition, rowsText(found, proofOf(partition).rows))
+    throw changedAfter(context.name, partition, rowsNowText(found, proofOf(partition).rows))
   await warnOfDangling(context, partition, place)
 }
 
@@ -189,7 +193,7 @@ async function bringMissing(
 async function warnOfDangling(
   { store, name, emit, interrupt }: ArchiveContext,
   { label }: ArchivedPartition,
-  { table, where }: Place,
+  { table, where }: RowsPlace,
 ): Promise<void> {
   const found = (await store.offers.referrers?.dangling?.(table.table, where, interrupt.abort)) ?? []
   for (const { columns, to, rows } of found) {
@@ -206,7 +210,7 @@ async function warnOfDangling(
 /** Restores missing rows while the archive still counts; then compares everything again. */
 async function fill(
   context: ArchiveContext,
-  { partition, held }: Work,
+  { partition, held }: ClaimedPartition,
   { place, found: before }: Foreseen,
   reload: () => Promise<ArchivedPartition>,
   options: RestoreOptions,
@@ -227,7 +231,7 @@ async function fill(
   try {
     await inOwnTable(context, partition, bringRows(context, work, place, options.asChanged ? 'changed' : 'none'))
     found = await rowsNow(context, work.partition, place, options.late)
-    if (!isSettled(found, options)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
+    if (!isSettled(found, options)) throw changedMeanwhile(name, partition, rowsNowText(found, proofOf(partition).rows))
   } catch (thrown) {
     const error = await backedOut(context, work, asSluiceError(thrown), reload)
     const isOut = LASTING.has(error.code) && !(await reload()).restoring
@@ -237,7 +241,7 @@ async function fill(
   await countAgain(context, work, { place, found, text: '', columns: '', refusal: null })
 }
 
-async function recreate(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+async function recreate(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   const { ledger, interrupt } = context
   const { shared } = fitNow(context, partition)
   const columns = shared.map(({ file }) => file)
@@ -258,8 +262,8 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
     columns: sharedColumns(shared),
     expect: await proofOver(context, partition, columns),
   }
-  const end = await partitionsOf(context).recreate(request, reported)
-  settled(end, context, partition, (how) => otherRows(context, partition, how))
+  const end = await nativePartitions(context).recreate(request, reported)
+  settledStep(end, context, partition, (how) => otherRows(context, partition, how))
 }
 
 /** Changes that a detached table needs before it can be attached again. */

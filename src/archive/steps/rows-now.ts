@@ -15,13 +15,13 @@ import { proofOf } from './step-end.ts'
 import { countText } from '../../shared/figures.ts'
 
 /** Where rows of a partition are: in the table itself, or in a detached table, which keeps its columns of that time. */
-export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
+export type RowsPlace = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
 /** @property back other parts of the period that were restored: their rows are among these */
 export type LateRows = NamedRows & { readonly back?: readonly string[] }
 
 /** Rows of a place whose key is not in the archive; null if this cannot be decided. */
-export type FindLate = (partition: ArchivedPartition, place: Place) => Promise<LateRows | null>
+export type FindLate = (partition: ArchivedPartition, place: RowsPlace) => Promise<LateRows | null>
 
 export type RowsNow =
   /** Equal by count and checksum. */
@@ -53,7 +53,7 @@ const SIZE = { rows: AT_ONCE, bytes: 16 * 1024 * 1024 }
 export async function rowsNow(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  place: Place,
+  place: RowsPlace,
   late: FindLate,
 ): Promise<RowsNow> {
   const { store } = context
@@ -92,7 +92,7 @@ export async function rowsNow(
 export function sharedAt(
   context: ArchiveContext,
   partition: Pick<ArchivedPartition, 'columns'>,
-  { isOwn }: Pick<Place, 'isOwn'>,
+  { isOwn }: Pick<RowsPlace, 'isOwn'>,
 ): readonly SharedColumn[] {
   if (isOwn === true) return partition.columns.map((column) => ({ file: column, now: column }))
   return fitNow(context, partition).shared
@@ -102,7 +102,7 @@ export function sharedAt(
 async function digestOf(
   { interrupt }: ArchiveContext,
   view: SourceView,
-  { table, where }: Place,
+  { table, where }: RowsPlace,
   shared: readonly SharedColumn[],
 ): Promise<Digest | null> {
   const request = {
@@ -129,7 +129,7 @@ export function keyPlaces(shared: readonly SharedColumn[], { key }: TableSpec): 
 async function inspectedUp(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  into: Into & Pick<Place, 'where'>,
+  into: ComparedTable & Pick<RowsPlace, 'where'>,
   view: SourceView,
 ): Promise<{ readonly same: bigint; readonly missing: NamedRows; readonly changed: NamedRows }> {
   const report = progress(context, partition, 'verifying', proofOf(partition).rows)
@@ -141,7 +141,7 @@ async function inspectedUp(
     into.shared.map(({ file }) => file),
     AT_ONCE,
   )) {
-    const standing = await standingOf(context, into, view, rows)
+    const standing = await compareRowsNow(context, into, view, rows)
     for (const { how, key, there } of standing) {
       if (how === 'same') same++
       else (how === 'missing' ? missing : changed).add(key, there)
@@ -157,7 +157,7 @@ async function inspectedUp(
 /** Keys of rows that the table has only outside of the range; empty if a key value cannot be read. */
 async function outsideOf(
   { interrupt }: ArchiveContext,
-  { table, shared, where }: Into & Pick<Place, 'where'>,
+  { table, shared, where }: ComparedTable & Pick<RowsPlace, 'where'>,
   view: SourceView,
   keys: readonly RowKey[],
 ): Promise<readonly RowKey[]> {
@@ -188,12 +188,12 @@ type Standing = {
 }
 
 /** A table, and the columns that are compared with archived rows. */
-export type Into = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] }
+export type ComparedTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] }
 
 /** Compares archived rows with those of a table, by key. @param rows of the shared columns */
-export async function standingOf(
+export async function compareRowsNow(
   context: ArchiveContext,
-  { table, shared }: Into,
+  { table, shared }: ComparedTable,
   view: SourceView,
   rows: readonly Row[],
 ): Promise<readonly Standing[]> {
@@ -245,7 +245,7 @@ export async function standingOf(
 }
 
 /** Differences as text: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
-export function rowsText(found: RowsNow, archived: bigint): string {
+export function rowsNowText(found: RowsNow, archived: bigint): string {
   if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to those that were archived by count and sum`
   if (found.kind === 'untold')
     return `${rowCount(found.rows)} now, ${archived} when it was archived, and not the same (${found.why}; it is unknown which)`

@@ -12,7 +12,7 @@ export function proofOf({ digest, label }: ArchivedPartition): Digest {
 }
 
 /** @throws SluiceError unless it is done */
-export function settled(
+export function settledStep(
   end: StepEnd,
   { name }: ArchiveContext,
   partition: ArchivedPartition,
@@ -30,7 +30,7 @@ export function settled(
   }
 }
 
-export function difference(now: Digest, then: Digest): string {
+export function digestDifference(now: Digest, then: Digest): string {
   return now.rows === then.rows
     ? `as many rows (${now.rows}), but other values`
     : `${now.rows} rows now, ${then.rows} when it was exported`

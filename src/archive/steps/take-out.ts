@@ -3,15 +3,15 @@ import { equalDigests } from '../../model/copy/rows.ts'
 import type { PartitionRequest } from '../../model/archive/port.ts'
 import type { Closing } from '../../model/run/ledger-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
-import { movedNow, partitionsOf } from './detached-table.ts'
+import { archivedReadColumns, partitionRowRequest, type ArchiveContext, type ClaimedPartition } from './context.ts'
+import { movedNow, nativePartitions } from './detached-table.ts'
 import { proveArchived, proveLogged } from './prove.ts'
 import { emptied } from './published.ts'
-import { changed, changedAfter } from './refusals.ts'
-import { removeRows } from './remove-rows.ts'
-import { difference, proofOf, settled } from './step-end.ts'
+import { changedRows, changedAfter } from './refusals.ts'
+import { removeArchivedRows } from './remove-rows.ts'
+import { digestDifference, proofOf, settledStep } from './step-end.ts'
 
-export { difference, proofOf, settled } from './step-end.ts'
+export { digestDifference, proofOf, settledStep } from './step-end.ts'
 
 /**
  * PUBLISHED → DETACHED for a plain table: its rows stay, but no longer count.
@@ -19,14 +19,18 @@ export { difference, proofOf, settled } from './step-end.ts'
  * count from now on
  * @throws SluiceError PARTITION_CHANGED if its rows differ from the archive; LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
-export async function detachRows(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
+export async function detachRows(
+  context: ArchiveContext,
+  { partition, held }: ClaimedPartition,
+  proved: boolean,
+): Promise<void> {
   await provePublished(context, partition, proved)
   await using view = await context.store.source(context.interrupt.abort)
-  const now = await view.digest(requestOf(context, partition, context.table), context.interrupt.abort)
+  const now = await view.digest(partitionRowRequest(context, partition, context.table), context.interrupt.abort)
   // Exporting no rows would replace the only copy.
   if (now.rows === 0n && proofOf(partition).rows > 0n) throw emptied(context, partition)
   if (!equalDigests(now, proofOf(partition))) {
-    throw changed(context.name, partition, difference(now, proofOf(partition)))
+    throw changedRows(context.name, partition, digestDifference(now, proofOf(partition)))
   }
   await context.ledger.move(held, 'PUBLISHED', 'DETACHED', {
     ...detached(context),
@@ -40,18 +44,18 @@ export async function detachRows(context: ArchiveContext, { partition, held }: W
  * proved in the transaction that removes it.
  * @throws SluiceError PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED: then nothing (more) is removed
  */
-export async function dropPartition(context: ArchiveContext, work: Work): Promise<void> {
+export async function dropPartition(context: ArchiveContext, work: ClaimedPartition): Promise<void> {
   const { partition, held } = work
   await proveArchived(context, partition)
-  if (partition.native === null) return removeRows(context, work)
+  if (partition.native === null) return removeArchivedRows(context, work)
   const { native } = partition
-  if (await partitionsOf(context).isGone(native.table, native.identity, context.interrupt.abort)) {
+  if (await nativePartitions(context).isGone(native.table, native.identity, context.interrupt.abort)) {
     const message = `${partition.label}: its detached table was dropped by hand; the archive is complete and answers queries of it`
     context.emit({ type: 'log', level: 'warn', table: context.name, message })
     return context.ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
   }
   const closing = context.ledger.closing(held, 'DETACHED', 'DROPPED', { error: null })
-  const end = await partitionsOf(context).drop({
+  const end = await nativePartitions(context).drop({
     ...partitionRequest(context, partition, closing),
     // An older program detached it and recorded no definitions.
     ...(partition.own === null ? { keep: context.ledger.keeping(held) } : {}),
@@ -59,7 +63,7 @@ export async function dropPartition(context: ArchiveContext, work: Work): Promis
   if (end === 'gone') {
     throw await movedNow(context, partition)
   }
-  settled(end, context, partition, (how) => changedAfter(context.name, partition, how))
+  settledStep(end, context, partition, (how) => changedAfter(context.name, partition, how))
 }
 
 /** Reads all files again, unless this run has just read them. */
@@ -89,7 +93,7 @@ export function partitionRequest(
     partition: partition.native.table,
     identity: partition.native.identity,
     // A detached table keeps its columns.
-    columns: readColumns(partition.columns),
+    columns: archivedReadColumns(partition.columns),
     expect: proofOf(partition),
     closing,
     signal: interrupt.abort,

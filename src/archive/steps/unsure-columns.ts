@@ -9,7 +9,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { Unsure } from '../types/index.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import { flag } from './refusals.ts'
+import { flagWord } from './refusals.ts'
 
 /** The user's statements about columns: `OLD=NEW`, and names. */
 type Words = { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }
@@ -120,8 +120,8 @@ function paired(
 /** Command such as `sluice archive run --table public.visits --renamed note=remark`, which records changed columns. */
 function settleCommand(name: string, { renamed, dropped }: Required<Words>): string {
   const words = [
-    ...renamed.flatMap((text) => flag('--renamed', text)),
-    ...dropped.flatMap((column) => flag('--dropped', column)),
+    ...renamed.flatMap((text) => flagWord('--renamed', text)),
+    ...dropped.flatMap((column) => flagWord('--dropped', column)),
   ]
-  return ['sluice', 'archive', 'run', ...flag('--table', name), ...words].map(shellQuote).join(' ')
+  return ['sluice', 'archive', 'run', ...flagWord('--table', name), ...words].map(shellQuote).join(' ')
 }

@@ -1,5 +1,5 @@
 /** Checks that texts of enums and composites still mean the archived values. */
-import type { DeclaredType, StoredColumn } from '../../model/archive/stored-column.ts'
+import type { DeclaredSourceType, StoredColumn } from '../../model/archive/stored-column.ts'
 
 /**
  * Text about archived values that the column's present type would read differently; null if there are none, or an older
@@ -20,7 +20,7 @@ export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<Sto
 }
 
 /** A text of a renamed member cannot be mistaken for another one: the server refuses it. */
-function otherMembers(before: DeclaredType, after: DeclaredType, isSame: boolean): string | null {
+function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   if (isSame) {
     const other = before.parts.find(({ number, name }) => {
       const called = after.parts.find((part) => part.name === name)
@@ -28,7 +28,7 @@ function otherMembers(before: DeclaredType, after: DeclaredType, isSame: boolean
     })
     return other === undefined ? null : `'${other.name}' is another member of ${after.name} now`
   }
-  const names = (these: DeclaredType, others: DeclaredType): readonly string[] =>
+  const names = (these: DeclaredSourceType, others: DeclaredSourceType): readonly string[] =>
     these.parts.map(({ name }) => name).filter((name) => others.parts.some((part) => part.name === name))
   return String(names(before, after)) === String(names(after, before))
     ? null
@@ -36,10 +36,10 @@ function otherMembers(before: DeclaredType, after: DeclaredType, isSame: boolean
 }
 
 /** The text of a composite lists attributes by position, so names do not matter if their numbers identify them. */
-function otherPlaces(before: DeclaredType, after: DeclaredType, isSame: boolean): string | null {
-  const list = ({ parts }: DeclaredType): string =>
+function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
+  const list = ({ parts }: DeclaredSourceType): string =>
     JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))
-  const named = ({ parts }: DeclaredType): string => parts.map(({ name, type }) => `${name} ${type}`).join(', ')
+  const named = ({ parts }: DeclaredSourceType): string => parts.map(({ name, type }) => `${name} ${type}`).join(', ')
   return list(before) === list(after)
     ? null
     : `the attributes of ${after.name} were (${named(before)}) and are (${named(after)}) now`

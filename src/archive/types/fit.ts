@@ -5,7 +5,7 @@ import { returnsAs } from './same-type.ts'
 /** `file`: as in the files, with the type in which its values travel into the table; `now`: as in the table. */
 export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
 
-export type Fit = {
+export type ColumnsFit = {
   readonly shared: readonly SharedColumn[]
   /** Columns of the files whose values the table cannot hold: they were dropped, or have another type. */
   readonly lost: readonly StoredColumn[]
@@ -14,7 +14,7 @@ export type Fit = {
 }
 
 /** @param files columns of the files @param table columns of the present table */
-export function fitOf(files: readonly StoredColumn[], table: readonly StoredColumn[]): Fit {
+export function columnsFit(files: readonly StoredColumn[], table: readonly StoredColumn[]): ColumnsFit {
   const now = new Map(table.map((column) => [column.physical, column]))
   const shared: SharedColumn[] = []
   const lost: StoredColumn[] = []

@@ -9,7 +9,7 @@ import { partitionColumnBeside, physicalNames } from './names.ts'
 
 export { otherMeaning } from './declared.ts'
 export { doubtful } from './doubt.ts'
-export { isCarried, isShownAs, isWidening } from './same-type.ts'
+export { isCarried, canShowAs, isWidening } from './same-type.ts'
 export { travelsAs } from './rule.ts'
 export { evolved, isAsText, retypedText, unsureOf, withNumbers, type ColumnChange, type Unsure } from './evolve.ts'
 

@@ -38,7 +38,7 @@ const WHOLE_ARRAY = /^(?:smallint|integer|bigint)\[\]$/
  * system itself converts to, though its text may differ. Values that a system spells differently after conversion (an
  * interval as text, json as jsonb) are excluded: comparisons would miss them.
  */
-export function isShownAs(from: Native, to: Native): boolean {
+export function canShowAs(from: Native, to: Native): boolean {
   if (isCarried(from.as, to.as)) return true
   const [a, b] = [from.as, to.as]
   if (b.kind === 'float') {

@@ -1,7 +1,7 @@
 /** Processes partitions with several workers, each as far as allowed. An error of one does not stop the others. */
-import { advance, nextStep, type Options } from '../steps/advance.ts'
-import { conditionOf, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
-import type { Held } from '../ledger/partition-ledger.ts'
+import { advancePartition, nextStep, type AdvanceOptions } from '../steps/advance.ts'
+import { partitionCondition, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
+import type { PartitionClaim } from '../ledger/partition-ledger.ts'
 import { otherParts } from '../ledger/parts.ts'
 import { readArchive, readDetached, readPartition, readParts, type ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
@@ -15,10 +15,10 @@ import { keyDifferences } from '../plan/late-rows.ts'
 import { periodRows } from '../plan/period-rows.ts'
 import { beatOfArchive } from './owner.ts'
 import { nativeNow } from '../plan/plan.ts'
-import type { Beside } from '../steps/beside.ts'
+import type { NeighbourParts } from '../steps/beside.ts'
 
 /** The result for one partition. */
-export type Outcome = {
+export type PartitionOutcome = {
   readonly label: string
   readonly before: ArchiveState
   readonly after: ArchiveState
@@ -26,34 +26,34 @@ export type Outcome = {
   readonly error: SluiceError | null
 }
 
-export type Work = (
-  held: Held,
+export type AdvancePartition = (
+  held: PartitionClaim,
   reload: () => Promise<ArchivedPartition>,
   context: ArchiveContext<Advancing>,
 ) => Promise<void>
 
 /** One or more workers. Each processes its own partition; they share the archive. */
-export type Lanes = readonly ArchiveContext<Advancing>[]
+export type ArchiveWorkers = readonly ArchiveContext<Advancing>[]
 
 /** Archives partitions. @returns one outcome each, until the run was stopped */
 export async function advanceAll(
-  lanes: Lanes,
+  lanes: ArchiveWorkers,
   database: LedgerDatabase,
   labels: readonly string[],
-  options: (label: string) => Options,
+  options: (label: string) => AdvanceOptions,
   run: Run,
-): Promise<readonly Outcome[]> {
-  const work: Work = async (held, reload, context) => {
+): Promise<readonly PartitionOutcome[]> {
+  const work: AdvancePartition = async (held, reload, context) => {
     const { store, table, interrupt } = context
     const native = async () => nativeNow(store, table, await reload(), interrupt.abort)
-    await advance(context, held, options(held.label), { reload, native, beside: besideOf(context, database) })
+    await advancePartition(context, held, options(held.label), { reload, native, beside: besideOf(context, database) })
   }
   const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, options(partition.label)) === null
   return eachPartition(lanes, database, labels, run, { work, isThere })
 }
 
 /** Compares a partition with the others of its table. */
-function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
+function besideOf(context: ArchiveContext, database: LedgerDatabase): NeighbourParts {
   const { store, archived, interrupt, reader } = context
   return {
     parts: ({ period }) => readParts(database, archived.table, period),
@@ -70,7 +70,7 @@ function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
     },
     doubled: async (partition, others, native) => {
       const table = native?.table ?? context.table
-      const where = native === null ? conditionOf(context, partition) : null
+      const where = native === null ? partitionCondition(context, partition) : null
       const archive = { reader, open: openArchiveQuery }
       const source = { store, table: { ...table, key: context.table.key }, signal: interrupt.abort }
       // A detached table keeps its columns.
@@ -84,7 +84,7 @@ function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
 }
 
 /** What to do with each partition, and the test that nothing is left to do. */
-export type Aim = { readonly work: Work; readonly isThere: (partition: ArchivedPartition) => boolean }
+export type Aim = { readonly work: AdvancePartition; readonly isThere: (partition: ArchivedPartition) => boolean }
 
 /**
  * Claims each partition while a worker processes it. One that another program holds is tried again at the end.
@@ -92,12 +92,12 @@ export type Aim = { readonly work: Work; readonly isThere: (partition: ArchivedP
  * finished
  */
 export async function eachPartition(
-  lanes: Lanes,
+  lanes: ArchiveWorkers,
   database: LedgerDatabase,
   labels: readonly string[],
   run: Run,
   aim: Aim,
-): Promise<readonly Outcome[]> {
+): Promise<readonly PartitionOutcome[]> {
   const [context] = lanes
   if (context === undefined) return []
   const timer = beatOfArchive(context.ledger)
@@ -125,7 +125,7 @@ type RoundParts = {
 
 /** Partitions of a table that workers take one by one, and their outcomes. */
 class Round {
-  readonly outcomes: Outcome[] = []
+  readonly outcomes: PartitionOutcome[] = []
   readonly #parts: RoundParts
   /** Partitions held by other programs. */
   readonly #others: string[] = []
@@ -182,7 +182,7 @@ class Round {
     const reload = () => this.#now(label)
     const before = await reload()
     let error: SluiceError | null = null
-    let held: Held | null = null
+    let held: PartitionClaim | null = null
     try {
       held = await ledger.claim(label, before.holder)
       if (held === null || !(await holdsPeriod(this.#parts.context, this.#parts.database, before))) return false

@@ -5,22 +5,22 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
 import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
-import { archiveOf, namesNow, otherTable, refusePerhapsRenamed } from './find-archive.ts'
+import { archiveOf, namesNow, otherArchivedTable, refusePerhapsRenamed } from './find-archive.ts'
 import { requireRemoval } from '../plan/plan-refusals.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
 import { openExisting, openSourceStore } from '../../engine/copy/open-stores.ts'
-import { READ_HINT, Ledgers, type Opened } from './find-ledger.ts'
+import { READ_HINT, Ledgers, type OpenedArchive } from './find-ledger.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { namePattern, type LetterCase } from '../../shared/name-pattern.ts'
 
-export type { Opened } from './find-ledger.ts'
+export type { OpenedArchive } from './find-ledger.ts'
 
 /** A database with its archive ledgers. `database` is the ledger that records streams and new archives. */
 export type OpenSource = AsyncDisposable &
-  Opened & {
+  OpenedArchive & {
     readonly ledgers: Ledgers
     /** @throws SluiceError as `Ledgers.of` */
-    of(table: TableName, signal: AbortSignal): Promise<Opened>
+    of(table: TableName, signal: AbortSignal): Promise<OpenedArchive>
   }
 
 const PART = /"(?:[^"]|"")+"|[^".*]+/.source
@@ -31,7 +31,7 @@ const QUOTED = new RegExp(`^(?:(${PART})\\.)?(${PART})$`, 'su')
  * @param changes whether anything is going to be changed: then the ledger of a table is created, or brought to this version, once it is asked for
  * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED; UNSUPPORTED_URL where it is to be changed and no rows can leave it
  */
-export async function openSource(url: string, changes: boolean): Promise<OpenSource> {
+export async function openArchiveSource(url: string, changes: boolean): Promise<OpenSource> {
   const store = changes ? await openExisting(url) : await openSourceStore(url)
   try {
     if (changes) requireRemoval(store)
@@ -53,8 +53,8 @@ export async function openSource(url: string, changes: boolean): Promise<OpenSou
 }
 
 /** Tables of the source by names or patterns. @throws SluiceError NO_SUCH_TABLE */
-export async function tablesOf(
-  { store }: Pick<Opened, 'store'>,
+export async function sourceTables(
+  { store }: Pick<OpenedArchive, 'store'>,
   patterns: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly TableSpec[]> {
@@ -77,8 +77,8 @@ export async function archivedTable(
   name: string,
   signal: AbortSignal,
   hint?: string,
-): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: Opened }> {
-  const table = await tableNamed(source, name, signal)
+): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: OpenedArchive }> {
+  const table = await archivedSourceTable(source, name, signal)
   const { record, opened } = await archiveOf(source, table, signal)
   if (record !== null) {
     await refuseSwappedColumns(source.store, table, record, signal)
@@ -89,8 +89,12 @@ export async function archivedTable(
 }
 
 /** One table of the source. @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function tableNamed(opened: Pick<Opened, 'store'>, name: string, signal: AbortSignal): Promise<TableSpec> {
-  const [table, ...others] = await tablesOf(opened, [name], signal)
+export async function archivedSourceTable(
+  opened: Pick<OpenedArchive, 'store'>,
+  name: string,
+  signal: AbortSignal,
+): Promise<TableSpec> {
+  const [table, ...others] = await sourceTables(opened, [name], signal)
   if (table === undefined) throw await noSuchTable(opened.store, name, `no table fits ${name}`)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
@@ -98,7 +102,7 @@ export async function tableNamed(opened: Pick<Opened, 'store'>, name: string, si
 
 /** The table of an archive; without columns if it no longer exists in the source, since its archive is still valid. */
 export async function tableNow(
-  { store }: Pick<Opened, 'store'>,
+  { store }: Pick<OpenedArchive, 'store'>,
   table: TableName,
   signal: AbortSignal,
 ): Promise<TableSpec> {
@@ -107,7 +111,7 @@ export async function tableNow(
 }
 
 /** `name`: present name of the table, also if it no longer exists. */
-export type RecordOf = { readonly name: TableName; readonly record: ArchiveRecord; readonly opened: Opened }
+export type RecordOf = { readonly name: TableName; readonly record: ArchiveRecord; readonly opened: OpenedArchive }
 
 /**
  * Archives by names or patterns of their tables, including missing tables; all if no pattern is given.
@@ -172,11 +176,11 @@ async function calledNow(source: OpenSource, signal: AbortSignal): Promise<reado
 /** An archive can also be found by the former name of its table, as long as no other table has it. */
 async function refuseOther(source: OpenSource, { name, archived }: Called, signal: AbortSignal): Promise<void> {
   const there = await source.store.tables(tableText(archived.table), signal)
-  if (there.length > 0) throw otherTable(source.store, archived, name)
+  if (there.length > 0) throw otherArchivedTable(source.store, archived, name)
 }
 
 /** Warns that a listing of all archives may be incomplete. */
-export async function reportUnread({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
+export async function reportUnreadLedgers({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
   for (const schema of await ledgers.unread(interrupt.abort)) {
     const message = `schema ${schema} has a ledger of archives that this login cannot read: what it names is not shown here`
     emit({ type: 'log', level: 'warn', message, hint: READ_HINT })

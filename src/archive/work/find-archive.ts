@@ -8,14 +8,18 @@ import { shellQuote } from '../../shared/shell.ts'
 import type { NumberedTable, TableIdentities } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { hasSwitched, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
-import type { Ledgers, Opened } from './find-ledger.ts'
+import type { Ledgers, OpenedArchive } from './find-ledger.ts'
 import { hasNotedRow, witnessed } from './witness.ts'
 
 /** A database with its ledgers; `OpenSource` is one. */
 export type Sought = { readonly store: CopyStore; readonly ledgers: Ledgers }
 
 /** `name`: name of the table in the ledger, now or after it is added. */
-export type ArchiveOf = { readonly opened: Opened; readonly name: TableName; readonly record: ArchiveRecord | null }
+export type ArchiveOf = {
+  readonly opened: OpenedArchive
+  readonly name: TableName
+  readonly record: ArchiveRecord | null
+}
 
 /**
  * The archive of a table, whatever its name was.
@@ -28,7 +32,7 @@ export async function archiveOf(
   signal: AbortSignal,
 ): Promise<ArchiveOf> {
   const { other, ...found } = await findArchive(sought, table, signal)
-  if (other !== null) throw otherTable(sought.store, other.archived, other.now)
+  if (other !== null) throw otherArchivedTable(sought.store, other.archived, other.now)
   return found
 }
 
@@ -117,7 +121,7 @@ function hasNumbers({ stored }: ArchivedTable, { numbers }: NumberedTable): bool
 }
 
 /** Error for the name of an archived table that another table has now. */
-export function otherTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
+export function otherArchivedTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
   const [old, name] = [tableText(table), tableText(now)]
   // A number is never that of a copy, but a witness may be: the hint must not lead to dropping a live table.
   const otherwise =

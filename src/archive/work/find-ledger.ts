@@ -7,7 +7,7 @@ import { permissionDenied } from '../../shared/guide-errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { refuseForeignTables } from '../../stores/common/ledger-tables.ts'
-import { LedgerPlaces, type Place } from '../../engine/run/ledger-places.ts'
+import { LedgerPlaces, type LedgerWhere } from '../../engine/run/ledger-places.ts'
 
 const grantOf = (rights: string): string =>
   `as the owner of the ledger, give this login ${rights} on all tables of its schema (PostgreSQL: GRANT USAGE ON SCHEMA, and GRANT ${rights} ON ALL TABLES IN SCHEMA); or connect as that owner`
@@ -16,7 +16,7 @@ export const READ_HINT = grantOf('SELECT')
 const CHANGE_HINT = grantOf('SELECT, INSERT, UPDATE, DELETE')
 
 /** A database, and the ledger with the archive of one table. */
-export type Opened = { readonly store: CopyStore; readonly database: LedgerDatabase }
+export type OpenedArchive = { readonly store: CopyStore; readonly database: LedgerDatabase }
 
 export class Ledgers implements AsyncDisposable {
   /** The ledger of the URL or the login, which records new archives. */
@@ -65,7 +65,7 @@ export class Ledgers implements AsyncDisposable {
    * @throws SluiceError ARCHIVE_CONFLICT if two have it; TABLE_REFUSED if one that may have it cannot be read, or not
    * be written; LEDGER_NEWER
    */
-  async of(table: TableName, signal: AbortSignal): Promise<Opened> {
+  async of(table: TableName, signal: AbortSignal): Promise<OpenedArchive> {
     const { store, database } = await this.#naming(table, signal)
     if (this.#changes) await this.#prepare(database)
     else await refuseNewer(database)
@@ -92,10 +92,10 @@ export class Ledgers implements AsyncDisposable {
     return others.flatMap(({ schema, isReadable }) => (isReadable ? [] : [schema]))
   }
 
-  async #naming(table: TableName, signal: AbortSignal): Promise<Opened> {
+  async #naming(table: TableName, signal: AbortSignal): Promise<OpenedArchive> {
     const others = (await this.#store.offers.otherLedgers?.list('archive', table, signal)) ?? []
     if (others.length === 0) return this.#places.own
-    const named: (Place & { readonly isUnpublished: boolean })[] = []
+    const named: (LedgerWhere & { readonly isUnpublished: boolean })[] = []
     for (const place of await this.#places.readable(others)) {
       const record = await readArchive(place.database, table)
       if (record !== null) named.push({ ...place, isUnpublished: isUnpublished(record) })
@@ -121,7 +121,7 @@ export class Ledgers implements AsyncDisposable {
     await prepared
   }
 
-  #twice(table: TableName, first: Place, second: Place): SluiceError {
+  #twice(table: TableName, first: LedgerWhere, second: LedgerWhere): SluiceError {
     const name = tableText(table)
     return new SluiceError(
       'ARCHIVE_CONFLICT',

@@ -2,24 +2,24 @@
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { byPeriod, otherParts } from '../ledger/parts.ts'
 import { restoreCommand } from '../steps/refusals.ts'
-import { isWanted, type Asked } from './named-partitions.ts'
-import type { Candidate } from '../plan/candidate.ts'
+import { isNamedPart, type NamedPartition } from './named-partitions.ts'
+import type { ArchiveCandidate } from '../plan/candidate.ts'
 import type { PartName } from '../plan/further-part.ts'
-import { standing, type PlannedPartition } from '../plan/planned-standing.ts'
+import { plannedAction, type PlannedPartition } from '../plan/planned-standing.ts'
 
 type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName }
 
 /** Known ones by their bounds, a further part after the others of its period, new ones last. */
 export function merged(
   name: string,
-  candidates: readonly Candidate[],
+  candidates: readonly ArchiveCandidate[],
   known: readonly ArchivedPartition[],
   {
     asked,
     drop,
     mistaken,
   }: {
-    readonly asked: readonly Asked[]
+    readonly asked: readonly NamedPartition[]
     readonly drop: boolean
     readonly mistaken: (one: ArchivedPartition) => boolean
   },
@@ -42,10 +42,10 @@ export function merged(
   ])
   const parts = byPeriod(known)
   return [...pairs, ...fresh]
-    .filter(({ named }) => isWanted(asked, named))
+    .filter(({ named }) => isNamedPart(asked, named))
     .map(({ named, known: one, candidate }) => {
       const others = otherParts(named, parts.get(named.period) ?? [])
-      const status = standing(one, candidate, {
+      const status = plannedAction(one, candidate, {
         others,
         asked,
         drop,
@@ -57,7 +57,11 @@ export function merged(
 }
 
 /** Name of a planned partition, and the period that it is a part of. */
-export function nameOf({ known, candidate, label }: Pick<PlannedPartition, 'known' | 'candidate' | 'label'>): PartName {
+export function plannedName({
+  known,
+  candidate,
+  label,
+}: Pick<PlannedPartition, 'known' | 'candidate' | 'label'>): PartName {
   const { period, part } = known ?? candidate ?? { period: label, part: 1 }
   return { label, period, part }
 }

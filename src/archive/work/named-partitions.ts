@@ -5,7 +5,7 @@ import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { labelNamed } from '../plan/label-named.ts'
 
 /** `whole`: all parts of the period. */
-export type Asked = { readonly label: string; readonly period: string; readonly whole: boolean }
+export type NamedPartition = { readonly label: string; readonly period: string; readonly whole: boolean }
 
 type Part = Pick<ArchivedPartition, 'label' | 'period' | 'part'>
 
@@ -14,7 +14,7 @@ type Part = Pick<ArchivedPartition, 'label' | 'period' | 'part'>
  * @param known partitions of the ledger; their labels are matched exactly
  * @throws SluiceError BAD_FLAG for a name that may mean two periods
  */
-export function askedFor(calendar: CalendarSpec | null, text: string, known: readonly Part[]): Asked {
+export function askedFor(calendar: CalendarSpec | null, text: string, known: readonly Part[]): NamedPartition {
   const labels = known.map(({ label }) => label)
   const [, base, number] = /^(.+)\.part(\d{1,9})$/is.exec(text.trim()) ?? []
   const meant = labelNamed(calendar, base === undefined || labels.includes(text) ? text : base, labels)
@@ -31,10 +31,10 @@ export function askedFor(calendar: CalendarSpec | null, text: string, known: rea
 }
 
 /** True if it or its period was named, or nothing was named. */
-export function isWanted(asked: readonly Asked[], part: Pick<Part, 'label' | 'period'>): boolean {
+export function isNamedPart(asked: readonly NamedPartition[], part: Pick<Part, 'label' | 'period'>): boolean {
   return asked.length === 0 || isAsked(asked, part)
 }
 
-export function isAsked(asked: readonly Asked[], { label, period }: Pick<Part, 'label' | 'period'>): boolean {
+export function isAsked(asked: readonly NamedPartition[], { label, period }: Pick<Part, 'label' | 'period'>): boolean {
   return asked.some((one) => one.label === label || (one.whole && one.label === period))
 }

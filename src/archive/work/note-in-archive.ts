@@ -1,9 +1,9 @@
 /** Writes the ledger's facts to the archive of a table, so that holds and calendar survive a lost ledger. */
 import type { ArchivedTable } from '../ledger/record.ts'
-import type { Telling } from '../steps/log.ts'
+import type { CommitOptions } from '../steps/log.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import type { Opened } from './each-table.ts'
+import type { OpenedArchive } from './each-table.ts'
 import { openOwned } from './open.ts'
 import { requireOrigin } from './require-origin.ts'
 
@@ -15,9 +15,9 @@ import { requireOrigin } from './require-origin.ts'
  */
 export async function reportArchive(
   archived: ArchivedTable,
-  opened: Opened,
+  opened: OpenedArchive,
   run: Run,
-  change: Pick<Telling, 'change'> = {},
+  change: Pick<CommitOptions, 'change'> = {},
 ): Promise<void> {
   const owned = await openOwned(archived, opened, run)
   await requireOrigin(owned)

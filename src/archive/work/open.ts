@@ -5,7 +5,7 @@ import type { EventType } from '../../model/run/event.ts'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ArchiveContext, Looking, Pace } from '../steps/context.ts'
+import type { ArchiveContext, ReadOnlyStepEvent, ThrottleBytes } from '../steps/context.ts'
 import type { ArchiveLog } from '../steps/log.ts'
 import { HeadLedger } from '../ledger/head-ledger.ts'
 import { PartitionLedger } from '../ledger/partition-ledger.ts'
@@ -25,7 +25,7 @@ import { openLake, openLogWriter, parquetRows } from '../../engine/run/registry.
 import type { Run } from '../../engine/run/run-context.ts'
 import { refuseFollowedTables } from '../plan/followed-table.ts'
 import { refuseHiddenColumns } from '../plan/hidden-columns.ts'
-import { ownerOf } from './owner.ts'
+import { archiveOwner } from './owner.ts'
 import type { Owned } from './require-origin.ts'
 import { checkpointWriter, openParquetFiles } from '../../stores/parquet.ts'
 import { Turn } from '../../model/run/turn.ts'
@@ -39,7 +39,7 @@ export const FILE_BYTES = 256 * 1024 * 1024
 export const MEMORY_BYTES = 1024 * 1024 * 1024
 
 /** For a detach: longest time that other sessions should wait for one attempt, and how long it is retried, ms. */
-export const PATIENCE_MS = 100
+export const DETACH_WAIT_MS = 100
 export const BUDGET_MS = 60_000
 
 export type ArchiveSizes = {
@@ -64,7 +64,7 @@ export type ArchiveSizes = {
 type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
 
 /** Closing it waits for the engine, and removes spooled files. */
-export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & {
+export type OpenArchive<E extends EventType = ReadOnlyStepEvent> = AsyncDisposable & {
   readonly context: ArchiveContext<E>
   /** The same context for each worker, with its own engine and spool folder; the first one is `context`. */
   readonly lanes: readonly ArchiveContext<E>[]
@@ -91,16 +91,16 @@ export async function openArchive<E extends EventType>(
   table: TableSpec,
   archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
-  run: Run<E | Looking>,
+  run: Run<E | ReadOnlyStepEvent>,
   sizes: ArchiveSizes = {},
-): Promise<OpenArchive<E | Looking>> {
+): Promise<OpenArchive<E | ReadOnlyStepEvent>> {
   refuseHiddenColumns(table)
   if (sizes.reads !== true) refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
   const { workers = 1, memoryBytes = MEMORY_BYTES } = sizes
   const desks: Desk[] = []
   for (let lane = 0; lane < workers; lane++) desks.push(await openDesk(Math.floor(memoryBytes / workers)))
-  const heads = new HeadLedger(database, archived.table, ownerOf(run))
+  const heads = new HeadLedger(database, archived.table, archiveOwner(run))
   const book: HeadBook = {
     name: () => heads.name(),
     read: () => (sizes.heads ?? heads).read(),
@@ -118,7 +118,7 @@ export async function openArchive<E extends EventType>(
     ...(sizes.uncompared === undefined ? {} : { uncompared: sizes.uncompared }),
     published: archived.partitions?.some(({ version }) => version !== null) ?? false,
     store,
-    ledger: new PartitionLedger(database, archived.table, ownerOf(run)),
+    ledger: new PartitionLedger(database, archived.table, archiveOwner(run)),
     refuseFollowed: () => refuseFollowedTables({ store, database }, [table.table], run.interrupt.abort),
     heads,
     log: log.get,
@@ -126,7 +126,7 @@ export async function openArchive<E extends EventType>(
     writer,
     pace: paceOf(sizes.rate, run),
     leaving: <T>(work: () => Promise<T>): Promise<T> => leaving.take(work),
-    waits: { patienceMs: sizes.patienceMs ?? PATIENCE_MS, budgetMs: sizes.budgetMs ?? BUDGET_MS },
+    waits: { patienceMs: sizes.patienceMs ?? DETACH_WAIT_MS, budgetMs: sizes.budgetMs ?? BUDGET_MS },
     fileBytes: sizes.fileBytes ?? FILE_BYTES,
     emit: run.emit,
     clock: run.clock,
@@ -134,7 +134,11 @@ export async function openArchive<E extends EventType>(
     tool: run.tool,
     runId: run.runId,
   }
-  const lanes = desks.map(({ spool, parquet }): ArchiveContext<E | Looking> => ({ ...shared, spool, parquet }))
+  const lanes = desks.map(({ spool, parquet }): ArchiveContext<E | ReadOnlyStepEvent> => ({
+    ...shared,
+    spool,
+    parquet,
+  }))
   const [context] = lanes
   if (context === undefined) throw new Error('an archive without lanes')
   return {
@@ -207,7 +211,7 @@ function short(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }
 
-function paceOf(rate: number | undefined, { clock }: Run): Pace | null {
+function paceOf(rate: number | undefined, { clock }: Run): ThrottleBytes | null {
   if (rate === undefined) return null
   const throttle = new Throttle({ clock, asked: () => rate, onChange: () => undefined })
   return (bytes, signal) => throttle.take(bytes, signal)
@@ -224,7 +228,7 @@ export async function openOwned(
 ): Promise<OwnedFolder> {
   refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, 'read')
-  const heads = new HeadLedger(database, archived.table, ownerOf(run))
+  const heads = new HeadLedger(database, archived.table, archiveOwner(run))
   const name = tableText(archived.table)
   const log = (): Promise<ArchiveLog> => openLog({ reader, writer, heads, database, table: archived.table }, run)
   return { name, archived, store, interrupt: run.interrupt, heads, log, reader, writer }

@@ -14,7 +14,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import { GONE } from '../../engine/run/operations/words.ts'
 import { parquetRows } from '../../engine/run/registry.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import { openSource, type OpenSource } from './each-table.ts'
+import { openArchiveSource, type OpenSource } from './each-table.ts'
 import type { OwnedFolder } from './open.ts'
 import { originNow, otherDatabase } from './require-origin.ts'
 
@@ -140,7 +140,7 @@ export class OtherLedgers implements AsyncDisposable {
 
   async #askAt(url: string, run: Run<'log'>): Promise<readonly string[]> {
     if (this.#writers.others.length === 0) return []
-    const source = await openSource(url, false)
+    const source = await openArchiveSource(url, false)
     this.#opened.push(source)
     return this.#askIn(source, url, run)
   }

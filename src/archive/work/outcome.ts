@@ -3,12 +3,12 @@ import { dec, type Dec } from '../../model/run/event.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Ending } from '../../engine/run/run-context.ts'
-import type { Outcome } from './advance-all.ts'
+import type { PartitionOutcome } from './advance-all.ts'
 
 const ORDER: readonly ArchiveState[] = ['EXPORTED', 'VERIFIED', 'PUBLISHED', 'DETACHING', 'DETACHED', 'DROPPED']
 
 /** @param stopped before all partitions were processed */
-export function endOfArchive(outcomes: readonly Outcome[], stopped: boolean): Ending {
+export function endOfArchive(outcomes: readonly PartitionOutcome[], stopped: boolean): Ending {
   const reached = (state: ArchiveState): Dec =>
     dec(outcomes.filter(({ before, after }) => passed(before, after, state)).length)
   const moved = outcomes.filter(({ before, after }) => passed(before, after, 'EXPORTED'))
@@ -43,9 +43,9 @@ function passed(before: ArchiveState, after: ArchiveState, state: ArchiveState):
 
 /** A single failed partition gives its own error. Partitions held by other programs are not failures. */
 function failureOf(
-  outcomes: readonly Outcome[],
-  failed: readonly Outcome[],
-  busy: readonly Outcome[],
+  outcomes: readonly PartitionOutcome[],
+  failed: readonly PartitionOutcome[],
+  busy: readonly PartitionOutcome[],
 ): SluiceError | null {
   const [first] = failed
   if (first?.error == null) return busyOf(outcomes, busy)
@@ -57,7 +57,7 @@ function failureOf(
   })
 }
 
-function busyOf(outcomes: readonly Outcome[], busy: readonly Outcome[]): SluiceError | null {
+function busyOf(outcomes: readonly PartitionOutcome[], busy: readonly PartitionOutcome[]): SluiceError | null {
   const [first] = busy
   if (first?.error == null) return null
   if (busy.length === 1) return first.error

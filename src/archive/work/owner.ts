@@ -1,13 +1,13 @@
 /** The owner of a partition, for the ledger. */
-import { LEASE_MS, type ArchiveOwner, type PartitionLedger } from '../ledger/partition-ledger.ts'
+import { PARTITION_LEASE_MS, type ArchiveOwner, type PartitionLedger } from '../ledger/partition-ledger.ts'
 import { beat } from '../../stores/common/lease/heartbeat.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 
-export function ownerOf({ runId, owner }: Pick<Run, 'runId' | 'owner'>): ArchiveOwner {
+export function archiveOwner({ runId, owner }: Pick<Run, 'runId' | 'owner'>): ArchiveOwner {
   return { ...owner, runId: BigInt(runId) }
 }
 
 /** Renews the leases of this program, until it is cleared. */
 export function beatOfArchive(ledger: PartitionLedger): NodeJS.Timeout {
-  return beat(LEASE_MS / 3, () => ledger.renew())
+  return beat(PARTITION_LEASE_MS / 3, () => ledger.renew())
 }

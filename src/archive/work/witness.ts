@@ -3,7 +3,7 @@
  * and some rows that stayed.
  */
 import { createHash } from 'node:crypto'
-import type { ArchivedTable, Witness, WitnessRow } from '../ledger/record.ts'
+import type { ArchivedTable, TableWitness, WitnessRow } from '../ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
 import { isOneRow, keyPart, rowKeyOf } from '../../model/copy/row-key.ts'
@@ -17,11 +17,11 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import type { Opened } from './find-ledger.ts'
+import type { OpenedArchive } from './find-ledger.ts'
 
-export type Marks = TableIdentities & { readonly by: 'mark' }
+export type MarkedTables = TableIdentities & { readonly by: 'mark' }
 
-type Noted = ArchivedTable & { readonly witness: Witness }
+type Noted = ArchivedTable & { readonly witness: TableWitness }
 
 /** Number of rows with the lowest keys, in addition to the last one: several, because some may be deleted. */
 const FIRST = 3
@@ -41,7 +41,7 @@ const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
  */
 export async function witnessed(
   store: CopyStore,
-  marks: Marks,
+  marks: MarkedTables,
   archives: readonly ArchivedTable[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TableName>> {
@@ -67,7 +67,7 @@ export async function witnessed(
 }
 
 /** A witness of the database that the ledger is in: a database may be a part of the names of its tables. */
-function besideLedger(witness: Witness, noted: Origin | null, { database: now }: Origin): Witness {
+function besideLedger(witness: TableWitness, noted: Origin | null, { database: now }: Origin): TableWitness {
   const { schema, name } = witness.table
   if (now === undefined || schema === undefined || schema === now || schema !== noted?.['database']) return witness
   return { ...witness, table: { schema: now, name } }
@@ -75,7 +75,7 @@ function besideLedger(witness: Witness, noted: Origin | null, { database: now }:
 
 async function searched(
   store: CopyStore,
-  marks: Marks,
+  marks: MarkedTables,
   archived: Noted,
   everyTable: () => Promise<readonly TableSpec[]>,
   signal: AbortSignal,
@@ -163,12 +163,16 @@ async function heldRows(
   )
   const comparable = new Set(table.columns.filter(isSpelledAlike).map(({ name }) => name))
   if (!key.every((name) => comparable.has(name)) || JSON.stringify(table.key) !== JSON.stringify(key)) return null
-  const there = await readRows(view, table, columns, { by: 'keys', keys: rows.map((row) => row.key) }, signal).catch(
-    (thrown: unknown) => {
-      if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
-      throw thrown
-    },
-  )
+  const there = await readWitnessRows(
+    view,
+    table,
+    columns,
+    { by: 'keys', keys: rows.map((row) => row.key) },
+    signal,
+  ).catch((thrown: unknown) => {
+    if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
+    throw thrown
+  })
   if (there === null) return null
   const now = new Map(there.map((row) => [JSON.stringify(row.key), row.values]))
   const held = { alike: 0, whole: 0 }
@@ -204,7 +208,7 @@ const sumOf = (text: string | null): string =>
     .slice(0, 16)
 
 /** Rows of a range, or the first few of all by key. @param columns including the key */
-export async function readRows(
+export async function readWitnessRows(
   view: SourceView,
   table: TableSpec,
   columns: readonly Column[],
@@ -235,7 +239,7 @@ function sumsOf(row: Row, columns: readonly Column[], key: readonly number[]): R
  * is then identified by its name.
  */
 export async function renewWitness(
-  { store, database }: Opened,
+  { store, database }: OpenedArchive,
   table: TableSpec,
   archived: ArchivedTable,
   { emit, interrupt }: Run<'log'>,
@@ -257,7 +261,7 @@ export async function renewWitness(
 async function noteWitness(
   database: LedgerDatabase,
   { schema, name }: TableName,
-  witness: Witness | null,
+  witness: TableWitness | null,
 ): Promise<void> {
   await database.batch([
     {
@@ -269,18 +273,18 @@ async function noteWitness(
 
 async function witnessOf(
   store: CopyStore,
-  identities: Marks,
+  identities: MarkedTables,
   table: TableSpec,
   signal: AbortSignal,
-): Promise<Witness | null> {
+): Promise<TableWitness | null> {
   const columns = columnsOf(table)
   const mark = (await identities.marks([table.table], signal)).get(tableText(table.table))
   if (table.key.length === 0 || mark === undefined) return null
   await using view = await store.source(signal)
   const last = await view.last(table, EVERY_KEY, null, signal)
   const rows = [
-    ...(await readRows(view, table, columns, EVERY_KEY, signal)),
-    ...(last === null ? [] : await readRows(view, table, columns, { by: 'keys', keys: [last] }, signal)),
+    ...(await readWitnessRows(view, table, columns, EVERY_KEY, signal)),
+    ...(last === null ? [] : await readWitnessRows(view, table, columns, { by: 'keys', keys: [last] }, signal)),
   ].filter(({ key }) => isOneRow(key))
   const different = [...new Map(rows.map((row) => [JSON.stringify(row.key), row])).values()]
   return different.length === 0 ? null : { table: table.table, mark, key: table.key, rows: different }

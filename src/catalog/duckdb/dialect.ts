@@ -2,7 +2,7 @@
  * The catalog in a DuckDB file, for users who open it in DuckDB afterwards. It has no indexes: scans skip row groups by
  * their minima and maxima, and an ART index must fit into memory and would double the load time.
  */
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import { catalogSql } from '../relations-sql.ts'
@@ -33,5 +33,5 @@ export const duckdbDialect: CatalogDialect = {
   dependents: `SELECT view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database() AND view_name NOT LIKE 'delta|_%' ESCAPE '|'
     AND (sql LIKE '%delta|_%' ESCAPE '|' OR sql LIKE '%migration|_status%' ESCAPE '|')`,
   jsonText: (column, path) =>
-    `json_extract_string(${column}, ${literal(`$${path.map((name) => `.${JSON.stringify(name)}`).join('')}`)})`,
+    `json_extract_string(${column}, ${sqlLiteral(`$${path.map((name) => `.${JSON.stringify(name)}`).join('')}`)})`,
 }

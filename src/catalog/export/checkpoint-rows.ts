@@ -31,7 +31,7 @@ const IS_OWN = 'SELECT 1 FROM delta_actions WHERE table_id = ? AND version = ? A
 const LATER_FILES = 'SELECT min(first_file_no) FROM delta_commits WHERE table_id = ? AND version > ?'
 const EXPECTED = 'SELECT num_files FROM delta_commits WHERE table_id = ? AND version = ?'
 
-export class CheckpointRows {
+export class ExportedCheckpointRows {
   readonly #reader: SqlReader
   readonly #table: Table
   readonly #nowMs: number

@@ -12,7 +12,7 @@ import {
   FILE_COLUMNS,
   METADATA_COLUMNS,
   PARTITION_COLUMNS,
-  placesOf,
+  columnPlaces,
   PROTOCOL_COLUMNS,
   rowOf,
   TXN_COLUMNS,
@@ -20,7 +20,7 @@ import {
 import { FILE, type FileRow } from './rows.ts'
 import { setMany } from './set-many.ts'
 
-const { first_file_no: FIRST_FILE_NO } = placesOf(COMMIT_COLUMNS)
+const { first_file_no: FIRST_FILE_NO } = columnPlaces(COMMIT_COLUMNS)
 /** Partitions remembered at most; above this the memory is cleared and the table is queried again. */
 const MAX_REMEMBERED_PARTITIONS = 200_000
 const HASHES_A_QUESTION = 400
@@ -58,7 +58,7 @@ export class Batch {
 }
 
 /** Numbers of files, and of partitions by their values, kept across batches: only the import writes this table. */
-export class Numbers {
+export class FileNumbers {
   readonly #tableId: string
   readonly #numbers = new Map<string, number>()
   #nextFile: number | null = null
@@ -151,7 +151,7 @@ export async function writeBatch(
   transaction: SqlTransaction,
   tableId: string,
   batch: Batch,
-  numbers: Numbers,
+  numbers: FileNumbers,
   reserved: number | null,
 ): Promise<number | null> {
   let firstNumber: number | null = null

@@ -12,7 +12,7 @@ import { writeUnderLease, type Lease } from '../lease.ts'
 import { setMany } from './set-many.ts'
 
 /** Milliseconds since the epoch, and whether the time comes from the commit itself. */
-export type CommitTime = { readonly time: number; readonly inCommit: boolean }
+export type ImportedCommitTime = { readonly time: number; readonly inCommit: boolean }
 
 type Declared = { readonly protocol: ProtocolAction | null; readonly metadata: MetadataAction | null }
 
@@ -86,7 +86,7 @@ export class CommitClock {
     declared: Declared,
     modified: number,
     hasCommit: boolean,
-  ): Promise<CommitTime> {
+  ): Promise<ImportedCommitTime> {
     const from = ruledFrom(declared)
     if (this.#ruledFrom !== null && this.#ruledFrom !== from) await this.#change(version, from)
     this.#ruledFrom = from
@@ -152,7 +152,7 @@ export async function retime(
   { tableId, from, to }: Versions,
   { inCommitFrom, commits }: ChangedRule,
 ): Promise<Retimed> {
-  const changed: (CommitTime & { readonly version: number })[] = []
+  const changed: (ImportedCommitTime & { readonly version: number })[] = []
   const inLogFrom = commits[0]?.version ?? Infinity
   let ahead = aheadUpTo(commits, from - 1)
   let last: number | null = null

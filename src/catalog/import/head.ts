@@ -28,9 +28,9 @@ export type Cursor = {
 export type Totals = { files: number; bytes: number; records: number; withoutRecords: number }
 
 /** Key of a table: its id, or the URI of its root. */
-export type TableKey = { readonly tableId: string } | { readonly location: string }
+export type CatalogTableKey = { readonly tableId: string } | { readonly location: string }
 
-export type Head = {
+export type ImportHead = {
   readonly tableId: string
   readonly location: string
   readonly importId: string | null
@@ -42,7 +42,7 @@ export type Head = {
   readonly metadataId: string | null
 }
 
-export async function readHead(reader: SqlReader, by: TableKey): Promise<Head | null> {
+export async function readImportHead(reader: SqlReader, by: CatalogTableKey): Promise<ImportHead | null> {
   const [column, value] = 'tableId' in by ? ['table_id', by.tableId] : ['location', by.location]
   const [row] = await reader.all(
     `SELECT table_id, location, CAST(import_id AS TEXT), current_version, history_from, current_commit_time, "cursor", metadata_id
@@ -72,14 +72,14 @@ export async function readHead(reader: SqlReader, by: TableKey): Promise<Head | 
   }
 }
 
-export type Wholeness = 'whole' | 'unfinished' | 'broken'
+export type ImportWholeness = 'whole' | 'unfinished' | 'broken'
 
 /**
  * A table is whole only if `migration_status` has a completed row for its import and its files exist. So the two
  * DELETEs of the guide's manual rollback are harmless: they leave a `broken` table, which reads refuse, and an import
  * starts from nothing.
  */
-export async function wholeness(reader: SqlReader, head: Head): Promise<Wholeness> {
+export async function wholeness(reader: SqlReader, head: ImportHead): Promise<ImportWholeness> {
   const importId = head.importId ?? head.cursor?.importId ?? null
   if (importId === null) return 'broken'
   const [row] = await reader.all(
@@ -161,7 +161,7 @@ export async function purgeTable(
  */
 export async function discardAbove(
   transaction: SqlTransaction,
-  head: Head,
+  head: ImportHead,
   keepCheckpointRows: boolean,
 ): Promise<void> {
   const version = head.currentVersion ?? -1
@@ -244,7 +244,7 @@ export async function moveHead(
 /** Running totals, protocol and metadata at the head, for a resume. */
 export async function resumePoint(
   reader: SqlReader,
-  head: Head,
+  head: ImportHead,
 ): Promise<{ totals: Totals; protocol: ProtocolAction | null; metadata: MetadataAction | null }> {
   const none: Totals = { files: 0, bytes: 0, records: 0, withoutRecords: 0 }
   if (head.currentVersion === null) return { totals: none, protocol: null, metadata: null }

@@ -14,7 +14,7 @@ import {
   type LogListing,
 } from '../../delta/listing.ts'
 import { logPathOf } from '../../delta/log-path.ts'
-import { commitsOf, historyOf, type History } from '../../delta/segment.ts'
+import { commitsOf, logHistory, type History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { beatOfLease, releaseLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
@@ -24,10 +24,10 @@ import { waitForLease } from './lease-wait.ts'
 import { mergePartitions } from './merge-partitions.ts'
 import { followLog } from './moved.ts'
 import type { ImportOptions, ImportResult } from './options.ts'
-import { refusalOf } from './readable.ts'
+import { unreadableRefusal } from './readable.ts'
 import { ImportRecord, StopHere } from './record.ts'
 import { Replay } from './replay.ts'
-import { scanStretch, type Stretch } from './scan.ts'
+import { scanStretch, type ScannedCommits } from './scan.ts'
 import { soundStart } from './sound-start.ts'
 import { checkpointIdentity, type Start } from './start.ts'
 
@@ -90,7 +90,7 @@ class ImportRun {
       await record.extendRanges()
       return this.#result('current')
     }
-    let stretch: Stretch
+    let stretch: ScannedCommits
     try {
       stretch = await this.#scan(start.commits)
     } catch (error) {
@@ -139,7 +139,7 @@ class ImportRun {
     const { log, interrupt, olderCompared } = this.#o
     const whole = olderCompared === true ? await listLog(log, { signal: interrupt.abort, attributes: true }) : listing
     try {
-      return commitsOf(historyOf(whole))
+      return commitsOf(logHistory(whole))
     } catch (error) {
       if (error instanceof SluiceError && error.code === 'LOG_GAP') return []
       throw error
@@ -156,7 +156,7 @@ class ImportRun {
       readonly skipRows: number
     },
     base: CheckpointFiles | null,
-    first: Stretch,
+    first: ScannedCommits,
   ): Promise<void> {
     const { indexes } = this.#o
     // When files from before this import end, they are found by key; above a base loaded now, all ends are known
@@ -179,7 +179,7 @@ class ImportRun {
     await this.record.flush(replay, null, true)
   }
 
-  async #scan(commits: readonly CommitFile[]): Promise<Stretch> {
+  async #scan(commits: readonly CommitFile[]): Promise<ScannedCommits> {
     const { log, interrupt, maxEvents } = this.#o
     return scanStretch(log, commits, interrupt, maxEvents)
   }
@@ -188,7 +188,7 @@ class ImportRun {
     const { log, allowRefused, onNote } = this.#o
     // The first range of a very long log may lack protocol or metadata that come later.
     if (!whole && (protocol === null || metadata === null)) return
-    const refusal = refusalOf(protocol, metadata, log.label)
+    const refusal = unreadableRefusal(protocol, metadata, log.label)
     if (refusal === null) return
     if (!allowRefused) throw refusal
     this.record.refused = `${refusal.code}: ${refusal.message}`

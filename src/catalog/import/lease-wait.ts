@@ -3,13 +3,13 @@ import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { patientFor } from '../../shared/patient.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
-import { acquireLease, type Holder, type Lease } from '../lease.ts'
+import { acquireLease, type CatalogLeaseHolder, type Lease } from '../lease.ts'
 
 /** @throws SluiceError TABLE_LOCKED after `waitMs`; the stop reason */
 export async function waitForLease(options: {
   readonly database: SqlDatabase
   readonly tableId: string
-  readonly holder: Holder
+  readonly holder: CatalogLeaseHolder
   readonly clock: Clock
   readonly waitMs: number
   readonly interrupt: Interrupt

@@ -4,7 +4,7 @@ import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
-import type { Holder } from '../lease.ts'
+import type { CatalogLeaseHolder } from '../lease.ts'
 import type { FileIndexes } from './indexes.ts'
 
 export type ImportProgress = {
@@ -29,7 +29,7 @@ export type ImportOptions = {
   readonly allowRefused: boolean
   readonly interrupt: Interrupt
   readonly clock: Clock
-  readonly holder: Holder
+  readonly holder: CatalogLeaseHolder
   readonly waitMs: number
   /** Id of the row in `migration_status`, unless an unfinished import continues with its own. */
   readonly importId: string

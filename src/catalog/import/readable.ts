@@ -6,7 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
 
 /** @returns the refusal for unsupported requirements, or null @throws SluiceError MISSING_PROTOCOL, MISSING_METADATA */
-export function refusalOf(
+export function unreadableRefusal(
   protocol: ProtocolAction | null,
   metadata: MetadataAction | null,
   label: string,

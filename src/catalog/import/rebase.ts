@@ -5,7 +5,7 @@
  */
 import type { SqlTransaction } from '../../model/run/sql-port.ts'
 import { STATE_RELATIONS } from '../state-relations.ts'
-import { sweepStep, type Sweep } from '../sweep-step.ts'
+import { sweepStep, type CatalogSweep } from '../sweep-step.ts'
 import { dropActions, fileSteps } from '../sweep.ts'
 
 /**
@@ -14,7 +14,7 @@ import { dropActions, fileSteps } from '../sweep.ts'
  * @param current version that readers see
  * @param base version of the checkpoint, above it
  */
-export async function quarantine(at: Sweep, current: number, base: number): Promise<void> {
+export async function setRebasedRowsApart(at: CatalogSweep, current: number, base: number): Promise<void> {
   const { database, tableId } = at
   for await (const { after, upTo } of fileSteps(database, tableId, at.stepRows)) {
     await sweepStep(at, async (transaction) => {

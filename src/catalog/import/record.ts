@@ -1,17 +1,17 @@
 /** Write transactions of an import: a batch, the head, the cursor, the status and the lease change together or not. */
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Landed, SqlTransaction } from '../../model/run/sql-port.ts'
+import type { HasLanded, SqlTransaction } from '../../model/run/sql-port.ts'
 import { extendRanges } from '../ranges/build.ts'
 import { renewLease, writeUnderLease, type Lease } from '../lease.ts'
 import { setStatus, startStatus, type ImportStatus } from '../status.ts'
-import type { Sweep } from '../sweep-step.ts'
+import type { CatalogSweep } from '../sweep-step.ts'
 import { sweepBelow } from '../sweep.ts'
-import { Batch, Numbers, writeBatch } from './batch.ts'
+import { Batch, FileNumbers, writeBatch } from './batch.ts'
 import { retime, type ChangedRule } from './commit-clock.ts'
 import { discardAbove, insertHead, moveHead, purgeTable, type Cursor, type HeadState } from './head.ts'
 import type { ImportOptions } from './options.ts'
-import { dropOldState, quarantine } from './rebase.ts'
+import { dropOldState, setRebasedRowsApart } from './rebase.ts'
 import type { Replay } from './replay.ts'
 import type { Start } from './start.ts'
 
@@ -50,7 +50,7 @@ export class ImportRecord {
   #shared: Cursor['shared']
   readonly #o: ImportOptions
   readonly #lease: Lease
-  readonly #numbers: Numbers
+  readonly #numbers: FileNumbers
   #importId: string
   #hasStatus = false
   #total = 0
@@ -69,7 +69,7 @@ export class ImportRecord {
     this.#o = options
     this.#lease = lease
     this.#importId = options.importId
-    this.#numbers = new Numbers(options.tableId)
+    this.#numbers = new FileNumbers(options.tableId)
   }
 
   get importId(): string {
@@ -120,7 +120,8 @@ export class ImportRecord {
       landedAt(tableId, cursor, this.version),
     )
     this.#hasStatus = true
-    if (start.kind === 'rebase' && this.version !== null) await quarantine(this.#sweep, this.version, start.historyFrom)
+    if (start.kind === 'rebase' && this.version !== null)
+      await setRebasedRowsApart(this.#sweep, this.version, start.historyFrom)
     onStart({
       fromVersion: start.kind === 'continue' ? (start.head?.currentVersion ?? 0) + 1 : start.historyFrom,
       toVersion: latest,
@@ -312,7 +313,7 @@ export class ImportRecord {
     return number
   }
 
-  get #sweep(): Sweep {
+  get #sweep(): CatalogSweep {
     const { database, tableId, interrupt, stepRows } = this.#o
     const at = { database, tableId, lease: this.#lease, abort: interrupt.abort }
     return stepRows === undefined ? at : { ...at, stepRows }
@@ -345,7 +346,7 @@ export class ImportRecord {
 }
 
 /** Each batch leaves a different cursor or version: finding them shows that its transaction was committed. */
-function landedAt(tableId: string, cursor: string, version: number | null): Landed {
+function landedAt(tableId: string, cursor: string, version: number | null): HasLanded {
   return async (reader) => {
     const [row] = await reader.all('SELECT "cursor", current_version FROM delta_tables WHERE table_id = ?', [tableId])
     return row?.[0] === cursor && row[1] === version

@@ -22,7 +22,7 @@ import { CloseIndex, type OpenLife } from './close-index.ts'
 import type { CommitClock } from './commit-clock.ts'
 import type { Totals } from './head.ts'
 import { refuseLong } from './readable.ts'
-import { actionRow, domainRow, emptyTally, fileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
+import { actionRow, domainRow, emptyTally, importedFileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
 
 const HASHES_A_QUESTION = 500
 const ROOMY = 9_000_000_000_000_000
@@ -229,7 +229,7 @@ export class Replay {
     if (this.#tally.firstFileNo === null) this.#tally.firstFile ??= this.#batch.files.length
     this.files++
     this.#batch.files.push(
-      fileRow({
+      importedFileRow({
         tableId: this.#tableId,
         add,
         raw,

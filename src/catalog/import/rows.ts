@@ -6,7 +6,7 @@ import {
   DOMAIN_COLUMNS,
   FILE_COLUMNS,
   METADATA_COLUMNS,
-  placesOf,
+  columnPlaces,
   PROTOCOL_COLUMNS,
   rowOf,
   TXN_COLUMNS,
@@ -17,12 +17,12 @@ import { isRebuilt } from '../rebuild.ts'
 export type FileRow = SqlValue[]
 
 // Rows are filled by position, because objects per file and remove would cost more.
-export const FILE = placesOf(FILE_COLUMNS)
-const ACTION = placesOf(ACTION_COLUMNS)
+export const FILE = columnPlaces(FILE_COLUMNS)
+const ACTION = columnPlaces(ACTION_COLUMNS)
 const NO_FILE: readonly SqlValue[] = FILE_COLUMNS.map(() => null)
 const NO_ACTION: readonly SqlValue[] = ACTION_COLUMNS.map(() => null)
 
-export type FileFacts = {
+export type ImportedFileFacts = {
   readonly tableId: string
   readonly add: AddAction
   readonly raw: string
@@ -61,7 +61,7 @@ export const emptyTally = (): Tally => ({
 })
 
 /** A file row; `file_no` and `partition_no` are still null. */
-export function fileRow(facts: FileFacts): FileRow {
+export function importedFileRow(facts: ImportedFileFacts): FileRow {
   const { add } = facts
   const tags = jsonOrNull(add.tags)
   const deletionVector = jsonOrNull(add.deletionVector)
@@ -129,16 +129,16 @@ export function actionRow(
 }
 
 /** Where an action was read. */
-export type At = {
+export type ActionPlace = {
   readonly tableId: string
   readonly version: number
   readonly source: Source
   readonly line: number
 }
 
-const atRow = ({ tableId, version, source, line }: At) => ({ table_id: tableId, version, source, line })
+const atRow = ({ tableId, version, source, line }: ActionPlace) => ({ table_id: tableId, version, source, line })
 
-export function metadataRow(at: At, m: MetadataAction): SqlValue[] {
+export function metadataRow(at: ActionPlace, m: MetadataAction): SqlValue[] {
   return rowOf<typeof METADATA_COLUMNS, SqlValue>(METADATA_COLUMNS, {
     ...atRow(at),
     metadata_id: m.id,
@@ -153,7 +153,7 @@ export function metadataRow(at: At, m: MetadataAction): SqlValue[] {
   })
 }
 
-export function protocolRow(at: At, p: ProtocolAction): SqlValue[] {
+export function protocolRow(at: ActionPlace, p: ProtocolAction): SqlValue[] {
   return rowOf<typeof PROTOCOL_COLUMNS, SqlValue>(PROTOCOL_COLUMNS, {
     ...atRow(at),
     min_reader_version: p.minReaderVersion,
@@ -163,7 +163,7 @@ export function protocolRow(at: At, p: ProtocolAction): SqlValue[] {
   })
 }
 
-export function txnRow(at: At, t: TxnAction): SqlValue[] {
+export function txnRow(at: ActionPlace, t: TxnAction): SqlValue[] {
   return rowOf<typeof TXN_COLUMNS, SqlValue>(TXN_COLUMNS, {
     ...atRow(at),
     app_id: t.appId,
@@ -172,7 +172,7 @@ export function txnRow(at: At, t: TxnAction): SqlValue[] {
   })
 }
 
-export function domainRow(at: At, d: DomainMetadataAction): SqlValue[] {
+export function domainRow(at: ActionPlace, d: DomainMetadataAction): SqlValue[] {
   return rowOf<typeof DOMAIN_COLUMNS, SqlValue>(DOMAIN_COLUMNS, {
     ...atRow(at),
     domain: d.domain,

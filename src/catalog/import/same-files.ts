@@ -40,7 +40,7 @@ export function filesOfLog(snapshot: Snapshot, signal: AbortSignal): () => Async
 }
 
 /** Result of comparing both sides at one version of the log. */
-export type Comparison = {
+export type FilesComparison = {
   readonly version: number
   /** Id in the log's metadata. */
   readonly metadataId: string
@@ -61,7 +61,7 @@ export async function compareFiles(
   catalog: Catalog,
   context: SnapshotContext,
   signal: AbortSignal,
-): Promise<Comparison | null> {
+): Promise<FilesComparison | null> {
   for (;;) {
     const version = firstReadable(context, catalog.current)
     if (version === null) return null
@@ -82,7 +82,7 @@ async function comparedAt(
   { database, tableId, current }: Catalog,
   { store, listing }: SnapshotContext,
   signal: AbortSignal,
-): Promise<Comparison> {
+): Promise<FilesComparison> {
   const { version } = snapshot
   const { metadata } = await snapshot.head(signal)
   const since = await changedBetween(listing, { store, from: current, to: version }, signal)

@@ -7,13 +7,13 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase, SqlReader } from '../../model/run/sql-port.ts'
 import { againIfRight } from '../ways-out.ts'
-import type { Head } from './head.ts'
+import type { ImportHead } from './head.ts'
 
 /** Most older commits with a changed file time that an import reads to compare their bytes. */
 const MAX_READ = 100
 
 type At = {
-  readonly head: Pick<Head, 'tableId'>
+  readonly head: Pick<ImportHead, 'tableId'>
   readonly current: number
   readonly listing: LogListing
   readonly log: LogStore
@@ -61,7 +61,7 @@ export async function newestOf(
 ): Promise<Newest> {
   const { version, bytes, digest } = known
   const { latest } = listing
-  if (latest !== null && latest < version) return { is: 'other', why: cutText(latest, version), cut: true }
+  if (latest !== null && latest < version) return { is: 'other', why: endedLogText(latest, version), cut: true }
   const commit = listing.commits.find((one) => one.version === version)
   if (commit === undefined || bytes === null || digest === null) return { is: 'gone' }
   if (bytes !== commit.size) {
@@ -72,7 +72,7 @@ export async function newestOf(
 }
 
 /** Text about a log that ends below the catalog's version. */
-export function cutText(latest: number, current: number): string {
+export function endedLogText(latest: number, current: number): string {
   const lost = latest + 1 === current ? `commit ${current} is` : `commits ${latest + 1} to ${current} are`
   return `it ends at version ${latest}, the catalog holds ${current}: ${lost} gone from its end`
 }
@@ -140,16 +140,16 @@ function spread<T>(all: readonly T[], most: number): readonly T[] {
 }
 
 /** Log commits whose bytes differ from the imported ones, ascending, and the number compared. */
-export type ComparedCommits = { readonly compared: number; readonly other: readonly number[] }
+export type DifferingCommits = { readonly compared: number; readonly other: readonly number[] }
 
 /** Compares all commits of both sides by their bytes; reads all of them. @throws SluiceError for an unreadable log */
-export async function compareCommits(
+export async function compareImportedCommits(
   database: SqlReader,
   tableId: string,
   listing: LogListing,
   log: LogStore,
   signal: AbortSignal,
-): Promise<ComparedCommits> {
+): Promise<DifferingCommits> {
   const rows = await database.all(
     'SELECT version, log_bytes, log_digest FROM delta_commits WHERE table_id = ? AND log_digest IS NOT NULL',
     [tableId],
@@ -174,7 +174,11 @@ export async function compareCommits(
 }
 
 /** True if any commit has another size or time than when it was imported. A never readable table can be discarded. */
-export async function changedSince(database: SqlReader, { tableId }: Head, listing: LogListing): Promise<boolean> {
+export async function changedSince(
+  database: SqlReader,
+  { tableId }: ImportHead,
+  listing: LogListing,
+): Promise<boolean> {
   const rows = await database.all(
     'SELECT version, log_bytes, file_mtime FROM delta_commits WHERE table_id = ? AND log_bytes IS NOT NULL',
     [tableId],
@@ -189,7 +193,7 @@ export async function changedSince(database: SqlReader, { tableId }: Head, listi
 
 /** Compares a checkpoint's table id with the catalog's, if nothing better is left. @throws SluiceError LOG_REWRITTEN */
 export function checkSameTable(
-  head: Head,
+  head: ImportHead,
   { log, database: { label } }: Pick<At, 'log' | 'database'>,
   version: number,
   metadata: MetadataAction | null,
@@ -211,7 +215,7 @@ async function hasDigest(log: LogStore, commit: CommitFile, digest: Uint8Array, 
 
 /** @param head of the table @param url of the catalog, redacted @param cut only the end of the log is gone */
 export function rewritten(
-  head: Pick<Head, 'tableId'>,
+  head: Pick<ImportHead, 'tableId'>,
   log: Pick<LogStore, 'label'>,
   url: string,
   detail: string,

@@ -16,7 +16,7 @@ export const MAX_EVENTS = 4_000_000
 
 const LINES_A_BREATH = 20_000
 
-export type Stretch = {
+export type ScannedCommits = {
   readonly commits: readonly CommitFile[]
   readonly index: CloseIndex
   /** Number of lines of all kinds. */
@@ -37,7 +37,7 @@ export async function scanStretch(
   commits: readonly CommitFile[],
   interrupt: Interrupt,
   maxEvents: number = MAX_EVENTS,
-): Promise<Stretch> {
+): Promise<ScannedCommits> {
   const index = new CloseIndex()
   const notes = new KeyNotes(index, log.root)
   let protocol: ProtocolAction | null = null

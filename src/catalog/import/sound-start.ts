@@ -4,18 +4,18 @@
  */
 import type { ActionKind, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { proveCheckpoint, readCheckpoint } from '../../delta/checkpoint.ts'
-import { cutOff } from '../../delta/gaps.ts'
+import { historyCutOff } from '../../delta/gaps.ts'
 import type { CheckpointFiles, LogListing } from '../../delta/listing.ts'
-import { historyOf, type History } from '../../delta/segment.ts'
+import { logHistory, type History } from '../../delta/segment.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { withWaysOut } from '../ways-out.ts'
-import { readHead, wholeness, type Head, type Wholeness } from './head.ts'
+import { readImportHead, wholeness, type ImportHead, type ImportWholeness } from './head.ts'
 import { changedSince, checkNewest, checkOlder, checkSameTable, rewritten } from './same-log.ts'
 import { compareFiles } from './same-files.ts'
-import { baseOf, commitsAbove, startOf, type Start } from './start.ts'
+import { baseCheckpoint, commitsAbove, importStart, type Start } from './start.ts'
 
 /** Protocol and metadata in a base checkpoint, and its number of rows. */
 export type Declarations = {
@@ -74,13 +74,13 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
   for (;;) {
     let history: History
     try {
-      history = historyOf(listing, corrupt)
+      history = logHistory(listing, corrupt)
     } catch (error) {
       throw failure ?? error
     }
-    const start = await startOf({ ...at, head, wholeness: state, changed: same === 'changed', listing, history })
+    const start = await importStart({ ...at, head, wholeness: state, changed: same === 'changed', listing, history })
     const latest = listing.latest ?? history.from
-    const base = start.kind === 'current' ? null : baseOf(start)
+    const base = start.kind === 'current' ? null : baseCheckpoint(start)
     if (base === null) {
       if (same === 'unknown' && head !== null) await checkFiles(listing, head, corrupt, at)
       return { start, base, declared: null, latest, listing, cutOff: null }
@@ -90,7 +90,7 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
       const declared = await declarations(base, at)
       if (start.kind === 'rebase' && same === 'unknown' && head !== null)
         checkSameTable(head, at, base.version, declared.metadata)
-      return { start, base, declared, latest, listing, cutOff: cutOff(listing, history, corrupt) }
+      return { start, base, declared, latest, listing, cutOff: historyCutOff(listing, history, corrupt) }
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
       failure ??= error
@@ -101,7 +101,7 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
 }
 
 /** The start from new commits alone, or null if the listing lacks the known commit or one above it. */
-async function shortStart(list: ListFrom, head: Head, current: number, at: At): Promise<SoundStart | null> {
+async function shortStart(list: ListFrom, head: ImportHead, current: number, at: At): Promise<SoundStart | null> {
   let listing: LogListing
   try {
     listing = await list(current)
@@ -119,7 +119,7 @@ async function shortStart(list: ListFrom, head: Head, current: number, at: At): 
     baseCommit: null,
     orphans: [],
   }
-  const start = await startOf({ ...at, head, wholeness: 'whole', changed: false, listing, history })
+  const start = await importStart({ ...at, head, wholeness: 'whole', changed: false, listing, history })
   return { start, base: null, declared: null, latest: listing.latest ?? current, listing, cutOff: null }
 }
 
@@ -131,8 +131,8 @@ async function shortStart(list: ListFrom, head: Head, current: number, at: At): 
  */
 async function sameLog(
   listing: LogListing,
-  head: Head | null,
-  state: Wholeness | null,
+  head: ImportHead | null,
+  state: ImportWholeness | null,
   at: At,
 ): Promise<'same' | 'unknown' | 'changed'> {
   if (head === null || state === 'broken' || head.currentVersion === null) return 'same'
@@ -148,7 +148,12 @@ async function sameLog(
  * whether it is the same log.
  * @throws SluiceError LOG_REWRITTEN, also if nothing is left to compare
  */
-async function checkFiles(listing: LogListing, head: Head, unreadable: Set<CheckpointFiles>, at: At): Promise<void> {
+async function checkFiles(
+  listing: LogListing,
+  head: ImportHead,
+  unreadable: Set<CheckpointFiles>,
+  at: At,
+): Promise<void> {
   const { log, parquet, database, tableId, signal, onNote } = at
   const current = head.currentVersion ?? 0
   const refuse = (detail: string): never => {
@@ -166,9 +171,9 @@ async function checkFiles(listing: LogListing, head: Head, unreadable: Set<Check
 }
 
 /** The head row of this table; an id or location of another table is refused. */
-async function ownHead({ database, tableId, log, moved }: At): Promise<Head | null> {
-  const byId = await readHead(database, { tableId })
-  const byLocation = await readHead(database, { location: log.root })
+async function ownHead({ database, tableId, log, moved }: At): Promise<ImportHead | null> {
+  const byId = await readImportHead(database, { tableId })
+  const byLocation = await readImportHead(database, { location: log.root })
   if (byId === null && moved === true) {
     throw new SluiceError('NO_SUCH_TABLE', `${tableId} is not in the catalog`, {
       hint: 'name the id that the table has in the catalog with --table-id; `sluice migration-status` prints it',

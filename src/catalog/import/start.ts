@@ -3,9 +3,9 @@ import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from '../../delta/listing.ts'
 import type { History } from '../../delta/segment.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
-import { resumePoint, type Head, type Totals, type Wholeness } from './head.ts'
+import { resumePoint, type ImportHead, type Totals, type ImportWholeness } from './head.ts'
 
-export type Point = {
+export type ImportPoint = {
   readonly totals: Totals
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
@@ -13,12 +13,12 @@ export type Point = {
 
 type Work = {
   /** The head row as it will be when the import begins; null if there is none yet. */
-  readonly head: Head | null
+  readonly head: ImportHead | null
   readonly history: History
   readonly historyFrom: number
   /** Commits to import, ascending. */
   readonly commits: readonly CommitFile[]
-  readonly resume: Point
+  readonly resume: ImportPoint
   /** True if the table's rows must be removed first; `note` gives the reason if the user should know it. */
   readonly purge: boolean
   readonly note: string | null
@@ -33,14 +33,14 @@ type Work = {
 }
 
 export type Start =
-  | { readonly kind: 'current'; readonly head: Head }
+  | { readonly kind: 'current'; readonly head: ImportHead }
   | ({ readonly kind: 'fresh' } & Work)
   | ({ readonly kind: 'resume' } & Work)
   | ({ readonly kind: 'continue' } & Work)
   /** The log was cleaned past the current version: a checkpoint above it becomes the base; readers keep the old one. */
   | ({ readonly kind: 'rebase' } & Work)
 
-const NOTHING: Point = {
+const NOTHING: ImportPoint = {
   totals: { files: 0, bytes: 0, records: 0, withoutRecords: 0 },
   protocol: null,
   metadata: null,
@@ -54,9 +54,9 @@ export function commitsAbove(listing: LogListing, current: number): readonly Com
 }
 
 /** The caller checks that this is the imported log. @param options.changed a never readable import's commits changed */
-export async function startOf(options: {
-  readonly head: Head | null
-  readonly wholeness: Wholeness | null
+export async function importStart(options: {
+  readonly head: ImportHead | null
+  readonly wholeness: ImportWholeness | null
   readonly changed: boolean
   readonly listing: LogListing
   readonly history: History
@@ -112,7 +112,7 @@ export async function startOf(options: {
 }
 
 /** The checkpoint that must be loaded before the commits, or null. */
-export function baseOf(start: Exclude<Start, { kind: 'current' }>): CheckpointFiles | null {
+export function baseCheckpoint(start: Exclude<Start, { kind: 'current' }>): CheckpointFiles | null {
   const loads = start.kind === 'rebase' || start.head === null || start.head.currentVersion === null
   return loads ? start.history.checkpoint : null
 }
@@ -124,7 +124,7 @@ export function checkpointIdentity(checkpoint: CheckpointFiles): string {
 
 function fresh(
   history: History,
-  head: Head | null,
+  head: ImportHead | null,
   how: { readonly purge: boolean; readonly note: string | null; readonly importId: string | null },
 ): Start {
   const cleared =
@@ -137,7 +137,7 @@ function fresh(
 /** A whole history, nothing of it done yet. */
 function workFrom(
   history: History,
-  at: { readonly head: Head | null; readonly importId: string | null; readonly note: string | null },
+  at: { readonly head: ImportHead | null; readonly importId: string | null; readonly note: string | null },
 ): Work {
   return {
     head: at.head,

@@ -1,6 +1,6 @@
 /** The catalog in MySQL and MariaDB. Every DDL statement commits by itself, so each can run again after a kill. */
 import { isoTime } from '../../shared/clock.ts'
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
@@ -74,7 +74,7 @@ export const mysqlDialect: CatalogDialect = {
     UNION SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = database()
       AND event_object_table LIKE 'delta|_%' ESCAPE '|'`,
   jsonText: (column, path) =>
-    `json_unquote(json_extract(${column}, ${literal(`$${path.map((name) => `.${JSON.stringify(name)}`).join('')}`)}))`,
+    `json_unquote(json_extract(${column}, ${sqlLiteral(`$${path.map((name) => `.${JSON.stringify(name)}`).join('')}`)}))`,
   timeText: (ms) => isoTime(ms).slice(0, -1).replace('T', ' '),
   binaryCollation: (database) => (database as SqlDatabase & { readonly binaryCollation: string }).binaryCollation,
 }

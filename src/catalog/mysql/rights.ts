@@ -1,14 +1,14 @@
 /** User rights on a catalog in MySQL or MariaDB, from SHOW GRANTS: only administrators may read the grant tables. */
 import { regexText } from '../../shared/name-pattern.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
-import { missingTexts, withLevel, type Rights } from '../access-level.ts'
+import { missingTexts, withLevel, type CatalogRights } from '../access-level.ts'
 import type { RelationNames } from '../dialect-port.ts'
 import { MIGRATIONS_RELATION } from '../relation-names.ts'
 
 const WRITES = ['INSERT', 'UPDATE', 'DELETE'] as const
 export const ADMIN_PRIVILEGES = ['CREATE', 'ALTER', 'DROP', 'INDEX', 'CREATE VIEW', 'SHOW VIEW'] as const
 
-export async function mysqlRights(reader: SqlReader, { tables, views }: RelationNames): Promise<Rights> {
+export async function mysqlRights(reader: SqlReader, { tables, views }: RelationNames): Promise<CatalogRights> {
   const [[login, database] = []] = await reader.all('SELECT current_user(), database()')
   const grants = parseGrants(await showGrants(reader))
   const name = String(database)

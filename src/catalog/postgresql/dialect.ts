@@ -1,5 +1,5 @@
 /** The catalog in PostgreSQL. */
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
 import { catalogSql } from '../relations-sql.ts'
@@ -57,5 +57,5 @@ export const postgresqlDialect: CatalogDialect = {
     UNION SELECT g.tgname FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal
       AND g.tgrelid IN (${relationNames.replace('c.relname FROM', 'c.oid FROM')} AND c.relname ~ '^delta_'::text)`,
   // Never used on texts of a log: one lone surrogate or \\u0000 in them fails the whole statement.
-  jsonText: (column, path) => `(${column}::json #>> ARRAY[${path.map(literal).join(', ')}])`,
+  jsonText: (column, path) => `(${column}::json #>> ARRAY[${path.map(sqlLiteral).join(', ')}])`,
 }

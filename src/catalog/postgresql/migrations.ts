@@ -1,6 +1,6 @@
 import { rangesAndViews } from '../migration-2.ts'
 import { fsckFindings } from '../migration-3.ts'
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 import { STATUS_TIMES, TIME_TEXT } from '../migration-4.ts'
 import { leaseOwners } from '../migration-5.ts'
 import type { Migration } from '../dialect-port.ts'
@@ -29,7 +29,7 @@ const RANGES_AND_VIEWS = rangesAndViews(
 
 const FSCK = fsckFindings({ text: 'text COLLATE "C"', key: 'text COLLATE "C"', bigint: 'bigint', end: '' })
 
-const NAMES = STATUS_TIMES.map(literal).join(', ')
+const NAMES = STATUS_TIMES.map(sqlLiteral).join(', ')
 
 /** Nested, because a failed cast ends the statement, and AND has no fixed order. Sessions are in UTC. */
 function timeOf(column: string): string {

@@ -1,6 +1,6 @@
 /** Rights of a role on a catalog in PostgreSQL. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
-import { missingTexts, withLevel, type Rights } from '../access-level.ts'
+import { missingTexts, withLevel, type CatalogRights } from '../access-level.ts'
 import type { RelationNames } from '../dialect-port.ts'
 import { MIGRATIONS_RELATION } from '../relation-names.ts'
 
@@ -19,7 +19,7 @@ export async function postgresqlRights(
   reader: SqlReader,
   { tables, views }: RelationNames,
   role?: string,
-): Promise<Rights> {
+): Promise<CatalogRights> {
   const [[login, schema, usage, create, createSchema] = []] = await reader.all(
     `SELECT r.rolname, s.nspname, pg_catalog.has_schema_privilege(r.oid, s.oid, 'USAGE')::int, pg_catalog.has_schema_privilege(r.oid, s.oid, 'CREATE')::int,
        pg_catalog.has_database_privilege(r.oid, current_database(), 'CREATE')::int

@@ -18,7 +18,7 @@ export type ChangeRecord = {
 }
 
 /** Changes of versions above `from` up to `to`, in log order, in pages. */
-export async function* changesBetween(
+export async function* catalogChanges(
   reader: SqlReader,
   tableId: string,
   from: number,

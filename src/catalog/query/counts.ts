@@ -1,7 +1,7 @@
 /** Counts at any version, from the running totals of `delta_commits`: an old version costs the same as the latest. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 
-export type Counts = {
+export type VersionCounts = {
   readonly files: number
   readonly bytes: number
   readonly rows: number | null
@@ -11,7 +11,7 @@ export type Counts = {
 const COUNTS =
   'SELECT num_files, num_bytes, num_records, files_without_records, commit_time FROM delta_commits WHERE table_id = ? AND version = ?'
 
-export async function countsAt(reader: SqlReader, tableId: string, version: number): Promise<Counts> {
+export async function countsAt(reader: SqlReader, tableId: string, version: number): Promise<VersionCounts> {
   const [row] = await reader.all(COUNTS, [tableId, version])
   const [files, bytes, records, unknown, commitTime] = (row ?? [0, 0, 0, 0, null]) as [
     number,

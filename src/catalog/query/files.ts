@@ -136,7 +136,7 @@ export async function sumOfPartitions(
 }
 
 /** Past and present partitions of a table: number, and values as JSON text. */
-export async function partitionsOf(
+export async function catalogPartitions(
   reader: SqlReader,
   tableId: string,
 ): Promise<readonly { readonly no: number; readonly values: string }[]> {

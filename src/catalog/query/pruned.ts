@@ -13,7 +13,7 @@ import {
   activeFiles,
   filesOfPartitions,
   numberedFiles,
-  partitionsOf,
+  catalogPartitions,
   sumOfPartitions,
   uncoveredFiles,
   type FileRecord,
@@ -40,7 +40,7 @@ export async function pruningAt(
   return { ...compilePruning(predicate, schema, partitionColumns), bound: { predicate, schema, partitionColumns } }
 }
 
-export type PartitionValues = Readonly<Record<string, string | null>>
+export type CatalogPartitionValues = Readonly<Record<string, string | null>>
 
 type Partitions = { readonly chosen: readonly number[]; readonly all: number }
 
@@ -51,8 +51,8 @@ async function partitionsFor(
   pruning: Pruning | null,
 ): Promise<Partitions | null> {
   if (pruning === null || pruning.partitionColumns.length === 0) return null
-  const all = await partitionsOf(database, tableId)
-  const chosen = all.filter(({ values }) => pruning.byPartition(JSON.parse(values) as PartitionValues))
+  const all = await catalogPartitions(database, tableId)
+  const chosen = all.filter(({ values }) => pruning.byPartition(JSON.parse(values) as CatalogPartitionValues))
   return { chosen: chosen.map(({ no }) => no), all: all.length }
 }
 
@@ -82,7 +82,7 @@ export async function* prunedFiles(
     const kept =
       pruning === null
         ? page
-        : page.filter((file) => pruning.byFile(JSON.parse(file.partitionValues) as PartitionValues, file.stats))
+        : page.filter((file) => pruning.byFile(JSON.parse(file.partitionValues) as CatalogPartitionValues, file.stats))
     if (kept.length > 0) yield kept
   }
 }

@@ -4,7 +4,7 @@ import { schemaOf, type StructType } from '../../delta/schema.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 
-export type CatalogState = {
+export type CatalogTableState = {
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
 }
@@ -20,7 +20,7 @@ const METADATA = newest(
   'metadata_id, name, description, format_provider, format_options, schema_string, partition_columns, configuration, created_time',
 )
 
-export async function stateAt(reader: SqlReader, tableId: string, version: number): Promise<CatalogState> {
+export async function stateAt(reader: SqlReader, tableId: string, version: number): Promise<CatalogTableState> {
   const [protocol] = await reader.all(PROTOCOL, [tableId, version])
   const [metadata] = await reader.all(METADATA, [tableId, version])
   return {

@@ -1,7 +1,7 @@
 /** Files that their ranges cannot rule out: first zones of 1,024 files, then the files of the remaining zones. */
 import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
 import { columnsStand, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
-import { rangeTest, testedColumns, type BoundCondition, type RangeTest } from './condition.ts'
+import { rangeTest, testedRangeColumns, type BoundCondition, type RangeTest } from './condition.ts'
 
 export type Candidates = {
   /** Numbers of files that may match, ascending within their zones. */
@@ -32,7 +32,7 @@ export async function candidateFiles(
   if (all.length === 0) return null
   const test = rangeTest(condition, all)
   if (test.kind === 'all') return null
-  const columns = testedColumns(test)
+  const columns = testedRangeColumns(test)
   const builtTo = Math.min(...columns.map((column) => column.builtTo))
   const builtVersion = Math.min(...columns.map((column) => column.builtVersion))
   // A condition that no row can meet needs no ranges and no file.

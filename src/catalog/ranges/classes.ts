@@ -2,12 +2,12 @@
 import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
 import type { Field } from '../../delta/schema.ts'
 import {
-  bare,
+  bareText,
   booleanDomain,
   dateDomain,
   stringDomain,
   timestampDomain,
-  type Span,
+  type ValueBounds,
 } from '../../delta/values/domains.ts'
 import { booleanKey, integerKey, numberKey, textKey, textKeyBeyond, timeKey, type Direction } from './keys.ts'
 
@@ -15,7 +15,7 @@ import { booleanKey, integerKey, numberKey, textKey, textKeyBeyond, timeKey, typ
 export type RangeClass = 'number' | 'date' | 'timestamp' | 'timestamp_ntz' | 'string' | 'boolean'
 
 /** Null means unbounded. */
-export type KeySpan = { readonly low: Buffer | null; readonly high: Buffer | null }
+export type ClassKeyRange = { readonly low: Buffer | null; readonly high: Buffer | null }
 
 export const DAY_MICROS = 86_400_000_000n
 
@@ -52,7 +52,7 @@ const instants = timestampDomain(true)
 const wallClocks = timestampDomain(false)
 
 /** The keys of a file's bounds, from the pieces of its stats' JSON text. */
-export function spanKeys(kind: RangeClass, min: string | undefined, max: string | undefined): KeySpan {
+export function spanKeys(kind: RangeClass, min: string | undefined, max: string | undefined): ClassKeyRange {
   switch (kind) {
     case 'number':
       return { low: numericBound(min, 'down'), high: numericBound(max, 'up') }
@@ -81,7 +81,7 @@ export function spanKeys(kind: RangeClass, min: string | undefined, max: string 
 /** Exactly the number in the text, whatever the type: callers do the rounding. NaN and infinities give no bound. */
 function numericBound(piece: string | undefined, direction: Direction): Buffer | null {
   if (piece === undefined) return null
-  const text = bare(piece)
+  const text = bareText(piece)
   const short = integerKey(text)
   if (short !== null) return short
   const value: ExactNumber | null = parseExactNumber(text)
@@ -92,6 +92,6 @@ function dayKey(days: number | undefined): Buffer | null {
   return days === undefined ? null : timeKey(BigInt(days) * DAY_MICROS)
 }
 
-function timeSpan({ low, high }: Span<bigint>): KeySpan {
+function timeSpan({ low, high }: ValueBounds<bigint>): ClassKeyRange {
   return { low: low === undefined ? null : timeKey(low), high: high === undefined ? null : timeKey(high) }
 }

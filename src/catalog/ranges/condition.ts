@@ -14,14 +14,14 @@ import {
 } from '../../model/lake/predicate.ts'
 import { answersFor, rangeClassOf } from './classes.ts'
 import { columnOf, type RangeColumn } from './columns.ts'
-import { wantedBetween, wantedBy, wantedByPrefix, type Wanted } from './literals.ts'
+import { wantedBetween, wantedBy, wantedByPrefix, type LiteralReach } from './literals.ts'
 
 export type RangeTest =
   /** Nothing is ruled out. */
   | { readonly kind: 'all' }
   /** Nothing can match. */
   | { readonly kind: 'none' }
-  | { readonly kind: 'values'; readonly column: RangeColumn; readonly wanted: Wanted }
+  | { readonly kind: 'values'; readonly column: RangeColumn; readonly wanted: LiteralReach }
   | { readonly kind: 'nulls'; readonly column: RangeColumn; readonly negated: boolean }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly RangeTest[] }
 
@@ -44,8 +44,8 @@ export function rangeTest(bound: BoundCondition, columns: readonly RangeColumn[]
 }
 
 /** The columns in a test, each once. */
-export function testedColumns(test: RangeTest): readonly RangeColumn[] {
-  if ('parts' in test) return [...new Set(test.parts.flatMap(testedColumns))]
+export function testedRangeColumns(test: RangeTest): readonly RangeColumn[] {
+  if ('parts' in test) return [...new Set(test.parts.flatMap(testedRangeColumns))]
   return 'column' in test ? [test.column] : []
 }
 
@@ -113,7 +113,7 @@ function inTest(binding: Binding, column: ColumnRef, values: readonly Literal[],
   return { kind: 'values', column: found.ranges, wanted: hull }
 }
 
-function valuesOf(binding: Binding, ref: ColumnRef, wantedOf: (column: LeafColumn) => Wanted): RangeTest {
+function valuesOf(binding: Binding, ref: ColumnRef, wantedOf: (column: LeafColumn) => LiteralReach): RangeTest {
   const found = rangesOf(binding, ref)
   return found === null ? ALL : { kind: 'values', column: found.ranges, wanted: wantedOf(found.leaf) }
 }

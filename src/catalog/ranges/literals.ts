@@ -6,20 +6,20 @@ import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number
 import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
 import { parseDouble } from '../../delta/values/partition-values.ts'
 import type { Field } from '../../delta/schema.ts'
-import { booleanDomain, dateDomain, textOf, timestampDomain } from '../../delta/values/domains.ts'
+import { booleanDomain, dateDomain, literalText, timestampDomain } from '../../delta/values/domains.ts'
 import { DAY_MICROS } from './classes.ts'
 import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.ts'
 
 /** A file matches only if its max key is at or above `reach` and its min key at or below `start`; null is no limit. */
-export type Wanted = { readonly reach: Buffer | null; readonly start: Buffer | null }
+export type LiteralReach = { readonly reach: Buffer | null; readonly start: Buffer | null }
 
-const NOTHING: Wanted = { reach: null, start: null }
+const NOTHING: LiteralReach = { reach: null, start: null }
 /** Longer decimals may have lost digits in a double. */
 const SAFE_DIGITS = 15
 const CUT_MICROS = 999n
 
 /** For `column op literal`, if the types match. */
-export function wantedBy(field: Field, op: Comparison, value: LiteralValue): Wanted {
+export function wantedBy(field: Field, op: Comparison, value: LiteralValue): LiteralReach {
   if (op === '<>') return NOTHING
   const around = keysAround(field, value)
   const { reach, start } = around
@@ -36,17 +36,17 @@ export function wantedBy(field: Field, op: Comparison, value: LiteralValue): Wan
 }
 
 /** For `column BETWEEN low AND high`. */
-export function wantedBetween(field: Field, low: LiteralValue, high: LiteralValue): Wanted {
+export function wantedBetween(field: Field, low: LiteralValue, high: LiteralValue): LiteralReach {
   return { reach: keysAround(field, low).reach, start: keysAround(field, high).start }
 }
 
 /** For a pattern that begins with this text. */
-export function wantedByPrefix(prefix: string): Wanted {
+export function wantedByPrefix(prefix: string): LiteralReach {
   return { reach: textKey(prefix, 'down'), start: textKeyBeyond(prefix) }
 }
 
 /** Keys at or below, and at or above, all values that may equal this literal. */
-function keysAround(field: Field, value: LiteralValue): Wanted {
+function keysAround(field: Field, value: LiteralValue): LiteralReach {
   const { type } = field
   if (type.kind === 'decimal') return numberAround(value, type.precision > SAFE_DIGITS)
   if (type.kind !== 'primitive') return NOTHING
@@ -73,7 +73,7 @@ function keysAround(field: Field, value: LiteralValue): Wanted {
       return flag === null ? NOTHING : { reach: booleanKey(flag.low), start: booleanKey(flag.high) }
     }
     case 'string': {
-      const text = textOf(value, 'string')
+      const text = literalText(value, 'string')
       return text === null ? NOTHING : { reach: textKey(text, 'down'), start: textKey(text, 'up') }
     }
     default:
@@ -89,8 +89,8 @@ function wasFloat({ typeChanges }: Field): boolean {
   return typeChanges.some(({ from }) => from.kind === 'primitive' && from.name === 'float')
 }
 
-function numberAround(value: LiteralValue, isWide: boolean): Wanted {
-  const text = textOf(value, 'number', 'string')
+function numberAround(value: LiteralValue, isWide: boolean): LiteralReach {
+  const text = literalText(value, 'number', 'string')
   const number = text === null ? null : parseExactNumber(text)
   if (number === null) return NOTHING
   if (!isWide) return { reach: numberKey(number, 'down'), start: numberKey(number, 'up') }
@@ -106,13 +106,13 @@ function shifted({ unscaled, scale }: ExactNumber, direction: 1n | -1n): ExactNu
   return { unscaled: fine + direction * step, scale: scale + SHIFT_DIGITS }
 }
 
-function timesAround(micros: bigint): Wanted {
+function timesAround(micros: bigint): LiteralReach {
   return { reach: timeKey(micros - CUT_MICROS), start: timeKey(micros + CUT_MICROS) }
 }
 
 /** As far as the next smaller and greater float, or double. */
-function doubleAround(value: LiteralValue, isFloat: boolean): Wanted {
-  const text = textOf(value, 'number', 'string')
+function doubleAround(value: LiteralValue, isFloat: boolean): LiteralReach {
+  const text = literalText(value, 'number', 'string')
   const number = text === null ? null : parseDouble(text)
   if (number === null || !Number.isFinite(number)) return NOTHING
   const bound = (direction: 1 | -1): Buffer | null => {

@@ -1,5 +1,5 @@
 /** Migration 1 of the SQLite catalog: every relation of docs/CATALOG.md. Never edited after a release. */
-export const sql = `
+export const sqliteCatalogSql = `
 CREATE TABLE delta_tables (
   table_id TEXT PRIMARY KEY,
   location TEXT NOT NULL,

@@ -1,10 +1,10 @@
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 import { laterMigrations } from './migrations.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
-import { fileIndexes, sql } from './001-catalog.ts'
+import { fileIndexes, sqliteCatalogSql } from './001-catalog.ts'
 
 export const sqliteDialect: CatalogDialect = {
-  migrations: [{ version: 1, name: 'catalog', sql, breaking: true }, ...laterMigrations],
+  migrations: [{ version: 1, name: 'catalog', sql: sqliteCatalogSql, breaking: true }, ...laterMigrations],
   transactionalDdl: true,
   // The row id is the key: the smallest and fastest.
   numbering: 'database',
@@ -18,7 +18,7 @@ export const sqliteDialect: CatalogDialect = {
     AND tbl_name NOT LIKE 'delta\\_%' ESCAPE '\\' AND type IN ('table', 'view', 'trigger')
     UNION SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'delta\\_%' ESCAPE '\\'`,
   // `->` keeps the exact token: `->>` and json_extract read decimals and integers past 2^63 as REAL.
-  jsonText: (column, path) => `${column} -> ${literal(jsonPath(path))}`,
+  jsonText: (column, path) => `${column} -> ${sqlLiteral(jsonPath(path))}`,
 }
 
 /** A path for SQLite's JSON functions; every name is quoted, so dots and brackets in names are plain text. */

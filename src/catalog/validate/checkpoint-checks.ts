@@ -6,9 +6,9 @@
  */
 import { LINE_SOURCE } from './scratch.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt } from './replay-sql.ts'
-import { columnsOf, type ParsedKind } from './state-checks.ts'
+import { rawColumns, type ParsedKind } from './state-checks.ts'
 import { same, VECTOR_OF_CHECKPOINT } from './checks.ts'
-import type { Comparison, Field } from './compare.ts'
+import type { ValidateComparison, ComparedField } from './compare.ts'
 
 /** Removed files and transactions before these instants (ms) have expired; -Infinity: never. */
 export type Expiry = { readonly removes: number; readonly txns: number }
@@ -35,10 +35,15 @@ const tombstonesAt = (version: number): string =>
 const listOf = (column: string): string =>
   `coalesce(CAST(list_sort(TRY_CAST(${column} AS VARCHAR[])) AS VARCHAR), '[]')`
 const emptied = (side: string, name: string): string => `coalesce(nullif(${side}."${name}", 'null'), '{}')`
-const list = (name: string): Field => ({ name, log: listOf(`l."${name}"`), catalog: listOf(`c."${name}"`) })
-const map = (name: string): Field => ({ name, log: emptied('l', name), catalog: emptied('c', name), mode: 'json' })
+const list = (name: string): ComparedField => ({ name, log: listOf(`l."${name}"`), catalog: listOf(`c."${name}"`) })
+const map = (name: string): ComparedField => ({
+  name,
+  log: emptied('l', name),
+  catalog: emptied('c', name),
+  mode: 'json',
+})
 
-const filesComparison = (version: number): Comparison => ({
+const filesComparison = (version: number): ValidateComparison => ({
   check: 'checkpoint: files',
   version: `${version}`,
   path: 'coalesce(l.path, c.path)',
@@ -67,7 +72,7 @@ const filesComparison = (version: number): Comparison => ({
 })
 
 /** An expired remove may be in a checkpoint or not, but never together with the file itself. */
-function tombstonesComparison(version: number, { removes }: Expiry): Comparison {
+function tombstonesComparison(version: number, { removes }: Expiry): ValidateComparison {
   const alive = removes === -Infinity ? 'true' : `deletion_timestamp > ${removes}`
   const [theirs, ours] = [CHECKPOINT_REMOVES, tombstonesAt(version)]
   return {
@@ -87,7 +92,7 @@ function tombstonesComparison(version: number, { removes }: Expiry): Comparison 
 }
 
 /** A JSON text that a writer may have rewritten: white space means nothing. */
-const minified = (name: string): Field => {
+const minified = (name: string): ComparedField => {
   const text = (side: string): string => `coalesce(CAST(TRY(json(${side}."${name}")) AS VARCHAR), ${side}."${name}")`
   return { name, log: text('l'), catalog: text('c'), mode: 'json' }
 }
@@ -95,7 +100,7 @@ const minified = (name: string): Field => {
 type StateCheck = {
   readonly key: string | null
   readonly replay: (version: number) => string
-  readonly fields: readonly Field[]
+  readonly fields: readonly ComparedField[]
 }
 
 const STATES: Readonly<Record<ParsedKind, StateCheck>> = {
@@ -119,12 +124,12 @@ const STATES: Readonly<Record<ParsedKind, StateCheck>> = {
   domainMetadata: { key: 'domain', replay: logDomainsAt, fields: same(['configuration']) },
 }
 
-function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): Comparison {
+function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): ValidateComparison {
   const { key, replay, fields } = STATES[kind]
   const over = key === null ? '' : `PARTITION BY ${key}`
   const theirs = `SELECT *, count(*) OVER (${over}) AS rows, 1 AS present FROM (
-    SELECT ${columnsOf(kind)} FROM log_other WHERE kind = '${kind}' AND source = ${LINE_SOURCE.witness})`
-  const ours = `SELECT ${columnsOf(kind)}, 1 AS rows, 1 AS present FROM (${replay(version)})`
+    SELECT ${rawColumns(kind)} FROM log_other WHERE kind = '${kind}' AND source = ${LINE_SOURCE.witness})`
+  const ours = `SELECT ${rawColumns(kind)}, 1 AS rows, 1 AS present FROM (${replay(version)})`
   // If the table sets a retention, a transaction without a time expires at once (delta-spark, InMemoryLogReplay).
   const expired =
     kind === 'txn' && txns !== -Infinity ? `coalesce(TRY_CAST(last_updated AS BIGINT), 0) <= ${txns}` : 'false'
@@ -143,7 +148,7 @@ function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): C
 }
 
 /** Comparisons of the checkpoint loaded as second source: its rows are the side of the log, the replay the other. */
-export function checkpointComparisons(version: number, expiry: Expiry): readonly Comparison[] {
+export function checkpointComparisons(version: number, expiry: Expiry): readonly ValidateComparison[] {
   const states = (Object.keys(STATES) as ParsedKind[]).map((kind) => stateComparison(kind, version, expiry))
   return [...states, filesComparison(version), tombstonesComparison(version, expiry)]
 }

@@ -1,13 +1,13 @@
 /** Compares log and catalog, relation by relation and column by column. */
 import { VECTOR_FIELDS } from '../../delta/actions.ts'
-import type { Comparison, Field } from './compare.ts'
+import type { ValidateComparison, ComparedField } from './compare.ts'
 import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
 
 /** Versions in both sides. If one side begins earlier, `sameStart` is false: its first version has no exact history. */
-export type Range = { readonly from: number; readonly version: number; readonly sameStart: boolean }
+export type VersionRange = { readonly from: number; readonly version: number; readonly sameStart: boolean }
 
 /** Fields with the same name on both sides. */
-export const same = (names: readonly string[], mode?: Field['mode']): Field[] =>
+export const same = (names: readonly string[], mode?: ComparedField['mode']): ComparedField[] =>
   names.map((name) => ({ name, log: `l."${name}"`, catalog: `c."${name}"`, ...(mode === undefined ? {} : { mode }) }))
 
 /** Without fields that a commit may have and a checkpoint has no column for. */
@@ -15,7 +15,7 @@ const vectorOf = (side: string): string =>
   `CASE WHEN nullif(${side}.deletion_vector, 'null') IS NOT NULL THEN CAST(json_object(${VECTOR_FIELDS.map((name) => `'${name}', json_extract(${side}.deletion_vector, '$.${name}')`).join(', ')}) AS VARCHAR) END`
 
 /** For comparisons in which at least one side comes from a checkpoint. */
-export const VECTOR_OF_CHECKPOINT: Field = {
+export const VECTOR_OF_CHECKPOINT: ComparedField = {
   name: 'deletion_vector',
   log: vectorOf('l'),
   catalog: vectorOf('c'),
@@ -26,7 +26,7 @@ const LOG_LIVES = `
 SELECT l.*, a.* EXCLUDE (version, source, line), 1 AS present FROM log_life l JOIN log_add a USING (version, source, line)`
 
 /** Fields that are the same in a checkpoint as in a commit. */
-const STATE_FIELDS: readonly Field[] = [
+const STATE_FIELDS: readonly ComparedField[] = [
   ...same(['size', 'modification_time']),
   {
     name: 'partition_values',
@@ -41,7 +41,7 @@ const STATE_FIELDS: readonly Field[] = [
 ]
 
 /** If a checkpoint holds a file's stats in columns, there is no text: the values are compared. */
-const STATS_FIELDS: readonly Field[] = [
+const STATS_FIELDS: readonly ComparedField[] = [
   {
     name: 'stats',
     log: "CASE WHEN l.stats_parsed IS NULL THEN coalesce(l.stats, 'none') END",
@@ -55,7 +55,7 @@ const STATS_FIELDS: readonly Field[] = [
   },
 ]
 
-const EXACT_FIELDS: readonly Field[] = [
+const EXACT_FIELDS: readonly ComparedField[] = [
   ...same(['path', 'num_records', 'line', 'data_change']),
   { name: 'tags', log: 'l.tags', catalog: 'c.tags', mode: 'values' },
   { name: 'from_checkpoint', log: "CASE WHEN l.source = 1 THEN '1' ELSE '0' END", catalog: 'c.from_checkpoint' },
@@ -66,11 +66,11 @@ const EXACT_FIELDS: readonly Field[] = [
   },
 ]
 
-export function compareLives({ from, sameStart }: Range): readonly Comparison[] {
+export function compareLives({ from, sameStart }: VersionRange): readonly ValidateComparison[] {
   const on = 'l.key = c.key AND l.dv = c.dv AND l.version = c.added AND l.nth = c.nth'
   const common = { check: 'files', version: 'coalesce(l.version, c.added)', path: 'coalesce(l.path, c.path)' }
   const after = sameStart ? '' : ` WHERE version > ${from}`
-  const exact: Comparison = {
+  const exact: ValidateComparison = {
     ...common,
     on,
     log: `SELECT * FROM (${LOG_LIVES})${after}`,
@@ -79,14 +79,14 @@ export function compareLives({ from, sameStart }: Range): readonly Comparison[] 
   }
   if (sameStart) return [exact]
   // Files in both sides at the first version: only one side knows where their lifetimes began.
-  const atBorder: Comparison = {
+  const atBorder: ValidateComparison = {
     ...common,
     on: 'l.key = c.key AND l.dv = c.dv',
     log: `SELECT * FROM (${LOG_LIVES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
     catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
     fields: [
       // One side has the spelling of a checkpoint's writer, the other that of a commit.
-      ...STATE_FIELDS.map((field): Field => {
+      ...STATE_FIELDS.map((field): ComparedField => {
         if (field.name === 'deletion_vector') return VECTOR_OF_CHECKPOINT
         return field.name === 'partition_values' ? { ...field, mode: 'spelled' } : field
       }),
@@ -96,7 +96,7 @@ export function compareLives({ from, sameStart }: Range): readonly Comparison[] 
   return [exact, atBorder]
 }
 
-export function compareActive(version: number): Comparison {
+export function compareActive(version: number): ValidateComparison {
   return {
     check: 'active files',
     version: `${version}`,
@@ -127,8 +127,8 @@ const COMMIT_FACTS = [
 ]
 const TOTALS = ['num_files', 'num_bytes', 'num_records', 'files_without_records']
 
-export function compareCommits({ from, version, sameStart }: Range): Comparison {
-  const where = (condition: string, name: string): Field => ({
+export function commitsComparison({ from, version, sameStart }: VersionRange): ValidateComparison {
+  const where = (condition: string, name: string): ComparedField => ({
     name,
     log: `CASE WHEN ${condition} THEN l."${name}" END`,
     catalog: `CASE WHEN ${condition} THEN c."${name}" END`,
@@ -154,7 +154,7 @@ export function compareCommits({ from, version, sameStart }: Range): Comparison 
 }
 
 /** Lines in no other relation, byte for byte; a checkpoint's rows have no text and are compared by value. */
-export function compareActions({ from, sameStart }: Range): readonly Comparison[] {
+export function compareActions({ from, sameStart }: VersionRange): readonly ValidateComparison[] {
   // Commits below the first version are not replayed: a catalog that moved to a new base lacks them.
   const known = `(o.version >= ${from} OR CAST(o.version AS VARCHAR) IN (SELECT version FROM cat_actions))`
   const kept = `SELECT o.version, CASE WHEN o.source = 1 THEN 1 ELSE 0 END AS source, o.line, o.kind, o.raw, 1 AS present
@@ -176,7 +176,7 @@ export function compareActions({ from, sameStart }: Range): readonly Comparison[
 export const emptyAsNull = (values: string): string => `regexp_replace(${values}, ':""([,}])', ':null\\1', 'g')`
 
 /** A file's partition row must have the file's values, and the hash that belongs to them. */
-export const comparePartitions: Comparison = {
+export const comparePartitions: ValidateComparison = {
   check: 'partitions',
   version: 'c.added',
   path: 'c.path',
@@ -195,7 +195,7 @@ export const comparePartitions: Comparison = {
   ],
 }
 
-export const comparePartitionRows: Comparison = {
+export const comparePartitionRows: ValidateComparison = {
   check: 'partitions',
   version: '0',
   path: 'c.partition_values',

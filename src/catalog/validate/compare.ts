@@ -2,7 +2,7 @@
  * Compares two relations as sets, in SQL: each row that one side lacks and each field that differs becomes a row of
  * `difference`. Texts that differ but mean the same (by the field's mode) are removed again afterwards.
  */
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 
 /**
  * When two texts are the same: `text` byte for byte, `values` as JSON objects including nulls, `json` as JSON without
@@ -10,11 +10,16 @@ import { literal } from '../../shared/sql-text.ts'
  * like `values` for partition values from two writers. Remaining differences of the last three are judged by the
  * columns' types (`settle-by-type`).
  */
-export type Mode = 'text' | 'values' | 'json' | 'stats' | 'shared' | 'spelled'
+export type CompareMode = 'text' | 'values' | 'json' | 'stats' | 'shared' | 'spelled'
 
-export type Field = { readonly name: string; readonly log: string; readonly catalog: string; readonly mode?: Mode }
+export type ComparedField = {
+  readonly name: string
+  readonly log: string
+  readonly catalog: string
+  readonly mode?: CompareMode
+}
 
-export type Comparison = {
+export type ValidateComparison = {
   readonly check: string
   /** SQL expressions over `l` and `c`; if one side lacks a row, that side is all NULL. */
   readonly version: string
@@ -23,7 +28,7 @@ export type Comparison = {
   readonly catalog: string
   /** Join condition; must be an equality of expressions. */
   readonly on: string
-  readonly fields: readonly Field[]
+  readonly fields: readonly ComparedField[]
   /** Its rows are left out of the counts shown to users. */
   readonly uncounted?: true
 }
@@ -31,18 +36,18 @@ export type Comparison = {
 const as = (expression: string): string => `CAST(${expression} AS VARCHAR)`
 
 /** Statement that adds the differences of two relations to `difference`. Both need a column `present`, always 1. */
-export function compareSql(comparison: Comparison): string {
+export function compareSql(comparison: ValidateComparison): string {
   const { check, version, path, log, catalog, on, fields } = comparison
-  const entry = (name: string, mode: Mode, left: string, right: string): string =>
-    `{'field': ${literal(name)}, 'mode': ${literal(mode)}, 'log': ${left}, 'catalog': ${right}}`
-  const differs = (field: Field): string => `${as(field.log)} IS DISTINCT FROM ${as(field.catalog)}`
+  const entry = (name: string, mode: CompareMode, left: string, right: string): string =>
+    `{'field': ${sqlLiteral(name)}, 'mode': ${sqlLiteral(mode)}, 'log': ${left}, 'catalog': ${right}}`
+  const differs = (field: ComparedField): string => `${as(field.log)} IS DISTINCT FROM ${as(field.catalog)}`
   const both = fields.map(
     (f) => `CASE WHEN ${differs(f)} THEN ${entry(f.name, f.mode ?? 'text', as(f.log), as(f.catalog))} END`,
   )
   const any = fields.length === 0 ? 'false' : fields.map(differs).join(' OR ')
   return `
 INSERT INTO difference
-SELECT nextval('difference_ids'), ${literal(check)}, version, path, d.field, d.mode, d.log, d.catalog FROM (
+SELECT nextval('difference_ids'), ${sqlLiteral(check)}, version, path, d.field, d.mode, d.log, d.catalog FROM (
   SELECT CAST(${version} AS BIGINT) AS version, ${as(path)} AS path, unnest(CASE
     WHEN l.present IS NULL THEN [${entry('row', 'text', "'missing'", "'present'")}]
     WHEN c.present IS NULL THEN [${entry('row', 'text', "'present'", "'missing'")}]

@@ -1,11 +1,11 @@
 /** The table's own row in the catalog, and its comparison with the rows below it. */
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 import { copyOf } from './load-catalog.ts'
 import { logMetadataAt, logProtocolAt } from './replay-sql.ts'
 import { NO_SCHEMA } from './state-checks.ts'
-import type { Comparison } from './compare.ts'
+import type { ValidateComparison } from './compare.ts'
 import type { Report } from './report.ts'
 
 export type CatalogHead = {
@@ -17,7 +17,7 @@ export type CatalogHead = {
 }
 
 /** @throws SluiceError NOT_IMPORTED, IMPORT_UNFINISHED */
-export async function headOf(scratch: SqlDatabase, tableId: string): Promise<CatalogHead> {
+export async function importedHead(scratch: SqlDatabase, tableId: string): Promise<CatalogHead> {
   const [row] = await scratch.all(
     'SELECT TRY_CAST(current_version AS BIGINT), TRY_CAST(history_from AS BIGINT), cursor, import_id FROM cat_tables',
   )
@@ -60,12 +60,12 @@ export const hideAhead = (version: number): readonly string[] => [
 const ISO = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$'
 
 /** The whole row, derived from the log's lines and the relations below it. */
-const headComparison = (version: number, root: string): Comparison => ({
+const headComparison = (version: number, root: string): ValidateComparison => ({
   check: 'table',
   version: `${version}`,
   path: 'NULL',
   on: 'l.present = c.present',
-  log: `SELECT 1 AS present, t.*, tm.commit_time, tm.has_commit, m.raw AS metadata, p.raw AS protocol, first.version AS first_version, ${literal(root)} AS root
+  log: `SELECT 1 AS present, t.*, tm.commit_time, tm.has_commit, m.raw AS metadata, p.raw AS protocol, first.version AS first_version, ${sqlLiteral(root)} AS root
     FROM log_total t JOIN log_time tm USING (version), (SELECT max(raw) AS raw FROM (${logMetadataAt(version)})) m,
       (SELECT max(raw) AS raw FROM (${logProtocolAt(version)})) p, (SELECT min(TRY_CAST(version AS BIGINT)) AS version FROM cat_commits) first
     WHERE t.version = ${version}`,

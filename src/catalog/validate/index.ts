@@ -12,13 +12,13 @@ import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import {
   compareActions,
   compareActive,
-  compareCommits,
+  commitsComparison,
   compareLives,
   comparePartitionRows,
   comparePartitions,
-  type Range,
+  type VersionRange,
 } from './checks.ts'
-import { beganAtBase, checkHead, checkImport, headOf, hideAhead } from './head.ts'
+import { beganAtBase, checkHead, checkImport, importedHead, hideAhead } from './head.ts'
 import { loadCatalog } from './load-catalog.ts'
 import { loadLog, type LoadedLog } from './load-window.ts'
 import { LongLines } from './long-lines.ts'
@@ -104,7 +104,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   await using scratch = await options.scratch()
   await prepareScratch(scratch)
   await loadCatalog(catalog, scratch, tableId, log.root, long, signal)
-  const head = await headOf(scratch, tableId)
+  const head = await importedHead(scratch, tableId)
   if (head.cursor !== null) await runAll(scratch, hideAhead(head.version))
   const report = new Report(scratch, table, emit)
   throwIfAborted(interrupt.stop)
@@ -113,7 +113,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   throwIfAborted(interrupt.stop)
   await runAll(scratch, REPLAY)
   const { start } = loaded.window
-  const range: Range = {
+  const range: VersionRange = {
     from: Math.max(start, head.historyFrom),
     version: head.version,
     sameStart: start === head.historyFrom && (await startsAlike(scratch, loaded)),
@@ -222,10 +222,10 @@ async function noteTimes(scratch: SqlDatabase, report: Report): Promise<void> {
 }
 
 /** Every row of every relation. */
-async function checkRelations(report: Report, range: Range): Promise<void> {
+async function checkRelations(report: Report, range: VersionRange): Promise<void> {
   const { version } = range
   await report.compare(version, 'files', LOG, compareLives(range))
-  await report.compare(version, 'commits', LOG, [compareCommits(range)])
+  await report.compare(version, 'commits', LOG, [commitsComparison(range)])
   await report.compare(version, 'actions', LOG, compareActions(range))
   for (const kind of PARSED_KINDS) {
     const comparison = compareParsed(kind, range)
@@ -235,7 +235,7 @@ async function checkRelations(report: Report, range: Range): Promise<void> {
 }
 
 /** The whole state of one version, each side by its own rule. */
-async function checkVersion(report: Report, version: number, range: Range): Promise<void> {
+async function checkVersion(report: Report, version: number, range: VersionRange): Promise<void> {
   await report.compare(version, 'active files', LOG, [compareActive(version)])
   for (const kind of PARSED_KINDS) {
     // Transactions may expire from a checkpoint; the catalog keeps them.

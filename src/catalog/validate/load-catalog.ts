@@ -14,7 +14,7 @@ import {
   FILE_COLUMNS,
   METADATA_COLUMNS,
   PARTITION_COLUMNS,
-  placesOf,
+  columnPlaces,
   PROTOCOL_COLUMNS,
   TXN_COLUMNS,
 } from '../relations.ts'
@@ -138,7 +138,7 @@ function asText(value: SqlValue, inHex: boolean): string | null {
   return isUtf8(bytes) ? bytes.toString('utf8') : `bytes ${bytes.toString('hex')}`
 }
 
-const FILE = placesOf(FILE_COLUMNS)
+const FILE = columnPlaces(FILE_COLUMNS)
 
 /** Canonical path, its key hash, and the digest of the line that the row rebuilds. */
 function fileExtra(row: SqlRow, root: string): Texts {
@@ -169,7 +169,7 @@ function fileExtra(row: SqlRow, root: string): Texts {
   return [key, hash, md5]
 }
 
-const PARTITION = placesOf(PARTITION_COLUMNS)
+const PARTITION = columnPlaces(PARTITION_COLUMNS)
 
 /** The hash of the row's values; the hash of the stored text is also right, in rows of older programs. */
 function partitionExtra(row: SqlRow): Texts {

@@ -4,7 +4,7 @@ import { canonicalPath, decodeOnce } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { literal, quotedName } from '../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import type { SqlDatabase, SqlTransaction } from '../../model/run/sql-port.ts'
 import { EMPTY, TAKE_APART, type LogLoader } from './load-log.ts'
 import type { Checkpoint } from './window.ts'
@@ -123,7 +123,7 @@ export async function refuseContradicted(
 async function loadParquet(at: At, path: string, version: number, source: number, before: number): Promise<number> {
   try {
     await using local = await at.log.localFile(path, at.signal)
-    const from = `read_parquet(${literal(literally(local.file))}, file_row_number = true)`
+    const from = `read_parquet(${sqlLiteral(literally(local.file))}, file_row_number = true)`
     const [counted] = await at.scratch.all(`SELECT count(*) FROM ${from}`)
     const rows = Number(counted?.[0] ?? 0)
     for (let first = 0; first < rows; first += BATCH_ROWS) {
@@ -152,7 +152,7 @@ async function rowsAsJson(transaction: SqlTransaction, from: string): Promise<st
   for (const [name] of columns) {
     const column = String(name)
     if (column === 'file_row_number') continue
-    parts.push(`${literal(column)}, ${column === 'add' ? await addAsStruct(transaction, from) : quotedName(column)}`)
+    parts.push(`${sqlLiteral(column)}, ${column === 'add' ? await addAsStruct(transaction, from) : quotedName(column)}`)
   }
   return `json_object(${parts.join(', ')})`
 }
@@ -163,7 +163,7 @@ async function addAsStruct(transaction: SqlTransaction, from: string): Promise<s
   const fields = names.map(([name]) => String(name))
   if (fields.length === 0) return 'NULL'
   const field = (name: string): string => `"add".${quotedName(name)}`
-  const kept = fields.filter((name) => !REPEATED.has(name)).map((name) => `${literal(name)}, ${field(name)}`)
+  const kept = fields.filter((name) => !REPEATED.has(name)).map((name) => `${sqlLiteral(name)}, ${field(name)}`)
   if (fields.includes('stats_parsed')) {
     const json = withWholeDigits(field('stats_parsed'))
     const unlessText = fields.includes('stats') ? `CASE WHEN ${field('stats')} IS NULL THEN ${json} END` : json

@@ -5,7 +5,7 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlDatabase, SqlValue } from '../../model/run/sql-port.ts'
 import type { LongLines } from './long-lines.ts'
-import { badFile, objectsOf, piecesOf } from './read-lines.ts'
+import { badFile, objectsOf, linePieces } from './read-lines.ts'
 import { loadCounted } from './scratch.ts'
 import type { LogFile } from './window.ts'
 
@@ -105,7 +105,7 @@ export class LogLoader {
     throwIfAborted(this.#signal)
     const path = `${LOG_FOLDER}/${file.name}`
     this.#names.set(`${file.version}/${source}`, path)
-    const pieces = piecesOf(this.#log, path, this.#signal)
+    const pieces = linePieces(this.#log, path, this.#signal)
     for (let next = await pieces.next(); ; next = await pieces.next()) {
       if (next.done === true) {
         if (next.value.isMarked) this.#marked.push(file.name)

@@ -9,13 +9,13 @@ import { LogLoader } from './load-log.ts'
 import type { LongLines } from './long-lines.ts'
 import { ODD_PATHS } from './replay-sql.ts'
 import { LINE_SOURCE, loadCounted, runAll } from './scratch.ts'
-import { listFolder, windowOf, type Checkpoint, type LogFolder, type Window } from './window.ts'
+import { listFolder, windowOf, type Checkpoint, type LogFolder, type VersionWindow } from './window.ts'
 
 const PAGE_ROWS = 10_000
 
 export type LoadedLog = {
   readonly folder: LogFolder
-  readonly window: Window
+  readonly window: VersionWindow
   /** Checkpoints unusable as the start of the replay, each with its error message. */
   readonly broken: ReadonlyMap<Checkpoint, string>
   /** Names of JSON files that begin with a byte order mark. */
@@ -48,7 +48,7 @@ export async function loadLog(
   return { folder, window, broken, marked: loader.marked }
 
   /** An unreadable checkpoint is replaced by the next one, as in an import. */
-  async function loadBase(): Promise<Window> {
+  async function loadBase(): Promise<VersionWindow> {
     for (;;) {
       const found = windowOf(folder, version, broken)
       if (found.base === null || (await readable(found.base, LINE_SOURCE.base))) return found
@@ -77,7 +77,10 @@ export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<
 }
 
 /** One row per version of the window, with the time of the commit file, or the checkpoint if it is missing. */
-async function nameVersions(scratch: SqlDatabase, { start, version, base, commits, history }: Window): Promise<void> {
+async function nameVersions(
+  scratch: SqlDatabase,
+  { start, version, base, commits, history }: VersionWindow,
+): Promise<void> {
   const times = new Map([...history, ...commits].map((file) => [file.version, file.modified]))
   const hasCommit = times.has(start)
   if (base !== null && !hasCommit) times.set(start, Math.min(...base.files.map((file) => file.modified)))

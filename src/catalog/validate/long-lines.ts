@@ -2,7 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
 import { forgetCommand } from '../ways-out.ts'
-import type { Piece } from './read-lines.ts'
+import type { LinesPiece } from './read-lines.ts'
 
 const LF = 10
 
@@ -19,7 +19,7 @@ export class LongLines {
   }
 
   /** Notes long lines of a log file. */
-  piece(path: string, { firstLine, body }: Piece): void {
+  piece(path: string, { firstLine, body }: LinesPiece): void {
     if (body.length <= MOST_CHARACTERS.metaData) return
     for (let [start, line] = [0, firstLine]; start < body.length; line++) {
       const found = body.indexOf(LF, start)

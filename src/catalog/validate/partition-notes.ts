@@ -6,7 +6,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import { emptyAsNull } from './checks.ts'
 import { logActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'
-import { mapOf, tableAt } from './settle-by-type.ts'
+import { mapOf, schemaAtVersion } from './settle-by-type.ts'
 
 const PAGE_ROWS = 2000
 
@@ -38,7 +38,7 @@ export async function noteDoubled(scratch: SqlDatabase, report: Report, tableId:
 
 /** Adds a note for each kind of `fsck` finding on partition values, with the number of files and the first of them. */
 export async function notePartitions(scratch: SqlDatabase, report: Report, version: number): Promise<void> {
-  const table = await tableAt(scratch, version)
+  const table = await schemaAtVersion(scratch, version)
   if (table === null || table.partitionColumns.length === 0) return
   const check = partitionCheck(table.schema, table.partitionColumns)
   const noted = new Map<Finding['kind'], Noted>()

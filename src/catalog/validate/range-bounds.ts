@@ -3,24 +3,24 @@
  * so that no code is shared with src/catalog/ranges, which makes them. The rules for statistics are those of
  * src/delta/values/domains.ts, written again below.
  */
-import type { ColumnFacts } from './range-stats.ts'
+import type { ColumnStats } from './range-stats.ts'
 
 /** `unscaled` / 10^`scale`; times are microseconds, booleans 0 and 1. */
 export type Exact = { readonly unscaled: bigint; readonly scale: number }
 /** Text is its UTF-8, because the database compares bytes. */
-export type Bound = Exact | Buffer
+export type ByteBound = Exact | Buffer
 /** Null means no bound. */
-export type Bounds = { readonly low: Bound | null; readonly high: Bound | null }
+export type ByteBounds = { readonly low: ByteBound | null; readonly high: ByteBound | null }
 
 export type BoundsRule = {
   /** Values in the file may be anywhere from `low` to `high`. */
-  allowed(facts: ColumnFacts): Bounds
+  allowed(facts: ColumnStats): ByteBounds
   /** Null if the bytes are not a key. */
-  decoded(key: Uint8Array): Bound | null
-  shown(bound: Bound): string
+  decoded(key: Uint8Array): ByteBound | null
+  shown(bound: ByteBound): string
 }
 
-const NOTHING: Bounds = { low: null, high: null }
+const NOTHING: ByteBounds = { low: null, high: null }
 const DAY_MICROS = 86_400_000_000n
 /** Writers cut times to milliseconds, towards zero. */
 const CUT_MICROS = 999n
@@ -30,7 +30,7 @@ const ZONE_MICROS = 16n * 3_600_000_000n
 const whole = (unscaled: bigint): Exact => ({ unscaled, scale: 0 })
 
 /** Negative, zero or positive, if `a` is below, at or above `b`. Both must come from one rule. */
-export function compareBounds(a: Bound, b: Bound): number {
+export function compareBounds(a: ByteBound, b: ByteBound): number {
   if (Buffer.isBuffer(a) || Buffer.isBuffer(b)) return Buffer.compare(a as Buffer, b as Buffer)
   const scale = Math.max(a.scale, b.scale)
   const difference = a.unscaled * 10n ** BigInt(scale - a.scale) - b.unscaled * 10n ** BigInt(scale - b.scale)
@@ -48,12 +48,12 @@ function unquoted(piece: string): string | null {
   }
 }
 
-const each = (facts: ColumnFacts, read: (text: string) => Bound | null): Bounds => {
-  const side = (piece: string | null): Bound | null => read((piece === null ? null : unquoted(piece)) ?? '')
+const each = (facts: ColumnStats, read: (text: string) => ByteBound | null): ByteBounds => {
+  const side = (piece: string | null): ByteBound | null => read((piece === null ? null : unquoted(piece)) ?? '')
   return { low: side(facts.min), high: side(facts.max) }
 }
 
-function showExact(bound: Bound): string {
+function showExact(bound: ByteBound): string {
   const { unscaled, scale } = bound as Exact
   if (scale <= 0) return String(unscaled * 10n ** BigInt(-scale))
   const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, '0')
@@ -138,7 +138,7 @@ function timeIn(key: Uint8Array): Exact | null {
   return whole(Buffer.from(key).readBigUInt64BE() - 2n ** 63n)
 }
 
-const showTime = (bound: Bound): string => {
+const showTime = (bound: ByteBound): string => {
   const { unscaled } = bound as Exact
   const ms = Number(unscaled / 1000n)
   return Math.abs(ms) > 8e15 ? `${unscaled} µs` : `${new Date(ms).toISOString()} (${unscaled} µs)`
@@ -218,7 +218,7 @@ export function boundsRule(kind: unknown): BoundsRule | null {
 }
 
 /** The outer of both bounds on each side; no bound is the outermost. */
-export function outerBounds(a: Bounds, b: Bounds): Bounds {
+export function outerBounds(a: ByteBounds, b: ByteBounds): ByteBounds {
   const { low, high } = a
   if (low === null && high === null) return NOTHING
   return {

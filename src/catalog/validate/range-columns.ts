@@ -3,7 +3,7 @@ import { leafColumns, parseSchema } from '../../delta/schema.ts'
 import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
 import { boundsRule, type BoundsRule } from './range-bounds.ts'
 import { NO_SCHEMA } from './state-checks.ts'
-import type { Difference } from './report.ts'
+import type { CatalogDifference } from './report.ts'
 
 /** A column with usable ranges, and what they cover. */
 export type ProvedColumn = {
@@ -20,19 +20,19 @@ export type ProvedColumn = {
   readonly firstNew: number | null | 'unknown'
 }
 
-export type Tell = (difference: Difference) => Promise<void>
+export type ReportDifference = (difference: CatalogDifference) => Promise<void>
 
 /** Migration that added ranges. */
 const RANGES_SINCE = 2
 /** As in the relations themselves. */
-export const ZONE_FILES = 1_024
+export const EXPECTED_ZONE_FILES = 1_024
 const ISO = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/
 
 /** The columns, after reporting their differences; null if the table has neither such columns nor rows of any. */
 export async function provedColumns(
   reader: SqlReader,
   tableId: string,
-  report: Tell,
+  report: ReportDifference,
 ): Promise<readonly ProvedColumn[] | null> {
   const [migrated] = await reader.all('SELECT version FROM catalog_migrations WHERE version = ?', [RANGES_SINCE])
   if (migrated === undefined) return null
@@ -97,7 +97,7 @@ async function reportStrays(
   reader: SqlReader,
   tableId: string,
   known: ReadonlySet<SqlValue | undefined>,
-  report: Tell,
+  report: ReportDifference,
 ): Promise<number> {
   let strays = 0
   for (const relation of ['delta_range_zones', 'delta_file_ranges']) {
@@ -154,7 +154,7 @@ async function lastOfZones(reader: SqlReader, tableId: string, columnNo: SqlValu
     columnNo,
   ])
   const zone = row?.[0] ?? null
-  return zone === null ? -1 : (Number(zone) + 1) * ZONE_FILES - 1
+  return zone === null ? -1 : (Number(zone) + 1) * EXPECTED_ZONE_FILES - 1
 }
 
 async function firstAfter(reader: SqlReader, tableId: string, version: number): Promise<number | null | 'unknown'> {

@@ -4,13 +4,13 @@
  */
 
 /** Scalars as written in the text, strings with their quotes. */
-export type ColumnFacts = { readonly min: string | null; readonly max: string | null; readonly nulls: string | null }
+export type ColumnStats = { readonly min: string | null; readonly max: string | null; readonly nulls: string | null }
 
-export type FileFacts = {
+export type LoggedFileStats = {
   /** False if min, max and the counts may include deleted rows. */
   readonly tight: boolean
   readonly records: string | null
-  of(physicalPath: readonly string[]): ColumnFacts
+  of(physicalPath: readonly string[]): ColumnStats
 }
 
 type Tree = null | string | number | boolean | readonly Tree[] | { readonly [key: string]: Tree }
@@ -22,7 +22,7 @@ const LONG_NUMBER = /[\d.]{16}|\d[eE]/
 const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[^\s",:{}[\]]+/gs
 
 /** Null if the text is not a JSON object: then nothing is known about the file. */
-export function factsOf(stats: string | null): FileFacts | null {
+export function fileStats(stats: string | null): LoggedFileStats | null {
   if (stats === null) return null
   const plain = LONG_NUMBER.test(stats) ? null : objectIn(stats)
   if (plain !== null) return factsIn(plain, (leaf) => (typeof leaf === 'string' ? JSON.stringify(leaf) : String(leaf)))
@@ -46,7 +46,7 @@ function isObject(tree: Tree | undefined): tree is Members {
 }
 
 /** @param written gives a scalar as it was in the text */
-function factsIn(root: Members, written: (leaf: string | number | boolean) => string): FileFacts {
+function factsIn(root: Members, written: (leaf: string | number | boolean) => string): LoggedFileStats {
   const at = (tree: Tree | undefined, name: string): Tree | undefined =>
     isObject(tree) && Object.hasOwn(tree, name) ? tree[name] : undefined
   const scalar = (leaf: Tree | undefined): string | null => {

@@ -5,10 +5,10 @@
  */
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../model/run/sql-port.ts'
-import { compareBounds, outerBounds, type Bound, type Bounds } from './range-bounds.ts'
-import { provedColumns, ZONE_FILES, type ProvedColumn, type Tell } from './range-columns.ts'
-import { factsOf } from './range-stats.ts'
-import type { Difference, Report } from './report.ts'
+import { compareBounds, outerBounds, type ByteBound, type ByteBounds } from './range-bounds.ts'
+import { provedColumns, EXPECTED_ZONE_FILES, type ProvedColumn, type ReportDifference } from './range-columns.ts'
+import { fileStats } from './range-stats.ts'
+import type { CatalogDifference, Report } from './report.ts'
 
 /** Number of pairs of a column and a file that its ranges cover, and how many of them have their row. */
 export type RangesSeen = { readonly covered: number; readonly found: number }
@@ -25,7 +25,7 @@ export async function checkRanges(
   version: number,
   signal: AbortSignal,
 ): Promise<void> {
-  let waiting: Difference[] = []
+  let waiting: CatalogDifference[] = []
   const flush = async (): Promise<void> => {
     await report.note(version, 'ranges', waiting)
     waiting = []
@@ -51,7 +51,7 @@ export async function proveRanges(
   reader: SqlReader,
   tableId: string,
   signal: AbortSignal,
-  report: Tell,
+  report: ReportDifference,
 ): Promise<RangesSeen | null> {
   const columns = await provedColumns(reader, tableId, report)
   if (columns === null) return null
@@ -65,7 +65,7 @@ export async function proveRanges(
     )
     const first = next?.[0] ?? null
     if (first === null) break
-    const zone = Math.floor(Number(first) / ZONE_FILES)
+    const zone = Math.floor(Number(first) / EXPECTED_ZONE_FILES)
     const window = { zone, lastZone: zone + WINDOW_ZONES - 1, last }
     const proofs: ColumnProof[] = []
     for (const column of columns) proofs.push(await ColumnProof.open(reader, tableId, column, window))
@@ -75,7 +75,7 @@ export async function proveRanges(
       seen.covered += proof.covered
       seen.found += proof.found
     }
-    from = (window.lastZone + 1) * ZONE_FILES
+    from = (window.lastZone + 1) * EXPECTED_ZONE_FILES
   }
   return seen
 }
@@ -87,15 +87,15 @@ async function proveWindow(
   tableId: string,
   proofs: readonly ColumnProof[],
   { zone, lastZone, last }: Window,
-  report: Tell,
+  report: ReportDifference,
 ): Promise<void> {
-  const end = Math.min(last, (lastZone + 1) * ZONE_FILES - 1)
+  const end = Math.min(last, (lastZone + 1) * EXPECTED_ZONE_FILES - 1)
   const sql = `SELECT f.file_no, f.path, f.added_version, f.stats FROM delta_files f JOIN delta_tables t ON t.table_id = f.table_id
     WHERE f.table_id = ? AND f.file_no >= ? AND f.file_no <= ? AND f.added_version <= t.current_version ORDER BY f.file_no`
-  const reported: Difference[] = []
-  for await (const page of reader.pages(sql, [tableId, zone * ZONE_FILES, end], PAGE_ROWS)) {
+  const reported: CatalogDifference[] = []
+  for await (const page of reader.pages(sql, [tableId, zone * EXPECTED_ZONE_FILES, end], PAGE_ROWS)) {
     for (const [fileNo, path, added, stats] of page) {
-      const facts = factsOf(typeof stats === 'string' ? stats : null)
+      const facts = fileStats(typeof stats === 'string' ? stats : null)
       const file = { fileNo: Number(fileNo), path: String(path), added: Number(added), facts }
       for (const proof of proofs) proof.file(file, reported)
     }
@@ -108,11 +108,11 @@ type ProvedFile = {
   readonly fileNo: number
   readonly path: string
   readonly added: number
-  readonly facts: ReturnType<typeof factsOf>
+  readonly facts: ReturnType<typeof fileStats>
 }
 
 /** Possible content of one or more files: bounds of the values, and flags for values and nulls. */
-type Content = Bounds & { readonly mayHaveNulls: boolean; readonly mayHaveValues: boolean }
+type Content = ByteBounds & { readonly mayHaveNulls: boolean; readonly mayHaveValues: boolean }
 
 /** Keys and flags as stored. */
 type Stored = readonly [low: SqlValue, high: SqlValue, hasNulls: SqlValue, hasValues: SqlValue]
@@ -135,7 +135,7 @@ class ColumnProof {
     const files = await reader.all(`SELECT zone_no, file_no, ${keys} FROM delta_file_ranges ${where}`, parameters)
     const zones = await reader.all(`SELECT zone_no, ${keys} FROM delta_range_zones ${where}`, parameters)
     // No query finds a row in a zone other than its file's.
-    const atHome = files.filter(([zone, file]) => Math.floor(Number(file) / ZONE_FILES) === zone)
+    const atHome = files.filter(([zone, file]) => Math.floor(Number(file) / EXPECTED_ZONE_FILES) === zone)
     return new ColumnProof(column, byNumber(atHome.map((row) => row.slice(1))), byNumber(zones))
   }
 
@@ -149,7 +149,7 @@ class ColumnProof {
     this.#zoneRows = zones
   }
 
-  file({ fileNo, path, added, facts }: ProvedFile, reported: Difference[]): void {
+  file({ fileNo, path, added, facts }: ProvedFile, reported: CatalogDifference[]): void {
     const { name, builtTo, builtVersion, firstNew } = this.#column
     if (fileNo > builtTo) return
     if (added > builtVersion) {
@@ -160,7 +160,7 @@ class ColumnProof {
     }
     this.covered++
     const content = this.#contentOf(facts)
-    const zone = Math.floor(fileNo / ZONE_FILES)
+    const zone = Math.floor(fileNo / EXPECTED_ZONE_FILES)
     this.#hulls.set(zone, together(this.#hulls.get(zone) ?? EMPTY, content))
     const rows = this.#files.get(fileNo) ?? []
     if (rows.length > 0) this.found++
@@ -168,10 +168,10 @@ class ColumnProof {
   }
 
   /** Call after all files of the window. */
-  async zones(report: Tell): Promise<void> {
-    const reported: Difference[] = []
+  async zones(report: ReportDifference): Promise<void> {
+    const reported: CatalogDifference[] = []
     for (const [zone, content] of this.#hulls) {
-      const path = `files ${zone * ZONE_FILES} to ${(zone + 1) * ZONE_FILES - 1}`
+      const path = `files ${zone * EXPECTED_ZONE_FILES} to ${(zone + 1) * EXPECTED_ZONE_FILES - 1}`
       this.#judge(path, content, this.#zoneRows.get(zone) ?? [], reported)
     }
     for (const difference of reported) await report(difference)
@@ -187,7 +187,7 @@ class ColumnProof {
     }
   }
 
-  #judge(path: string, content: Content, rows: readonly Stored[], reported: Difference[]): void {
+  #judge(path: string, content: Content, rows: readonly Stored[], reported: CatalogDifference[]): void {
     const { name } = this.#column
     if (rows.length !== 1) {
       const catalog = rows.length === 0 ? 'missing' : `${rows.length} times`
@@ -205,11 +205,11 @@ class ColumnProof {
 
   /** @param inward sign of `key` compared with `bound` if the key is further in */
   #judgeKey(
-    at: Pick<Difference, 'path' | 'field'>,
+    at: Pick<CatalogDifference, 'path' | 'field'>,
     key: SqlValue,
-    bound: Bound | null,
+    bound: ByteBound | null,
     inward: 1 | -1,
-    reported: Difference[],
+    reported: CatalogDifference[],
   ): void {
     if (key === null) return
     const { rule } = this.#column

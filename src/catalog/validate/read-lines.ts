@@ -4,25 +4,25 @@ import { isUtf8 } from 'node:buffer'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-export type Piece = { readonly firstLine: number; readonly body: Buffer }
+export type LinesPiece = { readonly firstLine: number; readonly body: Buffer }
 /** @property isMarked true if it begins with a byte order mark, which is not in the pieces */
-export type FileFacts = { readonly bytes: number; readonly digest: string; readonly isMarked: boolean }
+export type ReadFileFacts = { readonly bytes: number; readonly digest: string; readonly isMarked: boolean }
 
 const LF = 10
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 /** Pieces of whole lines; at the end, size and sha256 of exactly the bytes read. */
-export async function* piecesOf(
+export async function* linePieces(
   log: LogStore,
   path: string,
   signal: AbortSignal,
-): AsyncGenerator<Piece, FileFacts, undefined> {
+): AsyncGenerator<LinesPiece, ReadFileFacts, undefined> {
   const hash = createHash('sha256')
   let bytes = 0
   let line = 1
   let held: Buffer[] = []
   let isMarked = false
-  const piece = (body: Buffer): Piece => {
+  const piece = (body: Buffer): LinesPiece => {
     const begins = line === 1 && body.subarray(0, 3).equals(BYTE_ORDER_MARK)
     isMarked ||= begins
     const made = { firstLine: line, body: checkText(begins ? body.subarray(3) : body, path) }

@@ -1,7 +1,7 @@
 /** Emits the results as events: each check with both counts, each difference with both values, up to a limit. */
 import { dec, type Emit } from '../../model/run/event.ts'
 import type { SqlDatabase, SqlValue } from '../../model/run/sql-port.ts'
-import { compareSql, SETTLE, SETTLED, type Comparison } from './compare.ts'
+import { compareSql, SETTLE, SETTLED, type ValidateComparison } from './compare.ts'
 import { settleByType } from './settle-by-type.ts'
 import { loadCounted, runAll } from './scratch.ts'
 
@@ -10,7 +10,7 @@ export const MAX_SHOWN = 1000
 const MAX_TEXT = 400
 
 /** A difference found without SQL. */
-export type Difference = {
+export type CatalogDifference = {
   readonly path: string | null
   readonly field: string
   readonly log: SqlValue | undefined
@@ -42,7 +42,7 @@ export class Report {
     version: number,
     check: string,
     witness: string,
-    comparisons: readonly Comparison[],
+    comparisons: readonly ValidateComparison[],
     sides?: Sides,
   ): Promise<void> {
     const found = await runAll(this.#scratch, comparisons.map(compareSql))
@@ -83,7 +83,7 @@ export class Report {
   }
 
   /** Adds differences of a check that `noted` ends; call it with a bounded number, since every row may differ. */
-  async note(version: number, check: string, found: readonly Difference[]): Promise<void> {
+  async note(version: number, check: string, found: readonly CatalogDifference[]): Promise<void> {
     if (found.length === 0) return
     const columns = ['id', 'check', 'version', 'path', 'field', 'mode', 'log', 'catalog']
     await this.#scratch.write(async (transaction) => {

@@ -35,7 +35,7 @@ export async function settleByType(scratch: SqlDatabase, after: number): Promise
 }
 
 async function judgeAt(scratch: SqlDatabase, version: number): Promise<Judge> {
-  const table = await tableAt(scratch, version)
+  const table = await schemaAtVersion(scratch, version)
   if (table === null) return () => false
   const { schema } = table
   const columns = leafColumns(schema)
@@ -50,7 +50,7 @@ async function judgeAt(scratch: SqlDatabase, version: number): Promise<Judge> {
 }
 
 /** Schema and partition columns (logical names) in force at a version; null if the log has no readable schema. */
-export async function tableAt(
+export async function schemaAtVersion(
   scratch: SqlDatabase,
   version: number,
 ): Promise<{ readonly schema: StructType; readonly partitionColumns: readonly string[] } | null> {

@@ -1,7 +1,7 @@
 /** Compares protocol, metadata, transactions and domains: each row with its line, and the state at a version. */
 import type { METADATA_COLUMNS, PROTOCOL_COLUMNS } from '../relations.ts'
-import { same, type Range } from './checks.ts'
-import type { Comparison, Field } from './compare.ts'
+import { same, type VersionRange } from './checks.ts'
+import type { ValidateComparison, ComparedField } from './compare.ts'
 
 const json = (path: string): string => `json_extract_string(raw, '${path}')`
 const flag = (path: string): string => `CASE WHEN ${json(path)} = 'true' THEN '1' ELSE '0' END`
@@ -61,25 +61,25 @@ const JSON_COLUMNS: ReadonlySet<string> = new Set<(typeof METADATA_COLUMNS | typ
   ...(['reader_features', 'writer_features'] as const),
 ])
 
-const fieldsOf = (kind: ParsedKind): Field[] =>
+const fieldsOf = (kind: ParsedKind): ComparedField[] =>
   Object.keys(PARSED[kind].columns).flatMap((name) =>
     same([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'),
   )
 
 /** SQL columns of a parsed relation, extracted from `raw`. */
-export const columnsOf = (kind: ParsedKind): string =>
+export const rawColumns = (kind: ParsedKind): string =>
   Object.entries(PARSED[kind].columns)
     .map(([name, sql]) => `${sql} AS "${name}"`)
     .join(', ')
 
 /** All rows of a parsed relation, each with its line. */
-export function compareParsed(kind: ParsedKind, { from, sameStart }: Range): Comparison {
+export function compareParsed(kind: ParsedKind, { from, sameStart }: VersionRange): ValidateComparison {
   return {
     check: PARSED[kind].relation.slice(4),
     version: 'coalesce(l.version, TRY_CAST(c.version AS BIGINT))',
     path: "'line ' || coalesce(CAST(l.line AS VARCHAR), c.line, '?')",
     on: 'CAST(l.version AS VARCHAR) = c.version AND CAST(l.source AS VARCHAR) = c.source AND CAST(l.line AS VARCHAR) = c.line',
-    log: `SELECT version, source, line, ${columnsOf(kind)}, 1 AS present FROM log_other
+    log: `SELECT version, source, line, ${rawColumns(kind)}, 1 AS present FROM log_other
       WHERE kind = '${kind}' AND source IN (0, 1)${sameStart ? '' : ` AND version > ${from}`}`,
     catalog: `SELECT *, 1 AS present FROM ${PARSED[kind].relation}${sameStart ? '' : ` WHERE TRY_CAST(version AS BIGINT) > ${from}`}`,
     fields: fieldsOf(kind),
@@ -96,11 +96,11 @@ export function compareState(
   logState: string,
   check: string,
   given: boolean,
-): Comparison {
+): ValidateComparison {
   const key = { metaData: null, protocol: null, txn: 'app_id', domainMetadata: 'domain' }[kind]
   const catalog = `SELECT * FROM ${PARSED[kind].relation} WHERE TRY_CAST(version AS BIGINT) <= ${version}
     QUALIFY row_number() OVER (PARTITION BY ${key ?? '1'} ORDER BY TRY_CAST(version AS BIGINT) DESC, TRY_CAST(source AS BIGINT), TRY_CAST(line AS BIGINT) DESC) = 1`
-  const log = `SELECT ${columnsOf(kind)}, 1 AS present FROM (${logState})`
+  const log = `SELECT ${rawColumns(kind)}, 1 AS present FROM (${logState})`
   const inForce = [
     ...(kind === 'domainMetadata' ? [`removed = '0'`] : []),
     ...(given && key !== null ? [`${key} IN (SELECT ${key} FROM (${log}))`] : []),

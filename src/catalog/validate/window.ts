@@ -79,7 +79,7 @@ export async function listFolder(log: LogStore, signal: AbortSignal): Promise<Lo
   return { commits, checkpoints: whole, incomplete, crcs, hasLastCheckpoint, compacted, latest }
 }
 
-export type Window = {
+export type VersionWindow = {
   /** First version that the log can build. */
   readonly start: number
   readonly version: number
@@ -96,7 +96,11 @@ export type Window = {
  * @param without checkpoints that could not be read
  * @throws SluiceError LOG_GAP if `version` cannot be built
  */
-export function windowOf(folder: LogFolder, version: number, without: Pick<ReadonlySet<Checkpoint>, 'has'>): Window {
+export function windowOf(
+  folder: LogFolder,
+  version: number,
+  without: Pick<ReadonlySet<Checkpoint>, 'has'>,
+): VersionWindow {
   let low = version + 1
   while (folder.commits.has(low - 1)) low--
   const inOrder = [...folder.commits.values()]

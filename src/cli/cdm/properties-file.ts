@@ -10,7 +10,7 @@ export type Property = {
 }
 
 /** @throws SluiceError BAD_CONFIG if it cannot be read */
-export function readProperties(file: string): readonly Property[] {
+export function readPropertiesFile(file: string): readonly Property[] {
   let text: string
   try {
     text = readFileSync(file, 'utf8')

@@ -2,18 +2,18 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { readArchiving } from '../archive-flags.ts'
 import { alertOf } from '../alert-flags.ts'
-import { flag, given, list, optionalText, text } from '../arguments.ts'
+import { givenFlag, given, givenList, givenText, requiredText } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
 import { readHours } from '../hours.ts'
-import { someTables } from '../table-words.ts'
+import { someTableArguments } from '../table-words.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
 const archive: Command = {
   request: (args, context) => {
     const { env, defaults } = context
-    const isPlan = text(args, 'action') === 'plan'
-    const tables = someTables(args, defaults)
+    const isPlan = requiredText(args, 'action') === 'plan'
+    const tables = someTableArguments(args, defaults)
     const archiving = readArchiving(args, context)
     if (archiving.drop) refuseManyToDrop(tables)
     const from = chooseEnd('from', args, defaults, env)
@@ -21,11 +21,11 @@ const archive: Command = {
       {
         kind: 'archive',
         tables,
-        partitions: list(args, 'partition'),
+        partitions: givenList(args, 'partition'),
         ...archiving,
-        ...given('confirm', optionalText(args, 'confirm')),
+        ...given('confirm', givenText(args, 'confirm')),
         ...given('alert', alertOf('archive', args)),
-        dryRun: isPlan || flag(args, 'dry-run'),
+        dryRun: isPlan || givenFlag(args, 'dry-run'),
         from: from.url,
       },
       {

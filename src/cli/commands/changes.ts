@@ -1,13 +1,13 @@
 /** changes: between two versions, in ascending order. */
 import { SluiceError } from '../../shared/errors.ts'
-import { count, given, text } from '../arguments.ts'
+import { requiredCount, given, requiredText } from '../arguments.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
 const changes: Command = {
   request: (args, context) => {
-    const fromVersion = count(args, 'from-version', 0)
-    const toVersion = count(args, 'to-version', 0)
+    const fromVersion = requiredCount(args, 'from-version', 0)
+    const toVersion = requiredCount(args, 'to-version', 0)
     if (toVersion < fromVersion) {
       throw new SluiceError('BAD_FLAG', `--to-version ${toVersion} lies before --from-version ${fromVersion}`, {
         hint: 'swap the two',
@@ -15,7 +15,7 @@ const changes: Command = {
     }
     return operate({
       kind: 'changes',
-      table: text(args, 'table'),
+      table: requiredText(args, 'table'),
       ...given('catalog', context.optionalCatalog()),
       fromVersion,
       toVersion,

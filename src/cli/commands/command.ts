@@ -12,7 +12,7 @@ import type { LifecycleStatusOperation } from '../../partition/operations/lifecy
 import type { Operation } from '../../app/operations/list.ts'
 
 /** Texts around an operation, in addition to its events. */
-export type Reported = {
+export type CommandTexts = {
   /** For the printed command that repeats the run. */
   readonly printed: PrintedMore
   /** Notes printed at its beginning. */
@@ -31,7 +31,7 @@ export type Reported = {
 
 /** Request of a command line. */
 export type Request =
-  | { readonly kind: 'operation'; readonly operation: Operation; readonly told?: Reported }
+  | { readonly kind: 'operation'; readonly operation: Operation; readonly told?: CommandTexts }
   /** Steers an active run; null: lists the runs of this machine. */
   | { readonly kind: 'ctl'; readonly run: string | null; readonly request: ControlRequest }
   /** Shows a run of this machine; null: the only one. */
@@ -71,7 +71,7 @@ export type Command = {
 export type CommandFileExports = { readonly commands: Readonly<Record<string, Command>> }
 
 /** The request for an operation. */
-export const operate = (operation: Operation, reported?: Reported): Request => ({
+export const operate = (operation: Operation, reported?: CommandTexts): Request => ({
   kind: 'operation',
   operation,
   ...(reported === undefined ? {} : { told: reported }),

@@ -1,13 +1,13 @@
 /** completion: prints the completion script of a shell. */
 import { SluiceError } from '../../shared/errors.ts'
-import { text } from '../arguments.ts'
+import { requiredText } from '../arguments.ts'
 import { closest } from '../../shared/closest.ts'
 import { SCRIPTS, type Shell } from '../completion/scripts.ts'
 import type { Command } from './command.ts'
 
 const completion: Command = {
   request: (args) => {
-    const word = text(args, 'shell')
+    const word = requiredText(args, 'shell')
     if (isShell(word)) return { kind: 'help', text: SCRIPTS[word] }
     const shells = Object.keys(SCRIPTS)
     const meant = closest(word, shells)

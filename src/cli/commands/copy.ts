@@ -6,19 +6,19 @@ import type { RunFinished } from '../../engine/run/operation.ts'
 import type { AlertCause, AlertOptions } from '../../model/run/alert.ts'
 import { COPY_CAUSES, DECIMALS, FOLLOW_CAUSES, ON_EXISTING, PROOFS } from '../../engine/copy/operations/copy/options.ts'
 import { defaultNumber } from '../../app/operations/facts.ts'
-import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
+import { givenFlag, given, givenList, givenCount, givenText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { readAlert } from '../alert-flags.ts'
 import { splitNames } from '../name-list.ts'
 import { configNames, readObjects, readSelection } from '../copy-flags.ts'
 import type { Ends, Selected } from '../copy-flags.ts'
 import { grouped } from '../../shared/figures.ts'
-import { optionalDuration } from '../duration.ts'
+import { givenDuration } from '../duration.ts'
 import { readHours } from '../hours.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
 import { readSettings, scripted, scriptReported } from '../settings/flags.ts'
 import { operate } from './command.ts'
-import type { Command, RequestContext, Reported } from './command.ts'
+import type { Command, RequestContext, CommandTexts } from './command.ts'
 
 const copy: Command = {
   request: (args, context) => {
@@ -26,7 +26,7 @@ const copy: Command = {
     const settings = readSettings(args)
     const operation = scripted(operationOf(args, context, selected), settings, args, context.defaults)
     const hours = given('hours', readHours(args, context.defaults))
-    if (hours.hours === undefined && optionalText(args, 'zone') !== undefined)
+    if (hours.hours === undefined && givenText(args, 'zone') !== undefined)
       throw new SluiceError('BAD_FLAG', '--zone goes with --between', { hint: 'add --between, or leave it out' })
     return operate(operation, { ...scriptReported(reportedOf(args, operation, selected), settings), ...hours })
   },
@@ -37,19 +37,19 @@ function operationOf(
   { defaults }: RequestContext,
   { selection, script, cdm }: Selected,
 ): CopyOperation {
-  const wanted = optionalText(args, 'on-existing') ?? defaults['on-existing']
-  const lossy = list(args, 'accept-lossy')
-  const part = optionalText(args, 'part')
-  const restart = flag(args, 'restart')
-  if (restart && flag(args, 'resume')) {
+  const wanted = givenText(args, 'on-existing') ?? defaults['on-existing']
+  const lossy = givenList(args, 'accept-lossy')
+  const part = givenText(args, 'part')
+  const restart = givenFlag(args, 'restart')
+  if (restart && givenFlag(args, 'resume')) {
     throw new SluiceError('BAD_FLAG', '--resume and --restart exclude each other', { hint: 'leave one of the two out' })
   }
-  const again = flag(args, 'again')
+  const again = givenFlag(args, 'again')
   const track = readTrack(args, cdm)
   // A second Migrate reads everything, unless it is to resume a known run.
   const goesOn = track?.autoRerun === true || part !== undefined
   const readsAll = cdm !== null && !again && !goesOn
-  refuseWith(again, { restart, part: part !== undefined, deleteExtra: flag(args, 'delete-extra') })
+  refuseWith(again, { restart, part: part !== undefined, deleteExtra: givenFlag(args, 'delete-extra') })
   return {
     kind: 'copy',
     ...selection,
@@ -59,20 +59,17 @@ function operationOf(
     acceptLossy: lossy.length > 0 ? lossy : configNames('accept-lossy', defaults['accept-lossy']),
     ...given(
       'decimal',
-      DECIMALS.find((choice) => choice === (optionalText(args, 'decimal') ?? defaults.decimal)),
+      DECIMALS.find((choice) => choice === (givenText(args, 'decimal') ?? defaults.decimal)),
     ),
     verify: PROOFS.find((choice) => choice === args['verify']) ?? 'chunk',
-    ...given(
-      'chunkRows',
-      optionalCount(args, 'checkpoint-size', 1) ?? defaults['checkpoint-size'] ?? script?.chunkRows,
-    ),
+    ...given('chunkRows', givenCount(args, 'checkpoint-size', 1) ?? defaults['checkpoint-size'] ?? script?.chunkRows),
     ...given(
       'batchRows',
-      optionalCount(args, 'batch-size', 1) ?? defaults['batch-size'] ?? cdm?.batchRows ?? script?.batchRows,
+      givenCount(args, 'batch-size', 1) ?? defaults['batch-size'] ?? cdm?.batchRows ?? script?.batchRows,
     ),
-    ...given('rate', optionalCount(args, 'rate', 1) ?? cdm?.rate ?? defaults.rate),
+    ...given('rate', givenCount(args, 'rate', 1) ?? cdm?.rate ?? defaults.rate),
     ...given('part', part === undefined ? undefined : partOf(part)),
-    maxAside: optionalCount(args, 'max-aside', 0) ?? defaults['max-aside'] ?? defaultNumber('copy', 'max-aside'),
+    maxAside: givenCount(args, 'max-aside', 0) ?? defaults['max-aside'] ?? defaultNumber('copy', 'max-aside'),
     ...given('with', readObjects(args, defaults)),
     ...given('ring', readRing(args, cdm)),
     ...given('constants', readConstants(args, cdm)),
@@ -82,32 +79,34 @@ function operationOf(
     ...(cdm === null ? {} : { cdmLines: true as const }),
     ...given('cassandra', readCassandra(args, cdm)),
     ...(args['look'] === false ? { noLook: true as const } : {}),
-    ...(list(args, 'accept-difference').length === 0 ? {} : { acceptDifference: list(args, 'accept-difference') }),
+    ...(givenList(args, 'accept-difference').length === 0
+      ? {}
+      : { acceptDifference: givenList(args, 'accept-difference') }),
     ...(again ? { again } : {}),
-    ...(readsAll && !restart && !flag(args, 'resume') ? { againWhenDone: true as const } : {}),
-    ...(flag(args, 'delete-extra') ? { deleteExtra: true as const } : {}),
-    ...given('confirm', optionalText(args, 'confirm')),
-    restart: restart || (!again && script?.resume === false && !flag(args, 'resume')),
-    dryRun: flag(args, 'dry-run'),
+    ...(readsAll && !restart && !givenFlag(args, 'resume') ? { againWhenDone: true as const } : {}),
+    ...(givenFlag(args, 'delete-extra') ? { deleteExtra: true as const } : {}),
+    ...given('confirm', givenText(args, 'confirm')),
+    restart: restart || (!again && script?.resume === false && !givenFlag(args, 'resume')),
+    dryRun: givenFlag(args, 'dry-run'),
     ...given('follow', followOf(args)),
-    ...given('alert', flag(args, 'follow') ? undefined : alertOf(args)),
+    ...given('alert', givenFlag(args, 'follow') ? undefined : alertOf(args)),
   }
 }
 
 /** @throws SluiceError BAD_FLAG for flags that need --follow */
 function followOf(args: Arguments): CopyOperation['follow'] {
-  const resync = list(args, 'resync').flatMap((text) => splitNames('--resync', text))
+  const resync = givenList(args, 'resync').flatMap((text) => splitNames('--resync', text))
   const options = {
-    ...(flag(args, 'until-caught-up') ? { until: 'caught-up' as const } : {}),
-    ...(flag(args, 'until-equal') ? { until: 'equal' as const } : {}),
-    ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
-    ...given('alert', flag(args, 'follow') ? alertOf(args) : undefined),
-    ...given('lanes', optionalCount(args, 'lanes', 1)),
+    ...(givenFlag(args, 'until-caught-up') ? { until: 'caught-up' as const } : {}),
+    ...(givenFlag(args, 'until-equal') ? { until: 'equal' as const } : {}),
+    ...given('proveEveryMs', givenDuration(args, 'prove-every')),
+    ...given('alert', givenFlag(args, 'follow') ? alertOf(args) : undefined),
+    ...given('lanes', givenCount(args, 'lanes', 1)),
     ...(resync.length === 0 ? {} : { resync }),
-    ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
-    ...given('cdc', optionalText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
+    ...(givenFlag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
+    ...given('cdc', givenText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
   }
-  if (flag(args, 'follow')) return options
+  if (givenFlag(args, 'follow')) return options
   const names = ['until-caught-up', 'until-equal', 'prove-every', 'lanes', 'fire-triggers', 'cdc']
   const name = resync.length === 0 ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined
@@ -116,7 +115,7 @@ function followOf(args: Arguments): CopyOperation['follow'] {
 
 /** @throws SluiceError BAD_FLAG for a cause of streams without --follow */
 function alertOf(args: Arguments): AlertOptions | undefined {
-  if (flag(args, 'follow')) return readAlert(args, { command: 'copy --follow', causes: FOLLOW_CAUSES })
+  if (givenFlag(args, 'follow')) return readAlert(args, { command: 'copy --follow', causes: FOLLOW_CAUSES })
   const others = (cause: AlertCause): string | null => (FOLLOW_CAUSES.includes(cause) ? 'goes with --follow' : null)
   return readAlert(args, { command: 'copy', causes: COPY_CAUSES, others })
 }
@@ -156,7 +155,7 @@ function partOf(text: string): { readonly no: number; readonly of: number } {
 /**
  * Notes and printed flags. Settings from variables are printed as flags, so that the command does the same elsewhere.
  */
-function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, add }: Selected): Reported {
+function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, add }: Selected): CommandTexts {
   const { chunkRows, batchRows, onExisting, restart } = operation
   const more: string[] = []
   const notes: string[] = [...(cdm?.notes ?? [])]

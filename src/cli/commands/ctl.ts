@@ -1,18 +1,18 @@
 /** ctl: its operands; the implementation is in ../run-ctl.ts. */
 import { SluiceError } from '../../shared/errors.ts'
-import { list, optionalText } from '../arguments.ts'
+import { givenList, givenText } from '../arguments.ts'
 import { controlRequest } from '../ctl.ts'
 import type { Command } from './command.ts'
 
 const ctl: Command = {
   request: (args) => {
-    const run = optionalText(args, 'run') ?? null
+    const run = givenText(args, 'run') ?? null
     if (run !== null && !/^\d{1,19}$/.test(run)) {
       throw new SluiceError('BAD_FLAG', `RUN ${run} is no id of a run`, {
         hint: 'it is the number behind `run` in the first line that the run printed; sluice ctl lists those that go on',
       })
     }
-    return { kind: 'ctl', run, request: controlRequest(list(args, 'setting')) }
+    return { kind: 'ctl', run, request: controlRequest(givenList(args, 'setting')) }
   },
 }
 

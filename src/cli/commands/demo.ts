@@ -1,9 +1,9 @@
 /** demo: its flags; the implementation is in ../demo.ts. */
-import { optionalText, text } from '../arguments.ts'
+import { givenText, requiredText } from '../arguments.ts'
 import type { Command } from './command.ts'
 
 const demo: Command = {
-  request: (args) => ({ kind: 'demo', lake: optionalText(args, 'path') ?? null, folder: text(args, 'dir') }),
+  request: (args) => ({ kind: 'demo', lake: givenText(args, 'path') ?? null, folder: requiredText(args, 'dir') }),
 }
 
 export const commands = { demo }

@@ -1,14 +1,14 @@
 /** diff: compares after a copy, and repairs. */
 import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../alert-flags.ts'
-import { count, flag, given, list } from '../arguments.ts'
+import { requiredCount, givenFlag, given, givenList } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
 import { readSelection } from '../copy-flags.ts'
 import type { CdmOptions } from '../cdm/options.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
 import { followedRequest } from '../followed-rows.ts'
-import { runIdOf } from '../run-id.ts'
+import { runIdArgument } from '../run-id.ts'
 import type { DiffOperation } from '../../engine/copy/operations/diff/declaration.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
@@ -16,7 +16,7 @@ import type { Command, Request, RequestContext } from './command.ts'
 /** The ledger of the target lists the repairs, so nothing else must be named. */
 function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestContext): Request {
   const to = chooseEnd('to', args, defaults, env)
-  const tables = [...list(args, 'table'), ...list(args, 'tables')]
+  const tables = [...givenList(args, 'table'), ...givenList(args, 'tables')]
   const add = to.origin === 'script' ? [to.printed] : []
   return operate({ kind: 'diff-undo', runId, to: to.url, tables }, { printed: { add } })
 }
@@ -27,13 +27,13 @@ function mendingOf(
   cdm: CdmOptions | null,
 ): Pick<DiffOperation, 'fix' | 'fixOnly' | 'fixCounters' | 'overwriteNewer'> {
   const { missing = false, mismatch = false, counters = false } = cdm?.correct ?? {}
-  const all = flag(args, 'fix')
+  const all = givenFlag(args, 'fix')
   const only = all || missing === mismatch ? undefined : missing ? ('missing' as const) : ('different' as const)
   return {
     fix: all || missing || mismatch,
     ...given('fixOnly', only),
-    ...(counters || flag(args, 'fix-counters') ? { fixCounters: true as const } : {}),
-    ...(flag(args, 'overwrite-newer') ? { overwriteNewer: true as const } : {}),
+    ...(counters || givenFlag(args, 'fix-counters') ? { fixCounters: true as const } : {}),
+    ...(givenFlag(args, 'overwrite-newer') ? { overwriteNewer: true as const } : {}),
   }
 }
 
@@ -41,7 +41,7 @@ const diff: Command = {
   request: (args, context) => {
     const alert = alertOf('diff', args)
     const followed = followedRequest(args, context)
-    const undo = runIdOf(args, 'undo', '--undo')
+    const undo = runIdArgument(args, 'undo', '--undo')
     if (alert !== undefined && (followed !== null || undo !== undefined)) {
       const flagName = undo === undefined ? '--run' : '--undo'
       throw new SluiceError('BAD_FLAG', `--alert and ${flagName} exclude each other`, {
@@ -49,8 +49,8 @@ const diff: Command = {
       })
     }
     if (followed !== null) return followed
-    const fix = flag(args, 'fix')
-    const deleteExtra = flag(args, 'delete-extra')
+    const fix = givenFlag(args, 'fix')
+    const deleteExtra = givenFlag(args, 'delete-extra')
     if (deleteExtra && !fix) {
       throw new SluiceError('BAD_FLAG', '--delete-extra goes with --fix only', { hint: 'add --fix, or leave it out' })
     }
@@ -61,14 +61,14 @@ const diff: Command = {
     const { selection, cdm, add } = readSelection(args, context)
     const mending = mendingOf(args, cdm)
     for (const name of ['fix-counters', 'overwrite-newer']) {
-      if (!flag(args, name) || mending.fix) continue
+      if (!givenFlag(args, name) || mending.fix) continue
       throw new SluiceError('BAD_FLAG', `--${name} goes with --fix only`, { hint: 'add --fix, or leave it out' })
     }
     return operate(
       {
         kind: 'diff',
         ...selection,
-        limit: count(args, 'limit', 0),
+        limit: requiredCount(args, 'limit', 0),
         ...mending,
         ...given('alert', alert),
         deleteExtra,

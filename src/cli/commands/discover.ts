@@ -1,6 +1,6 @@
 /** discover: a path is a lake, and a URL a database. */
 import { SluiceError } from '../../shared/errors.ts'
-import { flag, list, text } from '../arguments.ts'
+import { givenFlag, givenList, requiredText } from '../arguments.ts'
 import { EVERY_TABLE } from '../../engine/copy/operations/discover-database/declaration.ts'
 import { isCopyUrl } from '../../engine/run/systems.ts'
 import { operate } from './command.ts'
@@ -10,8 +10,8 @@ import { placeOr } from '../named-stores.ts'
 
 const discover: Command = {
   request: (args, { defaults, env }) => {
-    const path = placeOr(text(args, 'path'), defaults, env)
-    const patterns = list(args, 'tables').flatMap((word) => splitNames('--tables', word))
+    const path = placeOr(requiredText(args, 'path'), defaults, env)
+    const patterns = givenList(args, 'tables').flatMap((word) => splitNames('--tables', word))
     if (isCopyUrl(path)) {
       const tables = patterns.length === 0 ? EVERY_TABLE : patterns
       return operate({ kind: 'discover-database', url: path, tables })
@@ -19,7 +19,12 @@ const discover: Command = {
     if (patterns.length > 0) {
       throw new SluiceError('BAD_FLAG', '--tables is for databases', { hint: 'give the URL of one, or leave it out' })
     }
-    return operate({ kind: 'discover', path, recursive: flag(args, 'recursive'), exclude: list(args, 'exclude') })
+    return operate({
+      kind: 'discover',
+      path,
+      recursive: givenFlag(args, 'recursive'),
+      exclude: givenList(args, 'exclude'),
+    })
   },
 }
 

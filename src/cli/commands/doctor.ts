@@ -1,5 +1,5 @@
 /** doctor: its flags. */
-import { given, optionalText } from '../arguments.ts'
+import { given, givenText } from '../arguments.ts'
 import { isCopyUrl } from '../../engine/run/systems.ts'
 import { placeOr } from '../named-stores.ts'
 import { operate } from './command.ts'
@@ -7,7 +7,7 @@ import type { Command } from './command.ts'
 
 const doctor: Command = {
   request: (args, context) => {
-    const place = optionalText(args, 'path')
+    const place = givenText(args, 'path')
     const word = place === undefined ? undefined : placeOr(place, context.defaults, context.env)
     if (word !== undefined && isCopyUrl(word)) return operate({ kind: 'doctor', catalog: word }, { printed: {} })
     return operate({

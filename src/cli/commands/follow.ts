@@ -1,7 +1,7 @@
 /** follow: continues a stream, ends it, or reports on it. */
 import { FOLLOW_WORDS } from '../../engine/follow/operations/follow/declaration.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { flag, optionalText } from '../arguments.ts'
+import { givenFlag, givenText } from '../arguments.ts'
 import { commandNamed } from '../command-list.ts'
 import { chooseEnd } from '../copy-ends.ts'
 import { spoken } from '../words.ts'
@@ -15,16 +15,16 @@ const follow: Command = {
   request: (args, context) => {
     const command = commandNamed('follow')
     if (command === null) throw new Error('follow is no command')
-    const report = optionalText(args, 'report')
+    const report = givenText(args, 'report')
     if (report === undefined) return spoken('follow', FOLLOW_WORDS, { command, args, context })
-    const other = OF_RUNS.find((name) => flag(args, name))
+    const other = OF_RUNS.find((name) => givenFlag(args, name))
     if (other !== undefined) {
       throw new SluiceError('BAD_FLAG', `--${other} and --report exclude each other`, {
         hint: 'a report only reads the ledger; leave one of the two out',
       })
     }
     const to = chooseEnd('to', args, context.defaults, context.env)
-    const stream = optionalText(args, 'run') ?? ''
+    const stream = givenText(args, 'run') ?? ''
     const add = to.origin === 'script' ? [to.printed] : []
     return operate(
       { kind: 'follow-report', stream, to: to.url, ...(report === '-' || report === '' ? {} : { report }) },

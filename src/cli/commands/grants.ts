@@ -1,14 +1,14 @@
 /** grants: rights in a catalog, or in the database of a queue, depending on the role. */
 import { ACCESS_LEVELS, QUEUE_ROLES } from '../../engine/lake/operations/grants/declaration.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { flag, optionalText, text } from '../arguments.ts'
+import { givenFlag, givenText, requiredText } from '../arguments.ts'
 import { chooseQueue } from '../queue-choice.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
 const grants: Command = {
   request: (args, { catalog, defaults, env }) => {
-    const [wanted, to, apply] = [text(args, 'role'), text(args, 'to'), flag(args, 'apply')]
+    const [wanted, to, apply] = [requiredText(args, 'role'), requiredText(args, 'to'), givenFlag(args, 'apply')]
     const ofQueue = QUEUE_ROLES.find((role) => role === wanted)
     if (ofQueue !== undefined) {
       refuseFlag(args, 'database-url', wanted, '--connect names the database of a queue')
@@ -23,8 +23,8 @@ const grants: Command = {
 }
 
 /** @throws SluiceError BAD_FLAG */
-function refuseFlag(args: Parameters<typeof flag>[0], name: string, role: string, hint: string): void {
-  if (optionalText(args, name) === undefined) return
+function refuseFlag(args: Parameters<typeof givenFlag>[0], name: string, role: string, hint: string): void {
+  if (givenText(args, name) === undefined) return
   const roles = (name === 'connect' ? QUEUE_ROLES : ACCESS_LEVELS).join(', ')
   throw new SluiceError('BAD_FLAG', `--role ${role} and --${name} exclude each other`, {
     hint: `${hint}; roles with --${name} are ${roles}`,

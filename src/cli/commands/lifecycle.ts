@@ -7,29 +7,29 @@ import type { LifecycleStatusOperation } from '../../partition/operations/lifecy
 import { LIFECYCLE_CAUSES } from '../../partition/operations/lifecycle-status/options.ts'
 import { defaultNumber, defaultText } from '../../app/operations/facts.ts'
 import { readAlert } from '../alert-flags.ts'
-import { flag, given, list, optionalText, text, type Arguments } from '../arguments.ts'
+import { givenFlag, given, givenList, givenText, requiredText, type Arguments } from '../arguments.ts'
 import { ageIn, calendarOptions, epochIn } from '../calendar-flags.ts'
 import { closest } from '../../shared/closest.ts'
 import type { ConfigDefaults } from '../config.ts'
-import { chooseEnd, endWord, optionalEnd, shownUrl } from '../copy-ends.ts'
+import { chooseEnd, endWord, givenStoreUrl, shownUrl } from '../copy-ends.ts'
 import { parseDuration } from '../duration.ts'
 import type { LifecycleConfig } from '../lifecycle-config.ts'
 import { DEFAULT_CONFIG, DEFAULT_SCHEMA } from '../lifecycle-defaults.ts'
 import { storeOr } from '../named-stores.ts'
-import { oneTable } from '../table-words.ts'
+import { oneTableOf } from '../table-words.ts'
 import { operate, type Command, type Request, type RequestContext } from './command.ts'
 
 type Words = Pick<RequestContext, 'defaults' | 'env'>
 
 const lifecycle: Command = {
   request: (args, context) =>
-    text(args, 'action') === 'init' ? init(args, context) : operate(watchedStatus(args, context)),
+    requiredText(args, 'action') === 'init' ? init(args, context) : operate(watchedStatus(args, context)),
 }
 
 /**
  * Tables of the config file with their databases; only the named ones if any. @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
-export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatusOperation {
+export function lifecycleStatusRequest(args: Arguments, context: Words): LifecycleStatusOperation {
   const { lifecycle: all = {} } = context.defaults
   const file = configOf(args)
   if (Object.keys(all).length === 0) {
@@ -38,7 +38,7 @@ export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatu
       hint: 'sluice lifecycle init --table NAME --by COLUMN writes one',
     })
   }
-  const named = list(args, 'table')
+  const named = givenList(args, 'table')
   const tables = named.length === 0 ? Object.keys(all) : named
   const databases: string[] = []
   const place = (url: string): number => {
@@ -64,7 +64,7 @@ function keyOf(table: string, known: readonly string[]): string | null {
 /** Alerts of an entry belong to commands on its table; alerts for all tables are set on the command line only. */
 function watchedStatus(args: Arguments, context: Words): LifecycleStatusOperation {
   const alert = readAlert(args, { command: 'lifecycle status', causes: LIFECYCLE_CAUSES })
-  return { ...lifecycleStatus(args, context), ...given('alert', alert) }
+  return { ...lifecycleStatusRequest(args, context), ...given('alert', alert) }
 }
 
 function entryOf(
@@ -73,12 +73,12 @@ function entryOf(
   { args, context, place, file }: { args: Arguments; context: Words; place: (url: string) => number; file: string },
 ): LifecycleEntry {
   const { env } = context
-  const config = { config: optionalText(args, 'config') }
+  const config = { config: givenText(args, 'config') }
   const defaults: ConfigDefaults = { ...context.defaults, ...given('from', entry.from), to: entry.to }
   const from = chooseEnd('from', config, defaults, env)
   // Without its own `to`, the partitioned table is in the same database as the old one, even if the file has `to` for
   // copies.
-  const to = entry.to === undefined ? null : optionalEnd('to', config, defaults, env)
+  const to = entry.to === undefined ? null : givenStoreUrl('to', config, defaults, env)
   const fromWord = endWord(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
   const toWord = to === null ? fromWord : endWord(entry.to, to.url, context)
   const archive = entry.archive ?? undefined
@@ -111,23 +111,23 @@ function argumentsOf(entry: LifecycleConfig): Arguments {
 function init(args: Arguments, context: Words): Request {
   const { defaults, env } = context
   const from = chooseEnd('from', args, defaults, env)
-  const write = optionalText(args, 'write') ?? configOf(args)
-  const archive = optionalText(args, 'archive')
+  const write = givenText(args, 'write') ?? configOf(args)
+  const archive = givenText(args, 'archive')
   const isSame = write === configOf(args)
   const { text: fromText, warning } = fromWritten(args, from, isSame, context)
   return operate(
     {
       kind: 'lifecycle-init',
       from: from.url,
-      table: oneTable(args, defaults),
-      ...given('by', optionalText(args, 'by') ?? defaults.by),
+      table: oneTableOf(args, defaults),
+      ...given('by', givenText(args, 'by') ?? defaults.by),
       ...given('epoch', epochIn(args)),
       calendar: calendarOptions(args, defaults),
       ...given('archive', archive),
       ...given('olderThan', ageIn(args, 'older-than', defaults)),
       ...given('fromText', fromText),
       write: write === '-' ? null : write,
-      replace: flag(args, 'replace'),
+      replace: givenFlag(args, 'replace'),
     },
     {
       printed: { add: from.origin === 'script' ? [from.printed] : [] },
@@ -149,7 +149,7 @@ function fromWritten(
   isSame: boolean,
   { defaults, env }: Words,
 ): { readonly text?: string; readonly warning?: string } {
-  const typed = optionalText(args, 'from')
+  const typed = givenText(args, 'from')
   if (isSame && origin === 'config') return {}
   if (isSame && typed !== undefined && Object.hasOwn(defaults.stores ?? {}, typed)) return { text: typed }
   if (secretsOfUrl(url).length === 0) return { text: url }
@@ -162,7 +162,7 @@ function fromWritten(
 }
 
 function configOf(args: Arguments): string {
-  return optionalText(args, 'config') ?? DEFAULT_CONFIG
+  return givenText(args, 'config') ?? DEFAULT_CONFIG
 }
 
 function noEntry(table: string, known: readonly string[], file: string): SluiceError {

@@ -1,7 +1,7 @@
 /** man: a page of the manual, as roff. */
 import { SluiceError } from '../../shared/errors.ts'
 import { closest } from '../../shared/closest.ts'
-import { optionalText } from '../arguments.ts'
+import { givenText } from '../arguments.ts'
 import { commandNamed, COMMANDS } from '../command-list.ts'
 import { toolVersion } from '../help.ts'
 import { manPage } from '../man.ts'
@@ -9,7 +9,7 @@ import type { Command } from './command.ts'
 
 const man: Command = {
   request: (args) => {
-    const name = optionalText(args, 'command')
+    const name = givenText(args, 'command')
     if (name === undefined) return { kind: 'help', text: manPage(null, toolVersion()) }
     const command = commandNamed(name)
     if (command !== null) return { kind: 'help', text: manPage(command, toolVersion()) }

@@ -1,17 +1,17 @@
 /** prune: drops old versions of tables from the catalog. */
 import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../alert-flags.ts'
-import { flag, given, optionalCount, optionalText } from '../arguments.ts'
+import { givenFlag, given, givenCount, givenText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import { optionalDuration } from '../duration.ts'
+import { givenDuration } from '../duration.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
-import { tablesOrAll } from '../table-words.ts'
+import { tablesOrAllArgument } from '../table-words.ts'
 
 /** What to keep. @throws SluiceError BAD_FLAG unless exactly one of the two flags is given */
 function keepOf(args: Arguments): { readonly versions: number } | { readonly forMs: number } {
-  const versions = optionalCount(args, 'keep-versions', 1)
-  const forMs = optionalDuration(args, 'older-than')
+  const versions = givenCount(args, 'keep-versions', 1)
+  const forMs = givenDuration(args, 'older-than')
   if (versions !== undefined && forMs !== undefined) {
     throw new SluiceError('BAD_FLAG', '--keep-versions and --older-than exclude each other', {
       hint: 'leave one of the two out',
@@ -28,13 +28,13 @@ const prune: Command = {
   request: (args, context) =>
     operate({
       kind: 'prune',
-      tables: tablesOrAll(args, 'table', 'prune'),
+      tables: tablesOrAllArgument(args, 'table', 'prune'),
       catalog: context.catalog(),
       keep: keepOf(args),
-      ...given('waitMs', optionalDuration(args, 'wait')),
-      ...given('confirm', optionalText(args, 'confirm')),
+      ...given('waitMs', givenDuration(args, 'wait')),
+      ...given('confirm', givenText(args, 'confirm')),
       ...given('alert', alertOf('prune', args)),
-      dryRun: flag(args, 'dry-run'),
+      dryRun: givenFlag(args, 'dry-run'),
     }),
 }
 

@@ -1,25 +1,25 @@
 /** quarantine retry, and its older spelling retry-quarantine: rows that copies have quarantined. */
 import { alertOf } from '../alert-flags.ts'
-import { given, optionalText } from '../arguments.ts'
+import { given, givenText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import { chooseEnd, optionalEnd } from '../copy-ends.ts'
-import { runIdOf } from '../run-id.ts'
+import { chooseEnd, givenStoreUrl } from '../copy-ends.ts'
+import { runIdArgument } from '../run-id.ts'
 import { operate } from './command.ts'
 import type { Request, RequestContext } from './command.ts'
 
 function retry(args: Arguments, { env, defaults }: RequestContext): Request {
   const to = chooseEnd('to', args, defaults, env)
-  const from = optionalEnd('from', args, defaults, env)
+  const from = givenStoreUrl('from', args, defaults, env)
   // The source variable counts only together with the script's target; else the ledger knows the source.
   const source = from?.origin === 'script' && to.origin !== 'script' ? null : from
   const scripted = [...(source === null ? [] : [source]), to].filter(({ origin }) => origin === 'script')
   return operate(
     {
       kind: 'retry-quarantine',
-      ...given('runId', runIdOf(args, 'run', 'RUN')),
+      ...given('runId', runIdArgument(args, 'run', 'RUN')),
       ...given('from', source?.url),
       to: to.url,
-      ...given('table', optionalText(args, 'table')),
+      ...given('table', givenText(args, 'table')),
       ...given('alert', alertOf('retry-quarantine', args)),
     },
     { printed: { add: scripted.map(({ printed }) => printed) } },

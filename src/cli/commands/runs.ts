@@ -1,6 +1,6 @@
 /** runs: from a catalog, a ledger, a queue, or this machine. */
 import { SluiceError } from '../../shared/errors.ts'
-import { count, flag, given, optionalText } from '../arguments.ts'
+import { requiredCount, givenFlag, given, givenText } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
 import { chooseQueue } from '../queue-choice.ts'
 import { liveNotes } from '../runs-here.ts'
@@ -9,11 +9,11 @@ import type { Command } from './command.ts'
 
 const runs: Command = {
   request: (args, context) => {
-    const limit = count(args, 'limit', 1)
-    const isOfCopies = optionalText(args, 'to') !== undefined
-    const run = optionalText(args, 'run')
-    const isHere = flag(args, 'here')
-    if (flag(args, 'distributed')) {
+    const limit = requiredCount(args, 'limit', 1)
+    const isOfCopies = givenText(args, 'to') !== undefined
+    const run = givenText(args, 'run')
+    const isHere = givenFlag(args, 'here')
+    if (givenFlag(args, 'distributed')) {
       if (isHere || isOfCopies)
         throw new SluiceError('BAD_FLAG', `--distributed and --${isHere ? 'here' : 'to'} exclude each other`)
       const connect = chooseQueue(args, context.defaults, context.env)

@@ -1,7 +1,7 @@
 /** schedule: repeats a command. Its words are parsed like a command line. */
 import path from 'node:path'
 import process from 'node:process'
-import { foldersOf, withNames } from '../../app/share/sharing.ts'
+import { operationFolders, withStoreNames } from '../../app/share/sharing.ts'
 import { queueable } from '../../app/share/queued-run.ts'
 import { defaultNumber, destructionsOf } from '../../app/operations/facts.ts'
 import type { Operation } from '../../app/operations/list.ts'
@@ -12,7 +12,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { shellWords } from '../../shared/shell-words.ts'
-import { flag, given, list, optionalCount, optionalText, text, type Arguments } from '../arguments.ts'
+import { givenFlag, given, givenList, givenCount, givenText, requiredText, type Arguments } from '../arguments.ts'
 import { withConfig } from '../config-search.ts'
 import { allStores } from '../named-stores.ts'
 import { chooseQueue } from '../queue-choice.ts'
@@ -34,7 +34,7 @@ const NOT_THERE = [
 
 const schedule: Command = {
   request: async (args, context) => {
-    const action = text(args, 'action')
+    const action = requiredText(args, 'action')
     if (action === 'list')
       return operate(
         { kind: 'schedule-list', ...queueOf(args, context), ...given('name', optionalName(args)) },
@@ -52,8 +52,8 @@ const schedule: Command = {
           reported(context),
         )
       case 'history': {
-        const runId = optionalText(args, 'run')
-        const output = flag(args, 'output')
+        const runId = givenText(args, 'run')
+        const output = givenFlag(args, 'output')
         return operate(
           {
             kind: 'schedule-history',
@@ -83,7 +83,7 @@ async function add(name: string, args: Arguments, context: RequestContext): Prom
   const operation = await readInner(words, args, context)
   const known = allStores(defaults, env).filter(({ error }) => error === undefined)
   const placed = queueable(operation, known)
-  const folders = new Set(foldersOf(operation))
+  const folders = new Set(operationFolders(operation))
   // Make words independent of the current folder, and replace URLs by store names.
   const kept = words.map((word) => {
     const [, flagName = '', value = word] = /^(--[\w-]+=)?(.*)$/s.exec(word) ?? []
@@ -100,15 +100,15 @@ async function add(name: string, args: Arguments, context: RequestContext): Prom
       ...queueOf(args, context),
       name,
       rule: ruleText(scheduleRule(args, context.defaults)),
-      catchUp: CATCH_UP.find((word) => word === optionalText(args, 'catch-up')) ?? 'last',
+      catchUp: CATCH_UP.find((word) => word === givenText(args, 'catch-up')) ?? 'last',
       words: kept,
       commandLine: ['sluice', ...kept.map(shellQuote)].join(' '),
-      scheduled: withNames(placed.operation, placed.stores),
+      scheduled: withStoreNames(placed.operation, placed.stores),
       names: known.map((store) => store.name),
       stores: known.map(({ url }) => url),
-      slots: optionalCount(args, 'slots', 1, 64) ?? defaultNumber('schedule-add', 'slots'),
-      ...given('queue', optionalText(args, 'queue')),
-      replace: flag(args, 'replace'),
+      slots: givenCount(args, 'slots', 1, 64) ?? defaultNumber('schedule-add', 'slots'),
+      ...given('queue', givenText(args, 'queue')),
+      replace: givenFlag(args, 'replace'),
     },
     reported(context),
   )
@@ -125,16 +125,16 @@ async function print(name: string, args: Arguments, context: RequestContext): Pr
     kind: 'schedule-print',
     name,
     rule: ruleText(scheduleRule(args, context.defaults)),
-    words: withConfig([...words, '--ci'], optionalText(args, 'config') ?? null),
+    words: withConfig([...words, '--ci'], givenText(args, 'config') ?? null),
     destroys: refuseUnconfirmed(scheduled),
     folder: process.cwd(),
-    as: optionalText(args, 'as') === 'crontab' ? 'crontab' : 'systemd',
+    as: givenText(args, 'as') === 'crontab' ? 'crontab' : 'systemd',
   })
 }
 
 /** The words after `--`; a single one, as from a form, is split as in a shell. */
 function wordsOf(args: Arguments): readonly string[] {
-  const words = list(args, 'command')
+  const words = givenList(args, 'command')
   const [first, ...more] = words
   if (first === undefined) {
     throw new SluiceError('BAD_FLAG', 'no command is given', {
@@ -151,7 +151,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
   if (unfit !== undefined) {
     throw new SluiceError('BAD_FLAG', `a scheduled command has no ${unfit}`, { hint: 'leave it out behind --' })
   }
-  const request = await context.read(withConfig(words, optionalText(args, 'config') ?? null))
+  const request = await context.read(withConfig(words, givenText(args, 'config') ?? null))
   const said = words.slice(0, 2).join(' ')
   if (request.kind !== 'operation')
     throw new SluiceError('BAD_FLAG', `${said} cannot come again`, {
@@ -196,7 +196,7 @@ function nameOf(args: Arguments): string {
 }
 
 function optionalName(args: Arguments): string | undefined {
-  const name = optionalText(args, 'name')
+  const name = givenText(args, 'name')
   if (name === undefined || NAME.test(name)) return name
   throw new SluiceError('BAD_FLAG', `${name} is no name of a schedule`, {
     hint: 'take letters, digits, dots, dashes and underscores, up to 63',
@@ -204,7 +204,7 @@ function optionalName(args: Arguments): string | undefined {
 }
 
 function limitOf(args: Arguments): number {
-  return optionalCount(args, 'limit', 1) ?? defaultNumber('schedule-add', 'limit')
+  return givenCount(args, 'limit', 1) ?? defaultNumber('schedule-add', 'limit')
 }
 
 function queueOf(args: Arguments, { defaults, env }: RequestContext): { readonly connect: string } {

@@ -1,11 +1,15 @@
 /** trust: the file to trust or no longer trust; the implementation is in ../run-trust.ts. */
 import { SluiceError } from '../../shared/errors.ts'
-import { flag, optionalText } from '../arguments.ts'
+import { givenFlag, givenText } from '../arguments.ts'
 import type { Command } from './command.ts'
 
 const trust: Command = {
   request: (args) => {
-    const [folder, list, remove] = [optionalText(args, 'folder') ?? null, flag(args, 'list'), flag(args, 'remove')]
+    const [folder, list, remove] = [
+      givenText(args, 'folder') ?? null,
+      givenFlag(args, 'list'),
+      givenFlag(args, 'remove'),
+    ]
     if (list && (remove || folder !== null)) {
       throw new SluiceError('BAD_FLAG', '--list lists all files, and takes neither a folder nor --remove', {
         hint: 'leave one of them out',

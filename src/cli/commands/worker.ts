@@ -1,6 +1,6 @@
 /** worker and workers: their queue, and the stores that a worker knows by name. */
-import { count, given, list, optionalText } from '../arguments.ts'
-import { optionalDuration } from '../duration.ts'
+import { requiredCount, given, givenList, givenText } from '../arguments.ts'
+import { givenDuration } from '../duration.ts'
 import { allStores } from '../named-stores.ts'
 import { chooseQueue } from '../queue-choice.ts'
 import { operate } from './command.ts'
@@ -19,11 +19,11 @@ const worker: Command = {
       {
         kind: 'worker',
         connect: chooseQueue(args, defaults, env),
-        concurrency: count(args, 'concurrency', 1, 64),
-        queues: list(args, 'queues').flatMap((word) => word.split(',').filter((name) => name !== '')),
+        concurrency: requiredCount(args, 'concurrency', 1, 64),
+        queues: givenList(args, 'queues').flatMap((word) => word.split(',').filter((name) => name !== '')),
         names: known.map(({ name }) => name),
         stores: known.map(({ url }) => url),
-        ...given('idleMs', optionalDuration(args, 'idle')),
+        ...given('idleMs', givenDuration(args, 'idle')),
       },
       { printed: { env }, ...(warnings.length === 0 ? {} : { warnings }) },
     )
@@ -33,9 +33,9 @@ const worker: Command = {
 const workers: Command = {
   request: (args, { defaults, env }) => {
     const connect = chooseQueue(args, defaults, env)
-    const drain = optionalText(args, 'drain')
+    const drain = givenText(args, 'drain')
     // With --metrics the queue is watched, because Prometheus polls again and again.
-    const isWatched = drain === undefined && optionalText(args, 'metrics') !== undefined
+    const isWatched = drain === undefined && givenText(args, 'metrics') !== undefined
     const operation = isWatched
       ? ({ kind: 'workers-watch', connect } as const)
       : ({ kind: 'workers', connect, ...given('drain', drain) } as const)

@@ -11,22 +11,22 @@ import { commandNamed, COMMANDS } from '../command-list.ts'
 import { readConfig } from '../config.ts'
 import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../globals.ts'
 
-export type Candidate = { readonly word: string; readonly meaning: string }
+export type WordCandidate = { readonly word: string; readonly meaning: string }
 
 /** `files`, `folders`: the shell also completes these, as for any program. */
 type Completion = {
   /** Whether one word may contain several values. */
   readonly commas?: boolean
-  readonly candidates: readonly Candidate[]
+  readonly candidates: readonly WordCandidate[]
   readonly places: 'files' | 'folders' | null
   /** It is a database URL, which may name a file. */
   readonly isDatabase?: true
   /** Names to ask the line's database for. */
-  readonly wanted?: Wanted
+  readonly wanted?: CompletionRequest
 }
 
 /** @property flag prefix of the name in the same word: `--table=`, or '' */
-export type Wanted = {
+export type CompletionRequest = {
   readonly kind: NamedKind | CatalogNamedKind
   readonly flag: string
   readonly takes: readonly Option[]
@@ -61,7 +61,7 @@ export function completionOf(words: readonly string[]): Completion {
 }
 
 /** Completions of the last value in a comma-separated word, without repeats. */
-function afterComma(candidates: readonly Candidate[], current: string, commas: boolean): readonly Candidate[] {
+function afterComma(candidates: readonly WordCandidate[], current: string, commas: boolean): readonly WordCandidate[] {
   const at = current.lastIndexOf(',') + 1
   if (!commas || at === 0) return []
   const front = current.slice(0, at)
@@ -159,7 +159,7 @@ function wantedOf(
   takes: readonly Option[],
   before: readonly string[],
   commas: true | undefined,
-): { readonly wanted?: Wanted } {
+): { readonly wanted?: CompletionRequest } {
   const more = { flag: '', takes, ...(commas === undefined ? {} : { commas }) }
   if (OF_CATALOG.has(completes)) return { wanted: { ...more, kind: 'catalog table' } }
   if (!isNamed(completes)) return {}
@@ -173,7 +173,7 @@ function isNamed(completes: Completes | undefined): completes is NamedKind {
   return completes !== undefined && NAMED.has(completes)
 }
 
-function flagsOf(takes: readonly Option[], before: readonly string[]): readonly Candidate[] {
+function flagsOf(takes: readonly Option[], before: readonly string[]): readonly WordCandidate[] {
   const own = takes
     .filter(({ operand, hidden }) => operand !== true && hidden !== true)
     .filter(({ name, type }) => type === 'list' || !before.includes(`--${name}`))
@@ -216,7 +216,7 @@ function givenOperands(command: string, takes: readonly Option[], before: readon
 }
 
 /** Store names of the config file on the line; empty if it cannot be read, because errors have no place here. */
-function storesIn(before: readonly string[]): readonly Candidate[] {
+function storesIn(before: readonly string[]): readonly WordCandidate[] {
   const file = configFlag(before)
   if (file === null) return []
   try {
@@ -226,4 +226,4 @@ function storesIn(before: readonly string[]): readonly Candidate[] {
   }
 }
 
-const bare = (word: string): Candidate => ({ word, meaning: '' })
+const bare = (word: string): WordCandidate => ({ word, meaning: '' })

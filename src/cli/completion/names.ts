@@ -10,7 +10,7 @@ import { readConfig, type ConfigDefaults } from '../config.ts'
 import { configFlag } from '../globals.ts'
 import { storeOr } from '../named-stores.ts'
 import { setVariable } from '../script-variables.ts'
-import type { Candidate, Wanted } from './candidates.ts'
+import type { WordCandidate, CompletionRequest } from './candidates.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -21,21 +21,21 @@ const UNSAID = /[\p{Cc}\u2028\u2029]/u
 
 /** @param words of the line up to the cursor; the last one is being typed @param patienceMs timeout for the database */
 export async function namesFor(
-  wanted: Wanted,
+  wanted: CompletionRequest,
   words: readonly string[],
   env: Env,
   patienceMs: number = PATIENCE_MS,
-): Promise<readonly Candidate[]> {
+): Promise<readonly WordCandidate[]> {
   return (await knownTo(wanted, words, env, patienceMs)).filter(({ word }) => !UNSAID.test(word))
 }
 
 /** The same including names that an answer cannot contain. Empty if the database does not answer in time. */
 export async function knownTo(
-  { kind, flag, takes, commas, table }: Wanted,
+  { kind, flag, takes, commas, table }: CompletionRequest,
   words: readonly string[],
   env: Env,
   patienceMs: number = PATIENCE_MS,
-): Promise<readonly Candidate[]> {
+): Promise<readonly WordCandidate[]> {
   const current = (words.at(-1) ?? '').slice(flag.length)
   const before = words.slice(0, -1)
   try {
@@ -64,7 +64,7 @@ export async function knownTo(
   }
 }
 
-function namesIn(names: readonly KnownName[], typed: string, kind: Wanted['kind']): readonly KnownName[] {
+function namesIn(names: readonly KnownName[], typed: string, kind: CompletionRequest['kind']): readonly KnownName[] {
   const fitting = names.filter(({ name }) => name.startsWith(typed))
   if (kind === 'table') return fitting.filter(({ name }) => isSpelled(name, typed))
   // Ids are offered only if one has been begun.

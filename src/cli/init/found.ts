@@ -20,13 +20,13 @@ export type NamedPlace = {
   readonly unset: boolean
 }
 
-export type Found = {
+export type FoundPlaces = {
   readonly places: readonly NamedPlace[]
   /** Names of places by the flag that they are the default of. */
   readonly defaults: Readonly<Partial<Record<'database-url' | 'from' | 'to', string>>>
 }
 
-export type Asked = {
+export type GivenPlaces = {
   readonly lake: string | null
   readonly from: string | null
   readonly to: string | null
@@ -38,7 +38,7 @@ const MOST_FOLDERS = 2000
 const CATALOG_VARIABLE = 'SLUICE_DATABASE_URL'
 
 /** Reads folders and variables; opens no database. */
-export function findPlaces(asked: Asked, cwd: string, env: Env): Found {
+export function findPlaces(asked: GivenPlaces, cwd: string, env: Env): FoundPlaces {
   const places: NamedPlace[] = []
   const defaults: Partial<Record<'database-url' | 'from' | 'to', string>> = {}
   const add = (place: NamedPlace): string => {

@@ -3,13 +3,13 @@ import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { ask } from '../confirm.ts'
-import type { Context } from '../ports.ts'
-import type { Session } from '../session.ts'
+import type { CliContext } from '../ports.ts'
+import type { CliSession } from '../session.ts'
 import { trustFile } from '../trust.ts'
-import { findPlaces, type Asked } from './found.ts'
-import { configText, inspect } from './text.ts'
+import { findPlaces, type GivenPlaces } from './found.ts'
+import { configText, inspectCommand } from './text.ts'
 
-export type InitRequest = Asked & { readonly write: string; readonly dryRun: boolean }
+export type InitRequest = GivenPlaces & { readonly write: string; readonly dryRun: boolean }
 
 type Around = {
   readonly cwd: string
@@ -21,10 +21,10 @@ type Around = {
 
 /** @returns the exit code @throws SluiceError BAD_CONFIG if the file exists, TARGET_DENIED if it cannot be written */
 export async function runInit(
-  session: Session,
+  session: CliSession,
   { write, dryRun, ...asked }: InitRequest,
   { cwd, tool, asks, json }: Around,
-  context: Context,
+  context: CliContext,
 ): Promise<number> {
   const file = path.resolve(cwd, write)
   if (existsSync(file) && !dryRun) throw alreadyThere(file)
@@ -46,7 +46,7 @@ export async function runInit(
     trustFile(file, context.env)
   }
   const [first] = found.places
-  const next = first === undefined ? undefined : inspect(first)
+  const next = first === undefined ? undefined : inspectCommand(first)
   session.emit({
     type: 'run.finished',
     status: 'ok',

@@ -1,7 +1,7 @@
 /** The text of a new sluice.yaml. */
 import { stringify } from 'yaml'
 import { shellQuote } from '../../shared/shell.ts'
-import type { Found, NamedPlace } from './found.ts'
+import type { FoundPlaces, NamedPlace } from './found.ts'
 
 const HEAD = `# Defaults of sluice in this folder and those below it: \`sluice --help\` says where it searches, --no-config ignores it.
 # Paths are absolute, for they count in every folder. No password belongs here: $NAME is replaced by the variable.
@@ -21,12 +21,12 @@ const NO_PLACES = `
 `
 
 /** The command that lists the content of a place; tables of a lake are in subfolders. */
-export function inspect({ name }: NamedPlace): string {
+export function inspectCommand({ name }: NamedPlace): string {
   return `sluice discover ${shellQuote(name)}${name === 'lake' ? ' --recursive' : ''}`
 }
 
 /** Commented YAML in the format of the config file. */
-export function configText({ places, defaults }: Found): string {
+export function configText({ places, defaults }: FoundPlaces): string {
   const stores = places.map(
     ({ name, written, about }) => `  # ${about}\n  ${stringify({ [name]: written }, { lineWidth: 0 })}`,
   )
@@ -34,7 +34,7 @@ export function configText({ places, defaults }: Found): string {
   const named =
     first === undefined
       ? NO_PLACES
-      : `\n# Short names: \`${inspect(first)}\` says what the first one holds.\nstores:\n${stores.join('')}`
+      : `\n# Short names: \`${inspectCommand(first)}\` says what the first one holds.\nstores:\n${stores.join('')}`
   const said = Object.entries(defaults).map(([flag, name]) => `${flag}: ${name}\n`)
   const chosen = said.length === 0 ? '' : `\n# Where nothing is said on the command line:\n${said.join('')}`
   return HEAD + named + chosen + FLAGS

@@ -2,9 +2,9 @@
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import type { ScriptOptions } from '../../engine/copy/operations/copy/option-types.ts'
 import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
-import { optionalCount, optionalText } from '../arguments.ts'
+import { givenCount, givenText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import type { Reported } from '../commands/command.ts'
+import type { CommandTexts } from '../commands/command.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { readSettingsFile, SETTINGS } from './settings-file.ts'
 import { batchesByPartition } from '../../engine/run/systems.ts'
@@ -28,14 +28,14 @@ export type Settings = {
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
 export function readSettings(args: Arguments): Settings | null {
-  const file = optionalText(args, 'settings')
-  const preset = optionalText(args, 'preset')
+  const file = givenText(args, 'settings')
+  const preset = givenText(args, 'preset')
   if (file === undefined && preset === undefined) return null
   const read = file === undefined ? { values: {}, warnings: [] } : readSettingsFile(file)
   const flags: Partial<Record<keyof ScriptSizes, number | undefined>> = {
-    workers: optionalCount(args, 'workers', 1, SETTINGS['MAX_WORKERS']?.most),
-    batchRows: optionalCount(args, 'batch-rows', 1) ?? optionalCount(args, 'batch-size', 1),
-    pageRows: optionalCount(args, 'page-rows', 1),
+    workers: givenCount(args, 'workers', 1, SETTINGS['MAX_WORKERS']?.most),
+    batchRows: givenCount(args, 'batch-rows', 1) ?? givenCount(args, 'batch-size', 1),
+    pageRows: givenCount(args, 'page-rows', 1),
   }
   const base = SCRIPT_PRESETS[PRESETS.find((name) => name === preset) ?? 'medium']
   const pick = (name: keyof ScriptSizes): number => flags[name] ?? read.values[name] ?? base[name]
@@ -75,7 +75,7 @@ export function scripted(
   }
 }
 
-export function scriptReported(reported: Reported, settings: Settings | null): Reported {
+export function scriptReported(reported: CommandTexts, settings: Settings | null): CommandTexts {
   if (settings === null) return reported
   const { notes, warnings } = settings
   return {

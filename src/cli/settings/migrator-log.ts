@@ -6,7 +6,7 @@ import type { Face } from '../face.ts'
 import { sizeText, durationText, grouped, plural } from '../../shared/figures.ts'
 import { oneLine } from '../../shared/visible.ts'
 import { Narrator } from '../../render/narrator.ts'
-import { rowKeyText } from '../../render/row-key.ts'
+import { namedRowKeyText } from '../../render/row-key.ts'
 
 /** Longest key value, in characters. */
 const KEY_CHARACTERS = 1000
@@ -106,14 +106,14 @@ export class MigratorLines {
     'row.aside': ({ table, chunk, key, error }) => {
       const { names, partition } = this.#keys.get(table) ?? { names: [], partition: 0 }
       const where = chunk === '' ? '' : ` (chunk ${chunk})`
-      const what = `${table} row failed: ${rowKeyText(key, names, partition, KEY_CHARACTERS)}${where}: ${errorText(error)}`
+      const what = `${table} row failed: ${namedRowKeyText(key, names, partition, KEY_CHARACTERS)}${where}: ${errorText(error)}`
       return [['ERROR', what, below(error)]]
     },
     'rows.fallback': ({ table, level, keys }) => {
       const { names, partition } = this.#keys.get(table) ?? { names: [], partition: 0 }
       return keys.map((key) => [
         'WARNING',
-        `${table} row written at ${level} only, to be checked again: ${rowKeyText(key, names, partition, KEY_CHARACTERS)}`,
+        `${table} row written at ${level} only, to be checked again: ${namedRowKeyText(key, names, partition, KEY_CHARACTERS)}`,
       ])
     },
     'target.latency': ({ p95Ms, baselineMs }) => [

@@ -1,7 +1,7 @@
 /** Parses commands that the UI prints or fills in, and finds the plan to show before they start. */
 import { declarationOf, planOf, storesOf, urlsOf, withUrls } from '../../app/operations/facts.ts'
 import type { CommandPort, ReadCommand, Startable } from '../../app/command-port.ts'
-import type { Look } from '../../engine/run/operations/declaration.ts'
+import type { InspectingCommand } from '../../engine/run/operations/declaration.ts'
 import type { CommandDeclaration } from '../../engine/run/operations/option.ts'
 import type { Operation } from '../../app/operations/list.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -14,7 +14,7 @@ import { withConfig } from '../config-search.ts'
 import { configFlag, firstWord } from '../globals.ts'
 import { commandHelp, parseCommandLine } from '../parse.ts'
 import { LineOutput } from '../line-output.ts'
-import type { Context } from '../ports.ts'
+import type { CliContext } from '../ports.ts'
 import { commandForms } from './forms.ts'
 
 export type UiCommandOptions = {
@@ -27,11 +27,11 @@ export type UiCommandOptions = {
   readonly learned?: (url: string) => void
 }
 
-type Env = Context['env']
+type Env = CliContext['env']
 
 /** @returns parsing and output of commands, as on the command line */
 export async function uiCommands(
-  { env, program = 'sluice' }: Pick<Context, 'env' | 'program'>,
+  { env, program = 'sluice' }: Pick<CliContext, 'env' | 'program'>,
   { secrets, urls, config, learned }: UiCommandOptions,
 ): Promise<CommandPort> {
   const { textFace } = await import('../render-text.ts')
@@ -78,7 +78,7 @@ export async function uiCommands(
     called: (line) =>
       line.replaceAll(PROGRAM, (all, before?: string) => (before === undefined ? all : before + program)),
     complete: async (words) => {
-      const { completed } = await import('./completion.ts')
+      const { completedWords: completed } = await import('./completion.ts')
       // Put the flag first, because the last words belong together.
       const line = configFlag(words) === null && config !== undefined ? ['--config', config, ...words] : words
       return completed(
@@ -152,7 +152,7 @@ async function planned(
  * The words of the command that is run first as a plan.
  * @param argv without `sluice`
  */
-export function lookWords(argv: readonly string[], look: Look): readonly string[] {
+export function lookWords(argv: readonly string[], look: InspectingCommand): readonly string[] {
   const command = commandNamed(firstWord(argv) ?? '')
   const actions = command?.takes.some(({ name, operand }) => operand === true && name === 'action') === true ? 2 : 1
   const { operands, options } = sorted(argv, command)

@@ -1,7 +1,7 @@
 /** Completions for a form: as for a shell, plus files, and names with any characters. */
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
-import type { Candidate } from '../../app/command-port.ts'
+import type { CompletionCandidate } from '../../app/command-port.ts'
 import { completionOf } from '../completion/candidates.ts'
 import { knownTo } from '../completion/names.ts'
 import { urlFiles } from '../../app/url-files.ts'
@@ -13,10 +13,10 @@ const MOST = 200
  * @param words the last one is being typed
  * @returns completions as whole words; empty if unknown
  */
-export async function completed(
+export async function completedWords(
   words: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): Promise<readonly Candidate[]> {
+): Promise<readonly CompletionCandidate[]> {
   const current = words.at(-1) ?? ''
   const { candidates, places, wanted, isDatabase = false } = completionOf(words)
   const flags = current === '' ? candidates.filter(({ word }) => !word.startsWith('--')) : candidates
@@ -27,7 +27,7 @@ export async function completed(
 }
 
 /** Entries of the typed folder; a folder ends with a slash, so that typing can continue. */
-async function placesFrom(typed: string, places: 'files' | 'folders'): Promise<readonly Candidate[]> {
+async function placesFrom(typed: string, places: 'files' | 'folders'): Promise<readonly CompletionCandidate[]> {
   const at = typed.lastIndexOf('/') + 1
   const folder = typed.slice(0, at)
   const begun = typed.slice(at)

@@ -12,7 +12,7 @@ import {
 } from '../../app/operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../../app/operations/list.ts'
 import type { CommandDeclaration, Option } from '../../engine/run/operations/option.ts'
-import type { Word } from '../../engine/run/operations/words.ts'
+import type { OperationWord } from '../../engine/run/operations/words.ts'
 
 const CATALOG: Option = {
   name: 'database-url',
@@ -29,7 +29,7 @@ const CONFIG: Option = {
   describe: 'config file: what it says counts where nothing is filled in, and its stores have names',
 }
 
-type AnyWords = Readonly<Record<string, Word>>
+type AnyWords = Readonly<Record<string, OperationWord>>
 
 /** @returns forms in the order of the operations */
 export function commandForms(): readonly CommandForm[] {

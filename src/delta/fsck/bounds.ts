@@ -6,9 +6,9 @@
  */
 import { parseTimestamp } from '../../model/lake/instant.ts'
 import type { LiteralValue } from '../../model/lake/predicate.ts'
-import { checksOf } from '../values/checks.ts'
+import { columnChecks } from '../values/checks.ts'
 import { typeText, type LeafColumn } from '../schema.ts'
-import { jsonText, statsReader } from '../stats.ts'
+import { jsonStringText, statsReader } from '../stats.ts'
 import { compareCodePoints } from '../values/domains.ts'
 import { isStatsPiece } from '../values/typed.ts'
 
@@ -80,16 +80,16 @@ export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][num
 
 /** True if bounds of this type can be compared. */
 export function hasBounds({ field }: LeafColumn): boolean {
-  return typeof checksOf(field) !== 'string'
+  return typeof columnChecks(field) !== 'string'
 }
 
 /** Rows of a file; those that no deletion vector hides; whether null counts are exact. */
-export type RowCounts = { readonly rows: number; readonly visible: number; readonly isTight: boolean }
+export type FileRowCounts = { readonly rows: number; readonly visible: number; readonly isTight: boolean }
 
 export function misstatements(
   { column, min, max, nulls }: StatsOfFile['columns'][number],
   facts: ColumnFacts,
-  counts: RowCounts,
+  counts: FileRowCounts,
 ): readonly Misstated[] {
   const name = column.physicalPath.join('.')
   const found: Misstated[] = []
@@ -110,7 +110,7 @@ export function misstatements(
 }
 
 /** With wide bounds a null count means none, all or some (PROTOCOL.md, "Per-file Statistics"); some is unchecked. */
-function claimedNulls(nulls: number, { rows, visible, isTight }: RowCounts): number | null {
+function claimedNulls(nulls: number, { rows, visible, isTight }: FileRowCounts): number | null {
   if (isTight || nulls === 0) return nulls
   return nulls >= rows ? visible : null
 }
@@ -123,7 +123,7 @@ function shown(text: string): string {
 
 /** True if `column = value` would read the file, or if this cannot be decided. */
 function mayHold(column: LeafColumn, value: string, min: string | undefined, max: string | undefined): boolean {
-  const checks = checksOf(column.field, 'exact')
+  const checks = columnChecks(column.field, 'exact')
   if (typeof checks === 'string') return true
   if (isPlainText(column) && max !== undefined && !isBelow(value, max)) return false
   const literal = literalOf(column, value)
@@ -142,7 +142,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u
  * does not.
  */
 function isBelow(value: string, max: string): boolean {
-  const text = jsonText(max)
+  const text = jsonStringText(max)
   // A lone surrogate in a bound was a whole character before it was written as JSON.
   return text === null || LONE_SURROGATE.test(text) || compareCodePoints(value, text) <= 0
 }

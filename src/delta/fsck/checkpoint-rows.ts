@@ -1,16 +1,16 @@
 /** Checks rows of a checkpoint against each other: doubled files, and structs that contradict the texts they repeat. */
-import { eachScalar, memberText } from '../../model/lake/json-tokens.ts'
+import { eachScalar, jsonMemberText } from '../../model/lake/json-tokens.ts'
 import type { AddAction, RemoveAction } from '../actions.ts'
 import { canonicalPath, dvId } from '../paths.ts'
 import { fileKey } from '../replay.ts'
 import type { StructType } from '../schema.ts'
 import { leafColumns } from '../schema.ts'
-import { jsonText } from '../stats.ts'
-import { partitionsApart, statsComparer, type Apart, type StatsComparer } from '../values/same.ts'
+import { jsonStringText } from '../stats.ts'
+import { partitionsApart, statsComparer, type ApartValues, type StatsComparer } from '../values/same.ts'
 import { kindOf } from '../values/typed.ts'
 import type { Finding } from './finding.ts'
 
-export class CheckpointRows {
+export class CheckedCheckpointRows {
   readonly #version: number
   readonly #root: string
   readonly #schema: StructType
@@ -42,7 +42,7 @@ export class CheckpointRows {
    */
   structsOf(add: AddAction, raw: string): readonly Finding[] {
     const { path, stats, partitionValues } = add
-    const apart: Apart[] = []
+    const apart: ApartValues[] = []
     const parsedStats = structText(add, 'stats_parsed', raw)
     const parsedValues = structText(add, 'partitionValues_parsed', raw)
     if (parsedStats !== null && stats != null) apart.push(...(this.#stats(stats, parsedStats) ?? []))
@@ -74,14 +74,14 @@ export class CheckpointRows {
 function structText(add: AddAction, name: 'stats_parsed' | 'partitionValues_parsed', raw: string): string | null {
   const struct = add[name]
   if (typeof struct === 'string') return struct
-  return typeof struct === 'object' && struct !== null ? memberText(raw, ['add', name]) : null
+  return typeof struct === 'object' && struct !== null ? jsonMemberText(raw, ['add', name]) : null
 }
 
 /** Scalars of a flat JSON object as plain text. */
 function valuesOf(text: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>()
   eachScalar(text, ([name], token) => {
-    if (typeof name === 'string' && token !== 'null') values.set(name, jsonText(token) ?? token)
+    if (typeof name === 'string' && token !== 'null') values.set(name, jsonStringText(token) ?? token)
   })
   return values
 }

@@ -7,12 +7,12 @@ import { canonicalPath, dvId } from '../paths.ts'
 import { fileKey } from '../replay.ts'
 import type { LeafColumn, StructType } from '../schema.ts'
 import { leafColumns } from '../schema.ts'
-import { partitionsApart, statsComparer, type Apart } from '../values/same.ts'
+import { partitionsApart, statsComparer, type ApartValues } from '../values/same.ts'
 
 type FileWord = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }
 
 /** The latest action for everything that commits name. */
-export class Words {
+export class LatestActions {
   readonly #root: string
   readonly files = new Map<string, FileWord>()
   /** Protocol, metadata, transactions and domains as comparable texts, by what they describe. */
@@ -86,7 +86,7 @@ function metadataText({ id, schemaString, partitionColumns, configuration }: Met
 export type Departure = { readonly path?: string; readonly detail: string }
 
 /** @param commits resulting state @param compacted the file's content @param schema of the checked version */
-export function departures(commits: Words, compacted: Words, schema: StructType): readonly Departure[] {
+export function departures(commits: LatestActions, compacted: LatestActions, schema: StructType): readonly Departure[] {
   const found: Departure[] = []
   const compare = fileComparer(leafColumns(schema), schema)
   for (const [key, word] of commits.files) {
@@ -121,7 +121,7 @@ export function departures(commits: Words, compacted: Words, schema: StructType)
   return found
 }
 
-type Compared = (one: AddAction, other: AddAction) => readonly Apart[]
+type Compared = (one: AddAction, other: AddAction) => readonly ApartValues[]
 
 function fileComparer(columns: readonly LeafColumn[], schema: StructType): Compared {
   const stats = statsComparer(columns)

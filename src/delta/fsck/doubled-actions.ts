@@ -4,7 +4,7 @@
  * Readers that use the first line and readers that use the last one get different tables.
  */
 import { createHash } from 'node:crypto'
-import type { Action, ActionKind } from '../actions.ts'
+import type { LogAction, ActionKind } from '../actions.ts'
 import type { Finding } from './finding.ts'
 
 type Kind = Extract<ActionKind, 'add' | 'remove' | 'metaData' | 'protocol' | 'txn' | 'domainMetadata'>
@@ -34,7 +34,7 @@ export class DoubledActions {
   }
 
   /** Ignores all actions except those of schema, protocol, transactions and domains. @param commit path of its file */
-  state(action: Action, commit: string, raw: string): void {
+  state(action: LogAction, commit: string, raw: string): void {
     const said = stateOf(action)
     // A key cannot collide with a path: no path begins with NUL.
     if (said !== null) this.#take(said.kind, `\0${said.text}`, commit, said.text, raw)
@@ -73,7 +73,7 @@ export class DoubledActions {
   }
 }
 
-function stateOf(action: Action): { readonly kind: Kind; readonly text: string } | null {
+function stateOf(action: LogAction): { readonly kind: Kind; readonly text: string } | null {
   switch (action.kind) {
     case 'metaData':
     case 'protocol':

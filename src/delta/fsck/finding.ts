@@ -2,10 +2,10 @@
 import type { FindingKind } from '../../model/lake/findings.ts'
 
 /** `finding`: the table cannot be read correctly. `note`: worth knowing, but the checked version is correct. */
-export type Level = 'finding' | 'note'
+export type FindingLevel = 'finding' | 'note'
 
 export type Finding = {
-  readonly level: Level
+  readonly level: FindingLevel
   readonly kind: FindingKind
   /** As in the log or the listing. */
   readonly path?: string

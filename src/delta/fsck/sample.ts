@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 
 type Drawn<T> = { readonly rank: string; readonly item: T }
 
-export class Sample<T> {
+export class RandomSample<T> {
   readonly #size: number
   readonly #seed: string
   #drawn: Drawn<T>[] = []

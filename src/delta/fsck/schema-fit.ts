@@ -4,13 +4,13 @@ import type { ColumnMappingMode, DeltaType, Field, LeafColumn, StructType, TypeC
 import { typeText } from '../schema.ts'
 
 /** A column of the file that readers cannot read as the column of the table. */
-export type Misfit = { readonly column: string; readonly table: string; readonly file: string }
+export type ColumnMisfit = { readonly column: string; readonly table: string; readonly file: string }
 
 /** A column that the file lacks, and one that the table does not know: probably one column that lost its name. */
 export type Renamed = { readonly column: string; readonly unknown: string }
 
-export type Fit = {
-  readonly misfits: readonly Misfit[]
+export type SchemaFit = {
+  readonly misfits: readonly ColumnMisfit[]
   readonly renamed: readonly Renamed[]
   /** Columns that occur twice in the file. */
   readonly doubled: readonly string[]
@@ -38,7 +38,7 @@ const STORED: Readonly<Record<string, readonly string[]>> = {
   timestamp_ntz: ['TIMESTAMP', 'TIMESTAMP_NS', 'TIMESTAMP_MS'],
 }
 
-type Found = { readonly misfits: Misfit[]; readonly renamed: Renamed[]; readonly doubled: string[] }
+type Found = { readonly misfits: ColumnMisfit[]; readonly renamed: Renamed[]; readonly doubled: string[] }
 
 /**
  * @param partitionColumns logical names; their values come from the log, so the file may hold anything under their
@@ -46,13 +46,13 @@ type Found = { readonly misfits: Misfit[]; readonly renamed: Renamed[]; readonly
  * @param beside.hidden columns of the table outside its schema, such as row ids
  * @param beside.writer as named in the footer
  */
-export function fitOf(
+export function schemaFit(
   schema: StructType,
   partitionColumns: ReadonlySet<string>,
   mode: ColumnMappingMode,
   fields: readonly FooterField[],
   beside: { readonly hidden: ReadonlySet<string>; readonly writer: string | null },
-): Fit {
+): SchemaFit {
   const { hidden, writer } = beside
   // delta-rs wrote instants without marking them as UTC.
   const hasZoneless = writer?.startsWith('parquet-rs ') === true

@@ -4,11 +4,11 @@ import { floatDomain, numericDomain } from './numbers.ts'
 import type { PartitionValue } from './partition-values.ts'
 import type { Field } from '../schema.ts'
 import { binaryDomain, booleanDomain, collatedDomain, dateDomain, stringDomain, timestampDomain } from './domains.ts'
-import type { Domain, Point, Span } from './domains.ts'
+import type { Domain, LiteralPoint, ValueBounds } from './domains.ts'
 import { hasBeenFloat } from './typed.ts'
 
 /** One condition on the values of one column. The caller handles nulls. */
-export type Check = {
+export type ValueCheck = {
   /** Never called with `any` or `null`. */
   partition(value: PartitionValue): boolean
   /** At least one of the two is present. */
@@ -17,28 +17,28 @@ export type Check = {
 
 /** Conditions for one column's type; null if it cannot be compared with the literal. */
 export type ColumnChecks = {
-  compare(op: Comparison, value: LiteralValue): Check | null
-  between(low: LiteralValue, high: LiteralValue): Check | null
+  compare(op: Comparison, value: LiteralValue): ValueCheck | null
+  between(low: LiteralValue, high: LiteralValue): ValueCheck | null
 }
 
 /** True if some value of the span is at or above the value. */
-function reaches<V>(domain: Domain<V>, span: Span<V>, value: V): boolean {
+function reaches<V>(domain: Domain<V>, span: ValueBounds<V>, value: V): boolean {
   if (span.high === undefined || domain.compare(span.high, value) >= 0) return true
   return span.beyond === 'prefix' && domain.startsWith?.(value, span.high) === true
 }
 
-function isWithin<V>(domain: Domain<V>, span: Span<V>, from: V, to: V): boolean {
+function isWithin<V>(domain: Domain<V>, span: ValueBounds<V>, from: V, to: V): boolean {
   return (span.low === undefined || domain.compare(span.low, to) <= 0) && reaches(domain, span, from)
 }
 
 /** True if every value of the span equals the literal. */
-function isOnly<V>(domain: Domain<V>, span: Span<V>, point: Point<V>): boolean {
+function isOnly<V>(domain: Domain<V>, span: ValueBounds<V>, point: LiteralPoint<V>): boolean {
   if (span.low === undefined || span.high === undefined || span.beyond !== undefined) return false
   if (domain.compare(point.low, point.high) !== 0) return false
   return domain.compare(span.low, point.low) === 0 && domain.compare(span.high, point.low) === 0
 }
 
-function mayCompare<V>(domain: Domain<V>, op: Comparison, span: Span<V>, point: Point<V>): boolean {
+function mayCompare<V>(domain: Domain<V>, op: Comparison, span: ValueBounds<V>, point: LiteralPoint<V>): boolean {
   switch (op) {
     case '=':
       return isWithin(domain, span, point.low, point.high)
@@ -59,7 +59,7 @@ function mayCompare<V>(domain: Domain<V>, op: Comparison, span: Span<V>, point: 
 }
 
 function checksOver<V>(domain: Domain<V>): ColumnChecks {
-  const check = (may: (span: Span<V>) => boolean): Check => ({
+  const check = (may: (span: ValueBounds<V>) => boolean): ValueCheck => ({
     partition(value) {
       const span = domain.partition(value)
       return span === null || may(span)
@@ -90,7 +90,7 @@ const SAFE_DIGITS = 15
  * a double
  * @returns `'never'` for types without an order (structs, arrays, maps, variants), `'any'` for unknown types
  */
-export function checksOf(field: Field, decimals: 'rounded' | 'exact' = 'rounded'): ColumnChecks | 'never' | 'any' {
+export function columnChecks(field: Field, decimals: 'rounded' | 'exact' = 'rounded'): ColumnChecks | 'never' | 'any' {
   const { type } = field
   if (type.kind === 'unknown') return 'any'
   if (type.kind === 'decimal') {
@@ -154,7 +154,7 @@ function parseLike(pattern: string): LikePattern {
 }
 
 /** Case-sensitive `LIKE` on a text column. */
-export function likeCheck(pattern: string, negated: boolean, isCollated: boolean): Check {
+export function likeCheck(pattern: string, negated: boolean, isCollated: boolean): ValueCheck {
   const { prefix, isPrefixOnly, whole } = parseLike(pattern)
   return {
     partition: (value) => isCollated || value.kind !== 'string' || whole.test(value.value) !== negated,

@@ -7,10 +7,10 @@ import type { LiteralValue } from '../../model/lake/predicate.ts'
 import { parsePartitionValue } from './partition-values.ts'
 import type { PartitionValue } from './partition-values.ts'
 import type { DeltaType } from '../schema.ts'
-import { jsonText } from '../stats.ts'
+import { jsonStringText } from '../stats.ts'
 
 /** Range of the values of a column in one file; a missing bound is unknown. */
-export type Span<V> = {
+export type ValueBounds<V> = {
   readonly low: V | undefined
   readonly high: V | undefined
   /** Values may exceed `high`: it is the beginning of a longer text, or NaN sorts above it. */
@@ -18,34 +18,34 @@ export type Span<V> = {
 }
 
 /** A literal converted to the column's type: one value, or two if rounding leaves a doubt. */
-export type Point<V> = { readonly low: V; readonly high: V }
+export type LiteralPoint<V> = { readonly low: V; readonly high: V }
 
 export type Domain<V> = {
   compare(a: V, b: V): number
   /** Null if a literal of this kind cannot be compared with the type. */
-  literal(value: LiteralValue): Point<V> | null
+  literal(value: LiteralValue): LiteralPoint<V> | null
   /** Never called with `any` or `null`. Null if nothing is known. */
-  partition(value: PartitionValue): Span<V> | null
+  partition(value: PartitionValue): ValueBounds<V> | null
   /** From the texts of min and max in the stats. */
-  stats(min: string | undefined, max: string | undefined): Span<V>
+  stats(min: string | undefined, max: string | undefined): ValueBounds<V>
   /** For `beyond: 'prefix'`. */
   startsWith?(value: V, start: V): boolean
 }
 
-const NO_BOUNDS: Span<never> = { low: undefined, high: undefined }
+const NO_BOUNDS: ValueBounds<never> = { low: undefined, high: undefined }
 
 /** Plain text of a piece of JSON, quoted or not. */
-export function bare(piece: string): string {
-  return jsonText(piece) ?? piece
+export function bareText(piece: string): string {
+  return jsonStringText(piece) ?? piece
 }
 
 /** Exactly this value. */
-export function point<V>(value: V | null): Point<V> | null {
+export function point<V>(value: V | null): LiteralPoint<V> | null {
   return value === null ? null : { low: value, high: value }
 }
 
 /** The text of a literal of one of these kinds. */
-export function textOf(value: LiteralValue, ...kinds: readonly LiteralValue['kind'][]): string | null {
+export function literalText(value: LiteralValue, ...kinds: readonly LiteralValue['kind'][]): string | null {
   return kinds.includes(value.kind) && 'text' in value ? value.text : null
 }
 
@@ -93,16 +93,16 @@ function withoutCutMarks(text: string): string {
 }
 
 function cutHigh(max: string | undefined): string | undefined {
-  const text = max === undefined ? null : jsonText(max)
+  const text = max === undefined ? null : jsonStringText(max)
   return text === null ? undefined : withoutCutMarks(text)
 }
 
 export const stringDomain: Domain<string> = {
   compare: compareCodePoints,
-  literal: (value) => point(textOf(value, 'string')),
+  literal: (value) => point(literalText(value, 'string')),
   partition: (value) => (value.kind === 'string' ? { low: value.value, high: value.value } : null),
   stats: (min, max) => ({
-    low: min === undefined ? undefined : (jsonText(min) ?? undefined),
+    low: min === undefined ? undefined : (jsonStringText(min) ?? undefined),
     high: cutHigh(max),
     beyond: 'prefix',
   }),
@@ -115,13 +115,13 @@ export const collatedDomain: Domain<string> = { ...stringDomain, partition: () =
 export const dateDomain: Domain<number> = {
   compare: compareOrdered,
   literal(value) {
-    const text = textOf(value, 'string', 'date')
+    const text = literalText(value, 'string', 'date')
     return text === null ? null : point(parseDate(text))
   },
   partition: (value) => (value.kind === 'date' ? { low: value.days, high: value.days } : null),
   stats: (min, max) => ({
-    low: min === undefined ? undefined : (parseDate(bare(min)) ?? undefined),
-    high: max === undefined ? undefined : (parseDate(bare(max)) ?? undefined),
+    low: min === undefined ? undefined : (parseDate(bareText(min)) ?? undefined),
+    high: max === undefined ? undefined : (parseDate(bareText(max)) ?? undefined),
   }),
 }
 
@@ -132,14 +132,14 @@ const TOO_FINE = /\.\d{7}/
 /** A literal without a zone is UTC for `timestamp`; for `timestamp_ntz` it must not have a zone. */
 export function timestampDomain(isInstant: boolean): Domain<bigint> {
   const type: DeltaType = { kind: 'primitive', name: isInstant ? 'timestamp' : 'timestamp_ntz' }
-  const parse = (piece: string | undefined): Point<bigint> | null => {
-    const value = piece === undefined ? null : parsePartitionValue(bare(piece), type)
+  const parse = (piece: string | undefined): LiteralPoint<bigint> | null => {
+    const value = piece === undefined ? null : parsePartitionValue(bareText(piece), type)
     return value?.kind === 'timestamp' ? value : null
   }
   return {
     compare: compareOrdered,
     literal(value) {
-      const text = textOf(value, 'string', 'date', 'timestamp')
+      const text = literalText(value, 'string', 'date', 'timestamp')
       if (text === null || TOO_FINE.test(text)) return null
       const parsed = parseTimestamp(text)
       return parsed === null || (parsed.zoned && !isInstant) ? null : point(parsed.micros)
@@ -160,7 +160,7 @@ export const booleanDomain: Domain<number> = {
   compare: compareOrdered,
   literal(value) {
     if (value.kind === 'boolean') return point(Number(value.value))
-    const text = textOf(value, 'string')?.toLowerCase()
+    const text = literalText(value, 'string')?.toLowerCase()
     return text === 'true' || text === 'false' ? point(Number(text === 'true')) : null
   },
   partition(value) {
@@ -173,7 +173,7 @@ export const booleanDomain: Domain<number> = {
 export const binaryDomain: Domain<Buffer> = {
   compare: (a, b) => Buffer.compare(a, b),
   literal(value) {
-    const text = textOf(value, 'string')
+    const text = literalText(value, 'string')
     return text === null ? null : point(Buffer.from(text))
   },
   partition: (value) => (value.kind === 'binary' ? { low: value.bytes, high: value.bytes } : null),

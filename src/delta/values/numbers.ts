@@ -2,8 +2,8 @@
 import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDouble } from './partition-values.ts'
-import { bare, compareOrdered, point, textOf } from './domains.ts'
-import type { Domain, Point } from './domains.ts'
+import { bareText, compareOrdered, point, literalText } from './domains.ts'
+import type { Domain, LiteralPoint } from './domains.ts'
 
 /** A safe integer if possible, otherwise an exact number. */
 type Numeric = number | ExactNumber
@@ -41,14 +41,14 @@ function widened(value: Numeric, direction: 1n | -1n): Numeric {
 
 export function numericDomain(isWideDecimal: boolean): Domain<Numeric> {
   const bound = (piece: string | undefined, direction: 1n | -1n): Numeric | undefined => {
-    const value = piece === undefined ? null : parseNumeric(bare(piece))
+    const value = piece === undefined ? null : parseNumeric(bareText(piece))
     if (value === null) return undefined
     return isWideDecimal ? widened(value, direction) : value
   }
   return {
     compare: compareNumeric,
     literal(value) {
-      const text = textOf(value, 'number', 'string')
+      const text = literalText(value, 'number', 'string')
       return text === null ? null : point(parseNumeric(text))
     },
     partition: (value) => (value.kind === 'exact' ? { low: value.value, high: value.value } : null),
@@ -61,18 +61,18 @@ export function numericDomain(isWideDecimal: boolean): Domain<Numeric> {
  * or before a widening) 0.1 may mean the float or the double nearest to it.
  */
 export function floatDomain(isFloat: boolean): Domain<number> {
-  const around = (value: number): Point<number> => {
+  const around = (value: number): LiteralPoint<number> => {
     const rounded = isFloat ? Math.fround(value) : value
     return { low: Math.min(value, rounded), high: Math.max(value, rounded) }
   }
-  const parse = (piece: string | undefined): Point<number> | null => {
-    const value = piece === undefined ? null : parseDouble(bare(piece))
+  const parse = (piece: string | undefined): LiteralPoint<number> | null => {
+    const value = piece === undefined ? null : parseDouble(bareText(piece))
     return value === null || Number.isNaN(value) ? null : around(value)
   }
   return {
     compare: compareOrdered,
     literal(value) {
-      const text = textOf(value, 'number', 'string')
+      const text = literalText(value, 'number', 'string')
       const number = text === null ? null : parseDouble(text)
       return number === null || Number.isNaN(number) ? null : around(number)
     },

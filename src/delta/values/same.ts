@@ -5,20 +5,25 @@
 import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
 import { parseTimestamp } from '../../model/lake/instant.ts'
 import type { DeltaType, Field, LeafColumn } from '../schema.ts'
-import { jsonText, statsReader } from '../stats.ts'
-import { bare } from './domains.ts'
+import { jsonStringText, statsReader } from '../stats.ts'
+import { bareText } from './domains.ts'
 import { parseDouble, parsePartitionValue, type PartitionValue } from './partition-values.ts'
 import { hasBeenFloat, kindOf } from './typed.ts'
 
 /** Texts of two sides that mean different values; `what` names the place: `minValues.id`, `partition value p`. */
-export type Apart = { readonly column: string; readonly what: string; readonly one: string; readonly other: string }
+export type ApartValues = {
+  readonly column: string
+  readonly what: string
+  readonly one: string
+  readonly other: string
+}
 
 /** Significant digits that identify every double. */
 const DIGITS_OF_DOUBLE = 17
 const MICROS_OF_MS = 1000n
 
 /** Differences of two statistics of one file; null if one of them is not a JSON object. */
-export type StatsComparer = (one: string, other: string) => readonly Apart[] | null
+export type StatsComparer = (one: string, other: string) => readonly ApartValues[] | null
 
 /** Compares statistics of a file by column types. @param missing true if a fact of only one side is a difference */
 export function statsComparer(columns: readonly LeafColumn[], missing: 'same' | 'apart' = 'same'): StatsComparer {
@@ -28,7 +33,7 @@ export function statsComparer(columns: readonly LeafColumn[], missing: 'same' | 
     if (oneText === otherText) return []
     const [one, other] = [left.read(oneText), right.read(otherText)]
     if (one === null || other === null) return null
-    const apart: Apart[] = []
+    const apart: ApartValues[] = []
     const compare = (column: string, what: string, a: string | undefined, b: string | undefined, same: Same): void => {
       const isSame = a === undefined || b === undefined ? missing === 'same' || a === b : same(a, b)
       if (!isSame) apart.push({ column, what, one: a ?? 'missing', other: b ?? 'missing' })
@@ -54,7 +59,7 @@ function isSameCount(a: string, b: string): boolean {
 /** True if two bounds in JSON mean the same value of a column. */
 function isSamePiece(a: string, b: string, field: Field): boolean {
   if (a === b) return true
-  const [left, right] = [bare(a), bare(b)]
+  const [left, right] = [bareText(a), bareText(b)]
   switch (kindOf(field.type)) {
     case 'byte':
     case 'short':
@@ -74,7 +79,7 @@ function isSamePiece(a: string, b: string, field: Field): boolean {
     case 'date':
       return isSamePartitionValue(left, right, field.type)
     default:
-      return jsonText(a) !== null && jsonText(a) === jsonText(b)
+      return jsonStringText(a) !== null && jsonStringText(a) === jsonStringText(b)
   }
 }
 
@@ -147,7 +152,11 @@ function isSameValue(left: PartitionValue, right: PartitionValue, type: DeltaTyp
 export type PartitionMap = Readonly<Record<string, string | null>>
 
 /** @returns differences of the two maps, and keys that one lacks. Values of unknown columns are compared as text. */
-export function partitionsApart(fields: readonly Field[], one: PartitionMap, other: PartitionMap): readonly Apart[] {
+export function partitionsApart(
+  fields: readonly Field[],
+  one: PartitionMap,
+  other: PartitionMap,
+): readonly ApartValues[] {
   const types = new Map(fields.map(({ physicalName, type }) => [physicalName, type]))
   const names = new Set([...Object.keys(one), ...Object.keys(other)])
   return [...names].flatMap((name) => {

@@ -2,7 +2,7 @@
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
 import type { DeltaType, Field } from '../schema.ts'
-import { jsonText } from '../stats.ts'
+import { jsonStringText } from '../stats.ts'
 import { parsePartitionValue } from './partition-values.ts'
 
 const INTEGER_BITS: Readonly<Record<string, bigint>> = { byte: 7n, short: 15n, integer: 31n, long: 63n }
@@ -93,7 +93,7 @@ function fits({ unscaled, scale }: ExactNumber, type: DeltaType): boolean {
 
 /** True if a bound has the JSON form that statistics use for the type. @param piece JSON text of a scalar */
 export function isStatsPiece(piece: string, type: DeltaType): boolean {
-  const text = jsonText(piece)
+  const text = jsonStringText(piece)
   switch (kindOf(type)) {
     case 'byte':
     case 'short':

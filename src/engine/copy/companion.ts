@@ -5,12 +5,12 @@ import type { LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { Ending } from '../run/run-context.ts'
 import type { CopyEvent, CopyRun } from './copy-run.ts'
-import type { Owner } from './ledger/owner.ts'
+import type { RunOwner } from './ledger/owner.ts'
 import type { SharedRestarts } from './ledger/shared-restarts.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import type { CopyOperation } from './operations/copy/declaration.ts'
 import type { PlannedCopy, PlannedTable } from './plan/plan-copy.ts'
-import type { Context } from './table/copy-context.ts'
+import type { CopyContext } from './table/copy-context.ts'
 
 /** The stream that a command resumes. @property tables names of the source's tables, by `tableText` */
 export type WantedStream = { readonly row: StreamRow; readonly tables: ReadonlySet<string> }
@@ -22,7 +22,7 @@ export type StreamParts = {
   /** The stream that the command resumes, as found before planning; null if there is none yet. */
   readonly asked: WantedStream | null
   readonly database: LedgerDatabase
-  readonly owner: Owner
+  readonly owner: RunOwner
   readonly run: CopyRun
   /**
    * Only in a task of a run that restarts, copies tables again, or confirms its target: what earlier executions have
@@ -52,7 +52,7 @@ export interface FollowedStream extends AsyncDisposable {
   /** Copies chunks while the stream's lease holds. */
   copying(body: () => Promise<void>): Promise<void>
   /** Applies changes until the run ends. */
-  follow(copied: Ending, around: Context): Promise<Ending>
+  follow(copied: Ending, around: CopyContext): Promise<Ending>
   /** Ending of a run that did not get to applying changes. */
   unfollowed(ending: Ending): Ending
 }

@@ -20,7 +20,7 @@ export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'
 const TOLD_AGAIN_MS = 5000
 
 /** Store options of a run: waits are emitted. In a shared run no session outlives a frozen process (`mortal`). */
-export function optionsOf(run: {
+export function storeOptions(run: {
   readonly emit: Emit<'log'>
   readonly clock: Pick<Clock, 'ticks'>
   readonly sharedRun?: string | undefined

@@ -1,12 +1,12 @@
 /** Records a run in the ledger of its target, from start to end. */
 import { exitOfStop, type Interrupt } from '../../shared/abort.ts'
 import type { Ending } from '../run/run-context.ts'
-import type { RunLedger, RunRow } from './ledger/runs.ts'
+import type { RunLedger, NewRunRow } from './ledger/runs.ts'
 
 /** @param runs null if nothing is written, and so nothing is recorded */
 export async function recorded(
   runs: RunLedger | null,
-  row: RunRow,
+  row: NewRunRow,
   interrupt: Interrupt,
   body: () => Promise<Ending>,
 ): Promise<Ending> {

@@ -4,7 +4,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import { isPressure } from './workers/failure.ts'
 
-export class Views implements AsyncDisposable {
+export class SourceViews implements AsyncDisposable {
   readonly #source: CopyStore
   readonly #signal: AbortSignal
   #current: Promise<SourceView> | null = null
@@ -101,7 +101,7 @@ export class Views implements AsyncDisposable {
  * Opens a view per query. A lasting view would keep its locks while another session asks for the same table; an
  * exclusive request in between, such as TRUNCATE, would then make both wait for ever.
  */
-export function askingOnce(views: Views): Pick<Views, 'ask'> {
+export function askingOnce(views: SourceViews): Pick<SourceViews, 'ask'> {
   return {
     ask: async (body) => {
       try {

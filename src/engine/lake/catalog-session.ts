@@ -1,9 +1,9 @@
 /** A catalog opened for one run: checked, made if needed; writing runs are recorded in its audit; always closed. */
-import type { AccessLevel, Rights } from '../../catalog/access-level.ts'
+import type { AccessLevel, CatalogRights } from '../../catalog/access-level.ts'
 import { auditEnd, auditStart } from '../../catalog/audit.ts'
 import { checkCatalog, prepareCatalog } from '../../catalog/catalog.ts'
 import { FileIndexes } from '../../catalog/import/indexes.ts'
-import { rightsOf } from '../../catalog/rights.ts'
+import { catalogRights } from '../../catalog/rights.ts'
 import { exitOfStop } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
@@ -39,7 +39,7 @@ export async function withCatalog<T>(
 async function explainDenied(database: SqlDatabase, thrown: unknown, wants: AccessLevel): Promise<unknown> {
   if (!(thrown instanceof SluiceError) || thrown.code !== 'TARGET_DENIED') return thrown
   // A server that refuses this query too gives no better error.
-  const rights = await rightsOf(database).catch(() => null)
+  const rights = await catalogRights(database).catch(() => null)
   const lacked = rights === null ? null : missingFor(rights, wants)
   if (rights === null || lacked === null) return thrown
   const [level, missing] = lacked
@@ -51,7 +51,7 @@ async function explainDenied(database: SqlDatabase, thrown: unknown, wants: Acce
   })
 }
 
-function missingFor({ missing }: Rights, wants: AccessLevel): readonly [AccessLevel, readonly string[]] | null {
+function missingFor({ missing }: CatalogRights, wants: AccessLevel): readonly [AccessLevel, readonly string[]] | null {
   const levels: readonly AccessLevel[] = ['reader', 'importer', 'admin']
   for (const level of levels.slice(0, levels.indexOf(wants) + 1)) {
     if (missing[level].length > 0) return [level, missing[level]]

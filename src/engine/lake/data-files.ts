@@ -6,7 +6,7 @@ import { resolveDataPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { CheckFiles } from './operations/rollback/declaration.ts'
-import { inOrder } from './in-order.ts'
+import { orderedResults } from './in-order.ts'
 
 export type Presence = {
   readonly checked: number
@@ -102,7 +102,7 @@ async function absentOf(
     }
     return { folder, names }
   }
-  for await (const { folder, names } of inOrder([...left.keys()], lanes, namesIn)) {
+  for await (const { folder, names } of orderedResults([...left.keys()], lanes, namesIn)) {
     for (const name of names) found(folder, name)
   }
   return left

@@ -9,7 +9,7 @@ import { laneOpen } from '../run/pause.ts'
  * @param work gets the item and the number of its worker, from 1
  * @throws what the work throws
  */
-export async function inLanes<T>(
+export async function inWorkers<T>(
   items: readonly T[],
   lanes: number,
   run: LakeRun,

@@ -13,7 +13,7 @@ export function lanesAt(places: readonly string[]): number {
  * @param limit most items at the same time; 1: one after the other, each when its result is asked for
  * @throws what the stream or the work throws, in the item's turn
  */
-export async function* inOrder<T, R>(
+export async function* orderedResults<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
   limit: number,
   work: (item: T) => Promise<R>,

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { readHead, type TableKey } from '../../catalog/import/head.ts'
+import { readImportHead, type CatalogTableKey } from '../../catalog/import/head.ts'
 import { pathOfLocation } from '../../model/lake/lake-url.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -13,7 +13,7 @@ import { isFolder as isFolderHere } from '../../shared/folder.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { withCatalog } from './catalog-session.ts'
 import { mayHoldCatalog } from '../run/catalog-url.ts'
-import { endingIn, nearIn, nearOnDisk, placesOf } from './table-name.ts'
+import { endingIn, nearIn, nearOnDisk, tablePlaces } from './table-name.ts'
 import { openLake } from '../run/registry.ts'
 
 export type TableRef =
@@ -27,7 +27,7 @@ export type TableRef =
 export async function resolveTable(table: string, catalog: SqlReader | null): Promise<TableRef> {
   if (isUrl(table)) return { by: 'path', path: table, note: null }
   const isTable = isFolder(join(table, '_delta_log'))
-  const head = catalog === null ? null : await readHead(catalog, { tableId: table })
+  const head = catalog === null ? null : await readImportHead(catalog, { tableId: table })
   if (isTable) {
     const note = head === null ? null : `${table} is a path and a table id; the path is used`
     return { by: 'path', path: resolve(table), note }
@@ -40,7 +40,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
       hint: 'Verify table path and _delta_log contents',
     })
   }
-  const places = catalog === null ? [] : await placesOf(catalog)
+  const places = catalog === null ? [] : await tablePlaces(catalog)
   const [one, ...others] = endingIn(table, places)
   if (one !== undefined && others.length === 0) return { by: 'id', ...one }
   if (one !== undefined) {
@@ -76,7 +76,7 @@ function isFolder(path: string): boolean {
 const isUrl = (table: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(table)
 
 /** The key of the table in the catalog. @param log of the table, if it is open already */
-export async function tableKey(ref: TableRef, log?: LogStore): Promise<TableKey> {
+export async function tableKey(ref: TableRef, log?: LogStore): Promise<CatalogTableKey> {
   return ref.by === 'id' ? { tableId: ref.tableId } : { location: (log ?? (await openLake(ref.path))).root }
 }
 

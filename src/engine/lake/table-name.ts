@@ -6,13 +6,13 @@ import { closest } from '../../shared/closest.ts'
 import { looksLikeFolder } from '../../shared/folder.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 
-export type Place = { readonly tableId: string; readonly path: string }
+export type TablePath = { readonly tableId: string; readonly path: string }
 
 /** Most folders that are searched for a similar name; a folder with more is skipped. */
 const MOST_FOLDERS = 500
 
 /** All tables of a catalog with their paths. */
-export async function placesOf(reader: SqlReader): Promise<readonly Place[]> {
+export async function tablePlaces(reader: SqlReader): Promise<readonly TablePath[]> {
   const rows = await reader.all('SELECT table_id, location FROM delta_tables ORDER BY table_id')
   return rows.map(([id, location]) => ({ tableId: String(id), path: pathOfLocation(String(location)) }))
 }
@@ -20,7 +20,7 @@ export async function placesOf(reader: SqlReader): Promise<readonly Place[]> {
 const partsOf = (path: string): readonly string[] => path.split('/').filter((part) => part !== '' && part !== '.')
 
 /** Tables whose path ends with the name, part by part. */
-export function endingIn(name: string, places: readonly Place[]): readonly Place[] {
+export function endingIn(name: string, places: readonly TablePath[]): readonly TablePath[] {
   const wanted = partsOf(name)
   if (wanted.length === 0 || wanted.includes('..')) return []
   return places.filter(({ path }) => {
@@ -30,7 +30,7 @@ export function endingIn(name: string, places: readonly Place[]): readonly Place
 }
 
 /** Similar name: an id, or the end of a path with as many parts as were typed. Null if none is similar. */
-export function nearIn(name: string, places: readonly Place[]): string | null {
+export function nearIn(name: string, places: readonly TablePath[]): string | null {
   const length = Math.max(1, partsOf(name).length)
   const names = places.flatMap(({ tableId, path }) => [partsOf(path).slice(-length).join('/'), tableId])
   const lower = new Map(names.map((one) => [one.toLowerCase(), one]))

@@ -3,10 +3,10 @@
  * imported is read from its files, with a note.
  */
 import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
-import { readHead } from '../../catalog/import/head.ts'
+import { readImportHead } from '../../catalog/import/head.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
 import { versionAtTime } from '../../catalog/query/counts.ts'
-import type { Reach } from '../../delta/listed-log.ts'
+import type { LogReach } from '../../delta/listed-log.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
@@ -31,7 +31,7 @@ export async function withTable<T>(
   asOf: AsOf,
   run: Run<'log'>,
   body: (source: TableSource) => Promise<T>,
-  reach: Reach = reachOf(asOf),
+  reach: LogReach = reachOf(asOf),
 ): Promise<T> {
   const database = await catalogIfThere(catalogUrl)
   try {
@@ -39,7 +39,7 @@ export async function withTable<T>(
     const log = await openLake(ref.path)
     if (database !== null) {
       const by = await tableKey(ref, log)
-      if ((await readHead(database, by)) !== null) {
+      if ((await readImportHead(database, by)) !== null) {
         const current = await readableTable(database, by)
         const version = asOf.version ?? (await versionFor(database, current, asOf))
         const table = version === undefined ? current : await readableTable(database, by, version)
@@ -63,7 +63,7 @@ export async function withTable<T>(
 }
 
 /** Which versions of the log a query for a version or time needs. */
-export function reachOf({ version, timestampMs }: AsOf): Reach {
+export function reachOf({ version, timestampMs }: AsOf): LogReach {
   return version === undefined && timestampMs === undefined ? 'newest' : 'all'
 }
 

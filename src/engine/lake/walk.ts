@@ -8,7 +8,7 @@ import type { SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../run/registry.ts'
 import { systemOfFile } from '../run/systems.ts'
 
-export type Found =
+export type FoundInFolder =
   | { readonly kind: 'table'; readonly name: string; readonly path: string }
   | {
       readonly kind: 'database'
@@ -37,7 +37,7 @@ type WalkOptions = {
  * @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL, SOURCE_DENIED for the folder itself; unreadable folders below are
  * reported and skipped
  */
-export async function* walkLake(root: string, options: WalkOptions): AsyncGenerator<Found> {
+export async function* walkLake(root: string, options: WalkOptions): AsyncGenerator<FoundInFolder> {
   const lake = await openLakeStore(root)
   yield* walk(lake, lake.root, '', 0, new Set([lake.identity]), options)
 }
@@ -49,7 +49,7 @@ async function* walk(
   depth: number,
   seen: Set<string>,
   options: WalkOptions,
-): AsyncGenerator<Found> {
+): AsyncGenerator<FoundInFolder> {
   throwIfAborted(options.signal)
   const look: FolderLook = await lake.look(path, options.signal)
   if (look.is === 'table') {
@@ -152,7 +152,7 @@ function globToRegExp(glob: string): RegExp {
  */
 export async function foldersInside(
   root: string,
-  { name, path }: Extract<Found, { kind: 'table' }>,
+  { name, path }: Extract<FoundInFolder, { kind: 'table' }>,
   { exclude, signal }: Pick<WalkOptions, 'exclude' | 'signal'>,
 ): Promise<readonly string[]> {
   try {
@@ -168,7 +168,7 @@ export async function foldersInside(
 }
 
 /** Text for a folder that could not be searched, or not completely. */
-export function lookText(found: Extract<Found, { kind: 'unreadable' | 'unseen' }>): string {
+export function lookText(found: Extract<FoundInFolder, { kind: 'unreadable' | 'unseen' }>): string {
   if (found.kind === 'unreadable') return `cannot look into ${found.path}: ${found.error.message}`
   const { path, listed, after } = found
   return `tables inside of ${path} were searched among ${listed.toLocaleString('en')} names, up to ${after}: name the path of a table after it`

@@ -4,7 +4,7 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { LedgerPlace } from '../../model/copy/ledgers-port.ts'
 
 /** A ledger with a store that uses it, and its location in words. @property schema '' for the own one */
-export type Place = {
+export type LedgerWhere = {
   readonly store: CopyStore
   readonly database: LedgerDatabase
   readonly schema: string
@@ -12,9 +12,9 @@ export type Place = {
 }
 
 export class LedgerPlaces implements AsyncDisposable {
-  readonly own: Place
+  readonly own: LedgerWhere
   readonly #opened: (ledger: LedgerDatabase) => LedgerDatabase
-  readonly #others = new Map<string, Place>()
+  readonly #others = new Map<string, LedgerWhere>()
 
   /** @param own ledger of the store, which stays open @param opened wraps each further ledger */
   constructor(store: CopyStore, own: LedgerDatabase, opened: (ledger: LedgerDatabase) => LedgerDatabase) {
@@ -23,13 +23,13 @@ export class LedgerPlaces implements AsyncDisposable {
   }
 
   /** The own ledger first, then those of `places` that this login can read. @throws SluiceError CONNECT_FAILED … */
-  async readable(places: readonly LedgerPlace[]): Promise<readonly Place[]> {
+  async readable(places: readonly LedgerPlace[]): Promise<readonly LedgerWhere[]> {
     const all = [this.own]
     for (const { schema, isReadable } of places) if (isReadable) all.push(await this.#at(schema))
     return all
   }
 
-  async #at(schema: string): Promise<Place> {
+  async #at(schema: string): Promise<LedgerWhere> {
     const known = this.#others.get(schema)
     if (known !== undefined) return known
     const store = await this.own.store.offers.otherLedgers?.open(schema)

@@ -20,6 +20,6 @@ export function rowValues(row: SqlRow, booleans: ReadonlySet<number>): readonly 
 }
 
 /** A row of an answer for a grid of texts, with booleans as the database prints them. */
-export function shownRow(row: SqlRow, booleans: ReadonlySet<number>): SqlRow {
+export function gridRow(row: SqlRow, booleans: ReadonlySet<number>): SqlRow {
   return row.map((value, i) => (booleans.has(i) && value !== null ? String(value === 1) : value))
 }

@@ -66,7 +66,7 @@ export function makeSocketFolder(folder: string): void {
 }
 
 /** @param id as the user gave it */
-export function noSuchRun(id: string, where: string): SluiceError {
+export function noSuchLocalRun(id: string, where: string): SluiceError {
   return new SluiceError('NO_SUCH_PATH', `no run ${id} goes on here`, {
     where,
     hint: 'the number of the run is meant, which is not that of its stream: sluice ctl lists the runs of this user on this machine; one on another machine is steered there',

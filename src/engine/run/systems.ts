@@ -46,7 +46,7 @@ export function batchesByPartition(url: string): boolean {
 }
 
 /** Whether a catalog URL takes `schema=NAME`; else the alternative in words; null for a system without catalogs. */
-export function schemaOf(url: string): true | { readonly instead: string } | null {
+export function catalogSchemaSupport(url: string): true | { readonly instead: string } | null {
   return systemOf(url)?.catalog?.schema ?? null
 }
 
@@ -55,14 +55,14 @@ export function catalogExamples(): string {
   const holding = SYSTEMS.flatMap(({ catalog, example, file }) =>
     catalog === undefined ? [] : [{ text: catalog.example ?? example, isFile: file !== undefined }],
   )
-  return listed(
+  return orList(
     [...holding.filter(({ isFile }) => isFile), ...holding.filter(({ isFile }) => !isFile)].map(({ text }) => text),
   )
 }
 
 /** URLs of copies for a hint. */
 export function copyExamples(): string {
-  return listed(SYSTEMS.filter(({ copies }) => copies !== undefined).map(({ example }) => example))
+  return orList(SYSTEMS.filter(({ copies }) => copies !== undefined).map(({ example }) => example))
 }
 
 /** Display name of a system. */
@@ -72,15 +72,15 @@ export function titleOf(name: string): string {
 
 /** Display names of the matching systems, for a hint. */
 export function titlesOf(which: (system: SystemDeclaration) => boolean): string {
-  return listed(SYSTEMS.filter(which).map(({ title }) => title))
+  return orList(SYSTEMS.filter(which).map(({ title }) => title))
 }
 
 /** Display names of systems that can hold the tables of the Cassandra Data Migrator, for a hint. */
 export function trackingTitles(): string {
-  return listed(SYSTEMS.flatMap(({ copies }) => copies?.tracks ?? []))
+  return orList(SYSTEMS.flatMap(({ copies }) => copies?.tracks ?? []))
 }
 
 /** `a, b or c`. */
-export function listed(words: readonly string[]): string {
+export function orList(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`
 }

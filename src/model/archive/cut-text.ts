@@ -1,6 +1,12 @@
 /** How a table is divided into partitions, as text for users. */
 
 /** @param byValue column whose values are the partitions, if they are not periods of the calendar */
-export function cutText({ calendar, byValue }: { readonly calendar: string; readonly byValue?: string }): string {
+export function archivedByText({
+  calendar,
+  byValue,
+}: {
+  readonly calendar: string
+  readonly byValue?: string
+}): string {
   return byValue === undefined ? calendar : `by the values of ${byValue}`
 }

@@ -34,7 +34,7 @@ export type ReadFiles = {
 export type Tested = ReadFiles & { readonly test: RowTest }
 
 /** Files, and optionally a condition on their rows by the names of `all`, or of `columns` if `all` is absent. */
-export type Wanted = ReadFiles & { readonly test?: RowTest }
+export type ReadTest = ReadFiles & { readonly test?: RowTest }
 
 /** A file that is rewritten without the rows that match a condition, by the names of the table's columns. */
 export type Rewritten = WriteRequest & { readonly file: string; readonly test: RowTest }
@@ -70,7 +70,7 @@ export interface ParquetFiles extends AsyncDisposable {
    */
   rewrite(request: Rewritten): Promise<readonly WrittenFile[]>
   /** Rows in canonical form, in any order. @throws as `examine` */
-  rows(request: Wanted, batchRows: number): AsyncIterable<readonly Row[]>
+  rows(request: ReadTest, batchRows: number): AsyncIterable<readonly Row[]>
   /** Rows as CSV in the wire form; returns how many. @throws as `examine` */
   csv(request: ReadFiles): AsyncGenerator<Buffer, bigint>
   /** Rows of `one` whose key also exists in files of `others`. @throws as `examine` */

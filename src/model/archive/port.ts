@@ -70,7 +70,7 @@ export type Leaving = {
 }
 
 /** Result, number of failed tries, and the longest time from the first lock request to the end of a transaction, ms. */
-export type Left = { readonly end: StepEnd; readonly tries: number; readonly longestMs: number }
+export type DetachResult = { readonly end: StepEnd; readonly tries: number; readonly longestMs: number }
 
 /** A detach outside of any transaction: it waits for long-running statements without blocking other sessions. */
 export type LeavingBegun = {
@@ -163,7 +163,7 @@ export interface PartitionStore {
    * @returns `differs` if its columns are not the archived ones
    * @throws SluiceError TARGET_BUSY if other sessions keep it in use, STOPPED
    */
-  leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving & Partial<LeavingBegun>): Promise<Left>
+  leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving & Partial<LeavingBegun>): Promise<DetachResult>
   /**
    * Completes a `leave` that began: moves the table in one transaction with the closing. Ends a session that could
    * still begin the detach.

@@ -71,10 +71,10 @@ export type QueryFile = {
 }
 
 /** A row of the answer; integers that a double would round are bigints. */
-export type AnswerRow = readonly (null | string | number | bigint | Uint8Array)[]
+export type QueryAnswerRow = readonly (null | string | number | bigint | Uint8Array)[]
 
 /** Source rows left out because files have their key. @property moved those of them outside the bounds of the files */
-export type LeftOut = { readonly keyed: bigint; readonly moved: bigint }
+export type LeftOutRows = { readonly keyed: bigint; readonly moved: bigint }
 
 export interface ArchiveQuery extends AsyncDisposable {
   /** Names of the answer's columns. */
@@ -96,14 +96,14 @@ export interface ArchiveQuery extends AsyncDisposable {
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
     shared?: readonly Shared[],
-  ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOut[] }>
+  ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOutRows[] }>
   /** Compares fetched rows of one partition with its files, by key and fetched columns. Instead of `pages`, once. */
   compare(partition: Shared): Promise<KeyDifferences>
   /**
    * The answer over the fetched rows and these files. Call once.
    * @throws SluiceError BAD_QUERY, NO_SPACE, PARTITION_CHANGED for a file that holds another number of rows
    */
-  pages(files: readonly QueryFile[]): AsyncIterable<readonly AnswerRow[]>
+  pages(files: readonly QueryFile[]): AsyncIterable<readonly QueryAnswerRow[]>
 }
 
 /** Source rows to leave out, if the source cannot express that itself. */

@@ -11,13 +11,13 @@ export type RowTest =
   | { readonly kind: 'not'; readonly part: RowTest }
 
 /** Columns that a test reads, each once. */
-export function testedColumns(test: RowTest): readonly string[] {
+export function testedRowColumns(test: RowTest): readonly string[] {
   switch (test.kind) {
     case 'and':
     case 'or':
-      return [...new Set(test.parts.flatMap(testedColumns))]
+      return [...new Set(test.parts.flatMap(testedRowColumns))]
     case 'not':
-      return testedColumns(test.part)
+      return testedRowColumns(test.part)
     case 'absent':
       return []
     default:

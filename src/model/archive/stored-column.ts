@@ -18,7 +18,7 @@ export type StoredType =
   | `decimal(${number},${number})`
 
 /** An enum or a composite of PostgreSQL. Its values name members, or list attributes by position. */
-export type DeclaredType = {
+export type DeclaredSourceType = {
   readonly name: string
   readonly kind: 'enum' | 'composite'
   /** Identity of the type in its database: changes if the type is recreated or restored from a dump. */
@@ -32,7 +32,7 @@ export type ColumnNumbers = {
   readonly of: string
   readonly numbers: ReadonlyMap<string, number>
   /** Enums and composites used by the values of a column, by column name. */
-  readonly declared: ReadonlyMap<string, readonly DeclaredType[]>
+  readonly declared: ReadonlyMap<string, readonly DeclaredSourceType[]>
 }
 
 export type StoredColumn = {
@@ -49,7 +49,7 @@ export type StoredColumn = {
   /** The source's number of the column, which survives a rename (PostgreSQL: `attnum`); absent if it has none. */
   readonly number?: number
   /** Enums and composites of its values when the column was recorded; absent if none, or from older programs. */
-  readonly declared?: readonly DeclaredType[]
+  readonly declared?: readonly DeclaredSourceType[]
   /** Expression of a generated column when it was recorded; absent for others, and if recorded by an older program. */
   readonly computed?: Expression
   /** Id of the column mapping; absent unless the archive was mapped after its creation. */

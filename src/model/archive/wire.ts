@@ -6,7 +6,7 @@
  * allowed). Bytes are hexadecimal digits without a prefix, booleans are `1` and `0`, timestamps are UTC without a zone.
  */
 import { hexDigits } from '../copy/bytes-text.ts'
-import { isLong, piecesOf, type LongCell } from '../copy/long-cell.ts'
+import { isLong, cellPieces, type LongCell } from '../copy/long-cell.ts'
 import type { Cell, Row } from '../copy/rows.ts'
 import type { StoredColumn } from './stored-column.ts'
 
@@ -67,7 +67,7 @@ export function* wirePieces(rows: readonly Row[], columns: readonly StoredColumn
 function* longField(cell: LongCell): Generator<Buffer> {
   const isText = typeof cell === 'string'
   if (isText) yield Buffer.from('"')
-  for (const part of piecesOf(cell)) yield Buffer.from(isText ? part.replaceAll('"', '""') : part)
+  for (const part of cellPieces(cell)) yield Buffer.from(isText ? part.replaceAll('"', '""') : part)
   if (isText) yield Buffer.from('"')
 }
 

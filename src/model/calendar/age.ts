@@ -2,7 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec, CalendarUnit } from './calendar.ts'
 import { dayText, isLabelled } from './civil.ts'
-import { ordinalOf, startOf } from './ordinal.ts'
+import { ordinalOf, periodStart } from './ordinal.ts'
 import type { Period } from './period.ts'
 import { dayAt } from './zone.ts'
 
@@ -41,7 +41,7 @@ export function ageText({ count, unit }: Age): string {
  */
 export function cutOff(spec: CalendarSpec, age: Age, now: Date): string {
   const counted: CalendarSpec = { ...spec, unit: age.unit }
-  const day = startOf(counted, ordinalOf(counted, dayAt(spec.zone, now.getTime())) - age.count)
+  const day = periodStart(counted, ordinalOf(counted, dayAt(spec.zone, now.getTime())) - age.count)
   if (!isLabelled(day)) {
     throw new SluiceError('BAD_FLAG', `nothing is older than ${ageText(age)}`, {
       reason: 'it reaches back beyond the year 1',

@@ -3,20 +3,20 @@ import type { CalendarSpec } from './calendar.ts'
 import { LAST_DAY, parseDay } from './civil.ts'
 import { periodOfNumber, type Period } from './period.ts'
 import { isMoment, readValue, valueText, type ValueKind } from './value-text.ts'
-import { dayAt, firstMoment, MS_OF_DAY, wallClock } from './zone.ts'
+import { dayAt, firstMoment, MS_OF_DAY, zoneWallClock } from './zone.ts'
 
 /** Largest JavaScript date, in milliseconds. */
 const LAST_MOMENT = 8.64e15
 
 /** `from` inclusive, `to` exclusive. */
-export type Bounds = { readonly from: string; readonly to: string }
+export type PeriodBounds = { readonly from: string; readonly to: string }
 
 /**
  * Dates unchanged, local timestamps at midnight, instants in UTC (`2024-03-31 22:00:00+00`) or since the epoch: the
  * start of the day in the calendar's zone. Both bounds are equal for a day that the zone skipped. The upper bound of a
  * period equals, byte by byte, the lower one of the next.
  */
-export function boundsFor(spec: CalendarSpec, period: Period, kind: ValueKind): Bounds {
+export function boundsFor(spec: CalendarSpec, period: Period, kind: ValueKind): PeriodBounds {
   return { from: boundOf(spec, period.from, kind), to: boundOf(spec, period.to, kind) }
 }
 
@@ -34,7 +34,7 @@ export function periodOfBounds(
 ): Period | null {
   const [low, high] = [exactValue(from, kind), exactValue(to, kind)]
   if (low === null || high === null) return null
-  const day = Math.floor((isMoment(kind) ? wallClock(spec.zone, low) : low) / MS_OF_DAY)
+  const day = Math.floor((isMoment(kind) ? zoneWallClock(spec.zone, low) : low) / MS_OF_DAY)
   const period = periodOfNumber(spec, day)
   return period !== null && begins(spec, period.from, low, kind) && begins(spec, period.to, high, kind) ? period : null
 }
@@ -44,7 +44,7 @@ export function allBeginDays(bounds: readonly (string | null)[], kind: ValueKind
   return bounds.every((bound) => {
     const at = bound === null ? undefined : readValue(bound, kind)?.at
     if (at === undefined || Math.abs(at) > LAST_DAY * MS_OF_DAY) return false
-    return wallClock(zone, at) % MS_OF_DAY === 0 || firstMoment(zone, dayAt(zone, at)) === at
+    return zoneWallClock(zone, at) % MS_OF_DAY === 0 || firstMoment(zone, dayAt(zone, at)) === at
   })
 }
 
@@ -56,7 +56,7 @@ function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {
 function begins(spec: CalendarSpec, day: string, at: number, kind: ValueKind): boolean {
   const number = parseDay(day)
   if (!isMoment(kind)) return at === number * MS_OF_DAY
-  return wallClock(spec.zone, at) === number * MS_OF_DAY || at === firstMoment(spec.zone, number)
+  return zoneWallClock(spec.zone, at) === number * MS_OF_DAY || at === firstMoment(spec.zone, number)
 }
 
 function exactValue(text: string | null, kind: ValueKind): number | null {

@@ -11,11 +11,11 @@
 import type { CalendarSpec } from './calendar.ts'
 import { civilDay } from '../run/civil-day.ts'
 import { dayNumber, dayText, digits, realDay } from './civil.ts'
-import { ordinalOf, startOf } from './ordinal.ts'
+import { ordinalOf, periodStart } from './ordinal.ts'
 
 /** The name of a period; null if its year is not one of 1 to 9999. */
 export function labelOf(spec: CalendarSpec, ordinal: number): string | null {
-  const start = startOf(spec, ordinal)
+  const start = periodStart(spec, ordinal)
   switch (spec.unit) {
     case 'day':
       return dayText(start)
@@ -52,7 +52,7 @@ export function ordinalAt(spec: CalendarSpec, label: string): number | null {
       if (year === undefined) return null
       // 4 January lies in the first week, whatever the first weekday.
       const ordinal = ordinalOf(spec, newYear(Number(year)) + 3) + Number(week) - 1
-      return civilDay(startOf(spec, ordinal) + 3).year === Number(year) ? ordinal : null
+      return civilDay(periodStart(spec, ordinal) + 3).year === Number(year) ? ordinal : null
     }
     case 'quarter': {
       const [, quarter, year] = /^Q([1-4])-(FY\d+)$/i.exec(label) ?? []

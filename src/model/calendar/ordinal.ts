@@ -13,7 +13,7 @@ export function ordinalOf(spec: CalendarSpec, day: number): number {
 }
 
 /** First day of a period. */
-export function startOf(spec: CalendarSpec, ordinal: number): number {
+export function periodStart(spec: CalendarSpec, ordinal: number): number {
   if (spec.unit === 'day') return ordinal
   if (spec.unit === 'week') return ordinal * 7 + firstWeek(spec)
   const month = spec.unit === 'month' ? ordinal : ordinal * monthsOf(spec.unit) + spec.firstMonth - 1

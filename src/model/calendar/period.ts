@@ -3,7 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from './calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from './civil.ts'
 import { exampleOf, labelOf, ordinalAt } from './label.ts'
-import { ordinalOf, startOf } from './ordinal.ts'
+import { ordinalOf, periodStart } from './ordinal.ts'
 
 /** `YYYY-MM-DD` in the calendar's zone, `from` inclusive, `to` exclusive. Periods sort by `from`. */
 export type Period = {
@@ -81,7 +81,7 @@ function numbered(spec: CalendarSpec, ordinal: number): Period {
 }
 
 function periodIfNamed(spec: CalendarSpec, ordinal: number): Period | null {
-  const [from, to] = [startOf(spec, ordinal), startOf(spec, ordinal + 1)]
+  const [from, to] = [periodStart(spec, ordinal), periodStart(spec, ordinal + 1)]
   const label = from >= FIRST_DAY && to <= LAST_DAY ? labelOf(spec, ordinal) : null
   return label === null ? null : { label, from: dayText(from), to: dayText(to) }
 }

@@ -2,7 +2,7 @@
 import type { CalendarSpec } from './calendar.ts'
 import { dayNumber, dayText, isLabelled, realDay } from './civil.ts'
 import { ordinalAt } from './label.ts'
-import { ordinalOf, startOf } from './ordinal.ts'
+import { ordinalOf, periodStart } from './ordinal.ts'
 import { periodOfNumber, type Period } from './period.ts'
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
@@ -34,9 +34,9 @@ type Token = { readonly text: string; readonly kinds: readonly Kind[] }
  * ambiguous.
  * @param text in any case, with blanks, hyphens, dots, slashes or nothing between its parts
  */
-export function readingsOf(spec: CalendarSpec, text: string): readonly Period[] {
+export function periodReadings(spec: CalendarSpec, text: string): readonly Period[] {
   const own = ordinalAt(spec, text.trim())
-  const starts = own === null ? startsOf(spec, tokensOf(text)) : [startOf(spec, own)]
+  const starts = own === null ? startsOf(spec, tokensOf(text)) : [periodStart(spec, own)]
   const found = new Map<string, Period>()
   for (const start of starts) {
     // Only these days have names.
@@ -123,26 +123,26 @@ function yearOf(text: string): number {
 /** A year without `FY` may be fiscal or a calendar year, if both have such a quarter. */
 function quarters(spec: CalendarSpec, year: Token | undefined, quarter: string): readonly number[] {
   const number = yearOf(year?.text ?? '')
-  const fiscal = startOf(spec, (number - spec.yearOffset) * 4 + Number(quarter) - 1)
+  const fiscal = periodStart(spec, (number - spec.yearOffset) * 4 + Number(quarter) - 1)
   if (year?.kinds.includes('F') === true) return [fiscal]
   return [fiscal, ...aligned(spec, number, (Number(quarter) - 1) * 3 + 1)]
 }
 
 function years(spec: CalendarSpec, year: Token | undefined): readonly number[] {
   const number = yearOf(year?.text ?? '')
-  const fiscal = startOf(spec, number - spec.yearOffset)
+  const fiscal = periodStart(spec, number - spec.yearOffset)
   return year?.kinds.includes('F') === true ? [fiscal] : [fiscal, ...aligned(spec, number, 1)]
 }
 
 /** The first day of a month, if a period begins with it. */
 function aligned(spec: CalendarSpec, year: number, month: number): readonly number[] {
   const first = dayNumber({ year, month, day: 1 })
-  return startOf(spec, ordinalOf(spec, first)) === first ? [first] : []
+  return periodStart(spec, ordinalOf(spec, first)) === first ? [first] : []
 }
 
 function week(spec: CalendarSpec, year: string, number: string): readonly number[] {
   const ordinal = ordinalAt(spec, `${year}-W${number.padStart(2, '0')}`)
-  return ordinal === null ? [] : [startOf(spec, ordinal)]
+  return ordinal === null ? [] : [periodStart(spec, ordinal)]
 }
 
 function day(year: string, month: string, dayOfMonth = '1'): readonly number[] {

@@ -45,7 +45,7 @@ export function firstMoment(zone: string, day: number): number {
 
 /** The day of an instant: the latest that has begun. */
 export function dayAt(zone: string, moment: number): number {
-  let day = Math.floor(wallClock(zone, moment) / MS_OF_DAY)
+  let day = Math.floor(zoneWallClock(zone, moment) / MS_OF_DAY)
   if (zone === 'UTC') return day
   // A clock that is put back over midnight shows the previous day again.
   while (firstMoment(zone, day + 1) <= moment) day += 1
@@ -53,7 +53,7 @@ export function dayAt(zone: string, moment: number): number {
 }
 
 /** Local time of the zone, as milliseconds since it showed the epoch. */
-export function wallClock(zone: string, moment: number): number {
+export function zoneWallClock(zone: string, moment: number): number {
   return zone === 'UTC' ? moment : moment + offset(zone, moment)
 }
 

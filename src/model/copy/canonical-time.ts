@@ -35,7 +35,7 @@ const NO_OFFSET = /^(?:Z|[+-]00(?::?00){0,2})$/
  * @param zone true for an instant, given in UTC or with an offset; false for a local time, which has no offset
  * @throws SluiceError VALUE_REFUSED
  */
-export function moment(text: string, zone: boolean): string {
+export function canonicalInstant(text: string, zone: boolean): string {
   if (PLAIN.test(text)) return text
   const found = MOMENT.exec(text)
   if (found === null) {
@@ -58,7 +58,7 @@ export function cutFraction(canonical: string, digits: number): string {
 
 /** The date of a timestamp. @throws SluiceError VALUE_REFUSED */
 export function withoutClock(text: string): string {
-  return moment(text.includes(':') || ENDLESS.test(text) ? text : date(text), false).replace(
+  return canonicalInstant(text.includes(':') || ENDLESS.test(text) ? text : date(text), false).replace(
     / \d\d:\d\d:\d\d(?:\.\d+)?/,
     '',
   )

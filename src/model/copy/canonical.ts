@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readJson, type JsonShape } from '../lake/json-reader.ts'
 import { bytesOfHex, hexDigits } from './bytes-text.ts'
-import { cutFraction, date, moment, time, withoutClock } from './canonical-time.ts'
+import { cutFraction, date, canonicalInstant, time, withoutClock } from './canonical-time.ts'
 import type { ColumnType } from './column-type.ts'
 import { canonicalDecimal, roundedDecimal } from './decimal.ts'
 import { ewkbOf } from './ewkb.ts'
@@ -56,7 +56,9 @@ export function normalizer(type: ColumnType): Normalizer {
     }
     case 'timestamp': {
       const { cut, zone } = type
-      return cut === undefined ? (raw) => moment(text(raw), zone) : (raw) => cutFraction(moment(text(raw), zone), cut)
+      return cut === undefined
+        ? (raw) => canonicalInstant(text(raw), zone)
+        : (raw) => cutFraction(canonicalInstant(text(raw), zone), cut)
     }
     case 'json':
       return type.spelled === true ? spelledJson : (raw) => canonicalJson(text(raw))
@@ -77,14 +79,14 @@ export function canonicalJson(json: string): string {
 }
 
 /** True if every driver returns values of the type as canonical text. */
-export function isPlain(type: ColumnType): boolean {
+export function isPlainType(type: ColumnType): boolean {
   return (type.kind === 'native' && type.name !== 'ewkb') || (type.kind === 'text' && type.padded !== true)
 }
 
 const scratch = Buffer.alloc(8)
 
 /** Text of a canonical value: floats as the hexadecimal digits of their IEEE 754 form, bytes as hexadecimal digits. */
-export function cellText(cell: Exclude<Cell, null>): string {
+export function canonicalCellText(cell: Exclude<Cell, null>): string {
   if (typeof cell === 'string') return cell
   if (typeof cell !== 'number') return hexDigits(cell)
   if (Number.isNaN(cell)) return '7ff8000000000000'

@@ -2,7 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { Column, ColumnType } from './column-type.ts'
 import { normalizer } from './canonical.ts'
-import { moment } from './canonical-time.ts'
+import { canonicalInstant } from './canonical-time.ts'
 import { datePattern, type DatePattern } from './date-pattern.ts'
 import { javaDecimal, javaDouble, parseJavaDecimal, parseJavaDouble, parseJavaWhole } from './java-text.ts'
 import { refusedValue } from './refused.ts'
@@ -153,5 +153,5 @@ function momentText(ms: number): string {
   const at = new Date(ms)
   const year = at.getUTCFullYear()
   if (Number.isNaN(year) || year < 1 || year > 9999) throw refusedValue('a time in the years 1 to 9999', String(ms))
-  return moment(at.toISOString().replace('T', ' ').replace('Z', ''), true)
+  return canonicalInstant(at.toISOString().replace('T', ' ').replace('Z', ''), true)
 }

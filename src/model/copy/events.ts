@@ -49,7 +49,7 @@ export type LookDifferenceEvent = {
 } & KeySpan
 
 /** Time that a target takes for a megabyte of rows, ms. */
-export type Latency = {
+export type TargetLatency = {
   /** 95th percentile of the last seconds. */
   p95Ms: Ms
   /** The same without overload; null until it is known. */
@@ -233,10 +233,10 @@ export type CopyEvents =
   /** End of a copy in script mode: tables with problems first. */
   | { type: 'copy.summary'; tables: readonly CopySummaryLine[] }
   /** New limit in rows per second, set by the user or because the target slowed down. */
-  | { type: 'throttle.on'; reason: string; rate: Dec; cause?: 'pressure' | 'latency'; latency?: Latency }
+  | { type: 'throttle.on'; reason: string; rate: Dec; cause?: 'pressure' | 'latency'; latency?: TargetLatency }
   | { type: 'throttle.off' }
   /** Time that the target of a copy takes for a megabyte of rows; sent every few seconds. */
-  | ({ type: 'target.latency' } & Latency)
+  | ({ type: 'target.latency' } & TargetLatency)
   /** A run over the ring of one table in terms of the Cassandra Data Migrator: tokens, number of ranges, run id. */
   | {
       type: 'run.tracked'

@@ -1,13 +1,13 @@
 /** A row key as one text: equal texts mean equal keys, whichever system the rows come from. */
 import { bytesOfHex } from './bytes-text.ts'
-import { cellText } from './canonical.ts'
+import { canonicalCellText } from './canonical.ts'
 import type { ColumnType } from './column-type.ts'
 import { refusedValue } from './refused.ts'
 import type { Cell, Row } from './rows.ts'
 
 /** @param cells values of the key's columns in canonical form, in the order of the key */
 export function keyText(cells: readonly Cell[]): string {
-  return JSON.stringify(cells.map((cell) => (cell === null ? null : cellText(cell))))
+  return JSON.stringify(cells.map((cell) => (cell === null ? null : canonicalCellText(cell))))
 }
 
 /** The same for a whole row. @param places indexes of the key columns in the row */

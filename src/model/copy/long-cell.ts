@@ -14,7 +14,7 @@ export function isLong(cell: Cell): cell is LongCell {
 }
 
 /** A text, or the digits of bytes, in pieces of 32 Ki characters or bytes; surrogate pairs are not split. */
-export function* piecesOf(cell: LongCell): Generator<string> {
+export function* cellPieces(cell: LongCell): Generator<string> {
   for (let at = 0; at < cell.length;) {
     const isCut = typeof cell === 'string' && (cell.charCodeAt(at + PIECE - 1) & 0xfc00) === 0xd800
     const end = at + PIECE + (isCut ? 1 : 0)

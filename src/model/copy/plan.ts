@@ -86,7 +86,7 @@ export type Claim = {
 }
 
 /** Result of a chunk. It is complete only if `read = written + skipped + quarantined`. */
-export type Tally = {
+export type TallyOfChunk = {
   readonly read: bigint
   readonly written: bigint
   readonly skipped: bigint

@@ -5,11 +5,11 @@ import type { RowKey } from './row-key.ts'
  * One text per key column, as the store prints the value. A shorter bound covers only the first columns: keys equal in
  * those are not above it.
  */
-export type Bound = readonly string[]
+export type KeyBound = readonly string[]
 
 export type Range =
   /** Keys above `after` up to `through` (inclusive); null is open. */
-  | { readonly by: 'key'; readonly after: Bound | null; readonly through: Bound | null }
+  | { readonly by: 'key'; readonly after: KeyBound | null; readonly through: KeyBound | null }
   /** Rows with NULL in a key column. */
   | { readonly by: 'nullKey' }
   /** Numbered blocks from `from` (inclusive) to `to` (exclusive); valid only within one view of the source. */
@@ -40,7 +40,7 @@ export function rangeText(range: Range): string {
 const INTEGER = /^-?\d{1,19}$/
 
 /** Integers are shown inclusive at both ends, as users read ids. */
-function edge(bound: Bound | null, open: string, exclusive: boolean): string {
+function edge(bound: KeyBound | null, open: string, exclusive: boolean): string {
   if (bound === null) return open
   const [first = ''] = bound
   if (bound.length === 1) {

@@ -61,7 +61,7 @@ export interface TokenRing {
 }
 
 /** Fraction of `range` that lies in `within`, 0 to 1. */
-export function shareOf(range: TokenRange, within: TokenRange): number {
+export function rangeFraction(range: TokenRange, within: TokenRange): number {
   const low = range.low > within.low ? range.low : within.low
   const high = range.high < within.high ? range.high : within.high
   if (high < low) return 0

@@ -9,7 +9,7 @@ export type TokenRange = { readonly low: bigint; readonly high: bigint }
  * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more, which
  * open bounds cover: −1 is its minimum, which no key has, and 2^127 is the token of one hash in 2^128.
  */
-export const RINGS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
+export const RING_TOKENS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
   murmur3: { low: -(2n ** 63n), high: 2n ** 63n - 1n },
   random: { low: 0n, high: 2n ** 127n - 1n },
   ycql: { low: 0n, high: 65_535n },

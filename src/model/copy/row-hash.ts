@@ -4,8 +4,8 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import * as crypto from 'node:crypto'
-import { cellText } from './canonical.ts'
-import { isLong, piecesOf } from './long-cell.ts'
+import { canonicalCellText } from './canonical.ts'
+import { isLong, cellPieces } from './long-cell.ts'
 import type { Digest, Row } from './rows.ts'
 
 /** Two halves of 24 bits are added separately, so that doubles stay exact. */
@@ -19,7 +19,7 @@ export function rowText(row: Row): string {
       all += 'N'
       continue
     }
-    const text = cellText(cell)
+    const text = canonicalCellText(cell)
     all += `${bytesOf(text)}:${text}`
   }
   return all
@@ -45,7 +45,7 @@ function* rowPieces(row: Row): Generator<string> {
       continue
     }
     yield `${typeof cell === 'string' ? bytesOf(cell) : cell.length * 2}:`
-    yield* piecesOf(cell)
+    yield* cellPieces(cell)
   }
 }
 
@@ -140,7 +140,7 @@ export function sumOfRows(rows: readonly Row[]): Digest {
   return sum.digest()
 }
 
-export function sumOf(digests: readonly Digest[]): Digest {
+export function digestSum(digests: readonly Digest[]): Digest {
   return digests.reduce((a, b) => added(a, b), NO_ROWS)
 }
 

@@ -64,13 +64,13 @@ export type OtherObject = Named & {
 export type SchemaObject = IndexObject | ForeignKey | OtherObject
 export type ObjectKind = SchemaObject['kind']
 
-export function optionsOf({ kind }: SchemaObject): ObjectOptions {
+export function objectOptions({ kind }: SchemaObject): ObjectOptions {
   if (kind === 'index') return 'indexes'
   return kind === 'default' ? 'defaults' : 'constraints'
 }
 
 /** True if every part is a plain column and all rows are indexed. */
-export function isPlain({ parts, where }: IndexObject): boolean {
+export function isPlainIndex({ parts, where }: IndexObject): boolean {
   return where === undefined && parts.every(({ column }) => column !== null)
 }
 
@@ -80,7 +80,7 @@ export function signatureOf(object: SchemaObject): string {
     case 'index':
     case 'unique': {
       const { unique, method, parts, include, nullsEqual = false, own } = object
-      if (!isPlain(object)) return JSON.stringify(['index', unique, nullsEqual, bare(own)])
+      if (!isPlainIndex(object)) return JSON.stringify(['index', unique, nullsEqual, bare(own)])
       const words = parts.map((part) => [
         part.column,
         part.descending ?? false,

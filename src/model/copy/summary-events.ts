@@ -3,7 +3,7 @@ import type { Dec, Int, Open, Time } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'
 
 /** Totals of the events of chunks; `proved`: rows written by chunks with a checksum. */
-export type ChunkSums = { read: Dec; written: Dec; skipped: Dec; quarantined: Dec; proved: Dec }
+export type ChunkEventTotals = { read: Dec; written: Dec; skipped: Dec; quarantined: Dec; proved: Dec }
 
 /** `pending`: begun, then given back. */
 export type ClosedState = 'pending' | 'proved' | 'written' | 'aside' | 'failed'
@@ -38,8 +38,8 @@ export type ChunksSummaryEvent = {
   /** The highest worker number. */
   workers: Int
   /** Of this run, and of earlier ones. */
-  here: ChunkSums
-  before: ChunkSums
+  here: ChunkEventTotals
+  before: ChunkEventTotals
   states: readonly ChunkStretch[]
 }
 

@@ -15,7 +15,7 @@ export function unpacked({ puts, gone, packed }: ChangeBatch): CellBatch {
 }
 
 /** Number of rows of a batch, packed or not. */
-export function rowsOf({ puts, gone, packed }: ChangeBatch): number {
+export function batchRowCount({ puts, gone, packed }: ChangeBatch): number {
   return puts.length + gone.length + (packed?.count ?? 0)
 }
 

@@ -141,7 +141,7 @@ export type SourceLag = {
 }
 
 /** Any replication slot of the server. */
-export type SlotLine = {
+export type ReplicationSlotLine = {
   readonly name: string
   readonly plugin: string | null
   readonly database: string | null
@@ -247,7 +247,7 @@ export interface ChangeSource {
   /** Publications of any streams that include a table, its partitions or its parents; none if it does not exist. */
   streamsOf?(table: TableName, signal: AbortSignal): Promise<readonly string[]>
   /** All slots of the server, of all databases. */
-  slots(signal: AbortSignal): Promise<readonly SlotLine[]>
+  slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]>
   /** Name of the connected database, as in `SlotLine.database`. */
   database(signal: AbortSignal): Promise<string>
 }

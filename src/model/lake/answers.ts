@@ -67,10 +67,10 @@ export const UNKNOWN_TABLE: Omit<TableRow, 'key' | 'name' | 'location' | 'kind'>
 }
 
 /** A folder or bucket with tables, by path, or a database, by its URL as given. */
-export type Placed = { readonly kind: 'lake' | 'database'; readonly url: string }
+export type PlacedLake = { readonly kind: 'lake' | 'database'; readonly url: string }
 
 /** A command recorded in the catalog; `parts`: the tables that a command for a folder imported. */
-export type RecordedRun = RunEvent & { readonly parts?: readonly RunEvent[] }
+export type RecordedCommand = RunEvent & { readonly parts?: readonly RunEvent[] }
 
 export type Overview = {
   readonly table: TableRow

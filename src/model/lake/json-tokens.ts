@@ -73,7 +73,7 @@ function walk(text: string, visit: (token: string, path: JsonPath, isScalar: boo
 }
 
 /** Text of an object that is a member of nested objects, without blanks; null if none. @param text valid JSON */
-export function memberText(text: string, wanted: readonly string[]): string | null {
+export function jsonMemberText(text: string, wanted: readonly string[]): string | null {
   const found: string[] = []
   let member: string | null = null
   walk(text, (token, path) => {

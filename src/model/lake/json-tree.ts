@@ -25,12 +25,12 @@ export function parseJson(text: string): Json {
 }
 
 /** Prints JSON with the original digits of its numbers. */
-export function jsonText(value: Json): string {
+export function printedJson(value: Json): string {
   if (value instanceof JsonNumber) return value.digits
-  if (Array.isArray(value)) return `[${value.map((one: Json) => jsonText(one)).join(',')}]`
+  if (Array.isArray(value)) return `[${value.map((one: Json) => printedJson(one)).join(',')}]`
   if (value instanceof Map) {
     const members = [...(value as ReadonlyMap<string, Json>)]
-    return `{${members.map(([name, one]) => `${JSON.stringify(name)}:${jsonText(one)}`).join(',')}}`
+    return `{${members.map(([name, one]) => `${JSON.stringify(name)}:${printedJson(one)}`).join(',')}}`
   }
   return JSON.stringify(value)
 }

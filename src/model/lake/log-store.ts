@@ -2,7 +2,7 @@
 import type { SluiceError } from '../../shared/errors.ts'
 
 /** One object in a folder. `size` in bytes and `modified` in ms since the epoch, absent unless requested. */
-export type LogEntry = {
+export type LogListingEntry = {
   readonly name: string
   readonly size?: number
   readonly modified?: number
@@ -11,7 +11,7 @@ export type LogEntry = {
 }
 
 /** A file below a folder. */
-export type FileEntry = Required<Omit<LogEntry, 'stamp'>>
+export type FileEntry = Required<Omit<LogListingEntry, 'stamp'>>
 
 /** `etag`: identifies the bytes in a bucket; absent on a disk, null if the store returns none. */
 export type LogObject = { readonly size: number; readonly modified: number; readonly etag?: string | null }
@@ -56,7 +56,7 @@ export interface LogStore {
   list(
     folder: string,
     options: { readonly after?: string; readonly attributes: boolean; readonly signal: AbortSignal },
-  ): AsyncIterable<LogEntry>
+  ): AsyncIterable<LogListingEntry>
   /**
    * All objects below `folder` at any depth, as relative paths in byte order. Only if cheaper than a call per folder.
    * @throws SluiceError SOURCE_DENIED, SOURCE_IO

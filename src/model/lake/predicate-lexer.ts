@@ -2,7 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { pointedMessage } from '../../shared/pointed.ts'
 
-export type Token = {
+export type PredicateToken = {
   readonly kind: 'word' | 'quoted' | 'string' | 'number' | 'sign' | 'end'
   /** Without quotes and with doubled quotes undone. */
   readonly text: string
@@ -58,8 +58,8 @@ function unquote(text: string): string {
 }
 
 /** @throws SluiceError BAD_PREDICATE for an unclosed quote or an invalid character */
-export function tokens(source: string): readonly Token[] {
-  const found: Token[] = []
+export function predicateTokens(source: string): readonly PredicateToken[] {
+  const found: PredicateToken[] = []
   let at = 0
   const next = (pattern: RegExp): string | null => {
     pattern.lastIndex = at

@@ -1,8 +1,8 @@
 /** Parser of `--where`. */
 import { parseDate, parseTimestamp } from './instant.ts'
 import type { ColumnRef, Comparison, Condition, Literal, Predicate } from './condition.ts'
-import { predicateError, RESERVED, tokens } from './predicate-lexer.ts'
-import type { Token } from './predicate-lexer.ts'
+import { predicateError, RESERVED, predicateTokens } from './predicate-lexer.ts'
+import type { PredicateToken } from './predicate-lexer.ts'
 
 const COMPARISONS: Readonly<Record<string, Comparison>> = {
   '=': '=',
@@ -25,12 +25,12 @@ const FLIPPED: Readonly<Record<Comparison, Comparison>> = {
 const MAX_DEPTH = 200
 
 /** A token in a message. */
-function shown(token: Token): string {
+function shown(token: PredicateToken): string {
   if (token.kind === 'end') return 'the end'
   return token.kind === 'string' ? `'${token.text}'` : `"${token.text}"`
 }
 
-function isLiteralStart(token: Token, following: Token): boolean {
+function isLiteralStart(token: PredicateToken, following: PredicateToken): boolean {
   if (token.kind === 'number' || token.kind === 'string') return true
   if (token.kind === 'sign') return token.text === '-' || token.text === '+'
   if (token.kind !== 'word') return false
@@ -44,17 +44,17 @@ function isLiteralStart(token: Token, following: Token): boolean {
  * @throws SluiceError BAD_PREDICATE with the position as text and under a caret
  */
 export function parsePredicate(text: string): Predicate {
-  const list = tokens(text)
-  const end = list.at(-1) as Token
+  const list = predicateTokens(text)
+  const end = list.at(-1) as PredicateToken
   let position = 0
   let depth = 0
 
-  const peek = (ahead = 0): Token => list[position + ahead] ?? end
-  const fail = (token: Token, message: string, hint?: string) => predicateError(text, token.at, message, hint)
+  const peek = (ahead = 0): PredicateToken => list[position + ahead] ?? end
+  const fail = (token: PredicateToken, message: string, hint?: string) => predicateError(text, token.at, message, hint)
   const isWord = (word: string, ahead = 0): boolean =>
     peek(ahead).kind === 'word' && peek(ahead).text.toUpperCase() === word
   const isSign = (sign: string): boolean => peek().kind === 'sign' && peek().text === sign
-  const take = (): Token => {
+  const take = (): PredicateToken => {
     const token = peek()
     position++
     return token

@@ -2,7 +2,7 @@
  * Conditions of `--where`: columns compared with literals, `IN`, `BETWEEN`, `IS NULL`, `LIKE`, joined by `AND`, `OR`,
  * `NOT`. Plain data; the evaluator interprets literals by the column's type.
  */
-import { backquotedName, literal } from '../../shared/sql-text.ts'
+import { backquotedName, sqlLiteral } from '../../shared/sql-text.ts'
 import type { ColumnRef, Condition, LiteralValue, Predicate } from './condition.ts'
 import { RESERVED } from './predicate-lexer.ts'
 
@@ -30,7 +30,7 @@ function renderLiteral(value: LiteralValue): string {
     case 'null':
       return 'NULL'
     default: {
-      const quoted = literal(value.text)
+      const quoted = sqlLiteral(value.text)
       return value.kind === 'string' ? quoted : `${value.kind.toUpperCase()} ${quoted}`
     }
   }
@@ -73,7 +73,7 @@ export function renderPredicate(predicate: Predicate): string {
 }
 
 /** Every column once, in order of first use. */
-export function columnsOf(predicate: Predicate): readonly ColumnRef[] {
+export function predicateColumns(predicate: Predicate): readonly ColumnRef[] {
   const found = new Map<string, ColumnRef>()
   const walk = (condition: Condition): void => {
     if ('parts' in condition) condition.parts.forEach(walk)

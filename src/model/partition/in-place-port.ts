@@ -3,10 +3,10 @@
  * with its name, next to new periods. All reading of the table is done beforehand, while it is in use.
  */
 import type { Column, TableName } from '../copy/column-type.ts'
-import type { PlanFinding, PlannedTable, NewTablePartition } from './plan-port.ts'
+import type { PlanFinding, TableToPartition, NewTablePartition } from './plan-port.ts'
 
 export type InPlaceRequest = {
-  readonly planned: PlannedTable
+  readonly planned: TableToPartition
   /** Name of the table as a partition, in its own schema. */
   readonly past: string
   /** Name of the new table until it gets the public one, within one transaction. */

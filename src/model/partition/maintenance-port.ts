@@ -6,10 +6,10 @@ import type { Column, TableName } from '../copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** Bounds as the system prints values of the column: lower inclusive, upper exclusive. Null is open. */
-export type Span = { readonly from: string | null; readonly to: string | null }
+export type PrintedBounds = { readonly from: string | null; readonly to: string | null }
 
 /** A partition as the system has it now. */
-export type RangePartition = Span & {
+export type RangePartition = PrintedBounds & {
   /** Only the name in systems whose partitions are not tables. */
   readonly name: TableName
   /** The partition's own number, which a replacement does not have; its name in systems without such numbers. */
@@ -37,7 +37,7 @@ export type RangedTable = {
 }
 
 /** Rows of the default partition. */
-export type StrayRows = Span & { readonly rows: bigint }
+export type StrayRows = PrintedBounds & { readonly rows: bigint }
 
 /** A partition to create. */
 export type ComingPartition = {
@@ -110,7 +110,7 @@ export interface MaintenanceStore {
    */
   stray(
     table: RangedTable,
-    spans: readonly Span[],
+    spans: readonly PrintedBounds[],
     signal: AbortSignal,
   ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }>
   /**
@@ -129,7 +129,7 @@ export interface MaintenanceStore {
 }
 
 /** Aborts on either signal. */
-export function endOf({ signal, stop }: Pick<MakeRequest, 'signal' | 'stop'>): AbortSignal {
+export function eitherSignal({ signal, stop }: Pick<MakeRequest, 'signal' | 'stop'>): AbortSignal {
   return stop === undefined ? signal : AbortSignal.any([signal, stop])
 }
 
@@ -146,7 +146,7 @@ export function isStop(error: unknown, { signal, stop }: Pick<MakeRequest, 'sign
 export const NOTHING_MADE: Made = { made: [], foundMade: [], longestMs: 0, tries: 0, proved: null, notGiven: [] }
 
 /** @returns the TABLE_REFUSED of the call; null if it succeeds. @throws any other error of the call */
-export async function refusalOf(look: () => Promise<void>): Promise<SluiceError | null> {
+export async function tableRefusal(look: () => Promise<void>): Promise<SluiceError | null> {
   try {
     await look()
     return null

@@ -21,10 +21,10 @@ export type PlanFinding = {
 }
 
 /** A table, and the time column of the future partitions. */
-export type PlannedTable = { readonly table: TableSpec; readonly column: Column; readonly kind: TimeKind }
+export type TableToPartition = { readonly table: TableSpec; readonly column: Column; readonly kind: TimeKind }
 
 /** Row count from all or some blocks. */
-export type Counted = {
+export type CountedRows = {
   readonly rows: bigint
   /** Error margin with 95 % confidence; null if the rows were counted. */
   readonly off: bigint | null
@@ -35,17 +35,17 @@ export type Sampled = { readonly blocks: bigint; readonly of: bigint } | null
 
 /** Rows by the year of the column, in UTC, and rows without a valid year. */
 export type Years = {
-  readonly years: ReadonlyMap<number, Counted>
-  readonly nulls: Counted
+  readonly years: ReadonlyMap<number, CountedRows>
+  readonly nulls: CountedRows
   /** Infinite, before the year 1, or after the year 9999. */
-  readonly outside: Counted
+  readonly outside: CountedRows
   readonly sampled: Sampled
 }
 
 /** Rows between two bounds, and their size on disk without indexes. */
-export type Bucket = Counted & { readonly bytes: bigint }
+export type Bucket = CountedRows & { readonly bytes: bigint }
 
-export type Spread = {
+export type RowSpread = {
   /** One fewer than bounds. */
   readonly buckets: readonly Bucket[]
   readonly sampled: Sampled
@@ -54,7 +54,7 @@ export type Spread = {
 /** A partition of the new table. */
 export type NewTablePartition = { readonly name: string; readonly from: string; readonly to: string }
 
-export type MeasureRequest = PlannedTable & {
+export type MeasureRequest = TableToPartition & {
   /** As for `twin`. */
   readonly partitions: readonly NewTablePartition[]
   /** Sessions that read and write at the same time. */
@@ -66,7 +66,7 @@ export type MeasureRequest = PlannedTable & {
   readonly signal: AbortSignal
 }
 
-export type Measured = {
+export type MeasuredRead = {
   /** Of all sessions together. */
   readonly rows: bigint
   /** Size of these rows on disk, without indexes. */
@@ -103,19 +103,19 @@ export interface PartitionPlanStore {
    * @param nulls whether rows with NULL in the column are known
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, CONNECTION_LOST
    */
-  findings(planned: PlannedTable, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]>
+  findings(planned: TableToPartition, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]>
   /** @param exact true to read all rows, however many */
-  years(planned: PlannedTable, exact: boolean, signal: AbortSignal): Promise<Years>
+  years(planned: TableToPartition, exact: boolean, signal: AbortSignal): Promise<Years>
   /** @param bounds as the column prints them, ascending; the first is inclusive */
-  spread(planned: PlannedTable, bounds: readonly string[], exact: boolean, signal: AbortSignal): Promise<Spread>
+  spread(planned: TableToPartition, bounds: readonly string[], exact: boolean, signal: AbortSignal): Promise<RowSpread>
   /** Names of the new tables and their objects that are already in use. */
-  taken(planned: PlannedTable, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
+  taken(planned: TableToPartition, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Statements that create the new table, its partitions and everything required before rows are inserted, in execution
    * order. All names are qualified; the statements run as printed.
    */
   newTable(
-    planned: PlannedTable,
+    planned: TableToPartition,
     name: string,
     partitions: readonly NewTablePartition[],
     signal: AbortSignal,
@@ -132,7 +132,7 @@ export interface PartitionPlanStore {
    */
   make(statements: readonly string[], signal: AbortSignal): Promise<void>
   /** True if an index leads with the column: otherwise each period would need a scan of the whole table. */
-  isIndexed(planned: PlannedTable, signal: AbortSignal): Promise<boolean>
+  isIndexed(planned: TableToPartition, signal: AbortSignal): Promise<boolean>
   /** Reads rows and writes them to a temporary table with the indexes of the new one, then rolls back. */
-  measure(request: MeasureRequest): Promise<Measured>
+  measure(request: MeasureRequest): Promise<MeasuredRead>
 }

@@ -224,7 +224,7 @@ export type CheckEvent = {
 /** A statement printed by `grants`; `applied` is true if it was run. */
 export type StatementEvent = { type: 'statement'; sql: string; applied: boolean }
 
-export type Side = {
+export type AnswerTiming = {
   p50Ms: Ms
   p95Ms: Ms
   coldMs: Ms | null
@@ -256,8 +256,8 @@ export type QuestionEvent = {
   same: boolean
   rows: Dec
   runs: Int
-  files: Side
-  sql: Side
+  files: AnswerTiming
+  sql: AnswerTiming
   faster: 'files' | 'sql' | 'even'
   /** How many times faster, by the medians of warm runs; at least 1. */
   factor: Factor

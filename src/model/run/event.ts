@@ -35,7 +35,7 @@ export type {
   RelationEvent,
   RowValue,
   RunEvent,
-  Side,
+  AnswerTiming,
   TableEvent,
 } from './answer-events.ts'
 export type {
@@ -46,7 +46,7 @@ export type {
   CopySummaryLine,
   CopyTally,
   KeySpan,
-  Latency,
+  TargetLatency,
   LookDifferenceEvent,
   PlannedObjectLine,
   ReleaseReason,
@@ -54,7 +54,7 @@ export type {
 export type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from '../lake/fsck-events.ts'
 export type { RunStatus, TableStatus } from './run-status.ts'
 export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from '../copy/ring-events.ts'
-export type { ChunksSummaryEvent, ChunkStretch, ChunkSums, ClosedState } from '../copy/summary-events.ts'
+export type { ChunksSummaryEvent, ChunkStretch, ChunkEventTotals, ClosedState } from '../copy/summary-events.ts'
 
 export type EventBody =
   // ── a run

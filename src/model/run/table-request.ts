@@ -16,10 +16,10 @@ export function tableOptions(act: TableRequest['act'], text: string): TableReque
 }
 
 /** Why a table or chunk must not begin: until it is resumed, or for the rest of this run. */
-export type Held = 'paused' | 'skipped'
+export type HeldState = 'paused' | 'skipped'
 
 /** A table that is held back, or one of its chunks. */
-export type TableHold = { readonly table: string; readonly chunk?: string; readonly held: Held }
+export type TableHold = { readonly table: string; readonly chunk?: string; readonly held: HeldState }
 
 /** Failed parts are to be retried. @property at ms since the epoch, by the clock of the queue's database */
 export type TableRetry = { readonly table: string; readonly chunk?: string; readonly at: number }
@@ -34,16 +34,16 @@ export type TableOrders = { readonly holds: readonly TableHold[]; readonly retri
 export function ordersAfter({ holds, retries }: TableOrders, options: TableRequest, at: number): TableOrders {
   const { act, table, chunk } = options
   const one = { table, ...(chunk === undefined ? {} : { chunk }) }
-  const others = holds.filter((hold) => !isSame(hold, one))
+  const others = holds.filter((hold) => !isSameTable(hold, one))
   if (act === 'pause') return { holds: [...others, { ...one, held: 'paused' }], retries }
   if (act === 'skip') return { holds: [...others, { ...one, held: 'skipped' }], retries }
   const left = chunk === undefined ? others.filter((hold) => hold.table !== table || hold.held === 'skipped') : others
   if (act === 'resume') return { holds: left, retries }
-  return { holds: left, retries: [...retries.filter((retry) => !isSame(retry, one)), { ...one, at }] }
+  return { holds: left, retries: [...retries.filter((retry) => !isSameTable(retry, one)), { ...one, at }] }
 }
 
 /** True if both name the same table, or the same chunk of it. */
-export function isSame(
+export function isSameTable(
   a: { readonly table: string; readonly chunk?: string },
   b: { readonly table: string; readonly chunk?: string },
 ): boolean {

@@ -11,7 +11,7 @@ export const warn = (found: string, trouble: Trouble): Verdict => ({ status: 'wa
 export const fail = (found: string, trouble: Trouble): Verdict => ({ status: 'fail', found, ...trouble })
 
 /** An exception of a check as a finding. Omits the location if it is only the address that is checked. */
-export function failed(thrown: unknown): Verdict {
+export function failedVerdict(thrown: unknown): Verdict {
   if (!(thrown instanceof SluiceError)) {
     const message = thrown instanceof Error ? thrown.message : String(thrown)
     return fail(message, { hint: 'this is a bug in sluice if nothing explains it: please report it' })

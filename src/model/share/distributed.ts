@@ -94,7 +94,7 @@ export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'targe
 export type UnworkedFailure = { readonly no: number; readonly operation: unknown; readonly error: ErrorInfo }
 
 /** A task row. Times are ms since the epoch, by the clock of the queue's database. */
-export type Slot = SlotProgress & {
+export type TaskRow = SlotProgress & {
   readonly runId: string
   readonly no: number
   /** Its part of the work, if the tasks of a run differ. */
@@ -269,6 +269,6 @@ export const LOST_AFTER_MS = 30_000
 export const SWEEP_MS = 2_000
 export const TAKEN_OVER_MS = 35_000
 /** A resumable task is given back after this time, so that runs and workers alternate. */
-export const TURN_MS = 5 * 60_000
+export const TASK_TURN_MS = 5 * 60_000
 /** A run that every worker refuses ends when no worker that could take it sent a heartbeat for this time. */
 export const REFUSED_FOR_MS = 60_000

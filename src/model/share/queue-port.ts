@@ -9,7 +9,7 @@ import type {
   LedgerTotals,
   QueueStand,
   RunRequests,
-  Slot,
+  TaskRow,
   SlotEnd,
   TurnProgress,
   UncountedRun,
@@ -20,10 +20,10 @@ import type {
 import type { Event } from '../run/event.ts'
 import type { TableRequest } from '../run/table-request.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { NamedStore, QueuedRun } from './queued-run.ts'
+import type { QueuedStore, QueuedRun } from './queued-run.ts'
 import type { ScheduleBook } from './schedule-port.ts'
 
-export type { NamedStore, QueuedRun, QueuedSlot } from './queued-run.ts'
+export type { QueuedStore, QueuedRun, QueuedSlot } from './queued-run.ts'
 
 export type SlotKey = { readonly runId: string; readonly no: number }
 
@@ -36,7 +36,7 @@ export type ClaimedSlot = SlotKey & {
   readonly sharedRun: string
   /** Operation of the task, otherwise of the run. */
   readonly operation: unknown
-  readonly stores: readonly NamedStore[]
+  readonly stores: readonly QueuedStore[]
   readonly commandLine: string
   readonly about: string
   /** Digest of the confirmed plan; null if none was required. */
@@ -60,7 +60,7 @@ export type SlotOrders = { readonly wishes: RunRequests; readonly working: numbe
 export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program' | 'concurrency' | 'queues'>
 
 /** Result of a sweep: tasks queued again because their worker was lost, or because they were never queued. */
-export type Swept = {
+export type QueueSweep = {
   readonly lost: readonly SlotKey[]
   readonly unqueued: readonly SlotKey[]
   /** Runs that it ended because every worker refuses them. */
@@ -111,7 +111,7 @@ export interface RunQueue extends AsyncDisposable {
   submit(run: QueuedRun): Promise<void>
   /** Newest first. @param runId only that one */
   runs(limit: number, runId?: string): Promise<readonly DistributedRun[]>
-  slots(runId: string): Promise<readonly Slot[]>
+  slots(runId: string): Promise<readonly TaskRow[]>
   /** Live ones first; ended ones of the last day. */
   workers(): Promise<readonly WorkerRow[]>
   /** All zeros if there is no queue yet. */
@@ -182,7 +182,7 @@ export interface QueueWorker {
   callOthers(slot: ClaimedSlot): Promise<void>
   /** Gives back a task that this worker must not process, and records why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
-  sweep(): Promise<Swept>
+  sweep(): Promise<QueueSweep>
   /** Runs with `--alert` that are running, or have an active alert. */
   watch(): Promise<readonly WatchedRun[]>
   /**

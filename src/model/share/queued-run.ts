@@ -1,7 +1,7 @@
 /** A run as it is queued. */
 
 /** @property identity of the database or folder that the name means where the run was submitted */
-export type NamedStore = { readonly name: string; readonly identity: string; readonly label: string }
+export type QueuedStore = { readonly name: string; readonly identity: string; readonly label: string }
 
 /**
  * @property operation default: that of the run @property onCall waits for requests of the stream's task, and does not
@@ -17,7 +17,7 @@ export type QueuedRun = {
   readonly takesTurns: boolean
   /** With a name instead of each URL. */
   readonly operation: unknown
-  readonly stores: readonly NamedStore[]
+  readonly stores: readonly QueuedStore[]
   readonly commandLine: string
   readonly source: string | null
   readonly target: string | null

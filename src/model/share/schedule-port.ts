@@ -6,7 +6,7 @@ import type { CatchUp, ScheduleState } from './schedule.ts'
 import type { DistributedStatus } from './distributed.ts'
 import type { Event } from '../run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { NamedStore, QueuedRun } from './queued-run.ts'
+import type { QueuedStore, QueuedRun } from './queued-run.ts'
 
 /** A schedule as added. Contains no URLs. */
 export type ScheduleSpec = {
@@ -19,7 +19,7 @@ export type ScheduleSpec = {
   readonly rule: string
   readonly catchUp: CatchUp
   /** Identities of its stores at the time of adding. */
-  readonly stores: readonly NamedStore[]
+  readonly stores: readonly QueuedStore[]
   /** For destructive commands: the confirmed operation, with names instead of URLs. */
   readonly confirmed: unknown
   /** Digest of the confirmed plan; a run compares it with its own. */
@@ -68,7 +68,7 @@ export type ScheduledRun = {
 }
 
 /** What to do with a due schedule. */
-export type Begun = Clockwork & {
+export type DueSchedule = Clockwork & {
   /** `since` as read: if it differs now, another worker was faster. */
   readonly found: number
   /** Null if all due times are skipped. */
@@ -115,7 +115,7 @@ export interface ScheduleBook {
    * In one transaction: the run, its tasks and jobs, the history line, and the next time. @returns obstacle: `runs`, an
    * earlier run is active; `moved`, another worker was faster
    */
-  begin(name: string, begun: Begun): Promise<'begun' | 'runs' | 'moved'>
+  begin(name: string, begun: DueSchedule): Promise<'begun' | 'runs' | 'moved'>
   /**
    * Records why no run was begun. @param found as it was found due @param isVoid it never runs again
    * @returns false, without recording, if another worker has begun it since

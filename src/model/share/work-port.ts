@@ -1,12 +1,12 @@
 /** A command as work for a queue, for code that does not know the operations: workers and schedules. */
 import type { Clock } from '../../shared/clock.ts'
-import type { NamedStore, QueuedRun } from './queued-run.ts'
+import type { QueuedStore, QueuedRun } from './queued-run.ts'
 import type { NamedUrl } from './own-url.ts'
 
 export type QueuedOptions = {
   readonly commandLine: string
   /** Expected identities of its stores. */
-  readonly stores: readonly NamedStore[]
+  readonly stores: readonly QueuedStore[]
   readonly slots: number
   /** Queue of its tasks; null is that of workers without queue names. */
   readonly queue: string | null
@@ -20,7 +20,7 @@ export type QueuedOptions = {
   readonly whole?: boolean
 }
 
-export type Work = {
+export type SharedWork = {
   /** Names of the stores and folders that it uses. */
   readonly names: readonly string[]
   /** With names instead of URLs. */
@@ -31,7 +31,7 @@ export type Work = {
    * Current identities of its stores and folders. Puts a marker into folders that it writes to. @param warn called for
    * what cannot be compared @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH …
    */
-  identities(warn: (message: string) => void): Promise<readonly NamedStore[]>
+  identities(warn: (message: string) => void): Promise<readonly QueuedStore[]>
   /**
    * Digest of its plan if it is destructive and needs a named confirmation; otherwise null.
    * @throws SluiceError MISSING_CONFIRM, and refusals of its dry run
@@ -44,7 +44,7 @@ export type Work = {
  * @param operation with URLs, or with store names instead
  * @throws SluiceError BAD_FLAG if it cannot be shared, or uses a database without a name
  */
-export type WorkOf = (operation: unknown, known: readonly NamedUrl[]) => Promise<Work>
+export type WorkOf = (operation: unknown, known: readonly NamedUrl[]) => Promise<SharedWork>
 
 /** Parses stored command line words into an operation. @throws SluiceError BAD_FLAG, BAD_CONFIG if they start none */
 export type ReadWords = (words: readonly string[]) => Promise<unknown>

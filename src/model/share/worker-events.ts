@@ -1,5 +1,5 @@
 /** Events of workers and shared runs. */
-import type { Held } from '../run/table-request.ts'
+import type { HeldState } from '../run/table-request.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { DistributedStatus, SlotState } from './distributed.ts'
 import type { Dec, Int, Ms, Time } from '../run/dec.ts'
@@ -106,7 +106,7 @@ export type SharedTableEvent = {
   run: Dec
   table: string
   chunk?: Dec
-  held: Held
+  held: HeldState
   /** Working tasks that have not received the request yet. */
   unheard: Dec
 }

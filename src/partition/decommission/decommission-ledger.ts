@@ -115,6 +115,6 @@ export class DecommissionLedger {
 }
 
 /** State of the table: the last step that changed it. */
-export function standingOf(steps: readonly DecommissionRow[]): DecommissionRow | null {
+export function lastDecommissionStep(steps: readonly DecommissionRow[]): DecommissionRow | null {
   return steps.findLast(({ step }) => step === 'inactive' || step === 'active' || step === 'dropped') ?? null
 }

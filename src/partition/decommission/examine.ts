@@ -5,12 +5,12 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { DecommissionFinding, DecommissionStore, TableUse } from '../../model/partition/decommission-port.ts'
-import { allLedgers, DAMAGED_HINT, schemaText, type Unread } from '../../engine/copy/ledger/elsewhere.ts'
+import { allLedgers, DAMAGED_HINT, schemaText, type UnreadLedger } from '../../engine/copy/ledger/elsewhere.ts'
 import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
-import { streamsOf } from '../../engine/copy/ledger/streams.ts'
+import { streamsIntoTables } from '../../engine/copy/ledger/streams.ts'
 import type { DecommissionRow } from './decommission-ledger.ts'
-import { graceFinding, holds, switchFinding, wayBack } from './known.ts'
+import { graceFinding, archiveHolds, switchFinding, wayBack } from './known.ts'
 import { useSince } from './use.ts'
 
 export type ExamineOptions = {
@@ -24,7 +24,7 @@ export type ExamineOptions = {
   readonly graceMs: number
 }
 
-export type Inspected = {
+export type InspectedOldTable = {
   readonly identity: string
   readonly findings: readonly DecommissionFinding[]
   readonly use: TableUse
@@ -35,7 +35,7 @@ export type Inspected = {
 }
 
 /** Read-only. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
-export async function examine(options: ExamineOptions, signal: AbortSignal): Promise<Inspected> {
+export async function examine(options: ExamineOptions, signal: AbortSignal): Promise<InspectedOldTable> {
   const { row, parked: oldTable, heir, store, database, steps, graceMs } = options
   const look = await store.look(oldTable, heir, signal)
   if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} is not there any more`)
@@ -49,7 +49,7 @@ export async function examine(options: ExamineOptions, signal: AbortSignal): Pro
       graceFinding(row, graceMs, look.nowMs),
       ...back.findings,
       ...(await otherStreams(options, signal)),
-      ...(await holds(options, look.identity, signal)),
+      ...(await archiveHolds(options, look.identity, signal)),
       since.finding,
       ...look.findings,
     ],
@@ -69,7 +69,7 @@ async function otherStreams(
   const found: DecommissionFinding[] = []
   await using ledgers = await allLedgers(copies, database, signal)
   for (const place of ledgers.places) {
-    const into = await streamsOf(place.database, [tableKeyOf(oldTable)])
+    const into = await streamsIntoTables(place.database, [tableKeyOf(oldTable)])
     for (const { id } of into.filter((one) => place.schema !== '' || one.id !== row.reverse)) {
       const url = schemaText(place)
       const hint = `sluice follow ${id} --end${url === '' ? '' : `; with ${url} behind the URL of the database`}`
@@ -95,7 +95,7 @@ async function otherStreams(
 }
 
 /** A ledger of copies and streams that another login created and that cannot be read. */
-export function unreadLedger({ schema, damage }: Unread): DecommissionFinding {
+export function unreadLedger({ schema, damage }: UnreadLedger): DecommissionFinding {
   return {
     verdict: 'refused',
     about: 'ledger',

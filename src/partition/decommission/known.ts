@@ -131,7 +131,7 @@ async function equality(database: LedgerDatabase, stream: string): Promise<Decom
 }
 
 /** Holds on archives of this table: under its old name, or from the time when it was the public one. */
-export async function holds(
+export async function archiveHolds(
   {
     copies,
     parked: oldTable,

@@ -22,7 +22,7 @@ export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefin
 }
 
 /** @param refused at least one finding: the most severe determines the error */
-export function refusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
+export function decommissionRefusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
   const [code, lead] = gravest(refused)
   const words = refused.map(({ about, object }) => (object === undefined ? about : `${about} ${object}`))
   return new SluiceError(code, `${name} stays as it is: ${words.join(', ')}`, {
@@ -41,7 +41,7 @@ function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, 
 }
 
 /** @param name of the old table */
-export function otherTable(name: string): SluiceError {
+export function otherOldTable(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} is another table than the one that was made inactive`, {
     where: name,
     hint: 'another user has replaced it: nothing is dropped; remove or rename it by hand',

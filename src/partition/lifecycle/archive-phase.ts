@@ -6,8 +6,8 @@ import { redactUrl } from '../../shared/redact.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import { fateOf } from '../../shared/owner.ts'
 import { cutOff, parseAge } from '../../model/calendar/age.ts'
-import { listed } from '../listed.ts'
-import { entryOf, isRestored, partsOf } from '../state.ts'
+import { listedPartitions } from '../listed.ts'
+import { entryOf, isRestored, ledgerParts } from '../state.ts'
 import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
 import { ofTable } from './commands.ts'
 import type { InspectedTable, PartitionedCopy, Phase } from './inspected.ts'
@@ -102,9 +102,9 @@ function dueOf({ standing, name, archive, now }: InspectedTable, olderThan: stri
     zone: standing.zone,
     now,
     cutOff: first,
-    parts: partsOf(standing, archive),
+    parts: ledgerParts(standing, archive),
   }
-  return listed({ name, standing, archive }, options, null, []).flatMap(({ state, label, partition }) =>
+  return listedPartitions({ name, standing, archive }, options, null, []).flatMap(({ state, label, partition }) =>
     state === 'due' ? [label ?? partition] : [],
   )
 }
@@ -112,7 +112,7 @@ function dueOf({ standing, name, archive, now }: InspectedTable, olderThan: stri
 /** Labels of restored partitions in the table. */
 function restoredOf({ standing, archive }: InspectedTable): readonly string[] {
   if (standing === null) return []
-  const options = { kind: standing.kind, parts: partsOf(standing, archive) }
+  const options = { kind: standing.kind, parts: ledgerParts(standing, archive) }
   const back = standing.table.partitions.map((partition) => entryOf(partition, options).archived)
   return back.flatMap((one) => (one !== null && isRestored(one) ? [one.label] : []))
 }

@@ -4,7 +4,7 @@ import { countText } from '../../shared/figures.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { alarmsOf, type Alarm } from '../alarms.ts'
 import { coveredTo } from '../coverage.ts'
-import { comingOf, maintenanceOf, type Standing } from '../standing.ts'
+import { comingOf, maintenanceOf, type PartitionCoverage } from '../standing.ts'
 import { nowFor } from '../state.ts'
 import { strayOf } from '../stray.ts'
 import { ofTable } from './commands.ts'
@@ -63,15 +63,15 @@ function copyPhase({ name, standing }: PartitionedCopy, now: Date): Phase {
 }
 
 /** End of the partitions that follow now without a gap; null if none covers now. */
-function lastOf(standing: Standing, now: Date): string | null {
+function lastOf(standing: PartitionCoverage, now: Date): string | null {
   return coveredTo(standing.placed, nowFor({ ...standing, now }))?.partition.to ?? null
 }
 
-function coverOf({ table }: Standing, last: string | null): Pick<Phase, 'partitions' | 'coveredTo'> {
+function coverOf({ table }: PartitionCoverage, last: string | null): Pick<Phase, 'partitions' | 'coveredTo'> {
   return { partitions: dec(table.partitions.length), ...(last === null ? {} : { coveredTo: last }) }
 }
 
-function coverText({ table }: Standing, last: string | null): string {
+function coverText({ table }: PartitionCoverage, last: string | null): string {
   return `${countText(table.partitions.length, 'partition')}, ${last === null ? 'none of them for now' : `there up to ${last}`}`
 }
 

@@ -8,7 +8,7 @@ import type { SluiceError } from '../../shared/errors.ts'
 import { hasSwitched, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 import type { DatabaseStep } from '../decommission/database/steps.ts'
 import type { DecommissionRow } from '../decommission/decommission-ledger.ts'
-import type { Standing } from '../standing.ts'
+import type { PartitionCoverage } from '../standing.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
 import type { StreamStanding } from './stream-standing.ts'
@@ -23,7 +23,7 @@ export type InspectedTable = {
   readonly database: LedgerDatabase
   readonly table: TableSpec
   /** Null without partitions. */
-  readonly standing: Standing | null
+  readonly standing: PartitionCoverage | null
   /** Why its partitioning is not supported; null if it is, or if there are no partitions. */
   readonly odd: SluiceError | null
   /** The partitioned table that the stream fills before the cutover; null if there is none. */
@@ -49,7 +49,7 @@ export type InspectedTable = {
 export type PartitionedCopy = {
   /** With its schema, and its database if it is another one. */
   readonly name: string
-  readonly standing: Standing
+  readonly standing: PartitionCoverage
 }
 
 /** The database that a table moved from. */
@@ -68,7 +68,7 @@ export type LeftDatabase = {
 export type Phase = Omit<LifecyclePhaseEvent, 'type' | 'table' | 'phase' | 'name'>
 
 /** The phases by name, in order. */
-export type Phases = Readonly<Record<LifecyclePhaseName, Phase>>
+export type LifecyclePhases = Readonly<Record<LifecyclePhaseName, Phase>>
 
 /** The last cutover, done or in preparation. */
 export function lastTurn({ switches }: Pick<InspectedTable, 'switches'>): SwitchRow | null {

@@ -4,13 +4,13 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { tablesOf } from '../../archive/work/each-table.ts'
-import type { Owner } from '../../engine/copy/ledger/owner.ts'
+import { sourceTables } from '../../archive/work/each-table.ts'
+import type { RunOwner } from '../../engine/copy/ledger/owner.ts'
 import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
 import { hasSwitched, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 import { DatabaseSteps, type DatabaseStep } from '../decommission/database/steps.ts'
 import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
-import { standingOf, type Standing } from '../standing.ts'
+import { partitionCoverage, type PartitionCoverage } from '../standing.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
 import { isSwitched, lastTurn, type InspectedTable, type PartitionedCopy } from './inspected.ts'
@@ -22,7 +22,7 @@ import { streamStanding, type StreamStanding } from './stream-standing.ts'
  * A table that moved to another database is read there, whether or not the old database still exists.
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER
  */
-export async function inspect(
+export async function inspectLifecycle(
   entry: LifecycleEntry,
   stores: OpenStores,
   run: Run<'log'>,
@@ -38,8 +38,8 @@ export async function inspect(
     return known
   })
   const old = source instanceof SluiceError ? null : source
-  const found = moved === null || old === null ? null : await oneTable(old.store, entry.table, signal).catch(gone)
-  const there = moved === null ? await oneTable((old ?? target).store, entry.table, signal) : found
+  const found = moved === null || old === null ? null : await lifecycleTable(old.store, entry.table, signal).catch(gone)
+  const there = moved === null ? await lifecycleTable((old ?? target).store, entry.table, signal) : found
   const name = there === null ? (moved?.parkedTable ?? entry.table) : tableText(there.table)
   const switches = await switchesOf(name, old ?? target, target)
   const last = lastTurn({ switches })
@@ -49,7 +49,7 @@ export async function inspect(
   const table =
     there !== null && store === old?.store && between === null
       ? there
-      : await oneTable(store, between?.publicTable ?? entry.table, signal)
+      : await lifecycleTable(store, between?.publicTable ?? entry.table, signal)
   const streamOf = (id: string | undefined): Promise<StreamStanding | null> =>
     streamStanding(target.database, { source: name, id, owner })
   const isForward = last !== null && last.turn % 2 === 1
@@ -104,9 +104,11 @@ async function copyOf(
   if (stream === null || stream.row.status === 'ended') return null
   const { store } = target
   const { schema, name: own } = stream.key
-  const table = await oneTable(store, tableText(schema === '' ? { name: own } : { schema, name: own }), signal).catch(
-    gone,
-  )
+  const table = await lifecycleTable(
+    store,
+    tableText(schema === '' ? { name: own } : { schema, name: own }),
+    signal,
+  ).catch(gone)
   if (table === null) return null
   const { standing } = await partitionsOf(store, table, { entry, archive: null }, signal)
   const name = tableText(table.table)
@@ -121,7 +123,7 @@ function placedIn(entry: LifecycleEntry, name: string, before: string): Lifecycl
 }
 
 /** The cutover that moved a table to this database, unless a later stream from the old one began its reversal. */
-async function movedTo(database: LedgerDatabase, table: string, owner: Owner): Promise<SwitchRow | null> {
+async function movedTo(database: LedgerDatabase, table: string, owner: RunOwner): Promise<SwitchRow | null> {
   const turns = (await readSwitches(database)).filter(
     ({ isBetween, parkedTable: oldTable, status, turn }) =>
       isBetween && turn % 2 === 1 && hasSwitched(status) && isCalled(oldTable, table),
@@ -160,8 +162,8 @@ async function switchesOf(name: string, source: OpenStore, target: OpenStore): P
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function oneTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
-  const [table, ...others] = await tablesOf({ store }, [name], signal)
+export async function lifecycleTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+  const [table, ...others] = await sourceTables({ store }, [name], signal)
   if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
@@ -175,14 +177,14 @@ async function partitionsOf(
   table: TableSpec,
   { entry, archive }: { readonly entry: LifecycleEntry; readonly archive: ArchiveRecord | null },
   signal: AbortSignal,
-): Promise<{ readonly standing: Standing | null; readonly odd: SluiceError | null }> {
+): Promise<{ readonly standing: PartitionCoverage | null; readonly odd: SluiceError | null }> {
   const maintenance = store.offers.maintenance
   if (maintenance === undefined) return { standing: null, odd: null }
   try {
     const { calendar, epoch } = entry
     const archived = (): Promise<ArchiveRecord | null> => Promise.resolve(archive)
     const options = { epoch, archived, sizes: true, signal }
-    return { standing: await standingOf(maintenance, table, calendar, options), odd: null }
+    return { standing: await partitionCoverage(maintenance, table, calendar, options), odd: null }
   } catch (error) {
     const known = asSluiceError(error)
     if (known.kind !== 'unsupported' && known.code !== 'BAD_FLAG') throw known

@@ -6,7 +6,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { hasLedger } from '../../engine/copy/ledger/schema.ts'
 import { ChunkLedger } from '../../engine/copy/ledger/chunks.ts'
-import type { Owner as LedgerOwner, TableKey } from '../../engine/copy/ledger/owner.ts'
+import type { RunOwner, TableKey } from '../../engine/copy/ledger/owner.ts'
 import { partitionsOfRange, periodParts } from '../../engine/copy/plan/period-cut.ts'
 import {
   joinedLanes,
@@ -16,7 +16,7 @@ import {
   streamOf,
   type LaneRow,
   type StreamRow,
-  type TableState,
+  type StreamTableState,
 } from '../../engine/copy/ledger/stream-row.ts'
 import { SignOffLedger, type SignOffScope } from '../../engine/follow/ledger/sign-offs.ts'
 import { hasStreams, StreamLedger } from '../../engine/copy/ledger/streams.ts'
@@ -30,7 +30,7 @@ export type StreamStanding = {
   readonly endedMs: number | null
   /** Table of the target. */
   readonly key: TableKey
-  readonly state: TableState
+  readonly state: StreamTableState
   /** True if a running program has it. */
   readonly isFollowed: boolean
   /** Null before any change was applied. */
@@ -56,7 +56,7 @@ export type StreamStanding = {
  */
 export async function streamStanding(
   database: LedgerDatabase,
-  { source, id, owner }: { readonly source: string; readonly id?: string | undefined; readonly owner: LedgerOwner },
+  { source, id, owner }: { readonly source: string; readonly id?: string | undefined; readonly owner: RunOwner },
 ): Promise<StreamStanding | null> {
   if (!(await hasStreams(database))) return null
   const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)
@@ -79,10 +79,10 @@ export async function streamStanding(
     row,
     endedMs: endedMs == null ? null : Number(endedMs),
     key,
-    state: String(state) as TableState,
+    state: String(state) as StreamTableState,
     isFollowed: row.status !== 'ended' && (await new StreamLedger(database, owner).holder(row.id)) !== null,
     lane: lanes.length === 0 ? null : joinedLanes(lanes.map(laneOf), { position: positionOf }),
-    ...(await chunksOf(database, key, String(state) as TableState)),
+    ...(await chunksOf(database, key, String(state) as StreamTableState)),
     periods: state === 'copying' ? await periodsOf(database, row, key, owner) : null,
     proof: await proofOf(database, row.id, key),
     ...(await signedOf(database, row.id, source)),
@@ -92,7 +92,7 @@ export async function streamStanding(
 async function chunksOf(
   database: LedgerDatabase,
   { schema, name }: TableKey,
-  state: TableState,
+  state: StreamTableState,
 ): Promise<Pick<StreamStanding, 'chunks' | 'chunksDone' | 'chunksFailed' | 'rows'>> {
   const none = { chunks: 0n, chunksDone: 0n, chunksFailed: 0n, rows: 0n }
   // Chunks of a table that has to be copied again are retired by the run that copies it.
@@ -117,7 +117,7 @@ async function periodsOf(
   database: LedgerDatabase,
   { wishes }: StreamRow,
   key: TableKey,
-  owner: LedgerOwner,
+  owner: RunOwner,
 ): Promise<StreamStanding['periods']> {
   const { periods } = JSON.parse(wishes) as { readonly periods?: PeriodOptions }
   if (periods === undefined || !(await hasLedger(database))) return null

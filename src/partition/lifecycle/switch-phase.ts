@@ -2,7 +2,7 @@
 import { isoTime } from '../../shared/clock.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { isUnderWay, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
-import { standingOf } from '../decommission/decommission-ledger.ts'
+import { lastDecommissionStep } from '../decommission/decommission-ledger.ts'
 import { ofBackStream, ofStream, ofTable } from './commands.ts'
 import { lastTurn, type LeftDatabase, type InspectedTable, type Phase } from './inspected.ts'
 import { blocks } from './partitioning-phase.ts'
@@ -61,7 +61,7 @@ function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string):
   const { wayBack, retired, entry, now, left } = inspected
   const untilMs = (turn.switchedMs ?? 0) + entry.parkedGraceMs
   const isOver = untilMs <= now.getTime()
-  const step = standingOf(retired)
+  const step = lastDecommissionStep(retired)
   const name = turn.parkedTable
   if (step?.step === 'dropped')
     return { state: 'done', detail: `${reported}; ${name} was dropped ${isoTime(step.doneMs)}` }

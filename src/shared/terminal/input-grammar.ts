@@ -8,7 +8,7 @@
 import { keyOfCsi, keyOfSs3 } from './key-sequences.ts'
 import type { KeyPress } from './key-press.ts'
 
-export type Token =
+export type InputToken =
   /** Characters outside of any sequence, with control characters except the escape. */
   | { readonly kind: 'text'; readonly text: string }
   /** A key sent as a sequence. */
@@ -41,7 +41,7 @@ const LONGEST_END = 6
 const PASTE_ENDING = /(?:\u001b(?:\[(?:2(?:01?)?)?)?|\u009b(?:2(?:01?)?)?)$/
 
 const ESC = '\u001b'
-const SWALLOWED: Token = { kind: 'swallowed' }
+const SWALLOWED: InputToken = { kind: 'swallowed' }
 /** Introducers after an escape, and as one C1 character. */
 const CSI = ['[', '\u009b']
 const SS3 = ['O', '\u008f']
@@ -66,7 +66,7 @@ export class InputGrammar {
   #pasteTail = ''
   /** Bytes of an incomplete character. */
   #begun = ''
-  #tokens: Token[] = []
+  #tokens: InputToken[] = []
 
   get waiting(): Waiting {
     if (this.#place === 'ground') return this.#begun === '' ? 'nothing' : 'sequence'
@@ -75,7 +75,7 @@ export class InputGrammar {
   }
 
   /** The tokens that these bytes complete. */
-  push(bytes: Uint8Array): readonly Token[] {
+  push(bytes: Uint8Array): readonly InputToken[] {
     const text = this.#decoded(bytes)
     let at = 0
     while (at < text.length) at = this.#step(text, at)
@@ -83,7 +83,7 @@ export class InputGrammar {
   }
 
   /** Gives up incomplete input: an escape is the key, a paste ends here, a sequence or half a character is dropped. */
-  end(): readonly Token[] {
+  end(): readonly InputToken[] {
     if (this.#begun !== '') this.#tokens.push(SWALLOWED)
     this.#begun = ''
     switch (this.#place) {
@@ -102,7 +102,7 @@ export class InputGrammar {
     return this.#taken()
   }
 
-  #taken(): readonly Token[] {
+  #taken(): readonly InputToken[] {
     const tokens = this.#tokens
     this.#tokens = []
     return tokens

@@ -10,19 +10,19 @@ export type KeyPress = {
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /** A key without text. */
-export const bare = (name: string): KeyPress => ({ name, typed: '' })
+export const bareKey = (name: string): KeyPress => ({ name, typed: '' })
 
 /** The key of one visible character; control characters are named by the keys that type them. */
 export function keyOfCharacter(character: string): KeyPress {
   const code = character.codePointAt(0) ?? 0
-  if (character === '\r' || character === '\n' || character === '\r\n') return bare('enter')
-  if (character === '\t') return bare('tab')
+  if (character === '\r' || character === '\n' || character === '\r\n') return bareKey('enter')
+  if (character === '\t') return bareKey('tab')
   if (character === ' ') return { name: 'space', typed: ' ' }
-  if (code === 0x7f || code === 8) return bare('backspace')
-  if (code === 27) return bare('esc')
-  if (code > 0 && code < 27) return bare(`ctrl-${String.fromCodePoint(code + 96)}`)
+  if (code === 0x7f || code === 8) return bareKey('backspace')
+  if (code === 27) return bareKey('esc')
+  if (code > 0 && code < 27) return bareKey(`ctrl-${String.fromCodePoint(code + 96)}`)
   // Ctrl with a blank or a mark is not bound, and is not text.
-  if (code < 32) return bare(`ctrl-${String.fromCodePoint(code + 64)}`)
+  if (code < 32) return bareKey(`ctrl-${String.fromCodePoint(code + 64)}`)
   return { name: character, typed: character }
 }
 

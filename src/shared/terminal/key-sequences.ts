@@ -3,7 +3,7 @@
  * Modifiers of arrows and named keys are ignored, because no such key is bound. Releases, and keys with super, hyper or
  * meta, are not keys.
  */
-import { bare, keyOfCharacter, type KeyPress } from './key-press.ts'
+import { bareKey, keyOfCharacter, type KeyPress } from './key-press.ts'
 
 export type SequenceKey =
   | { readonly kind: 'key'; readonly press: KeyPress }
@@ -145,14 +145,14 @@ function keyOfModified(parameters: string): SequenceKey | null {
 
 function named(name: string | undefined, modifiers: number): SequenceKey | null {
   if (name === undefined) return null
-  if (name === 'tab' && (modifiers & SHIFT) > 0) return { kind: 'key', press: bare('shift-tab') }
+  if (name === 'tab' && (modifiers & SHIFT) > 0) return { kind: 'key', press: bareKey('shift-tab') }
   const isEnter = name === 'enter' || name === 'esc' || name === 'tab'
   if (isEnter && (modifiers & ALT) > 0) return { kind: 'alt', name }
-  return { kind: 'key', press: bare(name) }
+  return { kind: 'key', press: bareKey(name) }
 }
 
 function character(text: string, modifiers: number): SequenceKey {
-  if ((modifiers & CTRL) > 0) return { kind: 'key', press: bare(`ctrl-${text.toLowerCase()}`) }
+  if ((modifiers & CTRL) > 0) return { kind: 'key', press: bareKey(`ctrl-${text.toLowerCase()}`) }
   const press = keyOfCharacter(text)
   return (modifiers & ALT) > 0 ? { kind: 'alt', name: press.name } : { kind: 'key', press }
 }

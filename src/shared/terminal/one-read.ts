@@ -3,8 +3,8 @@
  * slow line, from a key that is held down, and from a paste in a terminal without bracketed paste. A paste must never
  * act, so several keys together only move, or fill in a text field.
  */
-import { bare, keysOfText, type KeyPress } from './key-press.ts'
-import type { Token } from './input-grammar.ts'
+import { bareKey, keysOfText, type KeyPress } from './key-press.ts'
+import type { InputToken } from './input-grammar.ts'
 
 export type Input =
   | { readonly kind: 'press'; readonly press: KeyPress }
@@ -35,24 +35,24 @@ const NOTHING: OneRead = { inputs: [], note: null }
  * @param tokens of one read
  * @param inField whether text would go into a text field
  */
-export function oneRead(tokens: readonly Token[], inField: boolean): OneRead {
+export function oneRead(tokens: readonly InputToken[], inField: boolean): OneRead {
   const heard = tokens.filter(({ kind }) => kind !== 'swallowed')
   const [first] = heard
   if (first === undefined) return NOTHING
   const single = heard.length === 1 ? singleKey(first, heard.length < tokens.length) : null
   if (single !== null) return single
   if (heard.length === tokens.length && heard.every(({ kind }) => kind === 'esc'))
-    return { inputs: [pressed(bare('esc'))], note: null }
+    return { inputs: [pressed(bareKey('esc'))], note: null }
   return inField ? filledIn(heard) : moved(heard)
 }
 
 /** @param isDirty whether something was swallowed with it: then a character may be the rest of that */
-function singleKey(token: Token, isDirty: boolean): OneRead | null {
+function singleKey(token: InputToken, isDirty: boolean): OneRead | null {
   if (token.kind === 'key') return { inputs: [pressed(token.press)], note: null }
   if (isDirty) return null
   switch (token.kind) {
     case 'esc':
-      return { inputs: [pressed(bare('esc'))], note: null }
+      return { inputs: [pressed(bareKey('esc'))], note: null }
     case 'alt':
       return { inputs: [], note: `alt-${token.name} does nothing here` }
     case 'text': {
@@ -67,7 +67,7 @@ function singleKey(token: Token, isDirty: boolean): OneRead | null {
   }
 }
 
-function moved(heard: readonly Token[]): OneRead {
+function moved(heard: readonly InputToken[]): OneRead {
   if (heard.some(({ kind }) => kind === 'paste')) return { inputs: [], note: NO_FIELD }
   const keys = heard.flatMap(keysOf)
   return keys.length > 0 && keys.every(({ name }) => MOVES.has(name))
@@ -75,12 +75,12 @@ function moved(heard: readonly Token[]): OneRead {
     : { inputs: [], note: SEVERAL }
 }
 
-function keysOf(token: Token): readonly KeyPress[] {
+function keysOf(token: InputToken): readonly KeyPress[] {
   if (token.kind === 'key') return [token.press]
-  return token.kind === 'text' && token.text.length <= LONGEST_MOVES ? keysOfText(token.text) : [bare('')]
+  return token.kind === 'text' && token.text.length <= LONGEST_MOVES ? keysOfText(token.text) : [bareKey('')]
 }
 
-function filledIn(heard: readonly Token[]): OneRead {
+function filledIn(heard: readonly InputToken[]): OneRead {
   const inputs: Input[] = []
   let note: string | null = null
   for (const token of heard) {
@@ -109,9 +109,9 @@ const BACKSPACES = /([\b\u007f])/
 function typedTogether(text: string): readonly Input[] {
   const held = EDITING.get(text[0] ?? '')
   if (held !== undefined && text.replaceAll(text[0] ?? '', '') === '')
-    return Array.from(text, () => pressed(bare(held)))
+    return Array.from(text, () => pressed(bareKey(held)))
   return text
     .split(BACKSPACES)
     .filter((part) => part !== '')
-    .map((part): Input => (BACKSPACES.test(part) ? pressed(bare('backspace')) : { kind: 'text', text: part }))
+    .map((part): Input => (BACKSPACES.test(part) ? pressed(bareKey('backspace')) : { kind: 'text', text: part }))
 }

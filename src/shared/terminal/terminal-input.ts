@@ -1,5 +1,5 @@
 /** The reads of a terminal as tokens, with timeouts for incomplete input. */
-import { InputGrammar, type Token } from './input-grammar.ts'
+import { InputGrammar, type InputToken } from './input-grammar.ts'
 
 /** Enables brackets around pastes, and disables reports of mouse and focus that an earlier program may have enabled. */
 export const ENTER_INPUT = '\u001b[?1000;1002;1003;1004;1005;1006;1015;1016l\u001b[?2004h'
@@ -21,11 +21,11 @@ const NO_HAND_BYTES = 64
 const FULL_BYTES = 1000
 const REST_MS = 100
 
-const SWALLOWED: Token = { kind: 'swallowed' }
+const SWALLOWED: InputToken = { kind: 'swallowed' }
 
 export class TerminalInput {
   readonly #stdin: NodeJS.ReadableStream
-  readonly #take: (read: readonly Token[]) => void
+  readonly #take: (read: readonly InputToken[]) => void
   readonly #grammar = new InputGrammar()
   #timer: NodeJS.Timeout | null = null
   #late: NodeJS.Immediate | null = null
@@ -36,7 +36,7 @@ export class TerminalInput {
   #restUntil = 0
 
   /** @param take gets the tokens of each read, and those that a timeout has ended */
-  constructor(stdin: NodeJS.ReadableStream, take: (read: readonly Token[]) => void) {
+  constructor(stdin: NodeJS.ReadableStream, take: (read: readonly InputToken[]) => void) {
     this.#stdin = stdin
     this.#take = take
   }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { CassandraLink } from './connect.ts'
-import { failureOf } from './failure.ts'
+import { cassandraFailure } from './failure.ts'
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
@@ -22,7 +22,7 @@ export async function whileBusy<T>(
       return await read()
     } catch (thrown) {
       if (signal !== undefined) throwIfAborted(signal)
-      const { kind } = failureOf(thrown)
+      const { kind } = cassandraFailure(thrown)
       if ((kind !== 'overloaded' && kind !== 'bootstrapping') || performance.now() > until) throw thrown
       onRetry?.(thrown, attempt + 2, until - performance.now())
       const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 20))

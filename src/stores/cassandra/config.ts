@@ -4,7 +4,7 @@ import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import { isLocalHost, tlsModeOf, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../common/tls.ts'
 import { consistencyOf } from './consistency.ts'
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type CassandraEnvironment = Readonly<Record<string, string | undefined>>
 
 export type CassandraSettings = {
   /** URL without password, for messages. */
@@ -62,7 +62,7 @@ const SHAPE = 'write cassandra://user:password@host1:9042,host2/keyspace, with %
  * @param environment CASSANDRA_USER and CASSANDRA_PASSWORD fill in what the URL leaves out
  * @throws SluiceError BAD_CONFIG that names the parameter
  */
-export function cassandraSettings(url: string, environment: Environment = process.env): CassandraSettings {
+export function cassandraSettings(url: string, environment: CassandraEnvironment = process.env): CassandraSettings {
   const label = redactUrl(url)
   const parts = splitUrl(url, label)
   const { parameters } = parts

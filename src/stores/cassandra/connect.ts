@@ -2,7 +2,7 @@
 import { Client, ExecutionProfile, policies, type ClientOptions } from 'cassandra-driver'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { cassandraSettings, type CassandraSettings, type Environment } from './config.ts'
+import { cassandraSettings, type CassandraSettings, type CassandraEnvironment } from './config.ts'
 import { consistencyOf, DEFAULT_LEVEL, DEFAULT_SERIAL } from './consistency.ts'
 import { speaksTls, tlsOptions } from './encryption.ts'
 import { cassandraError, noKeyspace } from './errors.ts'
@@ -31,7 +31,7 @@ export type CassandraLink = AsyncDisposable & {
 }
 
 export type ConnectOptions = {
-  readonly environment?: Environment
+  readonly environment?: CassandraEnvironment
   readonly signal?: AbortSignal
   /** Names of levels; default: the URL's, else LOCAL_QUORUM. */
   readonly readConsistency?: string

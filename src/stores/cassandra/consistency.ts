@@ -1,7 +1,7 @@
 /** Consistency levels: names and numbers, and writes that fall back to ONE if the level cannot be reached. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { SluiceError } from '../../shared/errors.ts'
-import { failureOf, type RetryHeard } from './failure.ts'
+import { cassandraFailure, type RetryHeard } from './failure.ts'
 
 /** Numbers of the native protocol. */
 const LEVELS = {
@@ -19,11 +19,11 @@ const LEVELS = {
 } as const
 
 export type LevelName = keyof typeof LEVELS
-export type Level = { readonly name: LevelName; readonly number: number }
+export type ConsistencyLevel = { readonly name: LevelName; readonly number: number }
 
 /** The same as the Cassandra Data Migrator's. */
-export const DEFAULT_LEVEL: Level = { name: 'LOCAL_QUORUM', number: LEVELS.LOCAL_QUORUM }
-export const DEFAULT_SERIAL: Level = { name: 'LOCAL_SERIAL', number: LEVELS.LOCAL_SERIAL }
+export const DEFAULT_LEVEL: ConsistencyLevel = { name: 'LOCAL_QUORUM', number: LEVELS.LOCAL_QUORUM }
+export const DEFAULT_SERIAL: ConsistencyLevel = { name: 'LOCAL_SERIAL', number: LEVELS.LOCAL_SERIAL }
 export const ONE: number = LEVELS.ONE
 export const ALL: number = LEVELS.ALL
 
@@ -31,7 +31,7 @@ export const ALL: number = LEVELS.ALL
 export function consistencyOf(
   word: string,
   said: { readonly where?: string; readonly parameter?: string } = {},
-): Level {
+): ConsistencyLevel {
   const plain = (text: string): string => text.replaceAll(/[_\s-]/g, '').toUpperCase()
   const found = Object.entries(LEVELS).find(([name]) => plain(name) === plain(word))
   if (found !== undefined) return { name: found[0] as LevelName, number: found[1] }
@@ -99,7 +99,7 @@ export class FallBack<Rows> {
         return await write(this.level)
       } catch (error) {
         signal?.throwIfAborted()
-        const { kind } = failureOf(error)
+        const { kind } = cassandraFailure(error)
         const isShort = kind === 'unavailable' || kind === 'write-timeout' || kind === 'read-timeout'
         if (isShort) short++
         if (isShort && this.fallBackToOne && short >= ATTEMPTS_AT_LEVEL) return await this.#atOne(write, rows, kind)

@@ -4,7 +4,7 @@ import { connectionFailed, databaseMissing, permissionDenied } from '../../share
 import { redactText } from '../../shared/redact.ts'
 import { tlsError, tlsMissing } from '../common/tls.ts'
 import type { CassandraSettings } from './config.ts'
-import { failureOf, type Failure } from './failure.ts'
+import { cassandraFailure, type Failure } from './failure.ts'
 
 export type Doing = 'connect' | 'read' | 'write' | 'schema'
 
@@ -23,7 +23,7 @@ const OF_TABLE =
  */
 export function cassandraError(thrown: unknown, settings: CassandraSettings, doing: Doing = 'read'): SluiceError {
   if (thrown instanceof SluiceError) return thrown
-  const failure = failureOf(thrown)
+  const failure = cassandraFailure(thrown)
   if (failure.kind === 'tls') return tlsVerdict(failure, settings)
   const [code, message, details] = verdictOf(failure, settings, doing) ?? [null, '', {}]
   if (code === null) return asSluiceError(thrown)
@@ -38,7 +38,7 @@ export function cassandraError(thrown: unknown, settings: CassandraSettings, doi
 
 /** Whether a failed write may have been executed: a timeout, a broken connection. */
 export function isUncertain(thrown: unknown): boolean {
-  const { kind } = failureOf(thrown)
+  const { kind } = cassandraFailure(thrown)
   return ['write-timeout', 'write-failure', 'read-timeout', 'no-answer', 'network', 'server'].includes(kind)
 }
 

@@ -1,7 +1,7 @@
 /** Classifies errors of the driver: it has classes for some failures, codes for others, and only texts for the rest. */
 import { errors } from 'cassandra-driver'
 
-export type FailureKind =
+export type CassandraFailureKind =
   | 'tls'
   | 'credentials'
   | 'no-credentials'
@@ -31,7 +31,7 @@ export type FailureKind =
   | 'other'
 
 export type Failure = {
-  readonly kind: FailureKind
+  readonly kind: CassandraFailureKind
   /** The message; with several nodes, the most informative one. */
   readonly message: string
   /** The error itself: of one node, if several were asked. */
@@ -42,7 +42,7 @@ export type Failure = {
   readonly required: number | null
 }
 
-const KINDS: Readonly<Record<number, FailureKind>> = {
+const KINDS: Readonly<Record<number, CassandraFailureKind>> = {
   0x0000: 'server',
   0x000a: 'server',
   0x0100: 'credentials',
@@ -74,7 +74,7 @@ const KEYSPACE_MISSING = /keyspace '?"?[^'"]*"?'? (?:does not exist|not found)|n
 const TABLE_MISSING = /unconfigured (?:columnfamily|table)|(?:table|columnfamily) .* (?:does not exist|not found)/i
 
 /** Most informative kinds of several nodes' errors, best first. */
-const TELLING: readonly FailureKind[] = [
+const TELLING: readonly CassandraFailureKind[] = [
   'tls',
   'credentials',
   'no-credentials',
@@ -92,7 +92,7 @@ const TELLING: readonly FailureKind[] = [
 export type RetryHeard = (why: unknown, attempt: number, forMs: number) => void
 
 /** @param thrown what the driver threw, or a SluiceError with that as its cause */
-export function failureOf(thrown: unknown): Failure {
+export function cassandraFailure(thrown: unknown): Failure {
   if (thrown instanceof errors.NoHostAvailableError) return ofNoHost(thrown)
   const { code, message, writeType } = fieldsOf(thrown)
   const plain = { message, error: thrown, writeType: null, received: null, required: null }
@@ -120,10 +120,10 @@ export function failureOf(thrown: unknown): Failure {
   }
   if (CLOSED.test(message)) return { ...plain, kind: 'network' }
   const inner = thrown instanceof Error ? thrown.cause : undefined
-  return inner === undefined ? { ...plain, kind: 'other' } : failureOf(inner)
+  return inner === undefined ? { ...plain, kind: 'other' } : cassandraFailure(inner)
 }
 
-function ofResponse(code: number, message: string): FailureKind {
+function ofResponse(code: number, message: string): CassandraFailureKind {
   const kind = KINDS[code] ?? 'server'
   if (kind === 'credentials' && /(?:required|missing|must|not) .*(?:username|credential|login|logged)/i.test(message))
     return 'no-credentials'
@@ -134,7 +134,7 @@ function ofResponse(code: number, message: string): FailureKind {
 
 function ofNoHost(thrown: errors.NoHostAvailableError): Failure {
   const inner = Object.entries((thrown.innerErrors ?? {}) as Readonly<Record<string, unknown>>)
-  const failures = inner.map(([host, error]) => ({ host, failure: failureOf(error) }))
+  const failures = inner.map(([host, error]) => ({ host, failure: cassandraFailure(error) }))
   const [first] = TELLING.flatMap((kind) => failures.filter(({ failure }) => failure.kind === kind))
   if (first !== undefined) return first.failure
   const message =

@@ -72,12 +72,12 @@ export function keyspaceCount({ client }: CassandraLink): number {
 }
 
 /** `everything` if the cluster has no access rights, or if this user is a superuser. */
-export type Rights =
+export type CassandraRights =
   | { readonly kind: 'everything'; readonly why: 'no rights' | 'no login' | 'superuser' }
   | { readonly kind: 'some'; readonly rights: readonly string[]; readonly on: string }
 
 /** Rights of this login on the keyspace of the URL, or on all keyspaces. Without rights on single tables. */
-export async function rightsOf({ client, settings }: CassandraLink): Promise<Rights> {
+export async function cassandraRights({ client, settings }: CassandraLink): Promise<CassandraRights> {
   const { keyspace, user } = settings
   const on = keyspace === null ? 'ALL KEYSPACES' : `KEYSPACE ${quotedName(keyspace)}`
   const name = user === null ? '' : `'${user.replaceAll("'", "''")}'`

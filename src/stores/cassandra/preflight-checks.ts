@@ -3,9 +3,9 @@ import type { Clock } from '../../shared/clock.ts'
 import type { CassandraLink } from './connect.ts'
 import { levelName } from './consistency.ts'
 import { noKeyspace } from './errors.ts'
-import { clockSkew, keyspaceCount, nodesOf, ping, replicationOf, rightsOf, schemaVersions } from './look.ts'
+import { clockSkew, keyspaceCount, nodesOf, ping, replicationOf, cassandraRights, schemaVersions } from './look.ts'
 import { isLocalHost } from '../common/tls.ts'
-import { fail, failed, ok, warn, type Verdict } from '../../model/run/verdict.ts'
+import { fail, failedVerdict, ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'
 
 const ROUND_TRIPS = 5
@@ -14,7 +14,7 @@ const SKEW_WARN_MS = 500
 const SKEW_FAIL_MS = 10_000
 
 /** Median of several round trips. */
-export async function roundTripVerdict(link: CassandraLink): Promise<Verdict> {
+export async function cassandraRoundTripVerdict(link: CassandraLink): Promise<Verdict> {
   const times: number[] = []
   for (let i = 0; i < ROUND_TRIPS; i++) {
     const start = performance.now()
@@ -92,7 +92,7 @@ export async function keyspaceVerdict(link: CassandraLink): Promise<Verdict> {
   const { keyspace } = settings
   if (keyspace === null) return ok(`none in the URL; the cluster has ${keyspaceCount(link)}`)
   const replication = await replicationOf(link, keyspace)
-  if (replication === null) return failed(noKeyspace(keyspace, settings))
+  if (replication === null) return failedVerdict(noKeyspace(keyspace, settings))
   const { strategy, copies } = replication
   const isSimple = strategy === 'SimpleStrategy'
   const near = Number(copies.get(isSimple ? 'replication_factor' : datacenter) ?? 0)
@@ -123,7 +123,7 @@ const WANTED = ['SELECT', 'MODIFY', 'CREATE'] as const
 
 export async function rightsVerdict(link: CassandraLink): Promise<Verdict> {
   const { user } = link.settings
-  const said = await rightsOf(link)
+  const said = await cassandraRights(link)
   if (said.kind === 'everything') {
     if (said.why === 'superuser') return ok(`${user ?? ''} is a superuser`)
     return ok(said.why === 'no login' ? 'the cluster asks for no login' : 'the cluster gives everybody every right')

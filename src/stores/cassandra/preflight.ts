@@ -17,7 +17,7 @@ import {
   releaseVerdict,
   rightsVerdict,
   ringVerdict,
-  roundTripVerdict,
+  cassandraRoundTripVerdict,
   schemaVerdict,
 } from './preflight-checks.ts'
 
@@ -37,7 +37,7 @@ export async function examineCassandra(checks: Checks, url: string, clock: Pick<
   const { link } = opened
   if (link === null) return
   const inspections: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
-    ['round trip', () => roundTripVerdict(link)],
+    ['round trip', () => cassandraRoundTripVerdict(link)],
     ['encryption', async () => encryptionVerdict(link)],
     ['release', async () => releaseVerdict(link)],
     ['ring', async () => ringVerdict(link)],

@@ -4,14 +4,14 @@
 export type OptionalNames<T> = { [K in keyof T]-?: Pick<T, K> extends Required<Pick<T, K>> ? never : K }[keyof T]
 
 /** Each optional member, or null: the wrapper does not have it, whatever is below. */
-export type Answers<T> = { readonly [K in OptionalNames<T>]: NonNullable<T[K]> | null }
+export type OptionalAnswers<T> = { readonly [K in OptionalNames<T>]: NonNullable<T[K]> | null }
 
 /**
  * The optional members of a port that are not null. The compiler checks that all of them are named.
  * @param answers all optional members: forwarded if the port below has them; null if it does not, or if the wrapper
  * refuses them
  */
-export function present<T>(answers: Answers<T>): Partial<Pick<T, OptionalNames<T>>> {
+export function presentMembers<T>(answers: OptionalAnswers<T>): Partial<Pick<T, OptionalNames<T>>> {
   const kept = Object.entries(answers).filter(([, member]) => member !== null)
   return Object.fromEntries(kept) as Partial<Pick<T, OptionalNames<T>>>
 }

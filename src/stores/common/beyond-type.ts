@@ -1,13 +1,13 @@
 /** Values of another system that lie beyond everything a column can hold: no row has them, and a comparison with them would be an error. */
 import type { ColumnType } from '../../model/copy/column-type.ts'
 
-export type Side = 'below' | 'above'
+export type BoundSide = 'below' | 'above'
 
 /** Smallest and largest value, as canonical texts have them. */
 export type Limits = readonly [low: string, high: string]
 
 /** Limits by a column's native type, or by its kind. */
-export function beyondLimits({ kind }: ColumnType, text: string, limits: Limits | null): Side | null {
+export function beyondLimits({ kind }: ColumnType, text: string, limits: Limits | null): BoundSide | null {
   if (limits === null) return null
   const compare = kind === 'date' || kind === 'timestamp' ? compareTimes : compareNumbers
   if (compare(text, limits[0]) < 0) return 'below'

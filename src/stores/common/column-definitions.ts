@@ -1,11 +1,11 @@
 /** Columns in the text of a CREATE TABLE, and the expressions of generated columns. */
-import { elementsOf, maskedCode, nameAt, type Quoting } from './definition-text.ts'
+import { bracketElements, maskedCode, nameAt, type Quoting } from './definition-text.ts'
 
 export type ColumnDefinition = { readonly column: string; readonly text: string; readonly code: string }
 
 /** Definitions of columns; also those of constraints, under their first word. */
 export function columnsIn(sql: string, quoting: Quoting = 'standard'): readonly ColumnDefinition[] {
-  return elementsOf(sql, quoting).flatMap((element) => {
+  return bracketElements(sql, quoting).flatMap((element) => {
     const named = nameAt(element, quoting)
     if (named === null) return []
     return [{ column: named.name, text: named.rest, code: maskedCode(named.rest, quoting) }]

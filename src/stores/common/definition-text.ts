@@ -13,7 +13,7 @@ const QUOTED: Readonly<Record<Quoting, RegExp>> = {
 const BARE_NAME = /[\p{L}_$\u0080-\u{10FFFF}][\p{L}\p{N}_$\u0080-\u{10FFFF}]*/uy
 
 /** The text from the first bracket to its closing one, split at commas. */
-export function elementsOf(sql: string, quoting: Quoting = 'standard'): readonly string[] {
+export function bracketElements(sql: string, quoting: Quoting = 'standard'): readonly string[] {
   const elements: string[] = []
   let depth = 0
   let from = 0
@@ -53,11 +53,11 @@ export function nameAt(
 }
 
 /** `quoted`: a name or a text, without its quotes. `sign`: any other character. */
-export type Token = { readonly is: 'word' | 'quoted' | 'sign'; readonly text: string }
+export type DefinitionToken = { readonly is: 'word' | 'quoted' | 'sign'; readonly text: string }
 
 /** Words, quoted parts and signs of a statement in order; without blanks and comments. */
-export function tokensOf(sql: string, quoting: Quoting = 'standard'): readonly Token[] {
-  const tokens: Token[] = []
+export function definitionTokens(sql: string, quoting: Quoting = 'standard'): readonly DefinitionToken[] {
+  const tokens: DefinitionToken[] = []
   for (let at = 0; at < sql.length;) {
     const quoted = lengthAt(QUOTED[quoting], sql, at)
     const bare = quoted > 0 ? 0 : lengthAt(BARE_NAME, sql, at)
@@ -74,7 +74,7 @@ export function tokensOf(sql: string, quoting: Quoting = 'standard'): readonly T
 }
 
 /** The text without quoted parts and comments. */
-export function codeOf(sql: string): string {
+export function definitionCode(sql: string): string {
   let code = ''
   for (let at = 0; at < sql.length;) {
     const quoted = lengthAt(QUOTED.standard, sql, at)

@@ -5,7 +5,7 @@ import type { Range } from '../../model/copy/range.ts'
  * @param keyColumns columns of one key
  * @param most comparisons per statement
  */
-export function partsOf(range: Range, keyColumns: number, most: number): readonly Range[] {
+export function keyListParts(range: Range, keyColumns: number, most: number): readonly Range[] {
   if (range.by !== 'keys') return [range]
   const atOnce = Math.max(1, Math.floor(most / Math.max(1, keyColumns)))
   const parts: Range[] = []

@@ -1,10 +1,10 @@
 /** Key ranges as SQL, for every SQL store: conditions, order, smallest and largest key, and where to cut. */
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
-import type { Bound, Range } from '../../model/copy/range.ts'
+import type { KeyBound, Range } from '../../model/copy/range.ts'
 import type { RowKey } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
-import type { Side } from './beyond-type.ts'
+import type { BoundSide } from './beyond-type.ts'
 
 /** How a system writes keys. */
 export type KeyDialect = {
@@ -23,7 +23,7 @@ export type KeyDialect = {
    */
   below?(text: string): string | null
   /** Where a value lies that the column's type cannot hold, and a bound of it would be an error; null of all others. */
-  beyond?(column: Column, text: string): Side | null
+  beyond?(column: Column, text: string): BoundSide | null
   /**
    * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value
    * into a BETWEEN of structs, which its readers of row groups refuse.
@@ -35,7 +35,7 @@ export type KeyDialect = {
   operator?(op: '=' | '>' | '<=', columns: readonly Column[]): string
 }
 
-export type Condition = { readonly sql: string; readonly parameters: SqlRow }
+export type SqlCondition = { readonly sql: string; readonly parameters: SqlRow }
 
 type KeyRange = Range & { readonly by: 'key' }
 type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
@@ -50,7 +50,12 @@ export function keyColumns(table: TableSpec): readonly Column[] {
 }
 
 /** Condition for the rows of a key range and of a user's condition; `1 = 1` for all rows. */
-export function rangeCondition(table: TableSpec, range: Range, where: string | null, dialect: KeyDialect): Condition {
+export function rangeCondition(
+  table: TableSpec,
+  range: Range,
+  where: string | null,
+  dialect: KeyDialect,
+): SqlCondition {
   const parts: string[] = []
   const parameters: SqlValue[] = []
   const columns = keyColumns(table)
@@ -89,7 +94,7 @@ export async function lastKey(
   where: string | null,
   dialect: KeyDialect,
   ask: Ask,
-): Promise<Bound | null> {
+): Promise<KeyBound | null> {
   const condition = rangeCondition(table, range, where, dialect)
   const [row] = await ask(
     `SELECT ${keyTexts(table, dialect)} FROM ${dialect.from(table)} WHERE ${condition.sql} ORDER BY ${keyOrder(table, dialect, ' DESC')} LIMIT 1`,
@@ -180,7 +185,7 @@ export async function* cutByKey(
 export async function* cutByBounds(
   table: TableSpec,
   within: KeyRange,
-  next: (rest: KeyRange) => Promise<Bound | null>,
+  next: (rest: KeyRange) => Promise<KeyBound | null>,
 ): AsyncGenerator<Range> {
   const ascent = new Ascent(table)
   let { after } = within
@@ -214,7 +219,7 @@ export class Ascent {
   }
 
   /** @throws SluiceError UNSUPPORTED_KEY if the bound has repeated */
-  add(bound: Bound): void {
+  add(bound: KeyBound): void {
     const text = JSON.stringify(bound)
     if (text === this.#mark) {
       throw new SluiceError('UNSUPPORTED_KEY', `${tableText(this.#table.table)} cannot be divided by its key`, {
@@ -256,11 +261,11 @@ function isNull(column: Column, dialect: KeyDialect): string {
   return dialect.isNull?.(name) ?? `${name} IS NULL`
 }
 
-const NONE: Condition = { sql: '1 = 0', parameters: [] }
-const ALL: Condition = { sql: '1 = 1', parameters: [] }
+const NONE: SqlCondition = { sql: '1 = 0', parameters: [] }
+const ALL: SqlCondition = { sql: '1 = 1', parameters: [] }
 
 /** A NULL is found by a test for it: no value equals it. */
-function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): Condition {
+function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): SqlCondition {
   const isHeld = (column: Column, text: string | null): boolean =>
     text === null || (!isUnheld(text, dialect) && (dialect.beyond?.(column, text) ?? null) === null)
   if (!columns.every((column, i) => isHeld(column, key[i] ?? null))) return NONE
@@ -292,7 +297,7 @@ function operator(op: '=' | '>' | '<=', columns: readonly Column[], dialect: Key
 }
 
 /** @param given of the first columns of the key, or of all of them */
-function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialect: KeyDialect): Condition {
+function comparison(all: readonly Column[], given: KeyBound, op: '>' | '<=', dialect: KeyDialect): SqlCondition {
   const at = given.findIndex((text, i) => all[i] !== undefined && (dialect.beyond?.(all[i], text) ?? null) !== null)
   const far = all[at]
   if (far !== undefined)
@@ -323,11 +328,11 @@ function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialec
 /** The same for a bound that goes on with a value beyond all that are there: the columns before it decide. */
 function comparedBefore(
   columns: readonly Column[],
-  bound: Bound,
-  side: Side,
+  bound: KeyBound,
+  side: BoundSide,
   op: '>' | '<=',
   dialect: KeyDialect,
-): Condition {
+): SqlCondition {
   if (columns.length === 0) return (op === '>') === (side === 'below') ? ALL : NONE
   const apart = comparison(columns, bound, op, dialect)
   if (side === 'above') return apart
@@ -342,7 +347,7 @@ function columnByColumn(
   marks: readonly string[],
   values: readonly SqlValue[],
   op: '>' | '<=',
-): Condition {
+): SqlCondition {
   const beyond = op === '>' ? '>' : '<'
   const last = names.length - 1
   let sql = `${names[last]} ${op} ${marks[last]}`

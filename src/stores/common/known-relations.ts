@@ -2,7 +2,7 @@
 import type { KnownRelation, SqlRow } from '../../model/run/sql-port.ts'
 
 /** More columns than a completion list needs. */
-export const MOST_COLUMNS = 50_000
+export const MOST_LISTED_COLUMNS = 50_000
 
 /** @param rows relation, column and type; the columns of a relation follow one another */
 export function relationsOfRows(rows: readonly SqlRow[]): readonly KnownRelation[] {

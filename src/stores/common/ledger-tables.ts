@@ -29,7 +29,7 @@ export async function refuseForeignTables(
   names: readonly string[] = [...NAMES],
 ): Promise<void> {
   await database.refuseStrangers?.(names)
-  const found = await columnsOf(database, names)
+  const found = await ledgerColumnNames(database, names)
   for (const name of names) refuseForeign(name, found.get(name) ?? new Set())
 }
 
@@ -46,7 +46,7 @@ export async function refuseIncomplete(
 ): Promise<void> {
   const all = OWN_TABLES.filter((one) => one.owner === owner)
   const names = all.flatMap((one) => (one.late !== true && one.since <= version ? [one.name] : []))
-  const found = await columnsOf(
+  const found = await ledgerColumnNames(
     database,
     all.map(({ name }) => name),
   )
@@ -70,7 +70,7 @@ export async function refuseIncomplete(
 }
 
 /** Column names of the ledger's tables, in lower case; without tables that do not exist. */
-export async function columnsOf(
+export async function ledgerColumnNames(
   database: LedgerDatabase,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {

@@ -1,6 +1,6 @@
 /** Why no connection was made, as far as the network or the host name explains it. Same texts for every system. */
 
-export type Cause = readonly [reason: string, hint: string]
+export type NoConnectionCause = readonly [reason: string, hint: string]
 
 type Failed = {
   /** Of the operating system: ECONNREFUSED … */
@@ -16,7 +16,7 @@ const REACHED = 'the server has to be reachable from here: look at its address, 
 const hostOf = (place: string): string => place.replace(/:\d+$/, '')
 
 /** Null if the network does not explain it. */
-export function networkCause({ code, place, waitedMs }: Failed): Cause | null {
+export function networkCause({ code, place, waitedMs }: Failed): NoConnectionCause | null {
   switch (code) {
     case 'ECONNREFUSED':
       return [`nothing listens at ${place}`, 'start the server, or correct host and port']

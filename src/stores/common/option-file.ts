@@ -2,10 +2,10 @@
 import { readFileSync, statSync, type Stats } from 'node:fs'
 
 /** Whether others than the owner can read or change a file. False on Windows, which has no such bits. */
-export const isOpen = ({ mode }: Stats): boolean => process.platform !== 'win32' && (mode & 0o077) !== 0
+export const isOpenToOthers = ({ mode }: Stats): boolean => process.platform !== 'win32' && (mode & 0o077) !== 0
 
 /** The text of a file; null if it is missing, unreadable, or refused by `isRefused`. */
-export function fileText(file: string, isRefused: (stats: Stats) => boolean = () => false): string | null {
+export function optionFileText(file: string, isRefused: (stats: Stats) => boolean = () => false): string | null {
   try {
     return isRefused(statSync(file)) ? null : readFileSync(file, 'utf8')
   } catch {

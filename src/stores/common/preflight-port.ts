@@ -6,7 +6,7 @@ import type { TlsPlan } from './tls.ts'
 /** How long one check may take, ms. */
 export const CHECK_MS = 5_000
 
-export type Outcome = { readonly verdict: Verdict | null; readonly late: boolean }
+export type PreflightOutcome = { readonly verdict: Verdict | null; readonly late: boolean }
 
 /** Runs checks one after the other; each has a time limit, and always ends in a finding. */
 export interface Checks {
@@ -15,11 +15,11 @@ export interface Checks {
    * @param body returns null if there is nothing to report
    * @throws SluiceError ABORTED; never what the body throws
    */
-  check(area: string, check: string, body: (signal: AbortSignal) => Promise<Verdict | null>): Promise<Outcome>
+  check(area: string, check: string, body: (signal: AbortSignal) => Promise<Verdict | null>): Promise<PreflightOutcome>
 }
 
 /** Where a server listens. */
-export type Target =
+export type PreflightTarget =
   | { readonly kind: 'host'; readonly host: string; readonly port: number }
   | { readonly kind: 'socket'; readonly path: string }
 
@@ -38,7 +38,7 @@ export type ServerCheck = {
 
 /** A server that holds catalogs, as its URL says. */
 export type ServerPreflight = {
-  readonly target: Target
+  readonly target: PreflightTarget
   readonly options: ServerOptions
   readonly checks: readonly ServerCheck[]
 }

@@ -4,7 +4,7 @@ import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkRequest } from '../../model/copy/target-port.ts'
 
-export type Refused = {
+export type RefusedWrite = {
   /** Display name: `SQLite`. */
   readonly system: string
   /** URL without password. */
@@ -16,7 +16,7 @@ export type Refused = {
 }
 
 /** @param code the system's name for the refusal, if it has one */
-export function rowRefused({ system, label, table, message, cause }: Refused, code?: string): SluiceError {
+export function rowRefused({ system, label, table, message, cause }: RefusedWrite, code?: string): SluiceError {
   return new SluiceError('ROW_REFUSED', `${table}: ${message}`, {
     where: `${label}, ${table}`,
     reason: `${system} refuses the row${code === undefined ? '' : ` (${code})`}`,
@@ -47,7 +47,7 @@ export class MemberRefused extends SluiceError {
 }
 
 /** A statement that the system does not accept: the table differs from the plan. */
-export function tableRefused({ system, label, table, message, cause }: Refused): SluiceError {
+export function tableRefused({ system, label, table, message, cause }: RefusedWrite): SluiceError {
   return new SluiceError('TABLE_REFUSED', `${system} does not write into the table: ${message}`, {
     where: `${label}, ${table}`,
     hint: 'compare the table with the plan, which --dry-run shows; an upsert needs a unique key',

@@ -1,5 +1,5 @@
 /** Bounds of periods in the form of time columns, and the order of canonical times. */
-import { moment } from '../../model/copy/canonical-time.ts'
+import { canonicalInstant } from '../../model/copy/canonical-time.ts'
 
 /** `"column" >= from AND "column" < to`; if both are open, `IS NOT NULL`. */
 export function betweenBounds(
@@ -26,7 +26,7 @@ export function wholeBound(bound: string): string {
  * is neither a date nor a timestamp
  */
 export function momentBound(bound: string): string {
-  const canonical = moment(bound, true)
+  const canonical = canonicalInstant(bound, true)
   if (/infinity/.test(canonical)) throw new Error('an open bound is null')
   return canonical
 }
@@ -47,7 +47,7 @@ export function movedDay(day: string, days: number): string {
 }
 
 /** Negative if `a` is before `b`. Both are canonical dates, both timestamps, or both whole numbers. */
-export function compareTimes(a: string, b: string): number {
+export function compareCanonicalTimes(a: string, b: string): number {
   const [left, right] = [orderOf(a), orderOf(b)]
   if (left.year !== right.year) return left.year < right.year ? -1 : 1
   return left.rest < right.rest ? -1 : left.rest > right.rest ? 1 : 0

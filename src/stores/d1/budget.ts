@@ -8,10 +8,10 @@ import { setTimeout as sleepFor } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { systemClock, type Clock } from '../../shared/clock.ts'
 
-export type Rate = { readonly most: number; readonly seconds: number }
+export type BudgetRate = { readonly most: number; readonly seconds: number }
 
 /** The documented limit of the API. */
-export const API_RATE: Rate = { most: 1200, seconds: 300 }
+export const API_RATE: BudgetRate = { most: 1200, seconds: 300 }
 /** The rest is for other users of the token: the dashboard, a deployment. */
 const SHARE = 5 / 6
 /** Waits of at least this length are reported, ms. */
@@ -22,7 +22,7 @@ export type BudgetOptions = {
   sleep?(ms: number): Promise<unknown>
 }
 
-export type Turn = {
+export type BudgetTurn = {
   readonly signal: AbortSignal
   /** Goes before requests that can wait: a lease must not run out behind a queue of rows. */
   readonly urgent: boolean
@@ -30,7 +30,7 @@ export type Turn = {
   onWait?(ms: number): void
 }
 
-type Waiting = Turn & { readonly go: () => void; readonly refuse: (reason: unknown) => void; told: boolean }
+type Waiting = BudgetTurn & { readonly go: () => void; readonly refuse: (reason: unknown) => void; told: boolean }
 
 export class RequestBudget {
   readonly #ticks: () => number
@@ -41,7 +41,7 @@ export class RequestBudget {
   #sent: number[] = []
   #first = 0
   /** Limit of the API for all users of the token together. */
-  #quota: Rate = API_RATE
+  #quota: BudgetRate = API_RATE
   /** Requests left until a time, as the API reports. */
   #left: { count: number; readonly until: number } | null = null
   #blockedUntil = 0
@@ -60,7 +60,7 @@ export class RequestBudget {
   }
 
   /** Resolves when a request may go out. @throws the signal's reason */
-  async take(turn: Turn): Promise<void> {
+  async take(turn: BudgetTurn): Promise<void> {
     throwIfAborted(turn.signal)
     await new Promise<void>((resolve, reject) => {
       const queue = turn.urgent ? this.#urgent : this.#patient

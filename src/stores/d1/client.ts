@@ -5,7 +5,7 @@ import { pauseBefore } from '../common/retry.ts'
 import type { RequestBudget } from './budget.ts'
 import { D1Failure } from './failure.ts'
 import type { D1Settings } from './settings.ts'
-import { call, type Answered, type Call } from './transport.ts'
+import { call, type Answered, type D1Call } from './transport.ts'
 
 /** Bytes come as a list of numbers. */
 export type D1Value = null | string | number | readonly number[]
@@ -30,7 +30,7 @@ export type ClientRule = {
   readonly longestWaitMs: number
 }
 
-export const RULE: ClientRule = { answerMs: 100_000, repeatMs: 30_000, longestWaitMs: 660_000 }
+export const D1_CLIENT_RULE: ClientRule = { answerMs: 100_000, repeatMs: 30_000, longestWaitMs: 660_000 }
 
 /** Wait after a 429 without a time. */
 const UNSAID_WAIT_MS = 30_000
@@ -88,7 +88,7 @@ export class D1Client {
     this.settings = settings
     this.#database = settings.database
     this.#budget = options.budget
-    this.#rule = { ...RULE, ...options.rule }
+    this.#rule = { ...D1_CLIENT_RULE, ...options.rule }
     this.#onRetry = (why, attempt, forMs) => options.onRetry?.(why, attempt, forMs)
     this.#onThrottle = (why) => options.onThrottle?.(why)
     this.#sleep = options.sleep ?? ((ms, signal) => sleepFor(ms, undefined, { signal }).catch(() => undefined))
@@ -211,7 +211,7 @@ export class D1Client {
   }
 
   async #call(
-    request: Pick<Call, 'method' | 'path' | 'body'>,
+    request: Pick<D1Call, 'method' | 'path' | 'body'>,
     { signal, urgent = false, mostBytes }: CallOptions,
   ): Promise<Answered> {
     const onWait = (waitMs: number): void => this.#onThrottle({ status: 0, waitMs: Math.ceil(waitMs) })

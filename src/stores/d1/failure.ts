@@ -1,6 +1,6 @@
 /** A failed request: what the API or the network said, and whether anything can have been executed. */
 
-export type FailureKind =
+export type D1FailureKind =
   /** The statement or its values were refused; nothing of the request took effect. */
   | 'sql'
   | 'auth'
@@ -19,7 +19,7 @@ export type FailureKind =
   | 'network'
 
 export type FailureFacts = {
-  readonly kind: FailureKind
+  readonly kind: D1FailureKind
   readonly message: string
   /** False if the request may have been executed all the same. */
   readonly settled: boolean
@@ -31,7 +31,7 @@ export type FailureFacts = {
 
 export class D1Failure extends Error {
   override readonly name = 'D1Failure'
-  readonly kind: FailureKind
+  readonly kind: D1FailureKind
   /** Certainly nothing of the request took effect. */
   readonly settled: boolean
   readonly status: number | null

@@ -3,7 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import { isLocalHost } from '../common/tls.ts'
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type D1Environment = Readonly<Record<string, string | undefined>>
 
 export type D1Settings = {
   /** URL for messages. */
@@ -27,7 +27,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
  * @throws SluiceError BAD_CONFIG for another form of URL, without a token, and for an address that would send the token
  * unencrypted
  */
-export function d1Settings(url: string, environment: Environment = process.env): D1Settings {
+export function d1Settings(url: string, environment: D1Environment = process.env): D1Settings {
   const label = redactUrl(url)
   const [, account = '', database = ''] = /^d1:\/\/([^/?#@]+)\/([^/?#]+)\/?$/i.exec(url) ?? []
   if (account === '' || database === '')
@@ -51,7 +51,7 @@ export function isDatabaseId(text: string): boolean {
   return UUID.test(text)
 }
 
-function baseOf(environment: Environment): string {
+function baseOf(environment: D1Environment): string {
   const written = environment['CLOUDFLARE_API_BASE_URL']?.trim() || DEFAULT_BASE
   const url = URL.canParse(written) ? new URL(written) : null
   const wrong = (what: string): SluiceError =>

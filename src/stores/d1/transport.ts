@@ -5,7 +5,7 @@ import { redactText } from '../../shared/redact.ts'
 import { brokenBy, D1Failure, refusedBy, type ApiError } from './failure.ts'
 import type { D1Settings } from './settings.ts'
 
-export type Call = {
+export type D1Call = {
   readonly method: 'GET' | 'POST'
   /** Path after `…/d1/database`. */
   readonly path: string
@@ -24,7 +24,7 @@ export type Answered = { readonly result: unknown; readonly bytes: number }
 type Envelope = { readonly success: boolean; readonly errors?: readonly ApiError[]; readonly result?: unknown }
 
 /** @throws D1Failure; the signal's reason */
-export async function call(settings: D1Settings, request: Call): Promise<Answered> {
+export async function call(settings: D1Settings, request: D1Call): Promise<Answered> {
   const { response, text } = await exchange(settings, request)
   if (text === null) {
     const message = `the answer has more than ${request.mostBytes ?? 0} bytes`
@@ -46,7 +46,7 @@ export async function call(settings: D1Settings, request: Call): Promise<Answere
 
 async function exchange(
   { account, base, token }: D1Settings,
-  { method, path, body, signal, answerMs, mostBytes, heard }: Call,
+  { method, path, body, signal, answerMs, mostBytes, heard }: D1Call,
 ): Promise<{ readonly response: Response; readonly text: string | null }> {
   throwIfAborted(signal)
   // Every running request listens to the signal; Node warns of a leak above ten listeners.

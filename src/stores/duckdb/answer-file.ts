@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { AnswerColumn, AnswerType, WriteAnswer } from '../../model/run/answer-file.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { literal, quotedName } from '../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import { readCsv } from './archive-query/read-csv.ts'
 import { NO_DICTIONARY } from './archive/copy-files.ts'
 import { fed } from './archive/feed.ts'
@@ -42,7 +42,7 @@ function castOf(type: AnswerType, text: string): string {
   return CASTS[type as keyof typeof CASTS](text)
 }
 
-export const writeAnswer: WriteAnswer = async ({ path, columns, csv, signal }) => {
+export const writeDuckdbAnswer: WriteAnswer = async ({ path, columns, csv, signal }) => {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'sluice-answer-')))
   try {
     using db = await openDuckDb({ threads: THREADS, memoryLimit: MEMORY, tempDirectory: join(folder, 'spill') })
@@ -52,9 +52,9 @@ export const writeAnswer: WriteAnswer = async ({ path, columns, csv, signal }) =
     const select = columns.map(selected).join(', ')
     await fed({ connection, folder, commas: width - 1, signal }, csv, async (file) => {
       const form = ['FORMAT parquet', 'COMPRESSION zstd', ...(columns.some(isFloat) ? [NO_DICTIONARY] : [])].join(', ')
-      await connection.run(`COPY (SELECT ${select} FROM ${readCsv(file, width)}) TO ${literal(path)} (${form})`)
+      await connection.run(`COPY (SELECT ${select} FROM ${readCsv(file, width)}) TO ${sqlLiteral(path)} (${form})`)
     })
-    const counted = await connection.run(`SELECT num_rows FROM parquet_file_metadata(${literal(path)})`)
+    const counted = await connection.run(`SELECT num_rows FROM parquet_file_metadata(${sqlLiteral(path)})`)
     return Number((await counted.getRows())[0]?.[0])
   } catch (error) {
     throwIfAborted(signal)

@@ -1,6 +1,6 @@
 /** Columns of a classic checkpoint as DuckDB's types (PROTOCOL.md, "Checkpoint Schema"). */
 import type { CheckpointKind } from '../../model/lake/checkpoint-writer.ts'
-import { identifier, literal } from './instance.ts'
+import { identifier, sqlLiteral } from './instance.ts'
 
 type Fields = Readonly<Record<string, string>>
 
@@ -69,7 +69,7 @@ const FIELDS: Readonly<Record<CheckpointKind, Fields>> = {
 
 /** Argument `columns` of `read_json`. */
 export const CHECKPOINT_COLUMNS = `{${Object.entries(FIELDS)
-  .map(([kind, fields]) => `${literal(kind)}: ${literal(struct(fields))}`)
+  .map(([kind, fields]) => `${sqlLiteral(kind)}: ${sqlLiteral(struct(fields))}`)
   .join(', ')}}`
 
 /** A field that every row of a kind has, to count its rows in a file. */

@@ -17,7 +17,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { spaceExhausted } from '../../shared/guide-errors.ts'
 import { CHECKPOINT_COLUMNS, CHECKPOINT_KEYS } from './checkpoint-schema.ts'
-import { identifier, literal, openDuckDb, type DuckDb } from './instance.ts'
+import { identifier, sqlLiteral, openDuckDb, type DuckDb } from './instance.ts'
 
 const MB = 1 << 20
 /** Most text bytes of a row group, and its number of rows as in DuckDB and Spark. */
@@ -44,7 +44,7 @@ class DuckDbCheckpointWriter implements CheckpointWriter {
       const found = await writeRows(text, rows, signal)
       // DuckDB would take some characters of a name for a pattern; this link's name has none.
       await symlink(resolve(dirname(file)), join(folder, 'at'))
-      const near = (name: string): string => literal(join(folder, 'at', basename(name)))
+      const near = (name: string): string => sqlLiteral(join(folder, 'at', basename(name)))
       using db = await openDuckDb({
         threads: 1,
         // A line is in memory several times: as text, as JSON, and as a value.

@@ -1,5 +1,5 @@
 import { OFFERS } from './offered.ts'
-import { fileOf, type SystemDeclaration } from '../declaration.ts'
+import { databaseFile, type SystemDeclaration } from '../declaration.ts'
 
 export const duckdb: SystemDeclaration = {
   name: 'duckdb',
@@ -13,7 +13,7 @@ export const duckdb: SystemDeclaration = {
     oneOpener: true,
     threads: true,
     open: async (place, mode, { threads }) =>
-      (await import('./sql-database.ts')).openDuckdb(fileOf(place), mode, {
+      (await import('./sql-database.ts')).openDuckdb(databaseFile(place), mode, {
         label: place.label,
         ...(threads === undefined ? {} : { threads }),
       }),
@@ -22,7 +22,7 @@ export const duckdb: SystemDeclaration = {
     atomic: 'chunk',
     offers: OFFERS,
     open: async (place, { mode }) =>
-      (await import('./copy/index.ts')).openDuckdbCopy(fileOf(place), {
+      (await import('./copy/index.ts')).openDuckdbCopy(databaseFile(place), {
         mode: mode === 'write' ? mode : 'read',
         label: place.url,
       }),

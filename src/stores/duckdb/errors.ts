@@ -5,7 +5,7 @@
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 
-export type Side = 'source' | 'target'
+export type DuckdbCopySide = 'source' | 'target'
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
@@ -17,7 +17,7 @@ export function firstLine(error: unknown): string {
 }
 
 /** As one line, without the copy of the statement and its caret. */
-export function oneLine(error: unknown): string {
+export function duckdbErrorLine(error: unknown): string {
   return (messageOf(error).split(/\n+LINE \d+:/)[0] ?? '').replaceAll(/\s*\n\s*/g, ' ').trim()
 }
 
@@ -32,21 +32,21 @@ export function isDenied(error: unknown): boolean {
 }
 
 /** True for errors about values: a row is refused, and others may be accepted. */
-export function isRowError(error: unknown): boolean {
+export function isDuckdbRowError(error: unknown): boolean {
   return /^(?:Constraint|Conversion|Out of Range|Invalid Input|Overflow) Error|^(?:TransactionContext Error: )?Failed to commit: .*(?:[Cc]onstraint|[Dd]uplicate)/.test(
-    oneLine(error),
+    duckdbErrorLine(error),
   )
 }
 
 /** True for a mistake in a user's SQL expression. */
 export function isExpressionError(error: unknown): boolean {
   return /^(?:Parser|Binder|Catalog|Conversion|Invalid Input|Out of Range|Not implemented|Invalid|Missing Extension) Error/.test(
-    oneLine(error),
+    duckdbErrorLine(error),
   )
 }
 
 /** For a file that cannot be opened. @param label URL of the database */
-export function connectFailed(cause: unknown, label: string): SluiceError {
+export function duckdbConnectFailed(cause: unknown, label: string): SluiceError {
   const details = { where: `${label}: ${messageOf(cause)}`, cause }
   if (!/no such file/i.test(messageOf(cause))) return new SluiceError(...connectionFailed(details))
   const hint = 'Check database URL; the first import makes the catalog, in a folder that is there'
@@ -71,7 +71,7 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
   if (/sqlite_scanner/.test(message))
     return ['the file is a SQLite database, not one of DuckDB', 'say sqlite:///file.db for it']
   // A column or a value may be named checksum.
-  if (isRowError(message) || /^(?:Parser|Binder) Error/.test(message)) return null
+  if (isDuckdbRowError(message) || /^(?:Parser|Binder) Error/.test(message)) return null
   return /not a valid DuckDB database|Corrupt database|Serialization Error|checksum|Could not read enough bytes|replaying WAL/i.test(
     message,
   )
@@ -90,7 +90,7 @@ export function duckdbError(error: unknown, label: string): unknown {
     return new SluiceError('TARGET_CORRUPT', said, { where: `${label}: ${firstLine(error)}`, hint, cause: error })
   }
   if (/^IO Error: Cannot open file|No such file or directory|Is a directory/.test(message))
-    return connectFailed(error, label)
+    return duckdbConnectFailed(error, label)
   return error
 }
 
@@ -127,7 +127,7 @@ const OF_COPIES: Partial<Readonly<Record<ErrorCode, string>>> = {
 }
 
 /** For a side of a copy. @returns a SluiceError of that side; unknown errors are returned unchanged */
-export function copyError(thrown: unknown, label: string, side: Side): unknown {
+export function duckdbCopyError(thrown: unknown, label: string, side: DuckdbCopySide): unknown {
   const known = duckdbError(thrown, label)
   if (!(known instanceof SluiceError) || known === thrown) return known
   const { where, reason, hint } = known

@@ -4,7 +4,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
 import { spillFolder } from './spill-folder.ts'
 
-export { literal, quotedName as identifier } from '../../shared/sql-text.ts'
+export { sqlLiteral, quotedName as identifier } from '../../shared/sql-text.ts'
 
 export type DuckDbOptions = {
   readonly threads: number

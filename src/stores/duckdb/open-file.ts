@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { OpenMode } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { literal, quotedName } from '../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import { PLAIN_NAMES } from '../common/own-tables.ts'
 import { plantedOwn } from '../common/planted-own.ts'
 import { claimFile } from './file-claim.ts'
@@ -34,7 +34,7 @@ const MACROS = `SELECT f.schema_name, f.function_name, f.function_type FROM syst
     ON s.name = system.main.lower(f.function_name)
   WHERE NOT f.internal AND f.database_name = system.main.current_database() AND f.schema_name = 'main' LIMIT 1`
 const VIEWS = `SELECT view_name FROM system.main.duckdb_views() WHERE NOT internal AND database_name = system.main.current_database()
-  AND schema_name = 'main' AND system.main.lower(view_name) IN (${PLAIN_NAMES.map(literal).join(', ')}) LIMIT 1`
+  AND schema_name = 'main' AND system.main.lower(view_name) IN (${PLAIN_NAMES.map(sqlLiteral).join(', ')}) LIMIT 1`
 
 /** An open database, exclusive to this program until it is closed. */
 export class OpenFile {

@@ -3,7 +3,7 @@ import type { FileFault } from '../../model/lake/parquet-footers.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { firstLine, isDenied, isDiskFull } from './errors.ts'
 
-export function damaged(reason: string): FileFault {
+export function damagedParquet(reason: string): FileFault {
   return { fault: 'damaged', reason }
 }
 
@@ -17,5 +17,5 @@ export function faultOf(error: unknown): FileFault {
   if (isDiskFull(message)) {
     throw new SluiceError('NO_SPACE', 'no space left for temporary files', { kind: 'source', cause: error })
   }
-  return damaged(message.replace(/ ?(?:in|from|of)? ?file ['"][^'"]*['"]/i, ''))
+  return damagedParquet(message.replace(/ ?(?:in|from|of)? ?file ['"][^'"]*['"]/i, ''))
 }

@@ -11,11 +11,11 @@ import type {
 } from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { sourceError } from '../local/index.ts'
+import { localSourceError } from '../local/index.ts'
 import { SharedDuckDb } from './instance.ts'
 import { footerShapeFault } from './footer-shape.ts'
 import { messageOf } from './errors.ts'
-import { damaged, faultOf } from './parquet-faults.ts'
+import { damagedParquet, faultOf } from './parquet-faults.ts'
 import { annotationFault } from './parquet-annotations.ts'
 import { ParquetNames } from './parquet-names.ts'
 import { scanRows } from './parquet-scan.ts'
@@ -46,7 +46,7 @@ class DuckDbFooters implements ParquetFooters {
 
   async scan(file: string, options: Parameters<ParquetFooters['scan']>[1]): Promise<ScannedRows | FileFault> {
     const [footer] = await this.footers([file], options.signal)
-    if (footer === undefined || 'fault' in footer) return footer ?? damaged('it has no footer')
+    if (footer === undefined || 'fault' in footer) return footer ?? damagedParquet('it has no footer')
     return this.#connected(options.signal, (connection, names) => scanRows(connection, names, file, footer, options))
   }
 
@@ -105,9 +105,9 @@ function tailOf(file: string): number | FileFault {
     const footer = Buffer.alloc(length)
     readSync(fd, footer, 0, length, size - TAIL_BYTES - length)
     const fault = footerShapeFault(footer)
-    return fault === null ? size : damaged(fault)
+    return fault === null ? size : damagedParquet(fault)
   } catch (error) {
-    throw sourceError(error, file)
+    throw localSourceError(error, file)
   } finally {
     if (fd !== null) closeSync(fd)
   }
@@ -119,9 +119,9 @@ type ReadFooter = Footer & { readonly grouped: number; readonly reach: number; r
 function footerFault(footer: Footer, size: number): FileFault | null {
   const { rows, grouped, reach, crypt } = footer as ReadFooter
   if (crypt !== null) return { fault: 'encrypted', reason: `its columns are encrypted (${crypt})` }
-  if (!Number.isSafeInteger(rows) || rows < 0) return damaged('its footer has no row count')
-  if (rows !== grouped) return damaged(`its footer counts ${rows} rows, its row groups ${grouped}`)
-  if (reach > size) return damaged(`its footer puts a column up to byte ${reach} of ${size}`)
+  if (!Number.isSafeInteger(rows) || rows < 0) return damagedParquet('its footer has no row count')
+  if (rows !== grouped) return damagedParquet(`its footer counts ${rows} rows, its row groups ${grouped}`)
+  if (reach > size) return damagedParquet(`its footer puts a column up to byte ${reach} of ${size}`)
   return null
 }
 

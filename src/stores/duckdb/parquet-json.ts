@@ -4,7 +4,7 @@
  */
 import type { ParquetColumn, ParquetSelection } from '../../model/lake/parquet-rows.ts'
 import { withWholeDigit } from './decimal-text.ts'
-import { identifier, literal } from './instance.ts'
+import { identifier, sqlLiteral } from './instance.ts'
 import { LOCAL_TIMESTAMP } from './parquet-types.ts'
 
 /** Field of a selection for `stats` reduced to its number of records. */
@@ -17,7 +17,7 @@ const STRUCTS: ReadonlySet<string> = new Set(['stats_parsed', 'partitionValues_p
 type BinaryAs = 'text' | 'base64'
 
 function key(name: string): string {
-  return literal(`${JSON.stringify(name)}:`)
+  return sqlLiteral(`${JSON.stringify(name)}:`)
 }
 
 /** Spark's form, `2024-01-01T00:00:00.000Z`; microseconds only if there are any, so a maximum is never truncated. */
@@ -26,7 +26,7 @@ function timestamp(expression: string, type: string): string {
   const micros = `epoch_us(${expression})`
   const plain = `make_timestamp(${micros})`
   const format = (fraction: string): string =>
-    `strftime(${plain}, ${literal(`"%Y-%m-%dT%H:%M:%S.${fraction}${zone}"`)})`
+    `strftime(${plain}, ${sqlLiteral(`"%Y-%m-%dT%H:%M:%S.${fraction}${zone}"`)})`
   return `CASE WHEN ${micros} % 1000 = 0 THEN ${format('%g')} ELSE ${format('%f')} END`
 }
 

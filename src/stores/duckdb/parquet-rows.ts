@@ -12,9 +12,9 @@ import type { ParquetFacts, ParquetRows, ParquetSelection } from '../../model/la
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { literal, openDuckDb, SharedDuckDb } from './instance.ts'
+import { sqlLiteral, openDuckDb, SharedDuckDb } from './instance.ts'
 import { rowsSql } from './parquet-json.ts'
-import { columnsOf } from './parquet-types.ts'
+import { parquetColumns } from './parquet-types.ts'
 import { rowPipe } from './row-pipe.ts'
 
 /** Enough for one row group of a checkpoint with one thread; the checkpoint of 1 million files needs much less. */
@@ -98,7 +98,7 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
   let close = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {
     const { size: bytes } = await stat(file)
-    const source = literal(await plainName(file, folder))
+    const source = sqlLiteral(await plainName(file, folder))
     // An instance keeps the memory of a large file until it is closed, so such a file gets its own.
     const own =
       bytes > LARGE
@@ -115,7 +115,7 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
       await rm(folder, { recursive: true, force: true })
     }
     const rows = await rowCount(connection, source, file)
-    const facts = { rows, columns: await columnsOf(connection, source) }
+    const facts = { rows, columns: await parquetColumns(connection, source) }
     // A column with a damaged name would count as unknown and be skipped: all files would silently be missing.
     const names = facts.columns.map(({ name }) => name)
     const unknown = names.find((name) => !COLUMNS.has(name))
@@ -204,7 +204,7 @@ class DuckDbParquetRows implements ProvingParquetRows {
       // The text is written unchanged: without quotes nothing needs escapes, and the delimiter cannot occur.
       const form = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\u0001', USE_TMP_FILE false`
       const copy = (target: string): string =>
-        `COPY (${rows} WHERE ${sql.present} OR ${last}) TO ${literal(target)} (${form})`
+        `COPY (${rows} WHERE ${sql.present} OR ${last}) TO ${sqlLiteral(target)} (${form})`
       const tail = new LineTail()
       const pipe = rowPipe(connection, copy, { folder, large: bytes > LARGE, signal })
       for await (const chunk of pipe) {

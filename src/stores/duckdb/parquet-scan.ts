@@ -4,9 +4,9 @@ import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { FileFault, Footer, FooterField, ParquetFooters, ScannedRows } from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { literal, quotedName } from '../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import { pageSums, type PlacedChunk } from './page-sums.ts'
-import { damaged, faultOf } from './parquet-faults.ts'
+import { damagedParquet, faultOf } from './parquet-faults.ts'
 import type { ParquetNames } from './parquet-names.ts'
 
 /** Positions of one statement. */
@@ -22,7 +22,7 @@ export async function scanRows(
   footer: Footer,
   { columns, deleted, signal }: Parameters<ParquetFooters['scan']>[1],
 ): Promise<ScannedRows | FileFault> {
-  const source = literal(await names.plain(file))
+  const source = sqlLiteral(await names.plain(file))
   const from = `read_parquet(${source}, hive_partitioning = false, ${ROW_NUMBER} = true)`
   try {
     const hidden = deleted === null ? '' : await deletedRows(connection, deleted)
@@ -31,13 +31,13 @@ export async function scanRows(
     const read = `SELECT count(*)${whole.join('')} FROM ${from}`
     const [all] = await rowsOf(connection, read)
     const rows = Number(all?.[0])
-    if (rows !== footer.rows) return damaged(`its footer counts ${footer.rows} rows, ${rows} were read`)
+    if (rows !== footer.rows) return damagedParquet(`its footer counts ${footer.rows} rows, ${rows} were read`)
     const facts = columns.flatMap(({ path, bounds }) => factsSql(path, fieldAt(footer.fields, path), bounds))
     const select = ['count(*)', ...facts].join(', ')
     const [row = []] = await rowsOf(connection, `SELECT ${select} FROM ${from} ${hidden}`)
     const visible = Number(row[0])
     const pages = await pageSums(file, await chunksOf(connection, source), signal)
-    if (typeof pages === 'string') return damaged(pages)
+    if (typeof pages === 'string') return damagedParquet(pages)
     return {
       rows,
       visible,
@@ -93,7 +93,7 @@ function fieldAt(fields: readonly FooterField[], path: readonly string[]): Foote
 function factsSql(path: readonly string[], field: FooterField | null, bounds: boolean): readonly string[] {
   if (field === null) return ['0', 'NULL', 'NULL']
   const [first = '', ...rest] = path
-  const value = rest.reduce((struct, name) => `struct_extract(${struct}, ${literal(name)})`, quotedName(first))
+  const value = rest.reduce((struct, name) => `struct_extract(${struct}, ${sqlLiteral(name)})`, quotedName(first))
   const count = `count(${value})`
   if (!bounds || field.leaf === null) return [count, 'NULL', 'NULL']
   const number = field.type === 'FLOAT' || field.type === 'DOUBLE' ? ` FILTER (WHERE NOT isnan(${value}))` : ''

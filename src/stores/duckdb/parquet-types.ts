@@ -45,7 +45,7 @@ function hasZoneless(column: ParquetColumn): boolean {
 }
 
 /** The columns of a file, without reading a row. `source` is an SQL literal. */
-export async function columnsOf(connection: DuckDBConnection, source: string): Promise<readonly ParquetColumn[]> {
+export async function parquetColumns(connection: DuckDBConnection, source: string): Promise<readonly ParquetColumn[]> {
   const empty = await connection.run(`SELECT * FROM read_parquet(${source}) LIMIT 0`)
   const types = empty.columnTypes()
   const columns = empty.columnNames().map((name, i) => columnOf(name, types[i] as DuckDBType))

@@ -13,7 +13,7 @@ import {
 import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 import type { QueryOptions, QueryPage, SqlRow } from '../../model/run/sql-port.ts'
 import { badQuery, givesNoRows, severalStatements } from '../common/query-errors.ts'
 import { QueryWatch } from '../common/query-watch.ts'
@@ -89,7 +89,7 @@ async function* pagesOf(
     yield { columns: result.columnNames(), rows: (await result.getRows()).map(rowOf) }
     return
   }
-  await connection.run(`CREATE TEMP TABLE ${RESULT} AS FROM query(${literal(sql)})`)
+  await connection.run(`CREATE TEMP TABLE ${RESULT} AS FROM query(${sqlLiteral(sql)})`)
   try {
     const [count] = await (await connection.run(`SELECT count(*) FROM ${RESULT}`)).getRows()
     const total = Number(count?.[0])

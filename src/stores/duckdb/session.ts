@@ -9,16 +9,16 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { Turn } from '../../model/run/turn.ts'
 import { conditionHint } from '../common/query-errors.ts'
-import { duckdbError, isExpressionError, oneLine } from './errors.ts'
+import { duckdbError, isExpressionError, duckdbErrorLine } from './errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
 
-export type Asked = {
+export type DuckdbStatementOptions = {
   /** A condition written by a user, which may be wrong. */
   readonly where?: string | null
   readonly signal?: AbortSignal
 }
 
-export class Session {
+export class DuckdbSession {
   protected readonly connection: DuckDBConnection
   protected readonly label: string
   readonly #turn = new Turn()
@@ -31,7 +31,7 @@ export class Session {
   }
 
   /** @throws SluiceError BAD_PREDICATE if the condition is wrong, the signal's reason; DuckDB's error about rows */
-  async rows(sql: string, parameters: SqlRow = [], asked: Asked = {}): Promise<readonly SqlRow[]> {
+  async rows(sql: string, parameters: SqlRow = [], asked: DuckdbStatementOptions = {}): Promise<readonly SqlRow[]> {
     return rowsIn(await this.result(sql, parameters, asked))
   }
 
@@ -53,14 +53,18 @@ export class Session {
   }
 
   /** Exactly one statement, without a second one after it. @throws as `rows` */
-  async result(sql: string, parameters: SqlRow = [], asked: Asked = {}): Promise<DuckDBMaterializedResult> {
+  async result(
+    sql: string,
+    parameters: SqlRow = [],
+    asked: DuckdbStatementOptions = {},
+  ): Promise<DuckDBMaterializedResult> {
     const { where = null, signal } = asked
     try {
       return await this.#turn.take(() => this.#run(sql, parameters, signal))
     } catch (error) {
       if (signal !== undefined) throwIfAborted(signal)
       if (where !== null && isExpressionError(error)) {
-        throw new SluiceError('BAD_PREDICATE', `DuckDB does not understand the condition: ${oneLine(error)}`, {
+        throw new SluiceError('BAD_PREDICATE', `DuckDB does not understand the condition: ${duckdbErrorLine(error)}`, {
           where: this.label,
           hint: conditionHint('DuckDB'),
           cause: error,

@@ -1,11 +1,11 @@
 /** DuckDB as a SQL database: in memory as the validator's scratch, or a file. */
 import { existsSync } from 'node:fs'
 import { OpenFile } from './open-file.ts'
-import { connectFailed, duckdbError } from './errors.ts'
+import { duckdbConnectFailed, duckdbError } from './errors.ts'
 import { MEMORY } from './instance.ts'
 import { queryPages } from './query.ts'
-import { Session } from './session.ts'
-import { MOST_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
+import { DuckdbSession } from './session.ts'
+import { MOST_LISTED_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
 import type {
   KnownRelation,
   OpenMode,
@@ -18,7 +18,7 @@ import type {
 } from '../../model/run/sql-port.ts'
 
 const RELATIONS = `SELECT CASE WHEN schema_name = current_schema() THEN table_name ELSE schema_name || '.' || table_name END, column_name, data_type
-  FROM duckdb_columns() WHERE NOT internal AND database_name = current_database() ORDER BY 1, column_index LIMIT ${MOST_COLUMNS}`
+  FROM duckdb_columns() WHERE NOT internal AND database_name = current_database() ORDER BY 1, column_index LIMIT ${MOST_LISTED_COLUMNS}`
 
 export type DuckdbOptions = {
   /** DuckDB's own notation; what does not fit goes to the temporary folder. */
@@ -37,7 +37,7 @@ export type DuckdbOptions = {
 export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOptions = {}): Promise<SqlDatabase> {
   const label = options.label ?? (file === MEMORY ? 'duckdb::memory:' : `duckdb:///${file}`)
   if (mode === 'read' && file !== MEMORY && !existsSync(file)) {
-    throw connectFailed(new Error('there is no such file'), label)
+    throw duckdbConnectFailed(new Error('there is no such file'), label)
   }
   try {
     const { memoryLimit, threads, temporaryFolder: spill } = options
@@ -52,7 +52,7 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
       await database.close()
       throw error
     })
-    return new DuckdbDatabase(database, new Session(writer, label), mode, label)
+    return new DuckdbDatabase(database, new DuckdbSession(writer, label), mode, label)
   } catch (error) {
     throw duckdbError(error, label)
   }
@@ -64,11 +64,11 @@ class DuckdbDatabase implements SqlDatabase {
   readonly label: string
   readonly parallelWrites = false
   readonly #file: OpenFile
-  readonly #writer: Session
+  readonly #writer: DuckdbSession
   readonly #mode: OpenMode
   #lastWrite: Promise<unknown> = Promise.resolve()
 
-  constructor(file: OpenFile, writer: Session, mode: OpenMode, label: string) {
+  constructor(file: OpenFile, writer: DuckdbSession, mode: OpenMode, label: string) {
     this.#file = file
     this.#writer = writer
     this.#mode = mode
@@ -133,7 +133,7 @@ class DuckdbDatabase implements SqlDatabase {
     await this.close()
   }
 
-  async #connected<T>(body: (session: Session) => Promise<T>): Promise<T> {
+  async #connected<T>(body: (session: DuckdbSession) => Promise<T>): Promise<T> {
     const session = await this.#session()
     try {
       return await body(session)
@@ -142,16 +142,16 @@ class DuckdbDatabase implements SqlDatabase {
     }
   }
 
-  async #session(): Promise<Session> {
+  async #session(): Promise<DuckdbSession> {
     try {
-      return new Session(await this.#file.connect(), this.label)
+      return new DuckdbSession(await this.#file.connect(), this.label)
     } catch (error) {
       throw duckdbError(error, this.label)
     }
   }
 }
 
-function readerOf(session: Session): SqlReader {
+function readerOf(session: DuckdbSession): SqlReader {
   return {
     dialect: 'duckdb',
     all: (sql, parameters = []) => session.rows(sql, parameters),
@@ -159,7 +159,7 @@ function readerOf(session: Session): SqlReader {
   }
 }
 
-function transactionOf(session: Session): SqlTransaction {
+function transactionOf(session: DuckdbSession): SqlTransaction {
   return {
     ...readerOf(session),
     run: (sql, parameters = []) => session.change(sql, parameters),

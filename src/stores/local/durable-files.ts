@@ -41,7 +41,7 @@ export async function statOrNull(file: string): Promise<BigIntStats | null> {
   try {
     return await stat(file, { bigint: true })
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
+    if (fileErrorCode(error) === 'ENOENT' || fileErrorCode(error) === 'ENOTDIR') return null
     throw error
   }
 }
@@ -53,7 +53,7 @@ export async function isSameFile(a: string, b: string): Promise<boolean> {
 }
 
 /** Whether a small file holds exactly these bytes. */
-export async function holds(file: string, bytes: Buffer): Promise<boolean> {
+export async function fileHolds(file: string, bytes: Buffer): Promise<boolean> {
   const found = await statOrNull(file)
   if (found === null || found.size !== BigInt(bytes.length)) return false
   const handle = await open(file, 'r')
@@ -89,6 +89,6 @@ export async function equalFiles(a: string, b: string): Promise<boolean> {
 }
 
 /** `ENOENT` and the like; empty for other errors. */
-export function codeOf(error: unknown): string {
+export function fileErrorCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

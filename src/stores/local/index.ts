@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import type { Dirent, Stats } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { FileEntry, LogEntry, LogObject, LogStore } from '../../model/lake/log-store.ts'
+import type { FileEntry, LogListingEntry, LogObject, LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -31,7 +31,7 @@ function codeOf(error: unknown): string {
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
 
 /** A file system error as a SluiceError: SOURCE_GONE, SOURCE_DENIED or SOURCE_IO. */
-export function sourceError(error: unknown, where: string): SluiceError {
+export function localSourceError(error: unknown, where: string): SluiceError {
   if (error instanceof SluiceError) return error
   const code = codeOf(error)
   if (ABSENT.has(code)) {
@@ -61,12 +61,12 @@ function statOrNull(file: string): Stats | null {
   } catch (error) {
     const code = codeOf(error)
     if (ABSENT.has(code) || code === 'ELOOP') return null
-    throw sourceError(error, file)
+    throw localSourceError(error, file)
   }
 }
 
 /** Real path of a folder that may be missing: the existing part is resolved, the rest kept. @throws as `sourceError` */
-export function canonical(path: string): string {
+export function realFolder(path: string): string {
   const absolute = resolve(path)
   try {
     return realpathSync.native(absolute)
@@ -74,8 +74,8 @@ export function canonical(path: string): string {
     const code = codeOf(error)
     const parent = dirname(absolute)
     if ((code === 'ENOENT' || code === 'ENOTDIR') && parent !== absolute)
-      return join(canonical(parent), basename(absolute))
-    throw sourceError(error, path)
+      return join(realFolder(parent), basename(absolute))
+    throw localSourceError(error, path)
   }
 }
 
@@ -97,7 +97,7 @@ class LocalLog implements LogStore {
   readonly #folder: string
 
   constructor(path: string) {
-    this.#folder = canonical(path)
+    this.#folder = realFolder(path)
     this.root = pathToFileURL(this.#folder).href.replace(/\/+$/, '')
     this.label = path
   }
@@ -114,7 +114,7 @@ class LocalLog implements LogStore {
   async *list(
     folder: string,
     options: { readonly after?: string; readonly attributes: boolean; readonly signal: AbortSignal },
-  ): AsyncIterable<LogEntry> {
+  ): AsyncIterable<LogListingEntry> {
     const { after, attributes, signal } = options
     throwIfAborted(signal)
     const path = this.#absolute(folder)
@@ -123,7 +123,7 @@ class LocalLog implements LogStore {
       entries = await readdir(path, { withFileTypes: true })
     } catch (error) {
       if (ABSENT.has(codeOf(error))) return
-      throw sourceError(error, path)
+      throw localSourceError(error, path)
     }
     for (const entry of sortByBytes(entries)) {
       if (after !== undefined && byteOrder(entry.name, after) <= 0) continue
@@ -160,7 +160,7 @@ class LocalLog implements LogStore {
         entries = await readdir(path, { withFileTypes: true })
       } catch (error) {
         if (ABSENT.has(codeOf(error))) continue
-        const failure = sourceError(error, path)
+        const failure = localSourceError(error, path)
         if (folder === '' || failure.code !== 'SOURCE_DENIED' || denied === undefined) throw failure
         denied(folder, failure)
         continue
@@ -201,7 +201,7 @@ class LocalLog implements LogStore {
         yield got === chunk.length ? chunk : chunk.subarray(0, got)
       }
     } catch (error) {
-      throw sourceError(error, file)
+      throw localSourceError(error, file)
     } finally {
       if (fd !== null) closeSync(fd)
     }

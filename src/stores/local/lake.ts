@@ -7,7 +7,7 @@ import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { isFolder, looksLikeFolder } from '../../shared/folder.ts'
-import { sourceError } from './index.ts'
+import { localSourceError } from './index.ts'
 
 const DATABASE_FILE = /\.(db3?|s3db|sqlite3?|duckdb|ddb)$/i
 
@@ -69,7 +69,7 @@ async function foldersOf(path: string): Promise<readonly LakeItem[]> {
       items.push(...itemOf(entry, join(path, entry.name)).filter(({ kind }) => kind === 'folder'))
     }
   } catch (error) {
-    throw sourceError(error, path)
+    throw localSourceError(error, path)
   }
   return items.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
@@ -93,7 +93,7 @@ export function openLocalLake(root: string): LakeStore {
   try {
     found = isFolder(root)
   } catch (error) {
-    throw sourceError(error, root)
+    throw localSourceError(error, root)
   }
   if (found) return new LocalLake(root)
   if (!existsSync(root)) {

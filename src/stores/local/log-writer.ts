@@ -9,16 +9,16 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import {
-  codeOf,
+  fileErrorCode,
   equalFiles,
-  holds,
+  fileHolds,
   isSameFile,
   makeDurableFolder,
   statOrNull,
   syncFile,
   syncFolder,
 } from './durable-files.ts'
-import { canonical } from './index.ts'
+import { realFolder } from './index.ts'
 import { tablePath } from '../common/table-path.ts'
 
 /** Steps of writing a file, in this order. */
@@ -38,7 +38,7 @@ class LocalLogWriter implements LogWriter {
   readonly #onStep: (step: WriteStep, path: string) => void
 
   constructor(path: string, options: LocalWriterOptions) {
-    this.folder = canonical(path)
+    this.folder = realFolder(path)
     this.root = pathToFileURL(this.folder).href.replace(/\/+$/, '')
     this.label = path
     this.#onStep = options.onStep ?? (() => undefined)
@@ -51,8 +51,8 @@ class LocalLogWriter implements LogWriter {
         await link(beside, file)
         this.#onStep('placed', path)
       } catch (error) {
-        if (codeOf(error) !== 'EEXIST') throw error
-        return (await holds(file, bytes)) ? 'written' : 'exists'
+        if (fileErrorCode(error) !== 'EEXIST') throw error
+        return (await fileHolds(file, bytes)) ? 'written' : 'exists'
       } finally {
         await rm(beside, { force: true })
       }
@@ -110,7 +110,7 @@ class LocalLogWriter implements LogWriter {
           yield { path, size: found.size, modified: Number(found.mtimeMs) }
         }
       } catch (error) {
-        if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw targetError(error, at)
+        if (fileErrorCode(error) !== 'ENOENT' && fileErrorCode(error) !== 'ENOTDIR') throw targetError(error, at)
       }
     }
   }
@@ -120,7 +120,7 @@ class LocalLogWriter implements LogWriter {
       try {
         await unlink(file)
       } catch (error) {
-        if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return
+        if (fileErrorCode(error) === 'ENOENT' || fileErrorCode(error) === 'ENOTDIR') return
         throw error
       }
       await syncFolder(dirname(file))
@@ -167,8 +167,8 @@ class LocalLogWriter implements LogWriter {
       await link(source, file)
       return
     } catch (error) {
-      if (codeOf(error) === 'EEXIST') return await refuseOther(source, file)
-      if (codeOf(error) !== 'EXDEV') throw error
+      if (fileErrorCode(error) === 'EEXIST') return await refuseOther(source, file)
+      if (fileErrorCode(error) !== 'EXDEV') throw error
       linked = nameBeside(file)
     }
     try {
@@ -185,7 +185,7 @@ class LocalLogWriter implements LogWriter {
         await handle.close()
       }
       await link(linked, file).catch(async (error: unknown) => {
-        if (codeOf(error) !== 'EEXIST') throw error
+        if (fileErrorCode(error) !== 'EEXIST') throw error
         await refuseOther(source, file)
       })
     } finally {
@@ -211,7 +211,7 @@ const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP',
 
 function targetError(error: unknown, file: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error)) return error
-  const code = codeOf(error)
+  const code = fileErrorCode(error)
   const where = `${file}: ${error.message}`
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new SluiceError(...spaceExhausted({ where, cause: error }, ', then run the same command again'))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Route } from '../../model/run/route.ts'
-import { fileText, isOpen, sectionOf } from '../common/option-file.ts'
+import { optionFileText, isOpenToOthers, sectionOf } from '../common/option-file.ts'
 import { isLocalHost, TLS_MODES, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../common/tls.ts'
 
 export type MysqlConfig = {
@@ -95,7 +95,7 @@ export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): 
  * only for those: a password must not be sent elsewhere.
  */
 function clientLogin(env: NodeJS.ProcessEnv, host: string, user?: string): ClientLogin {
-  const text = fileText(join(env['HOME'] ?? homedir(), '.my.cnf'), isOpen)
+  const text = optionFileText(join(env['HOME'] ?? homedir(), '.my.cnf'), isOpenToOthers)
   const client = text === null ? null : sectionOf(text, 'client')
   if (client === null) return NO_LOGIN
   const [itsHost, itsUser, password] = ['host', 'user', 'password'].map((name) => valueOf(client.get(name)))

@@ -5,11 +5,11 @@ import { SluiceError } from '../../shared/errors.ts'
 import { binaryCollationOf, charsetSql } from './charset.ts'
 import type { MysqlConfig } from './config.ts'
 import { mysqlConnectError } from './errors.ts'
-import { Session, type StillWorking } from './session.ts'
+import { MysqlSession, type StillWorking } from './session.ts'
 import { takeMark } from './mark.ts'
 
 /** In `read` sessions the server refuses every write; `write` sessions run transactions one after the other. */
-export type Purpose = 'read' | 'write'
+export type MysqlSessionPurpose = 'read' | 'write'
 
 const SQL_MODE =
   'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'
@@ -20,11 +20,11 @@ const PREPARED = 100
 const OLDEST = { mariadb: [10, 6, 0], mysql: [8, 0, 16] } as const
 
 /** @throws SluiceError CONNECT_FAILED (retryable if the server may only be starting), TLS_FAILED */
-export async function openSession(
+export async function openMysqlSession(
   config: MysqlConfig,
-  purpose: Purpose,
+  purpose: MysqlSessionPurpose,
   stillWorking: StillWorking = async () => false,
-): Promise<Session> {
+): Promise<MysqlSession> {
   try {
     return await open(config, purpose, stillWorking, config.tls.options !== null)
   } catch (error) {
@@ -40,10 +40,10 @@ export async function openSession(
 
 async function open(
   config: MysqlConfig,
-  purpose: Purpose,
+  purpose: MysqlSessionPurpose,
   stillWorking: StillWorking,
   encrypted: boolean,
-): Promise<Session> {
+): Promise<MysqlSession> {
   const socket = await socketTo(config)
   const connection = createConnection(optionsOf(config, socket, encrypted))
   // Without a listener, a connection that breaks while idle would end the program.
@@ -55,7 +55,7 @@ async function open(
   }, config.connectMs)
   try {
     await login(connection, socket)
-    const session = new Session(connection, socket, config, stillWorking)
+    const session = new MysqlSession(connection, socket, config, stillWorking)
     await prepareSession(session, purpose, config)
     return session
   } catch (error) {
@@ -125,8 +125,8 @@ async function login(connection: Connection, socket: Socket): Promise<void> {
 }
 
 async function prepareSession(
-  session: Session,
-  purpose: Purpose,
+  session: MysqlSession,
+  purpose: MysqlSessionPurpose,
   { label, frozenMs }: Pick<MysqlConfig, 'label' | 'frozenMs'>,
 ): Promise<void> {
   const [[version, packet, localInfile, id, folding] = []] = await session.rows(
@@ -178,7 +178,7 @@ async function prepareSession(
   }
 }
 
-async function mark(session: Session): Promise<void> {
+async function mark(session: MysqlSession): Promise<void> {
   session.mark = await takeMark(session)
   await session.command('COMMIT')
 }

@@ -57,7 +57,7 @@ export function mysqlErrorNumber(thrown: unknown): number | null {
 }
 
 /** @returns null unless the error is of the server, the driver or the network */
-export function failureOf(thrown: unknown): Failure | null {
+export function mysqlFailure(thrown: unknown): Failure | null {
   if (!(thrown instanceof Error)) return null
   const { code, fatal } = thrown as { readonly code?: unknown; readonly fatal?: unknown }
   // After a connection was cut the driver only says that nothing can follow.
@@ -77,7 +77,7 @@ export function isConnectionGone({ code, errno }: Failure): boolean {
 }
 
 /** True if the server is a read-only replica, which may be promoted. 1290: any option that forbids a statement. */
-export function isReadOnly({ errno, message }: Failure): boolean {
+export function isMysqlReadOnly({ errno, message }: Failure): boolean {
   return errno === 1836 || (errno === 1290 && /--(?:\w+-)?read-only/.test(message))
 }
 

@@ -4,7 +4,7 @@ import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } f
 import { backquotedName } from '../../shared/sql-text.ts'
 import { networkCause } from '../common/not-connected.ts'
 import type { MysqlConfig } from './config.ts'
-import { failureOf, isConnectionGone, isLockLost, isReadOnly, passesWhileConnecting } from './error-numbers.ts'
+import { mysqlFailure, isConnectionGone, isLockLost, isMysqlReadOnly, passesWhileConnecting } from './error-numbers.ts'
 
 export { mysqlErrorNumber } from './error-numbers.ts'
 
@@ -46,7 +46,7 @@ export function mysqlConnectError(thrown: unknown, config: MysqlConfig): unknown
  */
 export function mysqlError(thrown: unknown, label: string, connecting: MysqlConfig | null = null): unknown {
   if (thrown instanceof SluiceError) return thrown
-  const failure = failureOf(thrown)
+  const failure = mysqlFailure(thrown)
   if (failure === null) return thrown
   const { code, errno, message } = failure
   const where = `${label}: ${message} (${code}${errno === null ? '' : `, error ${errno}`})`
@@ -65,7 +65,7 @@ export function packetTooLarge(bytes: number, maxPacket: number, label: string, 
   })
 }
 
-type Failure = NonNullable<ReturnType<typeof failureOf>>
+type Failure = NonNullable<ReturnType<typeof mysqlFailure>>
 
 function whileConnecting(failure: Failure, config: MysqlConfig): Verdict | null {
   const tls = tlsVerdict(failure)
@@ -130,7 +130,7 @@ function ofStatement(failure: Failure): Verdict | null {
     ]
   }
   if (DENIED.has(errno)) {
-    if (isReadOnly(failure)) {
+    if (isMysqlReadOnly(failure)) {
       const hint = 'name the primary server, or a user that may write'
       return permissionDenied('TARGET_DENIED', {
         reason: 'the server is read-only, as replicas are',

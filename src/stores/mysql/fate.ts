@@ -1,6 +1,6 @@
 /** Finds out over another session what became of a session whose connection broke. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Session } from './session.ts'
+import type { MysqlSession } from './session.ts'
 
 const BETWEEN_MS = 50
 /** The server's error numbers for "there is no such session" and "this session is not yours". */
@@ -12,7 +12,7 @@ const NOT_YOURS = 1095
  * session is found by the lock that only it holds, because after a restart its connection id may be another session's.
  * @returns true if the session is certainly gone; false after `waitMs`
  */
-export async function ended(mark: string, asker: Session, waitMs: number): Promise<boolean> {
+export async function ended(mark: string, asker: MysqlSession, waitMs: number): Promise<boolean> {
   const deadline = performance.now() + waitMs
   for (;;) {
     const [[holder] = []] = await asker.rows('SELECT IS_USED_LOCK(?)', [mark])
@@ -24,7 +24,7 @@ export async function ended(mark: string, asker: Session, waitMs: number): Promi
 }
 
 /** True if the server still works on the statement of a silent session. */
-export async function isWorking(session: Session, asker: Session): Promise<boolean> {
+export async function isMysqlWorking(session: MysqlSession, asker: MysqlSession): Promise<boolean> {
   const [[command, state] = []] = await asker.rows(
     'SELECT command, state FROM information_schema.processlist WHERE id = ?',
     [session.facts.id],
@@ -37,7 +37,7 @@ export async function isWorking(session: Session, asker: Session): Promise<boole
   return typeof command === 'string' && command !== 'Sleep' && !/\bnet$|to client$/i.test(String(state))
 }
 
-async function kill(id: number, asker: Session): Promise<void> {
+async function kill(id: number, asker: MysqlSession): Promise<void> {
   try {
     await asker.command(`KILL CONNECTION ${id}`)
   } catch (error) {

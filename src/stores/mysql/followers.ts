@@ -5,11 +5,11 @@
  */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { literal } from '../../shared/sql-text.ts'
-import { tableSql } from './copy/names.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
+import { mysqlTableSql } from './copy/names.ts'
 import { mysqlErrorNumber } from './error-numbers.ts'
 import { loginOf } from './login.ts'
-import type { Session } from './session.ts'
+import type { MysqlSession } from './session.ts'
 
 /** Error number: InnoDB's own list of foreign keys needs PROCESS. */
 const NO_PROCESS = 1227
@@ -31,7 +31,10 @@ export type Deletion = {
 }
 
 /** Refuses a DELETE that changes rows of other tables, or may do so unseen. @throws SluiceError TABLE_REFUSED */
-export async function refuseFollowed(session: Session, { table, refused, remedy, without }: Deletion): Promise<void> {
+export async function refuseCascadingDelete(
+  session: MysqlSession,
+  { table, refused, remedy, without }: Deletion,
+): Promise<void> {
   const where = tableText(table)
   const seen = await seenFollowers(session, table)
   const listed = await listedFollowers(session, table)
@@ -59,7 +62,7 @@ export async function refuseFollowed(session: Session, { table, refused, remedy,
 }
 
 /** Such tables that information_schema shows. */
-async function seenFollowers(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
+async function seenFollowers(session: MysqlSession, { schema, name }: TableName): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT DISTINCT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME) FROM information_schema.REFERENTIAL_CONSTRAINTS
       WHERE UNIQUE_CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND REFERENCED_TABLE_NAME = ? AND DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
@@ -69,10 +72,10 @@ async function seenFollowers(session: Session, { schema, name }: TableName): Pro
 }
 
 /** Such tables in InnoDB's own list; null without the right to read it. */
-async function listedFollowers(session: Session, table: TableName): Promise<readonly string[] | null> {
+async function listedFollowers(session: MysqlSession, table: TableName): Promise<readonly string[] | null> {
   const list = session.facts.flavour === 'mariadb' ? 'INNODB_SYS_FOREIGN' : 'INNODB_FOREIGN'
-  const schema = table.schema === undefined ? 'DATABASE()' : literal(table.schema)
-  const named = `CONCAT(${inList(schema)}, '/', ${inList(literal(table.name))})`
+  const schema = table.schema === undefined ? 'DATABASE()' : sqlLiteral(table.schema)
+  const named = `CONCAT(${inList(schema)}, '/', ${inList(sqlLiteral(table.name))})`
   try {
     const rows = await session.command(
       `SELECT ${fromList("SUBSTRING_INDEX(FOR_NAME, '/', 1)")}, ${fromList("SUBSTRING_INDEX(FOR_NAME, '/', -1)")}, REF_NAME, ${named}
@@ -103,18 +106,18 @@ function fromList(name: string): string {
  * @param known number of other tables that it opens according to information_schema
  * @returns false too if this was not measured for the server, or if a trigger opens tables
  */
-async function opensNoOther(session: Session, table: TableName, known: number): Promise<boolean> {
+async function opensNoOther(session: MysqlSession, table: TableName, known: number): Promise<boolean> {
   if (session.facts.flavour !== 'mariadb' || !isMeasured(session.facts.version)) return false
   for (let tries = TRIES; tries > 0; tries--) {
     const before = await openedTables(session)
-    await session.command(`EXPLAIN DELETE FROM ${tableSql(table)} WHERE 1 = 0`)
+    await session.command(`EXPLAIN DELETE FROM ${mysqlTableSql(table)} WHERE 1 = 0`)
     const opened = (await openedTables(session)) - before
     if (opened >= 1 && opened <= 1 + known) return true
   }
   return false
 }
 
-async function openedTables(session: Session): Promise<number> {
+async function openedTables(session: MysqlSession): Promise<number> {
   const counts = await session.command(
     "SHOW SESSION STATUS WHERE Variable_name IN ('Table_open_cache_hits', 'Table_open_cache_misses')",
   )

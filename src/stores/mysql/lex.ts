@@ -4,10 +4,10 @@
 const NO_CODE =
   /'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|`[^`]*(?:``[^`]*)*`|--(?=\s|$)[^\n]*|#[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g
 
-export type Segment = { readonly isCode: boolean; readonly text: string }
+export type SqlSegment = { readonly isCode: boolean; readonly text: string }
 
 /** All of the text in order; the segments joined are the text. */
-export function* segmentsOf(sql: string): Generator<Segment> {
+export function* segmentsOf(sql: string): Generator<SqlSegment> {
   let end = 0
   for (const match of sql.matchAll(NO_CODE)) {
     if (match.index > end) yield { isCode: true, text: sql.slice(end, match.index) }

@@ -26,7 +26,7 @@ const CHUNK = 512 * 1024
  * @throws SluiceError VALUE_REFUSED for bytes that are not UTF-8 in a text column, and for a row above the server's
  * packet size
  */
-export function* fileOf(
+export function* loadFileChunks(
   rows: readonly SqlRow[],
   binary: readonly boolean[],
   maxPacket: number,

@@ -2,9 +2,9 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
-import { fileOf, FILE_FORMAT } from './load-file.ts'
-import type { Session } from './session.ts'
-import { numberText, sizeOf } from './values.ts'
+import { loadFileChunks, FILE_FORMAT } from './load-file.ts'
+import type { MysqlSession } from './session.ts'
+import { numberText, packetBytes } from './values.ts'
 
 /** Parameters of one statement: the protocol counts them in two bytes. */
 const MOST_PARAMETERS = 65_535
@@ -21,7 +21,7 @@ const BINARY = /^(?:tiny|medium|long)?blob$|^(?:var)?binary$/
 export const quoted = quotedName
 
 /** Column types by table, as the server names them; read once per table. */
-export class ColumnTypes {
+export class MysqlColumnTypes {
   readonly #tables = new Map<string, ReadonlyMap<string, string>>()
 
   clear(): void {
@@ -29,7 +29,7 @@ export class ColumnTypes {
   }
 
   /** Empty for a table that the server's dictionary does not list, such as a temporary one. */
-  async of(session: Session, table: string): Promise<ReadonlyMap<string, string>> {
+  async of(session: MysqlSession, table: string): Promise<ReadonlyMap<string, string>> {
     const known = this.#tables.get(table)
     if (known !== undefined) return known
     const rows = await session.rows(
@@ -47,9 +47,9 @@ export class ColumnTypes {
  * @throws SluiceError VALUE_REFUSED for a value or key that the table refuses; some of the rows may have been written
  * then
  */
-export async function loadRows(
-  session: Session,
-  types: ColumnTypes,
+export async function loadSqlRows(
+  session: MysqlSession,
+  types: MysqlColumnTypes,
   table: string,
   columns: readonly string[],
   rows: readonly SqlRow[],
@@ -67,7 +67,7 @@ export async function loadRows(
 
 /** LOCAL turns errors into warnings and ignores duplicate keys, so the counts are checked. */
 async function loadFile(
-  session: Session,
+  session: MysqlSession,
   table: string,
   columns: readonly string[],
   rows: readonly SqlRow[],
@@ -75,7 +75,10 @@ async function loadFile(
 ): Promise<void> {
   const list = columns.map(quoted).join(',')
   const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${quoted(table)} ${FILE_FORMAT} (${list})`
-  const { changed, warnings } = await session.infile(sql, fileOf(rows, binary, session.facts.maxPacket, session.label))
+  const { changed, warnings } = await session.infile(
+    sql,
+    loadFileChunks(rows, binary, session.facts.maxPacket, session.label),
+  )
   if (changed === rows.length && warnings === 0) return
   const [[, number, text] = []] = await session.command('SHOW WARNINGS LIMIT 1')
   throw new SluiceError('VALUE_REFUSED', 'the database refuses a value', {
@@ -89,7 +92,7 @@ async function loadFile(
 }
 
 async function insert(
-  session: Session,
+  session: MysqlSession,
   table: string,
   columns: readonly string[],
   rows: readonly SqlRow[],
@@ -118,7 +121,7 @@ export function endOfBatch(rows: readonly SqlRow[], start: number, most: number,
   let left = bytes
   let end = start
   while (end < rows.length && end - start < most) {
-    for (const value of rows[end] ?? []) left -= sizeOf(value)
+    for (const value of rows[end] ?? []) left -= packetBytes(value)
     if (left < 0 && end > start) break
     end++
   }

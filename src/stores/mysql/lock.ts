@@ -1,7 +1,7 @@
 /** A named lock that the server releases when its session ends. */
 import { createHash } from 'node:crypto'
 import type { SessionLock } from '../../model/run/sql-port.ts'
-import type { Session } from './session.ts'
+import type { MysqlSession } from './session.ts'
 
 /** Often enough for firewalls that drop idle connections, and to detect a dead connection. */
 const PULSE_MS = 10_000
@@ -13,7 +13,7 @@ export function lockName(database: string, name: string): string {
 }
 
 /** @returns null if another session holds the lock; the session is closed then */
-export async function takeLock(session: Session, name: string): Promise<SessionLock | null> {
+export async function takeMysqlLock(session: MysqlSession, name: string): Promise<SessionLock | null> {
   const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
   if (Number(taken) === 1) return new HeldLock(session, name)
   await session.close()
@@ -21,12 +21,12 @@ export async function takeLock(session: Session, name: string): Promise<SessionL
 }
 
 class HeldLock implements SessionLock {
-  readonly #session: Session
+  readonly #session: MysqlSession
   readonly #name: string
   readonly #pulse: NodeJS.Timeout
   #released = false
 
-  constructor(session: Session, name: string) {
+  constructor(session: MysqlSession, name: string) {
     this.#session = session
     this.#name = name
     this.#pulse = setInterval(() => void this.#beat(), PULSE_MS)

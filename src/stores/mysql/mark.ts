@@ -1,9 +1,9 @@
 /** A user lock that only a live session holds: by it another session can check whether that session still exists. */
 import { randomUUID } from 'node:crypto'
-import type { Session } from './session.ts'
+import type { MysqlSession } from './session.ts'
 
 /** @returns null if the server has no such locks, as in some clusters: then COMMIT_UNKNOWN is more frequent */
-export async function takeMark(session: Session): Promise<string | null> {
+export async function takeMark(session: MysqlSession): Promise<string | null> {
   const name = `sluice ${randomUUID()}`
   try {
     const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])

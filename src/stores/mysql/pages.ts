@@ -1,14 +1,14 @@
 /** Reads over one session inside its transaction. */
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import type { RowStream } from './row-stream.ts'
-import type { Session } from './session.ts'
-import { translate } from './translate.ts'
+import type { MysqlSession } from './session.ts'
+import { translateSql } from './translate.ts'
 
 /**
  * Remaining pages of a running statement. If the caller stops early, the other rows are discarded as they arrive,
  * because the connection is still needed.
  */
-export async function* pagesOf(stream: RowStream, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+export async function* mysqlPages(stream: RowStream, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
   try {
     for (;;) {
       const page = await stream.take(pageRows)
@@ -25,12 +25,12 @@ export async function* pagesOf(stream: RowStream, pageRows: number): AsyncGenera
  * remaining rows in memory: the protocol runs one statement at a time, and another connection would not see the same
  * snapshot.
  */
-export function readerOf(session: Session): SqlReader {
+export function mysqlReader(session: MysqlSession): SqlReader {
   return {
     dialect: 'mysql',
-    all: async (sql, parameters = []) => await session.rows(translate(sql), parameters),
+    all: async (sql, parameters = []) => await session.rows(translateSql(sql), parameters),
     async *pages(sql, parameters, pageRows) {
-      yield* pagesOf(await session.stream(translate(sql), parameters), pageRows)
+      yield* mysqlPages(await session.stream(translateSql(sql), parameters), pageRows)
     },
   }
 }

@@ -10,7 +10,7 @@ import type { QueryOptions, QueryPage, SqlRow } from '../../model/run/sql-port.t
 import { badQuery, givesNoRows } from '../common/query-errors.ts'
 import { QueryWatch } from '../common/query-watch.ts'
 import { segmentsOf } from './lex.ts'
-import type { Session } from './session.ts'
+import type { MysqlSession } from './session.ts'
 
 /** Failures of the server or of the connection, not of the query. */
 const OF_THE_SERVER: ReadonlySet<ErrorCode> = new Set([
@@ -55,8 +55,8 @@ function refuseFunctions(sql: string, where: string): void {
 }
 
 /** @param open makes a session that may only read */
-export async function* queryServer(
-  open: () => Promise<Session>,
+export async function* queryMysqlServer(
+  open: () => Promise<MysqlSession>,
   sql: string,
   options: QueryOptions,
 ): AsyncGenerator<QueryPage> {
@@ -97,13 +97,13 @@ function instantsIn(types: readonly (number | undefined)[]): (row: SqlRow) => Sq
   return (row) => row.map((value, at) => (isTime[at] === true && typeof value === 'string' ? isoOfText(value) : value))
 }
 
-function deadline({ facts }: Session, timeoutMs: number): string {
+function deadline({ facts }: MysqlSession, timeoutMs: number): string {
   return facts.flavour === 'mariadb'
     ? `SET SESSION max_statement_time = ${timeoutMs / 1000}`
     : `SET SESSION max_execution_time = ${Math.max(1, Math.ceil(timeoutMs))}`
 }
 
-async function cancel(open: () => Promise<Session>, { facts }: Session): Promise<void> {
+async function cancel(open: () => Promise<MysqlSession>, { facts }: MysqlSession): Promise<void> {
   const other = await open()
   try {
     await other.command(`KILL QUERY ${facts.id}`)

@@ -7,7 +7,7 @@
 import type { FieldPacket } from 'mysql2'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
-import { rowReader, type RowReader } from './values.ts'
+import { portRowReader, type MysqlRowReader } from './values.ts'
 
 /** Rows that may wait before the connection pauses. */
 const MOST_WAITING = 2_000
@@ -53,7 +53,7 @@ export class RowStream {
   /** Declared types of the columns, known with the first rows. */
   declared: readonly (DeclaredType | undefined)[] = []
   readonly #line: Line
-  #read: RowReader = (row) => row
+  #read: MysqlRowReader = (row) => row
   #rows: SqlRow[] = []
   /** Bytes of each waiting row, and of all of them; counted only if limited. */
   #sizes: number[] = []
@@ -77,7 +77,7 @@ export class RowStream {
     this.ended = new Promise((resolve) => (this.#finish = resolve))
     running.on('fields', (fields: readonly FieldPacket[] | undefined) => {
       if (fields === undefined) return
-      this.#read = rowReader(fields)
+      this.#read = portRowReader(fields)
       this.names = fields.map(({ name }) => name)
       this.types = fields.map(({ columnType }) => columnType)
       this.declared = fields.map(declaredIn)
@@ -150,7 +150,7 @@ export class RowStream {
   }
 
   #weigh(row: SqlRow): void {
-    const bytes = bytesOf(row)
+    const bytes = mysqlRowBytes(row)
     this.#sizes.push(bytes)
     this.#bytes += bytes
   }
@@ -208,7 +208,7 @@ function declaredIn(field: FieldPacket): DeclaredType | undefined {
 }
 
 /** Approximate bytes of a row in memory and on the wire. */
-export function bytesOf(row: SqlRow): number {
+export function mysqlRowBytes(row: SqlRow): number {
   let bytes = 0
   for (const value of row) {
     if (typeof value === 'string') bytes += value.length

@@ -11,7 +11,7 @@ import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import type { MysqlConfig } from './config.ts'
 import { mysqlError, packetTooLarge } from './errors.ts'
 import { RowStream } from './row-stream.ts'
-import { parameterOf, rowReader, sizeOf } from './values.ts'
+import { parameterOf, portRowReader, packetBytes } from './values.ts'
 import { watch } from './watch.ts'
 
 export type ServerFacts = {
@@ -28,7 +28,7 @@ export type ServerFacts = {
 }
 
 /** Asks over another connection whether the server still works on a session's statement. */
-export type StillWorking = (session: Session) => Promise<boolean>
+export type StillWorking = (session: MysqlSession) => Promise<boolean>
 
 const UNPREPARABLE = 1295
 /** Bytes for the header of a packet and the text of a statement. */
@@ -36,7 +36,7 @@ const PACKET_MARGIN = 1_024
 
 type Settle<T> = (error: unknown, value?: T) => void
 
-export class Session implements Pooled {
+export class MysqlSession implements Pooled {
   facts: ServerFacts = {
     flavour: 'mysql',
     version: '',
@@ -89,7 +89,7 @@ export class Session implements Pooled {
   }
 
   /** Prepares and runs a statement; one that cannot be prepared is sent as text if it has no parameters. */
-  async execute(sql: string, parameters: SqlRow = [], keep = true): Promise<Outcome> {
+  async execute(sql: string, parameters: SqlRow = [], keep = true): Promise<MysqlResult> {
     const values = this.#parameters(parameters)
     const answer = await this.#ask<Answer>((settle) => {
       this.#connection.execute({ sql, values }, (error: QueryError | null, result: unknown, fields: unknown) => {
@@ -282,10 +282,10 @@ export class Session implements Pooled {
 
   #parameters(row: SqlRow): ReturnType<typeof parameterOf>[] {
     let bytes = PACKET_MARGIN
-    for (const value of row) bytes += sizeOf(value)
+    for (const value of row) bytes += packetBytes(value)
     if (bytes > this.facts.maxPacket) {
       bytes = PACKET_MARGIN
-      for (const value of row) bytes += typeof value === 'string' ? Buffer.byteLength(value) + 9 : sizeOf(value)
+      for (const value of row) bytes += typeof value === 'string' ? Buffer.byteLength(value) + 9 : packetBytes(value)
       if (bytes > this.facts.maxPacket) throw packetTooLarge(bytes, this.facts.maxPacket, this.label)
     }
     return row.map(parameterOf)
@@ -303,16 +303,16 @@ export class Session implements Pooled {
 }
 
 /** `changed`: affected rows. `warnings`: number of the server's warnings, for a statement that returns no rows. */
-export type Outcome = { readonly rows: readonly SqlRow[]; readonly changed: number; readonly warnings: number }
+export type MysqlResult = { readonly rows: readonly SqlRow[]; readonly changed: number; readonly warnings: number }
 
 type Answer = { readonly result: unknown; readonly fields: unknown }
 
-function read({ result, fields }: Answer): Outcome {
+function read({ result, fields }: Answer): MysqlResult {
   if (!Array.isArray(fields)) {
     const { affectedRows, warningStatus } = result as ResultSetHeader
     return { rows: [], changed: affectedRows, warnings: warningStatus }
   }
-  const reader = rowReader(fields as readonly FieldPacket[])
+  const reader = portRowReader(fields as readonly FieldPacket[])
   const rows = result as SqlValue[][]
   return { rows: rows.map(reader), changed: rows.length, warnings: 0 }
 }

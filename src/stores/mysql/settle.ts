@@ -3,10 +3,10 @@ import { SluiceError } from '../../shared/errors.ts'
 import { retrying } from '../common/retry.ts'
 import type { MysqlConfig } from './config.ts'
 import { ended } from './fate.ts'
-import type { Session } from './session.ts'
-import { isPassing, passesBeforeLogin } from './transaction.ts'
+import type { MysqlSession } from './session.ts'
+import { isMysqlTransient, passesBeforeLogin } from './transaction.ts'
 
-export type LostCommit<T> = {
+export type MysqlLostCommit<T> = {
   /** User lock that only the session held that sent the COMMIT; null if the server has no such locks. */
   readonly mark: string | null
   /** How long the server may take to end that session, in milliseconds: it rolls back first. */
@@ -15,14 +15,14 @@ export type LostCommit<T> = {
    * Reads what is stored now; undefined if nothing identifies the rows of this transaction. Called only once the old
    * session can no longer commit.
    */
-  readonly answer: ((asker: Session) => Promise<T>) | undefined
+  readonly answer: ((asker: MysqlSession) => Promise<T>) | undefined
   readonly lost: unknown
   /** Runs something on another connection. */
-  ask<R>(body: (asker: Session) => Promise<R>): Promise<R>
+  ask<R>(body: (asker: MysqlSession) => Promise<R>): Promise<R>
 }
 
 /** @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found out */
-export async function settled<T>(config: MysqlConfig, commit: LostCommit<T>): Promise<T> {
+export async function settledCommit<T>(config: MysqlConfig, commit: MysqlLostCommit<T>): Promise<T> {
   const { mark, endMs, answer, lost, ask } = commit
   const unknown = (reason: string, cause: unknown): SluiceError =>
     new SluiceError('COMMIT_UNKNOWN', 'the connection broke during COMMIT', {
@@ -37,7 +37,7 @@ export async function settled<T>(config: MysqlConfig, commit: LostCommit<T>): Pr
   try {
     found = await retrying(
       () => ask(async (asker) => ((await ended(mark, asker, endMs)) ? { said: await answer(asker) } : null)),
-      { forMs: config.retryMs, transient: (error) => isPassing(error) || passesBeforeLogin(error) },
+      { forMs: config.retryMs, transient: (error) => isMysqlTransient(error) || passesBeforeLogin(error) },
     )
   } catch (error) {
     throw unknown('the server could not be asked afterwards', error)

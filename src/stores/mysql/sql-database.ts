@@ -3,10 +3,10 @@
  * write whose body queries the database never waits for itself.
  */
 import { Pool } from '../common/pool.ts'
-import { MOST_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
+import { MOST_LISTED_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
 import type {
   KnownRelation,
-  Landed,
+  HasLanded,
   OpenMode,
   QueryOptions,
   QueryPage,
@@ -21,15 +21,15 @@ import type { Route } from '../../model/run/route.ts'
 import { PLAIN_NAMES } from '../common/own-tables.ts'
 import { plantedOwn } from '../common/planted-own.ts'
 import { mysqlConfig, type MysqlConfig } from './config.ts'
-import { ColumnTypes } from './load.ts'
-import { lockName, takeLock } from './lock.ts'
-import { readerOf } from './pages.ts'
-import { queryServer } from './query.ts'
-import type { Session } from './session.ts'
+import { MysqlColumnTypes } from './load.ts'
+import { lockName, takeMysqlLock } from './lock.ts'
+import { mysqlReader } from './pages.ts'
+import { queryMysqlServer } from './query.ts'
+import type { MysqlSession } from './session.ts'
 import { connectTo } from './sessions.ts'
-import { isPassing, passesBeforeLogin } from './transaction.ts'
-import { translate } from './translate.ts'
-import { Writer } from './writer.ts'
+import { isMysqlTransient, passesBeforeLogin } from './transaction.ts'
+import { translateSql } from './translate.ts'
+import { MysqlWriter } from './writer.ts'
 
 export interface MysqlDatabase extends SqlDatabase {
   readonly flavour: 'mysql' | 'mariadb'
@@ -39,7 +39,7 @@ export interface MysqlDatabase extends SqlDatabase {
 }
 
 const RELATIONS = `SELECT table_name, column_name, column_type FROM information_schema.columns WHERE table_schema = DATABASE()
-  ORDER BY table_name, ordinal_position LIMIT ${MOST_COLUMNS}`
+  ORDER BY table_name, ordinal_position LIMIT ${MOST_LISTED_COLUMNS}`
 
 /** Connections of each kind that stay open between reads. */
 const IDLE_READERS = 2
@@ -112,33 +112,33 @@ class Store implements MysqlDatabase {
   readonly flavour: 'mysql' | 'mariadb'
   readonly binaryCollation: string
   readonly #config: MysqlConfig
-  readonly #short: Pool<Session>
+  readonly #short: Pool<MysqlSession>
   /** No limit: a caller may read again while it iterates, and would wait for itself. */
-  readonly #long: Pool<Session>
-  readonly #writer: Writer | null
-  readonly #locks = new Set<Session>()
+  readonly #long: Pool<MysqlSession>
+  readonly #writer: MysqlWriter | null
+  readonly #locks = new Set<MysqlSession>()
   /** The check for foreign triggers, run once. */
   #trusted: Promise<void> | null = null
 
-  constructor(config: MysqlConfig, mode: OpenMode, first: Session) {
+  constructor(config: MysqlConfig, mode: OpenMode, first: MysqlSession) {
     this.#config = config
     this.label = config.label
     this.flavour = first.facts.flavour
     this.binaryCollation = first.facts.binaryCollation
-    const reads = (): Promise<Session> => connectTo(config, 'read')
+    const reads = (): Promise<MysqlSession> => connectTo(config, 'read')
     this.#short = new Pool(reads, { most: config.poolSize, idle: IDLE_READERS }, config.label)
     this.#short.adopt(first)
     this.#long = new Pool(reads, { most: Infinity, idle: IDLE_READERS }, config.label)
-    this.#writer = mode === 'read' ? null : new Writer(config, new ColumnTypes())
+    this.#writer = mode === 'read' ? null : new MysqlWriter(config, new MysqlColumnTypes())
   }
 
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
-    const text = translate(sql)
+    const text = translateSql(sql)
     return await this.#repeating(() => this.#short.use((session) => session.rows(text, parameters)))
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    const text = translate(sql)
+    const text = translateSql(sql)
     const { session, stream, first } = await this.#repeating(async () => {
       const taken = await this.#long.take()
       try {
@@ -170,7 +170,7 @@ class Store implements MysqlDatabase {
       }
     })
     try {
-      return await body(readerOf(session))
+      return await body(mysqlReader(session))
     } finally {
       // Nothing was changed, so no COMMIT is needed: closing is faster than reading a long result to its end.
       if (session.isStreaming) session.destroy()
@@ -179,7 +179,7 @@ class Store implements MysqlDatabase {
     }
   }
 
-  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T> {
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasLanded): Promise<T> {
     if (this.#writer === null) throw new Error('the database was opened for reading')
     await (this.#trusted ??= refuseTriggers((sql) => this.all(sql), this.label).catch((error: unknown) => {
       this.#trusted = null
@@ -194,7 +194,7 @@ class Store implements MysqlDatabase {
       const session = await connectTo(this.#config, 'read')
       this.#locks.add(session)
       try {
-        return await takeLock(session, lockName(this.#config.database, name))
+        return await takeMysqlLock(session, lockName(this.#config.database, name))
       } catch (error) {
         session.destroy()
         throw error
@@ -203,7 +203,7 @@ class Store implements MysqlDatabase {
   }
 
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
-    return queryServer(() => connectTo(this.#config, 'read'), sql, options)
+    return queryMysqlServer(() => connectTo(this.#config, 'read'), sql, options)
   }
 
   async relations(): Promise<readonly KnownRelation[]> {
@@ -228,7 +228,7 @@ class Store implements MysqlDatabase {
   #repeating<T>(body: () => Promise<T>): Promise<T> {
     return retrying(body, {
       forMs: this.#config.retryMs,
-      transient: (error) => isPassing(error) || passesBeforeLogin(error),
+      transient: (error) => isMysqlTransient(error) || passesBeforeLogin(error),
     })
   }
 }

@@ -1,19 +1,19 @@
 /** One attempt at a write transaction: knows whether it can still commit, and whether a repeat may help. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'
-import { failureOf, isConnectionGone, isLockLost, isReadOnly } from './error-numbers.ts'
+import { mysqlFailure, isConnectionGone, isLockLost, isMysqlReadOnly } from './error-numbers.ts'
 import { statementsOf } from './lex.ts'
-import { loadRows, type ColumnTypes } from './load.ts'
-import type { Session } from './session.ts'
-import { translate } from './translate.ts'
+import { loadSqlRows, type MysqlColumnTypes } from './load.ts'
+import type { MysqlSession } from './session.ts'
+import { translateSql } from './translate.ts'
 
 export class Transaction implements SqlTransaction {
   readonly dialect = 'mysql'
-  readonly #session: Session
-  readonly #types: ColumnTypes
+  readonly #session: MysqlSession
+  readonly #types: MysqlColumnTypes
   #doom: unknown = null
 
-  constructor(session: Session, types: ColumnTypes) {
+  constructor(session: MysqlSession, types: MysqlColumnTypes) {
     this.#session = session
     this.#types = types
   }
@@ -27,11 +27,11 @@ export class Transaction implements SqlTransaction {
   }
 
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
-    return await this.#try(() => this.#session.rows(translate(sql), parameters))
+    return await this.#try(() => this.#session.rows(translateSql(sql), parameters))
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    const stream = await this.#try(() => this.#session.stream(translate(sql), parameters))
+    const stream = await this.#try(() => this.#session.stream(translateSql(sql), parameters))
     try {
       for (;;) {
         const page = await this.#try(() => stream.take(pageRows))
@@ -45,7 +45,7 @@ export class Transaction implements SqlTransaction {
 
   /** Rows changed; an UPDATE also counts rows that had the values already, an upsert as the server counts it. */
   async run(sql: string, parameters: SqlRow = []): Promise<number> {
-    const { changed } = await this.#try(() => this.#session.execute(translate(sql), parameters))
+    const { changed } = await this.#try(() => this.#session.execute(translateSql(sql), parameters))
     return changed
   }
 
@@ -55,7 +55,7 @@ export class Transaction implements SqlTransaction {
    */
   async script(sql: string): Promise<void> {
     this.#types.clear()
-    for (const statement of statementsOf(translate(sql))) await this.#try(() => this.#session.command(statement))
+    for (const statement of statementsOf(translateSql(sql))) await this.#try(() => this.#session.command(statement))
     this.#types.clear()
   }
 
@@ -63,7 +63,7 @@ export class Transaction implements SqlTransaction {
     if (rows.length === 0) return
     await this.#try(async () => {
       try {
-        await loadRows(this.#session, this.#types, table, columns, rows)
+        await loadSqlRows(this.#session, this.#types, table, columns, rows)
       } catch (error) {
         // Some of the rows may have been written.
         this.#doom ??= error
@@ -77,22 +77,22 @@ export class Transaction implements SqlTransaction {
     try {
       return await body()
     } catch (error) {
-      if (isPassing(error)) this.#doom ??= error
+      if (isMysqlTransient(error)) this.#doom ??= error
       throw error
     }
   }
 }
 
 /** True if a statement ended its transaction for a temporary cause. */
-export function isPassing(error: unknown): boolean {
-  const failure = failureOf(error instanceof SluiceError ? error.cause : error)
+export function isMysqlTransient(error: unknown): boolean {
+  const failure = mysqlFailure(error instanceof SluiceError ? error.cause : error)
   return failure !== null && (isLockLost(failure) || isConnectionGone(failure))
 }
 
 /** True if the server was read-only at the statement; nothing of its transaction is committed. */
 export function isRefusedForNow(error: unknown): boolean {
-  const failure = failureOf(error instanceof SluiceError ? error.cause : error)
-  return failure !== null && isReadOnly(failure)
+  const failure = mysqlFailure(error instanceof SluiceError ? error.cause : error)
+  return failure !== null && isMysqlReadOnly(failure)
 }
 
 /** True if connecting failed but may succeed later. */

@@ -52,15 +52,15 @@ export function bufferOf(bytes: Uint8Array): Buffer {
 }
 
 /** Upper bound of the bytes that a value takes in a packet. */
-export function sizeOf(value: SqlValue): number {
+export function packetBytes(value: SqlValue): number {
   if (typeof value === 'string') return value.length * 3 + 9
   return value instanceof Uint8Array ? value.byteLength + 9 : 24
 }
 
 /** Converts a row of the driver to one of the port, in place. Other columns already have values of the port. */
-export type RowReader = (row: SqlValue[]) => SqlRow
+export type MysqlRowReader = (row: SqlValue[]) => SqlRow
 
-export function rowReader(fields: readonly FieldPacket[]): RowReader {
+export function portRowReader(fields: readonly FieldPacket[]): MysqlRowReader {
   const columns: { readonly at: number; readonly read: (value: unknown) => SqlValue }[] = []
   fields.forEach(({ columnType }, at) => {
     if (columnType === TYPE_BIGINT) columns.push({ at, read: readBigint })

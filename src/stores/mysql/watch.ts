@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 
 const BETWEEN_MS = 1_000
 
-export type Watched = {
+export type WatchedSession = {
   readonly socket: Socket
   /** Silence after which the server is asked, in milliseconds. */
   readonly responseMs: number
@@ -15,7 +15,7 @@ export type Watched = {
 }
 
 /** Watches the connection of one statement until the timer is cleared. */
-export function watch(watched: Watched): NodeJS.Timeout {
+export function watch(watched: WatchedSession): NodeJS.Timeout {
   const { socket, responseMs } = watched
   let lastWord = performance.now()
   let bytes = socket.bytesRead + socket.bytesWritten

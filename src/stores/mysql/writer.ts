@@ -1,15 +1,15 @@
 /** Write transactions, repeated while the cause is temporary and the transaction certainly did not commit. */
 import { Pool } from '../common/pool.ts'
-import type { Landed, SqlTransaction } from '../../model/run/sql-port.ts'
+import type { HasLanded, SqlTransaction } from '../../model/run/sql-port.ts'
 import { retrying } from '../common/retry.ts'
 import type { MysqlConfig } from './config.ts'
 import { ended } from './fate.ts'
-import type { ColumnTypes } from './load.ts'
-import { readerOf } from './pages.ts'
-import type { Session } from './session.ts'
+import type { MysqlColumnTypes } from './load.ts'
+import { mysqlReader } from './pages.ts'
+import type { MysqlSession } from './session.ts'
 import { asking, connectTo } from './sessions.ts'
-import { settled } from './settle.ts'
-import { isPassing, isRefusedForNow, passesBeforeLogin, Transaction } from './transaction.ts'
+import { settledCommit } from './settle.ts'
+import { isMysqlTransient, isRefusedForNow, passesBeforeLogin, Transaction } from './transaction.ts'
 
 /** Connections that stay open between transactions, each at the cost of other clients and of our own reads. */
 const IDLE_WRITERS = 4
@@ -28,20 +28,20 @@ class Repeatable extends Error {
   }
 }
 
-export class Writer {
+export class MysqlWriter {
   readonly #config: MysqlConfig
-  readonly #types: ColumnTypes
-  readonly #pool: Pool<Session>
+  readonly #types: MysqlColumnTypes
+  readonly #pool: Pool<MysqlSession>
   #hasWritten = false
 
-  constructor(config: MysqlConfig, types: ColumnTypes) {
+  constructor(config: MysqlConfig, types: MysqlColumnTypes) {
     this.#config = config
     this.#types = types
     this.#pool = new Pool(() => connectTo(config, 'write'), { most: config.poolSize, idle: IDLE_WRITERS }, config.label)
   }
 
   /** See `SqlDatabase.write`. */
-  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: Landed | undefined): Promise<T> {
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: HasLanded | undefined): Promise<T> {
     try {
       return await this.#retrying(() => this.#attempt(body, landed), isRepeatable)
     } catch (error) {
@@ -53,10 +53,10 @@ export class Writer {
     await this.#pool.close()
   }
 
-  async #attempt<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: Landed | undefined): Promise<T> {
+  async #attempt<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: HasLanded | undefined): Promise<T> {
     const session = await this.#pool.take().catch((error: unknown) => {
       // A connection may also break while its session is prepared.
-      throw passesBeforeLogin(error) || isPassing(error) ? new Repeatable(error) : error
+      throw passesBeforeLogin(error) || isMysqlTransient(error) ? new Repeatable(error) : error
     })
     try {
       const transaction = new Transaction(session, this.#types)
@@ -68,7 +68,7 @@ export class Writer {
       } catch (error) {
         await this.#rollBack(session)
         const { doom } = transaction
-        if (doom !== null && isPassing(doom)) throw new Repeatable(doom)
+        if (doom !== null && isMysqlTransient(doom)) throw new Repeatable(doom)
         // A server that took writes before and refuses them now may be promoted; one that never did is the wrong one.
         throw this.#hasWritten && isRefusedForNow(error) ? new Repeatable(error) : error
       }
@@ -80,7 +80,7 @@ export class Writer {
     }
   }
 
-  async #rollBack(session: Session): Promise<void> {
+  async #rollBack(session: MysqlSession): Promise<void> {
     if (session.isStreaming) session.destroy()
     await session.rollBack()
     if (session.broken === null || session.mark === null) return
@@ -89,22 +89,22 @@ export class Writer {
     await asking(this.#config, (asker) => ended(mark, asker, END_BEFORE_REPEAT_MS)).catch(() => undefined)
   }
 
-  async #commit(session: Session, landed: Landed | undefined): Promise<void> {
+  async #commit(session: MysqlSession, landed: HasLanded | undefined): Promise<void> {
     if (session.broken !== null) throw new Repeatable(session.lost())
     const unanswered = await session.commit().catch(async (error: unknown) => {
       await session.rollBack()
-      throw isPassing(error) ? new Repeatable(error) : error
+      throw isMysqlTransient(error) ? new Repeatable(error) : error
     })
     if (unanswered === null || (await this.#hasLanded(session, landed, unanswered.lost))) return
     throw new Repeatable(unanswered.lost)
   }
 
   /** @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found out */
-  #hasLanded({ mark }: Session, landed: Landed | undefined, lost: unknown): Promise<boolean> {
-    return settled(this.#config, {
+  #hasLanded({ mark }: MysqlSession, landed: HasLanded | undefined, lost: unknown): Promise<boolean> {
+    return settledCommit(this.#config, {
       mark,
       endMs: END_MS,
-      answer: landed === undefined ? undefined : (asker) => landed(readerOf(asker)),
+      answer: landed === undefined ? undefined : (asker) => landed(mysqlReader(asker)),
       lost,
       ask: (body) => asking(this.#config, body),
     })

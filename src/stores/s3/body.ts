@@ -2,7 +2,7 @@
 import { s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Counts, S3Answer, S3Client } from './client.ts'
+import type { MutableRequestCounts, S3Answer, S3Client } from './client.ts'
 import { connectionError } from './errors.ts'
 
 /** Size of chunks for readers: bodies come in pieces of about 64 KB, which is small for splitting them into lines. */
@@ -19,7 +19,7 @@ export type BodyRequest = {
   /** The object must still have this ETag. */
   readonly etag?: string | null
   readonly signal: AbortSignal
-  readonly counts: Counts
+  readonly counts: MutableRequestCounts
   /** Called once, before the first byte. */
   readonly onFacts?: (facts: ObjectFacts) => void
 }

@@ -15,16 +15,16 @@ import {
   passes,
   pointsElsewhere,
   refusalError,
-  refusalOf,
+  s3Refusal,
   wantsNewKeys,
-  type Refusal,
+  type S3Refusal,
 } from './errors.ts'
 import { readProfile, type Env } from './profile.ts'
 import { routedFetch, type Fetch, type FetchAnswer } from './routed-fetch.ts'
 
-export type Counts = { -readonly [K in keyof RequestCounts]: RequestCounts[K] }
+export type MutableRequestCounts = { -readonly [K in keyof RequestCounts]: RequestCounts[K] }
 
-export const noCounts = (): Counts => ({ lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 })
+export const noCounts = (): MutableRequestCounts => ({ lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 })
 
 export type S3Request = {
   /** `writes` are not counted: readers make none. */
@@ -39,7 +39,7 @@ export type S3Request = {
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
-  readonly counts: Counts
+  readonly counts: MutableRequestCounts
 }
 
 export type S3Answer = {
@@ -108,7 +108,7 @@ export class S3Client {
       try {
         const answer = await this.#send(request, credentials)
         if (answer.status === 200 || answer.status === 206 || allowed.includes(answer.status)) return await take(answer)
-        const refusal = refusalOf(answer.status, answer.headers, await textOf(answer))
+        const refusal = s3Refusal(answer.status, answer.headers, await bodyText(answer))
         if (refusal.region !== null && !moved && this.#follow(request.bucket, refusal, refusal.region)) {
           moved = true
           continue
@@ -159,7 +159,7 @@ export class S3Client {
   }
 
   /** @returns whether this region was unknown */
-  #follow(bucket: string, refusal: Refusal, region: string): boolean {
+  #follow(bucket: string, refusal: S3Refusal, region: string): boolean {
     if (!pointsElsewhere(refusal) || this.#regions.get(bucket) === region) return false
     this.#regions.set(bucket, region)
     return true
@@ -269,7 +269,7 @@ async function* bodyOf(response: FetchAnswer, watch: Watch, { kind, counts }: S3
 }
 
 /** The whole body as text. */
-export async function textOf(answer: S3Answer): Promise<string> {
+export async function bodyText(answer: S3Answer): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of answer.body) chunks.push(chunk)
   return Buffer.concat(chunks).toString('utf8')

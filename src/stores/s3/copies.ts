@@ -11,7 +11,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { readPieces, readWhole, type BodyRequest, type ObjectFacts } from './body.ts'
 import type { S3Client } from './client.ts'
 import { columnChunks, footerLength, TAIL_BYTES, type ColumnChunk } from './parquet-footer.ts'
-import { cut, joined, missing, total, type Range } from './ranges.ts'
+import { cutRanges, joined, missing, total, type ByteRange } from './ranges.ts'
 
 /** Up to this size an object is fetched whole, without reading its footer first. */
 const SMALL = 1 << 20
@@ -81,7 +81,7 @@ class Copy {
   #handle: FileHandle | null = null
   #facts: ObjectFacts | null = null
   #chunks: readonly ColumnChunk[] | null = null
-  #have: readonly Range[] = []
+  #have: readonly ByteRange[] = []
   #uses = 0
   #spoiled = false
   #timer: NodeJS.Timeout | null = null
@@ -147,7 +147,7 @@ class Copy {
     if (left.length === 0) return
     // Above half of the file, fetch all of it: pieces cost as much.
     const rest = total(left) + total(this.#have) > size / 2 ? missing(whole, this.#have) : left
-    await this.#fetch(cut(rest, PART), signal)
+    await this.#fetch(cutRanges(rest, PART), signal)
   }
 
   /** The first request: all of a small object; the first part of one wanted whole; else its end with the footer. */
@@ -172,7 +172,7 @@ class Copy {
   }
 
   /** Null: everything, also if the columns are unknown. */
-  #wanted(columns: readonly string[] | undefined, size: number): readonly Range[] | null {
+  #wanted(columns: readonly string[] | undefined, size: number): readonly ByteRange[] | null {
     if (columns === undefined) return null
     // The first request has fetched the footer; without columns nothing else is needed.
     if (columns.length === 0) return []
@@ -186,7 +186,7 @@ class Copy {
     return joined([...ranges, { start: 0, end: 4 }, { start: last, end: size }], GAP)
   }
 
-  async #fetch(parts: readonly Range[], signal: AbortSignal): Promise<void> {
+  async #fetch(parts: readonly ByteRange[], signal: AbortSignal): Promise<void> {
     const queue = [...parts]
     const lane = async (): Promise<void> => {
       for (let part = queue.shift(); part !== undefined; part = queue.shift()) {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../shared/errors.ts'
-import { present, type Env, type Profile } from './profile.ts'
+import { presentText, type Env, type Profile } from './profile.ts'
 
 export type Credentials = {
   readonly accessKeyId: string
@@ -94,8 +94,8 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
 
 /** AssumeRoleWithWebIdentity; null if no token file and role are set. */
 export async function fromWebIdentity(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
-  const file = present(env['AWS_WEB_IDENTITY_TOKEN_FILE']) ?? profile.settings.get('web_identity_token_file')
-  const role = present(env['AWS_ROLE_ARN']) ?? profile.settings.get('role_arn')
+  const file = presentText(env['AWS_WEB_IDENTITY_TOKEN_FILE']) ?? profile.settings.get('web_identity_token_file')
+  const role = presentText(env['AWS_ROLE_ARN']) ?? profile.settings.get('role_arn')
   if (file === undefined || role === undefined) return null
   const webIdentityToken = await tokenIn(file)
   const { fromWebToken } = await library()
@@ -103,13 +103,13 @@ export async function fromWebIdentity(env: Env, profile: Profile, region: string
   const provider = fromWebToken({
     webIdentityToken,
     roleArn: role,
-    roleSessionName: present(env['AWS_ROLE_SESSION_NAME']) ?? `sluice-${process.pid}`,
+    roleSessionName: presentText(env['AWS_ROLE_SESSION_NAME']) ?? `sluice-${process.pid}`,
     logger,
     // Set explicitly: AWS_ENDPOINT_URL is the bucket's endpoint, and the token must go to the token service only.
     clientConfig: {
       ...clientConfig,
       region,
-      endpoint: present(env['AWS_ENDPOINT_URL_STS']) ?? `https://sts.${region}.${suffix}`,
+      endpoint: presentText(env['AWS_ENDPOINT_URL_STS']) ?? `https://sts.${region}.${suffix}`,
     },
   })
   const who = 'the AWS token service'
@@ -118,12 +118,13 @@ export async function fromWebIdentity(env: Env, profile: Profile, region: string
 
 /** The agent next to a container (ECS, EKS Pod Identity). */
 export async function fromContainer(env: Env): Promise<Credentials | null> {
-  const relative = present(env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'])
-  const full = present(env['AWS_CONTAINER_CREDENTIALS_FULL_URI'])
+  const relative = presentText(env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'])
+  const full = presentText(env['AWS_CONTAINER_CREDENTIALS_FULL_URI'])
   if (relative === undefined && full === undefined) return null
   const { fromHttp } = await library()
-  const tokenFile = present(env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'])
-  const token = tokenFile === undefined ? present(env['AWS_CONTAINER_AUTHORIZATION_TOKEN']) : await tokenIn(tokenFile)
+  const tokenFile = presentText(env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'])
+  const token =
+    tokenFile === undefined ? presentText(env['AWS_CONTAINER_AUTHORIZATION_TOKEN']) : await tokenIn(tokenFile)
   // An empty value makes the library ignore the variable of the process.
   const provider = fromHttp({
     awsContainerCredentialsRelativeUri: relative ?? '',
@@ -149,7 +150,7 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
 
 /** The metadata service of an EC2 instance, version 2. Null if no service answers: not an instance. */
 export async function fromInstance(env: Env): Promise<Credentials | null> {
-  if (/^true$/i.test(present(env['AWS_EC2_METADATA_DISABLED']) ?? '')) return null
+  if (/^true$/i.test(presentText(env['AWS_EC2_METADATA_DISABLED']) ?? '')) return null
   const { fromInstanceMetadata } = await library()
   const options = { timeout: INSTANCE_TIMEOUT_MS, maxRetries: 0, ec2MetadataV1Disabled: true, logger }
   try {

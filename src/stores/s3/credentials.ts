@@ -9,7 +9,7 @@ import {
   leadsOn,
   type Credentials,
 } from './credentials-sdk.ts'
-import { present, type Env, type Profile } from './profile.ts'
+import { presentText, type Env, type Profile } from './profile.ts'
 
 export type { Credentials } from './credentials-sdk.ts'
 
@@ -61,7 +61,7 @@ export class CredentialSource {
  * @throws SluiceError BAD_CONFIG if no source has credentials, or a profile gives none; SOURCE_DENIED, SOURCE_IO
  */
 export async function findCredentials(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
-  if (/^(?:true|1|yes)$/i.test(present(env['AWS_NO_SIGN_REQUEST']) ?? '')) return null
+  if (/^(?:true|1|yes)$/i.test(presentText(env['AWS_NO_SIGN_REQUEST']) ?? '')) return null
   const found =
     fromEnvironment(env) ??
     (takesRole(profile) ? null : keysOf(profile)) ??
@@ -85,10 +85,10 @@ export async function findCredentials(env: Env, profile: Profile, region: string
 }
 
 function fromEnvironment(env: Env): Credentials | null {
-  const accessKeyId = present(env['AWS_ACCESS_KEY_ID'])
-  const secretAccessKey = present(env['AWS_SECRET_ACCESS_KEY'])
+  const accessKeyId = presentText(env['AWS_ACCESS_KEY_ID'])
+  const secretAccessKey = presentText(env['AWS_SECRET_ACCESS_KEY'])
   if (accessKeyId === undefined && secretAccessKey === undefined) return null
-  return pair(accessKeyId, secretAccessKey, present(env['AWS_SESSION_TOKEN']), 'the environment')
+  return pair(accessKeyId, secretAccessKey, presentText(env['AWS_SESSION_TOKEN']), 'the environment')
 }
 
 /** Keys in such a profile are for taking the role. */

@@ -1,6 +1,6 @@
 /** Host and URL of a request to a bucket. */
 import { SluiceError } from '../../shared/errors.ts'
-import { present, type Env, type Profile } from './profile.ts'
+import { presentText, type Env, type Profile } from './profile.ts'
 
 export type Endpoint = {
   /** Origin of a store other than AWS, or null. */
@@ -11,9 +11,14 @@ export type Endpoint = {
 /** @throws SluiceError BAD_CONFIG if the endpoint is not an http or https URL */
 export function endpointOf(env: Env, profile: Profile): Endpoint {
   const region =
-    present(env['AWS_REGION']) ?? present(env['AWS_DEFAULT_REGION']) ?? profile.settings.get('region') ?? 'us-east-1'
+    presentText(env['AWS_REGION']) ??
+    presentText(env['AWS_DEFAULT_REGION']) ??
+    profile.settings.get('region') ??
+    'us-east-1'
   const written =
-    present(env['AWS_ENDPOINT_URL_S3']) ?? present(env['AWS_ENDPOINT_URL']) ?? profile.settings.get('endpoint_url')
+    presentText(env['AWS_ENDPOINT_URL_S3']) ??
+    presentText(env['AWS_ENDPOINT_URL']) ??
+    profile.settings.get('endpoint_url')
   if (written === undefined) return { custom: null, region }
   const url = URL.canParse(written) ? new URL(written) : null
   if (url === null || !/^https?:$/.test(url.protocol)) {

@@ -3,7 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { tagText } from './xml.ts'
 
 /** An error answer, with its body read. */
-export type Refusal = {
+export type S3Refusal = {
   readonly status: number
   /** S3's own code, or one for the status if there is no body (HEAD). */
   readonly code: string
@@ -27,7 +27,7 @@ const BY_STATUS: Readonly<Record<number, string>> = {
 
 const LONGEST_WAIT_MS = 30_000
 
-export function refusalOf(status: number, headers: Headers, body: string): Refusal {
+export function s3Refusal(status: number, headers: Headers, body: string): S3Refusal {
   const after = headers.get('retry-after')
   const seconds = after === null ? Number.NaN : Number(after)
   return {
@@ -67,14 +67,14 @@ function foreignError(where: string, said: string): SluiceError {
 }
 
 /** Whether the same request may succeed a little later. */
-export function passes({ status, code }: Refusal): boolean {
+export function passes({ status, code }: S3Refusal): boolean {
   if (status === 429 || status === 408 || status === 500 || status === 502 || status === 503 || status === 504)
     return true
   return code === 'RequestTimeout' || code === 'SlowDown' || code === 'InternalError'
 }
 
 /** Whether a refusal says that the request belongs to another region. */
-export function pointsElsewhere({ status, code }: Refusal): boolean {
+export function pointsElsewhere({ status, code }: S3Refusal): boolean {
   return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
 }
 
@@ -88,7 +88,7 @@ const KEYS_ENDED: ReadonlySet<string> = new Set([
 ])
 
 /** Whether newer credentials may help. */
-export function wantsNewKeys({ code }: Refusal): boolean {
+export function wantsNewKeys({ code }: S3Refusal): boolean {
   return KEYS_ENDED.has(code)
 }
 
@@ -103,7 +103,7 @@ const DENIED_HINTS: Readonly<Record<string, string>> = {
 }
 
 /** @param where URI of the object or prefix */
-export function refusalError(refusal: Refusal, where: string, tries: number): SluiceError {
+export function refusalError(refusal: S3Refusal, where: string, tries: number): SluiceError {
   const { status, code, requestId } = refusal
   const id = requestId === null ? '' : `, request ${requestId}`
   const reason = `S3 said ${code} (HTTP ${status}${id})`

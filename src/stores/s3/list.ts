@@ -1,7 +1,7 @@
 /** ListObjectsV2, page by page. */
 import { s3Path } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { textOf, type Counts, type S3Client } from './client.ts'
+import { bodyText, type MutableRequestCounts, type S3Client } from './client.ts'
 import { foreignAnswer } from './errors.ts'
 import { elements, tagText } from './xml.ts'
 
@@ -28,7 +28,7 @@ export type ListRequest = {
   readonly startAfter?: string
   readonly maxKeys?: number
   readonly signal: AbortSignal
-  readonly counts: Counts
+  readonly counts: MutableRequestCounts
 }
 
 /** @throws SluiceError as `S3Client.request`; NO_SUCH_PATH if the bucket does not exist */
@@ -59,7 +59,7 @@ async function onePage(client: S3Client, request: ListRequest, token: string | n
   }
   const send = { kind: 'lists', bucket, key: '', query, signal, counts } as const
   return client.request(send, async (answer) => {
-    const xml = await textOf(answer)
+    const xml = await bodyText(answer)
     if (!xml.includes('<ListBucketResult')) throw foreignAnswer(s3Path(bucket, prefix), answer, xml)
     return parsePage(xml)
   })

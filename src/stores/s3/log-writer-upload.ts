@@ -5,7 +5,7 @@ import { s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { readPieces } from './body.ts'
-import { textOf, type Counts, type S3Client } from './client.ts'
+import { bodyText, type MutableRequestCounts, type S3Client } from './client.ts'
 import { tagText } from './xml.ts'
 
 const MB = 1 << 20
@@ -26,7 +26,7 @@ export type S3Object = {
   readonly client: S3Client
   readonly bucket: string
   readonly key: string
-  readonly counts: Counts
+  readonly counts: MutableRequestCounts
 }
 
 /**
@@ -68,7 +68,7 @@ async function putWhole({ client, ...at }: S3Object, body: Buffer, signal: Abort
     const status = await client.request(
       { ...at, kind: 'writes', method: 'PUT', headers, body, signal },
       async (answer) => {
-        await textOf(answer)
+        await bodyText(answer)
         return answer.status
       },
       [409, 412],
@@ -96,7 +96,7 @@ async function putParts(at: S3Object, handle: FileHandle, source: Source, signal
 async function begin({ client, ...at }: S3Object, signal: AbortSignal): Promise<string> {
   const request = { ...at, kind: 'writes', method: 'POST', query: { uploads: '' }, signal } as const
   return client.request(request, async (answer) => {
-    const id = tagText(await textOf(answer), 'UploadId')
+    const id = tagText(await bodyText(answer), 'UploadId')
     if (id === null) throw new Error('the store names no upload')
     return id
   })
@@ -123,7 +123,7 @@ async function sendParts(
       etags[number] = await client.request(
         { ...at, kind: 'writes', method: 'PUT', query, headers, body, signal: either },
         async (answer) => {
-          await textOf(answer)
+          await bodyText(answer)
           const etag = answer.headers.get('etag')
           if (etag === null) throw new Error('the store gives no ETag for a part')
           return etag
@@ -158,7 +158,7 @@ async function complete(
     const { status, code } = await client.request(
       { ...at, kind: 'writes', method: 'POST', query: { uploadId }, headers, body, signal },
       async (answer) => {
-        const text = await textOf(answer)
+        const text = await bodyText(answer)
         return { status: answer.status, code: text.includes('<Error>') ? (tagText(text, 'Code') ?? 'unknown') : null }
       },
       // 404: an earlier request whose answer got lost has completed the upload, so it no longer exists.
@@ -180,7 +180,7 @@ async function complete(
 async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<void> {
   const signal = AbortSignal.timeout(ABORT_MS)
   const request = { ...at, kind: 'writes', method: 'DELETE', query: { uploadId }, signal } as const
-  await client.request(request, textOf, [204, 404]).catch(() => undefined)
+  await client.request(request, bodyText, [204, 404]).catch(() => undefined)
 }
 
 /** An existing object with the same bytes is ours: the answer got lost, or an earlier attempt wrote it. */

@@ -9,7 +9,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { tablePath } from '../common/table-path.ts'
 import { readWhole } from './body.ts'
-import { noCounts, sharedClient, textOf, type S3Client } from './client.ts'
+import { noCounts, sharedClient, bodyText, type S3Client } from './client.ts'
 import { listPages } from './list.ts'
 import { ofTarget, overwrites } from './log-writer-errors.ts'
 import { md5Of, UPLOAD_SIZES, uploadFile, type S3Object, type UploadSizes } from './log-writer-upload.ts'
@@ -81,7 +81,7 @@ class S3LogWriter implements LogWriter {
     await this.#guarded(signal, async () => {
       const { client, ...at } = this.#at(path)
       const headers = { 'content-md5': md5Of(bytes) }
-      await client.request({ ...at, kind: 'writes', method: 'PUT', headers, body: bytes, signal }, textOf)
+      await client.request({ ...at, kind: 'writes', method: 'PUT', headers, body: bytes, signal }, bodyText)
     })
   }
 
@@ -138,7 +138,7 @@ class S3LogWriter implements LogWriter {
     return client.request(
       { ...at, kind: 'writes', method: 'PUT', headers, body, signal },
       async (answer) => {
-        await textOf(answer)
+        await bodyText(answer)
         return answer.status
       },
       [409, 412, 501],
@@ -155,7 +155,7 @@ class S3LogWriter implements LogWriter {
   }
 
   async #remove({ client, ...at }: S3Object, signal: AbortSignal): Promise<void> {
-    await client.request({ ...at, kind: 'writes', method: 'DELETE', signal }, textOf, [204, 404])
+    await client.request({ ...at, kind: 'writes', method: 'DELETE', signal }, bodyText, [204, 404])
   }
 
   /** Tests each prefix once. @throws SluiceError UNSUPPORTED_URL */

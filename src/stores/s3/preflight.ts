@@ -1,14 +1,16 @@
 /** Doctor's checks of a bucket: which credentials are used, and where requests go. */
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Target } from '../common/preflight-port.ts'
+import type { PreflightTarget } from '../common/preflight-port.ts'
 import { findCredentials } from './credentials.ts'
 import { leadsOn } from './credentials-sdk.ts'
 import { endpointOf, objectUrl } from './endpoint.ts'
 import { readProfile, type Env, type Profile } from './profile.ts'
 
 /** @throws SluiceError BAD_CONFIG, SOURCE_DENIED if there are no credentials */
-export async function s3Credentials(path: string): Promise<{ readonly found: string; readonly target: Target }> {
+export async function s3Credentials(
+  path: string,
+): Promise<{ readonly found: string; readonly target: PreflightTarget }> {
   const { env } = process
   const profile = await readProfile(env)
   const endpoint = endpointOf(env, profile)

@@ -18,12 +18,12 @@ export type Profile = {
  * @throws SluiceError BAD_CONFIG if AWS_PROFILE names a profile that is in neither file
  */
 export async function readProfile(env: Env): Promise<Profile> {
-  const named = present(env['AWS_PROFILE'])
+  const named = presentText(env['AWS_PROFILE'])
   const name = named ?? 'default'
-  const folder = join(present(env['HOME']) ?? homedir(), '.aws')
+  const folder = join(presentText(env['HOME']) ?? homedir(), '.aws')
   const files = {
-    filepath: present(env['AWS_SHARED_CREDENTIALS_FILE']) ?? join(folder, 'credentials'),
-    configFilepath: present(env['AWS_CONFIG_FILE']) ?? join(folder, 'config'),
+    filepath: presentText(env['AWS_SHARED_CREDENTIALS_FILE']) ?? join(folder, 'credentials'),
+    configFilepath: presentText(env['AWS_CONFIG_FILE']) ?? join(folder, 'config'),
   }
   const [credentials, config] = await Promise.all([sections(files.filepath), sections(files.configFilepath)])
   const own = credentials.get(name)
@@ -37,7 +37,7 @@ export async function readProfile(env: Env): Promise<Profile> {
 }
 
 /** Undefined if blank: an unset variable is often passed on as an empty one. */
-export function present(value: string | undefined): string | undefined {
+export function presentText(value: string | undefined): string | undefined {
   const trimmed = value?.trim()
   return trimmed === '' ? undefined : trimmed
 }

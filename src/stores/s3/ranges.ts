@@ -1,9 +1,9 @@
 /** Half-open byte ranges. */
 
-export type Range = { readonly start: number; readonly end: number }
+export type ByteRange = { readonly start: number; readonly end: number }
 
 /** Sorted; ranges at most `gap` bytes apart are joined. */
-export function joined(ranges: readonly Range[], gap: number): readonly Range[] {
+export function joined(ranges: readonly ByteRange[], gap: number): readonly ByteRange[] {
   const result: { start: number; end: number }[] = []
   for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
     const last = result.at(-1)
@@ -14,9 +14,9 @@ export function joined(ranges: readonly Range[], gap: number): readonly Range[] 
 }
 
 /** The parts of `wanted` that are not in `have`. Both must be sorted and joined. */
-export function missing(wanted: readonly Range[], have: readonly Range[]): readonly Range[] {
+export function missing(wanted: readonly ByteRange[], have: readonly ByteRange[]): readonly ByteRange[] {
   return wanted.flatMap(({ start, end }) => {
-    const left: Range[] = []
+    const left: ByteRange[] = []
     let at = start
     for (const there of have) {
       if (there.end <= at || there.start >= end) continue
@@ -29,7 +29,7 @@ export function missing(wanted: readonly Range[], have: readonly Range[]): reado
 }
 
 /** Cut into parts of at most `size` bytes. */
-export function cut(ranges: readonly Range[], size: number): readonly Range[] {
+export function cutRanges(ranges: readonly ByteRange[], size: number): readonly ByteRange[] {
   return ranges.flatMap(({ start, end }) =>
     Array.from({ length: Math.ceil((end - start) / size) }, (_, i) => ({
       start: start + i * size,
@@ -38,6 +38,6 @@ export function cut(ranges: readonly Range[], size: number): readonly Range[] {
   )
 }
 
-export function total(ranges: readonly Range[]): number {
+export function total(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { start, end }) => sum + end - start, 0)
 }

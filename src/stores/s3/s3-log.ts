@@ -1,12 +1,12 @@
 /** A Delta log in a bucket. */
-import type { FileEntry, LogEntry, LogObject, LogStore, RequestCounts } from '../../model/lake/log-store.ts'
+import type { FileEntry, LogListingEntry, LogObject, LogStore, RequestCounts } from '../../model/lake/log-store.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Route } from '../../model/run/route.ts'
 import { Ahead } from './ahead.ts'
 import { readChunks, readWhole } from './body.ts'
-import { noCounts, routedClient, sharedClient, type Counts, type S3Client } from './client.ts'
+import { noCounts, routedClient, sharedClient, type MutableRequestCounts, type S3Client } from './client.ts'
 import { Copies } from './copies.ts'
 import { listPages } from './list.ts'
 import { Spool } from './spool.ts'
@@ -31,7 +31,7 @@ class S3Log implements LogStore {
   readonly #bucket: string
   readonly #prefix: string
   readonly #client: S3Client
-  readonly #counts: Counts = noCounts()
+  readonly #counts: MutableRequestCounts = noCounts()
   /** Facts of each object from the newest listing. */
   readonly #listed = new Map<string, Listed>()
   readonly #spool = new Spool()
@@ -55,7 +55,7 @@ class S3Log implements LogStore {
     return this.#counts
   }
 
-  get #common(): { readonly bucket: string; readonly counts: Counts } {
+  get #common(): { readonly bucket: string; readonly counts: MutableRequestCounts } {
     return { bucket: this.#bucket, counts: this.#counts }
   }
 
@@ -73,7 +73,7 @@ class S3Log implements LogStore {
   async *list(
     folder: string,
     options: { readonly after?: string; readonly attributes: boolean; readonly signal: AbortSignal },
-  ): AsyncIterable<LogEntry> {
+  ): AsyncIterable<LogListingEntry> {
     const { after, signal } = options
     const prefix = folder === '' ? this.#prefix : `${this.#key(folder)}/`
     const start = after === undefined ? {} : { startAfter: prefix + after }

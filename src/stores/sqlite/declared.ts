@@ -1,5 +1,5 @@
 import { OFFERS } from './offered.ts'
-import { fileOf, type SystemDeclaration } from '../declaration.ts'
+import { databaseFile, type SystemDeclaration } from '../declaration.ts'
 
 export const sqlite: SystemDeclaration = {
   name: 'sqlite',
@@ -14,13 +14,13 @@ export const sqlite: SystemDeclaration = {
   catalog: {
     example: 'sqlite:///file.db (relative), sqlite:////path/file.db (absolute)',
     schema: { instead: 'SQLite: a file holds one catalog, name another file' },
-    open: async (place, mode) => (await import('./sql-database.ts')).openSqlite(fileOf(place), mode, place.label),
+    open: async (place, mode) => (await import('./sql-database.ts')).openSqlite(databaseFile(place), mode, place.label),
   },
   copies: {
     atomic: 'chunk',
     offers: OFFERS,
     open: async (place, { mode }) =>
-      (await import('./copy/index.ts')).openSqliteCopy(fileOf(place), {
+      (await import('./copy/index.ts')).openSqliteCopy(databaseFile(place), {
         mode: mode === 'write' ? mode : 'read',
         label: place.url,
       }),

@@ -1,10 +1,10 @@
 /** Refuses files that have views, virtual tables or triggers under names of catalog tables. */
 import type Database from 'better-sqlite3'
-import { literal, quotedName } from '../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import { PLAIN_NAMES } from '../common/own-tables.ts'
 import { plantedOwn } from '../common/planted-own.ts'
 
-const NAMES = `(${PLAIN_NAMES.map(literal).join(', ')})`
+const NAMES = `(${PLAIN_NAMES.map(sqlLiteral).join(', ')})`
 
 const NO_TABLE = `SELECT type, name FROM sqlite_schema WHERE name COLLATE NOCASE IN ${NAMES}
   AND (type = 'view' OR type = 'table' AND sql LIKE 'CREATE VIRTUAL %') LIMIT 1`

@@ -2,7 +2,7 @@
 import { readFileSync, writeSync } from 'node:fs'
 import process from 'node:process'
 import type { SqlRow } from '../../model/run/sql-port.ts'
-import { wireOf, type QueryReply } from './query.ts'
+import { sqliteWireValue, type QueryReply } from './query.ts'
 import { openReader } from './reader.ts'
 
 // Ctrl-c reaches every process of the terminal; the parent process decides what happens to this one.
@@ -35,10 +35,10 @@ function answer({ file, sql, pageRows }: Asked): void {
     for (const row of statement.raw(true).safeIntegers(true).iterate() as Iterable<SqlRow>) {
       page.push(row)
       if (page.length < pageRows) continue
-      say({ rows: page.map((values) => values.map(wireOf)) })
+      say({ rows: page.map((values) => values.map(sqliteWireValue)) })
       page = []
     }
-    if (page.length > 0) say({ rows: page.map((values) => values.map(wireOf)) })
+    if (page.length > 0) say({ rows: page.map((values) => values.map(sqliteWireValue)) })
     say({ end: true })
   } finally {
     connection.close()

@@ -16,11 +16,12 @@ import { QueryWatch } from '../common/query-watch.ts'
 import { sqliteError } from './errors.ts'
 
 /** Values that JSON has no form for. */
-export type Wire = null | string | number | { readonly i: string } | { readonly b: string } | { readonly r: string }
+export type SqliteWireValue =
+  null | string | number | { readonly i: string } | { readonly b: string } | { readonly r: string }
 
 export type QueryReply =
   | { readonly columns: readonly string[]; readonly types: readonly (string | null)[] }
-  | { readonly rows: readonly (readonly Wire[])[] }
+  | { readonly rows: readonly (readonly SqliteWireValue[])[] }
   | { readonly end: true }
   | { readonly refused: 'no rows' | 'several' }
   | { readonly error: { readonly code: string | null; readonly message: string } }
@@ -67,7 +68,7 @@ export async function* queryFile(
       const reply = JSON.parse(line) as QueryReply
       if ('columns' in reply) {
         ;({ columns } = reply)
-        types = reply.types.map(declaredIn)
+        types = reply.types.map(sqliteDeclaredIn)
       } else if ('rows' in reply) {
         pages++
         yield { columns, types, rows: reply.rows.map((row) => row.map(valueOf)) }
@@ -89,7 +90,7 @@ export async function* queryFile(
  * files checks each value.
  * @param declared as the table has it; null for an expression
  */
-export function declaredIn(declared: string | null): DeclaredType | undefined {
+export function sqliteDeclaredIn(declared: string | null): DeclaredType | undefined {
   const name = (declared ?? '').trim().toUpperCase().replaceAll(/\s+/g, ' ')
   const digits = /^(?:DECIMAL|NUMERIC) ?\( ?(\d+) ?(?:, ?(\d+) ?)?\)$/.exec(name)
   if (digits !== null) return decimalType(Number(digits[1]), Number(digits[2] ?? 0))
@@ -104,14 +105,14 @@ function failure(
   return badQuery(message, label)
 }
 
-function valueOf(wire: Wire): SqlValue {
+function valueOf(wire: SqliteWireValue): SqlValue {
   if (wire === null || typeof wire !== 'object') return wire
   if ('i' in wire) return BigInt(wire.i)
   return 'b' in wire ? Buffer.from(wire.b, 'base64') : Number(wire.r)
 }
 
 /** Encodes a value of the driver for a line; integers come as bigints. */
-export function wireOf(value: SqlRow[number]): Wire {
+export function sqliteWireValue(value: SqlRow[number]): SqliteWireValue {
   if (typeof value === 'bigint') {
     const number = Number(value)
     return Number.isSafeInteger(number) ? number : { i: value.toString() }

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { MOST_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
+import { MOST_LISTED_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
 import type {
   KnownRelation,
   OpenMode,
@@ -21,7 +21,7 @@ import { queryFile } from './query.ts'
 import { BUSY_TIMEOUT_MS, openReader } from './reader.ts'
 
 const RELATIONS = `SELECT m.name, p.name, p.type FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) p
-  WHERE m.type IN ('table', 'view') AND substr(m.name, 1, 7) <> 'sqlite_' ORDER BY m.name, p.cid LIMIT ${MOST_COLUMNS}`
+  WHERE m.type IN ('table', 'view') AND substr(m.name, 1, 7) <> 'sqlite_' ORDER BY m.name, p.cid LIMIT ${MOST_LISTED_COLUMNS}`
 
 /** Rows of one multi-row INSERT: measured as best for rows of about twenty columns. */
 const ROWS_A_STATEMENT = 8

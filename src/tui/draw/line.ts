@@ -52,7 +52,7 @@ export function fit(of: Line, cells: number): Line {
 }
 
 /** `left` and `right` on one line; the left one is cut when both do not fit. */
-export function spread(left: Line, right: Line, cells: number): Line {
+export function spreadLine(left: Line, right: Line, cells: number): Line {
   const w = lineWidth(right)
   if (w >= cells) return fit(right, cells)
   return [...fit(left, cells - w), ...right]

@@ -4,14 +4,14 @@
  */
 import type { Tone } from './line.ts'
 
-export type Look = {
+export type TextStyle = {
   readonly color?: string
   readonly bold?: true
   readonly dimColor?: true
   readonly inverse?: true
 }
 
-export const LOOKS: Readonly<Record<Tone, Look>> = {
+export const LOOKS: Readonly<Record<Tone, TextStyle>> = {
   plain: {},
   ok: { color: 'cyan' },
   warn: { color: 'yellow' },
@@ -22,7 +22,7 @@ export const LOOKS: Readonly<Record<Tone, Look>> = {
   chosen: { inverse: true },
 }
 
-export type Marks = {
+export type ThemeMarks = {
   readonly ok: string
   readonly behind: string
   readonly unfinished: string
@@ -48,7 +48,7 @@ export type Marks = {
   readonly tees: readonly [string, string]
 }
 
-export const UNICODE_MARKS: Marks = {
+export const UNICODE_MARKS: ThemeMarks = {
   ok: '✓',
   behind: '↓',
   unfinished: '■',
@@ -74,7 +74,7 @@ export const UNICODE_MARKS: Marks = {
   tees: ['┬', '┴'],
 }
 
-export const ASCII_MARKS: Marks = {
+export const ASCII_MARKS: ThemeMarks = {
   ok: 'ok',
   behind: 'v',
   unfinished: '#',
@@ -101,7 +101,7 @@ export const ASCII_MARKS: Marks = {
 }
 
 /** Marks for the terminal. */
-export function marksOf(ascii: boolean): Marks {
+export function marksOf(ascii: boolean): ThemeMarks {
   return ascii ? ASCII_MARKS : UNICODE_MARKS
 }
 

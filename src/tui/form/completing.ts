@@ -1,21 +1,21 @@
 /** Tab completion of an option's text, and candidates that the screen itself knows. */
-import type { Candidate, FormOption } from '../../app/command-port.ts'
+import type { CompletionCandidate, FormOption } from '../../app/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { runRows } from '../state/selectors.ts'
-import { isRunOf, meaningOf, runIdOf } from '../state/run-rows.ts'
+import { isRunOf, runMeaning, listedRunId } from '../state/run-rows.ts'
 import type { State } from '../state/state.ts'
-import { textOf, typedWord, type Form } from './form.ts'
+import { typedText, typedWord, type Form } from './form.ts'
 import { listWord } from './words.ts'
 
 const MOST = 100
 
 /** Candidates from the screen: open databases, tables of lake and catalog, runs. @param typed their prefix */
-export function stateCandidates(option: FormOption, typed: string, state: State): readonly Candidate[] {
+export function stateCandidates(option: FormOption, typed: string, state: State): readonly CompletionCandidate[] {
   const all = known(option, state).filter(({ word }) => word.startsWith(typed))
   return all.slice(0, MOST)
 }
 
-function known({ completes, name, runsOf }: FormOption, state: State): readonly Candidate[] {
+function known({ completes, name, runsOf }: FormOption, state: State): readonly CompletionCandidate[] {
   const rows = (state.slots.tables.value ?? []).filter(({ kind }) => kind === 'delta')
   switch (completes) {
     case 'database':
@@ -33,8 +33,8 @@ function known({ completes, name, runsOf }: FormOption, state: State): readonly 
       return state.lake === null ? [] : [{ word: state.lake, meaning: 'the lake' }]
     case 'run':
       return runRows(state).flatMap((row) => {
-        const run = runsOf === undefined || isRunOf(row, runsOf) ? runIdOf(row) : null
-        return run === null ? [] : [{ word: run, meaning: meaningOf(row) }]
+        const run = runsOf === undefined || isRunOf(row, runsOf) ? listedRunId(row) : null
+        return run === null ? [] : [{ word: run, meaning: runMeaning(row) }]
       })
     default:
       return []
@@ -52,7 +52,7 @@ export function completedText(
   const { candidates, chosen } = form
   const [first] = candidates
   if (first === undefined) return null
-  const text = textOf(form, option.name)
+  const text = typedText(form, option.name)
   const typed = typedWord(option, text)
   if (candidates.length === 1 && first.word === typed) return null
   const put = (word: string, was: string): string =>

@@ -2,7 +2,7 @@
 import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import { tableArgument } from '../session/operations.ts'
 import { runRows } from '../state/selectors.ts'
-import { isRunOf, runIdOf } from '../state/run-rows.ts'
+import { isRunOf, listedRunId } from '../state/run-rows.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 import { listWord } from './words.ts'
@@ -71,5 +71,5 @@ function runOf({ runsOf }: FormOption, state: State): string | null {
   const row = runRows(state)[state.runs.at.cursor]
   // The id of a shared run means something only to the queue.
   if (row?.kind === 'shared') return null
-  return row === undefined || (runsOf !== undefined && !isRunOf(row, runsOf)) ? null : runIdOf(row)
+  return row === undefined || (runsOf !== undefined && !isRunOf(row, runsOf)) ? null : listedRunId(row)
 }

@@ -1,5 +1,5 @@
 /** State of a command form, as plain data: cursor, typed values, and what the command line made of them. */
-import type { Candidate, CommandForm, FormOption, Startable } from '../../app/command-port.ts'
+import type { CompletionCandidate, CommandForm, FormOption, Startable } from '../../app/command-port.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { field, type TextField } from '../state/text-field.ts'
 
@@ -14,7 +14,7 @@ export type Form = {
   /** Search text: only options whose name or description contain it are shown. Null while no search is open. */
   readonly find: TextField | null
   /** Completions of the text under the cursor. */
-  readonly candidates: readonly Candidate[]
+  readonly candidates: readonly CompletionCandidate[]
   /** Index of the candidate that tab inserted. */
   readonly chosen: number | null
   /** Result of parsing the command, or the error; null until parsed. */
@@ -47,12 +47,12 @@ export function formOf(of: CommandForm, values: ReadonlyMap<string, string>): Fo
   }
 }
 
-export function textOf({ values }: Pick<Form, 'values'>, name: string): string {
+export function typedText({ values }: Pick<Form, 'values'>, name: string): string {
   return values.get(name)?.text ?? ''
 }
 
 /** All typed texts by option. */
-export function textsOf({ values }: Pick<Form, 'values'>): ReadonlyMap<string, string> {
+export function typedTexts({ values }: Pick<Form, 'values'>): ReadonlyMap<string, string> {
   return new Map([...values].map(([name, { text }]) => [name, text]))
 }
 

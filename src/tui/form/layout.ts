@@ -56,7 +56,7 @@ export function standingRows({ read }: Form, { command }: FormLayout): number {
 }
 
 /** Whether the form can show the error in full. */
-export function isWhole(form: Form, error: ErrorInfo, size: Size): boolean {
+export function showsWholeError(form: Form, error: ErrorInfo, size: Size): boolean {
   const layout = formLayout(form, size)
   return wrap(clean(hindrance(form, error)), layout.left).length <= layout.command + 1
 }

@@ -23,7 +23,7 @@ export function wordsOf(of: CommandForm, values: ReadonlyMap<string, string>): r
  * Refuses an empty operand in front of a filled one: operands are known by position, so the next would take its place.
  * @throws SluiceError BAD_FLAG naming the missing operands
  */
-export function refuseGap({ takes }: CommandForm, values: ReadonlyMap<string, string>): void {
+export function refuseEmptyOperand({ takes }: CommandForm, values: ReadonlyMap<string, string>): void {
   const operands = takes.filter(({ operand }) => operand === true)
   const last = operands.findLastIndex(({ name }) => (values.get(name) ?? '') !== '')
   const gaps = operands.slice(0, last).filter(({ name }) => (values.get(name) ?? '') === '')

@@ -6,7 +6,7 @@
 import type { State } from '../state/state.ts'
 import * as is from './conditions.ts'
 
-export type Group =
+export type KeyGroup =
   | 'MOVE'
   | 'FIND AND SORT'
   | 'ACT on the row or the marked rows'
@@ -18,7 +18,7 @@ export type Group =
   | 'DIALOGS'
 
 /** Which layer receives a key: the innermost open one; `always` works everywhere. */
-export type Scope = 'screen' | 'dialog' | 'always'
+export type KeyScope = 'screen' | 'dialog' | 'always'
 
 type Entry = {
   /** Keys, named as in `KeyPress`. */
@@ -44,8 +44,8 @@ type Entry = {
 
 export type Binding<C extends string = string> = Entry & {
   readonly command: C
-  readonly group: Group
-  readonly scope: Scope
+  readonly group: KeyGroup
+  readonly scope: KeyScope
 }
 
 type Row<C extends string> = readonly [
@@ -56,7 +56,11 @@ type Row<C extends string> = readonly [
   Partial<Omit<Entry, 'keys' | 'label' | 'when'>>?,
 ]
 
-function section<const C extends string>(group: Group, scope: Scope, rows: readonly Row<C>[]): readonly Binding<C>[] {
+function section<const C extends string>(
+  group: KeyGroup,
+  scope: KeyScope,
+  rows: readonly Row<C>[],
+): readonly Binding<C>[] {
   return rows.map(([command, keys, label, when, more]) => ({ command, keys, label, when, group, scope, ...more }))
 }
 
@@ -289,7 +293,7 @@ const RUN = section('RUN screen', 'screen', [
           ? 'stop'
           : is.archives(s)
             ? 'stop after this step'
-            : is.copies(s) && !is.follows(s)
+            : is.copies(s) && !is.isLiveStream(s)
               ? s.size.columns < 100
                 ? 'stop'
                 : 'stop after chunks'
@@ -307,7 +311,7 @@ const RUN = section('RUN screen', 'screen', [
     'pause the row, go on',
     is.canHold,
     {
-      hint: (s) => (is.isHeld(s, 'paused') ? 'row goes on' : 'pause row'),
+      hint: (s) => (is.isRunHeld(s, 'paused') ? 'row goes on' : 'pause row'),
       rank: 3,
       palette: true,
       help: ['P S', 'pause row, leave it out'],
@@ -319,7 +323,7 @@ const RUN = section('RUN screen', 'screen', [
     'leave the row out, take in',
     is.canHold,
     {
-      hint: (s) => (is.isHeld(s, 'skipped') ? 'take row in' : 'leave row out'),
+      hint: (s) => (is.isRunHeld(s, 'skipped') ? 'take row in' : 'leave row out'),
       rank: 4,
       palette: true,
       unlisted: true,
@@ -415,7 +419,7 @@ const ASK = section('ASK screen', 'screen', [
 ])
 
 const PROGRAM = section('PROGRAM', 'screen', [
-  ['clipboard', ['y'], 'copy name or command', is.canCopy, { hint: 'copy', rank: 6, palette: true }],
+  ['clipboard', ['y'], 'copy name or command', is.canCopyText, { hint: 'copy', rank: 6, palette: true }],
   ['zoom', ['z'], 'zoom the pane', is.manyPanesOrZoom, { hint: 'zoom', rank: 8, palette: true }],
   ['screen.tables', ['1'], 'Tables screen', is.anywhere, { palette: true, help: ['1 2 3 4 5', 'screens'] }],
   ['screen.runs', ['2'], 'Runs screen', is.anywhere, { palette: true, unlisted: true }],
@@ -434,7 +438,7 @@ const PROGRAM = section('PROGRAM', 'screen', [
     'leave',
     ['q'],
     'leave a run that goes on',
-    is.attached,
+    is.isAttached,
     { hint: (s) => (is.narrow(s) ? 'leave' : 'leave, it goes on'), rank: 0, unlisted: true },
   ],
   ['back', ['esc'], 'back', is.inside, { hint: 'back', rank: 4, help: ['esc q', 'back; q at the top quits'] }],
@@ -476,4 +480,4 @@ export const KEYMAP = [
   ...DIALOGS,
   ...ALWAYS,
 ] as const
-export type Command = (typeof KEYMAP)[number]['command']
+export type KeyCommand = (typeof KEYMAP)[number]['command']

@@ -90,7 +90,7 @@ export const canRollBack: When = (s) => {
 }
 export const over: When = (s) => s.over
 /** The program only shows one run, which continues after the user leaves. */
-export const attached: When = (s) => s.attached && !s.over
+export const isAttached: When = (s) => s.attached && !s.over
 export const idle: When = (s) => activeRun(s) === undefined
 export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null
 export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === null && runRows(s).length > 0
@@ -116,7 +116,7 @@ export const archives: When = (s) => (steeredRun(s)?.archiving ?? null) !== null
  * Whether the active run is a replication stream that copies no more tables: it has no workers to steer, and its rows
  * cannot be steered one by one.
  */
-export const follows: When = (s) => {
+export const isLiveStream: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && isFollowing(run)
 }
@@ -128,7 +128,7 @@ export const inBatches: When = (s) => {
   return isFollowing(run) || stores.some(({ family, access }) => family === 'catalog' && access === 'write')
 }
 export const steersLanes: When = (s) =>
-  (steers(s) && !follows(s) && (copies(s) || hasLanes(s))) || sharedSteers('workers')(s)
+  (steers(s) && !isLiveStream(s) && (copies(s) || hasLanes(s))) || sharedSteers('workers')(s)
 /** An import has at most one worker per table; archive and sync work on one table at a time. */
 const hasLanes: When = (s) => {
   const run = steeredRun(s)
@@ -158,7 +158,7 @@ export const canHold: When = (s) => {
   if (under?.kind === 'table') return under.table.result === null && under.table.plan?.status !== 'refused'
   return under !== null && (under.chunk.held !== null || ['copying', 'waits'].includes(under.chunk.state))
 }
-export const isHeld = (s: State, why: 'paused' | 'skipped'): boolean => {
+export const isRunHeld = (s: State, why: 'paused' | 'skipped'): boolean => {
   const under = steerable(s)
   return (under?.kind === 'table' ? under.table.held : under?.chunk.held) === why
 }
@@ -206,7 +206,7 @@ export const onLog: When = (s) => s.screen === 'log'
 export const hasLog: When = (s) => onLog(s) && logRows(s).length > 0
 export const sortable: When = (s) => inList(s) || inTab('files')(s)
 export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
-export const canCopy: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
+export const canCopyText: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
 export const knowsQueue: When = (s) => s.queue !== null
 export const onQueue: When = (s) => queueView(s) !== null
 /** Screens on which the key for the workers' screen works. */

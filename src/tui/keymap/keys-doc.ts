@@ -1,8 +1,8 @@
 /** Generates docs/KEYS.md from the keymap. */
 import { width } from '../../render/screen-text.ts'
-import type { Binding, Command } from './bindings.ts'
+import type { Binding, KeyCommand } from './bindings.ts'
 import { KEYMAP } from './bindings.ts'
-import { shownKey } from './lookup.ts'
+import { shownKeyName } from './lookup.ts'
 
 const escaped = (text: string): string => text.replaceAll('|', String.raw`\|`)
 
@@ -37,8 +37,8 @@ One read of the terminal is one key. This holds in the UI, in \`attach\`, and at
 /** The whole document. */
 export function keysDoc(): string {
   const groups = [...new Set(KEYMAP.map((b) => b.group))]
-  const row = (b: Binding<Command>): readonly string[] => [
-    escaped(b.keys.length === 0 ? 'palette only' : b.keys.map((k) => `\`${shownKey(k)}\``).join(' ')),
+  const row = (b: Binding<KeyCommand>): readonly string[] => [
+    escaped(b.keys.length === 0 ? 'palette only' : b.keys.map((k) => `\`${shownKeyName(k)}\``).join(' ')),
     escaped(b.label),
     `\`${b.command}\``,
   ]

@@ -1,7 +1,7 @@
 /** Finds the command of a key, and the keys that work now. */
 import type { State } from '../state/state.ts'
 import { width } from '../../render/screen-text.ts'
-import type { Binding, Command } from './bindings.ts'
+import type { Binding, KeyCommand } from './bindings.ts'
 import { KEYMAP } from './bindings.ts'
 
 /** Display names of keys. */
@@ -17,12 +17,12 @@ const SHOWN: Readonly<Record<string, string>> = {
 }
 
 /** `j`, `↓`, `PgDn`, `ctrl-d`. */
-export function shownKey(key: string): string {
+export function shownKeyName(key: string): string {
   return SHOWN[key] ?? key
 }
 
 /** The command of a key in this state, or null. */
-export function commandOf(state: State, key: string): Command | null {
+export function commandOf(state: State, key: string): KeyCommand | null {
   const scope = state.dialog !== null || state.prompt !== null ? 'dialog' : 'screen'
   for (const binding of KEYMAP) {
     if (binding.scope !== 'always' && binding.scope !== scope) continue
@@ -32,13 +32,13 @@ export function commandOf(state: State, key: string): Command | null {
 }
 
 /** What a key does on other screens. Shown when it does nothing here, so that the user notices before typing on. */
-export function elsewhere(state: State, key: string): readonly string[] {
+export function onOtherScreens(state: State, key: string): readonly string[] {
   if (state.dialog !== null || state.prompt !== null) return []
   return KEYMAP.filter((binding) => binding.scope === 'screen' && binding.keys.includes(key)).map(({ label }) => label)
 }
 
 /** Bindings that work on the screen now. A binding hidden by an earlier one of the same key is left out. */
-export function workingBindings(state: State): readonly Binding<Command>[] {
+export function workingBindings(state: State): readonly Binding<KeyCommand>[] {
   const taken = new Set<string>()
   return KEYMAP.filter((binding) => {
     if (binding.scope !== 'screen' || !binding.when(state)) return false
@@ -57,7 +57,7 @@ export function hints(state: State, cells: number): readonly { readonly keys: st
           {
             order,
             rank: binding.rank ?? 5,
-            keys: binding.hintKeys ?? shownKey(binding.keys[0] ?? ''),
+            keys: binding.hintKeys ?? shownKeyName(binding.keys[0] ?? ''),
             text: typeof binding.hint === 'string' ? binding.hint : binding.hint(state),
           },
         ],

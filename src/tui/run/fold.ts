@@ -2,8 +2,8 @@
 import type { Event, TableStatus } from '../../model/run/event.ts'
 import { countDec, numberOf, seconds } from '../../render/screen-format.ts'
 import { foldFsck } from './fsck-fold.ts'
-import { isShownAs } from './run-screen.ts'
-import type { Lane, RunView } from './run-view.ts'
+import { isRunShownOn } from './run-screen.ts'
+import type { WorkerView, RunView } from './run-view.ts'
 import { KEPT } from '../../model/run/kept.ts'
 import { bytesNow, doneNow, KEPT_SAMPLES } from './run-view.ts'
 
@@ -12,14 +12,14 @@ type Reported = Extract<Event, { type: 'run.summary' | 'chunks.summary' }>
 const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
   list.length < keep ? [...list, item] : [...list.slice(list.length - keep + 1), item]
 
-function setLane(run: RunView, lane: Lane): readonly Lane[] {
+function setLane(run: RunView, lane: WorkerView): readonly WorkerView[] {
   const others = run.lanes.filter((l) => l.worker !== lane.worker)
   return [...others, lane].toSorted((a, b) => a.worker - b.worker)
 }
 
 const NO_STEP = { step: null, span: {}, attempt: 1 } as const
 
-const withoutChunk = (run: RunView, table: string, chunk: string): readonly Lane[] =>
+const withoutChunk = (run: RunView, table: string, chunk: string): readonly WorkerView[] =>
   run.lanes.filter((l) => l.table !== table || l.chunk !== chunk)
 
 /** Most notes kept of a comparison. */
@@ -156,7 +156,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return foldFsck(run, event, now)
     case 'log':
       if (event.level === 'warn' && run.plan === null) return { ...run, trouble: event.message }
-      return event.level === 'note' && isShownAs(run.operation, 'compare')
+      return event.level === 'note' && isRunShownOn(run.operation, 'compare')
         ? { ...run, notes: last(run.notes, event.message, MOST_NOTES) }
         : run
     case 'question':
@@ -222,7 +222,7 @@ function withCounts(run: RunView, event: Extract<Reported, { type: 'run.summary'
 function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }>, now: number): RunView {
   const { table, step, done, total, left } = event
   const known = run.lanes.find((lane) => lane.table === table)
-  const lane: Lane = {
+  const lane: WorkerView = {
     worker: 1,
     table,
     chunk: step === 'comparing' ? `${countDec(left)} left` : step,

@@ -2,7 +2,7 @@
 import type { Event } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
 import { NO_FSCK } from './fsck-view.ts'
-import type { Lane, RunView } from './run-view.ts'
+import type { WorkerView, RunView } from './run-view.ts'
 
 type Reported = Extract<Event, { type: 'fsck.progress' | 'fsck.checked' | 'fsck.finding' }>
 
@@ -31,7 +31,7 @@ function progressed(run: RunView, event: Extract<Reported, { type: 'fsck.progres
   const known = run.lanes.find((lane) => lane.chunk === step)
   const isWork = step === 'files' || step === 'sample'
   const plan = { tables: 0, chunks: 0, total: Number(total), unit: 'file', estimated: false, bytes: 0 }
-  const lane: Lane = {
+  const lane: WorkerView = {
     worker: 1,
     table,
     chunk: step,

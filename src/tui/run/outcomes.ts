@@ -2,6 +2,6 @@
 import type { EventBody } from '../../model/run/event.ts'
 
 export type TableResult = Extract<EventBody, { type: 'table.finished' }>
-export type Check = Extract<EventBody, { type: 'verify.check' }>
+export type RollbackCheck = Extract<EventBody, { type: 'verify.check' }>
 export type Mismatch = Extract<EventBody, { type: 'verify.mismatch' }>
 export type Finished = Extract<EventBody, { type: 'run.finished' }>

@@ -82,7 +82,7 @@ export function isPicturedAs(kind: OperationKind, screen: RunScreen): boolean {
 }
 
 /** Whether the run of an operation is shown on this screen. */
-export function isShownAs<S extends RunScreen>(
+export function isRunShownOn<S extends RunScreen>(
   operation: Operation,
   screen: S,
 ): operation is Extract<Operation, { kind: KindShownAs<S> }> {

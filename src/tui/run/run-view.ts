@@ -4,13 +4,13 @@ import type { ErrorInfo } from '../../shared/errors.ts'
 import { ArchiveProgress } from './archiving/archive-progress.ts'
 import { CopyProgress } from './copy/copy-progress.ts'
 import { NO_FSCK, type FsckView } from './fsck-view.ts'
-import type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
+import type { RollbackCheck, Finished, Mismatch, TableResult } from './outcomes.ts'
 import type { Operation } from '../../app/operations/list.ts'
-import { isShownAs } from './run-screen.ts'
+import { isRunShownOn } from './run-screen.ts'
 
-export type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
+export type { RollbackCheck, Finished, Mismatch, TableResult } from './outcomes.ts'
 
-export type Lane = {
+export type WorkerView = {
   readonly worker: number
   readonly table: string
   readonly chunk: string
@@ -29,7 +29,7 @@ export type Lane = {
 }
 
 /** One second of progress. */
-export type Sample = { readonly at: number; readonly done: number; readonly bytes: number }
+export type ProgressSample = { readonly at: number; readonly done: number; readonly bytes: number }
 
 export type RunView = {
   readonly id: number
@@ -61,7 +61,7 @@ export type RunView = {
   readonly bytesBefore: number
   readonly chunksDone: number
   readonly retries: number
-  readonly lanes: readonly Lane[]
+  readonly lanes: readonly WorkerView[]
   /** Work per second of the last finished chunk, by worker. Used for chunks that take less than a second. */
   readonly laneRates: Readonly<Record<number, number>>
   readonly wantedLanes: number | null
@@ -73,7 +73,7 @@ export type RunView = {
   readonly archiving: ArchiveProgress | null
   readonly counts: Readonly<Record<'ok' | 'current' | 'failed' | 'refused' | 'stopped' | 'skipped', number>>
   readonly results: readonly TableResult[]
-  readonly checks: readonly Check[]
+  readonly checks: readonly RollbackCheck[]
   readonly mismatches: readonly Mismatch[]
   readonly mismatchCount: number
   readonly questions: readonly QuestionEvent[]
@@ -91,7 +91,7 @@ export type RunView = {
   readonly trouble: string | null
   /** Output of the run, line by line. */
   readonly story: readonly string[]
-  readonly samples: readonly Sample[]
+  readonly samples: readonly ProgressSample[]
   readonly finished: Finished | null
 }
 
@@ -123,8 +123,8 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     laneRates: {},
     wantedLanes: null,
     wantedRate: null,
-    copy: isShownAs(operation, 'copy') ? new CopyProgress() : null,
-    archiving: isShownAs(operation, 'archiving') ? new ArchiveProgress(operation) : null,
+    copy: isRunShownOn(operation, 'copy') ? new CopyProgress() : null,
+    archiving: isRunShownOn(operation, 'archiving') ? new ArchiveProgress(operation) : null,
     counts: { ok: 0, current: 0, failed: 0, refused: 0, stopped: 0, skipped: 0 },
     results: [],
     checks: [],
@@ -135,7 +135,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     differences: [],
     differenceCount: 0,
     comparing: null,
-    fsck: isShownAs(operation, 'findings') ? NO_FSCK : null,
+    fsck: isRunShownOn(operation, 'findings') ? NO_FSCK : null,
     errors: [],
     trouble: null,
     story: [],
@@ -159,7 +159,7 @@ export function bytesNow(run: RunView): number {
 }
 
 /** Total work including earlier runs; null without a plan. */
-export function workOf(run: RunView): number | null {
+export function runTotalWork(run: RunView): number | null {
   if (run.archiving !== null) return run.archiving.work()
   if (run.plan === null) return null
   return run.copy === null ? run.plan.total : run.copy.rows().rows
@@ -169,9 +169,9 @@ export function workOf(run: RunView): number | null {
  * Progress 0..1 of the total work, including earlier runs. Below 1 while work is left, even after the run ended. Null
  * without a plan.
  */
-export function share(run: RunView): number | null {
+export function runProgress(run: RunView): number | null {
   if (run.finished?.status === 'ok' || isGoneThrough(run)) return 1
-  const all = workOf(run)
+  const all = runTotalWork(run)
   if (all === null || all <= 0) return null
   const tables = run.finished === null ? null : endedTables(run)
   // The work in failed tables is unknown, and the plan's estimate would show nearly 100 %.
@@ -198,8 +198,8 @@ function isGoneThrough({ finished, copy, archiving, plan }: RunView): boolean {
   return archiving === null && finished.error?.code === 'DIFFERENCES'
 }
 
-function sampleBefore(run: RunView, since: number): Sample | null {
-  let found: Sample | null = null
+function sampleBefore(run: RunView, since: number): ProgressSample | null {
+  let found: ProgressSample | null = null
   for (const sample of run.samples) {
     if (sample.at <= since) found = sample
     else break
@@ -239,7 +239,7 @@ export function meanRate(run: RunView, now: number): number | null {
 
 /** Milliseconds left by the rate of the last 30 s; null without a plan, while paused, or while nothing moves. */
 export function eta(run: RunView, now: number): number | null {
-  const all = workOf(run)
+  const all = runTotalWork(run)
   if (run.finished !== null || run.phase === 'paused' || all === null) return null
   // A paused table has no end time.
   if (run.copy?.tables.some(({ state }) => state === 'paused') === true) return null
@@ -264,7 +264,7 @@ export function perSecond(run: RunView): number[] {
 }
 
 /** Work per second of a worker: of its chunk, or of its last one while this is younger than 1 s; null if unknown. */
-export function laneRate(run: RunView, lane: Lane, now: number): number | null {
+export function laneRate(run: RunView, lane: WorkerView, now: number): number | null {
   const ms = now - lane.startedAt
   if (ms >= 1000) return (lane.done * 1000) / ms
   return run.laneRates[lane.worker] ?? null

@@ -1,6 +1,6 @@
 /** Output of a run, line by line, as printed without the UI; shown if no other view draws it. */
 import { declarationOf } from '../../app/operations/facts.ts'
-import { isShownAs } from './run-screen.ts'
+import { isRunShownOn } from './run-screen.ts'
 import type { RunView } from './run-view.ts'
 
 /** Number of lines kept; the newest. */
@@ -24,7 +24,7 @@ export function isStory(run: RunView): boolean {
   return (
     run.results.length === 0 &&
     run.checks.length === 0 &&
-    isShownAs(run.operation, 'tables') &&
+    isRunShownOn(run.operation, 'tables') &&
     declarationOf(run.operation.kind).shape === 'lines'
   )
 }

@@ -4,23 +4,23 @@ import type { CommandForm, CommandPort } from '../../app/command-port.ts'
 import type { Form } from '../form/form.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
-import type { Command } from '../keymap/bindings.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { AskSession } from './ask.ts'
 import type { Databases } from './databases.ts'
 import type { Lifecycles } from './lifecycles.ts'
-import type { Place } from './operations.ts'
+import type { OpenLake } from './operations.ts'
 import type { Pictures } from './pictures.ts'
 import type { JoinedRuns } from './joined-runs.ts'
 import type { Syncs } from './syncs.ts'
 import type { Stores } from './stores.ts'
 import type { SharedRuns } from './shared-runs.ts'
-import type { LedgerLook } from './ledger-look.ts'
-import type { RunQueue } from './run-queue.ts'
+import type { LedgerPicture } from './ledger-look.ts'
+import type { JobQueue } from './run-queue.ts'
 
-export type Steering = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'lanes' | 'rate' | 'steer'>
+export type SteeringControls = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'lanes' | 'rate' | 'steer'>
 
 /** Control of the open form. */
 export type Filling = {
@@ -29,7 +29,7 @@ export type Filling = {
   /** Shows a form again, as the user left it. */
   show(form: Form): void
   /** Handles a key of the form that does not edit it. */
-  command(form: Form, command: Command): void
+  command(form: Form, command: KeyCommand): void
   /** Cancels pending reads of the form. */
   close(): void
 }
@@ -38,15 +38,15 @@ export type Acting = {
   readonly workbench: Workbench
   readonly clock: Clock
   readonly store: Store<State, Action>
-  readonly queue: RunQueue
+  readonly queue: JobQueue
   /** Runs of other programs that are shown. */
   readonly joined: JoinedRuns
   /** A run read from the ledger of its target. */
-  readonly ledger: LedgerLook
+  readonly ledger: LedgerPicture
   /** Runs shared by worker processes. */
   readonly shared: SharedRuns
   /** Target of steering keys: the run on screen, or the run of this program. */
-  readonly steering: Steering
+  readonly steering: SteeringControls
   readonly databases: Databases
   readonly stores: Stores
   readonly syncs: Syncs
@@ -57,13 +57,13 @@ export type Acting = {
   readonly ask: AskSession
   /** Null if command lines cannot be parsed. */
   readonly commands: CommandPort | null
-  readonly place: Place
+  readonly place: OpenLake
   readonly state: State
   /**
    * Executes one command, from a key or from the palette.
    * @param rows tables to act on; default: the marked ones, or the one under the cursor
    */
-  run(command: Command, rows?: readonly TableRow[]): void
+  run(command: KeyCommand, rows?: readonly TableRow[]): void
   /** Copies a text to the clipboard. */
   copy(text: string, what: string): void
   /** Copies a command in the syntax of the local shell. @param line begins with `sluice`, or calls it after a `cd` */

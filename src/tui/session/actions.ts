@@ -3,14 +3,22 @@ import type { TableRequest } from '../../model/run/table-request.ts'
 import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import { type MachineRun } from '../../app/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import type { Command } from '../keymap/bindings.ts'
-import { isHeld } from '../keymap/conditions.ts'
-import { comparison, identityOf, known, openRun, runRows, selectedVersion, steeredRun } from '../state/selectors.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
+import { isRunHeld } from '../keymap/conditions.ts'
+import {
+  comparison,
+  slotIdentity,
+  knownValue,
+  openRun,
+  runRows,
+  selectedVersion,
+  steeredRun,
+} from '../state/selectors.ts'
 import type { Dialog } from '../state/state.ts'
 import { needyIndex, needyRows } from '../state/needy.ts'
 import { cursorRow, storeOfRow, targetRows } from '../state/tables-list.ts'
-import { commitText, fileText, resultText, runText } from '../views/texts.ts'
-import { copied } from './clipboard.ts'
+import { commitText, fileLines, resultText, runText } from '../views/texts.ts'
+import { clipboardText } from './clipboard.ts'
 import { askPlan, askRollback } from './dialogs.ts'
 import { rateAfter } from '../run/rate-limit.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -18,14 +26,14 @@ import { isStory } from '../run/story.ts'
 import { shownPartition } from '../state/archive-shown.ts'
 import { shownResult } from '../state/result-shown.ts'
 import { isChosen, underCursor } from '../state/copy-cursor.ts'
-import { partitionText } from '../views/archiving/texts.ts'
-import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
+import { partitionLines } from '../views/archiving/texts.ts'
+import { chunkSpan, chunkText, copyTableLines } from '../views/copy/texts.ts'
 import { differingRows } from '../views/differences.ts'
 import { relationText } from '../views/relations.ts'
-import { goesOnBy, unconfirmed } from '../../app/live/goes-on.ts'
+import { goesOnBy, unconfirmedCommand } from '../../app/live/goes-on.ts'
 import { machineRunText } from '../views/run-texts.ts'
-import type { Job } from './operations.ts'
-import { batchImport, compare, fsck, importRows, validate } from './operations.ts'
+import type { TuiJob } from './operations.ts'
+import { batchImportJob, compareJob, fsckJob, importRows, validateJob } from './operations.ts'
 import { actOnShared } from './shared-actions.ts'
 import { stopRun } from './stop-run.ts'
 import type { Acting } from './acting.ts'
@@ -41,7 +49,7 @@ function importTables(s: Acting, rows: readonly TableRow[], start: boolean): voi
   askPlan(s, rows.length === 1 ? `Import ${rows[0]?.name ?? ''}` : `Import ${rows.length} tables`, dry, job, start)
 }
 
-function eachInCatalog(s: Acting, on: readonly TableRow[], what: string, make: (row: TableRow) => Job): void {
+function eachInCatalog(s: Acting, on: readonly TableRow[], what: string, make: (row: TableRow) => TuiJob): void {
   const rows = on.filter(isInCatalog)
   const broken = on.filter((row) => !isInCatalog(row) && row.error !== null).length
   const left = on.length - rows.length - broken
@@ -53,13 +61,13 @@ function eachInCatalog(s: Acting, on: readonly TableRow[], what: string, make: (
   if (others.length > 0) s.flash([`${what} ${rows.length}`, ...others].join('; '))
 }
 
-function compareAgain(s: Acting, command: Command): void {
+function compareAgain(s: Acting, command: KeyCommand): void {
   const shown = comparison(s.state)
   if (shown === null) return
   const question = shown.questions[s.state.compare.at.cursor]
   const only = command === 'compare.again' && question !== undefined ? [question.question] : undefined
   const report = command === 'compare.report' ? 'sluice-compare.md' : undefined
-  s.queue.add([compare(shown.table, s.place, only, report)])
+  s.queue.add([compareJob(shown.table, s.place, only, report)])
 }
 
 function text(s: Acting, title: string, lines: readonly string[], copy: string): void {
@@ -79,9 +87,9 @@ async function openCommit(s: Acting): Promise<void> {
 }
 
 function openFile(s: Acting): void {
-  const page = known(s.state, 'files', identityOf(s.state, 'files'))
+  const page = knownValue(s.state, 'files', slotIdentity(s.state, 'files'))
   const file = page?.rows[s.state.detail.at.files.cursor - page.from]
-  if (file !== undefined) text(s, 'file entry', fileText(file), file.path)
+  if (file !== undefined) text(s, 'file entry', fileLines(file), file.path)
 }
 
 function openPastRun(s: Acting): void {
@@ -97,7 +105,7 @@ async function openMachineRun(s: Acting, run: MachineRun): Promise<void> {
   const curve = (await s.workbench.machine?.curve(run.run)) ?? []
   const cells = Math.min(s.state.size.columns, 140) - 4
   const lines = machineRunText(run, curve, cells, s.state.ascii)
-  const copy = goesOnBy(run) ?? unconfirmed(run.commandLine)
+  const copy = goesOnBy(run) ?? unconfirmedCommand(run.commandLine)
   s.store.dispatch({
     type: 'dialog',
     dialog: { kind: 'text', title: `run ${run.run}`, lines, top: 0, copy, isCommand: true },
@@ -109,7 +117,7 @@ function openResult(s: Acting): void {
   const partition = run === null ? null : shownPartition(s.state, run)
   if (run?.archiving != null && partition !== null) {
     const { name, error } = partition
-    text(s, name, partitionText(partition, run.archiving), error?.message ?? name)
+    text(s, name, partitionLines(partition, run.archiving), error?.message ?? name)
     return
   }
   if (run !== null && isStory(run)) {
@@ -127,7 +135,7 @@ function openChunk(s: Acting): void {
   const run = openRun(s.state)
   const under = run === null ? null : underCursor(s.state, run)
   if (run === null || under === null) return
-  if (under.kind === 'table') text(s, under.table.name, tableText(under.table, run), under.table.name)
+  if (under.kind === 'table') text(s, under.table.name, copyTableLines(under.table, run), under.table.name)
   else
     text(
       s,
@@ -190,20 +198,20 @@ function steer(s: Acting, act: TableRequest['act']): void {
 }
 
 /** Executes a command on these tables. @returns false if the command is not about tables */
-function actOnTables(s: Acting, command: Command, rows: readonly TableRow[]): boolean {
+function actOnTables(s: Acting, command: KeyCommand, rows: readonly TableRow[]): boolean {
   switch (command) {
     case 'import':
     case 'plan':
       importTables(s, rows, command === 'import')
       return true
     case 'validate':
-      eachInCatalog(s, rows, 'validating', (row) => validate(row, s.place))
+      eachInCatalog(s, rows, 'validating', (row) => validateJob(row, s.place))
       return true
     case 'fsck':
-      s.queue.add(rows.map((row) => fsck(row, s.place)))
+      s.queue.add(rows.map((row) => fsckJob(row, s.place)))
       return true
     case 'compare':
-      eachInCatalog(s, rows, 'comparing', (row) => compare(row.location, s.place))
+      eachInCatalog(s, rows, 'comparing', (row) => compareJob(row.location, s.place))
       return true
     default:
       return false
@@ -211,7 +219,7 @@ function actOnTables(s: Acting, command: Command, rows: readonly TableRow[]): bo
 }
 
 /** Executes a command on the workbench; the reducer has already executed pure screen commands. */
-export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = deltaRows(s)): void {
+export function actOn(s: Acting, command: KeyCommand, rows: readonly TableRow[] = deltaRows(s)): void {
   const run = steeredRun(s.state)
   if (s.state.screen === 'queue' && actOnShared(s, command)) return
   if (actOnTables(s, command, rows)) return
@@ -222,8 +230,8 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       askPlan(
         s,
         `Import every table of ${lake}`,
-        batchImport(s.place, lake, undefined, true),
-        batchImport(s.place, lake, undefined, false),
+        batchImportJob(s.place, lake, undefined, true),
+        batchImportJob(s.place, lake, undefined, false),
         true,
       )
       break
@@ -308,7 +316,7 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       openResult(s)
       break
     case 'clipboard': {
-      const what = copied(s.state)
+      const what = clipboardText(s.state)
       if (what !== null && 'command' in what) s.copyCommand(what.command)
       else if (what !== null) s.copy(what.text, what.what)
       break
@@ -329,10 +337,10 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       if (run !== undefined) turnRate(s, run, command === 'run.faster')
       break
     case 'row.pause':
-      steer(s, isHeld(s.state, 'paused') ? 'resume' : 'pause')
+      steer(s, isRunHeld(s.state, 'paused') ? 'resume' : 'pause')
       break
     case 'row.skip':
-      steer(s, isHeld(s.state, 'skipped') ? 'resume' : 'skip')
+      steer(s, isRunHeld(s.state, 'skipped') ? 'resume' : 'skip')
       break
     case 'row.retry':
       steer(s, 'retry')

@@ -3,7 +3,7 @@ import type { Answering, SaveFormat } from '../../app/ask/port.ts'
 import type { Workbench } from '../../app/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { visible } from '../../shared/visible.ts'
-import { bytes as bytesText, plural } from '../../render/screen-format.ts'
+import { bytes as bytesText, amount } from '../../render/screen-format.ts'
 import type { Action } from '../state/action.ts'
 import { commonBeginning } from '../state/ask-complete.ts'
 import type { State } from '../state/state.ts'
@@ -51,11 +51,11 @@ export class AskSaving {
       this.#overwrites = null
       const texts = saved.asText.length === 0 ? '' : `; as texts: ${saved.asText.join(', ')}`
       const names = saved.renamed.length === 0 ? '' : `; renamed: ${saved.renamed.join(', ')}`
-      const text = `saved: ${typed} holds ${plural(saved.rows, 'row')}, ${bytesText(saved.bytes)}${visible(texts + names)}`
+      const text = `saved: ${typed} holds ${amount(saved.rows, 'row')}, ${bytesText(saved.bytes)}${visible(texts + names)}`
       if (this.#store.get().prompt?.kind === 'ask-save') this.#store.dispatch({ type: 'close-prompt' })
       this.#store.dispatch({
         type: 'ask',
-        ask: { ...this.#store.get().ask, saved: `saved ${plural(saved.rows, 'row')}` },
+        ask: { ...this.#store.get().ask, saved: `saved ${amount(saved.rows, 'row')}` },
       })
       this.#flash(text, 'ok')
     } catch (thrown) {

@@ -8,14 +8,14 @@ import { fieldText, withoutControls } from '../../shared/terminal/field-text.ts'
 import { LONGEST_PASTE } from '../../shared/terminal/input-grammar.ts'
 import type { KeyPress } from '../../shared/terminal/key-press.ts'
 import { visible } from '../../shared/visible.ts'
-import { count, plural } from '../../render/screen-format.ts'
-import type { Command } from '../keymap/bindings.ts'
+import { shownCount, amount } from '../../render/screen-format.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import { commonBeginning, offersFor } from '../state/ask-complete.ts'
 import type { Editor } from '../state/ask-editor.ts'
-import { edited, insertText, isAtEnd, replaceAll, replaceBefore, textOf } from '../state/ask-editor.ts'
+import { edited, insertText, isAtEnd, replaceAll, replaceBefore, editorText } from '../state/ask-editor.ts'
 import { grownWidths, missingRows, movedInGrid } from '../state/ask-grid.ts'
-import { historyFound, placeNow, placesFound } from '../state/ask-places.ts'
+import { historyFound, currentAskPlace, placesFound } from '../state/ask-places.ts'
 import type { AskState } from '../state/ask-state.ts'
 import { isAsking, openedBox, placeKey, withProgress, withQuestion } from '../state/ask-state.ts'
 import type { State } from '../state/state.ts'
@@ -71,7 +71,7 @@ export class AskSession {
     if (!this.#isTyping(state)) return false
     const { editor, box } = state.ask
     if (box !== null) this.press({ name: 'paste', typed: fieldText(text) })
-    else if (textOf(editor).length + text.length > LONGEST_PASTE) this.#flash('the statement would be too long')
+    else if (editorText(editor).length + text.length > LONGEST_PASTE) this.#flash('the statement would be too long')
     else this.#edited(insertText(editor, withoutControls(text)))
     return true
   }
@@ -111,7 +111,7 @@ export class AskSession {
   }
 
   /** @returns whether the command is one of this screen */
-  run(command: Command): boolean {
+  run(command: KeyCommand): boolean {
     const state = this.#store.get()
     switch (command) {
       case 'ask.run':
@@ -168,7 +168,7 @@ export class AskSession {
       this.#complete()
       return true
     }
-    if (name === 'enter' && textOf(ask.editor).trimEnd().endsWith(';') && isAtEnd(ask.editor)) {
+    if (name === 'enter' && editorText(ask.editor).trimEnd().endsWith(';') && isAtEnd(ask.editor)) {
       this.#ask(false)
       return true
     }
@@ -231,14 +231,14 @@ export class AskSession {
     const history = historyFound(ask.history, '')
     const next = (ask.recalled ?? -1) + by
     if (next >= history.length || (ask.recalled === null && by < 0)) return
-    const draft = ask.recalled === null ? textOf(ask.editor) : ask.draft
+    const draft = ask.recalled === null ? editorText(ask.editor) : ask.draft
     const text = next < 0 ? draft : (history[next]?.sql ?? '')
     this.#set({ editor: replaceAll(ask.editor, text), recalled: next < 0 ? null : next, draft })
   }
 
   #complete(): void {
     const state = this.#store.get()
-    const place = placeNow(state)
+    const place = currentAskPlace(state)
     if (place !== null && !state.ask.relations.has(placeKey(place))) void this.#readNames()
     else this.#offer(true)
   }
@@ -246,7 +246,7 @@ export class AskSession {
   /** @param insert whether to insert the common prefix, or the only candidate in full */
   #offer(insert: boolean): void {
     const state = this.#store.get()
-    const place = placeNow(state)
+    const place = currentAskPlace(state)
     const relations = place === null ? [] : (state.ask.relations.get(placeKey(place)) ?? [])
     const { offers, length } = offersFor(state.ask.editor, relations)
     if (offers.length === 0) {
@@ -264,7 +264,7 @@ export class AskSession {
   }
 
   async #readNames(): Promise<void> {
-    const place = placeNow(this.#store.get())
+    const place = currentAskPlace(this.#store.get())
     const { editor } = this.#store.get().ask
     if (place === null || this.#reading.has(placeKey(place))) return
     const key = placeKey(place)
@@ -275,7 +275,7 @@ export class AskSession {
       this.#set({ relations: new Map(this.#store.get().ask.relations).set(key, found) })
       const { ask } = this.#store.get()
       if (ask.editor === editor && ask.box === null) this.#offer(true)
-      else this.#flash(`${plural(found.length, 'table')} known now: tab completes names`)
+      else this.#flash(`${amount(found.length, 'table')} known now: tab completes names`)
     } catch (thrown) {
       this.#flash(wholeError(asSluiceError(thrown)), 'bad')
     } finally {
@@ -285,8 +285,8 @@ export class AskSession {
 
   #ask(explain: boolean): void {
     const state = this.#store.get()
-    const place = placeNow(state)
-    const sql = textOf(state.ask.editor).trim()
+    const place = currentAskPlace(state)
+    const sql = editorText(state.ask.editor).trim()
     if (place === null) return this.#flash('nothing can be asked: no catalog and no database is open', 'bad')
     if (sql === '') return this.#flash('type a statement first')
     if (isAsking(state.ask)) return this.#flash('a statement runs: ctrl-c cancels it')
@@ -340,12 +340,12 @@ export class AskSession {
     const kind = cell === null ? 'NULL' : cell.kind
     const text = cell === null ? '' : cell.text.slice(0, SHOWN_CHARS)
     const isCut = cell !== null && (!cell.whole || text.length < cell.text.length)
-    const size = cell === null ? '' : ` · ${count(cell.text.length)}${cell.whole ? '' : ' and more'} characters`
+    const size = cell === null ? '' : ` · ${shownCount(cell.text.length)}${cell.whole ? '' : ' and more'} characters`
     const lines = cell === null ? ['NULL: there is no value'] : text.split('\n').map(visible)
     if (isCut) lines.push('', `… the rest is left out here; w saves all of the answer`)
-    const title = `${name} · row ${count(row + 1)} · ${kind}${size}`
+    const title = `${name} · row ${shownCount(row + 1)} · ${kind}${size}`
     const dialog = { kind: 'text', title, lines, top: 0, copy: cell?.text ?? '' } as const
-    if (copies) this.copy?.(cell?.text ?? '', `${name} of row ${count(row + 1)}`)
+    if (copies) this.copy?.(cell?.text ?? '', `${name} of row ${shownCount(row + 1)}`)
     else this.#store.dispatch({ type: 'dialog', dialog })
   }
 

@@ -1,19 +1,19 @@
 /** What `y` copies: the object under the cursor, as text for a shell or a query. */
-import { textOf } from '../state/ask-editor.ts'
-import { goesOnBy, unconfirmed } from '../../app/live/goes-on.ts'
+import { editorText } from '../state/ask-editor.ts'
+import { goesOnBy, unconfirmedCommand } from '../../app/live/goes-on.ts'
 import type { RunView } from '../run/run-view.ts'
-import { literal } from '../../shared/sql-text.ts'
+import { sqlLiteral } from '../../shared/sql-text.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
 import { scheduleAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
 import { queueView } from '../state/queue/queue-open.ts'
-import { runIdOf } from '../state/run-rows.ts'
-import { comparison, identityOf, known, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
+import { listedRunId } from '../state/run-rows.ts'
+import { comparison, slotIdentity, knownValue, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 
-export type Copied = { readonly text: string; readonly what: string } | { readonly command: string }
+export type ClipboardText = { readonly text: string; readonly what: string } | { readonly command: string }
 
-function fromTables(state: State): Copied | null {
+function fromTables(state: State): ClipboardText | null {
   if (state.focus !== 'detail') {
     const rows = targetRows(state)
     if (rows.length === 0) return null
@@ -25,7 +25,7 @@ function fromTables(state: State): Copied | null {
   }
   const { tab, at } = state.detail
   if (tab === 'files') {
-    const page = known(state, 'files', identityOf(state, 'files'))
+    const page = knownValue(state, 'files', slotIdentity(state, 'files'))
     const file = page?.rows[at.files.cursor - page.from]
     return file === undefined ? null : { text: file.path, what: 'path of the file' }
   }
@@ -34,14 +34,14 @@ function fromTables(state: State): Copied | null {
     return version === null ? null : { text: String(version), what: 'version' }
   }
   if (tab === 'schema') {
-    const schemaField = known(state, 'schema', identityOf(state, 'schema'))?.[at.schema.cursor]
+    const schemaField = knownValue(state, 'schema', slotIdentity(state, 'schema'))?.[at.schema.cursor]
     return schemaField === undefined ? null : { text: schemaField.path, what: 'column' }
   }
   if (tab === 'partitions') {
-    const page = known(state, 'partitions', identityOf(state, 'partitions'))
+    const page = knownValue(state, 'partitions', slotIdentity(state, 'partitions'))
     const row = page?.rows[at.partitions.cursor - page.from]
     if (row === undefined) return null
-    const parts = Object.entries(row.values).map(([k, v]) => (v === null ? `${k} IS NULL` : `${k} = ${literal(v)}`))
+    const parts = Object.entries(row.values).map(([k, v]) => (v === null ? `${k} IS NULL` : `${k} = ${sqlLiteral(v)}`))
     return { text: parts.join(' AND '), what: 'predicate of the partition' }
   }
   const row = cursorRow(state)
@@ -55,7 +55,7 @@ const commandOf = ({ commandLine, joined }: RunView): string => fromFolder(comma
  * For a run its id, which `sluice ctl` and `sluice runs --distributed` take; for a worker its host; for a schedule its
  * command.
  */
-function fromQueue(state: State): Copied | null {
+function fromQueue(state: State): ClipboardText | null {
   const view = queueView(state)
   if (view?.kind === 'run') return { text: view.runId, what: 'run id' }
   const schedule = scheduleAtCursor(state)
@@ -65,7 +65,7 @@ function fromQueue(state: State): Copied | null {
 }
 
 /** @returns text and description for the clipboard, or null if nothing is under the cursor. */
-export function copied(state: State): Copied | null {
+export function clipboardText(state: State): ClipboardText | null {
   switch (state.screen) {
     case 'tables':
       return fromTables(state)
@@ -76,13 +76,13 @@ export function copied(state: State): Copied | null {
       if (row === undefined) return null
       if (row.kind === 'here') return { command: commandOf(row.run) }
       if (row.kind === 'machine' && row.run.commandLine !== '')
-        return { command: goesOnBy(row.run) ?? unconfirmed(row.run.commandLine) }
-      return { text: runIdOf(row) ?? '', what: 'run id' }
+        return { command: goesOnBy(row.run) ?? unconfirmedCommand(row.run.commandLine) }
+      return { text: listedRunId(row) ?? '', what: 'run id' }
     }
     case 'queue':
       return fromQueue(state)
     case 'ask':
-      return { text: textOf(state.ask.editor), what: 'statement' }
+      return { text: editorText(state.ask.editor), what: 'statement' }
     case 'compare': {
       const run = comparison(state)?.run
       return run === undefined ? null : { command: run.commandLine }

@@ -5,12 +5,12 @@ import type { RelationEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import { count } from '../../render/screen-format.ts'
+import { shownCount } from '../../render/screen-format.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import { fileUrl } from '../state/relation-row.ts'
-import { discoverDatabase } from './operations.ts'
+import { discoverDatabaseJob } from './operations.ts'
 
 /** Most tables listed per database; `discover URL` lists all. */
 const MOST = 20_000
@@ -31,7 +31,7 @@ export class Databases {
   open(url: string, title: string, parent: string | null): void {
     if (this.#asking.has(url)) return
     this.#store.dispatch({ type: 'database-opened', url, title, parent })
-    const { operation, commandLine } = discoverDatabase(url)
+    const { operation, commandLine } = discoverDatabaseJob(url)
     const running = this.#workbench.start(operation, commandLine)
     this.#asking.set(url, running)
     const relations: RelationEvent[] = []
@@ -46,7 +46,7 @@ export class Databases {
       if (error === null || !whole)
         this.#store.dispatch({ type: 'relations', url, relations: relations.slice(0, MOST) })
       this.#store.dispatch({ type: 'database-read', url, error: whole ? error : null })
-      const text = `only the first ${count(MOST)} tables are listed: sluice discover ${shellQuote(redactUrl(url))} lists all`
+      const text = `only the first ${shownCount(MOST)} tables are listed: sluice discover ${shellQuote(redactUrl(url))} lists all`
       if (!whole) this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
     })
   }

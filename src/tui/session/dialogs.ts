@@ -1,17 +1,17 @@
 /** Dialogs: the plan before an import, the typed name before a roll back, the choice when leaving during a run. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Event } from '../../model/run/event.ts'
-import type { Command } from '../keymap/bindings.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
 import { foldRollbackCheck } from '../run/rollback-check.ts'
 import type { Dialog, State } from '../state/state.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { subjectsOf } from '../../app/operations/facts.ts'
 import { field } from '../state/text-field.ts'
-import { canCopy } from '../views/copy-plan-dialog.ts'
+import { hasTableToCopy } from '../views/copy-plan-dialog.ts'
 import { canStart } from '../views/plan-dialog.ts'
-import { completed, paletteEntries } from '../views/palette.ts'
-import type { Job } from './operations.ts'
-import { copyTables, rollback, verifyRollback } from './operations.ts'
+import { completedEntry, paletteEntries } from '../views/palette.ts'
+import type { TuiJob } from './operations.ts'
+import { copyTablesJob, rollbackJob, verifyRollbackJob } from './operations.ts'
 import type { Acting } from './acting.ts'
 import { textRows } from '../views/dialogs.ts'
 import { movedLifecycle } from '../views/lifecycle-dialog.ts'
@@ -33,7 +33,7 @@ const set = (s: Acting, dialog: Dialog | null): void => {
 function readInto<K extends Dialog['kind']>(
   s: Acting,
   kind: K,
-  job: Job,
+  job: TuiJob,
   apply: (d: Of<K>, event: Event) => Of<K>,
   ended: (d: Of<K>, exit: number) => Of<K>,
 ): void {
@@ -62,10 +62,10 @@ function readInto<K extends Dialog['kind']>(
 }
 
 /** Identifies the check of a dialog: a dialog that was closed and reopened must not receive events of the first one. */
-const tokens = new WeakMap<object, Job>()
+const tokens = new WeakMap<object, TuiJob>()
 
 /** Shows the plan of an import, read by a dry run of the same operation. */
-export function askPlan(s: Acting, title: string, dry: Job, job: Job, start: boolean): void {
+export function askPlan(s: Acting, title: string, dry: TuiJob, job: TuiJob, start: boolean): void {
   tokens.set(job.operation, dry)
   set(s, { kind: 'plan', title, ...job, start, state: 'reading', lines: [], error: null, top: 0 })
   readInto(
@@ -84,8 +84,8 @@ export function askPlan(s: Acting, title: string, dry: Job, job: Job, start: boo
 
 /** Shows the plan of a copy, read by a dry run. */
 export function askCopyPlan(s: Acting, tables: readonly string[], from: string, to: string): void {
-  const dry = copyTables(tables, from, to, true)
-  const job = copyTables(tables, from, to, false)
+  const dry = copyTablesJob(tables, from, to, true)
+  const job = copyTablesJob(tables, from, to, false)
   tokens.set(job.operation, dry)
   const what = tables.length === 1 ? (tables[0] ?? '') : `${tables.length} tables`
   const title = `Copy ${what} to ${redactUrl(to)}`
@@ -108,8 +108,8 @@ export function askCopyPlan(s: Acting, tables: readonly string[], from: string, 
 
 /** Asks for the table name while verify-rollback checks that the log can restore everything in the catalog. */
 export function askRollback(s: Acting, row: TableRow): void {
-  const check = verifyRollback(row, s.place)
-  const job = rollback(row, s.place)
+  const check = verifyRollbackJob(row, s.place)
+  const job = rollbackJob(row, s.place)
   tokens.set(job.operation, check)
   set(s, { kind: 'rollback', row, ...job, field: field(), focus: 'cancel', state: 'checking', lines: [], error: null })
   readInto(s, 'rollback', check, foldRollbackCheck, (d, exit) =>
@@ -129,7 +129,7 @@ export function acceptDialog(s: Acting): void {
     case 'copy-plan':
       if (dialog.state === 'reading') return
       set(s, null)
-      if (dialog.state === 'ready' && canCopy(dialog.lines)) s.queue.add([dialog])
+      if (dialog.state === 'ready' && hasTableToCopy(dialog.lines)) s.queue.add([dialog])
       return
     case 'rollback':
       acceptRollback(s, dialog)
@@ -225,7 +225,7 @@ function acceptRollback(s: Acting, dialog: Of<'rollback'>): void {
 const scrolled = (top: number, by: number): number => Math.max(0, top + by)
 
 /** Navigation in a dialog. */
-export function dialogCommand(s: Acting, command: Command): void {
+export function dialogCommand(s: Acting, command: KeyCommand): void {
   const dialog = s.state.dialog
   if (dialog === null) return
   if (command === 'dialog.close') {
@@ -288,7 +288,7 @@ export function dialogCommand(s: Acting, command: Command): void {
 export function completedPalette(state: State): string | null {
   const { dialog } = state
   const entry = dialog?.kind === 'palette' ? paletteEntries(state)[dialog.cursor] : undefined
-  return entry === undefined ? null : completed(entry)
+  return entry === undefined ? null : completedEntry(entry)
 }
 
 /** Keys that only one dialog uses. @returns whether the key was used. */

@@ -9,18 +9,18 @@ import {
   isStartable,
   isTyped,
   optionUnder,
-  textOf,
-  textsOf,
+  typedText,
+  typedTexts,
   turned,
   typedWord,
   type Form,
 } from '../form/form.ts'
-import { formLayout, isWhole, movedForm, settledForm } from '../form/layout.ts'
+import { formLayout, showsWholeError, movedForm, settledForm } from '../form/layout.ts'
 import { valuesFrom } from '../form/context.ts'
-import { listWords, refuseGap, valuesIn, wordsOf } from '../form/words.ts'
+import { listWords, refuseEmptyOperand, valuesIn, wordsOf } from '../form/words.ts'
 import { completedText, stateCandidates } from '../form/completing.ts'
 import { edit, field, type TextField } from '../state/text-field.ts'
-import type { Command } from '../keymap/bindings.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
 import type { Acting, Filling } from './acting.ts'
 import { askFormStart, eventLines } from './starting.ts'
 
@@ -88,7 +88,7 @@ export class Forms implements Filling {
     if (!isTyped(option)) {
       const back = key.name === 'left'
       if (back || key.name === 'right' || key.name === 'space' || key.typed === ' ')
-        this.#put(form, field(turned(option, textOf(form, option.name), back ? -1 : 1)))
+        this.#put(form, field(turned(option, typedText(form, option.name), back ? -1 : 1)))
       else if (key.name === 'backspace' || key.name === 'delete' || key.name === 'ctrl-u') this.#put(form, field())
       // Letters do nothing here; commands of the form work on every option.
       return key.name !== 'esc' && (key.name === 'ctrl-u' || !key.name.startsWith('ctrl-'))
@@ -105,7 +105,7 @@ export class Forms implements Filling {
   }
 
   /** Handles a command of the form that does not edit it. */
-  command(form: Form, command: Command): void {
+  command(form: Form, command: KeyCommand): void {
     if (command === 'dialog.find') this.#set({ ...form, find: field() })
     else if (command === 'dialog.copy') this.#copy(form)
     else if (command === 'dialog.help') void this.#help(form)
@@ -178,7 +178,7 @@ export class Forms implements Filling {
     const { form, commands } = this
     const option = form === null ? undefined : optionUnder(form)
     if (form === null || commands === null || option === undefined || !isTyped(option)) return
-    const text = textOf(form, option.name)
+    const text = typedText(form, option.name)
     const typed = typedWord(option, text)
     const own = stateCandidates(option, typed, this.#s.state)
     const others = await commands.complete(questionFor(form, option.name, typed))
@@ -233,7 +233,7 @@ export class Forms implements Filling {
       const now = this.form
       if (turn !== this.#turn || now === null) return
       if (isStartable(read)) askFormStart(this.#s, { ...now, read }, read)
-      else if (isWhole(now, read, this.#s.state.size)) this.#set({ ...now, read })
+      else if (showsWholeError(now, read, this.#s.state.size)) this.#set({ ...now, read })
       else this.#why({ ...now, read }, read)
     })
   }
@@ -284,7 +284,7 @@ export class Forms implements Filling {
 /** Words of the line up to the option being typed. */
 function questionFor(form: Form, name: string, typed: string): readonly string[] {
   const { of } = form
-  const texts = new Map(textsOf(form))
+  const texts = new Map(typedTexts(form))
   const option = of.takes.find((one) => one.name === name)
   if (option?.operand !== true) {
     texts.delete(name)
@@ -313,8 +313,8 @@ function isClosed({ takes }: CommandForm, name: string, text: string): boolean {
 
 async function readForm(form: Form, commands: CommandPort): Promise<Startable | ErrorInfo> {
   try {
-    const values = textsOf(form)
-    refuseGap(form.of, values)
+    const values = typedTexts(form)
+    refuseEmptyOperand(form.of, values)
     return await commands.readWords(wordsOf(form.of, values))
   } catch (thrown) {
     return asSluiceError(thrown).info()

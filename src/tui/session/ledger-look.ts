@@ -16,7 +16,7 @@ const CHUNKS = 20
 /** A run is searched among this many newest ones. */
 const FOUND_AMONG = 500
 
-export class LedgerLook {
+export class LedgerPicture {
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
   #asking: RunningOperation | null = null

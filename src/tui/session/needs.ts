@@ -2,7 +2,7 @@
 import type { Workbench } from '../../app/workbench.ts'
 import { lakeTables } from '../state/stores.ts'
 import { detailContent, geometry, tabRows } from '../state/geometry.ts'
-import { identityOf, selectedVersion } from '../state/selectors.ts'
+import { slotIdentity, selectedVersion } from '../state/selectors.ts'
 import type { SlotName, SlotValues, State } from '../state/state.ts'
 
 export type Need = {
@@ -35,7 +35,7 @@ function stampOf(state: State): string {
 
 /** All data that the screen needs in this state. */
 export function needs(state: State): readonly Need[] {
-  const id = (name: SlotName): string => identityOf(state, name)
+  const id = (name: SlotName): string => slotIdentity(state, name)
   const stamp = stampOf(state)
   const key = (name: SlotName, page = 0): string =>
     `${state.generation}|${id(name)}|${page}${name === 'tables' || name === 'runs' ? '' : stamp}`

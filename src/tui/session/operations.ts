@@ -19,24 +19,24 @@ const FSCK_SEED = defaultText('fsck', 'seed')
 const LOCK_WAIT_MS = 10_000
 
 /** `catalog` is '' without a catalog; commands that need one are then disabled. */
-export type Place = { readonly lake: string | null; readonly catalog: string }
-export type Job = { readonly operation: Operation; readonly commandLine: string }
+export type OpenLake = { readonly lake: string | null; readonly catalog: string }
+export type TuiJob = { readonly operation: Operation; readonly commandLine: string }
 
 /** An argument quoted for a shell. */
-export function quoted(argument: string): string {
+export function shellQuoted(argument: string): string {
   return /^[\w@%+=:,./~-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`
 }
 
 const command = (words: readonly string[], catalog: string): string =>
-  ['sluice', ...words, '--database-url', catalog].map(quoted).join(' ')
+  ['sluice', ...words, '--database-url', catalog].map(shellQuoted).join(' ')
 
 /** How a command names a table: by its path, or by its id if only a catalog is open. */
-export function tableArgument(row: TableRow, place: Pick<Place, 'lake'>): string {
+export function tableArgument(row: TableRow, place: Pick<OpenLake, 'lake'>): string {
   return place.lake === null ? (row.tableId ?? row.location) : row.location
 }
 
 /** Import of the table at a path. */
-export function importPath(path: string, place: Place, dryRun: boolean): Job {
+export function importPath(path: string, place: OpenLake, dryRun: boolean): TuiJob {
   return {
     operation: {
       kind: 'import',
@@ -54,7 +54,12 @@ export function importPath(path: string, place: Place, dryRun: boolean): Job {
 }
 
 /** Import of the named tables of the lake; all if `only` is absent. */
-export function batchImport(place: Place, lake: string, only: readonly string[] | undefined, dryRun: boolean): Job {
+export function batchImportJob(
+  place: OpenLake,
+  lake: string,
+  only: readonly string[] | undefined,
+  dryRun: boolean,
+): TuiJob {
   return {
     operation: {
       kind: 'batch-import',
@@ -84,11 +89,11 @@ function tableBelow(lake: string, name: string): string {
 }
 
 /** Import of the marked rows: one table by its path, several as one batch. */
-export function importRows(rows: readonly TableRow[], place: Place, dryRun: boolean): Job | null {
+export function importRows(rows: readonly TableRow[], place: OpenLake, dryRun: boolean): TuiJob | null {
   const first = rows[0]
   if (first === undefined) return null
   if (rows.length === 1 || place.lake === null) return importPath(tableArgument(first, place), place, dryRun)
-  return batchImport(
+  return batchImportJob(
     place,
     place.lake,
     rows.map((row) => row.name),
@@ -97,7 +102,7 @@ export function importRows(rows: readonly TableRow[], place: Place, dryRun: bool
 }
 
 /** Validation of one table. */
-export function validate(row: TableRow, place: Place): Job {
+export function validateJob(row: TableRow, place: OpenLake): TuiJob {
   const table = tableArgument(row, place)
   return {
     operation: { kind: 'validate', table, catalog: place.catalog, verbose: false, samples: SAMPLED_VERSIONS },
@@ -106,7 +111,7 @@ export function validate(row: TableRow, place: Place): Job {
 }
 
 /** Check of the files of one table. Findings are stored in the catalog if it has the table. */
-export function fsck(row: TableRow, place: Place): Job {
+export function fsckJob(row: TableRow, place: OpenLake): TuiJob {
   const table = tableArgument(row, place)
   const isKnown = isInCatalog(row)
   return {
@@ -119,12 +124,14 @@ export function fsck(row: TableRow, place: Place): Job {
       seed: FSCK_SEED,
       outside: false,
     },
-    commandLine: isKnown ? command(['fsck', table], place.catalog) : ['sluice', 'fsck', table].map(quoted).join(' '),
+    commandLine: isKnown
+      ? command(['fsck', table], place.catalog)
+      : ['sluice', 'fsck', table].map(shellQuoted).join(' '),
   }
 }
 
 /** Performance comparison of one table, of all or some questions. */
-export function compare(table: string, place: Place, questions?: readonly string[], report?: string): Job {
+export function compareJob(table: string, place: OpenLake, questions?: readonly string[], report?: string): TuiJob {
   return {
     operation: {
       kind: 'performance-compare',
@@ -143,7 +150,7 @@ export function compare(table: string, place: Place, questions?: readonly string
 }
 
 /** Roll back of one table whose name was typed. `confirm` must equal `table`. */
-export function rollback(row: TableRow, place: Place): Job {
+export function rollbackJob(row: TableRow, place: OpenLake): TuiJob {
   const table = tableArgument(row, place)
   return {
     operation: { kind: 'rollback', table, catalog: place.catalog, confirm: table, checkFiles: 'sample', dryRun: false },
@@ -152,7 +159,7 @@ export function rollback(row: TableRow, place: Place): Job {
 }
 
 /** The check that must pass before a roll back. */
-export function verifyRollback(row: TableRow, place: Place): Job {
+export function verifyRollbackJob(row: TableRow, place: OpenLake): TuiJob {
   const table = tableArgument(row, place)
   return {
     operation: { kind: 'verify-rollback', table, catalog: place.catalog, checkFiles: 'sample' },
@@ -165,7 +172,7 @@ export function verifyRollback(row: TableRow, place: Place): Job {
  * @param from redacted URL of the source
  * @param to URL of the target; may contain a password, which the command line leaves out
  */
-export function copyTables(tables: readonly string[], from: string, to: string, dryRun: boolean): Job {
+export function copyTablesJob(tables: readonly string[], from: string, to: string, dryRun: boolean): TuiJob {
   return {
     operation: {
       kind: 'copy',
@@ -190,7 +197,7 @@ export function copyTables(tables: readonly string[], from: string, to: string, 
       redactUrl(to),
       ...tables.flatMap((name) => ['--table', name]),
     ]
-      .map(quoted)
+      .map(shellQuoted)
       .join(' '),
   }
 }
@@ -202,27 +209,27 @@ const RING = {
 }
 
 /** Reads the token ring of one table. */
-export function tokensOf(url: string, table: string): Job {
+export function tokensJob(url: string, table: string): TuiJob {
   return {
     operation: { kind: 'tokens', from: url, tables: [table], ...RING },
-    commandLine: ['sluice', 'tokens', table, '--from', url].map(quoted).join(' '),
+    commandLine: ['sluice', 'tokens', table, '--from', url].map(shellQuoted).join(' '),
   }
 }
 
 /** Reads the partitions of one table; rows are not counted. */
-export function partitionsOf(url: string, table: string): Job {
+export function partitionsJob(url: string, table: string): TuiJob {
   const ahead = defaultNumber('partition-list', 'ahead')
   return {
     operation: { kind: 'partition-list', from: url, tables: [table], calendar: {}, ahead, count: false },
-    commandLine: ['sluice', 'partition', 'list', '--from', url, '--table', table].map(quoted).join(' '),
+    commandLine: ['sluice', 'partition', 'list', '--from', url, '--table', table].map(shellQuoted).join(' '),
   }
 }
 
 /** Reads the archive of one table from the ledger of its database. */
-export function archivedOf(url: string, table: string): Job {
+export function archivedOf(url: string, table: string): TuiJob {
   return {
     operation: { kind: 'archive-list', from: url, tables: [table], count: false },
-    commandLine: ['sluice', 'archive', 'list', '--from', url, '--table', table].map(quoted).join(' '),
+    commandLine: ['sluice', 'archive', 'list', '--from', url, '--table', table].map(shellQuoted).join(' '),
   }
 }
 
@@ -230,26 +237,26 @@ export function archivedOf(url: string, table: string): Job {
  * Reads the phases of one table.
  * @param asked lifecycle settings of the config file; a table without an entry is inspected as it is
  */
-export function lifecycleOf(url: string, table: string, asked: LifecycleStatusOperation | null): Job {
+export function lifecycleOf(url: string, table: string, asked: LifecycleStatusOperation | null): TuiJob {
   const entry = asked?.entries.find(
     ({ table: name, from }) => name === table && redactUrl(asked.databases[from] ?? '') === redactUrl(url),
   )
   if (asked !== null && entry !== undefined) {
     return {
       operation: { ...asked, tables: [table], entries: [entry] },
-      commandLine: `sluice lifecycle status ${entry.words.table} --table ${quoted(table)}`,
+      commandLine: `sluice lifecycle status ${entry.words.table} --table ${shellQuoted(table)}`,
     }
   }
   const words = {
-    table: `--from ${quoted(url)}`,
-    into: `--to ${quoted(url)}`,
-    stream: `--from ${quoted(url)} --to ${quoted(url)}`,
+    table: `--from ${shellQuoted(url)}`,
+    into: `--to ${shellQuoted(url)}`,
+    stream: `--from ${shellQuoted(url)} --to ${shellQuoted(url)}`,
   }
   const ahead = defaultNumber('partition-ensure', 'ahead')
   const bare = { table, from: 0, calendar: {}, ahead, parkedGraceMs: PARKED_GRACE_MS, words }
   return {
     operation: { kind: 'lifecycle-status', tables: [table], entries: [bare], databases: [url] },
-    commandLine: `sluice lifecycle init --from ${quoted(url)} --table ${quoted(table)}`,
+    commandLine: `sluice lifecycle init --from ${shellQuoted(url)} --table ${shellQuoted(table)}`,
   }
 }
 
@@ -257,20 +264,20 @@ export function lifecycleOf(url: string, table: string, asked: LifecycleStatusOp
 const PARKED_GRACE_MS = 7 * 86_400_000
 
 /** Lists copies into a database from its ledger, or the chunks of one run. */
-export function copyRunsOf(url: string, limit: number, runId?: string): Job {
+export function copyRunsOf(url: string, limit: number, runId?: string): TuiJob {
   const one = runId === undefined ? {} : { runId }
   return {
     operation: { kind: 'copy-runs', to: url, limit, ...one },
     commandLine: ['sluice', 'runs', '--to', url, ...(runId === undefined ? [] : ['--run', runId])]
-      .map(quoted)
+      .map(shellQuoted)
       .join(' '),
   }
 }
 
 /** Lists the tables of a database. */
-export function discoverDatabase(url: string): Job {
+export function discoverDatabaseJob(url: string): TuiJob {
   return {
     operation: { kind: 'discover-database', url, tables: EVERY_TABLE },
-    commandLine: ['sluice', 'discover', url].map(quoted).join(' '),
+    commandLine: ['sluice', 'discover', url].map(shellQuoted).join(' '),
   }
 }

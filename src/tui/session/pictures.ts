@@ -11,7 +11,7 @@ import type { Store } from '../state/store.ts'
 import { cursorRow } from '../state/tables-list.ts'
 import { ringText } from '../views/ring.ts'
 import { linesFromNow, timelineText } from '../views/timeline.ts'
-import { archivedOf, partitionsOf, tokensOf, type Job } from './operations.ts'
+import { archivedOf, partitionsJob, tokensJob, type TuiJob } from './operations.ts'
 
 /** Cells that the frame of a dialog takes. */
 const FRAME = 4
@@ -21,9 +21,9 @@ const MOST_CELLS = 136
 export type PictureKind = {
   /** Note shown during the read: `reading some of the ring of orders …`. */
   readonly reading: (name: string) => string
-  readonly job: (url: string, name: string) => Job
+  readonly job: (url: string, name: string) => TuiJob
   /** A second, optional read; if it fails, the picture is drawn without it. */
-  readonly beside?: (url: string, name: string) => Job
+  readonly beside?: (url: string, name: string) => TuiJob
   /** Starts to fold the events of one run. */
   readonly begin: () => {
     event(event: Event): void
@@ -38,9 +38,9 @@ export type PictureKind = {
 }
 
 /** Pictures of the token rings of Cassandra tables. */
-export const RINGS: PictureKind = {
+export const RING_PICTURES: PictureKind = {
   reading: (name) => `reading some of the ring of ${name} …`,
-  job: tokensOf,
+  job: tokensJob,
   begin: () => {
     const parts: RingPartEvent[] = []
     const hosts: RingHostEvent[] = []
@@ -67,7 +67,7 @@ export const RINGS: PictureKind = {
 /** Time lines of the partitions of tables. */
 export const TIMELINES: PictureKind = {
   reading: (name) => `reading the partitions of ${name} …`,
-  job: partitionsOf,
+  job: partitionsJob,
   beside: archivedOf,
   begin: () => {
     const partitions: PartitionEvent[] = []

@@ -14,7 +14,7 @@ const PATIENCE_MS = 6_000
 const MOST = 200
 
 /** Data that the open screen needs from the queue; null if none. */
-export function wantedOf(state: State): QueueWanted | null {
+export function wantedFromQueue(state: State): QueueWanted | null {
   if (state.queue === null) return null
   if (state.screen === 'runs' && state.runs.open === null)
     return { runs: MOST, workers: true, schedules: false, run: null }
@@ -30,7 +30,7 @@ export function wantedOf(state: State): QueueWanted | null {
   }
 }
 
-export class QueueWatch {
+export class QueuePolling {
   readonly #queue: Workbench['queue']
   readonly #store: Store<State, Action>
   readonly #clock: Clock
@@ -50,7 +50,7 @@ export class QueueWatch {
 
   /** Called after a state change: asks at once for a newly opened screen. */
   look(): void {
-    const wanted = wantedOf(this.#store.get())
+    const wanted = wantedFromQueue(this.#store.get())
     if (wanted !== null && JSON.stringify(wanted) !== this.#asked) void this.#ask(wanted)
   }
 
@@ -61,7 +61,7 @@ export class QueueWatch {
   }
 
   #tick(): void {
-    const wanted = wantedOf(this.#store.get())
+    const wanted = wantedFromQueue(this.#store.get())
     if (wanted !== null) void this.#ask(wanted)
     else if (this.#isOpen && !this.#isAsking) {
       this.#isOpen = false

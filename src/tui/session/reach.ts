@@ -10,17 +10,17 @@ const AGAIN_MS = 4000
 /** Without an answer for this long a note is shown, ms, so that a slow server is not taken for a frozen screen. */
 const SLOW_MS = 5000
 
-export type Flash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void
+export type ShowFlash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void
 
-export class Reach {
-  readonly #flash: Flash
+export class WorkbenchReach {
+  readonly #flash: ShowFlash
   readonly #reload: () => void
   #again: NodeJS.Timeout | null = null
   #away = false
   #closed = false
 
   /** @param reload reads all data of the screen again */
-  constructor(flash: Flash, reload: () => void) {
+  constructor(flash: ShowFlash, reload: () => void) {
     this.#flash = flash
     this.#reload = reload
   }

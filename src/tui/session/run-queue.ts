@@ -7,7 +7,7 @@ import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { Story } from '../../app/command-port.ts'
-import type { Job } from './operations.ts'
+import type { TuiJob } from './operations.ts'
 import { RunFlow } from './run-flow.ts'
 
 const TICK_MS = 1000
@@ -30,12 +30,12 @@ export type Tap = {
   story(): Story | null
 }
 
-export class RunQueue {
+export class JobQueue {
   readonly #tap: Tap
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
   readonly #clock: Clock
-  readonly #waiting: { readonly job: Job; readonly show: Shown }[] = []
+  readonly #waiting: { readonly job: TuiJob; readonly show: Shown }[] = []
   #current: Current | null = null
   #nextId = 1
   #tickTimer: ReturnType<typeof setInterval> | null = null
@@ -58,7 +58,7 @@ export class RunQueue {
   }
 
   /** Starts a job, or queues it after those that are waiting. */
-  add(jobs: readonly Job[], show = true): void {
+  add(jobs: readonly TuiJob[], show = true): void {
     // A run that has sent `run.finished` needs no waiting.
     const behind = this.#current !== null && this.#current.finished === null
     for (const [index, job] of jobs.entries()) {

@@ -7,17 +7,17 @@ import type { TableRow } from '../../model/lake/answers.ts'
 import type { Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import { endsOf } from '../../app/operations/facts.ts'
+import { operationEnds } from '../../app/operations/facts.ts'
 import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
 import type { Event } from '../../model/run/event.ts'
-import type { Command } from '../keymap/bindings.ts'
-import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
+import { commandOf, onOtherScreens, shownKeyName } from '../keymap/lookup.ts'
 import { fieldText, isOneLine } from '../../shared/terminal/field-text.ts'
-import type { Token } from '../../shared/terminal/input-grammar.ts'
+import type { InputToken } from '../../shared/terminal/input-grammar.ts'
 import type { KeyPress } from '../../shared/terminal/key-press.ts'
 import { oneRead } from '../../shared/terminal/one-read.ts'
 import { SMALLEST } from '../state/geometry.ts'
-import { isShownAs } from '../run/run-screen.ts'
+import { isRunShownOn } from '../run/run-screen.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
 import { activeRun, joinedRun } from '../state/selectors.ts'
 import { openedDatabase } from '../state/tables-list.ts'
@@ -27,32 +27,32 @@ import type { Store } from '../state/store.ts'
 import { wantsName } from '../state/start-dialog.ts'
 import type { TextField } from '../state/text-field.ts'
 import { edit, field } from '../state/text-field.ts'
-import type { Acting, Steering } from './acting.ts'
+import type { Acting, SteeringControls } from './acting.ts'
 import { actOn } from './actions.ts'
 import { acceptDialog, completedPalette, dialogCommand, dialogKey } from './dialogs.ts'
 import { AskSession } from './ask.ts'
 import { Databases } from './databases.ts'
 import type { Need } from './needs.ts'
 import { needs } from './needs.ts'
-import type { Place } from './operations.ts'
+import type { OpenLake } from './operations.ts'
 import { Passing } from './passing.ts'
 import { acceptPrompt, typedBefore } from './prompts.ts'
-import { awayOf, Reach, wholeError } from './reach.ts'
-import { Pictures, RINGS, TIMELINES } from './pictures.ts'
+import { awayOf, WorkbenchReach, wholeError } from './reach.ts'
+import { Pictures, RING_PICTURES, TIMELINES } from './pictures.ts'
 import { Live } from './live.ts'
 import { Forms } from './forms.ts'
 import { Lifecycles } from './lifecycles.ts'
 import { JoinedRuns } from './joined-runs.ts'
-import { LedgerLook } from './ledger-look.ts'
-import { QueueWatch } from './queue-watch.ts'
+import { LedgerPicture } from './ledger-look.ts'
+import { QueuePolling } from './queue-watch.ts'
 import { SharedRuns } from './shared-runs.ts'
 import { RunsWatch } from './runs-watch.ts'
 import { Syncs } from './syncs.ts'
 import { Stores } from './stores.ts'
-import { RunQueue } from './run-queue.ts'
+import { JobQueue } from './run-queue.ts'
 
 /** Functions that only the terminal can provide. */
-export type Terminal = {
+export type TerminalPort = {
   copy(text: string): void
   suspend(): void
   /** Ends the app. */
@@ -77,13 +77,13 @@ const NOTE_MS = 5000
 /** Slots that do not depend on the row under the cursor. */
 const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
 
-export class Session implements Acting {
+export class TuiSession implements Acting {
   readonly workbench: Workbench
   readonly store: Store<State, Action>
   readonly clock: Clock
-  readonly queue: RunQueue
+  readonly queue: JobQueue
   readonly joined: JoinedRuns
-  readonly ledger: LedgerLook
+  readonly ledger: LedgerPicture
   readonly shared: SharedRuns
   readonly databases: Databases
   readonly stores: Stores
@@ -94,27 +94,27 @@ export class Session implements Acting {
   readonly forms: Forms
   readonly commands: CommandPort | null
   readonly ask: AskSession
-  readonly #terminal: Terminal
+  readonly #terminal: TerminalPort
   readonly #inFlight = new Set<SlotName>()
   readonly #passing: Passing
-  readonly #reach = new Reach(
+  readonly #reach = new WorkbenchReach(
     (text, tone = 'plain') => this.store.dispatch({ type: 'flash', flash: { text, tone } }),
     () => this.store.dispatch({ type: 'reload', now: this.clock.now() }),
   )
   readonly #live: Live
   readonly #runs: RunsWatch
-  readonly #queueWatch: QueueWatch
+  readonly #queueWatch: QueuePolling
   #noteTimer: NodeJS.Timeout | undefined
   #leaving = false
   #closed = false
 
-  constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, terminal: Terminal) {
+  constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, terminal: TerminalPort) {
     this.workbench = workbench
     this.store = store
     this.clock = clock
     this.#terminal = terminal
     this.#passing = new Passing(terminal.restMs, () => this.#load())
-    this.queue = new RunQueue(workbench, store, clock, {
+    this.queue = new JobQueue(workbench, store, clock, {
       event: (run, event) => {
         terminal.onEvent(run, event)
         if (event.type === 'run.finished') this.#readEndsOf(run)
@@ -133,12 +133,12 @@ export class Session implements Acting {
     this.ask.copy = (text, what) => this.copy(text, what)
     this.stores = new Stores(workbench, store, this.databases, terminal.commands)
     this.syncs = new Syncs(workbench, store)
-    this.rings = new Pictures(workbench, store, RINGS)
+    this.rings = new Pictures(workbench, store, RING_PICTURES)
     this.timelines = new Pictures(workbench, store, TIMELINES)
     this.#runs = new RunsWatch(workbench, store, clock)
-    this.ledger = new LedgerLook(workbench, store)
+    this.ledger = new LedgerPicture(workbench, store)
     this.shared = new SharedRuns(workbench, store, clock, (text, tone) => this.flash(text, tone))
-    this.#queueWatch = new QueueWatch(workbench, store, clock)
+    this.#queueWatch = new QueuePolling(workbench, store, clock)
     this.commands = terminal.commands
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
     this.#live = new Live(workbench, store, clock, (error) => this.#reach.failed('overview', error))
@@ -165,14 +165,14 @@ export class Session implements Acting {
   #readEndsOf(run: number): void {
     const operation = this.state.runs.views.find(({ id }) => id === run)?.operation
     if (operation === undefined) return
-    const { source, target } = endsOf(operation)
+    const { source, target } = operationEnds(operation)
     const ends = new Set([source, target].filter((url) => url !== undefined))
     this.databases.readAgain(ends)
     this.stores.readAgain(ends)
   }
 
   /** `catalog` is '' without a catalog; commands that need one are then disabled. */
-  get place(): Place {
+  get place(): OpenLake {
     return { lake: this.workbench.lake, catalog: this.workbench.catalog ?? '' }
   }
 
@@ -180,12 +180,12 @@ export class Session implements Acting {
     return this.store.get()
   }
 
-  get steering(): Steering {
+  get steering(): SteeringControls {
     return this.joined.opened() ?? this.queue
   }
 
   /** Handles the input of one read of the terminal. */
-  read(tokens: readonly Token[]): void {
+  read(tokens: readonly InputToken[]): void {
     const { inputs, note } = oneRead(tokens, this.#isTyping)
     for (const input of inputs) {
       if (input.kind === 'press') this.press(input.press)
@@ -228,13 +228,13 @@ export class Session implements Acting {
   }
 
   #sayDead(key: string): void {
-    const labels = elsewhere(this.state, key)
+    const labels = onOtherScreens(this.state, key)
     if (labels.length === 0 || key === 'esc') return
     const does = labels.length === 1 ? ` (${labels.join('')})` : ''
-    this.flash(`${shownKey(key)}${does} does nothing here`)
+    this.flash(`${shownKeyName(key)}${does} does nothing here`)
   }
 
-  run(command: Command, rows?: readonly TableRow[]): void {
+  run(command: KeyCommand, rows?: readonly TableRow[]): void {
     if (command.startsWith('dialog.')) {
       this.#dialogOrPrompt(command)
       return
@@ -284,7 +284,7 @@ export class Session implements Acting {
       this.flash('aborting: the running batches are undone')
     } else if (run.phase !== 'aborting') {
       this.queue.stop(EXIT_OF_INTERRUPT)
-      const after = isShownAs(run.operation, 'compare') ? '' : ' after the running batches'
+      const after = isRunShownOn(run.operation, 'compare') ? '' : ' after the running batches'
       this.flash(`stopping${after}; ctrl-c again aborts`)
     }
   }
@@ -403,7 +403,7 @@ export class Session implements Acting {
     return true
   }
 
-  #dialogOrPrompt(command: Command): void {
+  #dialogOrPrompt(command: KeyCommand): void {
     const { prompt } = this.state
     if (this.state.dialog !== null) {
       if (command === 'dialog.accept') acceptDialog(this)

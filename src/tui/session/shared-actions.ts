@@ -1,10 +1,10 @@
 /** Keys on the screens of a queue. */
 import type { SharedRun } from '../../app/workbench.ts'
 import { dec, type CopyRunEvent } from '../../model/run/event.ts'
-import type { Slot } from '../../model/share/distributed.ts'
-import type { Command } from '../keymap/bindings.ts'
+import type { TaskRow } from '../../model/share/distributed.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
 import type { ScheduleEvent } from '../../model/share/schedule-events.ts'
-import { count, fullTime } from '../../render/screen-format.ts'
+import { shownCount, fullTime } from '../../render/screen-format.ts'
 import { clean } from '../../render/screen-text.ts'
 import { scheduleAtCursor, slotAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
@@ -16,7 +16,7 @@ import type { Acting } from './acting.ts'
 const labelled = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 
 /** @returns false if the command does not concern the queue */
-export function actOnShared(s: Acting, command: Command): boolean {
+export function actOnShared(s: Acting, command: KeyCommand): boolean {
   const schedule = scheduleAtCursor(s.state)
   if (schedule !== null) return actOnSchedule(s, command, schedule)
   const worker = workerAtCursor(s.state)?.worker
@@ -73,7 +73,7 @@ export function actOnShared(s: Acting, command: Command): boolean {
  * A task of a shared run in full, for its dialog.
  * @returns lines with labels in the first column
  */
-function slotText(slot: Slot, run: SharedRun, queue: QueueShown): readonly string[] {
+function slotText(slot: TaskRow, run: SharedRun, queue: QueueShown): readonly string[] {
   const { about, host, workerId, turns, ledgerRun, rows, chunks, beatAt, exitCode, error } = slot
   const worker = queue.workers.find((one) => one.workerId === workerId)
   const word = slotWord(slot, run, queue)
@@ -85,9 +85,9 @@ function slotText(slot: Slot, run: SharedRun, queue: QueueShown): readonly strin
     labelled('on', host === null ? 'no worker took it yet' : clean(host)),
     ...(worker === undefined ? [] : [labelled('process', String(worker.pid))]),
     ...(beatAt === null ? [] : [labelled('heard of', `${fullTime(beatAt)}, ${heardText(beatAt, queue)}`)]),
-    labelled('turns', count(turns)),
-    labelled('rows', count(Number(rows))),
-    labelled('chunks', count(chunks)),
+    labelled('turns', shownCount(turns)),
+    labelled('rows', shownCount(Number(rows))),
+    labelled('chunks', shownCount(chunks)),
     ...(word === 'working' && slot.rate >= 0.5 ? [labelled('rate', rateText(slot.rate))] : []),
     ...(ledgerRun === null ? [] : [labelled('ledger run', ledgerRun)]),
     ...(exitCode === null ? [] : [labelled('exit', String(exitCode))]),
@@ -103,7 +103,7 @@ function slotText(slot: Slot, run: SharedRun, queue: QueueShown): readonly strin
   ]
 }
 
-function actOnSchedule(s: Acting, command: Command, { schedule, state }: ScheduleEvent): boolean {
+function actOnSchedule(s: Acting, command: KeyCommand, { schedule, state }: ScheduleEvent): boolean {
   switch (command) {
     case 'schedule.pause':
       s.shared.changeSchedule(schedule, state === 'paused' ? 'resume' : 'pause')

@@ -7,8 +7,8 @@ import type { Event } from '../../model/run/event.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
-import { EVERY_TABLE, lagOf, type Sync } from '../state/sync-shown.ts'
-import { quoted, tableArgument, type Job, type Place } from './operations.ts'
+import { ALL_CATALOG_TABLES, lagOf, type Sync } from '../state/sync-shown.ts'
+import { shellQuoted, tableArgument, type TuiJob, type OpenLake } from './operations.ts'
 
 /** Most concurrent syncs; each has its own thread and connection. */
 const MOST = 8
@@ -26,7 +26,7 @@ export class Syncs {
   }
 
   /** Starts syncing these tables, or stops it if any is being synced. */
-  toggle(rows: readonly TableRow[], place: Place): void {
+  toggle(rows: readonly TableRow[], place: OpenLake): void {
     const known = rows.filter(isInCatalog)
     const going = known.filter(({ key }) => this.#running.has(key))
     if (going.length > 0) {
@@ -34,7 +34,7 @@ export class Syncs {
       return
     }
     if (this.#isRefused(place)) return
-    if (this.#running.has(EVERY_TABLE)) {
+    if (this.#running.has(ALL_CATALOG_TABLES)) {
       this.#say('all tables are brought in already: W ends that')
       return
     }
@@ -48,15 +48,15 @@ export class Syncs {
   }
 
   /** The same for the whole catalog. */
-  toggleAll(place: Place): void {
-    if (this.#running.has(EVERY_TABLE)) {
-      this.#stop(EVERY_TABLE)
+  toggleAll(place: OpenLake): void {
+    if (this.#running.has(ALL_CATALOG_TABLES)) {
+      this.#stop(ALL_CATALOG_TABLES)
       return
     }
     if (this.#isRefused(place)) return
     for (const key of this.#running.keys()) this.#stop(key)
     const lag = (this.#store.get().slots.tables.value ?? []).reduce((sum, row) => sum + lagOf(row), 0)
-    this.#start(EVERY_TABLE, syncJob([], place), lag)
+    this.#start(ALL_CATALOG_TABLES, syncJob([], place), lag)
     this.#say('commits of all tables of the catalog are brought in as they come, until W or until the screen is left')
   }
 
@@ -64,7 +64,7 @@ export class Syncs {
     for (const running of this.#running.values()) running.stop()
   }
 
-  #isRefused({ catalog }: Place): boolean {
+  #isRefused({ catalog }: OpenLake): boolean {
     if (!hasOneOpener(catalog)) return false
     this.#say('this catalog takes one program at a time: nothing else could be asked or started meanwhile')
     return true
@@ -75,7 +75,7 @@ export class Syncs {
     this.#change(key, { state: 'stopping' })
   }
 
-  #start(key: string, { operation, commandLine }: Job, lag: number): void {
+  #start(key: string, { operation, commandLine }: TuiJob, lag: number): void {
     this.#store.dispatch({ type: 'sync-begun', key, lag })
     const running = this.#workbench.start(operation, commandLine)
     this.#running.set(key, running)
@@ -119,7 +119,7 @@ export class Syncs {
 }
 
 /** @param tables empty for the whole catalog */
-function syncJob(tables: readonly string[], { catalog }: Place): Job {
+function syncJob(tables: readonly string[], { catalog }: OpenLake): TuiJob {
   const words = ['sluice', 'sync', ...(tables.length === 0 ? ['--all'] : tables), '--watch', '--database-url', catalog]
   return {
     operation: {
@@ -131,6 +131,6 @@ function syncJob(tables: readonly string[], { catalog }: Place): Job {
       batchSize: defaultNumber('sync', 'batch-size'),
       parallel: defaultNumber('sync', 'parallel'),
     },
-    commandLine: words.map(quoted).join(' '),
+    commandLine: words.map(shellQuoted).join(' '),
   }
 }

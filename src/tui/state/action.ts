@@ -4,7 +4,7 @@ import type { AsOf } from '../../model/lake/as-of.ts'
 import type { MachineRun, RunAbout } from '../../app/workbench.ts'
 import type { CopyRunEvent, Event, RelationEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { Command } from '../keymap/bindings.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
 import type { AskState } from './ask-state.ts'
 import type { QueueAction } from './queue/queue-shown.ts'
 import type { RingShown } from './ring-shown.ts'
@@ -13,7 +13,7 @@ import type { TimelineShown } from './timeline-shown.ts'
 import type { LogEntry } from '../../render/log-entry.ts'
 import type { Dialog, Flash, Prompt, SlotName, SlotValues } from './state.ts'
 import type { Sync } from './sync-shown.ts'
-import type { NamedStore, Store } from './listed-store.ts'
+import type { RememberedStore, ListedStore } from './listed-store.ts'
 import type { TextField } from './text-field.ts'
 import type { Operation } from '../../app/operations/list.ts'
 
@@ -30,7 +30,7 @@ export type Loaded = {
 
 export type Action =
   | QueueAction
-  | { readonly type: 'command'; readonly command: Command }
+  | { readonly type: 'command'; readonly command: KeyCommand }
   | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
   | { readonly type: 'loading'; readonly slot: SlotName; readonly key: string }
   | Loaded
@@ -97,8 +97,8 @@ export type Action =
   | { readonly type: 'own-folded'; readonly folded: boolean }
   /** Moves the cursor of the list to a row. */
   | { readonly type: 'cursor'; readonly key: string }
-  | { readonly type: 'store-added'; readonly store: NamedStore; readonly kind: Store['kind'] }
-  | { readonly type: 'store'; readonly key: string; readonly change: Partial<Store> }
+  | { readonly type: 'store-added'; readonly store: RememberedStore; readonly kind: ListedStore['kind'] }
+  | { readonly type: 'store'; readonly key: string; readonly change: Partial<ListedStore> }
   | { readonly type: 'relations'; readonly url: string; readonly relations: readonly RelationEvent[] }
   | { readonly type: 'database-read'; readonly url: string; readonly error: ErrorInfo | null }
   | { readonly type: 'lifecycle-reading'; readonly key: string }

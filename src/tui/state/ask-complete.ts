@@ -1,7 +1,7 @@
 /** Completions of the word before the caret: keywords, tables and views, and columns of relations in the statement. */
 import type { AskRelation } from '../../app/ask/port.ts'
 import { commonStart } from '../../shared/common-start.ts'
-import { beforeCaret, textOf, type Editor } from './ask-editor.ts'
+import { beforeCaret, editorText, type Editor } from './ask-editor.ts'
 import type { Offer } from './ask-state.ts'
 
 const KEYWORDS = (
@@ -25,7 +25,7 @@ export function offersFor(editor: Editor, relations: readonly AskRelation[]): Of
   const before = beforeCaret(editor)
   const match = WORD.exec(before)
   const [, qualifier, word = ''] = match ?? []
-  const named = namedIn(textOf(editor), relations)
+  const named = namedIn(editorText(editor), relations)
   if (qualifier !== undefined) {
     const meant = named.get(bare(qualifier)) ?? relations.find(({ name }) => bare(name) === bare(qualifier))
     const tables = relations

@@ -19,7 +19,7 @@ export function editorOf(text: string): Editor {
   return { lines, row, column: lines[row]?.length ?? 0, wanted: null, undo: [], typing: false }
 }
 
-export function textOf({ lines }: Pick<Editor, 'lines'>): string {
+export function editorText({ lines }: Pick<Editor, 'lines'>): string {
   return lines.join('\n')
 }
 
@@ -105,7 +105,7 @@ export function edited(of: Editor, key: string, typed: string): Editor | null {
     case 'ctrl-w':
       return cut(of, beforeCaret(of).replace(/\S+\s*$/u, '').length, of.column)
     case 'ctrl-u':
-      return textOf(of) === '' ? of : replaceAll(of, '')
+      return editorText(of) === '' ? of : replaceAll(of, '')
     case 'ctrl-y':
       return undone(of)
     default:

@@ -25,7 +25,7 @@ export function askRows(state: State): { readonly editor: number; readonly grid:
 }
 
 /** A value as one line without control characters. Text that could be confused with another value is quoted. */
-export function cellText(cell: AskCell): string {
+export function gridCellText(cell: AskCell): string {
   if (cell === null) return 'NULL'
   if (cell.kind !== 'text') return cell.whole ? cell.text : `${cell.text}…`
   const text = visible(cell.text)
@@ -44,7 +44,7 @@ export function grownWidths(
     let most = Math.max(NARROWEST, widths[i] ?? 0, width(visible(name)))
     for (const row of rows) {
       if (most >= widest) break
-      most = Math.max(most, width(cellText(row[i] ?? null)))
+      most = Math.max(most, width(gridCellText(row[i] ?? null)))
     }
     return Math.min(widest, most)
   })

@@ -1,5 +1,5 @@
 /** Places to query: the catalog, open databases, and their tables together with the archived rows. */
-import type { Asked, AskPlace } from '../../app/ask/port.ts'
+import type { AskedStatement, AskPlace } from '../../app/ask/port.ts'
 import { placeKey } from './ask-state.ts'
 import type { State } from './state.ts'
 
@@ -17,13 +17,13 @@ export function askPlaces({ catalog, databases }: Pick<State, 'catalog' | 'datab
 export function placesFound(state: State, typed: string): readonly AskPlace[] {
   const words = typed.toLowerCase().split(/\s+/)
   return askPlaces(state).filter((place) => {
-    const text = placeText(place).toLowerCase()
+    const text = askPlaceText(place).toLowerCase()
     return words.every((word) => text.includes(word))
   })
 }
 
 /** The current place: the chosen one, the last queried one, or the first. */
-export function placeNow(state: State): AskPlace | null {
+export function currentAskPlace(state: State): AskPlace | null {
   if (state.ask.place !== null) return state.ask.place
   const there = askPlaces(state)
   const keys = new Set(there.map(placeKey))
@@ -31,13 +31,13 @@ export function placeNow(state: State): AskPlace | null {
   return last?.place ?? there[0] ?? null
 }
 
-export function placeText(place: AskPlace): string {
+export function askPlaceText(place: AskPlace): string {
   if (place.kind === 'archive') return `${place.table} with its archive · ${place.url}`
   return `${place.kind} · ${place.url}`
 }
 
 /** Past statements, newest first, without duplicates. */
-export function historyFound(history: readonly Asked[] | null, typed: string): readonly Asked[] {
+export function historyFound(history: readonly AskedStatement[] | null, typed: string): readonly AskedStatement[] {
   const words = typed.toLowerCase().split(/\s+/)
   const seen = new Set<string>()
   return (history ?? []).toReversed().filter(({ sql }) => {

@@ -1,7 +1,7 @@
 /** State of the Ask screen, as plain data: editor, answer and cursor. */
 import {
   JUST_ASKED,
-  type Asked,
+  type AskedStatement,
   type AskCell,
   type AskPlace,
   type AskProgress,
@@ -54,7 +54,7 @@ export type AskState = {
   readonly widths: readonly number[]
   readonly at: GridPlace
   /** Oldest first; null until it is read. */
-  readonly history: readonly Asked[] | null
+  readonly history: readonly AskedStatement[] | null
   /** Which history entry is in the editor, counted from the newest; null for typed text. */
   readonly recalled: number | null
   /** Typed text before the history was used. */

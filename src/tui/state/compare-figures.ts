@@ -1,5 +1,5 @@
 /** Figures of a performance comparison: measured ones, and estimates for servers further away. */
-import type { QuestionEvent, Side } from '../../model/run/event.ts'
+import type { QuestionEvent, AnswerTiming } from '../../model/run/event.ts'
 import { numberOf } from '../../render/screen-format.ts'
 
 /** Round-trip times of the slider, ms. */
@@ -19,14 +19,14 @@ export type BarsShown = {
 export type Figure = { readonly value: number | null; readonly kind: 'measured' | 'reckoned' }
 
 /** The figure of a bar; null if it was not measured or cannot be estimated. */
-export function figureOf(side: Side, { bars, cold, latency }: BarsShown): Figure {
+export function figureOf(side: AnswerTiming, { bars, cold, latency }: BarsShown): Figure {
   if (bars === 'bytes') return { value: numberOf(side.readBytes), kind: 'measured' }
   if (bars === 'requests') return { value: requestsOf(side), kind: 'measured' }
   return timeAt(side, cold ? side.coldMs : side.p50Ms, latency)
 }
 
 /** Requests to a bucket, estimated for a lake in a folder; for SQL, round trips to its server. */
-export function requestsOf(side: Side): number | null {
+export function requestsOf(side: AnswerTiming): number | null {
   const files = numberOf(side.bucketRequests ?? side.requests)
   const trips = numberOf(side.roundTrips)
   // SQL sends no requests to the lake, only to its server.
@@ -34,7 +34,7 @@ export function requestsOf(side: Side): number | null {
 }
 
 /** @param latency round-trip time, ms; the latency during the measurement is not added again */
-export function timeAt(side: Side, ms: number | null, latency: number): Figure {
+export function timeAt(side: AnswerTiming, ms: number | null, latency: number): Figure {
   const more = latency - (side.addedMs ?? 0)
   if (latency === 0 || more === 0) return { value: ms, kind: 'measured' }
   const trips = numberOf(side.roundTrips)
@@ -48,7 +48,7 @@ export function isReckoned(questions: readonly QuestionEvent[], compare: BarsSho
 }
 
 /** Description of the figures, saying which are estimated. */
-export function meaningOf(questions: readonly QuestionEvent[], compare: BarsShown): string {
+export function figuresMeaning(questions: readonly QuestionEvent[], compare: BarsShown): string {
   if (compare.bars === 'bytes') return 'bytes read'
   if (compare.bars === 'requests') return 'requests for one answer'
   const runs = questions[0]?.runs

@@ -3,7 +3,7 @@ import { chunkKey, type Chunk } from '../run/copy/chunk-book.ts'
 import type { CopyTable } from '../run/copy/copy-table.ts'
 import type { RunView } from '../run/run-view.ts'
 import { copyLayout } from './copy-layout.ts'
-import { chunkIndex, copyTables, shownChunks, shownTable } from './copy-shown.ts'
+import { chunkIndex, shownCopyTables, shownChunks, shownTable } from './copy-shown.ts'
 import { moveIndex, scrollTop, type Move } from './position.ts'
 import type { State } from './state.ts'
 
@@ -35,7 +35,7 @@ export function moveInCopy(state: State, run: RunView, move: Move): State {
     runs: { ...state.runs, copy: { ...copy, ...change } },
   })
   if (layout.cursor === 'tables') {
-    const tables = copyTables(state, run)
+    const tables = shownCopyTables(state, run)
     const at = tables.findIndex((table) => table === shownTable(state, run))
     const next = tables[moveIndex(Math.max(0, at), move, tables.length, layout.tables)]
     return next === undefined ? state : to({ table: next.name, chunk: null, top: 0 })

@@ -5,7 +5,7 @@ import type { RunView } from '../run/run-view.ts'
 import type { State } from './state.ts'
 
 /** Tables of the list; with `e` only those with errors, waiting chunks or quarantined rows. */
-export function copyTables(state: State, run: RunView): readonly CopyTable[] {
+export function shownCopyTables(state: State, run: RunView): readonly CopyTable[] {
   const all = run.copy?.tables ?? []
   if (!state.runs.errorsOnly) return all
   return all.filter((table) => {

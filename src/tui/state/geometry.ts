@@ -97,7 +97,7 @@ export function runsHeight(state: State): number {
 export const hasRoom = (body: number): boolean => body >= 24
 
 /** Rows of the questions of Compare; each takes two rows if there is space. */
-export function compareRows(state: State, questions: number): { readonly step: 1 | 2; readonly list: number } {
+export function questionRows(state: State, questions: number): { readonly step: 1 | 2; readonly list: number } {
   const body = geometry(state).body
   const roomy = body >= 34 && questions * 2 + 17 <= body
   return { step: roomy ? 2 : 1, list: Math.max(1, Math.min(questions, body - (hasRoom(body) ? 13 : 12))) }

@@ -9,9 +9,9 @@ import { placeKey, type AskBox } from './ask-state.ts'
 import { archivePartitions } from './archive-shown.ts'
 import { detailContent, runsHeight, tabRows } from './geometry.ts'
 import { scrollTop, settlePosition } from './position.ts'
-import { comparison, identityOf, known, logRows, openRun, runResults } from './selectors.ts'
+import { comparison, slotIdentity, knownValue, logRows, openRun, runResults } from './selectors.ts'
 import { runRows, sameRun } from './run-rows.ts'
-import { TABS, type Position, type State, type Tab } from './state.ts'
+import { TABS, type ListPosition, type State, type Tab } from './state.ts'
 
 /** Identity of a row in a list: a text, or the row object itself if it is never recreated. */
 type Name = string | object
@@ -32,7 +32,7 @@ function indexNow<T>(cursor: number, was: Rows<T>, now: Rows<T>, nameOf: (row: T
 const whole = <T>(rows: readonly T[]): Rows<T> => ({ rows, from: 0 })
 
 /** Position with the cursor moved to the row's new index. */
-function placed(at: Position, cursor: number | null, total: number, height: number): Position {
+function placed(at: ListPosition, cursor: number | null, total: number, height: number): ListPosition {
   if (cursor === null || cursor === at.cursor) return at
   return { cursor, top: scrollTop(at.top, cursor, total, height) }
 }
@@ -112,15 +112,20 @@ function tabPage(state: State, tab: Tab): { readonly page: Page<unknown>; readon
     case 'overview':
       return null
     case 'schema':
-      return all(listed(known(state, 'schema', identityOf(state, 'schema'))), ({ path }) => path)
+      return all(listed(knownValue(state, 'schema', slotIdentity(state, 'schema'))), ({ path }) => path)
     case 'features':
-      return all(listed(known(state, 'features', identityOf(state, 'features'))), ({ name, side }) => `${side} ${name}`)
+      return all(
+        listed(knownValue(state, 'features', slotIdentity(state, 'features'))),
+        ({ name, side }) => `${side} ${name}`,
+      )
     case 'history':
-      return all(known(state, 'history', identityOf(state, 'history')), ({ version }) => version)
+      return all(knownValue(state, 'history', slotIdentity(state, 'history')), ({ version }) => version)
     case 'partitions':
-      return all(known(state, 'partitions', identityOf(state, 'partitions')), ({ values }) => JSON.stringify(values))
+      return all(knownValue(state, 'partitions', slotIdentity(state, 'partitions')), ({ values }) =>
+        JSON.stringify(values),
+      )
     case 'files':
-      return all(known(state, 'files', identityOf(state, 'files')), (file) =>
+      return all(knownValue(state, 'files', slotIdentity(state, 'files')), (file) =>
         JSON.stringify([file.path, file.deletionVector]),
       )
   }

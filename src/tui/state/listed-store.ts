@@ -4,7 +4,7 @@ import type { CopyRunEvent } from '../../model/run/answer-events.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 /** Named by a config file, or remembered from an earlier session. */
-export type NamedStore = {
+export type RememberedStore = {
   /** Display name; its URL or path if it has none. */
   readonly name: string
   /** A path, or a URL without password. */
@@ -13,7 +13,7 @@ export type NamedStore = {
   readonly error?: ErrorInfo
 }
 
-export type Store = NamedStore & {
+export type ListedStore = RememberedStore & {
   readonly key: string
   /** True: added by the user, therefore remembered. False: from a config file. */
   readonly added: boolean
@@ -32,7 +32,7 @@ export const OWN_STORE = 'store'
 
 export const keyOfStore = (url: string): string => `${OWN_STORE} ${url}`
 
-export function freshStore(named: NamedStore, added: boolean): Store {
+export function freshStore(named: RememberedStore, added: boolean): ListedStore {
   const { error } = named
   return {
     ...named,

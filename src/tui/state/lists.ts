@@ -1,7 +1,7 @@
 /** The list with the cursor: its length, its visible rows, and cursor movement. */
-import type { Position, State, Tab } from './state.ts'
+import type { ListPosition, State, Tab } from './state.ts'
 import {
-  compareRows,
+  questionRows,
   detailContent,
   drawnIndex,
   geometry,
@@ -12,7 +12,7 @@ import {
 } from './geometry.ts'
 import type { Move } from './position.ts'
 import { moveIndex, movePosition, scrollTop, settlePosition } from './position.ts'
-import { comparison, identityOf, known, logRows, openRun, runRows } from './selectors.ts'
+import { comparison, slotIdentity, knownValue, logRows, openRun, runRows } from './selectors.ts'
 import { drawnLines } from './drawn-list.ts'
 import { cursorIndex, visibleRows } from './tables-list.ts'
 import { overviewLines } from '../views/overview.ts'
@@ -27,20 +27,20 @@ import { settledRow } from './settled-row.ts'
 
 /** Rows of a tab of the detail pane; 0 while unknown. */
 export function tabTotal(state: State, tab: Tab): number {
-  const id = (name: Parameters<typeof identityOf>[1]): string => identityOf(state, name)
+  const id = (name: Parameters<typeof slotIdentity>[1]): string => slotIdentity(state, name)
   switch (tab) {
     case 'overview':
       return overviewLines(state, geometry(state).detail || state.size.columns).length
     case 'schema':
-      return known(state, 'schema', id('schema'))?.length ?? 0
+      return knownValue(state, 'schema', id('schema'))?.length ?? 0
     case 'features':
-      return known(state, 'features', id('features'))?.length ?? 0
+      return knownValue(state, 'features', id('features'))?.length ?? 0
     case 'history':
-      return known(state, 'history', id('history'))?.total ?? 0
+      return knownValue(state, 'history', id('history'))?.total ?? 0
     case 'partitions':
-      return known(state, 'partitions', id('partitions'))?.total ?? 0
+      return knownValue(state, 'partitions', id('partitions'))?.total ?? 0
     case 'files':
-      return known(state, 'files', id('files'))?.total ?? 0
+      return knownValue(state, 'files', id('files'))?.total ?? 0
   }
 }
 
@@ -58,7 +58,7 @@ function moveTab(state: State, move: Move): State {
 }
 
 /** Scrolls a text without a cursor. */
-export function scrollText(at: Position, move: Move, total: number, height: number): Position {
+export function scrollText(at: ListPosition, move: Move, total: number, height: number): ListPosition {
   const top = Math.max(0, Math.min(Math.max(0, total - height), moveIndex(at.top, move, total, height)))
   const last = Math.max(0, total - height)
   return { cursor: 0, top: move === 'last' ? last : top }
@@ -91,7 +91,7 @@ export function moveCursor(state: State, move: Move): State {
       const total = comparison(state)?.questions.length ?? 0
       return {
         ...state,
-        compare: { ...state.compare, at: movePosition(state.compare.at, move, total, compareRows(state, total).list) },
+        compare: { ...state.compare, at: movePosition(state.compare.at, move, total, questionRows(state, total).list) },
       }
     }
     case 'queue':

@@ -1,13 +1,13 @@
 /** Tables that need attention: broken, different, stopped or behind; the worst first, each with its repair command. */
 import type { TableRow } from '../../model/lake/answers.ts'
-import { plural } from '../../render/screen-format.ts'
-import type { Store } from './listed-store.ts'
+import { amount } from '../../render/screen-format.ts'
+import type { ListedStore } from './listed-store.ts'
 import type { State } from './state.ts'
-import { EVERY_TABLE, type Sync } from './sync-shown.ts'
+import { ALL_CATALOG_TABLES, type Sync } from './sync-shown.ts'
 import { lakeTables, storeState } from './stores.ts'
 
 /** The repair command, and a description of what it does. */
-export type Repair = {
+export type RepairCommand = {
   readonly command: 'import' | 'validate' | 'reload' | 'sync.toggle' | 'sync.all'
   readonly what: string
 }
@@ -24,7 +24,7 @@ export type Needy = {
   /** Reason and possible actions, one line each. */
   readonly why: readonly string[]
   /** Null if no command helps. */
-  readonly mend: Repair | null
+  readonly mend: RepairCommand | null
 }
 
 /** Whether the table is refused, as opposed to unreadable. */
@@ -32,7 +32,7 @@ export function isRefused(row: TableRow): boolean {
   return row.error?.code === 'TABLE_FEATURE' || row.error?.code === 'PROTOCOL_VERSION'
 }
 
-const IMPORT: Repair = { command: 'import', what: 'imports it: its plan is shown first' }
+const IMPORT: RepairCommand = { command: 'import', what: 'imports it: its plan is shown first' }
 
 type Reported = Omit<Needy, 'key' | 'name'>
 
@@ -48,13 +48,13 @@ function reported(row: TableRow): Reported | null {
   if (error !== null) {
     const why = whole(error)
     if (isRefused(row)) return { order: 5, mark: 'refused', what: error.message, foot: '', why, mend: null }
-    const repair: Repair = { command: 'reload', what: 'reads it again after the repair' }
+    const repair: RepairCommand = { command: 'reload', what: 'reads it again after the repair' }
     return { order: 0, mark: 'bad', what: error.message, foot: 'enter: what to do', why, mend: repair }
   }
   if (proof.state === 'differs') {
-    const what = `${plural(proof.differences, 'difference')} from the log at v${proof.version}`
+    const what = `${amount(proof.differences, 'difference')} from the log at v${proof.version}`
     const why = [what, 'the catalog does not hold what the log says; a validation names each difference']
-    const repair: Repair = { command: 'validate', what: 'validates it again: it only reads' }
+    const repair: RepairCommand = { command: 'validate', what: 'validates it again: it only reads' }
     return { order: 1, mark: 'bad', what, foot: 'v checks again', why, mend: repair }
   }
   switch (catalog.state) {
@@ -72,7 +72,7 @@ function reported(row: TableRow): Reported | null {
         'the catalog still holds what was imported, and no import mixes two histories',
         'do: bring the commits back; if the log is right as it is, roll the table back and import it again',
       ]
-      const repair: Repair = { command: 'reload', what: 'reads it again after the repair' }
+      const repair: RepairCommand = { command: 'reload', what: 'reads it again after the repair' }
       return { order: 1, mark: 'bad', what, foot: 'enter: what to do', why, mend: repair }
     }
     case 'unfinished': {
@@ -82,7 +82,7 @@ function reported(row: TableRow): Reported | null {
       return { order: 3, mark: 'unfinished', what, foot: '', why, mend: IMPORT }
     }
     case 'behind': {
-      const behind = plural(catalog.commits, 'commit')
+      const behind = amount(catalog.commits, 'commit')
       const why = [`its log is ${behind} ahead of the catalog: the newest is v${row.version}`]
       return { order: 4, mark: 'behind', what: `${behind} behind, i brings them`, foot: '', why, mend: IMPORT }
     }
@@ -91,7 +91,7 @@ function reported(row: TableRow): Reported | null {
   }
 }
 
-function reportedOf(store: Store, { databases }: State): Needy | null {
+function reportedOf(store: ListedStore, { databases }: State): Needy | null {
   const database = databases.find(({ parent }) => parent === store.key) ?? null
   const { failure } = storeState(store, database)
   if (failure === null) return null
@@ -109,7 +109,7 @@ function reportedOf(store: Store, { databases }: State): Needy | null {
 
 function reportedOfSync({ key, state: now, error }: Sync, state: State): Needy | null {
   if (now !== 'failed') return null
-  const isAll = key === EVERY_TABLE
+  const isAll = key === ALL_CATALOG_TABLES
   const row = lakeTables(state).find((one) => (isAll ? one.kind === 'delta' : one.key === key))
   if (row === undefined) return null
   return {

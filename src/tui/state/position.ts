@@ -1,5 +1,5 @@
 /** Moves a cursor in a list and keeps it visible. */
-import type { Position } from './state.ts'
+import type { ListPosition } from './state.ts'
 
 export type Move = 'up' | 'down' | 'half-up' | 'half-down' | 'page-up' | 'page-down' | 'first' | 'last'
 
@@ -27,13 +27,13 @@ export function scrollTop(top: number, cursor: number, total: number, height: nu
 }
 
 /** Position after a move. */
-export function movePosition(at: Position, move: Move, total: number, height: number): Position {
+export function movePosition(at: ListPosition, move: Move, total: number, height: number): ListPosition {
   const cursor = moveIndex(at.cursor, move, total, height)
   return { cursor, top: scrollTop(at.top, cursor, total, height) }
 }
 
 /** Position limited to the list, which may have become shorter. */
-export function settlePosition(at: Position, total: number, height: number): Position {
+export function settlePosition(at: ListPosition, total: number, height: number): ListPosition {
   const cursor = Math.max(0, Math.min(at.cursor, total - 1))
   const top = scrollTop(at.top, cursor, total, height)
   return cursor === at.cursor && top === at.top ? at : { cursor, top }

@@ -1,5 +1,5 @@
 /** Commands that only change the screen. Commands that need the workbench or the terminal are in ../session. */
-import type { Command } from '../keymap/bindings.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
 import { BARS, latencyAfter } from './compare-figures.ts'
 import { geometry } from './geometry.ts'
 import { needyIndex, needyRows, toNeedy } from './needy.ts'
@@ -19,7 +19,7 @@ import { FILE_SORTS, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
 import { cursorIndex, cursorRow, openedDatabase, visibleRows, type ListRow } from './tables-list.ts'
 import { field } from './text-field.ts'
 
-const MOVES: Partial<Record<Command, Move>> = {
+const MOVES: Partial<Record<KeyCommand, Move>> = {
   'cursor.up': 'up',
   'cursor.down': 'down',
   'cursor.half-up': 'half-up',
@@ -140,7 +140,7 @@ function openRuns(state: State): State {
 }
 
 /** The state after a command; the same object if it is not a screen command. */
-export function reduceCommand(state: State, command: Command): State {
+export function reduceCommand(state: State, command: KeyCommand): State {
   const move = MOVES[command]
   if (move !== undefined) return moveCursor(state, move)
   const { tables, detail } = state

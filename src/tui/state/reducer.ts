@@ -10,15 +10,15 @@ import { settle } from './lists.ts'
 import { reduceCommand } from './reduce-command.ts'
 import { reduceQueue } from './queue/reduce-queue.ts'
 import { READING_LIFECYCLE } from './lifecycle-shown.ts'
-import { READING } from './ring-shown.ts'
+import { RING_READING } from './ring-shown.ts'
 import { READING_TIMELINE } from './timeline-shown.ts'
 import type { LogEntry } from '../../render/log-entry.ts'
-import type { Database, Dialog, SlotName, Slots, State } from './state.ts'
-import { KEPT_RUNS, NO_SELECTION, START } from './state.ts'
+import type { Database, Dialog, SlotName, DataSlots, State } from './state.ts'
+import { KEPT_RUN_VIEWS, NO_SELECTION, START } from './state.ts'
 import { freshStore, keyOfStore, OWN_STORE } from './listed-store.ts'
 import { sampled } from './sync-shown.ts'
 import { visibleRows } from './tables-list.ts'
-import { isShownAs } from '../run/run-screen.ts'
+import { isRunShownOn } from '../run/run-screen.ts'
 import { held } from './held.ts'
 
 /** Most inputs kept per prompt. */
@@ -27,7 +27,7 @@ const KEPT_TEXTS = 50
 /** Most log lines kept in memory. */
 export const LOG_LINES = 2000
 
-function withSlot(state: State, name: SlotName, change: Partial<Slots[SlotName]>): State {
+function withSlot(state: State, name: SlotName, change: Partial<DataSlots[SlotName]>): State {
   return { ...state, slots: { ...state.slots, [name]: { ...state.slots[name], ...change } } }
 }
 
@@ -79,7 +79,9 @@ function withField(state: State, field: NonNullable<State['prompt']>['field']): 
 
 function loaded(state: State, action: Extract<Action, { type: 'loaded' }>): State {
   const { slot, key, identity, value, now } = action
-  const next = withSlot(state, slot, { key, identity, value, error: null, loading: null } as Partial<Slots[SlotName]>)
+  const next = withSlot(state, slot, { key, identity, value, error: null, loading: null } as Partial<
+    DataSlots[SlotName]
+  >)
   return slot === 'tables' || slot === 'runs' ? { ...next, now } : next
 }
 
@@ -119,7 +121,7 @@ function joinedIn(state: State, action: Extract<Action, { type: 'run-joined' }>)
     one.id === id || (one.joined !== null && one.runId === runId)
   const views = state.runs.views.some(isSame)
     ? state.runs.views.map((one) => (isSame(one) ? run : one))
-    : [run, ...state.runs.views].slice(0, KEPT_RUNS)
+    : [run, ...state.runs.views].slice(0, KEPT_RUN_VIEWS)
   const next = { ...state, now, runs: { ...state.runs, views } }
   return show ? opened(next, id) : next
 }
@@ -151,7 +153,7 @@ function reduce(state: State, action: Action): State {
         value: state.slots[action.slot].identity === action.identity ? state.slots[action.slot].value : null,
         error: action.error,
         loading: null,
-      } as Partial<Slots[SlotName]>)
+      } as Partial<DataSlots[SlotName]>)
     case 'reload':
       return { ...state, generation: state.generation + 1, now: action.now }
     case 'rows': {
@@ -212,11 +214,11 @@ function reduce(state: State, action: Action): State {
       return { ...state, runs: { ...state.runs, queue: action.take === 0 ? [] : state.runs.queue.slice(action.take) } }
     case 'run-added': {
       const run = freshRun(action.id, action.operation, action.commandLine, action.now)
-      const compare = isShownAs(action.operation, 'compare')
+      const compare = isRunShownOn(action.operation, 'compare')
       const screen = action.show ? (compare ? 'compare' : 'runs') : state.screen
       const runs = {
         ...state.runs,
-        views: [...state.runs.views, run].slice(-KEPT_RUNS),
+        views: [...state.runs.views, run].slice(-KEPT_RUN_VIEWS),
         results: START,
         copy: NO_SELECTION,
       }
@@ -325,7 +327,7 @@ function reduce(state: State, action: Action): State {
     case 'timeline-read':
       return { ...state, timelines: new Map(state.timelines).set(action.key, action.shown) }
     case 'ring-reading':
-      return { ...state, rings: new Map(state.rings).set(action.key, state.rings.get(action.key) ?? READING) }
+      return { ...state, rings: new Map(state.rings).set(action.key, state.rings.get(action.key) ?? RING_READING) }
     case 'ring-read':
       return { ...state, rings: new Map(state.rings).set(action.key, action.shown) }
     case 'ask':

@@ -1,5 +1,5 @@
 /** State that one session leaves to the next for the same lake and catalog. It is read as untrusted input. */
-import type { NamedStore } from './listed-store.ts'
+import type { RememberedStore } from './listed-store.ts'
 import { freshStore } from './listed-store.ts'
 import type { Screen, State, Tab, TableSort } from './state.ts'
 import { TABLE_SORTS, TABS } from './state.ts'
@@ -30,7 +30,7 @@ export type Remembered = {
   readonly sort: TableSort
   readonly descending: boolean
   /** Stores that the user added, without passwords. */
-  readonly stores: readonly NamedStore[]
+  readonly stores: readonly RememberedStore[]
 }
 
 export function rememberedOf(state: State): Remembered {
@@ -76,7 +76,7 @@ export function readRemembered(value: unknown): Partial<Remembered> | null {
   }
 }
 
-function storeOf(value: unknown): readonly NamedStore[] {
+function storeOf(value: unknown): readonly RememberedStore[] {
   if (typeof value !== 'object' || value === null) return []
   const { name, url } = value as Readonly<Record<string, unknown>>
   const isText = (one: unknown): one is string => typeof one === 'string' && one !== '' && one.length <= MOST_CHARACTERS

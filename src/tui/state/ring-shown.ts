@@ -11,4 +11,4 @@ export type RingShown = {
   readonly error: ErrorInfo | null
 }
 
-export const READING: RingShown = { state: 'reading', parts: [], hosts: [], ring: null, error: null }
+export const RING_READING: RingShown = { state: 'reading', parts: [], hosts: [], ring: null, error: null }

@@ -2,7 +2,7 @@
 import type { RunView } from '../run/run-view.ts'
 import { geometry } from './geometry.ts'
 import type { State } from './state.ts'
-import { isShownAs } from '../run/run-screen.ts'
+import { isRunShownOn } from '../run/run-screen.ts'
 import { isStory } from '../run/story.ts'
 
 export type RunLayout = {
@@ -26,7 +26,7 @@ export function runLayout(state: State, run: RunView): RunLayout {
     run.finished !== null ||
     run.operation.kind === 'validate' ||
     run.checks.length > 0 ||
-    isShownAs(run.operation, 'differences')
+    isRunShownOn(run.operation, 'differences')
       ? 0
       : Math.max(1, Math.min(run.lanes.length, rows >= 38 ? 16 : 5))
   const left = body - head - chart - (chart > 0 ? 1 : 0) - (lanes > 0 ? lanes + 2 : 0) - 1

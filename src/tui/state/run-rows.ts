@@ -8,7 +8,7 @@ import { msOf } from '../../render/screen-format.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { State } from './state.ts'
 
-export type RunRow =
+export type ListedRun =
   /** From the queue of worker processes. */
   | { readonly kind: 'shared'; readonly run: SharedRun }
   | { readonly kind: 'here'; readonly run: RunView }
@@ -16,9 +16,9 @@ export type RunRow =
   | { readonly kind: 'ledger'; readonly run: CopyRunEvent; readonly url: string }
   | { readonly kind: 'past'; readonly run: RunEvent }
 
-export function runRows(state: State): readonly RunRow[] {
+export function runRows(state: State): readonly ListedRun[] {
   const { views, machine, ledgers } = state.runs
-  const here = views.map((run): RunRow => ({ kind: 'here', run })).toReversed()
+  const here = views.map((run): ListedRun => ({ kind: 'here', run })).toReversed()
   const seen = new Set(views.flatMap(({ runId }) => runId ?? []))
   const past = (state.slots.runs.value ?? []).filter((run) => !seen.has(run.run))
   const tables = new Map<string, number>()
@@ -26,46 +26,48 @@ export function runRows(state: State): readonly RunRow[] {
   const booked = machine.filter(({ run }) => !seen.has(run))
   const known = new Set(booked.map(({ run }) => run))
   const ofLedgers = ledgers.flatMap(({ url, runs }) =>
-    runs.filter(({ run }) => !seen.has(run) && !known.has(run)).map((run): RunRow => ({ kind: 'ledger', run, url })),
+    runs.filter(({ run }) => !seen.has(run) && !known.has(run)).map((run): ListedRun => ({ kind: 'ledger', run, url })),
   )
   const rows = [
     ...here,
-    ...booked.map((run): RunRow => ({ kind: 'machine', run })),
-    ...(state.queue?.runs ?? []).map((run): RunRow => ({ kind: 'shared', run })),
+    ...booked.map((run): ListedRun => ({ kind: 'machine', run })),
+    ...(state.queue?.runs ?? []).map((run): ListedRun => ({ kind: 'shared', run })),
     ...ofLedgers,
     // A catalog has one row per table of a run with several tables.
-    ...past.filter(({ run }) => !known.has(run) || tables.get(run) !== 1).map((run): RunRow => ({ kind: 'past', run })),
+    ...past
+      .filter(({ run }) => !known.has(run) || tables.get(run) !== 1)
+      .map((run): ListedRun => ({ kind: 'past', run })),
   ]
   return rows.toSorted((a, b) => begunAt(b) - begunAt(a))
 }
 
-function begunAt(row: RunRow): number {
+function begunAt(row: ListedRun): number {
   if (row.kind === 'here') return row.run.startedAt
   if (row.kind === 'machine' || row.kind === 'shared') return row.run.begunAt
   return msOf(row.run.startedAt) ?? 0
 }
 
 /** New index of a row's run, which another source may report now. Null if it is gone. */
-export function sameRun(rows: readonly RunRow[], was: RunRow): number | null {
+export function sameRun(rows: readonly ListedRun[], was: ListedRun): number | null {
   const same = rows.findIndex((row) => row.kind === was.kind && isSame(row, was))
   const found = same >= 0 ? same : rows.findIndex((row) => keyOf(row) === keyOf(was))
   return found < 0 ? null : found
 }
 
 /** A run of this program has a local number before its run id is known. */
-const isSame = (a: RunRow, b: RunRow): boolean =>
+const isSame = (a: ListedRun, b: ListedRun): boolean =>
   a.kind === 'here' && b.kind === 'here' ? a.run.id === b.run.id : keyOf(a) === keyOf(b)
 
-const keyOf = (row: RunRow): string =>
-  `${runIdOf(row) ?? (row.kind === 'here' ? row.run.id : '')} ${row.kind === 'past' ? row.run.table : ''}`
+const keyOf = (row: ListedRun): string =>
+  `${listedRunId(row) ?? (row.kind === 'here' ? row.run.id : '')} ${row.kind === 'past' ? row.run.table : ''}`
 
 /** Null until known. */
-export function runIdOf(row: RunRow): string | null {
+export function listedRunId(row: ListedRun): string | null {
   return row.kind === 'here' || row.kind === 'shared' ? row.run.runId : row.run.run
 }
 
 /** Short description of what it did. */
-export function meaningOf(row: RunRow): string {
+export function runMeaning(row: ListedRun): string {
   switch (row.kind) {
     case 'here':
       return row.run.operation.kind
@@ -84,21 +86,21 @@ export function meaningOf(row: RunRow): string {
  * Whether it is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` if a flag is
  * required
  */
-export function isRunOf(row: RunRow, kinds: readonly string[]): boolean {
+export function isRunOf(row: ListedRun, kinds: readonly string[]): boolean {
   return kinds.some((kind) => {
     const [name = '', flag] = kind.split(' ')
     return name === kindOf(row) && (flag === undefined || (commandOf(row)?.split(' ').includes(flag) ?? true))
   })
 }
 
-function kindOf(row: RunRow): string {
+function kindOf(row: ListedRun): string {
   if (row.kind === 'here') return row.run.operation.kind
   if (row.kind === 'machine' || row.kind === 'shared') return row.run.kind
   return row.kind === 'ledger' ? row.run.operation : row.run.command
 }
 
 /** Null if it was not recorded. */
-function commandOf(row: RunRow): string | null {
+function commandOf(row: ListedRun): string | null {
   return row.kind === 'here' || row.kind === 'machine' || row.kind === 'shared' ? row.run.commandLine : null
 }
 

@@ -1,10 +1,10 @@
 /** Queries on the state that several views, reducers and conditions use. */
-import type { Slot, SlotName, SlotValues, State } from './state.ts'
+import type { DataSlot, SlotName, SlotValues, State } from './state.ts'
 import type { QuestionEvent } from '../../model/run/event.ts'
 import type { RunView } from '../run/run-view.ts'
 import { isRunning } from '../run/run-view.ts'
 import { matches } from './tables-list.ts'
-import { isShownAs } from '../run/run-screen.ts'
+import { isRunShownOn } from '../run/run-screen.ts'
 
 /** The active run of this program. */
 export function activeRun(state: State): RunView | undefined {
@@ -32,8 +32,8 @@ export function openRun(state: State): RunView | null {
 }
 
 /** Value of a slot if it belongs to `identity`, however old it is. */
-export function known<K extends SlotName>(state: State, name: K, identity: string): SlotValues[K] | null {
-  const slot = state.slots[name] as Slot<SlotValues[K]>
+export function knownValue<K extends SlotName>(state: State, name: K, identity: string): SlotValues[K] | null {
+  const slot = state.slots[name] as DataSlot<SlotValues[K]>
   return slot.identity === identity ? slot.value : null
 }
 
@@ -44,7 +44,7 @@ export function failure(state: State, name: SlotName, identity: string): string 
 }
 
 /** Identity of the data that a slot needs; when it changes, other data must be read. */
-export function identityOf(state: State, name: SlotName): string {
+export function slotIdentity(state: State, name: SlotName): string {
   const d = state.detail
   const asOf = `v${d.asOf.version ?? ''}t${d.asOf.timestampMs ?? ''}`
   switch (name) {
@@ -68,12 +68,12 @@ export function identityOf(state: State, name: SlotName): string {
 
 /** The version under the cursor of the History tab; null until read. */
 export function selectedVersion(state: State): number | null {
-  const page = known(state, 'history', state.detail.key ?? '')
+  const page = knownValue(state, 'history', state.detail.key ?? '')
   const row = page?.rows[state.detail.at.history.cursor - page.from]
   return row === undefined ? null : Number(row.version)
 }
 
-export { runRows, type RunRow } from './run-rows.ts'
+export { runRows, type ListedRun } from './run-rows.ts'
 
 /** Log lines that pass the filter. */
 export function logRows(state: State): State['log']['entries'] {
@@ -82,11 +82,15 @@ export function logRows(state: State): State['log']['entries'] {
   return entries.filter((e) => (!errorsOnly || e.level === 'error' || e.level === 'warn') && matches(filter, e.text))
 }
 
-export type Comparison = { readonly run: RunView; readonly table: string; readonly questions: readonly QuestionEvent[] }
+export type ShownComparison = {
+  readonly run: RunView
+  readonly table: string
+  readonly questions: readonly QuestionEvent[]
+}
 
 /** Content of the Compare screen: the table of the last comparison, with the newest answer to each question. */
-export function comparison(state: State): Comparison | null {
-  const runs = state.runs.views.filter((run) => isShownAs(run.operation, 'compare'))
+export function comparison(state: State): ShownComparison | null {
+  const runs = state.runs.views.filter((run) => isRunShownOn(run.operation, 'compare'))
   const run = runs.at(-1)
   if (run === undefined) return null
   const table = tableOf(run)
@@ -98,7 +102,7 @@ export function comparison(state: State): Comparison | null {
   return { run, table, questions: [...questions.values()] }
 }
 
-const tableOf = (run: RunView): string => (isShownAs(run.operation, 'compare') ? run.operation.table : '')
+const tableOf = (run: RunView): string => (isRunShownOn(run.operation, 'compare') ? run.operation.table : '')
 
 /** Visible results of a run; with `e` only failed ones. */
 export function runResults(state: State, run: RunView): RunView['results'] {

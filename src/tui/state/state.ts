@@ -12,7 +12,7 @@ import type {
   Page,
   PartitionRow,
   SchemaField,
-  RecordedRun,
+  RecordedCommand,
   TableRow,
 } from '../../model/lake/answers.ts'
 import type { MachineRun } from '../../app/workbench.ts'
@@ -23,7 +23,7 @@ import type { Form } from '../form/form.ts'
 import { FRESH_ASK, type AskState } from './ask-state.ts'
 import type { BarsShown } from './compare-figures.ts'
 import type { RelationRow } from './relation-row.ts'
-import { freshStore, type NamedStore, type Store } from './listed-store.ts'
+import { freshStore, type RememberedStore, type ListedStore } from './listed-store.ts'
 import type { Sync } from './sync-shown.ts'
 import type { RunView } from '../run/run-view.ts'
 import { freshQueue, type QueueShown } from './queue/queue-shown.ts'
@@ -44,11 +44,11 @@ export type TableSort = (typeof TABLE_SORTS)[number]
 export const FILE_SORTS: readonly FileSort[] = ['added', 'path', 'size', 'rows']
 
 /** Position in a list: the row under the cursor and the first visible row. */
-export type Position = { readonly cursor: number; readonly top: number }
-export const START: Position = { cursor: 0, top: 0 }
+export type ListPosition = { readonly cursor: number; readonly top: number }
+export const START: ListPosition = { cursor: 0, top: 0 }
 
 /** Data read from the workbench, with the key of its question; `loading` is the key of the pending question. */
-export type Slot<T> = {
+export type DataSlot<T> = {
   readonly key: string
   readonly identity: string
   readonly value: T | null
@@ -58,7 +58,7 @@ export type Slot<T> = {
 
 export type SlotValues = {
   readonly tables: readonly TableRow[]
-  readonly runs: readonly RecordedRun[]
+  readonly runs: readonly RecordedCommand[]
   readonly overview: Overview
   readonly schema: readonly SchemaField[]
   readonly features: readonly Feature[]
@@ -69,7 +69,7 @@ export type SlotValues = {
   readonly files: FilesPage
 }
 export type SlotName = keyof SlotValues
-export type Slots = { readonly [K in SlotName]: Slot<SlotValues[K]> }
+export type DataSlots = { readonly [K in SlotName]: DataSlot<SlotValues[K]> }
 
 export type TablesState = {
   /** Null if no row has the cursor: before there are rows, or while the remembered row may still appear. */
@@ -93,16 +93,16 @@ export type DetailState = {
   readonly where: string
   readonly fileSort: FileSort
   readonly fileDescending: boolean
-  readonly at: Readonly<Record<Tab, Position>>
+  readonly at: Readonly<Record<Tab, ListPosition>>
 }
 
-export type LogState = {
+export type LogPaneState = {
   readonly entries: readonly LogEntry[]
   readonly filter: string
   readonly errorsOnly: boolean
   /** Whether the newest line stays visible. */
   readonly follow: boolean
-  readonly at: Position
+  readonly at: ListPosition
 }
 
 /** Cursor on the screen of a copy: its pane, and the table and chunk by name. */
@@ -128,7 +128,7 @@ export type Database = {
 }
 
 /** Most runs whose views are kept. */
-export const KEPT_RUNS = 50
+export const KEPT_RUN_VIEWS = 50
 
 export type RunsState = {
   /** Runs started here, oldest first; the last may be active. */
@@ -140,13 +140,13 @@ export type RunsState = {
   readonly queue: readonly { readonly operation: Operation; readonly commandLine: string }[]
   /** Local id of the open run; null for the list. */
   readonly open: number | null
-  readonly at: Position
-  readonly results: Position
+  readonly at: ListPosition
+  readonly results: ListPosition
   readonly errorsOnly: boolean
   readonly copy: CopySelection
 }
 
-export type CompareState = BarsShown & { readonly at: Position }
+export type CompareState = BarsShown & { readonly at: ListPosition }
 
 export type Prompt = {
   readonly kind:
@@ -265,7 +265,7 @@ export type State = {
   /** Databases whose tables are listed, in the order of opening. */
   readonly databases: readonly Database[]
   /** Other stores, in list order. */
-  readonly stores: readonly Store[]
+  readonly stores: readonly ListedStore[]
   readonly syncs: readonly Sync[]
   /** Whether the program's own tables are folded. */
   readonly ownFolded: boolean
@@ -282,14 +282,14 @@ export type State = {
   readonly screen: Screen
   readonly focus: 'list' | 'detail' | 'needs'
   readonly zoom: boolean
-  readonly slots: Slots
+  readonly slots: DataSlots
   readonly tables: TablesState
   readonly detail: DetailState
   readonly runs: RunsState
   /** Null if no queue is configured. */
   readonly queue: QueueShown | null
   readonly compare: CompareState
-  readonly log: LogState
+  readonly log: LogPaneState
   readonly ask: AskState
   readonly prompt: Prompt | null
   readonly dialog: Dialog | null
@@ -303,9 +303,9 @@ export type State = {
   readonly attached: boolean
 }
 
-const slot = <T>(): Slot<T> => ({ key: '', identity: '', value: null, error: null, loading: null })
+const slot = <T>(): DataSlot<T> => ({ key: '', identity: '', value: null, error: null, loading: null })
 
-const FRESH_POSITIONS: Readonly<Record<Tab, Position>> = {
+const FRESH_POSITIONS: Readonly<Record<Tab, ListPosition>> = {
   overview: START,
   schema: START,
   history: START,
@@ -336,7 +336,7 @@ export function initialState(options: {
   readonly catalog: string | null
   readonly now: number
   readonly screen?: Screen
-  readonly stores?: readonly NamedStore[]
+  readonly stores?: readonly RememberedStore[]
   readonly forms?: readonly CommandForm[]
   readonly attached?: boolean
   /** URL of the queue without password. */

@@ -1,13 +1,13 @@
 /** Stores as a tree: the program's own lake and catalog, stores of the config file, and stores that the user added. */
 import { UNKNOWN_TABLE, type TableRow } from '../../model/lake/answers.ts'
-import { OWN_STORE, type Store } from './listed-store.ts'
+import { OWN_STORE, type ListedStore } from './listed-store.ts'
 import type { Database, State } from './state.ts'
 
 /** A store as a row of the list. */
 export type StoreRow = Omit<TableRow, 'kind'> & {
   readonly kind: 'store'
   /** Null for the program's own store. */
-  readonly store: Store | null
+  readonly store: ListedStore | null
   readonly open: boolean
   /** Number of tables; null if unknown. */
   readonly count: number | null
@@ -23,7 +23,7 @@ export function lakeTables({ slots, stores }: Pick<State, 'slots' | 'stores'>): 
 }
 
 /** @param database its tables, if it is a database */
-export function storeRow(store: Store, database: Database | null): StoreRow {
+export function storeRow(store: ListedStore, database: Database | null): StoreRow {
   const { key, name, url, open, state } = store
   const tables = store.kind === 'lake' ? store.tables : (database?.relations ?? [])
   return {
@@ -55,7 +55,7 @@ export function ownRow({ lake, catalog, databases, slots, ownFolded }: State): S
 }
 
 /** State of a store; for a database, that of its table list. */
-export function storeState(store: Store, database: Database | null): Pick<Store, 'state' | 'failure'> {
+export function storeState(store: ListedStore, database: Database | null): Pick<ListedStore, 'state' | 'failure'> {
   if (store.kind !== 'database' || database === null) return store
   return { state: database.state, failure: database.error }
 }

@@ -3,7 +3,7 @@ import type { TableRow } from '../../model/lake/answers.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 /** Key for all tables of the catalog. */
-export const EVERY_TABLE = ''
+export const ALL_CATALOG_TABLES = ''
 
 export type Sync = {
   /** Key of the table; EVERY_TABLE for all of them. */
@@ -22,7 +22,7 @@ const MOST = 60
 
 /** The sync of a table; its own one has priority over that of all tables. */
 export function syncOf(syncs: readonly Sync[], key: string): Sync | null {
-  return syncs.find((one) => one.key === key) ?? syncs.find((one) => one.key === EVERY_TABLE) ?? null
+  return syncs.find((one) => one.key === key) ?? syncs.find((one) => one.key === ALL_CATALOG_TABLES) ?? null
 }
 
 /** Lag of the catalog, in commits. */
@@ -37,7 +37,7 @@ export function sampled(
   all: readonly TableRow[],
 ): readonly Sync[] {
   return syncs.map((sync) => {
-    const isAll = sync.key === EVERY_TABLE
+    const isAll = sync.key === ALL_CATALOG_TABLES
     const own = isAll ? all : changed.filter(({ key }) => key === sync.key)
     if (own.length === 0) return sync
     const lag = own.reduce((sum, row) => sum + lagOf(row), 0)

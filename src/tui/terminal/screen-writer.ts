@@ -13,7 +13,10 @@ const END = '\u001b[?2026l'
 const CLEAR = '\u001b[2J'
 
 /** Size of a terminal; an unset size of 0×0 counts as 80×24. */
-export function sizeOf(out: { readonly columns?: number; readonly rows?: number }): { columns: number; rows: number } {
+export function terminalSize(out: { readonly columns?: number; readonly rows?: number }): {
+  columns: number
+  rows: number
+} {
   const columns = out.columns ?? 0
   const rows = out.rows ?? 0
   return columns > 0 && rows > 0 ? { columns, rows } : { columns: 80, rows: 24 }
@@ -36,11 +39,11 @@ export class ScreenWriter extends Writable {
   }
 
   get columns(): number {
-    return sizeOf(this.#out).columns
+    return terminalSize(this.#out).columns
   }
 
   get rows(): number {
-    return sizeOf(this.#out).rows
+    return terminalSize(this.#out).rows
   }
 
   override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -90,7 +93,7 @@ export class ScreenWriter extends Writable {
   #paint(): void {
     // On a slow line intermediate frames are dropped; the newest is written when the stream drains.
     if (!this.#open || this.#held || this.#full || this.#frame.length === 0) return
-    const { columns, rows: height } = sizeOf(this.#out)
+    const { columns, rows: height } = terminalSize(this.#out)
     const rows = Math.min(height, Math.max(this.#frame.length, this.#shown.length))
     let out = this.#clear ? CLEAR : ''
     for (let i = 0; i < rows; i += 1) {

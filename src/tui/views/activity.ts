@@ -6,19 +6,19 @@ import { cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { progressBar, sparkline } from '../draw/bars.ts'
 import { marksOf } from '../draw/theme.ts'
 import { geometry } from '../state/geometry.ts'
-import { eta, share } from '../run/run-view.ts'
+import { eta, runProgress } from '../run/run-view.ts'
 import { activeRun } from '../state/selectors.ts'
 import type { LogEntry } from '../../render/log-entry.ts'
 import type { State } from '../state/state.ts'
 import { lakeTables } from '../state/stores.ts'
-import { EVERY_TABLE } from '../state/sync-shown.ts'
+import { ALL_CATALOG_TABLES } from '../state/sync-shown.ts'
 import { runMark } from './states.ts'
 import { lastRuns } from './last-runs.ts'
 
 function nowLines(state: State, cells: number): Line[] {
   const run = activeRun(state)
   if (run === undefined) return [line('   nothing runs', 'muted')]
-  const done = share(run)
+  const done = runProgress(run)
   const waiting = state.runs.queue.length
   return [
     line(` ${run.operation.kind} · ${run.phase}`),
@@ -35,7 +35,8 @@ function nowLines(state: State, cells: number): Line[] {
 function syncLines(state: State, cells: number): Line[] {
   const marks = marksOf(state.ascii)
   return state.syncs.map(({ key, state: now, trouble, lags }) => {
-    const name = key === EVERY_TABLE ? 'all tables' : (lakeTables(state).find((row) => row.key === key)?.name ?? key)
+    const name =
+      key === ALL_CATALOG_TABLES ? 'all tables' : (lakeTables(state).find((row) => row.key === key)?.name ?? key)
     const bad = now === 'failed' || trouble !== null
     const room = Math.max(8, cells - 22)
     return [

@@ -1,11 +1,11 @@
 /** Small panels of the detail pane: commits per day, file sizes, largest partitions. */
 import type { Overview } from '../../model/lake/answers.ts'
 import { bar, sparkline } from '../draw/bars.ts'
-import { bytes, count } from '../../render/screen-format.ts'
+import { bytes, shownCount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
 import { cutMiddle, padEnd, width } from '../../render/screen-text.ts'
-import { failure, identityOf, known } from '../state/selectors.ts'
+import { failure, slotIdentity, knownValue } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 
 /** Commits per day over the last 8 weeks; empty if the catalog does not have them. */
@@ -17,7 +17,7 @@ export function commitsChart(overview: Overview | null, cells: number, ascii: bo
     rule(`commits a day, ${weeks} weeks`, cells),
     [
       span(` ${sparkline(days, Math.max(1, cells - 6), ascii)} `, 'info'),
-      span(count(days.at(-1) ?? null)),
+      span(shownCount(days.at(-1) ?? null)),
       span(cells >= days.length + 13 ? ' today' : '', 'muted'),
     ],
   ]
@@ -34,13 +34,13 @@ export function sizesChart(overview: Overview | null, cells: number, ascii: bool
     ...sizes.map((s): Line => [
       span(` ${padEnd(s.label, 10)}`),
       span(padEnd(bar(top === 0 ? 0 : s.files / top, barCells, ascii), barCells), 'info'),
-      span(count(s.files).padStart(11)),
+      span(shownCount(s.files).padStart(11)),
     ]),
   ]
 }
 
 /** `2024/11`: the values of a partition. */
-export function partitionName(values: Readonly<Record<string, string | null>>): string {
+export function partitionValuesName(values: Readonly<Record<string, string | null>>): string {
   return Object.values(values)
     .map((v) => v ?? 'null')
     .join('/')
@@ -48,19 +48,19 @@ export function partitionName(values: Readonly<Record<string, string | null>>): 
 
 /** The four partitions with the most bytes; empty if not all partitions are loaded. */
 export function partitionsChart(state: State, cells: number): Line[] {
-  const identity = identityOf(state, 'largest')
-  const page = known(state, 'largest', identity)
+  const identity = slotIdentity(state, 'largest')
+  const page = knownValue(state, 'largest', identity)
   if (page === null || failure(state, 'largest', identity) !== null) return []
   const named = page.rows.filter((p) => Object.keys(p.values).length > 0)
   if (named.length === 0 || page.total > page.rows.length) return []
   const rows = named.toSorted((a, b) => b.bytes - a.bytes).slice(0, 4)
   const top = rows[0]?.bytes ?? 0
-  const name = Math.min(24, Math.max(...rows.map((p) => width(partitionName(p.values)))))
+  const name = Math.min(24, Math.max(...rows.map((p) => width(partitionValuesName(p.values)))))
   const barCells = Math.max(6, Math.min(24, cells - name - 16))
   return [
     rule('largest partitions', cells),
     ...rows.map((p): Line => [
-      span(` ${padEnd(cutMiddle(partitionName(p.values), name), name)}  `),
+      span(` ${padEnd(cutMiddle(partitionValuesName(p.values), name), name)}  `),
       span(padEnd(bar(top === 0 ? 0 : p.bytes / top, barCells, state.ascii), barCells), 'info'),
       span(bytes(p.bytes).padStart(10)),
     ]),

@@ -1,5 +1,5 @@
 /** Notes below a comparison: what was measured, with which network delay, and what is estimated. */
-import type { QuestionEvent, Side } from '../../model/run/event.ts'
+import type { QuestionEvent, AnswerTiming } from '../../model/run/event.ts'
 import { numberOf } from '../../render/screen-format.ts'
 import { figureOf, isReckoned } from '../state/compare-figures.ts'
 import type { BarsShown } from '../state/compare-figures.ts'
@@ -16,7 +16,7 @@ export function compareNotes(questions: readonly QuestionEvent[], compare: BarsS
 }
 
 function measuredText({ files, sql }: QuestionEvent): string {
-  const delay = ({ addedMs = 0, delayed }: Side): string => {
+  const delay = ({ addedMs = 0, delayed }: AnswerTiming): string => {
     if (addedMs === 0) return 'no network delay added'
     return `${addedMs} ms added to each round trip ${delayed === 'calls' ? 'by waiting calls' : 'on the wire'}`
   }

@@ -2,7 +2,7 @@
 import type { QuestionEvent } from '../../model/run/event.ts'
 import { oneLine } from '../../shared/visible.ts'
 import { cutEnd } from '../../render/screen-text.ts'
-import { figureOf, meaningOf } from '../state/compare-figures.ts'
+import { figureOf, figuresMeaning } from '../state/compare-figures.ts'
 import type { CompareState } from '../state/state.ts'
 import { compareNotes } from './compare-note.ts'
 import { figureText } from './compare.ts'
@@ -65,7 +65,7 @@ export function compareSvg(questions: readonly QuestionEvent[], compare: Compare
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDE}" height="${HIGH}" viewBox="0 0 ${WIDE} ${HIGH}" ${FONT}>`,
     `<rect width="${WIDE}" height="${HIGH}" fill="#ffffff"/>`,
     `<text x="40" y="52" font-size="28" font-weight="bold" fill="#111827">${escaped(cutEnd(`Files against SQL: ${facts.table}`, 74))}</text>`,
-    `<text x="40" y="84" font-size="18" fill="#374151">${escaped(`${meaningOf(questions, compare)}, log scale`)}</text>`,
+    `<text x="40" y="84" font-size="18" fill="#374151">${escaped(`${figuresMeaning(questions, compare)}, log scale`)}</text>`,
     ...legend('files', 40, `files: ${facts.lake}`),
     ...legend('sql', 660, `SQL: ${facts.catalog}`),
     ...rows,

@@ -1,21 +1,21 @@
 /** The Compare screen: two bars per question on a log scale, and figures of the question under the cursor. */
-import type { QuestionEvent, Side } from '../../model/run/event.ts'
-import { bytes, count, countDec, numberOf, plural, took } from '../../render/screen-format.ts'
+import type { QuestionEvent, AnswerTiming } from '../../model/run/event.ts'
+import { bytes, shownCount, countDec, numberOf, amount, took } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
-import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
+import { block, chosen, line, rule, span, spreadLine } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, padStart, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { figureOf, LATENCIES, meaningOf } from '../state/compare-figures.ts'
-import { compareRows, geometry, hasRoom } from '../state/geometry.ts'
+import { figureOf, LATENCIES, figuresMeaning } from '../state/compare-figures.ts'
+import { questionRows, geometry, hasRoom } from '../state/geometry.ts'
 import { comparison } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 
 /** The figure that the bars show; null if it was not measured. */
-const figure = (side: Side, state: State): number | null => figureOf(side, state.compare).value
+const figure = (side: AnswerTiming, state: State): number | null => figureOf(side, state.compare).value
 
 /** A figure as text. */
 export function figureText(value: number | null, { bars }: Pick<State['compare'], 'bars'>): string {
-  return bars === 'bytes' ? bytes(value) : bars === 'requests' ? count(value) : took(value)
+  return bars === 'bytes' ? bytes(value) : bars === 'requests' ? shownCount(value) : took(value)
 }
 
 /**
@@ -41,7 +41,7 @@ function verdict(q: QuestionEvent, state: State): string {
   if (a === b) return 'even'
   const factor = measured ? q.factor : Math.max(a, b) / Math.min(a, b)
   const who = (measured ? q.faster === 'sql' : b < a) ? 'SQL' : 'files'
-  return `${who} ${factor >= 10 ? count(Math.round(factor)) : factor.toFixed(1)}×`
+  return `${who} ${factor >= 10 ? shownCount(Math.round(factor)) : factor.toFixed(1)}×`
 }
 
 function questionLine(q: QuestionEvent, all: readonly number[], state: State, here: boolean, cells: number): Line {
@@ -80,29 +80,29 @@ function sideBySide(label: string, left: string, right: string, cells: number): 
   return [span(`   ${label.padEnd(9)}`, 'muted'), span(padEnd(left, half)), span(right)]
 }
 
-function readText(side: Side): string {
+function readText(side: AnswerTiming): string {
   const opened =
     side.opened === null
       ? '? files opened'
       : side.opened === 0
         ? 'no log file touched'
-        : `${plural(side.opened, 'file')} opened`
+        : `${amount(side.opened, 'file')} opened`
   return `${bytes(numberOf(side.readBytes))} · ${opened}`
 }
 
 /** Requests and round trips for one answer. */
-function askedText(side: Side): string {
+function askedText(side: AnswerTiming): string {
   const trips = numberOf(side.roundTrips)
   if (trips === null) return '?'
   if (trips === 0) return 'no round trip'
   const requests = side.bucketRequests ?? side.requests ?? '0'
   // A folder needs no requests: show what a bucket would need.
   const own = side.bucketRequests === undefined ? 'requests' : 'if in a bucket'
-  return requests === '0' ? plural(trips, 'round trip') : `${countDec(requests)} ${own}, ${count(trips)} in a row`
+  return requests === '0' ? amount(trips, 'round trip') : `${countDec(requests)} ${own}, ${shownCount(trips)} in a row`
 }
 
 function detailLines(q: QuestionEvent, catalog: string, lake: string | null, cells: number): Line[] {
-  const p = (side: Side): string => `p50 ${took(side.p50Ms)}   p95 ${took(side.p95Ms)}`
+  const p = (side: AnswerTiming): string => `p50 ${took(side.p50Ms)}   p95 ${took(side.p95Ms)}`
   return [
     rule(clean(q.title), cells),
     sideBySide('', `FILES  ${clean(lake ?? '')}`, `SQL  ${clean(catalog)}`, cells),
@@ -124,13 +124,13 @@ function figuresTable(
   rows: number,
 ): Line[] {
   const marks = marksOf(state.ascii)
-  const side = (s: Side): string =>
+  const side = (s: AnswerTiming): string =>
     [
       took(s.p50Ms),
       took(s.p95Ms),
       took(s.coldMs),
       bytes(numberOf(s.readBytes)),
-      s.opened === null ? '?' : count(s.opened),
+      s.opened === null ? '?' : shownCount(s.opened),
     ]
       .map((t) => t.padStart(12))
       .join('')
@@ -163,7 +163,7 @@ function summaryText(questions: readonly QuestionEvent[]): string {
   const said =
     differ === 0
       ? 'every answer is the same'
-      : `${plural(differ, 'answer differs', 'answers differ')}: the times prove nothing there`
+      : `${amount(differ, 'answer differs', 'answers differ')}: the times prove nothing there`
   return ` SQL wins ${wins.sql}, files win ${wins.files}${even} · ${said}`
 }
 
@@ -188,16 +188,16 @@ export function compareScreen(state: State, cells: number): Line[] {
   }
   const { questions, run } = all
   const { notes } = run
-  const what = meaningOf(questions, state.compare)
+  const what = figuresMeaning(questions, state.compare)
   const state1 =
     run.phase !== 'done'
       ? `asking … ${questions.length} answered`
-      : (run.finished?.error?.message ?? plural(questions.length, 'question'))
+      : (run.finished?.error?.message ?? amount(questions.length, 'question'))
   const values = questions.flatMap((q) => [figure(q.files, state), figure(q.sql, state)]).filter((v) => v !== null)
-  const { step, list } = compareRows(state, questions.length)
+  const { step, list } = questionRows(state, questions.length)
   const at = state.compare.at
   const lines: Line[] = [
-    spread(
+    spreadLine(
       line(` ${what} · log scale`),
       line(
         `${cutMiddle(clean(state1), Math.max(10, cells - width(what) - 16))} `,
@@ -205,7 +205,7 @@ export function compareScreen(state: State, cells: number): Line[] {
       ),
       cells,
     ),
-    spread(sliderLine(state), line(cells < 100 ? '' : '= both sides gave the same answer ', 'muted'), cells),
+    spreadLine(sliderLine(state), line(cells < 100 ? '' : '= both sides gave the same answer ', 'muted'), cells),
     headLine(state, cells),
   ]
   for (let i = at.top; i < Math.min(questions.length, at.top + list); i += 1) {

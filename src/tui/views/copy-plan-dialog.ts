@@ -1,7 +1,7 @@
 /** Dialog with the plan of a copy: tables, column types, and reasons for refusals. */
 import { leftLines } from '../../model/copy/left-behind.ts'
 import type { CopyPlanLine } from '../../model/run/event.ts'
-import { bytes, clockSpan, count, plural } from '../../render/screen-format.ts'
+import { bytes, clockSpan, shownCount, amount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line } from '../draw/line.ts'
 import { clean, wrap } from '../../render/screen-text.ts'
@@ -14,7 +14,7 @@ import { columnText } from './copy/texts.ts'
 const DETAILED = 3
 
 /** Whether the plan contains a table to copy. */
-export function canCopy(lines: readonly CopyPlanLine[]): boolean {
+export function hasTableToCopy(lines: readonly CopyPlanLine[]): boolean {
   return lines.some(({ status }) => status === 'copy' || status === 'resume')
 }
 
@@ -30,17 +30,17 @@ function planLines(plan: CopyPlanLine, detailed: boolean, cells: number): Line[]
     return lines
   }
   if (plan.status === 'done') put('nothing to do: everything is there, and proved', 'muted')
-  const chunks = `${plural(Number(plan.chunks), 'chunk')} of ${count(Number(plan.chunkRows))}`
+  const chunks = `${amount(Number(plan.chunks), 'chunk')} of ${shownCount(Number(plan.chunkRows))}`
   const key = plan.key.length === 0 ? 'without a key' : `by ${plan.key.join(', ')}`
   put(
-    `${plan.estimated ? 'about ' : ''}${plural(Number(plan.rows), 'row')}, ${bytes(Number(plan.bytes))}, ${chunks} ${key}${plan.status === 'resume' ? ', goes on' : ''}`,
+    `${plan.estimated ? 'about ' : ''}${amount(Number(plan.rows), 'row')}, ${bytes(Number(plan.bytes))}, ${chunks} ${key}${plan.status === 'resume' ? ', goes on' : ''}`,
   )
   const where = plan.create ? 'creates the table' : `the table is there; its rows: ${plan.onExisting}`
   put(`${where}; ${PROOF[plan.proof] ?? `proof ${plan.proof}`}`)
   if (plan.requests !== undefined) {
     const { requestMs = 0 } = plan
     const time = requestMs < 1000 ? '' : `, which take ${clockSpan(requestMs)} at least`
-    put(`about ${plural(Number(plan.requests), 'request')} to the target${time}`)
+    put(`about ${amount(Number(plan.requests), 'request')} to the target${time}`)
   }
   for (const note of plan.notes ?? []) put(`note: ${note}`, 'warn')
   for (const text of leftLines(plan.leftBehind ?? [])) put(text, 'warn')
@@ -101,7 +101,7 @@ export function copyPlanBox(d: Of<'copy-plan'>, state: State): Box {
   body.push(...all.slice(top, top + room))
   if (all.length > room)
     body.push(line(`${top + 1}–${Math.min(all.length, top + room)} of ${all.length} · j k scroll`, 'muted'))
-  const starts = d.state === 'ready' && canCopy(d.lines)
+  const starts = d.state === 'ready' && hasTableToCopy(d.lines)
   if (starts) {
     const safe = 'nothing is changed in the source; y copies the command, to which flags can be added'
     body.push([], ...wrap(safe, inner).map((text) => line(text, 'muted')))

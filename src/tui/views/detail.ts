@@ -1,7 +1,7 @@
 /** The detail pane: title, tabs, and the open tab. */
 import { age, fullTime } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
-import { block, lineWidth, line, rule, span, spread } from '../draw/line.ts'
+import { block, lineWidth, line, rule, span, spreadLine } from '../draw/line.ts'
 import { cutMiddle } from '../../render/screen-text.ts'
 import { geometry } from '../state/geometry.ts'
 import type { State, Tab } from '../state/state.ts'
@@ -47,7 +47,9 @@ function tabsLine(state: State, cells: number): Line {
     cells,
   )
   const right = asOfText(state)
-  return right === '' || lineWidth(spans) + right.length + 2 > cells ? spans : spread(spans, line(`${right} `), cells)
+  return right === '' || lineWidth(spans) + right.length + 2 > cells
+    ? spans
+    : spreadLine(spans, line(`${right} `), cells)
 }
 
 function content(state: State, cells: number, rows: number): Line[] {
@@ -98,7 +100,7 @@ export function detailPane(state: State, cells: number): Line[] {
   const version = row.version === null ? 'v?' : `v${row.version}`
   const right = line(`${version} · ${row.changed === null ? '?' : `${age(row.changed, state.now)} ago`} `, 'muted')
   const focused = state.focus === 'detail'
-  const head = spread(
+  const head = spreadLine(
     [span(` ${cutMiddle(row.name, Math.max(10, cells - lineWidth(right) - 3))}`, focused ? 'strong' : 'plain')],
     right,
     cells,

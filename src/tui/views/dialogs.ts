@@ -1,10 +1,10 @@
 /** Dialogs as boxes drawn over the screen. */
-import { count, percent, plural } from '../../render/screen-format.ts'
+import { shownCount, percent, amount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { chosen, line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { share } from '../run/run-view.ts'
+import { runProgress } from '../run/run-view.ts'
 import { nameOfRun } from '../state/queue/queue-rows.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
 import { steeredRun } from '../state/selectors.ts'
@@ -51,13 +51,13 @@ function choiceBox(
 function goingOn(state: State, id?: number): string {
   const run = steeredRun(state)
   if (run === undefined || (id !== undefined && run.id !== id)) return 'It has just ended.'
-  const lanes = run.lanes.length === 0 ? '' : `, ${plural(run.lanes.length, 'lane')}`
+  const lanes = run.lanes.length === 0 ? '' : `, ${amount(run.lanes.length, 'lane')}`
   const more = state.runs.queue.length === 0 ? '' : `, ${state.runs.queue.length} more in line`
   const { joined, runId } = run
   const owner =
     joined === null ? '' : ` Run ${runId ?? ''} is of another program: process ${joined.pid} on ${joined.host}.`
   const about = cutMiddle(clean(subject(run.operation, state.runs.machine)), 24)
-  const done = share(run)
+  const done = runProgress(run)
   // Streams and cutovers have no percentage.
   const part = done === null || isFollowing(run) ? '' : `, ${percent(done)}`
   return `${run.operation.kind}${about === '' ? '' : ` of ${about}`}${part}${lanes}${more}.${owner}`
@@ -67,7 +67,7 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
   const run = shownRun(state)
   const isStop = act === 'stop'
   const working = run?.slots.working ?? 0
-  const slots = isStop ? `, and ${plural(working, 'slot')} of it ${working === 1 ? 'works' : 'work'}` : ''
+  const slots = isStop ? `, and ${amount(working, 'slot')} of it ${working === 1 ? 'works' : 'work'}` : ''
   const about = run === null ? '' : ` is ${cutMiddle(clean(nameOfRun(run)), 30)}${slots}.`
   return choiceBox(
     state,
@@ -90,7 +90,7 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
 function drainBox({ worker, choice }: Of<'drain'>, state: State): Box {
   const { host, pid, slots } = worker
   const has =
-    slots.length === 0 ? 'It has no slot now.' : `It gives back ${plural(slots.length, 'slot')} after the batch.`
+    slots.length === 0 ? 'It has no slot now.' : `It gives back ${amount(slots.length, 'slot')} after the batch.`
   return choiceBox(
     state,
     'Drain a worker',
@@ -143,7 +143,7 @@ function textBox(d: Of<'text'>, state: State): Box {
   const cells = textCells(state)
   const { rows, room } = textRows(d, state)
   const top = Math.max(0, Math.min(d.top, rows.length - room))
-  const where = rows.length > room ? ` · ${top + 1}–${top + room} of ${count(rows.length)}` : ''
+  const where = rows.length > room ? ` · ${top + 1}–${top + room} of ${shownCount(rows.length)}` : ''
   const body = rows.slice(top, top + room).map((t) => line(t))
   return {
     lines: framed(state, line(clean(d.title), 'strong'), body, `j k scroll · y copies · esc closes${where}`, cells),

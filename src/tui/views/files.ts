@@ -1,16 +1,16 @@
 /** The Files tab: predicate, pruning funnel, and remaining files. */
 import type { FilesPage, Funnel } from '../../model/lake/answers.ts'
 import { bar } from '../draw/bars.ts'
-import { bytes, count, fullTime, numberOf, plural, took } from '../../render/screen-format.ts'
+import { bytes, shownCount, fullTime, numberOf, amount, took } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'
-import { block, cell, line, rule, span, spread } from '../draw/line.ts'
+import { block, cell, line, rule, span, spreadLine } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, shortFile } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { tabRows } from '../state/geometry.ts'
-import { failure, identityOf } from '../state/selectors.ts'
+import { failure, slotIdentity } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { shownAround } from '../draw/masked.ts'
-import { pageOf, pageRows, waiting } from './rows.ts'
+import { loadedPage, pageRows, waitingLines } from './rows.ts'
 
 type FileRow = FilesPage['rows'][number]
 
@@ -20,11 +20,11 @@ function whereLine(state: State, cells: number): Line {
   if (prompt !== null) {
     const [before, after] = shownAround(prompt.field)
     const keys = line('enter asks · ↑ earlier · esc leaves it ', 'muted')
-    return spread([span(' where ', 'strong'), span(before), span(marks.caret, 'info'), span(after)], keys, cells)
+    return spreadLine([span(' where ', 'strong'), span(before), span(marks.caret, 'info'), span(after)], keys, cells)
   }
   const keys = line(state.detail.where === '' ? 'w edit ' : 'w edit · ctrl-u clear ', 'muted')
   const text = state.detail.where === '' ? span('every file', 'muted') : span(clean(state.detail.where))
-  return spread([span(' where ', 'strong'), span(marks.caret, 'muted'), span(' '), text], keys, cells)
+  return spreadLine([span(' where ', 'strong'), span(marks.caret, 'muted'), span(' '), text], keys, cells)
 }
 
 function funnelLine(
@@ -40,7 +40,7 @@ function funnelLine(
   return [
     span(` ${label.padEnd(10)} `),
     span(padEnd(bar(all === 0 ? 0 : step.files / all, barCells, ascii), barCells), 'info'),
-    span(count(step.files).padStart(12)),
+    span(shownCount(step.files).padStart(12)),
     span(bytes(step.bytes).padStart(10)),
     span(`  ${cutEnd(columns, tail)}`, 'muted'),
   ]
@@ -57,12 +57,12 @@ function funnelLines(funnel: Funnel, cells: number, ascii: boolean): Line[] {
 
 function answerTitle(page: FilesPage, state: State, cells: number): string {
   const { funnel } = page
-  const parts = [plural(page.total, 'file'), bytes(funnel.stats.bytes)]
+  const parts = [amount(page.total, 'file'), bytes(funnel.stats.bytes)]
   if (funnel.keptWithoutStats > 0)
     parts.push(
       cells >= 100
-        ? `${count(funnel.keptWithoutStats)} kept because they carry no stats on ${funnel.stats.columns.join(', ')}`
-        : `${count(funnel.keptWithoutStats)} kept for want of stats`,
+        ? `${shownCount(funnel.keptWithoutStats)} kept because they carry no stats on ${funnel.stats.columns.join(', ')}`
+        : `${shownCount(funnel.keptWithoutStats)} kept for want of stats`,
     )
   parts.push(took(funnel.ms))
   const asOf = state.detail.asOf
@@ -80,7 +80,7 @@ function fileLine(state: State, row: FileRow, here: boolean, name: number, range
   return [
     span(` ${here ? marks.row : ' '} ${padEnd(cutMiddle(shortFile(clean(row.path)), name), name)}`),
     cell(bytes(numberOf(row.size)), -10),
-    cell(count(numberOf(row.rows)), -12),
+    cell(shownCount(numberOf(row.rows)), -12),
     ...(range ? [cell(clean(row.range?.min ?? '?'), -10), cell(clean(row.range?.max ?? '?'), -10)] : []),
     cell(row.addedVersion ?? '?', -9),
   ]
@@ -114,7 +114,7 @@ function fileDetail(row: FileRow | undefined, cells: number): Line[] {
       ? 'none'
       : row.deletedRows === undefined
         ? 'yes'
-        : `${plural(numberOf(row.deletedRows), 'row')} dead`
+        : `${amount(numberOf(row.deletedRows), 'row')} dead`
   return [
     rule(shortFile(clean(row.path.slice(row.path.lastIndexOf('/') + 1))), cells),
     fact(
@@ -129,11 +129,11 @@ function fileDetail(row: FileRow | undefined, cells: number): Line[] {
 
 /** The tab in `cells` × `rows`. */
 export function filesTab(state: State, cells: number, rows: number): Line[] {
-  const page = pageOf(state, 'files')
+  const page = loadedPage(state, 'files')
   const { list, below } = tabRows('files', rows)
-  const wrong = failure(state, 'files', identityOf(state, 'files'))
+  const wrong = failure(state, 'files', slotIdentity(state, 'files'))
   const lines: Line[] = [whereLine(state, cells), rule('what the catalog can rule out', cells)]
-  if (wrong !== null || page === null) return block([...lines, ...waiting(state, 'files', cells)], cells, rows)
+  if (wrong !== null || page === null) return block([...lines, ...waitingLines(state, 'files', cells)], cells, rows)
   const range = rangeColumn(page) !== null
   const name = Math.max(12, cells - 3 - 10 - 12 - 9 - (range ? 20 : 0))
   lines.push(

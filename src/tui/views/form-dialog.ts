@@ -5,7 +5,7 @@ import type { Line } from '../draw/line.ts'
 import { block, chosen, columns, fit, line, rule, span } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { isStartable, isTyped, optionUnder, textOf, type Form } from '../form/form.ts'
+import { isStartable, isTyped, optionUnder, typedText, type Form } from '../form/form.ts'
 import { formLayout, hindrance, standingRows, type FormLayout, type FormRow } from '../form/layout.ts'
 import { storyTone } from '../run/story.ts'
 import type { State } from '../state/state.ts'
@@ -70,7 +70,7 @@ function rowLine(row: FormRow, form: Form, cells: number, state: State): Line {
   if (row.kind === 'heading') return line(row.text === '' ? '' : `  ${clean(row.text)}`, 'muted')
   const { option } = row
   const isHere = option.name === form.cursor
-  const text = textOf(form, option.name)
+  const text = typedText(form, option.name)
   const label = option.operand === true ? option.name.toUpperCase() : option.name
   const names = Math.min(NAME_CELLS, Math.floor(cells * 0.4))
   const front = `${isHere ? marks.row : ' '} ${text === '' ? ' ' : marks.marked} ${padEnd(label, names)} `

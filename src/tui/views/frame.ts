@@ -1,14 +1,14 @@
 /** The two head lines and the foot line. */
 import { clockSpan, percent } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
-import { line, lineWidth, span, spread } from '../draw/line.ts'
+import { line, lineWidth, span, spreadLine } from '../draw/line.ts'
 import { clean, cutMiddle, width } from '../../render/screen-text.ts'
-import { declarationOf, endsOf, storeOf } from '../../app/operations/facts.ts'
+import { declarationOf, operationEnds, storeOf } from '../../app/operations/facts.ts'
 import type { Operation } from '../../app/operations/list.ts'
 import { marksOf } from '../draw/theme.ts'
 import { hints } from '../keymap/lookup.ts'
 import type { RunView } from '../run/run-view.ts'
-import { eta, share } from '../run/run-view.ts'
+import { eta, runProgress } from '../run/run-view.ts'
 import { activeRun, steeredRun, comparison, isCatalogAway, openRun } from '../state/selectors.ts'
 import type { Prompt, Screen, State } from '../state/state.ts'
 import { shownAround } from '../draw/masked.ts'
@@ -19,7 +19,7 @@ import { lakeTables } from '../state/stores.ts'
 import { needyRows } from '../state/needy.ts'
 import { cursorRow, visibleRows } from '../state/tables-list.ts'
 import { queueCrumbs, queueState } from './queue/screen.ts'
-import { tableName } from './table-name.ts'
+import { shownTableName } from './table-name.ts'
 import { tabStrip } from './tab-strip.ts'
 import { countText } from '../../shared/figures.ts'
 
@@ -42,7 +42,7 @@ export function runState(run: RunView | undefined, now: number): string {
           : run.copy?.throttle
             ? `${doing}, throttled`
             : doing
-  const done = isStream ? null : share(run)
+  const done = isStream ? null : runProgress(run)
   if (done === null) return word
   const paused = run.copy?.tables.filter(({ state }) => state === 'paused').length ?? 0
   if (paused > 0) return `${word} ${percent(done)} · ${paused === 1 ? 'a table' : `${paused} tables`} paused`
@@ -58,7 +58,7 @@ function placeOf(state: State, room: number): string {
   const run = state.screen === 'runs' ? openRun(state) : null
   const { operation } = run ?? steeredRun(state) ?? {}
   if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
-    const { source = '', target } = endsOf(operation)
+    const { source = '', target } = operationEnds(operation)
     if (target === undefined) return source
     // A stream may have no source in its name.
     return source === '' ? target : ends(source, target, room)
@@ -99,7 +99,7 @@ function headLine(state: State, cells: number): Line {
   const tone = away ? 'bad' : running === undefined ? 'muted' : 'strong'
   const room = Math.max(8, cells - width(right) - 12)
   const place = clean(placeOf(state, room))
-  return spread([span(' sluice', 'strong'), span(`  ${cutMiddle(place, room)}`)], [span(`${right} `, tone)], cells)
+  return spreadLine([span(' sluice', 'strong'), span(`  ${cutMiddle(place, room)}`)], [span(`${right} `, tone)], cells)
 }
 
 const TITLES: Readonly<Record<Exclude<Screen, 'queue'>, string>> = {
@@ -133,7 +133,7 @@ function crumbs(state: State): string {
       return queueCrumbs(state)
     case 'compare': {
       const shown = comparison(state)
-      return shown === null ? '' : `Compare › ${tableName(shown.table, state.lake)}`
+      return shown === null ? '' : `Compare › ${shownTableName(shown.table, state.lake)}`
     }
     case 'ask':
       return ''
@@ -160,11 +160,11 @@ function screensLine(state: State, cells: number): Line {
   // Filter and marks have priority over the number of tables.
   while (!fits(left) && reported.includes(' · ')) reported = reported.slice(reported.indexOf(' · ') + 3)
   const right = cutMiddle(reported, Math.max(0, cells - lineWidth(left) - 4))
-  return spread([span(' '), ...left], line(`${right} `), cells)
+  return spreadLine([span(' '), ...left], line(`${right} `), cells)
 }
 
 /** The two lines at the top of every screen. */
-export function headLines(state: State, cells: number): Line[] {
+export function screenHeadLines(state: State, cells: number): Line[] {
   return [headLine(state, cells), screensLine(state, cells)]
 }
 
@@ -194,7 +194,7 @@ function promptLine(prompt: Prompt, state: State, cells: number): Line {
     return width(label) + width(typed) + 2 <= cells ? left : [...(width(typed) > room ? [] : [span(' ')]), ...shown]
   }
   const right = prompt.error === null ? line('enter keeps · esc leaves ', 'muted') : line(`${prompt.error} `, 'bad')
-  return spread(left, right, cells)
+  return spreadLine(left, right, cells)
 }
 
 /** The last row: prompt, note, or key hints. */

@@ -1,7 +1,7 @@
 /** The help page, made from the keymap; groups of the open screen first. */
-import type { Binding, Command, Group } from '../keymap/bindings.ts'
+import type { Binding, KeyCommand, KeyGroup } from '../keymap/bindings.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
-import { shownKey } from '../keymap/lookup.ts'
+import { shownKeyName } from '../keymap/lookup.ts'
 import type { Line } from '../draw/line.ts'
 import { block, fit, line, span } from '../draw/line.ts'
 import { padEnd } from '../../render/screen-text.ts'
@@ -10,7 +10,7 @@ import { queueView } from '../state/queue/queue-open.ts'
 import { openRun } from '../state/selectors.ts'
 import { matches } from '../state/tables-list.ts'
 
-const ORDER: Readonly<Record<State['screen'], readonly Group[]>> = {
+const ORDER: Readonly<Record<State['screen'], readonly KeyGroup[]>> = {
   tables: [
     'MOVE',
     'ACT on the row or the marked rows',
@@ -77,12 +77,12 @@ export function helpTitle(state: State): string {
   }
 }
 
-function groupLines(group: Group, find: string, cells: number): Line[] {
+function groupLines(group: KeyGroup, find: string, cells: number): Line[] {
   // A search covers every binding; the page shows a pair in one line.
   const found = KEYMAP.filter(
-    (b: Binding<Command>) => b.group === group && (find !== '' || b.unlisted !== true),
-  ).flatMap((b: Binding<Command>) => {
-    const keys = b.keys.length === 0 ? ': only' : b.keys.map(shownKey).join(' ')
+    (b: Binding<KeyCommand>) => b.group === group && (find !== '' || b.unlisted !== true),
+  ).flatMap((b: Binding<KeyCommand>) => {
+    const keys = b.keys.length === 0 ? ': only' : b.keys.map(shownKeyName).join(' ')
     const [shown, text] = find === '' && b.help !== undefined ? b.help : [keys, b.label]
     return matches(find, `${keys} ${b.label}`) ? [fit([span(padEnd(shown, KEYS), 'info'), span(text)], cells)] : []
   })

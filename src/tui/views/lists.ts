@@ -1,23 +1,23 @@
 /** The Schema, Partitions and Features tabs. */
-import { bytes, count } from '../../render/screen-format.ts'
+import { bytes, shownCount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, cell, line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { tabRows } from '../state/geometry.ts'
-import { identityOf, known } from '../state/selectors.ts'
+import { slotIdentity, knownValue } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
-import { partitionName } from './charts.ts'
-import { listRows, pageOf, pageRows, waiting } from './rows.ts'
+import { partitionValuesName } from './charts.ts'
+import { listRows, loadedPage, pageRows, waitingLines } from './rows.ts'
 
 /** Columns with their types, nested ones indented. */
 export function schemaTab(state: State, cells: number, rows: number): Line[] {
-  const fields = known(state, 'schema', identityOf(state, 'schema'))
+  const fields = knownValue(state, 'schema', slotIdentity(state, 'schema'))
   const marks = marksOf(state.ascii)
   const name = Math.max(16, Math.min(40, Math.floor(cells * 0.4)))
   const type = Math.max(12, Math.min(30, Math.floor(cells * 0.3)))
   const head = line(`   ${padEnd('COLUMN', name)}${padEnd('TYPE', type)}${padEnd('NULL', 6)}NOTES`, 'strong')
-  if (fields === null) return block([head, ...waiting(state, 'schema', cells)], cells, rows)
+  if (fields === null) return block([head, ...waitingLines(state, 'schema', cells)], cells, rows)
   const body = listRows(state, fields, state.detail.at.schema, tabRows('schema', rows).list, cells, (f, here): Line => {
     const own = '  '.repeat(f.depth) + clean(f.path.slice(f.depth === 0 ? 0 : f.path.lastIndexOf('.') + 1))
     const notes = [...(f.partition ? ['partition'] : []), ...f.notes]
@@ -33,7 +33,7 @@ export function schemaTab(state: State, cells: number, rows: number): Line[] {
 
 /** One row per partition, with the catalog's counts. */
 export function partitionsTab(state: State, cells: number, rows: number): Line[] {
-  const page = pageOf(state, 'partitions')
+  const page = loadedPage(state, 'partitions')
   const marks = marksOf(state.ascii)
   const columns = page?.rows[0] === undefined ? '' : Object.keys(page.rows[0].values).join(' / ')
   const name = Math.max(16, cells - 3 - 12 - 11 - 16)
@@ -41,7 +41,7 @@ export function partitionsTab(state: State, cells: number, rows: number): Line[]
     `   ${padEnd(columns === '' ? 'PARTITION' : clean(columns), name)}${'FILES'.padStart(12)}${'SIZE'.padStart(11)}${'ROWS'.padStart(16)}`,
     'strong',
   )
-  if (page === null) return block([head, ...waiting(state, 'partitions', cells)], cells, rows)
+  if (page === null) return block([head, ...waitingLines(state, 'partitions', cells)], cells, rows)
   const body = pageRows(
     state,
     page,
@@ -50,11 +50,11 @@ export function partitionsTab(state: State, cells: number, rows: number): Line[]
     cells,
     (p, here): Line => [
       span(
-        ` ${here ? marks.row : ' '} ${padEnd(cutMiddle(clean(partitionName(p.values)) || 'the whole table', name), name)}`,
+        ` ${here ? marks.row : ' '} ${padEnd(cutMiddle(clean(partitionValuesName(p.values)) || 'the whole table', name), name)}`,
       ),
-      cell(count(p.files), -12),
+      cell(shownCount(p.files), -12),
       cell(bytes(p.bytes), -11),
-      cell(count(p.rows), -16),
+      cell(shownCount(p.rows), -16),
     ],
   )
   if (page.total === 0) body[0] = line('   no partition has an active file', 'muted')
@@ -63,10 +63,10 @@ export function partitionsTab(state: State, cells: number, rows: number): Line[]
 
 /** Table features, and whether they are supported for reading. */
 export function featuresTab(state: State, cells: number, rows: number): Line[] {
-  const features = known(state, 'features', identityOf(state, 'features'))
+  const features = knownValue(state, 'features', slotIdentity(state, 'features'))
   const marks = marksOf(state.ascii)
   const head = line(`   ${padEnd('FEATURE', 26)}${padEnd('SIDE', 15)}NOTE`, 'strong')
-  if (features === null) return block([head, ...waiting(state, 'features', cells)], cells, rows)
+  if (features === null) return block([head, ...waitingLines(state, 'features', cells)], cells, rows)
   const body = listRows(
     state,
     features,

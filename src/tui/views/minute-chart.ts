@@ -1,5 +1,5 @@
 /** Work per second over the last minute, as columns. */
-import { count } from '../../render/screen-format.ts'
+import { shownCount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, rule, span } from '../draw/line.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -23,7 +23,7 @@ export function minuteChart(run: RunView, cells: number, rows: number, ascii: bo
       const level = top === 0 ? 0 : (v / top) * height
       return (level >= floor + 1 ? full : level >= floor + 0.5 ? half : ' ').repeat(wide)
     })
-    const label = i % 2 === 0 && top > 0 ? count(Math.round((top * (floor + 1)) / height)) : ''
+    const label = i % 2 === 0 && top > 0 ? shownCount(Math.round((top * (floor + 1)) / height)) : ''
     return [span(` ${label.padStart(LABEL - 1)} `, 'muted'), span(cellsOf.join(''), 'info')]
   })
   return block(

@@ -1,11 +1,11 @@
 /** The Overview tab: facts, state and properties of a table. */
 import { isInCatalog, type Overview, type TableRow } from '../../model/lake/answers.ts'
-import { age, bytes, count, fullTime, moment, msOf, plural } from '../../render/screen-format.ts'
+import { age, bytes, shownCount, fullTime, shownTime, msOf, amount } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { failure, known } from '../state/selectors.ts'
+import { failure, knownValue } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { lakeTables } from '../state/stores.ts'
 import { cursorRow } from '../state/tables-list.ts'
@@ -36,10 +36,10 @@ function runLines(overview: Overview, state: State, cells: number): Line[] {
   return [
     rule('last runs', cells),
     ...overview.lastRuns.slice(0, 5).map((run): Line => {
-      const what = run.error ?? (run.filesProcessed === undefined ? '' : plural(Number(run.filesProcessed), 'file'))
+      const what = run.error ?? (run.filesProcessed === undefined ? '' : amount(Number(run.filesProcessed), 'file'))
       const version = run.version === undefined ? '' : `v${run.version} `
       return [
-        span(` ${padEnd(moment(msOf(run.startedAt), state.now), 11)} `),
+        span(` ${padEnd(shownTime(msOf(run.startedAt), state.now), 11)} `),
         runMark(run.status, marks),
         span(` ${padEnd(run.command, 9)} ${padEnd(run.status, 9)} ${version}${clean(what)}`),
       ]
@@ -53,7 +53,7 @@ function fsckLines(
   cells: number,
 ): Line[] {
   const marks = marksOf(state.ascii)
-  const found = findings === 0 ? `${marks.ok} nothing found` : `${marks.bad} ${plural(findings, 'finding')}`
+  const found = findings === 0 ? `${marks.ok} nothing found` : `${marks.bad} ${amount(findings, 'finding')}`
   return fact('fsck', `${found} at v${version}, ${age(checkedAt, state.now)} ago`, cells, findings === 0 ? 'ok' : 'bad')
 }
 
@@ -78,12 +78,12 @@ function factLines(row: TableRow, overview: Overview | null, state: State, cells
     ...fact('by', row.partitionColumns.length === 0 ? 'not partitioned' : row.partitionColumns.join(', '), cells),
   )
   lines.push(
-    ...fact('active', `${plural(row.files, 'file')}   ${bytes(row.bytes)}   ${plural(row.rows, 'row')}`, cells),
+    ...fact('active', `${amount(row.files, 'file')}   ${bytes(row.bytes)}   ${amount(row.rows, 'row')}`, cells),
   )
   lines.push(
     ...fact(
       'commits',
-      `${count(overview?.commits)}   ${plural(overview?.checkpoints.length ?? null, 'checkpoint')}`,
+      `${shownCount(overview?.commits)}   ${amount(overview?.checkpoints.length ?? null, 'checkpoint')}`,
       cells,
     ),
   )
@@ -129,7 +129,7 @@ function settingLines(overview: Overview, cells: number): Line[] {
 export function overviewLines(state: State, cells: number): readonly Line[] {
   const row = lakeTables(state).find((r) => r.key === state.detail.key) ?? cursorRow(state)
   if (row === null || row.kind === 'relation' || row.kind === 'store') return []
-  const overview = known(state, 'overview', row.key)
+  const overview = knownValue(state, 'overview', row.key)
   const wrong = failure(state, 'overview', row.key)
   const lines = factLines(row, overview, state, cells)
   if (wrong !== null && row.error === null) lines.push([], ...fact('failed', wrong, cells, 'bad'))

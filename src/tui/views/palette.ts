@@ -1,12 +1,12 @@
 /** The palette: commands that work now, found by name. */
-import type { Binding, Command } from '../keymap/bindings.ts'
+import type { Binding, KeyCommand } from '../keymap/bindings.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
-import { shownKey, workingBindings } from '../keymap/lookup.ts'
+import { shownKeyName, workingBindings } from '../keymap/lookup.ts'
 import type { CommandForm } from '../../app/command-port.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import { listWord, listWords } from '../form/words.ts'
 import type { Line } from '../draw/line.ts'
-import { chosen, fit, line, span, spread } from '../draw/line.ts'
+import { chosen, fit, line, span, spreadLine } from '../draw/line.ts'
 import { clean } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State } from '../state/state.ts'
@@ -14,13 +14,13 @@ import { targetRows } from '../state/tables-list.ts'
 
 /** A palette entry: a key command, a key command for a named table, or a command form. */
 export type PaletteEntry =
-  | { readonly binding: Binding<Command>; readonly row: TableRow | null }
+  | { readonly binding: Binding<KeyCommand>; readonly row: TableRow | null }
   /** `words`: words typed after the command. */
   | { readonly form: CommandForm; readonly words: readonly string[] }
 
 /** Commands that take a table name; those of the second set need a table in the catalog. */
-const OF_TABLES: ReadonlySet<Command> = new Set(['import', 'fsck'])
-const OF_KNOWN_TABLES: ReadonlySet<Command> = new Set(['validate', 'compare'])
+const OF_TABLES: ReadonlySet<KeyCommand> = new Set(['import', 'fsck'])
+const OF_KNOWN_TABLES: ReadonlySet<KeyCommand> = new Set(['validate', 'compare'])
 const MOST_TABLES = 100
 
 /**
@@ -34,7 +34,7 @@ export function paletteEntries(state: State): readonly PaletteEntry[] {
   const all = workingBindings(open).filter((b) => b.palette === true)
   const words = typed.split(/\s+/).filter((w) => w !== '')
   const fits = all.filter((b) => words.every((w) => `${b.command} ${b.label}`.toLowerCase().includes(w)))
-  const begins = (b: Binding<Command>): boolean =>
+  const begins = (b: Binding<KeyCommand>): boolean =>
     b.label.toLowerCase().startsWith(typed) || b.command.startsWith(typed)
   const commands = [...fits.filter(begins), ...fits.filter((b) => !begins(b))]
   const named = /\s/.test(field.trimStart()) ? namedTables(state, words) : []
@@ -98,7 +98,7 @@ function namedTables(state: State, [first = '', ...rest]: readonly string[]): re
 }
 
 /** Tab completion: the chosen command, and its table. */
-export function completed(entry: PaletteEntry): string {
+export function completedEntry(entry: PaletteEntry): string {
   if ('form' in entry) return [...entry.form.words, ...entry.words.map(listWord), ''].join(' ')
   const { binding, row } = entry
   return row === null ? `${binding.command} ` : `${binding.command} ${row.name}`
@@ -130,9 +130,9 @@ export function paletteLines(state: State, cells: number, rows: number): Line[] 
       return here ? chosen(drawn, cells) : drawn
     }
     const { binding, row } = entry
-    const drawn = spread(
+    const drawn = spreadLine(
       line(` ${here ? marks.row : ' '} ${binding.label}${clean(on(entry, state))}`),
-      line(`${row === null ? binding.keys.map(shownKey).join(' ') : ''} `, 'muted'),
+      line(`${row === null ? binding.keys.map(shownKeyName).join(' ') : ''} `, 'muted'),
       cells,
     )
     return here ? chosen(drawn, cells) : drawn

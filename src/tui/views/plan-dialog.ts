@@ -1,6 +1,6 @@
 /** Dialog with the plan of an import. */
 import type { PlanLine } from '../../model/run/event.ts'
-import { bytes, numberOf, plural, seconds } from '../../render/screen-format.ts'
+import { bytes, numberOf, amount, seconds } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
@@ -28,7 +28,7 @@ function planLine(p: PlanLine, name: number): Line[] {
   const time = p.estimatedMs === undefined ? '' : `~${seconds(p.estimatedMs)}`
   return [
     line(
-      `${front} ${padEnd(range, 13)}${(p.files === undefined ? '? files' : plural(numberOf(p.files), 'file')).padStart(14)}${bytes(numberOf(p.bytes)).padStart(10)}${time.padStart(9)}${p.status === 'resume' ? '  goes on' : ''}`,
+      `${front} ${padEnd(range, 13)}${(p.files === undefined ? '? files' : amount(numberOf(p.files), 'file')).padStart(14)}${bytes(numberOf(p.bytes)).padStart(10)}${time.padStart(9)}${p.status === 'resume' ? '  goes on' : ''}`,
     ),
   ]
 }

@@ -1,6 +1,6 @@
 /** Tables of a database: rows of the list, and columns of a table. */
 import type { RelationEvent } from '../../model/run/event.ts'
-import { bytes, count, plural } from '../../render/screen-format.ts'
+import { bytes, shownCount, amount } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { cell, line, rule, span } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
@@ -99,7 +99,7 @@ function lined(texts: readonly string[], cells: number): Line[] {
 export function relationSummary(relation: RelationEvent, all: readonly RelationEvent[], cells: number): Line[] {
   const { table, columns, partitioning, note, resumable } = relation
   const facts = [
-    plural(columns.length, 'column'),
+    amount(columns.length, 'column'),
     `key ${keyOf(relation)}`,
     ...(partitioning === undefined ? [] : [partitioning]),
   ]
@@ -111,7 +111,7 @@ export function relationSummary(relation: RelationEvent, all: readonly RelationE
     rule('', cells),
     [span(` ${cutEnd(clean(table), Math.max(20, cells - 30))}  `, 'strong'), span(clean(facts.join(' · ')))],
     reported === undefined ? [label('a copy'), span(clean(copy))] : [label(reported[0]), span(clean(reported[1]))],
-    [label('in all'), span(`${plural(all.length, 'table')} · ${bytes(size)}`)],
+    [label('in all'), span(`${amount(all.length, 'table')} · ${bytes(size)}`)],
   ]
 }
 
@@ -147,15 +147,15 @@ function ledgerTexts({ filled, followed }: RelationEvent): readonly (readonly [s
 }
 
 function filledText({ rows, chunks, done, proved, at, source }: NonNullable<RelationEvent['filled']>): string {
-  const whole = done === chunks ? '' : `, ${count(Number(done))} of ${plural(Number(chunks), 'chunk')} done`
+  const whole = done === chunks ? '' : `, ${shownCount(Number(done))} of ${amount(Number(chunks), 'chunk')} done`
   const proof =
     proved === done
       ? 'sums were equal'
       : proved === '0'
         ? 'sums were not compared'
-        : `sums equal in ${count(Number(proved))}`
+        : `sums equal in ${shownCount(Number(proved))}`
   const when = at === undefined ? '' : ` · ${at.slice(0, 16).replace('T', ' ')} UTC`
-  return `${plural(Number(rows), 'row')}${whole} · ${proof}${when}${source === undefined ? '' : ` · from ${source}`}`
+  return `${amount(Number(rows), 'row')}${whole} · ${proof}${when}${source === undefined ? '' : ` · from ${source}`}`
 }
 
 function ringFact({ key }: RelationEvent, { partitioner, columns }: NonNullable<RelationEvent['ring']>): string {
@@ -166,7 +166,7 @@ function columnTexts({ columns }: RelationEvent): readonly string[] {
   const name = Math.min(40, Math.max(6, ...columns.map((column) => column.name.length)) + 2)
   return [
     '',
-    `# ${plural(columns.length, 'column')}`,
+    `# ${amount(columns.length, 'column')}`,
     ...columns.map((column) => `${column.name.padEnd(name)}${column.type}${column.nullable ? '' : '  not null'}`),
   ]
 }
@@ -181,5 +181,5 @@ function isUncounted({ estimated, rows, bytes: size }: RelationEvent): boolean {
 
 function rowsText(relation: RelationEvent, about: string): string {
   if (isUncounted(relation)) return '?'
-  return `${relation.estimated && relation.rows !== '0' ? about : ''}${count(Number(relation.rows))}`
+  return `${relation.estimated && relation.rows !== '0' ? about : ''}${shownCount(Number(relation.rows))}`
 }

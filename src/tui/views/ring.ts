@@ -2,7 +2,7 @@
 import { ringGroups } from '../../model/copy/ring-groups.ts'
 import type { RingEvent, RingHostEvent } from '../../model/run/event.ts'
 import { bar } from '../draw/bars.ts'
-import { bytes, count, plural } from '../../render/screen-format.ts'
+import { bytes, shownCount, amount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
 import { clean, padEnd, wrap } from '../../render/screen-text.ts'
@@ -23,7 +23,7 @@ function widths(cells: number): { readonly token: number; readonly size: number;
   return { token: TOKEN, size, bar: Math.max(LEAST_BAR, Math.min(MOST_BAR, rest - size)) }
 }
 
-const about = (exact: boolean, n: number): string => `${exact ? '' : '~'}${count(n)}`
+const about = (exact: boolean, n: number): string => `${exact ? '' : '~'}${shownCount(n)}`
 
 /** Lines of `cells`, with a title. */
 export function ringLines(shown: RingShown, cells: number, ascii: boolean): Line[] {
@@ -61,7 +61,7 @@ function pictureLines(shown: RingShown, cells: number, ascii: boolean): readonly
 }
 
 const skewText = ({ skew, parts }: RingEvent): string =>
-  `skew ${skew.toFixed(2)}×: rows of the fullest of ${plural(Number(parts), 'part')} over those of an average one`
+  `skew ${skew.toFixed(2)}×: rows of the fullest of ${amount(Number(parts), 'part')} over those of an average one`
 
 function standsOut(ring: RingEvent): readonly string[] {
   const [fullest] = ring.largest
@@ -75,17 +75,17 @@ function standsOut(ring: RingEvent): readonly string[] {
     ...(partition === undefined
       ? []
       : [
-          `largest partition seen (${partition.key.join(', ')}): ${partition.more ? 'more than ' : ''}${plural(Number(partition.rows), 'row')}, ${bytes(Number(partition.bytes))}`,
+          `largest partition seen (${partition.key.join(', ')}): ${partition.more ? 'more than ' : ''}${amount(Number(partition.rows), 'row')}, ${bytes(Number(partition.bytes))}`,
         ]),
     ...(ring.server === undefined
       ? []
       : [
-          `the servers estimate ${plural(Number(ring.server.partitions), 'partition')}, ${bytes(Number(ring.server.bytes))}`,
+          `the servers estimate ${amount(Number(ring.server.partitions), 'partition')}, ${bytes(Number(ring.server.bytes))}`,
         ]),
   ]
 }
 
 function hostText({ host, datacenter, up, ranges, share, rows }: RingHostEvent, exact: boolean): string {
   const percent = Math.round(share * 1000) / 10
-  return `${host} ${datacenter}${up ? '' : ' down'}: ${plural(Number(ranges), 'range')}, holds ${percent} % of the ring, ${about(exact, Number(rows))} rows`
+  return `${host} ${datacenter}${up ? '' : ' down'}: ${amount(Number(ranges), 'range')}, holds ${percent} % of the ring, ${about(exact, Number(rows))} rows`
 }

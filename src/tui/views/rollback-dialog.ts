@@ -1,10 +1,10 @@
 /** The dialog that asks for the table name before a roll back. */
-import { plural } from '../../render/screen-format.ts'
+import { amount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
 import { clean, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { known } from '../state/selectors.ts'
+import { knownValue } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
 import type { Box, Of } from './box.ts'
@@ -15,7 +15,7 @@ export function rollbackBox(d: Of<'rollback'>, state: State): Box {
   const cells = Math.min(state.size.columns, Math.max(WIDE, Math.min(90, state.size.columns - 20)))
   const inner = cells - 4
   const marks = marksOf(state.ascii)
-  const overview = known(state, 'overview', d.row.key)
+  const overview = knownValue(state, 'overview', d.row.key)
   const fact = (label: string, text: string, tone: 'plain' | 'ok' | 'bad' = 'plain'): Line[] =>
     wrap(clean(text), Math.max(10, inner - 10))
       .slice(0, 2)
@@ -25,7 +25,7 @@ export function rollbackBox(d: Of<'rollback'>, state: State): Box {
     [],
     ...fact(
       'goes',
-      `what the catalog holds: ${plural(overview?.commits ?? null, 'commit')}, ${plural(d.row.files, 'active file')}`,
+      `what the catalog holds: ${amount(overview?.commits ?? null, 'commit')}, ${amount(d.row.files, 'active file')}`,
     ),
     ...fact('stays', `${d.row.location}/_delta_log`),
     ...d.lines.flatMap((l) => fact(l.label, l.text, l.tone)),

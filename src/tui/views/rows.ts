@@ -4,12 +4,12 @@ import type { Line, Tone } from '../draw/line.ts'
 import { block, chosen, line } from '../draw/line.ts'
 import { clean, width, wrap } from '../../render/screen-text.ts'
 import { pointedIn, pointerLines } from '../../shared/pointed.ts'
-import { failure, identityOf, known } from '../state/selectors.ts'
-import type { Position, SlotName, State } from '../state/state.ts'
+import { failure, slotIdentity, knownValue } from '../state/selectors.ts'
+import type { ListPosition, SlotName, State } from '../state/state.ts'
 
 /** Lines shown instead of a list: reading, or the error. */
-export function waiting(state: State, name: SlotName, cells: number): Line[] {
-  const wrong = failure(state, name, identityOf(state, name))
+export function waitingLines(state: State, name: SlotName, cells: number): Line[] {
+  const wrong = failure(state, name, slotIdentity(state, name))
   if (wrong === null) return [line('   reading …', 'muted')]
   const room = Math.max(10, cells - 4)
   const [words = '', source, caret, ...rest] = wrong.split('\n')
@@ -29,7 +29,7 @@ const wrapped = (text: string, room: number, tone: Tone): Line[] =>
 export function pageRows<T>(
   state: State,
   page: Page<T>,
-  at: Position,
+  at: ListPosition,
   height: number,
   cells: number,
   draw: (row: T, chosenRow: boolean) => Line,
@@ -48,7 +48,7 @@ export function pageRows<T>(
 export function listRows<T>(
   state: State,
   rows: readonly T[],
-  at: Position,
+  at: ListPosition,
   height: number,
   cells: number,
   draw: (row: T, chosenRow: boolean) => Line,
@@ -57,9 +57,9 @@ export function listRows<T>(
 }
 
 /** The loaded page of a slot, if it belongs to the screen's question. */
-export function pageOf<K extends 'history' | 'files' | 'partitions'>(
+export function loadedPage<K extends 'history' | 'files' | 'partitions'>(
   state: State,
   name: K,
-): ReturnType<typeof known<K>> {
-  return known(state, name, identityOf(state, name))
+): ReturnType<typeof knownValue<K>> {
+  return knownValue(state, name, slotIdentity(state, name))
 }

@@ -3,23 +3,33 @@ import { progressBar, sparkline } from '../draw/bars.ts'
 import {
   bytes,
   clockSpan,
-  count,
+  shownCount,
   countDec,
   numberOf,
   percent,
-  plural,
+  amount,
   rate,
   seconds,
   timeOfDay,
 } from '../../render/screen-format.ts'
 import { withoutPointer } from '../../shared/pointed.ts'
 import type { Line } from '../draw/line.ts'
-import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
+import { block, chosen, line, rule, span, spreadLine } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, wrapLabelled } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { FsckView } from '../run/fsck-view.ts'
-import type { Lane, RunView, TableResult } from '../run/run-view.ts'
-import { bytesNow, doneNow, eta, laneRate, meanRate, perSecond, rateOf, share, shownTotal } from '../run/run-view.ts'
+import type { WorkerView, RunView, TableResult } from '../run/run-view.ts'
+import {
+  bytesNow,
+  doneNow,
+  eta,
+  laneRate,
+  meanRate,
+  perSecond,
+  rateOf,
+  runProgress,
+  shownTotal,
+} from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
 import { runLayout } from '../state/run-layout.ts'
 import { resultPosition } from '../state/result-shown.ts'
@@ -32,15 +42,15 @@ import { switchScreen } from './copy/switch.ts'
 import { differenceLines } from './differences.ts'
 import { minuteChart } from './minute-chart.ts'
 import { runMark } from './states.ts'
-import { tableName } from './table-name.ts'
+import { shownTableName } from './table-name.ts'
 import { withoutUrls } from './without-urls.ts'
-import { isShownAs } from '../run/run-screen.ts'
+import { isRunShownOn } from '../run/run-screen.ts'
 import { isStory, storyTone } from '../run/story.ts'
 
 function title(run: RunView): string {
   const { operation } = run
   if (operation.kind === 'batch-import' && operation.only !== undefined)
-    return `import ${plural(operation.only.length, 'table')}: ${operation.only.join(', ')}`
+    return `import ${amount(operation.only.length, 'table')}: ${operation.only.join(', ')}`
   return withoutUrls(run.commandLine)
 }
 
@@ -56,32 +66,32 @@ function totals(run: RunView): string {
   const parts: string[] = []
   // Tables of a stream are no work of a run that copies none.
   if (streams(run)) return ''
-  if (run.checks.length > 0) parts.push(plural(run.checks.length, 'check'), plural(run.mismatchCount, 'difference'))
+  if (run.checks.length > 0) parts.push(amount(run.checks.length, 'check'), amount(run.mismatchCount, 'difference'))
   if (run.plan === null) {
     if (isStory(run)) return ''
     if (run.phase === 'starting') return 'planning …'
     if (run.fsck !== null) return run.finished === null ? 'listing the files of the table …' : ''
-    if (isShownAs(operation, 'differences')) return run.finished === null ? 'comparing rows of both sides …' : ''
-    if (doneNow(run) > 0) parts.push(`${count(doneNow(run))} done`)
+    if (isRunShownOn(operation, 'differences')) return run.finished === null ? 'comparing rows of both sides …' : ''
+    if (doneNow(run) > 0) parts.push(`${shownCount(doneNow(run))} done`)
     if (parts.length === 0) return run.finished === null ? 'reading …' : ''
     return parts.join('   ')
   }
   const isCutShort = run.finished !== null && run.finished.status !== 'ok' && run.plan.unit === 'action'
   if (isCutShort) return cutShort(run, run.plan)
-  if (run.plan.tables > 0) parts.push(`tables ${count(ended)}/${count(run.plan.tables)}`)
+  if (run.plan.tables > 0) parts.push(`tables ${shownCount(ended)}/${shownCount(run.plan.tables)}`)
   // An import's plan counts commits, but a worker takes a whole table, so tables and actions show the progress.
   if (run.plan.chunks > 0 && run.plan.unit !== 'action')
-    parts.push(`chunks ${count(run.chunksDone)}/${count(run.plan.chunks)}`)
+    parts.push(`chunks ${shownCount(run.chunksDone)}/${shownCount(run.plan.chunks)}`)
   const done = run.baseline + doneNow(run)
   if (run.plan.total > 0)
     parts.push(
-      `${run.plan.unit}s ${count(done)}/${count(shownTotal(run, done))}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,
+      `${run.plan.unit}s ${shownCount(done)}/${shownCount(shownTotal(run, done))}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,
     )
   if (run.comparing !== null && run.finished === null) {
     const { step, ranges, left, differences, looked: inspected } = run.comparing
     const at = inspected === undefined ? step : `${step}: ${countDec(inspected)} looked up`
     const open = step === 'comparing' ? `about ${countDec(left)} left` : at
-    parts.push(`ranges ${countDec(ranges)}, ${open}`, plural(Number(differences), 'difference'))
+    parts.push(`ranges ${countDec(ranges)}, ${open}`, amount(Number(differences), 'difference'))
   }
   const seen = run.fsck === null ? 0 : bytesNow(run)
   if (seen > 0) parts.push(bytes(seen))
@@ -92,18 +102,20 @@ function totals(run: RunView): string {
 /** Work of an import that failed or was stopped; its total is only an estimate. */
 function cutShort(run: RunView, plan: NonNullable<RunView['plan']>): string {
   const { ok, current, failed, refused } = run.counts
-  const some = (many: number, word: string): string[] => (many === 0 ? [] : [`${count(many)} ${word}`])
+  const some = (many: number, word: string): string[] => (many === 0 ? [] : [`${shownCount(many)} ${word}`])
   const done = run.baseline + doneNow(run)
-  const tables = [`${count(ok + current)} of ${plural(plan.tables, 'table')}`]
+  const tables = [`${shownCount(ok + current)} of ${amount(plan.tables, 'table')}`]
   const actions =
-    plan.total > done ? `${count(done)} of ${plan.estimated ? 'about ' : ''}${count(plan.total)}` : count(done)
+    plan.total > done
+      ? `${shownCount(done)} of ${plan.estimated ? 'about ' : ''}${shownCount(plan.total)}`
+      : shownCount(done)
   return [[...tables, ...some(failed, 'failed'), ...some(refused, 'refused')].join(' · '), `actions ${actions}`].join(
     '   ',
   )
 }
 
 function headLines(state: State, run: RunView, cells: number, wide: boolean): Line[] {
-  const done = share(run)
+  const done = runProgress(run)
   const resumed =
     run.resumes !== null && run.plan !== null && run.plan.total > 0
       ? `resumed at ${percent(run.baseline / run.plan.total)} · `
@@ -120,7 +132,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
     run.plan === null || run.finished !== null ? mean : `  ${rate(rateOf(run, state.now, 5000))} now${mean}`
   const wanted = run.wantedLanes === null ? '' : `   lanes wanted ${run.wantedLanes}`
   const lines: Line[] = [
-    spread(
+    spreadLine(
       [span(` ${cutMiddle(clean(title(run)), Math.max(10, cells - right.length - 3))}`)],
       line(right, 'muted'),
       cells,
@@ -143,13 +155,13 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
 }
 
-function laneLine(lane: Lane, run: RunView, state: State, cells: number, wide: boolean): Line {
+function laneLine(lane: WorkerView, run: RunView, state: State, cells: number, wide: boolean): Line {
   const table = wide ? 24 : 18
   const step = wide ? 16 : 11
   const barCells = Math.max(6, cells - 6 - table - step - 26)
   const front: Line = [
     span(
-      ` ${padEnd(String(lane.worker), 4)} ${padEnd(cutMiddle(tableName(lane.table, state.lake), table - 1), table)}`,
+      ` ${padEnd(String(lane.worker), 4)} ${padEnd(cutMiddle(shownTableName(lane.table, state.lake), table - 1), table)}`,
     ),
   ]
   if (lane.waits !== null)
@@ -185,18 +197,18 @@ function resultLine(result: TableResult, state: State, here: boolean, cells: num
   const front: Line = [
     span(here ? marks.row : ' '),
     runMark(result.status, marks),
-    span(` ${padEnd(cutMiddle(tableName(result.table, state.lake), name - 1), name)}`),
+    span(` ${padEnd(cutMiddle(shownTableName(result.table, state.lake), name - 1), name)}`),
   ]
   if (result.error !== undefined) {
     const left: Line = [
       ...front,
       span(clean(`${result.error.code} ${result.error.message}`), result.status === 'refused' ? 'warn' : 'bad'),
     ]
-    return spread(left, line(here ? ' enter: why ' : ' ', 'muted'), cells)
+    return spreadLine(left, line(here ? ' enter: why ' : ' ', 'muted'), cells)
   }
   const parts = [
     padEnd(result.version === undefined ? '' : `v${result.version}`, 7),
-    (result.files === undefined ? '' : plural(numberOf(result.files), 'file')).padStart(14),
+    (result.files === undefined ? '' : amount(numberOf(result.files), 'file')).padStart(14),
     (result.bytes === undefined ? '' : bytes(numberOf(result.bytes))).padStart(10),
     `   ${padEnd(result.historyFrom === undefined ? result.status : `from v${result.historyFrom}`, 12)}`,
     seconds(result.ms).padStart(8),
@@ -216,7 +228,7 @@ function resultsTitle(run: RunView, state: State): string {
     parts.push(
       `waiting ${Math.max(0, run.plan.tables - c.ok - c.current - c.failed - c.refused - c.stopped - c.skipped - run.lanes.length)}`,
     )
-  if (run.retries > 0) parts.push(plural(run.retries, 'retry', 'retries'))
+  if (run.retries > 0) parts.push(amount(run.retries, 'retry', 'retries'))
   return parts.join(' · ') + inLine(state) + (state.runs.errorsOnly ? ' · errors only' : '')
 }
 
@@ -268,11 +280,11 @@ function fsckLines(fsck: FsckView, state: State, cells: number, rows: number): L
     ]
   })
   if (found.length === 0) found.push(line('   nothing is wrong so far', 'muted'))
-  return block([rule(`files · ${plural(fsck.findingCount, 'finding')}`, cells), ...levels, ...found], cells, rows + 1)
+  return block([rule(`files · ${amount(fsck.findingCount, 'finding')}`, cells), ...levels, ...found], cells, rows + 1)
 }
 
 function results(run: RunView, state: State, cells: number, rows: number): Line[] {
-  if (isShownAs(run.operation, 'differences')) {
+  if (isRunShownOn(run.operation, 'differences')) {
     const tables = run.results.slice(-Math.max(1, Math.floor(rows / 3)))
     const reported = tables.map((result) => resultLine(result, state, false, cells))
     return block(
@@ -288,7 +300,7 @@ function results(run: RunView, state: State, cells: number, rows: number): Line[
     return block(
       [
         rule(
-          `checks · ${plural(run.checks.length, 'check')} · ${plural(run.mismatchCount, 'difference')}${inLine(state)}`,
+          `checks · ${amount(run.checks.length, 'check')} · ${amount(run.mismatchCount, 'difference')}${inLine(state)}`,
           cells,
         ),
         ...checks.slice(-rows),

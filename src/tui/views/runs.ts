@@ -1,20 +1,20 @@
 /** The list of runs: of this session, of this machine, and of all open catalogs and ledgers. */
-import { clockSpan, count, msOf, moment, percent, plural, rate, seconds } from '../../render/screen-format.ts'
+import { clockSpan, shownCount, msOf, shownTime, percent, amount, rate, seconds } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
 import { clean, column, cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { share } from '../run/run-view.ts'
+import { runProgress } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
 import { sharedBy } from '../state/run-rows.ts'
 import { sharedWord, withSent } from '../state/queue/queue-shown.ts'
-import type { RunRow } from '../state/selectors.ts'
+import type { ListedRun } from '../state/selectors.ts'
 import { runRows } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
-import { asOf, queueLine } from './queue/words.ts'
+import { countedAsOf, queueLine } from './queue/words.ts'
 import { machineStatus } from './run-texts.ts'
 import { runMark } from './states.ts'
-import { tableName } from './table-name.ts'
+import { shownTableName } from './table-name.ts'
 import type { MachineRun, SharedRun } from '../../app/workbench.ts'
 import type { CopyRunEvent } from '../../model/run/event.ts'
 import { subjectsOf } from '../../app/operations/facts.ts'
@@ -40,7 +40,7 @@ type Cells = {
   readonly where: string
 }
 
-function cellsOf(row: RunRow, state: State): Cells {
+function cellsOf(row: ListedRun, state: State): Cells {
   if (row.kind === 'shared') return sharedCells(row.run, state)
   if (row.kind === 'machine') return machineCells(row.run, state)
   if (row.kind === 'ledger') return ledgerCells(row.run, state)
@@ -49,7 +49,7 @@ function cellsOf(row: RunRow, state: State): Cells {
     const from = msOf(run.startedAt)
     const to = msOf(run.completedAt)
     return {
-      started: moment(from, state.now),
+      started: shownTime(from, state.now),
       status: run.status,
       command: run.command,
       table: run.table,
@@ -61,11 +61,11 @@ function cellsOf(row: RunRow, state: State): Cells {
   }
   const { run } = row
   return {
-    started: moment(run.startedAt, state.now),
+    started: shownTime(run.startedAt, state.now),
     status: run.finished?.status ?? (run.phase === 'done' ? 'failed' : 'running'),
     command: run.operation.kind === 'performance-compare' ? 'compare' : run.operation.kind,
     table: subject(run.operation, state.runs.machine),
-    time: run.endedAt === null ? percent(share(run)) : seconds(run.endedAt - run.startedAt),
+    time: run.endedAt === null ? percent(runProgress(run)) : seconds(run.endedAt - run.startedAt),
     said: run.finished?.error?.message ?? (run.joined === null ? '' : `joined, process ${run.joined.pid}`),
     run: run.runId ?? '',
     where: HERE,
@@ -88,15 +88,15 @@ function sharedCells(reported: SharedRun, { queue, now }: State): Cells {
   const status = sharedWord(run, queue)
   const isOpen = run.status === 'running' && queue.error === null
   const counts = [
-    ...(isOpen && slots.working > 0 ? [plural(slots.working, 'slot')] : []),
-    ...(isOpen && slots.queued > 0 ? [`${count(slots.queued)} ${slots.queued === 1 ? 'waits' : 'wait'}`] : []),
+    ...(isOpen && slots.working > 0 ? [amount(slots.working, 'slot')] : []),
+    ...(isOpen && slots.queued > 0 ? [`${shownCount(slots.queued)} ${slots.queued === 1 ? 'waits' : 'wait'}`] : []),
   ]
   const pace = isOpen && run.rate >= 0.5 ? [rate(run.rate)] : []
-  const rows = run.rows === 0n ? [] : [`${count(Number(run.rows))} rows${asOf(run)}`]
+  const rows = run.rows === 0n ? [] : [`${shownCount(Number(run.rows))} rows${countedAsOf(run)}`]
   const refused = refusals.length === 0 || !isOpen ? [] : [`refused by ${refusals.map(({ host }) => host).join(', ')}`]
   const end = endedAt ?? queue.now
   return {
-    started: moment(begunAt, now),
+    started: shownTime(begunAt, now),
     status,
     command: run.kind,
     table: run.about === '' ? [source, target].filter((place) => place !== null).join(' → ') : run.about,
@@ -121,7 +121,7 @@ function machineCells(run: MachineRun, state: State): Cells {
     elsewhere: `on ${host ?? 'another machine'}`,
   }
   return {
-    started: moment(begunAt, state.now),
+    started: shownTime(begunAt, state.now),
     status: machineStatus(run),
     command: kind,
     table: about,
@@ -137,7 +137,7 @@ function ledgerCells(run: CopyRunEvent, state: State): Cells {
   const to = msOf(run.completedAt)
   const where = run.host === undefined ? '' : `on ${run.host}`
   return {
-    started: moment(from, state.now),
+    started: shownTime(from, state.now),
     status: run.status,
     command: run.operation,
     table: `${run.source} → ${run.target}`,
@@ -160,7 +160,7 @@ const COMMAND = { wide: 17, small: 14 } as const
 /** Below this width a row shows only operation and subject. */
 const NARROW = 60
 
-function narrowList(state: State, rows: readonly RunRow[], cells: number, body: number): Line[] {
+function narrowList(state: State, rows: readonly ListedRun[], cells: number, body: number): Line[] {
   const marks = marksOf(state.ascii)
   const name = cells - 26
   const { top, cursor } = state.runs.at
@@ -171,7 +171,7 @@ function narrowList(state: State, rows: readonly RunRow[], cells: number, body: 
       span(` ${here ? marks.row : ' '} ${padEnd(started.slice(0, 5), 6)}`),
       runMark(status === 'live' ? 'running' : status, marks),
       span(
-        ` ${padEnd(clean(command), 14)} ${nameAndQueue(cutMiddle(clean(tableName(table, state.lake)), name - (where === 'queue' ? 8 : 0)), where)}`,
+        ` ${padEnd(clean(command), 14)} ${nameAndQueue(cutMiddle(clean(shownTableName(table, state.lake)), name - (where === 'queue' ? 8 : 0)), where)}`,
       ),
     ]
     return here ? chosen(drawn, cells) : drawn
@@ -219,7 +219,7 @@ export function runsScreen(state: State, cells: number): Line[] {
       span(` ${here ? marks.row : ' '} ${column(c.started, 12)}`),
       runMark(c.status === 'live' ? 'running' : c.status, marks),
       span(
-        ` ${column(clean(c.status), STATUS)}${column(clean(c.command), command)}${column(cutMiddle(tableName(c.table, state.lake), name - 1), name)}${c.time.padStart(9)}  `,
+        ` ${column(clean(c.status), STATUS)}${column(clean(c.command), command)}${column(cutMiddle(shownTableName(c.table, state.lake), name - 1), name)}${c.time.padStart(9)}  `,
       ),
       ...(wide ? [span(padEnd(c.run, 21), 'muted')] : []),
       ...(places && wide ? [span(padEnd(clean(c.where), WHERE - 1) + ' ')] : []),

@@ -4,7 +4,7 @@ import type { Line } from '../draw/line.ts'
 import { block, columns, line, overlay, rule, span } from '../draw/line.ts'
 import { cutEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { share } from '../run/run-view.ts'
+import { runProgress } from '../run/run-view.ts'
 import { drawnLines } from '../state/drawn-list.ts'
 import { geometry, SMALLEST, SUMMARY_ROWS, summaryRows, tablesHeight } from '../state/geometry.ts'
 import { activeRun, openRun } from '../state/selectors.ts'
@@ -14,7 +14,7 @@ import { askScreen } from './ask/screen.ts'
 import { compareScreen } from './compare.ts'
 import { detailPane } from './detail.ts'
 import { dialogBox } from './dialogs.ts'
-import { footLine, headLines } from './frame.ts'
+import { footLine, screenHeadLines } from './frame.ts'
 import { logScreen } from './log.ts'
 import { queueScreen } from './queue/screen.ts'
 import { runScreen } from './run.ts'
@@ -27,7 +27,7 @@ import { tablesSummary } from './table-summary.ts'
 function tooSmall(state: State): Line[] {
   const { columns: w, rows: h } = state.size
   const run = activeRun(state)
-  const goes = run === undefined ? '' : ` Run goes on, ${percent(share(run))}`
+  const goes = run === undefined ? '' : ` Run goes on, ${percent(runProgress(run))}`
   const lines = [`Too small for sluice: ${w}×${h}.`, `Make it ${SMALLEST.columns}×${SMALLEST.rows}.${goes}`]
   return block(
     lines.map((t) => line(cutEnd(t, w))),
@@ -104,7 +104,7 @@ function body(state: State): Line[] {
 export function drawScreen(state: State): Line[] {
   const { columns: cells, rows } = state.size
   if (geometry(state).mode === 'small') return tooSmall(state)
-  const screen = block([...headLines(state, cells), ...body(state), footLine(state, cells)], cells, rows)
+  const screen = block([...screenHeadLines(state, cells), ...body(state), footLine(state, cells)], cells, rows)
   if (state.dialog === null) return screen
   const box = dialogBox(state.dialog, state)
   const x = Math.max(0, Math.floor((cells - box.cells) / 2))

@@ -1,5 +1,5 @@
 /** Dialog with the plan of a command before it starts: lines of the plan, the name to type, and two buttons. */
-import { plural } from '../../render/screen-format.ts'
+import { amount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
 import { clean, cutMiddle, width, wrap } from '../../render/screen-text.ts'
@@ -113,7 +113,7 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
   }
   const refused = d.lines.filter((text) => storyTone(text) !== 'plain').length
   if (refused > 0) {
-    const text = `${plural(refused, 'line')} of the plan ${refused === 1 ? 'says' : 'say'} what is not as it should be.`
+    const text = `${amount(refused, 'line')} of the plan ${refused === 1 ? 'says' : 'say'} what is not as it should be.`
     lines.push(...wrap(text, inner).map((part) => line(part, 'warn')))
   }
   if (typed !== null) lines.push(...wrap(clean(`At stake: ${typed.what}.`), inner).map((part) => line(part, 'warn')))

@@ -1,9 +1,9 @@
 /** What a person can do where the program was opened on a folder without a lake: lines below the list. */
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
-import type { Command } from '../keymap/bindings.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
-import { shownKey } from '../keymap/lookup.ts'
+import { shownKeyName } from '../keymap/lookup.ts'
 import { padEnd, wrap } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
 import { lakeTables } from '../state/stores.ts'
@@ -27,7 +27,7 @@ export function startLines(cells: number, found: boolean): readonly Line[] {
   const room = cells - INDENT - 1
   const text = (words: string, tone?: 'muted'): readonly Line[] =>
     wrap(words, room).map((row) => line(`${' '.repeat(INDENT)}${row}`, tone))
-  const keys: readonly (readonly [command: Command, words: string])[] = [
+  const keys: readonly (readonly [command: KeyCommand, words: string])[] = [
     ['store.add', 'add a database or a lake, by path or URL'],
     ...(found ? ([['open', 'show the tables of what was found here']] as const) : []),
     ['palette', 'any command by name'],
@@ -43,6 +43,6 @@ export function startLines(cells: number, found: boolean): readonly Line[] {
   ]
 }
 
-function keyOf(command: Command): string {
-  return shownKey(KEYMAP.find((binding) => binding.command === command)?.keys[0] ?? '')
+function keyOf(command: KeyCommand): string {
+  return shownKeyName(KEYMAP.find((binding) => binding.command === command)?.keys[0] ?? '')
 }

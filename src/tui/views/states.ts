@@ -2,12 +2,12 @@
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Span, Tone } from '../draw/line.ts'
 import { span } from '../draw/line.ts'
-import type { Marks } from '../draw/theme.ts'
+import type { ThemeMarks } from '../draw/theme.ts'
 import { isInCatalog } from '../../model/lake/answers.ts'
 import { sparkline } from '../draw/bars.ts'
-import { plural } from '../../render/screen-format.ts'
+import { amount } from '../../render/screen-format.ts'
 import type { State } from '../state/state.ts'
-import { EVERY_TABLE, syncOf } from '../state/sync-shown.ts'
+import { ALL_CATALOG_TABLES, syncOf } from '../state/sync-shown.ts'
 import { isRefused } from '../state/needy.ts'
 import { titleOf } from '../../engine/run/systems.ts'
 
@@ -26,7 +26,7 @@ const SHORT: Readonly<Record<string, string>> = {
 }
 
 /** Cell of the CATALOG column. */
-export function catalogState(row: TableRow, marks: Marks): { readonly text: string; readonly tone: Tone } {
+export function catalogState(row: TableRow, marks: ThemeMarks): { readonly text: string; readonly tone: Tone } {
   if (row.system !== undefined) return { text: `${marks.none} ${titleOf(row.system)}`, tone: 'muted' }
   if (row.error !== null) {
     const refused = isRefused(row)
@@ -59,7 +59,7 @@ export function catalogState(row: TableRow, marks: Marks): { readonly text: stri
 export function syncedState(
   row: TableRow,
   syncs: State['syncs'],
-  marks: Marks,
+  marks: ThemeMarks,
 ): { readonly text: string; readonly tone: Tone } {
   const plain = catalogState(row, marks)
   const sync = isInCatalog(row) ? syncOf(syncs, row.key) : null
@@ -76,22 +76,22 @@ export function syncText(
 ): { readonly text: string; readonly tone: Tone } | null {
   const sync = syncOf(syncs, row.key)
   if (sync === null) return null
-  const key = sync.key === EVERY_TABLE ? 'W' : 'w'
+  const key = sync.key === ALL_CATALOG_TABLES ? 'W' : 'w'
   if (sync.state === 'failed')
     return { text: `ended: ${sync.error?.message ?? 'it failed'} · ${key} begins it again`, tone: 'bad' }
   if (sync.state === 'stopping') return { text: 'ends after what it is bringing in', tone: 'muted' }
   if (sync.trouble !== null) return { text: `${sync.trouble} · it tries again · ${key} ends it`, tone: 'bad' }
   const cells = Math.min(24, sync.lags.length)
   const spark = sync.lags.length < 2 ? '' : `${sparkline(sync.lags.slice(-cells), cells, ascii)} `
-  const of = sync.key === EVERY_TABLE ? 'all tables' : 'it'
+  const of = sync.key === ALL_CATALOG_TABLES ? 'all tables' : 'it'
   return {
-    text: `${spark}${plural(sync.lags.at(-1) ?? 0, 'commit')} behind · ${key} ends the sync of ${of}`,
+    text: `${spark}${amount(sync.lags.at(-1) ?? 0, 'commit')} behind · ${key} ends the sync of ${of}`,
     tone: 'info',
   }
 }
 
 /** Cell of the PROVED column. */
-export function proofState(row: TableRow, marks: Marks): { readonly text: string; readonly tone: Tone } {
+export function proofState(row: TableRow, marks: ThemeMarks): { readonly text: string; readonly tone: Tone } {
   if (row.kind !== 'delta') return { text: '', tone: 'muted' }
   switch (row.proof.state) {
     case 'never':
@@ -104,7 +104,7 @@ export function proofState(row: TableRow, marks: Marks): { readonly text: string
 }
 
 /** Mark of a run's status. */
-export function runMark(status: string, marks: Marks): Span {
+export function runMark(status: string, marks: ThemeMarks): Span {
   switch (status) {
     case 'ok':
     case 'completed':

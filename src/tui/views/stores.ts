@@ -1,7 +1,7 @@
 /** A store as a line of the tree, and its facts. */
-import { bytes, moment, msOf, plural } from '../../render/screen-format.ts'
+import { bytes, shownTime, msOf, amount } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
-import { fit, line, lineWidth, rule, span, spread } from '../draw/line.ts'
+import { fit, line, lineWidth, rule, span, spreadLine } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
@@ -17,7 +17,7 @@ type Standing = { readonly text: string; readonly tone: Span['tone']; readonly e
 
 function standing(state: State, row: StoreRow): Standing {
   const { store, count } = row
-  const reported = count === null ? '' : plural(count, 'table')
+  const reported = count === null ? '' : amount(count, 'table')
   if (store === null) return { text: reported, tone: 'muted', error: null }
   const now = storeState(store, databaseOf(state, row))
   const { failure } = now
@@ -44,7 +44,7 @@ export function storeLine(state: State, row: StoreRow, cells: number): Line {
   const room = Math.max(0, cells - lineWidth(head) - 2)
   const said = cutEnd(clean(text), Math.max(0, room - 1))
   const left = Math.max(0, room - said.length - 2)
-  return spread([...head, span(left < 8 ? '' : cutMiddle(place, left), 'muted')], line(`${said} `, tone), cells)
+  return spreadLine([...head, span(left < 8 ? '' : cutMiddle(place, left), 'muted')], line(`${said} `, tone), cells)
 }
 
 /** Facts about a store, in lines of `cells`. */
@@ -56,7 +56,7 @@ export function storeFacts(state: State, row: StoreRow, cells: number): Line[] {
   const facts =
     row.count === null
       ? ['its contents are not read yet: enter reads them']
-      : [`${plural(row.count, 'table')}, ${bytes(size)}`]
+      : [`${amount(row.count, 'table')}, ${bytes(size)}`]
   const why =
     error === null
       ? row.store === null
@@ -81,8 +81,8 @@ function copyLines(state: State, { store }: StoreRow, cells: number): Line[] {
   if (store === null || store.copies.length === 0) return []
   const marks = marksOf(state.ascii)
   const lines = store.copies.map(({ operation, source, status, rows, startedAt }) => {
-    const when = moment(msOf(startedAt), state.now)
-    const what = `${operation} ${status}, ${plural(Number(rows), 'row')} from ${clean(source)}`
+    const when = shownTime(msOf(startedAt), state.now)
+    const what = `${operation} ${status}, ${amount(Number(rows), 'row')} from ${clean(source)}`
     return fit([span(` ${padEnd(when, 11)} `), runMark(status, marks), span(` ${what}`)], cells)
   })
   return [[], rule('copies into it', cells), ...lines]

@@ -2,7 +2,7 @@
 import { clean } from '../../render/screen-text.ts'
 
 /** @param table name or path as a run has it @param lake the open lake */
-export function tableName(table: string, lake: string | null): string {
+export function shownTableName(table: string, lake: string | null): string {
   const root = lake === null ? null : `${lake.replace(/\/+$/, '')}/`
   return clean(root !== null && table.length > root.length && table.startsWith(root) ? table.slice(root.length) : table)
 }

@@ -2,7 +2,7 @@
 import { bar } from '../draw/bars.ts'
 import { bytes } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
-import { chosen, line, span, spread } from '../draw/line.ts'
+import { chosen, line, span, spreadLine } from '../draw/line.ts'
 import { cutMiddle, padEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State } from '../state/state.ts'
@@ -39,7 +39,7 @@ export function needy(state: State, cells: number, rows: number): Line[] {
       span(` ${padEnd(cutMiddle(name, 17), 17)} ${what}`),
     ]
     const here = top + i === at
-    const drawn = spread(left, line(foot === '' || cells < 70 ? '' : ` ${foot} `, 'muted'), cells)
+    const drawn = spreadLine(left, line(foot === '' || cells < 70 ? '' : ` ${foot} `, 'muted'), cells)
     return here ? chosen(drawn, cells) : drawn
   })
 }

@@ -3,7 +3,7 @@ import type { TableRow } from '../../model/lake/answers.ts'
 import { drawnLines, isOneDatabase, type DrawnLine } from '../state/drawn-list.ts'
 import type { ListRow } from '../state/tables-list.ts'
 import { databaseNote, relationHeading, relationLine } from './relations.ts'
-import { age, bytes, count } from '../../render/screen-format.ts'
+import { age, bytes, shownCount } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { block, cell, chosen, line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
@@ -63,7 +63,7 @@ function cellOf(row: TableRow, column: Column, state: State): Span {
     case 'version':
       return put(row.kind !== 'delta' ? marks.none : row.version === null ? '?' : String(row.version))
     case 'files':
-      return put(row.kind !== 'delta' ? marks.none : count(row.files))
+      return put(row.kind !== 'delta' ? marks.none : shownCount(row.files))
     case 'bytes':
       return put(bytes(row.bytes))
     case 'changed':

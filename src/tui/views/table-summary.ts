@@ -1,11 +1,11 @@
 /** Summary below the list in one pane: the row under the cursor, its last runs, and totals. */
 import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
-import { bytes, plural, timeOfDay, msOf } from '../../render/screen-format.ts'
+import { bytes, amount, timeOfDay, msOf } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { rule, span } from '../draw/line.ts'
 import { cutEnd } from '../../render/screen-text.ts'
-import { known } from '../state/selectors.ts'
+import { knownValue } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow } from '../state/tables-list.ts'
 import { storeSummary } from './stores.ts'
@@ -55,12 +55,12 @@ export function tablesSummary(state: State, cells: number): Line[] {
   if (row.kind === 'store') return storeSummary(state, row, cells)
   if (row.kind === 'relation') return relationSummary(row.relation, rowsOf(state, row.url), cells)
   const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
-  const overview = known(state, 'overview', row.key)
+  const overview = knownValue(state, 'overview', row.key)
   const facts: string[] = []
   if (row.system !== undefined) facts.push(`${titleOf(row.system)} database`, row.location)
   else if (row.error !== null) facts.push(`${row.error.code} ${row.error.message}`)
   else {
-    facts.push(plural(overview?.commits ?? null, 'commit'))
+    facts.push(amount(overview?.commits ?? null, 'commit'))
     if (row.partitionColumns.length > 0) facts.push(`by ${row.partitionColumns.join(',')}`)
     if (row.features.length > 0) facts.push(row.features.map(shortFeature).join(', '))
     if (isInCatalog(row)) facts.push(`catalog answers from ${row.historyFrom === null ? '?' : `v${row.historyFrom}`}`)

@@ -2,7 +2,7 @@
 import type { CommitDetail } from '../../model/lake/answers.ts'
 import type { FileEvent, RunEvent } from '../../model/run/event.ts'
 import type { TableResult } from '../run/run-view.ts'
-import { bytes, count, countDec, fullTime, msOf, numberOf, seconds } from '../../render/screen-format.ts'
+import { bytes, shownCount, countDec, fullTime, msOf, numberOf, seconds } from '../../render/screen-format.ts'
 
 const row = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 
@@ -10,8 +10,9 @@ const row = (label: string, text: string): string => `${label.padEnd(13)}${text}
 export function commitText(detail: CommitDetail): string[] {
   const { commit } = detail
   const file = (sign: string, f: { path: string; size: number | null; rows: number | null }): string =>
-    `${sign} ${bytes(f.size).padStart(9)} ${count(f.rows).padStart(12)} rows  ${f.path}`
-  const more = (shown: number, total: number): string[] => (total > shown ? [`  … ${count(total - shown)} more`] : [])
+    `${sign} ${bytes(f.size).padStart(9)} ${shownCount(f.rows).padStart(12)} rows  ${f.path}`
+  const more = (shown: number, total: number): string[] =>
+    total > shown ? [`  … ${shownCount(total - shown)} more`] : []
   return [
     row('version', commit.version + (commit.checkpoint ? ', a checkpoint is here' : '')),
     row(
@@ -38,7 +39,7 @@ export function commitText(detail: CommitDetail): string[] {
 }
 
 /** A file entry with its statistics as in the log. */
-export function fileText(file: FileEvent): string[] {
+export function fileLines(file: FileEvent): string[] {
   return [
     row('path', file.path),
     row('size', `${bytes(numberOf(file.size))}, ${countDec(file.size)} bytes`),

@@ -2,7 +2,7 @@
 import type { ArchivedEvent } from '../../model/archive/events.ts'
 import type { PartitionedEvent, PartitionEvent, PartitionState } from '../../model/partition/events.ts'
 import { bar } from '../draw/bars.ts'
-import { bytes, count, plural } from '../../render/screen-format.ts'
+import { bytes, shownCount, amount } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
 import { clean, cutEnd, padEnd, wrap } from '../../render/screen-text.ts'
@@ -49,13 +49,13 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   const top = Math.max(1, ...partitions.map(({ rows }) => Number(rows ?? 0)))
   const heading = `${padEnd('PERIOD', PERIOD)}${padEnd('STATE', STATE)}${'ROWS'.padStart(ROWS)}${'SIZE'.padStart(SIZE)}${day === 0 ? '' : '  FROM'.padEnd(day)}`
   return [
-    `partitions by ${clean(table.by)}${alarms.length === 0 ? '' : ` · ${plural(alarms.length, 'alarm')}`}`,
+    `partitions by ${clean(table.by)}${alarms.length === 0 ? '' : ` · ${amount(alarms.length, 'alarm')}`}`,
     ...wrap(clean(`${table.calendar ?? 'of no calendar'}; ${coverText(table)}`), cells).map((text) => line(text)),
     // Alarms come before the rows, which may be hundreds of days.
     ...alarms.flatMap(({ alarm, detail, rows }) =>
       wrap(
         clean(
-          `${marksOf(ascii).bad} ${alarm}: ${rows === undefined ? '' : `${plural(Number(rows), 'row')}: `}${detail}`,
+          `${marksOf(ascii).bad} ${alarm}: ${rows === undefined ? '' : `${amount(Number(rows), 'row')}: `}${detail}`,
         ),
         cells,
       ).map((text) => line(text, 'bad')),
@@ -79,7 +79,7 @@ type Drawn = { readonly top: number; readonly wide: number; readonly day: number
 function row(one: PartitionEvent, { top, wide, day, ascii }: Drawn): Line {
   const { label, partition, state, rows, estimated, bytes: size, from } = one
   const tone = TONES[state] ?? 'plain'
-  const counted = rows === undefined ? '' : `${estimated && rows !== '0' ? '~' : ''}${count(Number(rows))}`
+  const counted = rows === undefined ? '' : `${estimated && rows !== '0' ? '~' : ''}${shownCount(Number(rows))}`
   return [
     span(padEnd(cutEnd(clean(label ?? (state === 'default' ? 'default' : partition)), PERIOD - 1), PERIOD), tone),
     span(padEnd(state, STATE), tone),
@@ -95,7 +95,7 @@ function expiredRow({ partition, rows, from }: ArchivedEvent, day: number): Line
   return [
     span(padEnd(cutEnd(clean(partition), PERIOD - 1), PERIOD), 'muted'),
     span(padEnd('expired', STATE), 'muted'),
-    span((rows === undefined ? '' : count(Number(rows))).padStart(ROWS) + ''.padStart(SIZE), 'muted'),
+    span((rows === undefined ? '' : shownCount(Number(rows))).padStart(ROWS) + ''.padStart(SIZE), 'muted'),
     ...(day === 0 ? [] : [span(padEnd(`  ${clean(from ?? '').slice(0, 10)}`, day), 'muted')]),
   ]
 }

@@ -3,7 +3,7 @@ import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 
 /** State of a cause according to an event; there is none for tables that were not inspected. */
-export type Verdict = {
+export type CauseVerdict = {
   readonly cause: RunCause
   /** Empty if it concerns the whole run. */
   readonly table: string
@@ -21,8 +21,8 @@ export type Verdict = {
 /** @property look polled for conditions that no event reports */
 export type CauseWatch = {
   /** @param at ms of a monotonic clock */
-  take(event: EventBody, at: number): readonly Verdict[]
-  look?(at: number): readonly Verdict[]
+  take(event: EventBody, at: number): readonly CauseVerdict[]
+  look?(at: number): readonly CauseVerdict[]
 }
 
 /** Inspected tables, and whether each has a problem. */

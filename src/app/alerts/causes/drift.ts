@@ -1,7 +1,7 @@
 /** `drift`: catalog and log differ (`validate`), or `sync` cannot update or reach the catalog. */
 import type { EventBody } from '../../../model/run/event.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
-import { InspectedTables, type CauseWatch, type Verdict } from './cause.ts'
+import { InspectedTables, type CauseWatch, type CauseVerdict } from './cause.ts'
 import { countText } from '../../../shared/figures.ts'
 
 /** Another program imports or locks the table right now. */
@@ -39,10 +39,10 @@ export function drift(): CauseWatch {
   }
 }
 
-const answers: Verdict = well('', 'the catalog answers')
+const answers: CauseVerdict = well('', 'the catalog answers')
 
 /** Result of `sync` for a table. */
-function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly Verdict[] {
+function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly CauseVerdict[] {
   const { table, status, error, behind, importedAt } = event
   if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log'), answers]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
@@ -58,10 +58,10 @@ function followed(event: Extract<EventBody, { type: 'table.finished' }>): readon
   ]
 }
 
-function sinceImport(at: string | undefined): Pick<Verdict, 'notBefore'> {
+function sinceImport(at: string | undefined): Pick<CauseVerdict, 'notBefore'> {
   return at === undefined ? {} : { notBefore: Date.parse(at) }
 }
 
-function well(table: string, value: string): Verdict {
+function well(table: string, value: string): CauseVerdict {
   return { cause: 'drift', table, holds: false, value }
 }

@@ -14,7 +14,7 @@ const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
 }
 
 /** @param holds true if another cause is active */
-export function failed(holds: (cause: RunCause) => boolean): CauseWatch {
+export function failedWatch(holds: (cause: RunCause) => boolean): CauseWatch {
   /** Failures of tables and archive partitions, to detect that the run's final error is one of them. */
   const ofTables = new Map<string, Failure>()
   return {

@@ -1,6 +1,6 @@
 /** `none-ahead` and `default-rows`: too few future partitions, and rows in the default partition. */
 import type { EventBody } from '../../../model/run/event.ts'
-import type { CauseWatch, Verdict } from './cause.ts'
+import type { CauseWatch, CauseVerdict } from './cause.ts'
 
 type AlarmEvent = Extract<EventBody, { type: 'partition.alarm' }>
 type Phase = Extract<EventBody, { type: 'lifecycle.phase' }>
@@ -9,7 +9,7 @@ const AHEAD = 'as many partitions are ahead as were asked for'
 const NO_ROWS = 'no row lies in the default partition'
 
 export function noneAhead(): CauseWatch {
-  const said = (table: string, holds: boolean, value: string): readonly Verdict[] => [
+  const said = (table: string, holds: boolean, value: string): readonly CauseVerdict[] => [
     { cause: 'none-ahead', table, holds, value },
   ]
   return watch({
@@ -27,7 +27,7 @@ export function noneAhead(): CauseWatch {
 }
 
 export function defaultRows(): CauseWatch {
-  const said = (table: string, rows: bigint, why: string): readonly Verdict[] => [
+  const said = (table: string, rows: bigint, why: string): readonly CauseVerdict[] => [
     {
       cause: 'default-rows',
       table,
@@ -50,8 +50,8 @@ type Sought = {
   readonly stood: (
     table: Extract<EventBody, { type: 'partition.stands' }>,
     alarms: readonly AlarmEvent[],
-  ) => readonly Verdict[]
-  readonly phase: (phase: Phase) => readonly Verdict[]
+  ) => readonly CauseVerdict[]
+  readonly phase: (phase: Phase) => readonly CauseVerdict[]
 }
 
 function watch({ alarm, stood, phase }: Sought): CauseWatch {

@@ -37,11 +37,11 @@ export class StandingChunks {
         return null
       }
       case 'chunk.done':
-        this.#open.delete(keyOf(event))
+        this.#open.delete(standingChunkKey(event))
         return moveOf(event, 'done')
       case 'chunk.failed':
       case 'chunk.released':
-        this.#open.delete(keyOf(event))
+        this.#open.delete(standingChunkKey(event))
         return moveOf(event, 'let go')
       case 'table.finished':
         for (const [key, { table }] of this.#open) if (table === event.table) this.#open.delete(key)
@@ -67,14 +67,14 @@ export class StandingChunks {
   }
 
   #opened({ table, chunk }: { readonly table: string; readonly chunk: string }, at: number): OpenChunk {
-    const key = keyOf({ table, chunk })
+    const key = standingChunkKey({ table, chunk })
     const known = this.#open.get(key) ?? { table, chunk, most: new Map(), since: at, step: '', attempts: 0, why: '' }
     this.#open.set(key, known)
     return known
   }
 }
 
-export function keyOf({ table, chunk }: { readonly table: string; readonly chunk: string }): string {
+export function standingChunkKey({ table, chunk }: { readonly table: string; readonly chunk: string }): string {
   return `${table}\0${chunk}`
 }
 

@@ -3,7 +3,7 @@
  * or the regular end of the run.
  */
 import { tookText } from '../../../shared/figures.ts'
-import type { CauseWatch, Verdict } from './cause.ts'
+import type { CauseWatch, CauseVerdict } from './cause.ts'
 import { StandingChunks, type ChunkMove, type OpenChunk } from './standing-chunks.ts'
 
 const MINUTE_MS = 60_000
@@ -25,9 +25,9 @@ type Raised = {
 export function stuck(limit: number): CauseWatch {
   const chunks = new StandingChunks()
   const raised = new Map<string, Raised>()
-  const over = (table: string, value: string): Verdict => {
+  const over = (table: string, value: string): CauseVerdict => {
     raised.delete(table)
-    return { cause: 'stuck', table, holds: false, value, limit: spanText(limit) }
+    return { cause: 'stuck', table, holds: false, value, limit: alertDurationText(limit) }
   }
   return {
     take: (event, at) => {
@@ -54,7 +54,9 @@ export function stuck(limit: number): CauseWatch {
         raised.set(table, { named, standing: new Set(named), moves: new Set() })
         const stood = all.map((one) => ({ ...one, stoodMs: at - one.since }))
         const stoodMs = Math.max(...stood.map((one) => one.stoodMs))
-        return [{ cause: 'stuck', table, holds: true, value: stuckText(stood), limit: spanText(limit), stoodMs }]
+        return [
+          { cause: 'stuck', table, holds: true, value: stuckText(stood), limit: alertDurationText(limit), stoodMs },
+        ]
       })
     },
   }
@@ -96,10 +98,10 @@ export function stuckText(
   const what = step === '' ? '' : ` while ${step}`
   const tries = attempts === 0 ? '' : `, tried ${attempts + 1} times`
   const verb = chunks.length === 1 ? 'gets' : 'get'
-  return `${chunksText(chunks)} ${verb} no further for ${spanText(stoodMs)}${what}${tries}${why}`
+  return `${chunksText(chunks)} ${verb} no further for ${alertDurationText(stoodMs)}${what}${tries}${why}`
 }
 
 /** `45.0 s`, `12 min`: longer times in minutes. */
-export function spanText(ms: number): string {
+export function alertDurationText(ms: number): string {
   return ms < 2 * MINUTE_MS ? tookText(ms) : `${Math.floor(ms / MINUTE_MS)} min`
 }

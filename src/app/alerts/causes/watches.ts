@@ -1,14 +1,14 @@
 /** Derives alert causes from events only, so that a recorded run gives the same result. */
 import type { AlertCondition, RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
-import { InspectedTables, type CauseWatch, type Verdict } from './cause.ts'
+import { InspectedTables, type CauseWatch, type CauseVerdict } from './cause.ts'
 import { drift } from './drift.ts'
-import { failed } from './failed.ts'
+import { failedWatch } from './failed.ts'
 import { defaultRows, noneAhead } from './partitions.ts'
 import { stuck } from './stuck.ts'
 
 /** @param conditions those of streams are ignored; the stream raises them */
-export class Causes {
+export class AlertCauses {
   readonly #watches: readonly CauseWatch[]
   readonly #found = new Set<RunCause>()
 
@@ -22,12 +22,12 @@ export class Causes {
   }
 
   /** @param at ms of a monotonic clock; the end of a run is passed before it is emitted */
-  take(event: EventBody, at: number): readonly Verdict[] {
+  take(event: EventBody, at: number): readonly CauseVerdict[] {
     return this.#noted(this.#watches, (watch) => watch.take(event, at))
   }
 
   /** Causes that depend on time only. */
-  look(at: number): readonly Verdict[] {
+  look(at: number): readonly CauseVerdict[] {
     return this.#noted(this.#watches, (watch) => watch.look?.(at) ?? [])
   }
 
@@ -36,8 +36,8 @@ export class Causes {
     return this.#watches.some(({ look }) => look !== undefined)
   }
 
-  #noted(watches: readonly CauseWatch[], ask: (watch: CauseWatch) => readonly Verdict[]): readonly Verdict[] {
-    const all: Verdict[] = []
+  #noted(watches: readonly CauseWatch[], ask: (watch: CauseWatch) => readonly CauseVerdict[]): readonly CauseVerdict[] {
+    const all: CauseVerdict[] = []
     for (const watch of watches) {
       for (const verdict of ask(watch)) {
         if (verdict.holds) this.#found.add(verdict.cause)
@@ -50,7 +50,7 @@ export class Causes {
   #watchOf(condition: AlertCondition): CauseWatch | null {
     switch (condition.cause) {
       case 'failed':
-        return failed((cause) => this.#found.has(cause))
+        return failedWatch((cause) => this.#found.has(cause))
       case 'stuck':
         return stuck(condition.limit)
       case 'quarantine':
@@ -98,7 +98,7 @@ function verify(): CauseWatch {
 /** `quarantine`: rows of a table are quarantined, by this run or an earlier one. */
 function quarantine(): CauseWatch {
   const reported = new Set<string>()
-  const aside = (table: string, value: string): readonly Verdict[] => {
+  const aside = (table: string, value: string): readonly CauseVerdict[] => {
     if (reported.has(table)) return []
     reported.add(table)
     return [{ cause: 'quarantine', table, holds: true, value }]

@@ -7,11 +7,11 @@ import { Examination } from '../../doctor/examination.ts'
 import { examineLake } from '../../doctor/lake.ts'
 import { examineProgram } from '../../doctor/program.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { doctor as declared, DoctorOperation } from './declaration.ts'
+import type { doctor, DoctorOperation } from './declaration.ts'
 
-type DoctorRun = RunOf<typeof declared>
+type DoctorRun = RunOf<typeof doctor>
 
-export async function doctor(operation: DoctorOperation, run: DoctorRun): Promise<Ending> {
+export async function performDoctor(operation: DoctorOperation, run: DoctorRun): Promise<Ending> {
   const examination = new Examination(run.emit, run.interrupt.abort)
   await examineProgram(examination)
   if (operation.catalog !== undefined) await examineDatabase(examination, operation.catalog, run)

@@ -16,14 +16,14 @@ import { bookPart } from '../../report/of-book.ts'
 import { catalogPart } from '../../report/of-catalog.ts'
 import { ledgerPart } from '../../report/of-ledger.ts'
 import { queuePart } from '../../report/of-queue.ts'
-import type { report as declared, ReportOperation } from './declaration.ts'
+import type { report, ReportOperation } from './declaration.ts'
 
 /**
  * An unreachable database does not prevent the report: other sources are reported, and the run ends with its error.
  * @throws SluiceError BAD_FLAG for an invalid or unknown run id, or an unwritable file; CONNECT_FAILED … if no other
  * source knows the run
  */
-export async function report(operation: ReportOperation, run: RunOf<typeof declared>): Promise<Ending> {
+export async function performReport(operation: ReportOperation, run: RunOf<typeof report>): Promise<Ending> {
   const { format, overwrite } = operation
   const file = operation.write === '-' ? undefined : operation.write
   if (!/^\d{1,19}$/.test(operation.run) || BigInt(operation.run) >= 2n ** 63n) {
@@ -55,7 +55,7 @@ type Gathered = {
 
 async function gathered(
   { run: id, to, catalog, connect }: ReportOperation,
-  run: RunOf<typeof declared>,
+  run: RunOf<typeof report>,
 ): Promise<Gathered> {
   const runId = BigInt(id)
   const inspected: InspectedAt[] = []
@@ -120,11 +120,11 @@ async function gathered(
 /** Errors of a database or the connection to it; usage errors are thrown before anything is written. */
 const AWAY: ReadonlySet<ErrorKind> = new Set(['source', 'target', 'state'])
 
-async function ofCatalog(url: string, runId: bigint, run: RunOf<typeof declared>) {
+async function ofCatalog(url: string, runId: bigint, run: RunOf<typeof report>) {
   return await withCatalog(url, async (database) => await catalogPart(database, runId, run.owner))
 }
 
-async function ofLedger(url: string, runId: bigint, run: RunOf<typeof declared>) {
+async function ofLedger(url: string, runId: bigint, run: RunOf<typeof report>) {
   await using store = await onSide('target', () => openCopyStore(url, { mode: 'read' }))
   await using read = await readLedger(store, knowsRun(runId), run)
   const ledger = read.database

@@ -1,6 +1,6 @@
 import type { RowFormat } from '../../../model/run/row-format.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
-import { ROW_WORDS, ROWS } from '../../../engine/run/operations/shared-options.ts'
+import { ROW_WORDS, ROW_OPTIONS } from '../../../engine/run/operations/shared-options.ts'
 import { PAGES } from '../../../engine/run/operations/pages.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
@@ -23,7 +23,7 @@ export const sql: Declaration<SqlOperation, (typeof EVENTS)[number]> = {
     ...PAGES.sql,
     takes: [
       { name: 'query', operand: true, type: 'text', describe: 'one query in the SQL of the catalog, in quotes' },
-      ...ROWS,
+      ...ROW_OPTIONS,
     ],
   },
   words: { query: words.text('query'), catalog: words.catalog, ...ROW_WORDS },

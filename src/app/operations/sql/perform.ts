@@ -10,13 +10,13 @@ import { booleansOf, rowValues } from '../../../engine/run/row-value.ts'
 import { renamedText } from '../../../shared/unique-names.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { sql as declared, SqlOperation } from './declaration.ts'
+import type { sql, SqlOperation } from './declaration.ts'
 
-type SqlRun = RunOf<typeof declared>
+type SqlRun = RunOf<typeof sql>
 
 const PAGE_ROWS = 500
 
-export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending> {
+export async function performSql(operation: SqlOperation, run: SqlRun): Promise<Ending> {
   const { limit, timeoutMs } = operation
   // A query has nothing to finish: the first stop request cancels it.
   const signal = run.interrupt.stop

@@ -5,7 +5,7 @@ import { errorFromInfo } from '../../../shared/errors.ts'
 import { declarationOf, planOf } from '../../operations/facts.ts'
 import type { Operation } from '../../operations/list.ts'
 import type { RunFinished } from '../../../engine/run/operation.ts'
-import { canonical } from './plan.ts'
+import { sortedJson } from './plan.ts'
 
 /** Runs an operation to its end, and passes on its events. */
 export type Trial = (plan: Operation, onEvent: (event: Event) => void) => Promise<RunFinished>
@@ -24,10 +24,10 @@ export async function trialOf(operation: Operation, trial: Trial): Promise<reado
  * Digest of how an operation works: columns, calendar, target. Excludes what is due, which differs each time.
  * @param events of its dry run
  */
-export function markOf(operation: Operation, events: readonly Event[]): string {
+export function operationMark(operation: Operation, events: readonly Event[]): string {
   const { marks = [] } = declarationOf(operation.kind)
   const reported = events.filter(({ type }) => marks.some((mark) => mark === type)).map(withoutTime)
-  return createHash('sha256').update(canonical(reported)).digest('hex')
+  return createHash('sha256').update(sortedJson(reported)).digest('hex')
 }
 
 function withoutTime(event: Event): object {

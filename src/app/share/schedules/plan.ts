@@ -4,7 +4,9 @@ import { SluiceError } from '../../../shared/errors.ts'
 /** Names of fields in which two operations differ. */
 export function differences(one: unknown, other: unknown): readonly string[] {
   const [a, b] = [fieldsOf(one), fieldsOf(other)]
-  return [...new Set([...a.keys(), ...b.keys()])].filter((field) => canonical(a.get(field)) !== canonical(b.get(field)))
+  return [...new Set([...a.keys(), ...b.keys()])].filter(
+    (field) => sortedJson(a.get(field)) !== sortedJson(b.get(field)),
+  )
 }
 
 export function planChanged(reason: string): SluiceError {
@@ -19,7 +21,7 @@ function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
 }
 
 /** JSON with sorted fields. */
-export function canonical(value: unknown): string {
+export function sortedJson(value: unknown): string {
   return (
     JSON.stringify(value, (_key, part: unknown) =>
       typeof part === 'object' && part !== null && !Array.isArray(part)

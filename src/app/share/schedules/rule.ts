@@ -6,7 +6,7 @@
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import { parseDay } from '../../../model/calendar/civil.ts'
 import { periodOfNumber, type Period } from '../../../model/calendar/period.ts'
-import { dayAt, firstMoment, MS_OF_DAY, wallClock } from '../../../model/calendar/zone.ts'
+import { dayAt, firstMoment, MS_OF_DAY, zoneWallClock } from '../../../model/calendar/zone.ts'
 
 export type ScheduleRule =
   | {
@@ -84,16 +84,16 @@ function before(calendar: CalendarSpec, day: number): Period | null {
 function momentIn({ calendar, day, minute }: Extract<ScheduleRule, { every: 'period' }>, period: Period): number {
   const [first, last] = [parseDay(period.from), parseDay(period.to) - 1]
   const meant = day > 0 ? Math.min(first + day - 1, last) : Math.max(last + day + 1, first)
-  return momentOf(calendar.zone, meant, minute)
+  return localInstant(calendar.zone, meant, minute)
 }
 
 /** First instant of a day at or after this local time. @param day number of civil.ts @returns ms since the epoch */
-export function momentOf(zone: string, day: number, minute: number): number {
+export function localInstant(zone: string, day: number, minute: number): number {
   const [begins, ends] = [firstMoment(zone, day), firstMoment(zone, day + 1)]
   const shown = day * MS_OF_DAY + minute * MS_OF_MINUTE
-  const ahead = wallClock(zone, begins) - begins
+  const ahead = zoneWallClock(zone, begins) - begins
   // True on all but two days a year. A day that begins at 1:00, or is skipped, has earlier times at its start.
-  if (wallClock(zone, ends) - ends === ahead) return Math.max(begins, shown - ahead)
-  for (let at = begins; at < ends; at += MS_OF_MINUTE) if (wallClock(zone, at) >= shown) return at
+  if (zoneWallClock(zone, ends) - ends === ahead) return Math.max(begins, shown - ahead)
+  for (let at = begins; at < ends; at += MS_OF_MINUTE) if (zoneWallClock(zone, at) >= shown) return at
   return ends
 }

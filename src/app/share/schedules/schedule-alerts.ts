@@ -10,7 +10,7 @@ import type { AlertBook } from '../../../model/share/queue-port.ts'
 import type { Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
 import { alertId, isReached, send, sinksOf } from '../../../engine/run/alerts/sinks.ts'
 import { confirm } from '../../alerts/confirm.ts'
-import { InTurn } from '../../alerts/in-turn.ts'
+import { AlertQueue } from '../../alerts/in-turn.ts'
 
 /** Pause before an alert that no sink accepted is sent again, ms. */
 const AGAIN_MS = 30_000
@@ -34,7 +34,7 @@ export class ScheduleAlerts {
   /** By name: when an alert that no sink accepted is sent again, ms of a monotonic clock. */
   readonly #againAt = new Map<string, number>()
   /** A sink may take half a minute; sweeps must not wait for it. */
-  readonly #sending = new InTurn()
+  readonly #sending = new AlertQueue()
 
   constructor(parts: Parts) {
     this.#parts = parts

@@ -4,7 +4,7 @@ import { dec } from '../../../model/run/dec.ts'
 import type { ScheduleEvent, ScheduleTimeEvent } from '../../../model/share/schedule-events.ts'
 import { errorLine } from '../../../shared/errors.ts'
 import type { Schedule } from '../../../model/share/schedule-port.ts'
-import { wallClock } from '../../../model/calendar/zone.ts'
+import { zoneWallClock } from '../../../model/calendar/zone.ts'
 import { parseRule, ruleWords } from './rule-text.ts'
 import { occurrencesAfter, type ScheduleRule } from './rule.ts'
 
@@ -19,7 +19,7 @@ export function reportTimes(
   let reported = 0
   for (const { period, at } of occurrencesAfter(rule, after)) {
     if (reported === count) break
-    const local = new Date(wallClock(zone, at)).toISOString().slice(0, 16).replace('T', ' ')
+    const local = new Date(zoneWallClock(zone, at)).toISOString().slice(0, 16).replace('T', ' ')
     emit({ type: 'schedule.time', schedule, period, at: isoTime(at), local, zone })
     reported += 1
   }

@@ -2,17 +2,17 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import { writtenFile } from '../distribute.ts'
 import type { NamedUrl } from '../../../model/share/own-url.ts'
-import { identitiesOf, queueable, queuedRun } from '../queued-run.ts'
-import { sharingOf, withNames } from '../sharing.ts'
+import { storeIdentities, queueable, queuedRun } from '../queued-run.ts'
+import { sharingOf, withStoreNames } from '../sharing.ts'
 import { commandNameOf, comesAgain, destructionsOf, endlessBy, typedName, withUrls } from '../../operations/facts.ts'
 import type { Operation } from '../../operations/list.ts'
-import { markOf, trialOf, type Trial } from './mark.ts'
-import type { Work } from '../../../model/share/work-port.ts'
+import { operationMark, trialOf, type Trial } from './mark.ts'
+import type { SharedWork } from '../../../model/share/work-port.ts'
 
 /**
  * @param trial runs its dry run @throws SluiceError BAD_FLAG if it cannot be shared, or uses a database without a name
  */
-export function workOf(operation: Operation, known: readonly NamedUrl[], trial: Trial): Work {
+export function scheduledWork(operation: Operation, known: readonly NamedUrl[], trial: Trial): SharedWork {
   const whole = withUrls(operation, (name) => known.find((store) => store.name === name)?.url ?? name)
   // An operation from a queue row is checked like one that was typed.
   refuseUnlessItComesAgain(whole)
@@ -20,9 +20,9 @@ export function workOf(operation: Operation, known: readonly NamedUrl[], trial: 
   const ready = queueable(whole, known)
   return {
     names: [...ready.folders, ...ready.stores.map(({ name }) => name)],
-    operation: withNames(ready.operation, ready.stores),
+    operation: withStoreNames(ready.operation, ready.stores),
     writtenFile: async () => (await writtenFile(ready.operation))?.label ?? null,
-    identities: async (warn) => await identitiesOf(ready, warn),
+    identities: async (warn) => await storeIdentities(ready, warn),
     confirmedMark: async () => await confirmedMark(ready.operation, trial),
     queued: (options) => queuedRun(ready, options),
   }
@@ -63,5 +63,5 @@ async function confirmedMark(operation: Operation, trial: Trial): Promise<string
       { hint: `add --confirm=${typed.name} to the command, or leave out what destroys` },
     )
   }
-  return markOf(operation, events)
+  return operationMark(operation, events)
 }

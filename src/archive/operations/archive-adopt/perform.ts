@@ -7,25 +7,25 @@ import { withoutFiles } from '../../steps/files-gone.ts'
 import { restoreCommand } from '../../steps/refusals.ts'
 import { isUnpublished, readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableProperties } from '../../ledger/table-properties.ts'
-import { readProperties, type ArchiveProperties } from '../../log/properties.ts'
+import { readArchiveProperties, type ArchiveProperties } from '../../log/properties.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { Finding } from '../../steps/find-damage.ts'
-import type { LogState } from '../../steps/log.ts'
-import type { archiveAdopt as declared, ArchiveAdoptOperation } from './declaration.ts'
-import { compareArchive, type Compared, type FindCandidate } from '../../plan/compare-archive.ts'
+import type { ArchiveFinding } from '../../steps/find-damage.ts'
+import type { ArchiveLogState } from '../../steps/log.ts'
+import type { archiveAdopt, ArchiveAdoptOperation } from './declaration.ts'
+import { compareArchive, type ComparedPartition, type FindCandidate } from '../../plan/compare-archive.ts'
 import { archiveOf } from '../../work/find-archive.ts'
 import { renewWitness } from '../../work/witness.ts'
-import { notArchived, openSource, tableNamed, type Opened } from '../../work/each-table.ts'
+import { notArchived, openArchiveSource, archivedSourceTable, type OpenedArchive } from '../../work/each-table.ts'
 import { isAt } from '../../rebuild/archive-at.ts'
 import { rebuildLedger } from '../../rebuild/run.ts'
 import { openArchive, openOwned } from '../../work/open.ts'
 import { labelNamed } from '../../plan/label-named.ts'
-import { ownerOf } from '../../work/owner.ts'
+import { archiveOwner } from '../../work/owner.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { noteNumbers, renumbered } from '../../plan/renumbered.ts'
 import { planArchive } from '../../plan/plan.ts'
@@ -33,22 +33,22 @@ import { ledgerName, originNow } from '../../work/require-origin.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
-type ArchiveAdoptRun = RunOf<typeof declared>
+type ArchiveAdoptRun = RunOf<typeof archiveAdopt>
 
 /**
  * Compares first, and changes nothing if a partition differs. A ledger that does not have the archive is rebuilt.
  * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED if a partition
  * differs; as `rebuildLedger`
  */
-export async function archiveAdopt(operation: ArchiveAdoptOperation, run: ArchiveAdoptRun): Promise<Ending> {
+export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run: ArchiveAdoptRun): Promise<Ending> {
   const { from, table: named, confirm, dryRun, to, calendar = {} } = operation
   if (!dryRun && confirm !== named) {
     throw new SluiceError('MISSING_CONFIRM', 'the database that wrote into this archive so far is refused afterwards', {
       hint: `say it twice: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
     })
   }
-  await using source = await openSource(from, !dryRun)
-  const table = await tableNamed(source, named, run.interrupt.abort)
+  await using source = await openArchiveSource(from, !dryRun)
+  const table = await archivedSourceTable(source, named, run.interrupt.abort)
   const { opened, record } = await archiveOf(source, table, run.interrupt.abort)
   const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(record, opened, run))
   if (!isLost) {
@@ -61,7 +61,7 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
 }
 
 /** A run without a ledger starts a new archive, finds another in its place, and is refused without ledger rows. */
-async function isOfAnother(record: ArchiveRecord, opened: Opened, run: ArchiveAdoptRun): Promise<boolean> {
+async function isOfAnother(record: ArchiveRecord, opened: OpenedArchive, run: ArchiveAdoptRun): Promise<boolean> {
   if (!isUnpublished(record)) return false
   const owned = await openOwned(record, opened, run)
   const state = await (await owned.log()).state(run.interrupt.abort)
@@ -82,7 +82,7 @@ async function takeOver(
   { from, table: named, accept, dryRun }: ArchiveAdoptOperation,
   table: TableSpec,
   noted: ArchiveRecord,
-  opened: Opened,
+  opened: OpenedArchive,
   run: ArchiveAdoptRun,
 ): Promise<Ending> {
   const { record: seen } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
@@ -133,11 +133,11 @@ type AdoptionParts = {
   readonly table: TableSpec
   readonly record: ArchiveRecord
   /** Findings by label: partitions for which several tables may be the detached one. */
-  readonly unclear: ReadonlyMap<string, Finding>
+  readonly unclear: ReadonlyMap<string, ArchiveFinding>
   /** Labels of partitions that are taken over despite differences. */
   readonly accepted: readonly string[]
   readonly context: ArchiveContext
-  readonly opened: Opened
+  readonly opened: OpenedArchive
   readonly run: ArchiveAdoptRun
 }
 
@@ -146,20 +146,20 @@ class Adoption {
   readonly #parts: AdoptionParts
   readonly #ledger: PartitionLedger
   readonly #name: string
-  compared: readonly Compared[] = []
+  compared: readonly ComparedPartition[] = []
   /** Reasons of holds that are missing in the ledger because they were set after its backup, by label. */
   #back: ReadonlyMap<string, string> = new Map()
 
   constructor(parts: AdoptionParts) {
     this.#parts = parts
-    this.#ledger = new PartitionLedger(parts.opened.database, parts.record.table, ownerOf(parts.run))
+    this.#ledger = new PartitionLedger(parts.opened.database, parts.record.table, archiveOwner(parts.run))
     this.#name = tableText(parts.table.table)
   }
 
   /** @returns properties for the table from then on; null if not in the ledger @throws SluiceError PROOF_FAILED */
-  async judge(state: LogState): Promise<ArchiveProperties | null> {
+  async judge(state: ArchiveLogState): Promise<ArchiveProperties | null> {
     const { record, unclear, accepted, context, opened, run } = this.#parts
-    const all: Compared[] = []
+    const all: ComparedPartition[] = []
     for await (const one of compareArchive(context, record, state, (label) => this.#candidate(label)))
       all.push({ ...one, finding: one.finding ?? unclear.get(one.label) ?? null })
     this.compared = all
@@ -175,7 +175,7 @@ class Adoption {
     if (standing.length > 0) throw differs(this.#name, standing.length, against.length)
     const own = await tableProperties(opened.database, record.table)
     if (own === null) return null
-    const { holds } = readProperties(state.metadata.configuration ?? {})
+    const { holds } = readArchiveProperties(state.metadata.configuration ?? {})
     this.#back = new Map([...holds].filter(([label]) => !own.holds.has(label)))
     return { ...own, holds: new Map([...this.#back, ...own.holds]) }
   }
@@ -233,7 +233,7 @@ class Adoption {
   }
 
   /** Takes a partition over into the ledger as the log has it. */
-  async note({ label, files, fence, unnamed, gone }: Compared): Promise<void> {
+  async note({ label, files, fence, unnamed, gone }: ComparedPartition): Promise<void> {
     const { context, opened, record, run } = this.#parts
     const reload = async (): Promise<ArchivedPartition> => {
       const partition = await readPartition(opened.database, record.table, label)
@@ -253,7 +253,7 @@ class Adoption {
   }
 }
 
-function totalsOf(compared: readonly Compared[]): Readonly<Record<string, string>> {
+function totalsOf(compared: readonly ComparedPartition[]): Readonly<Record<string, string>> {
   return {
     partitions: dec(compared.length),
     rows: dec(compared.reduce((sum, { proof }) => sum + (proof?.rows ?? 0n), 0n)),

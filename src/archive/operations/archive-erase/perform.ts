@@ -3,24 +3,24 @@ import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { ErasureLedger, type Erasure } from '../../ledger/erasure-ledger.ts'
 import { readArchive, type ArchiveRecord } from '../../ledger/record.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
-import { testedColumns, type RowTest } from '../../../model/archive/row-test.ts'
+import { testedRowColumns, type RowTest } from '../../../model/archive/row-test.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { archivedTable, openSource, type Opened, type OpenSource } from '../../work/each-table.ts'
-import { lookAround, whileMoved, type EraseLook, type Wanted } from '../../erase/look.ts'
+import { archivedTable, openArchiveSource, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
+import { lookAround, whileMoved, type EraseLook, type ErasedRows } from '../../erase/look.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import type { Predicate } from '../../../model/lake/predicate.ts'
-import { namesIn, readPredicate } from '../../erase/read-predicate.ts'
+import { predicateNames, readPredicate } from '../../erase/read-predicate.ts'
 import { archivedColumns, rowTest } from '../../erase/row-test.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import {
   endHistory,
   eraseBeside,
   erasePartitions,
-  historyOf,
+  erasableFiles,
   requireGone,
   type EraseRun,
   type Erasing,
@@ -44,11 +44,11 @@ const SALT_BYTES = 32
  * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED,
  * TABLE_REFUSED, ARCHIVE_FOREIGN, PROOF_FAILED
  */
-export async function archiveErase(operation: ArchiveEraseOperation, run: EraseRun): Promise<Ending> {
+export async function performArchiveErase(operation: ArchiveEraseOperation, run: EraseRun): Promise<Ending> {
   const { from, table: named, where, dryRun } = operation
   refuseUnconfirmed(operation)
   const predicate = readPredicate(where)
-  await using source = await openSource(from, !dryRun)
+  await using source = await openArchiveSource(from, !dryRun)
   const found = await archivedTable(source, named, run.interrupt.abort)
   const begun = await new ErasureLedger(found.opened.database, found.record.table, run.owner).unfinished()
   // An erasure that is already destroying older versions reads no rows.
@@ -83,7 +83,7 @@ async function refuseOtherNames(
   signal: AbortSignal,
 ): Promise<void> {
   const { changes, unsure } = await seenArchive(opened.store, table, record, signal)
-  const names = namesIn(predicate)
+  const names = predicateNames(predicate)
   const doubt = doubtOf(table, unsure, names, record.partitions)
   const back = 'give the column its earlier name until the erasure has ended, then run the same command again'
   if (doubt !== null)
@@ -103,7 +103,7 @@ async function refuseOtherNames(
 
 type Asked = {
   readonly source: OpenSource
-  readonly opened: Opened
+  readonly opened: OpenedArchive
   readonly table: TableSpec
   readonly record: ArchiveRecord
   readonly test: RowTest
@@ -132,7 +132,7 @@ async function erase(
   const unasked = unaskedError(context.name, others.unasked)
   if (unasked !== null && !dryRun) throw unasked
   const counting = { database: opened.database, others }
-  const wanted: Wanted = { test, thorough: before !== null }
+  const wanted: ErasedRows = { test, thorough: before !== null }
   reportTexts(record, wanted, run)
   if (before?.state === 'destroying' && !dryRun) {
     return await erasures.during(before, async () => {
@@ -166,7 +166,12 @@ async function erase(
  * Two passes: an export that began before the rows left the table may hold them; the second pass finds it in progress.
  * @returns false if it was stopped
  */
-async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord, first: EraseLook): Promise<boolean> {
+async function eraseAll(
+  erasing: Erasing,
+  opened: OpenedArchive,
+  record: ArchiveRecord,
+  first: EraseLook,
+): Promise<boolean> {
   const { context, run } = erasing
   for (const turn of [0, 1]) {
     const look = turn === 0 ? first : await lookNow(erasing, opened, await recordNow(opened, record))
@@ -182,7 +187,7 @@ async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord,
 /** As `lookAround`, while other commands may move partitions. */
 function lookNow(
   { context, wanted }: Pick<Erasing, 'context' | 'wanted'>,
-  opened: Opened,
+  opened: OpenedArchive,
   record: ArchiveRecord,
 ): Promise<EraseLook> {
   return whileMoved(
@@ -230,7 +235,7 @@ async function historyNow(
 ): Promise<readonly string[]> {
   const state = await (await context.log()).state(context.interrupt.abort)
   if (state === null) return []
-  return (await historyOf(context, counting, state.version, Date.now())).map(({ path }) => path)
+  return (await erasableFiles(context, counting, state.version, Date.now())).map(({ path }) => path)
 }
 
 function rewritten({ partitions }: EraseLook): readonly string[] {
@@ -249,12 +254,12 @@ function keptBy(others: OtherLedgers, name: string, paths: readonly string[]): S
 function begin(
   erasures: ErasureLedger,
   { reason }: ArchiveEraseOperation,
-  { test }: Wanted,
+  { test }: ErasedRows,
   run: EraseRun,
 ): Promise<Erasure> {
   const condition = conditionHash(test)
   return erasures.begin(
-    { id: BigInt(run.runId), reason, tested: testedColumns(test), signedBy: run.actor, condition },
+    { id: BigInt(run.runId), reason, tested: testedRowColumns(test), signedBy: run.actor, condition },
     run.tool,
   )
 }
@@ -290,8 +295,8 @@ function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): v
 }
 
 /** Warns that free texts may name the same person in rows that the condition does not match. */
-function reportTexts({ stored }: ArchiveRecord, { test }: Wanted, run: EraseRun): void {
-  const tested = new Set(testedColumns(test))
+function reportTexts({ stored }: ArchiveRecord, { test }: ErasedRows, run: EraseRun): void {
+  const tested = new Set(testedRowColumns(test))
   const free = stored.columns.filter(
     ({ name, stored: type, column }) =>
       type === 'string' && !tested.has(name) && (column.type.kind === 'text' || column.type.kind === 'json'),
@@ -332,7 +337,7 @@ function isNothing({ partitions, beside }: EraseLook): boolean {
   return beside.rows === 0n && partitions.length === 0
 }
 
-async function recordNow({ database }: Opened, { table }: ArchiveRecord): Promise<ArchiveRecord> {
+async function recordNow({ database }: OpenedArchive, { table }: ArchiveRecord): Promise<ArchiveRecord> {
   const record = await readArchive(database, table)
   if (record !== null) return record
   throw new SluiceError('LEDGER_DAMAGED', `the ledger knows nothing of ${tableText(table)} any more`)

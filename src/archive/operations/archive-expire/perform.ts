@@ -10,31 +10,31 @@ import { dec } from '../../../model/run/event.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { eachPartition, type Work } from '../../work/advance-all.ts'
-import { archivedTable, openSource, type Opened } from '../../work/each-table.ts'
+import { eachPartition, type AdvancePartition } from '../../work/advance-all.ts'
+import { archivedTable, openArchiveSource, type OpenedArchive } from '../../work/each-table.ts'
 import { endOfArchive } from '../../work/outcome.ts'
 import { nativeKind, timeKind, timelessError } from '../../plan/time-kind.ts'
 import { columnNamed } from '../../../engine/copy/plan/column-named.ts'
 import type { ValueKind } from '../../../model/calendar/value-text.ts'
-import { planExpiry, standing, type PlannedExpiry } from '../../expire/plan.ts'
+import { planExpiry, expiryStatus, type PlannedExpiry } from '../../expire/plan.ts'
 import { keepRetention, wantedRetention } from '../../expire/retention.ts'
 import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { openArchive } from '../../work/open.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
-import { standingOf, reportStanding } from '../../plan/resumable.ts'
+import { resumeState, reportStanding } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { archiveExpire as declared, ArchiveExpireOperation } from './declaration.ts'
+import type { archiveExpire, ArchiveExpireOperation } from './declaration.ts'
 
-type ArchiveExpireRun = RunOf<typeof declared>
+type ArchiveExpireRun = RunOf<typeof archiveExpire>
 
 /**
  * @throws SluiceError NO_SUCH_TABLE, MISSING_CONFIRM, BAD_FLAG, PLAN_CHANGED, PARTITION_STATE, PARTITION_HELD,
  * PARTITIONS_BLOCKED, TABLE_FOLLOWED, ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, LEDGER_BUSY
  */
-export async function archiveExpire(operation: ArchiveExpireOperation, run: ArchiveExpireRun): Promise<Ending> {
+export async function performArchiveExpire(operation: ArchiveExpireOperation, run: ArchiveExpireRun): Promise<Ending> {
   const { from, table: named, dryRun } = operation
   refuseUnconfirmed(operation)
-  await using source = await openSource(from, !dryRun)
+  await using source = await openArchiveSource(from, !dryRun)
   const { abort } = run.interrupt
   const { table, record, opened } = await archivedTable(source, named, abort)
   refuseAgeless(record)
@@ -45,7 +45,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   const { context } = open
   const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   if (dryRun) {
-    reportStanding(record, await standingOf(record, opened, run), run)
+    reportStanding(record, await resumeState(record, opened, run), run)
     const refusal = await erasureError(erasures, context.name)
     if (refusal !== null)
       run.emit({ type: 'log', level: 'warn', message: `a run would be refused: ${refusal.message}` })
@@ -66,7 +66,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   if (due.length === 0 && blocked.length > 0) throw allBlocked(context.name, blocked)
   if (due.length === 0) return { totals }
   await keepRetention(context, record, retentionMs)
-  const work: Work = async (held, reload) => {
+  const work: AdvancePartition = async (held, reload) => {
     const partition = await reload()
     // It may have been held or restored, or an erasure may have begun, since it was inspected.
     await refuseNow(context, partition, erasures)
@@ -108,7 +108,7 @@ function refuseAgeless(record: ArchiveRecord): void {
 
 /** Type of the partition bounds, by the current table. */
 async function kindOf(
-  { store }: Opened,
+  { store }: OpenedArchive,
   table: TableSpec,
   record: ArchiveRecord,
   { epoch }: ArchiveExpireOperation,
@@ -147,7 +147,7 @@ async function refuseNow(
   erasures: ErasureLedger,
 ): Promise<void> {
   const { name, archived, ledger } = context
-  const { status, note } = standing(partition, archived.graceMs, await ledger.now())
+  const { status, note } = expiryStatus(partition, archived.graceMs, await ledger.now())
   if (status === 'held') throw heldError(name, partition)
   if (status === 'blocked') throw notNow(name, { partition, status, ...(note === undefined ? {} : { note }) })
   const refusal = status === 'due' ? await erasureError(erasures, name) : null

@@ -6,19 +6,19 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { ArchiveProperties } from '../../log/properties.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { archiveHold as declared, ArchiveHoldOperation } from './declaration.ts'
+import type { archiveHold, ArchiveHoldOperation } from './declaration.ts'
 import type { ArchiveOperation } from '../archive-run/declaration.ts'
-import { archivedTable, openSource, type Opened } from '../../work/each-table.ts'
+import { archivedTable, openArchiveSource, type OpenedArchive } from '../../work/each-table.ts'
 import { askedFor, isAsked } from '../../work/named-partitions.ts'
 import { nearestText } from '../../plan/label-named.ts'
-import { ownerOf } from '../../work/owner.ts'
+import { archiveOwner } from '../../work/owner.ts'
 import { planArchive } from '../../plan/plan.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import { reportArchive } from '../../work/note-in-archive.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
-type ArchiveHoldRun = RunOf<typeof declared>
+type ArchiveHoldRun = RunOf<typeof archiveHold>
 
 /** The calendar decides which partition a label means, and it is recorded with the archive. */
 const FIRST =
@@ -30,11 +30,11 @@ const FIRST =
  * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for a label that is not a partition; errors of writing
  * to the archive
  */
-export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveHoldRun): Promise<Ending> {
+export async function performArchiveHold(operation: ArchiveHoldOperation, run: ArchiveHoldRun): Promise<Ending> {
   const { from, table: name, partitions, reason } = operation
-  await using source = await openSource(from, true)
+  await using source = await openArchiveSource(from, true)
   const { table, record, opened } = await archivedTable(source, name, run.interrupt.abort, FIRST)
-  const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
+  const ledger = new PartitionLedger(opened.database, record.table, archiveOwner(run))
   // Find all partitions before the first one is changed.
   const found: Found[] = []
   for (const text of partitions) {
@@ -59,7 +59,7 @@ export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveH
 type About = {
   readonly table: TableSpec
   readonly record: ArchiveRecord
-  readonly opened: Opened
+  readonly opened: OpenedArchive
   readonly run: ArchiveHoldRun
 }
 
@@ -135,7 +135,7 @@ async function unknownYet(
   text: string,
   { table, record }: Pick<About, 'table' | 'record'>,
   { from, reason }: ArchiveHoldOperation,
-  { store, database }: Opened,
+  { store, database }: OpenedArchive,
   run: ArchiveHoldRun,
 ): Promise<Found> {
   if (reason === null) {

@@ -7,27 +7,36 @@ import { dec, type Dec } from '../../../model/run/event.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { redactUrl } from '../../../shared/redact.ts'
-import type { archiveList as declared, ArchiveListOperation } from './declaration.ts'
-import { openSource, recordsOf, tableNow, reportUnread, type Opened } from '../../work/each-table.ts'
+import type { archiveList, ArchiveListOperation } from './declaration.ts'
+import {
+  openArchiveSource,
+  recordsOf,
+  tableNow,
+  reportUnreadLedgers,
+  type OpenedArchive,
+} from '../../work/each-table.ts'
 import { boundFields } from '../../plan/bound-fields.ts'
-import { standingFields, standingOf, reportStanding } from '../../plan/resumable.ts'
+import { standingFields, resumeState, reportStanding } from '../../plan/resumable.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { reportDoubt } from '../../steps/unsure-columns.ts'
 import { missingError, missingPartitions } from '../../plan/missing-partitions.ts'
-import type { Missing } from '../../plan/native-parts.ts'
+import type { MissingPartition } from '../../plan/native-parts.ts'
 import { mistakenText } from '../../plan/wrongly-detached.ts'
-import { Inspected } from '../../plan/counted.ts'
+import { PlanCounts } from '../../plan/counted.ts'
 import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
-type ArchiveListRun = RunOf<typeof declared>
+type ArchiveListRun = RunOf<typeof archiveList>
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
-export async function archiveList({ from, tables, count }: ArchiveListOperation, run: ArchiveListRun): Promise<Ending> {
-  await using source = await openSource(from, false)
-  if (tables.length === 0) await reportUnread(source, run)
+export async function performArchiveList(
+  { from, tables, count }: ArchiveListOperation,
+  run: ArchiveListRun,
+): Promise<Ending> {
+  await using source = await openArchiveSource(from, false)
+  if (tables.length === 0) await reportUnreadLedgers(source, run)
   const records = await recordsOf(source, tables, run.interrupt.abort)
-  const inspected = new Inspected()
+  const inspected = new PlanCounts()
   let partitions = 0
   let rows = 0n
   let stored = 0n
@@ -35,7 +44,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
     const { abort: signal } = run.interrupt
     const table = await tableNow(opened, called, signal)
     const { record, unsure } = await seenArchive(opened.store, table, noted, signal)
-    const standing = await standingOf(record, opened, run)
+    const standing = await resumeState(record, opened, run)
     reportStanding(record, standing, run)
     const name = tableText(called)
     const mistaken = await mistakenText(opened.store, table, record, signal)
@@ -85,11 +94,11 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
 
 /** None if another command has moved partitions since the ledger was read: those may have left for good reason. */
 async function missingNow(
-  { store, database }: Opened,
+  { store, database }: OpenedArchive,
   table: TableSpec,
   record: ArchiveRecord,
   signal: AbortSignal,
-): Promise<readonly Missing[]> {
+): Promise<readonly MissingPartition[]> {
   const missing = await missingPartitions(store, table, record, signal)
   if (missing.length === 0) return missing
   return (await readArchive(database, record.table))?.revision === record.revision ? missing : []
@@ -97,7 +106,7 @@ async function missingNow(
 
 /** Labels of expired partitions whose files are listed for destruction by a command that has not ended. */
 async function goingLabels(
-  { database }: Opened,
+  { database }: OpenedArchive,
   { table, partitions }: ArchiveRecord,
   { owner }: ArchiveListRun,
 ): Promise<ReadonlySet<string>> {

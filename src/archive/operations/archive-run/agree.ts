@@ -2,26 +2,26 @@
 import { isByValue } from '../../ledger/by-value.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { emitForecast } from '../../plan/forecast.ts'
+import { emitArchiveForecast } from '../../plan/forecast.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
 import type { ArchiveOperation } from './declaration.ts'
-import { moves, workersOf, type Planned, type TablePlan } from './plan.ts'
-import { report, reportChanges, reportGrace, reportUnplaced } from './tell.ts'
+import { moves, workersOf, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
+import { reportTable, reportChanges, reportGrace, reportUnplaced } from './tell.ts'
 
 /** @throws SluiceError BAD_FLAG, PARTITIONS_BLOCKED */
-export async function agree({ operation, run, plans }: Planned): Promise<void> {
+export async function agreeArchiveRun({ operation, run, plans }: PlannedArchiveRun): Promise<void> {
   for (const plan of plans) {
     emitArchivePlan(plan, run.emit)
     const workers = workersOf(plan, operation)
-    await emitForecast(plan, { database: plan.opened.database, workers }, run.emit)
+    await emitArchiveForecast(plan, { database: plan.opened.database, workers }, run.emit)
     reportUnplaced(plan, run)
     reportChanges(plan, run)
-    if ((operation.workers ?? 1) !== workers) report(run, 'note', plan.table, ONE_WORKER)
+    if ((operation.workers ?? 1) !== workers) reportTable(run, 'note', plan.table, ONE_WORKER)
   }
   refuseAimless(plans, operation)
   const blocked = blockersOf(plans)
   if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
-  for (const { plan, text } of blocked) report(run, 'warn', plan.table, `it stays: ${text}`)
+  for (const { plan, text } of blocked) reportTable(run, 'warn', plan.table, `it stays: ${text}`)
   for (const plan of plans) reportGrace(plan, operation, run)
 }
 
@@ -29,7 +29,7 @@ const ONE_WORKER =
   'one worker does it all: while a partition that is partitioned itself is read, no other one can leave the table'
 
 /** A table in the ledger is resumed; for a new one the command must say what is due. */
-function refuseAimless(plans: readonly TablePlan[], { olderThan, partitions }: ArchiveOperation): void {
+function refuseAimless(plans: readonly ArchiveTablePlan[], { olderThan, partitions }: ArchiveOperation): void {
   if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
   throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
     hint: plans.every(({ archived }) => isByValue(archived))
@@ -38,10 +38,10 @@ function refuseAimless(plans: readonly TablePlan[], { olderThan, partitions }: A
   })
 }
 
-type Blocked = { readonly plan: TablePlan; readonly text: string }
+type Blocked = { readonly plan: ArchiveTablePlan; readonly text: string }
 
 /** Due partitions with rows that are blocked, each with the reason. */
-function blockersOf(plans: readonly TablePlan[]): readonly Blocked[] {
+function blockersOf(plans: readonly ArchiveTablePlan[]): readonly Blocked[] {
   return plans.flatMap((plan) =>
     plan.partitions
       .filter(({ status, candidate }) => status === 'blocked' && candidate?.rows !== 0n)

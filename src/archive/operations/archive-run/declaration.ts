@@ -3,7 +3,7 @@ import { CALENDAR_UNITS, EPOCHS, type CalendarSpec, type Epoch } from '../../../
 import { alertOptions, FAILED } from '../../../engine/run/operations/alert-options.ts'
 import { SWEEP_OPTIONS } from '../archive-sweep/declaration.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
-import { BETWEEN } from '../../../engine/run/operations/shared-options.ts'
+import { BETWEEN_OPTION } from '../../../engine/run/operations/shared-options.ts'
 import { PAGES } from '../../../engine/run/operations/pages.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
@@ -317,7 +317,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         group: 'plan:',
         describe: 'read the rows that are due, and name columns with values that the archive cannot hold',
       },
-      { ...BETWEEN, group: 'run:' },
+      { ...BETWEEN_OPTION, group: 'run:' },
       {
         name: 'dry-run',
         alias: 'n',

@@ -3,12 +3,12 @@ import { shellQuote } from '../../../shared/shell.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { whilePaused } from '../../../engine/run/pause.ts'
 import type { Ending } from '../../../engine/run/run-context.ts'
-import { openSource } from '../../work/each-table.ts'
-import { agree } from './agree.ts'
+import { openArchiveSource } from '../../work/each-table.ts'
+import { agreeArchiveRun } from './agree.ts'
 import type { ArchiveOperation } from './declaration.ts'
-import { plan, type ArchiveRun, type Planned } from './plan.ts'
-import { show } from './show.ts'
-import type { Outcome } from '../../work/advance-all.ts'
+import { planArchiveRun, type ArchiveRun, type PlannedArchiveRun } from './plan.ts'
+import { showArchivePlan } from './show.ts'
+import type { PartitionOutcome } from '../../work/advance-all.ts'
 import { endOfArchive } from '../../work/outcome.ts'
 import { renewWitness } from '../../work/witness.ts'
 import { archiveTable } from './table.ts'
@@ -20,10 +20,10 @@ import { archiveTable } from './table.ts'
 export async function archive(operation: ArchiveOperation, run: ArchiveRun): Promise<Ending> {
   refuseUnconfirmed(operation)
   await whilePaused(run)
-  await using source = await openSource(operation.from, !operation.dryRun)
-  const planned = await plan({ operation, run, source })
-  if (operation.dryRun) return await show(planned)
-  await agree(planned)
+  await using source = await openArchiveSource(operation.from, !operation.dryRun)
+  const planned = await planArchiveRun({ operation, run, source })
+  if (operation.dryRun) return await showArchivePlan(planned)
+  await agreeArchiveRun(planned)
   return await work(planned)
 }
 
@@ -37,8 +37,8 @@ function refuseUnconfirmed({ drop, confirm, tables, dryRun }: ArchiveOperation):
 }
 
 /** @throws SluiceError if the whole run cannot continue; the error of a partition is in its outcome */
-async function work({ operation, run, plans, refused }: Planned): Promise<Ending> {
-  const outcomes: Outcome[] = []
+async function work({ operation, run, plans, refused }: PlannedArchiveRun): Promise<Ending> {
+  const outcomes: PartitionOutcome[] = []
   for (const one of plans) {
     if (run.interrupt.stop.aborted) break
     if (one.fresh && one.timeless !== null) continue

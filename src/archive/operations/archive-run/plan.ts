@@ -3,7 +3,7 @@ import { isUnpublished } from '../../ledger/record.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { asSluiceError, type SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { archiveOf, refusePerhapsRenamed } from '../../work/find-archive.ts'
-import { tablesOf, type Opened, type OpenSource } from '../../work/each-table.ts'
+import { sourceTables, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
 import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { refuseTwoArchives } from '../../plan/partition-archives.ts'
 import { refuseTriggers, reportLosable } from '../../plan/row-triggers.ts'
@@ -12,26 +12,26 @@ import { refuseHeirs } from '../../plan/plan-refusals.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import type { RunOf } from '../../../engine/run/run-context.ts'
 import type { archiveRun, ArchiveOperation } from './declaration.ts'
-import { report, reportTimeless } from './tell.ts'
+import { reportTable, reportTimeless } from './tell.ts'
 
 export type ArchiveRun = RunOf<typeof archiveRun>
 
 type Begun = { readonly operation: ArchiveOperation; readonly run: ArchiveRun; readonly source: OpenSource }
 
 /** A planned table, and the database with its ledger. */
-export type TablePlan = PlannedArchive & { readonly opened: Opened }
+export type ArchiveTablePlan = PlannedArchive & { readonly opened: OpenedArchive }
 
 /** An archive run with planned tables; at least one is not refused. */
-export type Planned = Begun & { readonly plans: readonly TablePlan[]; readonly refused: RefusedTables }
+export type PlannedArchiveRun = Begun & { readonly plans: readonly ArchiveTablePlan[]; readonly refused: RefusedTables }
 
 /** @throws SluiceError the error that all tables share, or that of the only one */
-export async function plan(begun: Begun): Promise<Planned> {
+export async function planArchiveRun(begun: Begun): Promise<PlannedArchiveRun> {
   const { operation, run, source } = begun
   const signal = run.interrupt.abort
-  const tables = await tablesOf(source, operation.tables, signal)
+  const tables = await sourceTables(source, operation.tables, signal)
   const names = tables.map(({ table }) => table)
   if (operation.dryRun) await reportFollowedTables(source, names, { emit: run.emit, signal })
-  const plans: TablePlan[] = []
+  const plans: ArchiveTablePlan[] = []
   const refused = new RefusedTables(tables.length, run)
   for (const table of tables) {
     try {
@@ -45,7 +45,7 @@ export async function plan(begun: Begun): Promise<Planned> {
   return { ...begun, plans, refused }
 }
 
-async function planTable(table: TableSpec, { operation, run, source }: Begun): Promise<TablePlan> {
+async function planTable(table: TableSpec, { operation, run, source }: Begun): Promise<ArchiveTablePlan> {
   const signal = run.interrupt.abort
   if (!operation.dryRun) await refuseFollowedTables(source, [table.table], signal)
   await refuseHeirs(table, source.store, run)
@@ -92,15 +92,15 @@ export class RefusedTables {
     const error = asSluiceError(thrown)
     if (this.#tables === 1 || !OF_ONE_TABLE.has(error.code)) throw error
     this.first ??= error
-    report(this.#run, 'error', table, `it is left out: ${error.message}`, error.hint)
+    reportTable(this.#run, 'error', table, `it is left out: ${error.message}`, error.hint)
   }
 }
 
 /** Store and ledger of a table, in the form that planning needs. */
 export function aroundOf(
-  opened: Opened,
+  opened: OpenedArchive,
   { clock, interrupt }: ArchiveRun,
-): Opened & { readonly nowMs: number; readonly signal: AbortSignal } {
+): OpenedArchive & { readonly nowMs: number; readonly signal: AbortSignal } {
   return { ...opened, nowMs: clock.now(), signal: interrupt.abort }
 }
 

@@ -1,25 +1,25 @@
 /** End of an archive run that only shows its plan: it moves nothing and creates no ledger. */
 import { dec } from '../../../model/run/event.ts'
 import { reportDoubtful } from '../../plan/unfit-values.ts'
-import { Inspected } from '../../plan/counted.ts'
-import { emitForecast } from '../../plan/forecast.ts'
+import { PlanCounts } from '../../plan/counted.ts'
+import { emitArchiveForecast } from '../../plan/forecast.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
-import { standingOf, reportStanding } from '../../plan/resumable.ts'
+import { resumeState, reportStanding } from '../../plan/resumable.ts'
 import { inspectedThrough } from '../../plan/plan-counts.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import type { Ending } from '../../../engine/run/run-context.ts'
-import { aroundOf, workersOf, type Planned, type TablePlan } from './plan.ts'
+import { aroundOf, workersOf, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
 import { reportChanges, reportReferrers, reportUnplaced, reportUnsure, reportValues } from './tell.ts'
 
-export async function show({ operation, run, plans, refused }: Planned): Promise<Ending> {
-  const inspected = new Inspected()
+export async function showArchivePlan({ operation, run, plans, refused }: PlannedArchiveRun): Promise<Ending> {
+  const inspected = new PlanCounts()
   for (const planned of plans) {
     const { opened } = planned
     const around = aroundOf(opened, run)
     const plan = await inspectedThrough(planned, around)
-    const standing = await standingOf(plan.archived, opened, run)
+    const standing = await resumeState(plan.archived, opened, run)
     emitArchivePlan(plan, run.emit, standing)
-    await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
+    await emitArchiveForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
     reportUnplaced(plan, run)
     reportValues(plan, run)
     reportReferrers(plan, run)
@@ -33,7 +33,7 @@ export async function show({ operation, run, plans, refused }: Planned): Promise
   return { totals: totalsOf(plans), ...inspected.notChecked('sluice archive verify checks more'), ...error }
 }
 
-function totalsOf(plans: readonly TablePlan[]): Readonly<Record<string, string>> {
+function totalsOf(plans: readonly ArchiveTablePlan[]): Readonly<Record<string, string>> {
   const all = plans.flatMap(({ partitions }) => partitions)
   const due = all.filter(({ status }) => status === 'due' || status === 'resume')
   const rows = (some: readonly PlannedPartition[]): bigint =>

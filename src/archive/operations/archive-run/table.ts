@@ -1,25 +1,28 @@
 /** One table of an archive run: records it in the ledger, and advances each of its partitions as far as it may. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { readArchive } from '../../ledger/record.ts'
-import type { Options } from '../../steps/advance.ts'
+import type { AdvanceOptions } from '../../steps/advance.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { asSluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import { advanceAll, type Outcome } from '../../work/advance-all.ts'
+import { advanceAll, type PartitionOutcome } from '../../work/advance-all.ts'
 import { openArchive } from '../../work/open.ts'
-import { ownerOf } from '../../work/owner.ts'
+import { archiveOwner } from '../../work/owner.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
-import { standingOf, reportStanding } from '../../plan/resumable.ts'
+import { resumeState, reportStanding } from '../../plan/resumable.ts'
 import { reportArchive } from '../../work/note-in-archive.ts'
 import { planArchive } from '../../plan/plan.ts'
-import { aroundOf, moves, workersOf, type ArchiveRun, type Planned, type TablePlan } from './plan.ts'
-import { report } from './tell.ts'
+import { aroundOf, moves, workersOf, type ArchiveRun, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
+import { reportTable } from './tell.ts'
 
-type Work = Pick<Planned, 'operation' | 'run'>
+type Work = Pick<PlannedArchiveRun, 'operation' | 'run'>
 
 /** @returns an outcome for each partition that was to move; empty if there was none */
-export async function archiveTable(plan: TablePlan, { operation, run }: Work): Promise<readonly Outcome[]> {
+export async function archiveTable(
+  plan: ArchiveTablePlan,
+  { operation, run }: Work,
+): Promise<readonly PartitionOutcome[]> {
   const { table, archived, opened } = plan
-  const ledger = new PartitionLedger(opened.database, archived.table, ownerOf(run))
+  const ledger = new PartitionLedger(opened.database, archived.table, archiveOwner(run))
   if (plan.fresh) {
     await ledger.addTable(archived, run.tool)
     // Another run may have created the archive first: then use its place and its types.
@@ -43,7 +46,7 @@ export async function archiveTable(plan: TablePlan, { operation, run }: Work): P
     if (candidate !== null) await ledger.addPartition(candidate, known?.holder ?? null)
   }
   const { detach, drop } = operation
-  const options = (label: string): Options => ({ detach, drop, again: plan.asked.has(label) })
+  const options = (label: string): AdvanceOptions => ({ detach, drop, again: plan.asked.has(label) })
   const labels = chosen.map(({ label }) => label)
   const outcomes = await advanceAll(open.lanes, opened.database, labels, options, run)
   // Usually the commits have written the properties. This covers a hold whose command could not write to the archive,
@@ -53,7 +56,7 @@ export async function archiveTable(plan: TablePlan, { operation, run }: Work): P
 }
 
 /** Record the columns in the ledger before the first file has them. */
-async function noteColumns({ archived, before }: TablePlan, ledger: PartitionLedger): Promise<void> {
+async function noteColumns({ archived, before }: ArchiveTablePlan, ledger: PartitionLedger): Promise<void> {
   if (before === null || JSON.stringify(before.stored) === JSON.stringify(archived.stored)) return
   await ledger.changeColumns(before.stored.columns, archived)
 }
@@ -66,15 +69,15 @@ const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ARCHIVE_FOREIGN', 'ARC
  * @returns true if the archive could be read and belongs to this database
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT
  */
-async function inspectStanding({ archived, opened }: TablePlan, run: ArchiveRun): Promise<boolean> {
-  const standing = await standingOf(archived, opened, run)
+async function inspectStanding({ archived, opened }: ArchiveTablePlan, run: ArchiveRun): Promise<boolean> {
+  const standing = await resumeState(archived, opened, run)
   if (standing.kind === 'refused' && LOST.has(standing.error.code)) throw standing.error
   reportStanding(archived, standing, run)
   return standing.kind === 'own'
 }
 
 /** A failure only warns: archived partitions are valid even if the archive lacks some properties. */
-async function reportAtLast({ archived, opened }: TablePlan, run: ArchiveRun): Promise<void> {
+async function reportAtLast({ archived, opened }: ArchiveTablePlan, run: ArchiveRun): Promise<void> {
   try {
     await reportArchive(archived, opened, run)
   } catch (thrown) {
@@ -82,6 +85,6 @@ async function reportAtLast({ archived, opened }: TablePlan, run: ArchiveRun): P
     const { message } = asSluiceError(thrown)
     const text = `the archive does not say yet what the ledger says of holds, calendar and columns: ${message}`
     const hint = 'the next run writes it; if the ledger is lost before, this is lost too'
-    report(run, 'warn', archived, text, hint)
+    reportTable(run, 'warn', archived, text, hint)
   }
 }

@@ -13,7 +13,7 @@ type Teller = Pick<Run<'log'>, 'emit'>
 type Level = 'note' | 'warn' | 'error'
 
 /** One line about a table. */
-export function report(
+export function reportTable(
   { emit }: Teller,
   level: Level,
   { table }: Pick<PlannedArchive['table'], 'table'>,
@@ -32,7 +32,7 @@ export function reportTimeless(plans: readonly PlannedArchive[], run: Teller): v
     if (timeless === null) continue
     const { message, reason, hint } = timeless
     const why = reason === undefined ? message : `${message}; ${reason}`
-    report(run, 'warn', table, `${tableText(table.table)} is left alone: ${why}`, hint)
+    reportTable(run, 'warn', table, `${tableText(table.table)} is left alone: ${why}`, hint)
   }
 }
 
@@ -43,27 +43,27 @@ function isNoted({ status, known }: PlannedPartition): boolean {
 
 /** Reports rows that no query can find by period in an archive. */
 export function reportUnplaced({ table, unplaced }: PlannedArchive, run: Teller): void {
-  if (unplaced !== null) report(run, 'note', table, unplaced)
+  if (unplaced !== null) reportTable(run, 'note', table, unplaced)
 }
 
 /** Values have no age, so none is due by itself. */
 export function reportValues({ table, archived, partitions }: PlannedArchive, run: Teller): void {
   if (!isByValue(archived) || partitions.some(({ status }) => status !== 'later')) return
-  report(run, 'note', table, 'no value is due by itself: name those that are to be archived, with --partition')
+  reportTable(run, 'note', table, 'no value is due by itself: name those that are to be archived, with --partition')
 }
 
 /** Rows of other tables may prevent rows from being removed. */
 export function reportReferrers({ table, isNative, referred }: PlannedArchive, run: Teller): void {
-  for (const referrer of referred.referrers) report(run, 'note', table, referrerText(referrer, isNative))
+  for (const referrer of referred.referrers) reportTable(run, 'note', table, referrerText(referrer, isNative))
 }
 
 /** Changes that the next publication makes to the columns of the archive. */
 export function reportChanges({ table, changes }: PlannedArchive, run: Teller): void {
-  for (const message of changeTexts(changes)) report(run, 'note', table, message)
+  for (const message of changeTexts(changes)) reportTable(run, 'note', table, message)
 }
 
 export function reportUnsure({ table, unsure }: PlannedArchive, run: Teller): void {
-  if (unsure !== null) report(run, 'warn', table, `a run would be refused: ${unsure.message}`, unsure.hint)
+  if (unsure !== null) reportTable(run, 'warn', table, `a run would be refused: ${unsure.message}`, unsure.hint)
 }
 
 /** Reports why partitions are not dropped yet, and that no other grace period applies to detached ones. */
@@ -79,5 +79,10 @@ export function reportGrace(
   const first = isoTime(Math.min(...waiting))
   const what = waiting.length === 1 ? '1 detached partition is' : `${waiting.length} detached partitions are`
   const later = graceMs === undefined ? '' : '; --grace counts for what is detached from now on, and not for these'
-  report(run, 'note', table, `${what} within the grace, and not dropped yet; the first may be from ${first} on${later}`)
+  reportTable(
+    run,
+    'note',
+    table,
+    `${what} within the grace, and not dropped yet; the first may be from ${first} on${later}`,
+  )
 }

@@ -9,22 +9,22 @@ import { strays } from '../../log/find-stray.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { parquetRows } from '../../../engine/run/registry.ts'
-import type { archiveSweep as declared, ArchiveSweepOperation } from './declaration.ts'
-import { openSource, recordsOf } from '../../work/each-table.ts'
+import type { archiveSweep, ArchiveSweepOperation } from './declaration.ts'
+import { openArchiveSource, recordsOf } from '../../work/each-table.ts'
 import { keepRetention, wantedRetention } from '../../expire/retention.ts'
 import { sweepOutdated, reportOutdated } from '../../expire/sweep-outdated.ts'
 import { openOwned } from '../../work/open.ts'
 import { OtherLedgers } from '../../work/other-ledgers.ts'
-import { ownerOf } from '../../work/owner.ts'
+import { archiveOwner } from '../../work/owner.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
-type ArchiveSweepRun = RunOf<typeof declared>
+type ArchiveSweepRun = RunOf<typeof archiveSweep>
 
 /** @throws SluiceError NO_SUCH_TABLE, PLAN_CHANGED, LEDGER_BUSY, SOURCE_IO, TARGET_DENIED */
-export async function archiveSweep(operation: ArchiveSweepOperation, run: ArchiveSweepRun): Promise<Ending> {
+export async function performArchiveSweep(operation: ArchiveSweepOperation, run: ArchiveSweepRun): Promise<Ending> {
   const { from, tables, olderThanMs, retentionMs: asked, ledgers = [], dryRun } = operation
-  await using source = await openSource(from, !dryRun)
+  await using source = await openArchiveSource(from, !dryRun)
   let files = 0
   let bytes = 0n
   for (const { name: called, record, opened } of await recordsOf(source, tables, run.interrupt.abort)) {
@@ -35,7 +35,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
     if (!dryRun) await requireOrigin(owned)
     const retentionMs = asked === undefined ? record.retentionMs : wantedRetention(record, asked)
     if (!dryRun && retentionMs !== null && record.partitions.some(({ version }) => version !== null)) {
-      const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
+      const ledger = new PartitionLedger(opened.database, record.table, archiveOwner(run))
       await keepRetention({ ...owned, ledger, runId: run.runId }, record, retentionMs)
     }
     await using others = await OtherLedgers.ask(owned, source, ledgers, run)

@@ -1,44 +1,44 @@
 /** `archive verify`: reads a whole archive again and compares it with its recorded proof, and with source rows. */
-import { findings, isUnread, type Finding } from '../../steps/find-damage.ts'
+import { findings, isUnread, type ArchiveFinding } from '../../steps/find-damage.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import type { archiveVerify as declared, ArchiveVerifyOperation } from './declaration.ts'
-import { openSource, recordsOf, tableNow, reportUnread } from '../../work/each-table.ts'
+import type { archiveVerify, ArchiveVerifyOperation } from './declaration.ts'
+import { openArchiveSource, recordsOf, tableNow, reportUnreadLedgers } from '../../work/each-table.ts'
 import { originNow, otherDatabase } from '../../work/require-origin.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { periodSums } from '../../plan/period-sum.ts'
 import { reportDoubt } from '../../steps/unsure-columns.ts'
 import { reportStanding } from '../../plan/resumable.ts'
-import { askedFor, isAsked, isWanted } from '../../work/named-partitions.ts'
+import { askedFor, isAsked, isNamedPart } from '../../work/named-partitions.ts'
 import { nearestText } from '../../plan/label-named.ts'
 import { openArchive } from '../../work/open.ts'
-import { Inspected } from '../../plan/counted.ts'
+import { PlanCounts } from '../../plan/counted.ts'
 import { sourceFindings } from '../../plan/source-findings.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { compareCommits, type ComparedCommits } from '../../log/compare-commits.ts'
+import { compareArchiveCommits, type ArchiveCommitsByState } from '../../log/compare-commits.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
 
-type ArchiveVerifyRun = RunOf<typeof declared>
+type ArchiveVerifyRun = RunOf<typeof archiveVerify>
 
 /** @property notCompared commits that were not compared, as text; null if each one was */
-type ChangedCommits = { readonly findings: readonly Finding[]; readonly notCompared: string | null }
+type ChangedCommits = { readonly findings: readonly ArchiveFinding[]; readonly notCompared: string | null }
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
-export async function archiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
-  await using source = await openSource(operation.from, false)
-  if (operation.tables.length === 0) await reportUnread(source, run)
+export async function performArchiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
+  await using source = await openArchiveSource(operation.from, false)
+  if (operation.tables.length === 0) await reportUnreadLedgers(source, run)
   const records = await recordsOf(source, operation.tables, run.interrupt.abort)
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
   const foreign: string[] = []
   const notCompared: string[] = []
   let unread: SluiceError | null = null
-  const inspected = new Inspected()
+  const inspected = new PlanCounts()
   const movedOn = new Set<string>()
   refuseUnknown(
     records.map(({ record }) => record),
@@ -54,7 +54,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     const other = otherDatabase(open.context, await originNow(open.context))
     if (other !== null) reportStanding(record, { kind: 'refused', error: other }, run)
     const damaged = new Set<string>()
-    const reported = (finding: Finding): void => {
+    const reported = (finding: ArchiveFinding): void => {
       counts.findings++
       if (finding.finding === 'late rows') counts.late++
       if (finding.finding === 'foreign archive') foreign.push(name)
@@ -64,7 +64,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     const calendar = recordCalendar(record)
     const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
     const wanted = (label: string): boolean =>
-      isWanted(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
+      isNamedPart(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
     try {
       for await (const step of findings(open.context, record, wanted, run.interrupt)) {
         if ('finding' in step) reported(step)
@@ -130,9 +130,9 @@ async function changedCommits(
   isForeign: boolean,
 ): Promise<ChangedCommits> {
   const sums = await heads.sums()
-  let compared: ComparedCommits
+  let compared: ArchiveCommitsByState
   try {
-    compared = await compareCommits(reader, sums, interrupt.abort)
+    compared = await compareArchiveCommits(reader, sums, interrupt.abort)
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
     const { message } = asSluiceError(thrown)

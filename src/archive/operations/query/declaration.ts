@@ -1,6 +1,6 @@
 import type { RowFormat } from '../../../model/run/row-format.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
-import { ROW_WORDS, ROWS } from '../../../engine/run/operations/shared-options.ts'
+import { ROW_WORDS, ROW_OPTIONS } from '../../../engine/run/operations/shared-options.ts'
 import { PAGES } from '../../../engine/run/operations/pages.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
@@ -49,7 +49,7 @@ export const query: Declaration<QueryOperation, (typeof EVENTS)[number]> = {
         default: false,
         describe: 'fetch the files that are read whole, and compare their sha256 first',
       },
-      ...ROWS,
+      ...ROW_OPTIONS,
     ],
   },
   words: {

@@ -3,9 +3,9 @@ import { dec, type Dec } from '../../../model/run/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { renamedText } from '../../../shared/unique-names.ts'
 import { tookTooLong } from '../../../stores/common/query-errors.ts'
-import type { query as declared, QueryOperation } from './declaration.ts'
+import type { query, QueryOperation } from './declaration.ts'
 import { answer } from '../../query/answer.ts'
-import { tableNamed } from '../../query/table-named.ts'
+import { queriedTable } from '../../query/table-named.ts'
 import { openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { openLake } from '../../../engine/run/registry.ts'
 import { rowValues } from '../../../engine/run/row-value.ts'
@@ -13,15 +13,15 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { TableIdentities } from '../../../model/archive/port.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
 
-type QueryRun = RunOf<typeof declared>
+type QueryRun = RunOf<typeof query>
 
-export async function query(operation: QueryOperation, run: QueryRun): Promise<Ending> {
+export async function performQuery(operation: QueryOperation, run: QueryRun): Promise<Ending> {
   const { limit } = operation
   await using store = await openSourceStore(operation.from)
   // A query has nothing to finish: the first stop request cancels it.
   using deadline = new Deadline(run.interrupt.stop, operation.timeoutMs, store.label)
   const { signal } = deadline
-  const table = await tableNamed(store, operation.table, signal)
+  const table = await queriedTable(store, operation.table, signal)
   let rows = 0
   let verified: Dec | undefined
   // One row more than shown, to know whether there are more.

@@ -1,11 +1,11 @@
 /** `restore --into`: writes archived rows into another table or another database. The archive still counts for them. */
 import { fileTest } from '../../erase/found.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
-import type { Held } from '../../ledger/partition-ledger.ts'
+import type { PartitionClaim } from '../../ledger/partition-ledger.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
 import { bringElsewhere } from '../../steps/elsewhere/bring.ts'
 import { standingIn } from '../../steps/elsewhere/destination.ts'
-import { partOf, type Part } from '../../steps/elsewhere/part.ts'
+import { partDigest, type RestoredPart } from '../../steps/elsewhere/part.ts'
 import { destroyed } from '../../steps/refusals.ts'
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import { isPublished } from '../../../model/archive/state.ts'
@@ -14,10 +14,16 @@ import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { destinationOf, planElsewhere, refuseOtherMeaning, type Planned } from '../../elsewhere/plan.ts'
-import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../elsewhere/place.ts'
-import { openSource, recordsOf, tableNow, type Opened, type OpenSource } from '../../work/each-table.ts'
-import { namesIn, readPredicate } from '../../erase/read-predicate.ts'
+import { destinationOf, planElsewhere, refuseOtherMeaning, type PlannedRestore } from '../../elsewhere/plan.ts'
+import {
+  openRestoreTarget,
+  refuseUnfitTarget,
+  targetName,
+  restoreTargetTable,
+  type RestoreTarget,
+} from '../../elsewhere/place.ts'
+import { openArchiveSource, recordsOf, tableNow, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
+import { predicateNames, readPredicate } from '../../erase/read-predicate.ts'
 import { spared } from '../../erase/look.ts'
 import { archivedColumns, rowTest } from '../../erase/row-test.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
@@ -28,13 +34,13 @@ import { reportTriggers } from '../../plan/row-triggers.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
 import { refuseSwappedColumns } from '../../plan/swapped-columns.ts'
 import { seenArchive, type PresentArchive } from '../../plan/table-changes.ts'
-import { tableAt } from '../../../engine/copy/plan/plan-copy.ts'
+import { targetTableNow } from '../../../engine/copy/plan/plan-copy.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { chosenOf } from './chosen.ts'
-import type { restore as declared, RestoreOperation } from './declaration.ts'
+import type { restore, RestoreOperation } from './declaration.ts'
 import { countText } from '../../../shared/figures.ts'
 
-type RestoreRun = RunOf<typeof declared>
+type RestoreRun = RunOf<typeof restore>
 
 /**
  * True if rows go into another table instead of back into their own.
@@ -60,10 +66,10 @@ export function goesElsewhere({ into, intoUrl, where, asChanged, without }: Rest
  */
 export async function restoreElsewhere(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const predicate = operation.where === undefined ? null : readPredicate(operation.where)
-  await using source = await openSource(operation.from, !operation.dryRun)
+  await using source = await openArchiveSource(operation.from, !operation.dryRun)
   const { table, record, unsure, opened } = await archiveOf(source, operation.table, run)
   if (predicate === null) return await bring(operation, { opened, table, record, test: null }, run)
-  const doubt = doubtOf(table, unsure, namesIn(predicate), record.partitions)
+  const doubt = doubtOf(table, unsure, predicateNames(predicate), record.partitions)
   if (doubt !== null) throw doubt
   const test = rowTest(predicate, { columns: archivedColumns(record) })
   const withhold = withholding(test)
@@ -80,7 +86,7 @@ async function archiveOf(
   source: OpenSource,
   name: string,
   { interrupt }: RestoreRun,
-): Promise<{ readonly table: TableSpec; readonly opened: Opened } & Pick<PresentArchive, 'record' | 'unsure'>> {
+): Promise<{ readonly table: TableSpec; readonly opened: OpenedArchive } & Pick<PresentArchive, 'record' | 'unsure'>> {
   const [found, ...others] = await recordsOf(source, [name], interrupt.abort)
   if (others.length > 0) {
     throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
@@ -94,7 +100,7 @@ async function archiveOf(
 }
 
 type Asked = {
-  readonly opened: Opened
+  readonly opened: OpenedArchive
   readonly table: TableSpec
   readonly record: ArchiveRecord
   readonly test: RowTest | null
@@ -104,8 +110,8 @@ async function bring(operation: RestoreOperation, asked: Asked, run: RestoreRun)
   const { opened, table, record } = asked
   const { dryRun } = operation
   const chosen = [...new Set(chosenOf(operation, table, record))]
-  await using to = await openTarget(opened.store, operation)
-  refuseUnfit(to.store)
+  await using to = await openRestoreTarget(opened.store, operation)
+  refuseUnfitTarget(to.store)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
   if (dryRun) return await foretold(context, chosen, asked, { operation, to }, run)
@@ -117,7 +123,7 @@ async function bring(operation: RestoreOperation, asked: Asked, run: RestoreRun)
   }
 }
 
-type Where = { readonly operation: RestoreOperation; readonly to: Target }
+type Where = { readonly operation: RestoreOperation; readonly to: RestoreTarget }
 
 async function brought(
   context: ArchiveContext,
@@ -131,7 +137,7 @@ async function brought(
   if (found !== null) await reportTriggers(found, store, run)
   const parts = await partsOf(context, partitions, asked)
   if (planned.create) await store.target().create(planned.table, run.interrupt.abort)
-  const table = await tableAt(name, store, run.interrupt.abort)
+  const table = await targetTableNow(name, store, run.interrupt.abort)
   if (table === null) throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is not there any more`)
   if (planned.create) await refuseOtherMeaning(store, table, partitions, planned, run.interrupt.abort)
   const { digest, there } = await bringElsewhere(context, parts, destinationOf(store, table, planned))
@@ -153,7 +159,7 @@ async function brought(
   }
 }
 
-function besides({ computed }: Planned): string {
+function besides({ computed }: PlannedRestore): string {
   return computed.length === 0 ? '' : ` in all columns but ${computed.join(', ')}`
 }
 
@@ -174,7 +180,7 @@ async function plannedOf(
 ) {
   for (const partition of partitions) refuseUnpublished(context, partition, operation)
   const name = targetName(context.store, to.store, context.table.table, operation.into)
-  const found = await targetTable(context, record, to, name)
+  const found = await restoreTargetTable(context, record, to, name)
   const planned = await planElsewhere(context, record, partitions, to.store, name, found)
   if (found !== null) await refuseOtherMeaning(to.store, found, partitions, planned, context.interrupt.abort)
   return { planned, name: found?.table ?? name, found }
@@ -212,12 +218,12 @@ async function partsOf(
   context: ArchiveContext,
   partitions: readonly ArchivedPartition[],
   { test }: Pick<Asked, 'test'>,
-): Promise<readonly Part[]> {
+): Promise<readonly RestoredPart[]> {
   const without = test === null ? new Set<string>() : await spared(context, { test })
-  const parts: Part[] = []
+  const parts: RestoredPart[] = []
   for (const partition of partitions) {
     const own = test === null ? null : fileTest(context, partition, test)
-    parts.push(await partOf(context, partition, own, without))
+    parts.push(await partDigest(context, partition, own, without))
   }
   return parts
 }
@@ -272,11 +278,11 @@ async function foretold(
 /** Claims partitions while their files are read, so that no other program changes them. Their states do not change. */
 class Holding {
   readonly #context: ArchiveContext
-  readonly #opened: Opened
-  readonly #held: Held[] = []
+  readonly #opened: OpenedArchive
+  readonly #held: PartitionClaim[] = []
   #timer: NodeJS.Timeout | null = null
 
-  constructor(context: ArchiveContext, opened: Opened) {
+  constructor(context: ArchiveContext, opened: OpenedArchive) {
     this.#context = context
     this.#opened = opened
   }

@@ -11,10 +11,10 @@ import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { chosenOf } from './chosen.ts'
-import type { restore as declared, RestoreOperation } from './declaration.ts'
+import type { restore, RestoreOperation } from './declaration.ts'
 import { goesElsewhere, notCompared, restoreElsewhere } from './elsewhere.ts'
-import { eachPartition, type Work } from '../../work/advance-all.ts'
-import { archivedTable, openSource, type Opened } from '../../work/each-table.ts'
+import { eachPartition, type AdvancePartition } from '../../work/advance-all.ts'
+import { archivedTable, openArchiveSource, type OpenedArchive } from '../../work/each-table.ts'
 import { endOfArchive } from '../../work/outcome.ts'
 import { refuseFollowedTables } from '../../plan/followed-table.ts'
 import { keyDifferences, lateRows } from '../../plan/late-rows.ts'
@@ -25,19 +25,19 @@ import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import { refuseTriggers } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
-import { standingOf, reportStanding } from '../../plan/resumable.ts'
+import { resumeState, reportStanding } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
 import { isByValue } from '../../ledger/by-value.ts'
 import { countText } from '../../../shared/figures.ts'
 
-type RestoreRun = RunOf<typeof declared>
+type RestoreRun = RunOf<typeof restore>
 
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM */
-export async function restore(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
+export async function performRestore(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const { from, table: name, dryRun } = operation
   if (goesElsewhere(operation)) return await restoreElsewhere(operation, run)
-  await using source = await openSource(from, !dryRun)
+  await using source = await openArchiveSource(from, !dryRun)
   const { table, record: noted, opened } = await archivedTable(source, name, run.interrupt.abort)
   const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
@@ -59,7 +59,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   for (const message of expiredBeside(chosen, record))
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const labels = chosen.map(({ label }) => label)
-  const work: Work = async (held, reload) => {
+  const work: AdvancePartition = async (held, reload) => {
     const begun = run.clock.ticks()
     const before = await reload()
     const { rows } = await restorePartition(open.context, { held, partition: before }, reload, options)
@@ -192,10 +192,10 @@ type Asked = {
 /** Shows what a restore would find and do; changes nothing. */
 async function foretold(
   { table, record, chosen, options: requests }: Asked,
-  { opened, open }: { readonly opened: Opened; readonly open: OpenArchive },
+  { opened, open }: { readonly opened: OpenedArchive; readonly open: OpenArchive },
   run: RestoreRun,
 ): Promise<Ending> {
-  const standing = await standingOf(record, opened, run)
+  const standing = await resumeState(record, opened, run)
   for (const message of expiredBeside(chosen, record))
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const partitions: PlannedPartition[] = []

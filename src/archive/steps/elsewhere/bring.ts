@@ -11,8 +11,8 @@ import { withWriter } from '../../../stores/common/with-writer.ts'
 import { progress, type ArchiveContext } from '../context.ts'
 import { inOtherTable } from '../refused-row.ts'
 import { findOneKey, oneKeyText } from '../one-key.ts'
-import { ROWS, standingIn, type Destination, type Standing } from './destination.ts'
-import { rowsOf, type Part } from './part.ts'
+import { RESTORE_ROWS, standingIn, type Destination, type DestinationState } from './destination.ts'
+import { partRows, type RestoredPart } from './part.ts'
 
 /** No ledger takes part. If the reply to a commit is lost, the rows are read to find out whether it landed. */
 const NOTHING: Closing = {
@@ -32,7 +32,7 @@ export type Brought = { readonly digest: Digest; readonly there: boolean }
  */
 export async function bringElsewhere(
   context: ArchiveContext,
-  parts: readonly Part[],
+  parts: readonly RestoredPart[],
   into: Destination,
 ): Promise<Brought> {
   const before = await standingIn(context, parts, into)
@@ -51,7 +51,7 @@ export async function bringElsewhere(
 /** Error if the table refused rows because its key treats two of them as equal. Null for another or unknown cause. */
 async function keysAlike(
   context: ArchiveContext,
-  parts: readonly Part[],
+  parts: readonly RestoredPart[],
   { store, table, columns, rowOf }: Destination,
   cause: SluiceError,
 ): Promise<SluiceError | null> {
@@ -59,7 +59,7 @@ async function keysAlike(
   async function* rows(): AsyncGenerator<readonly Row[]> {
     for (const part of parts) {
       const row = rowOf(part.partition)
-      for await (const some of rowsOf(context, part, ROWS)) yield some.map(row)
+      for await (const some of partRows(context, part, RESTORE_ROWS)) yield some.map(row)
     }
   }
   const found = await findOneKey(rows(), { target: store.target(), table, columns, signal: context.interrupt.abort })
@@ -81,9 +81,9 @@ const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'COMMIT_UNKNOWN'])
 
 async function written(
   context: ArchiveContext,
-  parts: readonly Part[],
+  parts: readonly RestoredPart[],
   into: Destination,
-  before: Exclude<Standing, { kind: 'there' }>,
+  before: Exclude<DestinationState, { kind: 'there' }>,
 ): Promise<Digest> {
   const { table, columns, store } = into
   const kept: readonly WriteColumn[] = columns
@@ -116,7 +116,7 @@ async function written(
 
 async function write(
   context: ArchiveContext,
-  parts: readonly Part[],
+  parts: readonly RestoredPart[],
   into: Destination,
   writer: ChunkWriter,
 ): Promise<Digest> {
@@ -125,7 +125,7 @@ async function write(
     const row = into.rowOf(part.partition)
     const report = progress(context, part.partition, 'restoring', part.expect.rows)
     let seen = 0n
-    for await (const some of rowsOf(context, part, ROWS)) {
+    for await (const some of partRows(context, part, RESTORE_ROWS)) {
       const rows = some.map(row)
       for (const one of rows) sum.add(one)
       const wrote = await writer.write(rows)

@@ -9,7 +9,7 @@ import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../../ledger/record.ts'
 import type { ArchiveContext } from '../context.ts'
-import { rowsOf, type Part } from './part.ts'
+import { partRows, type RestoredPart } from './part.ts'
 import { countText } from '../../../shared/figures.ts'
 
 export type Destination = {
@@ -23,12 +23,12 @@ export type Destination = {
 }
 
 /** Rows that are read or written at once, and the most rows that are selected by their keys. */
-export const ROWS = 5000
+export const RESTORE_ROWS = 5000
 /** Number of keys that a sentence names. */
 const NAMED = 5
 
 /** `empty`: no rows. `free`: rows, but none with these keys. `there`: all of these rows with their values. */
-export type Standing =
+export type DestinationState =
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'free'
@@ -44,9 +44,9 @@ export type Standing =
  */
 export async function standingIn(
   context: ArchiveContext,
-  parts: readonly Part[],
+  parts: readonly RestoredPart[],
   into: Destination,
-): Promise<Standing> {
+): Promise<DestinationState> {
   await using view = await into.store.source(context.interrupt.abort)
   if (await isEmpty(context, view, into)) return { kind: 'empty' }
   const places = keyPlaces(into)
@@ -86,10 +86,10 @@ async function isEmpty(
 /** Without a key: the table must hold exactly these rows, as left by another run. */
 async function whole(
   context: ArchiveContext,
-  parts: readonly Part[],
+  parts: readonly RestoredPart[],
   { store, table, columns, rowOf }: Destination,
   view: SourceView,
-): Promise<Standing> {
+): Promise<DestinationState> {
   const { abort } = context.interrupt
   const wanted = parts.reduce((sum, { expect }) => sum + expect.rows, 0n)
   const { rows } = await view.extent(table, null, true)
@@ -97,7 +97,7 @@ async function whole(
     const sum = new RowSum()
     for (const part of parts) {
       const row = rowOf(part.partition)
-      for await (const some of rowsOf(context, part, ROWS)) for (const one of some) sum.add(row(one))
+      for await (const some of partRows(context, part, RESTORE_ROWS)) for (const one of some) sum.add(row(one))
     }
     const now = await view.digest({ table, columns, range: { by: 'all' }, where: null, ordered: false }, abort)
     if (equalDigests(now, sum.digest())) return { kind: 'there', digest: now }
@@ -112,10 +112,10 @@ async function whole(
 
 async function byKey(
   context: ArchiveContext,
-  parts: readonly Part[],
+  parts: readonly RestoredPart[],
   into: Destination,
   { view, places }: { readonly view: SourceView; readonly places: readonly number[] },
-): Promise<Standing> {
+): Promise<DestinationState> {
   const { rowOf } = into
   const sum = new RowSum()
   let [same, missing, changed] = [0n, 0n, 0n]
@@ -123,7 +123,7 @@ async function byKey(
   let keys: RowKey[] | null = []
   for (const part of parts) {
     const row = rowOf(part.partition)
-    for await (const some of rowsOf(context, part, ROWS)) {
+    for await (const some of partRows(context, part, RESTORE_ROWS)) {
       const rows = some.map(row)
       const asked = rows.map((one) => rowKeyOf(one, places))
       const found = await standing(context, view, into, asked, places)
@@ -132,7 +132,7 @@ async function byKey(
       const others = [...found.keys()].filter((name) => !names.has(name))
       changed += BigInt(others.length)
       for (const name of others.slice(0, NAMED - taken.length)) taken.push(rowKeyText(JSON.parse(name) as RowKey))
-      keys = keys === null || keys.length + asked.length > ROWS ? null : [...keys, ...asked]
+      keys = keys === null || keys.length + asked.length > RESTORE_ROWS ? null : [...keys, ...asked]
       for (const [i, one] of rows.entries()) {
         sum.add(one)
         const there = found.get(JSON.stringify(asked[i]))
@@ -168,7 +168,7 @@ async function standing(
     ordered: false,
     aside: (row: readonly (string | null)[]) => void found.set(JSON.stringify(places.map((i) => row[i] ?? null)), ''),
   }
-  for await (const { rows } of view.read(request, { rows: ROWS, bytes: 16 << 20 }, interrupt.abort)) {
+  for await (const { rows } of view.read(request, { rows: RESTORE_ROWS, bytes: 16 << 20 }, interrupt.abort)) {
     for (const row of rows) found.set(JSON.stringify(rowKeyOf(row, places)), rowHash(row))
   }
   return found

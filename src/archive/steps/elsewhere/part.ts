@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { ArchivedFile } from '../../../model/archive/archived-file.ts'
 import type { RowTest } from '../../../model/archive/row-test.ts'
-import { RowSum, sumOf } from '../../../model/copy/row-hash.ts'
+import { RowSum, digestSum } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import type { ArchivedPartition } from '../../ledger/record.ts'
 import type { ArchiveContext } from '../context.ts'
@@ -12,7 +12,7 @@ import { otherArchive } from '../refusals.ts'
 import { proofOf } from '../step-end.ts'
 import { storedRows } from '../stored-rows.ts'
 
-export type Part = {
+export type RestoredPart = {
   readonly partition: ArchivedPartition
   /** With the column names of the files; null for all rows. */
   readonly test: RowTest | null
@@ -30,12 +30,12 @@ export type Part = {
  * @param without paths of files that certainly hold no such row
  * @throws SluiceError ARCHIVE_CONFLICT for files that are not the proved ones; PROOF_FAILED, SOURCE_IO, ARCHIVE_FOREIGN
  */
-export async function partOf(
+export async function partDigest(
   context: ArchiveContext,
   partition: ArchivedPartition,
   test: RowTest | null,
   without: ReadonlySet<string>,
-): Promise<Part> {
+): Promise<RestoredPart> {
   await proveLogged(context, partition)
   const files = test === null ? partition.files : partition.files.filter(({ path }) => !without.has(path))
   await requireWhole(context, partition, files)
@@ -62,16 +62,16 @@ async function meantRows(
   if (other !== undefined) {
     throw otherArchive(context.name, partition, `${other.path} has other bytes than when it was proved`)
   }
-  return sumOf(await parquet.matching({ ...request, test }))
+  return digestSum(await parquet.matching({ ...request, test }))
 }
 
 /**
  * Its rows as in the files. After the last one their digest is compared.
  * @throws SluiceError ARCHIVE_CONFLICT if it is not the proved one; as `storedRows`
  */
-export async function* rowsOf(
+export async function* partRows(
   context: ArchiveContext,
-  { partition, test, files, expect }: Part,
+  { partition, test, files, expect }: RestoredPart,
   atOnce: number,
 ): AsyncGenerator<readonly Row[]> {
   const sum = new RowSum()

@@ -1,8 +1,8 @@
 /** Work of `copy --again` on one table: chunks left to compare, and results so far. */
 import { dec, type CopyAgain } from '../../../model/run/event.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
-import { rowsText } from '../chunk/rows-text.ts'
-import { Numbers } from './numbers.ts'
+import { rowCountText } from '../chunk/rows-text.ts'
+import { NumberSet } from './numbers.ts'
 
 /** Counts of one table. */
 export type AgainTally = {
@@ -23,11 +23,11 @@ export type AgainTally = {
 
 export type AgainWork = {
   /** Numbers of chunks still to be compared. */
-  readonly left: Numbers
+  readonly left: NumberSet
   /** Ids of chunks that were compared and proved; the ledger holds their current state. */
-  readonly proved: Numbers
+  readonly proved: NumberSet
   /** Ids of compared chunks that have open rows. */
-  readonly open: Numbers
+  readonly open: NumberSet
   /** Rows written per chunk id; only chunks of which rows were written. */
   readonly mended: Map<number, bigint>
   /** Source views in which open rows were read. */
@@ -38,9 +38,9 @@ export type AgainWork = {
 /** The caller adds the chunks that were proved before this run. */
 export function againWork(): AgainWork {
   return {
-    left: new Numbers(),
-    proved: new Numbers(),
-    open: new Numbers(),
+    left: new NumberSet(),
+    proved: new NumberSet(),
+    open: new NumberSet(),
     mended: new Map(),
     views: new Set(),
     tally: { compared: 0n, differed: 0n, mended: 0n, removed: 0n, extra: 0n, open: 0n, newer: 0n },
@@ -77,14 +77,14 @@ export function againNotes({ tally }: AgainWork, runId: bigint): readonly string
   const notes: string[] = []
   if (repaired + removed > 0n) {
     const parts = [
-      ...(repaired > 0n ? [`${rowsText(repaired)} repaired`] : []),
-      ...(removed > 0n ? [`${rowsText(removed)} removed`] : []),
+      ...(repaired > 0n ? [`${rowCountText(repaired)} repaired`] : []),
+      ...(removed > 0n ? [`${rowCountText(removed)} removed`] : []),
     ]
     notes.push(`${parts.join(' and ')} in the target; sluice diff --undo ${runId} takes that back`)
   }
   if (extra > 0n) {
     notes.push(
-      `${rowsText(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source, and stay${extra === 1n ? 's' : ''}; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`,
+      `${rowCountText(extra)} of the target ${extra === 1n ? 'is' : 'are'} not in the source, and stay${extra === 1n ? 's' : ''}; --delete-extra removes ${extra === 1n ? 'it' : 'them'}`,
     )
   }
   return notes

@@ -2,21 +2,21 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { TableContext } from '../table/context.ts'
-import { numbered, quarantineStatement, replayedChunk, type RefusedRow } from '../ledger/quarantine.ts'
+import { numberRefusedRows, quarantineStatement, replayedChunk, type RowToQuarantine } from '../ledger/quarantine.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
-import type { Comparison } from './compare-chunk.ts'
+import type { ChunkComparison } from './compare-chunk.ts'
 
-export function asideRows(plan: TablePlan, { piece, refused }: Comparison): readonly RefusedRow[] {
+export function asideRows(plan: TablePlan, { piece, refused }: ChunkComparison): readonly RowToQuarantine[] {
   const names = plan.source.key
   return [
-    ...refused.map(({ key, error }): RefusedRow => ({
+    ...refused.map(({ key, error }): RowToQuarantine => ({
       key,
       stage: 'write',
       code: error.code,
       message: error.message,
       row: Object.fromEntries(names.map((name, i) => [name, key[i] ?? null])),
     })),
-    ...piece.unread.map(({ row, error }): RefusedRow => ({
+    ...piece.unread.map(({ row, error }): RowToQuarantine => ({
       key: names.map((name) => row[plan.columns.findIndex(({ from }) => from === name)] ?? null),
       stage: 'read',
       code: error.code,
@@ -35,13 +35,13 @@ export function asideRows(plan: TablePlan, { piece, refused }: Comparison): read
 export function asideStatements(
   { database, key, owner, emit, name }: TableContext,
   chunk: StoredChunk,
-  aside: readonly RefusedRow[],
+  aside: readonly RowToQuarantine[],
 ): (held: Statement) => readonly Statement[] {
   if (aside.length + Number(chunk.quarantined) === 0) return () => []
   for (const one of aside) {
     const error = { code: one.code, message: one.message, retryable: false }
     if (one.stage === 'read') emit({ type: 'row.aside', table: name, chunk: String(chunk.no), key: one.key, error })
   }
-  const lines = aside.map(numbered()).flatMap((one) => quarantineStatement(database, key, owner, chunk, one))
+  const lines = aside.map(numberRefusedRows()).flatMap((one) => quarantineStatement(database, key, owner, chunk, one))
   return (held) => [replayedChunk(database, chunk.id, held), ...lines]
 }

@@ -7,24 +7,24 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import type { Difference } from '../diff/difference.ts'
+import type { RowDifference } from '../diff/difference.ts'
 import { unproved } from '../diff/explained.ts'
 import { noneSettled, type Settler } from '../diff/settle.ts'
 import type { MeetingKeys } from '../diff/met-keys.ts'
-import type { Sides } from '../diff/sides.ts'
+import type { DiffSides } from '../diff/sides.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
-import { comparePiece, type Piece } from './compare-piece.ts'
+import { comparePiece, type ComparedPiece } from './compare-piece.ts'
 
 /** Differences repaired in one call. */
 const TOGETHER = 1000
 /** Most comparisons of one range, so that rows that keep changing do not hold the run for ever. */
 const MOST_ROUNDS = 4
 
-export type Refused = { readonly key: RowKey; readonly error: SluiceError }
+export type RefusedKey = { readonly key: RowKey; readonly error: SluiceError }
 
-export type Comparison = {
+export type ChunkComparison = {
   /** Result of the last comparison. */
-  readonly piece: Piece
+  readonly piece: ComparedPiece
   /** Rows written in all rounds. */
   readonly mended: bigint
   readonly removed: bigint
@@ -35,11 +35,11 @@ export type Comparison = {
   /** Open rows whose values the target wrote later. */
   readonly newer: bigint
   /** Rows that the target refused. */
-  readonly refused: readonly Refused[]
+  readonly refused: readonly RefusedKey[]
 }
 
 export type Comparing = {
-  readonly sides: Omit<Sides, 'target' | 'met'>
+  readonly sides: Omit<DiffSides, 'target' | 'met'>
   /** Tracks keys of this range and of others that become equal in the target; null where every key stays one row. */
   readonly met: (() => MeetingKeys) | null
   /** The target as of the beginning of the table's comparison. */
@@ -57,15 +57,15 @@ export type Comparing = {
 }
 
 /** @returns null if the run was asked to stop before the range was proved @throws SluiceError errors of the stores */
-export async function compareChunk(range: Range, work: Comparing): Promise<Comparison | null> {
-  const refused = new Map<string, Refused>()
+export async function compareChunk(range: Range, work: Comparing): Promise<ChunkComparison | null> {
+  const refused = new Map<string, RefusedKey>()
   const sum = { mended: 0n, removed: 0n }
   let { target } = work
   let opened: SourceView | null = null
   try {
     for (let round = 1; ; round++) {
       const settled = noneSettled()
-      const waiting: Difference[] = []
+      const waiting: RowDifference[] = []
       const ids = numberedIds()
       let extra = 0n
       let rows = 0n
@@ -127,7 +127,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
 }
 
 /** Identifies the differences of one round in all rounds: several rows of one key, which are not asked for, by number. */
-function numberedIds(): { idOf(difference: Difference): string; ofRefused(refused: Refused): string } {
+function numberedIds(): { idOf(difference: RowDifference): string; ofRefused(refused: RefusedKey): string } {
   const counts = new Map<string, number>()
   const ids = new Map<SluiceError, string>()
   return {
@@ -144,6 +144,6 @@ function numberedIds(): { idOf(difference: Difference): string; ofRefused(refuse
 }
 
 /** Rows without a key cannot be repaired. If the source has none, all are extra; else the larger count is open. */
-function keylessRows({ rows, targetRows }: Piece): { readonly extra: bigint; readonly open: bigint } {
+function keylessRows({ rows, targetRows }: ComparedPiece): { readonly extra: bigint; readonly open: bigint } {
   return rows === 0n ? { extra: targetRows, open: 0n } : { extra: 0n, open: rows > targetRows ? rows : targetRows }
 }

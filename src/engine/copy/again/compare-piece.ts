@@ -8,14 +8,14 @@ import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { writtenCells } from '../table/context.ts'
 import { compareRange, equalRows } from '../diff/compare.ts'
-import { type Difference } from '../diff/difference.ts'
-import { digests, sourceRequest, targetRequest, type Sides } from '../diff/sides.ts'
+import { type RowDifference } from '../diff/difference.ts'
+import { digests, sourceRequest, targetRequest, type DiffSides } from '../diff/sides.ts'
 import { compareInspectedUp, compareTokens, type TokenHooks } from '../diff/tokens.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 
-export type Unread = { readonly row: readonly (string | null)[]; readonly error: SluiceError }
+export type UnreadRow = { readonly row: readonly (string | null)[]; readonly error: SluiceError }
 
-export type Piece = {
+export type ComparedPiece = {
   /** Rows of the source, including unreadable ones. */
   readonly rows: bigint
   /** Rows of the target. Where the sides sort keys differently: only rows with keys of the source. */
@@ -23,25 +23,25 @@ export type Piece = {
   readonly scheme: ProofScheme
   readonly source: Digest
   readonly target: Digest
-  readonly unread: readonly Unread[]
+  readonly unread: readonly UnreadRow[]
   /** Rows without a key differ; which ones is unknown. */
   readonly keyless: boolean
 }
 
 export type PieceHooks = {
   /** Called for every row that differs, in no order. */
-  readonly found: (difference: Difference) => Promise<void>
+  readonly found: (difference: RowDifference) => Promise<void>
   /** Rows of the source compared since the last call. */
   readonly compared: (rows: bigint) => void
 }
 
 /** @throws SluiceError errors of the stores */
 export async function comparePiece(
-  sides: Sides,
+  sides: DiffSides,
   range: Range,
   ring: RingPlan | null,
   hooks: PieceHooks,
-): Promise<Piece> {
+): Promise<ComparedPiece> {
   const { plan } = sides
   if (range.by === 'key' && (ring !== null || !plan.sortsAlike)) return await byRows(sides, range, ring, hooks)
   const sums = await sumsOf(sides, range)
@@ -49,7 +49,7 @@ export async function comparePiece(
     hooks.compared(sums.source.rows)
     return { ...sums, rows: sums.source.rows, targetRows: sums.target.rows, unread: [], keyless: false }
   }
-  const unread: Unread[] = []
+  const unread: UnreadRow[] = []
   let keyless = false
   const compared = await compareRange(
     sides,
@@ -72,11 +72,11 @@ export async function comparePiece(
 }
 
 /** Checksums in the ledger cover only written columns; columns that the target computes are compared separately. */
-async function computesAlike(sides: Sides, range: Range): Promise<boolean> {
+async function computesAlike(sides: DiffSides, range: Range): Promise<boolean> {
   return sides.plan.checked === undefined || (await equalRows(sides, range)) !== null
 }
 
-function writtenOf(sides: Sides): Sides {
+function writtenOf(sides: DiffSides): DiffSides {
   const { checked: _checked, ...plan } = sides.plan
   return { ...sides, plan }
 }
@@ -84,7 +84,7 @@ function writtenOf(sides: Sides): Sides {
 type Sums = { readonly scheme: ProofScheme; readonly source: Digest; readonly target: Digest }
 
 /** Checksums of both sides, the fastest available; null if a row of the source cannot be read. */
-async function sumsOf(all: Sides, range: Range): Promise<Sums | null> {
+async function sumsOf(all: DiffSides, range: Range): Promise<Sums | null> {
   const sides = writtenOf(all)
   const { plan, source, target, signal } = sides
   const { frames: format } = plan
@@ -127,9 +127,14 @@ async function echoOf(
 }
 
 /** Reads token ranges on both sides for a ring. Where the sides sort differently, fetches target rows by key. */
-async function byRows(sides: Sides, range: Range, ring: RingPlan | null, hooks: PieceHooks): Promise<Piece> {
+async function byRows(
+  sides: DiffSides,
+  range: Range,
+  ring: RingPlan | null,
+  hooks: PieceHooks,
+): Promise<ComparedPiece> {
   const sums = { source: new RowSum(), target: new RowSum() }
-  const unread: Unread[] = []
+  const unread: UnreadRow[] = []
   const rows: TokenHooks = {
     found: hooks.found,
     unread: (row, error) => unread.push({ row, error }),

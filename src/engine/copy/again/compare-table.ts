@@ -8,16 +8,16 @@ import { hasWholeBounds, keyMayBeNull, type TableSpec } from '../../../model/cop
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { dec } from '../../../model/run/event.ts'
-import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
+import type { ReadPoint, TallyOfChunk } from '../../../model/copy/plan.ts'
 import { Attempts } from '../../../shared/attempts.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import { spanOf } from '../chunk/chunk-events.ts'
+import { chunkKeyBounds } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { tooManyQuarantined } from '../chunk/refused-rows.ts'
-import type { Difference } from '../diff/difference.ts'
+import type { RowDifference } from '../diff/difference.ts'
 import { unproved } from '../diff/explained.ts'
-import { noneSettled, Settler, type Compared } from '../diff/settle.ts'
+import { noneSettled, Settler, type ComparedSides } from '../diff/settle.ts'
 import { MetKeys } from '../diff/met-keys.ts'
 import { comparesLives, findsByKey } from '../diff/sides.ts'
 import { findExtra } from '../diff/extra.ts'
@@ -28,15 +28,15 @@ import { proveAgain } from '../ledger/proofs.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../workers/patience.ts'
 import { Cover } from '../plan/covered.ts'
-import { rowsText } from '../chunk/rows-text.ts'
+import { rowCountText } from '../chunk/rows-text.ts'
 import type { TableRun } from '../table/table-run.ts'
-import type { Context } from '../table/copy-context.ts'
+import type { CopyContext } from '../table/copy-context.ts'
 import type { AgainWork } from './again-work.ts'
 import { asideRows, asideStatements } from './aside.ts'
-import { compareChunk, type Comparison } from './compare-chunk.ts'
+import { compareChunk, type ChunkComparison } from './compare-chunk.ts'
 import { unnamed } from './delete-extra.ts'
-import { inLanes } from './lanes.ts'
-import { Numbers } from './numbers.ts'
+import { compareInWorkers } from './lanes.ts'
+import { NumberSet } from './numbers.ts'
 import { sharedView } from './shared-view.ts'
 
 const WAIT_MS = 300
@@ -52,7 +52,7 @@ const TOGETHER = 1000
  * Compares the wanted chunks of a table; does nothing for a table that failed or is left out. Errors are stored in
  * `table.error`; an internal error is thrown.
  */
-export async function compareAgain(table: TableRun, around: Context): Promise<void> {
+export async function compareAgain(table: TableRun, around: CopyContext): Promise<void> {
   const { context, again } = table
   const { stop } = around.steering
   if (context === null || again === undefined || table.error !== null) return
@@ -70,7 +70,7 @@ export async function compareAgain(table: TableRun, around: Context): Promise<vo
 }
 
 /** Waits while another process compares or divides the table. @returns false if the run was asked to stop meanwhile */
-async function taken({ planning, name, emit }: TableContext, { steering }: Context): Promise<boolean> {
+async function taken({ planning, name, emit }: TableContext, { steering }: CopyContext): Promise<boolean> {
   for (let reported = false; ; reported = true) {
     if (await planning.take()) return true
     if (steering.stop.aborted) return false
@@ -84,18 +84,18 @@ class TableComparison {
   readonly #table: TableRun
   readonly #context: TableContext
   readonly #again: AgainWork
-  readonly #around: Context
-  readonly #compared: Compared
+  readonly #around: CopyContext
+  readonly #compared: ComparedSides
   readonly #met: MetKeys | null
   /** Remaining rows by chunk id: only in the target, open, and written later. Only chunks that have any. */
-  readonly #rest = new Map<number, Pick<Comparison, 'extra' | 'open' | 'newer'>>()
-  readonly #differed = new Numbers()
+  readonly #rest = new Map<number, Pick<ChunkComparison, 'extra' | 'open' | 'newer'>>()
+  readonly #differed = new NumberSet()
   /** Rows that only the target has, outside of all chunks. */
   #beside = 0n
   /** Opened once and shared by all workers. */
   #target: Promise<SourceView> | null = null
 
-  constructor(table: TableRun, context: TableContext, again: AgainWork, around: Context) {
+  constructor(table: TableRun, context: TableContext, again: AgainWork, around: CopyContext) {
     this.#table = table
     this.#context = context
     this.#again = again
@@ -149,7 +149,7 @@ class TableComparison {
     const { database, owner, key, plan, name, emit } = this.#context
     const adopted = await patiently(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
     if (adopted === null) return
-    const message = `goes on with run ${adopted.runId}, which had noted ${rowsText(adopted.rows)}: sluice diff --undo ${owner.runId} takes back both`
+    const message = `goes on with run ${adopted.runId}, which had noted ${rowCountText(adopted.rows)}: sluice diff --undo ${owner.runId} takes back both`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 
@@ -169,7 +169,7 @@ class TableComparison {
     body: (chunk: StoredChunk, worker: number) => Promise<void>,
   ): Promise<void> {
     const { steering } = this.#around
-    await inLanes(chunks, body, {
+    await compareInWorkers(chunks, body, {
       // Which row of a key is the first of its chunk depends on the order of the chunks.
       most: this.#met === null ? this.#context.store.can.writers : 1,
       isOver: () => this.#isOver(),
@@ -183,7 +183,7 @@ class TableComparison {
     const { clock } = this.#around.run
     const begun = clock.ticks()
     const no = String(chunk.no)
-    const span = spanOf(chunk.range, plan)
+    const span = chunkKeyBounds(chunk.range, plan)
     const total = dec(chunk.read)
     emit({ type: 'chunk.started', table: name, chunk: no, worker, total, unit: 'row', ...span })
     let reported = Number.NEGATIVE_INFINITY
@@ -235,7 +235,7 @@ class TableComparison {
       /** Number of the chunk. */
       readonly part: number
     },
-  ): Promise<Comparison | null> {
+  ): Promise<ChunkComparison | null> {
     const met = this.#met
     const { store, ring, signal } = this.#context
     this.#target ??= store.source(signal)
@@ -258,8 +258,8 @@ class TableComparison {
   /** Retries after transient failures. @returns null if the run stops or the chunk is given up */
   async #patiently(
     chunk: StoredChunk | null,
-    body: (source: SourceView) => Promise<Comparison | null>,
-  ): Promise<{ readonly comparison: Comparison; readonly point: ReadPoint } | null> {
+    body: (source: SourceView) => Promise<ChunkComparison | null>,
+  ): Promise<{ readonly comparison: ChunkComparison; readonly point: ReadPoint } | null> {
     const { views } = this.#around
     const { emit, name } = this.#context
     const attempts = new Attempts(this.#context.retryMs)
@@ -302,7 +302,12 @@ class TableComparison {
    * Records the result of a chunk, unless it has open rows. @param begun start of the comparison, in ticks @returns
    * null if the chunk is not proved
    */
-  async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint, begun: number): Promise<Tally | null> {
+  async #close(
+    chunk: StoredChunk,
+    comparison: ChunkComparison,
+    point: ReadPoint,
+    begun: number,
+  ): Promise<TallyOfChunk | null> {
     const { database, owner, planning, plan, emit, name, maxAside } = this.#context
     const { piece, open, newer, extra, refused, removed } = comparison
     const { tally, proved, left } = this.#again
@@ -346,7 +351,7 @@ class TableComparison {
   }
 
   /** Records rows written and rows left of a chunk, if there are any. @returns rows that this run wrote in it */
-  repaired({ id }: StoredChunk, { mended: repaired, extra, open, newer }: Comparison): bigint {
+  repaired({ id }: StoredChunk, { mended: repaired, extra, open, newer }: ChunkComparison): bigint {
     const sum = repaired + (this.#again.mended.get(id) ?? 0n)
     if (sum > 0n) this.#again.mended.set(id, sum)
     if (extra + open + newer > 0n) this.#rest.set(id, { extra, open, newer })
@@ -384,7 +389,7 @@ class TableComparison {
     const body = async (source: SourceView): Promise<null> => {
       extra = 0n
       const settled = noneSettled()
-      const waiting: Difference[] = []
+      const waiting: RowDifference[] = []
       await using target = await store.source(signal)
       await findExtra({ ...this.#compared, source, target }, EVERY_KEY, async (difference) => {
         if (!deletes) extra += 1n
@@ -455,7 +460,7 @@ class TableComparison {
 }
 
 /** Without checksums where the sides differ: rows were then compared one by one. */
-function sumsOf({ piece: { source, target } }: Comparison): Readonly<Record<'source' | 'target', Digest>> {
+function sumsOf({ piece: { source, target } }: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {
   if (equalDigests(source, target)) return { source, target }
   return { source: { ...source, sum: '' }, target: { ...target, sum: '' } }
 }

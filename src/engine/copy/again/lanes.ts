@@ -4,7 +4,7 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 const LOOK_MS = 50
 
-export type Lanes = {
+export type RepairWorkers = {
   readonly most: number
   /** True: begin nothing more. */
   readonly isOver: () => boolean
@@ -13,10 +13,10 @@ export type Lanes = {
 }
 
 /** Runs until no chunk is left or `isOver`. @throws the first error; other workers finish their chunk and stop */
-export async function inLanes(
+export async function compareInWorkers(
   chunks: AsyncIterable<StoredChunk>,
   body: (chunk: StoredChunk, worker: number) => Promise<void>,
-  { most, isOver, waits }: Lanes,
+  { most, isOver, waits }: RepairWorkers,
 ): Promise<void> {
   const next = chunks[Symbol.asyncIterator]()
   let isEnded = false

@@ -2,7 +2,7 @@
 const BLOCK = 1024
 const WORD = 32
 
-export class Numbers {
+export class NumberSet {
   readonly #blocks = new Map<number, Uint32Array>()
   #size = 0
 

@@ -1,5 +1,5 @@
 /** The run's view of the source, for callers that dispose of the view they get: dispose does nothing here. */
-import { forwarded, present } from '../../../stores/common/around.ts'
+import { forwarded, presentMembers } from '../../../stores/common/around.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 
 export function sharedView(view: SourceView): SourceView {
@@ -10,7 +10,7 @@ export function sharedView(view: SourceView): SourceView {
     read: (request, size, signal) => view.read(request, size, signal),
     digest: (request, signal) => view.digest(request, signal),
     last: (table, range, where, signal) => view.last(table, range, where, signal),
-    ...present<SourceView>({
+    ...presentMembers<SourceView>({
       exported: view.exported ?? null,
       stands: forwarded(view, 'stands'),
       frames: forwarded(view, 'frames'),

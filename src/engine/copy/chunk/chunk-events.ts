@@ -6,7 +6,7 @@ import type { Range } from '../../../model/copy/range.ts'
 import type { ChunkResult } from './copy-chunk.ts'
 
 /** Bounds of a chunk for events. Whole-number ranges include both ends. */
-export function spanOf(range: Range, { source }: TablePlan): KeySpan {
+export function chunkKeyBounds(range: Range, { source }: TablePlan): KeySpan {
   if (range.by === 'block')
     return { from: [range.from.toString()], to: range.to === null ? null : [range.to.toString()] }
   if (range.by !== 'key') return {}

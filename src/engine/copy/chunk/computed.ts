@@ -7,7 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import { comparedColumns, keyPositions, readColumns, writeColumns } from '../table/context.ts'
+import { comparedColumns, keyPositions, plannedReadColumns, writeColumns } from '../table/context.ts'
 
 /** Digest of the rows of one chunk with their generated columns. */
 export class Computed {
@@ -20,7 +20,7 @@ export class Computed {
 
   /** Columns to read after the written ones. */
   get columns(): readonly ReadColumn[] {
-    return readColumns({ columns: this.#plan.checked ?? [] })
+    return plannedReadColumns({ columns: this.#plan.checked ?? [] })
   }
 
   add(row: Row): void {
@@ -55,7 +55,7 @@ export class Computed {
     const read =
       view === null
         ? this.#sum.digest()
-        : await view.digest({ table, columns: readColumns({ columns }), range, where, ordered: false }, signal)
+        : await view.digest({ table, columns: plannedReadColumns({ columns }), range, where, ordered: false }, signal)
     const stored = await writer.digest({
       scheme: 'canonical',
       columns: writeColumns({ columns }),

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
-import type { Claim, Tally } from '../../../model/copy/plan.ts'
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
+import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import { type Digest, type Row, type Stamp } from '../../../model/copy/rows.ts'
@@ -15,9 +15,9 @@ import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { Computed } from './computed.ts'
 import { ExactKeys } from './exact-keys.ts'
 import {
-  readColumns,
+  plannedReadColumns,
   targetKeyPositions,
-  targetTable,
+  keyedTargetTable,
   writeColumns,
   writtenCells,
   type TableContext,
@@ -31,14 +31,14 @@ import {
   endedLines,
   endLines,
   lineOf,
-  numbered,
+  numberRefusedRows,
   quarantineStatement,
-  type RefusedRow,
+  type RowToQuarantine,
 } from '../ledger/quarantine.ts'
 import { heldQuery } from '../ledger/stored-chunk.ts'
 import { ChunkProof } from './prove-chunk.ts'
 import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyQuarantined } from './refused-rows.ts'
-import { rowsText } from './rows-text.ts'
+import { rowCountText } from './rows-text.ts'
 import { UnevenElements } from './uneven-elements.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
@@ -46,10 +46,10 @@ import { withWriter } from '../../../stores/common/with-writer.ts'
 export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
 
 export type ChunkResult = {
-  readonly tally: Tally
+  readonly tally: TallyOfChunk
   readonly source: Digest | null
   readonly target: Digest | null
-  readonly aside: readonly RefusedRow[]
+  readonly aside: readonly RowToQuarantine[]
 }
 
 /** Batch size in careful mode; a batch is split when one of its rows is refused. */
@@ -80,10 +80,10 @@ class ChunkWork {
   readonly #progress: ChunkProgress
   #sum = new RowSum()
   #computed: Computed
-  readonly #aside: RefusedRow[] = []
+  readonly #aside: RowToQuarantine[] = []
   /** Unreadable rows, kept until the batch around them is written. */
-  readonly #unread: RefusedRow[] = []
-  readonly #numbered = numbered()
+  readonly #unread: RowToQuarantine[] = []
+  readonly #numbered = numberRefusedRows()
   readonly #keys: Set<string> | null
   readonly #exact: ExactKeys
   readonly #targetKey: readonly number[]
@@ -123,7 +123,7 @@ class ChunkWork {
   async run(): Promise<ChunkResult | null> {
     const { plan, target, signal, pastTriggers = false } = this.#context
     const request: ChunkRequest = {
-      table: targetTable(plan),
+      table: keyedTargetTable(plan),
       columns: writeColumns(plan),
       range: this.#claim.range,
       sortsAlike: plan.sortsAlike,
@@ -281,7 +281,7 @@ class ChunkWork {
     })
     const { source, stored, rows } = await proof.compare(read, forwarded)
     const quarantined = BigInt(this.#aside.length) + (this.#batchwise ? await this.#asideBefore() : 0n)
-    const tally: Tally = {
+    const tally: TallyOfChunk = {
       read: this.#read,
       written: this.#written,
       skipped: this.#skipped + this.#expired,
@@ -326,7 +326,7 @@ class ChunkWork {
   reportExpired(): void {
     const { name, emit } = this.#context
     if (this.#expired === 0n) return
-    const message = `${rowsText(this.#expired)} of chunk ${this.#claim.no} expired between reading and writing, and ${this.#expired === 1n ? 'is' : 'are'} not in the target`
+    const message = `${rowCountText(this.#expired)} of chunk ${this.#claim.no} expired between reading and writing, and ${this.#expired === 1n ? 'is' : 'are'} not in the target`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 
@@ -384,7 +384,7 @@ class ChunkWork {
     await this.#writeCarefully(writer, rows.slice(half), bytes / 2, stamps?.slice(half))
   }
 
-  async #note(refused: RefusedRow): Promise<void> {
+  async #note(refused: RowToQuarantine): Promise<void> {
     const { database, key, owner, name, maxAside, emit } = this.#context
     const aside = this.#numbered(refused)
     this.#aside.push(aside)
@@ -415,7 +415,7 @@ class ChunkWork {
     const { plan } = this.#context
     return {
       table: plan.source,
-      columns: readColumns(plan),
+      columns: plannedReadColumns(plan),
       range,
       where: plan.where ?? null,
       ordered: range.by === 'key',
@@ -447,7 +447,7 @@ class ChunkWork {
   #rest(): Range {
     const { range } = this.#claim
     if (this.#cursor === null || range.by !== 'key') return range
-    return { by: 'key', after: JSON.parse(this.#cursor) as Bound, through: range.through }
+    return { by: 'key', after: JSON.parse(this.#cursor) as KeyBound, through: range.through }
   }
 
   #keyOf(row: Row): RowKey {

@@ -6,7 +6,7 @@ import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/sour
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
-export async function digestOf(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<Digest> {
+export async function viewDigest(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<Digest> {
   if (!request.columns.some(({ as }) => isCut(as))) return view.digest(request, signal)
   const sum = new RowSum()
   for await (const { rows } of view.read(request, BATCH, signal)) for (const row of rows) sum.add(row)

@@ -1,6 +1,6 @@
 /** Proof of one chunk: digests of its rows on both sides, its target surplus, and the last key of an open range. */
-import type { Claim, TablePlan, Tally } from '../../../model/copy/plan.ts'
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { Claim, TablePlan, TallyOfChunk } from '../../../model/copy/plan.ts'
+import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
@@ -10,13 +10,13 @@ import type { Computed } from './computed.ts'
 import type { TableContext } from '../table/context.ts'
 import { targetRequest } from '../diff/sides.ts'
 import { steadyRows, type Expiring } from './expiring.ts'
-import type { RefusedRow } from '../ledger/quarantine.ts'
+import type { RowToQuarantine } from '../ledger/quarantine.ts'
 import { countRanges, keysRequest } from '../look/counts.ts'
 import { isRanged } from '../look/ranged.ts'
 import { onSide } from '../sides.ts'
 
 /** Last key of a chunk whose range was open, as a bound and as the ledger stores it. */
-export type ChunkEnd = { readonly last: Bound; readonly hi: string; readonly endId: bigint | null }
+export type OpenRangeEnd = { readonly last: KeyBound; readonly hi: string; readonly endId: bigint | null }
 
 /** A chunk whose rows are written but not committed. */
 export type WrittenChunk = {
@@ -38,14 +38,14 @@ export type WrittenChunk = {
   readonly expired: bigint
   readonly expiring: Expiring
   readonly computed: Computed
-  readonly aside: readonly RefusedRow[]
+  readonly aside: readonly RowToQuarantine[]
   /** Request to read the chunk's rows again; unreadable rows are skipped. */
   readonly request: RowRequest
   readonly keyOf: (row: Row) => RowKey
 }
 
 /** Equal digests of both sides; null for a side that was not read. */
-export type Proved = {
+export type ProvedDigests = {
   readonly source: Digest | null
   readonly stored: Digest | null
   /** Rows in the target's range; null if only some of them were read. */
@@ -65,7 +65,7 @@ export class ChunkProof {
    * @param forwarded rows were passed on as the source printed them
    * @throws SluiceError PROOF_FAILED; errors of the stores
    */
-  async compare(read: Digest | null, forwarded: boolean): Promise<Proved> {
+  async compare(read: Digest | null, forwarded: boolean): Promise<ProvedDigests> {
     const { context, claim, scheme, writer, keys, computed, view } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
@@ -108,7 +108,7 @@ export class ChunkProof {
    * @param last new end of a range that was open; null if the end is unchanged
    * @returns null if the writer cannot count the range: the first count of a later run does
    */
-  async surplus(tally: Tally, rows: bigint | null, last: Bound | null): Promise<bigint | null> {
+  async surplus(tally: TallyOfChunk, rows: bigint | null, last: KeyBound | null): Promise<bigint | null> {
     const { context, fresh, expired, writer } = this.#chunk
     // The table is counted as a whole: each row is in the target or quarantined.
     if (!isRanged(context.plan)) return -tally.quarantined
@@ -120,7 +120,7 @@ export class ChunkProof {
   }
 
   /** Ends the last, open chunk at the largest key seen; the next run finds later rows above it. */
-  async end(): Promise<ChunkEnd | null> {
+  async end(): Promise<OpenRangeEnd | null> {
     const { context, claim, view } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
@@ -158,7 +158,7 @@ export class ChunkProof {
   }
 
   /** Rows above the chunk's last key: they were in the target before and belong to no chunk. */
-  async #rowsAbove(last: Bound): Promise<bigint> {
+  async #rowsAbove(last: KeyBound): Promise<bigint> {
     const { plan, store, signal } = this.#chunk.context
     const above: Range = { by: 'key', after: last, through: null }
     return await onSide('target', async () => {

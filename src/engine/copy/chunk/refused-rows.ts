@@ -3,10 +3,10 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { shownRow, type RefusedRow } from '../ledger/quarantine.ts'
+import { readableRow, type RowToQuarantine } from '../ledger/quarantine.ts'
 
 /** The first refused row, at most 500 characters, for the ledger. */
-export function refusedText([first]: readonly RefusedRow[]): string | null {
+export function refusedText([first]: readonly RowToQuarantine[]): string | null {
   return first === undefined ? null : `${rowKeyText(first.key)}: ${first.message}`.slice(0, 500)
 }
 
@@ -16,13 +16,13 @@ export function asideOf(
   key: RowKey,
   row: Row,
   { code, message }: SluiceError,
-): Omit<RefusedRow, 'stage'> {
+): Omit<RowToQuarantine, 'stage'> {
   return { key, code, message, row: shownIn(plan, row) }
 }
 
 /** The written cells, by the source's column names. */
-export function shownIn({ columns }: TablePlan, row: Row): RefusedRow['row'] {
-  return shownRow(
+export function shownIn({ columns }: TablePlan, row: Row): RowToQuarantine['row'] {
+  return readableRow(
     columns.map(({ from }) => from),
     row,
   )

@@ -1,4 +1,4 @@
 /** A number of rows as text for messages. */
-export function rowsText(count: bigint): string {
+export function rowCountText(count: bigint): string {
   return count === 1n ? 'one row' : `${count} rows`
 }

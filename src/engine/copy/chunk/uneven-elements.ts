@@ -1,7 +1,7 @@
 /** Rows in which collection elements had their own write times or TTLs; one was written for all elements. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Stamp } from '../../../model/copy/rows.ts'
-import { rowsText } from './rows-text.ts'
+import { rowCountText } from './rows-text.ts'
 
 export class UnevenElements {
   /** By column of the source. */
@@ -20,7 +20,7 @@ export class UnevenElements {
   notes(): readonly string[] {
     return [...this.#rows].map(
       ([column, rows]) =>
-        `in ${rowsText(rows)} elements of ${column} had write times or times to live of their own: all of them have the latest and the longest now`,
+        `in ${rowCountText(rows)} elements of ${column} had write times or times to live of their own: all of them have the latest and the longest now`,
     )
   }
 

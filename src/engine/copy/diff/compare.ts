@@ -9,17 +9,17 @@ import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import { findExtra } from './extra.ts'
-import { differenceOf, oneKeyOf, type Difference } from './difference.ts'
+import { differenceOf, oneKeyOf, type RowDifference } from './difference.ts'
 import type { DiffProgress } from './progress.ts'
 import {
-  boundOf,
+  rowBound,
   digests,
   findsByKey,
   KeyedRows,
   rowsByKey,
   sourceRequest,
   targetRequest,
-  type Sides,
+  type DiffSides,
 } from './sides.ts'
 
 /** Most rows of either side in a range that is compared row by row. */
@@ -30,27 +30,27 @@ const KEYS_AT_ONCE = 500
 /** Receives the progress of a comparison. */
 export type CompareProgress = Pick<DiffProgress, 'divided' | 'settled' | 'compared'>
 
-export type Compared = {
+export type DiffRowCounts = {
   readonly rows: bigint
   readonly targetRows: bigint
   readonly equal: bigint
 }
 
 /** A table without a key can only be reported as different by range. */
-export type Found =
-  | { readonly kind: 'key'; readonly difference: Difference }
+export type DiffFinding =
+  | { readonly kind: 'key'; readonly difference: RowDifference }
   | { readonly kind: 'range'; readonly range: Range; readonly source: bigint; readonly target: bigint }
   /** An unreadable row of the source, as texts. */
   | { readonly kind: 'unread'; readonly row: readonly (string | null)[]; readonly error: SluiceError }
 
 /** @property digests of the range on both sides; null if a row of the source cannot be read */
-export type ComparedRange = Compared & { readonly digests: readonly [source: Digest, target: Digest] | null }
+export type ComparedRange = DiffRowCounts & { readonly digests: readonly [source: Digest, target: Digest] | null }
 
 /** Compares one range. @param found called for every difference, in no order */
 export async function compareRange(
-  sides: Sides,
+  sides: DiffSides,
   range: Range,
-  found: (what: Found) => Promise<void>,
+  found: (what: DiffFinding) => Promise<void>,
   progress: CompareProgress,
 ): Promise<ComparedRange> {
   const both = await readableDigests(sides, range)
@@ -60,11 +60,11 @@ export async function compareRange(
 
 async function compareSums(
   [source, target]: readonly [Digest, Digest],
-  sides: Sides,
+  sides: DiffSides,
   range: Range,
-  found: (what: Found) => Promise<void>,
+  found: (what: DiffFinding) => Promise<void>,
   progress: CompareProgress,
-): Promise<Compared> {
+): Promise<DiffRowCounts> {
   if (equalDigests(source, target)) {
     progress.settled(source.rows)
     return { rows: source.rows, targetRows: target.rows, equal: source.rows }
@@ -104,13 +104,13 @@ async function compareSums(
 }
 
 /** @returns rows of either side if the digests are equal; null if they differ or a row of the source cannot be read */
-export async function equalRows(sides: Sides, range: Range): Promise<bigint | null> {
+export async function equalRows(sides: DiffSides, range: Range): Promise<bigint | null> {
   const sums = await readableDigests(sides, range)
   return sums !== null && equalDigests(...sums) ? sums[0].rows : null
 }
 
 /** Null if a row of the source cannot be read: such a range has no checksum. */
-async function readableDigests(sides: Sides, range: Range): Promise<readonly [Digest, Digest] | null> {
+async function readableDigests(sides: DiffSides, range: Range): Promise<readonly [Digest, Digest] | null> {
   try {
     return await digests(sides, range)
   } catch (thrown) {
@@ -121,11 +121,11 @@ async function readableDigests(sides: Sides, range: Range): Promise<readonly [Di
 
 /** Divides a range with an unreadable row until few enough rows are left to compare one by one. */
 async function aroundUnread(
-  sides: Sides,
+  sides: DiffSides,
   range: Range,
-  found: (what: Found) => Promise<void>,
+  found: (what: DiffFinding) => Promise<void>,
   progress: CompareProgress,
-): Promise<Compared> {
+): Promise<DiffRowCounts> {
   const { plan, source, signal } = sides
   if (!plan.sortsAlike) return byKeys(sides, range, found, progress)
   const pieces: Range[] = []
@@ -146,9 +146,13 @@ async function aroundUnread(
   return sum
 }
 
-async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<void>): Promise<Compared> {
+async function leaf(
+  sides: DiffSides,
+  range: Range,
+  found: (what: DiffFinding) => Promise<void>,
+): Promise<DiffRowCounts> {
   const { plan, signal } = sides
-  const unread: Found[] = []
+  const unread: DiffFinding[] = []
   const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
   const [source, target] = await Promise.all([
     rowsByKey(sides.source, { ...sourceRequest(sides, range), aside }, plan, signal),
@@ -165,7 +169,7 @@ async function compareMaps(
   plan: TablePlan,
   source: ReadonlyMap<string, Row>,
   target: ReadonlyMap<string, Row>,
-  found: (what: Found) => Promise<void>,
+  found: (what: DiffFinding) => Promise<void>,
 ): Promise<bigint> {
   let equal = 0n
   for (const [key, row] of source) {
@@ -183,22 +187,22 @@ async function compareMaps(
 
 /** Searches the target for every row of the source, then reports rows of the target that the source does not have. */
 async function byKeys(
-  sides: Sides,
+  sides: DiffSides,
   range: Range,
-  found: (what: Found) => Promise<void>,
+  found: (what: DiffFinding) => Promise<void>,
   progress: CompareProgress,
-): Promise<Compared> {
+): Promise<DiffRowCounts> {
   const { plan, signal } = sides
   const sum = { rows: 0n, targetRows: 0n, equal: 0n }
   const size = { rows: KEYS_AT_ONCE, bytes: 4 * 1024 * 1024 }
-  const unread: Found[] = []
+  const unread: DiffFinding[] = []
   const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
   for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), aside }, size, signal)) {
     const { first, others } = sides.met?.taken(plan, rows) ?? { first: rows, others: [] }
     for (const row of others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
     sum.rows += BigInt(others.length)
     const firsts = [...first]
-    const keys = firsts.map((row) => boundOf(plan, row))
+    const keys = firsts.map((row) => rowBound(plan, row))
     const source = new KeyedRows(plan)
     source.take(firsts)
     const asked = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)

@@ -3,9 +3,9 @@
  * and the surplus to expect afterwards.
  */
 import type { Expected } from '../ledger/surplus-changes.ts'
-import type { Difference } from './difference.ts'
+import type { RowDifference } from './difference.ts'
 
-export class CopiedPart {
+export class ComparedPart {
   /** Null for the table as a whole. */
   readonly chunk: Expected
   /** Expected surplus of the target; null if it was never recorded. */
@@ -26,7 +26,7 @@ export class CopiedPart {
     this.surplus = surplus
   }
 
-  count(kind: Difference['kind'], isFixed: boolean): void {
+  count(kind: RowDifference['kind'], isFixed: boolean): void {
     const fixed = isFixed ? 1n : 0n
     if (kind === 'missing') {
       this.#missing += 1n

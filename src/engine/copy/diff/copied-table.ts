@@ -5,7 +5,7 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
-import { tableKeyOf, type Owner, type TableKey } from '../ledger/owner.ts'
+import { tableKeyOf, type RunOwner, type TableKey } from '../ledger/owner.ts'
 import { RunLedger, type PlanRow } from '../ledger/runs.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-changes.ts'
@@ -13,8 +13,8 @@ import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import { essenceUnder, OWN_TIMES } from '../plan/plan-hash.ts'
 import type { TableOptions } from '../plan/table-options.ts'
-import type { Difference } from './difference.ts'
-import { CopiedPart } from './copied-part.ts'
+import type { RowDifference } from './difference.ts'
+import { ComparedPart } from './copied-part.ts'
 
 /** Changes recorded in one transaction. */
 const NOTED_AT_ONCE = 20
@@ -23,19 +23,19 @@ const IDS_AT_ONCE = 90
 
 export class CopiedTable {
   /** The table as a whole, if its chunks cannot be counted in the target; else null. */
-  readonly whole: CopiedPart | null
+  readonly whole: ComparedPart | null
   readonly #chunks: ChunkLedger
   /** Parts of differences that are not settled yet, by row key. */
-  readonly #owners = new Map<string, CopiedPart>()
+  readonly #owners = new Map<string, ComparedPart>()
   /** Parts whose expected surplus has changed. */
-  readonly #changed: CopiedPart[] = []
+  readonly #changed: ComparedPart[] = []
   readonly #ledger: Ledger
   /** Quarantined rows: they are counted with their chunks. */
   readonly #aside: bigint
   #noted = 0
 
   /** @param aside quarantined rows of a table that is counted as a whole */
-  constructor(whole: CopiedPart | null, aside: bigint, ledger: Ledger) {
+  constructor(whole: ComparedPart | null, aside: bigint, ledger: Ledger) {
     this.whole = whole
     this.#aside = aside
     this.#chunks = new ChunkLedger(ledger.database, ledger.key, ledger.owner)
@@ -56,24 +56,24 @@ export class CopiedTable {
   }
 
   /** @returns null for an unfinished chunk, and for a table that is counted as a whole */
-  partOf(chunk: StoredChunk): CopiedPart | null {
-    return this.whole !== null || chunk.status !== 'completed' ? null : new CopiedPart(chunk, chunk.surplus)
+  partOf(chunk: StoredChunk): ComparedPart | null {
+    return this.whole !== null || chunk.status !== 'completed' ? null : new ComparedPart(chunk, chunk.surplus)
   }
 
   /** Call before a difference is settled. @param part null if it lies in no completed chunk */
-  found({ key }: Difference, part: CopiedPart | null): void {
+  found({ key }: RowDifference, part: ComparedPart | null): void {
     if (part === null) return
     this.#owners.set(JSON.stringify(key), part)
     part.open++
   }
 
   /** Call for every counted difference. @param isFixed whether it was repaired */
-  settled({ key, kind }: Difference, isFixed: boolean): void {
+  settled({ key, kind }: RowDifference, isFixed: boolean): void {
     this.#owners.get(JSON.stringify(key))?.count(kind, isFixed)
   }
 
   /** These differences are final, whether they were counted or had gone. */
-  done(differences: readonly Difference[]): void {
+  done(differences: readonly RowDifference[]): void {
     for (const { key } of differences) {
       const text = JSON.stringify(key)
       const part = this.#owners.get(text)
@@ -85,7 +85,7 @@ export class CopiedTable {
   }
 
   /** Call when all rows of a part were compared. The part is kept only while its result can still change. */
-  compared(part: CopiedPart): void {
+  compared(part: ComparedPart): void {
     if (part !== this.whole && part.isWhole && part.open === 0 && part.expected() !== null) this.#changed.push(part)
   }
 
@@ -102,7 +102,7 @@ export class CopiedTable {
     return this.#noted
   }
 
-  async #note(parts: readonly CopiedPart[], aside: bigint): Promise<void> {
+  async #note(parts: readonly ComparedPart[], aside: bigint): Promise<void> {
     const { database, owner, key } = this.#ledger
     if (this.#noted === 0) await prepareSurplusChanges(database)
     this.#noted += parts.length
@@ -125,7 +125,7 @@ export class CopiedTable {
 
 type Ledger = {
   readonly database: LedgerDatabase
-  readonly owner: Owner
+  readonly owner: RunOwner
   readonly key: TableKey
   /** Chunks per read; a default applies if absent. */
   readonly page?: number
@@ -139,7 +139,7 @@ export async function copiedTable(
   one: PlannedTable,
   sourceIdentity: string,
   database: LedgerDatabase,
-  owner: Owner,
+  owner: RunOwner,
 ): Promise<CopiedTable | null> {
   const { plan, targetName, options: requests } = one
   if (plan === null) return null
@@ -154,7 +154,7 @@ export async function copiedTable(
   // A table counted as a whole can be counted only when all of it is copied.
   if (await chunks.has(`NOT ${CLOSED}`)) return null
   const [known, aside] = [await runs.planSurplus(key), await chunks.asideSurplus()]
-  return new CopiedTable(new CopiedPart(null, known === null ? null : known + aside), aside, ledger)
+  return new CopiedTable(new ComparedPart(null, known === null ? null : known + aside), aside, ledger)
 }
 
 /** True if copy and comparison cover the same rows of one table by the same keys; other columns may differ. */

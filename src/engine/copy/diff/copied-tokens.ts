@@ -1,10 +1,10 @@
 /** Maps compared token ranges to chunks of a copy, however divided, and tracks which chunks are compared completely. */
 import { cutTokens, tokenCount, type TokenRange } from '../../../model/copy/ring.ts'
 import { chunkTokens, type RingPlan } from '../plan/ring-plan.ts'
-import type { CopiedPart } from './copied-part.ts'
+import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
 
-export type TokenPiece = { readonly range: TokenRange; readonly part: CopiedPart | null }
+export type TokenPiece = { readonly range: TokenRange; readonly part: ComparedPart | null }
 
 type Closed = { readonly tokens: TokenRange; readonly id: number }
 
@@ -14,9 +14,9 @@ export class CopiedTokens {
   /** Completed chunks, ascending; their other fields are read when they are compared. */
   readonly #chunks: readonly Closed[]
   /** Parts being compared, by chunk id. */
-  readonly #begun = new Map<number, CopiedPart>()
+  readonly #begun = new Map<number, ComparedPart>()
   /** Tokens of each part that are not compared yet. */
-  readonly #left = new Map<CopiedPart, bigint>()
+  readonly #left = new Map<ComparedPart, bigint>()
 
   private constructor(table: CopiedTable, ring: RingPlan, chunks: readonly Closed[]) {
     this.table = table
@@ -59,7 +59,7 @@ export class CopiedTokens {
     ]
   }
 
-  compared(tokens: TokenRange, part: CopiedPart | null): void {
+  compared(tokens: TokenRange, part: ComparedPart | null): void {
     if (part === null) return
     const left = (this.#left.get(part) ?? 0n) - tokenCount(tokens)
     this.#left.set(part, left)

@@ -5,9 +5,9 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { comparedColumns } from '../table/context.ts'
-import { boundOf } from './sides.ts'
+import { rowBound } from './sides.ts'
 
-export type Difference = {
+export type RowDifference = {
   readonly key: RowKey
   readonly kind: 'missing' | 'extra' | 'different'
   /** By the source's column names. */
@@ -23,7 +23,7 @@ export type Difference = {
 }
 
 /** Differing columns of two rows; empty if they are equal. */
-export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
+export function differingColumns(plan: TablePlan, source: Row, target: Row): RowDifference['columns'] {
   return comparedColumns(plan).flatMap(({ from }, i) => {
     const [x, y] = [source[i] ?? null, target[i] ?? null]
     const [a, b] = [shown(x), shown(y)]
@@ -33,19 +33,19 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Dif
 }
 
 /** A row whose key equals that of another source row in the target. The target holds at most one of them. */
-export function oneKeyOf(plan: TablePlan, row: Row): Difference {
+export function oneKeyOf(plan: TablePlan, row: Row): RowDifference {
   const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key there', {
     hint: 'the target takes their keys for one and holds one of these rows: give one of them another key at the source',
   })
-  return { key: boundOf(plan, row), kind: 'missing', columns: [], unasked }
+  return { key: rowBound(plan, row), kind: 'missing', columns: [], unasked }
 }
 
-export function differenceOf(plan: TablePlan, source: Row | undefined, target: Row | undefined): Difference | null {
+export function differenceOf(plan: TablePlan, source: Row | undefined, target: Row | undefined): RowDifference | null {
   if (source === undefined)
-    return target === undefined ? null : { key: boundOf(plan, target), kind: 'extra', columns: [] }
-  if (target === undefined) return { key: boundOf(plan, source), kind: 'missing', columns: [] }
+    return target === undefined ? null : { key: rowBound(plan, target), kind: 'extra', columns: [] }
+  if (target === undefined) return { key: rowBound(plan, source), kind: 'missing', columns: [] }
   const columns = differingColumns(plan, source, target)
-  return columns.length === 0 ? null : { key: boundOf(plan, source), kind: 'different', columns }
+  return columns.length === 0 ? null : { key: rowBound(plan, source), kind: 'different', columns }
 }
 
 function shown(cell: Cell): string | null {

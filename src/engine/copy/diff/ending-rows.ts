@@ -1,7 +1,7 @@
 /** Values that expire during a comparison: it is no difference if one side shows them a little longer. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { areStamped, type Sides } from './sides.ts'
-import { expiryOf, LIVES_APART_MS, sameCell, type Timed } from './times.ts'
+import { areStamped, type DiffSides } from './sides.ts'
+import { expiryOf, LIVES_APART_MS, isEqualCell, type Timed } from './times.ts'
 
 /**
  * Until when a value may have expired on one side and still be read on the other. Covers the duration of the read, the
@@ -11,7 +11,7 @@ import { expiryOf, LIVES_APART_MS, sameCell, type Timed } from './times.ts'
  * @returns milliseconds since 1970; 0 if no value expires
  */
 export async function endingUntil(
-  { plan, source, target }: Sides,
+  { plan, source, target }: DiffSides,
   begunMs: number,
   rows: Iterable<Timed>,
 ): Promise<number> {
@@ -32,7 +32,7 @@ export function isEnding(
   const ends = (one: Timed, at: number): boolean => (expiryOf(one, at) ?? Number.POSITIVE_INFINITY) <= until
   const all = [...plan.columns.keys()]
   if (source !== undefined && target !== undefined) {
-    const unlike = all.filter((at) => !sameCell(source.row[at] ?? null, target.row[at] ?? null))
+    const unlike = all.filter((at) => !isEqualCell(source.row[at] ?? null, target.row[at] ?? null))
     // Equal values with different expiry are a difference of their own.
     if (unlike.length === 0) return false
     return unlike.every((at) => {

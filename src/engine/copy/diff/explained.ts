@@ -4,7 +4,7 @@
  */
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { rowsText } from '../chunk/rows-text.ts'
+import { rowCountText } from '../chunk/rows-text.ts'
 
 /** Counts of a comparison. */
 type Counted = {
@@ -36,7 +36,7 @@ export function unexplained(
   if (lost >= 0n && lost <= aside) return null
   return notProved(
     name,
-    `${rowsText(rows)} in the source and ${targetRows} in the target, which ${missing} missing and ${extra} extra do not explain`,
+    `${rowCountText(rows)} in the source and ${targetRows} in the target, which ${missing} missing and ${extra} extra do not explain`,
   )
 }
 

@@ -4,9 +4,9 @@ import type { BatchSize, RowRequest } from '../../../model/copy/source-port.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import { keyPositions, readColumns } from '../table/context.ts'
-import type { Difference } from './difference.ts'
-import { boundOf, findsByKey, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+import { keyPositions, plannedReadColumns } from '../table/context.ts'
+import type { RowDifference } from './difference.ts'
+import { rowBound, findsByKey, rowsByKey, sourceRequest, targetRequest, type DiffSides } from './sides.ts'
 
 const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
 /** Rows searched for in one read of the whole source. */
@@ -14,9 +14,9 @@ const AT_ONCE = 50_000
 
 /** Finds rows of the target whose keys the source does not have, anywhere in the table. */
 export async function findExtra(
-  sides: Sides,
+  sides: DiffSides,
   range: Range,
-  found: (difference: Difference) => Promise<void>,
+  found: (difference: RowDifference) => Promise<void>,
   inspectedUp: (rows: number) => void = () => undefined,
 ): Promise<void> {
   const { plan, source, target, signal } = sides
@@ -30,13 +30,13 @@ export async function findExtra(
     unfound.clear()
   }
   for await (const { rows } of target.read(targetRequest(sides, range), KEYS, signal)) {
-    const keys = rows.map((row) => boundOf(plan, row))
+    const keys = rows.map((row) => rowBound(plan, row))
     // Ignore unreadable rows here: the later second read of the suspects finds that they exist.
     const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
     const there = await rowsByKey(source, request, plan, signal)
     for (const row of rows) {
       const text = keyTextOf(row, places)
-      if (!there.has(text)) unfound.set(text, boundOf(plan, row))
+      if (!there.has(text)) unfound.set(text, rowBound(plan, row))
     }
     if (isSure || unfound.size >= AT_ONCE) await name()
     inspectedUp(rows.length)
@@ -45,14 +45,14 @@ export async function findExtra(
 }
 
 /** Keeps keys that no readable source row has. @returns error of an unreadable key, which may be any of them */
-async function forgetThere(sides: Sides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
+async function forgetThere(sides: DiffSides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides
   const key = keyPositions(plan).flatMap((at) => plan.columns[at] ?? [])
   const places = key.map((_, at) => at)
   let unread: SluiceError | null = null
   const request: RowRequest = {
     ...sourceRequest(sides, EVERY_KEY),
-    columns: readColumns({ columns: key }),
+    columns: plannedReadColumns({ columns: key }),
     aside: (_row, error) => (unread ??= error),
   }
   for await (const { rows } of source.read(request, KEYS, signal)) {

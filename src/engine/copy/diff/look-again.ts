@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import { differenceOf, type Difference } from './difference.ts'
+import { differenceOf, type RowDifference } from './difference.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
-import { boundOf, findsByKey, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
+import { rowBound, findsByKey, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
 import { repairOf, type Timed, type TimeOptions } from './times.ts'
 import { livesApart } from './tokens.ts'
 
@@ -17,14 +17,14 @@ const MOST_MADE_SURE = 100
 export type Again = {
   readonly from: Pick<CopyStore, 'source'>
   readonly to: Pick<CopyStore, 'source'>
-  readonly sides: Omit<Sides, 'source' | 'target'>
+  readonly sides: Omit<DiffSides, 'source' | 'target'>
   readonly times: TimeOptions
 }
 
 /** Result of the last read of the differences. */
 type InspectedAt = {
   /** Those that still differ, with current values; unchanged if a side cannot be queried by the key. */
-  readonly differ: readonly Difference[]
+  readonly differ: readonly RowDifference[]
   /** Rows that no longer differ. */
   readonly gone: number
   /** Unreadable rows of the source: they exist, and are reported elsewhere. */
@@ -38,9 +38,9 @@ type InspectedAt = {
 type Present = { readonly source: bigint; readonly target: bigint }
 
 /** Result for one suspect; null if it cannot be read at the source. */
-type Look = { readonly difference: Difference | null; readonly now: Present } | null
+type Look = { readonly difference: RowDifference | null; readonly now: Present } | null
 
-const PRESENT: Readonly<Record<Difference['kind'], Present>> = {
+const PRESENT: Readonly<Record<RowDifference['kind'], Present>> = {
   missing: { source: 1n, target: 0n },
   extra: { source: 0n, target: 1n },
   different: { source: 1n, target: 1n },
@@ -52,7 +52,7 @@ const PRESENT: Readonly<Record<Difference['kind'], Present>> = {
  * very many rows differ
  */
 export async function lookAgain(
-  suspects: readonly Difference[],
+  suspects: readonly RowDifference[],
   around: Again,
   patient: boolean,
 ): Promise<InspectedAt> {
@@ -65,7 +65,7 @@ export async function lookAgain(
     if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => undefined)
     await using source = await around.from.source(signal)
     await using target = await around.to.source(signal)
-    const again: Difference[] = []
+    const again: RowDifference[] = []
     for (let at = 0; at < left.length; at += KEYS_AT_ONCE) {
       const some = left.slice(at, at + KEYS_AT_ONCE)
       const sides = { ...around.sides, source, target }
@@ -92,7 +92,11 @@ export async function lookAgain(
 }
 
 /** Isolates a row that cannot be read or queried by halving the list. @returns one result per suspect, in order */
-async function look(sides: Sides, suspects: readonly Difference[], times: TimeOptions): Promise<readonly Look[]> {
+async function look(
+  sides: DiffSides,
+  suspects: readonly RowDifference[],
+  times: TimeOptions,
+): Promise<readonly Look[]> {
   try {
     return await inspect(sides, suspects, times)
   } catch (thrown) {
@@ -107,8 +111,8 @@ async function look(sides: Sides, suspects: readonly Difference[], times: TimeOp
 
 /** For rows found on neither side by key: checks whether the side that had the row has such a key at all. */
 async function madeSure(
-  sides: Sides,
-  suspects: readonly Difference[],
+  sides: DiffSides,
+  suspects: readonly RowDifference[],
   inspections: readonly Look[],
 ): Promise<readonly Look[]> {
   const sure: Look[] = []
@@ -128,7 +132,7 @@ async function madeSure(
 }
 
 /** True if the largest key up to `key` is `key`. Not answerable on a ring or for a NULL key: false then. */
-async function stands(sides: Sides, side: 'source' | 'target', key: RowKey): Promise<boolean> {
+async function stands(sides: DiffSides, side: 'source' | 'target', key: RowKey): Promise<boolean> {
   const { plan, signal } = sides
   const through = key.flatMap((text) => text ?? [])
   const request = side === 'source' ? sourceRequest : targetRequest
@@ -139,7 +143,7 @@ async function stands(sides: Sides, side: 'source' | 'target', key: RowKey): Pro
 }
 
 /** A row that cannot be read counts as different, unless it is the source that has it and cannot read it. */
-async function lookAlone(sides: Sides, suspect: Difference, error: SluiceError): Promise<Look> {
+async function lookAlone(sides: DiffSides, suspect: RowDifference, error: SluiceError): Promise<Look> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: [suspect.key] } as const
   let unread = false
@@ -163,7 +167,11 @@ function unasked(side: 'source' | 'target', { code, message, reason, hint, where
   })
 }
 
-async function inspect(sides: Sides, suspects: readonly Difference[], times: TimeOptions): Promise<readonly Look[]> {
+async function inspect(
+  sides: DiffSides,
+  suspects: readonly RowDifference[],
+  times: TimeOptions,
+): Promise<readonly Look[]> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: suspects.map(({ key }) => key) } as const
   const begunMs = Date.now()
@@ -195,5 +203,5 @@ async function inspect(sides: Sides, suspects: readonly Difference[], times: Tim
 
 async function byBound(...asked: Parameters<typeof timedByKey>): Promise<ReadonlyMap<string, Timed>> {
   const rows = await timedByKey(...asked)
-  return new Map([...rows.values()].map((one) => [JSON.stringify(boundOf(asked[2], one.row)), one]))
+  return new Map([...rows.values()].map((one) => [JSON.stringify(rowBound(asked[2], one.row)), one]))
 }

@@ -1,5 +1,5 @@
 /** Counts of a comparison. */
-export type Outcome = {
+export type DiffCounts = {
   rows: bigint
   targetRows: bigint
   missing: bigint
@@ -15,7 +15,7 @@ export type Outcome = {
   errors: bigint
 }
 
-export const NO_OUTCOME: Readonly<Outcome> = {
+export const NO_OUTCOME: Readonly<DiffCounts> = {
   rows: 0n,
   targetRows: 0n,
   missing: 0n,
@@ -28,12 +28,12 @@ export const NO_OUTCOME: Readonly<Outcome> = {
 }
 
 /** Rows that still differ or failed. */
-export function openOf({ missing, extra, different, ranges, fixed, errors }: Outcome): bigint {
+export function openOf({ missing, extra, different, ranges, fixed, errors }: DiffCounts): bigint {
   return missing + extra + different + ranges + errors - fixed
 }
 
-export function addOutcome(sum: Outcome, one: Readonly<Outcome>): void {
-  for (const name of Object.keys(sum) as (keyof Outcome)[]) sum[name] += one[name]
+export function addOutcome(sum: DiffCounts, one: Readonly<DiffCounts>): void {
+  for (const name of Object.keys(sum) as (keyof DiffCounts)[]) sum[name] += one[name]
 }
 
 /** Hint for rows that no key distinguishes. */

@@ -4,16 +4,16 @@ import { rangeText } from '../../../model/copy/range.ts'
 import type { Extent } from '../../../model/copy/source-port.ts'
 import type { DiffOperation } from '../operations/diff/declaration.ts'
 import type { DiffRun } from './diff-run.ts'
-import { compareRange, equalRows, type Found } from './compare.ts'
-import type { Difference } from './difference.ts'
-import type { CopiedPart } from './copied-part.ts'
+import { compareRange, equalRows, type DiffFinding } from './compare.ts'
+import type { RowDifference } from './difference.ts'
+import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
-import { KEYLESS_HINT, NO_OUTCOME, type Outcome } from './outcome.ts'
+import { KEYLESS_HINT, NO_OUTCOME, type DiffCounts } from './outcome.ts'
 import { DiffProgress } from './progress.ts'
-import { divided, SEGMENT_ROWS, segments, type Segment } from './segments.ts'
+import { divided, SEGMENT_ROWS, segments, type RangeSegment } from './segments.ts'
 import { noneSettled, type Settler } from './settle.ts'
-import type { Sides } from './sides.ts'
-import { reportUnread } from './unread.ts'
+import type { DiffSides } from './sides.ts'
+import { reportUnreadRow } from './unread.ts'
 
 /** Differences that are read again; further ones are counted as found. */
 const MOST_RECHECKED = 20_000
@@ -21,26 +21,26 @@ const MOST_RECHECKED = 20_000
 /** @param copied null if no copy of the same rows is known, or nothing is repaired */
 export async function diffPlain(
   operation: DiffOperation,
-  sides: Sides,
+  sides: DiffSides,
   extent: Extent,
   settler: Settler,
   copied: CopiedTable | null,
   run: DiffRun,
-): Promise<Outcome> {
+): Promise<DiffCounts> {
   const { plan } = sides
   const name = tableText(plan.source.table)
   const ranges = plan.sortsAlike ? Math.max(1, Math.ceil(Number(extent.rows) / SEGMENT_ROWS)) : 1
   const progress = new DiffProgress(name, { rows: extent.rows, estimated: !extent.exact, ranges }, run.emit, run.clock)
-  const outcome: Outcome = { ...NO_OUTCOME }
-  const suspects: Difference[] = []
+  const outcome: DiffCounts = { ...NO_OUTCOME }
+  const suspects: RowDifference[] = []
   let more = 0
-  const found = async (what: Found, part: CopiedPart | null): Promise<void> => {
+  const found = async (what: DiffFinding, part: ComparedPart | null): Promise<void> => {
     const isLate = what.kind === 'key' && suspects.length >= MOST_RECHECKED
     if (part !== null && (what.kind !== 'key' || isLate)) part.isUnclear = true
     if (what.kind === 'unread') {
       outcome.errors += 1n
       outcome.rows += 1n
-      reportUnread({ sides, run }, what.row, what.error)
+      reportUnreadRow({ sides, run }, what.row, what.error)
       return
     }
     progress.found()
@@ -56,7 +56,7 @@ export async function diffPlain(
       suspects.push(what.difference)
     }
   }
-  const compare = async (segment: Segment): Promise<void> => {
+  const compare = async (segment: RangeSegment): Promise<void> => {
     const { range, pieces } = segment
     const [{ part } = { part: null }, ...others] = pieces
     const equal = others.length > 0 ? await equalRows(sides, range) : null
@@ -98,7 +98,7 @@ export async function diffPlain(
   return outcome
 }
 
-function addSettled(outcome: Outcome, settled: ReturnType<typeof noneSettled>): void {
+function addSettled(outcome: DiffCounts, settled: ReturnType<typeof noneSettled>): void {
   outcome.rows += settled.rows
   outcome.targetRows += settled.targetRows
   outcome.missing += BigInt(settled.missing)

@@ -6,13 +6,13 @@ import type { Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import { comparedColumns, targetTable, writeColumns, writtenCells } from '../table/context.ts'
+import { comparedColumns, keyedTargetTable, writeColumns, writtenCells } from '../table/context.ts'
 import type { TableKey } from '../ledger/owner.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
-import { boundOf, sourceRequest, targetRange, targetRequest, timedByKey, type Sides } from './sides.ts'
-import { differingLives, repairOf, sameCell, type Timed, type TimeOptions } from './times.ts'
+import { rowBound, sourceRequest, targetRange, targetRequest, timedByKey, type DiffSides } from './sides.ts'
+import { differingLives, repairOf, isEqualCell, type Timed, type TimeOptions } from './times.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
 export type Repairing = {
@@ -43,7 +43,7 @@ export type RepairOptions = {
 }
 
 /** `left`: nothing to do, or the target wrote it later. `equal`: it no longer differs. */
-export type Repaired = 'fixed' | 'left' | 'equal' | SluiceError
+export type RepairResult = 'fixed' | 'left' | 'equal' | SluiceError
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
 /** For writes that may be repeated: a write whose reply was lost is done again. */
@@ -64,16 +64,16 @@ type Change = {
 
 /** Reads the rows again on both sides and writes the source's values. @returns the result per key, by its JSON text */
 export async function repairKeys(
-  sides: Sides,
+  sides: DiffSides,
   keys: readonly RowKey[],
   around: Repairing,
   options: RepairOptions,
-): Promise<ReadonlyMap<string, Repaired>> {
+): Promise<ReadonlyMap<string, RepairResult>> {
   const { plan } = sides
   const begunMs = Date.now()
   const [source, target] = await Promise.all([byBound(sides, 'source', keys), byBound(sides, 'target', keys)])
   const until = await endingUntil(sides, begunMs, [...source.values(), ...target.values()])
-  const outcome = new Map<string, Repaired>()
+  const outcome = new Map<string, RepairResult>()
   const changes: Change[] = []
   for (const key of keys) {
     const text = JSON.stringify(key)
@@ -97,7 +97,7 @@ export async function repairKeys(
 }
 
 /** Keys for which the target returns a row with another key (collation): a write would overwrite that row. */
-async function heldOtherwise(sides: Sides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
+async function heldOtherwise(sides: DiffSides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
   if (keys.length === 0) return new Set()
   const asked = new Set(keys.map((key) => JSON.stringify(key)))
   const found = [...(await byBound(sides, 'target', keys)).keys()]
@@ -116,7 +116,7 @@ function oneKey(): SluiceError {
 }
 
 function changeOf(
-  sides: Sides,
+  sides: DiffSides,
   key: RowKey,
   source: Timed | null,
   target: Timed | null,
@@ -164,7 +164,7 @@ async function applied(
   plan: TablePlan,
   changes: readonly Change[],
   around: Repairing,
-  outcome: Map<string, Repaired>,
+  outcome: Map<string, RepairResult>,
 ): Promise<void> {
   try {
     const notes = changes.map(({ key, before, after }) =>
@@ -191,11 +191,11 @@ async function applied(
  * compute another value, so only a read shows whether a row is repaired.
  */
 async function readAgain(
-  sides: Sides,
+  sides: DiffSides,
   changes: readonly Change[],
   around: Repairing,
   options: RepairOptions,
-  outcome: Map<string, Repaired>,
+  outcome: Map<string, RepairResult>,
 ): Promise<void> {
   const done = changes.filter(({ text }) => outcome.get(text) === 'fixed')
   if (done.length === 0) return
@@ -244,7 +244,7 @@ function notRemoved(): SluiceError {
 
 /** True if the target computes another value from these values. False if another writer changed the row since. */
 function isComputedOtherwise({ columns }: TablePlan, given: Row, now: Row): boolean {
-  const isSame = (cell: Row[number], at: number): boolean => sameCell(cell ?? null, now[at] ?? null)
+  const isSame = (cell: Row[number], at: number): boolean => isEqualCell(cell ?? null, now[at] ?? null)
   return given.slice(0, columns.length).every(isSame) && !given.every(isSame)
 }
 
@@ -302,7 +302,7 @@ async function change(
   await withWriter(
     to.target(),
     {
-      table: targetTable(plan),
+      table: keyedTargetTable(plan),
       columns: writeColumns(plan),
       range: targetRange({ plan }, { by: 'keys', keys: changes.map(({ key }) => key) }),
       // Over existing rows NULLs are written too; a new row needs none.
@@ -329,7 +329,7 @@ async function change(
 }
 
 async function byBound(
-  sides: Sides,
+  sides: DiffSides,
   side: 'source' | 'target',
   keys: readonly RowKey[],
 ): Promise<ReadonlyMap<string, Timed>> {
@@ -337,13 +337,13 @@ async function byBound(
   const range = { by: 'keys', keys } as const
   const request = side === 'source' ? sourceRequest(sides, range) : targetRequest(sides, range)
   const rows = await timedByKey(sides[side], request, plan, signal)
-  return new Map([...rows.values()].map((one) => [JSON.stringify(boundOf(plan, one.row)), one]))
+  return new Map([...rows.values()].map((one) => [JSON.stringify(rowBound(plan, one.row)), one]))
 }
 
 /** Source names of columns whose values differ, or whose expiry differs if that is compared. */
-function differing({ plan, lives }: Sides, a: Timed, b: Timed): readonly string[] {
+function differing({ plan, lives }: DiffSides, a: Timed, b: Timed): readonly string[] {
   const values = comparedColumns(plan).flatMap(({ from }, at) =>
-    sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from],
+    isEqualCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from],
   )
   if (lives !== true) return values
   return [...new Set([...values, ...differingLives(plan, a, b).map(({ column }) => column)])]

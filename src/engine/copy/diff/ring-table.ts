@@ -6,14 +6,14 @@ import { dec, type EventBody } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { DiffRun } from './diff-run.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
-import type { Difference } from './difference.ts'
-import type { CopiedPart } from './copied-part.ts'
+import type { RowDifference } from './difference.ts'
+import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTokens, TokenPiece } from './copied-tokens.ts'
-import { addOutcome, NO_OUTCOME, type Outcome } from './outcome.ts'
+import { addOutcome, NO_OUTCOME, type DiffCounts } from './outcome.ts'
 import { EXTRA, type DiffProgress } from './progress.ts'
 import { noneSettled, type Settled, type Settler } from './settle.ts'
-import type { Sides } from './sides.ts'
-import { reportUnread } from './unread.ts'
+import type { DiffSides } from './sides.ts'
+import { reportUnreadRow } from './unread.ts'
 import { findExtra } from './extra.ts'
 import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
@@ -29,7 +29,7 @@ export type RangeRecord = {
 }
 
 export type RingTable = {
-  readonly sides: Sides
+  readonly sides: DiffSides
   readonly ring: RingPlan
   /** In the order of comparison. */
   readonly ranges: readonly TokenRange[]
@@ -43,8 +43,10 @@ export type RingTable = {
 }
 
 /** @returns totals of the ranges, and the error of the first range that could not be compared completely */
-export async function diffRing(table: RingTable): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
-  const outcome: Outcome = { ...NO_OUTCOME }
+export async function diffRing(
+  table: RingTable,
+): Promise<{ readonly outcome: DiffCounts; readonly error?: SluiceError }> {
+  const outcome: DiffCounts = { ...NO_OUTCOME }
   const errors: SluiceError[] = []
   let next = 0
   const lane = async (worker: number): Promise<void> => {
@@ -73,11 +75,11 @@ async function diffRange(
   table: RingTable,
   tokens: TokenRange,
   worker: number,
-): Promise<{ readonly event: DiffRange; readonly one: Outcome; readonly error?: SluiceError }> {
+): Promise<{ readonly event: DiffRange; readonly one: DiffCounts; readonly error?: SluiceError }> {
   const { sides, settler, progress, run, record, copied } = table
   const begun = run.clock.ticks()
   const settled = noneSettled()
-  const waiting: Difference[] = []
+  const waiting: RowDifference[] = []
   const settle = async (): Promise<void> => {
     const some = waiting.splice(0)
     await settler.settle(some, settled)
@@ -85,7 +87,7 @@ async function diffRange(
   }
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   let error: SluiceError | undefined
-  const hooksOf = (part: CopiedPart | null): TokenHooks => ({
+  const hooksOf = (part: ComparedPart | null): TokenHooks => ({
     found: async (difference) => {
       progress.found()
       copied?.table.found(difference, part)
@@ -94,7 +96,7 @@ async function diffRange(
     },
     unread: (row, why) => {
       if (part !== null) part.isUnclear = true
-      reportUnread(table, row, why)
+      reportUnreadRow(table, row, why)
     },
     compared: (rows) => progress.compared(BigInt(rows)),
   })
@@ -122,7 +124,7 @@ async function diffRange(
  * In a target without the ring, searches the source for all target rows. With only a part of the ring it is unknown
  * which rows belong to it, so the search is skipped.
  */
-async function extras({ sides, ring, settler, progress, copied, run }: RingTable, outcome: Outcome): Promise<void> {
+async function extras({ sides, ring, settler, progress, copied, run }: RingTable, outcome: DiffCounts): Promise<void> {
   const table = tableText(sides.plan.source.table)
   if (ring.part !== null) {
     const message = 'surplus rows are not searched, because only a part of the ring is compared'
@@ -130,14 +132,14 @@ async function extras({ sides, ring, settler, progress, copied, run }: RingTable
     return
   }
   const settled = noneSettled()
-  const waiting: Difference[] = []
+  const waiting: RowDifference[] = []
   const settle = async (): Promise<void> => {
     const some = waiting.splice(0)
     await settler.settle(some, settled)
     copied?.table.done(some)
   }
   progress.step(EXTRA)
-  const found = async (difference: Difference): Promise<void> => {
+  const found = async (difference: RowDifference): Promise<void> => {
     outcome.targetRows += 1n
     progress.found()
     copied?.table.found(difference, copied.table.whole)
@@ -155,7 +157,7 @@ function addTally(sum: TokenTally, one: TokenTally): void {
   for (const name of Object.keys(sum) as (keyof TokenTally)[]) sum[name] += one[name]
 }
 
-function outcomeOf({ rows, targetRows, unread }: TokenTally, settled: Settled): Outcome {
+function outcomeOf({ rows, targetRows, unread }: TokenTally, settled: Settled): DiffCounts {
   const { missing, different, extra, fixedMissing, fixedDifferent, removed, newer, errors } = settled
   return {
     rows: BigInt(rows + unread) + settled.rows,

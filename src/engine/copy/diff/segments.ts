@@ -6,10 +6,10 @@
 import { hasWholeBounds, keyMayBeNull } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
-import { Cover, follows, type KeyRange } from '../plan/covered.ts'
-import type { CopiedPart } from './copied-part.ts'
+import { Cover, beginsWhereEnds, type KeyRange } from '../plan/covered.ts'
+import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
-import type { Sides } from './sides.ts'
+import type { DiffSides } from './sides.ts'
 
 /** Rows of a range that gets one checksum. */
 export const SEGMENT_ROWS = 200_000
@@ -20,13 +20,13 @@ const SEGMENT_CHUNKS = 1000
 /** Number of pieces that a segment with different checksums is divided into. */
 const PARTS = 32
 
-export type Piece = { readonly range: Range; readonly part: CopiedPart | null }
+export type RangePiece = { readonly range: Range; readonly part: ComparedPart | null }
 
 /** One range and the pieces it consists of. Pieces are compared one by one if the checksums of the range differ. */
-export type Segment = { readonly range: Range; readonly pieces: readonly Piece[] }
+export type RangeSegment = { readonly range: Range; readonly pieces: readonly RangePiece[] }
 
 /** @param copied null if no copy of the same rows is known */
-export async function* segments(sides: Sides, copied: CopiedTable | null): AsyncGenerator<Segment> {
+export async function* segments(sides: DiffSides, copied: CopiedTable | null): AsyncGenerator<RangeSegment> {
   const { plan } = sides
   const whole = copied?.whole ?? null
   if (plan.source.key.length === 0) {
@@ -45,7 +45,7 @@ export async function* segments(sides: Sides, copied: CopiedTable | null): Async
 }
 
 /** Divides a segment of several pieces into smaller ones. */
-export function divided({ pieces }: Segment): readonly Segment[] {
+export function divided({ pieces }: RangeSegment): readonly RangeSegment[] {
   const size = Math.ceil(pieces.length / PARTS)
   return Array.from({ length: Math.ceil(pieces.length / size) }, (_, i) =>
     joinedPieces(pieces.slice(i * size, (i + 1) * size)),
@@ -53,7 +53,7 @@ export function divided({ pieces }: Segment): readonly Segment[] {
 }
 
 /** @param pieces adjacent key ranges, or one piece of any kind */
-function joinedPieces(pieces: readonly Piece[]): Segment {
+function joinedPieces(pieces: readonly RangePiece[]): RangeSegment {
   const [first, last] = [pieces[0]?.range, pieces.at(-1)?.range]
   if (first === undefined || last === undefined) throw new Error('a segment has no piece')
   if (pieces.length === 1 || first.by !== 'key' || last.by !== 'key') return { range: first, pieces }
@@ -65,7 +65,7 @@ function joinedPieces(pieces: readonly Piece[]): Segment {
  * its new form, and never left out.
  * @returns whether one chunk holds the rows with a NULL key
  */
-async function* ofChunks(sides: Sides, copied: CopiedTable): AsyncGenerator<Segment, boolean> {
+async function* ofChunks(sides: DiffSides, copied: CopiedTable): AsyncGenerator<RangeSegment, boolean> {
   const integers = hasWholeBounds(sides.plan.source)
   // Report missing chunks before anything is compared.
   if (!integers) (await coverNow(copied)).cover.gaps(integers)
@@ -120,7 +120,7 @@ async function* groups(chunks: AsyncIterable<StoredChunk>, rows: number): AsyncG
   for await (const chunk of chunks) {
     const size = chunk.status === 'completed' ? Number(chunk.read) : rows
     const before = group.at(-1)
-    if (before !== undefined && (size > left || group.length >= SEGMENT_CHUNKS || !follows(before, chunk))) {
+    if (before !== undefined && (size > left || group.length >= SEGMENT_CHUNKS || !beginsWhereEnds(before, chunk))) {
       yield group
       group = []
     }
@@ -131,8 +131,8 @@ async function* groups(chunks: AsyncIterable<StoredChunk>, rows: number): AsyncG
   if (group.length > 0) yield group
 }
 
-function cut({ plan, source, signal }: Sides, within: Range): AsyncIterable<Range> {
+function cut({ plan, source, signal }: DiffSides, within: Range): AsyncIterable<Range> {
   return source.cut(plan.source, within, plan.where ?? null, SEGMENT_ROWS, signal)
 }
 
-const one = (range: Range, part: CopiedPart | null): Segment => ({ range, pieces: [{ range, part }] })
+const one = (range: Range, part: ComparedPart | null): RangeSegment => ({ range, pieces: [{ range, part }] })

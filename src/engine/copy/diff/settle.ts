@@ -7,10 +7,10 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { tableKeyOf } from '../ledger/owner.ts'
 import { noteRepairPlan } from '../ledger/repair-plans.ts'
-import type { Difference } from './difference.ts'
+import type { RowDifference } from './difference.ts'
 import { lookAgain } from './look-again.ts'
-import { repairKeys, type Repaired, type RepairOptions, type RepairHold } from './repair.ts'
-import type { Sides } from './sides.ts'
+import { repairKeys, type RepairResult, type RepairOptions, type RepairHold } from './repair.ts'
+import type { DiffSides } from './sides.ts'
 
 /** Differences read again with a pause. With more than these, timing is not the cause. */
 const PATIENT = 20_000
@@ -52,7 +52,7 @@ export const noneSettled = (): Settled => ({
   refused: [],
 })
 
-export type Around = {
+export type RepairContext = {
   /** Opens the views in which rows of the source are read again. */
   readonly from: Pick<CopyStore, 'source'>
   readonly to: CopyStore
@@ -62,7 +62,7 @@ export type Around = {
   /** Lease that this process must hold while it writes; absent if no other process would write. */
   readonly hold?: RepairHold
   /** Called for every counted difference, with whether it was repaired. */
-  readonly settled?: (difference: Difference, isFixed: boolean) => void
+  readonly settled?: (difference: RowDifference, isFixed: boolean) => void
 }
 
 /** How differences are handled. */
@@ -77,13 +77,13 @@ export type SettleOptions = {
 }
 
 /** What is compared, without the views to read it in. */
-export type Compared = Omit<Sides, 'source' | 'target'>
+export type ComparedSides = Omit<DiffSides, 'source' | 'target'>
 
 /** Settles the differences of one table. */
 export class Settler {
   readonly request: SettleOptions
-  readonly #sides: Compared
-  readonly #around: Around
+  readonly #sides: ComparedSides
+  readonly #around: RepairContext
   readonly #run: DiffRun
   seen = 0
   /** Keys of named differences. */
@@ -92,7 +92,7 @@ export class Settler {
   #noted: Promise<void> | null = null
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(options: SettleOptions, sides: Compared, around: Around, run: DiffRun) {
+  constructor(options: SettleOptions, sides: ComparedSides, around: RepairContext, run: DiffRun) {
     this.request = options
     this.#sides = sides
     this.#around = around
@@ -108,7 +108,7 @@ export class Settler {
   }
 
   /** @param into receives the counts @param before called with the number that is left, before any repair */
-  async settle(suspects: readonly Difference[], into: Settled, before?: (left: number) => void): Promise<void> {
+  async settle(suspects: readonly RowDifference[], into: Settled, before?: (left: number) => void): Promise<void> {
     if (suspects.length === 0) return before?.(0)
     if (this.#around.to.can.atomic === 'row') return this.#settle(suspects, into, before)
     // One at a time: each takes connections of the target for its reads and its transaction, and several could wait for
@@ -118,7 +118,7 @@ export class Settler {
     return settled
   }
 
-  async #settle(suspects: readonly Difference[], into: Settled, before?: (left: number) => void): Promise<void> {
+  async #settle(suspects: readonly RowDifference[], into: Settled, before?: (left: number) => void): Promise<void> {
     const { from, to } = this.#around
     const again = { from, to, sides: this.#sides, times: this.request.mend.times ?? {} }
     this.seen += suspects.length
@@ -136,7 +136,7 @@ export class Settler {
     }
   }
 
-  async repair(some: readonly Difference[]): Promise<ReadonlyMap<string, Repaired> | null> {
+  async repair(some: readonly RowDifference[]): Promise<ReadonlyMap<string, RepairResult> | null> {
     const { from, to, database, runId, hold } = this.#around
     if (!this.request.fix || database === null || this.#run.interrupt.stop.aborted) return null
     const { plan, signal } = this.#sides
@@ -150,7 +150,7 @@ export class Settler {
     return await repairKeys({ ...this.#sides, source, target }, keys, around, this.request.mend)
   }
 
-  #count(one: Difference, repaired: Repaired, into: Settled): void {
+  #count(one: RowDifference, repaired: RepairResult, into: Settled): void {
     if (repaired === 'equal') {
       into.gone++
       if (one.kind === 'missing') into.targetRows += 1n
@@ -177,7 +177,7 @@ export class Settler {
     this.#name(one, fixed === 1)
   }
 
-  report(one: Difference, error: SluiceError): void {
+  report(one: RowDifference, error: SluiceError): void {
     const { message, reason, hint } = error
     this.#run.emit({
       type: 'log',
@@ -188,7 +188,7 @@ export class Settler {
     })
   }
 
-  #name({ key, kind, columns, newer }: Difference, fixed: boolean): void {
+  #name({ key, kind, columns, newer }: RowDifference, fixed: boolean): void {
     const text = JSON.stringify(key)
     // A difference that could not be repaired may be found again.
     if (this.#named.has(text)) return

@@ -3,17 +3,17 @@ import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
-import { comparedColumns, keyPositions, readColumns, targetTable, writeColumns } from '../table/context.ts'
-import { digestOf } from '../chunk/digest.ts'
+import { comparedColumns, keyPositions, plannedReadColumns, keyedTargetTable, writeColumns } from '../table/context.ts'
+import { viewDigest } from '../chunk/digest.ts'
 import type { MeetingKeys } from './met-keys.ts'
 import type { Timed, TimeOptions } from './times.ts'
 
-export type Sides = {
+export type DiffSides = {
   readonly plan: TablePlan
   readonly source: SourceView
   readonly target: SourceView
@@ -53,10 +53,10 @@ export function findsByKey(plan: TablePlan): boolean {
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
 /** A key range of the source in the target's spelling; tokens are the same numbers on both sides. */
-export function targetRange({ plan }: Pick<Sides, 'plan'>, range: Range): Range {
+export function targetRange({ plan }: Pick<DiffSides, 'plan'>, range: Range): Range {
   if (range.by === 'key' && plan.source.ring !== undefined) return range
   const types = keyTypes(plan)
-  const bound = (texts: Bound): Bound => texts.map((text, i) => canonical(types[i], text))
+  const bound = (texts: KeyBound): KeyBound => texts.map((text, i) => canonical(types[i], text))
   if (range.by === 'keys') {
     return {
       by: 'keys',
@@ -71,18 +71,21 @@ export function targetRange({ plan }: Pick<Sides, 'plan'>, range: Range): Range 
   }
 }
 
-export function sourceRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowRequest {
+export function sourceRequest({ plan }: Pick<DiffSides, 'plan'>, range: Range): RowRequest {
   const where = plan.where ?? null
-  const columns = readColumns({ columns: comparedColumns(plan) })
+  const columns = plannedReadColumns({ columns: comparedColumns(plan) })
   return { table: plan.source, columns, range, where, ordered: false, ...sharedOnly(plan) }
 }
 
 /** The user's `--where` is SQL of the source. In the target every row counts, or those that `targetWhere` selects. */
-export function targetRequest({ plan, targetWhere }: Pick<Sides, 'plan' | 'targetWhere'>, range: Range): RowRequest {
+export function targetRequest(
+  { plan, targetWhere }: Pick<DiffSides, 'plan' | 'targetWhere'>,
+  range: Range,
+): RowRequest {
   const columns = writeColumns({ columns: comparedColumns(plan) })
   const asked = targetRange({ plan }, range)
   const request = {
-    table: targetTable(plan),
+    table: keyedTargetTable(plan),
     columns,
     range: asked,
     where: targetWhere ?? null,
@@ -97,11 +100,11 @@ function sharedOnly(plan: TablePlan): { readonly sharedOnly?: true } {
   return areStamped(plan) ? { sharedOnly: true } : {}
 }
 
-export async function digests(sides: Sides, range: Range): Promise<readonly [Digest, Digest]> {
+export async function digests(sides: DiffSides, range: Range): Promise<readonly [Digest, Digest]> {
   const { source, target, signal } = sides
   return Promise.all([
-    digestOf(source, sourceRequest(sides, range), signal),
-    digestOf(target, targetRequest(sides, range), signal),
+    viewDigest(source, sourceRequest(sides, range), signal),
+    viewDigest(target, targetRequest(sides, range), signal),
   ])
 }
 
@@ -182,7 +185,7 @@ export async function timedByKey(
 }
 
 /** Key of a row, with values as in bounds. */
-export function boundOf(plan: TablePlan, row: Row): RowKey {
+export function rowBound(plan: TablePlan, row: Row): RowKey {
   return rowKeyOf(row, keyPositions(plan))
 }
 

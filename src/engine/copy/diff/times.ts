@@ -1,6 +1,6 @@
 /** Write times of repaired values: those of the source, and never overwriting a value that the target wrote later. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { cellText } from '../../../model/copy/canonical.ts'
+import { canonicalCellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import type { CassandraOptions } from '../operations/copy/option-types.ts'
 
@@ -10,7 +10,7 @@ export type Timed = { readonly row: Row; readonly stamp: Stamp | null }
 /** Options of a run that replace the source's write times and TTLs. */
 export type TimeOptions = Pick<CassandraOptions, 'ttl' | 'writetime' | 'dropStamps' | 'timesOf' | 'livesOf'>
 
-export type Repair = {
+export type RowRepair = {
   readonly row: Row
   /** Absent if values are written with the current time. */
   readonly stamp?: Stamp
@@ -33,7 +33,7 @@ export function repairOf(
   options: TimeOptions,
   overwriteNewer: boolean,
   lives = false,
-): Repair {
+): RowRepair {
   const own = source.stamp === null || options.dropStamps === true ? null : asked(plan, source.stamp, options)
   if (own === null) return { row: source.row, newer: [] }
   if (target === null || target.stamp === null) return { row: source.row, stamp: own, newer: [] }
@@ -43,7 +43,7 @@ export function repairOf(
     const there = target.stamp.times[at] ?? null
     const time = own.times[at] ?? null
     const cell = source.row[at] ?? null
-    const isSame = sameCell(cell, target.row[at] ?? null) && !(lives && expiryApart(source, target, at))
+    const isSame = isEqualCell(cell, target.row[at] ?? null) && !(lives && expiryApart(source, target, at))
     if (there === null || isSame) continue
     // The time of a removal at the source is unknown. Use the target's time: at equal times a removal wins, and later
     // writes stay.
@@ -114,7 +114,7 @@ function expiryText(timed: Timed, at: number): string {
   return expiry === null ? 'never expires' : `expires ${new Date(expiry).toISOString()}`
 }
 
-export function sameCell(a: Cell, b: Cell): boolean {
+export function isEqualCell(a: Cell, b: Cell): boolean {
   if (a === null || b === null) return a === b
-  return typeof a === typeof b && cellText(a) === cellText(b)
+  return typeof a === typeof b && canonicalCellText(a) === canonicalCellText(b)
 }

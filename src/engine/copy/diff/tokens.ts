@@ -6,14 +6,14 @@ import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import { halveTokens, rangeOfTokens, RINGS, type TokenRange } from '../../../model/copy/ring.ts'
+import { halveTokens, rangeOfTokens, RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
-import { differenceOf, oneKeyOf, type Difference } from './difference.ts'
+import { differenceOf, oneKeyOf, type RowDifference } from './difference.ts'
 import { findExtra } from './extra.ts'
 import { keyPositions } from '../table/context.ts'
-import { boundOf, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
+import { rowBound, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
 import { differingLives, type Timed } from './times.ts'
 
 /** Rows and bytes of one side kept in memory; larger ranges are halved. */
@@ -25,7 +25,7 @@ const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
 export type TokenTally = { rows: number; targetRows: number; valid: number; unread: number }
 
 export type TokenHooks = {
-  readonly found: (difference: Difference) => Promise<void>
+  readonly found: (difference: RowDifference) => Promise<void>
   /** An unreadable row of the source: its texts, as far as the system returned them. */
   readonly unread: (row: readonly (string | null)[], error: SluiceError) => void
   readonly compared: (rows: number) => void
@@ -34,7 +34,7 @@ export type TokenHooks = {
 }
 
 /** @returns counts; does not search for extra rows of a target that is not on the same ring */
-export async function compareTokens(sides: Sides, tokens: TokenRange, hooks: TokenHooks): Promise<TokenTally> {
+export async function compareTokens(sides: DiffSides, tokens: TokenRange, hooks: TokenHooks): Promise<TokenTally> {
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   if (sides.plan.sortsAlike) await byRange(sides, tokens, hooks, tally)
   else await byLookup(sides, rangeOf(sides.plan, tokens), hooks, tally)
@@ -45,13 +45,13 @@ export async function compareTokens(sides: Sides, tokens: TokenRange, hooks: Tok
  * Fetches target rows by the keys of a source range, where the two sides sort differently.
  * @returns counts; does not search for extra rows of the target
  */
-export async function compareInspectedUp(sides: Sides, range: Range, hooks: TokenHooks): Promise<TokenTally> {
+export async function compareInspectedUp(sides: DiffSides, range: Range, hooks: TokenHooks): Promise<TokenTally> {
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   await byLookup(sides, range, hooks, tally)
   return tally
 }
 
-async function byRange(sides: Sides, tokens: TokenRange, hooks: TokenHooks, tally: TokenTally): Promise<void> {
+async function byRange(sides: DiffSides, tokens: TokenRange, hooks: TokenHooks, tally: TokenTally): Promise<void> {
   const { plan, source, target, signal } = sides
   const range = rangeOf(plan, tokens)
   const unread: (() => void)[] = []
@@ -85,7 +85,7 @@ async function byRange(sides: Sides, tokens: TokenRange, hooks: TokenHooks, tall
   }
 }
 
-async function byLookup(sides: Sides, range: Range, hooks: TokenHooks, tally: TokenTally): Promise<void> {
+async function byLookup(sides: DiffSides, range: Range, hooks: TokenHooks, tally: TokenTally): Promise<void> {
   const { plan, source, target, signal } = sides
   const request: RowRequest = {
     ...sourceRequest(sides, range),
@@ -98,7 +98,7 @@ async function byLookup(sides: Sides, range: Range, hooks: TokenHooks, tally: To
     const { first, others } = sides.met?.taken(plan, rows) ?? { first: new Set(rows), others: [] }
     for (const row of others) await hooks.found(oneKeyOf(plan, row))
     tally.rows += others.length
-    const keys: readonly RowKey[] = [...first].map((row) => boundOf(plan, row))
+    const keys: readonly RowKey[] = [...first].map((row) => rowBound(plan, row))
     const wanted = targetRequest(sides, { by: 'keys', keys })
     const asked = await timedByKey(target, wanted, plan, signal, sides.lives === true)
     const here = new Map(
@@ -111,7 +111,7 @@ async function byLookup(sides: Sides, range: Range, hooks: TokenHooks, tally: To
 }
 
 async function compareMaps(
-  sides: Sides,
+  sides: DiffSides,
   here: ReadonlyMap<string, Timed>,
   there: ReadonlyMap<string, Timed>,
   hooks: TokenHooks,
@@ -133,17 +133,17 @@ async function compareMaps(
 
 /** Difference of rows with equal values and different expiry; null if expiry is not compared or is the same. */
 export function livesApart(
-  { plan, lives }: Sides,
+  { plan, lives }: DiffSides,
   here: Timed | undefined,
   there: Timed | undefined,
-): Difference | null {
+): RowDifference | null {
   if (lives !== true || here === undefined || there === undefined) return null
   const columns = differingLives(plan, here, there)
-  return columns.length === 0 ? null : { key: boundOf(plan, here.row), kind: 'different', columns }
+  return columns.length === 0 ? null : { key: rowBound(plan, here.row), kind: 'different', columns }
 }
 
 /** Adds write times and TTLs to the request if they are compared. */
-function timed({ lives }: Sides, request: RowRequest): RowRequest {
+function timed({ lives }: DiffSides, request: RowRequest): RowRequest {
   return lives === true ? { ...request, stamps: true } : request
 }
 
@@ -173,5 +173,5 @@ function textOf(plan: TablePlan, row: Row): string {
 }
 
 function rangeOf({ source: { ring } }: TablePlan, tokens: TokenRange): Range {
-  return ring === undefined ? EVERY_KEY : rangeOfTokens(tokens, RINGS[ring.partitioner])
+  return ring === undefined ? EVERY_KEY : rangeOfTokens(tokens, RING_TOKENS[ring.partitioner])
 }

@@ -8,10 +8,10 @@ import type { DiffRun } from './diff-run.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import { previousRun } from '../compat/cdm/previous-run.ts'
-import { countersOf, sumCounts, type Counts } from '../compat/cdm/run-info.ts'
+import { countersOf, sumCounts, type CdmCounts } from '../compat/cdm/run-info.ts'
 import { TrackedTable } from '../compat/cdm/tracked-table.ts'
 import type { DiffRange, RangeRecord } from './ring-table.ts'
-import type { Around } from './settle.ts'
+import type { RepairContext } from './settle.ts'
 import { trackingTitles } from '../../run/systems.ts'
 
 export type DiffRecord = RangeRecord & { readonly end: () => Promise<void> }
@@ -24,7 +24,7 @@ export async function trackDiff(
   operation: DiffOperation,
   { source, targetName }: PlannedTable,
   ring: RingPlan,
-  { to, database }: Around,
+  { to, database }: RepairContext,
   run: DiffRun,
 ): Promise<{ readonly record: DiffRecord | null; readonly ranges: readonly TokenRange[] }> {
   const name = tableText(source.table)
@@ -85,7 +85,7 @@ class Counted implements DiffRecord {
   readonly #name: string
   readonly #table: TrackedTable | null
   readonly #run: DiffRun
-  readonly #counts: Counts[] = []
+  readonly #counts: CdmCounts[] = []
   #failed = 0
 
   constructor(name: string, table: TrackedTable | null, run: DiffRun) {
@@ -140,7 +140,7 @@ function reportRun(
   })
 }
 
-function countsOf(range: DiffRange): Counts {
+function countsOf(range: DiffRange): CdmCounts {
   return {
     Read: BigInt(range.rows),
     Mismatch: BigInt(range.different),

@@ -2,13 +2,13 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { DiffRun } from './diff-run.ts'
-import type { Sides } from './sides.ts'
+import type { DiffSides } from './sides.ts'
 
 const SHOWN = 200
 
 /** @param row texts that the system returned */
-export function reportUnread(
-  { sides, run }: { readonly sides: Sides; readonly run: DiffRun },
+export function reportUnreadRow(
+  { sides, run }: { readonly sides: DiffSides; readonly run: DiffRun },
   row: readonly (string | null)[],
   error: SluiceError,
 ): void {

@@ -67,7 +67,7 @@ export type AcceptedSum = {
 }
 
 /** @returns null if nothing was accepted */
-export async function acceptedOf(database: LedgerDatabase, key: TableKey): Promise<AcceptedSum | null> {
+export async function recordedAccepted(database: LedgerDatabase, key: TableKey): Promise<AcceptedSum | null> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const { schema, name } = key
   const all = await database.all(

@@ -3,7 +3,7 @@
  * that joins a copy needs totals at its start and end.
  */
 import type { Range } from '../../../model/copy/range.ts'
-import type { ChunkStretch, ChunkSums } from '../../../model/copy/summary-events.ts'
+import type { ChunkStretch, ChunkEventTotals } from '../../../model/copy/summary-events.ts'
 import { dec } from '../../../model/run/dec.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -110,7 +110,7 @@ export async function cleanChunks(
   database: LedgerDatabase,
   key: TableKey,
   integers: boolean,
-): Promise<{ readonly sums: ChunkSums; readonly states: readonly ChunkStretch[] }> {
+): Promise<{ readonly sums: ChunkEventTotals; readonly states: readonly ChunkStretch[] }> {
   const { castText } = ledgerDialect(database.dialect).types
   const clean = `${OF_TABLE} AND ${CLOSED} AND COALESCE(rows_quarantined, 0) = 0`
   const identity = [key.name, key.schema]

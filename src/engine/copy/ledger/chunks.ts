@@ -7,7 +7,7 @@ import { insertStatements } from './chunk-inserts.ts'
 import { CHUNK_COLUMN_NAMES } from './columns.ts'
 import type { StoredRange } from './keys.ts'
 import { batchOnce } from './once.ts'
-import type { Owner, TableKey } from './owner.ts'
+import type { RunOwner, TableKey } from './owner.ts'
 import type { Planning } from './planning.ts'
 import { BROKEN, chunkColumns, chunkOf, CLOSED, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 
@@ -16,7 +16,7 @@ const STATEMENTS_A_BATCH = 50
 const PAGE = 1000
 const IDS_A_STATEMENT = 90
 
-export type ChunkSums = {
+export type LedgerChunkSums = {
   readonly chunks: bigint
   /** Completed chunks. */
   readonly closed: { readonly chunks: bigint; readonly written: bigint }
@@ -34,11 +34,11 @@ export class ChunkLedger {
   readonly claims: ChunkClaims
   readonly #database: LedgerDatabase
   readonly #key: TableKey
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   readonly #dialect: LedgerDialect
   readonly #now: string
 
-  constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
+  constructor(database: LedgerDatabase, key: TableKey, owner: RunOwner) {
     this.claims = new ChunkClaims(database, key, owner)
     this.#database = database
     this.#key = key
@@ -98,7 +98,7 @@ export class ChunkLedger {
   }
 
   /** Totals of all live chunks. */
-  async sums(): Promise<ChunkSums> {
+  async sums(): Promise<LedgerChunkSums> {
     const sum = (what: string): string => `CAST(COALESCE(SUM(${what}), 0) AS ${this.#text})`
     const [written, kept] = ['COALESCE(rows_written, 0)', 'COALESCE(rows_read, 0) + surplus']
     const [row = []] = await this.#database.all(

@@ -5,10 +5,10 @@
  */
 
 /** Job number `no`, from 1, `of` the jobs that share a copy. */
-export type Part = { readonly no: number; readonly of: number }
+export type JobShare = { readonly no: number; readonly of: number }
 
 /** Which chunks of a table a run takes. */
-export type Work = {
+export type ClaimScope = {
   /** Chunk numbers; null for all. */
   readonly only: readonly number[] | null
   /** Seed of a scattered order over the whole table, different per seed; null: ascending numbers. */
@@ -31,7 +31,7 @@ export class ClaimSearch {
   /** No smaller number was pending at the last search. */
   #mark = 0
 
-  constructor({ only, seed }: Work) {
+  constructor({ only, seed }: ClaimScope) {
     this.#spans = only === null ? null : spansOf(only)
     this.#at = seed === null ? null : (seed % 4_294_967_296) / 4_294_967_296
   }
@@ -71,7 +71,7 @@ export class ClaimSearch {
   }
 }
 
-export function share(part: Part | null): string {
+export function shareText(part: JobShare | null): string {
   return part === null ? '' : ` AND (chunk_no - 1) % ${part.of} = ${part.no - 1}`
 }
 

@@ -1,5 +1,5 @@
 /** Claims of chunks under leases by the database's clock, also of dead owners. No lock is held while one is copied. */
-import { errorText } from './error-text.ts'
+import { storableError } from './error-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { Claim } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -8,21 +8,21 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import { LEASE_COLUMNS } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
-import { ClaimSearch, share, without, type Part, type Work } from './claim-search.ts'
+import { ClaimSearch, shareText, without, type JobShare, type ClaimScope } from './claim-search.ts'
 import { readRange } from './keys.ts'
-import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
+import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { BROKEN, chunkColumns, chunkOf, HELD, heldBy, heldQuery, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 
 /** Ids read ahead where no index leads to the next chunk. */
 const READ_AHEAD = 200
 
 /** Whether a table has chunks of these kinds for this run. */
-export type Left = { readonly pending: boolean; readonly held: boolean; readonly failed: boolean }
+export type RemainingChunks = { readonly pending: boolean; readonly held: boolean; readonly failed: boolean }
 
 export class ChunkClaims {
   readonly #database: LedgerDatabase
   readonly #key: TableKey
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   readonly #lease: LeaseSql
   readonly #now: string
   readonly #dialect: LedgerDialect
@@ -42,7 +42,7 @@ export class ChunkClaims {
   /** Chunks that may be free, where no index finds them, with their position in the table when read. */
   #ahead: { readonly id: number; readonly place: bigint }[] = []
 
-  constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
+  constructor(database: LedgerDatabase, key: TableKey, owner: RunOwner) {
     this.#database = database
     this.#key = key
     this.#owner = owner
@@ -52,7 +52,7 @@ export class ChunkClaims {
   }
 
   /** Sets which chunks this run takes, and in which order. Default: all of them by ascending number. */
-  work(work: Work): void {
+  work(work: ClaimScope): void {
     this.#search = new ClaimSearch(work)
     this.#seed = work.seed
     this.#ends = null
@@ -84,7 +84,7 @@ export class ChunkClaims {
    * @returns null if none is due
    * @throws SluiceError LEASE_LOST if the fence of `under` is gone; errors of `askBehind`
    */
-  async claim(part: Part | null, except: readonly string[] = []): Promise<Claim | null> {
+  async claim(part: JobShare | null, except: readonly string[] = []): Promise<Claim | null> {
     this.#asked++
     try {
       const claim = await this.#claim(part, except)
@@ -112,8 +112,8 @@ export class ChunkClaims {
     }
   }
 
-  async #claim(part: Part | null, except: readonly string[]): Promise<Claim | null> {
-    const due = `${OF_TABLE} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${share(part)}${without(except)}`
+  async #claim(part: JobShare | null, except: readonly string[]): Promise<Claim | null> {
+    const due = `${OF_TABLE} AND status = 'pending' AND COALESCE(next_try, 0) <= ${this.#now}${shareText(part)}${without(except)}`
     const claim = await (this.#dialect.indexes.kept ? this.#claimNext(due) : this.#claimAhead(due))
     if (claim === null) this.#search.released(0)
     else this.#search.found(claim.no)
@@ -230,12 +230,12 @@ export class ChunkClaims {
   }
 
   /** Whether unfinished chunks are left, claimed or not. @param except chunk numbers that do not count */
-  async left(part: Part | null, except: readonly string[] = []): Promise<Left> {
+  async left(part: JobShare | null, except: readonly string[] = []): Promise<RemainingChunks> {
     const left = { pending: false, held: false, failed: false }
     for (const look of this.#search.all()) {
       const there = (status: string): string =>
         // ORDER BY, so that no planner prefers a table scan for LIMIT 1.
-        `(SELECT id FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${look}${share(part)}${without(except)} ORDER BY chunk_no, id LIMIT 1)`
+        `(SELECT id FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${look}${shareText(part)}${without(except)} ORDER BY chunk_no, id LIMIT 1)`
       const [row = []] = await this.#database.all(
         `SELECT ${there("'pending'")}, ${there("'in_progress'")}, ${there(`'failed' AND ${BROKEN}`)}`,
         [...this.#identity, ...this.#identity, ...this.#identity],
@@ -328,7 +328,7 @@ export class ChunkClaims {
         parameters: [
           waitMs,
           error?.code ?? null,
-          error === null ? null : errorText(error.message),
+          error === null ? null : storableError(error.message),
           ...heldBy(this.#owner, claim),
         ],
       },
@@ -340,7 +340,7 @@ export class ChunkClaims {
       {
         sql: `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
               WHERE ${HELD}`,
-        parameters: [error.code, errorText(error.message), ...heldBy(this.#owner, claim)],
+        parameters: [error.code, storableError(error.message), ...heldBy(this.#owner, claim)],
       },
     ])
   }
@@ -395,5 +395,5 @@ export function renewal(database: LedgerDatabase, owner: string): Statement {
 }
 
 function leaseOf({ dialect }: LedgerDatabase): LeaseSql {
-  return new LeaseSql(LEASE_COLUMNS, databaseTimes(dialect, LEASE_MS))
+  return new LeaseSql(LEASE_COLUMNS, databaseTimes(dialect, COPY_LEASE_MS))
 }

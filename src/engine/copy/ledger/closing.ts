@@ -2,20 +2,20 @@
  * Statements that complete a chunk in the transaction of its rows. If the chunk was lost, the one statement that would
  * complete it finds no row.
  */
-import type { Claim, ReadPoint, Tally } from '../../../model/copy/plan.ts'
+import type { Claim, ReadPoint, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { errorText } from './error-text.ts'
-import type { Owner } from './owner.ts'
+import { storableError } from './error-text.ts'
+import type { RunOwner } from './owner.ts'
 import { ASIDE_CODE, CLOSED, HELD, heldBy, heldQuery } from './stored-chunk.ts'
 
 /** Completes a chunk, in the transaction of its rows. */
 export function closingOf(
   database: LedgerDatabase,
-  owner: Owner,
+  owner: RunOwner,
   claim: Claim,
-  tally: Tally,
+  tally: TallyOfChunk,
   proof: {
     readonly scheme: ProofScheme
     readonly source: Digest | null
@@ -31,7 +31,7 @@ export function closingOf(
 ): Closing {
   const held = heldBy(owner, claim)
   const aside = tally.quarantined > 0n
-  const why = proof.refused === null ? '' : `; the first: ${errorText(proof.refused)}`
+  const why = proof.refused === null ? '' : `; the first: ${storableError(proof.refused)}`
   const edge = end === null ? '' : 'hi = ?, end_id = ?, '
   const close: Statement = {
     sql: `UPDATE migration_checkpoints SET ${edge}status = '${aside ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
@@ -69,7 +69,7 @@ export function closingOf(
 
 /** Moves the cursor of a chunk in a target that commits by batch. */
 export function stepOf(
-  owner: Owner,
+  owner: RunOwner,
   claim: Claim,
   from: string | null,
   to: string,

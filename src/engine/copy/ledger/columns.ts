@@ -3,11 +3,11 @@ import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
 
 type Types = Pick<LedgerDialect, 'types'>
 
-export type ColumnKind = 'integer' | 'name' | 'text' | 'time' | 'counter'
-export type Columns = Readonly<Record<string, ColumnKind>>
+export type CopyColumnKind = 'integer' | 'name' | 'text' | 'time' | 'counter'
+export type CopyColumns = Readonly<Record<string, CopyColumnKind>>
 
 /** Columns of the script's own table. */
-export const SEED_COLUMNS: Columns = {
+export const SEED_COLUMNS: CopyColumns = {
   table_name: 'name',
   start_id: 'integer',
   end_id: 'integer',
@@ -17,16 +17,16 @@ export const SEED_COLUMNS: Columns = {
 }
 
 /** Since version 2. */
-export const LATE_CHUNK_COLUMNS: Columns = {
+export const LATE_CHUNK_COLUMNS: CopyColumns = {
   // Target rows in the chunk's range minus source rows read, at its completion. NULL is unknown: version 1 did not
   // count.
   surplus: 'integer',
 }
 
 /** Since version 3: distinguishes an owner's process from all others, see `shared/owner`. */
-export const LATE_OWNER_COLUMNS: Columns = { machine: 'name', process_started: 'name' }
+export const LATE_OWNER_COLUMNS: CopyColumns = { machine: 'name', process_started: 'name' }
 
-export const CHUNK_COLUMNS: Columns = {
+export const CHUNK_COLUMNS: CopyColumns = {
   schema_name: 'name',
   run_id: 'integer',
   chunk_no: 'integer',
@@ -64,14 +64,14 @@ export const CHUNK_COLUMNS: Columns = {
 }
 
 /** Since version 2. */
-export const LATE_RUN_COLUMNS: Columns = {
+export const LATE_RUN_COLUMNS: CopyColumns = {
   // Set when the run ends; NULL while it runs.
   rows_written: 'integer',
   // Until when its process counts as alive, in ms by this database's clock; NULL for runs without a heartbeat.
   alive_until: 'integer',
 }
 
-const RUN_COLUMNS: Columns = {
+const RUN_COLUMNS: CopyColumns = {
   operation: 'name',
   source: 'text',
   target: 'text',
@@ -91,7 +91,7 @@ const RUN_COLUMNS: Columns = {
 }
 
 /** Absent in some ledgers of version 1. */
-export const LATE_PLAN_COLUMNS: Columns = {
+export const LATE_PLAN_COLUMNS: CopyColumns = {
   // Rows in the target table minus source rows read, if only the whole table can be counted. NULL is unknown.
   surplus: 'integer',
   // `Identification.mark` of the target table; NULL if unknown.
@@ -99,14 +99,14 @@ export const LATE_PLAN_COLUMNS: Columns = {
 }
 
 /** Since version 3: the process of the planner. */
-export const LATE_PLANNER_COLUMNS: Columns = {
+export const LATE_PLANNER_COLUMNS: CopyColumns = {
   planner_host: 'name',
   planner_pid: 'integer',
   planner_machine: 'name',
   planner_started: 'name',
 }
 
-const PLAN_COLUMNS: Columns = {
+const PLAN_COLUMNS: CopyColumns = {
   source: 'text',
   source_table: 'text',
   plan_hash: 'name',
@@ -126,7 +126,7 @@ const PLAN_COLUMNS: Columns = {
   ...LATE_PLANNER_COLUMNS,
 }
 
-const QUARANTINE_COLUMNS: Columns = {
+const QUARANTINE_COLUMNS: CopyColumns = {
   run_id: 'integer',
   schema_name: 'name',
   table_name: 'name',
@@ -140,7 +140,7 @@ const QUARANTINE_COLUMNS: Columns = {
   replayed_ms: 'integer',
 }
 
-const REPAIR_COLUMNS: Columns = {
+const REPAIR_COLUMNS: CopyColumns = {
   run_id: 'integer',
   schema_name: 'name',
   table_name: 'name',
@@ -154,7 +154,7 @@ const REPAIR_COLUMNS: Columns = {
 }
 
 /** Differences between both sides that the owner of the data accepted. Since version 2. */
-const ACCEPTED_COLUMNS: Columns = {
+const ACCEPTED_COLUMNS: CopyColumns = {
   schema_name: 'name',
   table_name: 'name',
   // Id of a row of migration_checkpoints; NULL for the table as a whole.
@@ -176,9 +176,9 @@ export function acceptedTable(dialect: Types): string {
   return `CREATE TABLE IF NOT EXISTS migration_accepted_differences (acceptance_id ${dialect.types.name} NOT NULL PRIMARY KEY, ${columns})`
 }
 
-function listed(dialect: Types, columns: Columns): string {
+function listed(dialect: Types, columns: CopyColumns): string {
   return Object.entries(columns)
-    .map(([column, kind]) => `${column} ${columnType(dialect, kind)}`)
+    .map(([column, kind]) => `${column} ${ledgerColumnType(dialect, kind)}`)
     .join(', ')
 }
 
@@ -217,7 +217,7 @@ export const CHUNK_INDEX_BY_RUN: Readonly<Record<string, string>> = {
 /** Index of ledgers before version 3: it sorts all chunks of a status for each claim. */
 export const OLD_CHUNK_INDEX = 'migration_checkpoints_by_table'
 
-export function columnType({ types }: Types, kind: ColumnKind): string {
+export function ledgerColumnType({ types }: Types, kind: CopyColumnKind): string {
   return kind === 'counter' ? `${types.integer} DEFAULT 0` : types[kind]
 }
 

@@ -8,14 +8,14 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { LedgerPlaces, type Place } from '../../run/ledger-places.ts'
+import { LedgerPlaces, type LedgerWhere } from '../../run/ledger-places.ts'
 import type { Run } from '../../run/run-context.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { tableKeyOf } from './owner.ts'
 import { hasLedger, prepareLedger } from './schema.ts'
 
 /** A ledger in another schema that cannot be queried. @property damage the cause; null if this login may not read it */
-export type Unread = { readonly schema: string; readonly damage: SluiceError | null }
+export type UnreadLedger = { readonly schema: string; readonly damage: SluiceError | null }
 
 /** Errors that affect one schema only: any role that may create a schema can plant such a ledger there. */
 const UNUSABLE: ReadonlySet<string> = new Set(['LEDGER_DAMAGED', 'TABLE_REFUSED'])
@@ -122,10 +122,10 @@ async function knowing(
   table: TableName | null,
   knows: Knows,
   signal: AbortSignal,
-): Promise<{ readonly others: readonly Place[]; readonly unread: readonly Unread[] }> {
+): Promise<{ readonly others: readonly LedgerWhere[]; readonly unread: readonly UnreadLedger[] }> {
   const all = (await places.own.store.offers.otherLedgers?.list('copy', table, signal)) ?? []
-  const others: Place[] = []
-  const unread: Unread[] = all.flatMap(({ schema, isReadable }) => (isReadable ? [] : [{ schema, damage: null }]))
+  const others: LedgerWhere[] = []
+  const unread: UnreadLedger[] = all.flatMap(({ schema, isReadable }) => (isReadable ? [] : [{ schema, damage: null }]))
   for (const place of (await places.readable(all)).slice(1)) {
     try {
       if ((await hasLedger(place.database)) && (await knows(place.database))) others.push(place)
@@ -143,7 +143,7 @@ export async function knowingLedgers(
   own: LedgerDatabase,
   table: TableName,
   signal: AbortSignal,
-): Promise<AsyncDisposable & { readonly places: readonly Place[] }> {
+): Promise<AsyncDisposable & { readonly places: readonly LedgerWhere[] }> {
   const places = new LedgerPlaces(store, own, (ledger) => ledger)
   const close = (): Promise<void> => places[Symbol.asyncDispose]()
   try {
@@ -155,7 +155,7 @@ export async function knowingLedgers(
   }
 }
 
-function byName({ schema }: Pick<Place, 'schema'>, url = 'the target'): string {
+function byName({ schema }: Pick<LedgerWhere, 'schema'>, url = 'the target'): string {
   return `the same command with ?schema=${encodeURIComponent(schema)} behind the URL of ${url}`
 }
 
@@ -168,7 +168,7 @@ export async function allLedgers(
   store: CopyStore,
   own: LedgerDatabase,
   signal: AbortSignal,
-): Promise<AsyncDisposable & { readonly places: readonly Place[]; readonly unread: readonly Unread[] }> {
+): Promise<AsyncDisposable & { readonly places: readonly LedgerWhere[]; readonly unread: readonly UnreadLedger[] }> {
   const places = new LedgerPlaces(store, own, (ledger) => ledger)
   const close = (): Promise<void> => places[Symbol.asyncDispose]()
   try {
@@ -182,7 +182,7 @@ export async function allLedgers(
 }
 
 /** Suffix for `--to URL` that selects the ledger of a place; empty for the login's own. */
-export function schemaText({ schema }: Pick<Place, 'schema'>): string {
+export function schemaText({ schema }: Pick<LedgerWhere, 'schema'>): string {
   return schema === '' ? '' : `?schema=${encodeURIComponent(schema)}`
 }
 

@@ -1,6 +1,6 @@
 /** How the ledger stores which part of a table a chunk is. */
 import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 
 export type StoredRange = {
@@ -67,8 +67,8 @@ export function readRange([kind, lo, hi, startId, endId]: readonly SqlValue[]): 
   }
 }
 
-function bound(text: SqlValue | undefined): Bound | null {
-  return text == null ? null : (JSON.parse(String(text)) as Bound)
+function bound(text: SqlValue | undefined): KeyBound | null {
+  return text == null ? null : (JSON.parse(String(text)) as KeyBound)
 }
 
 function integer(text: string | null): bigint | null {

@@ -3,10 +3,10 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
-import { LEASE_MS, type Owner } from './owner.ts'
+import { COPY_LEASE_MS, type RunOwner } from './owner.ts'
 import { COMPARED } from './stored-chunk.ts'
 
-export const KILLED = 'killed'
+export const KILLED_RUN = 'killed'
 export const KILLED_DETAIL = 'its program ended before it could note how'
 export const SILENT_DETAIL = 'its process exists but sends no heartbeat: it hangs'
 
@@ -15,7 +15,7 @@ export const SILENT_DETAIL = 'its process exists but sends no heartbeat: it hang
  * since, and rows that it repaired. Chunks that it only compared do not count. The run id is a literal: with a column,
  * PostgreSQL expects most of the ledger to match and reads all of it.
  */
-export function rowsOf(run: bigint): string {
+export function killedRunRows(run: bigint): string {
   const of = (table: string): string =>
     `SELECT c.rows_written AS n FROM ${table} c WHERE c.run_id = ${run} AND NOT (${COMPARED})`
   const repaired = `SELECT COUNT(*) FROM migration_repairs r WHERE r.run_id = ${run} AND r.action <> 'delete'`
@@ -55,7 +55,7 @@ export function lastChunkOf(run: bigint): string {
 /** Last sign of life of a killed run: heartbeat, or a chunk completed later; null if it had no heartbeat. */
 export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null): number | null {
   if (aliveUntil === null) return null
-  return Math.max(aliveUntil - LEASE_MS, lastChunk ?? 0)
+  return Math.max(aliveUntil - COPY_LEASE_MS, lastChunk ?? 0)
 }
 
 /** Records killed runs; their end is the last sign of life, if known. */
@@ -80,9 +80,9 @@ export async function markKilled(database: LedgerDatabase, here: ProcessIdentity
     const [[chunk] = []] = await database.all(`SELECT CAST(${lastChunkOf(id)} AS ${types.castText})`)
     await database.batch([
       {
-        sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${rowsOf(id)},
+        sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${killedRunRows(id)},
                 alive_until = NULL WHERE run_id = ? AND status = 'running'`,
-        parameters: [KILLED, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), id],
+        parameters: [KILLED_RUN, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), id],
       },
     ])
   }
@@ -95,11 +95,11 @@ function whole(value: SqlValue | undefined): number | null {
 /** Heartbeat of the run. */
 export function runRenewal(
   database: LedgerDatabase,
-  { runId }: Owner,
+  { runId }: RunOwner,
 ): { readonly sql: string; readonly parameters: readonly [number, bigint] } {
   const { now } = ledgerDialect(database.dialect)
   return {
     sql: `UPDATE migration_runs SET alive_until = ${now} + ? WHERE run_id = ? AND status = 'running'`,
-    parameters: [LEASE_MS, runId],
+    parameters: [COPY_LEASE_MS, runId],
   }
 }

@@ -9,7 +9,11 @@ type Asked = { readonly runId: bigint | null; readonly table: string | null }
  * @param asked a table by its name in the target, optionally with its schema
  * @throws SluiceError BAD_FLAG for an unknown run, NO_SUCH_TABLE for an unknown table
  */
-export async function refuseUnknown(database: LedgerDatabase, { runId, table }: Asked, label: string): Promise<void> {
+export async function refuseUnknownTable(
+  database: LedgerDatabase,
+  { runId, table }: Asked,
+  label: string,
+): Promise<void> {
   const isAnywhere = async (condition: string, parameters: readonly (bigint | string)[], of: readonly string[]) => {
     for (const name of of) {
       const found = await database.all(`SELECT 1 FROM ${name} WHERE ${condition} LIMIT 1`, parameters)
@@ -18,7 +22,7 @@ export async function refuseUnknown(database: LedgerDatabase, { runId, table }: 
     return false
   }
   if (runId !== null && !(await isAnywhere('run_id = ?', [runId], ['migration_runs', 'migration_quarantine']))) {
-    throw noSuchRun(runId)
+    throw noSuchLedgerRun(runId)
   }
   if (table === null) return
   const dot = table.indexOf('.')
@@ -31,7 +35,7 @@ export async function refuseUnknown(database: LedgerDatabase, { runId, table }: 
   })
 }
 
-export function noSuchRun(runId: bigint | string): SluiceError {
+export function noSuchLedgerRun(runId: bigint | string): SluiceError {
   return new SluiceError('BAD_FLAG', `the ledger knows no run ${runId}`, {
     hint: 'sluice runs --to URL without a run lists all that it knows',
   })

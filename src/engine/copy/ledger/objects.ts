@@ -1,8 +1,8 @@
 /** Indexes and constraints that copies created, for people to read. What exists is queried from the target itself. */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import type { Owner, TableKey } from './owner.ts'
-import { errorText } from './error-text.ts'
+import type { RunOwner, TableKey } from './owner.ts'
+import { storableError } from './error-text.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
 
@@ -10,10 +10,10 @@ export type ObjectRow = { readonly name: string; readonly kind: ObjectKind }
 
 export class ObjectLedger {
   readonly #database: LedgerDatabase
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   #made: Promise<void> | null = null
 
-  constructor(database: LedgerDatabase, owner: Owner) {
+  constructor(database: LedgerDatabase, owner: RunOwner) {
     this.#database = database
     this.#owner = owner
   }
@@ -40,7 +40,7 @@ export class ObjectLedger {
         sql: `UPDATE migration_objects SET status = ?, error_message = ?, ended_ms = ${now} WHERE ${OBJECT}`,
         parameters: [
           error === null ? 'built' : 'failed',
-          error === null ? null : errorText(error),
+          error === null ? null : storableError(error),
           ...parametersOf(table, object),
         ],
       },

@@ -1,12 +1,12 @@
 /** Owners of a copy's chunks and tables, and how long their leases last. */
 import type { TableName } from '../../../model/copy/table-name.ts'
-import type { Owner as AnyOwner } from '../../../shared/owner.ts'
+import type { Owner } from '../../../shared/owner.ts'
 
 /**
  * Lease of a chunk, a plan and a run without a heartbeat, in milliseconds. Half of a catalog's lease: a chunk is small,
  * and a process that takes one over first ends the session of its old owner.
  */
-export const LEASE_MS = 30_000
+export const COPY_LEASE_MS = 30_000
 
 /** The live copy that a chunk belongs to: one table of the target. */
 export type TableKey = { readonly schema: string; readonly name: string }
@@ -16,4 +16,4 @@ export function tableKeyOf({ schema = '', name }: TableName): TableKey {
   return { schema, name }
 }
 
-export type Owner = AnyOwner & { readonly runId: bigint }
+export type RunOwner = Owner & { readonly runId: bigint }

@@ -4,9 +4,9 @@
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import { endedHolder, holderOf, ownerColumns, type LeaseColumns } from '../../../stores/common/lease/columns.ts'
+import { endedHolder, storedLeaseOwner, ownerColumns, type LeaseColumns } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
-import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
+import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { batchOnce, type Hold } from './once.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 
@@ -23,10 +23,10 @@ const COLUMNS: LeaseColumns = {
 export class Planning {
   readonly #database: LedgerDatabase
   readonly #key: TableKey
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   readonly #lease: LeaseSql
 
-  constructor(database: LedgerDatabase, key: TableKey, owner: Owner) {
+  constructor(database: LedgerDatabase, key: TableKey, owner: RunOwner) {
     this.#database = database
     this.#key = key
     this.#owner = owner
@@ -39,7 +39,7 @@ export class Planning {
       `SELECT ${ownerColumns(COLUMNS).join(', ')} FROM migration_plans WHERE ${TABLE}`,
       this.#parameters,
     )
-    const ended = endedHolder(row === undefined ? null : holderOf(row), this.#owner)
+    const ended = endedHolder(row === undefined ? null : storedLeaseOwner(row), this.#owner)
     const [taken, free] = [this.#lease.taken(this.#owner), this.#lease.free(this.#owner, ended)]
     const [, rows = []] = await this.#database.batch([
       {
@@ -144,5 +144,5 @@ export function planningRenewal(database: LedgerDatabase, owner: string): Statem
 }
 
 function leaseOf({ dialect }: LedgerDatabase): LeaseSql {
-  return new LeaseSql(COLUMNS, databaseTimes(dialect, LEASE_MS))
+  return new LeaseSql(COLUMNS, databaseTimes(dialect, COPY_LEASE_MS))
 }

@@ -1,16 +1,16 @@
 /** Proofs of chunks that were written earlier: by another program, or compared again. */
-import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
+import type { ReadPoint, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { Owner, TableKey } from './owner.ts'
+import type { RunOwner, TableKey } from './owner.ts'
 import { ASIDE_CODE, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 
 /** Records the proof of a chunk that another program copied. */
 export async function trust(
   database: LedgerDatabase,
-  owner: Owner,
+  owner: RunOwner,
   chunk: StoredChunk,
   scheme: ProofScheme,
   source: Digest,
@@ -60,9 +60,9 @@ export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: D
  */
 export async function proveAgain(
   database: LedgerDatabase,
-  owner: Owner,
+  owner: RunOwner,
   chunk: StoredChunk,
-  tally: Tally,
+  tally: TallyOfChunk,
   proof: {
     readonly scheme: ProofScheme
     readonly source: Digest

@@ -6,12 +6,12 @@ import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
-import { errorText } from './error-text.ts'
-import type { Owner, TableKey } from './owner.ts'
+import { storableError } from './error-text.ts'
+import type { RunOwner, TableKey } from './owner.ts'
 import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
-export type RefusedRow = {
+export type RowToQuarantine = {
   /** Key that finds the row at the source again; empty if it has none. */
   readonly key: RowKey
   readonly stage: 'read' | 'write'
@@ -23,7 +23,7 @@ export type RefusedRow = {
   readonly nth?: number
 }
 
-export type QuarantinedRow = RefusedRow & { readonly id: string; readonly runId: bigint; readonly table: TableKey }
+export type QuarantinedRow = RowToQuarantine & { readonly id: string; readonly runId: bigint; readonly table: TableKey }
 
 /** Longer values are cut: the row itself stays at the source. */
 const SHOWN = 1000
@@ -35,9 +35,9 @@ const SHOWN = 1000
 export function quarantineStatement(
   database: LedgerDatabase,
   table: TableKey,
-  owner: Owner,
+  owner: RunOwner,
   claim: Pick<Claim, 'id' | 'no'>,
-  aside: RefusedRow,
+  aside: RowToQuarantine,
   held?: Statement,
 ): readonly Statement[] {
   const { now } = ledgerDialect(database.dialect)
@@ -66,7 +66,7 @@ export function quarantineStatement(
         JSON.stringify(key),
         aside.stage,
         aside.code,
-        errorText(aside.message),
+        storableError(aside.message),
         JSON.stringify(row),
         ...under,
       ],
@@ -75,7 +75,7 @@ export function quarantineStatement(
 }
 
 /** Text that identifies the row of an entry: its key, plus the row itself if other rows may have the same key. */
-export function lineOf({ key, row }: Pick<RefusedRow, 'key' | 'row'>): string {
+export function lineOf({ key, row }: Pick<RowToQuarantine, 'key' | 'row'>): string {
   return JSON.stringify(isOneRow(key) ? [key] : [key, row])
 }
 
@@ -83,7 +83,7 @@ export function lineOf({ key, row }: Pick<RefusedRow, 'key' | 'row'>): string {
  * Numbers indistinguishable rows of one chunk in the order of their refusal: rows without a key, and several rows with
  * one key, which a source without a unique index may hold.
  */
-export function numbered(): (aside: RefusedRow) => RefusedRow {
+export function numberRefusedRows(): (aside: RowToQuarantine) => RowToQuarantine {
   const seen = new Map<string, number>()
   return (aside) => {
     const text = aside.key.length === 0 ? lineOf(aside) : JSON.stringify(aside.key)
@@ -101,7 +101,10 @@ export async function asideLines(database: LedgerDatabase, checkpoint: number): 
   )
   const lines = new Map<string, number>()
   for (const [key, row] of rows) {
-    const line = lineOf({ key: JSON.parse(String(key)) as RowKey, row: JSON.parse(String(row)) as RefusedRow['row'] })
+    const line = lineOf({
+      key: JSON.parse(String(key)) as RowKey,
+      row: JSON.parse(String(row)) as RowToQuarantine['row'],
+    })
     lines.set(line, (lines.get(line) ?? 0) + 1)
   }
   return lines
@@ -149,7 +152,7 @@ export function endedLines(
  * As `endedLines`, for a target that commits by batch. Ends nothing once another process has the chunk, nor entries
  * written after this call, however late the service executes the statement.
  */
-export async function endLines(database: LedgerDatabase, owner: Owner, claim: Claim): Promise<void> {
+export async function endLines(database: LedgerDatabase, owner: RunOwner, claim: Claim): Promise<void> {
   if (endedLines(database, claim).length === 0) return
   const { castText: text } = ledgerDialect(database.dialect).types
   const [[newest] = []] = await database.all(
@@ -201,7 +204,7 @@ export type WaitingRow = QuarantinedRow & { readonly createdMs: number }
  * @param of null for all; a table by its name, optionally with its schema
  * @param limit most rows returned
  */
-export async function waiting(
+export async function waitingRows(
   database: LedgerDatabase,
   of: { readonly runId: bigint | null; readonly table: string | null },
   limit: number,
@@ -250,7 +253,7 @@ export function replayedStatement(database: LedgerDatabase, id: string): Stateme
 }
 
 /** A row in readable form. */
-export function shownRow(names: readonly string[], row: Row): Readonly<Record<string, string | number | null>> {
+export function readableRow(names: readonly string[], row: Row): Readonly<Record<string, string | number | null>> {
   return Object.fromEntries(names.map((name, i) => [name, shown(row[i] ?? null)]))
 }
 

@@ -2,10 +2,18 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ProcessIdentity } from '../../../shared/owner.ts'
-import { KILLED, KILLED_DETAIL, lastChunkOf, lastHeardOf, lifeOf, rowsOf, SILENT_DETAIL } from './killed-runs.ts'
+import {
+  KILLED_RUN,
+  KILLED_DETAIL,
+  lastChunkOf,
+  lastHeardOf,
+  lifeOf,
+  killedRunRows,
+  SILENT_DETAIL,
+} from './killed-runs.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 
-export type RecordedRun = {
+export type RecordedCopyRun = {
   readonly id: string
   readonly operation: string
   /** URLs without passwords. */
@@ -45,12 +53,12 @@ export type StatusCount = { readonly status: string; readonly chunks: bigint; re
  * unchanged.
  * @param id only this run; null for all @param here this process
  */
-export async function recordedRuns(
+export async function recordedCopyRuns(
   database: LedgerDatabase,
   id: bigint | null,
   limit: number,
   here: ProcessIdentity,
-): Promise<readonly RecordedRun[]> {
+): Promise<readonly RecordedCopyRun[]> {
   const dialect = ledgerDialect(database.dialect)
   const { castText: text } = dialect.types
   const columns = new Set(
@@ -63,7 +71,7 @@ export async function recordedRuns(
      FROM migration_runs r ${id === null ? '' : 'WHERE run_id = ?'} ORDER BY started_ms DESC, run_id DESC LIMIT ${limit}`,
     id === null ? [] : [id],
   )
-  const found: RecordedRun[] = []
+  const found: RecordedCopyRun[] = []
   for (const row of rows) {
     const [run, operation, source, target, status, started, ended, code, detail, written, host, pid, machine] = row
     const [began, until, now] = row.slice(13)
@@ -86,11 +94,11 @@ export async function recordedRuns(
       operation: String(operation),
       source: String(source ?? ''),
       target: String(target ?? ''),
-      status: killed ? KILLED : sign.status,
+      status: killed ? KILLED_RUN : sign.status,
       startedMs: numberOf(started),
       endedMs: (killed ? lastHeardOf(sign.aliveUntil, numberOf(lastChunk)) : null) ?? numberOf(ended),
       exitCode: numberOf(code),
-      rows: whole(written ?? (await ask(rowsOf(runId)))),
+      rows: whole(written ?? (await ask(killedRunRows(runId)))),
       detail: killed ? KILLED_DETAIL : life === 'silent' ? SILENT_DETAIL : nullable(detail),
       host: sign.host === here.host ? null : sign.host,
     })

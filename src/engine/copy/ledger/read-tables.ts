@@ -17,7 +17,7 @@ export type FilledTable = {
   readonly source: string | null
 }
 
-export type FollowedTable = { readonly stream: string; readonly status: string; readonly state: string }
+export type TargetStream = { readonly stream: string; readonly status: string; readonly state: string }
 
 /** @returns by schema and name, as `nameOf` joins them */
 export async function filledTables(database: LedgerDatabase): Promise<ReadonlyMap<string, FilledTable>> {
@@ -35,7 +35,7 @@ export async function filledTables(database: LedgerDatabase): Promise<ReadonlyMa
   )
   return new Map(
     rows.map(([schema, table, chunks, done, proved, written, last, source]) => [
-      nameOf(schema, table),
+      ledgerTableKey(schema, table),
       {
         rows: whole(written),
         chunks: whole(chunks),
@@ -49,7 +49,7 @@ export async function filledTables(database: LedgerDatabase): Promise<ReadonlyMa
 }
 
 /** Streams that have not ended, by the target tables that they write to. */
-export async function followedTables(database: LedgerDatabase): Promise<ReadonlyMap<string, FollowedTable>> {
+export async function streamsByTable(database: LedgerDatabase): Promise<ReadonlyMap<string, TargetStream>> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(
     `SELECT t.schema_name, t.table_name, CAST(s.stream_id AS ${text}), s.status, t.state
@@ -58,14 +58,14 @@ export async function followedTables(database: LedgerDatabase): Promise<Readonly
   )
   return new Map(
     rows.map(([schema, table, stream, status, state]) => [
-      nameOf(schema, table),
+      ledgerTableKey(schema, table),
       { stream: String(stream), status: String(status), state: String(state) },
     ]),
   )
 }
 
 /** Key of a table; the schema is empty if the system has none. */
-export function nameOf(schema: SqlValue | undefined, table: SqlValue | undefined): string {
+export function ledgerTableKey(schema: SqlValue | undefined, table: SqlValue | undefined): string {
   return JSON.stringify([schema == null ? '' : String(schema), String(table)])
 }
 

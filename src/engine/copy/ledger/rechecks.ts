@@ -1,7 +1,7 @@
 /** Rows written at a lower consistency level than requested, until they are found, or written again, at that level. */
 import { createHash } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import type { Owner, TableKey } from './owner.ts'
+import type { RunOwner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
 
@@ -20,7 +20,7 @@ export type Recheck = {
 /** Records rows to check again; repeating it changes nothing. */
 export async function noteRechecks(
   database: LedgerDatabase,
-  { runId }: Owner,
+  { runId }: RunOwner,
   { schema, name }: TableKey,
   level: string,
   keys: readonly (readonly string[])[],

@@ -6,7 +6,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { TableKey } from './owner.ts'
 import { streamsInto } from './streams-into.ts'
 import type { StreamRow } from './stream-row.ts'
-import { streamsOf } from './streams.ts'
+import { streamsIntoTables } from './streams.ts'
 
 /** Reason and hint for a refused action on a table of a stream. @param stream its id */
 type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
@@ -50,7 +50,7 @@ export async function refuseFollowed(
  * @throws SluiceError TABLE_FOLLOWED
  */
 export async function refuseFollowedSince(database: LedgerDatabase, key: TableKey): Promise<void> {
-  refuseStreams(await streamsOf(database, [key]), [key], WRITE)
+  refuseStreams(await streamsIntoTables(database, [key]), [key], WRITE)
 }
 
 function refuseStreams([stream]: readonly StreamRow[], keys: readonly TableKey[], { reason, hint }: Instead): void {

@@ -8,7 +8,7 @@ import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.t
 import type { TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
-export type Repair = {
+export type RecordedRepair = {
   readonly id: string
   readonly table: TableKey
   readonly key: RowKey
@@ -17,7 +17,11 @@ export type Repair = {
   readonly after: Row | null
 }
 
-export function repairStatement(database: LedgerDatabase, runId: bigint, repair: Omit<Repair, 'id'>): Statement {
+export function repairStatement(
+  database: LedgerDatabase,
+  runId: bigint,
+  repair: Omit<RecordedRepair, 'id'>,
+): Statement {
   const { now } = ledgerDialect(database.dialect)
   const action = repair.after === null ? 'delete' : repair.before === null ? 'insert' : 'update'
   return {
@@ -50,7 +54,7 @@ export function wasUndone(id: string): Statement {
 }
 
 /** Repairs of a run that are not undone, latest first. */
-export async function repairsOf(database: LedgerDatabase, runId: bigint): Promise<readonly Repair[]> {
+export async function repairsOf(database: LedgerDatabase, runId: bigint): Promise<readonly RecordedRepair[]> {
   const rows = await database.all(
     `SELECT repair_id, schema_name, table_name, row_key, before_json, after_json FROM migration_repairs
      WHERE run_id = ? AND undone_ms IS NULL ORDER BY repaired_ms DESC, repair_id`,
@@ -66,14 +70,14 @@ export async function repairsOf(database: LedgerDatabase, runId: bigint): Promis
 }
 
 /** Last repair of a row. @property runId the run to undo with `diff --undo` */
-export type Repaired = { readonly action: 'insert' | 'update' | 'delete'; readonly runId: bigint }
+export type LastRepair = { readonly action: 'insert' | 'update' | 'delete'; readonly runId: bigint }
 
 /** Last repair of each row of a table since a time, by its key as JSON. @param sinceMs by the clock of the ledger */
 export async function repairedSince(
   database: LedgerDatabase,
   { schema, name }: TableKey,
   sinceMs: number,
-): Promise<ReadonlyMap<string, Repaired>> {
+): Promise<ReadonlyMap<string, LastRepair>> {
   const rows = await database.all(
     'SELECT row_key, action, run_id FROM migration_repairs WHERE schema_name = ? AND table_name = ? AND repaired_ms >= ? ORDER BY repaired_ms',
     [schema, name, sinceMs],
@@ -81,7 +85,7 @@ export async function repairedSince(
   return new Map(
     rows.map(([key, action, runId]) => [
       String(key),
-      { action: String(action) as Repaired['action'], runId: BigInt(String(runId)) },
+      { action: String(action) as LastRepair['action'], runId: BigInt(String(runId)) },
     ]),
   )
 }

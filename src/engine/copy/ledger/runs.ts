@@ -2,13 +2,13 @@
 import { asSluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ownerValues } from '../../../stores/common/lease/columns.ts'
-import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
-import { markKilled, rowsOf } from './killed-runs.ts'
-import { errorText } from './error-text.ts'
+import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
+import { markKilled, killedRunRows } from './killed-runs.ts'
+import { storableError } from './error-text.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { forgetBatches } from './once.ts'
 
-export type RunRow = {
+export type NewRunRow = {
   readonly operation: string
   readonly source: string
   readonly target: string
@@ -32,11 +32,11 @@ export type PlanRow = {
 
 export class RunLedger {
   readonly #database: LedgerDatabase
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   readonly #now: string
   readonly #unlessThere: string
 
-  constructor(database: LedgerDatabase, owner: Owner) {
+  constructor(database: LedgerDatabase, owner: RunOwner) {
     this.#database = database
     this.#owner = owner
     const { now, unlessThere } = ledgerDialect(database.dialect)
@@ -45,14 +45,14 @@ export class RunLedger {
   }
 
   /** Records the start of a run, and the end of killed runs. @param beats it sends heartbeats, see `runRenewal` */
-  async start(run: RunRow, beats = false): Promise<void> {
+  async start(run: NewRunRow, beats = false): Promise<void> {
     await markKilled(this.#database, this.#owner)
     const [, ...identity] = ownerValues(this.#owner)
     await this.#database.batch([
       { sql: 'DELETE FROM migration_runs WHERE run_id = ?', parameters: [this.#owner.runId] },
       {
         sql: `INSERT INTO migration_runs (run_id, operation, source, target, status, plan_hash, command, tool, actor, host, pid, machine, process_started, started_ms, alive_until)
-              VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ${this.#now}, ${beats ? `${this.#now} + ${LEASE_MS}` : 'NULL'})`,
+              VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ${this.#now}, ${beats ? `${this.#now} + ${COPY_LEASE_MS}` : 'NULL'})`,
         parameters: [
           this.#owner.runId,
           run.operation,
@@ -79,8 +79,8 @@ export class RunLedger {
     await this.#database.batch([
       {
         sql: `UPDATE migration_runs SET status = ?, exit_code = ?, detail = ?, ended_ms = ${this.#now}, alive_until = NULL,
-                rows_written = ${rowsOf(this.#owner.runId)} WHERE run_id = ?`,
-        parameters: [status, exitCode, detail === null ? null : errorText(detail), this.#owner.runId],
+                rows_written = ${killedRunRows(this.#owner.runId)} WHERE run_id = ?`,
+        parameters: [status, exitCode, detail === null ? null : storableError(detail), this.#owner.runId],
       },
       { sql: 'UPDATE migration_plans SET planner = NULL WHERE planner = ?', parameters: [this.#owner.id] },
       forgetBatches(this.#owner.id),

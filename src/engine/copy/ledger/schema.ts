@@ -6,7 +6,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../../stores/common/ledger-tables.ts'
-import { CHUNK_COLUMNS, columnType, removals, SEED_COLUMNS, tables } from './columns.ts'
+import { CHUNK_COLUMNS, ledgerColumnType, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
 
 export const LEDGER_VERSION = 4
@@ -58,7 +58,7 @@ async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise
   if (adopted) {
     for (const [name, kind] of Object.entries({ ...SEED_COLUMNS, ...CHUNK_COLUMNS })) {
       if (!found.has(name))
-        statements.push(`ALTER TABLE migration_checkpoints ADD COLUMN ${name} ${columnType(dialect, kind)}`)
+        statements.push(`ALTER TABLE migration_checkpoints ADD COLUMN ${name} ${ledgerColumnType(dialect, kind)}`)
     }
   }
   // One by one: some systems commit each DDL statement at once, and each of these may run again.

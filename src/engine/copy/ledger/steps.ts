@@ -5,18 +5,18 @@ import {
   CHUNK_INDEX_BY_RUN,
   CHUNK_INDEXES,
   CHUNK_TABLE,
-  columnType,
+  ledgerColumnType,
   LATE_CHUNK_COLUMNS,
   LATE_OWNER_COLUMNS,
   LATE_PLAN_COLUMNS,
   LATE_PLANNER_COLUMNS,
   LATE_RUN_COLUMNS,
   OLD_CHUNK_INDEX,
-  type Columns,
+  type CopyColumns,
 } from './columns.ts'
 
 /** What a step may read of the ledger before it changes it. */
-export type LedgerLook = {
+export type LedgerFacts = {
   readonly types: LedgerDialect['types']
   readonly indexes: LedgerDialect['indexes']
   /** Column names of a table; empty if there is no such table. */
@@ -33,7 +33,7 @@ export type LedgerLook = {
  */
 export type LedgerStep = {
   readonly version: number
-  readonly statements: (look: LedgerLook) => Promise<readonly string[]>
+  readonly statements: (look: LedgerFacts) => Promise<readonly string[]>
 }
 
 /** Tables that a ledger of version 1 may have; some are created at first use. */
@@ -82,7 +82,7 @@ export const STEPS: readonly LedgerStep[] = [
 ]
 
 /** Statements that create indexes of chunks, if the system keeps any. */
-function made({ indexes }: LedgerLook, wanted: Readonly<Record<string, string>>): readonly string[] {
+function made({ indexes }: LedgerFacts, wanted: Readonly<Record<string, string>>): readonly string[] {
   if (!indexes.kept) return []
   return Object.entries(wanted).map(
     ([name, columns]) => `CREATE INDEX ${indexes.unlessThere}${name} ON ${CHUNK_TABLE} (${columns})`,
@@ -94,10 +94,10 @@ const REFUSED = `UPDATE migration_checkpoints SET status = 'failed', error_code 
   error_message = 'rows were refused, and wait in migration_quarantine' WHERE status = 'completed' AND rows_quarantined > 0`
 
 /** Statements that add missing columns to a table. */
-async function missing(look: LedgerLook, table: string, columns: Columns): Promise<readonly string[]> {
+async function missing(look: LedgerFacts, table: string, columns: CopyColumns): Promise<readonly string[]> {
   const found = await look.columns(table)
   if (found.size === 0) return []
   return Object.entries(columns).flatMap(([name, kind]) =>
-    found.has(name) ? [] : [`ALTER TABLE ${table} ADD COLUMN ${name} ${columnType(look, kind)}`],
+    found.has(name) ? [] : [`ALTER TABLE ${table} ADD COLUMN ${name} ${ledgerColumnType(look, kind)}`],
   )
 }

@@ -1,11 +1,11 @@
 /** A live chunk as stored in the ledger. */
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { holderOf, type Holder } from '../../../stores/common/lease/columns.ts'
+import { storedLeaseOwner, type Holder } from '../../../stores/common/lease/columns.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
-import type { Owner } from './owner.ts'
+import type { RunOwner } from './owner.ts'
 
 export type StoredChunk = {
   readonly id: number
@@ -56,12 +56,12 @@ export const COMPARED = `claim IS NULL AND ${CLOSED}`
 export const BROKEN = `NOT (${ASIDE})`
 
 /** Parameters of `HELD`. */
-export function heldBy(owner: Owner, { id, fence }: Claim): readonly SqlValue[] {
+export function heldBy(owner: RunOwner, { id, fence }: Claim): readonly SqlValue[] {
   return [id, fence, owner.id]
 }
 
 /** Gives a row while no other process has taken the chunk since it was claimed. */
-export function heldQuery(owner: Owner, claim: Claim): Statement {
+export function heldQuery(owner: RunOwner, claim: Claim): Statement {
   return { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: heldBy(owner, claim) }
 }
 
@@ -107,7 +107,7 @@ export function chunkOf(row: SqlRow): StoredChunk {
     quarantined: whole(aside),
     records: whole(records),
     cursor: text(cursor),
-    holder: holderOf([owner ?? null, host ?? null, pid ?? null, machine ?? null, started ?? null]),
+    holder: storedLeaseOwner([owner ?? null, host ?? null, pid ?? null, machine ?? null, started ?? null]),
     session: text(session),
     fence: Number(fence ?? 0),
     attempt: Number(attempt ?? 0),

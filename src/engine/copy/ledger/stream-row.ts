@@ -15,7 +15,7 @@ export type StreamStatus = 'begun' | 'active' | 'halted' | 'ended'
  * applied to the table. `catchup`: all chunks are copied; changes are applied that may be older than some rows. `live`:
  * it holds what the source held at the applied position.
  */
-export type TableState = 'resync' | 'copying' | 'catchup' | 'live'
+export type StreamTableState = 'resync' | 'copying' | 'catchup' | 'live'
 
 export type StreamRow = {
   readonly id: string
@@ -36,29 +36,29 @@ export type StreamTable = {
   /** Name of the source's table, by `tableText`. */
   readonly source: string
   readonly lane: number
-  readonly state: TableState
+  readonly state: StreamTableState
   /** Catch-up position: the table is live once it is applied; null while it is copied. */
   readonly fence: LogPosition | null
 }
 
 /** Changes by kind. */
-export type Counted = { inserts: number; updates: number; deletes: number; truncates: number }
+export type CountedChanges = { inserts: number; updates: number; deletes: number; truncates: number }
 
 /**
  * A known row count of a table. @property changes counted for the table at that time; if the current count differs,
  * other programs applied changes and `rows` is unknown
  */
-export type Held = { readonly rows: number; readonly changes: number }
+export type KnownRowCount = { readonly rows: number; readonly changes: number }
 
 /**
  * Changes applied to a table since it was copied last.
  * @property before counts before that, if the table was copied again within its stream
  * @property held as of the apply worker's position; absent if unknown
  */
-export type ChangeCounts = Counted & { before?: Counted; held?: Held }
+export type ChangeCounts = CountedChanges & { before?: CountedChanges; held?: KnownRowCount }
 
 /** Changes applied to a table since its stream started. @param counts absent if there were none */
-export function countedInAll(counts: ChangeCounts | undefined): Counted {
+export function countedInAll(counts: ChangeCounts | undefined): CountedChanges {
   const { before, held: _held, ...since } = counts ?? { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
   if (before === undefined) return since
   return {
@@ -70,14 +70,14 @@ export function countedInAll(counts: ChangeCounts | undefined): Counted {
 }
 
 /** Changes applied since the table was copied last. */
-export function changesSince({ inserts, updates, deletes, truncates }: Counted): number {
+export function countChanges({ inserts, updates, deletes, truncates }: CountedChanges): number {
   return inserts + updates + deletes + truncates
 }
 
 /** Known row count of the target table at the apply worker's position; null if the ledger does not have it. */
 export function sureRows(counts: ChangeCounts | undefined): number | null {
   const held = counts?.held
-  return held === undefined || held.changes !== changesSince(counts as Counted) ? null : held.rows
+  return held === undefined || held.changes !== countChanges(counts as CountedChanges) ? null : held.rows
 }
 
 /** Progress of an apply worker. @property counts by name of the source's table */

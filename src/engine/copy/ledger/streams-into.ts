@@ -3,7 +3,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { knowingLedgers } from './elsewhere.ts'
 import type { TableKey } from './owner.ts'
-import { streamsOf } from './streams.ts'
+import { streamsIntoTables } from './streams.ts'
 import type { StreamRow } from './stream-row.ts'
 
 /** Streams that have not ended: of the own ledger, else of the first other one that counts for a table and has any. */
@@ -12,13 +12,13 @@ export async function streamsInto(
   { database, signal }: { readonly database: LedgerDatabase; readonly signal: AbortSignal },
   keys: readonly TableKey[],
 ): Promise<readonly StreamRow[]> {
-  const own = await streamsOf(database, keys)
+  const own = await streamsIntoTables(database, keys)
   if (own.length > 0) return own
   for (const key of keys) {
     const table = { ...(key.schema === '' ? {} : { schema: key.schema }), name: key.name }
     await using others = await knowingLedgers(store, database, table, signal)
     for (const other of others.places) {
-      const found = await streamsOf(other.database, [key])
+      const found = await streamsIntoTables(other.database, [key])
       if (found.length > 0) return found
     }
   }

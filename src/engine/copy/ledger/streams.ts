@@ -6,7 +6,7 @@ import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.t
 import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
 import {
   endedHolder,
-  holderOf,
+  storedLeaseOwner,
   LEASE_COLUMNS,
   ownerColumns,
   ownerValues,
@@ -14,7 +14,7 @@ import {
 } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
+import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { makeLateTable } from './late-tables.ts'
 import { RereadLedger } from './rereads.ts'
 import {
@@ -27,7 +27,7 @@ import {
   type StreamRow,
   type StreamStatus,
   type StreamTable,
-  type TableState,
+  type StreamTableState,
 } from './stream-row.ts'
 
 const TABLES = [
@@ -48,7 +48,7 @@ export type Positions = {
 }
 
 /** @property position in source form @property differing rows @property pauseMs how long changes were held back */
-export type Proof = {
+export type StoredStreamProof = {
   readonly position: string
   readonly rows: bigint
   readonly targetRows: bigint
@@ -61,15 +61,15 @@ export type Proof = {
 export class StreamLedger {
   readonly database: LedgerDatabase
   readonly rereads: RereadLedger
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   readonly #lease: LeaseSql
   readonly #now: string
 
-  constructor(database: LedgerDatabase, owner: Owner) {
+  constructor(database: LedgerDatabase, owner: RunOwner) {
     this.database = database
     this.rereads = new RereadLedger(database)
     this.#owner = owner
-    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, COPY_LEASE_MS))
     this.#now = ledgerDialect(database.dialect).now
   }
 
@@ -94,7 +94,7 @@ export class StreamLedger {
       {
         sql: `INSERT INTO migration_streams (stream_id, status, run_id, source, source_identity, wishes, tool, created_ms, fence,
                 ${ownerColumns(LEASE_COLUMNS).join(', ')}, lease_until)
-              VALUES (?, 'begun', ?, ?, ?, ?, ?, ${this.#now}, 1, ?, ?, ?, ?, ?, ${this.#now} + ${LEASE_MS})`,
+              VALUES (?, 'begun', ?, ?, ?, ?, ?, ${this.#now}, 1, ?, ?, ?, ?, ?, ${this.#now} + ${COPY_LEASE_MS})`,
         parameters: [id, this.#owner.runId, source, sourceIdentity, wishes, tool, ...ownerValues(this.#owner)],
       },
       ...tables.map(({ key, source: name }): Statement => ({
@@ -132,7 +132,7 @@ export class StreamLedger {
       const [row] = await this.database.all(`SELECT ${columns}, session FROM migration_streams WHERE stream_id = ?`, [
         id,
       ])
-      return [holderOf(row?.slice(0, -1) ?? []), row?.at(-1) == null ? null : String(row.at(-1))]
+      return [storedLeaseOwner(row?.slice(0, -1) ?? []), row?.at(-1) == null ? null : String(row.at(-1))]
     }
     const [before, session] = await read()
     const ended = endedHolder(before, this.#owner)
@@ -167,7 +167,7 @@ export class StreamLedger {
       id,
       ...parameters,
     ])
-    const holder = holderOf(row ?? [])
+    const holder = storedLeaseOwner(row ?? [])
     if (holder === null || holder.id === this.#owner.id) return null
     return endedHolder(holder, this.#owner) === null ? holder : null
   }
@@ -309,7 +309,7 @@ export class StreamLedger {
       key: { schema: String(schema), name: String(name) },
       source: String(source),
       lane: Number(lane),
-      state: String(state) as TableState,
+      state: String(state) as StreamTableState,
       fence: fence == null ? null : positions.position(String(fence)),
     }))
   }
@@ -363,7 +363,7 @@ export class StreamLedger {
    * @param fence catch-up position in the ledger's form; null while the table is copied
    * @throws SluiceError LEASE_LOST if another process has the stream now
    */
-  async noteState(id: string, keys: readonly TableKey[], state: TableState, fence: string | null): Promise<void> {
+  async noteState(id: string, keys: readonly TableKey[], state: StreamTableState, fence: string | null): Promise<void> {
     if (keys.length === 0) return
     const own = {
       sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ?',
@@ -381,7 +381,7 @@ export class StreamLedger {
   }
 
   /** The same, for a batch that checks the fencing token. */
-  stateStatement(id: string, key: TableKey, state: TableState, fence: string | null): Statement {
+  stateStatement(id: string, key: TableKey, state: StreamTableState, fence: string | null): Statement {
     return {
       sql: `UPDATE migration_stream_tables SET state = ?, fence_position = ?, changed_ms = ${this.#now} WHERE stream_id = ? AND schema_name = ? AND table_name = ?`,
       parameters: [state, fence, id, key.schema, key.name],
@@ -389,7 +389,7 @@ export class StreamLedger {
   }
 
   /** Records the result of a comparison of a table. */
-  async noteProof(id: string, { schema, name }: TableKey, proof: Proof): Promise<void> {
+  async noteProof(id: string, { schema, name }: TableKey, proof: StoredStreamProof): Promise<void> {
     await this.database.batch([
       {
         sql: `INSERT INTO migration_stream_proofs (proof_id, stream_id, run_id, schema_name, table_name, log_position, source_rows, target_rows, differing, unread, pause_ms, took_ms, proved_ms)
@@ -441,7 +441,10 @@ export async function hasStreams(database: LedgerDatabase): Promise<boolean> {
 }
 
 /** Streams that have not ended and write into any of these tables, newest first. */
-export async function streamsOf(database: LedgerDatabase, keys: readonly TableKey[]): Promise<readonly StreamRow[]> {
+export async function streamsIntoTables(
+  database: LedgerDatabase,
+  keys: readonly TableKey[],
+): Promise<readonly StreamRow[]> {
   if (keys.length === 0 || !(await hasStreams(database))) return []
   const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)
   const rows = await database.all(

@@ -5,25 +5,25 @@ import { rangeText } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { countText } from '../../../shared/figures.ts'
-import { spanOf } from '../chunk/chunk-events.ts'
+import { chunkKeyBounds } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
-import { acceptance, acceptedOf, type AcceptedSum } from '../ledger/accepted.ts'
+import { acceptance, recordedAccepted, type AcceptedSum } from '../ledger/accepted.ts'
 import { batchOnce } from '../ledger/once.ts'
 import type { SharedTables } from '../ledger/shared-tables.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
 import { patiently } from '../workers/patience.ts'
-import type { Context } from '../table/copy-context.ts'
+import type { CopyContext } from '../table/copy-context.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
-import type { Standing } from '../table/chunk-sums.ts'
-import { inspect, type Counted, type LookResult } from './look.ts'
+import type { TableTotals } from '../table/chunk-sums.ts'
+import { inspectCopied, type InspectedCounts, type LookResult } from './look.ts'
 import { isRanged, wholeReason } from './ranged.ts'
 
 /** Chunks named in a message. */
 const NAMED = 5
 const NOTED_AT_ONCE = 20
 
-export type Inspected = {
+export type EarlierInspection = {
   /** Chunks of other runs that were counted on both sides. */
   readonly looked: number
   /** The count was stopped before its end. */
@@ -41,10 +41,14 @@ const TURN_WAIT_MS = 500
 type LookTurn = 'mine' | { readonly by: bigint } | null
 
 /** Counts chunks of other runs, unless declined. @param standing of the run's chunks @throws as `lookAt` */
-export async function lookEarlier(context: TableContext, standing: Standing, around: Context): Promise<Inspected> {
+export async function lookEarlier(
+  context: TableContext,
+  standing: TableTotals,
+  around: CopyContext,
+): Promise<EarlierInspection> {
   const { operation, steering } = around
   const { ledger, owner } = context
-  const base: Inspected = { looked: 0, isStopped: false, error: null, notes: [] }
+  const base: EarlierInspection = { looked: 0, isStopped: false, error: null, notes: [] }
   if (standing.earlier === 0n) return base
   const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}: values as of then`
   if (operation.noLook === true || operation.verify === 'none')
@@ -104,13 +108,13 @@ async function endTurn({ plan, planning }: TableContext): Promise<void> {
 /** @param said the chunks in words */
 async function countEarlier(
   context: TableContext,
-  standing: Standing,
+  standing: TableTotals,
   said: string,
-  around: Context,
-): Promise<Inspected> {
+  around: CopyContext,
+): Promise<EarlierInspection> {
   const { operation, steering } = around
   const { ledger, owner, database, key } = context
-  const base: Inspected = { looked: 0, isStopped: false, error: null, notes: [] }
+  const base: EarlierInspection = { looked: 0, isStopped: false, error: null, notes: [] }
   const old = Number(standing.old)
   const whole = !isRanged(context.plan)
   const planSurplus = whole ? await surplusOfPlan(context, around) : null
@@ -119,7 +123,7 @@ async function countEarlier(
   const result = await patiently(
     () => {
       const chunks = whole ? ledger.each(others) : wantedChunks(context, `${others} AND ${before}`)
-      return inspect(context, { chunks, count: old }, planSurplus, steering.stop)
+      return inspectCopied(context, { chunks, count: old }, planSurplus, steering.stop)
     },
     context,
     steering.stop,
@@ -135,7 +139,7 @@ async function countEarlier(
       found.map(({ one }) => one),
       around,
     )
-  const accepted = await acceptedOf(database, key)
+  const accepted = await recordedAccepted(database, key)
   const equal = found.length === 0
   const now = `their counts were compared now${equal ? `, and are ${howEqual(result)}` : ''}`
   notes.unshift(`${said}; ${now}; --again compares values`)
@@ -169,7 +173,7 @@ function isAccepted({ name, plan, key }: TableContext, accepted: readonly string
 }
 
 /** Version 1 recorded no surplus of the table: a table that it created was empty. */
-async function surplusOfPlan({ key, plan }: TableContext, { runs }: Context): Promise<bigint | null> {
+async function surplusOfPlan({ key, plan }: TableContext, { runs }: CopyContext): Promise<bigint | null> {
   const known = await runs.planSurplus(key)
   if (known !== null) return known
   const isOurs = (await runs.plan(key))?.madeHere === true
@@ -179,8 +183,8 @@ async function surplusOfPlan({ key, plan }: TableContext, { runs }: Context): Pr
 /** Accepts the current count if no run recorded one, and reports that. */
 async function noteUnknown(
   context: TableContext,
-  unknown: readonly Counted[],
-  { runs }: Context,
+  unknown: readonly InspectedCounts[],
+  { runs }: CopyContext,
 ): Promise<readonly string[]> {
   if (unknown.length === 0) return []
   const surplus = unknown.reduce((sum, { source, target }) => sum + target - source, 0n)
@@ -198,7 +202,11 @@ async function noteUnknown(
   ]
 }
 
-async function accept(context: TableContext, found: readonly Counted[], { owner, run, runs }: Context): Promise<void> {
+async function accept(
+  context: TableContext,
+  found: readonly InspectedCounts[],
+  { owner, run, runs }: CopyContext,
+): Promise<void> {
   const { database, key } = context
   const by = { runId: owner.runId, actor: run.actor }
   for (let at = 0; at < found.length; at += NOTED_AT_ONCE) {
@@ -213,12 +221,17 @@ async function accept(context: TableContext, found: readonly Counted[], { owner,
   }
 }
 
-function report({ emit, name, plan }: TableContext, one: Counted, side: 'source' | 'target', accepted: boolean): void {
+function report(
+  { emit, name, plan }: TableContext,
+  one: InspectedCounts,
+  side: 'source' | 'target',
+  accepted: boolean,
+): void {
   const { chunk, before, source, expected, target } = one
   emit({
     type: 'look.difference',
     table: name,
-    ...(chunk === null ? {} : { chunk: String(chunk.no), ...spanOf(chunk.range, plan) }),
+    ...(chunk === null ? {} : { chunk: String(chunk.no), ...chunkKeyBounds(chunk.range, plan) }),
     side,
     sourceBefore: dec(before),
     source: dec(source),
@@ -230,7 +243,7 @@ function report({ emit, name, plan }: TableContext, one: Counted, side: 'source'
 
 function differs(
   { name, plan, store }: TableContext,
-  found: readonly { readonly one: Counted; readonly side: 'source' | 'target' }[],
+  found: readonly { readonly one: InspectedCounts; readonly side: 'source' | 'target' }[],
 ): SluiceError {
   const atTarget = found.filter(({ side }) => side === 'target')
   const shown = (atTarget.length > 0 ? atTarget : found).slice(0, NAMED).map(({ one, side }) => textOf(one, side))
@@ -254,7 +267,7 @@ function differs(
   )
 }
 
-function textOf({ chunk, before, source, expected, target }: Counted, side: 'source' | 'target'): string {
+function textOf({ chunk, before, source, expected, target }: InspectedCounts, side: 'source' | 'target'): string {
   const what = chunk === null ? 'the table' : `chunk ${chunk.no} (${rangeText(chunk.range)})`
   if (side === 'source') return `${what}: ${signed(source - before)} rows in the source`
   const beyond = expected === null ? 0n : expected - source
@@ -282,7 +295,7 @@ function count(some: bigint, all: bigint): string {
   return `${some} of ${countText(all, 'chunk')} ${some === 1n ? 'was' : 'were'}`
 }
 
-function whenOf({ provedSpan: span }: Standing): string {
+function whenOf({ provedSpan: span }: TableTotals): string {
   if (span === null) return 'by an earlier run'
   const [first, last] = span.map(dateOf)
   return first === last ? `on ${first}` : `from ${first} to ${last}`

@@ -18,7 +18,7 @@ export const AT_ONCE = 32
 const PROGRESS_MS = 250
 
 /** Counts of a chunk, or of a table that is counted as a whole. */
-export type Counted = {
+export type InspectedCounts = {
   /** Null for the table as a whole. */
   readonly chunk: StoredChunk | null
   /** Rows of the source at completion, and now. */
@@ -30,7 +30,7 @@ export type Counted = {
 }
 
 /** @returns `source` if only the source changed since completion, else `target`; null if the counts are as expected */
-export function sideOf({ before, source, expected, target }: Counted): 'source' | 'target' | null {
+export function changedSide({ before, source, expected, target }: InspectedCounts): 'source' | 'target' | null {
   if (expected === null || target === expected) return null
   return target - (expected - source) === before ? 'source' : 'target'
 }
@@ -44,8 +44,8 @@ export function surplusOf({ plan }: TableContext, { surplus, read, written }: St
 /** Result of a count: sums, and all unexpected counts. */
 export type LookResult = {
   /** Chunks without a recorded surplus. */
-  readonly unknown: readonly Counted[]
-  readonly found: readonly { readonly one: Counted; readonly side: 'source' | 'target' }[]
+  readonly unknown: readonly InspectedCounts[]
+  readonly found: readonly { readonly one: InspectedCounts; readonly side: 'source' | 'target' }[]
   /** Surplus rows and missing rows, kept apart so that they cannot cancel out. */
   readonly more: bigint
   readonly fewer: bigint
@@ -59,7 +59,7 @@ export type Earlier = { readonly chunks: AsyncIterable<StoredChunk>; readonly co
  * @param stop ends the count between two slices
  * @returns null if it was stopped
  */
-export async function inspect(
+export async function inspectCopied(
   context: TableContext,
   earlier: Earlier,
   planSurplus: bigint | null,
@@ -74,7 +74,7 @@ class Look {
   readonly #context: TableContext
   readonly #target: SourceView
   readonly #stop: AbortSignal
-  readonly #unknown: Counted[] = []
+  readonly #unknown: InspectedCounts[] = []
   readonly #found: LookResult['found'][number][] = []
   #more = 0n
   #fewer = 0n
@@ -117,8 +117,8 @@ class Look {
     return this.#result()
   }
 
-  #note(one: Counted): void {
-    const side = sideOf(one)
+  #note(one: InspectedCounts): void {
+    const side = changedSide(one)
     if (one.expected === null) this.#unknown.push(one)
     if (side !== null) this.#found.push({ one, side })
     const beyond = one.target - one.source

@@ -4,15 +4,15 @@ import { signatureOf, type SchemaObject } from '../../../model/copy/schema-objec
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { TableContext } from '../table/context.ts'
-import type { Owner } from '../ledger/owner.ts'
+import type { RunOwner } from '../ledger/owner.ts'
 import { ObjectLedger, type ObjectRow } from '../ledger/objects.ts'
 import { patiently } from '../workers/patience.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
-import type { Context } from '../table/copy-context.ts'
+import type { CopyContext } from '../table/copy-context.ts'
 import type { TableRun } from '../table/table-run.ts'
 import type { ObjectWork } from './object-work.ts'
 import { satisfies, type ObjectPlans } from './plan-objects.ts'
-import { Slots } from './slots.ts'
+import { BuildLimit } from './slots.ts'
 
 export type Built = {
   /** Objects that could not be created. */
@@ -26,11 +26,11 @@ export function objectWork(
   plans: ObjectPlans,
   { from, to }: PlannedCopy,
   database: LedgerDatabase,
-  owner: Owner,
+  owner: RunOwner,
   workers: number,
 ): { readonly objects?: ObjectWork } {
   if (plans.size === 0) return {}
-  const slots = new Slots(Math.max(1, Math.min(workers, to.can.writers)))
+  const slots = new BuildLimit(Math.max(1, Math.min(workers, to.can.writers)))
   const ledger = new ObjectLedger(database, owner)
   return { objects: { plans, slots, ledger, sharesDatabase: from.identity === to.identity } }
 }
@@ -38,14 +38,14 @@ export function objectWork(
 const NOTHING: Built = { errors: [], left: 0 }
 
 /** All objects of a table but foreign keys. */
-export async function buildOwnObjects(context: TableContext, around: Context): Promise<Built> {
+export async function buildOwnObjects(context: TableContext, around: CopyContext): Promise<Built> {
   return buildThese(context, around, ({ kind }) => kind !== 'foreign key')
 }
 
 /** Foreign keys between tables that are both copied completely. */
 export async function buildForeignKeys(
   tables: readonly TableRun[],
-  around: Context,
+  around: CopyContext,
 ): Promise<ReadonlyMap<TableRun, Built>> {
   const whole = new Set<string>()
   for (const { context, ended } of tables) {
@@ -78,7 +78,7 @@ type BuildContext = Pick<TableContext, 'name' | 'key' | 'plan' | 'store' | 'sign
 /** Builds those objects of a table's plan that fit and do not exist. */
 export async function buildThese(
   context: BuildContext,
-  around: Pick<Context, 'objects' | 'steering' | 'run'>,
+  around: Pick<CopyContext, 'objects' | 'steering' | 'run'>,
   fits: (object: SchemaObject) => boolean,
 ): Promise<Built> {
   const { objects, steering } = around
@@ -124,7 +124,7 @@ export function objectsError(table: string, errors: readonly SluiceError[]): Slu
 async function buildOne(
   object: SchemaObject,
   context: BuildContext,
-  { run, steering }: Pick<Context, 'run' | 'steering'>,
+  { run, steering }: Pick<CopyContext, 'run' | 'steering'>,
   ledger: ObjectLedger,
   inUse: boolean,
 ): Promise<SluiceError | null> {

@@ -1,11 +1,11 @@
 /** What a copy creates in addition to rows. */
 import type { ObjectLedger } from '../ledger/objects.ts'
 import type { ObjectPlans } from './plan-objects.ts'
-import type { Slots } from './slots.ts'
+import type { BuildLimit } from './slots.ts'
 
 export type ObjectWork = {
   readonly plans: ObjectPlans
-  readonly slots: Slots
+  readonly slots: BuildLimit
   readonly ledger: ObjectLedger
   /** Source and target are one database. */
   readonly sharesDatabase: boolean

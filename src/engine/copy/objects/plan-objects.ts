@@ -1,11 +1,11 @@
 /** Plans the indexes, constraints and defaults of a copy: which it creates, which exist, and which it leaves out. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { signatureOf, optionsOf, type ObjectOptions, type SchemaObject } from '../../../model/copy/schema-object.ts'
+import { signatureOf, objectOptions, type ObjectOptions, type SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
-import { ORDERED, translate, type Passage } from './translate.ts'
+import { ORDERED, translateObject, type Passage } from './translate.ts'
 
 export type PlannedObject = {
   /** Its name in the source. */
@@ -41,7 +41,7 @@ export async function planObjects(
     const passage: Passage = { plan, plans, sameWords, from: from.objects().words }
     const wanted = await onSide('source', () => from.objects().list(plan.source, signal))
     const chosen = wanted.filter(
-      (object) => !isPrimary(object) && options.includes(optionsOf(object)) && !isNumbered(object, plan),
+      (object) => !isPrimary(object) && options.includes(objectOptions(object)) && !isNumbered(object, plan),
     )
     const there = await onSide('target', () => to.objects().list(plan.target, signal))
     found.set(name, await planTableObjects(chosen, there, passage, to, names))
@@ -62,7 +62,7 @@ async function planTableObjects(
   for (const object of wanted) {
     const { name, kind } = object
     const translated =
-      object.broken === true ? { refused: 'it is not valid in the source' } : translate(object, passage)
+      object.broken === true ? { refused: 'it is not valid in the source' } : translateObject(object, passage)
     const fitted = 'refused' in translated ? translated : to.objects().fitted(translated, plan.target)
     if ('refused' in fitted) {
       planned.push({ name, kind, status: 'left', reason: fitted.refused })

@@ -1,5 +1,5 @@
 /** Limits how many objects are built at the same time, over all tables. */
-export class Slots {
+export class BuildLimit {
   #free: number
   readonly #waiting: (() => void)[] = []
 

@@ -1,7 +1,12 @@
 /** Translates an object of a source table for the target, under other names or for another system; or says why not. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { isPlain, type ForeignKey, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
+import {
+  isPlainIndex,
+  type ForeignKey,
+  type IndexObject,
+  type SchemaObject,
+} from '../../../model/copy/schema-object.ts'
 
 export type Translated = SchemaObject | { readonly refused: string }
 
@@ -19,14 +24,14 @@ export type Passage = {
 /** Ordered index methods, or equivalent ones. */
 export const ORDERED: ReadonlySet<string> = new Set(['btree', 'art'])
 
-export function translate(object: SchemaObject, passage: Passage): Translated {
+export function translateObject(object: SchemaObject, passage: Passage): Translated {
   const { plan } = passage
   const lost = object.columns?.find((name) => targetColumn(name, plan) === null)
   if (lost !== undefined) return { refused: `the column ${lost} is not copied` }
   switch (object.kind) {
     case 'index':
     case 'unique':
-      return isPlain(object) ? plainIndex(object, passage) : verbatim(object, passage)
+      return isPlainIndex(object) ? plainIndex(object, passage) : verbatim(object, passage)
     case 'foreign key':
       return foreignKey(object, passage)
     case 'default':

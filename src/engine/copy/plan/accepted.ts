@@ -3,7 +3,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
 /** @param named columns of any table that has them, and `table.column` or `schema.table.column` of one */
-export function acceptedOf(source: TableSpec, named: readonly string[]): readonly string[] {
+export function acceptedColumns(source: TableSpec, named: readonly string[]): readonly string[] {
   return named.flatMap((name) => columnNamed(source, name) ?? [])
 }
 

@@ -2,21 +2,21 @@
  * Which parts of a table chunks cover, and which not. A million chunks are added one after the other; adjacent ones are
  * merged to keep memory small. Bounds are compared as bytes only: adjacent chunks have equal ones.
  */
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 export type KeyRange = Range & { readonly by: 'key' }
 
 /** Adjacent chunks as one range. */
-export type Stretch = { after: Bound | null; through: Bound | null; ids: number[] }
+export type AdjacentChunks = { after: KeyBound | null; through: KeyBound | null; ids: number[] }
 
 export class Cover {
   readonly #keepsIds: boolean
-  readonly #starts = new Map<string, Stretch>()
-  readonly #ends = new Map<string, Stretch>()
+  readonly #starts = new Map<string, AdjacentChunks>()
+  readonly #ends = new Map<string, AdjacentChunks>()
   /** Those that begin or end where another one does. */
-  readonly #more: Stretch[] = []
+  readonly #more: AdjacentChunks[] = []
 
   /** @param keepsIds keep chunk ids, for `stretches` */
   constructor(keepsIds = false) {
@@ -25,7 +25,7 @@ export class Cover {
 
   add({ id, range }: Pick<StoredChunk, 'id' | 'range'>): void {
     if (range.by !== 'key') return
-    let stretch: Stretch = { after: range.after, through: range.through, ids: this.#keepsIds ? [id] : [] }
+    let stretch: AdjacentChunks = { after: range.after, through: range.through, ids: this.#keepsIds ? [id] : [] }
     const before = range.after === null ? undefined : this.#ends.get(text(range.after))
     if (before !== undefined) stretch = this.#joined(before, stretch)
     const behind = stretch.through === null ? undefined : this.#starts.get(text(stretch.through))
@@ -40,7 +40,7 @@ export class Cover {
   }
 
   /** Merged ranges: no two of them are adjacent. */
-  get stretches(): readonly Stretch[] {
+  get stretches(): readonly AdjacentChunks[] {
     return [...this.#starts.values(), ...this.#more]
   }
 
@@ -56,7 +56,7 @@ export class Cover {
     return integers ? gapsOfNumbers(all) : gapBehind(all)
   }
 
-  #joined(first: Stretch, second: Stretch): Stretch {
+  #joined(first: AdjacentChunks, second: AdjacentChunks): AdjacentChunks {
     for (const one of [first, second]) {
       if (this.#starts.get(text(one.after)) === one) this.#starts.delete(text(one.after))
       if (this.#ends.get(text(one.through)) === one) this.#ends.delete(text(one.through))
@@ -68,13 +68,13 @@ export class Cover {
 }
 
 /** True if the second chunk begins where the first one ends. */
-export function follows({ range: before }: StoredChunk, { range }: StoredChunk): boolean {
+export function beginsWhereEnds({ range: before }: StoredChunk, { range }: StoredChunk): boolean {
   return (
     before.by === 'key' && range.by === 'key' && before.through !== null && text(before.through) === text(range.after)
   )
 }
 
-function gapBehind(stretches: readonly Stretch[]): readonly KeyRange[] {
+function gapBehind(stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
   const [only] = stretches
   if (stretches.length === 1 && only?.after === null)
     return only.through === null ? [] : [{ by: 'key', after: only.through, through: null }]
@@ -87,10 +87,10 @@ function gapBehind(stretches: readonly Stretch[]): readonly KeyRange[] {
   )
 }
 
-function gapsOfNumbers(stretches: readonly Stretch[]): readonly KeyRange[] {
+function gapsOfNumbers(stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
   const chain = stretches.toSorted((a, b) => compareBounds(number(a.after), number(b.after)))
   const gaps: KeyRange[] = []
-  let at: Bound | null = null
+  let at: KeyBound | null = null
   let first = true
   for (const { after, through } of chain) {
     if (!first && at === null) break
@@ -106,7 +106,7 @@ function gapsOfNumbers(stretches: readonly Stretch[]): readonly KeyRange[] {
 }
 
 /** For a key that is one whole number. */
-function number(bound: Bound | null): bigint | null {
+function number(bound: KeyBound | null): bigint | null {
   return bound === null ? null : BigInt(bound[0] ?? 0)
 }
 
@@ -118,6 +118,6 @@ function compareBounds(a: bigint | null, b: bigint | null): number {
   return a < b ? -1 : 1
 }
 
-function text(bound: Bound | null): string {
+function text(bound: KeyBound | null): string {
   return bound === null ? '' : JSON.stringify(bound)
 }

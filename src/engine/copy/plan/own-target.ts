@@ -7,7 +7,7 @@ import { LEDGER_TABLES, OWN_TABLES, type OwnTable } from '../../../stores/common
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 
 /** Use of the planned tables: rows are written, repaired where they differ, or only read. */
-export type Purpose = 'write' | 'mend' | 'look'
+export type PlanPurpose = 'write' | 'mend' | 'look'
 
 /**
  * @param there the existing table of that name; null if there is none
@@ -19,7 +19,7 @@ export function refuseOwnTarget(
   there: TableSpec | null,
   to: CopyStore,
   { onExisting }: Pick<CopyOperation, 'onExisting'>,
-  purpose: Purpose,
+  purpose: PlanPurpose,
   hint = 'name another table with --to-table, or another database; nothing was changed',
 ): void {
   const own = purpose === 'look' ? null : named(name, to)

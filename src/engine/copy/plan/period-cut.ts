@@ -3,9 +3,9 @@
  * of a range. A bound between two periods consists of the time alone, so rows of one time stay together.
  */
 import type { PeriodMark, PeriodOptions } from '../../../model/copy/period-marks.ts'
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { KeyRange, Stretch } from './covered.ts'
+import type { KeyRange, AdjacentChunks } from './covered.ts'
 
 /** @property at its position among all parts, by time */
 export type PeriodPart = { readonly at: number; readonly mark: PeriodMark; readonly range: KeyRange }
@@ -14,7 +14,7 @@ const OUTSIDE: PeriodMark = { after: '', partition: null, label: null }
 
 /** All parts of a table, by time: without gaps, and open at both ends. */
 export function periodParts({ marks }: Pick<PeriodOptions, 'marks'>): readonly PeriodPart[] {
-  const bounds = marks.map(({ after }): Bound => [after])
+  const bounds = marks.map(({ after }): KeyBound => [after])
   return [OUTSIDE, ...marks].map((mark, at) => ({
     at,
     mark,
@@ -49,7 +49,7 @@ function periodAt(parts: readonly PeriodPart[], partition: string): number {
  * @throws SluiceError LEDGER_DAMAGED if chunks begin where no part begins: chunks are missing, or the partitions have
  * changed
  */
-export function gapsOfPeriods(options: PeriodOptions, stretches: readonly Stretch[]): readonly KeyRange[] {
+export function gapsOfPeriods(options: PeriodOptions, stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
   const parts = periodParts(options)
   const starts = new Map(stretches.map((one) => [textOf(one.after), one]))
   const gaps = new Map<number, KeyRange>()
@@ -101,14 +101,14 @@ export function partitionsOfRange(parts: readonly PeriodPart[], range: Range): r
 }
 
 /** The part of a row's key. */
-function partOf(parts: readonly PeriodPart[], [time = '']: Bound): PeriodPart {
+function partOf(parts: readonly PeriodPart[], [time = '']: KeyBound): PeriodPart {
   const [first] = parts
   if (first === undefined) throw new Error('a table has at least one part')
-  return parts.findLast(({ at, mark }) => at > 0 && compareTimes(time, mark.after) > 0) ?? first
+  return parts.findLast(({ at, mark }) => at > 0 && comparePeriodTimes(time, mark.after) > 0) ?? first
 }
 
 /** Compares two values of a column in PostgreSQL's ISO style, UTC: dates, times, or whole numbers since the epoch. */
-export function compareTimes(a: string, b: string): number {
+export function comparePeriodTimes(a: string, b: string): number {
   if (WHOLE.test(a) && WHOLE.test(b)) return Number(BigInt(a) - BigInt(b) > 0n) - Number(BigInt(a) - BigInt(b) < 0n)
   const [x, y] = [sortable(a), sortable(b)]
   return x < y ? -1 : x > y ? 1 : 0
@@ -124,7 +124,7 @@ function sortable(text: string): string {
   return `${text.slice(0, year).padStart(7, '0')}${text.slice(year)}`
 }
 
-function textOf(bound: Bound | null): string {
+function textOf(bound: KeyBound | null): string {
   return bound === null ? '' : JSON.stringify(bound)
 }
 

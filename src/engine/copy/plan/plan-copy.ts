@@ -11,10 +11,10 @@ import { onSide } from '../sides.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/common/ledger-tables.ts'
 import { COUNT_UP_TO } from '../table/cut-table.ts'
-import type { Views } from '../source-views.ts'
+import type { SourceViews } from '../source-views.ts'
 import type { BegunPlans } from '../ledger/begun-plans.ts'
-import { acceptedOf, refuseUnknownAccepted } from './accepted.ts'
-import { refuseOwnTarget, type Purpose } from './own-target.ts'
+import { acceptedColumns, refuseUnknownAccepted } from './accepted.ts'
+import { refuseOwnTarget, type PlanPurpose } from './own-target.ts'
 import { isHashOf } from './plan-hash.ts'
 import { namesInTarget } from './target-name.ts'
 import { extentOfPart, planRing, type RingPlan } from './ring-plan.ts'
@@ -46,12 +46,12 @@ const UNKNOWN: Extent = { rows: 0n, exact: false, low: null, high: null, nullKey
 
 /** Context of planning. */
 export type Planner = {
-  readonly views: Pick<Views, 'ask'>
+  readonly views: Pick<SourceViews, 'ask'>
   /** Calls a server, again if it was only overloaded. */
   readonly again: <T>(body: () => Promise<T>) => Promise<T>
   readonly signal: AbortSignal
   /** Use of the tables; default: rows are written. */
-  readonly purpose?: Purpose
+  readonly purpose?: PlanPurpose
   /** Known extents, and those found on the way, so that planning twice queries the source once. */
   readonly extents?: Map<string, Extent>
   /** Ledger that knows where a table was copied to before. */
@@ -188,13 +188,13 @@ async function planOne(
 ): Promise<PlannedTable> {
   const { from, to, views, again, signal } = around
   const wanted = wantedName(source, operation)
-  const accepted = acceptedOf(source, operation.acceptLossy)
+  const accepted = acceptedColumns(source, operation.acceptLossy)
   const compares = around.purpose === 'look' || around.purpose === 'mend'
   const options = { ...optionsOf(operation, accepted), ...(compares ? { anyExpression: true as const } : {}), ...old }
   try {
     const names = namesInTarget(wanted, source.table, from, to)
     const targetName = (await around.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
-    const found = await again(() => tableAt(targetName, to, signal))
+    const found = await again(() => targetTableNow(targetName, to, signal))
     refuseItself([from, source], [to, targetName, found])
     refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
     // The estimate of a table that was never analysed is useless for dividing it, so small tables are counted.
@@ -351,7 +351,7 @@ function optionsOf(operation: CopyOperation, acceptLossy: readonly string[]): Ta
 }
 
 /** @returns null if there is none */
-export async function tableAt(name: TableName, to: CopyStore, signal: AbortSignal): Promise<TableSpec | null> {
+export async function targetTableNow(name: TableName, to: CopyStore, signal: AbortSignal): Promise<TableSpec | null> {
   const found = await onSide('target', () => to.tables(tableText(name), signal))
   const exact = found.find(({ table }) => table.name === name.name && table.schema === name.schema)
   if (exact !== undefined || to.can.folds?.tables === undefined) return exact ?? null

@@ -10,7 +10,7 @@ import { quotaNotes, serviceLimits } from './service-limits.ts'
 import { textNotes, zeroNotes } from './text-notes.ts'
 
 /** State of a table in the ledger before a run. */
-export type Standing = 'new' | 'begun' | 'done'
+export type PlannedTableState = 'new' | 'begun' | 'done'
 
 const STATUS = { new: 'copy', begun: 'resume', done: 'done' } as const
 
@@ -18,7 +18,7 @@ const STATUS = { new: 'copy', begun: 'resume', done: 'done' } as const
 export function emitPlan(
   planned: PlannedCopy,
   hash: string,
-  standings: readonly Standing[],
+  standings: readonly PlannedTableState[],
   run: Run<'plan.ready'>,
   objects: ObjectPlans,
   left: readonly LeftBehind[],
@@ -46,7 +46,7 @@ export function emitPlan(
 
 function planLine(
   { source, targetName, plan, extent, ring, error }: PlannedTable,
-  standing: Standing,
+  standing: PlannedTableState,
   stores: Pick<PlannedCopy, 'from' | 'to'>,
   objects: readonly PlannedObject[] | undefined,
   left: readonly LeftBehind[],

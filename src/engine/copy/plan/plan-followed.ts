@@ -3,7 +3,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { begunPlans } from '../ledger/begun-plans.ts'
-import { Views } from '../source-views.ts'
+import { SourceViews } from '../source-views.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from './plan-copy.ts'
 
 /** @property begun ledger in which the copy was started, whose plans it keeps; null before the start */
@@ -20,7 +20,7 @@ export async function planFollowed(
   followed: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<PlannedCopy> {
-  await using views = new Views(from, signal)
+  await using views = new SourceViews(from, signal)
   const planner: Planner = { views, again: (body) => body(), signal, followed }
   const today = await planCopy(operation, from, to, planner)
   const planned = begun === null ? today : await asBegun(today, operation, planner, begunPlans(begun))

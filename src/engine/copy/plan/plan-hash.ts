@@ -49,7 +49,7 @@ const RULES: readonly HashRules[] = [rulesOf1]
 
 /** Version 1 is the digest alone, as before hashes had versions; later ones have their version as a prefix. */
 function versioned(version: number, essence: Essence): string {
-  return version === 1 ? hashOf(essence) : `${version}:${hashOf(essence)}`
+  return version === 1 ? essenceHash(essence) : `${version}:${essenceHash(essence)}`
 }
 
 /** Version of the rules of a hash. */
@@ -85,7 +85,7 @@ export function isOfOtherTable(stored: string, source: string, { source: table }
   return isNamed && typeof then[IDENTITY] === 'string' && then[IDENTITY] !== table.identity
 }
 
-export function hashOf(essence: unknown): string {
+export function essenceHash(essence: unknown): string {
   return createHash('sha256').update(JSON.stringify(essence)).digest('hex').slice(0, 16)
 }
 

@@ -3,7 +3,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import {
   cutTokens,
   remainingTokens,
-  RINGS,
+  RING_TOKENS,
   sampleTokens,
   splitTokens,
   tokenCount,
@@ -49,7 +49,7 @@ export function planRing(
       hint: 'leave these options out; --checkpoint-size says how large chunks are',
     })
   }
-  const ring = RINGS[table.ring.partitioner]
+  const ring = RING_TOKENS[table.ring.partitioner]
   const low = tokenOf(options?.min, ring.low, 'smallest')
   const high = tokenOf(options?.max, ring.high, 'largest')
   if (low > high) throw new SluiceError('BAD_FLAG', `the smallest partition ${low} lies above the largest, ${high}`)
@@ -113,7 +113,7 @@ export async function tokensOfChunks(
 }
 
 /** Whether a run works on a chunk: true if any part of it is wanted. */
-export function isWanted(plan: RingPlan): (chunk: StoredChunk) => boolean {
+export function isWantedChunk(plan: RingPlan): (chunk: StoredChunk) => boolean {
   if (plan.part === null) return () => true
   return (chunk) => {
     const tokens = chunkTokens(chunk, plan)
@@ -125,7 +125,7 @@ export function isWanted(plan: RingPlan): (chunk: StoredChunk) => boolean {
  * Pieces of an unstarted chunk if only a part of it is wanted, or if it is far larger than the requested ranges;
  * otherwise the chunk itself.
  */
-export function piecesOf({ wanted, asked }: RingPlan, tokens: TokenRange): readonly TokenRange[] {
+export function ringPieces({ wanted, asked }: RingPlan, tokens: TokenRange): readonly TokenRange[] {
   const { within, between } = cutTokens(tokens, wanted)
   const [first] = wanted
   const isLarge = asked && first !== undefined && tokenCount(tokens) > 2n * tokenCount(first)

@@ -1,13 +1,13 @@
 /** The chunks of a table that a run works on, one by one. */
 import type { TableContext } from '../table/context.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
-import { isWanted } from './ring-plan.ts'
+import { isWantedChunk } from './ring-plan.ts'
 
 /** @param such condition on columns of the ledger */
 export async function* wantedChunks(
   { ledger, ring }: Pick<TableContext, 'ledger' | 'ring'>,
   such: string | null = null,
 ): AsyncGenerator<StoredChunk> {
-  const wanted = ring === null ? null : isWanted(ring)
+  const wanted = ring === null ? null : isWantedChunk(ring)
   for await (const chunk of ledger.each(such)) if (wanted === null || wanted(chunk)) yield chunk
 }

@@ -8,7 +8,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import { readColumns, targetKeyPositions, targetTable, writeColumns } from '../table/context.ts'
+import { plannedReadColumns, targetKeyPositions, keyedTargetTable, writeColumns } from '../table/context.ts'
 import { findsByKey, targetRange } from '../diff/sides.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from '../ledger/quarantine.ts'
@@ -46,7 +46,13 @@ export async function replay(
   }
   const key = trueKey(aside, plan)
   const range = { by: 'keys', keys: [key] } as const
-  const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
+  const request = {
+    table: plan.source,
+    columns: plannedReadColumns(plan),
+    range,
+    where: plan.where ?? null,
+    ordered: false,
+  }
   const rows: Row[] = []
   for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
   if (rows.length > 1 && isOneRow(key)) {
@@ -65,7 +71,7 @@ export async function replay(
   return await withWriter(
     to.target(),
     {
-      table: targetTable(plan),
+      table: keyedTargetTable(plan),
       columns: writeColumns(plan),
       range: { by: 'keys', keys },
       onExisting: 'upsert',

@@ -7,7 +7,7 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { chunkTokens } from '../plan/ring-plan.ts'
 import type { Tallies } from './table-run.ts'
 
-export class Standing {
+export class TableTotals {
   /** As in the ledger. */
   chunks = 0n
   failed = 0n

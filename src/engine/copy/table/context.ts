@@ -12,7 +12,7 @@ import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { ComputedRows } from '../chunk/computed-rows.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
-import type { Owner, TableKey } from '../ledger/owner.ts'
+import type { RunOwner, TableKey } from '../ledger/owner.ts'
 import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import type { PeriodProgress } from './period-progress.ts'
 import type { Planning } from '../ledger/planning.ts'
@@ -22,7 +22,7 @@ import type { RingPlan } from '../plan/ring-plan.ts'
 import type { SlowTarget } from '../workers/slow-target.ts'
 import type { FrameRows } from '../chunk/frame-rows.ts'
 import type { Throttle } from '../workers/throttle.ts'
-import type { Views } from '../source-views.ts'
+import type { SourceViews } from '../source-views.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
 export type TableContext = {
@@ -43,13 +43,13 @@ export type TableContext = {
   readonly sourceLabel: string
   readonly store: CopyStore
   readonly target: CopyTarget
-  readonly views: Views
+  readonly views: SourceViews
   /** The only view in which the table's chunks are valid; null if they are valid in every view. */
   readonly only: SourceView | null
   readonly ledger: ChunkLedger
   readonly planning: Planning
   readonly database: LedgerDatabase
-  readonly owner: Owner
+  readonly owner: RunOwner
   readonly throttle: Throttle
   readonly frameRows: FrameRows
   /** Digest of its chunks with their generated columns. */
@@ -86,7 +86,7 @@ export function writtenCells({ columns, checked }: Pick<TablePlan, 'columns' | '
   return checked === undefined ? row : row.slice(0, columns.length)
 }
 
-export function readColumns({ columns }: Pick<TablePlan, 'columns'>): readonly ReadColumn[] {
+export function plannedReadColumns({ columns }: Pick<TablePlan, 'columns'>): readonly ReadColumn[] {
   return columns.map(({ from, as, source, codec }) => ({
     name: from,
     as,
@@ -100,13 +100,13 @@ export function writeColumns({ columns }: Pick<TablePlan, 'columns'>): readonly 
 }
 
 /** Reads a range of the target with a writer that writes nothing. */
-export function inspect<T>(
+export function inspectTarget<T>(
   { plan, target, signal }: TableContext,
   range: Range,
   look: (writer: ChunkWriter) => Promise<T>,
 ): Promise<T> {
   const request: ChunkRequest = {
-    table: targetTable(plan),
+    table: keyedTargetTable(plan),
     columns: writeColumns(plan),
     range,
     onExisting: 'append',
@@ -123,12 +123,12 @@ export function keyPositions(plan: TablePlan): readonly number[] {
 }
 
 /** The target's table with the key by which rows are found there. */
-export function targetTable({ target, rangeKey }: TablePlan): TableSpec {
+export function keyedTargetTable({ target, rangeKey }: TablePlan): TableSpec {
   return rangeKey.length === 0 ? target : { ...target, key: rangeKey }
 }
 
 /** The same for the key of the target; empty if it has none, or not all of it is copied. */
 export function targetKeyPositions(plan: TablePlan): readonly number[] {
-  const positions = targetTable(plan).key.map((name) => plan.columns.findIndex(({ to }) => to === name))
+  const positions = keyedTargetTable(plan).key.map((name) => plan.columns.findIndex(({ to }) => to === name))
   return positions.includes(-1) ? [] : positions
 }

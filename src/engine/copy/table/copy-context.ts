@@ -4,7 +4,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { CopyRun } from '../copy-run.ts'
-import type { Owner } from '../ledger/owner.ts'
+import type { RunOwner } from '../ledger/owner.ts'
 import type { RunLedger } from '../ledger/runs.ts'
 import type { SharedRestarts } from '../ledger/shared-restarts.ts'
 import type { SharedTables } from '../ledger/shared-tables.ts'
@@ -13,15 +13,15 @@ import type { WeakWrites } from '../compat/script/weak-writes.ts'
 import type { SlowTarget } from '../workers/slow-target.ts'
 import type { Steering } from '../workers/steering.ts'
 import type { Throttle } from '../workers/throttle.ts'
-import type { Views } from '../source-views.ts'
+import type { SourceViews } from '../source-views.ts'
 
-export type Context = {
+export type CopyContext = {
   readonly operation: CopyOperation
   readonly run: CopyRun
-  readonly views: Views
+  readonly views: SourceViews
   readonly from: CopyStore
   readonly database: LedgerDatabase
-  readonly owner: Owner
+  readonly owner: RunOwner
   readonly runs: RunLedger
   /** In a task of a shared run: state shared with the other tasks. */
   readonly shared?: SharedTables

@@ -1,7 +1,7 @@
 /** The tables of a run, from their start to the last chunk. */
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 import { startTable } from './start-table.ts'
-import type { Context } from './copy-context.ts'
+import type { CopyContext } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 
 /**
@@ -13,7 +13,7 @@ export async function startTables(
   all: readonly PlannedTable[],
   tables: TableRun[],
   planned: PlannedCopy,
-  around: Context,
+  around: CopyContext,
 ): Promise<readonly PlannedTable[]> {
   const elsewhere: PlannedTable[] = []
   const how = around.shared === undefined ? 'wait' : 'leave'
@@ -34,7 +34,7 @@ export async function copyTables(
   tables: TableRun[],
   elsewhere: readonly PlannedTable[],
   planned: PlannedCopy,
-  around: Context,
+  around: CopyContext,
   work: (some: readonly TableRun[]) => Promise<void>,
 ): Promise<void> {
   await work(aloneFirst(tables))

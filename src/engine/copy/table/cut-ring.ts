@@ -5,7 +5,7 @@
 import { rangeOfTokens, type TokenRange } from '../../../model/copy/ring.ts'
 import type { TableContext } from './context.ts'
 import { storeRange, type StoredRange } from '../ledger/keys.ts'
-import { chunkTokens, openTokens, piecesOf, tokensOfChunks, type RingPlan } from '../plan/ring-plan.ts'
+import { chunkTokens, openTokens, ringPieces, tokensOfChunks, type RingPlan } from '../plan/ring-plan.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 
 /** Chunks inserted in one call. */
@@ -44,7 +44,7 @@ async function cutPending(context: TableContext, ring: RingPlan): Promise<void> 
   // Pieces get larger ids, so this loop reads them too, and leaves them undivided.
   for await (const chunk of ledger.each(`status = 'pending' AND cursor_key IS NULL`)) {
     const tokens = chunkTokens(chunk, ring)
-    const pieces = tokens === null ? [] : piecesOf(ring, tokens)
+    const pieces = tokens === null ? [] : ringPieces(ring, tokens)
     if (pieces.length < 2) continue
     const ranges = pieces.map((piece) => stored(context, ring, piece))
     if (await ledger.replace([chunk.id], ranges, next, planning)) next += ranges.length

@@ -5,8 +5,8 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Extent, SourceView } from '../../../model/copy/source-port.ts'
-import { inspect, readColumns, type TableContext } from './context.ts'
-import { digestOf } from '../chunk/digest.ts'
+import { inspectTarget, plannedReadColumns, type TableContext } from './context.ts'
+import { viewDigest } from '../chunk/digest.ts'
 import { coverage } from '../ledger/chunk-totals.ts'
 import { storeRange } from '../ledger/keys.ts'
 import { trust } from '../ledger/proofs.ts'
@@ -160,8 +160,14 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
     if (chunk.range.by !== 'key') continue
     const { range } = chunk
     const stored = await digestThere(context, range)
-    const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
-    const source = await digestOf(view, request, signal)
+    const request = {
+      table: plan.source,
+      columns: plannedReadColumns(plan),
+      range,
+      where: plan.where ?? null,
+      ordered: false,
+    }
+    const source = await viewDigest(view, request, signal)
     if (equalDigests(source, stored)) {
       await trust(database, owner, chunk, 'canonical', source, stored, view.point)
       continue
@@ -177,7 +183,7 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
 }
 
 function digestThere(context: TableContext, range: Range): Promise<Digest> {
-  return inspect(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
+  return inspectTarget(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
 }
 
 /** A chunk without rows keeps its open end; if rows were added since, it has work again. */

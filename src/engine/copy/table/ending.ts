@@ -9,7 +9,7 @@ import { quarantinedRuns } from '../ledger/quarantine.ts'
 import { buildForeignKeys, objectsError } from '../objects/build-objects.ts'
 import { noteTarget } from './same-table.ts'
 import type { Tallies, TableRun } from './table-run.ts'
-import type { Context } from './copy-context.ts'
+import type { CopyContext } from './copy-context.ts'
 
 type Sums = Record<keyof typeof NOTHING, bigint>
 
@@ -38,7 +38,7 @@ type Summed = {
 }
 
 /** Sums up reported tables, and finishes and reports the others. */
-export async function endOf(tables: readonly TableRun[], around: Context): Promise<Ending> {
+export async function endTables(tables: readonly TableRun[], around: CopyContext): Promise<Ending> {
   const summed = await finishAll(tables, around)
   for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
     summed.unbuilt += built.left
@@ -54,7 +54,7 @@ export async function endOf(tables: readonly TableRun[], around: Context): Promi
   return endingOf(tables, summed, around)
 }
 
-async function finishAll(tables: readonly TableRun[], around: Context): Promise<Summed> {
+async function finishAll(tables: readonly TableRun[], around: CopyContext): Promise<Summed> {
   const all: Summed = {
     sums: { ...NOTHING },
     errors: [],
@@ -84,7 +84,7 @@ async function finishAll(tables: readonly TableRun[], around: Context): Promise<
   return all
 }
 
-function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: Context): Ending {
+function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: CopyContext): Ending {
   const { sums, errors, leftOut, aside, ok, unbuilt, isUnlooked } = summed
   const totals = {
     tables: dec(tables.length),

@@ -9,7 +9,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { againNotes, againReported } from '../again/again-work.ts'
 import { compareDigests } from '../chunk/chunk-proof.ts'
-import { comparedColumns, inspect, readColumns, writeColumns, type TableContext } from './context.ts'
+import { comparedColumns, inspectTarget, plannedReadColumns, writeColumns, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { refuseOtherValues } from '../chunk/computed.ts'
 import { leftOfTable } from '../plan/left-behind.ts'
@@ -18,27 +18,27 @@ import { chunkTotals } from '../ledger/chunk-totals.ts'
 import { wholeProof } from '../ledger/proofs.ts'
 import { settleStatement } from '../ledger/quarantine.ts'
 import type { RunLedger } from '../ledger/runs.ts'
-import { lookEarlier, type Inspected } from '../look/look-earlier.ts'
+import { lookEarlier, type EarlierInspection } from '../look/look-earlier.ts'
 import { openTokens } from '../plan/ring-plan.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import { buildOwnObjects, objectsError } from '../objects/build-objects.ts'
 import { patiently } from '../workers/patience.ts'
 import { retryAside } from '../quarantine/retry.ts'
-import { Standing } from './chunk-sums.ts'
-import type { Context } from './copy-context.ts'
-import type { Ended, TableRun, Tallies } from './table-run.ts'
+import { TableTotals } from './chunk-sums.ts'
+import type { CopyContext } from './copy-context.ts'
+import type { TableEnd, TableRun, Tallies } from './table-run.ts'
 import { countText } from '../../../shared/figures.ts'
 
 /** Reports the end of a table, unless it was reported before. */
-export async function finishTable(table: TableRun, context: TableContext, around: Context): Promise<Ended> {
+export async function finishTable(table: TableRun, context: TableContext, around: CopyContext): Promise<TableEnd> {
   if (table.ended !== undefined) return table.ended
   const { operation, run, views, steering, runs } = around
   const leavesOut = context.periods?.leavesOut === true || steering.leavesOut(context.name)
-  let standing = new Standing(context, table.again, 0)
+  let standing = new TableTotals(context, table.again, 0)
   let error = table.error
   let unbuilt = 0
   let more: readonly string[] = []
-  let inspected: Inspected | null = null
+  let inspected: EarlierInspection | null = null
   try {
     const retries =
       error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted
@@ -100,10 +100,14 @@ export async function finishTable(table: TableRun, context: TableContext, around
   return table.ended
 }
 
-async function standingOf(context: TableContext, { again }: TableRun, { runs, shared }: Context): Promise<Standing> {
+async function standingOf(
+  context: TableContext,
+  { again }: TableRun,
+  { runs, shared }: CopyContext,
+): Promise<TableTotals> {
   // Chunks proved by earlier executions or other tasks of a shared run count as its own.
   const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
-  const standing = new Standing(context, again, begunMs)
+  const standing = new TableTotals(context, again, begunMs)
   if (standing.canTakeTotals)
     standing.take(await chunkTotals(context.database, context.key, context.owner.runId, standing.begunMs))
   else for await (const chunk of wantedChunks(context)) standing.add(chunk)
@@ -116,7 +120,7 @@ async function standingOf(context: TableContext, { again }: TableRun, { runs, sh
  */
 async function finishTarget(
   { name, plan, target, signal }: TableContext,
-  { from, left }: Context,
+  { from, left }: CopyContext,
 ): Promise<readonly string[]> {
   const lost = new Set(leftOfTable(left, name).flatMap(({ kind, names }) => (kind === 'sequence' ? names : [])))
   const numbered = plan.source.columns.some(({ name: own, sequence }) => sequence !== undefined && !lost.has(own))
@@ -146,7 +150,7 @@ function leftLine(
 async function isHalfCut(
   { key, planning, ring }: TableContext,
   runs: RunLedger,
-  { tokens }: Standing,
+  { tokens }: TableTotals,
 ): Promise<boolean> {
   if (ring !== null && openTokens(ring, tokens).length > 0) return true
   return (await runs.plan(key))?.planned !== true && !(await planning.underWay())
@@ -154,7 +158,7 @@ async function isHalfCut(
 
 function verdict(
   { name, plan }: TableContext,
-  { chunks, failed, cause, aside, isOpen }: Standing,
+  { chunks, failed, cause, aside, isOpen }: TableTotals,
   table: TableRun,
   operation: CopyOperation,
   leavesOut: boolean,
@@ -190,11 +194,14 @@ function verdict(
  * Block chunks are no ranges of the target: their checksums are summed and compared with that of the whole table.
  * @returns notes on what is not proved by that
  */
-async function proveWhole(context: TableContext, { chunks, sourceSum, written }: Standing): Promise<readonly string[]> {
+async function proveWhole(
+  context: TableContext,
+  { chunks, sourceSum, written }: TableTotals,
+): Promise<readonly string[]> {
   const { plan } = context
   if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return []
   const copied: Digest = { rows: written, sum: sumText(sourceSum) }
-  const stored: Digest = await inspect(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
+  const stored: Digest = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, copied, stored)
   const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)
   // Otherwise the ledger would call chunks canonical without a checksum of the target.
@@ -219,7 +226,7 @@ async function proveComputed(context: TableContext, copied: Digest): Promise<rea
   }
   const columns = writeColumns({ columns: comparedColumns(plan) })
   const request = { scheme: 'canonical', columns } as const
-  refuseOtherValues(plan, read, await inspect(context, { by: 'all' }, (writer) => writer.digest(request)))
+  refuseOtherValues(plan, read, await inspectTarget(context, { by: 'all' }, (writer) => writer.digest(request)))
   return []
 }
 
@@ -233,9 +240,9 @@ async function rowsWithComputed(
   const { source: table, where = null } = plan
   const request = { table, range: { by: 'all' }, where, ordered: false } as const
   return await views.ask(async (view) => {
-    const now = await view.digest({ ...request, columns: readColumns(plan) }, signal)
+    const now = await view.digest({ ...request, columns: plannedReadColumns(plan) }, signal)
     if (!equalDigests(now, copied)) return null
-    return await view.digest({ ...request, columns: readColumns({ columns: comparedColumns(plan) }) }, signal)
+    return await view.digest({ ...request, columns: plannedReadColumns({ columns: comparedColumns(plan) }) }, signal)
   })
 }
 
@@ -244,7 +251,7 @@ function worse(error: SluiceError | null, inspected: SluiceError | null): Sluice
   return error === null || (inspected !== null && error.code === 'ROWS_ASIDE') ? (inspected ?? error) : error
 }
 
-function copyTally(tally: Tallies, points: number, { again }: TableRun, { provedSpan: span }: Standing): CopyTally {
+function copyTally(tally: Tallies, points: number, { again }: TableRun, { provedSpan: span }: TableTotals): CopyTally {
   return {
     ...(again === undefined ? {} : { again: againReported(again) }),
     chunks: dec(tally.chunks),
@@ -262,7 +269,7 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun, { proved
 }
 
 /** Existing rows between the copied ones: they are not part of the proof. */
-function extraNotes({ plan }: TableContext, { extra }: Standing): readonly string[] {
+function extraNotes({ plan }: TableContext, { extra }: TableTotals): readonly string[] {
   if (extra === 0n) return []
   return [
     `the target holds ${countText(extra, 'row')} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there, and what was proved are the rows that were read`,

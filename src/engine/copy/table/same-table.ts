@@ -1,7 +1,7 @@
 /** Checks that the target's table is the one that the ledger's rows were copied into, not another in its place. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { inspect, type TableContext } from './context.ts'
+import { inspectTarget, type TableContext } from './context.ts'
 import type { RunLedger } from '../ledger/runs.ts'
 import { onSide } from '../sides.ts'
 
@@ -57,5 +57,5 @@ export async function noteTarget({ key, plan, store, signal }: TableContext, run
 }
 
 async function rowsIn(context: TableContext): Promise<bigint> {
-  return (await inspect(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))).rows
+  return (await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))).rows
 }

@@ -7,14 +7,14 @@ import { countRanges, keysRequest } from '../look/counts.ts'
 import { PeriodProgress } from './period-progress.ts'
 import type { KeyRange } from '../plan/covered.ts'
 import { onSide } from '../sides.ts'
-import type { Context } from './copy-context.ts'
+import type { CopyContext } from './copy-context.ts'
 
 /** @param name of the source's table, for events @param store the target */
-export function periodsOf(
+export function periodsToStart(
   name: string,
   plan: TablePlan,
   store: CopyStore,
-  { operation, run }: Context,
+  { operation, run }: CopyContext,
 ): Pick<TableContext, 'periods'> {
   const options = operation.periods
   if (options === undefined) return {}

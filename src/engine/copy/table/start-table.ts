@@ -10,7 +10,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { againWork } from '../again/again-work.ts'
-import { inspect, type TableContext } from './context.ts'
+import { inspectTarget, type TableContext } from './context.ts'
 import { notEmpty } from '../chunk/refused-rows.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import { tableKeyOf } from '../ledger/owner.ts'
@@ -20,18 +20,18 @@ import type { RunLedger } from '../ledger/runs.ts'
 import { isRanged } from '../look/ranged.ts'
 import { retryMsOf } from '../workers/failure.ts'
 import { patiently } from '../workers/patience.ts'
-import { periodsOf } from './start-periods.ts'
-import { tableAt, type PlannedCopy, type PlannedTable } from '../plan/plan-copy.ts'
+import { periodsToStart } from './start-periods.ts'
+import { targetTableNow, type PlannedCopy, type PlannedTable } from '../plan/plan-copy.ts'
 import { planTable } from '../plan/table-plan.ts'
 import { honourRing } from './cut-ring.ts'
 import { settleTarget } from './same-table.ts'
 import { cutTable, settlePlan } from './cut-table.ts'
 import { reportStarted, type FitTable } from './tell-started.ts'
 import { reclaimDead } from '../workers/reclaim.ts'
-import type { Context } from './copy-context.ts'
+import type { CopyContext } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 import { UnevenElements } from '../chunk/uneven-elements.ts'
-import { compareTimes } from '../plan/period-cut.ts'
+import { comparePeriodTimes } from '../plan/period-cut.ts'
 
 /** Rows between two replies of the target: enough for its fastest path, few enough for memory and for a stop. */
 const BATCH_ROWS = 5000
@@ -44,17 +44,17 @@ const PLANNING_LOOK_MS = 300
  * @returns null if another process copies it alone, because it has no key to divide it by, and `elsewhere` says not to
  * wait
  */
-export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Context): Promise<TableRun>
+export async function startTable(one: PlannedTable, planned: PlannedCopy, around: CopyContext): Promise<TableRun>
 export async function startTable(
   one: PlannedTable,
   planned: PlannedCopy,
-  around: Context,
+  around: CopyContext,
   elsewhere: 'wait' | 'leave',
 ): Promise<TableRun | null>
 export async function startTable(
   one: PlannedTable,
   planned: PlannedCopy,
-  around: Context,
+  around: CopyContext,
   elsewhere: 'wait' | 'leave' = 'wait',
 ): Promise<TableRun | null> {
   const begun = around.run.clock.ticks()
@@ -88,7 +88,7 @@ export async function startTable(
 }
 
 /** The table has failed; workers take no chunks of it. */
-function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: Context): TableRun {
+function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: CopyContext): TableRun {
   const name = tableText(one.source.table)
   run.emit({
     type: 'table.finished',
@@ -103,7 +103,7 @@ function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: C
 function contextOf(
   { source, targetName, plan, ring }: FitTable,
   { from, to }: PlannedCopy,
-  around: Context,
+  around: CopyContext,
 ): TableContext {
   const { operation, run, views, database, owner, throttle, pulse } = around
   const name = tableText(source.table)
@@ -115,7 +115,7 @@ function contextOf(
     name,
     plan,
     ring,
-    ...periodsOf(name, plan, to, around),
+    ...periodsToStart(name, plan, to, around),
     key,
     sourceLabel: from.label,
     store: to,
@@ -153,7 +153,7 @@ async function settle(
   context: TableContext,
   { options: requests }: PlannedTable,
   { from }: PlannedCopy,
-  { operation, database, owner, runs, restarts }: Context,
+  { operation, database, owner, runs, restarts }: CopyContext,
 ): Promise<void> {
   const { name: table, key, ledger, emit } = context
   for (const { chunk, why } of await reclaimDead(database, ledger, owner)) {
@@ -166,7 +166,7 @@ async function settle(
 }
 
 /** Applies state of earlier runs for rings and periods; with periods, limits claims to the wanted time span. */
-async function withEarlier(context: TableContext, { operation: { span } }: Context): Promise<TableContext> {
+async function withEarlier(context: TableContext, { operation: { span } }: CopyContext): Promise<TableContext> {
   const { ring, periods, ledger } = context
   if (ring !== null) await honourRing(context, ring)
   await periods?.progress.load(ledger.each())
@@ -183,9 +183,9 @@ export function reaches(range: Range, { after, through }: TimeSpan): boolean {
   const [low, ...more] = range.after ?? []
   const high = range.through?.[0]
   // A lower bound of the time alone excludes all rows of that time.
-  const order = low === undefined || through === null ? -1 : compareTimes(low, through)
+  const order = low === undefined || through === null ? -1 : comparePeriodTimes(low, through)
   const begins = order < 0 || (order === 0 && more.length > 0)
-  return begins && (high === undefined || compareTimes(high, after) > 0)
+  return begins && (high === undefined || comparePeriodTimes(high, after) > 0)
 }
 
 /** From here on only chunks with rows of the span are claimed. @returns whether unfinished chunks are left out */
@@ -208,7 +208,7 @@ async function divided(
   context: TableContext,
   one: PlannedTable,
   planned: PlannedCopy,
-  { around, elsewhere }: { readonly around: Context; readonly elsewhere: 'wait' | 'leave' },
+  { around, elsewhere }: { readonly around: CopyContext; readonly elsewhere: 'wait' | 'leave' },
 ): Promise<TableContext | null> {
   const { runs, views, steering } = around
   const divide = async (): Promise<TableContext | null> => {
@@ -245,7 +245,7 @@ async function divided(
  */
 async function mayCut(
   { key, name, plan, planning }: TableContext,
-  { run, runs, steering }: Context,
+  { run, runs, steering }: CopyContext,
   elsewhere: 'wait' | 'leave',
 ): Promise<'to be cut' | 'cut' | 'copied elsewhere'> {
   for (let reported = false; ; reported = true) {
@@ -302,7 +302,7 @@ function overwrites({ plan, store }: TableContext): boolean {
 
 /** True if the target's table holds no row at all, of any origin. */
 async function isEmpty(context: TableContext): Promise<boolean> {
-  return !(await inspect(context, { by: 'all' }, (writer) => writer.occupied()))
+  return !(await inspectTarget(context, { by: 'all' }, (writer) => writer.occupied()))
 }
 
 /** Error: the ledger lists copied rows, but the target table is missing or empty. */
@@ -320,7 +320,7 @@ async function planAgain(context: TableContext, one: PlannedTable, planned: Plan
   const { plan, signal } = context
   if (!plan.create) return context
   const { from, to } = planned
-  const found = await tableAt(one.targetName, to, signal)
+  const found = await targetTableNow(one.targetName, to, signal)
   if (found === null) return context
   const detailed = await to.beside().detailed(found, signal)
   const again = planTable(from, to, plan.source, detailed, one.targetName, one.options)

@@ -20,7 +20,7 @@ export type Tallies = {
 }
 
 /** Totals of a table over all runs, and the error if it is incomplete; null if complete, or left out on request. */
-export type Ended = {
+export type TableEnd = {
   readonly tally: Tallies
   readonly error: SluiceError | null
   readonly leftOut: boolean
@@ -46,5 +46,5 @@ export type TableRun = {
   /** Work of `--again` once its chunks are copied; absent if nothing is compared. */
   readonly again?: AgainWork
   /** Set once the end of the table was reported. */
-  ended?: Ended
+  ended?: TableEnd
 }

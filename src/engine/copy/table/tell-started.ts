@@ -4,7 +4,7 @@ import { dec } from '../../../model/run/event.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { countText } from '../../../shared/figures.ts'
 import type { againWork } from '../again/again-work.ts'
-import { spanOf } from '../chunk/chunk-events.ts'
+import { chunkKeyBounds } from '../chunk/chunk-events.ts'
 import { cleanChunks } from '../ledger/chunk-totals.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
 import { AT_ONCE } from '../look/look.ts'
@@ -12,7 +12,7 @@ import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { TableContext } from './context.ts'
-import type { Context } from './copy-context.ts'
+import type { CopyContext } from './copy-context.ts'
 
 /** A planned table without an error. */
 export type FitTable = Extract<PlannedTable, { readonly error: null }>
@@ -21,7 +21,7 @@ export type FitTable = Extract<PlannedTable, { readonly error: null }>
 export async function reportStarted(
   context: TableContext,
   { targetName, extent, plan }: FitTable,
-  around: Context,
+  around: CopyContext,
   again: ReturnType<typeof againWork> | null,
 ): Promise<void> {
   const { name: table, store, ring, periods, emit } = context
@@ -57,7 +57,7 @@ export async function reportStarted(
       type: 'chunk.skipped',
       table,
       chunk: String(chunk.no),
-      ...spanOf(chunk.range, plan),
+      ...chunkKeyBounds(chunk.range, plan),
       read: dec(chunk.read),
       written: dec(chunk.written),
       skipped: '0',
@@ -112,7 +112,7 @@ async function earlierWork(context: TableContext): Promise<EarlierWork> {
 function reportCost(
   { name, store, plan }: TableContext,
   { chunks, written: rows }: Closed,
-  { operation, run }: Context,
+  { operation, run }: CopyContext,
 ): void {
   if (chunks === 0n || store.can.requests === undefined || operation.noLook === true || operation.verify === 'none')
     return

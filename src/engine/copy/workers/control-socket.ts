@@ -25,7 +25,7 @@ export function controlSocketPath(
 }
 
 /** What a run offers to clients of its socket besides steering. */
-export type Watched = {
+export type SocketRun = {
   /** The socket receives every event from now on. */
   readonly join: (socket: Socket) => void
   readonly abort: () => void
@@ -38,7 +38,7 @@ export type Watched = {
 export async function openControlSocket(
   runId: string,
   steering: Steered,
-  watched: Watched | null = null,
+  watched: SocketRun | null = null,
   complain: (error: SluiceError) => void = () => undefined,
 ): Promise<AsyncDisposable> {
   const path = controlSocketPath(runId)
@@ -62,7 +62,7 @@ async function closed(server: Server, path: string): Promise<void> {
   rmSync(path, { force: true })
 }
 
-function listen(socket: Socket, steering: Steered, watched: Watched | null): void {
+function listen(socket: Socket, steering: Steered, watched: SocketRun | null): void {
   let text = ''
   let isWatching = false
   socket.unref()
@@ -96,7 +96,7 @@ function asksToWatch(line: string): boolean {
   }
 }
 
-function answer(line: string, steering: Steered, watched: Watched | null): unknown {
+function answer(line: string, steering: Steered, watched: SocketRun | null): unknown {
   try {
     const request = JSON.parse(line) as unknown
     if (typeof request !== 'object' || request === null) throw wrong('a request is a JSON object')

@@ -3,7 +3,7 @@ import { RETRY_MS } from '../../../shared/attempts.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 
-export type FailureKind =
+export type WorkFailureKind =
   /** Transient: retry after a pause. */
   | 'retry'
   /** One row is refused: find it, quarantine it, go on. */
@@ -15,7 +15,7 @@ export type FailureKind =
   /** Affects every chunk of the table. */
   | 'table'
 
-export function failureKind(thrown: unknown): { readonly kind: FailureKind; readonly error: SluiceError } {
+export function failureKind(thrown: unknown): { readonly kind: WorkFailureKind; readonly error: SluiceError } {
   const error = asSluiceError(thrown)
   if (error.kind === 'stopped') return { kind: 'stop', error }
   if (error.code === 'LEASE_LOST') return { kind: 'lost', error }

@@ -2,13 +2,13 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import { renewal } from '../ledger/claims.ts'
-import { LEASE_MS, type Owner } from '../ledger/owner.ts'
+import { COPY_LEASE_MS, type RunOwner } from '../ledger/owner.ts'
 import { runRenewal } from '../ledger/killed-runs.ts'
 import { planningRenewal } from '../ledger/planning.ts'
 
 /** @param also runs at each beat, even if all workers wait @returns the timer; once cleared, the leases expire */
-export function beatOfCopy(database: LedgerDatabase, owner: Owner, also: () => Promise<void>): NodeJS.Timeout {
-  return beat(LEASE_MS / 3, async () => {
+export function beatOfCopy(database: LedgerDatabase, owner: RunOwner, also: () => Promise<void>): NodeJS.Timeout {
+  return beat(COPY_LEASE_MS / 3, async () => {
     await database.batch([
       renewal(database, owner.id),
       planningRenewal(database, owner.id),

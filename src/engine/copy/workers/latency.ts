@@ -19,7 +19,7 @@ const CALM = 2
 const SLOW_TICKS = 3
 const CALM_TICKS = 5
 
-export class Latency {
+export class LatencyMeter {
   readonly #clock: Clock
   readonly #fine: number
   #samples: { readonly at: number; readonly cost: number }[] = []

@@ -8,7 +8,7 @@ import { isPressure } from './failure.ts'
 import { ReportedFailures } from './failure-events.ts'
 
 /** Context for the events of retries. @property retryMs as for `Attempts` */
-export type Reported = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
+export type RetryContext = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
 
 /**
  * @param body may be run again in any case
@@ -18,7 +18,7 @@ export type Reported = { readonly name?: string; readonly emit: Emit<'log'>; rea
  */
 export async function patiently<T>(
   body: () => Promise<T>,
-  { name, emit, retryMs }: Reported,
+  { name, emit, retryMs }: RetryContext,
   stop: AbortSignal,
   passes: (error: SluiceError) => boolean = ({ retryable }) => retryable,
 ): Promise<T> {
@@ -44,6 +44,6 @@ export async function patiently<T>(
  * Opens a store, and retries while its server is overloaded. An unreachable one is not retried: its URL is more likely
  * misspelt. @throws as `patiently`
  */
-export function openPatiently<T>(open: () => Promise<T>, reported: Reported, stop: AbortSignal): Promise<T> {
+export function openPatiently<T>(open: () => Promise<T>, reported: RetryContext, stop: AbortSignal): Promise<T> {
   return patiently(open, reported, stop, (error) => error.retryable && isPressure(error))
 }

@@ -3,7 +3,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { endedHolder } from '../../../stores/common/lease/columns.ts'
 import { handOver } from '../../../stores/common/lease/hand-over.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
-import type { Owner } from '../ledger/owner.ts'
+import type { RunOwner } from '../ledger/owner.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 export type Reclaimed = { readonly chunk: StoredChunk; readonly why: 'lease' | 'ended' }
@@ -17,7 +17,7 @@ export async function reclaimExpired(database: LedgerDatabase, ledger: ChunkLedg
 export async function reclaimDead(
   database: LedgerDatabase,
   ledger: ChunkLedger,
-  owner: Owner,
+  owner: RunOwner,
 ): Promise<readonly Reclaimed[]> {
   const chunks = await ledger.claims.held()
   const dead = chunks.filter(({ holder }) => endedHolder(holder, owner) !== null)
@@ -30,7 +30,7 @@ export async function reclaimDead(
 export async function reclaimOthers(
   database: LedgerDatabase,
   ledger: ChunkLedger,
-  owner: Owner,
+  owner: RunOwner,
 ): Promise<readonly Reclaimed[]> {
   const chunks = (await ledger.claims.held()).filter(({ holder }) => holder?.id !== owner.id)
   const [ended, living] = [true, false].map((is) =>

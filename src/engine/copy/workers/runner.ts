@@ -8,12 +8,12 @@ import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { TableSteering } from '../../run/operation.ts'
-import { spanOf, tallyOf } from '../chunk/chunk-events.ts'
+import { chunkKeyBounds, tallyOf } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { copyChunk, type ChunkProgress, type ChunkResult } from '../chunk/copy-chunk.ts'
 import { notEmpty, tooManyQuarantined } from '../chunk/refused-rows.ts'
 import { failureKind, isPressure, yieldedText } from './failure.ts'
-import type { Part } from '../ledger/claim-search.ts'
+import type { JobShare } from '../ledger/claim-search.ts'
 import type { Flight, Steering } from './steering.ts'
 import type { TableRun } from '../table/table-run.ts'
 
@@ -32,7 +32,7 @@ export type RunnerOptions = {
   /** Most workers possible; the steering sets how many of them work. */
   readonly workers: number
   readonly steering: Steering
-  readonly part: Part | null
+  readonly part: JobShare | null
   readonly abort: AbortSignal
   readonly clock: Clock
   /** Called once for each table of which nothing is left. */
@@ -144,7 +144,7 @@ class Worker {
     const { context } = table
     const { emit, name } = context
     const begun = clock.ticks()
-    const span = spanOf(claim.range, context.plan)
+    const span = chunkKeyBounds(claim.range, context.plan)
     emit({
       type: 'chunk.started',
       table: name,
@@ -226,7 +226,7 @@ class Worker {
       done: dec(tally.written),
       unit: 'row',
       ms: Math.round(ms),
-      ...spanOf(claim.range, table.context.plan),
+      ...chunkKeyBounds(claim.range, table.context.plan),
       ...tallyOf(result, attempt),
     })
     const { maxAside } = table.context

@@ -1,7 +1,7 @@
 /** Slows a copy down while its target answers much slower than usual, as long as that helps. */
-import type { Latency as LatencyOf } from '../../../model/run/event.ts'
+import type { TargetLatency } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
-import { Latency } from './latency.ts'
+import { LatencyMeter } from './latency.ts'
 import type { Throttle } from './throttle.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -21,9 +21,9 @@ const HELPED = 0.8
 
 export class SlowTarget {
   readonly #throttle: Throttle
-  readonly #rows: Latency
-  readonly #commits: Latency
-  readonly #onLatency: (latency: LatencyOf) => void
+  readonly #rows: LatencyMeter
+  readonly #commits: LatencyMeter
+  readonly #onLatency: (latency: TargetLatency) => void
   readonly #clock: Clock
   inspectedAt = 0
   #frames = { ms: 0, bytes: 0 }
@@ -31,12 +31,12 @@ export class SlowTarget {
   #atLeast = 0
   #first: number | null = null
 
-  constructor(clock: Clock, throttle: Throttle, onLatency: (latency: LatencyOf) => void) {
+  constructor(clock: Clock, throttle: Throttle, onLatency: (latency: TargetLatency) => void) {
     this.#clock = clock
     this.#throttle = throttle
     this.#onLatency = onLatency
-    this.#rows = new Latency(clock, FINE_ROWS_MS)
-    this.#commits = new Latency(clock, FINE_COMMIT_MS)
+    this.#rows = new LatencyMeter(clock, FINE_ROWS_MS)
+    this.#commits = new LatencyMeter(clock, FINE_COMMIT_MS)
   }
 
   /** The target accepted a batch of rows. */
@@ -87,7 +87,7 @@ export class SlowTarget {
 
 const shown = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 
-function reported(p95: number, baseline: number | null): LatencyOf {
+function reported(p95: number, baseline: number | null): TargetLatency {
   const rounded = (ms: number): number => Math.round(ms * 10) / 10
   return { p95Ms: rounded(p95), baselineMs: baseline === null ? null : rounded(baseline) }
 }

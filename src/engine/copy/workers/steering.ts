@@ -3,10 +3,10 @@
  * counts. Workers check them before they claim a chunk, and while they have one.
  */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Held } from '../../../model/run/table-request.ts'
+import type { HeldState } from '../../../model/run/table-request.ts'
 import type { RunControl, TableSteering, SteeringRequest } from '../../run/operation.ts'
 
-export type { Held } from '../../../model/run/table-request.ts'
+export type { HeldState } from '../../../model/run/table-request.ts'
 
 /** A chunk that a worker has. */
 export type Flight = {
@@ -32,8 +32,8 @@ export class Steering {
   #lanes: number | null = null
   #rate: number | null
   #held = false
-  readonly #tables = new Map<string, Held>()
-  readonly #chunks = new Map<string, Map<string, Held>>()
+  readonly #tables = new Map<string, HeldState>()
+  readonly #chunks = new Map<string, Map<string, HeldState>>()
   readonly #last = new Map<string, bigint>()
   readonly #flights = new Map<string, Controls>()
   #retries: TableSteering[] = []
@@ -67,12 +67,12 @@ export class Steering {
   }
 
   /** State of the whole table; null if it is not paused or skipped. */
-  table(name: string): Held | null {
+  table(name: string): HeldState | null {
     return this.#tables.get(name) ?? null
   }
 
   /** Numbers of a table's chunks that are paused or skipped one by one. */
-  chunks(table: string, why: Held): readonly string[] {
+  chunks(table: string, why: HeldState): readonly string[] {
     return [...(this.#chunks.get(table) ?? [])].flatMap(([no, held]) => (held === why ? [no] : []))
   }
 
@@ -154,7 +154,7 @@ export class Steering {
 
   /** State for the control socket. */
   state(): Readonly<Record<string, unknown>> {
-    const which = (why: Held): readonly string[] => [
+    const which = (why: HeldState): readonly string[] => [
       ...[...this.#tables].flatMap(([table, held]) => (held === why ? [table] : [])),
       ...[...this.#chunks.keys()].flatMap((table) => this.chunks(table, why).map((no) => `${table}#${no}`)),
     ]
@@ -175,7 +175,7 @@ export class Steering {
       const why = act === 'pause' ? 'paused' : 'skipped'
       if (chunk === undefined) this.#tables.set(table, why)
       else {
-        const chunks = this.#chunks.get(table) ?? new Map<string, Held>()
+        const chunks = this.#chunks.get(table) ?? new Map<string, HeldState>()
         this.#chunks.set(table, chunks.set(chunk, why))
         // A paused chunk would keep its transaction and locks open, so it is given back and copied again later.
         this.#flights.get(flightKey(table, chunk))?.given.abort(new SluiceError('STOPPED', 'given back as asked'))

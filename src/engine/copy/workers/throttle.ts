@@ -3,7 +3,7 @@
  * slowly, and grows again while all is well (additive increase, multiplicative decrease).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Latency } from '../../../model/run/event.ts'
+import type { TargetLatency } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
@@ -23,7 +23,7 @@ const STOP_MS = 3_000
 const LEAST_SHARE = 1 / 8
 
 /** @property latency set if there is no error, only slow answers */
-export type Pressure = { readonly reason: string; readonly rate: number; readonly latency?: Latency }
+export type Pressure = { readonly reason: string; readonly rate: number; readonly latency?: TargetLatency }
 
 export type ThrottleOptions = {
   readonly clock: Clock
@@ -154,7 +154,7 @@ export class Throttle {
    * The other side is overloaded.
    * @param latency set if it only answers slowly: other causes are possible, so the rate is lowered only to a share
    */
-  pressed(reason: string, latency?: Latency): void {
+  pressed(reason: string, latency?: TargetLatency): void {
     const now = this.#options.clock.ticks()
     if (this.#limit !== null && now - this.#changedAt < COOL_DOWN_MS) return
     const rate = this.limit ?? this.#rate(now)

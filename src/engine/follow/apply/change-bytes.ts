@@ -11,7 +11,7 @@ export function isRow(change: Change): change is RowChange {
 }
 
 /** Approximate bytes of the values of a change; a text counts one byte per character. */
-export function bytesOf(change: RowChange): number {
+export function changeBytes(change: RowChange): number {
   if (change.frame !== undefined) return change.frame.bytes
   return sumOf(change.type === 'delete' ? change.key : change.row)
 }

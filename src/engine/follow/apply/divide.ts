@@ -1,7 +1,7 @@
 /** Assigns tables to lanes. Tables joined by foreign keys share one, so a reader never finds a dangling reference. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import type { FollowingParts, Sides } from '../stream/preflight.ts'
+import type { FollowingParts, StreamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { joinedLanes, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
@@ -13,7 +13,7 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
  */
 export async function divideLanes(
   { planned, run }: FollowingParts,
-  { changes }: Sides,
+  { changes }: StreamSides,
   ledger: StreamLedger,
   stream: string,
   tables: readonly FollowTable[],
@@ -23,7 +23,7 @@ export async function divideLanes(
   if (new Set(rows.map(({ position }) => position)).size > 1) return false
   const groups = wanted === 1 ? [[...tables.keys()]] : await joinedTables(tables, planned.from, run.interrupt.abort)
   const all = joinedLanes(rows, changes)
-  const lanes = spread(groups, tables, all.counts, wanted)
+  const lanes = spreadGroups(groups, tables, all.counts, wanted)
   const stored = await ledger.tables(stream, changes)
   const isSo = tables.every(({ name }, at) => stored.find(({ source }) => source === name)?.lane === lanes[at])
   if (!isSo || rows.length !== new Set(lanes).size) {
@@ -55,7 +55,7 @@ async function joinedTables(
 }
 
 /** Assigns each group, largest first, to the least loaded lane. @returns lane by table; no lane is empty */
-export function spread(
+export function spreadGroups(
   groups: readonly (readonly number[])[],
   tables: readonly Pick<FollowTable, 'name'>[],
   counts: Readonly<Record<string, ChangeCounts>>,

@@ -2,7 +2,7 @@
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeTable } from '../../../model/follow/port.ts'
-import type { Lanes } from './lanes.ts'
+import type { ApplyWorkers } from './lanes.ts'
 import type { LoopParts } from './loop-parts.ts'
 
 const LOOK_MS = 1000
@@ -19,12 +19,12 @@ export class HeldLook {
   }
 
   /** Checks if one is due. @throws what the target throws */
-  async look(lanes: Lanes): Promise<void> {
+  async look(lanes: ApplyWorkers): Promise<void> {
     if (this.#parts.clock.ticks() >= this.#due) await this.lookNow(lanes)
   }
 
   /** Checks at once: at the start and the end of a run. @throws what the target throws */
-  async lookNow(lanes: Lanes): Promise<void> {
+  async lookNow(lanes: ApplyWorkers): Promise<void> {
     const { to, tables, clock, run } = this.#parts
     const from = clock.ticks()
     this.#due = from + LOOK_MS

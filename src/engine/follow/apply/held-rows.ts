@@ -5,7 +5,7 @@
  */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
 import { IS_GONE, type PackedRows } from '../../../model/copy/packed-rows.ts'
-import { changesSince, sureRows, type ChangeCounts } from '../../copy/ledger/stream-row.ts'
+import { countChanges, sureRows, type ChangeCounts } from '../../copy/ledger/stream-row.ts'
 
 export class HeldRows {
   readonly #names: readonly string[]
@@ -71,7 +71,7 @@ export class HeldRows {
       const known = counts[name]
       if (rows === 0 && known === undefined) continue
       const own = known ?? { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
-      counts[name] = { ...own, held: { rows, changes: changesSince(own) } }
+      counts[name] = { ...own, held: { rows, changes: countChanges(own) } }
     }
     this.#isFresh = false
     return counts

@@ -9,7 +9,7 @@ import { keyPart } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
-import { bytesOf, MOST_BYTES } from './change-bytes.ts'
+import { changeBytes, MOST_BYTES } from './change-bytes.ts'
 import { Fold } from './fold.ts'
 import { HeldRows } from './held-rows.ts'
 import { identityPlaces, type FollowTable } from '../stream/followed-table.ts'
@@ -18,8 +18,8 @@ import type { LaneRow } from '../../copy/ledger/stream-row.ts'
 import { LaneCounts } from './lane-counts.ts'
 import type { LaneParts } from './lane-parts.ts'
 import { applyBatches, refusedNow } from './set-aside.ts'
-import { TakenTransactions, type Snapshot } from '../compare/visible.ts'
-import { Apart, BatchRows } from './waiting-changes.ts'
+import { TakenTransactions, type VisibleTransactions } from '../compare/visible.ts'
+import { WaitingChanges, BatchRows } from './waiting-changes.ts'
 
 /** Most changed rows in memory: a larger transaction is sent to the target in pieces, and committed at its end. */
 const PIECE_ROWS = 20_000
@@ -36,7 +36,7 @@ type Writing = {
   readonly ended: Promise<void>
 }
 
-export class Lane {
+export class ApplyWorker {
   readonly #parts: LaneParts
   readonly #folds: readonly Fold[]
   #row: LaneRow
@@ -53,7 +53,7 @@ export class Lane {
   #waiting = 0
   /** Those of them that no other lane counts. */
   #counted = 0
-  readonly #apart = new Apart()
+  readonly #apart = new WaitingChanges()
   readonly #addEach = (change: RowChange): void => this.#add(change)
   #writing: Writing | null = null
   /** Why writing failed. */
@@ -125,7 +125,7 @@ export class Lane {
   }
 
   /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
-  isShownBy(snapshot: Snapshot): boolean {
+  isShownBy(snapshot: VisibleTransactions): boolean {
     return this.#taken.areVisible(snapshot)
   }
 
@@ -365,7 +365,7 @@ export class Lane {
     this.#counts.add(change.table, change.type)
     this.#rows++
     this.#folded++
-    this.#bytes += bytesOf(change)
+    this.#bytes += changeBytes(change)
   }
 
   /** Applies only the row's deletion: its chunk is still to be copied (`open`), or the source must be asked. */

@@ -6,15 +6,15 @@
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import type { Lane } from './lane.ts'
+import type { ApplyWorker } from './lane.ts'
 import { joinedLanes, type LaneRow } from '../../copy/ledger/stream-row.ts'
 import type { Positions } from '../../copy/ledger/streams.ts'
-import type { Snapshot } from '../compare/visible.ts'
+import type { VisibleTransactions } from '../compare/visible.ts'
 
 type Begin = Extract<Change, { type: 'begin' }>
 
-export class Lanes {
-  readonly #lanes: readonly Lane[]
+export class ApplyWorkers {
+  readonly #lanes: readonly ApplyWorker[]
   /** By table, the index of its lane. */
   readonly #of: readonly number[]
   readonly #positions: Positions
@@ -27,7 +27,7 @@ export class Lanes {
   #counting: number | null = null
 
   /** @param lanes at least one @param of by table, the index of its lane */
-  constructor(lanes: readonly Lane[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
+  constructor(lanes: readonly ApplyWorker[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
     this.#database = database
     this.#lanes = lanes
     this.#of = of
@@ -79,7 +79,7 @@ export class Lanes {
   }
 
   /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
-  isShownBy(snapshot: Snapshot): boolean {
+  isShownBy(snapshot: VisibleTransactions): boolean {
     return this.#lanes.every((lane) => lane.isShownBy(snapshot))
   }
 
@@ -212,7 +212,7 @@ export class Lanes {
     await Promise.all(this.#lanes.map((lane) => lane.giveUp()))
   }
 
-  #lane(table: number): Lane {
+  #lane(table: number): ApplyWorker {
     const lane = this.#lanes[this.#of[table] ?? -1]
     if (lane === undefined) throw new Error(`the stream reports table ${table}, which is not followed`)
     return lane
@@ -229,7 +229,7 @@ export class Lanes {
   }
 
   /** Waits for all lanes, also if one has failed. */
-  async #all(body: (lane: Lane, at: number) => Promise<void>): Promise<void> {
+  async #all(body: (lane: ApplyWorker, at: number) => Promise<void>): Promise<void> {
     const ends = await Promise.allSettled(this.#lanes.map(body))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }

@@ -4,7 +4,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
 import type { Alerts } from '../../run/alerts/alerts.ts'
 import type { Steering } from '../../copy/workers/steering.ts'
-import type { CopiedPart } from '../compare/copied-part.ts'
+import type { CopiedStretches } from '../compare/copied-part.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'
 import type { ProvingParts } from '../compare/proving.ts'
 import type { TableStates } from '../progress/table-states.ts'
@@ -18,7 +18,7 @@ export type LoopParts = ProvingParts & {
   /** Lanes that the command asks for; null keeps the existing ones. */
   readonly lanes: number | null
   /** By name of a partly copied table: the rows to which changes are applied. */
-  readonly parts: ReadonlyMap<string, CopiedPart>
+  readonly parts: ReadonlyMap<string, CopiedStretches>
   /** Divides the stream again. @returns false if its lanes are at different positions */
   readonly divide: (lanes: number) => Promise<boolean>
   readonly fireTriggers: boolean

@@ -8,18 +8,18 @@ import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ReportedFailures } from '../../copy/workers/failure-events.ts'
 import { durably } from '../stream/durable-stream.ts'
 import { HeldLook } from './find-held-rows.ts'
-import type { Lanes } from './lanes.ts'
+import type { ApplyWorkers } from './lanes.ts'
 import { SignOffLedger, type SignOffRequest } from '../ledger/sign-offs.ts'
 import { looking } from '../stream/looking-stream.ts'
 import type { LoopEnd, LoopGoal, LoopParts } from './loop-parts.ts'
 import { openLanes } from './open-lanes.ts'
 import { PacedStream } from '../stream/paced-stream.ts'
-import { answerOf, Proving, type Round, type Unanswered } from '../compare/proving.ts'
+import { answerOf, Proving, type ProvingRound, type Unanswered } from '../compare/proving.ts'
 import { rereadRows } from '../compare/rereads.ts'
-import { Telling } from '../progress/events.ts'
+import { ProgressReporter } from '../progress/events.ts'
 import { repairWaiting, waitingTables } from '../compare/waiting-rows.ts'
 import type { Watch } from '../progress/watch.ts'
-import { Wholeness } from '../stream/wholeness.ts'
+import { StreamWholeness } from '../stream/wholeness.ts'
 
 const VERIFY_MS = 5000
 /** Interval at which the position of an idle source is written. */
@@ -34,16 +34,16 @@ const WAIT_MS = 250
 
 export class FollowLoop {
   readonly #parts: LoopParts
-  readonly #wholeness: Wholeness
+  readonly #wholeness: StreamWholeness
   readonly #held: HeldLook
   readonly #goal: LoopGoal
   /** Last requested number of lanes that was applied; null if none was requested. */
   #lanesAsked: number | null = null
   #provedAt: string | null = null
   /** The comparison round that the watch relies on; null while it needs a new one. */
-  #proof: Round | null = null
+  #proof: ProvingRound | null = null
   /** A round that has ended, answered once the source confirms that no rows were lost before. */
-  #unclear: Round | null = null
+  #unclear: ProvingRound | null = null
   /** Live tables have rows to read again. */
   #rowsWait = false
   /** True once live tables were checked for missing indexes and constraints. */
@@ -56,7 +56,7 @@ export class FollowLoop {
   constructor(parts: LoopParts, birth: StreamBirth, goal: LoopGoal) {
     this.#parts = parts
     this.#goal = goal
-    this.#wholeness = new Wholeness(parts, birth)
+    this.#wholeness = new StreamWholeness(parts, birth)
     this.#held = new HeldLook(parts)
     this.#failures = new ReportedFailures(parts.run.emit, undefined, (error) => sideOf(error, parts))
     this.#signOffs = new SignOffLedger(parts.database)
@@ -64,11 +64,11 @@ export class FollowLoop {
 
   /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and errors that a retry does not repair */
   async run(): Promise<LoopEnd> {
-    await using telling = new Telling(this.#parts, this.#wholeness.birth)
+    await using telling = new ProgressReporter(this.#parts, this.#wholeness.birth)
     return await this.#run(telling)
   }
 
-  async #run(telling: Telling): Promise<LoopEnd> {
+  async #run(telling: ProgressReporter): Promise<LoopEnd> {
     const { run, steering } = this.#parts
     for (let attempt = 1; ; attempt++) {
       const before = this.#ran
@@ -99,7 +99,7 @@ export class FollowLoop {
   }
 
   /** From one opening of both sides to the next. @returns null if both must be opened again */
-  async #session(telling: Telling): Promise<LoopEnd | null> {
+  async #session(telling: ProgressReporter): Promise<LoopEnd | null> {
     const { stream, fence, ledger, changes, tables, clock, run, steering } = this.#parts
     const signal = run.interrupt.abort
     await ledger.refuseLost(stream, fence)
@@ -152,7 +152,12 @@ export class FollowLoop {
     return this.#parts.steering.lanesNow ?? this.#parts.lanes
   }
 
-  async #follow(lane: Lanes, source: PacedStream, proving: Proving, telling: Telling): Promise<LoopEnd | null> {
+  async #follow(
+    lane: ApplyWorkers,
+    source: PacedStream,
+    proving: Proving,
+    telling: ProgressReporter,
+  ): Promise<LoopEnd | null> {
     const { steering, clock, states } = this.#parts
     let [waitingAt, verifyAt, idleAt] = [-Infinity, clock.ticks(), clock.ticks()]
     let moved: LogPosition | null = null
@@ -231,7 +236,7 @@ export class FollowLoop {
   /**
    * Compares, and asks the watch unless changes are held back: they rule out a common snapshot. @returns true to end
    */
-  async #isProved(lane: Lanes, source: PacedStream, proving: Proving): Promise<boolean> {
+  async #isProved(lane: ApplyWorkers, source: PacedStream, proving: Proving): Promise<boolean> {
     const { equal, signOff, watch } = this.#goal
     const round = await this.#prove(lane, source, proving)
     if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff)) return true
@@ -239,7 +244,7 @@ export class FollowLoop {
   }
 
   /** @returns true if the run ends with it */
-  async #watched(watch: Watch, lane: Lanes, source: PacedStream): Promise<boolean> {
+  async #watched(watch: Watch, lane: ApplyWorkers, source: PacedStream): Promise<boolean> {
     if (!lane.isSettled || this.#rowsWait) return false
     const answer = await watch.between({
       lane,
@@ -253,7 +258,7 @@ export class FollowLoop {
   }
 
   /** @returns the round that has just ended; null if none has */
-  async #prove(lane: Lanes, source: PacedStream, proving: Proving): Promise<Round | null> {
+  async #prove(lane: ApplyWorkers, source: PacedStream, proving: Proving): Promise<ProvingRound | null> {
     const { proveEveryMs, watch } = this.#goal
     const equal = this.#goal.equal || (watch !== null && this.#proof === null)
     if (proving.isFree && !this.#rowsWait && this.#unclear === null) {
@@ -315,7 +320,7 @@ export class FollowLoop {
   }
 
   /** Reads waiting rows of live tables again, if both sides can have a common snapshot. */
-  async repairWaiting(lane: Lanes, source: PacedStream): Promise<void> {
+  async repairWaiting(lane: ApplyWorkers, source: PacedStream): Promise<void> {
     // With held-back changes there is no common snapshot of both sides.
     if (source.isHolding) return
     const waiting = await waitingTables(this.#parts)
@@ -323,7 +328,7 @@ export class FollowLoop {
     if (this.#rowsWait) this.#rowsWait = !(await repairWaiting(waiting, this.#parts, lane, source))
   }
 
-  #end(why: LoopEnd['why'], { row, applied }: Lanes): LoopEnd {
+  #end(why: LoopEnd['why'], { row, applied }: ApplyWorkers): LoopEnd {
     return { why, row, applied, provedAt: this.#provedAt }
   }
 
@@ -337,7 +342,7 @@ export class FollowLoop {
   }
 
   /** Makes tables live that have caught up, once unreported rows are read again and indexes and constraints exist. */
-  async #advance(lane: Lanes): Promise<void> {
+  async #advance(lane: ApplyWorkers): Promise<void> {
     const { states, tables, stream, ledger, changes, run, build } = this.#parts
     const reached = (): readonly number[] => states.reached(lane.applied)
     if (reached().length === 0) return

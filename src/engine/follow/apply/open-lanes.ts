@@ -4,14 +4,14 @@ import type { LogPosition } from '../../../model/copy/change.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeTarget, ChangeWriter } from '../../../model/follow/port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import { Lane } from './lane.ts'
-import { Lanes } from './lanes.ts'
+import { ApplyWorker } from './lane.ts'
+import { ApplyWorkers } from './lanes.ts'
 import type { Positions, StreamLedger } from '../../copy/ledger/streams.ts'
 import type { TableStates } from '../progress/table-states.ts'
 import type { TouchedRows } from '../compare/touched-rows.ts'
 
 export type OpenLanes = AsyncDisposable & {
-  readonly lanes: Lanes
+  readonly lanes: ApplyWorkers
   /** Sets the receiver of the position that is durable in all lanes. */
   answerTo(confirm: (position: LogPosition) => void): void
 }
@@ -53,7 +53,7 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
   } = request
   const rows = await ledger.lanes(stream)
   const writers: ChangeWriter[] = []
-  let opened: Lanes | null = null
+  let opened: ApplyWorkers | null = null
   const close = async (): Promise<void> => {
     // Close a session only after its write has ended.
     await opened?.giveUp()
@@ -84,10 +84,10 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
             (table) => laneOf[table] === row.lane && states.isApplied(table) && states.part(table) === null,
           )
       const parts = { confirm, writer, database, ledger, held, row, tables, known, states, positions, clock }
-      return new Lane(touched === undefined ? parts : { ...parts, touched })
+      return new ApplyWorker(touched === undefined ? parts : { ...parts, touched })
     })
     const places = laneOf.map((lane) => rows.findIndex((row) => row.lane === lane))
-    const lanes = new Lanes(each, places, positions, database)
+    const lanes = new ApplyWorkers(each, places, positions, database)
     opened = lanes
     return {
       lanes,

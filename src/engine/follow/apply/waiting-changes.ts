@@ -1,6 +1,6 @@
 /** Size of a batch, and changes of an open transaction that wait behind complete ones. */
 import type { RowChange } from '../../../model/copy/change.ts'
-import { bytesOf, MOST_BYTES } from './change-bytes.ts'
+import { changeBytes, MOST_BYTES } from './change-bytes.ts'
 
 const FEWEST = 10_000
 const MOST = 20_000
@@ -46,7 +46,7 @@ export class BatchRows {
 }
 
 /** The first changes of an open transaction, kept while complete transactions before it wait. */
-export class Apart {
+export class WaitingChanges {
   /** Reused: an array for each transaction would cost more than its row. */
   readonly #changes = new Array<RowChange | null>(MOST_APART).fill(null)
   #count = 0
@@ -55,7 +55,7 @@ export class Apart {
   /** @returns true if it is full */
   add(change: RowChange): boolean {
     this.#changes[this.#count++] = change
-    this.#bytes += bytesOf(change)
+    this.#bytes += changeBytes(change)
     return this.#count >= MOST_APART || this.#bytes >= MOST_BYTES
   }
 

@@ -5,29 +5,29 @@ import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
-import { differenceOf, type Difference } from '../../copy/diff/difference.ts'
+import { differenceOf, type RowDifference } from '../../copy/diff/difference.ts'
 import { keyPositions } from '../../copy/table/context.ts'
-import { boundOf, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
-import { digestOf } from '../../copy/chunk/digest.ts'
+import { rowBound, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
+import { viewDigest } from '../../copy/chunk/digest.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { byIdentity } from '../compare/rereads.ts'
-import type { Scope } from './scope.ts'
+import type { CompareScope } from './scope.ts'
 
 const AT_ONCE = { rows: 500, bytes: 4 * 1024 * 1024 }
 
-export type Views = { readonly source: SourceView; readonly target: SourceView; readonly signal: AbortSignal }
+export type BothViews = { readonly source: SourceView; readonly target: SourceView; readonly signal: AbortSignal }
 
 /** Compared rows. @property unread rows of the source that cannot be read: whether they are equal is unknown */
-export type Inspected = { rows: number; targetRows: number; unread: number }
+export type ComparedRows = { rows: number; targetRows: number; unread: number }
 
 /** @param found receives each difference, its key in the row key's columns; false ends the search */
 export async function differencesIn(
-  { plan, pieces, where }: Scope,
+  { plan, pieces, where }: CompareScope,
   table: FollowTable,
-  views: Views,
-  found: (difference: Difference) => Promise<boolean>,
-): Promise<Inspected> {
-  const inspected: Inspected = { rows: 0, targetRows: 0, unread: 0 }
+  views: BothViews,
+  found: (difference: RowDifference) => Promise<boolean>,
+): Promise<ComparedRows> {
+  const inspected: ComparedRows = { rows: 0, targetRows: 0, unread: 0 }
   for await (const piece of pieces) {
     views.signal.throwIfAborted()
     const requests = {
@@ -47,8 +47,8 @@ export async function differencesIn(
 export async function namedRow(
   key: readonly string[],
   table: FollowTable,
-  { source, target, signal }: Views,
-): Promise<{ readonly key: Difference['key']; readonly difference: Difference | null } | null> {
+  { source, target, signal }: BothViews,
+): Promise<{ readonly key: RowDifference['key']; readonly difference: RowDifference | null } | null> {
   const plan = byIdentity(table)
   const range: Range = { by: 'keys', keys: [key] }
   const [here, there] = await Promise.all([
@@ -57,17 +57,17 @@ export async function namedRow(
   ])
   const [[row], [copy]] = [[...here.values()], [...there.values()]]
   const known = row ?? copy
-  return known === undefined ? null : { key: boundOf(plan, known), difference: differenceOf(plan, row, copy) }
+  return known === undefined ? null : { key: rowBound(plan, known), difference: differenceOf(plan, row, copy) }
 }
 
 type Requests = { readonly source: RowRequest; readonly target: RowRequest }
 
 /** Number of rows if both sides hold the same; null if they differ, or if they must be compared row by row. */
-async function equalRows(requests: Requests, { source, target, signal }: Views): Promise<number | null> {
+async function equalRows(requests: Requests, { source, target, signal }: BothViews): Promise<number | null> {
   try {
     const [here, there] = await Promise.all([
-      digestOf(source, requests.source, signal),
-      digestOf(target, requests.target, signal),
+      viewDigest(source, requests.source, signal),
+      viewDigest(target, requests.target, signal),
     ])
     return equalDigests(here, there) ? Number(here.rows) : null
   } catch (thrown) {
@@ -80,15 +80,15 @@ async function equalRows(requests: Requests, { source, target, signal }: Views):
 async function rowByRow(
   requests: Requests,
   plan: TablePlan,
-  { source, target, signal }: Views,
-  inspected: Inspected,
-  found: (difference: Difference) => Promise<boolean>,
+  { source, target, signal }: BothViews,
+  inspected: ComparedRows,
+  found: (difference: RowDifference) => Promise<boolean>,
 ): Promise<boolean> {
   const places = keyPositions(plan)
   const aside: RowRequest['aside'] = () => void inspected.unread++
   for await (const { rows } of source.read({ ...requests.source, aside }, AT_ONCE, signal)) {
     inspected.rows += rows.length
-    const keys = rows.map((row) => boundOf(plan, row))
+    const keys = rows.map((row) => rowBound(plan, row))
     const there = await rowsByKey(target, targetRequest({ plan }, { by: 'keys', keys }), plan, signal)
     for (const row of rows) {
       const difference = differenceOf(plan, row, there.get(keyTextOf(row, places)))
@@ -97,7 +97,7 @@ async function rowByRow(
   }
   for await (const { rows } of target.read(requests.target, AT_ONCE, signal)) {
     inspected.targetRows += rows.length
-    const keys = rows.map((row) => boundOf(plan, row))
+    const keys = rows.map((row) => rowBound(plan, row))
     let unread = 0
     const request = { ...sourceRequest({ plan }, { by: 'keys', keys }), aside: () => void unread++ }
     const here = await rowsByKey(source, request, plan, signal)

@@ -6,27 +6,27 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import type { Difference } from '../../copy/diff/difference.ts'
+import type { RowDifference } from '../../copy/diff/difference.ts'
 import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { retryMsOf } from '../../copy/workers/failure.ts'
 import { patiently } from '../../copy/workers/patience.ts'
 import { planCopy } from '../../copy/plan/plan-copy.ts'
-import { Views } from '../../copy/source-views.ts'
+import { SourceViews } from '../../copy/source-views.ts'
 import { cdcOf, goneTables } from '../stream/known-stream.ts'
-import { followTable, keyOf, sourceOf, type FollowTable } from '../stream/followed-table.ts'
+import { followTable, ledgerKey, sourceOf, type FollowTable } from '../stream/followed-table.ts'
 import { notThere, reportedHalt } from '../stream/halt.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import type { Nominated } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import { copyOfStream } from '../stream/named-stream.ts'
 import { differencesIn, namedRow } from './find.ts'
-import { namedKeys, scopeOf, type ScopeOptions } from './scope.ts'
+import { namedKeys, compareScope, type ScopeOptions } from './scope.ts'
 
 /** Most rows that one command nominates; the rest need another command. */
 const MOST = 100_000
 const AT_ONCE = 1000
 
-export type ByHand = {
+export type RepairByHand = {
   readonly from: CopyStore
   readonly to: CopyStore
   readonly stream: StreamRow
@@ -45,7 +45,7 @@ export type HandOptions = {
 }
 
 /** Result of a comparison of both sides. */
-export type Compared = {
+export type ComparedByHand = {
   readonly rows: number
   readonly targetRows: number
   readonly missing: number
@@ -62,7 +62,7 @@ export type Compared = {
 }
 
 /** @throws SluiceError STREAM_HALTED, SLOT_LOST, PLAN_CHANGED if the stream reads from another database */
-export function refuseUnfit({ from, stream, run }: Pick<ByHand, 'from' | 'stream' | 'run'>): void {
+export function refuseUnfitStream({ from, stream, run }: Pick<RepairByHand, 'from' | 'stream' | 'run'>): void {
   refuseStanding(stream, run)
   if (from.identity === stream.sourceIdentity) return
   throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
@@ -89,7 +89,7 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
 
 /** The requested table. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
 export async function tableByHand(
-  { from, to, stream, ledger, database, run }: ByHand,
+  { from, to, stream, ledger, database, run }: RepairByHand,
   options: HandOptions,
 ): Promise<FollowTable> {
   const { abort, stop } = run.interrupt
@@ -98,7 +98,7 @@ export async function tableByHand(
   const stored = await ledger.tables(stream.id, changes)
   const again = <T>(body: () => Promise<T>): Promise<T> =>
     patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
-  await using views = new Views(from, abort)
+  await using views = new SourceViews(from, abort)
   await again(() => views.current())
   // Plan all tables of the stream: what --rename means depends on their number.
   const copy = { ...copyOfStream(stream, options, {}), tables: stored.map(({ source }) => source), dryRun: true }
@@ -126,7 +126,7 @@ export async function tableByHand(
     })
   }
   if (one.plan === null) throw one.error
-  const key = keyOf(one, planned)
+  const key = ledgerKey(one, planned)
   const state = stored.find(({ source }) => source === tableText(one.source.table))?.state
   if (state === 'copying' || state === 'resync') {
     throw new SluiceError('TABLE_FOLLOWED', `${tableText(one.source.table)} is still being copied`, {
@@ -146,17 +146,17 @@ export async function tableByHand(
 
 /** Compares the requested rows as both sides have them now. @throws SluiceError BAD_FLAG, and what the stores throw */
 export async function compareByHand(
-  { from, to, run }: ByHand,
+  { from, to, run }: RepairByHand,
   table: FollowTable,
   options: HandOptions,
-): Promise<Compared> {
+): Promise<ComparedByHand> {
   const { abort: signal } = run.interrupt
   await using target = await to.source(signal)
   await using source = await from.source(signal)
   const views = { source, target, signal }
   const kinds = { missing: 0, extra: 0, different: 0 }
   const keys: RowKey[] = []
-  const count = ({ key, kind, columns }: Difference): void => {
+  const count = ({ key, kind, columns }: RowDifference): void => {
     kinds[kind]++
     if (kinds.missing + kinds.extra + kinds.different > options.limit) return
     run.emit({
@@ -187,7 +187,7 @@ export async function compareByHand(
     return { ...kinds, rows, targetRows, unread: 0, nowhere, more: false, keys }
   }
   let more = false
-  const scope = await scopeOf(options.scope, table, { from, to, view: source, target, signal })
+  const scope = await compareScope(options.scope, table, { from, to, view: source, target, signal })
   const inspected = await differencesIn(scope, table, views, async (difference) => {
     more = keys.length >= MOST
     if (more) return false
@@ -200,7 +200,7 @@ export async function compareByHand(
 
 /** Notes keys in the ledger; the lane reads these rows between two of its transactions. */
 export async function nominate(
-  { stream, ledger }: ByHand,
+  { stream, ledger }: RepairByHand,
   table: FollowTable,
   keys: readonly RowKey[],
 ): Promise<Nominated> {

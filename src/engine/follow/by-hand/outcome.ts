@@ -83,7 +83,7 @@ async function heldBack(
 }
 
 /** Rows by outcome. @property position at which the table equals the source @property runs that repaired rows */
-export type Outcome = {
+export type RepairCounts = {
   readonly mended: number
   readonly removed: number
   readonly equal: number
@@ -97,7 +97,7 @@ export async function outcomeOf(
   { name, keys, limit }: { readonly name: string; readonly keys: readonly RowKey[]; readonly limit: number },
   ledger: StreamLedger,
   run: { readonly emit: (event: FollowRowEvent) => void },
-): Promise<Outcome> {
+): Promise<RepairCounts> {
   // Not before the position at which the rows were read: a live table holds what the source held at the applied
   // position.
   const position = await ledger.positionOf(stream, table)

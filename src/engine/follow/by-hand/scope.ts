@@ -7,7 +7,7 @@ import { keyPart } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import { targetTable } from '../../copy/table/context.ts'
+import { keyedTargetTable } from '../../copy/table/context.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { partitionWhere, type SidesWhere } from '../stream/partition-where.ts'
 import { byIdentity } from '../compare/rereads.ts'
@@ -19,7 +19,7 @@ export type ScopeOptions =
   | { readonly by: 'partition'; readonly name: string }
 
 /** Rows that are compared piece by piece. */
-export type Scope = {
+export type CompareScope = {
   /** Its key defines the ranges of the pieces. */
   readonly plan: TablePlan
   readonly pieces: AsyncIterable<Range>
@@ -45,7 +45,7 @@ export function namedKeys(table: FollowTable, words: readonly string[]): readonl
 }
 
 /** @throws SluiceError BAD_FLAG */
-export async function scopeOf(
+export async function compareScope(
   options: Exclude<ScopeOptions, { by: 'key' }>,
   table: FollowTable,
   sides: {
@@ -55,7 +55,7 @@ export async function scopeOf(
     readonly target: SourceView
     readonly signal: AbortSignal
   },
-): Promise<Scope> {
+): Promise<CompareScope> {
   const { view, target, signal } = sides
   const keyed = byIdentity(table)
   if (options.by === 'range') {
@@ -75,7 +75,7 @@ export async function scopeOf(
     const isTurned =
       (column?.type.kind === 'int' && BigInt(low) > BigInt(high)) ||
       (await view.last(plan.source, turned, null, signal)) !== null ||
-      (await target.last(targetTable(plan), turned, null, signal)) !== null
+      (await target.last(keyedTargetTable(plan), turned, null, signal)) !== null
     if (isTurned) {
       throw new SluiceError('BAD_FLAG', `--range ${low}..${high} holds nothing`, {
         hint: 'the smaller end comes first, as the source sorts them',

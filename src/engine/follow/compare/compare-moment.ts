@@ -3,11 +3,11 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
-import type { Difference } from '../../copy/diff/difference.ts'
+import type { RowDifference } from '../../copy/diff/difference.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
 import { segments, SEGMENT_ROWS } from '../../copy/diff/segments.ts'
 import { MetKeys } from '../../copy/diff/met-keys.ts'
-import { findsByKey, type Sides } from '../../copy/diff/sides.ts'
+import { findsByKey, type DiffSides } from '../../copy/diff/sides.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { Moment } from './moment.ts'
 import { answerOfRange, TableAnswer } from './range-answer.ts'
@@ -19,7 +19,7 @@ export type TableComparison = {
   readonly targetRows: bigint
   /** Checksums of all rows of both sides, see docs/CANONICAL.md; null if a row of the source cannot be read. */
   readonly sums: readonly [source: string, target: string] | null
-  readonly differences: readonly Pick<Difference, 'key' | 'kind' | 'columns'>[]
+  readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
   /** Further differences, counted but not listed. */
   readonly more: number
   /** Rows of the source that cannot be read: whether they are equal is unknown. */
@@ -68,7 +68,7 @@ export function sidesAt(
   { plan, targetWhere }: Pick<FollowTable, 'plan' | 'targetWhere'>,
   { source, target }: Pick<Moment, 'source' | 'target'>,
   signal: AbortSignal,
-): Sides {
+): DiffSides {
   const met = findsByKey(plan) ? {} : { met: new MetKeys().pass() }
   return { plan, source, target, signal, ...met, ...(targetWhere === undefined ? {} : { targetWhere }) }
 }
@@ -87,9 +87,9 @@ export async function progressOf(
 }
 
 /** Keys of the rows that differ, in the stream's row key columns; null if the comparison used another key. */
-export function identitiesOf(
+export function differingKeys(
   { plan, source }: FollowTable,
-  differences: readonly Pick<Difference, 'key'>[],
+  differences: readonly Pick<RowDifference, 'key'>[],
 ): readonly RowKey[] | null {
   const places = source.identity.map((name) => plan.source.key.indexOf(name))
   if (places.includes(-1)) return null

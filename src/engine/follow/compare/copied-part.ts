@@ -3,22 +3,22 @@
  * runs meanwhile, so open rows are read later, in a snapshot that shows every change left out.
  */
 import type { ChangeRow } from '../../../model/copy/change.ts'
-import type { Bound } from '../../../model/copy/range.ts'
+import type { KeyBound } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
 import { Cover } from '../../copy/plan/covered.ts'
-import { compareTimes } from '../../copy/plan/period-cut.ts'
+import { comparePeriodTimes } from '../../copy/plan/period-cut.ts'
 
 /**
  * `copied`: its chunk is copied. `open`: its chunk will be copied. `unsure`: its time equals a bound, so the other key
  * columns decide, and only the source can compare them.
  */
-export type Whereabouts = 'copied' | 'open' | 'unsure'
+export type RowState = 'copied' | 'open' | 'unsure'
 
-export type CopiedStretch = { readonly after: Bound | null; readonly through: Bound | null }
+export type CopiedStretch = { readonly after: KeyBound | null; readonly through: KeyBound | null }
 
-export class CopiedPart {
+export class CopiedStretches {
   /** Position of the time column in a row. */
   readonly #place: number
   readonly #stretches: readonly CopiedStretch[]
@@ -30,10 +30,10 @@ export class CopiedPart {
   }
 
   /** For a row in its state after a change. */
-  of(row: ChangeRow): Whereabouts {
+  of(row: ChangeRow): RowState {
     const time = row[this.#place]
     if (typeof time !== 'string') return 'unsure'
-    let found: Whereabouts = 'open'
+    let found: RowState = 'open'
     for (const { after, through } of this.#stretches) {
       const [low, high] = [besides(time, after, 1), besides(time, through, -1)]
       if (low === 'copied' && high === 'copied') return 'copied'
@@ -44,10 +44,10 @@ export class CopiedPart {
 }
 
 /** @param side 1 for a lower bound (exclusive), -1 for an upper bound (inclusive) */
-function besides(time: string, bound: Bound | null, side: 1 | -1): Whereabouts {
+function besides(time: string, bound: KeyBound | null, side: 1 | -1): RowState {
   const [edge] = bound ?? []
   if (bound === null || edge === undefined) return 'copied'
-  const order = compareTimes(time, edge) * side
+  const order = comparePeriodTimes(time, edge) * side
   if (order !== 0) return order > 0 ? 'copied' : 'open'
   // A time equal to a bound without other key columns is not above it.
   if (bound.length === 1 && time === edge) return side === 1 ? 'open' : 'copied'
@@ -58,11 +58,15 @@ function besides(time: string, bound: Bound | null, side: 1 | -1): Whereabouts {
  * @param column of the source, the first of its key @param columns names in the order of a change's cells
  * @throws SluiceError NOT_FOLLOWABLE if the stream does not report the column
  */
-export async function copiedPart(ledger: ChunkLedger, column: string, columns: readonly string[]): Promise<CopiedPart> {
+export async function copiedPart(
+  ledger: ChunkLedger,
+  column: string,
+  columns: readonly string[],
+): Promise<CopiedStretches> {
   const place = columns.indexOf(column)
   if (place < 0)
     throw new SluiceError('NOT_FOLLOWABLE', `the stream does not report ${column}, the first key column of the table`)
   const cover = new Cover()
   for await (const chunk of ledger.each(CLOSED)) cover.add(chunk)
-  return new CopiedPart(place, cover.stretches)
+  return new CopiedStretches(place, cover.stretches)
 }

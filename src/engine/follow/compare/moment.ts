@@ -8,9 +8,9 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
-import { bytesOf, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
-import type { Lanes } from '../apply/lanes.ts'
-import { isVisible, snapshotOf, type Snapshot } from './visible.ts'
+import { changeBytes, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
+import type { ApplyWorkers } from '../apply/lanes.ts'
+import { isVisible, snapshotOf, type VisibleTransactions } from './visible.ts'
 
 /** Changes that wait in memory until the target's view is open. */
 const MOST_HELD = 50_000
@@ -32,7 +32,7 @@ export type MomentParts = {
   readonly from: CopyStore
   readonly to: CopyStore
   readonly changes: ChangeSource
-  readonly lane: Lanes
+  readonly lane: ApplyWorkers
   readonly stream: ChangeStream
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -47,7 +47,7 @@ export type MomentParts = {
 export type NoMoment = 'order' | 'many changes' | 'late'
 
 /** @returns after every received change is applied or in the lane @throws what the stores and the lane throw */
-export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
+export async function openCompareMoment(parts: MomentParts): Promise<Moment | NoMoment> {
   const { from, to, stream, signal } = parts
   const source = reportsSnapshots(stream) ? await reported(stream, parts) : await from.source(signal)
   if (source === null) return 'late'
@@ -119,15 +119,15 @@ async function whileHalted<T>(
 
 /** Passes on transactions that a snapshot shows. Holds the first one that it does not show, and everything after it. */
 class Halt {
-  readonly #snapshot: Snapshot
-  readonly #lane: Lanes
+  readonly #snapshot: VisibleTransactions
+  readonly #lane: ApplyWorkers
   readonly #clock: Clock
   readonly #held: Change[] = []
   #bytes = 0
   #since: number | null = null
   pauseMs = 0
 
-  constructor(snapshot: Snapshot, lane: Lanes, clock: Clock) {
+  constructor(snapshot: VisibleTransactions, lane: ApplyWorkers, clock: Clock) {
     this.#snapshot = snapshot
     this.#lane = lane
     this.#clock = clock
@@ -167,7 +167,7 @@ class Halt {
 
   #hold(change: Change): void {
     this.#held.push(change)
-    if (isRow(change)) this.#bytes += bytesOf(change)
+    if (isRow(change)) this.#bytes += changeBytes(change)
   }
 
   /** Passes the held changes to the lane. */

@@ -6,12 +6,12 @@ import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/erro
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import { compareMoment, identitiesOf, type TableComparison } from './compare-moment.ts'
+import { compareMoment, differingKeys, type TableComparison } from './compare-moment.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import type { Lanes } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/lanes.ts'
 import type { SignOffAnswer, SignOffRequest, SignOffScope } from '../ledger/sign-offs.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
-import { momentOf, type Moment } from './moment.ts'
+import { openCompareMoment, type Moment } from './moment.ts'
 import { compareTogether, type SharedProof } from '../together/compare-together.ts'
 
 /** Differences listed per table and round. */
@@ -47,7 +47,7 @@ const OF_A_TABLE: ReadonlySet<ErrorCode> = new Set([
 ])
 
 /** Result of a round. Rows that differ wait to be read again, except after a round for a sign-off. */
-export type Round = {
+export type ProvingRound = {
   readonly isEqual: boolean
   readonly position: string
   readonly pauseMs: number
@@ -105,13 +105,22 @@ export class Proving implements AsyncDisposable {
    * @returns false if there was no common snapshot: another one may succeed
    */
   async begin(
-    lane: Lanes,
+    lane: ApplyWorkers,
     stream: ChangeStream,
     request: SignOffRequest | null = null,
     atMoment: () => void = () => undefined,
   ): Promise<boolean> {
     const { from, to, changes, tables, run, clock, shared } = this.#parts
-    const got = await momentOf({ from, to, changes, lane, stream, clock, signal: run.interrupt.abort, atMoment })
+    const got = await openCompareMoment({
+      from,
+      to,
+      changes,
+      lane,
+      stream,
+      clock,
+      signal: run.interrupt.abort,
+      atMoment,
+    })
     if (typeof got === 'string') {
       this.#againAt = clock.ticks() + AGAIN_MS
       return false
@@ -145,7 +154,7 @@ export class Proving implements AsyncDisposable {
    * @returns null while none has ended; for a sign-off, why its tables cannot be compared
    * @throws SluiceError DIFFERENCES if rows differ round after round, and what the stores threw
    */
-  async ended(): Promise<Round | Unanswered | null> {
+  async ended(): Promise<ProvingRound | Unanswered | null> {
     const running = this.#running
     if (running === null || running.settled === null) return null
     this.#running = null
@@ -221,7 +230,7 @@ export class Proving implements AsyncDisposable {
     if (table === undefined) return
     const { differences, more } = one
     if (differences.length === 0) return
-    const keys = identitiesOf(table, differences)
+    const keys = differingKeys(table, differences)
     if (keys === null) {
       throw new SluiceError('DIFFERENCES', `${differences.length + more} rows of ${table.name} differ`, {
         reason: `the table was compared by ${table.plan.source.key.join(', ')}, and the stream names rows by ${table.source.identity.join(', ')}`,
@@ -293,7 +302,7 @@ export function emptiedMeanwhile(error: SluiceError): SluiceError {
 
 /** Result of a comparison for a sign-off, in the ledger's format. */
 export function answerOf(
-  { position, pauseMs, compared, request }: Round,
+  { position, pauseMs, compared, request }: ProvingRound,
   tables: readonly FollowTable[],
   run: string,
 ): SignOffAnswer {

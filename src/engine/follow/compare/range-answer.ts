@@ -2,9 +2,9 @@
 import { addedSums, sumText } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { CompareProgress } from '../../copy/diff/compare.ts'
-import type { Difference } from '../../copy/diff/difference.ts'
+import type { RowDifference } from '../../copy/diff/difference.ts'
 import { compareRange } from '../../copy/diff/compare.ts'
-import type { Sides } from '../../copy/diff/sides.ts'
+import type { DiffSides } from '../../copy/diff/sides.ts'
 
 /** Differences listed and repaired in one round; the rest wait for the next. */
 const MOST_DIFFERENCES = 20_000
@@ -15,7 +15,7 @@ export type RangeAnswer = {
   readonly targetRows: bigint
   /** Checksums of both sides, see docs/CANONICAL.md; null if a row of the source cannot be read. */
   readonly sums: readonly [source: string, target: string] | null
-  readonly differences: readonly Pick<Difference, 'key' | 'kind' | 'columns'>[]
+  readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
   readonly more: number
   readonly missing: number
   readonly extra: number
@@ -23,9 +23,9 @@ export type RangeAnswer = {
 }
 
 /** @throws what the stores throw; if the signal of the sides is aborted, its reason */
-export async function answerOfRange(sides: Sides, range: Range, progress: CompareProgress): Promise<RangeAnswer> {
+export async function answerOfRange(sides: DiffSides, range: Range, progress: CompareProgress): Promise<RangeAnswer> {
   sides.signal.throwIfAborted()
-  const differences: Difference[] = []
+  const differences: RowDifference[] = []
   let [more, missing, extra, unread] = [0, 0, 0, 0]
   const one = await compareRange(
     sides,
@@ -56,7 +56,7 @@ export async function answerOfRange(sides: Sides, range: Range, progress: Compar
 
 /** Sums up the results of all ranges of one table. */
 export class TableAnswer {
-  readonly #differences: Pick<Difference, 'key' | 'kind' | 'columns'>[] = []
+  readonly #differences: Pick<RowDifference, 'key' | 'kind' | 'columns'>[] = []
   #rows = 0n
   #targetRows = 0n
   #sums: readonly [string, string] | null = [sumText(0n), sumText(0n)]
@@ -83,7 +83,7 @@ export class TableAnswer {
     readonly rows: bigint
     readonly targetRows: bigint
     readonly sums: readonly [source: string, target: string] | null
-    readonly differences: readonly Pick<Difference, 'key' | 'kind' | 'columns'>[]
+    readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
     readonly more: number
     readonly unread: number
     readonly doubled: number

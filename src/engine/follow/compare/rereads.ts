@@ -19,9 +19,9 @@ import { rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.t
 import { noteRepairPlan } from '../../copy/ledger/repair-plans.ts'
 import { packedRow, repairStatement } from '../../copy/ledger/repairs.ts'
 import { keyPart } from '../../../model/copy/row-key.ts'
-import type { CopiedPart } from './copied-part.ts'
+import type { CopiedStretches } from './copied-part.ts'
 import { identityPlaces, type FollowTable } from '../stream/followed-table.ts'
-import type { Lanes } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/lanes.ts'
 import type { RereadLedger } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import { snapshotOf } from './visible.ts'
@@ -57,7 +57,7 @@ export type Reread = {
  * @returns null if no row waited
  */
 export async function rereadRows(
-  lane: Lanes,
+  lane: ApplyWorkers,
   stream: string,
   table: FollowTable,
   at: number,
@@ -98,11 +98,11 @@ export async function rereadRows(
  */
 export async function repairRows(
   view: SourceView,
-  lane: Lanes,
+  lane: ApplyWorkers,
   stream: string,
   table: FollowTable,
   at: number,
-  around: RereadAround & { readonly part: CopiedPart | null },
+  around: RereadAround & { readonly part: CopiedStretches | null },
 ): Promise<{ readonly read: number; readonly mended: number }> {
   const { ledger, part } = around
   // All in one transaction: a unique value may have to move from one row to another.

@@ -9,7 +9,7 @@ import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { emptyTables } from '../apply/empty-tables.ts'
-import type { FollowingParts, Sides } from '../stream/preflight.ts'
+import type { FollowingParts, StreamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { notThere } from '../stream/halt.ts'
 import { countedInAll, type StreamRow } from '../../copy/ledger/stream-row.ts'
@@ -26,7 +26,7 @@ const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
 export async function tablesAnew(
   { operation, planned, restarts }: FollowingParts,
   { id }: StreamRow,
-  { changes }: Sides,
+  { changes }: StreamSides,
   ledger: StreamLedger,
 ): Promise<ReadonlySet<string>> {
   const stored = await ledger.tables(id, changes)
@@ -69,7 +69,7 @@ export async function tablesAnew(
  */
 export async function resynced(
   { database, owner, run, restarts, stopping }: FollowingParts,
-  { changes, target }: Sides,
+  { changes, target }: StreamSides,
   ledger: StreamLedger,
   { id, birth }: { readonly id: string; readonly birth: StreamBirth },
   tables: readonly FollowTable[],

@@ -1,10 +1,10 @@
 /** Which transactions a snapshot of the source shows. */
 
 /** As `pg_current_snapshot` prints it: xmin, xmax, and the transactions between them that were open. All are 64-bit. */
-export type Snapshot = { readonly xmax: bigint; readonly open: ReadonlySet<bigint> }
+export type VisibleTransactions = { readonly xmax: bigint; readonly open: ReadonlySet<bigint> }
 
 /** @param text `100:107:103,105` @returns null if the text is not a snapshot */
-export function snapshotOf(text: string): Snapshot | null {
+export function snapshotOf(text: string): VisibleTransactions | null {
   const [, , xmax, open] = /^(\d+):(\d+):([\d,]*)$/.exec(text) ?? []
   if (xmax === undefined || open === undefined) return null
   return { xmax: BigInt(xmax), open: new Set(open.split(',').flatMap((xid) => (xid === '' ? [] : [BigInt(xid)]))) }
@@ -13,13 +13,13 @@ export function snapshotOf(text: string): Snapshot | null {
 const WRAP = 2n ** 32n
 
 /** True if the snapshot shows a committed transaction. @param xid lower 32 bits, less than 2^31 from the snapshot */
-export function isVisible(xid: number, snapshot: Snapshot): boolean {
+export function isVisible(xid: number, snapshot: VisibleTransactions): boolean {
   const whole = wholeOf(xid, snapshot)
   return whole < snapshot.xmax && !snapshot.open.has(whole)
 }
 
 /** The 64-bit transaction number that is nearest to a snapshot. */
-function wholeOf(xid: number, { xmax }: Snapshot): bigint {
+function wholeOf(xid: number, { xmax }: VisibleTransactions): bigint {
   const epoch = xmax / WRAP
   const whole = epoch * WRAP + BigInt(xid)
   if (whole > xmax + WRAP / 2n && epoch > 0n) return whole - WRAP
@@ -43,7 +43,7 @@ export class TakenTransactions {
   }
 
   /** True if a snapshot that was taken after all of them shows all of them. */
-  areVisible(snapshot: Snapshot): boolean {
+  areVisible(snapshot: VisibleTransactions): boolean {
     // An xid that seems far ahead is so old that the numbers have wrapped since.
     this.#xids = this.#xids.filter(
       (xid) => !isVisible(xid, snapshot) && wholeOf(xid, snapshot) < snapshot.xmax + ANCIENT,

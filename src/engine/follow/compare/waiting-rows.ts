@@ -1,7 +1,7 @@
 /** Rows of live tables that wait to be read again: a command named them, or a comparison found them to differ. */
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import type { Lanes } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/lanes.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 import { atMoment } from './moment.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
@@ -34,7 +34,7 @@ export async function waitingTables({ states, ledger, stream, tables }: LoopPart
 export async function repairWaiting(
   waiting: readonly Waiting[],
   parts: LoopParts,
-  lane: Lanes,
+  lane: ApplyWorkers,
   source: PacedStream,
 ): Promise<boolean> {
   const { states, stream, changes, run } = parts

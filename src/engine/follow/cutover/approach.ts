@@ -31,7 +31,7 @@ export type ApproachParts = {
 }
 
 /** Prerequisites of an attempt. */
-export type Ready = { readonly made: MadeStream; readonly findings: readonly SwitchFinding[] }
+export type AttemptReady = { readonly made: MadeStream; readonly findings: readonly SwitchFinding[] }
 
 export class Approach {
   readonly touched = new TouchedRows()
@@ -65,7 +65,7 @@ export class Approach {
   }
 
   /** @returns what to do first, if no attempt may begin @throws SluiceError NOT_SWITCHABLE; what the stores throw */
-  async ready(now: Standstill): Promise<Ready | 'prove' | 'on'> {
+  async ready(now: Standstill): Promise<AttemptReady | 'prove' | 'on'> {
     const { gates, wayBack, look, clock } = this.#parts
     const isCompared = this.#isCompared(now)
     if (isCompared !== true) return isCompared

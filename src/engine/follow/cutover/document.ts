@@ -3,7 +3,7 @@ import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { Gate } from './gates.ts'
-import type { Ready } from './readiness.ts'
+import type { CutoverReady } from './readiness.ts'
 import type { ClosingFacts } from './turn.ts'
 
 type Named = { readonly name: TableName; readonly identity: string }
@@ -23,7 +23,7 @@ export function cutoverDocument({
   run,
 }: {
   readonly turn: number
-  readonly ready: Ready
+  readonly ready: CutoverReady
   readonly gates: readonly Gate[]
   readonly facts: ClosingFacts
   readonly operation: { readonly unsigned: boolean; readonly revert: boolean; readonly budgetMs: number }

@@ -32,10 +32,10 @@ export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
 }
 
 /** What a command requests, given the turns made. `done`: the last turn already had this direction. */
-export type Wanted = 'next' | 'done' | 'nothing to revert'
+export type WantedTurn = 'next' | 'done' | 'nothing to revert'
 
 /** @param revert true if the command goes back */
-export function wantedOf({ turns }: Pick<Family, 'turns'>, revert: boolean): Wanted {
+export function wantedTurn({ turns }: Pick<Family, 'turns'>, revert: boolean): WantedTurn {
   const isForward = turns.length % 2 === 0
   if (isForward !== revert) return 'next'
   return turns.length === 0 ? 'nothing to revert' : 'done'

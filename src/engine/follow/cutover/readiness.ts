@@ -7,20 +7,20 @@ import type { ChangeSource, FollowedTable } from '../../../model/follow/port.ts'
 import type { SwitchFinding, SwitchRequest } from '../../../model/follow/switch-port.ts'
 import type { CutoverRun } from '../operations/cutover/declaration.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
-import { tableAt } from '../../copy/plan/plan-copy.ts'
+import { targetTableNow } from '../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
-import { inspected, sidesOf } from '../stream/preflight.ts'
+import { inspected, streamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { SignOffLedger } from '../ledger/sign-offs.ts'
-import { followedTables } from '../stream/wanted-stream.ts'
+import { streamTableNames } from '../stream/wanted-stream.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { findingsGate, type Gate, type Gates } from './gates.ts'
 import { examineReverse, renamed } from './reverse-stream.ts'
 import { oldTableName, reverseCopy } from './reverse-copy.ts'
-import type { Able, Standing } from './standing.ts'
+import type { Able, OpenedFamily } from './standing.ts'
 
 /** A cutover for which all these requirements are met. */
-export type Ready = {
+export type CutoverReady = {
   readonly request: SwitchRequest
   readonly key: TableKey
   readonly identity: readonly string[]
@@ -45,19 +45,19 @@ export type ReadyOptions = {
 }
 
 /** Error code of a refused check. */
-export type Refusal = { readonly code: ErrorCode; readonly gate: Gate }
+export type ReadinessRefusal = { readonly code: ErrorCode; readonly gate: Gate }
 
 /** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
 export async function readyFor(
-  standing: Standing,
+  standing: OpenedFamily,
   { switches, changes }: Able,
   copy: CopyOperation,
   options: ReadyOptions,
   gates: Gates,
   run: CutoverRun,
-): Promise<Ready> {
+): Promise<CutoverReady> {
   const { store, stream, family } = standing
-  const refusals: Refusal[] = []
+  const refusals: ReadinessRefusal[] = []
   const set = (code: ErrorCode, gate: Gate): void => {
     gates.set(gate)
     if (gate.state === 'refused') refusals.push({ code, gate })
@@ -69,7 +69,7 @@ export async function readyFor(
   const last = family.turns.at(-1)
   const oldTable = options.parked ?? oldTableName(from, last?.takenTable ?? null)
   const parkedTable: TableName = { ...(from.schema === undefined ? {} : { schema: from.schema }), name: oldTable }
-  if ((await tableAt(parkedTable, store, run.interrupt.abort)) !== null) {
+  if ((await targetTableNow(parkedTable, store, run.interrupt.abort)) !== null) {
     set('NOT_SWITCHABLE', {
       name: 'name',
       state: 'refused',
@@ -109,7 +109,7 @@ export async function readyFor(
     set(error.code, { name: 'reverse stream', state: 'refused', detail: error.message, ...hint })
   }
   const [first] = refusals
-  if (first !== undefined || taken === null) throw refusalOf(refusals)
+  if (first !== undefined || taken === null) throw readinessRefusal(refusals)
   return {
     request,
     key: table.key,
@@ -127,9 +127,9 @@ export async function readyFor(
 
 /** Checks that no program has the stream, and that its table holds every row. Uses the table name of the ledger. */
 export async function streamGates(
-  { stream, streams }: Pick<Standing, 'stream' | 'streams'>,
+  { stream, streams }: Pick<OpenedFamily, 'stream' | 'streams'>,
   changes: ChangeSource,
-): Promise<readonly Refusal[]> {
+): Promise<readonly ReadinessRefusal[]> {
   const holder = await streams.holder(stream.id)
   const [stored] = await streams.tables(stream.id, changes)
   const state = stored?.state ?? 'copying'
@@ -166,11 +166,11 @@ export async function streamGates(
 /** @throws SluiceError NOT_SWITCHABLE for a stream of several tables, and errors of planning or preparing its table */
 export async function tableOf(
   ends: { readonly from: CopyStore; readonly to: CopyStore },
-  { stream, database }: Pick<Standing, 'stream' | 'database'>,
+  { stream, database }: Pick<OpenedFamily, 'stream' | 'database'>,
   copy: CopyOperation,
   run: CutoverRun,
 ): Promise<FollowTable> {
-  const followed = await followedTables(stream.id, database)
+  const followed = await streamTableNames(stream.id, database)
   if (followed.size !== 1) {
     throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} follows ${followed.size} tables`, {
       reason: 'one table at a time changes places',
@@ -178,7 +178,7 @@ export async function tableOf(
     })
   }
   const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)
-  const [table] = await inspected({ operation: copy, planned, run }, sidesOf(planned, 'slot'), true)
+  const [table] = await inspected({ operation: copy, planned, run }, streamSides(planned, 'slot'), true)
   if (table !== undefined) return table
   throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: ends.from.label })
 }
@@ -232,7 +232,7 @@ export async function signOffGate(
   }
 }
 
-export function refusalOf([first, ...more]: readonly Refusal[]): SluiceError {
+export function readinessRefusal([first, ...more]: readonly ReadinessRefusal[]): SluiceError {
   const { code, gate } = first ?? {
     code: 'NOT_SWITCHABLE' as const,
     gate: { name: 'reverse stream', detail: 'there is none' },

@@ -6,8 +6,8 @@ import type { ChangeSource, FollowedTable, StreamBirth } from '../../../model/fo
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { streamName } from '../stream/end-stream.ts'
-import { refuse, sidesOf } from '../stream/preflight.ts'
-import { followTable, keyOf, sourceOf } from '../stream/followed-table.ts'
+import { refuse, streamSides } from '../stream/preflight.ts'
+import { followTable, ledgerKey, sourceOf } from '../stream/followed-table.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /** What a cutover needs of its reverse stream. */
@@ -29,10 +29,10 @@ export async function examineReverse(
   const planned = await planFollowed(operation, { ...ends, begun: null }, followed, run.interrupt.abort)
   const [one] = planned.tables
   if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
-  const { changes, target } = sidesOf(planned, 'slot')
+  const { changes, target } = streamSides(planned, 'slot')
   const preflight = await changes.examine([sourceOf(one.plan)], run.interrupt.abort)
   refuse(preflight.refusals, run)
-  const table = followTable(one.plan, keyOf(one, planned), preflight.identities[0] ?? [])
+  const table = followTable(one.plan, ledgerKey(one, planned), preflight.identities[0] ?? [])
   // The table holds every row from the start, so its constraints cannot block the stream.
   const fireTriggers = operation.follow?.fireTriggers === true
   const reported = await target.examine({ tables: [table.target], fireTriggers, signal: run.interrupt.abort })

@@ -17,7 +17,7 @@ import { familyOf, type Family } from './family.ts'
 import { SwitchLedger } from './switch-ledger.ts'
 import type { SwitchRow } from './switch-row.ts'
 
-export type Standing = AsyncDisposable & {
+export type OpenedFamily = AsyncDisposable & {
   readonly store: CopyStore
   readonly database: LedgerDatabase
   readonly ledger: SwitchLedger
@@ -28,7 +28,7 @@ export type Standing = AsyncDisposable & {
 }
 
 /** @param stream id of a stream of the family, or of its run @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
-export async function standingOf(url: string, stream: string, run: CopyRun): Promise<Standing> {
+export async function openFamily(url: string, stream: string, run: CopyRun): Promise<OpenedFamily> {
   const store = await onSide('target', () => openExisting(url))
   const open: AsyncDisposable[] = [store]
   const close = async (): Promise<void> => {
@@ -64,7 +64,7 @@ export async function standingOf(url: string, stream: string, run: CopyRun): Pro
 export type Able = { readonly switches: SwitchStore; readonly changes: ChangeSource }
 
 /** @throws SluiceError NOT_SWITCHABLE if the tables of the stream cannot be switched in one transaction */
-export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): Able {
+export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>): Able {
   const no = (message: string, reason: string, hint: string): SluiceError =>
     new SluiceError('NOT_SWITCHABLE', message, { where: store.label, reason, hint })
   if (store.identity !== stream.sourceIdentity) {
@@ -94,7 +94,7 @@ export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): A
 
 /** After a kill in a cutover: the next run of the reverse stream removes what the earlier stream left at the source. */
 export async function finishSwitch(
-  { store, database }: Pick<Standing, 'store' | 'database'>,
+  { store, database }: Pick<OpenedFamily, 'store' | 'database'>,
   stream: string,
   run: CopyRun,
 ): Promise<void> {
@@ -108,7 +108,7 @@ export async function finishSwitch(
 
 /** Removes what the earlier stream left at the source. Idempotent. */
 export async function cleanUp(
-  { ledger, database }: Pick<Standing, 'ledger' | 'database'>,
+  { ledger, database }: Pick<OpenedFamily, 'ledger' | 'database'>,
   { changes }: Pick<Able, 'changes'>,
   { id, stream }: Pick<SwitchRow, 'id' | 'stream'>,
   run: CopyRun,

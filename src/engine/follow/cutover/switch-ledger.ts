@@ -3,7 +3,7 @@ import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledg
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
-import type { Owner, TableKey } from '../../copy/ledger/owner.ts'
+import type { RunOwner, TableKey } from '../../copy/ledger/owner.ts'
 import { readSwitches, type SwitchRow } from './switch-row.ts'
 
 /** A cutover that is about to happen. */
@@ -41,10 +41,10 @@ export type SwitchFacts = {
 
 export class SwitchLedger {
   readonly #database: LedgerDatabase
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   readonly #now: string
 
-  constructor(database: LedgerDatabase, owner: Owner) {
+  constructor(database: LedgerDatabase, owner: RunOwner) {
     this.#database = database
     this.#owner = owner
     this.#now = ledgerDialect(database.dialect).now

@@ -51,12 +51,12 @@ export type SwitchRow = {
 }
 
 /** First characters of the document of a cutover between two databases. */
-export const BETWEEN = '{"format":"sluice-cutover-between"'
+export const BETWEEN_FORMAT = '{"format":"sluice-cutover-between"'
 
 const COLUMNS =
   'switch_id, stream_id, reverse_stream_id, turn, status, public_table, taken_table, parked_table, log_position, reverse_position, tries, pause_ms, switched_ms, actor'
 
-const IS_BETWEEN = `CASE WHEN document LIKE '${BETWEEN}%' THEN 1 ELSE 0 END`
+const IS_BETWEEN = `CASE WHEN document LIKE '${BETWEEN_FORMAT}%' THEN 1 ELSE 0 END`
 
 /** Cutovers that happened or are under way, oldest first; empty if the ledger has no such table. */
 export async function readSwitches(database: LedgerDatabase): Promise<readonly SwitchRow[]> {

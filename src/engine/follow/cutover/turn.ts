@@ -18,7 +18,7 @@ import type {
 } from '../../../model/follow/switch-port.ts'
 import type { TouchedRows } from '../compare/touched-rows.ts'
 import type { Standstill, Watch } from '../progress/watch.ts'
-import { Approach, type Ready } from './approach.ts'
+import { Approach, type AttemptReady } from './approach.ts'
 import type { Gates } from './gates.ts'
 import type { MadeStream } from './reverse-stream.ts'
 
@@ -85,7 +85,7 @@ export type TurnEnd =
   /** The server did not report the outcome of the commit, and the ledger cannot be queried. */
   | { readonly type: 'unknown' }
 
-export class Turn implements Watch {
+export class CutoverTurn implements Watch {
   readonly #parts: TurnParts
   readonly #approach: Approach
   #end: TurnEnd | null = null
@@ -149,7 +149,7 @@ export class Turn implements Watch {
     return typeof ready === 'string' ? ready : await this.#try(now, ready)
   }
 
-  async #try(now: Standstill, ready: Ready): Promise<'end' | 'prove' | 'on'> {
+  async #try(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'> {
     const { switches, request, budgetMs, clock, signal, gates, tell: report } = this.#parts
     this.#tries++
     const asked = clock.ticks()
@@ -183,7 +183,11 @@ export class Turn implements Watch {
   }
 
   /** All steps while other sessions wait. */
-  async #within(now: Standstill, attempt: SwitchAttempt, { made, findings }: Ready): Promise<'end' | 'prove' | 'on'> {
+  async #within(
+    now: Standstill,
+    attempt: SwitchAttempt,
+    { made, findings }: AttemptReady,
+  ): Promise<'end' | 'prove' | 'on'> {
     const { lane, stream, fence, proof } = now
     const { changes, budgetMs, source, identity, tell: report } = this.#parts
     const isOver = (): boolean => attempt.waitedMs() > budgetMs

@@ -21,7 +21,7 @@ export type Behind = {
   readonly isEarly: boolean
 }
 
-export type Look = {
+export type LagInput = {
   /** Durable in the target. */
   readonly applied: LogPosition
   /** End of everything received; null while something received is not applied. */
@@ -51,7 +51,7 @@ export class SourceSilence {
   /** Time of the first sample of this run. */
   #sinceMs: number | null = null
 
-  look(look: Look): Behind {
+  look(look: LagInput): Behind {
     const { applied, idleAt, commitMs, lag, isOld = false, isUnread = false, clockMs } = look
     const { now } = lag
     this.#sinceMs ??= clockMs
@@ -74,7 +74,7 @@ export class SourceSilence {
 
   /** For trigger notes: if nothing was applied, they have waited since the first sample. */
   #noted(
-    { durableMs = null, emptyForMs = null, isOld = false, clockMs }: Look,
+    { durableMs = null, emptyForMs = null, isOld = false, clockMs }: LagInput,
     isNoted: boolean,
     sinceMs: number,
   ): Behind {

@@ -9,7 +9,7 @@ import type { Alerts } from '../../run/alerts/alerts.ts'
 import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
 import { yieldedText } from '../../copy/workers/failure.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
-import { Answers } from './sides-answer.ts'
+import { SideAnswers } from './sides-answer.ts'
 import { SourceSilence } from './behind.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'
 import { alerted } from '../stream/stream-ending.ts'
@@ -32,8 +32,8 @@ export type CopyWatchParts = {
 export class CopyWatch implements AsyncDisposable {
   readonly #parts: CopyWatchParts
   readonly #silence = new SourceSilence()
-  readonly #source: Answers
-  readonly #target: Answers
+  readonly #source: SideAnswers
+  readonly #target: SideAnswers
   readonly #timer: NodeJS.Timeout
   /** What is being retried now: sides that do not answer, and chunks. */
   readonly #failing = new Set<string>()
@@ -50,8 +50,8 @@ export class CopyWatch implements AsyncDisposable {
     this.#birth = birth ?? { slot, publication: slot, facts: {}, start: '', shapes: {} }
     const { planned, run } = parts
     const side = { clock: run.clock, emit: (event: Parameters<CopyRun['emit']>[0]) => run.emit(event) }
-    this.#source = new Answers({ ...side, name: 'source', label: planned.from.label })
-    this.#target = new Answers({ ...side, name: 'target', label: planned.to.label })
+    this.#source = new SideAnswers({ ...side, name: 'source', label: planned.from.label })
+    this.#target = new SideAnswers({ ...side, name: 'target', label: planned.to.label })
     this.#timer = setInterval(() => this.#askSides(), ASK_MS).unref()
   }
 

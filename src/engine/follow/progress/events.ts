@@ -6,10 +6,10 @@ import type { LogPosition } from '../../../model/copy/change.ts'
 import type { FollowCountedEvent } from '../../../model/follow/events.ts'
 import type { SourceLag, StreamBirth } from '../../../model/follow/port.ts'
 import { dec } from '../../../model/run/event.ts'
-import { countedInAll, type LaneRow, type TableState } from '../../copy/ledger/stream-row.ts'
-import { Answers } from './sides-answer.ts'
+import { countedInAll, type LaneRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
+import { SideAnswers } from './sides-answer.ts'
 import { SourceSilence, type Behind } from './behind.ts'
-import type { Lanes } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/lanes.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
 import { Progress } from './progress.ts'
@@ -24,7 +24,7 @@ const COUNTED_MS = 2000
 const BRIEFLY_MS = 250
 
 /** What the loop passes on each round. */
-type Session = { readonly lane: Lanes; readonly source: PacedStream; readonly birth: StreamBirth }
+type Session = { readonly lane: ApplyWorkers; readonly source: PacedStream; readonly birth: StreamBirth }
 
 /** Last report of the source, and its time by the run's clock. */
 type Known = { readonly lag: SourceLag; readonly askedAt: number; readonly at: number; isTold: boolean }
@@ -57,14 +57,14 @@ type Standing = {
 /** Most tables per report; the others wait for the next one. */
 const MOST_TABLES = 200
 
-export class Telling implements AsyncDisposable {
+export class ProgressReporter implements AsyncDisposable {
   readonly #parts: LoopParts
   readonly #progress: Progress
   readonly #silence = new SourceSilence()
   readonly #counts = new TableCounts()
   readonly #backlog = new BacklogRate()
-  readonly #source: Answers
-  readonly #target: Answers
+  readonly #source: SideAnswers
+  readonly #target: SideAnswers
   readonly #beat: NodeJS.Timeout
   #countedAt = -Infinity
   #askedAt = -Infinity
@@ -92,13 +92,13 @@ export class Telling implements AsyncDisposable {
     this.#progress = new Progress(clock)
     this.#roundAt = clock.ticks()
     const emit: LoopParts['run']['emit'] = (event) => run.emit(event)
-    this.#source = new Answers({ name: 'source', label: from.label, clock, emit })
-    this.#target = new Answers({ name: 'target', label: to.label, clock, emit })
+    this.#source = new SideAnswers({ name: 'source', label: from.label, clock, emit })
+    this.#target = new SideAnswers({ name: 'target', label: to.label, clock, emit })
     this.#beat = setInterval(() => this.#look(), TELL_MS).unref()
   }
 
   /** Called on each round of the loop. @throws the error of the query for the source's position */
-  async round(lane: Lanes, source: PacedStream, birth: StreamBirth): Promise<void> {
+  async round(lane: ApplyWorkers, source: PacedStream, birth: StreamBirth): Promise<void> {
     // A query made before this session was opened is no failure of this session.
     if (this.#session?.lane !== lane) this.#failure = null
     this.#session = { lane, source, birth }
@@ -244,7 +244,7 @@ class TableCounts {
   /** @param names and states of all tables, in the same order */
   changed(
     names: readonly string[],
-    states: readonly TableState[],
+    states: readonly StreamTableState[],
     counts: LaneRow['counts'],
   ): readonly FollowCountedEvent[] {
     const found: FollowCountedEvent[] = []
@@ -271,7 +271,7 @@ class TableCounts {
 }
 
 /** Present state of a stream, as far as this program knows. */
-function standingOf(lane: Lanes, source: PacedStream): Standing {
+function standingOf(lane: ApplyWorkers, source: PacedStream): Standing {
   return {
     applied: lane.applied,
     row: lane.row,

@@ -5,7 +5,7 @@ import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { SourceLag } from '../../../model/follow/port.ts'
 import type { Behind } from './behind.ts'
-import { countedInAll, type LaneRow, type TableState } from '../../copy/ledger/stream-row.ts'
+import { countedInAll, type LaneRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
 
 /** Window of the rates. */
 const WINDOW_MS = 10_000
@@ -33,7 +33,7 @@ export class Progress {
     { transactions, counts }: Pick<LaneRow, 'transactions' | 'counts'>,
     { lagMs, lagIs, isCaughtUp }: Behind,
     { now, waiting, isNoted, heldBytes, safeBytes }: SourceLag,
-    states: readonly TableState[],
+    states: readonly StreamTableState[],
     text: (position: LogPosition) => string,
     isHeld = false,
   ): FollowProgressEvent {
@@ -41,7 +41,7 @@ export class Progress {
     const lagBytes = waiting === undefined && now > applied ? now - applied : 0n
     if (isHeld && this.#samples.at(-1)?.changes === changes) this.#samples.length = 0
     const { rate, bytesPerMs, isSteady } = this.#pace({ at: this.#clock.ticks(), changes, applied })
-    const count = (state: TableState): string => dec(states.filter((one) => one === state).length)
+    const count = (state: StreamTableState): string => dec(states.filter((one) => one === state).length)
     const remainingMs = waiting === undefined ? Number(lagBytes) / bytesPerMs : (Number(waiting) * 1000) / rate
     return {
       type: 'follow.progress',

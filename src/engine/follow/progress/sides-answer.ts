@@ -9,7 +9,7 @@ const SILENT_MS = 3000
 /** A shorter silence is not reported. */
 const TOLD_MS = 5000
 
-export type Side = {
+export type AnsweringSide = {
   readonly name: 'source' | 'target'
   /** Of its store, without secrets. */
   readonly label: string
@@ -17,8 +17,8 @@ export type Side = {
   readonly emit: Emit<'log'>
 }
 
-export class Answers {
-  readonly #side: Side
+export class SideAnswers {
+  readonly #side: AnsweringSide
   #open: Promise<void> | null = null
   /** Time of the first query without an answer; null if all have one. */
   #since: number | null = null
@@ -26,11 +26,11 @@ export class Answers {
   #why: string | null = null
   #isReported = false
 
-  constructor(side: Side) {
+  constructor(side: AnsweringSide) {
     this.#side = side
   }
 
-  get name(): Side['name'] {
+  get name(): AnsweringSide['name'] {
     return this.#side.name
   }
 

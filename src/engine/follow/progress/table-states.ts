@@ -1,11 +1,11 @@
 /** State of a stream's tables in this run; only the keys of rows just read again are not in the ledger. */
 import type { LogPosition } from '../../../model/copy/change.ts'
-import type { CopiedPart } from '../compare/copied-part.ts'
+import type { CopiedStretches } from '../compare/copied-part.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import type { StreamTable, TableState } from '../../copy/ledger/stream-row.ts'
+import type { StreamTable, StreamTableState } from '../../copy/ledger/stream-row.ts'
 
 type State = {
-  readonly state: TableState
+  readonly state: StreamTableState
   /** Catch-up position: the table becomes live once it is applied, or did so. Null while the table is copied. */
   readonly fence: LogPosition | null
   /** From this position on the target's rows equal the source's, except for `newer`. */
@@ -13,11 +13,11 @@ type State = {
   /** By `keyText`, rows read again after the applied position: they may be newer than the changes applied. */
   readonly newer: ReadonlySet<string>
   /** Rows that take changes while the others are still to be copied; null if all rows do, or none. */
-  readonly part: CopiedPart | null
+  readonly part: CopiedStretches | null
 }
 
 const NONE: ReadonlySet<string> = new Set()
-const NO_PARTS: ReadonlyMap<string, CopiedPart> = new Map()
+const NO_PARTS: ReadonlyMap<string, CopiedStretches> = new Map()
 
 export class TableStates {
   #states: State[] = []
@@ -31,7 +31,7 @@ export class TableStates {
   load(
     tables: readonly Pick<FollowTable, 'name'>[],
     stored: readonly StreamTable[],
-    parts: ReadonlyMap<string, CopiedPart> = NO_PARTS,
+    parts: ReadonlyMap<string, CopiedStretches> = NO_PARTS,
   ): void {
     const known = new Map(stored.map((one) => [one.source, one]))
     this.#states = tables.map(({ name }) => {
@@ -41,15 +41,15 @@ export class TableStates {
     })
   }
 
-  get list(): readonly TableState[] {
+  get list(): readonly StreamTableState[] {
     return this.#states.map(({ state }) => state)
   }
 
-  some(state: TableState): boolean {
+  some(state: StreamTableState): boolean {
     return this.#states.some((one) => one.state === state)
   }
 
-  all(state: TableState): boolean {
+  all(state: StreamTableState): boolean {
     return this.#states.every((one) => one.state === state)
   }
 
@@ -59,7 +59,7 @@ export class TableStates {
   }
 
   /** Rows of the table that take changes; null for all of them. */
-  part(at: number): CopiedPart | null {
+  part(at: number): CopiedStretches | null {
     return this.#states[at]?.part ?? null
   }
 

@@ -1,24 +1,24 @@
 /** Called between two transactions of a stream whose tables are live; decides whether the run ends there. */
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import type { Lanes } from '../apply/lanes.ts'
-import type { Round } from '../compare/proving.ts'
+import type { ApplyWorkers } from '../apply/lanes.ts'
+import type { ProvingRound } from '../compare/proving.ts'
 import type { TouchedRows } from '../compare/touched-rows.ts'
 
 /** State in which everything received is durable in the target, and no row waits to be read again. */
 export type Standstill = {
-  readonly lane: Lanes
+  readonly lane: ApplyWorkers
   /** What comes next; changes taken from it must be passed to the lane. */
   readonly stream: ChangeStream
   /** Fencing token under which this program owns the stream. */
   readonly fence: number
   /** The last comparison of all rows by this run, which found them equal; null if there is none, or one is running. */
-  readonly proof: Round | null
+  readonly proof: ProvingRound | null
   /** @returns false if only later changes can show lost rows @throws SluiceError STREAM_HALTED, SLOT_LOST */
   readonly verify: () => Promise<boolean>
 }
 
 /** The only stream that a run may resume. */
-export type Within = { readonly stream: string; readonly watch?: Watch }
+export type OnlyStream = { readonly stream: string; readonly watch?: Watch }
 
 export interface Watch {
   /** Rows that were changed since the snapshot of the comparison that began last. */

@@ -9,7 +9,7 @@ import type { SignOffOperation } from '../operations/sign-off/declaration.ts'
 export type Scoped = { readonly scope: SignOffScope; readonly tables: readonly PlannedTable[] }
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG for an unknown partition, or one without a condition */
-export async function scopeOf(
+export async function signOffScope(
   { tables: names, partition }: Pick<SignOffOperation, 'tables' | 'partition'>,
   planned: PlannedCopy,
   signal: AbortSignal,

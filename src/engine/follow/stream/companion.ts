@@ -4,7 +4,7 @@ import type { CopyRun } from '../../copy/copy-run.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { startCopy } from '../../copy/operations/copy/start.ts'
 import type { Ending } from '../../run/run-context.ts'
-import type { Within } from '../progress/watch.ts'
+import type { OnlyStream } from '../progress/watch.ts'
 import { lanesRefusal, refuseTargetUrl } from './refusals.ts'
 
 /**
@@ -12,11 +12,11 @@ import { lanesRefusal, refuseTargetUrl } from './refusals.ts'
  * @param within the only stream that it may resume, and its watch
  * @throws SluiceError as `copy`, and as `Following.open`
  */
-export function copyAndFollow(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {
+export function copyAndFollow(operation: CopyOperation, run: CopyRun, within?: OnlyStream): Promise<Ending> {
   return startCopy(operation, run, operation.follow === undefined ? null : streamOf(within))
 }
 
-function streamOf(within: Within | undefined): Companion {
+function streamOf(within: OnlyStream | undefined): Companion {
   return {
     saysLeftBehind: within !== undefined,
     refuse: ({ to }) => refuseTargetUrl(to),

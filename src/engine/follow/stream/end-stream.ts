@@ -20,7 +20,7 @@ import { takeStream } from './take-stream.ts'
  * @throws SluiceError LEDGER_BUSY if a running program follows, or a cutover to another database is under way;
  * PLAN_CHANGED if the source is another database
  */
-export async function endStream(
+export async function endStreamAtBoth(
   { id, birth, sourceIdentity, source: label, wishes }: StreamRow,
   source: CopyStore,
   to: CopyStore,

@@ -20,7 +20,7 @@ export type FollowTable = {
 }
 
 /** The target's table as the ledger names it; also for a table that cannot be planned. */
-export function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): TableKey {
+export function ledgerKey({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): TableKey {
   const own = from.can.keepsSchemas === true && to.can.keepsSchemas === true ? source.table.schema : to.schema
   return { schema: targetName.schema ?? own ?? '', name: targetName.name }
 }

@@ -11,14 +11,14 @@ import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { FollowedStream } from '../../copy/companion.ts'
 import type { CopyEvent } from '../../copy/copy-run.ts'
 import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
-import type { Context } from '../../copy/table/copy-context.ts'
+import type { CopyContext } from '../../copy/table/copy-context.ts'
 import type { Ending } from '../../run/run-context.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
-import { copiedPart, type CopiedPart } from '../compare/copied-part.ts'
+import { copiedPart, type CopiedStretches } from '../compare/copied-part.ts'
 import { divideLanes } from '../apply/divide.ts'
 import { refuse, type FollowingParts } from './preflight.ts'
 import { streamFence } from '../../copy/ledger/streams.ts'
-import { openStream, type OpenStream } from './open-stream.ts'
+import { openFollowedStream, type OpenStream } from './open-stream.ts'
 import { refusedWhileFollowing } from './refusals.ts'
 import { FollowLoop } from '../apply/loop.ts'
 import { refuseOtherTarget } from './same-target.ts'
@@ -38,7 +38,7 @@ export class Following implements FollowedStream {
    * has them
    */
   static async open(parts: FollowingParts): Promise<Following> {
-    return new Following(await openStream(parts))
+    return new Following(await openFollowedStream(parts))
   }
 
   private constructor(open: OpenStream) {
@@ -128,8 +128,8 @@ export class Following implements FollowedStream {
   }
 
   /** Rows to which changes are applied, by name of a partly copied table. */
-  async #partsCopied(): Promise<ReadonlyMap<string, CopiedPart>> {
-    const parts = new Map<string, CopiedPart>()
+  async #partsCopied(): Promise<ReadonlyMap<string, CopiedStretches>> {
+    const parts = new Map<string, CopiedStretches>()
     if (!this.#isInPart) return parts
     const { database, owner } = this.#open.parts
     const copying = await this.#copying()
@@ -145,7 +145,7 @@ export class Following implements FollowedStream {
    * Applies changes until the run is asked to stop, or has reached its goal.
    * @param copied ending of the copy of tables that were not copied before: all of their chunks are there
    */
-  async follow(copied: Ending, around: Context): Promise<Ending> {
+  async follow(copied: Ending, around: CopyContext): Promise<Ending> {
     const { ledger, stream, tables, sides, birth, alerting, watch } = this.#open
     const { run, operation, planned, database, owner, within } = this.#open.parts
     const { changes, target } = sides
@@ -249,7 +249,7 @@ async function buildReached(
   reached: readonly FollowTable[],
   all: readonly FollowTable[],
   states: TableStates,
-  around: Context & { readonly store: CopyStore },
+  around: CopyContext & { readonly store: CopyStore },
 ): Promise<readonly SluiceError[]> {
   if (around.objects === undefined) return []
   const errors: SluiceError[] = []

@@ -7,13 +7,13 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { Cdc, FollowedTable } from '../../../model/follow/port.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import type { FollowingParts, Sides } from './preflight.ts'
-import { keyOf, sourceOf, type FollowTable } from './followed-table.ts'
+import type { FollowingParts, StreamSides } from './preflight.ts'
+import { ledgerKey, sourceOf, type FollowTable } from './followed-table.ts'
 import { haltStream, notThere, reportedHalt } from './halt.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
-import { streamNamed, streamsOf, type StreamLedger } from '../../copy/ledger/streams.ts'
+import { streamNamed, streamsIntoTables, type StreamLedger } from '../../copy/ledger/streams.ts'
 import type { WantedStream } from '../../copy/companion.ts'
-import { followedTables } from './wanted-stream.ts'
+import { streamTableNames } from './wanted-stream.ts'
 
 /**
  * @param asked the stream that the same command began
@@ -24,14 +24,14 @@ export async function streamOfPlan(
   asked: WantedStream | null,
   database: LedgerDatabase,
 ): Promise<StreamRow | null> {
-  const [found, ...more] = await streamsOf(
+  const [found, ...more] = await streamsIntoTables(
     database,
-    planned.tables.map((one) => keyOf(one, planned)),
+    planned.tables.map((one) => ledgerKey(one, planned)),
   )
   if (asked !== null && more.length === 0 && (found === undefined || found.id === asked.row.id))
     return found ?? asked.row
   if (found === undefined) return null
-  const known = [...(await followedTables(found.id, database))]
+  const known = [...(await streamTableNames(found.id, database))]
   const wanted = new Set(planned.tables.map(({ source }) => tableText(source.table)))
   const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
   if (isSame && found.sourceIdentity === planned.from.identity) return found
@@ -84,7 +84,7 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc
 export async function refuseFaulty(
   { id, status, birth, faults: known }: StreamRow,
   { planned, run }: FollowingParts,
-  { changes }: Sides,
+  { changes }: StreamSides,
   ledger: StreamLedger,
   anew: ReadonlySet<string>,
 ): Promise<void> {
@@ -122,7 +122,7 @@ export async function goneTables(
   { database }: Pick<StreamLedger, 'database'>,
 ): Promise<readonly string[]> {
   const there = new Set(tables.map(({ source }) => tableText(source.table)))
-  return [...(await followedTables(stream, database))].filter((name) => !there.has(name))
+  return [...(await streamTableNames(stream, database))].filter((name) => !there.has(name))
 }
 
 /** Pause (ms) before the smallest number begins again; others wait ten times as long, and find its stream. */
@@ -141,7 +141,7 @@ export async function beginAlone(
   { begin, signal }: { readonly begin: () => Promise<void>; readonly signal: AbortSignal },
 ): Promise<void> {
   const others = async (): Promise<readonly bigint[]> => {
-    const all = await streamsOf(
+    const all = await streamsIntoTables(
       ledger.database,
       tables.map(({ key }) => key),
     )

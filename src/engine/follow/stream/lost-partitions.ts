@@ -4,7 +4,7 @@ import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
-import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
+import { tableKeyOf, type RunOwner } from '../../copy/ledger/owner.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
 import { partitionsOfRange, periodParts } from '../../copy/plan/period-cut.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
@@ -19,7 +19,7 @@ export async function refuseLostPartitions(
     database,
     owner,
     signal,
-  }: { readonly database: LedgerDatabase; readonly owner: Owner; readonly signal: AbortSignal },
+  }: { readonly database: LedgerDatabase; readonly owner: RunOwner; readonly signal: AbortSignal },
 ): Promise<void> {
   const { periods } = JSON.parse(wishes) as Pick<CopyOperation, 'periods'>
   const maintenance = to.offers.maintenance

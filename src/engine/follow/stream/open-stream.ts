@@ -6,31 +6,31 @@ import { asSluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import type { StreamBegun } from '../../run/run-context.ts'
-import { LEASE_MS } from '../../copy/ledger/owner.ts'
+import { COPY_LEASE_MS } from '../../copy/ledger/owner.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../copy/ledger/streams.ts'
 import { emptyTables } from '../apply/empty-tables.ts'
 import { resynced, tablesAnew } from '../compare/resync.ts'
 import { CopyWatch } from '../progress/copy-watch.ts'
 import { openAlerts } from '../progress/open-alerts.ts'
-import { endStream, refuseSwitching, streamName } from './end-stream.ts'
-import { inspected, sidesOf, type FollowingParts, type Sides } from './preflight.ts'
+import { endStreamAtBoth, refuseSwitching, streamName } from './end-stream.ts'
+import { inspected, streamSides, type FollowingParts, type StreamSides } from './preflight.ts'
 import type { FollowTable } from './followed-table.ts'
 import { noteFollower, refuseMoved } from './follower.ts'
 import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan } from './known-stream.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
 import { refusePlans, reportOthers, withTargetColumns } from './planned-tables.ts'
 import { lanesRefusal, refuseCombinations, refuseInPart } from './refusals.ts'
-import { refuseGap, retireBefore } from './stream-gap.ts'
+import { refuseStreamGap, retireBefore } from './stream-gap.ts'
 import { takeStream } from './take-stream.ts'
-import { optionsOf, withFiring } from './wanted-stream.ts'
+import { streamOptions, withFiring } from './wanted-stream.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 
 type Known = {
   readonly parts: FollowingParts
   readonly ledger: StreamLedger
-  readonly sides: Sides
+  readonly sides: StreamSides
   readonly cdc: Cdc
   /** The stream to resume; null for a new one. */
   readonly found: StreamRow | null
@@ -53,7 +53,7 @@ type Taken = Begun & {
 export type OpenStream = Taken & { readonly birth: StreamBirth }
 
 /** @throws as `Following.open` */
-export async function openStream(parts: FollowingParts): Promise<OpenStream> {
+export async function openFollowedStream(parts: FollowingParts): Promise<OpenStream> {
   const known = await know(parts)
   const taken = await take(await begin(known))
   try {
@@ -81,7 +81,7 @@ async function know(parts: FollowingParts): Promise<Known> {
   const asked = operation.follow?.cdc
   // A restarted stream may capture changes in another way.
   const cdc = operation.restart && asked !== undefined ? asked : cdcOf(before, asked)
-  const sides = sidesOf(planned, cdc)
+  const sides = streamSides(planned, cdc)
   reportOthers(planned, before, run)
   const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
   const found = operation.restart ? null : before
@@ -91,7 +91,7 @@ async function know(parts: FollowingParts): Promise<Known> {
   refusePlans(planned, run)
   if (found !== null && anew.size === 0)
     await refuseLostPartitions(found, planned, { database, owner, signal: run.interrupt.abort })
-  if (!operation.restart && found?.birth == null) await refuseGap(parts)
+  if (!operation.restart && found?.birth == null) await refuseStreamGap(parts)
   const refused = lanesRefusal(operation.follow?.lanes ?? 1, planned.to)
   if (refused !== null) throw refused
   const known = { parts, ledger, sides, cdc, found, isMoved, anew }
@@ -110,7 +110,7 @@ async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Pr
   const there = tables.filter(({ plan }) => !plan.create)
   if (there.length > 0)
     await emptyTables(there, sides.target, [ledger.emptiedStatement(before.id)], ledger.isEmptied(before.id), run)
-  await endStream(before, planned.from, planned.to, ledger, run)
+  await endStreamAtBoth(before, planned.from, planned.to, ledger, run)
 }
 
 /** Records a new stream. */
@@ -122,7 +122,7 @@ async function begin(known: Known): Promise<Begun> {
   if (found !== null) return { ...known, stream: found.id, tables }
   const id = run.runId
   const sourceIdentity = planned.from.identity
-  const begun = { id, source: redactUrl(operation.from), sourceIdentity, wishes: optionsOf(operation, cdc) }
+  const begun = { id, source: redactUrl(operation.from), sourceIdentity, wishes: streamOptions(operation, cdc) }
   const noted = tables.map(({ key, name }) => ({ key, source: name }))
   let also = parts.restarts?.notes('stream', keysOf(tables))
   await run.waitForArchives?.(streamBegun(parts, tables))
@@ -142,7 +142,7 @@ async function take(begun: Begun): Promise<Taken> {
   const { parts, ledger, stream, found } = begun
   const { operation, run } = parts
   const fence = await takeStream(ledger, stream, run)
-  const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))
+  const heart = beat(COPY_LEASE_MS / 3, () => ledger.renew(stream))
   const alerting = openAlerts(operation, run)
   return { ...begun, fence, heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
 }
@@ -208,7 +208,7 @@ function watchOf(
 /** Chunks read by now were read before the stream: since it is recorded no copy takes any, and held ones are freed. */
 async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): Promise<void> {
   try {
-    await refuseGap(parts)
+    await refuseStreamGap(parts)
   } catch (error) {
     if (found === null) await ledger.note(stream, 'ended')
     throw error

@@ -13,7 +13,7 @@ const NOTHING: readonly Change[] = []
 /** Changes that may pass at once after a rest: a second's worth. */
 const BURST_SECONDS = 1
 
-export type Pace = {
+export type StreamPace = {
   /** Changed rows per second; null for no limit. */
   readonly rate: () => number | null
   readonly isPaused: () => boolean
@@ -21,7 +21,7 @@ export type Pace = {
 }
 
 export class PacedStream extends StreamBehind {
-  readonly #pace: Pace
+  readonly #pace: StreamPace
   /**
    * True for a stream that starts reading when asked, and keeps a snapshot and locks of the source until it has sent
    * everything. It is not asked during a pause, instead of holding back what it sends.
@@ -33,7 +33,7 @@ export class PacedStream extends StreamBehind {
   #allowance = 0
   #filledAt: number
 
-  constructor(stream: ChangeStream, pace: Pace) {
+  constructor(stream: ChangeStream, pace: StreamPace) {
     super(stream)
     this.#pace = pace
     this.#isLazy = reportsSnapshots(stream)

@@ -8,22 +8,22 @@ import type { CopyRun } from '../../copy/copy-run.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import { mayMerge } from '../../copy/plan/sorts-alike.ts'
-import { followTable, keyOf, sourceOf, type FollowTable } from './followed-table.ts'
+import { followTable, ledgerKey, sourceOf, type FollowTable } from './followed-table.ts'
 import { roomRefusal } from './log-room.ts'
 import { outsideWarnings } from './outside-keys.ts'
 import { cannotFollow, refuseCombinations } from './refusals.ts'
-import { refuseGap } from './stream-gap.ts'
-import type { Within } from '../progress/watch.ts'
+import { refuseStreamGap } from './stream-gap.ts'
+import type { OnlyStream } from '../progress/watch.ts'
 
 export type FollowingParts = StreamParts & {
   /** The only stream to resume; absent: any stream of the tables, or a new one. */
-  readonly within?: Within
+  readonly within?: OnlyStream
 }
 
-export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
+export type StreamSides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
 
 /** @throws SluiceError NOT_FOLLOWABLE */
-export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
+export function streamSides({ from, to }: PlannedCopy, cdc: Cdc): StreamSides {
   const changes = changesBy(cdc, from)
   const target = to.offers.changeTarget
   if (changes === undefined && from.offers.triggerChanges !== undefined) {
@@ -57,7 +57,7 @@ export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
  */
 export async function inspected(
   { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
-  { changes, target }: Sides,
+  { changes, target }: StreamSides,
   isBorn: boolean,
   anew: ReadonlySet<string> = new Set(),
 ): Promise<readonly FollowTable[]> {
@@ -74,7 +74,7 @@ export async function inspected(
   )
   if (!isBorn) refuse(roomRefusal(preflight.wal, planned, run), run)
   const tables = planned.tables.flatMap((one, at) =>
-    one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), preflight.identities[at] ?? [])],
+    one.plan === null ? [] : [followTable(one.plan, ledgerKey(one, planned), preflight.identities[at] ?? [])],
   )
   const copied = tables.filter((one) => !isBorn || anew.has(one.name))
   refuse(
@@ -155,6 +155,6 @@ export async function planFollowing(parts: InspectedParts): Promise<void> {
   for (const { error } of parts.planned.tables) if (error !== null) throw error
   const { database, run } = parts
   if (database !== null && !parts.operation.restart && (await hasLedger(database)))
-    await refuseGap({ ...parts, database, owner: { ...run.owner, runId: BigInt(run.runId) } })
-  await inspected(parts, sidesOf(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
+    await refuseStreamGap({ ...parts, database, owner: { ...run.owner, runId: BigInt(run.runId) } })
+  await inspected(parts, streamSides(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
 }

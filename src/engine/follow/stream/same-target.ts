@@ -4,11 +4,11 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
-import type { Owner } from '../../copy/ledger/owner.ts'
+import type { RunOwner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import type { FollowTable } from './followed-table.ts'
 import { isEmpty } from '../apply/find-held-rows.ts'
-import { changesSince, sureRows, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
+import { countChanges, sureRows, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
 
 /**
  * A table that was created again, or emptied by another program, lacks rows that no change brings again.
@@ -26,7 +26,7 @@ export async function refuseOtherTarget(
     readonly from: CopyStore
     readonly to: CopyStore
     readonly database: LedgerDatabase
-    readonly owner: Owner
+    readonly owner: RunOwner
     readonly signal: AbortSignal
   },
 ): Promise<void> {
@@ -70,7 +70,7 @@ export async function refuseOtherTarget(
 async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<boolean> {
   const sure = sureRows(counts)
   if (sure !== null) return sure > 0
-  if (counts !== undefined && changesSince(counts) > 0) return false
+  if (counts !== undefined && countChanges(counts) > 0) return false
   return (await chunks.sums()).kept > 0n
 }
 

@@ -3,10 +3,10 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
-import { streamsOf } from '../../copy/ledger/streams.ts'
+import { streamsIntoTables } from '../../copy/ledger/streams.ts'
 import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
 import type { StreamParts } from '../../copy/companion.ts'
-import { keyOf } from './followed-table.ts'
+import { ledgerKey } from './followed-table.ts'
 
 /** Chunks with rows in the target, or with rows that may still be written from a snapshot older than the stream. */
 const READ = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
@@ -14,14 +14,14 @@ const READ = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
 type Parts = Pick<StreamParts, 'operation' | 'planned' | 'database' | 'owner'>
 
 /** For a stream without a slot yet. @throws SluiceError PLAN_CHANGED if chunks of its tables were read before */
-export async function refuseGap({ operation, planned, database, owner }: Parts): Promise<void> {
+export async function refuseStreamGap({ operation, planned, database, owner }: Parts): Promise<void> {
   const read: PlannedTable[] = []
   for (const table of planned.tables)
-    if (await new ChunkLedger(database, keyOf(table, planned), owner).has(READ)) read.push(table)
+    if (await new ChunkLedger(database, ledgerKey(table, planned), owner).has(READ)) read.push(table)
   if (read.length === 0) return
-  const keys = read.map((table) => keyOf(table, planned))
+  const keys = read.map((table) => ledgerKey(table, planned))
   // Another program may have begun the stream meanwhile, and have read them within it.
-  if ((await streamsOf(database, keys)).some(({ birth }) => birth !== null)) return
+  if ((await streamsIntoTables(database, keys)).some(({ birth }) => birth !== null)) return
   const names = read.map(({ source }) => tableText(source.table)).join(', ')
   const was = read.length === 1 ? 'was copied while no stream followed it' : 'were copied while no stream followed them'
   throw new SluiceError('PLAN_CHANGED', `${names} ${was}`, {
@@ -40,5 +40,5 @@ function hintOf({ periods }: Parts['operation'], read: readonly PlannedTable[]):
 /** For a restart, before the stream is recorded: after a kill the next run finds no chunk older than the stream. */
 export async function retireBefore({ planned, database, owner }: Parts): Promise<void> {
   for (const table of planned.tables)
-    await new ChunkLedger(database, keyOf(table, planned), owner).retireAll('restart', null)
+    await new ChunkLedger(database, ledgerKey(table, planned), owner).retireAll('restart', null)
 }

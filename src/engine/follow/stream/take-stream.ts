@@ -1,7 +1,7 @@
 /** Takes a stream: one program at a time runs it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
-import type { Owner } from '../../copy/ledger/owner.ts'
+import type { RunOwner } from '../../copy/ledger/owner.ts'
 import { reclaimOthers } from '../../copy/workers/reclaim.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -41,7 +41,7 @@ export async function takeStream(ledger: StreamLedger, stream: string, run: Copy
  */
 async function freeChunks(ledger: StreamLedger, stream: string, run: CopyRun): Promise<void> {
   const { database } = ledger
-  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
+  const owner: RunOwner = { ...run.owner, runId: BigInt(run.runId) }
   for (const { key, source } of await ledger.toCopy(stream)) {
     for (const { chunk, why } of await reclaimOthers(database, new ChunkLedger(database, key, owner), owner))
       run.emit({ type: 'chunk.released', table: source, chunk: String(chunk.no), reason: why })

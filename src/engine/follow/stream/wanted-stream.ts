@@ -30,11 +30,11 @@ export async function wishedStream(
   const fitting = rows.map(streamOf).filter(({ wishes }) => placesOf(JSON.parse(wishes) as CopyOperation) === wanted)
   const [row] = fitting
   if (row === undefined || fitting.length > 1) return null
-  return { row, tables: await followedTables(row.id, database) }
+  return { row, tables: await streamTableNames(row.id, database) }
 }
 
 /** Names of the source's tables, `tableText`. */
-export async function followedTables(stream: string, database: LedgerDatabase): Promise<ReadonlySet<string>> {
+export async function streamTableNames(stream: string, database: LedgerDatabase): Promise<ReadonlySet<string>> {
   const sql = 'SELECT source_table FROM migration_stream_tables WHERE stream_id = ?'
   return new Set((await database.all(sql, [stream])).map(([name]) => String(name)))
 }
@@ -45,7 +45,7 @@ function placesOf({ tables, toSchema, toTable }: Pick<CopyOperation, 'tables' | 
 }
 
 /** Options of a stream that `follow RUN` applies again. @returns JSON without URLs, which may hold passwords */
-export function optionsOf(operation: CopyOperation, cdc: Cdc): string {
+export function streamOptions(operation: CopyOperation, cdc: Cdc): string {
   const { from: _from, to: _to, span: _span, follow, ...rest } = operation
   // The command of an alert may contain a secret.
   const {

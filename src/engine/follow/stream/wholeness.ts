@@ -3,12 +3,12 @@ import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
 import { refuseElsewhere } from './follower.ts'
 import { haltStream } from './halt.ts'
-import type { Lanes } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/lanes.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 
-export class Wholeness {
+export class StreamWholeness {
   /** Of the running session; null between two. */
-  lane: Lanes | null = null
+  lane: ApplyWorkers | null = null
   readonly #parts: Pick<LoopParts, 'changes' | 'ledger' | 'stream' | 'tables' | 'run' | 'alerts' | 'to'>
   #birth: StreamBirth
   /** False if an earlier session has learned something that it may not have recorded. */

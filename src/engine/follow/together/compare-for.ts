@@ -9,7 +9,7 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
 import { SEGMENT_ROWS } from '../../copy/diff/segments.ts'
-import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
+import { COPY_LEASE_MS, type RunOwner } from '../../copy/ledger/owner.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { sidesAt } from '../compare/compare-moment.ts'
@@ -23,7 +23,7 @@ export type CompareForParts = {
   readonly from: string
   readonly to: string
   readonly sharedRun: string
-  readonly owner: Owner
+  readonly owner: RunOwner
   readonly emit: Emit<'log' | 'diff.progress'>
   readonly clock: Clock
   readonly interrupt: Interrupt
@@ -58,7 +58,7 @@ async function withRound(
   if (views === null) return { ranges: 0, rows: 0n }
   await using source = views.source
   await using target = views.target
-  const heart = beat(LEASE_MS / 3, () => rounds.renew(round.id))
+  const heart = beat(COPY_LEASE_MS / 3, () => rounds.renew(round.id))
   const inspections = beat(LOOK_MS, stillThere)
   let [ranges, rows] = [0, 0n]
   try {

@@ -8,7 +8,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import type { DiffProgress } from '../../copy/diff/progress.ts'
 import { segments } from '../../copy/diff/segments.ts'
-import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
+import { COPY_LEASE_MS, type RunOwner } from '../../copy/ledger/owner.ts'
 import {
   compareMoment,
   progressOf,
@@ -31,7 +31,7 @@ const ALONE_MS = 1000
 /** @property sharedRun the same for all programs of the round @property call asks workers to join */
 export type SharedProof = {
   readonly database: LedgerDatabase
-  readonly owner: Owner
+  readonly owner: RunOwner
   readonly stream: string
   readonly sharedRun: string
   readonly call: () => void
@@ -57,7 +57,7 @@ export async function compareTogether(
       ...(targetWhere === undefined ? {} : { targetWhere }),
     })),
   })
-  const heart = beat(LEASE_MS / 3, () => rounds.renew(round))
+  const heart = beat(COPY_LEASE_MS / 3, () => rounds.renew(round))
   const calling = setTimeout(call, ALONE_MS)
   try {
     await rounds.add(round, ranges)

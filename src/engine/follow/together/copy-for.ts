@@ -14,7 +14,7 @@ import type { CopyRun } from '../../copy/copy-run.ts'
 import { honourOptions } from '../../copy/workers/control.ts'
 import { beatOfCopy } from '../../copy/workers/heartbeat.ts'
 import { begunPlans } from '../../copy/ledger/begun-plans.ts'
-import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
+import { tableKeyOf, type RunOwner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
@@ -22,30 +22,30 @@ import { openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-
 import { retryMsOf } from '../../copy/workers/failure.ts'
 import { patiently } from '../../copy/workers/patience.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
-import { hashOf } from '../../copy/plan/plan-hash.ts'
+import { essenceHash } from '../../copy/plan/plan-hash.ts'
 import { reclaimExpired } from '../../copy/workers/reclaim.ts'
 import { runWorkers } from '../../copy/workers/runner.ts'
 import { SharedCount } from '../../copy/workers/shared-count.ts'
 import { SlowTarget } from '../../copy/workers/slow-target.ts'
 import { startTable } from '../../copy/table/start-table.ts'
 import { Steering } from '../../copy/workers/steering.ts'
-import type { Context } from '../../copy/table/copy-context.ts'
+import type { CopyContext } from '../../copy/table/copy-context.ts'
 import type { TableRun } from '../../copy/table/table-run.ts'
 import { reportedThrottle } from '../../copy/workers/throttle-events.ts'
-import { askingOnce, Views } from '../../copy/source-views.ts'
+import { askingOnce, SourceViews } from '../../copy/source-views.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import { sidesOf } from '../stream/preflight.ts'
+import { streamSides } from '../stream/preflight.ts'
 import { cdcOf } from '../stream/known-stream.ts'
 import { streamKnown } from '../stream/named-stream.ts'
 import { StreamLedger, streamFence } from '../../copy/ledger/streams.ts'
-import { followedTables } from '../stream/wanted-stream.ts'
+import { streamTableNames } from '../stream/wanted-stream.ts'
 import { SharedCopies, type SharedCopy } from './shared-copies.ts'
 
 /** Upper limit of a later steering request for workers. */
 const MOST_WORKERS = 64
 
 /** Chunks and rows that this program has copied. */
-export type Copied = { readonly chunks: number; readonly rows: bigint }
+export type CopiedTotals = { readonly chunks: number; readonly rows: bigint }
 
 /**
  * @param sharedRun the same for all programs of the run
@@ -53,7 +53,7 @@ export type Copied = { readonly chunks: number; readonly rows: bigint }
  * @throws SluiceError LEASE_LOST if another program has taken the stream: it may be copied for that one;
  * CONNECT_FAILED, and what the ledger throws
  */
-export async function copyFor(operation: CopyOperation, sharedRun: string, given: CopyRun): Promise<Copied> {
+export async function copyFor(operation: CopyOperation, sharedRun: string, given: CopyRun): Promise<CopiedTotals> {
   let [chunks, rows] = [0, 0n]
   const run: CopyRun = {
     ...given,
@@ -102,12 +102,12 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
   const throttle = reportedThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
-  await using views = new Views(from, signal)
-  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
+  await using views = new SourceViews(from, signal)
+  const owner: RunOwner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
   const planned = await planOf(copy, parts, views, steering)
   const stream = await streamKnown(database, copy.stream, to.label)
-  const { changes } = sidesOf(planned, cdcOf(stream, undefined))
+  const { changes } = streamSides(planned, cdcOf(stream, undefined))
   if (stream.birth === null) return
   const { position } = await new StreamLedger(database, owner).progress(stream.id, changes)
   // The stream's owner reports its faults; here the call only selects the stream for what follows.
@@ -120,7 +120,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
       operation: 'copy',
       source: redactUrl(operation.from),
       target: redactUrl(operation.to),
-      planHash: hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
+      planHash: essenceHash(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
       command: run.commandLine,
       tool: run.tool,
       actor: run.actor,
@@ -132,7 +132,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   honourOptions(run, steering)
   const shared = new SharedTables(database, parts.sharedRun)
   const count = run.ledgerTotals === undefined ? null : new SharedCount(shared, run.ledgerTotals, run.clock)
-  const around: Context = {
+  const around: CopyContext = {
     // The stream's owner counts what others have copied, and does a restart.
     operation: { ...operation, noLook: true, restart: false },
     run,
@@ -191,20 +191,20 @@ function reportLeft(tables: readonly TableRun[], { emit }: CopyRun): void {
 async function planOf(
   { stream }: SharedCopy,
   { operation, run, from, to, database }: Parts,
-  views: Views,
+  views: SourceViews,
   steering: Steering,
 ): Promise<PlannedCopy> {
   const planner: Planner = {
     views: askingOnce(views),
     again: (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, steering.stop),
     signal: run.interrupt.abort,
-    followed: await followedTables(stream, database),
+    followed: await streamTableNames(stream, database),
   }
   return await asBegun(await planCopy(operation, from, to, planner), operation, planner, begunPlans(database))
 }
 
 /** Tables whose chunks can be taken here; not those read in blocks, which are valid in the view of one program only. */
-async function started({ stream }: SharedCopy, planned: PlannedCopy, around: Context): Promise<TableRun[]> {
+async function started({ stream }: SharedCopy, planned: PlannedCopy, around: CopyContext): Promise<TableRun[]> {
   const { database, owner, runs } = around
   const copying = new Set((await new StreamLedger(database, owner).toCopy(stream)).map(({ source }) => source))
   const tables: TableRun[] = []

@@ -6,13 +6,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Range } from '../../../model/copy/range.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns } from '../../../stores/common/lease/columns.ts'
+import { endedHolder, storedLeaseOwner, LEASE_COLUMNS, ownerColumns } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
-import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
+import { COPY_LEASE_MS, type RunOwner } from '../../copy/ledger/owner.ts'
 import type { RangeAnswer } from '../compare/range-answer.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 
@@ -65,15 +65,15 @@ const WITH_VALUES = 100
 
 export class RoundLedger {
   readonly #database: LedgerDatabase
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   readonly #lease: LeaseSql
   readonly #now: string
   readonly #skipLocked: string
 
-  constructor(database: LedgerDatabase, owner: Owner) {
+  constructor(database: LedgerDatabase, owner: RunOwner) {
     this.#database = database
     this.#owner = owner
-    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, COPY_LEASE_MS))
     const { now, skipLocked } = ledgerDialect(database.dialect)
     this.#now = now
     this.#skipLocked = skipLocked
@@ -217,7 +217,7 @@ export class RoundLedger {
     )
     const ended = new Set(
       rows.flatMap((row) =>
-        row.at(-1) === 'held' ? (endedHolder(holderOf(row.slice(0, -1)), this.#owner) ?? []) : [],
+        row.at(-1) === 'held' ? (endedHolder(storedLeaseOwner(row.slice(0, -1)), this.#owner) ?? []) : [],
       ),
     )
     for (const owner of ended) {

@@ -5,16 +5,16 @@ import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { schemaOf } from '../../../delta/schema.ts'
 import type { ActiveFile, Snapshot } from '../../../delta/snapshot.ts'
 import { DeltaTable } from '../../../delta/table.ts'
-import type { Change } from '../../../delta/changes.ts'
+import type { LoggedChange } from '../../../delta/changes.ts'
 import type { CommitSummary } from '../../../delta/history.ts'
 import { numRecordsOf } from '../../../delta/stats.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import type { ParquetRows } from '../../../model/lake/parquet-rows.ts'
 import { parsePredicate } from '../../../model/lake/predicate.ts'
-import { pageOf, type Answer, type AnswerPage, type AnswerRow } from './answer.ts'
+import { answerPage, type PagedAnswer, type AnswerPage, type AnswerRow } from './answer.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
-import { changeRow, commitRow, countsRow, fileRow, originRow, stateRow } from './rows.ts'
+import { changeRow, commitRow, countsRow, comparedFileRow, originRow, stateRow } from './rows.ts'
 
 export type FilesSide = {
   readonly log: LogStore
@@ -28,7 +28,7 @@ const PAGE_ROWS = 2_000
 const OLDER: ReadonlySet<QuestionId> = new Set(['old-snapshot', 'file-origin', 'last-commits', 'changes'])
 
 /** @throws SluiceError of the log while the answer is read */
-export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSide): Answer {
+export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSide): PagedAnswer {
   const table = await DeltaTable.open(side.log, side.parquet, side.signal, OLDER.has(id) ? 'all' : 'newest')
   switch (id) {
     case 'latest-version':
@@ -58,18 +58,18 @@ async function snapshotFor(table: DeltaTable, plan: ComparePlan, side: FilesSide
   return table.snapshot(isNewest ? {} : { version: plan.version }, { signal: side.signal })
 }
 
-async function* latestVersion(snapshot: Snapshot, side: FilesSide): Answer {
+async function* latestVersion(snapshot: Snapshot, side: FilesSide): PagedAnswer {
   const head = await snapshot.head(side.signal)
-  yield pageOf([head], ({ protocol, metadata }) => stateRow(snapshot.version, protocol, metadata))
+  yield answerPage([head], ({ protocol, metadata }) => stateRow(snapshot.version, protocol, metadata))
 }
 
-async function* counts(snapshot: Snapshot, side: FilesSide): Answer {
-  yield pageOf([await snapshot.counts(side.signal)], ({ files, bytes, rows }) => countsRow(files, bytes, rows))
+async function* counts(snapshot: Snapshot, side: FilesSide): PagedAnswer {
+  yield answerPage([await snapshot.counts(side.signal)], ({ files, bytes, rows }) => countsRow(files, bytes, rows))
 }
 
 function activeFileRow({ path, dvId: dv, add }: ActiveFile): AnswerRow {
   const { deletionVector, tags } = add
-  return fileRow({
+  return comparedFileRow({
     path,
     dvId: dv,
     size: add.size,
@@ -85,13 +85,17 @@ function activeFileRow({ path, dvId: dv, add }: ActiveFile): AnswerRow {
   })
 }
 
-async function* activeFiles(snapshot: Snapshot, side: FilesSide, keep: ((file: ActiveFile) => boolean) | null): Answer {
+async function* activeFiles(
+  snapshot: Snapshot,
+  side: FilesSide,
+  keep: ((file: ActiveFile) => boolean) | null,
+): PagedAnswer {
   for await (const block of snapshot.files({ signal: side.signal })) {
-    yield pageOf(keep === null ? block : block.filter(keep), activeFileRow)
+    yield answerPage(keep === null ? block : block.filter(keep), activeFileRow)
   }
 }
 
-async function* filesOfPartition(snapshot: Snapshot, plan: ComparePlan, side: FilesSide): Answer {
+async function* filesOfPartition(snapshot: Snapshot, plan: ComparePlan, side: FilesSide): PagedAnswer {
   const wanted = Object.entries(plan.partition ?? {}).map(
     ([name, value]) => [name, value === '' ? null : value] as const,
   )
@@ -103,7 +107,7 @@ async function* filesOfPartition(snapshot: Snapshot, plan: ComparePlan, side: Fi
   )
 }
 
-async function* filesByStats(snapshot: Snapshot, plan: ComparePlan, side: FilesSide): Answer {
+async function* filesByStats(snapshot: Snapshot, plan: ComparePlan, side: FilesSide): PagedAnswer {
   const { protocol, metadata } = await snapshot.head(side.signal)
   const pruning = compilePruning(
     parsePredicate(plan.predicate ?? ''),
@@ -113,7 +117,7 @@ async function* filesByStats(snapshot: Snapshot, plan: ComparePlan, side: FilesS
   yield* activeFiles(snapshot, side, ({ add }) => pruning.byStats(add.stats))
 }
 
-async function* oldSnapshot(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
+async function* oldSnapshot(table: DeltaTable, plan: ComparePlan, side: FilesSide): PagedAnswer {
   const snapshot = await table.snapshot({ version: plan.oldVersion ?? plan.version }, { signal: side.signal })
   let files = 0
   let bytes = 0n
@@ -126,13 +130,13 @@ async function* oldSnapshot(table: DeltaTable, plan: ComparePlan, side: FilesSid
       const records = numRecordsOf(add.stats)
       rows = records === null ? null : rows + BigInt(records - (add.deletionVector?.cardinality ?? 0))
     }
-    yield pageOf(block, activeFileRow)
+    yield answerPage(block, activeFileRow)
   }
-  yield pageOf([{ files, bytes, rows }], (sum) => countsRow(sum.files, sum.bytes, sum.rows))
+  yield answerPage([{ files, bytes, rows }], (sum) => countsRow(sum.files, sum.bytes, sum.rows))
 }
 
 /** Reads from the newest commit down: the first commit that adds the file is the answer. */
-async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
+async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide): PagedAnswer {
   const { origin } = plan
   const path = canonicalPath(origin?.path ?? '', side.log.root)
   const { commits } = await table.listing(side.signal)
@@ -142,7 +146,7 @@ async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide
       for (const { action } of block) {
         if (action.kind !== 'add' || dvId(action.add.deletionVector) !== origin?.dvId) continue
         if (canonicalPath(action.add.path, side.log.root) !== path) continue
-        yield pageOf([commit.version], originRow)
+        yield answerPage([commit.version], originRow)
         return
       }
     }
@@ -155,15 +159,15 @@ function summaryRow(commit: CommitSummary): AnswerRow {
   return commitRow({ ...commit, engine: typeof engine === 'string' ? engine : null })
 }
 
-async function* lastCommits(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
+async function* lastCommits(table: DeltaTable, plan: ComparePlan, side: FilesSide): PagedAnswer {
   const ahead = Math.max(0, table.latest - plan.version)
   for await (const commit of table.history({ limit: plan.commits + ahead, signal: side.signal })) {
-    if (commit.version <= plan.version) yield pageOf([commit], summaryRow)
+    if (commit.version <= plan.version) yield answerPage([commit], summaryRow)
   }
 }
 
-async function* changes(table: DeltaTable, plan: ComparePlan, side: FilesSide): Answer {
-  let page: Change[] = []
+async function* changes(table: DeltaTable, plan: ComparePlan, side: FilesSide): PagedAnswer {
+  let page: LoggedChange[] = []
   for await (const change of table.changes(plan.changesFrom ?? plan.version, plan.version, side.signal)) {
     page.push(change)
     if (page.length < PAGE_ROWS) continue
@@ -183,8 +187,8 @@ const KIND_OF = {
   domain: 'domainMetadata',
 } as const
 
-function changesPage(page: readonly Change[]): AnswerPage {
-  return pageOf(page, (change) => {
+function changesPage(page: readonly LoggedChange[]): AnswerPage {
+  return answerPage(page, (change) => {
     const { version, line, raw } = change
     const kind = KIND_OF[change.change]
     const none = { version, line, kind, path: null, dvId: null, size: null, raw }

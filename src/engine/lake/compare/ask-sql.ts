@@ -3,10 +3,16 @@ import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { commitLine } from '../../../catalog/export/adds.ts'
 import { wholeChangesBetween, type WholeChange } from '../../../catalog/query/changes.ts'
 import { countsAt } from '../../../catalog/query/counts.ts'
-import { activeFiles, filesOfPartitions, livesOf, partitionsOf, type FileRecord } from '../../../catalog/query/files.ts'
+import {
+  activeFiles,
+  filesOfPartitions,
+  livesOf,
+  catalogPartitions,
+  type FileRecord,
+} from '../../../catalog/query/files.ts'
 import { commitsUpTo, type CommitRecord } from '../../../catalog/query/history.ts'
 import { stateAt } from '../../../catalog/query/state.ts'
-import type { Action } from '../../../delta/actions.ts'
+import type { LogAction } from '../../../delta/actions.ts'
 import { parseAction } from '../../../delta/commit-lines.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { compilePruning } from '../../../delta/pruning.ts'
@@ -15,23 +21,23 @@ import { parsePredicate } from '../../../model/lake/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
-import { pageOf, type Answer, type AnswerRow } from './answer.ts'
+import { answerPage, type PagedAnswer, type AnswerRow } from './answer.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 import {
   changeRow,
   commitRow,
   countsRow,
-  fileRow,
+  comparedFileRow,
   originRow,
   parsed,
   parsePartitionValues,
-  partitionText,
+  partitionValuesText,
   stateRow,
 } from './rows.ts'
 
 /** @throws SluiceError of the catalog while the answer is read */
-export async function* askSql(id: QuestionId, plan: ComparePlan, reader: SqlReader, signal: AbortSignal): Answer {
+export async function* askSql(id: QuestionId, plan: ComparePlan, reader: SqlReader, signal: AbortSignal): PagedAnswer {
   const table = await tableFor(id, plan, reader)
   for await (const page of answer(id, plan, table, reader)) {
     throwIfAborted(signal)
@@ -44,7 +50,7 @@ async function tableFor(id: QuestionId, plan: ComparePlan, reader: SqlReader): P
   return readableTable(reader, by, id === 'old-snapshot' ? (plan.oldVersion ?? plan.version) : plan.version)
 }
 
-function answer(id: QuestionId, plan: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
+function answer(id: QuestionId, plan: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
   switch (id) {
     case 'latest-version':
       return latestVersion(table, reader)
@@ -67,13 +73,13 @@ function answer(id: QuestionId, plan: ComparePlan, table: ReadableTable, reader:
   }
 }
 
-async function* latestVersion(table: ReadableTable, reader: SqlReader): Answer {
+async function* latestVersion(table: ReadableTable, reader: SqlReader): PagedAnswer {
   const state = await stateAt(reader, table.tableId, table.version)
-  yield pageOf([state], ({ protocol, metadata }) => stateRow(table.version, protocol, metadata))
+  yield answerPage([state], ({ protocol, metadata }) => stateRow(table.version, protocol, metadata))
 }
 
-async function* counts(table: ReadableTable, reader: SqlReader): Answer {
-  yield pageOf([await countsAt(reader, table.tableId, table.version)], ({ files, bytes, rows }) =>
+async function* counts(table: ReadableTable, reader: SqlReader): PagedAnswer {
+  yield answerPage([await countsAt(reader, table.tableId, table.version)], ({ files, bytes, rows }) =>
     countsRow(files, BigInt(bytes), rows),
   )
 }
@@ -82,10 +88,10 @@ async function* filePages(
   pages: AsyncIterable<readonly FileRecord[]>,
   { location }: ReadableTable,
   keep: ((file: FileRecord) => boolean) | null,
-): Answer {
+): PagedAnswer {
   for await (const page of pages) {
-    yield pageOf(keep === null ? page : page.filter(keep), (file) =>
-      fileRow({
+    yield answerPage(keep === null ? page : page.filter(keep), (file) =>
+      comparedFileRow({
         ...file,
         path: canonicalPath(file.path, location),
         partitionValues: parsePartitionValues(file.partitionValues),
@@ -96,16 +102,16 @@ async function* filePages(
   }
 }
 
-async function* filesOfPartition(plan: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
-  const wanted = partitionText(plan.partition)
-  const partitions = await partitionsOf(reader, table.tableId)
+async function* filesOfPartition(plan: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
+  const wanted = partitionValuesText(plan.partition)
+  const partitions = await catalogPartitions(reader, table.tableId)
   const numbers = partitions
-    .filter(({ values }) => partitionText(parsePartitionValues(values)) === wanted)
+    .filter(({ values }) => partitionValuesText(parsePartitionValues(values)) === wanted)
     .map(({ no }) => no)
   yield* filePages(filesOfPartitions(reader, table.tableId, table.version, numbers), table, null)
 }
 
-async function* filesByStats(plan: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
+async function* filesByStats(plan: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
   const { protocol, metadata } = await stateAt(reader, table.tableId, table.version)
   if (protocol === null || metadata === null)
     throw new SluiceError('NOT_IMPORTED', 'the catalog has no schema of the table')
@@ -117,15 +123,15 @@ async function* filesByStats(plan: ComparePlan, table: ReadableTable, reader: Sq
   yield* filePages(activeFiles(reader, table.tableId, table.version), table, ({ stats }) => pruning.byStats(stats))
 }
 
-async function* oldSnapshot(table: ReadableTable, reader: SqlReader): Answer {
+async function* oldSnapshot(table: ReadableTable, reader: SqlReader): PagedAnswer {
   yield* filePages(activeFiles(reader, table.tableId, table.version), table, null)
   yield* counts(table, reader)
 }
 
-async function* fileOrigin({ origin }: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
+async function* fileOrigin({ origin }: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
   const lives = await livesOf(reader, table, origin?.path ?? '', origin?.dvId ?? null)
   const life = lives.findLast(({ addedVersion }) => addedVersion <= table.version)
-  if (life !== undefined) yield pageOf([life.addedVersion], originRow)
+  if (life !== undefined) yield answerPage([life.addedVersion], originRow)
 }
 
 function recordRow(commit: CommitRecord): AnswerRow {
@@ -134,29 +140,29 @@ function recordRow(commit: CommitRecord): AnswerRow {
   return commitRow({ ...commit, commitInfo })
 }
 
-async function* lastCommits(plan: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
-  yield pageOf(await commitsUpTo(reader, table.tableId, table.version, plan.commits), recordRow)
+async function* lastCommits(plan: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
+  yield answerPage(await commitsUpTo(reader, table.tableId, table.version, plan.commits), recordRow)
 }
 
 /** Kinds that the reader of the files does not return either. */
 const UNNAMED = /^(?:unknown:|commitInfo$)/
 
-async function* changes(plan: ComparePlan, table: ReadableTable, reader: SqlReader): Answer {
+async function* changes(plan: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
   const from = plan.changesFrom ?? table.version
   for await (const page of wholeChangesBetween(reader, table.tableId, from, table.version)) {
     // Parse every line within the timed part: the files' side does the same.
     const read = page.flatMap((change) => (UNNAMED.test(change.kind) ? [] : [{ change, action: parsedAction(change) }]))
-    yield pageOf(read, (one) => wholeChangeRow(one.change, one.action, table.location))
+    yield answerPage(read, (one) => wholeChangeRow(one.change, one.action, table.location))
   }
 }
 
-function parsedAction({ raw, version, line }: WholeChange): Action | null {
+function parsedAction({ raw, version, line }: WholeChange): LogAction | null {
   return raw === null ? null : parseAction(raw, () => `version ${version}, line ${line}`)
 }
 
 function wholeChangeRow(
   { version, line, kind, ...change }: WholeChange,
-  action: Action | null,
+  action: LogAction | null,
   root: string,
 ): AnswerRow {
   const none = { version, line, kind, path: null, dvId: null, size: null, raw: change.raw ?? '' }

@@ -4,7 +4,7 @@ import { leafColumns, type LeafColumn, type StructType } from '../../../delta/sc
 import { statsRange } from '../../../delta/stats.ts'
 import { parsePredicate, renderColumn } from '../../../model/lake/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 
 /** Default number of columns for which writers keep statistics. */
 const COLUMNS = 32
@@ -19,7 +19,7 @@ type Types = { readonly schema: StructType; readonly partitionColumns: readonly 
 
 /** A value of the statistics in the grammar of `--where`; null if the column's type does not compare with literals. */
 function literalOf(column: LeafColumn, value: string): string | null {
-  const quoted = literal(value)
+  const quoted = sqlLiteral(value)
   if (column.type.kind === 'decimal') return value
   if (column.type.kind !== 'primitive') return null
   switch (column.type.name) {

@@ -9,7 +9,7 @@ import { drain } from './answer.ts'
 import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import type { ColdReply, ColdRequest } from './cold.ts'
-import { Distance, type Latency } from './distance.ts'
+import { Distance, type LatencySetting } from './distance.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
 
@@ -54,7 +54,7 @@ function parquetCountingLines(inner: ParquetRows, reported: (bytes: number) => v
  * Opens the store or the connection, asks, and reads the answer to its end; all three are timed.
  * @param passed gets the number of bytes that are not bytes of the table
  */
-async function ask(request: ColdRequest, latency: Latency, passed: (bytes: number) => void): Promise<Timed> {
+async function ask(request: ColdRequest, latency: LatencySetting, passed: (bytes: number) => void): Promise<Timed> {
   const { side, question, plan, path, catalogUrl } = request
   const signal = NEVER.abort
   const own = { ...latency, ...(side === 'files' ? { sql: null } : { lake: null }) }
@@ -72,7 +72,7 @@ async function ask(request: ColdRequest, latency: Latency, passed: (bytes: numbe
 /** Asks again with the drivers loaded, all else fresh, and without a proxy, so that only reads for the answer count. */
 async function bytesOf(request: ColdRequest): Promise<string | null> {
   // The same reader that was timed, except for the proxy: its reads are not part of the answer.
-  const near: Latency = { ms: 0, lake: request.latency.lake === 'calls' ? 'calls' : null, sql: null }
+  const near: LatencySetting = { ms: 0, lake: request.latency.lake === 'calls' ? 'calls' : null, sql: null }
   let passed = 0
   const before = bytesReadSoFar()
   await ask(request, near, (bytes) => (passed += bytes))

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { compiledEntry } from '../../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
-import type { Latency } from './distance.ts'
+import type { LatencySetting } from './distance.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 
@@ -20,7 +20,7 @@ export type ColdRequest = {
   readonly path: string
   readonly catalogUrl: string
   /** The same as in the warm runs. */
-  readonly latency: Latency
+  readonly latency: LatencySetting
   /** Ask a second time over fresh connections, to count the bytes read without those of loading drivers. */
   readonly countBytes: boolean
 }

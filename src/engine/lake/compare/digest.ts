@@ -28,7 +28,7 @@ export class AnswerDigest {
       .update(JSON.stringify([about, fields, loose]))
       .digest()
     for (let lane = 0; lane < LANES; lane++) plus(this.#sums, lane, hash.readUInt32LE(lane * 4))
-    const at = shareOf(about) * WIDTH
+    const at = digestShare(about) * WIDTH
     plus(this.#shares, at, 1)
     plus(this.#shares, at + 1, hash.readUInt32LE(0))
     plus(this.#shares, at + 2, hash.readUInt32LE(4))
@@ -53,7 +53,7 @@ export class AnswerDigest {
 }
 
 /** Group of a subject: FNV-1a modulo `SHARES`. */
-export function shareOf(about: string): number {
+export function digestShare(about: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < about.length; i++) hash = Math.imul(hash ^ about.charCodeAt(i), 0x01000193)
   return (hash >>> 0) % SHARES

@@ -5,15 +5,19 @@ import type { SqlDatabase, SqlDialect } from '../../../model/run/sql-port.ts'
 import { lakeOf, openCatalogDatabase, openLake } from '../../run/registry.ts'
 import { systemNamed } from '../../run/systems.ts'
 import { FarCalls, FarLog } from './far-log.ts'
-import { Wire } from './wire/wire.ts'
+import { DelayedWire } from './wire/wire.ts'
 
 /** `wire`: a proxy delays bytes. `calls`: calls wait in the program. Null: nothing is delayed. */
-export type Latency = { readonly ms: number; readonly lake: 'wire' | 'calls' | null; readonly sql: 'wire' | null }
+export type LatencySetting = {
+  readonly ms: number
+  readonly lake: 'wire' | 'calls' | null
+  readonly sql: 'wire' | null
+}
 
-export const NO_LATENCY: Latency = { ms: 0, lake: null, sql: null }
+export const NO_LATENCY: LatencySetting = { ms: 0, lake: null, sql: null }
 
 /** @param path of the table @param ms added to each request with its answer; 0 for no delay */
-export function latencyOf(path: string, dialect: SqlDialect, ms: number): Latency {
+export function latencyOf(path: string, dialect: SqlDialect, ms: number): LatencySetting {
   if (ms === 0) return NO_LATENCY
   const lake = lakeOf(path).wire ? 'wire' : 'calls'
   // File databases run inside this process and have no round trips.
@@ -22,20 +26,20 @@ export function latencyOf(path: string, dialect: SqlDialect, ms: number): Latenc
 
 /** Opens what is measured, with the simulated latency. The proxy is up before anything is timed. */
 export class Distance implements AsyncDisposable {
-  readonly #latency: Latency
-  readonly #wire: Wire | null
+  readonly #latency: LatencySetting
+  readonly #wire: DelayedWire | null
   readonly #calls: FarCalls
 
-  private constructor(latency: Latency, wire: Wire | null) {
+  private constructor(latency: LatencySetting, wire: DelayedWire | null) {
     this.#latency = latency
     this.#wire = wire
     this.#calls = new FarCalls(latency.ms)
   }
 
   /** @throws SluiceError INTERNAL if the proxy cannot be started */
-  static async start(latency: Latency): Promise<Distance> {
+  static async start(latency: LatencySetting): Promise<Distance> {
     const { ms, lake, sql } = latency
-    return new Distance(latency, lake === 'wire' || sql === 'wire' ? await Wire.start(ms) : null)
+    return new Distance(latency, lake === 'wire' || sql === 'wire' ? await DelayedWire.start(ms) : null)
   }
 
   /** A fresh log for a timed run: nothing of it is cached. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
@@ -57,7 +61,7 @@ export class Distance implements AsyncDisposable {
 }
 
 /** Text: what was delayed on either side, and what was not. */
-export function latencyText({ ms, lake, sql }: Latency): string {
+export function latencyText({ ms, lake, sql }: LatencySetting): string {
   const onWire =
     lake === 'wire' && sql === 'wire'
       ? 'to the bucket and to the database'

@@ -7,8 +7,8 @@ import type { ParquetRows } from '../../../model/lake/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase, SqlDialect } from '../../../model/run/sql-port.ts'
-import { latencyText, NO_LATENCY, threadsText, type Latency } from './distance.ts'
-import { measure, type Measured } from './measure.ts'
+import { latencyText, NO_LATENCY, threadsText, type LatencySetting } from './distance.ts'
+import { measure, type MeasuredQuestion } from './measure.ts'
 import { plannedQuestions, type ComparePlan, type PlannedQuestion, type SkippedQuestion } from './plan.ts'
 import type { SqlTrips } from './round-trips.ts'
 import { prepareComparison } from './prepare.ts'
@@ -39,7 +39,7 @@ export type CompareOptions = {
   /** Counts the round trips of SQL. Default: they are not counted. */
   readonly sqlTrips?: SqlTrips
   /** What is delayed on either side. Default: nothing. */
-  readonly latency?: Latency
+  readonly latency?: LatencySetting
 }
 
 /** An answered question with the values picked for it and the digest of its answer. */
@@ -59,7 +59,7 @@ export type CompareSummary = {
   readonly equal: number
   readonly different: number
   readonly faster: Readonly<Record<QuestionEvent['faster'], number>>
-  readonly latency: Latency
+  readonly latency: LatencySetting
   /** Dialect of the catalog. */
   readonly dialect: SqlDialect
 }
@@ -163,7 +163,7 @@ function unevenVersions({ logVersion, catalogVersion, version }: ComparePlan): {
   return { message, hint: 'import the table again to compare the newest version' }
 }
 
-function questionEvent({ id, asked }: PlannedQuestion, measured: Measured, runs: number): QuestionEvent {
+function questionEvent({ id, asked }: PlannedQuestion, measured: MeasuredQuestion, runs: number): QuestionEvent {
   const { files, sql, difference } = measured
   return {
     type: 'question',

@@ -2,17 +2,17 @@
 import { readableTable } from '../../../catalog/catalog.ts'
 import { countingLogStore } from '../../../delta/counting.ts'
 import { DeltaTable } from '../../../delta/table.ts'
-import { dec, type Side } from '../../../model/run/event.ts'
+import { dec, type AnswerTiming } from '../../../model/run/event.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 import type { LogStore, RequestCounts } from '../../../model/lake/log-store.ts'
 import { PARQUET_THREADS, type ParquetRows } from '../../../model/lake/parquet-rows.ts'
 import { throwIfAborted, type Interrupt } from '../../../shared/abort.ts'
 import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
-import { drain, type Answer } from './answer.ts'
+import { drain, type PagedAnswer } from './answer.ts'
 import { askFiles, type FilesSide } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import { askCold, type ColdAnswer } from './cold.ts'
-import { takesThreads, type Latency } from './distance.ts'
+import { takesThreads, type LatencySetting } from './distance.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 import { prove } from './proof.ts'
@@ -38,16 +38,16 @@ export type MeasureOptions = {
   readonly runs: number
   readonly cold: boolean
   readonly interrupt: Interrupt
-  readonly latency: Latency
+  readonly latency: LatencySetting
   /** Null: the round trips of SQL are not counted, and unknown. */
   readonly sqlTrips: SqlTrips | null
   /** Called with the reason if cold figures are missing. */
   readonly onNote: (message: string) => void
 }
 
-export type Measured = {
-  readonly files: Side
-  readonly sql: Side
+export type MeasuredQuestion = {
+  readonly files: AnswerTiming
+  readonly sql: AnswerTiming
   /** Unrounded warm medians. */
   readonly filesMs: number
   readonly sqlMs: number
@@ -59,15 +59,15 @@ export type Measured = {
 type Cold = { readonly ms: number; readonly readBytes: string | null; readonly rows: number }
 
 /** @throws SluiceError STOPPED, ABORTED; whatever either side throws */
-export async function measure(id: QuestionId, options: MeasureOptions): Promise<Measured> {
+export async function measure(id: QuestionId, options: MeasureOptions): Promise<MeasuredQuestion> {
   const { plan, catalog, interrupt, cold } = options
   // A stop need not wait for the question: it commits nothing.
   const signal = interrupt.stop
   const log = await options.openLog()
   const counting = countingLogStore(log)
-  const files = (from: LogStore, question = id): Answer =>
+  const files = (from: LogStore, question = id): PagedAnswer =>
     askFiles(question, plan, { log: from, parquet: options.parquet, signal })
-  const sql = (reader: SqlReader, question = id): Answer => askSql(question, plan, reader, signal)
+  const sql = (reader: SqlReader, question = id): PagedAnswer => askSql(question, plan, reader, signal)
   const { latency } = options
 
   // The warm-up is the proof: both answers are read to their end and compared, untimed.
@@ -239,15 +239,15 @@ async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: M
 function asked(
   requests: RequestCounts | null,
   addedMs: number,
-  delayed: Side['delayed'] | null,
-): Pick<Side, 'requests' | 'requestBytes' | 'addedMs' | 'delayed'> {
+  delayed: AnswerTiming['delayed'] | null,
+): Pick<AnswerTiming, 'requests' | 'requestBytes' | 'addedMs' | 'delayed'> {
   return {
     ...(requests === null ? {} : { requests: dec(totalRequests(requests)), requestBytes: dec(requests.bytes) }),
     ...(delayed === null || delayed === undefined ? {} : { addedMs, delayed }),
   }
 }
 
-function side(times: readonly number[], cold: Cold | null, opened: number): Side {
+function side(times: readonly number[], cold: Cold | null, opened: number): AnswerTiming {
   return {
     p50Ms: roundMs(median(times)),
     p95Ms: roundMs(p95(times)),

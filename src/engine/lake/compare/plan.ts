@@ -1,7 +1,7 @@
 /** What exactly is asked of one table. Plain data: the cold child process gets it as JSON, so all runs ask the same. */
 import type { StructType } from '../../../delta/schema.ts'
-import { QUESTIONS, type Question, type QuestionId } from './questions.ts'
-import type { PartitionValues } from './rows.ts'
+import { QUESTIONS, type CompareQuestion, type QuestionId } from './questions.ts'
+import type { AddPartitionValues } from './rows.ts'
 
 export type ComparePlan = {
   readonly tableId: string
@@ -13,7 +13,7 @@ export type ComparePlan = {
   readonly catalogVersion: number
   /** First version that both sides can answer. */
   readonly from: number
-  readonly partition: PartitionValues | null
+  readonly partition: AddPartitionValues | null
   /** Condition on one data column, in the grammar of `--where`. */
   readonly predicate: string | null
   readonly oldVersion: number | null
@@ -27,7 +27,7 @@ export type ComparePlan = {
   readonly schema?: StructType
 }
 
-export type PlannedQuestion = Question & {
+export type PlannedQuestion = CompareQuestion & {
   /** The title with this table's versions in it. */
   readonly asked: string
   /** What was picked for the question: the partition, the condition, the file. Empty if nothing had to be picked. */
@@ -54,7 +54,7 @@ export function plannedQuestions(
   }
 }
 
-function titleOf({ id, title }: Question, plan: ComparePlan): string {
+function titleOf({ id, title }: CompareQuestion, plan: ComparePlan): string {
   switch (id) {
     case 'old-snapshot':
       return `snapshot at v${plan.oldVersion}`

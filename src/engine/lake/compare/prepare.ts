@@ -11,7 +11,7 @@ import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
 import { chooseCondition } from './choose-condition.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
-import { parsePartitionValues, type PartitionValues } from './rows.ts'
+import { parsePartitionValues, type AddPartitionValues } from './rows.ts'
 import { sampleFiles } from './sample.ts'
 
 const LAST_COMMITS = 20
@@ -125,7 +125,7 @@ async function pick(
 }
 
 /** The largest partition of at most 1000 files; the median one if all are larger. */
-async function pickPartition(reader: SqlReader, tableId: string, version: number): Promise<PartitionValues | null> {
+async function pickPartition(reader: SqlReader, tableId: string, version: number): Promise<AddPartitionValues | null> {
   const totals = await partitionTotals(reader, tableId, version, PARTITIONS_LOOKED_AT, 0)
   const bySize = totals.toSorted((a, b) => b.files - a.files)
   const chosen = bySize.find(({ files }) => files <= PARTITION_FILES) ?? bySize[bySize.length >> 1]

@@ -3,16 +3,16 @@
  * the groups that differ are read again and compared field by field, in as many passes as memory requires, until a
  * difference is found or all are equal.
  */
-import { rowsOf, digestOf, type Answer, type AnswerRow } from './answer.ts'
-import { shareOf, type AnswerDigest } from './digest.ts'
+import { answerRows, answerDigest, type PagedAnswer, type AnswerRow } from './answer.ts'
+import { digestShare, type AnswerDigest } from './digest.ts'
 import { leafColumns, type StructType } from '../../../delta/schema.ts'
 import { partitionsApart, statsComparer, type PartitionMap } from '../../../delta/values/same.ts'
 import { contradiction, type Contradiction } from './leaves.ts'
 
 /** Asks one side again; the answer is valid while `body` runs. */
-export type Asking = <T>(body: (answer: Answer) => Promise<T>) => Promise<T>
+export type AskAgain = <T>(body: (answer: PagedAnswer) => Promise<T>) => Promise<T>
 
-export type Proof = {
+export type CompareProof = {
   readonly files: AnswerDigest
   readonly sql: AnswerDigest
   /** The difference in one line; null if there is none. */
@@ -27,9 +27,9 @@ const NAMED = 3
 const SHOWN = 60
 
 /** @param schema of the table: with it statistics and partition values are compared by the types of their columns */
-export async function prove(files: Asking, sql: Asking, schema?: StructType): Promise<Proof> {
+export async function prove(files: AskAgain, sql: AskAgain, schema?: StructType): Promise<CompareProof> {
   const rowDifference = differenceOfRows(schema)
-  const [mine, theirs] = [await files(digestOf), await sql(digestOf)]
+  const [mine, theirs] = [await files(answerDigest), await sql(answerDigest)]
   const difference = mine.hex() === theirs.hex() ? null : await differenceOf(mine, theirs, files, sql, rowDifference)
   return { files: mine, sql: theirs, difference }
 }
@@ -37,8 +37,8 @@ export async function prove(files: Asking, sql: Asking, schema?: StructType): Pr
 async function differenceOf(
   mine: AnswerDigest,
   theirs: AnswerDigest,
-  files: Asking,
-  sql: Asking,
+  files: AskAgain,
+  sql: AskAgain,
   rowDifference: RowDifference,
 ): Promise<string | null> {
   const unequal = mine.unequal(theirs)
@@ -69,10 +69,10 @@ function* slicesOf(shares: ReadonlyMap<number, number>): Generator<ReadonlySet<n
 
 type Held = Map<string, AnswerRow[]>
 
-async function hold(answer: Answer, shares: ReadonlySet<number>): Promise<Held> {
+async function hold(answer: PagedAnswer, shares: ReadonlySet<number>): Promise<Held> {
   const held: Held = new Map()
-  for await (const row of rowsOf(answer)) {
-    if (!shares.has(shareOf(row.about))) continue
+  for await (const row of answerRows(answer)) {
+    if (!shares.has(digestShare(row.about))) continue
     const known = held.get(row.about)
     if (known === undefined) held.set(row.about, [row])
     else known.push(row)
@@ -84,7 +84,7 @@ type Found = { readonly lines: string[]; total: number }
 
 /** Removes every SQL row from `held` that equals a row of the files; the rest exists in SQL only. */
 async function compare(
-  answer: Answer,
+  answer: PagedAnswer,
   shares: ReadonlySet<number>,
   held: Held,
   rowDifference: RowDifference,
@@ -96,8 +96,8 @@ async function compare(
   }
   // Rows with the same subject and no equal row are reported only after all equal pairs have been removed.
   const unlike: AnswerRow[] = []
-  for await (const row of rowsOf(answer)) {
-    if (!shares.has(shareOf(row.about))) continue
+  for await (const row of answerRows(answer)) {
+    if (!shares.has(digestShare(row.about))) continue
     const others = held.get(row.about) ?? []
     const alike = others.findIndex((other) => rowDifference(row, other) === null)
     if (alike === -1) unlike.push(row)

@@ -11,7 +11,7 @@ export type QuestionId =
   | 'last-commits'
   | 'changes'
 
-export type Question = {
+export type CompareQuestion = {
   readonly id: QuestionId
   /** Without the versions of a certain table. At most 25 characters: a column of the headless table. */
   readonly title: string
@@ -21,7 +21,7 @@ export type Question = {
 }
 
 /** In the order in which they are asked. */
-export const QUESTIONS: readonly Question[] = [
+export const QUESTIONS: readonly CompareQuestion[] = [
   {
     id: 'latest-version',
     title: 'latest version + schema',

@@ -1,6 +1,6 @@
 /** The comparison as a Markdown file: figures, machine and method, without claims that the figures do not support. */
 import { arch, cpus, platform, release, totalmem } from 'node:os'
-import type { Side } from '../../../model/run/event.ts'
+import type { AnswerTiming } from '../../../model/run/event.ts'
 import { factorText, grouped, measureText, sizeText } from '../../../shared/figures.ts'
 import { oneLine } from '../../../shared/visible.ts'
 import { latencyText, threadsText } from './distance.ts'
@@ -152,7 +152,7 @@ function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 
-function cells(side: Side): readonly string[] {
+function cells(side: AnswerTiming): readonly string[] {
   return [
     measureText(side.p50Ms),
     measureText(side.p95Ms),

@@ -3,12 +3,12 @@ import type { LogStore, RequestCounts } from '../../../model/lake/log-store.ts'
 import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
 import { openCatalogDatabase } from '../../run/registry.ts'
 import { systemOf } from '../../run/systems.ts'
-import { drain, type Answer } from './answer.ts'
+import { drain, type PagedAnswer } from './answer.ts'
 import { FarCalls, FarLog } from './far-log.ts'
-import { Wire } from './wire/wire.ts'
+import { DelayedWire } from './wire/wire.ts'
 
 /** The requests that the log of a folder would need if it were in a bucket. */
-export async function asInBucket(log: LogStore, ask: (log: LogStore) => Answer): Promise<RequestCounts> {
+export async function asInBucket(log: LogStore, ask: (log: LogStore) => PagedAnswer): Promise<RequestCounts> {
   const far = new FarLog(log, new FarCalls(0))
   await drain(ask(far))
   return far.requests
@@ -16,10 +16,10 @@ export async function asInBucket(log: LogStore, ask: (log: LogStore) => Answer):
 
 /** Counts the round trips of questions to a catalog, on the wire to its server; 0 for a database of this process. */
 export class SqlTrips implements AsyncDisposable {
-  readonly #wire: Wire | null
+  readonly #wire: DelayedWire | null
   readonly #database: SqlDatabase | null
 
-  private constructor(wire: Wire | null, database: SqlDatabase | null) {
+  private constructor(wire: DelayedWire | null, database: SqlDatabase | null) {
     this.#wire = wire
     this.#database = database
   }
@@ -27,7 +27,7 @@ export class SqlTrips implements AsyncDisposable {
   /** @throws SluiceError CONNECT_FAILED; INTERNAL if the proxy cannot be started */
   static async open(url: string): Promise<SqlTrips> {
     if (systemOf(url)?.file !== undefined) return new SqlTrips(null, null)
-    const wire = await Wire.start(0)
+    const wire = await DelayedWire.start(0)
     try {
       return new SqlTrips(wire, await openCatalogDatabase(url, 'read', { route: wire.route }))
     } catch (error) {
@@ -36,7 +36,7 @@ export class SqlTrips implements AsyncDisposable {
     }
   }
 
-  async of(ask: (reader: SqlReader) => Answer): Promise<number> {
+  async of(ask: (reader: SqlReader) => PagedAnswer): Promise<number> {
     const [wire, database] = [this.#wire, this.#database]
     if (wire === null || database === null) return 0
     const once = (): Promise<number> => database.read((reader) => drain(ask(reader)))

@@ -3,10 +3,10 @@ import type { DeletionVectorDescriptor, MetadataAction, ProtocolAction } from '.
 import { isNestedDeeper } from '../../../model/lake/json-nesting.ts'
 import type { AnswerRow } from './answer.ts'
 
-export type PartitionValues = Readonly<Record<string, string | null>>
+export type AddPartitionValues = Readonly<Record<string, string | null>>
 
 /** An empty value is null (PROTOCOL.md, "Partition Value Serialization"); the order of keys does not matter. */
-export function partitionText(values: PartitionValues | null | undefined): string {
+export function partitionValuesText(values: AddPartitionValues | null | undefined): string {
   const entries = Object.entries(values ?? {}).map(
     ([name, value]) => [name, value === '' ? null : (value ?? null)] as const,
   )
@@ -14,8 +14,8 @@ export function partitionText(values: PartitionValues | null | undefined): strin
 }
 
 /** JSON text of partition values as an object; `{}` for null or an empty text. */
-export function parsePartitionValues(text: string | null): PartitionValues {
-  return objectOf(text) as PartitionValues
+export function parsePartitionValues(text: string | null): AddPartitionValues {
+  return objectOf(text) as AddPartitionValues
 }
 
 /** JSON text as a value. A text that is not JSON, or nested too deep, is returned as is, so that it only differs. */
@@ -34,13 +34,13 @@ function objectOf(text: string | null): object {
   return typeof value === 'object' && value !== null ? value : value === null ? {} : { '': value }
 }
 
-export type FileFacts = {
+export type ComparedFileFacts = {
   /** Canonical. */
   readonly path: string
   readonly dvId: string | null
   readonly size: number
   readonly modificationTime: number
-  readonly partitionValues: PartitionValues | null | undefined
+  readonly partitionValues: AddPartitionValues | null | undefined
   /** A `DeletionVectorDescriptor`; on the SQL side the catalog's copy of it. */
   readonly deletionVector: unknown
   readonly tags: unknown
@@ -56,7 +56,7 @@ export type FileFacts = {
  * Compares what checkpoints keep of a file (PROTOCOL.md, "Action Reconciliation"). `dataChange` is not kept. Statistics
  * may be dropped or rewritten: they are compared only as far as both sides have them.
  */
-export function fileRow(file: FileFacts): AnswerRow {
+export function comparedFileRow(file: ComparedFileFacts): AnswerRow {
   const { path, dvId, size, modificationTime, stats, rows } = file
   return {
     about: path,
@@ -64,7 +64,7 @@ export function fileRow(file: FileFacts): AnswerRow {
       dvId,
       size,
       modificationTime,
-      partitionValues: partitionText(file.partitionValues),
+      partitionValues: partitionValuesText(file.partitionValues),
       deletionVector: vectorOf(file.deletionVector),
       tags: tagsOf(file.tags),
       baseRowId: file.baseRowId ?? null,
@@ -123,7 +123,7 @@ export function originRow(version: number): AnswerRow {
   return { about: 'the commit that added the file', fields: { version } }
 }
 
-export type CommitFacts = {
+export type ComparedCommitFacts = {
   readonly version: number
   /** ms since the epoch. */
   readonly time: number
@@ -138,7 +138,14 @@ export type CommitFacts = {
   readonly commitInfo: unknown
 }
 
-export function commitRow({ version, time, inCommitTime, addedBytes, commitInfo, ...facts }: CommitFacts): AnswerRow {
+export function commitRow({
+  version,
+  time,
+  inCommitTime,
+  addedBytes,
+  commitInfo,
+  ...facts
+}: ComparedCommitFacts): AnswerRow {
   const { operation, engine, adds, removes } = facts
   return {
     about: `commit ${version}`,

@@ -1,7 +1,7 @@
 /** A uniform sample of a table's active files, in one pass and bounded memory; the same files every time. */
 import { activeFiles, type FileRecord } from '../../../catalog/query/files.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import { TURN_MS } from './answer.ts'
+import { LOOP_TURN_MS } from './answer.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
 
 const SIZE = 1_000
@@ -43,7 +43,7 @@ export async function sampleFiles(
   let turn = performance.now()
   for await (const page of activeFiles(reader, tableId, version)) {
     // A file database answers without ever waiting: give the event loop a turn, so that a stop gets through.
-    if (performance.now() - turn > TURN_MS) {
+    if (performance.now() - turn > LOOP_TURN_MS) {
       await breathe()
       turn = performance.now()
     }

@@ -5,7 +5,7 @@ const EVEN = 1.05
 /** Keeps ratios finite if the clock has not advanced. */
 const LEAST_MS = 1e-6
 
-export type Verdict = { readonly faster: 'files' | 'sql' | 'even'; readonly factor: number }
+export type TimingVerdict = { readonly faster: 'files' | 'sql' | 'even'; readonly factor: number }
 
 /** The middle value; the mean of the two in the middle for an even number of values. */
 export function median(values: readonly number[]): number {
@@ -22,7 +22,7 @@ export function p95(values: readonly number[]): number {
 }
 
 /** Which side's warm median is smaller, and how many times. */
-export function verdict(filesMs: number, sqlMs: number): Verdict {
+export function verdict(filesMs: number, sqlMs: number): TimingVerdict {
   const files = Math.max(filesMs, LEAST_MS)
   const sql = Math.max(sqlMs, LEAST_MS)
   const factor = Math.max(files, sql) / Math.min(files, sql)

@@ -6,7 +6,7 @@
 import type { SidecarAction } from '../../../delta/actions.ts'
 import { readCheckpoint, sidecarPath } from '../../../delta/checkpoint.ts'
 import { FileSums } from '../../../delta/file-sums.ts'
-import { CheckpointRows } from '../../../delta/fsck/checkpoint-rows.ts'
+import { CheckedCheckpointRows } from '../../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { hintFault, inspectHint } from '../../../delta/last-checkpoint.ts'
 import type { CheckpointFiles } from '../../../delta/listing.ts'
@@ -129,7 +129,7 @@ async function inspect(
   const files = checkpoint.files.map((file) => logPathOf(file.name)).filter((path) => path.endsWith('.parquet'))
   const rows = { protocol: 0, metaData: 0 }
   const wrong: Finding[] = []
-  const named = new CheckpointRows(checkpoint.version, store.root, schema)
+  const named = new CheckedCheckpointRows(checkpoint.version, store.root, schema)
   const names = spellings.ofCheckpoint(checkpoint)
   try {
     for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, fields: 'structs' })) {

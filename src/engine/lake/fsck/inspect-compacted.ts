@@ -3,7 +3,7 @@
  */
 import type { ActionKind } from '../../../delta/actions.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
-import { departures, Words } from '../../../delta/fsck/compacted.ts'
+import { departures, LatestActions } from '../../../delta/fsck/compacted.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import type { LogListing } from '../../../delta/listing.ts'
 import { logPathOf } from '../../../delta/log-path.ts'
@@ -47,11 +47,11 @@ export async function inspectCompacted(
   const judged = compacted.filter(({ from, to }) => whole(from, to))
   const notRead = compacted.filter((one) => !judged.includes(one)).map(({ name }) => name)
   // Each commit is read once, even if several compaction files cover it.
-  const open = new Map<CompactedFile, Words>()
+  const open = new Map<CompactedFile, LatestActions>()
   for (const version of versionsOf(judged)) {
     await breathe()
     throwIfAborted(signal)
-    for (const one of judged) if (one.from === version) open.set(one, new Words(subject.store.root))
+    for (const one of judged) if (one.from === version) open.set(one, new LatestActions(subject.store.root))
     await readInto([...open.values()], subject, names.get(version) ?? '', signal)
     for (const [one, commitWords] of open) {
       if (one.to !== version) continue
@@ -69,7 +69,12 @@ function versionsOf(files: readonly CompactedFile[]): readonly number[] {
   return [...versions].toSorted((a, b) => a - b)
 }
 
-async function readInto(all: readonly Words[], { store }: Subject, file: string, signal: AbortSignal): Promise<void> {
+async function readInto(
+  all: readonly LatestActions[],
+  { store }: Subject,
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
   for await (const block of readLog(store, file, { signal, kinds: KINDS })) {
     for (const line of block) for (const words of all) words.take(line)
   }
@@ -78,13 +83,13 @@ async function readInto(all: readonly Words[], { store }: Subject, file: string,
 async function compare(
   subject: Subject,
   name: string,
-  ours: Words,
+  ours: LatestActions,
   found: (finding: Finding) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { store, schema } = subject
   const wrong = { level: 'finding', kind: 'compacted-log', path: logPathOf(name) } as const
-  const theirs = new Words(store.root)
+  const theirs = new LatestActions(store.root)
   try {
     await readInto([theirs], subject, name, signal)
   } catch (error) {

@@ -9,7 +9,7 @@ import {
 } from '../../../delta/fsck/bounds.ts'
 import { firstDoubled } from '../../../delta/doubled-names.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
-import { fitOf, type Fit } from '../../../delta/fsck/schema-fit.ts'
+import { schemaFit, type SchemaFit } from '../../../delta/fsck/schema-fit.ts'
 import { leafColumns } from '../../../delta/schema.ts'
 import { numRecordsOf } from '../../../delta/stats.ts'
 import type { DeletionVector } from '../../../delta/deletion-vector.ts'
@@ -132,9 +132,9 @@ export class FileExaminer {
     return { findings, bounds: stated.length, pages: pages.pages, summedPages: pages.summed }
   }
 
-  #fit(footer: Footer): Fit {
+  #fit(footer: Footer): SchemaFit {
     const { schema, mode } = this.#subject
-    return fitOf(schema, this.#partitions, mode, footer.fields, { hidden: this.#hidden, writer: footer.writer })
+    return schemaFit(schema, this.#partitions, mode, footer.fields, { hidden: this.#hidden, writer: footer.writer })
   }
 
   #columnFindings(file: FsckFile, footer: Footer): readonly Finding[] {
@@ -191,7 +191,7 @@ function absentColumn(path: string, { column, nulls, min }: StatsOfFile['columns
 /** False if the table calls the column a string and the file has plain bytes, which may be invalid text. */
 function isText(
   { column }: StatsOfFile['columns'][number],
-  { field }: NonNullable<ReturnType<Fit['leafOf']>>,
+  { field }: NonNullable<ReturnType<SchemaFit['leafOf']>>,
 ): boolean {
   const { type } = column.field
   return !(type.kind === 'primitive' && type.name === 'string') || field.type === 'VARCHAR'

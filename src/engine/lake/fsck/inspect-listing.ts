@@ -6,7 +6,7 @@ import { LOG_FOLDER } from '../../../delta/log-path.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
-import { PlaceUnread, type Place, type Places } from './places.ts'
+import { PlaceUnread, type FilePlace, type Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
@@ -82,7 +82,7 @@ export class ListingCheck {
   async check(
     file: FsckFile,
     found: (finding: Finding) => void,
-  ): Promise<{ readonly place: Place | null; readonly vector: Place | 'inline' | null }> {
+  ): Promise<{ readonly place: FilePlace | null; readonly vector: FilePlace | 'inline' | null }> {
     throwIfAborted(this.#signal)
     const { path } = file
     const vector = await this.#vectorPlace(file, found).catch((error: unknown) => {
@@ -100,7 +100,7 @@ export class ListingCheck {
       found({ level: 'finding', kind: 'path-unusable', path, detail: fault })
       return { place: null, vector }
     }
-    let place: Place | null
+    let place: FilePlace | null
     try {
       place = await this.#places.file(path)
     } catch (error) {
@@ -131,7 +131,7 @@ export class ListingCheck {
     return { place, vector }
   }
 
-  async #factsOf(place: Place): Promise<{ readonly size: number; readonly modified: number } | null> {
+  async #factsOf(place: FilePlace): Promise<{ readonly size: number; readonly modified: number } | null> {
     const no = place.inside ? this.#listed.find(place.path) : null
     if (no !== null) return { size: this.#listed.sizeOf(no), modified: this.#listed.timeOf(no) }
     // Behind a linked folder, under another spelling of its name, or written since the listing: ask for the object
@@ -139,7 +139,7 @@ export class ListingCheck {
     return place.store.head(place.path, this.#signal)
   }
 
-  async #vectorPlace(file: FsckFile, found?: (finding: Finding) => void): Promise<Place | 'inline' | null> {
+  async #vectorPlace(file: FsckFile, found?: (finding: Finding) => void): Promise<FilePlace | 'inline' | null> {
     if (file.vector === null) return null
     try {
       return await this.#places.vector(file.vector)

@@ -2,7 +2,7 @@
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import type { CheckpointFiles } from '../../../delta/listing.ts'
 import type { LogSegment } from '../../../delta/segment.ts'
-import { readingsOf, Spellings } from '../../../delta/spellings.ts'
+import { fileReadings, Spellings } from '../../../delta/spellings.ts'
 import type { DeltaTable } from '../../../delta/table.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
@@ -59,7 +59,7 @@ export class SpellingCheck {
       level: 'finding',
       kind: 'path-spellings',
       path: file.spellings[0]?.path ?? '',
-      detail: readingsOf(file),
+      detail: fileReadings(file),
     }))
   }
 }

@@ -6,19 +6,19 @@ import { numRecordsOf } from '../../../delta/stats.ts'
 import type { Footer, FileFault, ParquetFooters } from '../../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { inOrder } from '../in-order.ts'
+import { orderedResults } from '../in-order.ts'
 import { FileExaminer, vectorFindings } from './inspect-file.ts'
 import { notRead } from './inspect-listing.ts'
-import type { Place, Places } from './places.ts'
+import type { FilePlace, Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
 /** A file to be opened. */
-export type Job = {
+export type FsckJob = {
   readonly file: FsckFile
   /** Null: only its vector is checked. */
-  readonly place: Place | null
-  readonly vector: Place | 'inline' | null
+  readonly place: FilePlace | null
+  readonly vector: FilePlace | 'inline' | null
 }
 
 export type InsideCounts = {
@@ -43,7 +43,7 @@ const LANES = { near: 2, far: 4 } as const
  * @throws SluiceError of a store that cannot be read; bad contents of a file are findings
  */
 export async function lookInside(
-  jobs: AsyncIterable<Job> | Iterable<Job>,
+  jobs: AsyncIterable<FsckJob> | Iterable<FsckJob>,
   subject: Subject,
   parquet: () => Promise<ParquetFooters>,
   options: {
@@ -58,9 +58,9 @@ export async function lookInside(
   const examiner = new FileExaminer(subject)
   const total: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
   const lanes = subject.store.requests === undefined ? LANES.near : LANES.far
-  const work = (batch: readonly Job[]): Promise<Outcome> =>
+  const work = (batch: readonly FsckJob[]): Promise<Outcome> =>
     inspectBatch(batch, { examiner, parquet, places, deep, signal, progress })
-  for await (const { findings, counts } of inOrder(batches(jobs), lanes, work)) {
+  for await (const { findings, counts } of orderedResults(batches(jobs), lanes, work)) {
     throwIfAborted(signal)
     for (const finding of findings) found(finding)
     for (const key of Object.keys(total) as (keyof InsideCounts)[]) total[key] += counts[key]
@@ -68,8 +68,8 @@ export async function lookInside(
   return total
 }
 
-async function* batches(jobs: AsyncIterable<Job> | Iterable<Job>): AsyncGenerator<readonly Job[]> {
-  let batch: Job[] = []
+async function* batches(jobs: AsyncIterable<FsckJob> | Iterable<FsckJob>): AsyncGenerator<readonly FsckJob[]> {
+  let batch: FsckJob[] = []
   for await (const job of jobs) {
     batch.push(job)
     if (batch.length < BATCH) continue
@@ -90,7 +90,7 @@ type Means = {
   readonly progress: FsckProgress
 }
 
-async function inspectBatch(batch: readonly Job[], means: Means): Promise<Outcome> {
+async function inspectBatch(batch: readonly FsckJob[], means: Means): Promise<Outcome> {
   const { parquet, places, deep, signal, progress } = means
   const findings: Finding[] = []
   const counts: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
@@ -119,7 +119,7 @@ type Found = {
 }
 
 async function inspectJob(
-  { file, vector: place }: Job,
+  { file, vector: place }: FsckJob,
   { local, footer, vector }: Found,
   { findings, counts }: { readonly findings: Finding[]; readonly counts: InsideCounts },
   { examiner, parquet, deep, signal }: Means,
@@ -146,7 +146,7 @@ async function inspectJob(
 }
 
 async function vectorOf(
-  { file, vector }: Job,
+  { file, vector }: FsckJob,
   places: Places,
   findings: Finding[],
   signal: AbortSignal,
@@ -182,12 +182,12 @@ async function vectorOf(
 }
 
 /** Whether a place could not be read because it is a folder, not a file. */
-async function isFolder({ store, path }: Place, error: SluiceError, signal: AbortSignal): Promise<boolean> {
+async function isFolder({ store, path }: FilePlace, error: SluiceError, signal: AbortSignal): Promise<boolean> {
   return error.code === 'SOURCE_IO' && !error.retryable && (await store.head(path, signal)) === null
 }
 
 async function open(
-  { file, place }: Job,
+  { file, place }: FsckJob,
   places: Places,
   deep: boolean,
   findings: Finding[],

@@ -9,7 +9,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { openLake } from '../../run/registry.ts'
 
 /** `path` is relative to the table root if `inside`, else to its own folder. */
-export type Place = { readonly store: LogStore; readonly path: string; readonly inside: boolean }
+export type FilePlace = { readonly store: LogStore; readonly path: string; readonly inside: boolean }
 
 /** A location outside of the table is unreachable. Not a finding: nothing is known about the file. */
 export class PlaceUnread extends Error {}
@@ -32,7 +32,7 @@ export class Places {
    * false.
    * @throws PlaceUnread if it is outside, in a folder that cannot be reached
    */
-  async file(path: string): Promise<Place | null> {
+  async file(path: string): Promise<FilePlace | null> {
     const place = resolveDataPath(path, this.#store.root)
     return place.inside ? { store: this.#store, path: place.path, inside: true } : this.#at(place.uri)
   }
@@ -41,7 +41,7 @@ export class Places {
    * Location of a deletion vector's file; `inline` if the log holds the vector.
    * @throws SluiceError BAD_DELETION_VECTOR if the descriptor names no file; PlaceUnread as `file`
    */
-  async vector(dv: DeletionVectorDescriptor): Promise<Place | 'inline' | null> {
+  async vector(dv: DeletionVectorDescriptor): Promise<FilePlace | 'inline' | null> {
     if (dv.storageType === 'i') return 'inline'
     if (dv.storageType === 'p') {
       const fault = pathFault(dv.pathOrInlineDv)
@@ -55,14 +55,14 @@ export class Places {
    * Reason for skipping a file after a read error. An outside folder that cannot be reached is not tried again.
    * @returns null if the error is one of the table's own store and must end the check
    */
-  passOver(place: Place, error: unknown): string | null {
+  passOver(place: FilePlace, error: unknown): string | null {
     if (!(error instanceof SluiceError) || error.kind === 'internal' || error.kind === 'stopped') return null
     if (place.inside) return error.code === 'SOURCE_DENIED' ? error.message : null
     if (error.code !== 'SOURCE_DENIED') this.#unread.set(place.store.root, error.message)
     return error.message
   }
 
-  async #at(uri: string): Promise<Place | null> {
+  async #at(uri: string): Promise<FilePlace | null> {
     if (!this.#outside) return null
     const host = /^file:\/\/([^/]+)/.exec(uri)?.[1]
     if (host !== undefined) throw new PlaceUnread(`it lies on the machine ${host}`)

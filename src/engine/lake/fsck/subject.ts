@@ -1,5 +1,5 @@
 /** The table to check: its schema at a version, and its active files, from the catalog or from the log. */
-import { readHead } from '../../../catalog/import/head.ts'
+import { readImportHead } from '../../../catalog/import/head.ts'
 import { newestKnown, type NewestKnown } from '../../../catalog/import/same-log.ts'
 import { countsAt } from '../../../catalog/query/counts.ts'
 import { activeFiles, type FileRecord } from '../../../catalog/query/files.ts'
@@ -85,7 +85,7 @@ async function ofCatalog(
   }
   const refusal = readerRefusal(protocol, metadata)
   if (refusal !== null) throw new SluiceError(refusal.code, refusal.message, refusal.info())
-  const currentVersion = (await readHead(database, { tableId }))?.currentVersion ?? version
+  const currentVersion = (await readImportHead(database, { tableId }))?.currentVersion ?? version
   if (since !== undefined && since < historyFrom) throw historyMissing(since, historyFrom)
   const store = await openLake(pathOfLocation(location))
   return {

@@ -1,13 +1,13 @@
 /** Imports one table into an open catalog and reports it as events: the shared part of `import` and `batch-import`. */
 import { importTable, type ImportResult } from '../../../catalog/import/import-table.ts'
 import type { ImportOptions, ImportProgress } from '../../../catalog/import/options.ts'
-import { readHead } from '../../../catalog/import/head.ts'
+import { readImportHead } from '../../../catalog/import/head.ts'
 import { dec } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
 import type { WritableCatalog } from '../catalog-session.ts'
-import { holderOf } from '../../run/holder.ts'
+import { runLeaseHolder } from '../../run/holder.ts'
 import { newRunId, operatorRun } from '../../run/run-id.ts'
 import { openLake, parquetRows } from '../../run/registry.ts'
 import { whilePaused } from '../../run/pause.ts'
@@ -80,7 +80,7 @@ export async function importAndReport(
       allowRefused,
       interrupt: run.interrupt,
       clock,
-      holder: holderOf(run),
+      holder: runLeaseHolder(run),
       waitMs,
       noteFailure,
       importId: newRunId(clock),
@@ -197,5 +197,5 @@ class ImportEvents {
 
 /** A table in the catalog keeps its id, whatever name it was first imported under. */
 async function knownTableId(reader: SqlReader, log: LogStore): Promise<string | null> {
-  return (await readHead(reader, { location: log.root }))?.tableId ?? null
+  return (await readImportHead(reader, { location: log.root }))?.tableId ?? null
 }

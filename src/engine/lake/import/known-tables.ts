@@ -1,11 +1,11 @@
 /** The tables of a catalog with the facts that show whether their logs have news: one query for all of them. */
-import { readHead, wholeness, type TableKey, type Wholeness } from '../../../catalog/import/head.ts'
+import { readImportHead, wholeness, type CatalogTableKey, type ImportWholeness } from '../../../catalog/import/head.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
 import { resolveTable, tableKey } from '../resolve.ts'
 
-export type KnownTable = {
+export type ImportedTable = {
   readonly tableId: string
   readonly location: string
   /** When the catalog got it; identifies the import: a removed and re-imported table has another time. */
@@ -26,7 +26,7 @@ const KNOWN = `SELECT t.table_id, t.location, t.created_at, t.current_version, t
   LEFT JOIN delta_commits c ON c.table_id = t.table_id AND c.version = t.current_version`
 
 /** All tables by id, or only the one with an id or location. */
-export async function knownTables(reader: SqlReader, by?: TableKey): Promise<readonly KnownTable[]> {
+export async function knownTables(reader: SqlReader, by?: CatalogTableKey): Promise<readonly ImportedTable[]> {
   const [where, parameters] =
     by === undefined
       ? ['', []]
@@ -61,11 +61,11 @@ export async function knownTables(reader: SqlReader, by?: TableKey): Promise<rea
 }
 
 /** The tables that a command names, each once. @throws SluiceError NO_SUCH_TABLE, NO_LOG */
-export async function namedTables(
+export async function namedLakeTables(
   reader: SqlDatabase,
   names: readonly string[],
-): Promise<readonly (KnownTable & { readonly name: string })[]> {
-  const found = new Map<string, KnownTable & { readonly name: string }>()
+): Promise<readonly (ImportedTable & { readonly name: string })[]> {
+  const found = new Map<string, ImportedTable & { readonly name: string }>()
   for (const name of names) {
     const ref = await resolveTable(name, reader)
     const [table] = await knownTables(reader, await tableKey(ref))
@@ -80,7 +80,7 @@ export async function namedTables(
 }
 
 /** How complete a table is that is not `settled`; null if it has left the catalog. */
-export async function standing(reader: SqlReader, tableId: string): Promise<Wholeness | null> {
-  const head = await readHead(reader, { tableId })
+export async function importStatus(reader: SqlReader, tableId: string): Promise<ImportWholeness | null> {
+  const head = await readImportHead(reader, { tableId })
   return head === null ? null : wholeness(reader, head)
 }

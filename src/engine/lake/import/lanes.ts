@@ -8,7 +8,7 @@ import type { WritableCatalog } from '../catalog-session.ts'
 import type { LakeRun } from './lake-run.ts'
 import { LaneThread } from './lane-thread.ts'
 import { importAndReport, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
-import { inLanes } from '../in-lanes.ts'
+import { inWorkers } from '../in-lanes.ts'
 
 /** Most workers if the user can change their number while the run goes on. */
 const MAX_LANES = 16
@@ -75,7 +75,7 @@ export async function importInLanes(
     return thread.import({ ...target, worker }, settings)
   }
   try {
-    await inLanes(queue, lanes, run, async (target, worker) => {
+    await inWorkers(queue, lanes, run, async (target, worker) => {
       outcomes.push(await importOne(target, worker))
     })
   } finally {

@@ -1,17 +1,17 @@
 /** Plans an import from listings and cheap reads only. Writes nothing and creates no catalog. */
 import { createHash } from 'node:crypto'
-import { readHead, wholeness, type TableKey } from '../../../catalog/import/head.ts'
+import { readImportHead, wholeness, type CatalogTableKey } from '../../../catalog/import/head.ts'
 import { listLog, type CommitFile } from '../../../delta/listing.ts'
 import { LOG_FOLDER } from '../../../delta/log-path.ts'
-import type { LogEntry, LogStore } from '../../../model/lake/log-store.ts'
+import type { LogListingEntry, LogStore } from '../../../model/lake/log-store.ts'
 import { probeTable } from '../../../delta/probe.ts'
-import { historyOf } from '../../../delta/segment.ts'
+import { logHistory } from '../../../delta/segment.ts'
 import { dec, type PlanLine } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { openLake, parquetRows } from '../../run/registry.ts'
 import type { Run } from '../../run/run-context.ts'
-import { inOrder, lanesAt } from '../in-order.ts'
+import { orderedResults, lanesAt } from '../in-order.ts'
 import { catalogIfThere } from '../table-source.ts'
 import { defaultTableId } from '../table-id.ts'
 import { keysFrom } from '../../../catalog/import/moved.ts'
@@ -81,7 +81,7 @@ export async function planTables(
     }
   }
   try {
-    for await (const { target, planned, thrown } of inOrder(targets, lanes, plannedOrThrown)) {
+    for await (const { target, planned, thrown } of orderedResults(targets, lanes, plannedOrThrown)) {
       if (planned !== null) {
         lines.push(planned.line)
         actions += planned.actions
@@ -115,7 +115,7 @@ export async function planTables(
  */
 function listedOnce(log: LogStore): LogStore {
   if (log.requests === undefined) return log
-  let known: { readonly at: number; readonly entries: readonly LogEntry[] } | null = null
+  let known: { readonly at: number; readonly entries: readonly LogListingEntry[] } | null = null
   return {
     root: log.root,
     label: log.label,
@@ -130,7 +130,7 @@ function listedOnce(log: LogStore): LogStore {
       known = null
       const isWhole = folder === LOG_FOLDER && after === undefined
       const at = performance.now()
-      const entries: LogEntry[] = []
+      const entries: LogListingEntry[] = []
       for await (const entry of log.list(folder, options)) {
         if (entries.length <= MOST_ENTRIES) entries.push(entry)
         yield entry
@@ -181,9 +181,9 @@ async function planLine(
   deep: boolean,
 ): Promise<Planned> {
   const { interrupt } = run
-  const history = historyOf(await listLog(log, { signal: interrupt.abort, attributes: true }))
+  const history = logHistory(await listLog(log, { signal: interrupt.abort, attributes: true }))
   const latest = history.commits.at(-1)?.version ?? history.from
-  const head = database === null ? null : await readHead(database, keyOf(target, log))
+  const head = database === null ? null : await readImportHead(database, keyOf(target, log))
   const state = head === null || database === null ? 'broken' : await wholeness(database, head)
   const current = state === 'broken' ? null : (head?.currentVersion ?? null)
   const commits = history.commits.filter((commit) => current === null || commit.version > current)
@@ -218,7 +218,7 @@ async function planLine(
   return { line, log, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }
 }
 
-function keyOf({ tableId, moved }: PlanTarget, { root }: LogStore): TableKey {
+function keyOf({ tableId, moved }: PlanTarget, { root }: LogStore): CatalogTableKey {
   return tableId === undefined || moved !== true ? { location: root } : { tableId }
 }
 

@@ -11,7 +11,7 @@ import { openLake } from '../../run/registry.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 import type { LakeRun } from './lake-run.ts'
 import { importAndReport, type TableOutcome } from './import-one.ts'
-import { knownTables, standing, type KnownTable } from './known-tables.ts'
+import { knownTables, importStatus, type ImportedTable } from './known-tables.ts'
 
 export type Synced = {
   readonly status: 'ok' | 'current' | 'failed' | 'refused' | 'skipped' | 'stopped'
@@ -29,7 +29,7 @@ const OLDER_READ = 10
 export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
 
 /** What this run has compared, by table; not compared again while the listing is unchanged. */
-export type Proved = Map<
+export type ComparedImports = Map<
   string,
   {
     /** Version, size, time and stamp of the newest commit, whose bytes were compared. */
@@ -45,8 +45,8 @@ export type Proved = Map<
  */
 export async function syncTable(
   catalog: WritableCatalog,
-  table: KnownTable & { readonly name: string },
-  proved: Proved,
+  table: ImportedTable & { readonly name: string },
+  proved: ComparedImports,
   settings: SyncSettings,
   run: LakeRun,
 ): Promise<Synced> {
@@ -61,7 +61,7 @@ export async function syncTable(
     const current = known !== null && (await isCurrent(log, table, known, proved, run.interrupt.abort))
     if (known !== null && isWhole) await compareOlder(catalog, { table, log, listing: known }, proved, run)
     if (current) return done('current', 0)
-    const now = await standing(catalog.database, table.tableId)
+    const now = await importStatus(catalog.database, table.tableId)
     if (now === null || now === 'broken') return skipped()
     const target = { name: table.name, path: location, tableId: table.tableId, log, worker: settings.worker }
     const latest = known?.latest ?? null
@@ -110,7 +110,7 @@ export async function syncTable(
 }
 
 /** The folder in which a table's commits appear; null if the system cannot watch it. */
-export function logFolder({ location }: Pick<KnownTable, 'location'>): string | null {
+export function logFolder({ location }: Pick<ImportedTable, 'location'>): string | null {
   return location.startsWith('file://') ? join(pathOfLocation(location), '_delta_log') : null
 }
 
@@ -132,9 +132,9 @@ async function look(log: LogStore, from: number, signal: AbortSignal): Promise<L
  */
 async function isCurrent(
   log: LogStore,
-  table: KnownTable,
+  table: ImportedTable,
   listing: LogListing,
-  proved: Proved,
+  proved: ComparedImports,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { version, newest } = table
@@ -146,7 +146,7 @@ async function isCurrent(
   return is === 'same'
 }
 
-function remember(proved: Proved, table: KnownTable, listing: LogListing): void {
+function remember(proved: ComparedImports, table: ImportedTable, listing: LogListing): void {
   if (listing.latest !== table.version) return
   proved.set(table.tableId, { ...proved.get(table.tableId), newest: factsOf(table, listing) })
 }
@@ -154,8 +154,8 @@ function remember(proved: Proved, table: KnownTable, listing: LogListing): void 
 /** Compares the commits below the known version by size and time in the listing. @throws SluiceError LOG_REWRITTEN */
 async function compareOlder(
   { database }: WritableCatalog,
-  { table, log, listing }: { readonly table: KnownTable; readonly log: LogStore; readonly listing: LogListing },
-  proved: Proved,
+  { table, log, listing }: { readonly table: ImportedTable; readonly log: LogStore; readonly listing: LogListing },
+  proved: ComparedImports,
   { emit, interrupt }: LakeRun,
 ): Promise<void> {
   const { tableId, version } = table
@@ -172,7 +172,7 @@ async function compareOlder(
   proved.set(tableId, { ...proved.get(tableId), older })
 }
 
-function factsOf({ version }: KnownTable, { commits }: LogListing): string {
+function factsOf({ version }: ImportedTable, { commits }: LogListing): string {
   const commit = commits.find((one) => one.version === version)
   return commit === undefined ? '' : `${commit.version}:${commit.size}:${commit.modified}:${commit.stamp ?? ''}`
 }
@@ -182,7 +182,7 @@ function done(status: 'current' | 'skipped', behind: number): Synced {
 }
 
 /** Emits `table.finished` for a table without news. */
-export function reportCurrent(table: KnownTable & { readonly name: string }, ms: number, run: LakeRun): void {
+export function reportCurrent(table: ImportedTable & { readonly name: string }, ms: number, run: LakeRun): void {
   run.emit({
     type: 'table.finished',
     table: table.name,

@@ -2,7 +2,7 @@
 import type { NewestKnown } from '../../../catalog/import/same-log.ts'
 import { leaseHolder } from '../../../catalog/lease.ts'
 import { latestValidations } from '../../../catalog/validations.ts'
-import { readHead, wholeness } from '../../../catalog/import/head.ts'
+import { readImportHead, wholeness } from '../../../catalog/import/head.ts'
 import { readStatus } from '../../../catalog/status.ts'
 import type { ProtocolAction } from '../../../delta/actions.ts'
 import { featureNames } from '../../../delta/features.ts'
@@ -113,7 +113,7 @@ export async function catalogVersions(database: SqlDatabase): Promise<ReadonlyMa
 }
 
 async function stateOf(database: SqlDatabase, tableId: string, now: number): Promise<CatalogState> {
-  const head = await readHead(database, { tableId })
+  const head = await readImportHead(database, { tableId })
   if (head === null) return { state: 'none' }
   const holder = await leaseHolder(database, tableId, now)
   if (holder !== null && !hasEnded(holder, thisProcess()))

@@ -1,6 +1,6 @@
 /** Commits for the History tab: a page of them, and one in detail. */
 import { commitsUpTo, type CommitRecord } from '../../../catalog/query/history.ts'
-import { changesBetween } from '../../../catalog/query/changes.ts'
+import { catalogChanges } from '../../../catalog/query/changes.ts'
 import { parseAction } from '../../../delta/commit-lines.ts'
 import type { CommitSummary } from '../../../delta/history.ts'
 import { numRecordsOf } from '../../../delta/stats.ts'
@@ -65,7 +65,7 @@ export async function commitDetail(located: Located, version: number, signal: Ab
     const checkpoints = await checkpointVersions(table.location, signal)
     commit = eventOfRecord(record, checkpoints.has(version))
     info = infoOf(record)
-    for await (const page of changesBetween(database, table.tableId, version - 1, version)) {
+    for await (const page of catalogChanges(database, table.tableId, version - 1, version)) {
       for (const change of page) {
         if (change.raw === null) add(change.path ?? '', change.size ?? 0, change.rows)
         else if (change.kind === 'remove' || change.kind === 'add') {

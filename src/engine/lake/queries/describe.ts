@@ -13,7 +13,7 @@ import type { Located } from './located.ts'
 import { snapshotAt } from './log-files.ts'
 import { runsOf } from './recorded-runs.ts'
 
-export type Declared = {
+export type DeclaredTable = {
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
   readonly txns: readonly TxnAction[]
@@ -21,7 +21,7 @@ export type Declared = {
 }
 
 /** Protocol, metadata, transactions and domains of the located version. */
-export async function declared(located: Located, signal: AbortSignal): Promise<Declared> {
+export async function declared(located: Located, signal: AbortSignal): Promise<DeclaredTable> {
   if (located.from === 'log') {
     const snapshot = await located.table.snapshot({}, { allowRefused: true })
     const state = await snapshot.state(signal)
@@ -39,16 +39,16 @@ export async function declared(located: Located, signal: AbortSignal): Promise<D
 }
 
 /** Protocol and metadata only, which needs less of a log. */
-export async function headOf(
+export async function logHead(
   located: Located,
   asOf: AsOf,
   signal: AbortSignal,
-): Promise<Pick<Declared, 'protocol' | 'metadata'>> {
+): Promise<Pick<DeclaredTable, 'protocol' | 'metadata'>> {
   if (located.from === 'log') return (await snapshotAt(located, asOf)).head(signal)
   return stateAt(located.database, located.table.tableId, located.table.version)
 }
 
-export function schemaFields({ protocol, metadata }: Declared): readonly SchemaField[] {
+export function schemaFields({ protocol, metadata }: DeclaredTable): readonly SchemaField[] {
   if (protocol === null || metadata === null) return []
   const partitions = new Set((metadata.partitionColumns ?? []).map((name) => name.toLowerCase()))
   const fields: SchemaField[] = []
@@ -90,7 +90,7 @@ function notesOf(field: Field): readonly string[] {
   return notes
 }
 
-export function features({ protocol, metadata }: Declared): readonly Feature[] {
+export function features({ protocol, metadata }: DeclaredTable): readonly Feature[] {
   if (protocol === null || metadata === null) return []
   const refusal = readerRefusal(protocol, metadata)
   const reader = new Set(protocol.readerFeatures ?? [])

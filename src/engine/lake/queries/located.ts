@@ -2,11 +2,11 @@
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
-import { readHead, wholeness } from '../../../catalog/import/head.ts'
+import { readImportHead, wholeness } from '../../../catalog/import/head.ts'
 import { versionAtTime } from '../../../catalog/query/counts.ts'
-import type { Reach } from '../../../delta/listed-log.ts'
+import type { LogReach } from '../../../delta/listed-log.ts'
 import { DeltaTable } from '../../../delta/table.ts'
-import type { Placed } from '../../../model/lake/answers.ts'
+import type { PlacedLake } from '../../../model/lake/answers.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { reachOf } from '../table-source.ts'
@@ -35,10 +35,10 @@ export async function locate(
   asOf: AsOf,
   database: SqlDatabase | null,
   signal: AbortSignal,
-  reach: Reach = reachOf(asOf),
+  reach: LogReach = reachOf(asOf),
 ): Promise<Located> {
   const path = pathOfLocation(key)
-  const head = database === null ? null : await readHead(database, { location: key })
+  const head = database === null ? null : await readImportHead(database, { location: key })
   if (database !== null && head !== null && (await wholeness(database, head)) === 'whole') {
     const by = { location: key }
     const version =
@@ -60,7 +60,7 @@ async function atTime(database: SqlDatabase, tableId: string, timeMs: number): P
  * What a typed path or URL is: a lake, or a database, which may be a file.
  * @throws SluiceError NO_SUCH_PATH; UNSUPPORTED_URL if it is neither
  */
-export async function placedAt(text: string): Promise<Placed> {
+export async function placedAt(text: string): Promise<PlacedLake> {
   if (isCopyUrl(text) || isCatalogUrl(text)) return { kind: 'database', url: text }
   const place = parseLakeUrl(text)
   if (isS3Url(text) || place.kind !== 'local') return { kind: 'lake', url: text }

@@ -1,7 +1,7 @@
 /** Maps physical column names to the schema's: with column mapping, files are recorded under the physical ones. */
 import { schemaOf, type StructType } from '../../../delta/schema.ts'
 import type { PartitionRow } from '../../../model/lake/answers.ts'
-import type { Declared } from './describe.ts'
+import type { DeclaredTable } from './describe.ts'
 
 type Values = PartitionRow['values']
 
@@ -12,7 +12,10 @@ export type LogicalNames = {
 }
 
 /** @returns null if both names are the same for all columns */
-export function logicalNames({ protocol, metadata }: Pick<Declared, 'protocol' | 'metadata'>): LogicalNames | null {
+export function logicalNames({
+  protocol,
+  metadata,
+}: Pick<DeclaredTable, 'protocol' | 'metadata'>): LogicalNames | null {
   if (protocol === null || metadata === null) return null
   const schema = schemaOf(protocol, metadata)
   if (!isMapped(schema)) return null

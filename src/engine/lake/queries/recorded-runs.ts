@@ -6,7 +6,7 @@ import { thisProcess } from '../../../shared/owner.ts'
 import { dec, type RunEvent } from '../../../model/run/event.ts'
 import { parseLakeUrl, pathOfLocation, s3Path } from '../../../model/lake/lake-url.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
-import type { RecordedRun, TableRow } from '../../../model/lake/answers.ts'
+import type { RecordedCommand, TableRow } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
 /** Commands that are searched for those about one table. */
@@ -19,7 +19,7 @@ export async function recentRuns(
   reader: SqlReader,
   count: number,
   tables: readonly TableRow[],
-): Promise<readonly RecordedRun[]> {
+): Promise<readonly RecordedCommand[]> {
   const rows = await readAudit(reader, count, thisProcess())
   const names = new Map(tables.map(({ key, name }) => [pathOfLocation(key), name]))
   const byId = new Map(tables.flatMap(({ tableId, name }) => (tableId === null ? [] : [[tableId, name] as const])))

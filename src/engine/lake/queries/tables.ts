@@ -7,8 +7,8 @@ import { parseLakeUrl, pathOfLocation } from '../../../model/lake/lake-url.ts'
 import { asSluiceError, SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
-import { inOrder, lanesAt } from '../in-order.ts'
-import { walkLake, type Found } from '../walk.ts'
+import { orderedResults, lanesAt } from '../in-order.ts'
+import { walkLake, type FoundInFolder } from '../walk.ts'
 import { openLake, parquetRows } from '../../run/registry.ts'
 import { UNKNOWN_TABLE, type CatalogState, type TableRow } from '../../../model/lake/answers.ts'
 import { catalogRows, type CatalogRow } from './catalog-rows.ts'
@@ -17,7 +17,7 @@ import { catalogRows, type CatalogRow } from './catalog-rows.ts'
  * Rows by name. A table that is current in the catalog is not read again: its counts come from there.
  * @param away why the catalog cannot be queried; null if it was, or if there is none yet
  */
-export async function listTables(
+export async function listLakeTables(
   lake: string | null,
   database: SqlDatabase | null,
   signal: AbortSignal,
@@ -31,7 +31,7 @@ export async function listTables(
   // Without a lake, the tables of the catalog are listed, wherever they are.
   const rows: TableRow[] = []
   const lanes = lanesAt([...known.keys()])
-  const located = inOrder(known.values(), lanes, ({ tableId, location }) =>
+  const located = orderedResults(known.values(), lanes, ({ tableId, location }) =>
     tableRow(tableId, pathOfLocation(location), known, signal),
   )
   for await (const row of located) rows.push(row)
@@ -55,7 +55,7 @@ export async function rowsAgain(
   const again: TableRow[] = []
   const paths = rows.map(({ location }) => location)
   const rowOf = (row: TableRow): Promise<TableRow> => tableRow(row.name, row.location, byLocation, signal)
-  for await (const row of inOrder(rows, lanesAt(paths), rowOf)) if (row !== null) again.push(row)
+  for await (const row of orderedResults(rows, lanesAt(paths), rowOf)) if (row !== null) again.push(row)
   return again
 }
 
@@ -64,14 +64,14 @@ async function rowsOfLake(
   known: ReadonlyMap<string, CatalogRow>,
   signal: AbortSignal,
 ): Promise<readonly TableRow[]> {
-  const rowOf = async (found: Found): Promise<TableRow | null> => {
+  const rowOf = async (found: FoundInFolder): Promise<TableRow | null> => {
     if (found.kind === 'database') return sourceRow(found)
     if (found.kind !== 'table') return null
     return tableRow(found.name === '.' ? lastPart(found.path) : found.name, found.path, known, signal)
   }
   const rows: TableRow[] = []
   const walked = walkLake(lake, { recursive: true, exclude: [], signal })
-  for await (const row of inOrder(walked, lanesAt([lake]), rowOf)) if (row !== null) rows.push(row)
+  for await (const row of orderedResults(walked, lanesAt([lake]), rowOf)) if (row !== null) rows.push(row)
   return rows
 }
 

@@ -11,7 +11,7 @@ const GROUPS = 1024
 const WORDS = 8
 
 /** Blocks of facts; may be read more than once. */
-export type Facts = () => AsyncIterable<readonly Fact[]>
+export type FactBlocks = () => AsyncIterable<readonly Fact[]>
 
 const pair: HashPair = { a: 0, b: 0 }
 
@@ -32,7 +32,7 @@ class FactSums {
   readonly counts = new Uint32Array(GROUPS)
   readonly sums = new Uint32Array(GROUPS * WORDS)
 
-  async take(facts: Facts): Promise<this> {
+  async take(facts: FactBlocks): Promise<this> {
     for await (const block of facts()) {
       for (const fact of block) {
         const group = groupOf(fact.key)
@@ -64,7 +64,7 @@ export type FactDifference = {
   readonly right: string | null
 }
 
-export type Compared = {
+export type ComparedFacts = {
   readonly left: number
   readonly right: number
   readonly differences: readonly FactDifference[]
@@ -75,7 +75,7 @@ export type Compared = {
 /** Most groups whose facts are named: each has about one of 1,024 facts. */
 const MOST_GROUPS = 16
 
-export async function compareFacts(left: Facts, right: Facts): Promise<Compared> {
+export async function compareFacts(left: FactBlocks, right: FactBlocks): Promise<ComparedFacts> {
   const [ours, theirs] = [await new FactSums().take(left), await new FactSums().take(right)]
   const unlike = ours.groupsUnlike(theirs)
   const counts = { left: ours.count, right: theirs.count }
@@ -85,7 +85,7 @@ export async function compareFacts(left: Facts, right: Facts): Promise<Compared>
   return { ...counts, differences, unnamed: unlike.length - groups.size }
 }
 
-async function factsIn(facts: Facts, groups: ReadonlySet<number>): Promise<ReadonlyMap<string, readonly Fact[]>> {
+async function factsIn(facts: FactBlocks, groups: ReadonlySet<number>): Promise<ReadonlyMap<string, readonly Fact[]>> {
   const found = new Map<string, Fact[]>()
   for await (const block of facts()) {
     for (const fact of block) {

@@ -16,7 +16,7 @@ import type { SqlReader } from '../../../model/run/sql-port.ts'
 import { parquetRows } from '../../run/registry.ts'
 import { catalogFacts } from './catalog-facts.ts'
 import { underItsName } from './under-its-name.ts'
-import { compareFacts, type Compared, type FactDifference } from './fact-sums.ts'
+import { compareFacts, type ComparedFacts, type FactDifference } from './fact-sums.ts'
 import { logFacts } from './log-facts.ts'
 import { FIELDS, type What } from './version-facts.ts'
 
@@ -29,7 +29,7 @@ const MOST_SHOWN = 1000
 const MOST_TEXT = 400
 const SIDES = ['export', 'catalog'] as const
 
-export type Exported = {
+export type ExportedLog = {
   /** The finished files; their names are those of a `_delta_log`. */
   readonly folder: string
   readonly table: ReadableTable
@@ -51,7 +51,7 @@ export type ReadBack = {
 
 /** @throws SluiceError TARGET_CORRUPT if the reader refuses the log; errors of the catalog's database unchanged */
 export async function readBack(
-  exported: Exported,
+  exported: ExportedLog,
   reader: SqlReader,
   emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>,
   signal: AbortSignal,
@@ -94,7 +94,7 @@ const WHAT =
   'paths, deletion vectors, sizes, times, partition values, statistics, tags and row ids of all files, removes that have not expired, protocol, metadata, transactions, domains and totals'
 
 class Comparison {
-  readonly #exported: Exported
+  readonly #exported: ExportedLog
   readonly #reader: SqlReader
   readonly #emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>
   readonly #signal: AbortSignal
@@ -103,7 +103,7 @@ class Comparison {
   #shown = 0
 
   constructor(
-    exported: Exported,
+    exported: ExportedLog,
     reader: SqlReader,
     emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>,
     signal: AbortSignal,
@@ -138,7 +138,7 @@ class Comparison {
 
   report(
     { version, what, check, witness }: { version: number; what: What; check: string; witness: string },
-    found: Compared,
+    found: ComparedFacts,
   ): void {
     const { differences, unnamed } = found
     const head = { table: this.#exported.subject, version: dec(version), check } as const
@@ -201,7 +201,7 @@ function evenly(from: number, latest: number, count: number): readonly number[] 
 }
 
 /** Whether the last version can also be built without its own checkpoint. */
-function canDoWithout({ checkpoints, based, table: { historyFrom, latest } }: Exported): boolean {
+function canDoWithout({ checkpoints, based, table: { historyFrom, latest } }: ExportedLog): boolean {
   return checkpoints.includes(latest) && !(based && latest === historyFrom)
 }
 

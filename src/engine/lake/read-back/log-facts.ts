@@ -3,7 +3,7 @@ import type { AddAction } from '../../../delta/actions.ts'
 import type { Snapshot } from '../../../delta/snapshot.ts'
 import { numRecordsOf } from '../../../delta/stats.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { Facts } from './fact-sums.ts'
+import type { FactBlocks } from './fact-sums.ts'
 import {
   fileFact,
   map,
@@ -35,7 +35,7 @@ export async function logFacts(snapshot: Snapshot, expired: number, signal: Abor
 }
 
 /** Known facts as one block. */
-export function once(facts: readonly Fact[] | (() => readonly Fact[])): Facts {
+export function once(facts: readonly Fact[] | (() => readonly Fact[])): FactBlocks {
   return async function* () {
     yield typeof facts === 'function' ? facts() : facts
   }

@@ -1,5 +1,5 @@
 /** What is compared of a version, in the order of reporting. */
-import type { Facts } from './fact-sums.ts'
+import type { FactBlocks } from './fact-sums.ts'
 import { DOMAIN_FIELDS, FILE_FIELDS, METADATA_FIELDS, PROTOCOL_FIELDS, REMOVE_FIELDS, TXN_FIELDS } from './facts.ts'
 
 export const FIELDS = {
@@ -15,4 +15,4 @@ export const FIELDS = {
 
 export type What = keyof typeof FIELDS
 
-export type VersionFacts = Readonly<Record<What, Facts>>
+export type VersionFacts = Readonly<Record<What, FactBlocks>>

@@ -3,7 +3,7 @@ import type { AlertCause, AlertCondition, AlertEvent, AlertOptions } from '../..
 import { tookText, sizeText } from '../../../shared/figures.ts'
 
 /** Measurements of a run at one time; absent if unknown. */
-export type Sample = {
+export type AlertMeasurements = {
   readonly lagMs?: number
   /** How `lagMs` is bounded; absent if it is exact. */
   readonly lagIs?: 'at most' | 'at least'
@@ -35,7 +35,7 @@ export class Alerts {
     return [...this.#raised]
   }
 
-  look(sample: Sample): void {
+  look(sample: AlertMeasurements): void {
     for (const condition of this.request.conditions) {
       if (!('limit' in condition)) continue
       const { cause, limit } = condition
@@ -69,7 +69,10 @@ export class Alerts {
   }
 }
 
-function valueOf(cause: AlertCondition['cause'], { lagMs, walBytes, rate, stalledMs }: Sample): Sample['rate'] {
+function valueOf(
+  cause: AlertCondition['cause'],
+  { lagMs, walBytes, rate, stalledMs }: AlertMeasurements,
+): AlertMeasurements['rate'] {
   switch (cause) {
     case 'lag':
       return lagMs

@@ -5,14 +5,14 @@
 import type { AlertCause } from '../../../model/run/alert.ts'
 import type { EventType } from '../../../model/run/event.ts'
 import type { CommandDeclaration } from './option.ts'
-import type { Actions, Words } from './words.ts'
+import type { Actions, OperationWords } from './words.ts'
 
 /**
  * How a run is displayed. `long`: on the Run screen, if there is a terminal. `lines`: reports line by line. `listing`:
  * only prints, changes nothing, and may end when its reader closes the pipe. `answer`: prints like a listing, and may
  * change something.
  */
-export type Shape = 'long' | 'lines' | 'listing' | 'answer'
+export type RunDisplay = 'long' | 'lines' | 'listing' | 'answer'
 
 /**
  * Meaning of a store's name. `catalog`, `database`: a URL, which may hold a password. `lake`: a path with tables below
@@ -79,7 +79,7 @@ export type NamedBy<O> =
     }
 
 /** Another command that inspects, without changes, what this one would work on. */
-export type Look = {
+export type InspectingCommand = {
   /** With its action: `partition plan`. Operands stay. */
   readonly command: string
   /** Options that it also gets; the config file is always among them. */
@@ -96,12 +96,12 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** The command that starts it, or the name of a command declared by another operation. */
   readonly command: CommandDeclaration | string
   /** Where its fields are on the command line; without this and `actions`, `cli/readers.ts` parses it by hand. */
-  readonly words?: Words<O>
+  readonly words?: OperationWords<O>
   /** The same for an operation that is one or more actions of a command: `archive list`. */
   readonly actions?: Actions<O>
   /** Name in `run.started`, if not its kind. */
   readonly event?: string
-  readonly shape: Shape
+  readonly shape: RunDisplay
   /** Its runs can be paused and resumed. Copies have more to steer, and declare it themselves. */
   readonly pauses?: true
   /** Its runs work on several tables at once, and the number can be steered; copies declare it themselves too. */
@@ -145,7 +145,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** Dry-run events that describe how it works, not what is due: a change of them voids a schedule's confirmation. */
   readonly marks?: readonly E[]
   /** Command that inspects before this one, if the operation has no field for a plan. */
-  readonly look?: Look
+  readonly look?: InspectingCommand
   /** Field with the format of its rows, if it returns rows. */
   readonly rows?: FieldOf<O>
   /** Events that its runs may emit; the compiler allows no others. */

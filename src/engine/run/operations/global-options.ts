@@ -9,7 +9,7 @@ export type GlobalOption = Option & {
 }
 
 /** Limits and default of the number of workers that share a run. */
-export const SLOTS = { least: 1, most: 1000, fallback: 4 } as const
+export const TASK_LIMITS = { least: 1, most: 1000, fallback: 4 } as const
 
 /** In the order of the page. `no-NAME` turns off what is on by default. */
 export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
@@ -61,7 +61,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     name: 'slots',
     type: 'number',
     value: ' N',
-    ...SLOTS,
+    ...TASK_LIMITS,
     describe: 'with --distributed, workers that may share the run',
   },
   { name: 'quit', type: 'flag', default: false, describe: 'leave the Run screen when its run has ended' },

@@ -110,7 +110,7 @@ export const AS_OF: readonly Option[] = [
 const ROW_FORMATS: readonly RowFormat[] = ['table', 'csv', 'json']
 
 /** For commands that return rows of a query. */
-export const ROWS: readonly Option[] = [
+export const ROW_OPTIONS: readonly Option[] = [
   { name: 'limit', type: 'number', unit: 'rows', least: 1, default: 1000, describe: 'rows to give' },
   {
     name: 'format',
@@ -135,7 +135,7 @@ export const ROW_WORDS = {
 }
 
 /** Hours of the day in which a run works, next to an option for the zone. */
-export const BETWEEN: Option = {
+export const BETWEEN_OPTION: Option = {
   name: 'between',
   type: 'text',
   describe: 'hours of the day to work in, such as 22:00-05:00; outside of them nothing begins, and the run waits',

@@ -8,7 +8,7 @@ import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import type { SliceNumbers, SliceUnit } from '../../../model/calendar/slices.ts'
 
 /** `option` names an option of the command; its bounds, unit, choices and default apply. */
-export type Word =
+export type OperationWord =
   | {
       readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run'
       readonly option: string
@@ -53,10 +53,10 @@ export type Word =
 declare const TYPE: unique symbol
 
 /** A word with the type of its parsed value, which exists only for the compiler. */
-export type Source<T> = Word & { readonly [TYPE]?: readonly [T] }
+export type WordSource<T> = OperationWord & { readonly [TYPE]?: readonly [T] }
 
 /** A source for every field. */
-export type Words<O> = { readonly [K in Exclude<keyof O, 'kind'>]: Source<O[K]> }
+export type OperationWords<O> = { readonly [K in Exclude<keyof O, 'kind'>]: WordSource<O[K]> }
 
 /** Parsed by hand in the frontend: only the options it takes are listed. */
 export type ByHand = { readonly byHand: readonly string[] }
@@ -65,60 +65,63 @@ export type ByHand = { readonly byHand: readonly string[] }
  * By command and first operand, for commands with actions: `archive list`; with a flag after it if the flag makes it
  * another operation.
  */
-export type Actions<O> = Readonly<Record<`${string} ${string}`, Words<O> | ByHand>>
+export type Actions<O> = Readonly<Record<`${string} ${string}`, OperationWords<O> | ByHand>>
 
-export const text = (option: string): Source<string> => ({ as: 'text', option, required: true })
-export const optionalText = (option: string): Source<string | undefined> => ({ as: 'text', option })
+export const text = (option: string): WordSource<string> => ({ as: 'text', option, required: true })
+export const optionalText = (option: string): WordSource<string | undefined> => ({ as: 'text', option })
 /** A whole number. */
-export const count = (option: string): Source<number> => ({ as: 'count', option, required: true })
-export const optionalCount = (option: string): Source<number | undefined> => ({ as: 'count', option })
+export const count = (option: string): WordSource<number> => ({ as: 'count', option, required: true })
+export const optionalCount = (option: string): WordSource<number | undefined> => ({ as: 'count', option })
 /** @param otherwise default that the option does not have itself; the help describes it in words */
-export const countOr = (option: string, otherwise: number): Source<number> => ({ as: 'count', option, otherwise })
-export const flag = (option: string): Source<boolean> => ({ as: 'flag', option })
-export const set = (option: string): Source<true | undefined> => ({ as: 'set', option })
+export const countOr = (option: string, otherwise: number): WordSource<number> => ({ as: 'count', option, otherwise })
+export const flag = (option: string): WordSource<boolean> => ({ as: 'flag', option })
+export const set = (option: string): WordSource<true | undefined> => ({ as: 'set', option })
 /** @param _choices those of the option: their type is that of the field */
-export const choice = <T extends string>(option: string, _choices: readonly T[]): Source<T> => ({
+export const choice = <T extends string>(option: string, _choices: readonly T[]): WordSource<T> => ({
   as: 'choice',
   option,
   required: true,
 })
 /** As `choice`, but optional. */
-export const optionalChoice = <T extends string>(option: string, _choices: readonly T[]): Source<T | undefined> => ({
+export const optionalChoice = <T extends string>(
+  option: string,
+  _choices: readonly T[],
+): WordSource<T | undefined> => ({
   as: 'choice',
   option,
 })
 /** In ms. */
-export const duration = (option: string): Source<number> => ({ as: 'duration', option, required: true })
-export const optionalDuration = (option: string): Source<number | undefined> => ({ as: 'duration', option })
+export const duration = (option: string): WordSource<number> => ({ as: 'duration', option, required: true })
+export const optionalDuration = (option: string): WordSource<number | undefined> => ({ as: 'duration', option })
 /** Id of a run. */
-export const optionalRun = (option: string): Source<string | undefined> => ({ as: 'run', option })
+export const optionalRun = (option: string): WordSource<string | undefined> => ({ as: 'run', option })
 /** Unchanged, with commas. */
-export const list = (option: string): Source<readonly string[]> => ({ as: 'list', option })
+export const list = (option: string): WordSource<readonly string[]> => ({ as: 'list', option })
 /** Absent if empty. */
-export const filledList = (option: string): Source<readonly string[] | undefined> => ({ as: 'filled', option })
+export const filledList = (option: string): WordSource<readonly string[] | undefined> => ({ as: 'filled', option })
 /** @param where says where the possible values are listed */
-export const someOf = (option: string, where: string): Source<readonly string[]> => ({ as: 'some', option, where })
-export const names = (option: string): Source<readonly string[]> => ({ as: 'names', option })
-export const tablesOrAll = (option: string): Source<readonly string[]> => ({ as: 'tables or all', option })
-export const anyTables: Source<readonly string[]> = { as: 'any tables' }
-export const someTables: Source<readonly string[]> = { as: 'some tables' }
-export const oneTable: Source<string> = { as: 'one table' }
-export const end = (option: 'from' | 'to'): Source<string> => ({ as: 'end', option, required: true })
-export const optionalEnd = (option: 'from' | 'to'): Source<string | undefined> => ({ as: 'end', option })
-export const database = (option: string): Source<string | undefined> => ({ as: 'database', option })
+export const someOf = (option: string, where: string): WordSource<readonly string[]> => ({ as: 'some', option, where })
+export const names = (option: string): WordSource<readonly string[]> => ({ as: 'names', option })
+export const tablesOrAll = (option: string): WordSource<readonly string[]> => ({ as: 'tables or all', option })
+export const anyTables: WordSource<readonly string[]> = { as: 'any tables' }
+export const someTables: WordSource<readonly string[]> = { as: 'some tables' }
+export const oneTable: WordSource<string> = { as: 'one table' }
+export const end = (option: 'from' | 'to'): WordSource<string> => ({ as: 'end', option, required: true })
+export const optionalEnd = (option: 'from' | 'to'): WordSource<string | undefined> => ({ as: 'end', option })
+export const database = (option: string): WordSource<string | undefined> => ({ as: 'database', option })
 /** Absent if none is named. */
-export const databases = (option: string): Source<readonly string[] | undefined> => ({ as: 'databases', option })
-export const catalog: Source<string> = { as: 'catalog', required: true }
-export const optionalQueue: Source<string | undefined> = { as: 'queue' }
-export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
-export const archivePlace = (option: string): Source<string | undefined> => ({ as: 'archive place', option })
-export const asOf: Source<AsOf> = { as: 'as of' }
-export const calendar: Source<Partial<CalendarSpec>> = { as: 'calendar' }
-export const alert: Source<AlertOptions | undefined> = { as: 'alert' }
-export const optionalAge = (option: string): Source<string | undefined> => ({ as: 'age', option })
-export const sliceUnit = (option: string): Source<SliceUnit | undefined> => ({ as: 'slice unit', option })
-export const sliceNumbers = (option: string): Source<SliceNumbers | undefined> => ({ as: 'slice numbers', option })
-export const constant = <const T>(value: T): Source<T> => ({ as: 'constant', value })
+export const databases = (option: string): WordSource<readonly string[] | undefined> => ({ as: 'databases', option })
+export const catalog: WordSource<string> = { as: 'catalog', required: true }
+export const optionalQueue: WordSource<string | undefined> = { as: 'queue' }
+export const optionalCatalog: WordSource<string | undefined> = { as: 'catalog' }
+export const archivePlace = (option: string): WordSource<string | undefined> => ({ as: 'archive place', option })
+export const asOf: WordSource<AsOf> = { as: 'as of' }
+export const calendar: WordSource<Partial<CalendarSpec>> = { as: 'calendar' }
+export const alert: WordSource<AlertOptions | undefined> = { as: 'alert' }
+export const optionalAge = (option: string): WordSource<string | undefined> => ({ as: 'age', option })
+export const sliceUnit = (option: string): WordSource<SliceUnit | undefined> => ({ as: 'slice unit', option })
+export const sliceNumbers = (option: string): WordSource<SliceNumbers | undefined> => ({ as: 'slice numbers', option })
+export const constant = <const T>(value: T): WordSource<T> => ({ as: 'constant', value })
 
 /** Prefix of a `--ledger` value with the id of a ledger that is gone for good. */
 export const GONE = 'gone:'
@@ -130,7 +133,7 @@ export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-
 export const ALERT_FLAGS: readonly string[] = ['alert', 'alert-command', 'alert-exit']
 
 /** The options that a source is parsed from. */
-export function optionsOf(word: Word): readonly string[] {
+export function wordOptions(word: OperationWord): readonly string[] {
   switch (word.as) {
     case 'catalog':
     case 'constant':

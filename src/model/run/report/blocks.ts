@@ -11,7 +11,7 @@ import {
   type RunReport,
 } from './run-report.ts'
 
-export type Block =
+export type ReportBlock =
   | { readonly is: 'heading'; readonly text: string }
   | { readonly is: 'text'; readonly text: string }
   | { readonly is: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
@@ -26,7 +26,7 @@ const NAMES = {
   queue: 'queue of workers',
 } as const
 
-export function reportBlocks(report: RunReport): readonly Block[] {
+export function reportBlocks(report: RunReport): readonly ReportBlock[] {
   const {
     looked: inspected,
     notReached,
@@ -57,7 +57,7 @@ export function reportBlocks(report: RunReport): readonly Block[] {
     },
     ...(notInspectedAt.length === 0
       ? []
-      : [{ is: 'text', text: `Not inspected: ${notInspectedAt.join('; ')}.` } satisfies Block]),
+      : [{ is: 'text', text: `Not inspected: ${notInspectedAt.join('; ')}.` } satisfies ReportBlock]),
     ...(ledger === null ? [] : ledgerBlocks(ledger)),
     ...(catalog === null ? [] : catalogBlocks(catalog)),
     ...(book === null ? [] : bookBlocks(book)),
@@ -65,7 +65,7 @@ export function reportBlocks(report: RunReport): readonly Block[] {
   ]
 }
 
-function ledgerBlocks(part: LedgerPart): readonly Block[] {
+function ledgerBlocks(part: LedgerPart): readonly ReportBlock[] {
   const states = sums(part.tables.map(({ chunks }) => chunks))
   return [
     heading('The run, by the ledger'),
@@ -106,7 +106,7 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
                 .join(', ') || '-',
             ]),
           ),
-          { is: 'bars', title: 'Chunks by state', bars: barsOf(states) } satisfies Block,
+          { is: 'bars', title: 'Chunks by state', bars: barsOf(states) } satisfies ReportBlock,
         ]),
     heading('Failures'),
     ...(part.failures.length === 0
@@ -145,7 +145,7 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
               label: belowMs === null ? 'longer' : `below ${timeText(belowMs)}`,
               value: chunks,
             })),
-          } satisfies Block,
+          } satisfies ReportBlock,
           table(
             ['slowest', 'chunk', 'took', 'rows'],
             part.slowest.map((one) => [one.table, one.chunk, timeText(one.ms), one.rows]),
@@ -173,7 +173,7 @@ const PROOFS: Readonly<Record<string, string>> = {
   none: 'not proved (none)',
 }
 
-function catalogBlocks(part: CatalogPart): readonly Block[] {
+function catalogBlocks(part: CatalogPart): readonly ReportBlock[] {
   return [
     heading('The run, by the audit of the catalog'),
     facts([
@@ -218,7 +218,7 @@ function catalogBlocks(part: CatalogPart): readonly Block[] {
   ]
 }
 
-function queueBlocks(part: QueuePart): readonly Block[] {
+function queueBlocks(part: QueuePart): readonly ReportBlock[] {
   return [
     heading('The run that workers share, by their queue'),
     text(
@@ -285,7 +285,7 @@ function queueBlocks(part: QueuePart): readonly Block[] {
   ]
 }
 
-function bookBlocks(part: BookPart): readonly Block[] {
+function bookBlocks(part: BookPart): readonly ReportBlock[] {
   return [
     heading('The run, as this machine noted it'),
     text('The book of this machine is for showing only; where it and the ledger or the catalog differ, those count.'),
@@ -305,7 +305,7 @@ function bookBlocks(part: BookPart): readonly Block[] {
     ...(part.curve.length < 2
       ? []
       : [
-          { is: 'curve', title: 'Work over time', points: part.curve } satisfies Block,
+          { is: 'curve', title: 'Work over time', points: part.curve } satisfies ReportBlock,
           text(
             `${part.curve.length} samples from ${isoTime(part.curve[0]?.at ?? 0)} to ${isoTime(part.curve.at(-1)?.at ?? 0)}; the last says ${part.curve.at(-1)?.done ?? 0} done.`,
           ),
@@ -313,12 +313,16 @@ function bookBlocks(part: BookPart): readonly Block[] {
   ]
 }
 
-const heading = (words: string): Block => ({ is: 'heading', text: words })
-const text = (words: string): Block => ({ is: 'text', text: words })
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): Block => ({ is: 'table', head, rows })
+const heading = (words: string): ReportBlock => ({ is: 'heading', text: words })
+const text = (words: string): ReportBlock => ({ is: 'text', text: words })
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): ReportBlock => ({
+  is: 'table',
+  head,
+  rows,
+})
 
 /** Unknown values are left out. */
-function facts(pairs: readonly (readonly [string, string | null])[]): Block {
+function facts(pairs: readonly (readonly [string, string | null])[]): ReportBlock {
   return table(
     ['', ''],
     pairs.flatMap(([name, value]) => (value === null || value === '' ? [] : [[name, value]])),

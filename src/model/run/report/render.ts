@@ -1,5 +1,5 @@
 /** Renders a run report in the requested format. */
-import { reportBlocks, type Block } from './blocks.ts'
+import { reportBlocks, type ReportBlock } from './blocks.ts'
 import { visible } from '../../../shared/visible.ts'
 import { escaped } from './escaped.ts'
 import type { ReportFormat } from './formats.ts'
@@ -13,7 +13,7 @@ export function renderReport(report: RunReport, format: ReportFormat): string {
   return format === 'html' ? page(`Run ${report.run}`, blocks) : markdown(`Run ${report.run}`, blocks)
 }
 
-function markdown(title: string, blocks: readonly Block[]): string {
+function markdown(title: string, blocks: readonly ReportBlock[]): string {
   const parts = blocks.flatMap((block) => {
     if (block.is === 'heading') return [`## ${marked(block.text)}`]
     if (block.is === 'text') return [marked(block.text)]
@@ -67,7 +67,7 @@ svg polyline { fill: none; stroke: var(--bar); stroke-width: 2; } svg .axis { fi
 }
 `
 
-function page(title: string, blocks: readonly Block[]): string {
+function page(title: string, blocks: readonly ReportBlock[]): string {
   const row = (cells: readonly string[], tag: 'td' | 'th', head: readonly string[] = []): string => {
     // On a narrow screen values are stacked, each with its column head in front.
     const cell = (text: string, at: number): string => {

@@ -32,7 +32,7 @@ export type ExamineDatabase = {
 type Findings = readonly DecommissionFinding[]
 
 /** Data from a session in the database, and that session. */
-export type Seen = { readonly contents: Contents; readonly inside: DatabaseInside }
+export type InspectedDatabase = { readonly contents: Contents; readonly inside: DatabaseInside }
 
 /**
  * For a database that accepts connections.
@@ -41,7 +41,7 @@ export type Seen = { readonly contents: Contents; readonly inside: DatabaseInsid
  */
 export async function examineOpen(
   options: ExamineDatabase,
-  seen: Seen,
+  seen: InspectedDatabase,
   outside: Findings,
   inside: { readonly store: CopyStore; readonly archives: Ledgers },
 ): Promise<Findings> {
@@ -81,7 +81,7 @@ async function wantedHere(
 /** Findings of a session in the database, with the ledger's and the target's data of its tables. */
 export async function contentFindings(
   { to, database, identity, leave, signal }: ExamineDatabase,
-  { contents, inside }: Seen,
+  { contents, inside }: InspectedDatabase,
 ): Promise<TableFindings> {
   const moved = await movedFrom(database, identity)
   await using target = new TargetSide(to, signal)

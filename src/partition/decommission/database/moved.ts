@@ -5,7 +5,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ContainedTable } from '../../../model/partition/retirement-port.ts'
 import { tableKeyOf, type TableKey } from '../../../engine/copy/ledger/owner.ts'
 import { documentOf } from '../../../engine/follow/cutover/between/document.ts'
-import { BETWEEN } from '../../../engine/follow/cutover/switch-row.ts'
+import { BETWEEN_FORMAT } from '../../../engine/follow/cutover/switch-row.ts'
 
 type LastSwitch = {
   readonly turn: number
@@ -53,7 +53,7 @@ async function switchesOut(database: LedgerDatabase, identity: string): Promise<
   if ((await database.all(columns, ['migration_switches'])).length === 0) return []
   const rows = await database.all(
     `SELECT turn, CAST(proved_rows AS ${types.castText}), switched_ms, document FROM migration_switches
-     WHERE status IN ('switched', 'announced', 'done') AND document LIKE '${BETWEEN}%' ORDER BY switched_ms`,
+     WHERE status IN ('switched', 'announced', 'done') AND document LIKE '${BETWEEN_FORMAT}%' ORDER BY switched_ms`,
   )
   const last = new Map<string, LastSwitch>()
   for (const [turn, proved, ms, text] of rows) {

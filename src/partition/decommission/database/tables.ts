@@ -33,7 +33,7 @@ export function refuseUnknownLeft({ tables }: Contents, leave: readonly string[]
   }
 }
 
-export type TablesOptions = SidesOptions & {
+export type DatabaseTablesOptions = SidesOptions & {
   readonly contents: Contents
   readonly moved: readonly MovedTable[]
   readonly leave: readonly string[]
@@ -48,7 +48,7 @@ export type TableFindings = {
 }
 
 /** One finding for each table, and for large objects. */
-export async function tableFindings(options: TablesOptions): Promise<TableFindings> {
+export async function tableFindings(options: DatabaseTablesOptions): Promise<TableFindings> {
   const { contents, moved, leave, to } = options
   const found: DecommissionFinding[] = []
   const kept: KeptTable[] = []
@@ -92,7 +92,7 @@ function isOurs({ table, columns }: ContainedTable): boolean {
 
 type OfTable = { readonly finding: DecommissionFinding; readonly kept: KeptTable | null }
 
-async function ofTable(table: ContainedTable, options: TablesOptions): Promise<OfTable> {
+async function ofTable(table: ContainedTable, options: DatabaseTablesOptions): Promise<OfTable> {
   const { moved, leave } = options
   const object = tableText(table.table)
   const isLeft = leave.some((name) => isCalled(table.table, name))

@@ -3,7 +3,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { schemaText } from '../../../engine/copy/ledger/elsewhere.ts'
-import type { Place } from '../../../engine/run/ledger-places.ts'
+import type { LedgerWhere } from '../../../engine/run/ledger-places.ts'
 import type { Ledgers } from '../../../archive/work/find-ledger.ts'
 import { hasSwitched, isUnderWay, readSwitches } from '../../../engine/follow/cutover/switch-row.ts'
 import { hasStreams } from '../../../engine/copy/ledger/streams.ts'
@@ -12,7 +12,7 @@ import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 
 /** From a ledger of the database that the tables moved to. @param identity of the database to remove */
-export async function wantedByTarget(place: Place, identity: string): Promise<readonly DecommissionFinding[]> {
+export async function wantedByTarget(place: LedgerWhere, identity: string): Promise<readonly DecommissionFinding[]> {
   const { database } = place
   const streams = (await hasStreams(database))
     ? await database.all(
@@ -33,7 +33,10 @@ export async function wantedByTarget(place: Place, identity: string): Promise<re
 }
 
 /** From a ledger in the database itself. @param target ledger of the database that the tables moved to */
-export async function wantedInside(place: Place, target: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
+export async function wantedInside(
+  place: LedgerWhere,
+  target: LedgerDatabase,
+): Promise<readonly DecommissionFinding[]> {
   const { database } = place
   const streams = (await hasStreams(database))
     ? await database.all(`SELECT stream_id, status FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`)
@@ -55,7 +58,7 @@ export async function wantedInside(place: Place, target: LedgerDatabase): Promis
  * Cutovers that are in progress or not cleaned up, and those whose reverse stream has not ended.
  * @param identity of the database that they move writers from; null for all of the ledger
  */
-async function waysBack(place: Place, identity: string | null): Promise<readonly DecommissionFinding[]> {
+async function waysBack(place: LedgerWhere, identity: string | null): Promise<readonly DecommissionFinding[]> {
   const { database } = place
   const last = new Map((await readSwitches(database)).map((row) => [row.publicTable, row]))
   if (last.size === 0 || !(await hasStreams(database))) return []
@@ -115,7 +118,7 @@ async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise
 }
 
 /** Option by which a command finds a ledger outside of the login's own schema. */
-function ofSchema(place: Place): string {
+function ofSchema(place: LedgerWhere): string {
   const text = schemaText(place)
   return text === '' ? '' : `; with ${text} behind the URL of the database whose ledger has it`
 }

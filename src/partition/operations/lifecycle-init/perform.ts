@@ -10,15 +10,15 @@ import { DEFAULT_CALENDAR, type CalendarSpec } from '../../../model/calendar/cal
 import { knownTimeKind } from '../../../archive/plan/time-kind.ts'
 import { openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { entryText, withEntry, type WrittenEntry } from '../../lifecycle/config-text.ts'
-import { oneTable } from '../../lifecycle/look.ts'
+import { lifecycleTable } from '../../lifecycle/look.ts'
 import { filledPeriods } from '../../filled-periods.ts'
 import { rowYears } from '../../planned-periods.ts'
 import { OTHER_COLUMN, plannedTable } from '../../planned-table.ts'
-import { standingOf, type Standing } from '../../standing.ts'
+import { partitionCoverage, type PartitionCoverage } from '../../standing.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { lifecycleInit as declared, LifecycleInitOperation } from './declaration.ts'
+import type { lifecycleInit, LifecycleInitOperation } from './declaration.ts'
 
-type Run = RunOf<typeof declared>
+type Run = RunOf<typeof lifecycleInit>
 
 /** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
@@ -28,13 +28,13 @@ const AHEAD = 2
 type Found = Pick<WrittenEntry, 'by' | 'calendar' | 'found'>
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, BAD_CONFIG, CONNECT_FAILED */
-export async function lifecycleInit(operation: LifecycleInitOperation, run: Run): Promise<Ending> {
+export async function performLifecycleInit(operation: LifecycleInitOperation, run: Run): Promise<Ending> {
   const { from, table, write, replace, fromText, archive, olderThan } = operation
   // Refuse before minutes of reading.
   const before = write === null ? '' : await textOf(write)
   const { abort: signal } = run.interrupt
   await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
-  const spec = await oneTable(store, table, signal)
+  const spec = await lifecycleTable(store, table, signal)
   const name = tableText(spec.table)
   const look = async (): Promise<Found> => {
     const standing = await partitions(store, spec, operation, signal)
@@ -66,16 +66,19 @@ async function partitions(
   spec: TableSpec,
   { calendar, epoch }: LifecycleInitOperation,
   signal: AbortSignal,
-): Promise<Standing | null> {
+): Promise<PartitionCoverage | null> {
   const maintenance = store.offers.maintenance
   const archived = async () => await recordOf(store, spec, signal)
   return maintenance === undefined
     ? null
-    : await standingOf(maintenance, spec, calendar, { epoch, archived, sizes: true, signal })
+    : await partitionCoverage(maintenance, spec, calendar, { epoch, archived, sizes: true, signal })
 }
 
 /** For a partitioned table the partitioning determines the entry. */
-function partitioned({ table, calendar, zone }: Standing, { by, calendar: options }: LifecycleInitOperation): Found {
+function partitioned(
+  { table, calendar, zone }: PartitionCoverage,
+  { by, calendar: options }: LifecycleInitOperation,
+): Found {
   const { column, partitions: all } = table
   if (by !== undefined && by !== column.name) {
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is partitioned by ${column.name}, and not by ${by}`, {

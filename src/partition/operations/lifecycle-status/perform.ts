@@ -10,19 +10,22 @@ import { archivePhase } from '../../lifecycle/archive-phase.ts'
 import { comingPhase } from '../../lifecycle/coming-phase.ts'
 import { ofEntry } from '../../lifecycle/commands.ts'
 import type { LifecycleEntry } from '../../lifecycle/entry.ts'
-import { inspect } from '../../lifecycle/look.ts'
-import type { InspectedTable, Phase, Phases } from '../../lifecycle/inspected.ts'
+import { inspectLifecycle } from '../../lifecycle/look.ts'
+import type { InspectedTable, Phase, LifecyclePhases } from '../../lifecycle/inspected.ts'
 import { OpenStores } from '../../lifecycle/open-stores.ts'
 import { partitioningPhase } from '../../lifecycle/partitioning-phase.ts'
 import { switchPhase } from '../../lifecycle/switch-phase.ts'
 import { failedTables } from '../../failed-tables.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { lifecycleStatus as declared, LifecycleStatusOperation } from './declaration.ts'
+import type { lifecycleStatus, LifecycleStatusOperation } from './declaration.ts'
 
-type Run = RunOf<typeof declared>
+type Run = RunOf<typeof lifecycleStatus>
 
 /** @throws SluiceError the error of the only table */
-export async function lifecycleStatus({ entries, databases }: LifecycleStatusOperation, run: Run): Promise<Ending> {
+export async function performLifecycleStatus(
+  { entries, databases }: LifecycleStatusOperation,
+  run: Run,
+): Promise<Ending> {
   const counts: Record<LifecycleState, number> = {
     blocked: 0,
     due: 0,
@@ -37,7 +40,7 @@ export async function lifecycleStatus({ entries, databases }: LifecycleStatusOpe
     try {
       // New sessions for each table: a failed one must not be reused.
       await using stores = new OpenStores(databases)
-      const inspected = await inspect(entry, stores, run, (what) => left.push(what))
+      const inspected = await inspectLifecycle(entry, stores, run, (what) => left.push(what))
       const phases = await phasesOf(inspected)
       for (const [at, name] of LIFECYCLE_PHASES.entries()) {
         counts[phases[name].state]++
@@ -70,7 +73,7 @@ export async function lifecycleStatus({ entries, databases }: LifecycleStatusOpe
   }
 }
 
-async function phasesOf(inspected: InspectedTable): Promise<Phases> {
+async function phasesOf(inspected: InspectedTable): Promise<LifecyclePhases> {
   const partitioning = await partitioningPhase(inspected)
   return {
     partitioning,

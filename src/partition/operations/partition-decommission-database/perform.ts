@@ -28,14 +28,11 @@ import {
   type DatabaseStepName,
 } from '../../decommission/database/steps.ts'
 import { refuseUnknownLeft } from '../../decommission/database/tables.ts'
-import { refusal } from '../../decommission/refusals.ts'
+import { decommissionRefusal } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type {
-  partitionDecommissionDatabase as declared,
-  PartitionDecommissionDatabaseOperation,
-} from './declaration.ts'
+import type { partitionDecommissionDatabase, PartitionDecommissionDatabaseOperation } from './declaration.ts'
 
-type DatabaseRun = RunOf<typeof declared>
+type DatabaseRun = RunOf<typeof partitionDecommissionDatabase>
 type Operation = PartitionDecommissionDatabaseOperation
 
 /** Context of all steps. */
@@ -64,7 +61,7 @@ type Going = {
  * @throws SluiceError UNSUPPORTED_URL, BAD_FLAG, NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE,
  * MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, PLAN_CHANGED, PARTITION_REFUSED, CONNECT_FAILED
  */
-export async function partitionDecommissionDatabase(operation: Operation, run: DatabaseRun): Promise<Ending> {
+export async function performPartitionDecommissionDatabase(operation: Operation, run: DatabaseRun): Promise<Ending> {
   const { dryRun, undo, inactive, from, maintenance } = operation
   if (undo && inactive) {
     throw new SluiceError('BAD_FLAG', '--undo and --inactive exclude each other', { hint: 'give one of them' })
@@ -129,7 +126,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   reportFindings(retired, findings)
   const refused = refusedOf(findings)
   const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
-  if (refused.length > 0) return { totals, error: refusal(retirement.name, refused) }
+  if (refused.length > 0) return { totals, error: decommissionRefusal(retirement.name, refused) }
   if (operation.dryRun) {
     report(retired, 'inactive', 'planned')
     return { totals }
@@ -143,7 +140,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   if (late.length > 0) {
     await opened(retired)
     reportFindings(retired, late)
-    return { totals, error: refusal(retirement.name, late) }
+    return { totals, error: decommissionRefusal(retirement.name, late) }
   }
   await inside[Symbol.asyncDispose]()
   await note(retired, 'inactive', { ended, use: (await retirement.look(signal)).use, kept: last.kept })
@@ -173,7 +170,7 @@ async function ofInactive(retired: Retired): Promise<Ending> {
   reportFindings(retired, findings)
   const refused = refusedOf(findings)
   const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
-  if (refused.length > 0) return { totals, error: refusal(retirement.name, refused) }
+  if (refused.length > 0) return { totals, error: decommissionRefusal(retirement.name, refused) }
   report(retired, 'inactive', 'found')
   if (operation.inactive || !graceOver) return { totals }
   if (operation.dryRun) {

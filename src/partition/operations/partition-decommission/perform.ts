@@ -13,18 +13,18 @@ import { openCopyStore, openExisting } from '../../../engine/copy/open-stores.ts
 import type { SwitchRow } from '../../../engine/follow/cutover/switch-row.ts'
 import {
   DecommissionLedger,
-  standingOf,
+  lastDecommissionStep,
   type DecommissionDetail,
   type DecommissionRow,
 } from '../../decommission/decommission-ledger.ts'
-import { examine, type Inspected } from '../../decommission/examine.ts'
+import { examine, type InspectedOldTable } from '../../decommission/examine.ts'
 import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
 import { knowsParked, parkedSwitch } from '../../decommission/old-table-switch.ts'
-import { otherTable, refusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
+import { otherOldTable, decommissionRefusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { partitionDecommission as declared, PartitionDecommissionOperation } from './declaration.ts'
+import type { partitionDecommission, PartitionDecommissionOperation } from './declaration.ts'
 
-type DecommissionRun = RunOf<typeof declared>
+type DecommissionRun = RunOf<typeof partitionDecommission>
 
 /** Context of all steps. @property name the old table, as in the ledger */
 type Retired = {
@@ -41,7 +41,7 @@ type Retired = {
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, UNSUPPORTED_URL, BAD_FLAG,
  * MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, TABLE_REFUSED, PLAN_CHANGED
  */
-export async function partitionDecommission(
+export async function performPartitionDecommission(
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<Ending> {
@@ -59,7 +59,7 @@ export async function partitionDecommission(
   const row = await parkedSwitch(database, operation.table, store.label)
   const ledger = new DecommissionLedger(database, row, run)
   const steps = await ledger.steps()
-  if (standingOf(steps)?.step === 'dropped') {
+  if (lastDecommissionStep(steps)?.step === 'dropped') {
     report(row, 'dropped', 'found', run)
     return { totals: { steps: '0' } }
   }
@@ -91,10 +91,10 @@ async function next(
     await ledger.prepare()
     if (inspected.wantsNote) await ledger.note({ step: 'looked', identity, detail: { use, streamEnded: !isWanted } })
   }
-  if (refused.length > 0) return { totals: { ...totals, steps: '0' }, error: refusal(name, refused) }
-  const standing = standingOf(steps)
+  if (refused.length > 0) return { totals: { ...totals, steps: '0' }, error: decommissionRefusal(name, refused) }
+  const standing = lastDecommissionStep(steps)
   if (standing?.step === 'inactive') {
-    if (standing.identity !== identity) throw otherTable(name)
+    if (standing.identity !== identity) throw otherOldTable(name)
     report(row, 'inactive', 'found', run)
     const drops = !operation.inactive && inspected.graceOver
     if (operation.dryRun) {
@@ -119,7 +119,7 @@ async function next(
 
 async function deactivate(
   { row, store, ledger, parked: oldTable, name }: Retired,
-  { identity, use, graceOver, graceEndMs }: Inspected,
+  { identity, use, graceOver, graceEndMs }: InspectedOldTable,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<void> {
@@ -176,7 +176,7 @@ async function undone(
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<Ending> {
-  const standing = standingOf(steps)
+  const standing = lastDecommissionStep(steps)
   if (standing?.step !== 'inactive') {
     report(row, 'active', 'found', run)
     return { totals: { steps: '0' } }

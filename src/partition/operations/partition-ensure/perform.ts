@@ -8,17 +8,17 @@ import { openCopyStore, openExisting } from '../../../engine/copy/open-stores.ts
 import { alarmsOf, openGaps, type Alarm } from '../../alarms.ts'
 import { nameFor } from '../../coming-name.ts'
 import { periodsWithin, type PlacedPeriod } from '../../coverage.ts'
-import { eachTable, type FoundTable } from '../../each-table.ts'
+import { eachTable, type TableWithCoverage } from '../../each-table.ts'
 import { failedTables } from '../../failed-tables.ts'
-import { comingOf, maintenanceOf, standingOf, type Standing } from '../../standing.ts'
+import { comingOf, maintenanceOf, partitionCoverage, type PartitionCoverage } from '../../standing.ts'
 import { strayOf } from '../../stray.ts'
 import { standsEvent } from '../../stands-event.ts'
-import { tableEvent } from '../../table-event.ts'
+import { partitionTableEvent } from '../../table-event.ts'
 import { zonesText } from '../../zones.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { partitionEnsure as declared, PartitionEnsureOperation } from './declaration.ts'
+import type { partitionEnsure, PartitionEnsureOperation } from './declaration.ts'
 
-type PartitionEnsureRun = RunOf<typeof declared>
+type PartitionEnsureRun = RunOf<typeof partitionEnsure>
 
 /** Most severe first: it determines the final error. */
 const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
@@ -38,7 +38,10 @@ type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
  * @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY,
  * TABLE_REFUSED
  */
-export async function partitionEnsure(operation: PartitionEnsureOperation, run: PartitionEnsureRun): Promise<Ending> {
+export async function performPartitionEnsure(
+  operation: PartitionEnsureOperation,
+  run: PartitionEnsureRun,
+): Promise<Ending> {
   const { tables, calendar, epoch, dryRun } = operation
   // The first reads of a table wait no longer either.
   const waits = { lockWaitMs: operation.budgetMs }
@@ -48,7 +51,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
   const maintenance = maintenanceOf(store)
   const all: Ensured = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, raised: [], isCut: false }
   const options = { tables, calendar, epoch, sizes: false }
-  const each = (found: FoundTable): Promise<void> => ensure(found, operation, maintenance, run, all)
+  const each = (found: TableWithCoverage): Promise<void> => ensure(found, operation, maintenance, run, all)
   const { errors, passedOver, stopped } = await eachTable(store, options, run, each)
   return {
     ...alarmError(new Set(all.raised)),
@@ -79,7 +82,7 @@ type Ensured = {
 }
 
 async function ensure(
-  found: FoundTable,
+  found: TableWithCoverage,
   operation: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
@@ -88,7 +91,7 @@ async function ensure(
   const { name: table, archive, standing } = found
   const now = new Date(run.clock.now())
   all.tables++
-  run.emit(tableEvent(table, standing, now))
+  run.emit(partitionTableEvent(table, standing, now))
   const before = comingOf(standing, { ...operation, now })
   const missing = await missingPeriods(found, before.missing, maintenance, run)
   const { made, failure, periods } = await attempt(found, missing, operation, maintenance, run)
@@ -151,7 +154,7 @@ function reportMade(
 
 /** Required periods, and those in gaps that have rows in the default partition. */
 async function missingPeriods(
-  { standing, archive, name }: FoundTable,
+  { standing, archive, name }: TableWithCoverage,
   missing: readonly PlacedPeriod[],
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
@@ -178,7 +181,7 @@ type Attempt = {
 
 /** If rows cannot be moved, periods without rows are still created, before their first row. */
 async function attempt(
-  found: FoundTable,
+  found: TableWithCoverage,
   periods: readonly Period[],
   operation: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
@@ -195,7 +198,7 @@ async function attempt(
 
 /** A dry run only predicts refusals. */
 async function attemptAll(
-  found: FoundTable,
+  found: TableWithCoverage,
   periods: readonly Period[],
   operation: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
@@ -219,7 +222,7 @@ async function attemptAll(
 }
 
 async function make(
-  found: FoundTable,
+  found: TableWithCoverage,
   periods: readonly Period[],
   { patienceMs, budgetMs }: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
@@ -241,7 +244,7 @@ async function make(
 }
 
 function wanted(
-  { standing: { table } }: FoundTable,
+  { standing: { table } }: TableWithCoverage,
   periods: readonly Period[],
   run: Pick<PartitionEnsureRun, 'interrupt'>,
 ) {
@@ -265,15 +268,15 @@ function reportWaits(table: string, { longestMs, tries, proved }: Made, run: Par
 }
 
 async function again(
-  { standing, archive }: FoundTable,
+  { standing, archive }: TableWithCoverage,
   { calendar, epoch }: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
-): Promise<Standing> {
+): Promise<PartitionCoverage> {
   const { abort: signal } = run.interrupt
-  const archived = (): Promise<FoundTable['archive']> => Promise.resolve(archive)
+  const archived = (): Promise<TableWithCoverage['archive']> => Promise.resolve(archive)
   const options = { epoch, archived, sizes: false, signal }
-  return (await standingOf(maintenance, standing.table, calendar, options)) ?? standing
+  return (await partitionCoverage(maintenance, standing.table, calendar, options)) ?? standing
 }
 
 function notGiven(made: Made | null): readonly Alarm[] {
@@ -294,7 +297,7 @@ function alarmError(alarms: ReadonlySet<PartitionAlarm>): { readonly error?: Slu
   }
 }
 
-function noCalendar(name: string, { table: { partitions }, zones }: Standing): SluiceError {
+function noCalendar(name: string, { table: { partitions }, zones }: PartitionCoverage): SluiceError {
   if (zones.length > 0) {
     return new SluiceError('BAD_FLAG', `the partitions of ${name} do not show its time zone`, {
       reason: `in ${String(zones.length)} zones days begin at their bounds`,

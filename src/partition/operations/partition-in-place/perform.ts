@@ -18,11 +18,11 @@ import type { PartitionPlanStore, PlanFinding } from '../../../model/partition/p
 import { openExisting } from '../../../engine/copy/open-stores.ts'
 import { inPlaceRequest, refuseSameNames, sliceRequest, type InPlaceAsked } from '../../in-place-plan.ts'
 import { phaseFindings } from '../../in-place-phases.ts'
-import { oneTable } from '../../new-table-plan.ts'
+import { tableToPartition } from '../../new-table-plan.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { partitionInPlace as declared, PartitionInPlaceOperation } from './declaration.ts'
+import type { partitionInPlace, PartitionInPlaceOperation } from './declaration.ts'
 
-type Run = RunOf<typeof declared>
+type Run = RunOf<typeof partitionInPlace>
 
 const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not looked', 'made', 'fine']
 
@@ -41,7 +41,7 @@ type Able = {
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, MISSING_CONFIRM, PARTITION_REFUSED,
  * TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY, TARGET_DENIED, SOURCE_GONE, STOPPED
  */
-export async function partitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
+export async function performPartitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const signal = run.interrupt.abort
   await using store = await openExisting(operation.from)
   const [inPlace, plan] = [store.offers.inPlace, store.offers.partitionPlan]
@@ -51,7 +51,7 @@ export async function partitionInPlace(operation: PartitionInPlaceOperation, run
       hint: 'partition in-place works on PostgreSQL',
     })
   }
-  const table = await oneTable(store, operation.table, signal)
+  const table = await tableToPartition(store, operation.table, signal)
   const name = tableText(table.table)
   const able: Able = {
     store,

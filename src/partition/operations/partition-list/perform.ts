@@ -2,11 +2,11 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { alarmsOf } from '../../alarms.ts'
-import { eachTable, type FoundTable } from '../../each-table.ts'
+import { eachTable, type TableWithCoverage } from '../../each-table.ts'
 import { standsEvent } from '../../stands-event.ts'
-import { tableEvent } from '../../table-event.ts'
-import { listed } from '../../listed.ts'
-import { partsOf, type StateOptions } from '../../state.ts'
+import { partitionTableEvent } from '../../table-event.ts'
+import { listedPartitions } from '../../listed.ts'
+import { ledgerParts, type StateOptions } from '../../state.ts'
 import { comingOf, maintenanceOf } from '../../standing.ts'
 import { strayOf } from '../../stray.ts'
 import { cutOff, parseAge } from '../../../model/calendar/age.ts'
@@ -14,9 +14,9 @@ import { openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { zonesText } from '../../zones.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { failedTables } from '../../failed-tables.ts'
-import type { partitionList as declared, PartitionListOperation } from './declaration.ts'
+import type { partitionList, PartitionListOperation } from './declaration.ts'
 
-type PartitionListRun = RunOf<typeof declared>
+type PartitionListRun = RunOf<typeof partitionList>
 
 /** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
@@ -24,7 +24,7 @@ const LOOK_WAIT_MS = 10_000
 const SMALL_BYTES = 64_000_000n
 
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, CONNECT_FAILED */
-export async function partitionList(operation: PartitionListOperation, run: PartitionListRun): Promise<Ending> {
+export async function performPartitionList(operation: PartitionListOperation, run: PartitionListRun): Promise<Ending> {
   const { tables, calendar, epoch, count } = operation
   await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
@@ -37,7 +37,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
       const { standing } = found
       const options = optionsOf(found, operation, run)
       totals.tables++
-      run.emit(tableEvent(found.name, standing, options.now))
+      run.emit(partitionTableEvent(found.name, standing, options.now))
       if (standing.zones.length > 0) {
         run.emit({
           type: 'log',
@@ -49,7 +49,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
       const counts = count ? await countsOf(found, store, run) : null
       const coming = comingOf(standing, { now: options.now, ahead: operation.ahead })
       if (standing.calendar === null) notInspected.push(`coming partitions of ${found.name}: its calendar is unknown`)
-      for (const event of listed(found, options, counts, coming.missing)) {
+      for (const event of listedPartitions(found, options, counts, coming.missing)) {
         run.emit(event)
         if (event.state === 'missing' || event.state === 'archived') continue
         totals.partitions++
@@ -91,19 +91,19 @@ export async function partitionList(operation: PartitionListOperation, run: Part
 }
 
 function optionsOf(
-  { standing, archive }: FoundTable,
+  { standing, archive }: TableWithCoverage,
   { olderThan }: PartitionListOperation,
   run: PartitionListRun,
 ): StateOptions {
   const now = new Date(run.clock.now())
   const spec = standing.calendar?.spec ?? null
   const first = olderThan === undefined || spec === null ? null : cutOff(spec, parseAge(olderThan), now)
-  return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, parts: partsOf(standing, archive) }
+  return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, parts: ledgerParts(standing, archive) }
 }
 
 /** In the order of the table, including the default partition. */
 async function countsOf(
-  { standing: { table } }: FoundTable,
+  { standing: { table } }: TableWithCoverage,
   store: Parameters<typeof maintenanceOf>[0],
   run: PartitionListRun,
 ): Promise<readonly bigint[]> {

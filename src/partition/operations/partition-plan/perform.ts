@@ -2,27 +2,27 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { PlanFinding, PlannedTable } from '../../../model/partition/plan-port.ts'
+import type { PlanFinding, TableToPartition } from '../../../model/partition/plan-port.ts'
 import { openCopyStore, openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
-import { emitForecast } from '../../forecast-events.ts'
+import { emitPartitionForecast } from '../../forecast-events.ts'
 import type { Filled, FilledPeriod } from '../../filled-periods.ts'
-import { measured, type Rate } from '../../rate.ts'
+import { measured, type MeasuredRate } from '../../rate.ts'
 import { copyFindings } from '../../new-table-plan.ts'
 import {
-  nameOf,
-  placed,
+  newTableName,
+  placedNewTable,
   planNewTableAt,
   newTablePlace,
   newTableThere,
   unfollowable,
-  type Fit,
+  type NewTableFit,
   type NewTablePlace,
 } from '../../new-table-place.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import type { partitionPlan as declared, PartitionPlanOperation } from './declaration.ts'
+import type { partitionPlan, PartitionPlanOperation } from './declaration.ts'
 
-type Run = RunOf<typeof declared>
+type Run = RunOf<typeof partitionPlan>
 
 /** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
@@ -32,7 +32,7 @@ const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not loo
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, CONNECT_FAILED; TABLE_REFUSED if the
  * name of the new table belongs to another one
  */
-export async function partitionPlan(operation: PartitionPlanOperation, run: Run): Promise<Ending> {
+export async function performPartitionPlan(operation: PartitionPlanOperation, run: Run): Promise<Ending> {
   const { from, to = from } = operation
   await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   await using target = await onSide('target', () => openCopyStore(to, { mode: 'plan', lockWaitMs: LOOK_WAIT_MS }))
@@ -46,7 +46,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   const { findings: found, statements } = await making(place, about)
   const findings = reportFindings(planned.planned, [...found, ...(await runFindings(place, about))], run)
   const rate = await measured(source.plan, planned.planned, newTable.partitions, operation, source.signal)
-  emitForecast(planned.planned, newTable.filled.periods, rate, operation, run.emit)
+  emitPartitionForecast(planned.planned, newTable.filled.periods, rate, operation, run.emit)
   const table = tableText(planned.planned.table.table)
   for (const sql of statements) run.emit({ type: 'partition.sql', table, sql })
   const missed = notChecked(findings, newTable.filled, rate)
@@ -56,15 +56,15 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
 /** Statements and findings of the new table; no statements if a run to another database created it already. */
 async function making(
   place: NewTablePlace,
-  about: Fit,
+  about: NewTableFit,
 ): Promise<{ readonly findings: readonly PlanFinding[]; readonly statements: readonly string[] }> {
   const there = place.isElsewhere ? await newTableThere(place, about) : null
   if (there === null) {
-    const { findings, statements } = await placed(place, about)
+    const { findings, statements } = await placedNewTable(place, about)
     return { findings, statements: statements.all }
   }
   const detail = `it is there already: its own ${there.partitions.length} partitions count`
-  const finding: PlanFinding = { verdict: 'fine', about: 'new table', object: tableText(nameOf(about)), detail }
+  const finding: PlanFinding = { verdict: 'fine', about: 'new table', object: tableText(newTableName(about)), detail }
   return { findings: [...about.findings, finding], statements: [] }
 }
 
@@ -72,7 +72,7 @@ async function making(
  * Requirements of `partition run`. Within one database `in-place` is an alternative that replicates nothing and does
  * not read single periods.
  */
-async function runFindings(place: NewTablePlace, about: Fit): Promise<readonly PlanFinding[]> {
+async function runFindings(place: NewTablePlace, about: NewTableFit): Promise<readonly PlanFinding[]> {
   const unheard = await unfollowable(place)
   const found = await copyFindings(place.source, about)
   if (place.isElsewhere) {
@@ -85,7 +85,7 @@ async function runFindings(place: NewTablePlace, about: Fit): Promise<readonly P
 }
 
 function reportFindings(
-  { table: { table } }: PlannedTable,
+  { table: { table } }: TableToPartition,
   found: readonly PlanFinding[],
   { emit }: Run,
 ): readonly PlanFinding[] {
@@ -97,7 +97,7 @@ function reportFindings(
 function notChecked(
   findings: readonly PlanFinding[],
   { sampled, periods, unseen }: Filled,
-  rate: Rate | null,
+  rate: MeasuredRate | null,
 ): readonly string[] {
   const what = periods.some(({ off }) => off !== null)
     ? 'rows of periods are estimated, right to within ± in 95 of 100 cases, and their bytes,'
@@ -111,7 +111,7 @@ function notChecked(
 }
 
 function ended(
-  { table: { table } }: PlannedTable,
+  { table: { table } }: TableToPartition,
   findings: readonly PlanFinding[],
   periods: readonly FilledPeriod[],
   partitions: number,

@@ -6,7 +6,7 @@ import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
 import { chosenSlices, type ChosenSlices } from '../../period-marks.ts'
-import { Pace } from '../../pace.ts'
+import { CopyPace } from '../../pace.ts'
 import type { NewTablePlan } from '../../new-table-plan.ts'
 import type { Ending, Run } from '../../../engine/run/run-context.ts'
 import { copyAndFollow } from '../../../engine/follow/stream/companion.ts'
@@ -21,7 +21,7 @@ const MOST_ASIDE = 1000
  * @throws SluiceError as `partition plan` and `copy --follow`; PARTITION_REFUSED, TABLE_REFUSED if the new table is not
  * suitable
  */
-export async function partitionRun(operation: PartitionRunOperation, run: PartitionRun): Promise<Ending> {
+export async function performPartitionRun(operation: PartitionRunOperation, run: PartitionRun): Promise<Ending> {
   const to = operation.to ?? operation.from
   const { about, periods } = await prepare(operation, to, run)
   const { planned, twin: newTable } = about
@@ -32,7 +32,7 @@ export async function partitionRun(operation: PartitionRunOperation, run: Partit
     ...(chosen === null ? {} : { span: chosen.span }),
   }
   const window = windowed(run, operation.windowMs)
-  const pace = new Pace(tableText(planned.table.table), periods, newTable.filled.periods, window.endsAt, run)
+  const pace = new CopyPace(tableText(planned.table.table), periods, newTable.filled.periods, window.endsAt, run)
   let stream: string | null = null
   try {
     const ending = await copyAndFollow(options, {

@@ -11,22 +11,22 @@ import { chosenSlices, periodMarks, refuseUnknownFirst } from '../../period-mark
 import type { PlanSource } from '../../planned-table.ts'
 import { indexStatement, type NewTablePlan } from '../../new-table-plan.ts'
 import {
-  nameOf,
+  newTableName,
   notPartitioned,
-  placed,
+  placedNewTable,
   planNewTableAt,
   rangedAt,
   newTablePlace,
   newTableThere,
   unfollowable,
-  type Fit,
+  type NewTableFit,
   type NewTablePlace,
 } from '../../new-table-place.ts'
 import type { partitionRun, PartitionRunOperation } from './declaration.ts'
 
 export type PartitionRun = RunOf<typeof partitionRun>
 
-type Prepared = { readonly about: Fit; readonly periods: PeriodOptions }
+type Prepared = { readonly about: NewTableFit; readonly periods: PeriodOptions }
 
 /** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
@@ -45,24 +45,28 @@ export async function prepare(operation: PartitionRunOperation, to: string, run:
 }
 
 /** The new table if an earlier run or the user created it; otherwise null. */
-async function newTableBefore(place: NewTablePlace, about: Fit, run: PartitionRun): Promise<RangedTable | null> {
+async function newTableBefore(
+  place: NewTablePlace,
+  about: NewTableFit,
+  run: PartitionRun,
+): Promise<RangedTable | null> {
   const there = await newTableThere(place, about)
   if (there === null) return null
   await refuseUnindexed(place.source, about)
-  const message = `${tableText(nameOf(about))} is there already: its own ${there.partitions.length} partitions count, whatever the calendar of this command`
+  const message = `${tableText(newTableName(about))} is there already: its own ${there.partitions.length} partitions count, whatever the calendar of this command`
   run.emit({ type: 'log', level: 'note', message })
   return there
 }
 
 async function makeNewTable(
   place: NewTablePlace,
-  about: Fit,
+  about: NewTableFit,
   operation: PartitionRunOperation,
   run: PartitionRun,
 ): Promise<RangedTable> {
   const { source, target, maker } = place
   const { twin: newTable } = about
-  const { findings, statements } = await placed(place, about)
+  const { findings, statements } = await placedNewTable(place, about)
   const all: NewTablePlan = { ...about, findings }
   if (findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
   await refuseUnindexed(source, about)
@@ -70,7 +74,7 @@ async function makeNewTable(
   const unheard = await unfollowable(place)
   if (unheard !== null) throw notFollowable(unheard, source.store.label)
   refuseUnknownFirst(operation.first, newTable.partitions)
-  const name = nameOf(about)
+  const name = newTableName(about)
   const coming = { table: name, partitions: comingOf(newTable) }
   if (operation.numbers !== undefined) chosenSlices(marksOf(about, coming, operation, run), operation.numbers)
   reportChanges(all, run)

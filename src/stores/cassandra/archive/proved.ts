@@ -8,7 +8,7 @@ import { keyText } from '../../../model/copy/key-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { RemoveRequest } from '../../../model/archive/port.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import { fence } from '../copy/closing.ts'
+import { guardedStatement } from '../copy/closing.ts'
 
 /** Created at its first use. */
 const TABLE = `CREATE TABLE IF NOT EXISTS migration_removals (id TEXT PRIMARY KEY, table_name TEXT NOT NULL, proved_us TEXT NOT NULL)`
@@ -37,7 +37,7 @@ export class ProvedRows {
   /** @returns false if another worker has the step now */
   async note(us: bigint, { guard }: Closing): Promise<boolean> {
     const statements: readonly Statement[] = [
-      fence(guard),
+      guardedStatement(guard),
       { sql: TABLE, parameters: [] },
       {
         sql: 'INSERT OR REPLACE INTO migration_removals (id, table_name, proved_us) VALUES (?, ?, ?)',

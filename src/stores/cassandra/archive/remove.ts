@@ -15,28 +15,28 @@ import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { RowBatch } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
-import { closeChunk } from '../copy/closing.ts'
-import { encoderOf } from '../copy/encode.ts'
-import type { Flow } from '../copy/flow.ts'
-import { scan } from '../copy/scan.ts'
+import { closeCassandraChunk } from '../copy/closing.ts'
+import { cassandraEncoder } from '../copy/encode.ts'
+import type { RequestFlow } from '../copy/flow.ts'
+import { cassandraScan } from '../copy/scan.ts'
 import { refuseChanged } from '../copy/schema-look.ts'
-import { shapeOf, type TableShape } from '../copy/shape.ts'
+import { cassandraTableShape, type CassandraShape } from '../copy/shape.ts'
 import { latestOf, QUIET_US, serverTime, TimedRemoval } from '../copy/timed-removal.ts'
 import { ProvedRows } from './proved.ts'
 
 /** Rows kept in memory until they are known to be the proved ones. */
 const BATCH = { rows: 2000, bytes: 4 * 1024 * 1024 }
-export type Removing = { readonly link: CassandraLink; readonly flow: Flow; readonly ledger: LedgerDatabase }
+export type Removing = { readonly link: CassandraLink; readonly flow: RequestFlow; readonly ledger: LedgerDatabase }
 
 /**
  * @throws SluiceError UNSUPPORTED_TYPE for counters and static columns; VALUE_REFUSED for rows that cannot be proved;
  * errors of the driver
  */
-export async function removeRows(removing: Removing, request: RemoveRequest): Promise<StepEnd> {
+export async function removeCassandraRows(removing: Removing, request: RemoveRequest): Promise<StepEnd> {
   const { link, ledger } = removing
   const { table, columns, expect, closing } = request
   if (!(await isSame(link, request))) return 'gone'
-  const shape = await shapeOf(link, table.table)
+  const shape = await cassandraTableShape(link, table.table)
   refuseUnfit(shape)
   // Unproved columns would be lost.
   if ([...shape.columns.keys()].some((name) => !columns.some((column) => column.name === name))) return 'differs'
@@ -51,17 +51,17 @@ export async function removeRows(removing: Removing, request: RemoveRequest): Pr
   const quiet = since - QUIET_US
   const left = await removeBatches(removing, request, shape, quiet, isWhole ? batches : null)
   if (!left) return 'differs'
-  return (await closeChunk(ledger, proved.closing(closing))) === 'committed' ? 'done' : 'fenced'
+  return (await closeCassandraChunk(ledger, proved.closing(closing))) === 'committed' ? 'done' : 'fenced'
 }
 
 /** @param columns of the rows, including the whole key */
-function keyEncoder(shape: TableShape, columns: readonly ReadColumn[]): (row: Row) => readonly (Buffer | null)[] {
+function keyEncoder(shape: CassandraShape, columns: readonly ReadColumn[]): (row: Row) => readonly (Buffer | null)[] {
   const key = [...shape.partition, ...shape.clustering].map((name) => {
     const at = columns.findIndex((column) => column.name === name)
     const column = columns[at]
     const type = shape.columns.get(name)?.type
     if (column === undefined || type === undefined) throw new Error(`rows without ${name} cannot be named`)
-    const encode: (cell: Cell) => Buffer | null = encoderOf(type, column.as)
+    const encode: (cell: Cell) => Buffer | null = cassandraEncoder(type, column.as)
     return { at, encode }
   })
   return (row) => key.map(({ at, encode }) => encode(row[at] ?? null))
@@ -75,7 +75,7 @@ function keyEncoder(shape: TableShape, columns: readonly ReadColumn[]): (row: Ro
 async function removeBatches(
   { link, flow }: Removing,
   request: RemoveRequest,
-  shape: TableShape,
+  shape: CassandraShape,
   quiet: bigint,
   sums: readonly string[] | null,
 ): Promise<boolean> {
@@ -113,7 +113,7 @@ function rowsOf(
   link: CassandraLink,
   { table, columns, range, where, signal }: RemoveRequest,
 ): AsyncGenerator<RowBatch> {
-  return scan(link, { table, columns, range, where, ordered: false, stamps: true }, BATCH, undefined, signal)
+  return cassandraScan(link, { table, columns, range, where, ordered: false, stamps: true }, BATCH, undefined, signal)
 }
 
 function sumOf(rows: readonly Row[]): Digest {
@@ -132,7 +132,7 @@ async function isSame(link: CassandraLink, { table }: RemoveRequest): Promise<bo
   }
 }
 
-function refuseUnfit({ table, columns, counters }: TableShape): void {
+function refuseUnfit({ table, columns, counters }: CassandraShape): void {
   const where = tableText(table)
   if (counters) {
     throw new SluiceError('UNSUPPORTED_TYPE', `${where} holds counters, which cannot be removed and come back`, {

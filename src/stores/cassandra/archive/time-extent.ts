@@ -2,12 +2,12 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
-import { compareTimes } from '../../common/time-bounds.ts'
+import { compareCanonicalTimes } from '../../common/time-bounds.ts'
 
 const SIZE = { rows: 5000, bytes: 2 ** 20 }
 
 /** @throws as `SourceView.read` */
-export async function timeExtent(
+export async function cassandraTimeExtent(
   view: SourceView,
   table: TableSpec,
   column: Column,
@@ -22,8 +22,8 @@ export async function timeExtent(
     for (const [value] of rows) {
       if (typeof value !== 'string') nulls++
       else {
-        if (low === null || compareTimes(value, low) < 0) low = value
-        if (high === null || compareTimes(value, high) > 0) high = value
+        if (low === null || compareCanonicalTimes(value, low) < 0) low = value
+        if (high === null || compareCanonicalTimes(value, high) > 0) high = value
       }
     }
   }

@@ -6,11 +6,15 @@ import { cutFraction } from '../../../model/copy/canonical-time.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { betweenBounds, compareTimes, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
-import { momentText, msOf } from '../copy/moments.ts'
+import { betweenBounds, compareCanonicalTimes, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
+import { momentText, msOfTimestamp } from '../copy/moments.ts'
 
 /** As `Times.condition`. Timestamps are milliseconds since 1970, which every release parses the same way. */
-export function timeCondition({ name, type, native }: Column, from: string | null, to: string | null): string | null {
+export function cassandraTimeCondition(
+  { name, type, native }: Column,
+  from: string | null,
+  to: string | null,
+): string | null {
   const column = quotedName(name)
   if (native === 'counter') return null
   switch (type.kind) {
@@ -29,7 +33,7 @@ export function timeCondition({ name, type, native }: Column, from: string | nul
 function msBound(bound: string): string {
   const canonical = momentBound(bound)
   const cut = cutFraction(canonical, 3)
-  const ms = msOf(cut)
+  const ms = msOfTimestamp(cut)
   if (ms !== null) return String(cut === canonical ? ms : ms + 1)
   throw new SluiceError('VALUE_REFUSED', `Cassandra has no time ${bound}`, {
     hint: 'write it as 2024-04-01 00:00:00',
@@ -54,10 +58,10 @@ export function timeJudge({ columns }: TableSpec, where: string | null): TimeJud
   const [, quoted, low, high] = ANY.exec(where) ?? FROM.exec(where) ?? withoutLow(TO.exec(where)) ?? []
   if (quoted === undefined) return null
   const column = columns.find(({ name }) => quotedName(name) === quoted)
-  if (column === undefined || timeCondition(column, null, null) === null) return null
+  if (column === undefined || cassandraTimeCondition(column, null, null) === null) return null
   const [from, to] = [boundOf(column, low), boundOf(column, high)]
   const holds = (value: string): boolean =>
-    (from === null || compareTimes(value, from) >= 0) && (to === null || compareTimes(value, to) < 0)
+    (from === null || compareCanonicalTimes(value, from) >= 0) && (to === null || compareCanonicalTimes(value, to) < 0)
   return { column, holds }
 }
 

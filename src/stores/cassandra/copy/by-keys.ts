@@ -4,13 +4,13 @@ import type { Row } from '../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { CassandraLink } from '../connect.ts'
 import { FallBack } from '../consistency.ts'
-import { decoderOf } from './decode.ts'
+import { cassandraDecoder } from './decode.ts'
 import type { Parameters } from './row-writes.ts'
-import type { TableShape } from './shape.ts'
-import type { Statements } from './statements.ts'
+import type { CassandraShape } from './shape.ts'
+import type { CassandraStatements } from './statements.ts'
 
 /** The whole key of a row, or that of a partition of which only the static columns are meant. */
-export type RowKey = { readonly values: Parameters; readonly staticOnly: boolean }
+export type CassandraRowKey = { readonly values: Parameters; readonly staticOnly: boolean }
 
 const ANY = 0
 const ONE = 1
@@ -25,15 +25,15 @@ export function readLevelFor(writeLevel: number): number {
 
 export class KeyReader {
   readonly #link: CassandraLink
-  readonly #shape: TableShape
-  readonly #statements: Statements
+  readonly #shape: CassandraShape
+  readonly #statements: CassandraStatements
   readonly #fallBack: FallBack<null>
 
   /** If writes may fall back to ONE, reads may too. */
   constructor(
     link: CassandraLink,
-    shape: TableShape,
-    statements: Statements,
+    shape: CassandraShape,
+    statements: CassandraStatements,
     fallBackToOne: boolean,
     signal: AbortSignal,
     level: number = readLevelFor(link.writeLevel),
@@ -57,7 +57,7 @@ export class KeyReader {
    */
   async read(
     names: readonly string[],
-    { values, staticOnly }: RowKey,
+    { values, staticOnly }: CassandraRowKey,
     timed: readonly string[] = [],
   ): Promise<readonly unknown[] | null> {
     const { partition, clustering } = this.#shape
@@ -77,14 +77,14 @@ export class KeyReader {
 }
 
 /** Reads whole rows in canonical form; clustering and plain columns of a partition without rows are null. */
-export class RowReader {
+export class CassandraKeyRowReader {
   readonly #reader: KeyReader
   readonly #all: readonly string[]
   readonly #shared: readonly string[]
   readonly #sharedAt: readonly number[]
-  readonly #decoders: readonly ReturnType<typeof decoderOf>[]
+  readonly #decoders: readonly ReturnType<typeof cassandraDecoder>[]
 
-  constructor(reader: KeyReader, { columns: known }: TableShape, columns: readonly WriteColumn[]) {
+  constructor(reader: KeyReader, { columns: known }: CassandraShape, columns: readonly WriteColumn[]) {
     this.#reader = reader
     this.#all = columns.map(({ name }) => name)
     this.#sharedAt = columns.flatMap(({ name }, at) =>
@@ -94,12 +94,12 @@ export class RowReader {
     this.#decoders = columns.map(({ name, as }) => {
       const column = known.get(name)
       if (column === undefined) throw new Error(`${name} is no column of the table`)
-      return decoderOf(column.type, as)
+      return cassandraDecoder(column.type, as)
     })
   }
 
   /** @throws errors of the driver; SluiceError VALUE_REFUSED */
-  async read(key: RowKey): Promise<Row | null> {
+  async read(key: CassandraRowKey): Promise<Row | null> {
     const values = await this.#reader.read(key.staticOnly ? this.#shared : this.#all, key)
     if (values === null) return null
     if (!key.staticOnly) return this.#decoders.map((decode, at) => decode(values[at] ?? null))

@@ -2,17 +2,17 @@
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 
 /** Fails its batch if `guard` gives no row: the ledger rolls back a transaction only after an error. */
-export function fence({ sql, parameters }: Statement): Statement {
+export function guardedStatement({ sql, parameters }: Statement): Statement {
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, parameters }
 }
 
 /** @param ledger speaks SQLite's SQL @throws what the ledger throws if the chunk is neither closed nor lost */
-export async function closeChunk(
+export async function closeCassandraChunk(
   ledger: LedgerDatabase,
   { statements, guard, landed }: Closing,
 ): Promise<'committed' | 'fenced'> {
   try {
-    await ledger.batch([fence(guard), ...statements])
+    await ledger.batch([guardedStatement(guard), ...statements])
     return 'committed'
   } catch (error) {
     const gives = async ({ sql, parameters }: Statement): Promise<boolean> =>

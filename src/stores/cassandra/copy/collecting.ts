@@ -4,12 +4,12 @@
  */
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
-import { decoderOf } from './decode.ts'
+import { cassandraDecoder } from './decode.ts'
 import type { KeyReader } from './by-keys.ts'
-import type { Flow } from './flow.ts'
+import type { RequestFlow } from './flow.ts'
 import type { Collections, Encoded, RowWrites } from './row-writes.ts'
-import type { TableShape } from './shape.ts'
-import type { Using } from './stamps.ts'
+import type { CassandraShape } from './shape.ts'
+import type { CellStamps } from './stamps.ts'
 import { timeOfCells, type CellTime } from './time-of-cells.ts'
 import { isBefore } from './types.ts'
 
@@ -22,13 +22,19 @@ export class Collecting {
   readonly #names: readonly string[]
   /** The same, if the server returns their write times. */
   readonly #timed: readonly string[]
-  readonly #decoders: readonly ReturnType<typeof decoderOf>[]
+  readonly #decoders: readonly ReturnType<typeof cassandraDecoder>[]
   /** Whether the target can hold only what this writer has written; null if not yet known. */
   #isFresh: boolean | null = null
   #latest = 0n
 
   /** @param release of the server */
-  constructor(rows: RowWrites, reader: KeyReader, shape: TableShape, columns: readonly WriteColumn[], release: string) {
+  constructor(
+    rows: RowWrites,
+    reader: KeyReader,
+    shape: CassandraShape,
+    columns: readonly WriteColumn[],
+    release: string,
+  ) {
     this.#rows = rows
     this.#reader = reader
     const some = rows.collections.map((at) => columns[at]).filter((column) => column !== undefined)
@@ -37,7 +43,7 @@ export class Collecting {
     this.#decoders = some.map(({ name, as }) => {
       const type = shape.columns.get(name)?.type
       if (type === undefined) throw new Error(`${name} is no column of the table`)
-      return decoderOf(type, as)
+      return cassandraDecoder(type, as)
     })
   }
 
@@ -52,7 +58,7 @@ export class Collecting {
    */
   async of(
     rows: readonly Encoded[],
-    flow: Flow,
+    flow: RequestFlow,
     signal: AbortSignal,
     byTokens: boolean,
     occupied: () => Promise<boolean>,
@@ -107,7 +113,7 @@ export class Collecting {
 }
 
 /** @param left seconds at the target; null if it never expires */
-function endTogether({ life, sinceMs }: Using, left: number | null): boolean {
+function endTogether({ life, sinceMs }: CellStamps, left: number | null): boolean {
   if (life === null || life === 0 || left === null) return (life ?? 0) === (left ?? 0)
   const passed = sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1000
   return Math.abs(life - passed - left) <= APART

@@ -9,10 +9,10 @@ import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError, isUncertain } from '../errors.ts'
 import { ALL, isBelowQuorum } from '../consistency.ts'
-import { KeyReader, readLevelFor, type RowKey } from './by-keys.ts'
-import { failureOf } from '../failure.ts'
-import type { TableShape } from './shape.ts'
-import type { Statements } from './statements.ts'
+import { KeyReader, readLevelFor, type CassandraRowKey } from './by-keys.ts'
+import { cassandraFailure } from '../failure.ts'
+import type { CassandraShape } from './shape.ts'
+import type { CassandraStatements } from './statements.ts'
 
 /** How long an addition whose answer was lost may still arrive: nodes drop older ones. */
 const SETTLE_MS = 5000
@@ -21,7 +21,7 @@ const PAUSE_MS = 200
 const MOST_ADDED = 3
 
 export type CounterRow = {
-  readonly key: RowKey
+  readonly key: CassandraRowKey
   /** By name; null if the source has counted nothing. */
   readonly values: ReadonlyMap<string, bigint | null>
 }
@@ -31,13 +31,19 @@ type Behind = { readonly name: string; readonly has: bigint | null; readonly add
 
 export class Counters {
   readonly #link: CassandraLink
-  readonly #shape: TableShape
-  readonly #statements: Statements
+  readonly #shape: CassandraShape
+  readonly #statements: CassandraStatements
   readonly #reader: KeyReader
   readonly #signal: AbortSignal
 
   /** @param reader reads at a level that sees the writes of every client */
-  constructor(link: CassandraLink, shape: TableShape, statements: Statements, reader: KeyReader, signal: AbortSignal) {
+  constructor(
+    link: CassandraLink,
+    shape: CassandraShape,
+    statements: CassandraStatements,
+    reader: KeyReader,
+    signal: AbortSignal,
+  ) {
     this.#link = link
     this.#shape = shape
     this.#statements = statements
@@ -46,7 +52,12 @@ export class Counters {
   }
 
   /** Counters of a row, and separately those that its partition shares: each belongs to its own key. */
-  rowsOf(columns: readonly WriteColumn[], row: Row, key: RowKey, shared: RowKey): readonly CounterRow[] {
+  rowsOf(
+    columns: readonly WriteColumn[],
+    row: Row,
+    key: CassandraRowKey,
+    shared: CassandraRowKey,
+  ): readonly CounterRow[] {
     const own = new Map<string, bigint | null>()
     const ofPartition = new Map<string, bigint | null>()
     for (const [at, { name }] of columns.entries()) {
@@ -118,7 +129,7 @@ export class Counters {
     try {
       return await reader.read([...values.keys()], key)
     } catch (thrown) {
-      const { kind } = failureOf(thrown)
+      const { kind } = cassandraFailure(thrown)
       if (level === ALL && (kind === 'unavailable' || kind === 'read-timeout')) return 'unknown'
       throw thrown
     }
@@ -136,7 +147,7 @@ export class Counters {
     })
   }
 
-  async #add({ values, staticOnly }: RowKey, some: readonly Behind[]): Promise<void> {
+  async #add({ values, staticOnly }: CassandraRowKey, some: readonly Behind[]): Promise<void> {
     const { partition, clustering } = this.#shape
     const key = staticOnly ? partition : [...partition, ...clustering]
     const sql = this.#statements.add(

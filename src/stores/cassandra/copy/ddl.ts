@@ -6,7 +6,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import { Turn } from '../../../model/run/turn.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
-import { tableName } from './names.ts'
+import { cassandraTableName } from './names.ts'
 import { settingTexts } from './table-settings.ts'
 import { cqlTypeOf, freezesTypes } from './types.ts'
 import { createType, userTypesOf } from './user-types.ts'
@@ -29,17 +29,17 @@ export async function makeTable(
   for (const type of table.types ?? []) await makeType(link, keyspace, type, signal)
   const settings = settingTexts(table.settings ?? {}, link.release)
   try {
-    await changeSchema(link, createTable(place, settings), signal)
+    await changeSchema(link, createCassandraTable(place, settings), signal)
     return []
   } catch (error) {
     if (settings.length === 0 || !isRefused(error)) throw error
   }
   // An option was refused: make the table without options, then set each one separately.
-  await changeSchema(link, createTable(place), signal)
+  await changeSchema(link, createCassandraTable(place), signal)
   const refused: string[] = []
   for (const setting of settings) {
     try {
-      await changeSchema(link, `ALTER TABLE ${tableName(place.table)} WITH ${setting}`, signal)
+      await changeSchema(link, `ALTER TABLE ${cassandraTableName(place.table)} WITH ${setting}`, signal)
     } catch (error) {
       if (!isRefused(error)) throw error
       const { reason, message } = error as SluiceError
@@ -56,17 +56,17 @@ function isRefused(error: unknown): boolean {
 
 /** Removes every row; the table stays. */
 export async function truncate(link: CassandraLink, table: TableSpec, signal: AbortSignal): Promise<void> {
-  await changeSchema(link, `TRUNCATE ${tableName(table.table)}`, signal)
+  await changeSchema(link, `TRUNCATE ${cassandraTableName(table.table)}`, signal)
 }
 
 /** @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED */
 export function refuseUncreatable(table: TableSpec): void {
   refuseNames(table)
-  createTable(table)
+  createCassandraTable(table)
 }
 
 /** CREATE TABLE with its key. @param settings `name = value` each @throws SluiceError UNSUPPORTED_KEY, TABLE_REFUSED */
-export function createTable(table: TableSpec, settings: readonly string[] = []): string {
+export function createCassandraTable(table: TableSpec, settings: readonly string[] = []): string {
   const { columns, key, ring } = table
   if (key.length === 0) {
     throw new SluiceError(
@@ -86,7 +86,7 @@ export function createTable(table: TableSpec, settings: readonly string[] = []):
   const order = clustering.map((name) => `${quotedName(name)} ${descending.has(name) ? 'DESC' : 'ASC'}`).join(', ')
   const all = [...(descending.size === 0 ? [] : [`CLUSTERING ORDER BY (${order})`]), ...settings]
   const options = all.length === 0 ? '' : ` WITH ${all.join(' AND ')}`
-  return `CREATE TABLE IF NOT EXISTS ${tableName(table.table)} (${lines.join(', ')}, PRIMARY KEY (${primary}))${options}`
+  return `CREATE TABLE IF NOT EXISTS ${cassandraTableName(table.table)} (${lines.join(', ')}, PRIMARY KEY (${primary}))${options}`
 }
 
 function declared({ name, native, static: shared }: Column, clustered: boolean): string {

@@ -19,7 +19,7 @@ import { columnTypeOf, type CqlField, type CqlType, type SimpleName } from './ty
  * decimals and missing fields
  * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED
  */
-export function decoderOf(type: CqlType, as: ColumnType): (value: unknown) => Cell {
+export function cassandraDecoder(type: CqlType, as: ColumnType): (value: unknown) => Cell {
   const read = readerOf(type, as.kind === 'native')
   if (isAlready(columnTypeOf(type), as)) return (value) => (value == null ? null : read(value))
   const convert = storedConverter(columnTypeOf(type), as)

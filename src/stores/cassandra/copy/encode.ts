@@ -20,7 +20,7 @@ import { uvintBytes } from './vint.ts'
  * @param as type that the values travel as
  * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED
  */
-export function encoderOf(type: CqlType, as: ColumnType): (cell: Cell) => Buffer | null {
+export function cassandraEncoder(type: CqlType, as: ColumnType): (cell: Cell) => Buffer | null {
   const bytes = bytesOf(type, as)
   return (cell) => (cell === null ? null : bytes(cell))
 }

@@ -5,20 +5,20 @@ import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import type { KeyReader } from './by-keys.ts'
 import type { Encoded, RowWrites } from './row-writes.ts'
-import type { TableShape } from './shape.ts'
+import type { CassandraShape } from './shape.ts'
 import type { StampOptions } from './stamps.ts'
 
 const PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 
 /** `absent`: the key is free, and the row is still to be written. */
-export type Outcome = 'written' | 'taken' | 'absent'
+export type InsertOutcome = 'written' | 'taken' | 'absent'
 
 export class Existing {
   readonly #link: CassandraLink
   readonly #rows: RowWrites
   readonly #reader: KeyReader
-  readonly #shape: TableShape
+  readonly #shape: CassandraShape
   readonly request: StampOptions
   readonly #signal: AbortSignal
   /** By partition: whether it has its own static values. */
@@ -28,7 +28,7 @@ export class Existing {
     link: CassandraLink,
     rows: RowWrites,
     reader: KeyReader,
-    shape: TableShape,
+    shape: CassandraShape,
     options: StampOptions,
     signal: AbortSignal,
   ) {
@@ -44,7 +44,7 @@ export class Existing {
    * Adds a row if its key is free, in one step. A row with its own write times cannot be added so, because Cassandra
    * allows no timestamps with conditions: its key is only read, and a concurrent writer has the later time.
    */
-  async add(row: Encoded): Promise<Outcome> {
+  async add(row: Encoded): Promise<InsertOutcome> {
     const { ttl, writetime, dropStamps } = this.request
     const timed = (row.stamp !== undefined && dropStamps !== true) || ttl !== undefined || writetime !== undefined
     const write = timed ? null : this.#rows.ifAbsent(row)

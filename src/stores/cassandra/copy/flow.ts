@@ -6,7 +6,7 @@ const MOST_TOGETHER = 512
 /** Most requests of one writer: more make it no faster. */
 const MOST_OF_ONE = 256
 
-export class Flow {
+export class RequestFlow {
   #free: number
   readonly #mostOfOne: number
   readonly #waiting: (() => void)[] = []

@@ -11,7 +11,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { isBelowQuorum, levelName } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
-import { failureOf, type RetryHeard } from '../failure.ts'
+import { cassandraFailure, type RetryHeard } from '../failure.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { openCqlLedger } from '../ledger/index.ts'
@@ -21,7 +21,7 @@ import { cassandraOffers } from './offers.ts'
 import type { CassandraOffers } from '../offered.ts'
 import { CassandraObjects } from './objects.ts'
 import { CassandraSource } from './source.ts'
-import { tablesOf } from './tables.ts'
+import { cassandraTables } from './tables.ts'
 import { refuseUncreatable } from './ddl.ts'
 import { CassandraTarget } from './target.ts'
 import type { WriteOptions } from './write-options.ts'
@@ -82,7 +82,7 @@ export async function openCassandraCopy(url: string, options: CassandraCopyOptio
 /** Driver messages contain hosts, but no login. */
 function heardRetries(url: string, onRetry: NonNullable<CassandraCopyOptions['onRetry']>): RetryHeard {
   return (thrown, attempt, forMs) => {
-    const { message: why } = failureOf(thrown)
+    const { message: why } = cassandraFailure(thrown)
     onRetry({ label: redactUrl(url), why, attempt, forMs, isOpen: true })
   }
 }
@@ -120,7 +120,7 @@ class CassandraStore implements CopyStore {
 
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
     try {
-      return await tablesOf(this.#link, pattern, signal)
+      return await cassandraTables(this.#link, pattern, signal)
     } catch (error) {
       throw cassandraError(error, this.#link.settings, 'read')
     }

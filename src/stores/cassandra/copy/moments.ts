@@ -39,7 +39,7 @@ export function momentText(ms: number): string {
 const MOMENT_TEXT = /^(\d{4,6}-\d\d-\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?)?( BC)?$/
 
 /** Milliseconds since 1970; null if it is not a timestamp, or has finer digits. A date means its beginning. */
-export function msOf(text: string): number | null {
+export function msOfTimestamp(text: string): number | null {
   const quick = ofLastDay(text)
   if (quick !== null) return quick
   const found = MOMENT_TEXT.exec(text)
@@ -84,7 +84,7 @@ function pair(text: string, at: number): number {
 }
 
 /** @param nanos since midnight */
-export function timeText(nanos: bigint): string {
+export function cassandraTimeText(nanos: bigint): string {
   const second = nanos / 1_000_000_000n
   return `${clockText(Number(second))}${fraction(Number(nanos - second * 1_000_000_000n), 9)}`
 }
@@ -112,7 +112,7 @@ const UNITS: readonly (readonly [string, bigint])[] = [
 ]
 
 /** As Cassandra prints it: `1y2mo3d4h5m6s7ms8us9ns`; an empty one is `0s`. */
-export function durationText({ months, days, nanos }: DurationParts): string {
+export function cassandraDurationText({ months, days, nanos }: DurationParts): string {
   const all = Math.abs(months)
   const years = Math.trunc(all / 12)
   let text = `${part(years, 'y')}${part(all % 12, 'mo')}${part(Math.abs(days), 'd')}`
@@ -142,7 +142,7 @@ export function durationOf(text: string): DurationParts | null {
     days: sign * Number(days) || 0,
     nanos: BigInt(sign) * nanos,
   }
-  return durationText(parts) === text ? parts : null
+  return cassandraDurationText(parts) === text ? parts : null
 }
 
 function part(count: number | bigint, unit: string): string {

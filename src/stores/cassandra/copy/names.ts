@@ -3,7 +3,7 @@ import type { TableName } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 /** Always quoted, for case and reserved words: `"keyspace"."table"`, or `"table"` in the current keyspace. */
-export function tableName({ schema, name }: TableName): string {
+export function cassandraTableName({ schema, name }: TableName): string {
   return schema === undefined ? quotedName(name) : `${quotedName(schema)}.${quotedName(name)}`
 }
 

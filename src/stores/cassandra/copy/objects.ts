@@ -12,7 +12,7 @@ import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { changeSchema } from './ddl.ts'
 import { indexesOf, PLAIN, SAI, SASI } from './index-list.ts'
-import { tableName, textLiteral } from './names.ts'
+import { cassandraTableName, textLiteral } from './names.ts'
 import { isBefore } from './types.ts'
 
 const LOOK_MS = 100
@@ -155,5 +155,5 @@ function createIndex(
   const target = part?.special === undefined ? column : `${part.special}(${column})`
   const custom = method === PLAIN ? '' : 'CUSTOM '
   const using = method === PLAIN ? '' : ` USING ${textLiteral(method)}`
-  return `CREATE ${custom}INDEX IF NOT EXISTS ${isOld ? name : quotedName(name)} ON ${tableName(table)} (${target})${using}${own}`
+  return `CREATE ${custom}INDEX IF NOT EXISTS ${isOld ? name : quotedName(name)} ON ${cassandraTableName(table)} (${target})${using}${own}`
 }

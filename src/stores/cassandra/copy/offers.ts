@@ -1,7 +1,7 @@
 /** What Cassandra and YCQL offer besides the core of a store. */
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import { timeExtent } from '../archive/time-extent.ts'
-import { timeCondition } from '../archive/time.ts'
+import { cassandraTimeExtent } from '../archive/time-extent.ts'
+import { cassandraTimeCondition } from '../archive/time.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { CassandraOffers } from '../offered.ts'
 import { cassandraError } from '../errors.ts'
@@ -45,11 +45,11 @@ export function cassandraOffers({ link, keyspace, source }: OfferParts): Cassand
           return id === null ? null : { text: id, lasting: true }
         }),
     },
-    times: { condition: timeCondition },
+    times: { condition: cassandraTimeCondition },
     timeExtents: {
       of: async (table, column, signal) => {
         await using view = await source(signal)
-        return await timeExtent(view, table, column, signal)
+        return await cassandraTimeExtent(view, table, column, signal)
       },
     },
   }

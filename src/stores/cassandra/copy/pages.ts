@@ -12,15 +12,15 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
-import { failureOf } from '../failure.ts'
+import { cassandraFailure } from '../failure.ts'
 import type { PageSize } from './page-size.ts'
 import { repairSeam, wholeSecond, type DriverPage, type SharedColumns } from './seams.ts'
-import { byKey, byTokens, hashOf, type Query } from './select.ts'
-import { nameInRow, selected } from './selected.ts'
+import { byKey, byTokens, tokenExpression, type CqlQuery } from './select.ts'
+import { nameInRow, selectedCqlColumn } from './selected.ts'
 
 export type DriverRow = types.Row
 
-export type PageRequest = {
+export type CassandraPageRequest = {
   readonly link: CassandraLink
   readonly table: TableSpec
   readonly ring: RingSpec
@@ -58,11 +58,11 @@ type Piece = {
 }
 
 export class Pages {
-  readonly #request: PageRequest
+  readonly #request: CassandraPageRequest
   readonly #signal: AbortSignal
   readonly #keyColumns: readonly string[]
 
-  constructor(request: PageRequest, signal: AbortSignal) {
+  constructor(request: CassandraPageRequest, signal: AbortSignal) {
     this.#request = request
     this.#signal = signal
     this.#keyColumns = request.table.key
@@ -103,7 +103,7 @@ export class Pages {
    * Rows of one statement; the next page is requested while one is processed.
    * @param shrinks whether failing pages are retried with fewer rows
    */
-  async *#ofQuery(query: Query, shrinks = true): AsyncGenerator<DriverPage> {
+  async *#ofQuery(query: CqlQuery, shrinks = true): AsyncGenerator<DriverPage> {
     let next: Promise<Fetched> | null = this.#page(query, null, null, shrinks)
     let last: DriverRow | null = null
     while (next !== null) {
@@ -117,7 +117,7 @@ export class Pages {
   }
 
   /** @param last row of the previous pages */
-  async #page(query: Query, state: string | null, last: DriverRow | null, shrinks: boolean): Promise<Fetched> {
+  async #page(query: CqlQuery, state: string | null, last: DriverRow | null, shrinks: boolean): Promise<Fetched> {
     const { shared } = this.#request
     const page = await this.#fetched(query, state, shrinks)
     if (shared === null || last === null) return page
@@ -138,7 +138,7 @@ export class Pages {
     return { rows: await this.#ask(query), readMs }
   }
 
-  async #fetched({ cql, parameters }: Query, state: string | null, shrinks: boolean): Promise<Fetched> {
+  async #fetched({ cql, parameters }: CqlQuery, state: string | null, shrinks: boolean): Promise<Fetched> {
     const { link, size } = this.#request
     let readMs = 0
     for (;;) {
@@ -192,7 +192,7 @@ export class Pages {
   async *#byPartition(token: bigint, last: DriverRow | null): AsyncGenerator<DriverPage> {
     const { table, ring, what, where } = this.#request
     const columns = table.key.slice(0, ring.columns)
-    const list = columns.map(selected).join(', ')
+    const list = columns.map(selectedCqlColumn).join(', ')
     const found = await this.#partitionsAt(token, list)
     if (found === null) return
     const partitions = found.map((row) => columns.map((name) => row[nameInRow(name)] as unknown))
@@ -232,7 +232,7 @@ export class Pages {
   }
 
   /** Retries after a pause, as long as no row was emitted. */
-  async *#patiently(query: Query): AsyncGenerator<DriverPage> {
+  async *#patiently(query: CqlQuery): AsyncGenerator<DriverPage> {
     for (const pause of [...PAUSES_MS, null]) {
       let given = false
       try {
@@ -266,8 +266,8 @@ export class Pages {
   /** The first token of a range that has rows; null if none has. */
   async #firstToken(tokens: TokenRange): Promise<bigint | 'unknown' | null> {
     const { table, ring } = this.#request
-    const columns = table.key.slice(0, ring.columns).map(selected).join(', ')
-    const what = `DISTINCT ${columns}, ${hashOf(table, ring)} AS ${TOKEN}`
+    const columns = table.key.slice(0, ring.columns).map(selectedCqlColumn).join(', ')
+    const what = `DISTINCT ${columns}, ${tokenExpression(table, ring)} AS ${TOKEN}`
     const { cql, parameters } = byTokens(table, ring, what, tokens, null)
     try {
       const [row] = await this.#ask({ cql: `${cql} LIMIT 1`, parameters })
@@ -281,13 +281,13 @@ export class Pages {
   async #tokenOf(row: DriverRow): Promise<bigint> {
     const { table, ring } = this.#request
     const columns = table.key.slice(0, ring.columns)
-    const what = `DISTINCT ${columns.map(selected).join(', ')}, ${hashOf(table, ring)} AS ${TOKEN}`
+    const what = `DISTINCT ${columns.map(selectedCqlColumn).join(', ')}, ${tokenExpression(table, ring)} AS ${TOKEN}`
     const [found] = await this.#ask(byKey(table, what, this.#cells(row, columns), null))
     if (found === undefined) throw this.#moved()
     return BigInt(String(found.get(TOKEN)))
   }
 
-  async #ask({ cql, parameters }: Query): Promise<readonly DriverRow[]> {
+  async #ask({ cql, parameters }: CqlQuery): Promise<readonly DriverRow[]> {
     const { link } = this.#request
     const options = { prepare: true, consistency: link.readLevel, fetchSize: link.settings.pageRows }
     return (await whileBusy(() => link.client.execute(cql, [...parameters], options), link, this.#signal)).rows
@@ -325,7 +325,7 @@ export function isTooMuch(thrown: unknown): boolean {
     const inner = Object.values((thrown.innerErrors ?? {}) as Readonly<Record<string, unknown>>)
     return inner.length > 0 && inner.every(isTooMuch)
   }
-  return TOO_MUCH.has(failureOf(thrown).kind)
+  return TOO_MUCH.has(cassandraFailure(thrown).kind)
 }
 
 function same(a: readonly unknown[], b: readonly unknown[]): boolean {

@@ -2,17 +2,17 @@
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
-import type { RowKey as KeyTexts } from '../../../model/copy/row-key.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { CassandraLink } from '../connect.ts'
-import { RowReader, type KeyReader, type RowKey } from './by-keys.ts'
-import { encoderOf } from './encode.ts'
-import type { Flow } from './flow.ts'
-import { scan } from './scan.ts'
-import type { TableShape } from './shape.ts'
+import { CassandraKeyRowReader, type KeyReader, type CassandraRowKey } from './by-keys.ts'
+import { cassandraEncoder } from './encode.ts'
+import type { RequestFlow } from './flow.ts'
+import { cassandraScan } from './scan.ts'
+import type { CassandraShape } from './shape.ts'
 import { hasStatics, isSharedBound } from './shared-only.ts'
 
 /** Small enough for memory, and for a page to come soon. */
@@ -20,18 +20,18 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
 const KEYS_AT_ONCE = 10_000
 
 /** The table that is read, and the level of the reads. */
-export type Looking = { readonly link: CassandraLink; readonly level: number; readonly shape: TableShape }
+export type CassandraRead = { readonly link: CassandraLink; readonly level: number; readonly shape: CassandraShape }
 
 /** Rows of the target, read at a level that sees the writes. */
 function rowsOf(
-  { link, level }: Looking,
+  { link, level }: CassandraRead,
   request: RowRequest,
   size: BatchSize,
   pageRows: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<RowBatch> {
   // Static values of partitions without rows were written too.
-  return scan({ ...link, readLevel: level }, { ...request, sharedOnly: true }, size, pageRows, signal)
+  return cassandraScan({ ...link, readLevel: level }, { ...request, sharedOnly: true }, size, pageRows, signal)
 }
 
 /** The token range of a request's range. */
@@ -40,7 +40,10 @@ function tokensOf(range: Range): Range {
 }
 
 /** Whether a token range, or the whole table, has any row. */
-export async function holdsAny(looking: Looking, { table, columns, range, signal }: ChunkRequest): Promise<boolean> {
+export async function holdsAny(
+  looking: CassandraRead,
+  { table, columns, range, signal }: ChunkRequest,
+): Promise<boolean> {
   const { link, shape } = looking
   const key = columns.filter(({ name }) => shape.columns.get(name)?.part === 'partition')
   const request = {
@@ -57,7 +60,7 @@ export async function holdsAny(looking: Looking, { table, columns, range, signal
 
 /** @param only count only rows with these keys, in the form of `keyText` */
 export async function digestOfTokens(
-  looking: Looking,
+  looking: CassandraRead,
   { table, columns, range, signal }: ChunkRequest,
   only: ReadonlySet<string> | null,
   countOnly: boolean,
@@ -85,26 +88,26 @@ export async function digestOfTokens(
 }
 
 /** Rows by their keys, many at a time. */
-export async function digestOfKeys(
+export async function cassandraDigestOfKeys(
   reader: KeyReader,
   { columns, signal }: ChunkRequest,
-  shape: TableShape,
-  keys: Iterable<RowKey>,
-  flow: Flow,
+  shape: CassandraShape,
+  keys: Iterable<CassandraRowKey>,
+  flow: RequestFlow,
   countOnly: boolean,
 ): Promise<Digest> {
   const wanted = countOnly ? columns.filter(({ name }) => shape.columns.get(name)?.part === 'partition') : columns
-  const rows = new RowReader(reader, shape, wanted)
+  const rows = new CassandraKeyRowReader(reader, shape, wanted)
   const sum = new RowSum()
   let count = 0n
-  const look = (some: readonly RowKey[]): Promise<void> =>
+  const look = (some: readonly CassandraRowKey[]): Promise<void> =>
     flow.each(some, signal, async (key) => {
       const row: Row | null = await rows.read(key)
       if (row === null) return
       if (countOnly) count++
       else sum.add(row)
     })
-  let some: RowKey[] = []
+  let some: CassandraRowKey[] = []
   for (const key of keys) {
     some.push(key)
     if (some.length < KEYS_AT_ONCE) continue
@@ -116,41 +119,45 @@ export async function digestOfKeys(
 }
 
 /** A row's key from a bound of a range. */
-export function keyOfBound(request: ChunkRequest, shape: TableShape, bound: KeyTexts): RowKey {
+export function keyOfBound(request: ChunkRequest, shape: CassandraShape, bound: RowKey): CassandraRowKey {
   if (hasStatics(shape) && isSharedBound(bound, shape.partition.length) && !spellsEmpty(request, shape, bound))
     return { values: partitionOfBound(request, shape, bound), staticOnly: true }
   return { values: valuesOf(request, shape, bound, [...shape.partition, ...shape.clustering]), staticOnly: false }
 }
 
 /** The same for its partition only. */
-export function partitionOfBound(request: ChunkRequest, shape: TableShape, bound: KeyTexts): RowKey['values'] {
+export function partitionOfBound(
+  request: ChunkRequest,
+  shape: CassandraShape,
+  bound: RowKey,
+): CassandraRowKey['values'] {
   return valuesOf(request, shape, bound, shape.partition)
 }
 
 /** Whether a row can have this bound as its key, with only empty texts after the partition key. */
-export function spellsEmpty({ columns }: ChunkRequest, { clustering }: TableShape, bound: KeyTexts): boolean {
+export function spellsEmpty({ columns }: ChunkRequest, { clustering }: CassandraShape, bound: RowKey): boolean {
   if (bound.includes(null)) return false
   return clustering.every((name) => columns.find((column) => column.name === name)?.as.kind === 'text')
 }
 
 function valuesOf(
   { table, columns }: ChunkRequest,
-  shape: TableShape,
-  bound: KeyTexts,
+  shape: CassandraShape,
+  bound: RowKey,
   names: readonly string[],
-): RowKey['values'] {
+): CassandraRowKey['values'] {
   return names.map((name) => {
     const at = table.key.indexOf(name)
     const column = columns.find((one) => one.name === name)
     const type = shape.columns.get(name)?.type
     const text = bound[at]
     if (column === undefined || type === undefined || text == null) return null
-    return encoderOf(type, column.as)(normalizer(column.as)(text))
+    return cassandraEncoder(type, column.as)(normalizer(column.as)(text))
   })
 }
 
 /** The table as the cluster has it: rows are distributed by its own key, whatever key the copy uses. */
-function ringTable(table: ChunkRequest['table'], link: CassandraLink, shape: TableShape): ChunkRequest['table'] {
+function ringTable(table: ChunkRequest['table'], link: CassandraLink, shape: CassandraShape): ChunkRequest['table'] {
   return {
     ...table,
     table: shape.table,

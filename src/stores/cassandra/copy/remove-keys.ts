@@ -4,18 +4,18 @@
  */
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { CassandraLink } from '../connect.ts'
-import type { Flow } from './flow.ts'
+import type { RequestFlow } from './flow.ts'
 import { keyOfBound, partitionOfBound, spellsEmpty } from './proof.ts'
 import { hasStatics, isSharedBound } from './shared-only.ts'
-import type { TableShape } from './shape.ts'
+import type { CassandraShape } from './shape.ts'
 import { latestOf, QUIET_US, serverTime, TimedRemoval } from './timed-removal.ts'
 
 /** Removes the rows that the request's range names. @throws errors of the driver */
 export async function removeKeys(
   link: CassandraLink,
   request: ChunkRequest,
-  shape: TableShape,
-  flow: Flow,
+  shape: CassandraShape,
+  flow: RequestFlow,
 ): Promise<void> {
   const { range, signal } = request
   if (range.by !== 'keys') throw new Error('only rows that are named can be removed')

@@ -1,9 +1,9 @@
 /** `system.size_estimates`: each server's estimates for its own ranges. In Cassandra since 2.1.5. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
-import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
-import { shareOf } from '../../../model/copy/ring-picture.ts'
+import { RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
+import { rangeFraction } from '../../../model/copy/ring-picture.ts'
 import type { CassandraLink } from '../connect.ts'
-import { tokensOf } from './ring-hosts.ts'
+import { wrappedRanges } from './ring-hosts.ts'
 
 export type RangeEstimate = {
   readonly tokens: readonly TokenRange[]
@@ -16,14 +16,14 @@ export type Estimated = (range: TokenRange) => { readonly partitions: number; re
 /** @returns null if the servers keep no estimates, or have none of this table yet */
 export async function serverEstimates(link: CassandraLink, { table, ring }: TableSpec): Promise<Estimated | null> {
   if (ring === undefined || ring.partitioner === 'ycql') return null
-  const whole = RINGS[ring.partitioner]
+  const whole = RING_TOKENS[ring.partitioner]
   const found: RangeEstimate[] = []
   for (const host of link.client.hosts.values()) {
     if (!host.isUp()) continue
     const rows = await estimatesAt(link, host, table.schema ?? '', table.name)
     if (rows === null) return null
     for (const { start, end, partitions, mean } of rows)
-      found.push({ tokens: tokensOf(start, end, whole), partitions, bytes: partitions * mean })
+      found.push({ tokens: wrappedRanges(start, end, whole), partitions, bytes: partitions * mean })
   }
   return found.length === 0 ? null : estimated(found)
 }
@@ -35,7 +35,7 @@ export function estimated(found: readonly RangeEstimate[]): Estimated {
     for (const one of found) {
       const all = one.tokens.reduce((sum, { low, high }) => sum + Number(high - low + 1n), 0)
       for (const tokens of one.tokens) {
-        const share = (shareOf(tokens, within) * Number(tokens.high - tokens.low + 1n)) / all
+        const share = (rangeFraction(tokens, within) * Number(tokens.high - tokens.low + 1n)) / all
         partitions += one.partitions * share
         bytes += one.bytes * share
       }

@@ -1,6 +1,6 @@
 /** Which hosts hold which tokens of a keyspace, by the driver's metadata. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
-import { mergedTokens, RINGS, type TokenRange } from '../../../model/copy/ring.ts'
+import { mergedTokens, RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { RingHost } from '../../../model/copy/ring-picture.ts'
 import type { CassandraLink } from '../connect.ts'
 
@@ -8,11 +8,11 @@ import type { CassandraLink } from '../connect.ts'
 export function ringHosts(link: CassandraLink, { table, ring }: TableSpec): readonly RingHost[] {
   const { metadata } = link.client
   if (ring === undefined || ring.partitioner === 'ycql') return []
-  const whole = RINGS[ring.partitioner]
+  const whole = RING_TOKENS[ring.partitioner]
   const found = new Map<string, Omit<RingHost, 'ranges' | 'holds'> & { ranges: number; holds: TokenRange[] }>()
   for (const range of metadata.getTokenRanges() ?? []) {
     const replicas = metadata.getReplicas(table.schema ?? '', range.end) ?? []
-    const tokens = tokensOf(textOf(range.start), textOf(range.end), whole)
+    const tokens = wrappedRanges(textOf(range.start), textOf(range.end), whole)
     for (const [no, host] of replicas.entries()) {
       const one = found.get(host.address) ?? {
         host: host.address,
@@ -41,7 +41,7 @@ function textOf(token: { readonly getValue: () => unknown }): string {
  * A range of the driver, which begins after its start and may wrap around the end of the ring, as token ranges.
  * @param whole the ring
  */
-export function tokensOf(start: string, end: string, whole: TokenRange): readonly TokenRange[] {
+export function wrappedRanges(start: string, end: string, whole: TokenRange): readonly TokenRange[] {
   const [after, through] = [BigInt(start), BigInt(end)]
   if (after === through) return [whole]
   const ranges =

@@ -3,14 +3,14 @@
  * after some hundred rows. A window's contents divided by its tokens give the density of the part.
  */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
-import { RINGS, splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
+import { RING_TOKENS, splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
 import type { FullPartition, RingLook, RingPart, RingPicture } from '../../../model/copy/ring-picture.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { ringHosts } from './ring-hosts.ts'
 import { serverEstimates } from './ring-estimates.ts'
-import { looker, type Look } from './ring-window.ts'
+import { looker, type ReadRingPart } from './ring-window.ts'
 
 /** Parts that are read at the same time. */
 const TOGETHER = 8
@@ -29,7 +29,7 @@ export async function ringPicture(
   if (ring === undefined) {
     throw new SluiceError('NO_RING', `${tableText(table.table)} lies on no ring of tokens`)
   }
-  const whole = RINGS[ring.partitioner]
+  const whole = RING_TOKENS[ring.partitioner]
   try {
     const estimates = await serverEstimates(link, table)
     const read = looker(link, table, signal)
@@ -61,7 +61,7 @@ type Seen = {
 }
 
 /** Divides a part into equal pieces with one window each; a piece is assumed as dense as its window. */
-async function lookInto(read: Look, range: TokenRange, windows: number, seed: string): Promise<Seen> {
+async function lookInto(read: ReadRingPart, range: TokenRange, windows: number, seed: string): Promise<Seen> {
   let [rows, partitions, bytes, seen] = [0, 0, 0, 0]
   let exact = true
   let fullest: FullPartition | null = null

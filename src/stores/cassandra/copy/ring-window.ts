@@ -1,10 +1,10 @@
 /** One window of the ring: whole partitions from a token on, some hundred rows; wraps around the end of its piece. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
-import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
+import { RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { FullPartition } from '../../../model/copy/ring-picture.ts'
 import type { CassandraLink } from '../connect.ts'
-import { tableName } from './names.ts'
-import { selected } from './selected.ts'
+import { cassandraTableName } from './names.ts'
+import { selectedCqlColumn } from './selected.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 /** Rows after which a window ends with its partition. */
@@ -14,7 +14,7 @@ const WINDOW_BYTES = 4 * 1024 * 1024
 const PARTITION_ROWS = 5000
 const PAGE_ROWS = 100
 
-export type Window = {
+export type RingWindow = {
   readonly rows: number
   readonly partitions: number
   readonly bytes: number
@@ -27,7 +27,7 @@ export type Window = {
   readonly fullest: FullPartition | null
 }
 
-export type Look = (piece: TokenRange, start: bigint) => Promise<Window>
+export type ReadRingPart = (piece: TokenRange, start: bigint) => Promise<RingWindow>
 
 type Partition = { token: bigint; key: readonly string[]; rows: number; bytes: number; more: boolean }
 
@@ -40,14 +40,14 @@ type Stretch = {
 }
 
 /** A reader of windows of one table. */
-export function looker(link: CassandraLink, table: TableSpec, signal: AbortSignal): Look {
+export function looker(link: CassandraLink, table: TableSpec, signal: AbortSignal): ReadRingPart {
   const { ring } = table
   if (ring === undefined) throw new Error('a table without a ring has no windows')
-  const whole = RINGS[ring.partitioner]
+  const whole = RING_TOKENS[ring.partitioner]
   const keyColumns = table.key.slice(0, ring.columns)
   const hash = `${ring.partitioner === 'ycql' ? 'partition_hash' : 'token'}(${keyColumns.map(quotedName).join(', ')})`
   const keyAt = keyColumns.map((name) => table.columns.findIndex((column) => column.name === name))
-  const columns = table.columns.map(({ name }) => selected(name)).join(', ')
+  const columns = table.columns.map(({ name }) => selectedCqlColumn(name)).join(', ')
 
   const query = ({ low, high }: TokenRange): readonly [string, readonly unknown[]] => {
     const type = ring.partitioner === 'ycql' ? Number : (token: bigint): bigint => token
@@ -58,7 +58,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
     ]
     const where = bounds.length === 0 ? '' : ` WHERE ${bounds.map(([text]) => text).join(' AND ')}`
     return [
-      `SELECT ${hash} AS sluice_token, ${columns} FROM ${tableName(table.table)}${where}`,
+      `SELECT ${hash} AS sluice_token, ${columns} FROM ${cassandraTableName(table.table)}${where}`,
       bounds.map(([, value]) => value),
     ]
   }
@@ -130,7 +130,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
   }
 }
 
-function windowOf(partitions: readonly Partition[], tokens: bigint, whole: boolean, seen: number): Window {
+function windowOf(partitions: readonly Partition[], tokens: bigint, whole: boolean, seen: number): RingWindow {
   let [rows, bytes] = [0, 0]
   let fullest: FullPartition | null = null
   for (const one of partitions) {

@@ -1,18 +1,18 @@
 /** Decodes rows of the driver to canonical rows: one decoder per column, made once for a range. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
-import { cellText } from '../../../model/copy/canonical.ts'
+import { canonicalCellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
-import { decoderOf } from './decode.ts'
+import { cassandraDecoder } from './decode.ts'
 import type { DriverRow } from './pages.ts'
 import type { SharedColumns } from './seams.ts'
-import { nameInRow, selected } from './selected.ts'
+import { nameInRow, selectedCqlColumn } from './selected.ts'
 import { hasStatics } from './shared-only.ts'
-import { shapeOf, type TableShape } from './shape.ts'
+import { cassandraTableShape, type CassandraShape } from './shape.ts'
 import { NO_TIME, timeOfCells } from './time-of-cells.ts'
 import { columnTypeOf, isBefore, type CqlType } from './types.ts'
 
@@ -31,7 +31,7 @@ export class RowDecoder {
   /** The static ones of them; null if there are none. */
   readonly shared: SharedColumns | null
   readonly #request: RowRequest
-  readonly #shape: TableShape
+  readonly #shape: CassandraShape
   readonly #parts: readonly Part[]
   readonly #stamps: readonly StampPart[]
   /** The first clustering column; null if a partition is one row. */
@@ -42,14 +42,22 @@ export class RowDecoder {
    * @throws SluiceError SOURCE_GONE if a column no longer exists
    */
   static async of(link: CassandraLink, request: RowRequest, more: readonly string[] = []): Promise<RowDecoder> {
-    return new RowDecoder(request, await shapeOf(link, request.table.table), more, !isBefore(link.release, 5, 0))
+    return new RowDecoder(
+      request,
+      await cassandraTableShape(link, request.table.table),
+      more,
+      !isBefore(link.release, 5, 0),
+    )
   }
 
   /** @param ofCells the server returns the write times of all cells of a collection */
-  private constructor(request: RowRequest, shape: TableShape, more: readonly string[], ofCells: boolean) {
+  private constructor(request: RowRequest, shape: CassandraShape, more: readonly string[], ofCells: boolean) {
     this.#request = request
     this.#shape = shape
-    this.#parts = request.columns.map(({ name, as }) => ({ name, decode: decoderOf(this.typeOf(name).type, as) }))
+    this.#parts = request.columns.map(({ name, as }) => ({
+      name,
+      decode: cassandraDecoder(this.typeOf(name).type, as),
+    }))
     this.#stamps = request.columns.map(({ name }, at) =>
       request.stamps === true ? stampOf(shape, name, at, ofCells) : null,
     )
@@ -60,7 +68,7 @@ export class RowDecoder {
       ...shape.clustering,
       ...more,
     ])
-    this.what = [...[...names].map(selected), ...this.#stamps.flatMap(timesOf)].join(', ')
+    this.what = [...[...names].map(selectedCqlColumn), ...this.#stamps.flatMap(timesOf)].join(', ')
     this.shared = sharedOf(shape, names, this.#stamps)
   }
 
@@ -165,7 +173,7 @@ export class RowDecoder {
 }
 
 function sharedOf(
-  { columns, partition }: TableShape,
+  { columns, partition }: CassandraShape,
   names: ReadonlySet<string>,
   stamps: readonly StampPart[],
 ): SharedColumns | null {
@@ -174,7 +182,7 @@ function sharedOf(
   const parts = stamps.filter((part) => part !== null && values.includes(part.value))
   const lives = parts.flatMap((part) => (part === null ? [] : [part.life]))
   const times = parts.flatMap((part) => (part === null ? [] : [part.time]))
-  const what = [...values.map(selected), ...parts.flatMap(timesOf)].join(', ')
+  const what = [...values.map(selectedCqlColumn), ...parts.flatMap(timesOf)].join(', ')
   const inRow = values.map(nameInRow)
   return { partition: partition.map(nameInRow), values: inRow, lives, all: [...inRow, ...times, ...lives], what }
 }
@@ -189,7 +197,7 @@ function timesOf(part: StampPart): readonly string[] {
 }
 
 /** Collections have one write time per cell, which servers before 5.0 do not return. Counters have none. */
-function stampOf({ columns, counters }: TableShape, name: string, at: number, ofCells: boolean): StampPart {
+function stampOf({ columns, counters }: CassandraShape, name: string, at: number, ofCells: boolean): StampPart {
   const column = columns.get(name)
   if (column === undefined || counters || (column.manyCells && !ofCells)) return null
   if (column.part === 'partition' || column.part === 'clustering') return null
@@ -200,7 +208,7 @@ function stampOf({ columns, counters }: TableShape, name: string, at: number, of
 function shownBy(decode: (value: unknown) => Cell, value: unknown): string {
   try {
     const cell = decode(value)
-    return cell === null ? '' : cellText(cell)
+    return cell === null ? '' : canonicalCellText(cell)
   } catch {
     return value instanceof Uint8Array ? bytesText(value) : String(value)
   }

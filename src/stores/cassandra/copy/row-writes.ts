@@ -4,10 +4,10 @@ import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { longBytes } from '../long-bytes.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
-import { encoderOf } from './encode.ts'
-import type { ShapeColumn, TableShape } from './shape.ts'
-import { byLife, type Stamping, type Using } from './stamps.ts'
-import type { Statements, Using as UsingClause } from './statements.ts'
+import { cassandraEncoder } from './encode.ts'
+import type { CassandraShapeColumn, CassandraShape } from './shape.ts'
+import { byLife, type Stamping, type CellStamps } from './stamps.ts'
+import type { CassandraStatements, UsingClause } from './statements.ts'
 
 export type Parameters = readonly (Buffer | null)[]
 
@@ -43,13 +43,13 @@ export type Collections = ReadonlyMap<number, 'leave' | bigint>
 const MOST_KEY_BYTES = 65_535
 
 export class RowWrites {
-  readonly #shape: TableShape
+  readonly #shape: CassandraShape
   readonly #columns: readonly WriteColumn[]
-  readonly #statements: Statements
+  readonly #statements: CassandraStatements
   readonly #stamping: Stamping
   readonly #keepNulls: boolean
   readonly #encoders: readonly ((cell: Cell) => Buffer | null)[]
-  readonly #parts: readonly ShapeColumn['part'][]
+  readonly #parts: readonly CassandraShapeColumn['part'][]
   readonly #partition: readonly number[]
   readonly #clustering: readonly number[]
   /** Positions of columns whose values are many cells. */
@@ -61,9 +61,9 @@ export class RowWrites {
 
   /** @param keepNulls an absent value removes that of the target */
   constructor(
-    shape: TableShape,
+    shape: CassandraShape,
     columns: readonly WriteColumn[],
-    statements: Statements,
+    statements: CassandraStatements,
     stamping: Stamping,
     keepNulls: boolean,
   ) {
@@ -73,14 +73,14 @@ export class RowWrites {
     this.#stamping = stamping
     this.#keepNulls = keepNulls
     const known = columns.map((column) => columnOf(shape, column))
-    this.#encoders = known.map(({ type }, at) => encoderOf(type, columns[at]?.as ?? { kind: 'text' }))
+    this.#encoders = known.map(({ type }, at) => cassandraEncoder(type, columns[at]?.as ?? { kind: 'text' }))
     this.#parts = known.map(({ part }) => part)
     const position = (name: string): number => columns.findIndex((column) => column.name === name)
     this.#partition = shape.partition.map(position)
     this.#clustering = shape.clustering.map(position)
     const missing = [...shape.partition, ...shape.clustering].filter((name) => position(name) < 0)
     if (missing.length > 0) throw keyMissing(shape, missing)
-    const where = (wanted: (column: ShapeColumn) => boolean): number[] =>
+    const where = (wanted: (column: CassandraShapeColumn) => boolean): number[] =>
       known.flatMap((column, at) => (wanted(column) ? [at] : []))
     this.collections = where(({ manyCells }) => manyCells)
     this.#lists = new Set(where(({ manyCells, isList }) => manyCells && isList))
@@ -182,7 +182,7 @@ export class RowWrites {
     return { sql: this.#statements.insert(names, null), parameters: at.map((one) => cells[one] ?? null) }
   }
 
-  #insert(writes: Write[], cells: Parameters, using: Using, at: readonly number[]): void {
+  #insert(writes: Write[], cells: Parameters, using: CellStamps, at: readonly number[]): void {
     const form = this.#insertForm(at, clauseOf(using))
     const parameters: (Buffer | null)[] = form.all.map((one) => cells[one] ?? null)
     parameters.push(...usingParameters(using))
@@ -203,7 +203,7 @@ export class RowWrites {
     return form
   }
 
-  #update(writes: Write[], { cells, staticOnly }: Encoded, using: Using, at: readonly number[]): void {
+  #update(writes: Write[], { cells, staticOnly }: Encoded, using: CellStamps, at: readonly number[]): void {
     const isStatic = staticOnly || at.every((one) => this.#parts[one] === 'static')
     const key = isStatic ? this.#partition : [...this.#partition, ...this.#clustering]
     // One statement per set of columns could be too many; one per column is not.
@@ -211,7 +211,13 @@ export class RowWrites {
     for (const set of sets) this.#updateOne(writes, cells, using, set, key)
   }
 
-  #updateOne(writes: Write[], cells: Parameters, using: Using, at: readonly number[], key: readonly number[]): void {
+  #updateOne(
+    writes: Write[],
+    cells: Parameters,
+    using: CellStamps,
+    at: readonly number[],
+    key: readonly number[],
+  ): void {
     const how = clauseOf(using)
     const sql = this.#statements.update(this.#names(at), this.#names(key), how)
     const values = [...at, ...key].map((one) => cells[one] ?? null)
@@ -238,8 +244,8 @@ export class RowWrites {
   }
 
   /** The longest TTL, with its write time, of non-static collections whose write times are known. */
-  #longestCollection(encoded: Encoded): Using | null {
-    let longest: Using | null = null
+  #longestCollection(encoded: Encoded): CellStamps | null {
+    let longest: CellStamps | null = null
     for (const at of this.collections) {
       const isReported = encoded.cells[at] != null && encoded.stamp?.times[at] != null
       if (!isReported || this.#parts[at] === 'static') continue
@@ -250,7 +256,7 @@ export class RowWrites {
   }
 
   /** Write time and TTL of a column's value. */
-  usingOf({ stamp }: Encoded, at: number): Using {
+  usingOf({ stamp }: Encoded, at: number): CellStamps {
     const { groups, whole } = this.#stamping.of(stamp, [at])
     return groups[0]?.using ?? whole
   }
@@ -307,17 +313,17 @@ export class RowWrites {
 }
 
 /** @param at index of the TTL parameter */
-function livesOf({ life, sinceMs }: Using, at: number): Pick<Write, 'lives'> {
+function livesOf({ life, sinceMs }: CellStamps, at: number): Pick<Write, 'lives'> {
   if (life === null || life === 0 || sinceMs === undefined) return {}
   return { lives: { at, until: Math.floor(sinceMs / 1000) + life } }
 }
 
-function clauseOf({ time, life }: Using): UsingClause {
+function clauseOf({ time, life }: CellStamps): UsingClause {
   if (time === null) return life === null ? 'nothing' : 'life'
   return life === null ? 'time' : 'time and life'
 }
 
-function usingParameters({ time, life }: Using): readonly Buffer[] {
+function usingParameters({ time, life }: CellStamps): readonly Buffer[] {
   const at = time === null ? [] : [longBytes(time)]
   if (life === null) return at
   const seconds = Buffer.allocUnsafe(4)
@@ -325,7 +331,7 @@ function usingParameters({ time, life }: Using): readonly Buffer[] {
   return [...at, seconds]
 }
 
-function columnOf({ columns, table }: TableShape, { name }: WriteColumn): ShapeColumn {
+function columnOf({ columns, table }: CassandraShape, { name }: WriteColumn): CassandraShapeColumn {
   const found = columns.get(name)
   if (found !== undefined) return found
   throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has no column ${name}`, {
@@ -333,7 +339,7 @@ function columnOf({ columns, table }: TableShape, { name }: WriteColumn): ShapeC
   })
 }
 
-function keyMissing({ table }: TableShape, missing: readonly string[]): SluiceError {
+function keyMissing({ table }: CassandraShape, missing: readonly string[]): SluiceError {
   return new SluiceError('TABLE_REFUSED', `nothing fills ${missing.join(', ')} of ${tableText(table)}`, {
     reason: 'every row of a Cassandra table needs its whole primary key',
     hint: 'copy a column into each of them with --columns or --rename',

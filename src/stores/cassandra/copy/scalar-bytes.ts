@@ -1,7 +1,7 @@
 /** Encodes single canonical values as bytes of Cassandra's protocol, the same in versions 3 and 4. */
 import { refusedValue } from '../../../model/copy/refused.ts'
 import { inetBytes, inetText } from './inet.ts'
-import { daysOf, durationOf, msOf, nanosOf } from './moments.ts'
+import { daysOf, durationOf, msOfTimestamp, nanosOf } from './moments.ts'
 import { decimalOf, varintBytes } from './numbers.ts'
 import { MIDDLE_DAY, type Given } from './scalars.ts'
 import type { SimpleName } from './types.ts'
@@ -170,7 +170,7 @@ function inet(cell: Given): Buffer {
 }
 
 function timestamp(cell: Given): Buffer {
-  const ms = typeof cell === 'string' ? msOf(cell) : null
+  const ms = typeof cell === 'string' ? msOfTimestamp(cell) : null
   if (ms === null) throw refused('timestamp', cell)
   const bytes = Buffer.allocUnsafe(8)
   // Two 32-bit halves are faster than one BigInt, and a number holds the milliseconds exactly.

@@ -5,7 +5,7 @@ import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { inetText } from './inet.ts'
-import { durationText, momentText, timeText } from './moments.ts'
+import { cassandraDurationText, momentText, cassandraTimeText } from './moments.ts'
 import { spelledDecimal, varintOf, type Decimal } from './numbers.ts'
 import type { SimpleName } from './types.ts'
 
@@ -54,7 +54,7 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
     case 'date':
       return (value) => eraDayText((value as cassandra.types.LocalDate).toBuffer().readUInt32BE(0) - MIDDLE_DAY)
     case 'time':
-      return (value) => timeText((value as cassandra.types.LocalTime).toBuffer().readBigInt64BE(0))
+      return (value) => cassandraTimeText((value as cassandra.types.LocalTime).toBuffer().readBigInt64BE(0))
     case 'duration':
       return duration
   }
@@ -83,5 +83,5 @@ function duration(value: unknown): string {
     readonly days: number
     readonly nanoseconds: cassandra.types.Long
   }
-  return durationText({ months, days, nanos: BigInt(nanoseconds.toString()) })
+  return cassandraDurationText({ months, days, nanos: BigInt(nanoseconds.toString()) })
 }

@@ -2,19 +2,19 @@
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import { RINGS, tokensOfRange } from '../../../model/copy/ring.ts'
+import { RING_TOKENS, tokensOfRange } from '../../../model/copy/ring.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { timeJudge, type TimeJudge } from '../archive/time.ts'
-import { decoderOf } from './decode.ts'
-import { encoderOf } from './encode.ts'
+import { cassandraDecoder } from './decode.ts'
+import { cassandraEncoder } from './encode.ts'
 import { Pages, type DriverRow } from './pages.ts'
 import { wholeSecond, type DriverPage } from './seams.ts'
 import { PageSize } from './page-size.ts'
-import { byKey, type Query } from './select.ts'
+import { byKey, type CqlQuery } from './select.ts'
 import { nameInRow } from './selected.ts'
 import { isSharedBound } from './shared-only.ts'
 import { RowDecoder } from './row-decoder.ts'
@@ -23,7 +23,7 @@ import { RowDecoder } from './row-decoder.ts'
 const LOOKUPS = 64
 
 /** @throws SluiceError VALUE_REFUSED for an unreadable row, if the request has no `aside`; errors of the driver */
-export async function* scan(
+export async function* cassandraScan(
   link: CassandraLink,
   request: RowRequest,
   size: BatchSize,
@@ -45,7 +45,8 @@ export async function* scan(
     return
   }
   if (range.by !== 'key' && range.by !== 'all') return
-  const tokens = range.by === 'all' ? RINGS[ring.partitioner] : tokensOfRange(range, RINGS[ring.partitioner])
+  const tokens =
+    range.by === 'all' ? RING_TOKENS[ring.partitioner] : tokensOfRange(range, RING_TOKENS[ring.partitioner])
   const unread: (() => void)[] = []
   const unreadable = (partition: readonly unknown[] | bigint, thrown: unknown): void => {
     const error = unreadableError(link, request, partition, thrown)
@@ -62,7 +63,7 @@ export async function* scan(
 
 function wantedBy({ column, holds }: TimeJudge, decoder: RowDecoder): (found: DriverRow) => boolean {
   const { type, as } = decoder.typeOf(column.name)
-  const decode = decoderOf(type, as)
+  const decode = cassandraDecoder(type, as)
   return (found) => {
     const value: unknown = found[nameInRow(column.name)]
     const cell = value == null ? null : decode(value)
@@ -131,12 +132,12 @@ async function* inspected(
     asked.find((column) => column.name === name)?.as ?? decoder.typeOf(name).as
   const parts = table.key.map((name) => {
     const as = typeOf(name)
-    const encode = encoderOf(decoder.typeOf(name).type, as)
+    const encode = cassandraEncoder(decoder.typeOf(name).type, as)
     return (text: string): Buffer | null => encode(cellOf(text, as.kind))
   })
   const columns = table.ring?.columns ?? 0
   const spellsEmpty = table.key.slice(columns).every((name) => typeOf(name).kind === 'text')
-  const ask = async ({ cql, parameters }: Query): Promise<readonly DriverRow[]> =>
+  const ask = async ({ cql, parameters }: CqlQuery): Promise<readonly DriverRow[]> =>
     (await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })).rows
   const look = async (key: RowKey): Promise<readonly DriverRow[]> => {
     const encoded = (from: number, to: number): readonly (Buffer | null)[] =>

@@ -45,7 +45,10 @@ const OLD: Words = {
 }
 
 /** @param keyspace only this one; null: all except the server's own */
-export async function listTables(link: CassandraLink, keyspace: string | null): Promise<readonly ListedTable[]> {
+export async function listCassandraTables(
+  link: CassandraLink,
+  keyspace: string | null,
+): Promise<readonly ListedTable[]> {
   const words = wordsOf(link)
   const { tables, table, id } = words
   const listed = await ask(link, `SELECT keyspace_name, ${table}, ${id} FROM ${tables}`, keyspace)

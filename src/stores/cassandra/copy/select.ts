@@ -1,11 +1,11 @@
 /** Statements that read a table: by tokens, by partition, by key. */
 import type { RingSpec, TableSpec } from '../../../model/copy/column-type.ts'
-import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
+import { RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { tableName } from './names.ts'
+import { cassandraTableName } from './names.ts'
 
-export type Query = { readonly cql: string; readonly parameters: readonly unknown[] }
+export type CqlQuery = { readonly cql: string; readonly parameters: readonly unknown[] }
 
 /** Texts, quoted names and comments, in which keywords have no meaning. */
 const SKIPPED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
@@ -24,7 +24,7 @@ export function refuseNoCondition(where: string | null): void {
 }
 
 /** `token("a", "b")`. */
-export function hashOf(table: TableSpec, ring: RingSpec): string {
+export function tokenExpression(table: TableSpec, ring: RingSpec): string {
   const columns = table.key.slice(0, ring.columns).map(quotedName).join(', ')
   return `${ring.partitioner === 'ycql' ? 'partition_hash' : 'token'}(${columns})`
 }
@@ -36,9 +36,9 @@ export function byTokens(
   what: string,
   { low, high }: TokenRange,
   where: string | null,
-): Query {
-  const whole = RINGS[ring.partitioner]
-  const hash = hashOf(table, ring)
+): CqlQuery {
+  const whole = RING_TOKENS[ring.partitioner]
+  const hash = tokenExpression(table, ring)
   // The outermost bounds stay open: as a bound, the smallest token also means the end of the ring.
   const bounds = [
     ...(low > whole.low ? [{ text: `${hash} >= ?`, token: low }] : []),
@@ -46,7 +46,7 @@ export function byTokens(
   ]
   const conditions = bounds.map(({ text }) => text)
   return {
-    cql: `SELECT ${what} FROM ${tableName(table.table)}${behind(conditions, where)}`,
+    cql: `SELECT ${what} FROM ${cassandraTableName(table.table)}${behind(conditions, where)}`,
     parameters: bounds.map(({ token }) => tokenValue(token, ring)),
   }
 }
@@ -58,12 +58,15 @@ export function byKey(
   key: readonly unknown[],
   where: string | null,
   first = false,
-): Query {
+): CqlQuery {
   const conditions = table.key.slice(0, key.length).map((name) => `${quotedName(name)} = ?`)
-  return { cql: `SELECT ${what} FROM ${tableName(table.table)}${behind(conditions, where, first)}`, parameters: key }
+  return {
+    cql: `SELECT ${what} FROM ${cassandraTableName(table.table)}${behind(conditions, where, first)}`,
+    parameters: key,
+  }
 }
 
-export function countQuery(table: TableSpec, ring: RingSpec, tokens: TokenRange, where: string | null): Query {
+export function countQuery(table: TableSpec, ring: RingSpec, tokens: TokenRange, where: string | null): CqlQuery {
   return byTokens(table, ring, 'COUNT(*)', tokens, where)
 }
 

@@ -10,7 +10,7 @@ export function nameInRow(column: string): string {
   return OF_ROWS.has(column) || column in Object.prototype || NUMBER.test(column) ? ` ${column}` : column
 }
 
-export function selected(column: string): string {
+export function selectedCqlColumn(column: string): string {
   const name = nameInRow(column)
   return name === column ? quotedName(column) : `${quotedName(column)} AS ${quotedName(name)}`
 }

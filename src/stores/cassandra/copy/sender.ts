@@ -4,7 +4,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { longBytes } from '../long-bytes.ts'
 import type { CassandraLink } from '../connect.ts'
 import { FallBack } from '../consistency.ts'
-import { failureOf } from '../failure.ts'
+import { cassandraFailure } from '../failure.ts'
 import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 
 /** Writes of one partition, and their rows. */
@@ -67,7 +67,7 @@ export class Sender {
       await this.#together(writes, rows)
     } catch (error) {
       throwIfAborted(this.#signal)
-      if (writes.length <= 1 || !TOO_LARGE.test(failureOf(error).message)) throw error
+      if (writes.length <= 1 || !TOO_LARGE.test(cassandraFailure(error).message)) throw error
       await this.#inTurn(writes, rows)
     }
   }

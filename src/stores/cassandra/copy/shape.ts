@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cqlTypeOf, freezesTypes, type CqlType, type DriverType } from './types.ts'
 
-export type ShapeColumn = {
+export type CassandraShapeColumn = {
   readonly name: string
   readonly type: CqlType
   readonly part: 'partition' | 'clustering' | 'static' | 'regular'
@@ -13,10 +13,10 @@ export type ShapeColumn = {
   readonly isList: boolean
 }
 
-export type TableShape = {
+export type CassandraShape = {
   readonly table: TableName
   /** By name. */
-  readonly columns: ReadonlyMap<string, ShapeColumn>
+  readonly columns: ReadonlyMap<string, CassandraShapeColumn>
   readonly partition: readonly string[]
   readonly clustering: readonly string[]
   /** Its values are counters: they are added to, never set. */
@@ -31,7 +31,7 @@ const USER_TYPE = 0x30
 const MANY: ReadonlySet<number> = new Set([LIST, 0x21, 0x22, USER_TYPE])
 
 /** The table as the cluster has it now. @throws SluiceError TABLE_REFUSED if it does not exist; errors of the driver */
-export async function shapeOf(link: CassandraLink, table: TableName): Promise<TableShape> {
+export async function cassandraTableShape(link: CassandraLink, table: TableName): Promise<CassandraShape> {
   const keyspace = table.schema ?? link.settings.keyspace ?? ''
   const found = await link.client.metadata.getTable(keyspace, table.name)
   // The driver gives null, although its types exclude it.
@@ -45,7 +45,7 @@ export async function shapeOf(link: CassandraLink, table: TableName): Promise<Ta
   const clustering = found.clusteringKeys.map(({ name }) => name)
   const isOld = freezesTypes(link.release)
   const columns = new Map(
-    found.columns.map((column): [string, ShapeColumn] => {
+    found.columns.map((column): [string, CassandraShapeColumn] => {
       const { name, type } = column
       const { isStatic } = column as { readonly isStatic?: boolean }
       const part = partition.includes(name)

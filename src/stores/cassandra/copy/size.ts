@@ -1,6 +1,6 @@
 /** Size of a table: the servers' estimate, else that of a sample of its ring. Only small tables are counted. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
-import { RINGS, splitTokens } from '../../../model/copy/ring.ts'
+import { RING_TOKENS, splitTokens } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -12,12 +12,12 @@ import { countQuery } from './select.ts'
 const LOOK = { splits: 4, sample: 8, seed: 'size' } as const
 
 /** Rows up to which a table is counted if its exact number is requested: a count reads all of it. */
-export const COUNT_UP_TO = 100_000n
+export const CASSANDRA_COUNT_UP_TO = 100_000n
 const COUNT_PARTS = 16
 const COUNT_LANES = 4
 
 /** Estimates, exact if the sample has read all rows; 0 if it fails: a copy finds out what can be read. */
-export async function sizeOf(
+export async function estimatedRows(
   link: CassandraLink,
   spec: Omit<TableSpec, 'rows' | 'bytes'>,
   signal: AbortSignal,
@@ -36,7 +36,7 @@ export async function sizeOf(
  * @param where the user's condition
  * @returns null if the servers cannot complete it
  */
-export async function countRows(
+export async function countCassandraRows(
   link: CassandraLink,
   table: TableSpec,
   where: string | null,
@@ -44,7 +44,7 @@ export async function countRows(
 ): Promise<bigint | null> {
   const { ring } = table
   if (ring === undefined) throw new Error('a table of Cassandra lies on a ring')
-  const whole = RINGS[ring.partitioner]
+  const whole = RING_TOKENS[ring.partitioner]
   const parts = splitTokens(whole.low, whole.high, COUNT_PARTS)
   let rows = 0n
   let next = 0

@@ -4,7 +4,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
-import { failureOf } from '../failure.ts'
+import { cassandraFailure } from '../failure.ts'
 
 const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
   TARGET_DENIED: 'SOURCE_DENIED',
@@ -13,7 +13,7 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
 }
 
 /** @param where the user's condition, which is blamed for errors @returns a SluiceError of the source's kind */
-export function sourceError(
+export function cassandraSourceError(
   thrown: unknown,
   { settings }: CassandraLink,
   { table }: TableSpec,
@@ -21,7 +21,7 @@ export function sourceError(
 ): unknown {
   if (thrown instanceof SluiceError && thrown.code === 'TABLE_REFUSED') return gone(tableText(table), thrown.message)
   if (thrown instanceof SluiceError) return ofSource(thrown)
-  const { kind, message } = failureOf(thrown)
+  const { kind, message } = cassandraFailure(thrown)
   if (kind === 'table' || kind === 'keyspace') return gone(tableText(table), message)
   if (kind === 'invalid' || kind === 'syntax') {
     if (where !== null) {

@@ -2,7 +2,7 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { rangeOfTokens, RINGS, splitTokens, tokenCount, tokensOfRange } from '../../../model/copy/ring.ts'
+import { rangeOfTokens, RING_TOKENS, splitTokens, tokenCount, tokensOfRange } from '../../../model/copy/ring.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { isoTime, systemClock } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -11,11 +11,11 @@ import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { CassandraLink } from '../connect.ts'
 import { clockSkew } from '../look.ts'
 import { timeJudge } from '../archive/time.ts'
-import { scan } from './scan.ts'
+import { cassandraScan } from './scan.ts'
 import { refuseChanged } from './schema-look.ts'
 import { refuseNoCondition } from './select.ts'
-import { COUNT_UP_TO, countRows } from './size.ts'
-import { sourceError } from './source-errors.ts'
+import { CASSANDRA_COUNT_UP_TO, countCassandraRows } from './size.ts'
+import { cassandraSourceError } from './source-errors.ts'
 
 /** Batch size for reading rows that are only summed up. */
 const TO_SUM: BatchSize = { rows: 5000, bytes: 4 * 1024 * 1024 }
@@ -37,19 +37,19 @@ export class CassandraSource implements SourceView {
   /** Counts small tables only: a count reads the whole table, and a large one would load the servers for little use. */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     refuseNoCondition(where)
-    const counted = exact && table.rows <= COUNT_UP_TO
+    const counted = exact && table.rows <= CASSANDRA_COUNT_UP_TO
     try {
       const rows = counted ? await this.#count(table, where) : null
       return { rows: rows ?? table.rows, exact: rows !== null, low: null, high: null, nullKeys: false }
     } catch (thrown) {
       throwIfAborted(this.#signal)
-      throw sourceError(thrown, this.#link, table, where)
+      throw cassandraSourceError(thrown, this.#link, table, where)
     }
   }
 
   /** The cluster cannot count by a condition that the reader evaluates. */
   async #count(table: TableSpec, where: string | null): Promise<bigint | null> {
-    if (timeJudge(table, where) === null) return countRows(this.#link, table, where, this.#signal)
+    if (timeJudge(table, where) === null) return countCassandraRows(this.#link, table, where, this.#signal)
     const request = { table, columns: [], range: { by: 'all' }, where, ordered: false } as const
     return (await this.digest(request, this.#signal)).rows
   }
@@ -61,7 +61,7 @@ export class CassandraSource implements SourceView {
       yield within
       return
     }
-    const whole = RINGS[ring.partitioner]
+    const whole = RING_TOKENS[ring.partitioner]
     const tokens = tokensOfRange(within, whole)
     const share = Number((tokenCount(tokens) * 1_000_000n) / tokenCount(whole)) / 1e6
     const parts = Math.max(1, Math.ceil((Number(table.rows) * share) / rows))
@@ -74,12 +74,12 @@ export class CassandraSource implements SourceView {
     const both = AbortSignal.any([signal, this.#signal])
     try {
       await refuseChanged(this.#link, table)
-      yield* scan(this.#link, request, size, this.#pageRows, both)
+      yield* cassandraScan(this.#link, request, size, this.#pageRows, both)
       // Rows read while the table was changed are not the planned ones.
       await refuseChanged(this.#link, table)
     } catch (thrown) {
       throwIfAborted(both)
-      throw sourceError(thrown, this.#link, table, where)
+      throw cassandraSourceError(thrown, this.#link, table, where)
     }
   }
 

@@ -2,7 +2,7 @@
 import type { Stamp } from '../../../model/copy/rows.ts'
 
 /** Microseconds since 1970, null for the server's own time. Seconds: null if not set, 0 for no expiry. */
-export type Using = {
+export type CellStamps = {
   readonly time: bigint | null
   readonly life: number | null
   /** Start of the TTL in milliseconds since 1970 by this program's clock; absent: when it is written. */
@@ -19,12 +19,12 @@ export type StampOptions = {
 }
 
 /** Columns with the same write time and TTL are one group; `at`: positions in the row. */
-export type Group = { readonly using: Using; readonly at: readonly number[] }
+export type StampGroup = { readonly using: CellStamps; readonly at: readonly number[] }
 
 export type RowUsing = {
-  readonly groups: readonly Group[]
+  readonly groups: readonly StampGroup[]
   /** For parts without a time of their own: the key, collections of servers that return none. */
-  readonly whole: Using
+  readonly whole: CellStamps
 }
 
 export class Stamping {
@@ -60,10 +60,10 @@ export class Stamping {
     const whole = this.#whole(absent.length === 0 ? stamp : without(stamp, absent))
     const alike = absent.length === 0 ? this.#alike(stamp, at, whole) : null
     if (alike !== null) return { groups: [{ using: alike, at }], whole }
-    const byUsing = new Map<string, { using: Using; at: number[] }>()
+    const byUsing = new Map<string, { using: CellStamps; at: number[] }>()
     const { sinceMs } = whole
     const since = sinceMs === undefined ? {} : { sinceMs }
-    const put = (using: Using, position: number): void => {
+    const put = (using: CellStamps, position: number): void => {
       const name = `${using.time}/${using.life}`
       const known = byUsing.get(name)
       if (known === undefined) byUsing.set(name, { using, at: [position] })
@@ -82,8 +82,8 @@ export class Stamping {
   }
 
   /** Write time and TTL of all these values; null if they differ. Most rows were written at once. */
-  #alike(stamp: Stamp, at: readonly number[], whole: Using): Using | null {
-    let using: Using | null = null
+  #alike(stamp: Stamp, at: readonly number[], whole: CellStamps): CellStamps | null {
+    let using: CellStamps | null = null
     for (const position of at) {
       const time = this.#timeOf(stamp, position, whole)
       const life = this.#lifeOf(stamp, position, whole)
@@ -93,17 +93,17 @@ export class Stamping {
     return using
   }
 
-  #timeOf({ times }: Stamp, position: number, whole: Using): bigint | null {
+  #timeOf({ times }: Stamp, position: number, whole: CellStamps): bigint | null {
     if (this.#time !== null || this.#timesOf !== null) return whole.time
     return times[position] ?? whole.time
   }
 
-  #lifeOf({ times, lives }: Stamp, position: number, whole: Using): number | null {
+  #lifeOf({ times, lives }: Stamp, position: number, whole: CellStamps): number | null {
     if (this.#life !== null || this.#livesOf !== null) return whole.life
     return times[position] == null ? whole.life : (lives[position] ?? 0)
   }
 
-  #whole({ times, lives, readMs }: Stamp): Using {
+  #whole({ times, lives, readMs }: Stamp): CellStamps {
     // A TTL set by the run's options counts from the write.
     const since = this.#life !== null || readMs === undefined ? {} : { sinceMs: readMs }
     return { time: this.#time ?? this.#latest(times), life: this.#life ?? this.#longest(times, lives), ...since }
@@ -136,7 +136,7 @@ function without(stamp: Stamp, absent: readonly number[]): Stamp {
 }
 
 /** Positive if `a` expires later than `b`, or at the same time with a later write time. */
-export function byLife(a: Using, b: Using): number {
+export function byLife(a: CellStamps, b: CellStamps): number {
   const order = (life: number | null): number => (life === null || life === 0 ? Number.POSITIVE_INFINITY : life)
   const [left, right] = [order(a.life), order(b.life)]
   if (left !== right) return left > right ? 1 : -1

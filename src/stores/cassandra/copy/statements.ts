@@ -1,37 +1,37 @@
 /** Statements for single rows of a table. A text stays the same object, so that the driver finds it prepared. */
-import { tableName } from './names.ts'
-import { selected } from './selected.ts'
-import type { TableShape } from './shape.ts'
+import { cassandraTableName } from './names.ts'
+import { selectedCqlColumn } from './selected.ts'
+import type { CassandraShape } from './shape.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 /** Parts of the USING clause: write time, TTL, both, or none. */
-export type Using = 'time' | 'time and life' | 'life' | 'nothing'
+export type UsingClause = 'time' | 'time and life' | 'life' | 'nothing'
 
 /** Most sets of columns with a statement of their own; rows with further sets are written column by column. */
 const MOST_SETS = 256
 
-export class Statements {
+export class CassandraStatements {
   readonly #table: string
   readonly #cache = new Map<string, string>()
   #sets = 0
 
-  constructor({ table }: TableShape) {
-    this.#table = tableName(table)
+  constructor({ table }: CassandraShape) {
+    this.#table = cassandraTableName(table)
   }
 
   /** Whether there is an INSERT of these columns, or one may still be added. */
-  takes(columns: readonly string[], using: Using | null): boolean {
+  takes(columns: readonly string[], using: UsingClause | null): boolean {
     return this.#sets < MOST_SETS || this.#cache.has(insertKey(columns, using))
   }
 
   /** The same for an UPDATE. A single column is always accepted. */
-  takesUpdate(columns: readonly string[], using: Using): boolean {
+  takesUpdate(columns: readonly string[], using: UsingClause): boolean {
     if (columns.length === 1 || this.#sets < MOST_SETS) return true
     return this.#cache.has(updateKey(columns, using))
   }
 
   /** INSERT of these columns; then write time and TTL. Without `using`: only if the key does not exist. */
-  insert(columns: readonly string[], using: Using | null): string {
+  insert(columns: readonly string[], using: UsingClause | null): string {
     return this.#of(insertKey(columns, using), () => {
       this.#sets++
       const names = columns.map(quotedName).join(', ')
@@ -41,7 +41,7 @@ export class Statements {
   }
 
   /** UPDATE of some columns of one row, or of the static ones of a partition; write time and TTL come first. */
-  update(columns: readonly string[], key: readonly string[], using: Using): string {
+  update(columns: readonly string[], key: readonly string[], using: UsingClause): string {
     return this.#of(updateKey(columns, using), () => {
       if (columns.length > 1) this.#sets++
       const set = columns.map((name) => `${quotedName(name)} = ?`).join(', ')
@@ -61,7 +61,7 @@ export class Statements {
   select(columns: readonly string[], key: readonly string[], timed: readonly string[] = []): string {
     return this.#of(`s ${JSON.stringify(columns)}${key.length}${JSON.stringify(timed)}`, () => {
       const times = timed.flatMap((name) => [`writetime(${quotedName(name)})`, `ttl(${quotedName(name)})`])
-      return `SELECT ${[...columns.map(selected), ...times].join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
+      return `SELECT ${[...columns.map(selectedCqlColumn), ...times].join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
     })
   }
 
@@ -78,21 +78,21 @@ export class Statements {
   }
 }
 
-function insertKey(columns: readonly string[], using: Using | null): string {
+function insertKey(columns: readonly string[], using: UsingClause | null): string {
   return `i${using ?? '-'} ${JSON.stringify(columns)}`
 }
 
-function updateKey(columns: readonly string[], using: Using): string {
+function updateKey(columns: readonly string[], using: UsingClause): string {
   return `u${using} ${JSON.stringify(columns)}`
 }
 
-const USING: Readonly<Record<Using, string>> = {
+const USING: Readonly<Record<UsingClause, string>> = {
   time: ' USING TIMESTAMP ?',
   'time and life': ' USING TIMESTAMP ? AND TTL ?',
   life: ' USING TTL ?',
   nothing: '',
 }
 
-function usingText(using: Using): string {
+function usingText(using: UsingClause): string {
   return USING[using]
 }

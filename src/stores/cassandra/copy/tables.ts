@@ -5,8 +5,8 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { namePattern } from '../../../shared/name-pattern.ts'
 import type { CassandraLink } from '../connect.ts'
 import { forcedLife, settingsOf } from './table-settings.ts'
-import { listTables, type ListedTable } from './schema-look.ts'
-import { sizeOf } from './size.ts'
+import { listCassandraTables, type ListedTable } from './schema-look.ts'
+import { estimatedRows } from './size.ts'
 import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, isBefore, isManyCells, type CqlType } from './types.ts'
 import { userTypesOf } from './user-types.ts'
 
@@ -19,7 +19,7 @@ const COUNTER: number = types.dataTypes.counter
  * @returns sorted by name
  * @throws errors of the driver
  */
-export async function tablesOf(
+export async function cassandraTables(
   link: CassandraLink,
   pattern: string,
   signal: AbortSignal,
@@ -36,7 +36,7 @@ export async function tablesOf(
     const forced = forcedLife(settings ?? {}, link.release)
     specs.push({
       ...spec,
-      ...(await sizeOf(link, spec, signal)),
+      ...(await estimatedRows(link, spec, signal)),
       ...(settings === null ? {} : { settings }),
       ...(forced === 0 || spec.times === undefined ? {} : { times: { ...spec.times, forced } }),
     })
@@ -51,7 +51,7 @@ async function listed(link: CassandraLink, pattern: string): Promise<readonly Li
   const [keyspace, name] = rest.length === 0 ? [own, first] : [first, rest.join('.')]
   const [fitsKeyspace, fitsName] = [matcher(keyspace ?? '*'), matcher(name)]
   const exact = keyspace !== null && !keyspace.includes('*') ? keyspace : null
-  const found = await listTables(link, exact)
+  const found = await listCassandraTables(link, exact)
   return found.filter(
     (one) =>
       fitsKeyspace(one.keyspace) &&

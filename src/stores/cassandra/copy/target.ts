@@ -7,16 +7,16 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { removeRows } from '../archive/remove.ts'
+import { removeCassandraRows } from '../archive/remove.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { makeTable, truncate } from './ddl.ts'
-import { Flow } from './flow.ts'
+import { RequestFlow } from './flow.ts'
 import { removeKeys } from './remove-keys.ts'
 import { refuseNoCondition } from './select.ts'
 import { SameTable } from './same-table.ts'
-import { shapeOf } from './shape.ts'
-import { sourceError } from './source-errors.ts'
+import { cassandraTableShape } from './shape.ts'
+import { cassandraSourceError } from './source-errors.ts'
 import type { WriteOptions } from './write-options.ts'
 import { CassandraChunkWriter } from './writer.ts'
 
@@ -25,7 +25,7 @@ export class CassandraTarget implements CopyTarget {
   readonly request: WriteOptions
   readonly #clock: Pick<Clock, 'now'>
   readonly #ledger: () => Promise<LedgerDatabase>
-  readonly #flow: Flow
+  readonly #flow: RequestFlow
   readonly #same: SameTable
   /** By table: options that the server refused. */
   readonly #refused = new Map<string, readonly string[]>()
@@ -36,7 +36,7 @@ export class CassandraTarget implements CopyTarget {
     ledger: () => Promise<LedgerDatabase>,
     options: WriteOptions,
     clock: Pick<Clock, 'now'>,
-    flow: Flow = new Flow(),
+    flow: RequestFlow = new RequestFlow(),
   ) {
     this.#link = link
     this.#ledger = ledger
@@ -77,7 +77,7 @@ export class CassandraTarget implements CopyTarget {
       })
     }
     await this.#guard(() => this.#same.check(table.table), 'schema')
-    const shape = await this.#guard(() => shapeOf(this.#link, table.table), 'schema')
+    const shape = await this.#guard(() => cassandraTableShape(this.#link, table.table), 'schema')
     if (onExisting === 'replace-range')
       await this.#guard(() => removeKeys(this.#link, request, shape, this.#flow), 'write')
     return new CassandraChunkWriter(
@@ -99,10 +99,11 @@ export class CassandraTarget implements CopyTarget {
     refuseNoCondition(request.where)
     const ledger = await this.#ledger()
     try {
-      return await removeRows({ link: this.#link, flow: this.#flow, ledger }, request)
+      return await removeCassandraRows({ link: this.#link, flow: this.#flow, ledger }, request)
     } catch (error) {
       throwIfAborted(request.signal)
-      const ofSource = request.where === null ? null : sourceError(error, this.#link, request.table, request.where)
+      const ofSource =
+        request.where === null ? null : cassandraSourceError(error, this.#link, request.table, request.where)
       if (ofSource instanceof SluiceError && ofSource.code === 'BAD_PREDICATE') throw ofSource
       throw cassandraError(error, this.#link.settings, 'write')
     }

@@ -5,9 +5,9 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 import { longBytes } from '../long-bytes.ts'
-import { tableName } from './names.ts'
-import { selected } from './selected.ts'
-import type { ShapeColumn, TableShape } from './shape.ts'
+import { cassandraTableName } from './names.ts'
+import { selectedCqlColumn } from './selected.ts'
+import type { CassandraShapeColumn, CassandraShape } from './shape.ts'
 
 /**
  * Largest assumed clock difference of writers, microseconds: cells without a readable write time are removed only if
@@ -37,14 +37,14 @@ export class TimedRemoval {
   readonly #isCounter: boolean
 
   /** Of rows, by their whole key. */
-  static ofRows(link: CassandraLink, shape: TableShape, signal: AbortSignal): TimedRemoval {
+  static ofRows(link: CassandraLink, shape: CassandraShape, signal: AbortSignal): TimedRemoval {
     const key = [...shape.partition, ...shape.clustering]
     const columns = [...shape.columns.values()].filter(({ part }) => part === 'regular')
     return new TimedRemoval(link, shape, signal, { key, columns, first: key[0] ?? '', what: '' })
   }
 
   /** Of static values, by the key of their partition; `first` is not null if the partition has rows. */
-  static ofStatics(link: CassandraLink, shape: TableShape, signal: AbortSignal): TimedRemoval {
+  static ofStatics(link: CassandraLink, shape: CassandraShape, signal: AbortSignal): TimedRemoval {
     const columns = [...shape.columns.values()].filter(({ part }) => part === 'static')
     const what = columns.map(({ name }) => quotedName(name)).join(', ')
     return new TimedRemoval(link, shape, signal, {
@@ -57,11 +57,11 @@ export class TimedRemoval {
 
   private constructor(
     link: CassandraLink,
-    { table, counters }: TableShape,
+    { table, counters }: CassandraShape,
     signal: AbortSignal,
     of: {
       readonly key: readonly string[]
-      readonly columns: readonly ShapeColumn[]
+      readonly columns: readonly CassandraShapeColumn[]
       readonly first: string
       /** Columns whose values are removed; empty for the whole row. */
       readonly what: string
@@ -69,7 +69,7 @@ export class TimedRemoval {
   ) {
     this.#link = link
     this.#signal = signal
-    const name = tableName(table)
+    const name = cassandraTableName(table)
     const where = of.key.map((column) => `${quotedName(column)} = ?`).join(' AND ')
     const times = (counters ? [] : of.columns)
       .filter(({ manyCells }) => !manyCells)
@@ -77,8 +77,8 @@ export class TimedRemoval {
     this.#timed = times.length
     // A counter takes no time of its own.
     this.#delete = `DELETE ${of.what === '' ? '' : `${of.what} `}FROM ${name} ${counters ? '' : 'USING TIMESTAMP ? '}WHERE ${where}`
-    const values = of.what === '' ? [] : of.columns.map((column) => selected(column.name))
-    this.#look = `SELECT ${[...times, selected(of.first), ...values].join(', ')} FROM ${name} WHERE ${where} LIMIT 1`
+    const values = of.what === '' ? [] : of.columns.map((column) => selectedCqlColumn(column.name))
+    this.#look = `SELECT ${[...times, selectedCqlColumn(of.first), ...values].join(', ')} FROM ${name} WHERE ${where} LIMIT 1`
     this.#isCounter = counters
   }
 

@@ -1,7 +1,7 @@
 /** User-defined types of a keyspace, which must exist before a table with them can be created. */
 import type { CqlField, CqlType } from './types.ts'
 import { cqlText } from './types.ts'
-import { tableName } from './names.ts'
+import { cassandraTableName } from './names.ts'
 import type { UserType } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
@@ -46,5 +46,5 @@ function declared({ name, type }: CqlField): UserType['fields'][number] {
 /** CREATE TYPE in a keyspace. */
 export function createType(keyspace: string, { name, fields }: UserType): string {
   const list = fields.map((field) => `${quotedName(field.name)} ${field.native}`).join(', ')
-  return `CREATE TYPE IF NOT EXISTS ${tableName({ schema: keyspace, name })} (${list})`
+  return `CREATE TYPE IF NOT EXISTS ${cassandraTableName({ schema: keyspace, name })} (${list})`
 }

@@ -11,26 +11,26 @@ import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/co
 import type { CassandraLink } from '../connect.ts'
 import { ONE } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
-import { failureOf } from '../failure.ts'
+import { cassandraFailure } from '../failure.ts'
 import { BATCH_ROWS, batchesOf } from './batches.ts'
-import { KeyReader, readLevelFor, type RowKey } from './by-keys.ts'
-import { closeChunk } from './closing.ts'
+import { KeyReader, readLevelFor, type CassandraRowKey } from './by-keys.ts'
+import { closeCassandraChunk } from './closing.ts'
 import { Collecting } from './collecting.ts'
 import { Counters, type CounterRow } from './counters.ts'
 import { Existing } from './existing.ts'
-import type { Flow } from './flow.ts'
-import { digestOfKeys, digestOfTokens, holdsAny, keyOfBound, type Looking } from './proof.ts'
+import type { RequestFlow } from './flow.ts'
+import { cassandraDigestOfKeys, digestOfTokens, holdsAny, keyOfBound, type CassandraRead } from './proof.ts'
 import { RowWrites, type Collections, type Encoded, type Write } from './row-writes.ts'
 import type { SameTable } from './same-table.ts'
 import { Sender } from './sender.ts'
-import type { TableShape } from './shape.ts'
+import type { CassandraShape } from './shape.ts'
 import { Stamping } from './stamps.ts'
-import { Statements } from './statements.ts'
+import { CassandraStatements } from './statements.ts'
 import type { WriteOptions } from './write-options.ts'
 
 export type WriterParts = {
   readonly link: CassandraLink
-  readonly flow: Flow
+  readonly flow: RequestFlow
   readonly ledger: () => Promise<LedgerDatabase>
   readonly options: WriteOptions
   /** Milliseconds since 1970: write time for rows of unknown write time. */
@@ -41,9 +41,9 @@ export type WriterParts = {
 export class CassandraChunkWriter implements ChunkWriter {
   readonly session = ''
   readonly #parts: WriterParts
-  readonly #shape: TableShape
+  readonly #shape: CassandraShape
   readonly #request: ChunkRequest
-  readonly #statements: Statements
+  readonly #statements: CassandraStatements
   readonly #rows: RowWrites
   readonly #sender: Sender
   readonly #reader: KeyReader
@@ -53,18 +53,18 @@ export class CassandraChunkWriter implements ChunkWriter {
   /** Whether ranges have the same meaning here as in the source. */
   readonly #byTokens: boolean
   /** Keys of the rows written, if ranges cannot find them. */
-  readonly #given: Map<string, RowKey> | null
+  readonly #given: Map<string, CassandraRowKey> | null
   /** The partition whose static columns were last written, with their values. */
   #statics: string | null = null
 
   /** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE */
-  constructor(parts: WriterParts, shape: TableShape, request: ChunkRequest) {
+  constructor(parts: WriterParts, shape: CassandraShape, request: ChunkRequest) {
     const { link, options: wish, now } = parts
     const { columns, onExisting, range, signal, table } = request
     this.#parts = parts
     this.#shape = shape
     this.#request = request
-    this.#statements = new Statements(shape)
+    this.#statements = new CassandraStatements(shape)
     const names = columns.map(({ name }) => name)
     const micros = BigInt(Math.trunc(now)) * 1000n
     const stamping = new Stamping(names, wish, micros)
@@ -116,13 +116,13 @@ export class CassandraChunkWriter implements ChunkWriter {
     if (this.#byTokens) {
       return this.#looking((looking) => digestOfTokens(looking, this.#request, only ?? null, countOnly))
     }
-    const given = this.#given ?? new Map<string, RowKey>()
+    const given = this.#given ?? new Map<string, CassandraRowKey>()
     const named =
       range.by === 'keys' && given.size === 0
         ? range.keys.map((bound) => keyOfBound(this.#request, this.#shape, bound))
         : given.values()
     try {
-      return await digestOfKeys(this.#reader, this.#request, this.#shape, named, flow, countOnly)
+      return await cassandraDigestOfKeys(this.#reader, this.#request, this.#shape, named, flow, countOnly)
     } catch (error) {
       throw cassandraError(error, link.settings, 'read')
     }
@@ -135,7 +135,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     } catch (error) {
       throw cassandraError(error, link.settings, 'read')
     }
-    return closeChunk(await ledger(), closing)
+    return closeCassandraChunk(await ledger(), closing)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -207,7 +207,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     return true
   }
 
-  #keyOf(row: Encoded): readonly [string, RowKey] {
+  #keyOf(row: Encoded): readonly [string, CassandraRowKey] {
     const values = this.#rows.key(row)
     const text = values.map((value) => `${value?.length ?? 'N'}:${value?.toString('latin1') ?? ''}`).join('')
     return [text, { values, staticOnly: row.staticOnly }]
@@ -238,13 +238,13 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   /** Reads at the level of the writes, or at ONE if the writes may fall back to it. */
-  async #looking<T>(look: (looking: Looking) => Promise<T>): Promise<T> {
+  async #looking<T>(look: (looking: CassandraRead) => Promise<T>): Promise<T> {
     const { link, options: request } = this.#parts
     const at = (level: number): Promise<T> => look({ link, level, shape: this.#shape })
     try {
       return await at(readLevelFor(link.writeLevel))
     } catch (error) {
-      const { kind } = failureOf(error)
+      const { kind } = cassandraFailure(error)
       const isShort = kind === 'unavailable' || kind === 'read-timeout'
       if (isShort && request.fallBackToOne === true) return at(ONE)
       throw cassandraError(error, link.settings, 'read')

@@ -10,7 +10,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 
-export type Entry = {
+export type StoredEntry = {
   /** Milliseconds since the epoch by the clock of the cluster. */
   readonly now: number
   readonly batches: readonly EntryBatch[]
@@ -35,7 +35,7 @@ type Stored = readonly [now: number, batches: readonly StoredBatch[]]
 type StoredBatch = readonly [changes: number, statements: readonly (readonly [sql: string, ...parameters: Marked[]])[]]
 
 /** @throws SluiceError VALUE_REFUSED for more than an entry holds */
-export function packEntry({ now, batches }: Entry): Buffer {
+export function packEntry({ now, batches }: StoredEntry): Buffer {
   const stored: Stored = [
     now,
     batches.map(({ changes, statements }) => [
@@ -58,7 +58,7 @@ export function packEntry({ now, batches }: Entry): Buffer {
 }
 
 /** @throws Error if the bytes are not an entry */
-export function unpackEntry(bytes: Buffer): Entry {
+export function unpackEntry(bytes: Buffer): StoredEntry {
   const body = bytes.subarray(1)
   const text = bytes[0] === DEFLATED ? inflateRawSync(body, { maxOutputLength: 2 * MOST_ENTRY_BYTES }) : body
   const [now, batches] = JSON.parse(text.toString()) as Stored
@@ -72,7 +72,7 @@ export function unpackEntry(bytes: Buffer): Entry {
 }
 
 /** Checksum of the written bytes, to detect damage before they are used. */
-export function sumOf(bytes: Uint8Array): string {
+export function entryChecksum(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 

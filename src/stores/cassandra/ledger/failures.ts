@@ -4,10 +4,10 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraSettings } from '../config.ts'
 import { cassandraError } from '../errors.ts'
-import { failureOf, type FailureKind, type RetryHeard } from '../failure.ts'
+import { cassandraFailure, type CassandraFailureKind, type RetryHeard } from '../failure.ts'
 
 /** Transient failures; the change may have been made all the same. */
-const PASSING: ReadonlySet<FailureKind> = new Set<FailureKind>([
+const PASSING: ReadonlySet<CassandraFailureKind> = new Set<CassandraFailureKind>([
   'write-timeout',
   'write-failure',
   'read-timeout',
@@ -21,13 +21,13 @@ const PASSING: ReadonlySet<FailureKind> = new Set<FailureKind>([
   'unavailable',
 ])
 
-export function isPassing(error: unknown): boolean {
-  return PASSING.has(failureOf(error).kind)
+export function isCassandraTransient(error: unknown): boolean {
+  return PASSING.has(cassandraFailure(error).kind)
 }
 
 export function ledgerError(thrown: unknown, settings: CassandraSettings): SluiceError {
   if (thrown instanceof SluiceError) return thrown
-  const { kind, message } = failureOf(thrown)
+  const { kind, message } = cassandraFailure(thrown)
   if (kind !== 'unavailable') return cassandraError(thrown, settings, 'write')
   return new SluiceError('TARGET_BUSY', 'too few replicas are up to write the ledger', {
     where: `${settings.label}: ${message}`,
@@ -38,7 +38,7 @@ export function ledgerError(thrown: unknown, settings: CassandraSettings): Sluic
   })
 }
 
-export function damaged(what: string): SluiceError {
+export function brokenLedger(what: string): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', `the ledger in the target is damaged: ${what}`, {
     reason: 'rows of its tables were changed or lost, as by a restored backup of some of them',
     hint: 'restore the tables sluice_ledger_head, sluice_ledger_log and sluice_ledger_part together, or start again in another keyspace: old releases write into dropped tables until their nodes are restarted',
@@ -59,7 +59,7 @@ export async function pause(attempts: number, signal: AbortSignal): Promise<void
  * Retries an idempotent operation after transient failures. @param patienceMs retry limit @param onRetry called before
  * each further attempt
  */
-export async function patiently<T>(
+export async function retryIdempotent<T>(
   body: () => Promise<T>,
   patienceMs: number,
   signal: AbortSignal,
@@ -71,7 +71,7 @@ export async function patiently<T>(
     try {
       return await body()
     } catch (error) {
-      if (!isPassing(error) || performance.now() > until) throw error
+      if (!isCassandraTransient(error) || performance.now() > until) throw error
       onRetry?.(error, attempt + 1, until - performance.now())
     }
     await pause(attempt, signal)

@@ -6,10 +6,17 @@ import { deflateRaw, inflateRawSync } from 'node:zlib'
 import { types } from 'cassandra-driver'
 import { breathe } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { sumOf, unpackEntry } from './entry.ts'
+import { entryChecksum, unpackEntry } from './entry.ts'
 import type { RetryHeard } from '../failure.ts'
-import { damaged, patiently } from './failures.ts'
-import { BUCKET, type Head, type LedgerLog, type LogEntry, type Position, type Snapshot } from './log.ts'
+import { brokenLedger, retryIdempotent } from './failures.ts'
+import {
+  BUCKET,
+  type SnapshotHead,
+  type LedgerLog,
+  type LedgerLogEntry,
+  type LedgerPosition,
+  type LedgerSnapshot,
+} from './log.ts'
 import { Replica } from './replica.ts'
 
 const deflated = promisify(deflateRaw)
@@ -28,11 +35,11 @@ const LONGEST_IMAGE = 1_000_000_000
 const ENTRIES_AT_ONCE = 50
 const ATTEMPTS = 5
 
-export class Follower {
+export class LedgerFollower {
   readonly log: LedgerLog
   readonly #options: FollowerOptions
   #replica = new Replica()
-  #position: Position | null = null
+  #position: LedgerPosition | null = null
   #latest = 0
   /** Bytes of entries since the snapshot. */
   #bytes = 0
@@ -49,7 +56,7 @@ export class Follower {
   }
 
   /** The last entry in the replica; null if there is no log. */
-  get position(): Position | null {
+  get position(): LedgerPosition | null {
     return this.#position
   }
 
@@ -74,17 +81,17 @@ export class Follower {
     for (let attempt = 1; ; attempt++) {
       const head = await this.#patiently(() => this.log.head())
       if (head === null) {
-        if (this.#position !== null) throw damaged('its end is gone')
+        if (this.#position !== null) throw brokenLedger('its end is gone')
         return this.now()
       }
       if (await this.#follow(head)) return Math.max(head.now, this.#latest)
       // Missing entries may have been trimmed since the end was read.
-      if (attempt === ATTEMPTS) throw damaged(`entries before ${head.seq} are missing`)
+      if (attempt === ATTEMPTS) throw brokenLedger(`entries before ${head.seq} are missing`)
     }
   }
 
   /** Records an entry of this program, which is already in the replica. */
-  moved(entry: LogEntry, now: number): void {
+  moved(entry: LedgerLogEntry, now: number): void {
     const before = this.#bytes
     this.#advance(entry, now)
     const since = entry.seq - this.#snapshotSeq
@@ -108,7 +115,7 @@ export class Follower {
   }
 
   /** @returns false if entries or the snapshot are missing */
-  async #follow(head: Head): Promise<boolean> {
+  async #follow(head: SnapshotHead): Promise<boolean> {
     const { snapshot } = head
     if (snapshot.position.seq !== this.#snapshotSeq) {
       this.#snapshotSeq = snapshot.position.seq
@@ -116,11 +123,11 @@ export class Follower {
     }
     if (this.#position === null && !(await this.#load(snapshot))) return false
     if (this.#position !== null && this.#position.seq > head.seq) {
-      throw damaged(`it ends at ${head.seq}, and has ended at ${this.#position.seq}`)
+      throw brokenLedger(`it ends at ${head.seq}, and has ended at ${this.#position.seq}`)
     }
     if (this.#position?.seq === head.seq) {
       if (this.#position.id === head.id) return true
-      throw damaged(`entry ${head.seq} is another one than it was`)
+      throw brokenLedger(`entry ${head.seq} is another one than it was`)
     }
     const position = this.#position
     const entries = position === null ? null : await this.#patiently(() => this.log.between(position, head))
@@ -132,7 +139,7 @@ export class Follower {
     return false
   }
 
-  async #apply(entries: readonly LogEntry[]): Promise<void> {
+  async #apply(entries: readonly LedgerLogEntry[]): Promise<void> {
     for (const [i, entry] of entries.entries()) {
       let now: number
       try {
@@ -140,7 +147,7 @@ export class Follower {
         now = read.now
         this.#replica.apply(read)
       } catch (error) {
-        throw damaged(
+        throw brokenLedger(
           `entry ${entry.seq} cannot be repeated: ${error instanceof Error ? error.message : String(error)}`,
         )
       }
@@ -149,22 +156,22 @@ export class Follower {
     }
   }
 
-  #advance({ seq, id, bytes }: LogEntry, now: number): void {
+  #advance({ seq, id, bytes }: LedgerLogEntry, now: number): void {
     this.#position = { seq, id }
     this.#latest = now
     this.#bytes += bytes.length
   }
 
-  async #load({ position, id, parts, sum }: Snapshot): Promise<boolean> {
+  async #load({ position, id, parts, sum }: LedgerSnapshot): Promise<boolean> {
     let image: Buffer | null = null
     if (id !== null) {
       const bytes = await this.#patiently(() => this.log.readParts(id, parts))
       if (bytes === null) return false
-      if (sumOf(bytes) !== sum) throw damaged('the snapshot is not what was written')
+      if (entryChecksum(bytes) !== sum) throw brokenLedger('the snapshot is not what was written')
       try {
         image = inflateRawSync(bytes, { maxOutputLength: LONGEST_IMAGE })
       } catch {
-        throw damaged('the snapshot cannot be read')
+        throw brokenLedger('the snapshot cannot be read')
       }
     }
     const [head, body] = image === null ? [0, null] : [Number(image.readBigInt64BE(0)), image.subarray(8)]
@@ -176,7 +183,7 @@ export class Follower {
   }
 
   /** @param image of the ledger at a position */
-  async #save(position: Position, image: Buffer): Promise<void> {
+  async #save(position: LedgerPosition, image: Buffer): Promise<void> {
     const now = Buffer.alloc(8)
     now.writeBigInt64BE(BigInt(this.#latest))
     const bytes = await deflated(Buffer.concat([now, image]), { level: 1 })
@@ -186,7 +193,13 @@ export class Follower {
     const id = types.Uuid.random().toString()
     const parts = await this.#patiently(() => this.log.writeParts(id, bytes))
     const landed = await this.log.publish(
-      { position: { seq: position.seq, id: position.id }, id, parts, sum: sumOf(bytes), trimmed: before.trimmed },
+      {
+        position: { seq: position.seq, id: position.id },
+        id,
+        parts,
+        sum: entryChecksum(bytes),
+        trimmed: before.trimmed,
+      },
       before,
     )
     if (landed instanceof SluiceError) return
@@ -200,6 +213,6 @@ export class Follower {
   }
 
   #patiently<T>(body: () => Promise<T>): Promise<T> {
-    return patiently(body, this.#options.patienceMs, this.#options.signal, this.#options.onRetry)
+    return retryIdempotent(body, this.#options.patienceMs, this.#options.signal, this.#options.onRetry)
   }
 }

@@ -10,13 +10,13 @@ import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { copyError } from '../../sqlite/copy/errors.ts'
+import { sqliteCopyError } from '../../sqlite/copy/errors.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { RetryHeard } from '../failure.ts'
 import { packEntry, weightOf, type EntryBatch } from './entry.ts'
-import { damaged, patiently, pause } from './failures.ts'
-import { Follower } from './follower.ts'
-import { LedgerLog, type LogEntry } from './log.ts'
+import { brokenLedger, retryIdempotent, pause } from './failures.ts'
+import { LedgerFollower } from './follower.ts'
+import { LedgerLog, type LedgerLogEntry } from './log.ts'
 
 export type LedgerOptions = {
   /** Creates and changes nothing. */
@@ -36,7 +36,7 @@ export async function openCqlLedger(
   signal: AbortSignal,
   options: LedgerOptions = {},
 ): Promise<LedgerDatabase> {
-  const follower = new Follower(new LedgerLog(link, keyspace), {
+  const follower = new LedgerFollower(new LedgerLog(link, keyspace), {
     patienceMs: patienceMs(link),
     onRetry: link.onRetry,
     snapshotEntries: BigInt(options.snapshotEntries ?? SNAPSHOT_ENTRIES),
@@ -74,14 +74,14 @@ class CqlLedger implements LedgerDatabase {
   readonly label: string
   readonly #patienceMs: number
   readonly #onRetry: RetryHeard | undefined
-  readonly #follower: Follower
+  readonly #follower: LedgerFollower
   readonly #signal: AbortSignal
   readonly #isReadOnly: boolean
   readonly #waiting: Job[] = []
   #work: Promise<void> | null = null
   #closed = false
 
-  constructor(link: CassandraLink, follower: Follower, signal: AbortSignal, isReadOnly: boolean) {
+  constructor(link: CassandraLink, follower: LedgerFollower, signal: AbortSignal, isReadOnly: boolean) {
     this.label = link.settings.label
     this.#patienceMs = patienceMs(link)
     this.#onRetry = link.onRetry
@@ -183,7 +183,7 @@ class CqlLedger implements LedgerDatabase {
       if (batches.length === 0) return { outcomes, landed: 'unchanged' }
       if (this.#isReadOnly) throw new SluiceError('INTERNAL', 'the ledger was opened for reading')
       if (position === null) return { outcomes, landed: 'missing' }
-      const entry: LogEntry = {
+      const entry: LedgerLogEntry = {
         seq: position.seq + 1n,
         id: types.Uuid.random().toString(),
         prev: position.id,
@@ -204,15 +204,15 @@ class CqlLedger implements LedgerDatabase {
     try {
       return this.#follower.replica.run(statements)
     } catch (error) {
-      return { error: copyError(error, this.label, 'target') }
+      return { error: sqliteCopyError(error, this.label, 'target') }
     }
   }
 
   /** @throws SluiceError COMMIT_UNKNOWN if it is unknown whether the entry is in the log */
-  async #append(entry: LogEntry, now: number): Promise<'applied' | 'taken'> {
+  async #append(entry: LedgerLogEntry, now: number): Promise<'applied' | 'taken'> {
     const { log } = this.#follower
     const until = performance.now() + this.#patienceMs
-    await patiently(() => log.place(entry, now), this.#patienceMs, this.#signal, this.#onRetry)
+    await retryIdempotent(() => log.place(entry, now), this.#patienceMs, this.#signal, this.#onRetry)
     let unsure: SluiceError | null = null
     for (let attempt = 1; ; attempt++) {
       const landed = await log.append(entry)
@@ -231,20 +231,24 @@ class CqlLedger implements LedgerDatabase {
   }
 
   /** Whether an entry is part of the log, as far as known while answers may be lost. */
-  async #find(entry: LogEntry, unsure: SluiceError | null, until: number): Promise<'applied' | 'taken' | 'nowhere'> {
+  async #find(
+    entry: LedgerLogEntry,
+    unsure: SluiceError | null,
+    until: number,
+  ): Promise<'applied' | 'taken' | 'nowhere'> {
     try {
       const leftMs = Math.max(0, until - performance.now())
-      return await patiently(() => this.#look(entry), leftMs, this.#signal, this.#onRetry)
+      return await retryIdempotent(() => this.#look(entry), leftMs, this.#signal, this.#onRetry)
     } catch (error) {
       if (error instanceof SluiceError && error.code === 'LEDGER_DAMAGED') throw error
       throw this.#unknown(unsure ?? error)
     }
   }
 
-  async #look(entry: LogEntry): Promise<'applied' | 'taken' | 'nowhere'> {
+  async #look(entry: LedgerLogEntry): Promise<'applied' | 'taken' | 'nowhere'> {
     const { log } = this.#follower
     const head = await log.head()
-    if (head === null) throw damaged('its end is gone')
+    if (head === null) throw brokenLedger('its end is gone')
     if (head.seq < entry.seq) return 'nowhere'
     if (head.id === entry.id) return 'applied'
     const chain = await log.between({ seq: entry.seq - 1n, id: entry.prev }, head)

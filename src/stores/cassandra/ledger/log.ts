@@ -10,20 +10,20 @@ import { types, type QueryOptions } from 'cassandra-driver'
 import { SluiceError } from '../../../shared/errors.ts'
 import { longBytes } from '../long-bytes.ts'
 import type { CassandraLink } from '../connect.ts'
-import { failureOf } from '../failure.ts'
-import { sumOf } from './entry.ts'
-import { damaged, isPassing, ledgerError } from './failures.ts'
+import { cassandraFailure } from '../failure.ts'
+import { entryChecksum } from './entry.ts'
+import { brokenLedger, isCassandraTransient, ledgerError } from './failures.ts'
 import { LEDGER, LOG_FORMAT, logTables, makeLogTables, type LogTables } from './tables.ts'
 
-export type Position = {
+export type LedgerPosition = {
   readonly seq: bigint
   /** Id of the entry at this position. */
   readonly id: string
 }
 
-export type Snapshot = {
+export type LedgerSnapshot = {
   /** The last entry that is in it. */
-  readonly position: Position
+  readonly position: LedgerPosition
   /** Null before the first snapshot: an empty ledger. */
   readonly id: string | null
   readonly parts: number
@@ -32,16 +32,16 @@ export type Snapshot = {
   readonly trimmed: bigint
 }
 
-export type Head = Position & {
-  readonly snapshot: Snapshot
+export type SnapshotHead = LedgerPosition & {
+  readonly snapshot: LedgerSnapshot
   /** Milliseconds since the epoch, by the clock of the cluster, when this was read. */
   readonly now: number
 }
 
-export type LogEntry = Position & { readonly prev: string; readonly bytes: Buffer }
+export type LedgerLogEntry = LedgerPosition & { readonly prev: string; readonly bytes: Buffer }
 
 /** An error if the outcome is unknown. */
-export type Landed = 'applied' | 'taken' | SluiceError
+export type AppendOutcome = 'applied' | 'taken' | SluiceError
 
 /** Entries per partition. */
 export const BUCKET = 256n
@@ -85,7 +85,7 @@ export class LedgerLog {
    * The end of the log, after pending changes were completed or discarded; null if there is no log. @throws SluiceError
    * LEDGER_NEWER
    */
-  async head(): Promise<Head | null> {
+  async head(): Promise<SnapshotHead | null> {
     try {
       const [row] = await this.#run(
         `SELECT ${this.#clock} AS clock, format, level, seq, id, snapshot_seq, snapshot_entry, snapshot_id, snapshot_parts, snapshot_sum, trimmed
@@ -95,7 +95,7 @@ export class LedgerLog {
       )
       return row === undefined ? null : this.#headOf(row)
     } catch (error) {
-      const { kind } = failureOf(error)
+      const { kind } = cassandraFailure(error)
       if (kind === 'table' || kind === 'keyspace') return null
       throw error
     }
@@ -110,7 +110,7 @@ export class LedgerLog {
         return
       } catch (error) {
         // A server lists a table shortly before it can be used.
-        if (failureOf(error).kind !== 'table' || attempt === ATTEMPTS) throw error
+        if (cassandraFailure(error).kind !== 'table' || attempt === ATTEMPTS) throw error
         await sleepFor(100)
       }
     }
@@ -127,7 +127,7 @@ export class LedgerLog {
   }
 
   /** Writes an entry that has no effect yet. */
-  async place({ seq, id, prev, bytes }: LogEntry, now: number): Promise<void> {
+  async place({ seq, id, prev, bytes }: LedgerLogEntry, now: number): Promise<void> {
     const parts = bytes.length <= INLINE_BYTES ? 0 : await this.writeParts(id, bytes)
     await this.#run(
       `INSERT INTO ${this.tables.log} (ledger, bucket, seq, id, prev, at, parts, sum, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -139,7 +139,7 @@ export class LedgerLog {
         uuid(prev),
         new Date(now),
         parts,
-        sumOf(bytes),
+        entryChecksum(bytes),
         parts === 0 ? bytes : Buffer.alloc(0),
       ],
       this.#level.plain,
@@ -147,7 +147,7 @@ export class LedgerLog {
   }
 
   /** Makes a placed entry the last of the log. */
-  async append({ seq, id, prev }: Omit<LogEntry, 'bytes'>): Promise<Landed> {
+  async append({ seq, id, prev }: Omit<LedgerLogEntry, 'bytes'>): Promise<AppendOutcome> {
     const found = await this.#cas(
       `UPDATE ${this.tables.head} SET seq = ?, id = ? WHERE ledger = ? IF seq = ? AND id = ?`,
       [longBytes(seq), uuid(id), LEDGER, longBytes(seq - 1n), uuid(prev)],
@@ -159,7 +159,7 @@ export class LedgerLog {
   }
 
   /** Removes an entry that did not become part of the log. */
-  async withdraw({ seq, id }: Position, bytes: number): Promise<void> {
+  async withdraw({ seq, id }: LedgerPosition, bytes: number): Promise<void> {
     await this.#run(
       `DELETE FROM ${this.tables.log} WHERE ledger = ? AND bucket = ? AND seq = ? AND id = ?`,
       [LEDGER, longBytes(seq / BUCKET), longBytes(seq), uuid(id)],
@@ -173,7 +173,7 @@ export class LedgerLog {
    * @returns null if one of them is missing
    * @throws SluiceError LEDGER_DAMAGED if one differs from what was written
    */
-  async between(after: Position, to: Position): Promise<readonly LogEntry[] | null> {
+  async between(after: LedgerPosition, to: LedgerPosition): Promise<readonly LedgerLogEntry[] | null> {
     const rows = new Map<string, types.Row>()
     for (let bucket = (after.seq + 1n) / BUCKET; bucket <= to.seq / BUCKET; bucket++) {
       const found = await this.#run(
@@ -183,19 +183,19 @@ export class LedgerLog {
       )
       for (const row of found) rows.set(`${String(row.get('seq'))} ${String(row.get('id'))}`, row)
     }
-    const chain: LogEntry[] = []
+    const chain: LedgerLogEntry[] = []
     let { id } = to
     for (let { seq } = to; seq > after.seq; seq--) {
       const row = rows.get(`${seq} ${id}`)
       if (row === undefined) return null
       const bytes = await this.#bytesOf(row)
       if (bytes === null) return null
-      if (sumOf(bytes) !== row.get('sum')) throw damaged(`entry ${seq} is not what was written`)
+      if (entryChecksum(bytes) !== row.get('sum')) throw brokenLedger(`entry ${seq} is not what was written`)
       const prev = String(row.get('prev'))
       chain.push({ seq, id, prev, bytes })
       id = prev
     }
-    if (id !== after.id) throw damaged(`entry ${after.seq + 1n} follows another one than there was`)
+    if (id !== after.id) throw brokenLedger(`entry ${after.seq + 1n} follows another one than there was`)
     return chain.toReversed()
   }
 
@@ -233,7 +233,7 @@ export class LedgerLog {
   }
 
   /** Replaces the latest snapshot. @returns whether `instead` was still the latest */
-  async publish(snapshot: Snapshot & { readonly id: string }, instead: Snapshot): Promise<Landed> {
+  async publish(snapshot: LedgerSnapshot & { readonly id: string }, instead: LedgerSnapshot): Promise<AppendOutcome> {
     const { position, id, parts, sum } = snapshot
     const found = await this.#cas(
       `UPDATE ${this.tables.head} SET snapshot_seq = ?, snapshot_entry = ?, snapshot_id = ?, snapshot_parts = ?, snapshot_sum = ?
@@ -271,7 +271,7 @@ export class LedgerLog {
     return bytes instanceof Uint8Array ? Buffer.from(bytes) : null
   }
 
-  #headOf(row: types.Row): Head {
+  #headOf(row: types.Row): SnapshotHead {
     const format = Number(row.get('format'))
     if (format > LOG_FORMAT) {
       throw new SluiceError(
@@ -297,7 +297,7 @@ export class LedgerLog {
     }
     const whole = (name: string): bigint => {
       const value: unknown = row.get(name)
-      if (value === null || value === undefined) throw damaged(`the row of its end has no ${name}`)
+      if (value === null || value === undefined) throw brokenLedger(`the row of its end has no ${name}`)
       return BigInt(textOf(value))
     }
     const snapshotId: unknown = row.get('snapshot_id')
@@ -321,7 +321,7 @@ export class LedgerLog {
       const [row] = await this.#run(sql, parameters, this.#level.plain, this.#level.serial)
       return row === undefined || row.get('[applied]') === true ? null : row
     } catch (error) {
-      if (error instanceof SluiceError && isPassing(error)) return error
+      if (error instanceof SluiceError && isCassandraTransient(error)) return error
       throw error
     }
   }

@@ -8,7 +8,7 @@ import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { Entry, EntryBatch } from './entry.ts'
+import type { StoredEntry, EntryBatch } from './entry.ts'
 
 export type Ran = {
   readonly results: readonly (readonly SqlRow[])[]
@@ -72,7 +72,7 @@ export class Replica {
   }
 
   /** Applies an entry of another program. @throws if its effect differs from the recorded one */
-  apply({ now, batches }: Entry): void {
+  apply({ now, batches }: StoredEntry): void {
     this.begin(now)
     try {
       for (const { statements, changes } of batches) {

@@ -3,7 +3,7 @@ import { setTimeout as sleepFor } from 'node:timers/promises'
 import { types } from 'cassandra-driver'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
-import { failureOf } from '../failure.ts'
+import { cassandraFailure } from '../failure.ts'
 import { makeInTurn } from './schema-turn.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
@@ -66,7 +66,7 @@ async function change(link: CassandraLink, sql: string): Promise<void> {
     } catch (error) {
       // A table that another program created at the same time exists, even if its creator is still informing other
       // nodes.
-      const { kind, message } = failureOf(error)
+      const { kind, message } = cassandraFailure(error)
       if (/already exist/i.test(message)) return
       const isPassing = kind === 'no-answer' || kind === 'network' || kind === 'server' || kind === 'overloaded'
       if (attempt === ATTEMPTS || !isPassing) throw error

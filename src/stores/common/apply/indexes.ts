@@ -1,5 +1,10 @@
 /** Indexes that find the row of a change, and those that can refuse it, if indexes are listed as `SchemaObject`s. */
-import { isPlain, type ForeignKey, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
+import {
+  isPlainIndex,
+  type ForeignKey,
+  type IndexObject,
+  type SchemaObject,
+} from '../../../model/copy/schema-object.ts'
 
 export type ApplyIndexes = {
   /** A unique index is exactly on the row key: row keys are unique in the table, and a row can be overwritten. */
@@ -28,7 +33,9 @@ export function applyIndexes(objects: readonly SchemaObject[], identity: readonl
 
 /** Covers all rows, by whole values of plain columns, as the columns compare them. */
 function whole(index: IndexObject): boolean {
-  return isPlain(index) && index.parts.every(({ prefix, special }) => prefix === undefined && special === undefined)
+  return (
+    isPlainIndex(index) && index.parts.every(({ prefix, special }) => prefix === undefined && special === undefined)
+  )
 }
 
 function keyOf({ parts }: IndexObject): readonly string[] {

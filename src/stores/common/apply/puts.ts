@@ -23,7 +23,7 @@ export type SortedBatch = {
 }
 
 /** Columns that the target does not compute itself. */
-export function writtenColumns({ columns, identity }: ChangeTable): readonly WrittenColumn[] {
+export function putColumns({ columns, identity }: ChangeTable): readonly WrittenColumn[] {
   return columns.flatMap(({ name, column }, at) =>
     column.generated === true ? [] : [{ name, at, inIdentity: identity.includes(name) }],
   )
@@ -52,7 +52,7 @@ function isWhole(row: ChangeRow): row is Row {
 function cellsOf(put: Put, request: ChangeTable, written: readonly WrittenColumn[]): Row | null {
   const cells = new Array<Cell>(written.length)
   for (let i = 0; i < written.length; i++) {
-    const cell = cellOf(put, written[i] as WrittenColumn, request)
+    const cell = putCell(put, written[i] as WrittenColumn, request)
     if (cell === undefined) return null
     cells[i] = cell
   }
@@ -60,7 +60,7 @@ function cellsOf(put: Put, request: ChangeTable, written: readonly WrittenColumn
 }
 
 /** `undefined` for an unchanged value; row key values come separately from the row. */
-export function cellOf(
+export function putCell(
   { row, key }: Put,
   { at, inIdentity, name }: Pick<WrittenColumn, 'at' | 'inIdentity' | 'name'>,
   { identity }: ChangeTable,

@@ -1,12 +1,12 @@
 /** Applies changes to a database with one writer: a transaction holds the writer's turn until its end. */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
-import { rowsOf, unpacked } from '../../../model/copy/unpacked.ts'
+import { batchRowCount, unpacked } from '../../../model/copy/unpacked.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../model/follow/port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
-import { sorted, writtenColumns, type PartialPut, type SortedBatch } from './puts.ts'
+import { sorted, putColumns, type PartialPut, type SortedBatch } from './puts.ts'
 
 /** Steps that a database implements, called within the turn. */
 export interface ChangeSteps {
@@ -52,8 +52,8 @@ export class TurnWriter implements ChangeWriter {
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
     const request = this.#table(table)
     return this.#do(tableText(request.table.table), async () => {
-      if (rowsOf(batch) === 0) return { lacking: [] }
-      const changes = sorted(unpacked(batch), request, writtenColumns(request))
+      if (batchRowCount(batch) === 0) return { lacking: [] }
+      const changes = sorted(unpacked(batch), request, putColumns(request))
       const lacking = await this.#steps.apply(table, changes, this.#request.signal)
       return { lacking: lacking.map(({ put }) => put.key) }
     })

@@ -4,10 +4,10 @@ import { converter } from '../../../model/copy/convert.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { jsonText, parseJson, type Json } from '../../../model/lake/json-tree.ts'
+import { printedJson, parseJson, type Json } from '../../../model/lake/json-tree.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 
-export type Entry = { readonly key: Cell; readonly value: Cell }
+export type DerivedMember = { readonly key: Cell; readonly value: Cell }
 
 /** Called for an entry that does not fit its columns' types, with its key if that could be read. */
 export type RefusedEntry = (key: Cell, error: SluiceError) => void
@@ -20,11 +20,11 @@ export type RefusedEntry = (key: Cell, error: SluiceError) => void
 export function entriesOf(
   key: ReadColumn | null,
   value: ReadColumn | null,
-): (map: string, refused: RefusedEntry) => readonly Entry[] {
+): (map: string, refused: RefusedEntry) => readonly DerivedMember[] {
   const ofKey = key === null ? () => null : cellOf(key)
   const ofValue = value === null ? () => null : cellOf(value)
   return (map, refused) => {
-    const entries: Entry[] = []
+    const entries: DerivedMember[] = []
     for (const [one, other] of pairsOf(parseJson(map))) {
       let name: Cell = null
       try {
@@ -52,7 +52,7 @@ function pairsOf(map: Json): readonly (readonly [Json, Json])[] {
 }
 
 function noMap(value: Json): SluiceError {
-  return refusedValue('a map', jsonText(value))
+  return refusedValue('a map', printedJson(value))
 }
 
 function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
@@ -67,8 +67,8 @@ function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
 
 /** The JSON of a value as its original cell: as member names, bytes and numbers are texts. */
 function rawOf(value: Json, { type }: ReadColumn['column']): Exclude<Cell, null> {
-  if (type.kind === 'json') return jsonText(value)
-  const text = typeof value === 'string' ? value : jsonText(value)
+  if (type.kind === 'json') return printedJson(value)
+  const text = typeof value === 'string' ? value : printedJson(value)
   switch (type.kind) {
     case 'bytes': {
       const bytes = bytesOfBlob(text)

@@ -2,7 +2,7 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnFacts } from '../../../model/archive/values-port.ts'
 import type { Offers } from '../../../model/copy/offers.ts'
-import { present } from '../around.ts'
+import { presentMembers } from '../around.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { derivedTable } from './tables.ts'
@@ -41,7 +41,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
     refuseUncreatable: (table, signal) => store.refuseUncreatable(table, signal),
     beside: () => store.beside(),
     ...(store.namesSchema === undefined ? {} : { namesSchema: store.namesSchema }),
-    offers: present<Offers<CopyStore>>({
+    offers: presentMembers<Offers<CopyStore>>({
       tableOptions: tableOptions ?? null,
       tracks: tracks ?? null,
       ring: ring === undefined ? null : { sample: (table, look, signal) => ring.sample(below(table), look, signal) },

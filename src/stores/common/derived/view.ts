@@ -6,7 +6,7 @@ import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { forwarded, present } from '../around.ts'
+import { forwarded, presentMembers } from '../around.ts'
 import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { rowPlan } from './rows.ts'
@@ -28,7 +28,7 @@ export function derivedSource(
   const derived = new DerivedView(view, options, bases, spelled)
   return Object.assign(
     derived,
-    present<SourceView>({
+    presentMembers<SourceView>({
       // An importer of the snapshot would see the tables without derived columns.
       exported: null,
       stands: forwarded(view, 'stands'),

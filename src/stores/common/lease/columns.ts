@@ -43,7 +43,7 @@ const IS_ID = new RegExp(`^${UUID}$`)
 const OLD_PLANNER = new RegExp(`^(.*)/(\\d+)/${UUID}$`)
 
 /** The lease owner that a row names; null if none. @param row values of `ownerColumns`, numbers also as texts */
-export function holderOf(row: SqlRow): Holder | null {
+export function storedLeaseOwner(row: SqlRow): Holder | null {
   const [id, host, pid, machine, started] = row
   if (id == null) return null
   const stored = { id: String(id), host: textOf(host), pid: pid == null ? null : Number(pid) }

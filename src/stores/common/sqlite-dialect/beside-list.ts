@@ -13,11 +13,11 @@ import { columnsIn, expressionIn } from '../column-definitions.ts'
 import { maskedCode } from '../definition-text.ts'
 import type { LeftScope } from '../../../model/copy/beside-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { Query } from './object-list.ts'
+import type { SqliteListQuery } from './object-list.ts'
 import { streamOfName } from './stream-names.ts'
 
 /** Queries for `leftIn`. */
-export function leftQueries({ tables }: LeftScope): readonly Query[] {
+export function leftQueries({ tables }: LeftScope): readonly SqliteListQuery[] {
   const names = JSON.stringify(tables.map(({ name }) => name))
   return [
     {
@@ -45,7 +45,7 @@ export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly S
       if (streamOfName(String(name)) === null) rows.push(['trigger', table, String(name)])
       continue
     }
-    const options = optionsOf(String(sql))
+    const options = declaredTableOptions(String(sql))
     if (options.includes('STRICT')) rows.push(['strict', table, null])
     if (options.includes('WITHOUT ROWID')) rows.push(['without rowid', table, null])
     for (const { column, code } of columnsIn(String(sql), 'brackets')) {
@@ -69,7 +69,7 @@ function speaksOf(sql: string, { name }: TableName): boolean {
 }
 
 /** The text of CREATE TABLE, and whether the database has `sqlite_sequence`. */
-export function detailQueries({ table: { name } }: TableSpec): readonly Query[] {
+export function detailQueries({ table: { name } }: TableSpec): readonly SqliteListQuery[] {
   return [
     { sql: `SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`, parameters: [name] },
     { sql: `SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'`, parameters: [] },
@@ -77,13 +77,13 @@ export function detailQueries({ table: { name } }: TableSpec): readonly Query[] 
 }
 
 /** Only if `sqlite_sequence` exists, which SQLite creates with the first AUTOINCREMENT. */
-export function positionQuery({ table: { name } }: TableSpec): Query {
+export function positionQuery({ table: { name } }: TableSpec): SqliteListQuery {
   return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
 }
 
 /** @param sql the text of CREATE TABLE */
 export function detailedTable(table: TableSpec, sql: string): TableSpec {
-  const options = optionsOf(sql)
+  const options = declaredTableOptions(sql)
   const expressions = new Map(
     columnsIn(sql, 'brackets').flatMap(({ column, code, text }) => {
       const expression = expressionIn(code, text)
@@ -100,11 +100,11 @@ export function detailedTable(table: TableSpec, sql: string): TableSpec {
 /** @param last the last number that was given; null if none was */
 export function sequenceIn(table: TableSpec, sql: string, last: string | null): readonly ColumnSequence[] {
   const column = table.columns.find(({ identity }) => identity === true)
-  if (column === undefined || !optionsOf(sql).includes('AUTOINCREMENT')) return []
+  if (column === undefined || !declaredTableOptions(sql).includes('AUTOINCREMENT')) return []
   return [{ column: column.name, next: last === null ? 1n : BigInt(last) + 1n }]
 }
 
-export function optionsOf(sql: string): readonly TableOption[] {
+export function declaredTableOptions(sql: string): readonly TableOption[] {
   const code = maskedCode(sql, 'brackets')
   const tail = code.slice(code.lastIndexOf(')') + 1)
   return [

@@ -22,7 +22,7 @@ const LIMITS: NewTableLimits = {
  * CREATE TABLE of a table with its key. A single whole-number key becomes the rowid, which needs no index.
  * @throws SluiceError TABLE_REFUSED for names that SQLite reserves
  */
-export function createTable(table: TableSpec): string {
+export function createSqliteDialectTable(table: TableSpec): string {
   refuseUnmakeable(table, LIMITS)
   const { name } = table.table
   if (/^sqlite_/i.test(name)) {

@@ -1,11 +1,11 @@
 /** Next numbers of AUTOINCREMENT, in SQLite's SQL. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import type { Query } from './object-list.ts'
+import type { SqliteListQuery } from './object-list.ts'
 
 export type Numbering = {
   /** Statements that set the table's counter, in this order; none of them lowers it. */
-  readonly statements: readonly Query[]
+  readonly statements: readonly SqliteListQuery[]
   readonly notes: readonly string[]
 }
 
@@ -14,7 +14,7 @@ export type Numbering = {
  * @param sequences positions in the source, by names of this table's columns
  */
 export function numberingOf(table: TableSpec, autoincrement: boolean, sequences: readonly ColumnSequence[]): Numbering {
-  const statements: Query[] = []
+  const statements: SqliteListQuery[] = []
   const notes: string[] = []
   for (const { column, next, options } of sequences) {
     if (next === null) continue

@@ -1,14 +1,14 @@
 /** Indexes, constraints and defaults of a table, for all systems that use SQLite's SQL. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import { codeOf, nameAt } from '../definition-text.ts'
+import { definitionCode, nameAt } from '../definition-text.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
 
-export type Query = { readonly sql: string; readonly parameters: readonly string[] }
+export type SqliteListQuery = { readonly sql: string; readonly parameters: readonly string[] }
 
 /** Queries for `objectsIn`. */
-export function objectQueries({ table: { name } }: TableSpec): readonly Query[] {
+export function objectQueries({ table: { name } }: TableSpec): readonly SqliteListQuery[] {
   return [
     {
       sql: `SELECT i.name, i."unique", i.origin, i.partial, x.name, x."desc", x.coll, s.sql FROM pragma_index_list(?) AS i
@@ -38,7 +38,7 @@ export function objectsIn(table: TableSpec, answers: readonly (readonly SqlRow[]
     objects.push({ kind: 'default', name: String(name), own: String(value), columns: [String(name)] })
   }
   // Only the definition of the table shows these.
-  if (/\bCHECK\s*\(/i.test(codeOf(String(created?.[0] ?? '')))) {
+  if (/\bCHECK\s*\(/i.test(definitionCode(String(created?.[0] ?? '')))) {
     objects.push({ kind: 'check', name: 'CHECK', own: '', columns: null })
   }
   return objects
@@ -138,7 +138,7 @@ function grouped(rows: readonly SqlRow[]): readonly (readonly SqlRow[])[] {
 }
 
 /** Which of the names are taken in the database by anything but an index of the table. */
-export function takenQuery({ table }: TableSpec, names: readonly string[]): Query {
+export function takenQuery({ table }: TableSpec, names: readonly string[]): SqliteListQuery {
   return {
     sql: `SELECT j.value FROM json_each(?) AS j JOIN sqlite_schema AS s ON lower(s.name) = lower(j.value)
           WHERE NOT (s.type = 'index' AND lower(s.tbl_name) = lower(?))`,

@@ -2,7 +2,7 @@
  * Reads SQLite's values as canonical ones. Its columns may hold any value, so each value is first checked against the
  * column's type. Needs no driver.
  */
-import { moment } from '../../../model/copy/canonical-time.ts'
+import { canonicalInstant } from '../../../model/copy/canonical-time.ts'
 import { normalizer, type Normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { storedConverter } from '../../../model/copy/convert.ts'
@@ -22,7 +22,7 @@ const LARGEST = 2 ** 63
  * @param as the type that values travel as; the column's own, or one that the plan allows
  * @throws (the function) SluiceError VALUE_REFUSED if a value is not of the column's type
  */
-export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
+export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
   if (as.kind === 'native' && as.name === 'any') return literalOf
   const convert = storedConverter(type, as)
   switch (type.kind) {
@@ -54,7 +54,7 @@ export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): Cell
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {
-  const read = cellReader({ type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as }, as)
+  const read = sqliteCellReaderOf({ type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as }, as)
   if (read === literalOf) return read
   const affinity = affinityOf(native, true)
   const bind = binderOf(as, affinity)
@@ -88,7 +88,8 @@ function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isM
 
 /** An archive that began without zones continues so: times with a zone become UTC, as in SQLite's functions. */
 function inUtc(convert: Normalizer): CellReader {
-  return (stored) => convert(typeof stored === 'string' ? moment(stored, true) : withoutBytes('timestamp', stored))
+  return (stored) =>
+    convert(typeof stored === 'string' ? canonicalInstant(stored, true) : withoutBytes('timestamp', stored))
 }
 
 function textReader(convert: Normalizer): CellReader {

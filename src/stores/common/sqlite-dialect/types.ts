@@ -22,7 +22,7 @@ export function affinityOf(declared: string, strict = false): Affinity {
 /** A column whose types only its values show: they are read to find out. */
 export const ANY: ColumnType = { kind: 'native', name: 'any' }
 
-export type Declared = {
+export type SqliteDeclaredType = {
   readonly native: string
   readonly type: ColumnType
   readonly asText?: true
@@ -34,9 +34,9 @@ export type Declared = {
  * @param decimal what decimals become. Default: doubles if these keep all digits, else texts; `text`: always texts;
  * `real`: always doubles, and if digits get lost the type that is read back says so
  */
-export function declareType(type: ColumnType, decimal?: 'text' | 'real'): Declared {
+export function declareSqliteType(type: ColumnType, decimal?: 'text' | 'real'): SqliteDeclaredType {
   const native = nativeOf(type, decimal)
-  const back = typeOf(native) ?? ANY
+  const back = sqliteColumnType(native) ?? ANY
   return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}), ...spelledOf(back) }
 }
 
@@ -88,7 +88,7 @@ function nativeOf(type: ColumnType, options: 'text' | 'real' | undefined): strin
 }
 
 /** The type of a declared name; null if the name gives no type to check values against. */
-export function typeOf(declared: string): ColumnType | null {
+export function sqliteColumnType(declared: string): ColumnType | null {
   const found = /^([^(]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*([+-]?\d+)\s*)?\))?([^()]*)$/.exec(declared.toUpperCase().trim())
   if (found === null) return null
   const [, front = '', first, second, behind = ''] = found

@@ -7,7 +7,7 @@ import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 
 /** State between two rounds. */
-export type Look = {
+export type RoundState = {
   /** Where the source is now. */
   readonly end: LogPosition
   readonly isNoted: boolean
@@ -16,7 +16,7 @@ export type Look = {
 }
 
 /** A round that was emitted completely. */
-export type Round = {
+export type StreamRound = {
   /**
    * Read or assigned before the snapshot was taken, and durable at the source: a later catch-up position is greater.
    * Meaningless if `isEmpty`.
@@ -37,16 +37,16 @@ export type Round = {
  * The changes of a round, without its `commit`; none if nothing is noted. @returns null if nothing was emitted because
  * a table was unavailable
  */
-export type Telling = AsyncGenerator<readonly Change[], Round | null>
+export type RoundChanges = AsyncGenerator<readonly Change[], StreamRound | null>
 
 export interface Rounds {
-  look(): Promise<Look>
+  look(): Promise<RoundState>
   /**
    * @param forView the snapshot stays open until `Round.view` takes it, or until the generator is ended early; else it
    * ends with the round
    * @throws SluiceError VALUE_REFUSED, and errors of the source: then the stream ends
    */
-  report(forView: boolean): Telling
+  report(forView: boolean): RoundChanges
   /** Runs a query of the source under the stream's signal, and maps its errors to errors of the source. */
   guarded<T>(body: () => Promise<T>): Promise<T>
   close(): Promise<void>

@@ -4,7 +4,7 @@ import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { MomentStream } from '../../../model/follow/moment-port.ts'
-import type { Round, Rounds, Telling } from './rounds.ts'
+import type { StreamRound, Rounds, RoundChanges } from './rounds.ts'
 
 /** Pauses between two checks of empty notes, ms. */
 const [FIRST_REST_MS, MOST_REST_MS] = [20, 200]
@@ -12,9 +12,9 @@ const [FIRST_REST_MS, MOST_REST_MS] = [20, 200]
 export class TriggerStream implements MomentStream {
   readonly #rounds: Rounds
   readonly #signal: AbortSignal
-  #telling: Telling | null = null
+  #telling: RoundChanges | null = null
   /** An emitted round that is not durable in the target yet, with its position. */
-  notified: { readonly round: Round; readonly position: LogPosition } | null = null
+  notified: { readonly round: StreamRound; readonly position: LogPosition } | null = null
   #forgetting: Promise<void> | null = null
   #last: LogPosition
   #end: LogPosition
@@ -100,7 +100,7 @@ export class TriggerStream implements MomentStream {
     await this.#rounds.close()
   }
 
-  async #viewed(round: Round, take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView> {
+  async #viewed(round: StreamRound, take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView> {
     const view = await round.view()
     try {
       await take(this.#ended(round))
@@ -119,7 +119,7 @@ export class TriggerStream implements MomentStream {
   }
 
   /** The changes that follow those of a round. */
-  #ended(round: Round): readonly Change[] {
+  #ended(round: StreamRound): readonly Change[] {
     this.#restMs = FIRST_REST_MS
     if (round.isEmpty) return [{ type: 'idle', position: this.#last }]
     if (round.position > this.#last) this.#last = round.position

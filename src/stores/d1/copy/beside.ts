@@ -12,7 +12,7 @@ import {
   sequenceIn,
 } from '../../common/sqlite-dialect/beside-list.ts'
 import type { D1Client } from '../client.ts'
-import { rowsOf } from './read-rows.ts'
+import { d1QueryRows } from './read-rows.ts'
 
 export class D1Beside implements BesideStore {
   readonly #client: D1Client
@@ -23,19 +23,19 @@ export class D1Beside implements BesideStore {
 
   async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
     if (scope.tables.length === 0 && !scope.all) return []
-    return leftIn(scope, await rowsOf(this.#client, leftQueries(scope), signal))
+    return leftIn(scope, await d1QueryRows(this.#client, leftQueries(scope), signal))
   }
 
   async sequences(table: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
-    const [created = [], counters = []] = await rowsOf(this.#client, detailQueries(table), signal)
+    const [created = [], counters = []] = await d1QueryRows(this.#client, detailQueries(table), signal)
     const sql = String(created[0]?.[0] ?? '')
     if (counters.length === 0) return sequenceIn(table, sql, null)
-    const [[[last] = []] = []] = await rowsOf(this.#client, [positionQuery(table)], signal)
+    const [[[last] = []] = []] = await d1QueryRows(this.#client, [positionQuery(table)], signal)
     return sequenceIn(table, sql, last == null ? null : String(last))
   }
 
   async detailed(table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
-    const [created = []] = await rowsOf(this.#client, detailQueries(table), signal)
+    const [created = []] = await d1QueryRows(this.#client, detailQueries(table), signal)
     return detailedTable(table, String(created[0]?.[0] ?? ''))
   }
 }

@@ -1,16 +1,16 @@
 /** Cuts tables without a key by SQLite's rowids. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { rangeCondition, type Condition } from '../../common/key-ranges.ts'
+import { rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { rowidOf, SOURCE_KEYS } from './keys.ts'
+import { rowidOf, D1_SOURCE_KEYS } from './keys.ts'
 
 export type BlockRange = Range & { readonly by: 'block' }
 
 /** Rows below 1 belong to the first block. */
-export function blockCondition(table: TableSpec, { from, to }: BlockRange, where: string | null): Condition {
+export function blockCondition(table: TableSpec, { from, to }: BlockRange, where: string | null): SqlCondition {
   const rowid = rowidOf(table)
-  const all = rangeCondition(table, { by: 'all' }, where, SOURCE_KEYS)
+  const all = rangeCondition(table, { by: 'all' }, where, D1_SOURCE_KEYS)
   const parts = [
     ...(from > 0n ? [{ sql: `${rowid} >= CAST(? AS INTEGER)`, value: from.toString() }] : []),
     ...(to === null ? [] : [{ sql: `${rowid} < CAST(? AS INTEGER)`, value: to.toString() }]),
@@ -34,7 +34,7 @@ export async function* cutBlocks(
   for (;;) {
     const { sql, parameters } = blockCondition(table, { ...within, from }, where)
     const [next] = await ask(
-      `SELECT CAST(${rowid} AS TEXT) FROM ${SOURCE_KEYS.from(table)} WHERE ${sql} ORDER BY ${rowid} LIMIT 1 OFFSET ${rows}`,
+      `SELECT CAST(${rowid} AS TEXT) FROM ${D1_SOURCE_KEYS.from(table)} WHERE ${sql} ORDER BY ${rowid} LIMIT 1 OFFSET ${rows}`,
       parameters,
     )
     const to = next === undefined ? within.to : BigInt(String(next[0]))

@@ -11,16 +11,16 @@ import { keyColumns } from '../../common/key-ranges.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Client } from '../client.ts'
 import { D1Failure } from '../failure.ts'
-import { encoderOf } from './cells.ts'
+import { d1Encoder } from './cells.ts'
 import { ANSWER_BYTES, MOST_ANSWER_BYTES } from './pages.ts'
-import { decoderOf, selectSql } from './select.ts'
+import { d1Decoder, selectSql } from './select.ts'
 
 const MOST_KEYS = 10_000
 const FIRST_KEYS = 2_000
 const KEY_BYTES = 1_000_000
 
 /** @param keys in the form of `keyText`; none with a NULL @throws D1Failure; SluiceError VALUE_REFUSED */
-export async function digestOfKeys(
+export async function d1DigestOfKeys(
   client: D1Client,
   { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },
   keys: ReadonlySet<string>,
@@ -28,12 +28,12 @@ export async function digestOfKeys(
 ): Promise<Digest> {
   const key = keyColumns(table).map((column) => {
     const as = columns.find(({ name }) => name === column.name)?.as ?? column.type
-    return { as, encoder: encoderOf({ name: column.name, as, column }), name: quote(column.name) }
+    return { as, encoder: d1Encoder({ name: column.name, as, column }), name: quote(column.name) }
   })
   const wanted = `SELECT ${key.map(({ encoder }, i) => encoder.sql(i, true)).join(', ')} FROM json_each(?)`
   const names = key.map(({ name }) => name).join(', ')
   const sql = `SELECT ${columns.map(selectSql).join(', ')} FROM ${quote(table.table.name)} WHERE (${names}) IN (${wanted})`
-  const decoder = decoderOf(columns, tableText(table.table), 'target')
+  const decoder = d1Decoder(columns, tableText(table.table), 'target')
   const sum = new RowSum()
   let most = FIRST_KEYS
   const look = async (some: readonly string[]): Promise<void> => {

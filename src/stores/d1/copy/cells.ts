@@ -13,7 +13,7 @@ export const MOST_ROW_BYTES = 2_000_000
 
 type Present = Exclude<Cell, null>
 
-export type Encoder = {
+export type D1Encoder = {
   /** The value for SQLite to store. @throws SluiceError ROW_REFUSED for a value that it would change */
   bind(cell: Present): SqlValue
   /** A stored value as JSON. */
@@ -25,7 +25,7 @@ export type Encoder = {
   sql(at: number, extreme: boolean): string
 }
 
-export function encoderOf({ as, name, column }: WriteColumn): Encoder {
+export function d1Encoder({ as, name, column }: WriteColumn): D1Encoder {
   const bind = binderOf(as, affinityOf(column.native))
   const anything = as.kind === 'native' && as.name === 'any'
   const numbers = as.kind === 'float' || as.kind === 'decimal'

@@ -12,21 +12,21 @@ import { redactText } from '../../../shared/redact.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { D1Beside } from './beside.ts'
-import { declareType } from '../../common/sqlite-dialect/types.ts'
+import { declareSqliteType } from '../../common/sqlite-dialect/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
 import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
-import { d1Settings, isDatabaseId, type Environment } from '../settings.ts'
+import { d1Settings, isDatabaseId, type D1Environment } from '../settings.ts'
 import { MOST_ROW_BYTES } from './cells.ts'
 import { D1Ledger } from './ledger.ts'
 import { D1Objects } from './objects.ts'
 import { D1Source } from './source.ts'
-import { tablesOf } from './tables.ts'
+import { d1Tables } from './tables.ts'
 import { creation, D1Target } from './target.ts'
 
 export type D1CopyOptions = {
-  readonly environment?: Environment
+  readonly environment?: D1Environment
   readonly signal?: AbortSignal
   /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
   readonly onThrottle?: (why: Throttled) => void
@@ -165,11 +165,11 @@ class D1Store implements D1CopyStore {
   }
 
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-    return this.#guard(() => tablesOf(this.#client, pattern, signal))
+    return this.#guard(() => d1Tables(this.#client, pattern, signal))
   }
 
   declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
-    return declareType(type, options?.decimal)
+    return declareSqliteType(type, options?.decimal)
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {

@@ -12,7 +12,7 @@ import { ofValue } from '../../common/refusals.ts'
 import { insertEnds, rowidKey, type OnConflict } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Statement } from '../client.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
-import { encoderOf, MOST_ROW_BYTES, type Encoder } from './cells.ts'
+import { d1Encoder, MOST_ROW_BYTES, type D1Encoder } from './cells.ts'
 import { isExtreme } from './doubles.ts'
 
 /** Bytes of JSON per statement. A parameter may be twice as long, but that gains nothing. */
@@ -22,7 +22,7 @@ const LONG_VALUE_BYTES = 50_000
 const HEX_PIECE = 1_000_000
 const MOST_PARAMETERS = 100
 /** D1's limit per table. */
-export const MOST_COLUMNS = 100
+export const D1_MOST_COLUMNS = 100
 
 export type InsertOptions = {
   readonly onConflict: OnConflict
@@ -33,7 +33,7 @@ export type InsertOptions = {
 export class Inserts {
   readonly #table: TableSpec
   readonly #columns: readonly WriteColumn[]
-  readonly #encoders: readonly Encoder[]
+  readonly #encoders: readonly D1Encoder[]
   readonly #head: string
   readonly #tail: string
   /** For rows without and with extreme numbers. */
@@ -50,7 +50,7 @@ export class Inserts {
     )
     this.#table = table
     this.#columns = columns
-    this.#encoders = columns.map(encoderOf)
+    this.#encoders = columns.map(d1Encoder)
     this.#head = head
     // Without a condition the parser would take ON as that of a join.
     this.#tail = ` WHERE true${tail}`

@@ -15,7 +15,7 @@ import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 const ANY_BOUND = '(SELECT coalesce(unhex(value ->> 1), value ->> 0) FROM (SELECT ? AS value))'
 
 /** For tables that are read: bounds are texts of the stored values. */
-export const SOURCE_KEYS: KeyDialect = {
+export const D1_SOURCE_KEYS: KeyDialect = {
   quote,
   from: (table) => quote(table.table.name),
   bound: ({ type }) => boundOf(type),
@@ -30,9 +30,9 @@ export const SOURCE_KEYS: KeyDialect = {
  * For tables that are written: bounds come from another system, in its spelling; rows hold canonical values.
  * @param asOf the type that the values of a column travelled as
  */
-export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
+export function d1TargetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   return {
-    ...SOURCE_KEYS,
+    ...D1_SOURCE_KEYS,
     bound: (column) => boundOf(asOf(column)),
     value: (column, text) => {
       const as = asOf(column)

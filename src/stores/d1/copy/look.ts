@@ -5,9 +5,9 @@
  */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { affinityOf, ANY, typeOf } from '../../common/sqlite-dialect/types.ts'
+import { affinityOf, ANY, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Result, D1Row, D1Statement } from '../client.ts'
-import type { ColumnInfo, Shape } from './shape.ts'
+import type { D1ColumnInfo, D1Shape } from './shape.ts'
 
 export type Inspections = {
   readonly types: ReadonlyMap<string, ColumnType>
@@ -38,9 +38,9 @@ type Answer = {
 }
 
 /** @returns for each table, in their order @throws D1Failure */
-export async function inspect(
+export async function inspectD1Tables(
   client: D1Client,
-  shapes: readonly Shape[],
+  shapes: readonly D1Shape[],
   signal: AbortSignal,
 ): Promise<readonly Inspections[]> {
   const [analyzed] = await client.read(
@@ -67,7 +67,7 @@ export async function inspect(
   return answers.map((answer) => ({ ...answer, bytes: known === 0n ? 0n : (BigInt(size) * answer.rows) / known }))
 }
 
-function questionsOn(shape: Shape, at: number, count: boolean, estimates: boolean): readonly Question[] {
+function questionsOn(shape: D1Shape, at: number, count: boolean, estimates: boolean): readonly Question[] {
   const table = quote(shape.name)
   const ask = (sql: string, take: Question['take'], params: readonly string[] = []): Question => ({
     at,
@@ -94,7 +94,7 @@ function questionsOn(shape: Shape, at: number, count: boolean, estimates: boolea
       const sql = `EXPLAIN SELECT +${quote(column.name)} = 'x' FROM ${table}`
       questions.push(ask(sql, (rows, answer) => noteCollation(column, rows, answer)))
     }
-    const declared = typeOf(column.native)
+    const declared = sqliteColumnType(column.native)
     if (declared !== null && !isTime(declared)) continue
     questions.push(
       ask(lookSql(table, column), (rows, answer) => {
@@ -111,7 +111,7 @@ function whole(row: D1Row | undefined): bigint {
 }
 
 /** SQLite shows a collation only in the bytecode of a statement. */
-function noteCollation({ name }: ColumnInfo, rows: readonly D1Row[], { collations }: Answer): void {
+function noteCollation({ name }: D1ColumnInfo, rows: readonly D1Row[], { collations }: Answer): void {
   const compare = rows.find(([, opcode]) => opcode === 'Eq' || opcode === 'Ne')
   const collation = /^(.*)-\d+$/s.exec(String(compare?.[5] ?? ''))?.[1]?.toUpperCase() ?? 'BINARY'
   if (collation !== 'BINARY') collations.set(name, collation)
@@ -122,7 +122,7 @@ function isTime({ kind }: ColumnType): boolean {
 }
 
 /** Storage classes of the first values, and whether texts among them have a zone. */
-function lookSql(table: string, { name }: ColumnInfo): string {
+function lookSql(table: string, { name }: D1ColumnInfo): string {
   const zones = [
     '*[0-9][Zz]',
     '*:[0-9]*[+-][0-9][0-9]',

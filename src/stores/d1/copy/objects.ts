@@ -11,8 +11,8 @@ import {
   takenQuery,
 } from '../../common/sqlite-dialect/object-list.ts'
 import type { D1Client } from '../client.ts'
-import { rowsOf } from './read-rows.ts'
-import { writeError } from './statements.ts'
+import { d1QueryRows } from './read-rows.ts'
+import { d1WriteError } from './statements.ts'
 
 export class D1Objects implements ObjectStore {
   readonly words = 'sqlite'
@@ -23,7 +23,7 @@ export class D1Objects implements ObjectStore {
   }
 
   async list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
-    return objectsIn(table, await rowsOf(this.#client, objectQueries(table), signal))
+    return objectsIn(table, await d1QueryRows(this.#client, objectQueries(table), signal))
   }
 
   scope(): 'schema' {
@@ -31,7 +31,7 @@ export class D1Objects implements ObjectStore {
   }
 
   async taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const [rows = []] = await rowsOf(this.#client, [takenQuery(table, names)], signal)
+    const [rows = []] = await d1QueryRows(this.#client, [takenQuery(table, names)], signal)
     return new Set(rows.map(([name]) => String(name)))
   }
 
@@ -44,7 +44,7 @@ export class D1Objects implements ObjectStore {
     try {
       await this.#client.read([{ sql: createIndex(object, table), params: [] }], { signal })
     } catch (error) {
-      throw asObjectError(error, object, (thrown) => writeError(thrown, this.#client, tableText(table.table)))
+      throw asObjectError(error, object, (thrown) => d1WriteError(thrown, this.#client, tableText(table.table)))
     }
   }
 }

@@ -1,11 +1,11 @@
 /** Order in which rows are read page by page, and the position at the end of a page. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { keyColumns, rangeCondition, type Condition, type KeyDialect } from '../../common/key-ranges.ts'
+import { keyColumns, rangeCondition, type SqlCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { blockCondition } from './blocks.ts'
-import { rowidOf, SOURCE_KEYS } from './keys.ts'
+import { rowidOf, D1_SOURCE_KEYS } from './keys.ts'
 
 export type Order = {
   /** Expressions for the position of a row, as texts; they come first in every row. */
@@ -13,11 +13,11 @@ export type Order = {
   /** For ORDER BY. */
   readonly by: string
   /** Condition for the rows of the range after a position. */
-  after(place: readonly string[] | null): Condition
+  after(place: readonly string[] | null): SqlCondition
 }
 
 /** Order for paging that reads no row twice and skips none, even if keys are equal. */
-export function orderOf(table: TableSpec, range: Range, where: string | null, keys: KeyDialect): Order {
+export function d1PageOrder(table: TableSpec, range: Range, where: string | null, keys: KeyDialect): Order {
   const columns = keyColumns(table)
   const along =
     columns.length > 0 && range.by !== 'block' && (range.by === 'key' || columns.every(({ nullable }) => !nullable))
@@ -27,8 +27,8 @@ export function orderOf(table: TableSpec, range: Range, where: string | null, ke
     ...(along
       ? columns.map((column) => ({
           name: quote(column.name),
-          bound: SOURCE_KEYS.bound(column),
-          text: SOURCE_KEYS.text(column),
+          bound: D1_SOURCE_KEYS.bound(column),
+          text: D1_SOURCE_KEYS.text(column),
         }))
       : []),
     ...(numbered ? [{ name: rowid, bound: 'CAST(? AS INTEGER)', text: `CAST(${rowid} AS TEXT)` }] : []),
@@ -42,7 +42,7 @@ export function orderOf(table: TableSpec, range: Range, where: string | null, ke
       if (place === null) return all
       const values = place.map((text, i): SqlValue => {
         const column = along ? columns[i] : undefined
-        return column === undefined ? text : SOURCE_KEYS.value(column, text)
+        return column === undefined ? text : D1_SOURCE_KEYS.value(column, text)
       })
       const behind =
         places.length === 1

@@ -9,7 +9,7 @@ import type { D1Client, D1Result, D1Row, D1Statement, D1Value } from '../client.
 import { D1Failure } from '../failure.ts'
 import { brokenTexts } from './broken-text.ts'
 import { namesInOrder, refuseUnordered } from './column-order.ts'
-import { orderOf, type Order } from './order.ts'
+import { d1PageOrder, type Order } from './order.ts'
 import { selectSql } from './select.ts'
 import { d1Statement } from './statements.ts'
 
@@ -23,7 +23,7 @@ const MOST_ROWS = 50_000
 const GROWTH = 8
 const MOST_RESULT_COLUMNS = 100
 
-export type PageRequest = {
+export type D1PageRequest = {
   readonly table: TableSpec
   readonly columns: readonly ReadColumn[]
   readonly range: Range
@@ -33,7 +33,7 @@ export type PageRequest = {
   readonly blame: 'source' | 'target'
 }
 
-export type Page = {
+export type D1Page = {
   readonly rows: readonly D1Row[]
   /** Index of the first column; the row's position comes before. */
   readonly from: number
@@ -46,11 +46,11 @@ export type Page = {
  * Requests the next page while the caller works on one. @throws D1Failure; SluiceError SOURCE_GONE, TABLE_REFUSED if
  * the table's columns have exchanged their names
  */
-export async function* pagesOf(client: D1Client, request: PageRequest, signal: AbortSignal): AsyncGenerator<Page> {
+export async function* d1Pages(client: D1Client, request: D1PageRequest, signal: AbortSignal): AsyncGenerator<D1Page> {
   const reader = new PageReader(client, request, signal)
-  let next: Promise<Page> | null = reader.read(null)
+  let next: Promise<D1Page> | null = reader.read(null)
   while (next !== null) {
-    const page: Page = await next
+    const page: D1Page = await next
     const last = page.rows.at(-1)
     next = last === undefined || reader.ended ? null : reader.read(last.slice(0, page.from).map(String))
     // Its error is thrown when it is awaited.
@@ -62,7 +62,7 @@ export async function* pagesOf(client: D1Client, request: PageRequest, signal: A
 
 class PageReader {
   readonly #client: D1Client
-  readonly #request: PageRequest
+  readonly #request: D1PageRequest
   readonly #order: Order
   readonly #signal: AbortSignal
   readonly #table: string
@@ -71,11 +71,11 @@ class PageReader {
   #rows = FIRST_ROWS
   ended = false
 
-  constructor(client: D1Client, request: PageRequest, signal: AbortSignal) {
+  constructor(client: D1Client, request: D1PageRequest, signal: AbortSignal) {
     const { table, columns, range, where, keys } = request
     this.#client = client
     this.#request = request
-    this.#order = orderOf(table, range, where, keys)
+    this.#order = d1PageOrder(table, range, where, keys)
     this.#signal = signal
     this.#table = quote(table.table.name)
     const all = [...this.#order.texts, ...columns.map(selectSql)]
@@ -86,7 +86,7 @@ class PageReader {
   }
 
   /** @param place of the last row of the previous page */
-  async read(place: readonly string[] | null): Promise<Page> {
+  async read(place: readonly string[] | null): Promise<D1Page> {
     const { texts, by } = this.#order
     const { table, blame } = this.#request
     for (;;) {

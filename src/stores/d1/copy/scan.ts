@@ -3,12 +3,12 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
-import { partsOf } from '../../common/key-parts.ts'
+import { keyListParts } from '../../common/key-parts.ts'
 import type { D1Client } from '../client.ts'
-import { pagesOf, type PageRequest } from './pages.ts'
-import { decoderOf } from './select.ts'
+import { d1Pages, type D1PageRequest } from './pages.ts'
+import { d1Decoder } from './select.ts'
 
-export type Scan = PageRequest & {
+export type D1Scan = D1PageRequest & {
   readonly aside?: RowRequest['aside']
 }
 
@@ -18,11 +18,11 @@ export type Scanned = { readonly rows: readonly Row[]; readonly bytes: number }
 export const MOST_KEY_PARAMETERS = 80
 
 /** @throws D1Failure; SluiceError VALUE_REFUSED, unless `aside` takes such rows; as `pagesOf` */
-export async function* scan(client: D1Client, request: Scan, signal: AbortSignal): AsyncGenerator<Scanned> {
+export async function* d1Scan(client: D1Client, request: D1Scan, signal: AbortSignal): AsyncGenerator<Scanned> {
   const { columns, table, blame, aside } = request
-  const decoder = decoderOf(columns, tableText(table.table), blame)
-  for (const range of partsOf(request.range, table.key.length, MOST_KEY_PARAMETERS)) {
-    for await (const { rows: found, from, bytes, broken } of pagesOf(client, { ...request, range }, signal)) {
+  const decoder = d1Decoder(columns, tableText(table.table), blame)
+  for (const range of keyListParts(request.range, table.key.length, MOST_KEY_PARAMETERS)) {
+    for await (const { rows: found, from, bytes, broken } of d1Pages(client, { ...request, range }, signal)) {
       const rows: Row[] = []
       for (const [at, values] of found.entries()) {
         try {

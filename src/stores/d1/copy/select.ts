@@ -1,12 +1,12 @@
 /** SELECT expressions and decoding of values. Numbers pass through doubles, so whole numbers come as texts. */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
-import { isPlain } from '../../../model/copy/canonical.ts'
+import { isPlainType } from '../../../model/copy/canonical.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError, type ErrorKind } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { StoredValue } from '../../common/sqlite-dialect/any.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { cellReader } from '../../common/sqlite-dialect/read-cell.ts'
+import { sqliteCellReaderOf } from '../../common/sqlite-dialect/read-cell.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Row, D1Value } from '../client.ts'
 
@@ -76,11 +76,11 @@ export type Decoder = {
  * @param table for messages @param kind which side is blamed for a value that is not of its type
  * @throws (`row`) SluiceError VALUE_REFUSED with table, column and row
  */
-export function decoderOf(columns: readonly ReadColumn[], table: string, kind: ErrorKind): Decoder {
+export function d1Decoder(columns: readonly ReadColumn[], table: string, kind: ErrorKind): Decoder {
   const steps = columns.map((column) => {
     const form = formOf(column)
-    const plain = form === 'text' && column.column.type.kind === 'text' && isPlain(column.as)
-    return { name: column.name, form, plain, read: cellReader(column.column, column.as) }
+    const plain = form === 'text' && column.column.type.kind === 'text' && isPlainType(column.as)
+    return { name: column.name, form, plain, read: sqliteCellReaderOf(column.column, column.as) }
   })
   const refusal = (column: string, values: D1Row, from: number, cause: SluiceError): SluiceError => {
     const where = `${table}.${column}, row ${values.slice(0, from).map(shortened).join(', ')}`

@@ -7,7 +7,7 @@ export type UniqueIndex = {
   readonly collations: readonly string[]
 }
 
-export type ColumnInfo = {
+export type D1ColumnInfo = {
   readonly name: string
   readonly native: string
   readonly notNull: boolean
@@ -17,13 +17,13 @@ export type ColumnInfo = {
   readonly hidden: number
 }
 
-export type Shape = {
+export type D1Shape = {
   readonly name: string
   readonly sql: string
   /** Name by which the rowid can be read; null if the table has none, or if columns have taken all of its names. */
   readonly rowid: string | null
   /** The column that is the rowid; null if there is none. */
   readonly alias: string | null
-  readonly columns: readonly ColumnInfo[]
+  readonly columns: readonly D1ColumnInfo[]
   readonly indexes: readonly UniqueIndex[]
 }

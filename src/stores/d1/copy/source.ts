@@ -20,10 +20,10 @@ import type { D1Client } from '../client.ts'
 import { d1Error, whereOf } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 import { cutBlocks } from './blocks.ts'
-import { canonicalDigest, countRows } from './digest.ts'
-import { SOURCE_KEYS } from './keys.ts'
-import { scan, type Scan } from './scan.ts'
-import { d1Statement, plain } from './statements.ts'
+import { d1CanonicalDigest, countD1Rows } from './digest.ts'
+import { D1_SOURCE_KEYS } from './keys.ts'
+import { d1Scan, type D1Scan } from './scan.ts'
+import { d1Statement, plainMessage } from './statements.ts'
 
 const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = { TARGET_DENIED: 'SOURCE_DENIED', TARGET_IO: 'SOURCE_IO' }
 
@@ -43,11 +43,11 @@ export class D1Source implements SourceView {
     return this.#guard(where, async () => {
       const every: Range = { by: 'all' }
       const rows = exact
-        ? await countRows(this.#client, { table, range: every, where, keys: SOURCE_KEYS }, this.#signal)
+        ? await countD1Rows(this.#client, { table, range: every, where, keys: D1_SOURCE_KEYS }, this.#signal)
         : table.rows
       const keyed: Range = { by: 'key', after: null, through: null }
       const span =
-        table.key.length === 1 ? await keySpan(table, keyed, where, SOURCE_KEYS, this.#ask(this.#signal)) : null
+        table.key.length === 1 ? await keySpan(table, keyed, where, D1_SOURCE_KEYS, this.#ask(this.#signal)) : null
       const nullable = table.columns.some(({ name, nullable: may }) => may && table.key.includes(name))
       return {
         rows,
@@ -67,7 +67,8 @@ export class D1Source implements SourceView {
     signal: AbortSignal,
   ): AsyncGenerator<Range> {
     try {
-      if (within.by === 'key') yield* cutByKey(table, within, where, rows, table.rows, SOURCE_KEYS, this.#ask(signal))
+      if (within.by === 'key')
+        yield* cutByKey(table, within, where, rows, table.rows, D1_SOURCE_KEYS, this.#ask(signal))
       else if (within.by === 'block') yield* cutBlocks(table, within, where, rows, this.#ask(signal))
       else yield within
     } catch (error) {
@@ -77,7 +78,7 @@ export class D1Source implements SourceView {
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
     try {
-      for await (const { rows, bytes } of scan(this.#client, this.#scan(request), signal)) {
+      for await (const { rows, bytes } of d1Scan(this.#client, this.#scan(request), signal)) {
         const rowBytes = bytes / rows.length
         const most = Math.max(1, Math.min(size.rows, Math.floor(size.bytes / rowBytes)))
         for (let at = 0; at < rows.length; at += most) {
@@ -91,7 +92,7 @@ export class D1Source implements SourceView {
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
-    return this.#guard(request.where, () => canonicalDigest(this.#client, this.#scan(request), null, signal))
+    return this.#guard(request.where, () => d1CanonicalDigest(this.#client, this.#scan(request), null, signal))
   }
 
   /** One request; reads every key of the ranges, which D1 charges as rows read. */
@@ -99,8 +100,8 @@ export class D1Source implements SourceView {
     if (ranges.length === 0) return []
     return this.#guard(where, async () => {
       const statements = ranges.map((range) => {
-        const { sql, parameters } = rangeCondition(table, range, where, SOURCE_KEYS)
-        const count = `SELECT CAST(COUNT(*) AS TEXT) FROM ${SOURCE_KEYS.from(table)} WHERE ${sql}`
+        const { sql, parameters } = rangeCondition(table, range, where, D1_SOURCE_KEYS)
+        const count = `SELECT CAST(COUNT(*) AS TEXT) FROM ${D1_SOURCE_KEYS.from(table)} WHERE ${sql}`
         return d1Statement({ sql: count, parameters })
       })
       const results = await this.#client.read(statements, { signal })
@@ -114,29 +115,29 @@ export class D1Source implements SourceView {
     where: string | null,
     signal: AbortSignal,
   ): Promise<readonly string[] | null> {
-    return this.#guard(where, () => lastKey(table, range, where, SOURCE_KEYS, this.#ask(signal)))
+    return this.#guard(where, () => lastKey(table, range, where, D1_SOURCE_KEYS, this.#ask(signal)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Nothing is held open.
   }
 
-  #scan({ table, columns, range, where, aside }: RowRequest): Scan {
+  #scan({ table, columns, range, where, aside }: RowRequest): D1Scan {
     return {
       table,
       columns,
       range,
       where,
-      keys: SOURCE_KEYS,
+      keys: D1_SOURCE_KEYS,
       blame: 'source',
       ...(aside === undefined ? {} : { aside }),
     }
   }
 
   async #hasNullKeys(table: TableSpec, where: string | null): Promise<boolean> {
-    const { sql, parameters } = rangeCondition(table, { by: 'nullKey' }, where, SOURCE_KEYS)
+    const { sql, parameters } = rangeCondition(table, { by: 'nullKey' }, where, D1_SOURCE_KEYS)
     const rows = await this.#ask(this.#signal)(
-      `SELECT 1 FROM ${SOURCE_KEYS.from(table)} WHERE ${sql} LIMIT 1`,
+      `SELECT 1 FROM ${D1_SOURCE_KEYS.from(table)} WHERE ${sql} LIMIT 1`,
       parameters,
     )
     return rows.length > 0
@@ -163,7 +164,7 @@ export class D1Source implements SourceView {
 function sourceError(thrown: unknown, client: D1Client, where: string | null): unknown {
   const { settings } = client
   if (thrown instanceof D1Failure && thrown.kind === 'sql' && !/not authorized/i.test(thrown.message)) {
-    const said = plain(thrown.message)
+    const said = plainMessage(thrown.message)
     const gone = said.startsWith('no such table')
     if (where !== null && !gone) {
       return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${said}`, {

@@ -16,7 +16,7 @@ export type Once = {
   readonly landed: Statement
 }
 
-export type Outcome =
+export type D1WriteOutcome =
   | { readonly kind: 'done'; readonly results: readonly D1Result[] }
   /** An earlier attempt has run, and its answer got lost. */
   | { readonly kind: 'landed' }
@@ -35,7 +35,7 @@ export function d1Statement({ sql, parameters }: Statement): D1Statement {
 }
 
 /** Fails its batch if `guard` gives no row: only an error rolls back a request. */
-export function fence(guard: Statement): D1Statement {
+export function d1Guard(guard: Statement): D1Statement {
   const { sql, params } = d1Statement(guard)
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, params }
 }
@@ -54,8 +54,8 @@ export async function runOnce(
   client: D1Client,
   { guard, statements, landed }: Once,
   signal: AbortSignal,
-): Promise<Outcome> {
-  const batch = [fence(guard), ...statements]
+): Promise<D1WriteOutcome> {
+  const batch = [d1Guard(guard), ...statements]
   const deadline = performance.now() + SETTLE_MS
   for (let attempt = 1; ; attempt++) {
     let failure: D1Failure
@@ -97,10 +97,10 @@ export function leaseLost(client: D1Client, cause?: unknown): SluiceError {
 }
 
 /** @param table for messages @returns what to throw for a failure of a statement that writes rows */
-export function writeError(thrown: unknown, client: D1Client, table: string): unknown {
+export function d1WriteError(thrown: unknown, client: D1Client, table: string): unknown {
   if (!(thrown instanceof D1Failure) || thrown.kind !== 'sql') return d1Error(thrown, client.settings)
   if (/not authorized/i.test(thrown.message)) return d1Error(thrown, client.settings)
-  const said = plain(thrown.message)
+  const said = plainMessage(thrown.message)
   const details = { where: `${table}: ${whereOf(thrown, client.settings)}`, cause: thrown }
   if (/^no such|has no column|too many columns|statement too long|syntax error|incomplete input/i.test(said)) {
     return new SluiceError('TABLE_REFUSED', said, {
@@ -112,6 +112,6 @@ export function writeError(thrown: unknown, client: D1Client, table: string): un
 }
 
 /** D1's message without the SQLite code at its end. */
-export function plain(message: string): string {
+export function plainMessage(message: string): string {
   return message.replace(/^D1_ERROR: /, '').replace(/: SQLITE_[A-Z_]+(?: \(extended: [A-Z_]+\))?$/, '')
 }

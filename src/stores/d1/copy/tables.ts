@@ -1,15 +1,15 @@
 /** Tables of a D1 database by its schema, in three requests for any number of tables. */
 import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { tableNamed } from '../../common/sqlite-dialect/table-named.ts'
-import { ANY, isNumberAsText, spelledOf, typeOf } from '../../common/sqlite-dialect/types.ts'
+import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
+import { ANY, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
-import { inspect, type Inspections } from './look.ts'
-import type { Shape } from './shape.ts'
+import { inspectD1Tables, type Inspections } from './look.ts'
+import type { D1Shape } from './shape.ts'
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; case-insensitive, as SQLite @throws D1Failure */
-export async function tablesOf(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-  const wanted = tableNamed(pattern)
+export async function d1Tables(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+  const wanted = matchesTableName(pattern)
   const [listed] = await client.read(
     [
       {
@@ -42,7 +42,7 @@ export async function tablesOf(client: D1Client, pattern: string, signal: AbortS
     { signal },
   )
   const shapes = chosen.map((table, at) => shapeOf(table, rowsAt(columns?.rows, at), rowsAt(indexes?.rows, at)))
-  const inspections = await inspect(client, shapes, signal)
+  const inspections = await inspectD1Tables(client, shapes, signal)
   return shapes.map((shape, at) => specOf(shape, inspections[at] ?? NO_LOOKS))
 }
 
@@ -57,7 +57,7 @@ function shapeOf(
   { name, sql, withoutRowid }: { readonly name: string; readonly sql: string; readonly withoutRowid: boolean },
   columnRows: readonly D1Row[],
   indexRows: readonly D1Row[],
-): Shape {
+): D1Shape {
   const columns = columnRows
     .map(([column, type, notNull, initial, pk, hidden]) => ({
       name: String(column),
@@ -101,10 +101,10 @@ function shapeOf(
   }
 }
 
-function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Inspections): TableSpec {
+function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: Inspections): TableSpec {
   const columns = shape.columns.map(({ name, native, notNull, initial, hidden }): Column => {
     const collation = collations.get(name)
-    const type = types.get(name) ?? typeOf(native) ?? ANY
+    const type = types.get(name) ?? sqliteColumnType(native) ?? ANY
     return {
       name,
       type,
@@ -132,7 +132,7 @@ function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Ins
 
 /** The row key of a table: the primary key, else the smallest unique index, preferably one without NULLs. */
 function keyOf(
-  { alias, columns: infos, indexes }: Shape,
+  { alias, columns: infos, indexes }: D1Shape,
   columns: readonly Column[],
 ): Pick<TableSpec, 'key' | 'primary'> {
   if (alias !== null) return { key: [alias], primary: true }

@@ -3,14 +3,14 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import { detailQueries, optionsOf } from '../../common/sqlite-dialect/beside-list.ts'
-import { createTable, quote } from '../../common/sqlite-dialect/ddl.ts'
+import { detailQueries, declaredTableOptions } from '../../common/sqlite-dialect/beside-list.ts'
+import { createSqliteDialectTable, quote } from '../../common/sqlite-dialect/ddl.ts'
 import { numberingOf } from '../../common/sqlite-dialect/numbering.ts'
 import type { D1Client, D1Statement } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
-import { MOST_COLUMNS } from './insert.ts'
-import { SETTLE_MS, writeError } from './statements.ts'
+import { D1_MOST_COLUMNS } from './insert.ts'
+import { SETTLE_MS, d1WriteError } from './statements.ts'
 import { D1ChunkWriter } from './writer.ts'
 
 const MOST_STATEMENT_BYTES = 100_000
@@ -29,7 +29,7 @@ export class D1Target implements CopyTarget {
     try {
       await this.#createOnce(table, { sql, params: [] }, signal)
     } catch (error) {
-      throw writeError(error, this.#client, tableText(table.table))
+      throw d1WriteError(error, this.#client, tableText(table.table))
     }
   }
 
@@ -52,7 +52,7 @@ export class D1Target implements CopyTarget {
       const [query] = detailQueries(table)
       const [created] = await this.#client.read([{ sql: query?.sql ?? '', params: [table.table.name] }], { signal })
       const sql = String(created?.rows[0]?.[0] ?? '')
-      const { statements, notes } = numberingOf(table, optionsOf(sql).includes('AUTOINCREMENT'), sequences)
+      const { statements, notes } = numberingOf(table, declaredTableOptions(sql).includes('AUTOINCREMENT'), sequences)
       // Safe to send again after a lost answer.
       if (statements.length > 0)
         await this.#client.read(
@@ -97,7 +97,7 @@ export class D1Target implements CopyTarget {
 export function creation(table: TableSpec): string {
   refuseName(table)
   refuseWidth(table)
-  const sql = createTable(table)
+  const sql = createSqliteDialectTable(table)
   const bytes = Buffer.byteLength(sql)
   if (bytes < MOST_STATEMENT_BYTES) return sql
   throw refused(
@@ -109,7 +109,8 @@ export function creation(table: TableSpec): string {
 
 function refuseWidth(table: TableSpec): void {
   const { length } = table.columns
-  if (length > MOST_COLUMNS) throw refused(table, `the table has ${length} columns`, `D1 takes at most ${MOST_COLUMNS}`)
+  if (length > D1_MOST_COLUMNS)
+    throw refused(table, `the table has ${length} columns`, `D1 takes at most ${D1_MOST_COLUMNS}`)
 }
 
 function refuseName(table: TableSpec): void {

@@ -8,20 +8,20 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing } from '../../../model/run/ledger-port.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
-import { partsOf } from '../../common/key-parts.ts'
+import { keyListParts } from '../../common/key-parts.ts'
 import { rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Statement } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
-import { digestOfKeys } from './by-keys.ts'
+import { d1DigestOfKeys } from './by-keys.ts'
 import { orderGuard, refuseByGuard } from './column-order.ts'
-import { canonicalDigest, countRows } from './digest.ts'
+import { d1CanonicalDigest, countD1Rows } from './digest.ts'
 import { Inserts } from './insert.ts'
-import { targetKeys } from './keys.ts'
+import { d1TargetKeys } from './keys.ts'
 import { MOST_KEY_PARAMETERS } from './scan.ts'
-import { d1Statement, isFenced, leaseLost, runOnce, writeError } from './statements.ts'
+import { d1Statement, isFenced, leaseLost, runOnce, d1WriteError } from './statements.ts'
 
 export class D1ChunkWriter implements ChunkWriter {
   readonly session = ''
@@ -55,7 +55,7 @@ export class D1ChunkWriter implements ChunkWriter {
       onConflict: onExisting === 'upsert' ? 'overwrite' : onExisting === 'append' ? 'skip' : 'fail',
       ...(rowsPerInsert === undefined ? {} : { rowsPerInsert }),
     })
-    this.#keys = targetKeys(typesOf(request))
+    this.#keys = d1TargetKeys(typesOf(request))
     // Decimals are texts here, unless stored as doubles.
     this.#byRange = rangeMeansTheSame(
       request,
@@ -124,11 +124,12 @@ export class D1ChunkWriter implements ChunkWriter {
     const request = { table, columns, range, where: null, keys: this.#keys, blame: 'target' } as const
     try {
       const keys = only ?? this.#written
-      if (scheme === 'count' && keys === null) return { rows: await countRows(this.#client, request, signal), sum: '' }
+      if (scheme === 'count' && keys === null)
+        return { rows: await countD1Rows(this.#client, request, signal), sum: '' }
       const digest =
         keys === null || this.#byRange
-          ? await canonicalDigest(this.#client, request, keys, signal)
-          : await digestOfKeys(this.#client, request, keys, signal)
+          ? await d1CanonicalDigest(this.#client, request, keys, signal)
+          : await d1DigestOfKeys(this.#client, request, keys, signal)
       return scheme === 'count' ? { rows: digest.rows, sum: '' } : digest
     } catch (error) {
       throw this.#error(error)
@@ -164,7 +165,7 @@ export class D1ChunkWriter implements ChunkWriter {
 
   #overRange(sqlOf: (condition: string) => string): readonly D1Statement[] {
     const { table, range } = this.#request
-    return partsOf(range, table.key.length, MOST_KEY_PARAMETERS).map((part) => {
+    return keyListParts(range, table.key.length, MOST_KEY_PARAMETERS).map((part) => {
       const { sql, parameters } = rangeCondition(table, part, null, this.#keys)
       return d1Statement({ sql: sqlOf(sql), parameters })
     })
@@ -196,7 +197,7 @@ export class D1ChunkWriter implements ChunkWriter {
   }
 
   #error(error: unknown): unknown {
-    return writeError(error, this.#client, this.#table)
+    return d1WriteError(error, this.#client, this.#table)
   }
 }
 

@@ -1,7 +1,7 @@
 /** Classifies errors of an archive query: of source rows, of files, or of the statement. */
 import type { QueryColumn } from '../../../model/archive/query-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refusal, refused } from '../archive/wire-cast.ts'
+import { valueRefusal, refused } from '../archive/wire-cast.ts'
 import { engineError, firstLine, messageOf } from '../errors.ts'
 import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'
@@ -18,13 +18,13 @@ export function answerFailure(error: unknown, folder: string, hint: string): unk
     'code' in error ||
     message.includes(folder) ||
     /^(?:IO|Invalid|TProtocolException|Serialization) Error|ZSTD|thrift|corrupt/i.test(message)
-  return ofFiles ? changed('', firstLine(error).replaceAll(folder, ''), error) : queryFailure(error, hint)
+  return ofFiles ? changedFile('', firstLine(error).replaceAll(folder, ''), error) : queryFailure(error, hint)
 }
 
 /** Error about rows that come from the source. */
 export function bringFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
   const message = messageOf(error)
-  const known = refusal(message, columns) ?? engineError(error, table)
+  const known = valueRefusal(message, columns) ?? engineError(error, table)
   if (known instanceof SluiceError) return known
   return new SluiceError('VALUE_REFUSED', `a row of ${table} does not fit its archive: ${firstLine(error)}`, {
     reason: /Maximum line size/i.test(message)
@@ -53,7 +53,7 @@ export function unreadValue(error: unknown, table: string, columns: readonly Que
 }
 
 /** @param label of a file; empty if unknown */
-export function changed(label: string, what: string, cause?: unknown): SluiceError {
+export function changedFile(label: string, what: string, cause?: unknown): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `a file of the archive is not what was proved: ${what}`, {
     ...(label === '' ? {} : { where: label }),
     hint: 'sluice archive verify says what else is wrong',

@@ -4,11 +4,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import type {
-  AnswerRow,
+  QueryAnswerRow,
   ArchiveQuery,
   Excepted,
   FileColumn,
-  LeftOut,
+  LeftOutRows,
   OpenArchiveQuery,
   QueryColumn,
   QueryFile,
@@ -19,16 +19,16 @@ import type {
 } from '../../../model/archive/query-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import { nativeOf } from '../archive/columns.ts'
 import { fed } from '../archive/feed.ts'
 import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-cast.ts'
 import { queryPages } from '../query.ts'
-import { answerFailure, bringFailure, changed, NOT_BROUGHT, unreadValue } from './failures.ts'
+import { answerFailure, bringFailure, changedFile, NOT_BROUGHT, unreadValue } from './failures.ts'
 import { needsOf, WITHOUT } from './needs.ts'
 import { readCsv } from './read-csv.ts'
 import { QuerySession } from './session.ts'
-import { queryFailure, readStatement, type Statement } from './statement.ts'
+import { queryFailure, readStatement, type ArchiveStatement } from './statement.ts'
 import { casesText, distinctNames, valueIn } from './values.ts'
 
 const STAND_IN = 'sluice_stand_in'
@@ -38,7 +38,7 @@ const ANSWER = 'sluice_answer'
 const PAGE_ROWS = 500
 /** Most keys that a comparison names. */
 const SHOWN_KEYS = 3
-export const openArchiveQuery: OpenArchiveQuery = async (request) => {
+export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
   const session = await QuerySession.open(request.files, request.signal)
   try {
     const own = request.columns.map(({ name }) => name)
@@ -65,7 +65,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   readonly #session: QuerySession
   readonly #request: QueryRequest
   readonly #names: readonly string[]
-  readonly #statement: Statement
+  readonly #statement: ArchiveStatement
   readonly #hint: string
   #brought: readonly QueryColumn[] = []
   #links = 0
@@ -78,7 +78,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     session: QuerySession,
     request: QueryRequest,
     names: readonly string[],
-    statement: Statement,
+    statement: ArchiveStatement,
     needs: QueryNeeds,
     hint: string,
   ) {
@@ -107,7 +107,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
     shared: readonly Shared[] = [],
-  ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOut[] }> {
+  ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOutRows[] }> {
     const session = this.#session
     this.#brought = columns
     const place = (name: string): string => `c${columns.findIndex((column) => column.name === name)}`
@@ -118,7 +118,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       ...doubted.map((i) => `${unreadable(i)} VARCHAR`),
     ]
     await session.run(`CREATE TABLE main.${HOT} (${declared.join(', ')})`)
-    const mark = literal(this.#mark)
+    const mark = sqlLiteral(this.#mark)
     const isUnread = (i: number): string => `starts_with(wire.${wireName(i)}, ${mark})`
     const readable = (column: QueryColumn, i: number): string =>
       `CASE WHEN ${isUnread(i)} THEN NULL ELSE ${readableColumn(column, i)} END`
@@ -156,7 +156,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       throwIfAborted(signal)
       throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
     }
-    const leftOut: LeftOut[] = []
+    const leftOut: LeftOutRows[] = []
     try {
       for (const { within, key, files } of shared) {
         if (files.length === 0) {
@@ -243,7 +243,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return `EXISTS (SELECT 1 FROM ${from} AS archived WHERE ${same.join(' AND ')})`
   }
 
-  async *pages(files: readonly QueryFile[]): AsyncGenerator<readonly AnswerRow[]> {
+  async *pages(files: readonly QueryFile[]): AsyncGenerator<readonly QueryAnswerRow[]> {
     const { signal, table } = this.#request
     const session = this.#session
     const label = tableText(table)
@@ -275,12 +275,12 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   async #checkRows(files: readonly QueryFile[], links: readonly string[]): Promise<void> {
     for (const [i, { label, rows }] of files.entries()) {
       const found = await this.#session
-        .rows(`SELECT num_rows FROM parquet_file_metadata(${literal(links[i] ?? '')})`)
+        .rows(`SELECT num_rows FROM parquet_file_metadata(${sqlLiteral(links[i] ?? '')})`)
         .catch((error: unknown) => {
           throwIfAborted(this.#request.signal)
-          throw changed(label, 'it cannot be read as Parquet', error)
+          throw changedFile(label, 'it cannot be read as Parquet', error)
         })
-      if (found[0]?.[0] !== rows) throw changed(label, `it holds ${String(found[0]?.[0])} rows instead of ${rows}`)
+      if (found[0]?.[0] !== rows) throw changedFile(label, `it holds ${String(found[0]?.[0])} rows instead of ${rows}`)
     }
   }
 
@@ -296,7 +296,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
           ? `CASE WHEN ${text} IS NULL THEN c${place} ELSE ${refusing(text, place)} END`
           : `c${place}`
       }
-      const value = column.hot ? `error(${literal(`${NOT_BROUGHT} ${column.name}`)})` : 'NULL'
+      const value = column.hot ? `error(${sqlLiteral(`${NOT_BROUGHT} ${column.name}`)})` : 'NULL'
       return `CAST(${value} AS ${nativeOf(column.stored)})`
     })
     const named = this.#names.map((name) => quotedName(name)).join(', ')
@@ -318,15 +318,15 @@ async function makeStandIn(session: QuerySession, request: QueryRequest, names: 
   )
   if (table.schema !== undefined) {
     await session.run(`CREATE SCHEMA IF NOT EXISTS memory.${quotedName(table.schema)}`)
-    await session.run(`SET schema = ${literal(quotedName(table.schema))}`)
+    await session.run(`SET schema = ${sqlLiteral(quotedName(table.schema))}`)
   }
   const listed = names.map((name, i) => `c${i} AS ${quotedName(name)}`)
   await session.run(`CREATE VIEW ${nameOf(request)} AS SELECT ${listed.join(', ')} FROM main.${STAND_IN}`)
 }
 
 async function plan(session: QuerySession, { columns, sql }: QueryRequest): Promise<QueryNeeds> {
-  await session.run(`SET disabled_optimizers = ${literal(WITHOUT.join(','))}`)
-  const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${literal(sql)}, optimize := true)`)
+  await session.run(`SET disabled_optimizers = ${sqlLiteral(WITHOUT.join(','))}`)
+  const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(sql)}, optimize := true)`)
   await session.run('RESET disabled_optimizers')
   const needs = typeof json === 'string' ? needsOf(json, STAND_IN, columns) : null
   return needs ?? { columns: new Set(columns.map(({ name }) => name)), intervals: [], texts: 'order' }
@@ -353,7 +353,7 @@ function unreadable(place: number): string {
 }
 
 function readParquet(files: readonly string[]): string {
-  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`
+  return `read_parquet([${files.map(sqlLiteral).join(', ')}], hive_partitioning = false)`
 }
 
 function nameOf({ table: { schema, name } }: QueryRequest): string {
@@ -362,8 +362,8 @@ function nameOf({ table: { schema, name } }: QueryRequest): string {
 
 function deleteOf(column: string, from: string | null, to: string | null): string {
   const sides = [
-    ...(from === null ? [] : [`${column} >= ${literal(from)}`]),
-    ...(to === null ? [] : [`${column} < ${literal(to)}`]),
+    ...(from === null ? [] : [`${column} >= ${sqlLiteral(from)}`]),
+    ...(to === null ? [] : [`${column} < ${sqlLiteral(to)}`]),
   ]
   return `DELETE FROM main.${HOT} WHERE ${sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')}`
 }

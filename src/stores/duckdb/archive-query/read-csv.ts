@@ -1,5 +1,5 @@
 /** Reads rows in wire form as a table of texts. */
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { wireName } from '../archive/wire-cast.ts'
 
 /** Longest line of the CSV, and bytes read of it at a time. */
@@ -10,7 +10,7 @@ const BUFFER_BYTES = 2 * LINE_BYTES
 export function readCsv(file: string, columns: number): string {
   const types = Array.from({ length: columns }, (_, i) => `'${wireName(i)}': 'VARCHAR'`).join(', ')
   return (
-    `read_csv(${literal(file)}, auto_detect = false, header = true, columns = {${types}}, delim = ',', quote = '"', escape = '"', ` +
+    `read_csv(${sqlLiteral(file)}, auto_detect = false, header = true, columns = {${types}}, delim = ',', quote = '"', escape = '"', ` +
     `new_line = '\\n', nullstr = '', allow_quoted_nulls = false, comment = '', null_padding = false, strict_mode = true, ` +
     `ignore_errors = false, compression = 'none', parallel = false, ` +
     `max_line_size = ${LINE_BYTES}, buffer_size = ${BUFFER_BYTES}) AS wire`

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { openDuckDb, type DuckDb } from '../instance.ts'
 
 const THREADS = 2
@@ -45,8 +45,8 @@ export class QuerySession implements AsyncDisposable {
       const db = await openDuckDb({ threads: THREADS, memoryLimit: MEMORY, tempDirectory: spill })
       const session = new QuerySession(db, folder, allowed, signal)
       await session.run("SET TimeZone = 'UTC'")
-      await session.run(`SET allowed_directories = [${literal(`${session.files}/`)}]`)
-      await session.run(`SET allowed_paths = [${[...allowed].map(literal).join(', ')}]`)
+      await session.run(`SET allowed_directories = [${sqlLiteral(`${session.files}/`)}]`)
+      await session.run(`SET allowed_paths = [${[...allowed].map(sqlLiteral).join(', ')}]`)
       await session.run('SET enable_external_access = false')
       await session.run('BEGIN')
       return session

@@ -1,12 +1,12 @@
 /** A typed statement: its kind, its columns, and its result. */
 import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { severalStatements } from '../../common/query-errors.ts'
 import { engineError } from '../errors.ts'
 import type { QuerySession } from './session.ts'
 
-export type Statement = {
+export type ArchiveStatement = {
   /** Names of its result columns. */
   readonly columns: readonly string[]
   /** Indexes of boolean columns. */
@@ -16,7 +16,7 @@ export type Statement = {
 }
 
 /** @throws SluiceError BAD_QUERY for an error, or several statements, or no query */
-export async function readStatement(session: QuerySession, sql: string, limit: number): Promise<Statement> {
+export async function readStatement(session: QuerySession, sql: string, limit: number): Promise<ArchiveStatement> {
   const statements = await session.connection.extractStatements(sql)
   if (statements.count > 1) throw severalStatements('the query')
   const prepared = await statements.prepare(0)
@@ -32,7 +32,7 @@ export async function readStatement(session: QuerySession, sql: string, limit: n
     return {
       columns: indexes.map((i) => prepared.columnName(i)),
       booleans: new Set(indexes.filter((i) => prepared.columnTypeId(i) === DuckDBTypeId.BOOLEAN)),
-      limited: `SELECT ${selected.join(', ')} FROM query(${literal(sql)}) AS answer(${names}) LIMIT ${limit}`,
+      limited: `SELECT ${selected.join(', ')} FROM query(${sqlLiteral(sql)}) AS answer(${names}) LIMIT ${limit}`,
     }
   } finally {
     prepared.destroySync()

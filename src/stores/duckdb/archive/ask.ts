@@ -12,7 +12,7 @@ export async function asked(
   signal: AbortSignal,
   parameters: SqlRow = [],
 ): Promise<readonly (readonly (string | null)[])[]> {
-  const result = await interruptible(desk, signal, () => desk.connection.run(sql, parameters.map(toDuckdb)))
+  const result = await interruptibleDuckdb(desk, signal, () => desk.connection.run(sql, parameters.map(toDuckdb)))
   const rows = await result.getRows()
   if (rows.length !== result.rowCount) {
     throw new SluiceError('INTERNAL', `DuckDB promised ${result.rowCount} rows and gave ${rows.length}`)
@@ -21,7 +21,7 @@ export async function asked(
 }
 
 /** Runs a statement that an abort interrupts. */
-export async function interruptible<T>(
+export async function interruptibleDuckdb<T>(
   { connection }: Pick<Desk, 'connection'>,
   signal: AbortSignal,
   run: () => Promise<T>,

@@ -2,7 +2,7 @@
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import type { StoredColumn, StoredType } from '../../../model/archive/stored-column.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { typeOf } from '../copy/types.ts'
+import { duckdbColumnType } from '../copy/types.ts'
 
 const NATIVE: Readonly<Record<Exclude<StoredType, `decimal(${number},${number})`>, string>> = {
   boolean: 'BOOLEAN',
@@ -41,5 +41,5 @@ export function duckColumn({ physical, stored }: StoredColumn): Column {
 }
 
 function duckType(native: string): ColumnType {
-  return typeOf(native)
+  return duckdbColumnType(native)
 }

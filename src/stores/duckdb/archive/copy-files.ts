@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn, StoredTable } from '../../../model/archive/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import type { Desk } from './desk.ts'
 
 const MB = 1 << 20
@@ -15,18 +15,18 @@ const GROUP_BYTES = { most: 256 * MB, least: 4 * MB }
 export const NO_DICTIONARY = 'DICTIONARY_SIZE_LIMIT 0'
 
 /** Files by their names in DuckDB, which end in their number. */
-export type Copied = readonly { readonly name: string; readonly rows: bigint; readonly at: number }[]
+export type CopiedFile = readonly { readonly name: string; readonly rows: bigint; readonly at: number }[]
 
 type Form = { readonly memoryBytes: number; readonly compression?: 'uncompressed' | 'zstd' }
 
 /** @param at the folder, as `Desk.named` gives it @throws DuckDB's error */
-export async function copied(
+export async function copiedFiles(
   desk: Desk,
   values: string,
   request: WriteRequest,
   at: string,
   form: Form,
-): Promise<Copied> {
+): Promise<CopiedFile> {
   const result = await desk.connection.run(copySql(values, request, at, form))
   return (await result.getRows()).map(([found, rows]) => {
     const name = basename(String(found))
@@ -46,13 +46,15 @@ function copySql(
     `ROW_GROUP_SIZE ${GROUP_ROWS}`,
     `ROW_GROUP_SIZE_BYTES ${within(memoryBytes / 16, GROUP_BYTES)}`,
     `FILE_SIZE_BYTES ${Math.max(1, Math.floor(fileBytes))}`,
-    `FILENAME_PATTERN ${literal(`${prefix}-{i}`)}`,
+    `FILENAME_PATTERN ${sqlLiteral(`${prefix}-{i}`)}`,
     // The folder may contain files with other names; no other file has ours.
     'OVERWRITE_OR_IGNORE true',
     'RETURN_STATS true',
     ...(table.columns.some(isFloat) ? [NO_DICTIONARY] : []),
     ...(table.mapped
-      ? [`FIELD_IDS {${table.columns.map(({ physical, id }, i) => `${literal(physical)}: ${id ?? i + 1}`).join(', ')}}`]
+      ? [
+          `FIELD_IDS {${table.columns.map(({ physical, id }, i) => `${sqlLiteral(physical)}: ${id ?? i + 1}`).join(', ')}}`,
+        ]
       : []),
   ]
   return `COPY (FROM (${values})${orderSql(table)}) TO ${to} (${form.join(', ')})`

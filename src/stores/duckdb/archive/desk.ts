@@ -4,7 +4,7 @@ import { rm, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { makeFolder } from '../../../shared/make-folder.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { openDuckDb, type DuckDb } from '../instance.ts'
 
 const THREAD_BYTES = 64 << 20
@@ -35,7 +35,7 @@ export class Desk implements AsyncDisposable {
   async named(path: string): Promise<string> {
     const link = join(this.folder, `at-${++this.#links}`)
     await symlink(resolve(path), link)
-    return literal(link)
+    return sqlLiteral(link)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { firstLine, isDenied, isDiskFull, messageOf } from '../errors.ts'
-import { refusal } from './wire-cast.ts'
+import { valueRefusal } from './wire-cast.ts'
 
 /** Errors of the machine, for either direction. */
 export function machineError(error: unknown, where: string, side: 'source' | 'target'): SluiceError | null {
@@ -29,7 +29,7 @@ export function machineError(error: unknown, where: string, side: 'source' | 'ta
 }
 
 /** For rows that are written to files. @throws the signal's reason */
-export function writeError(
+export function parquetWriteError(
   error: unknown,
   folder: string,
   columns: readonly StoredColumn[],
@@ -40,7 +40,7 @@ export function writeError(
   const known = machineError(error, folder, 'target')
   if (known !== null) return known
   const message = messageOf(error)
-  const refused = refusal(message, columns)
+  const refused = valueRefusal(message, columns)
   if (refused !== null) return refused
   if (/CSV Error|Invalid unicode|unhex/i.test(message)) {
     const line = /CSV Error on Line: (\d+)/.exec(message)?.[1]

@@ -9,13 +9,13 @@ import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { checkSchema, fromSql } from './parquet-file.ts'
+import { checkSchema, parquetFromSql } from './parquet-file.ts'
 import { readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { readError } from './errors.ts'
 import { asked } from './ask.ts'
 import { hashOfRow, hasLongRows, longRows } from './long-values.ts'
-import { rowsOf } from './read-rows.ts'
+import { archivedRows } from './read-rows.ts'
 import { isRespelled } from './respelled.ts'
 import { provedText, sumSql } from './sum-sql.ts'
 import { statsOf, statsSql } from './stats.ts'
@@ -24,7 +24,7 @@ import { statsOf, statsSql } from './stats.ts'
 const ROWS = 1000
 
 /** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
-export async function examineFile(
+export async function checkArchivedFile(
   desk: Desk,
   file: string,
   { columns, all, signal }: ReadFiles,
@@ -34,7 +34,7 @@ export async function examineFile(
   bytes.catch(() => undefined)
   try {
     const named = await desk.named(file)
-    const from = fromSql(named)
+    const from = parquetFromSql(named)
     await checkSchema(desk, from, file, all ?? columns, signal)
     const shown = columns.map(readColumn).join(', ')
     const isLong = await hasLongRows(desk, named, all ?? columns, signal)
@@ -66,7 +66,8 @@ export async function examineFile(
 
 async function respelledDigest(desk: Desk, file: string, wanted: Omit<ReadFiles, 'files'>): Promise<Digest> {
   const sum = new RowSum()
-  for await (const rows of rowsOf(desk, file, { ...wanted, files: [file] }, ROWS)) for (const row of rows) sum.add(row)
+  for await (const rows of archivedRows(desk, file, { ...wanted, files: [file] }, ROWS))
+    for (const row of rows) sum.add(row)
   return sum.digest()
 }
 

@@ -136,7 +136,7 @@ async function pump(rows: AsyncIterator<Buffer>, opening: Buffer, pipe: Pipe): P
     while (!pipe.destroyed) {
       const next = await rows.next()
       if (next.done === true) {
-        if (last !== LF) throw cutOff()
+        if (last !== LF) throw cutOffError()
         await pipe.flushed()
         return { value: !pipe.destroyed }
       }
@@ -151,7 +151,7 @@ async function pump(rows: AsyncIterator<Buffer>, opening: Buffer, pipe: Pipe): P
 }
 
 /** The last bytes of the rows are no whole line. */
-export function cutOff(): SluiceError {
+export function cutOffError(): SluiceError {
   return new SluiceError('SOURCE_IO', 'the rows of the source end in the middle of a line', {
     hint: 'the source broke off; run the same command again',
     retryable: true,
@@ -249,7 +249,7 @@ async function throughFile<T>(
       last = bytes[bytes.byteLength - 1] ?? last
       await file.writeFile(bytes)
     }
-    if (last !== LF) throw cutOff()
+    if (last !== LF) throw cutOffError()
     await file.close()
     throwIfAborted(signal)
     signal.addEventListener('abort', stop, { once: true })

@@ -7,7 +7,7 @@ import type {
   Rewritten,
   SameKeys,
   Tested,
-  Wanted,
+  ReadTest,
   WriteRequest,
 } from '../../../model/archive/parquet-port.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -15,12 +15,12 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { makeFolder } from '../../../shared/make-folder.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { openDesk, type Desk, type DeskOptions } from './desk.ts'
-import { readError, writeError } from './errors.ts'
-import { examineFile } from './examine.ts'
+import { readError, parquetWriteError } from './errors.ts'
+import { checkArchivedFile } from './examine.ts'
 import { keptSql, matchingOf } from './matching.ts'
 import { csvOf } from './read-csv.ts'
-import { digestOf, type KeyRange } from './read-digest.ts'
-import { rowsOf } from './read-rows.ts'
+import { archivedDigest, type ArchivedKeyRange } from './read-digest.ts'
+import { archivedRows } from './read-rows.ts'
 import { sameKeysOf } from './same-keys.ts'
 import { writeParquet, writeRows } from './write.ts'
 
@@ -32,7 +32,7 @@ export type ParquetFilesOptions = DeskOptions
  * @param options folder for what does not fit into memory, created if it is missing
  * @throws SluiceError INTERNAL if DuckDB cannot be loaded; errors of the file system
  */
-export async function openParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
+export async function openDuckdbParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
   await makeFolder(options.tempFolder)
   return new DuckdbParquetFiles(options)
 }
@@ -53,7 +53,7 @@ class DuckdbParquetFiles implements ParquetFiles {
         await desk.connection.run('SET threads = 1')
         return await writeParquet(desk, request, this.#options.memoryBytes, csv)
       } catch (error) {
-        throw writeError(error, request.folder, request.table.columns, request.signal)
+        throw parquetWriteError(error, request.folder, request.table.columns, request.signal)
       }
     })
   }
@@ -61,7 +61,7 @@ class DuckdbParquetFiles implements ParquetFiles {
   examine(request: ReadFiles): Promise<readonly InspectedFile[]> {
     return this.#with(async (desk) => {
       const found: InspectedFile[] = []
-      for (const file of request.files) found.push(await examineFile(desk, file, request))
+      for (const file of request.files) found.push(await checkArchivedFile(desk, file, request))
       return found
     })
   }
@@ -78,16 +78,16 @@ class DuckdbParquetFiles implements ParquetFiles {
         const values = await keptSql(desk, file, { columns: table.columns, signal, test })
         return await writeRows(desk, request, this.#options.memoryBytes, values)
       } catch (error) {
-        throw writeError(error, folder, table.columns, signal)
+        throw parquetWriteError(error, folder, table.columns, signal)
       }
     })
   }
 
-  async *rows(request: Wanted, batchRows: number): AsyncGenerator<readonly Row[]> {
+  async *rows(request: ReadTest, batchRows: number): AsyncGenerator<readonly Row[]> {
     await using desk = await this.#open()
     for (const file of request.files) {
       try {
-        yield* rowsOf(desk, file, request, batchRows)
+        yield* archivedRows(desk, file, request, batchRows)
       } catch (error) {
         throw readError(error, file, request.signal)
       }
@@ -111,8 +111,8 @@ class DuckdbParquetFiles implements ParquetFiles {
     return this.#with((desk) => sameKeysOf(desk, one, others, signal))
   }
 
-  digest(request: KeyRange & { readonly range: Range }): Promise<Digest> {
-    return this.#with((desk) => digestOf(desk, request))
+  digest(request: ArchivedKeyRange & { readonly range: Range }): Promise<Digest> {
+    return this.#with((desk) => archivedDigest(desk, request))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

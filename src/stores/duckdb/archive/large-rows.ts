@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { cutOff } from './feed.ts'
+import { cutOffError } from './feed.ts'
 
 const QUOTE = 34
 const COMMA = 44
@@ -80,7 +80,7 @@ export async function* withoutLargeRows(csv: AsyncIterable<Buffer>, options: Lar
         }
       }
     }
-    if (large !== null) throw cutOff()
+    if (large !== null) throw cutOffError()
     // The reader of the pieces notices the truncated last row.
     if (held.length > 0) yield Buffer.concat(held)
   } finally {

@@ -11,8 +11,8 @@ import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal, quotedName } from '../../../shared/sql-text.ts'
-import { asked, interruptible } from './ask.ts'
+import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
+import { asked, interruptibleDuckdb } from './ask.ts'
 import { readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 
@@ -54,7 +54,7 @@ export class LongValue {
 }
 
 /** A long value, or DuckDB's value for another one. */
-export type LongCell = DuckDBValue | LongValue
+export type DuckdbLongCell = DuckDBValue | LongValue
 
 /**
  * Values of each row in column order; they must be read before the next row is requested.
@@ -67,7 +67,7 @@ export async function* longRows(
   file: string,
   { columns, signal }: Pick<ReadFiles, 'columns' | 'signal'>,
   shown: (column: StoredColumn) => string,
-): AsyncGenerator<readonly LongCell[]> {
+): AsyncGenerator<readonly DuckdbLongCell[]> {
   const from = `read_parquet(${file}, hive_partitioning = false, file_row_number = true)`
   const lengths = columns.map((column) => (mayBeLong(column) ? `coalesce(${lengthOf(column)}, 0)` : '0'))
   const rows = await asked(desk, `SELECT ${[ROW, ...lengths].join(', ')} FROM ${from} ORDER BY 1`, signal)
@@ -91,7 +91,9 @@ export async function* longRows(
 
 async function oneRow(desk: Desk, shown: readonly string[], from: string, signal: AbortSignal): Promise<DuckDBValue[]> {
   if (shown.length === 0) return []
-  const result = await interruptible(desk, signal, () => desk.connection.run(`SELECT ${shown.join(', ')} FROM ${from}`))
+  const result = await interruptibleDuckdb(desk, signal, () =>
+    desk.connection.run(`SELECT ${shown.join(', ')} FROM ${from}`),
+  )
   const [row, ...more] = await result.getRows()
   if (row === undefined || more.length > 0)
     throw new SluiceError('INTERNAL', 'DuckDB gave another number of rows than one')
@@ -101,7 +103,9 @@ async function oneRow(desk: Desk, shown: readonly string[], from: string, signal
 async function* piecesOf(desk: Desk, query: string, bytes: number, signal: AbortSignal): AsyncGenerator<Buffer> {
   const file = join(desk.folder, 'value')
   try {
-    await interruptible(desk, signal, () => desk.connection.run(`COPY (${query}) TO ${literal(file)} (FORMAT blob)`))
+    await interruptibleDuckdb(desk, signal, () =>
+      desk.connection.run(`COPY (${query}) TO ${sqlLiteral(file)} (FORMAT blob)`),
+    )
     let seen = 0
     for await (const piece of createReadStream(file, { highWaterMark: PIECE })) {
       throwIfAborted(signal)
@@ -127,7 +131,7 @@ function bytesOf({ physical, stored }: StoredColumn): string {
 }
 
 /** The md5 of a row's `rowText`. @param cells those that are not long in the form of `proofText` */
-export async function hashOfRow(cells: readonly LongCell[], columns: readonly StoredColumn[]): Promise<Hash> {
+export async function hashOfRow(cells: readonly DuckdbLongCell[], columns: readonly StoredColumn[]): Promise<Hash> {
   const hash = createHash('md5')
   for (const [i, cell] of cells.entries()) {
     if (!(cell instanceof LongValue)) {

@@ -5,7 +5,7 @@ import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
@@ -55,10 +55,10 @@ function valueSql(column: StoredColumn, value: string): string {
       return value
     case 'text':
     case 'uuid':
-      return literal(value)
+      return sqlLiteral(value)
     case 'date':
     case 'timestamp':
-      return `CAST(${literal(value)} AS ${duckColumn(column).native})`
+      return `CAST(${sqlLiteral(value)} AS ${duckColumn(column).native})`
     default:
       throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, and compared with nothing`)
   }

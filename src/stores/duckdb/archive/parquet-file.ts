@@ -7,11 +7,11 @@ import { unsound } from './errors.ts'
 
 /** A file for a FROM clause; partition folders in its path are ignored. */
 export async function parquetSql(desk: Desk, file: string): Promise<string> {
-  return fromSql(await desk.named(file))
+  return parquetFromSql(await desk.named(file))
 }
 
 /** @param named as `Desk.named` gives it */
-export function fromSql(named: string): string {
+export function parquetFromSql(named: string): string {
   return `read_parquet(${named}, hive_partitioning = false)`
 }
 

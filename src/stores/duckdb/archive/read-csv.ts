@@ -11,8 +11,8 @@ import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { unsound } from './errors.ts'
-import { checkSchema, fromSql } from './parquet-file.ts'
-import { rowsOf } from './read-rows.ts'
+import { checkSchema, parquetFromSql } from './parquet-file.ts'
+import { archivedRows } from './read-rows.ts'
 import { isRespelled } from './respelled.ts'
 import { hasLongRows, longRows, LongValue, wireField } from './long-values.ts'
 
@@ -29,7 +29,7 @@ export async function* csvOf(
 ): AsyncGenerator<Buffer, bigint> {
   if (columns.some(isRespelled)) return yield* respelledCsv(desk, file, { columns, signal, ...(all && { all }) })
   const named = await desk.named(file)
-  const from = fromSql(named)
+  const from = parquetFromSql(named)
   await checkSchema(desk, from, file, all ?? columns, signal)
   const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
   if (await hasLongRows(desk, named, all ?? columns, signal)) return yield* longCsv(desk, named, { columns, signal })
@@ -57,7 +57,7 @@ async function* respelledCsv(
   wanted: Omit<ReadFiles, 'files'>,
 ): AsyncGenerator<Buffer, bigint> {
   let count = 0n
-  for await (const rows of rowsOf(desk, file, { ...wanted, files: [file] }, ROWS)) {
+  for await (const rows of archivedRows(desk, file, { ...wanted, files: [file] }, ROWS)) {
     count += BigInt(rows.length)
     yield* wirePieces(rows, wanted.columns)
   }

@@ -17,13 +17,16 @@ import { readError } from './errors.ts'
 import { sumSql } from './sum-sql.ts'
 import { checkSchema, parquetSql } from './parquet-file.ts'
 
-export type KeyRange = ReadFiles & { readonly key: readonly string[]; readonly range: Range }
+export type ArchivedKeyRange = ReadFiles & { readonly key: readonly string[]; readonly range: Range }
 
 /**
  * @throws SluiceError UNSUPPORTED_KEY for keys that sort differently in their source; PROOF_FAILED, SOURCE_IO, the
  * signal's reason
  */
-export async function digestOf(desk: Desk, { columns, files, signal, key, range }: KeyRange): Promise<Digest> {
+export async function archivedDigest(
+  desk: Desk,
+  { columns, files, signal, key, range }: ArchivedKeyRange,
+): Promise<Digest> {
   const { sql, parameters } = conditionOf(columns, key, range)
   let rows = 0n
   let sum = 0n

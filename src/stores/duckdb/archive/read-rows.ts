@@ -1,17 +1,17 @@
 /** Reads rows of files in canonical form. */
 import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
-import type { Wanted } from '../../../model/archive/parquet-port.ts'
+import type { ReadTest } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { selected } from '../copy/select.ts'
+import { duckdbSelection } from '../copy/select.ts'
 import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { unsound } from './errors.ts'
-import { checkSchema, fromSql } from './parquet-file.ts'
-import { hasLongRows, longRows, LongValue, wholeValue, type LongCell } from './long-values.ts'
+import { checkSchema, parquetFromSql } from './parquet-file.ts'
+import { hasLongRows, longRows, LongValue, wholeValue, type DuckdbLongCell } from './long-values.ts'
 import { meant } from './matching.ts'
 import { isRespelled, respelled } from './respelled.ts'
 
@@ -23,10 +23,10 @@ const BATCH_BYTES = 16 << 20
  * count.
  * @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason
  */
-export async function* rowsOf(
+export async function* archivedRows(
   desk: Desk,
   file: string,
-  wanted: Wanted,
+  wanted: ReadTest,
   batchRows: number,
 ): AsyncGenerator<readonly Row[]> {
   const { columns } = wanted
@@ -38,15 +38,15 @@ export async function* rowsOf(
 async function* asWritten(
   desk: Desk,
   file: string,
-  { columns, all, signal, test }: Wanted,
+  { columns, all, signal, test }: ReadTest,
   batchRows: number,
 ): AsyncGenerator<readonly Row[]> {
   const named = await desk.named(file)
-  const whole = fromSql(named)
+  const whole = parquetFromSql(named)
   await checkSchema(desk, whole, file, all ?? columns, signal)
   const from = test === undefined ? whole : `${whole} WHERE ${meant(all ?? columns, test)}`
   const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
-  const shown = (column: StoredColumn): string => selected(duckColumn(column), column.as)
+  const shown = (column: StoredColumn): string => duckdbSelection(duckColumn(column), column.as)
   if (test === undefined && (await hasLongRows(desk, named, all ?? columns, signal))) {
     for await (const cells of longRows(desk, named, { columns, signal }, shown)) yield [await wholeRow(cells, columns)]
     return
@@ -88,7 +88,7 @@ async function* asWritten(
   if (batch.length > 0) yield batch
 }
 
-async function wholeRow(cells: readonly LongCell[], columns: readonly StoredColumn[]): Promise<Row> {
+async function wholeRow(cells: readonly DuckdbLongCell[], columns: readonly StoredColumn[]): Promise<Row> {
   const row: Cell[] = []
   for (const [i, column] of columns.entries()) {
     const cell = cells[i] ?? null

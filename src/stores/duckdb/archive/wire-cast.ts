@@ -1,7 +1,7 @@
 /** SQL from the texts of the wire form to Parquet values; it refuses whatever would become another value. */
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal, nativeOf } from './columns.ts'
 
 /** Followed by the column's number, a colon, and the start of the value. */
@@ -36,7 +36,7 @@ export function readableColumn(column: StoredColumn, at: number): string {
 
 /** SQL that fails the statement for a value that its type cannot hold. @param text SQL of the value's text */
 export function refusing(text: string, at: number): string {
-  return `error(${literal(`${MARK}${at}:`)} || left(${text}, ${SHOWN}))`
+  return `error(${sqlLiteral(`${MARK}${at}:`)} || left(${text}, ${SHOWN}))`
 }
 
 type Otherwise = (text: string, at: number) => string
@@ -102,7 +102,7 @@ function checked(
 }
 
 /** Error for a refused value, from DuckDB's message; null if the message has another cause. */
-export function refusal(message: string, columns: readonly StoredColumn[]): SluiceError | null {
+export function valueRefusal(message: string, columns: readonly StoredColumn[]): SluiceError | null {
   const found = refused(message, columns)
   if (found === null) return null
   const { column, shown } = found

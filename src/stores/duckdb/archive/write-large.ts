@@ -1,10 +1,10 @@
 /** Writes large rows to separate Parquet files, a few rows each: a DuckDB vector holds up to 2,048 rows. */
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
 import { sizeText } from '../../../shared/figures.ts'
-import { interruptible } from './ask.ts'
-import { copied, type Copied } from './copy-files.ts'
+import { interruptibleDuckdb } from './ask.ts'
+import { copiedFiles, type CopiedFile } from './copy-files.ts'
 import { openDesk, type Desk } from './desk.ts'
 import { machineError } from './errors.ts'
 import { removeFields, type LargeField, type LargeRow } from './large-rows.ts'
@@ -24,7 +24,7 @@ export class LargeRowWriter {
   readonly #desk: Desk
   readonly #request: WriteRequest
   readonly #fileBytes: number
-  readonly files: Copied[] = []
+  readonly files: CopiedFile[] = []
   #rows: LargeRow[] = []
   #bytes = 0
 
@@ -61,7 +61,7 @@ export class LargeRowWriter {
       const request = { ...this.#request, table: own, prefix: `${prefix}-large-${this.files.length}` }
       const compression = bytes > COMPRESSED_BYTES ? 'uncompressed' : 'zstd'
       const form = { memoryBytes, compression } as const
-      this.files.push(await interruptible(desk, signal, () => copied(desk, values, request, at, form)))
+      this.files.push(await interruptibleDuckdb(desk, signal, () => copiedFiles(desk, values, request, at, form)))
     } catch (error) {
       throw tooLarge(error, rows, this.#request) ?? error
     }
@@ -74,10 +74,10 @@ function rowSql({ fields }: LargeRow, columns: WriteRequest['table']['columns'])
   const shown = fields.map((field, i) => {
     if (field === null) return `CAST(NULL AS ${columns[i]?.stored === 'binary' ? 'BLOB' : 'VARCHAR'}) AS ${wireName(i)}`
     if (typeof field === 'string') {
-      const value = columns[i]?.stored === 'binary' ? `unhex(${literal(field)})` : literal(field)
+      const value = columns[i]?.stored === 'binary' ? `unhex(${sqlLiteral(field)})` : sqlLiteral(field)
       return `${value} AS ${wireName(i)}`
     }
-    files.push(`${field.isBinary ? 'read_blob' : 'read_text'}(${literal(field.file)}) AS f${i}`)
+    files.push(`${field.isBinary ? 'read_blob' : 'read_text'}(${sqlLiteral(field.file)}) AS f${i}`)
     return `f${i}.content AS ${wireName(i)}`
   })
   const from = files.length === 0 ? '' : ` FROM ${files.join(', ')}`

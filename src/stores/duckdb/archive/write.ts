@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { WrittenFile } from '../../../model/archive/archived-file.ts'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
 import type { StoredTable } from '../../../model/archive/stored-column.ts'
-import { literal } from '../../../shared/sql-text.ts'
-import { interruptible } from './ask.ts'
-import { copied, within, type Copied } from './copy-files.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
+import { interruptibleDuckdb } from './ask.ts'
+import { copiedFiles, within, type CopiedFile } from './copy-files.ts'
 import type { Desk } from './desk.ts'
 import { fed } from './feed.ts'
 import { withoutLargeRows, type LargeRow } from './large-rows.ts'
@@ -32,7 +32,7 @@ export async function writeParquet(
   const large = new LargeRowWriter(desk, request, memoryBytes)
   const written = await fed(feed, smallRows(csv, large, { desk, table, memoryBytes, signal }), async (path) => {
     const values = `SELECT ${table.columns.map(castColumn).join(', ')} FROM ${csvSql(table, path)}`
-    return copied(desk, values, request, at, { memoryBytes })
+    return copiedFiles(desk, values, request, at, { memoryBytes })
   })
   return settled([...inOrder(written), ...large.files.flatMap(inOrder)], request)
 }
@@ -63,17 +63,17 @@ export async function writeRows(
 ): Promise<readonly WrittenFile[]> {
   const { folder, signal } = request
   const at = await desk.named(folder)
-  const written = await interruptible(desk, signal, () => copied(desk, values, request, at, { memoryBytes }))
+  const written = await interruptibleDuckdb(desk, signal, () => copiedFiles(desk, values, request, at, { memoryBytes }))
   return settled(inOrder(written), request)
 }
 
-function inOrder(files: Copied): Copied {
+function inOrder(files: CopiedFile): CopiedFile {
   return files.toSorted((a, b) => a.at - b.at)
 }
 
 /** Removes empty files, and gives the others their final names. */
 async function settled(
-  written: Copied,
+  written: CopiedFile,
   { folder, prefix }: Pick<WriteRequest, 'folder' | 'prefix'>,
 ): Promise<readonly WrittenFile[]> {
   const files: WrittenFile[] = []
@@ -95,7 +95,7 @@ async function settled(
 function csvSql({ columns }: StoredTable, path: string): string {
   const texts = columns.map((_, i) => `${wireName(i)}: 'VARCHAR'`).join(', ')
   return (
-    `read_csv(${literal(path)}, auto_detect = false, columns = {${texts}}, header = true, delim = ',', quote = '"', escape = '"', ` +
+    `read_csv(${sqlLiteral(path)}, auto_detect = false, columns = {${texts}}, header = true, delim = ',', quote = '"', escape = '"', ` +
     `nullstr = '', allow_quoted_nulls = false, new_line = '\\n', comment = '', strict_mode = true, null_padding = false, ` +
     `ignore_errors = false, compression = 'none', buffer_size = ${PIECE_BYTES}, max_line_size = ${PIECE_BYTES}) AS wire`
   )

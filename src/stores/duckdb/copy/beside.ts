@@ -8,14 +8,14 @@ import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import { columnsIn, expressionIn } from '../../common/column-definitions.ts'
 import { nameAt } from '../../common/definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { CopySession } from './session.ts'
+import type { DuckdbCopySession } from './session.ts'
 
 const HERE = 'database_name = current_database()'
 
 export class DuckdbBeside implements BesideStore {
-  readonly #reader: CopySession
+  readonly #reader: DuckdbCopySession
 
-  constructor(reader: CopySession) {
+  constructor(reader: DuckdbCopySession) {
     this.#reader = reader
   }
 
@@ -55,7 +55,7 @@ export class DuckdbBeside implements BesideStore {
   }
 
   async sequences({ table }: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
-    return await sequencesOf(this.#reader, table, signal)
+    return await duckdbSequences(this.#reader, table, signal)
   }
 
   async detailed(table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
@@ -104,8 +104,8 @@ function speaksOf(sql: string, { name }: TableName): boolean {
 }
 
 /** Sequences of columns whose default is only `nextval`. */
-export async function sequencesOf(
-  session: CopySession,
+export async function duckdbSequences(
+  session: DuckdbCopySession,
   { schema = 'main', name }: TableName,
   signal: AbortSignal,
 ): Promise<readonly ColumnSequence[]> {

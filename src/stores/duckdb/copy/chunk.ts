@@ -5,31 +5,31 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
-import { rangeCondition, type Condition } from '../../common/key-ranges.ts'
+import { rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
 import { rowRefused, tableRefused } from '../../common/refusals.ts'
 import { hidesNumbers } from './introspect.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
-import { digestOf } from './digest.ts'
-import { copyError, isRowError, oneLine } from '../errors.ts'
-import { boundTexts, fromTable, targetKeys } from './key-dialect.ts'
+import { duckdbDigest } from './digest.ts'
+import { duckdbCopyError, isDuckdbRowError, duckdbErrorLine } from '../errors.ts'
+import { boundTexts, fromTable, duckdbTargetKeys } from './key-dialect.ts'
 import { keyList, keyTypes, spelled, type KeyList } from './keys.ts'
-import type { Query } from './rows.ts'
+import type { DuckdbRowQuery } from './rows.ts'
 import type { Turn } from '../../../model/run/turn.ts'
-import type { CopySession } from './session.ts'
+import type { DuckdbCopySession } from './session.ts'
 import { Staging } from './staging.ts'
 
 export class DuckdbChunk implements ChunkWriter {
   /** Empty: the session ends with this program. */
   readonly session = ''
   readonly turn: Turn
-  readonly #session: CopySession
+  readonly #session: DuckdbCopySession
   readonly #request: ChunkRequest
   readonly #label: string
   readonly #leave: () => void
   readonly #staging: Staging
   readonly #byRange: boolean
   /** Condition for the rows of this chunk. */
-  readonly #condition: Condition
+  readonly #condition: SqlCondition
   readonly #list: KeyList | null
   /** Of a careful chunk: rows to write again after an unexpected error of a statement. */
   readonly #accepted: Row[] = []
@@ -37,9 +37,9 @@ export class DuckdbChunk implements ChunkWriter {
   #over = false
 
   private constructor(
-    session: CopySession,
+    session: DuckdbCopySession,
     request: ChunkRequest,
-    rows: { readonly byRange: boolean; readonly condition: Condition; readonly list: KeyList | null },
+    rows: { readonly byRange: boolean; readonly condition: SqlCondition; readonly list: KeyList | null },
     label: string,
     leave: () => void,
     turn: Turn,
@@ -62,7 +62,7 @@ export class DuckdbChunk implements ChunkWriter {
    * @throws SluiceError UNSUPPORTED_KEY if a range to replace cannot be expressed here
    */
   static async begin(
-    session: CopySession,
+    session: DuckdbCopySession,
     request: ChunkRequest,
     label: string,
     leave: () => void,
@@ -75,7 +75,7 @@ export class DuckdbChunk implements ChunkWriter {
     await session.begin()
     try {
       const byRange = rangeMeansTheSame(request, (_kind, { type }) => type.kind !== 'text')
-      const keys = targetKeys(typesOf(request))
+      const keys = duckdbTargetKeys(typesOf(request))
       const condition =
         list?.condition ?? (byRange ? rangeCondition(table, range, null, keys) : await newRows(session, request))
       const chunk = new DuckdbChunk(session, request, { byRange, condition, list }, label, leave, turn)
@@ -111,7 +111,7 @@ export class DuckdbChunk implements ChunkWriter {
       if (careful) await this.#staging.check()
     } catch (error) {
       if (!careful) await this.#end()
-      else if (isRowError(error)) await this.#beginAgain()
+      else if (isDuckdbRowError(error)) await this.#beginAgain()
       throw this.#refusal(error)
     }
     try {
@@ -119,7 +119,7 @@ export class DuckdbChunk implements ChunkWriter {
       if (careful) for (const row of rows) this.#accepted.push(row)
       return written
     } catch (error) {
-      if (careful && isRowError(error)) await this.#beginAgain()
+      if (careful && isDuckdbRowError(error)) await this.#beginAgain()
       else await this.#end()
       throw this.#refusal(error)
     }
@@ -145,8 +145,8 @@ export class DuckdbChunk implements ChunkWriter {
       }
       // Rows of other writers may have another JSON form.
       const ours = other === undefined && this.#wrote && (onExisting === 'refuse' || onExisting === 'replace-range')
-      const query: Query = { request: { table, columns }, condition: sql, parameters, where: null, order: '' }
-      return await digestOf(this.#session, query, ours, signal)
+      const query: DuckdbRowQuery = { request: { table, columns }, condition: sql, parameters, where: null, order: '' }
+      return await duckdbDigest(this.#session, query, ours, signal)
     } finally {
       await list?.drop()
     }
@@ -227,17 +227,17 @@ export class DuckdbChunk implements ChunkWriter {
   }
 
   #refusal(error: unknown): unknown {
-    const message = oneLine(error)
+    const message = duckdbErrorLine(error)
     const table = tableText(this.#request.table.table)
     const refused = { system: 'DuckDB', label: this.#label, table, message, cause: error }
     if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
-    if (error instanceof SluiceError || !isRowError(error)) return copyError(error, this.#label, 'target')
+    if (error instanceof SluiceError || !isDuckdbRowError(error)) return duckdbCopyError(error, this.#label, 'target')
     return rowRefused(refused)
   }
 }
 
 /** New rows have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides its numbers */
-async function newRows(session: CopySession, { table }: ChunkRequest): Promise<Condition> {
+async function newRows(session: DuckdbCopySession, { table }: ChunkRequest): Promise<SqlCondition> {
   if (hidesNumbers(table.columns)) {
     throw new SluiceError('UNSUPPORTED_KEY', 'a column named rowid hides the numbers of the rows', {
       where: tableText(table.table),

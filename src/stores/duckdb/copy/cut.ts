@@ -11,13 +11,13 @@ import {
   refuseFloatKey,
 } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
+import { fromTable, DUCKDB_SOURCE_KEYS } from './key-dialect.ts'
 
 type KeyRange = Range & { readonly by: 'key' }
 type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
 
 /** @throws SluiceError UNSUPPORTED_KEY */
-export async function* cutKeys(
+export async function* cutDuckdbKeys(
   table: TableSpec,
   within: KeyRange,
   where: string | null,
@@ -27,7 +27,7 @@ export async function* cutKeys(
   refuseFloatKey(table)
   const columns = keyColumns(table)
   if (columns.length === 1 && columns[0]?.type.kind === 'int') {
-    const span = await keySpan(table, within, where, SOURCE_KEYS, ask)
+    const span = await keySpan(table, within, where, DUCKDB_SOURCE_KEYS, ask)
     if (span === null) {
       yield within
       return
@@ -38,9 +38,9 @@ export async function* cutKeys(
       return
     }
   }
-  const { sql, parameters } = rangeCondition(table, within, where, SOURCE_KEYS)
-  const order = keyOrder(table, SOURCE_KEYS)
-  const texts = columns.map((column) => SOURCE_KEYS.text(column)).join(', ')
+  const { sql, parameters } = rangeCondition(table, within, where, DUCKDB_SOURCE_KEYS)
+  const order = keyOrder(table, DUCKDB_SOURCE_KEYS)
+  const texts = columns.map((column) => DUCKDB_SOURCE_KEYS.text(column)).join(', ')
   const bounds = await ask(
     `SELECT ${texts} FROM (SELECT *, row_number() OVER (ORDER BY ${order}) AS sluice_place FROM ${fromTable(table)} WHERE ${sql})
      WHERE sluice_place % ${rows} = 0 ORDER BY sluice_place`,

@@ -5,16 +5,16 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { addStored, type OddRows } from '../../common/as-stored.ts'
 import { chained } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { isRowError } from '../errors.ts'
+import { isDuckdbRowError } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
-import { rowsOf, type Query } from './rows.ts'
+import { duckdbRows, type DuckdbRowQuery } from './rows.ts'
 import { proofText } from './select.ts'
-import type { CopySession } from './session.ts'
+import type { DuckdbCopySession } from './session.ts'
 
 /** @param ours true if this program bound the values, so that texts and JSON among them are canonical */
-export async function digestOf(
-  session: CopySession,
-  query: Query,
+export async function duckdbDigest(
+  session: DuckdbCopySession,
+  query: DuckdbRowQuery,
   ours: boolean,
   signal: AbortSignal,
 ): Promise<Digest> {
@@ -28,7 +28,7 @@ export async function digestOf(
   try {
     ;[row] = await session.rows(asked, parameters, { where, signal })
   } catch (error) {
-    if (session.inTransaction || !isRowError(error)) throw error
+    if (session.inTransaction || !isDuckdbRowError(error)) throw error
     // A value cannot be converted: reading row by row names it.
     return slowDigest(session, query, signal)
   }
@@ -37,9 +37,13 @@ export async function digestOf(
 }
 
 /** The same from the values, row by row. */
-export async function slowDigest(session: CopySession, query: Query, signal: AbortSignal): Promise<Digest> {
+export async function slowDigest(
+  session: DuckdbCopySession,
+  query: DuckdbRowQuery,
+  signal: AbortSignal,
+): Promise<Digest> {
   const sum = new RowSum()
   const odd: OddRows = new WeakSet<Row>()
-  for await (const { rows } of rowsOf(session, query, signal, odd)) for (const row of rows) addStored(sum, row, odd)
+  for await (const { rows } of duckdbRows(session, query, signal, odd)) for (const row of rows) addStored(sum, row, odd)
   return sum.digest()
 }

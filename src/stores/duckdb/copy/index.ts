@@ -16,14 +16,14 @@ import { OpenFile } from '../open-file.ts'
 import type { DuckdbOffers } from '../offered.ts'
 import { timeCondition } from '../archive/time.ts'
 import { DuckdbBeside } from './beside.ts'
-import { copyError, type Side } from '../errors.ts'
-import { tablesOf } from './introspect.ts'
+import { duckdbCopyError, type DuckdbCopySide } from '../errors.ts'
+import { duckdbTables } from './introspect.ts'
 import { DuckdbLedger } from './ledger.ts'
 import { DuckdbObjects } from './objects.ts'
-import { CopySession } from './session.ts'
+import { DuckdbCopySession } from './session.ts'
 import { DuckdbView } from './source.ts'
-import { createTable, DuckdbTarget } from './target.ts'
-import { declareType } from './types.ts'
+import { createDuckdbTable, DuckdbTarget } from './target.ts'
+import { declareDuckdbType } from './types.ts'
 
 export type DuckdbCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
 
@@ -47,9 +47,9 @@ const ABILITIES: StoreAbilities = {
  */
 export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOptions): Promise<CopyStore> {
   const path = resolve(file)
-  const side: Side = mode === 'read' ? 'source' : 'target'
+  const side: DuckdbCopySide = mode === 'read' ? 'source' : 'target'
   if (mode === 'read' && !existsSync(path)) {
-    throw copyError(new Error('No such file or directory'), label, side)
+    throw duckdbCopyError(new Error('No such file or directory'), label, side)
   }
   let database: OpenFile | null = null
   try {
@@ -59,23 +59,23 @@ export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOp
     return new DuckdbCopy(parts, reader, mode === 'write' ? await connect(parts) : null)
   } catch (error) {
     await database?.close()
-    throw busyAsState(copyError(error, label, side), side)
+    throw busyAsState(duckdbCopyError(error, label, side), side)
   }
 }
 
 type Parts = {
   readonly path: string
   readonly label: string
-  readonly side: Side
+  readonly side: DuckdbCopySide
   readonly database: OpenFile
 }
 
-async function connect({ database, label, side }: Parts): Promise<CopySession> {
-  return CopySession.open(await database.connect(), label, side)
+async function connect({ database, label, side }: Parts): Promise<DuckdbCopySession> {
+  return DuckdbCopySession.open(await database.connect(), label, side)
 }
 
 /** A program that has a target open writes into it: so this is how two copies collide. */
-function busyAsState(error: unknown, side: Side): unknown {
+function busyAsState(error: unknown, side: DuckdbCopySide): unknown {
   if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || side === 'source') return error
   const { where, reason } = error
   return new SluiceError('LEDGER_BUSY', error.message, {
@@ -94,11 +94,11 @@ class DuckdbCopy implements CopyStore {
   readonly offers: DuckdbOffers
   readonly schema = 'main'
   readonly #parts: Parts
-  readonly #reader: CopySession
-  readonly #writer: CopySession | null
+  readonly #reader: DuckdbCopySession
+  readonly #writer: DuckdbCopySession | null
   readonly #turn = new Turn()
 
-  constructor(parts: Parts, reader: CopySession, writer: CopySession | null) {
+  constructor(parts: Parts, reader: DuckdbCopySession, writer: DuckdbCopySession | null) {
     this.#parts = parts
     this.label = parts.label
     this.#reader = reader
@@ -113,11 +113,11 @@ class DuckdbCopy implements CopyStore {
   }
 
   tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-    return tablesOf(this.#reader, pattern, signal)
+    return duckdbTables(this.#reader, pattern, signal)
   }
 
   declare(type: ColumnType): DeclaredColumn {
-    const declared = declareType(type)
+    const declared = declareDuckdbType(type)
     return declared.native === 'JSON' ? { ...declared, spelled: true } : declared
   }
 
@@ -141,7 +141,7 @@ class DuckdbCopy implements CopyStore {
   }
 
   async refuseUncreatable(table: TableSpec): Promise<void> {
-    createTable(table)
+    createDuckdbTable(table)
   }
 
   objects(): ObjectStore {

@@ -5,14 +5,14 @@ import { namePattern } from '../../../shared/name-pattern.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { kept } from './select.ts'
-import type { CopySession } from './session.ts'
-import { hasUnion, typeOf } from './types.ts'
+import type { DuckdbCopySession } from './session.ts'
+import { hasUnion, duckdbColumnType } from './types.ts'
 
 type Table = { readonly schema: string; readonly name: string; readonly sql: string; readonly rows: bigint }
 
 /** @param pattern `name` for the schema main, or `schema.name`, with `*` for any characters */
-export async function tablesOf(
-  session: CopySession,
+export async function duckdbTables(
+  session: DuckdbCopySession,
   pattern: string,
   signal: AbortSignal,
 ): Promise<readonly TableSpec[]> {
@@ -65,7 +65,7 @@ function specOf(
     const generated = definedAs(sql, text, String(native), / GENERATED ALWAYS AS/y) !== null
     return {
       name: text,
-      type: typeOf(String(native)),
+      type: duckdbColumnType(String(native)),
       native: String(native),
       ...(native === 'JSON' ? { spelled: true } : {}),
       ...(hasUnion(String(native)) ? { oneWay: true } : {}),

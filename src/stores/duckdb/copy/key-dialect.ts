@@ -8,14 +8,14 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { beyondLimits, wholeLimits, type Limits } from '../../common/beyond-type.ts'
 import { keyColumns, type KeyDialect } from '../../common/key-ranges.ts'
 import { duckText } from './spell.ts'
-import { kept, wallClock } from './select.ts'
+import { kept, utcTimestampSql } from './select.ts'
 
 export function fromTable({ table: { schema, name } }: TableSpec): string {
   return `${quotedName(schema ?? 'main')}.${quotedName(name)}`
 }
 
 /** Bounds are texts as DuckDB prints the keys. */
-export const SOURCE_KEYS: KeyDialect = {
+export const DUCKDB_SOURCE_KEYS: KeyDialect = {
   quote: quotedName,
   from: fromTable,
   bound: ({ type, native }) => (type.kind === 'bytes' ? 'unhex(?)' : `CAST(? AS ${native})`),
@@ -59,13 +59,13 @@ function limitsOf(native: string): Limits | null {
 function printedKey(value: string, type: ColumnType): string {
   const printed = `CAST(${value} AS VARCHAR)`
   if (type.kind !== 'timestamp' || !type.zone) return printed
-  return `CASE WHEN isinf(${value}) THEN ${printed} ELSE ${wallClock(value)} || '+00' END`
+  return `CASE WHEN isinf(${value}) THEN ${printed} ELSE ${utcTimestampSql(value)} || '+00' END`
 }
 
 /** For tables that are written: bounds come from another system, in its form. */
-export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
+export function duckdbTargetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   return {
-    ...SOURCE_KEYS,
+    ...DUCKDB_SOURCE_KEYS,
     value: (column, text) => boundText(asOf(column), text),
     beyond: (column, text) => beyondLimits(column.type, boundText(asOf(column), text), limitsOf(column.native)),
   }

@@ -4,15 +4,15 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import { breathe } from '../../../shared/abort.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { uniqueNames } from '../../../shared/unique-names.ts'
-import { keyColumns, type Condition } from '../../common/key-ranges.ts'
-import type { CopySession } from './session.ts'
+import { keyColumns, type SqlCondition } from '../../common/key-ranges.ts'
+import type { DuckdbCopySession } from './session.ts'
 import { keyCellText } from './key-dialect.ts'
 
 const STRETCH = 5000
 
 export type KeyList = {
   /** Condition for the rows with one of the keys. */
-  readonly condition: Condition
+  readonly condition: SqlCondition
   /** Removes the temporary table. */
   drop(): Promise<void>
 }
@@ -21,7 +21,7 @@ let made = 0
 
 /** @param keys as DuckDB reads them; bytes as hexadecimal digits */
 export async function keyList(
-  session: CopySession,
+  session: DuckdbCopySession,
   table: TableSpec,
   keys: Iterable<readonly (string | null)[]>,
 ): Promise<KeyList> {

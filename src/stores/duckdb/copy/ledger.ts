@@ -6,17 +6,17 @@
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
-import type { CopySession } from './session.ts'
+import type { DuckdbCopySession } from './session.ts'
 
 export class DuckdbLedger implements LedgerDatabase {
   readonly dialect = 'duckdb'
   readonly label: string
-  readonly #reader: CopySession
-  readonly #writer: CopySession | null
+  readonly #reader: DuckdbCopySession
+  readonly #writer: DuckdbCopySession | null
   readonly #turn: Turn
 
   /** @param writer null if the file was opened for reading */
-  constructor(label: string, reader: CopySession, writer: CopySession | null, turn: Turn) {
+  constructor(label: string, reader: DuckdbCopySession, writer: DuckdbCopySession | null, turn: Turn) {
     this.label = label
     this.#reader = reader
     this.#writer = writer

@@ -2,8 +2,8 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { sequencesOf } from './beside.ts'
-import type { CopySession } from './session.ts'
+import { duckdbSequences } from './beside.ts'
+import type { DuckdbCopySession } from './session.ts'
 
 /** Most numbers drawn at once; DuckDB has no other way to advance a sequence that a table uses. */
 const MOST_DRAWN = 100_000_000n
@@ -38,13 +38,13 @@ function nameOf({ table }: TableSpec, { name, sequence }: Column): string {
 }
 
 /** Advances sequences to the source's position, never back. @returns what could not be done, in words */
-export async function moveSequences(
-  session: CopySession,
+export async function moveDuckdbSequences(
+  session: DuckdbCopySession,
   table: TableSpec,
   wanted: readonly ColumnSequence[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const there = await sequencesOf(session, table.table, signal)
+  const there = await duckdbSequences(session, table.table, signal)
   const notes: string[] = []
   for (const { column, next } of wanted) {
     if (next === null) continue

@@ -4,24 +4,24 @@ import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
-import { elementsOf, nameAt } from '../../common/definition-text.ts'
+import { bracketElements, nameAt } from '../../common/definition-text.ts'
 import { objectFailed } from '../../common/object-names.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
-import { copyError, isExpressionError, isRowError, oneLine } from '../errors.ts'
+import { duckdbCopyError, isExpressionError, isDuckdbRowError, duckdbErrorLine } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
-import type { CopySession } from './session.ts'
+import type { DuckdbCopySession } from './session.ts'
 
 const OF_TABLE = 'database_name = current_database() AND schema_name = ? AND table_name = ?'
 
 export class DuckdbObjects implements ObjectStore {
   readonly words = 'duckdb'
-  readonly #reader: CopySession
-  readonly #writer: CopySession | null
+  readonly #reader: DuckdbCopySession
+  readonly #writer: DuckdbCopySession | null
   readonly #turn: Turn
   readonly #label: string
 
-  constructor(reader: CopySession, writer: CopySession | null, turn: Turn, label: string) {
+  constructor(reader: DuckdbCopySession, writer: DuckdbCopySession | null, turn: Turn, label: string) {
     this.#reader = reader
     this.#writer = writer
     this.#turn = turn
@@ -110,11 +110,11 @@ export class DuckdbObjects implements ObjectStore {
         await writer.change(sql, [], signal)
       } catch (error) {
         throwIfAborted(signal)
-        if (isExpressionError(error) || isRowError(error)) {
+        if (isExpressionError(error) || isDuckdbRowError(error)) {
           const where = `${this.#label}, ${table.table.name}`
-          throw objectFailed(object, oneLine(error), { where, cause: error })
+          throw objectFailed(object, duckdbErrorLine(error), { where, cause: error })
         }
-        throw copyError(error, this.#label, 'target')
+        throw duckdbCopyError(error, this.#label, 'target')
       }
     })
   }
@@ -123,7 +123,7 @@ export class DuckdbObjects implements ObjectStore {
     const [row] = await this.#reader.rows(`SELECT sql FROM duckdb_tables() WHERE ${OF_TABLE}`, [schema, table], {
       signal,
     })
-    return elementsOf(String(row?.[0] ?? '')).flatMap((element) => {
+    return bracketElements(String(row?.[0] ?? '')).flatMap((element) => {
       const named = / GENERATED ALWAYS AS/.test(element) ? nameAt(element) : null
       return named === null ? [] : [[named.name]]
     })
@@ -132,7 +132,7 @@ export class DuckdbObjects implements ObjectStore {
 
 function indexObject([name, unique, sql]: SqlRow): SchemaObject {
   const text = String(sql).replace(/;\s*$/, '')
-  const parts = elementsOf(text).map((element): IndexPart => {
+  const parts = bracketElements(text).map((element): IndexPart => {
     const named = nameAt(element)
     return { column: named !== null && named.rest.trim() === '' ? named.name : null }
   })
@@ -141,7 +141,7 @@ function indexObject([name, unique, sql]: SqlRow): SchemaObject {
   return {
     kind: 'index',
     name: String(name),
-    own: hasExpression ? `(${elementsOf(text).join(', ')})` : '',
+    own: hasExpression ? `(${bracketElements(text).join(', ')})` : '',
     columns: hasExpression ? null : names,
     unique: unique === 1,
     method: 'art',

@@ -15,11 +15,11 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import { isRefusedValue, storedCell, valueError, type OddRows } from '../../common/as-stored.ts'
 import type { RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { isRowError } from '../errors.ts'
+import { isDuckdbRowError } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
-import { selected } from './select.ts'
+import { duckdbSelection } from './select.ts'
 import { chunksOf } from '../session.ts'
-import type { CopySession } from './session.ts'
+import type { DuckdbCopySession } from './session.ts'
 
 type Present = Exclude<Cell, null>
 type CellReader = (value: string | number | Uint8Array) => Present
@@ -28,7 +28,7 @@ type CellReader = (value: string | number | Uint8Array) => Present
 const HELD_ROWS = 250_000
 const PAGE_ROWS = 60_000n
 
-export type Query = {
+export type DuckdbRowQuery = {
   readonly request: Pick<RowRequest, 'table' | 'columns' | 'aside' | 'asStored'>
   /** The WHERE condition, and the user's part of it. */
   readonly condition: string
@@ -42,9 +42,9 @@ export type Query = {
  * The result is complete before the first row is returned: DuckDB's streams can end early without an error.
  * @param odd for a request `asStored`: receives rows with a value that does not fit its type
  */
-export async function* rowsOf(
-  session: CopySession,
-  query: Query,
+export async function* duckdbRows(
+  session: DuckdbCopySession,
+  query: DuckdbRowQuery,
   signal: AbortSignal,
   odd: OddRows = new WeakSet<Row>(),
 ): AsyncGenerator<RowBatch> {
@@ -54,7 +54,7 @@ export async function* rowsOf(
   const [counted] = await session.rows(`SELECT count(*) ${from}`, parameters, asked)
   const rows = Number(counted?.[0])
   // Not aliased: ORDER BY would take an alias for a column of that name.
-  const columns = request.columns.map(({ column, as }) => selected(column, as))
+  const columns = request.columns.map(({ column, as }) => duckdbSelection(column, as))
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
   const reader = new RowReader(request, request.asStored === true ? odd : null)
@@ -64,7 +64,7 @@ export async function* rowsOf(
       return await session.result(`${into(width)}${select}`, parameters, asked)
     } catch (error) {
       // The condition is valid, or the rows could not have been counted.
-      const isRow = isRowError(error) || (error instanceof SluiceError && isRowError(error.cause))
+      const isRow = isDuckdbRowError(error) || (error instanceof SluiceError && isDuckdbRowError(error.cause))
       if (session.inTransaction || !isRow) throw error
       // DuckDB does not say which row it is.
       return await session.result(`${into(columns.length + 1)}${tried(request, tail)}`, parameters, asked)
@@ -105,8 +105,8 @@ export async function* rowsOf(
 let made = 0
 
 /** The same rows, with NULL for values that cannot be converted, and one more column: index of the first such value. */
-function tried({ columns }: Query['request'], tail: string): string {
-  const values = columns.map(({ column, as }) => selected(column, as, true))
+function tried({ columns }: DuckdbRowQuery['request'], tail: string): string {
+  const values = columns.map(({ column, as }) => duckdbSelection(column, as, true))
   const places = columns.map(
     ({ column }, i) => `WHEN ${quotedName(column.name)} IS NOT NULL AND ${values[i]} IS NULL THEN '${i}'`,
   )
@@ -122,7 +122,7 @@ const UNCONVERTIBLE = new SluiceError('VALUE_REFUSED', 'DuckDB cannot convert th
 })
 
 class RowReader {
-  readonly #request: Query['request']
+  readonly #request: DuckdbRowQuery['request']
   /** Null if the value is already final. */
   readonly #readers: readonly (CellReader | null)[]
   /** Null if a value that does not fit its type is refused. */
@@ -130,7 +130,7 @@ class RowReader {
   /** Rows are found by the values of these columns. */
   readonly #inKey: readonly boolean[]
 
-  constructor(request: Query['request'], odd: OddRows | null) {
+  constructor(request: DuckdbRowQuery['request'], odd: OddRows | null) {
     this.#request = request
     this.#odd = odd
     this.#inKey = request.columns.map(({ name }) => request.table.key.includes(name))

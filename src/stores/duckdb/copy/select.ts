@@ -4,9 +4,9 @@ import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 /** JavaScript type of a column's values. */
-export type Wire = 'text' | 'number' | 'bytes'
+export type DuckdbWireType = 'text' | 'number' | 'bytes'
 
-export function wireOf({ type }: Pick<Column, 'type'>): Wire {
+export function duckdbWireType({ type }: Pick<Column, 'type'>): DuckdbWireType {
   return type.kind === 'float' ? 'number' : type.kind === 'bytes' ? 'bytes' : 'text'
 }
 
@@ -14,9 +14,9 @@ export function wireOf({ type }: Pick<Column, 'type'>): Wire {
  * SELECT expression of a column: canonical except for JSON, whose form SQL cannot give.
  * @param tries NULL for a value that DuckDB cannot convert; otherwise the statement fails
  */
-export function selected(column: Column, as: ColumnType, tries = false): string {
+export function duckdbSelection(column: Column, as: ColumnType, tries = false): string {
   const name = quotedName(column.name)
-  switch (wireOf(column)) {
+  switch (duckdbWireType(column)) {
     case 'number':
       return `CAST(${name} AS DOUBLE)`
     case 'bytes':
@@ -51,7 +51,7 @@ export function canonicalText({ name, type, native }: Column, as: ColumnType, tr
     case 'date':
       return `replace(${printed}, ' (BC)', ' BC')`
     case 'timestamp': {
-      const wall = withoutZeros(type.zone ? wallClock(value) : type.digits > 6 ? nanoClock(value) : printed, type)
+      const wall = withoutZeros(type.zone ? utcTimestampSql(value) : type.digits > 6 ? nanoClock(value) : printed, type)
       return `CASE WHEN contains(${wall}, '(BC)') THEN replace(${wall}, ' (BC)', '') || ' BC' ELSE ${wall} END`
     }
     case 'time':
@@ -66,7 +66,7 @@ export function canonicalText({ name, type, native }: Column, as: ColumnType, tr
 }
 
 /** A TIMESTAMPTZ as a TIMESTAMP in UTC. Casts use ICU, which fails or is a millisecond off at the largest values. */
-export function wallClock(value: string): string {
+export function utcTimestampSql(value: string): string {
   return `CASE WHEN isinf(${value}) THEN CAST(${value} AS VARCHAR) ELSE CAST(make_timestamp(epoch_us(${value})) AS VARCHAR) END`
 }
 
@@ -97,7 +97,7 @@ function withoutZeros(printed: string, { digits }: { readonly digits: number }):
 export function proofText(column: Column, as: ColumnType, ours: boolean): string | null {
   if (!sameForm(column, as, ours)) return null
   const name = quotedName(column.name)
-  switch (wireOf(column)) {
+  switch (duckdbWireType(column)) {
     case 'number': {
       const bits = `lower(hex(CAST(CAST(CAST(${name} AS DOUBLE) AS BIT) AS BLOB)))`
       return `coalesce('16:' || CASE WHEN isnan(${name}) THEN '7ff8000000000000' ELSE ${bits} END, 'N')`

@@ -1,19 +1,19 @@
 /** A session of a copy: timestamps in UTC, bulk-filled temporary tables, and errors for its side of the copy. */
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api'
-import { copyError, type Side } from '../errors.ts'
-import { Session } from '../session.ts'
+import { duckdbCopyError, type DuckdbCopySide } from '../errors.ts'
+import { DuckdbSession } from '../session.ts'
 
-export class CopySession extends Session {
-  readonly #side: Side
+export class DuckdbCopySession extends DuckdbSession {
+  readonly #side: DuckdbCopySide
 
-  private constructor(connection: DuckDBConnection, label: string, side: Side) {
+  private constructor(connection: DuckDBConnection, label: string, side: DuckdbCopySide) {
     super(connection, label)
     this.#side = side
   }
 
   /** Timestamps are printed and read in UTC. */
-  static async open(connection: DuckDBConnection, label: string, side: Side): Promise<CopySession> {
-    const session = new CopySession(connection, label, side)
+  static async open(connection: DuckDBConnection, label: string, side: DuckdbCopySide): Promise<DuckdbCopySession> {
+    const session = new DuckdbCopySession(connection, label, side)
     await session.raw(`SET TimeZone = 'UTC'`)
     return session
   }
@@ -39,6 +39,6 @@ export class CopySession extends Session {
   }
 
   protected override named(error: unknown): unknown {
-    return copyError(error, this.label, this.#side)
+    return duckdbCopyError(error, this.label, this.#side)
   }
 }

@@ -14,31 +14,32 @@ import type {
   RowRequest,
   SourceView,
 } from '../../../model/copy/source-port.ts'
-import { keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../common/key-ranges.ts'
+import { keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { regrouped } from '../../common/regrouped.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { isRowError } from '../errors.ts'
-import { cutKeys } from './cut.ts'
-import { digestOf } from './digest.ts'
-import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
+import { isDuckdbRowError } from '../errors.ts'
+import { cutDuckdbKeys } from './cut.ts'
+import { duckdbDigest } from './digest.ts'
+import { fromTable, DUCKDB_SOURCE_KEYS } from './key-dialect.ts'
 import { keyList } from './keys.ts'
-import { rowsOf, type Query } from './rows.ts'
-import type { CopySession } from './session.ts'
+import { duckdbRows, type DuckdbRowQuery } from './rows.ts'
+import type { DuckdbCopySession } from './session.ts'
 
 export class DuckdbView implements SourceView {
   readonly point: ReadPoint = { view: randomUUID(), at: new Date().toISOString() }
-  readonly #session: CopySession
+  readonly #session: DuckdbCopySession
 
   /** @param session used by no other code, with a transaction; closed with the view */
-  constructor(session: CopySession) {
+  constructor(session: DuckdbCopySession) {
     this.#session = session
   }
 
   /** @throws SluiceError UNSUPPORTED_KEY where DuckDB does not print a key */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
-    const span = table.key.length === 1 ? await keySpan(table, EVERY_KEY, where, SOURCE_KEYS, this.#ask(where)) : null
-    const nulls = rangeCondition(table, { by: 'nullKey' }, where, SOURCE_KEYS)
+    const span =
+      table.key.length === 1 ? await keySpan(table, EVERY_KEY, where, DUCKDB_SOURCE_KEYS, this.#ask(where)) : null
+    const nulls = rangeCondition(table, { by: 'nullKey' }, where, DUCKDB_SOURCE_KEYS)
     const mayBeNull = keyColumns(table).some(({ nullable }) => nullable)
     const [missing] = mayBeNull
       ? await this.#ask(where)(`SELECT 1 FROM ${fromTable(table)} WHERE ${nulls.sql} LIMIT 1`, nulls.parameters)
@@ -65,7 +66,7 @@ export class DuckdbView implements SourceView {
   ): AsyncGenerator<Range> {
     const ranges =
       within.by === 'key'
-        ? cutKeys(table, within, where, rows, this.#ask(where, signal))
+        ? cutDuckdbKeys(table, within, where, rows, this.#ask(where, signal))
         : within.by === 'block'
           ? this.#cutBlocks(table, within, rows)
           : [within]
@@ -78,12 +79,12 @@ export class DuckdbView implements SourceView {
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
     await using query = await this.#query(request)
-    yield* regrouped(rowsOf(this.#session, query, signal), size)
+    yield* regrouped(duckdbRows(this.#session, query, signal), size)
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
     await using query = await this.#query(request)
-    return await digestOf(this.#session, query, false, signal)
+    return await duckdbDigest(this.#session, query, false, signal)
   }
 
   async counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
@@ -105,16 +106,16 @@ export class DuckdbView implements SourceView {
     where: string | null,
     signal: AbortSignal,
   ): Promise<readonly string[] | null> {
-    return lastKey(table, range, where, SOURCE_KEYS, this.#ask(where, signal))
+    return lastKey(table, range, where, DUCKDB_SOURCE_KEYS, this.#ask(where, signal))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#session.close()
   }
 
-  async #query(request: RowRequest): Promise<Query & AsyncDisposable> {
+  async #query(request: RowRequest): Promise<DuckdbRowQuery & AsyncDisposable> {
     const { table, range, where, ordered } = request
-    const order = ordered ? keyOrder(table, SOURCE_KEYS) : ''
+    const order = ordered ? keyOrder(table, DUCKDB_SOURCE_KEYS) : ''
     const list = range.by === 'keys' ? await keyList(this.#session, table, keyTexts(table, range.keys)) : null
     const { sql, parameters } =
       list === null
@@ -143,7 +144,7 @@ export class DuckdbView implements SourceView {
       try {
         return await this.#session.rows(sql, parameters, { where, ...(signal === undefined ? {} : { signal }) })
       } catch (error) {
-        throw isRowError(error) ? unprinted(error) : error
+        throw isDuckdbRowError(error) ? unprinted(error) : error
       }
     }
   }
@@ -164,13 +165,13 @@ function* keyTexts(table: TableSpec, keys: readonly RowKey[]): Generator<RowKey>
   for (const key of keys) {
     yield columns.map((column, i) => {
       const text = key[i] ?? null
-      return text === null ? null : String(SOURCE_KEYS.value(column, text))
+      return text === null ? null : String(DUCKDB_SOURCE_KEYS.value(column, text))
     })
   }
 }
 
-function conditionOf(table: TableSpec, range: Range, where: string | null): Condition {
-  const condition = rangeCondition(table, range, where, SOURCE_KEYS)
+function conditionOf(table: TableSpec, range: Range, where: string | null): SqlCondition {
+  const condition = rangeCondition(table, range, where, DUCKDB_SOURCE_KEYS)
   if (range.by !== 'block') return condition
   const to = range.to === null ? '' : ` AND rowid < ${range.to}`
   return { ...condition, sql: `rowid >= ${range.from}${to} AND ${condition.sql}` }

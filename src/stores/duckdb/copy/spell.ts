@@ -3,15 +3,15 @@ import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { isWellFormed } from '../../../shared/well-formed.ts'
-import { wireOf, type Wire } from './select.ts'
+import { duckdbWireType, type DuckdbWireType } from './select.ts'
 
 type Present = Exclude<Cell, null>
 
 export type Speller = (cell: Present) => string | number | Uint8Array
 
 /** JavaScript type in which values are passed, before DuckDB converts them to the column's type. */
-export function stagedAs(as: ColumnType, column: Column): Wire {
-  if (as.kind === 'float') return wireOf(column) === 'number' ? 'number' : 'text'
+export function stagedAs(as: ColumnType, column: Column): DuckdbWireType {
+  if (as.kind === 'float') return duckdbWireType(column) === 'number' ? 'number' : 'text'
   return as.kind === 'bytes' ? 'bytes' : 'text'
 }
 

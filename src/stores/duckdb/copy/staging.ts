@@ -12,25 +12,25 @@ import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { ofValue, rowRefused } from '../../common/refusals.ts'
 import { fromTable } from './key-dialect.ts'
-import type { Wire } from './select.ts'
-import type { CopySession } from './session.ts'
+import type { DuckdbWireType } from './select.ts'
+import type { DuckdbCopySession } from './session.ts'
 import { spellerOf, stagedAs, type Speller } from './spell.ts'
 
 const STAGE = 'sluice_stage'
 /** Column type of each form in the temporary table. */
-export const STAGED: Readonly<Record<Wire, string>> = { text: 'VARCHAR', number: 'DOUBLE', bytes: 'BLOB' }
+export const STAGED: Readonly<Record<DuckdbWireType, string>> = { text: 'VARCHAR', number: 'DOUBLE', bytes: 'BLOB' }
 /** Rows between two pauses for other work. */
 const STRETCH = 5000
 
 export class Staging {
-  readonly #session: CopySession
+  readonly #session: DuckdbCopySession
   readonly #request: ChunkRequest
   readonly #label: string
-  readonly #wires: readonly Wire[]
+  readonly #wires: readonly DuckdbWireType[]
   readonly #spellers: readonly Speller[]
 
   /** @param label URL without password */
-  constructor(session: CopySession, request: ChunkRequest, label: string) {
+  constructor(session: DuckdbCopySession, request: ChunkRequest, label: string) {
     this.#session = session
     this.#label = label
     this.#request = request

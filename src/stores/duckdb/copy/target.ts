@@ -7,33 +7,33 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 import { DuckdbChunk } from './chunk.ts'
-import { copyError, isExpressionError, oneLine } from '../errors.ts'
+import { duckdbCopyError, isExpressionError, duckdbErrorLine } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import { moveSequences, numberedSql, sequencesSql } from './numbering.ts'
-import type { CopySession } from './session.ts'
+import { moveDuckdbSequences, numberedSql, sequencesSql } from './numbering.ts'
+import type { DuckdbCopySession } from './session.ts'
 
 export class DuckdbTarget implements CopyTarget {
-  readonly #writer: CopySession | null
+  readonly #writer: DuckdbCopySession | null
   readonly #turn: Turn
   readonly #label: string
 
   /** @param writer null if the file was opened for reading */
-  constructor(writer: CopySession | null, turn: Turn, label: string) {
+  constructor(writer: DuckdbCopySession | null, turn: Turn, label: string) {
     this.#writer = writer
     this.#turn = turn
     this.#label = label
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
-    const statements = [...sequencesSql(table), createTable(table)]
+    const statements = [...sequencesSql(table), createDuckdbTable(table)]
     await this.#turn.take(async () => {
       throwIfAborted(signal)
       try {
         for (const sql of statements) await this.#session.raw(sql)
       } catch (error) {
         if (!isExpressionError(error)) throw error
-        throw new SluiceError('TABLE_REFUSED', `DuckDB does not make the table: ${oneLine(error)}`, {
+        throw new SluiceError('TABLE_REFUSED', `DuckDB does not make the table: ${duckdbErrorLine(error)}`, {
           where: `${this.#label}, ${table.table.name}`,
           hint: 'give tables and columns other names with --rename, or leave columns out with --columns',
           cause: error,
@@ -53,7 +53,7 @@ export class DuckdbTarget implements CopyTarget {
   ): Promise<readonly string[]> {
     let notes: readonly string[] = []
     await this.#turn.take(async () => {
-      notes = await moveSequences(this.#session, table, sequences, signal)
+      notes = await moveDuckdbSequences(this.#session, table, sequences, signal)
       await this.#session.change(`ANALYZE ${fromTable(table)}`, [], signal)
     })
     return notes
@@ -66,18 +66,18 @@ export class DuckdbTarget implements CopyTarget {
       return await DuckdbChunk.begin(this.#session, request, this.#label, leave, this.#turn)
     } catch (error) {
       leave()
-      throw copyError(error, this.#label, 'target')
+      throw duckdbCopyError(error, this.#label, 'target')
     }
   }
 
-  get #session(): CopySession {
+  get #session(): DuckdbCopySession {
     if (this.#writer === null) throw new Error('the database was opened for reading')
     return this.#writer
   }
 }
 
 /** @throws SluiceError TABLE_REFUSED for names that SQL cannot hold */
-export function createTable(table: TableSpec): string {
+export function createDuckdbTable(table: TableSpec): string {
   refuseUnmakeable(table, { title: 'DuckDB', unnamed: unspelled })
   const columns = table.columns.map((column) => {
     const { name, native, nullable, collation, expression } = column

@@ -2,9 +2,9 @@
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 
 /** Type for values of another system, and its type when read back. */
-export function declareType(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
+export function declareDuckdbType(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
   const native = nativeOf(type)
-  return { native, type: typeOf(native) }
+  return { native, type: duckdbColumnType(native) }
 }
 
 function nativeOf(type: ColumnType): string {
@@ -51,13 +51,13 @@ function decimalOf({ precision, scale = 0 }: ColumnType & { kind: 'decimal' }): 
 }
 
 /** @param native as `duckdb_columns()` prints it */
-export function typeOf(native: string): ColumnType {
+export function duckdbColumnType(native: string): ColumnType {
   const simple = SIMPLE.get(native)
   if (simple !== undefined) return simple
   const decimal = /^DECIMAL\((\d+),\s*(\d+)\)$/.exec(native)
   if (decimal !== null) return { kind: 'decimal', precision: Number(decimal[1]), scale: Number(decimal[2]) }
   const item = /^(.*)\[\d*\]$/s.exec(native)?.[1]
-  if (item !== undefined && spellsAsJson(item)) return { kind: 'list', of: typeOf(item) }
+  if (item !== undefined && spellsAsJson(item)) return { kind: 'list', of: duckdbColumnType(item) }
   return /^(?:STRUCT\(|MAP\()/.test(native) && spellsAsJson(native)
     ? { kind: 'json' }
     : { kind: 'native', name: native }

@@ -2,13 +2,13 @@
 import { isEnum } from '../../../model/copy/members.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnValues } from '../../../model/archive/values-port.ts'
-import type { Session } from '../session.ts'
-import { memberText } from '../copy/cells.ts'
-import { quoted, tableSql } from '../copy/names.ts'
+import type { MysqlSession } from '../session.ts'
+import { enumMemberSql } from '../copy/cells.ts'
+import { quoted, mysqlTableSql } from '../copy/names.ts'
 
 /** See `RowValues.values`. Enums are texts. @throws errors of the server */
-export async function columnValues(
-  session: Session,
+export async function mysqlColumnValues(
+  session: MysqlSession,
   table: TableSpec,
   column: Column,
   most: number,
@@ -16,7 +16,7 @@ export async function columnValues(
   const text = textOf(quoted(column.name), column)
   if (text === null) return null
   const rows = await session.rows(
-    `SELECT value, CAST(COUNT(*) AS CHAR) FROM (SELECT ${text} AS value FROM ${tableSql(table.table)}) AS one GROUP BY value LIMIT ${most + 1}`,
+    `SELECT value, CAST(COUNT(*) AS CHAR) FROM (SELECT ${text} AS value FROM ${mysqlTableSql(table.table)}) AS one GROUP BY value LIMIT ${most + 1}`,
   )
   const values = rows.slice(0, most).map(([value, count]) => ({
     value: value == null ? null : Buffer.from(String(value), 'hex').toString('utf8'),
@@ -39,7 +39,7 @@ function textOf(name: string, { type }: Column): string | null {
     case 'text':
       return `HEX(CONVERT(${name} USING utf8mb4))`
     case 'native':
-      return isEnum(type.name) ? `HEX(CONVERT(${memberText(name, type)} USING utf8mb4))` : null
+      return isEnum(type.name) ? `HEX(CONVERT(${enumMemberSql(name, type)} USING utf8mb4))` : null
     default:
       return null
   }

@@ -1,7 +1,7 @@
 /** Waits for commits that the server has acknowledged and not yet written to its disk. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 
 const POLL_MS = 200
 /** The server writes its log once a second unless innodb_flush_log_at_timeout says otherwise. */
@@ -17,7 +17,7 @@ const POSITIONS = [
  * Returns once all that is committed is on the disk. A commit by itself waits for that where `innodb_flush_log_at_trx_commit` is 1 (or 3), which no session can choose.
  * @returns TARGET_DENIED where the server neither writes its log when it is asked to nor says how far it has; null where all is well
  */
-export async function untilFlushed(session: Session, label: string): Promise<SluiceError | null> {
+export async function untilFlushed(session: MysqlSession, label: string): Promise<SluiceError | null> {
   const [row] = await session.rows('SELECT @@GLOBAL.innodb_flush_log_at_trx_commit')
   const setting = String(row?.[0] ?? '1')
   if (setting !== '0' && setting !== '2') return null
@@ -40,7 +40,9 @@ export async function untilFlushed(session: Session, label: string): Promise<Slu
   })
 }
 
-async function positions(session: Session): Promise<{ readonly current: bigint; readonly flushed: bigint } | null> {
+async function positions(
+  session: MysqlSession,
+): Promise<{ readonly current: bigint; readonly flushed: bigint } | null> {
   const names = POSITIONS.flat().map((name) => `'${name}'`)
   const rows = await session.rows(`SHOW GLOBAL STATUS WHERE Variable_name IN (${names.join(', ')})`)
   const found = new Map(rows.map(([name, value]) => [String(name).toLowerCase(), String(value)]))

@@ -2,15 +2,19 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Effort } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, PERIODS_AT_ONCE, placedCounts } from '../../common/period-sql.ts'
-import { tableSql } from '../copy/names.ts'
-import type { Session } from '../session.ts'
+import { mysqlTableSql } from '../copy/names.ts'
+import type { MysqlSession } from '../session.ts'
 
 const asText = (count: string): string => `CAST(${count} AS CHAR)`
 
 /** @throws errors of the server */
-export async function periodEffort(session: Session, table: TableSpec, conditions: readonly string[]): Promise<Effort> {
+export async function mysqlPeriodEffort(
+  session: MysqlSession,
+  table: TableSpec,
+  conditions: readonly string[],
+): Promise<Effort> {
   // MariaDB prints invalid JSON if a condition has quotes.
-  const sql = `EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM ${tableSql(table.table)} WHERE ${anyOf(conditions)}`
+  const sql = `EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM ${mysqlTableSql(table.table)} WHERE ${anyOf(conditions)}`
   const [row = []] = await session.command(sql)
   // Columns: id, select_type, table, partitions (MySQL), type, possible_keys, key, key_len, ref, rows …
   const at = row.length > 10 ? 4 : 3
@@ -24,13 +28,13 @@ export async function periodEffort(session: Session, table: TableSpec, condition
 }
 
 /** @throws errors of the server */
-export async function periodCounts(
-  session: Session,
+export async function mysqlPeriodCounts(
+  session: MysqlSession,
   table: TableSpec,
   conditions: readonly string[],
   by: Effort['by'],
 ): Promise<readonly bigint[]> {
-  const from = tableSql(table.table)
+  const from = mysqlTableSql(table.table)
   if (by === 'scan') return placedCounts(conditions.length, await session.rows(countsByScan(from, conditions, asText)))
   const counts: bigint[] = []
   for (let at = 0; at < conditions.length; at += PERIODS_AT_ONCE) {

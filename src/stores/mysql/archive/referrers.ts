@@ -2,10 +2,10 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
-import { quoted, tableSql } from '../copy/names.ts'
+import { quoted, mysqlTableSql } from '../copy/names.ts'
 import { mysqlErrorNumber } from '../errors.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 
 /** Statement timeout of MySQL and of MariaDB. */
 const TOO_LONG = new Set([3024, 1969])
@@ -13,7 +13,7 @@ const TOO_LONG = new Set([3024, 1969])
 const DENIED = new Set([1142, 1143])
 
 /** Only keys of tables that this user may see. @throws errors of the server */
-export async function referrersOf(session: Session, { schema, name }: TableName): Promise<readonly Referrer[]> {
+export async function mysqlReferrers(session: MysqlSession, { schema, name }: TableName): Promise<readonly Referrer[]> {
   const rows = await session.rows(
     `SELECT k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE,
        k.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA AND k.TABLE_NAME = k.REFERENCED_TABLE_NAME
@@ -44,8 +44,8 @@ export async function referrersOf(session: Session, { schema, name }: TableName)
 }
 
 /** @throws errors of the server */
-export async function referringRow(
-  session: Session,
+export async function mysqlReferringRow(
+  session: MysqlSession,
   table: TableName,
   referrer: Referrer,
   condition: string | null,
@@ -53,7 +53,7 @@ export async function referringRow(
 ): Promise<ReferringRow> {
   const sql = referringSql(table, referrer, condition, {
     quote: quoted,
-    table: tableSql,
+    table: mysqlTableSql,
     text: (expression) => `CAST(${expression} AS CHAR)`,
   })
   return await limited(session, sql, budgetMs, 'no such row was found', (row) =>
@@ -62,13 +62,13 @@ export async function referringRow(
 }
 
 /** @throws if the connection is lost */
-export async function orphansOf(
-  session: Session,
+export async function mysqlOrphans(
+  session: MysqlSession,
   table: TableName,
   referrer: Referrer,
   budgetMs: number,
 ): Promise<Orphans> {
-  const sql = orphansSql(table, referrer, { quote: quoted, table: tableSql })
+  const sql = orphansSql(table, referrer, { quote: quoted, table: mysqlTableSql })
   try {
     return await limited(session, sql, budgetMs, 'not counted', (row) => ({ rows: BigInt(String(row?.[0] ?? 0)) }))
   } catch (error) {
@@ -79,7 +79,7 @@ export async function orphansOf(
 
 /** @param answer from the first row */
 async function limited<T>(
-  session: Session,
+  session: MysqlSession,
   sql: string,
   budgetMs: number,
   late: string,

@@ -10,16 +10,16 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import type { MysqlConfig } from '../config.ts'
 import { mysqlErrorNumber } from '../errors.ts'
-import { refuseFollowed } from '../followers.ts'
-import type { Session } from '../session.ts'
-import { closeChunk } from '../copy/commit.ts'
-import { canonicalDigest } from '../copy/digest.ts'
-import { sourceError, targetError } from '../copy/errors.ts'
-import { tableSql } from '../copy/names.ts'
-import { conditionOf } from '../copy/ranges.ts'
-import { refuseHiddenColumns } from '../copy/hidden-columns.ts'
-import { interruptible } from '../copy/sessions.ts'
-import type { TableShape } from '../copy/shape.ts'
+import { refuseCascadingDelete } from '../followers.ts'
+import type { MysqlSession } from '../session.ts'
+import { closeMysqlChunk } from '../copy/commit.ts'
+import { mysqlCanonicalDigest } from '../copy/digest.ts'
+import { mysqlSourceError, mysqlTargetError } from '../copy/errors.ts'
+import { mysqlTableSql } from '../copy/names.ts'
+import { mysqlRangeCondition } from '../copy/ranges.ts'
+import { refuseMysqlHiddenColumns } from '../copy/hidden-columns.ts'
+import { interruptibleMysql } from '../copy/sessions.ts'
+import type { MysqlTableShape } from '../copy/shape.ts'
 import { takeMark } from '../mark.ts'
 
 /**
@@ -36,11 +36,11 @@ const REMEDY = 'drop these foreign keys first, or archive those tables and make 
  * @throws SluiceError TABLE_REFUSED if rows of other tables depend on these, TARGET_BUSY if other transactions lock
  * them, CONNECTION_LOST, COMMIT_UNKNOWN, BAD_PREDICATE, VALUE_REFUSED for rows that cannot be compared
  */
-export async function removeRows(
+export async function removeMysqlRows(
   config: MysqlConfig,
-  session: Session,
+  session: MysqlSession,
   request: RemoveRequest,
-  shape: TableShape,
+  shape: MysqlTableShape,
 ): Promise<StepEnd> {
   const { table, where, signal } = request
   throwIfAborted(signal)
@@ -53,9 +53,9 @@ export async function removeRows(
     await session.command('COMMIT')
     const begin = 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE'
     await session.command(begin)
-    const end = await interruptible(config, session, signal, () => deleted(session, request))
+    const end = await interruptibleMysql(config, session, signal, () => deleted(session, request))
     if (end !== 'deleted') return end
-    return (await closeChunk(config, session, mark, request.closing)) === 'committed' ? 'done' : 'fenced'
+    return (await closeMysqlChunk(config, session, mark, request.closing)) === 'committed' ? 'done' : 'fenced'
   } catch (thrown) {
     throwIfAborted(signal)
     throw named(thrown, place, where)
@@ -64,10 +64,10 @@ export async function removeRows(
   }
 }
 
-async function deleted(session: Session, request: RemoveRequest): Promise<'deleted' | 'differs' | 'gone'> {
+async function deleted(session: MysqlSession, request: RemoveRequest): Promise<'deleted' | 'differs' | 'gone'> {
   const { table, columns, range, where, expect, signal } = request
-  const name = tableSql(table.table)
-  const { sql, parameters } = conditionOf(table, range, where)
+  const name = mysqlTableSql(table.table)
+  const { sql, parameters } = mysqlRangeCondition(table, range, where)
   let locked: readonly (readonly unknown[])[]
   try {
     locked = await session.rows(`SELECT CAST(COUNT(*) AS CHAR) FROM ${name} WHERE ${sql} FOR UPDATE`, parameters)
@@ -77,18 +77,18 @@ async function deleted(session: Session, request: RemoveRequest): Promise<'delet
   }
   if (!(await isSame(session, request))) return 'gone'
   // Checked after locking: from now on no row can be added that refers to these.
-  await refuseFollowed(session, { table: table.table, refused: 'all', remedy: REMEDY })
-  await refuseHiddenColumns(session, table.table)
+  await refuseCascadingDelete(session, { table: table.table, refused: 'all', remedy: REMEDY })
+  await refuseMysqlHiddenColumns(session, table.table)
   if (!(await isProved(session, request)) || String(locked[0]?.[0]) !== String(expect.rows)) return 'differs'
   const reading = { table, columns, range, where, ordered: false }
-  if (!equalDigests(await canonicalDigest(session, reading, null, signal), expect)) return 'differs'
+  if (!equalDigests(await mysqlCanonicalDigest(session, reading, null, signal), expect)) return 'differs'
   const { changed } = await session.execute(`DELETE FROM ${name} WHERE ${sql}`, parameters)
   // The counts differ if the condition is not deterministic.
   return BigInt(changed) === expect.rows ? 'deleted' : 'differs'
 }
 
 /** Checked once the table is in use, so that it can no longer be altered. */
-async function isSame(session: Session, { table: { table, identity } }: RemoveRequest): Promise<boolean> {
+async function isSame(session: MysqlSession, { table: { table, identity } }: RemoveRequest): Promise<boolean> {
   const [[schema, created] = []] = await session.rows(
     'SELECT TABLE_SCHEMA, CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
     [table.schema ?? null, table.name],
@@ -97,7 +97,7 @@ async function isSame(session: Session, { table: { table, identity } }: RemoveRe
 }
 
 /** True if every column that would be lost was compared. */
-async function isProved(session: Session, { table: { table }, columns }: RemoveRequest): Promise<boolean> {
+async function isProved(session: MysqlSession, { table: { table }, columns }: RemoveRequest): Promise<boolean> {
   const stored = await session.rows(
     `SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?
      AND NOT (EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' OR EXTRA LIKE '%PERSISTENT GENERATED%')`,
@@ -107,7 +107,7 @@ async function isProved(session: Session, { table: { table }, columns }: RemoveR
   return stored.every(([name]) => proved.has(String(name)))
 }
 
-function refuseUnfit({ table }: RemoveRequest, { engine }: TableShape): void {
+function refuseUnfit({ table }: RemoveRequest, { engine }: MysqlTableShape): void {
   const where = tableText(table.table)
   if (engine !== 'InnoDB') {
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine ?? ''}, which has no transactions`, {
@@ -118,7 +118,7 @@ function refuseUnfit({ table }: RemoveRequest, { engine }: TableShape): void {
   }
 }
 
-async function leave(session: Session, mark: string | null): Promise<void> {
+async function leave(session: MysqlSession, mark: string | null): Promise<void> {
   if (session.isStreaming) session.destroy()
   for (const [sql, parameters] of [
     ['ROLLBACK', []],
@@ -130,9 +130,9 @@ async function leave(session: Session, mark: string | null): Promise<void> {
 }
 
 function named(thrown: unknown, place: string, where: string | null): unknown {
-  const ofSource = where === null ? null : sourceError(thrown, place, where)
+  const ofSource = where === null ? null : mysqlSourceError(thrown, place, where)
   if (ofSource instanceof SluiceError && ofSource.code === 'BAD_PREDICATE') return ofSource
-  if (!REFERRED_TO.has(mysqlErrorNumber(thrown) ?? 0)) return targetError(thrown, place)
+  if (!REFERRED_TO.has(mysqlErrorNumber(thrown) ?? 0)) return mysqlTargetError(thrown, place)
   return new SluiceError('TABLE_REFUSED', 'rows of other tables refer to rows that would go', {
     where: place,
     hint: 'archive or remove those rows first',

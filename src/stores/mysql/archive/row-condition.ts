@@ -5,11 +5,11 @@ import { isEnum } from '../../../model/copy/members.ts'
 import type { Column } from '../../../model/copy/column-type.ts'
 import { conditionSql, sameBytes } from '../../common/row-condition.ts'
 import { dayBound, momentBound } from '../../common/time-bounds.ts'
-import { memberText, wholeNumber } from '../copy/cells.ts'
+import { enumMemberSql, wholeNumber } from '../copy/cells.ts'
 import { isNull, quoted } from '../copy/names.ts'
 
 /** See `RowValues.condition`. */
-export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
+export function mysqlRowCondition(columns: readonly Column[], test: RowTest): string | null {
   return conditionSql(columns, test, { quote: quoted, isNull, compare })
 }
 
@@ -32,7 +32,7 @@ function compare(name: string, column: Column, op: Comparison, value: string): s
       if (type.kind === 'native' && !isEnum(type.name)) return null
       if (op !== '=' && op !== '<>') return null
       const bytes = `X'${Buffer.from(value).toString('hex')}'`
-      const text = memberText(name, type)
+      const text = enumMemberSql(name, type)
       return sameBytes(
         op,
         `${text} = CONVERT(${bytes} USING utf8mb4)`,

@@ -2,12 +2,12 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { backquotedName } from '../../../shared/sql-text.ts'
 import type { RowTriggers } from '../../../model/archive/port.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 
 const REMEDY = 'drop it while nothing else writes into the table, and make it again after the run or restore'
 
 /** Only a BEFORE INSERT trigger can change a row. No session can disable triggers. */
-export async function rowTriggersOf(session: Session, { schema, name }: TableName): Promise<RowTriggers> {
+export async function mysqlRowTriggers(session: MysqlSession, { schema, name }: TableName): Promise<RowTriggers> {
   const rows = await session.rows(
     `SELECT TRIGGER_NAME, ACTION_TIMING = 'BEFORE' AND EVENT_MANIPULATION = 'INSERT' FROM information_schema.TRIGGERS
      WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? AND EVENT_MANIPULATION IN ('INSERT', 'DELETE') ORDER BY 1`,

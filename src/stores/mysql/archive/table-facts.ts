@@ -1,7 +1,7 @@
 /** Facts about a table of MySQL or MariaDB that is archived. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Losable } from '../../../model/copy/durability-port.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 
 /** Engines without a log. Aria has one with its own page format (ROW_FORMAT = PAGE) and TRANSACTIONAL not 0. */
 const LOSING_ENGINES = `SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?
@@ -10,7 +10,7 @@ const LOSING_ENGINES = `SELECT ENGINE FROM information_schema.TABLES WHERE TABLE
 
 /** Comments of the columns of a table, by column name; columns without a comment are left out. */
 export async function commentsOf(
-  session: Session,
+  session: MysqlSession,
   { table: { schema, name } }: TableSpec,
 ): Promise<Readonly<Record<string, string>>> {
   const rows = await session.rows(
@@ -22,7 +22,10 @@ export async function commentsOf(
 }
 
 /** Tables whose engine may lose rows in a crash of the server. */
-export async function losableTables(session: Session, tables: readonly TableName[]): Promise<readonly Losable[]> {
+export async function mysqlLosableTables(
+  session: MysqlSession,
+  tables: readonly TableName[],
+): Promise<readonly Losable[]> {
   const found: Losable[] = []
   for (const table of tables) {
     const [row] = await session.rows(LOSING_ENGINES, [table.schema ?? null, table.name])
@@ -37,7 +40,10 @@ export async function losableTables(session: Session, tables: readonly TableName
  * Creation or last ALTER time of tables, by `tableText`; used as their version, because table ids need the privilege
  * PROCESS and change with ALTER. One statement per schema, so that the server opens the files of one schema only.
  */
-export async function tableMarks(session: Session, tables: readonly TableName[]): Promise<ReadonlyMap<string, string>> {
+export async function mysqlTableMarks(
+  session: MysqlSession,
+  tables: readonly TableName[],
+): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>()
   for (const schema of new Set(tables.map((table) => table.schema))) {
     const some = tables.filter((table) => table.schema === schema)

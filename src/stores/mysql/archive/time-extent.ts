@@ -1,10 +1,10 @@
 /** Smallest and largest timestamp of a table. */
-import { date, moment } from '../../../model/copy/canonical-time.ts'
+import { date, canonicalInstant } from '../../../model/copy/canonical-time.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
-import type { Session } from '../session.ts'
-import { isNull, quoted, tableSql } from '../copy/names.ts'
+import type { MysqlSession } from '../session.ts'
+import { isNull, quoted, mysqlTableSql } from '../copy/names.ts'
 
 /** Zero dates such as 0000-00-00; they sort before all real dates. */
 const UNREAL = /^0000|^\d{4}-00|^\d{4}-\d\d-00/
@@ -18,9 +18,9 @@ const FIRST: Readonly<Record<string, string>> = {
  * year 0 are counted in `unreal`, and are neither minimum nor maximum.
  * @throws errors of the server
  */
-export async function timeExtent(session: Session, table: TableSpec, column: Column): Promise<TimeExtent> {
+export async function mysqlTimeExtent(session: MysqlSession, table: TableSpec, column: Column): Promise<TimeExtent> {
   const name = quoted(column.name)
-  const from = tableSql(table.table)
+  const from = mysqlTableSql(table.table)
   const ends = `SELECT CAST(MIN(${name}) AS CHAR), CAST(MAX(${name}) AS CHAR) FROM ${from}`
   let [found] = await session.rows(ends)
   let unreal = 0n
@@ -53,7 +53,7 @@ function canonical({ type }: Column, text: string): string {
     case 'date':
       return date(realText(text))
     case 'timestamp':
-      return moment(realText(text), false)
+      return canonicalInstant(realText(text), false)
     default:
       return text
   }

@@ -5,7 +5,7 @@ import { wholeNumber } from '../copy/cells.ts'
 import { quoted } from '../copy/names.ts'
 
 /** See `Times.condition`. */
-export function timeCondition(cutBy: Column, from: string | null, to: string | null): string | null {
+export function mysqlTimeCondition(cutBy: Column, from: string | null, to: string | null): string | null {
   const column = quoted(cutBy.name)
   switch (cutBy.type.kind) {
     case 'date':

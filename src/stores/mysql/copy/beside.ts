@@ -3,26 +3,26 @@ import type { Column, Expression, TableName, TableSpec } from '../../../model/co
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
-import type { Session } from '../session.ts'
-import { leftOf } from './left-behind.ts'
+import type { MysqlSession } from '../session.ts'
+import { mysqlLeftBehind } from './left-behind.ts'
 import { isDictionaryName } from './names.ts'
 
 /** Runs the body with a session; errors of the server are thrown as errors of the store. */
-export type Ask = <T>(signal: AbortSignal, body: (session: Session) => Promise<T>) => Promise<T>
+export type AskMysql = <T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>) => Promise<T>
 
 export class MysqlBeside implements BesideStore {
-  readonly #ask: Ask
+  readonly #ask: AskMysql
   readonly #database: string
 
   /** @param database for names without one */
-  constructor(ask: Ask, database: string) {
+  constructor(ask: AskMysql, database: string) {
     this.#ask = ask
     this.#database = database
   }
 
   async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
     if (scope.tables.length === 0 && !scope.all) return []
-    return await this.#ask(signal, (session) => leftOf(session, scope, this.#database))
+    return await this.#ask(signal, (session) => mysqlLeftBehind(session, scope, this.#database))
   }
 
   async sequences(table: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
@@ -69,7 +69,7 @@ function plainExpression(sql: string, flavour: 'mysql' | 'mariadb'): string | nu
 }
 
 /** The next AUTO_INCREMENT number; null if the table has no such column. */
-export async function nextNumber(session: Session, { schema, name }: TableName): Promise<bigint | null> {
+export async function nextNumber(session: MysqlSession, { schema, name }: TableName): Promise<bigint | null> {
   if (!isDictionaryName(name)) return null
   // MySQL's statistics may be a day old unless this is set.
   if (session.facts.flavour === 'mysql') await session.command('SET SESSION information_schema_stats_expiry = 0')

@@ -1,6 +1,6 @@
 /** Columns in a SELECT, and conversion of the driver's values to canonical form. */
 import { isUtf8 } from 'node:buffer'
-import { isPlain, normalizer } from '../../../model/copy/canonical.ts'
+import { isPlainType, normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { isEnum, isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
@@ -8,7 +8,7 @@ import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { quoted } from './names.ts'
-import { baseOf, isOpaque, isText } from './types.ts'
+import { baseTypeName, isOpaque, isText } from './types.ts'
 
 /** The server prints these faster than the driver builds them from numbers, and exactly even if they are large. */
 const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bigint', 'uuid', 'inet4', 'inet6'])
@@ -24,23 +24,23 @@ export function handedOver(expression: string): string {
 }
 
 /** @param name the quoted name of the column @returns for the list of a SELECT */
-export function selected(name: string, column: Column, as: ColumnType = column.type): string {
+export function mysqlSelection(name: string, column: Column, as: ColumnType = column.type): string {
   return handedOver(valueSql(name, column, as))
 }
 
 function valueSql(name: string, column: Column, as: ColumnType): string {
-  const base = baseOf(column.native)
+  const base = baseTypeName(column.native)
   if (PRINTED.has(base)) return `CAST(${name} AS CHAR)`
   if (base === 'bit') return `CAST(${name} + 0 AS CHAR)`
   if (isOpaque(base)) return `HEX(${name})`
   if (hasGaps(column)) return gaplessBytes(name)
   // A text column with the values of another system's enum has no member numbers.
-  return isMembered(column.native) ? memberText(name, as) : name
+  return isMembered(column.native) ? enumMemberSql(name, as) : name
 }
 
 /** Character sets in which some bytes are no character; the server prints `?` for them. */
 export function hasGaps({ native, collation }: Column): boolean {
-  return collation !== undefined && isText(baseOf(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
+  return collation !== undefined && isText(baseTypeName(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
 }
 
 /** SQL that is true for a text with bytes that are no character: each is converted to `?`. @param name quoted */
@@ -58,7 +58,7 @@ function gaplessBytes(name: string): string {
  * SQL for the text of a member; number 0 gets its own text, because the server would print that of the empty member.
  * @param as the enum or set that the text is read as; other types leave the name unchanged
  */
-export function memberText(name: string, as: ColumnType): string {
+export function enumMemberSql(name: string, as: ColumnType): string {
   if (as.kind !== 'native' || !isMembered(as.name)) return name
   const members = membersOf(as.name)
   const zero = zeroText(members)
@@ -75,16 +75,16 @@ export function gaplessText(value: SqlValue): SqlValue {
 }
 
 /** @param value of a column with gaps: as from `gaplessText` */
-export type CellReader = (value: SqlValue) => Cell
+export type MysqlCellReader = (value: SqlValue) => Cell
 
 /** @throws (the function) SluiceError VALUE_REFUSED for a value that is not of the type */
-export function cellReader(as: ColumnType, column: Column): CellReader {
+export function mysqlCellReader(as: ColumnType, column: Column): MysqlCellReader {
   const normalize = normalizer(as)
   if (hasGaps(column)) return (value) => (value === null ? null : normalize(wholeText(value)))
-  if (DATED.has(baseOf(column.native)) && (as.kind === 'date' || as.kind === 'timestamp')) {
+  if (DATED.has(baseTypeName(column.native)) && (as.kind === 'date' || as.kind === 'timestamp')) {
     return (value) => (value === null ? null : normalize(realDate(value)))
   }
-  if (!isPlain(as)) return (value) => (value === null ? null : normalize(value))
+  if (!isPlainType(as)) return (value) => (value === null ? null : normalize(value))
   return (value) => (value === null || typeof value === 'string' ? value : normalize(value))
 }
 
@@ -106,5 +106,5 @@ function realDate(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
 
 /** SQL for a column of integers in comparisons. A YEAR would read 1 as 2001 and 70 as 1970. @param name quoted */
 export function wholeNumber(name: string, { native }: Column): string {
-  return baseOf(native) === 'year' ? `(${name} + 0)` : name
+  return baseTypeName(native) === 'year' ? `(${name} + 0)` : name
 }

@@ -3,25 +3,25 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
 import type { MysqlConfig } from '../config.ts'
 import { ended } from '../fate.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 import { asking } from '../sessions.ts'
-import { settled } from '../settle.ts'
-import { translate } from '../translate.ts'
+import { settledCommit } from '../settle.ts'
+import { translateSql } from '../translate.ts'
 
 /** How long the server may take to end a session, in milliseconds: it rolls back first. */
 const END_MS = 60_000
 
-export type Outcome = 'committed' | 'fenced'
+export type MysqlChunkEnd = 'committed' | 'fenced'
 
 /** Runs the closing statements and commits. @throws the server's errors; the transaction is not rolled back then */
-export async function closeChunk(
+export async function closeMysqlChunk(
   config: MysqlConfig,
-  session: Session,
+  session: MysqlSession,
   mark: string | null,
   closing: Closing,
-): Promise<Outcome> {
+): Promise<MysqlChunkEnd> {
   for (const [i, { sql, parameters }] of closing.statements.entries()) {
-    const { changed } = await session.execute(translate(sql), parameters)
+    const { changed } = await session.execute(translateSql(sql), parameters)
     if (i > 0 || changed === 1) continue
     await session.rollBack()
     return 'fenced'
@@ -44,13 +44,18 @@ export async function endMarked(config: MysqlConfig, mark: string): Promise<void
   })
 }
 
-async function outcomeOf(config: MysqlConfig, mark: string | null, closing: Closing, lost: unknown): Promise<Outcome> {
-  const outcome = await settled<Outcome | 'lost'>(config, {
+async function outcomeOf(
+  config: MysqlConfig,
+  mark: string | null,
+  closing: Closing,
+  lost: unknown,
+): Promise<MysqlChunkEnd> {
+  const outcome = await settledCommit<MysqlChunkEnd | 'lost'>(config, {
     mark,
     endMs: END_MS,
     answer: async (asker) => {
       const gives = async ({ sql, parameters }: Statement): Promise<boolean> =>
-        (await asker.rows(translate(sql), parameters)).length > 0
+        (await asker.rows(translateSql(sql), parameters)).length > 0
       if (await gives(closing.landed)) return 'committed'
       return (await gives(closing.guard)) ? 'lost' : 'fenced'
     },

@@ -6,8 +6,8 @@ import { tableEnd } from '../charset.ts'
 import type { ServerFacts } from '../session.ts'
 import { indexable, isType, KEY_BYTES } from './declare.ts'
 import { refuseUnmakeable, unspelled, type NewTableLimits } from '../../common/new-table.ts'
-import { isDictionaryName, quoted, tableSql } from './names.ts'
-import { baseOf, isBytes, isText } from './types.ts'
+import { isDictionaryName, quoted, mysqlTableSql } from './names.ts'
+import { baseTypeName, isBytes, isText } from './types.ts'
 
 /** Columns of a table of InnoDB, and characters of a name. */
 const MOST_COLUMNS = 1017
@@ -24,7 +24,7 @@ const LIMITS: NewTableLimits = {
 }
 
 /** @throws SluiceError TABLE_REFUSED for names and columns that MySQL cannot make, or cannot have in a key */
-export function createTable(table: TableSpec, { binaryCollation }: Pick<ServerFacts, 'binaryCollation'>): string {
+export function createMysqlTable(table: TableSpec, { binaryCollation }: Pick<ServerFacts, 'binaryCollation'>): string {
   refuseUnmakeable(table, LIMITS)
   const room = keyRoom(table)
   const lines = table.columns.map((column) => columnLine(column, table, room))
@@ -32,7 +32,7 @@ export function createTable(table: TableSpec, { binaryCollation }: Pick<ServerFa
     const columns = table.key.map(quoted).join(', ')
     lines.push(table.primary ? `PRIMARY KEY (${columns})` : `UNIQUE KEY (${columns})`)
   }
-  return `CREATE TABLE ${tableSql(table.table)} (\n  ${lines.join(',\n  ')}\n)${tableEnd(binaryCollation)}`
+  return `CREATE TABLE ${mysqlTableSql(table.table)} (\n  ${lines.join(',\n  ')}\n)${tableEnd(binaryCollation)}`
 }
 
 function columnLine(column: Column, table: TableSpec, room: number): string {
@@ -45,7 +45,7 @@ function columnLine(column: Column, table: TableSpec, room: number): string {
       hint: 'make the table yourself, with types of your choice, and copy again',
     })
   }
-  const words = [quoted(column.name), plain(native)]
+  const words = [quoted(column.name), plainMembers(native)]
   if (column.collation !== undefined && isCollated(native)) words.push(`COLLATE ${word(column.collation)}`)
   if (column.expression !== undefined) {
     const { sql, stored } = column.expression
@@ -65,15 +65,15 @@ function columnLine(column: Column, table: TableSpec, room: number): string {
 }
 
 /** Members of an enum as literals of our sessions, where a backslash is a plain character. */
-export function plain(native: string): string {
-  const base = baseOf(native)
+export function plainMembers(native: string): string {
+  const base = baseTypeName(native)
   if (base !== 'enum' && base !== 'set') return native
   const members = membersOf(native).map((member) => `'${member.replaceAll("'", "''")}'`)
   return `${base}(${members.join(',')})`
 }
 
 export function isCollated(native: string): boolean {
-  const base = baseOf(native)
+  const base = baseTypeName(native)
   return isText(base) || base === 'enum' || base === 'set'
 }
 
@@ -87,7 +87,7 @@ function keyRoom(table: TableSpec): number {
 
 function bytesOf(native: string): number {
   const length = Number(/\((\d+)/.exec(native)?.[1] ?? 0)
-  const base = baseOf(native)
+  const base = baseTypeName(native)
   if (isText(base)) return length * 4 + 2
   return isBytes(base) ? length + 2 : 32
 }

@@ -1,8 +1,8 @@
 /** Column types in which MySQL and MariaDB hold a type without loss. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
-import { baseOf } from './types.ts'
+import { baseTypeName } from './types.ts'
 
-export type Declared = { readonly native: string; readonly type: ColumnType }
+export type MysqlDeclaredType = { readonly native: string; readonly type: ColumnType }
 
 /** Precision and scale of a DECIMAL. */
 const MOST_DIGITS = 65
@@ -16,7 +16,7 @@ const ENUM = /^(?:enum|set)\('(?:[^']|'')*'(?:,'(?:[^']|'')*')*\)$/i
 export const KEY_BYTES = 2_800
 
 /** As `declare`, for a column that is part of a key. */
-export function declareKey(type: ColumnType): Declared {
+export function declareKey(type: ColumnType): MysqlDeclaredType {
   // A text would sort by its digits, and its key ranges would differ from those of the source.
   if (type.kind === 'decimal' && type.precision === undefined) {
     return {
@@ -35,7 +35,7 @@ export function declareKey(type: ColumnType): Declared {
  * because a TIMESTAMP ends in 2038. A decimal without a limit becomes a text, which keeps all digits; so do types of
  * other systems.
  */
-export function declare(type: ColumnType): Declared {
+export function declare(type: ColumnType): MysqlDeclaredType {
   switch (type.kind) {
     case 'bool':
       return { native: 'tinyint(1)', type: { kind: 'int', bits: 8 } }
@@ -69,16 +69,16 @@ export function declare(type: ColumnType): Declared {
   }
 }
 
-const LONG: Declared = { native: 'longtext', type: { kind: 'text' } }
+const LONG: MysqlDeclaredType = { native: 'longtext', type: { kind: 'text' } }
 
-function decimal(type: ColumnType & { kind: 'decimal' }): Declared {
+function decimal(type: ColumnType & { kind: 'decimal' }): MysqlDeclaredType {
   const { precision, scale = 0 } = type
   const fits = precision !== undefined && precision >= 1 && precision <= MOST_DIGITS
   if (!fits || scale < 0 || scale > MOST_SCALE || scale > precision) return LONG
   return { native: `decimal(${precision},${scale})`, type: { kind: 'decimal', precision, scale } }
 }
 
-function text({ most, padded }: ColumnType & { kind: 'text' }): Declared {
+function text({ most, padded }: ColumnType & { kind: 'text' }): MysqlDeclaredType {
   if (most === undefined || most < 1 || most > LONGEST_VARCHAR) return LONG
   return padded === true
     ? { native: `char(${most})`, type: { kind: 'text', most, padded } }
@@ -98,7 +98,7 @@ export function isType(native: string): boolean {
 
 /** Replacement for a type that an index cannot hold whole; null if none. @param bytes of the index left for it */
 export function indexable(native: string, bytes: number): string | null {
-  switch (baseOf(native)) {
+  switch (baseTypeName(native)) {
     case 'tinytext':
     case 'text':
     case 'mediumtext':

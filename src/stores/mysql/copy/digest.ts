@@ -9,19 +9,19 @@ import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { addStored, type OddRows } from '../../common/as-stored.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
-import type { Session } from '../session.ts'
-import { hasGaps, isBroken, memberText } from './cells.ts'
-import { quoted, tableSql } from './names.ts'
-import { conditionOf } from './ranges.ts'
-import { readRows } from './read.ts'
-import { baseOf, isBytes, isText, isWhole } from './types.ts'
+import type { MysqlSession } from '../session.ts'
+import { hasGaps, isBroken, enumMemberSql } from './cells.ts'
+import { quoted, mysqlTableSql } from './names.ts'
+import { mysqlRangeCondition } from './ranges.ts'
+import { readMysqlRows } from './read.ts'
+import { baseTypeName, isBytes, isText, isWholeType } from './types.ts'
 
 /** Rows and bytes of a batch in memory while rows are added up. */
 const BATCH = { rows: 1_000, bytes: 8 * 2 ** 20 }
 
 /** @param only keys of the rows that count; null: all rows */
-export async function canonicalDigest(
-  session: Session,
+export async function mysqlCanonicalDigest(
+  session: MysqlSession,
   request: RowRequest,
   only: ReadonlySet<string> | null,
   signal: AbortSignal,
@@ -31,10 +31,10 @@ export async function canonicalDigest(
 }
 
 /** The number of rows alone. */
-export async function countDigest(session: Session, request: RowRequest): Promise<Digest> {
-  const { sql, parameters } = conditionOf(request.table, request.range, request.where)
+export async function countDigest(session: MysqlSession, request: RowRequest): Promise<Digest> {
+  const { sql, parameters } = mysqlRangeCondition(request.table, request.range, request.where)
   const [[rows] = []] = await session.rows(
-    `SELECT CAST(COUNT(*) AS CHAR) FROM ${tableSql(request.table.table)} WHERE ${sql}`,
+    `SELECT CAST(COUNT(*) AS CHAR) FROM ${mysqlTableSql(request.table.table)} WHERE ${sql}`,
     parameters,
   )
   return { rows: BigInt(String(rows)), sum: '' }
@@ -42,7 +42,7 @@ export async function countDigest(session: Session, request: RowRequest): Promis
 
 /** As `canonicalDigest`, by reading the rows. */
 export async function streamedDigest(
-  session: Session,
+  session: MysqlSession,
   request: RowRequest,
   only: ReadonlySet<string> | null,
   signal: AbortSignal,
@@ -51,14 +51,14 @@ export async function streamedDigest(
   const keyAt = request.table.key.map((name) => request.columns.findIndex((column) => column.name === name))
   const counts = (row: Row): boolean => only?.has(keyTextOf(row, keyAt)) ?? true
   const odd: OddRows = new WeakSet<Row>()
-  for await (const { rows } of readRows(session, { ...request, ordered: false }, BATCH, signal, odd)) {
+  for await (const { rows } of readMysqlRows(session, { ...request, ordered: false }, BATCH, signal, odd)) {
     for (const row of rows) if (counts(row)) addStored(sum, row, odd)
   }
   return sum.digest()
 }
 
 /** As `canonicalDigest`, in one statement; null if the server cannot print all of the values. */
-export async function serverDigest(session: Session, request: RowRequest): Promise<Digest | null> {
+export async function serverDigest(session: MysqlSession, request: RowRequest): Promise<Digest | null> {
   const { table, columns, range, where } = request
   const spelled = columns.map(({ name, as, column }) => spelling(quoted(name), as, column))
   const cells: string[] = []
@@ -67,10 +67,10 @@ export async function serverDigest(session: Session, request: RowRequest): Promi
     const length = one.length ?? `LENGTH(${one.text})`
     cells.push(`IF(${quoted(columns[i]?.name ?? '')} IS NULL, 'N', CONCAT(${length}, ':', ${one.text}))`)
   }
-  const { sql, parameters } = conditionOf(table, range, where)
+  const { sql, parameters } = mysqlRangeCondition(table, range, where)
   const [row = []] = await session.rows(
     `SELECT CAST(COUNT(*) AS CHAR), CAST(COUNT(hash) AS CHAR), CAST(SUM(CAST(CONV(RIGHT(hash, 12), 16, 10) AS UNSIGNED)) AS CHAR) ` +
-      `FROM (SELECT MD5(CONCAT(${cells.join(', ')})) AS hash FROM ${tableSql(table.table)} WHERE ${sql}) AS hashes`,
+      `FROM (SELECT MD5(CONCAT(${cells.join(', ')})) AS hash FROM ${mysqlTableSql(table.table)} WHERE ${sql}) AS hashes`,
     parameters,
   )
   const [rows, hashed, sum] = row.map(String)
@@ -90,21 +90,21 @@ type Spelling = { readonly text: string; readonly length?: string }
  */
 function spelling(name: string, as: ColumnType, column: Column): Spelling | null {
   const { native, collation } = column
-  const base = baseOf(native)
+  const base = baseTypeName(native)
   const isUtf8 = collation === undefined || collation.startsWith('utf8mb4_')
   // Texts of different collations cannot be concatenated without an explicit one.
-  const given = isMembered(native) ? memberText(name, as) : name
+  const given = isMembered(native) ? enumMemberSql(name, as) : name
   const whole = hasGaps(column) ? `IF(${isBroken(name)}, NULL, ${given})` : given
   const utf8 = `${isUtf8 ? given : `CONVERT(${whole} USING utf8mb4)`} COLLATE utf8mb4_bin`
   const printed = `CAST(${name} AS CHAR)`
   switch (as.kind) {
     case 'bool':
-      if (!isWhole(base) && base !== 'bit') return null
+      if (!isWholeType(base) && base !== 'bit') return null
       return { text: `CASE ${name} + 0 WHEN 0 THEN '0' WHEN 1 THEN '1' END`, length: '1' }
     case 'int':
       // Zerofill numbers are printed with their zeros.
       if (base === 'bit' || base === 'year') return { text: `CAST(${name} + 0 AS CHAR)` }
-      return isWhole(base) && !native.includes('zerofill') ? { text: printed } : null
+      return isWholeType(base) && !native.includes('zerofill') ? { text: printed } : null
     case 'decimal':
       if (base !== 'decimal' || native.includes('zerofill')) return null
       return { text: /,\s*[1-9]/.test(native) ? withoutZeros(printed) : printed }

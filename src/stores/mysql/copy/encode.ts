@@ -6,15 +6,15 @@ import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
-import { cellText } from '../../../model/copy/canonical.ts'
+import { canonicalCellText } from '../../../model/copy/canonical.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { internalOf } from '../../../model/copy/ewkb.ts'
 import { jsonTokens } from '../../../model/lake/json-tokens.ts'
-import { rowRefused } from './errors.ts'
-import { baseOf, isBytes, isOpaque, isText, isWhole, isShape } from './types.ts'
+import { mysqlRowRefused } from './errors.ts'
+import { baseTypeName, isBytes, isOpaque, isText, isWholeType, isShape } from './types.ts'
 
 type Present = Exclude<Cell, null>
 type Encoder = (cell: Present) => SqlValue
@@ -26,13 +26,13 @@ const MOST_WHOLE = 2n ** 64n - 1n
 class Unfit extends Error {}
 
 /** @param where table, for messages @returns a function from cell to parameter; it throws SluiceError ROW_REFUSED */
-export function encoderOf(
+export function mysqlEncoder(
   { name, as, column }: WriteColumn,
   flavour: 'mysql' | 'mariadb',
   where: string,
 ): (cell: Cell) => SqlValue {
   // Dates that the server printed are checked by the server: it has dates that no calendar has.
-  const isPrinted = as.kind === 'native' && /^(?:date|datetime|timestamp)$/.test(baseOf(column.native))
+  const isPrinted = as.kind === 'native' && /^(?:date|datetime|timestamp)$/.test(baseTypeName(column.native))
   const encode = isPrinted ? text : (memberEncoder(as, column.native) ?? encoderFor(column.native, flavour))
   // The server would replace such a NULL by a number or the current time.
   const mayBeNull = column.nullable && column.identity !== true
@@ -51,10 +51,10 @@ export function encoderOf(
 }
 
 function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
-  const base = baseOf(native)
+  const base = baseTypeName(native)
   const [length, scale] = /\((\d+)(?:,\s*(\d+))?\)/.exec(native)?.slice(1).map(Number) ?? []
   if (base === 'year') return year
-  if (isWhole(base)) return whole
+  if (isWholeType(base)) return whole
   if (isText(base)) return base === 'char' ? unpadded : text
   if (isBytes(base)) return base === 'binary' ? exactly(length ?? 1) : bytes
   if (isShape(base)) return shape
@@ -83,11 +83,15 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
 }
 
 function refused(column: string, where: string, message: string): SluiceError {
-  return rowRefused(`${column}: ${message}`, where, 'correct the value at the source, or give the column another type')
+  return mysqlRowRefused(
+    `${column}: ${message}`,
+    where,
+    'correct the value at the source, or give the column another type',
+  )
 }
 
 function shown(cell: Present): string {
-  return cellText(cell).slice(0, 60)
+  return canonicalCellText(cell).slice(0, 60)
 }
 
 function text(cell: Present): string {
@@ -198,7 +202,7 @@ function timed(given: string, pattern: RegExp, digits: number): string {
 
 /** @returns null for a column that is neither an enum nor a set */
 function memberEncoder(as: ColumnType, native: string): Encoder | null {
-  const base = baseOf(native)
+  const base = baseTypeName(native)
   if (base !== 'enum' && base !== 'set') return null
   const known = membersOf(native)
   // Only enums and sets have a text for number 0; of other types a text is a member, or invalid.

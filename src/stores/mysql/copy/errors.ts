@@ -1,7 +1,7 @@
 /** Maps errors during a copy: by side, and by whether a row, a table or the server is the cause. */
 import { StoredKeyError } from '../../common/as-stored.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import { failureOf, isConnectionGone, isLockLost } from '../error-numbers.ts'
+import { mysqlFailure, isConnectionGone, isLockLost } from '../error-numbers.ts'
 
 /** The table was altered since the snapshot, or does not exist. */
 const GONE = new Set([1049, 1146, 1412])
@@ -44,9 +44,9 @@ function said(thrown: unknown): Said | null {
  * @param condition of the user, if the statement has one: syntax errors are then reported for it
  * @returns a SluiceError of the source's kind, or the error unchanged if it is not of the database
  */
-export function sourceError(thrown: unknown, where: string, condition: string | null = null): unknown {
+export function mysqlSourceError(thrown: unknown, where: string, condition: string | null = null): unknown {
   if (isOwn(thrown) || thrown instanceof StoredKeyError) return thrown
-  const failure = failureOf(thrown instanceof SluiceError ? thrown.cause : thrown)
+  const failure = mysqlFailure(thrown instanceof SluiceError ? thrown.cause : thrown)
   const server = said(thrown)
   if (failure !== null && isConnectionGone(failure)) return sourceLost(where, thrown)
   if (server === null) return ofSource(thrown, where)
@@ -82,10 +82,10 @@ export function sourceError(thrown: unknown, where: string, condition: string | 
 }
 
 /** @returns a SluiceError, or the error unchanged if it is not of the database */
-export function targetError(thrown: unknown, where: string): unknown {
+export function mysqlTargetError(thrown: unknown, where: string): unknown {
   if (isOwn(thrown))
     return thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED' ? asRow(thrown, where) : thrown
-  const failure = failureOf(thrown instanceof SluiceError ? thrown.cause : thrown)
+  const failure = mysqlFailure(thrown instanceof SluiceError ? thrown.cause : thrown)
   const server = said(thrown)
   if (server === null || failure === null || isConnectionGone(failure)) return thrown
   const { errno, state, message } = server
@@ -134,7 +134,7 @@ export function sourceLost(where: string, cause: unknown): SluiceError {
   })
 }
 
-export function rowRefused(message: string, where: string, hint?: string): SluiceError {
+export function mysqlRowRefused(message: string, where: string, hint?: string): SluiceError {
   return new SluiceError('ROW_REFUSED', message, { where, ...(hint === undefined ? {} : { hint }) })
 }
 

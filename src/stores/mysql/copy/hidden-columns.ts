@@ -3,18 +3,18 @@ import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import { loginOf } from '../login.ts'
-import type { Session } from '../session.ts'
-import { tableSql } from './names.ts'
+import type { MysqlSession } from '../session.ts'
+import { mysqlTableSql } from './names.ts'
 
 /** The server's numbers for a table, and for a column, that the login may not read. */
 const DENIED = new Set([1142, 1143])
 const LOCK_WAIT = 1205
 
 /** True if the login sees all columns: for `*` the server checks all of them, including INVISIBLE ones. */
-export async function readsAll(session: Session, table: TableName): Promise<boolean> {
+export async function readsAll(session: MysqlSession, table: TableName): Promise<boolean> {
   try {
     // Names of columns do not come out: the driver ends the connection for some of them.
-    await session.rows(`SELECT 1 FROM (SELECT * FROM ${tableSql(table)} LIMIT 0) AS every_column`)
+    await session.rows(`SELECT 1 FROM (SELECT * FROM ${mysqlTableSql(table)} LIMIT 0) AS every_column`)
     return true
   } catch (error) {
     const errno = mysqlErrorNumber(error)
@@ -28,7 +28,7 @@ export async function readsAll(session: Session, table: TableName): Promise<bool
 }
 
 /** @throws SluiceError SOURCE_DENIED */
-export async function refuseHiddenColumns(session: Session, table: TableName): Promise<void> {
+export async function refuseMysqlHiddenColumns(session: MysqlSession, table: TableName): Promise<void> {
   if (await readsAll(session, table)) return
   throw new SluiceError('SOURCE_DENIED', `${tableText(table)} has columns that the login may not read`, {
     where: tableText(table),

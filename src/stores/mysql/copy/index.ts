@@ -8,19 +8,19 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { Pool } from '../../common/pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { MysqlBeside } from './beside.ts'
 import { declare, declareKey } from './declare.ts'
-import { sourceError } from './errors.ts'
+import { mysqlSourceError } from './errors.ts'
 import { openLedger } from './ledger.ts'
 import { mysqlOffers } from './offers.ts'
 import type { MysqlOffers } from '../offered.ts'
 import { MysqlObjects } from './objects.ts'
-import { interruptible, openCopySession } from './sessions.ts'
-import { findTables } from './tables.ts'
-import { createTable } from './ddl.ts'
-import { Target } from './target.ts'
+import { interruptibleMysql, openCopySession } from './sessions.ts'
+import { findMysqlTables } from './tables.ts'
+import { createMysqlTable } from './ddl.ts'
+import { MysqlTarget } from './target.ts'
 import { openView } from './view.ts'
 
 /** InnoDB locks rows; more writers than this would only wait for the disk. */
@@ -56,11 +56,11 @@ class Store implements CopyStore {
   readonly #config: MysqlConfig
   readonly #server: string
   readonly #flavour: 'mysql' | 'mariadb'
-  readonly #pool: Pool<Session>
-  readonly #target: Target
+  readonly #pool: Pool<MysqlSession>
+  readonly #target: MysqlTarget
   readonly #objects: MysqlObjects
 
-  constructor(url: string, config: MysqlConfig, session: Session, server: string) {
+  constructor(url: string, config: MysqlConfig, session: MysqlSession, server: string) {
     this.#url = url
     this.#config = config
     this.#server = server
@@ -82,7 +82,7 @@ class Store implements CopyStore {
     }
     this.#pool = new Pool(() => openCopySession(config, 'read'), { most: config.poolSize, idle: 1 }, config.label)
     this.#pool.adopt(session)
-    this.#target = new Target(config)
+    this.#target = new MysqlTarget(config)
     this.#objects = new MysqlObjects(config, session.facts.flavour)
     this.offers = mysqlOffers({
       config,
@@ -96,9 +96,9 @@ class Store implements CopyStore {
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
     throwIfAborted(signal)
     try {
-      return await this.#pool.use((session) => findTables(session, pattern, this.#server))
+      return await this.#pool.use((session) => findMysqlTables(session, pattern, this.#server))
     } catch (error) {
-      throw sourceError(error, this.label)
+      throw mysqlSourceError(error, this.label)
     }
   }
 
@@ -119,7 +119,7 @@ class Store implements CopyStore {
   }
 
   async refuseUncreatable(table: TableSpec): Promise<void> {
-    createTable(table, { binaryCollation: '' })
+    createMysqlTable(table, { binaryCollation: '' })
   }
 
   objects(): ObjectStore {
@@ -134,12 +134,12 @@ class Store implements CopyStore {
     return await openLedger(this.#url, this.#config)
   }
 
-  async #ask<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+  async #ask<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
     try {
-      return await this.#pool.use((session) => interruptible(this.#config, session, signal, () => body(session)))
+      return await this.#pool.use((session) => interruptibleMysql(this.#config, session, signal, () => body(session)))
     } catch (error) {
-      throw sourceError(error, this.label)
+      throw mysqlSourceError(error, this.label)
     }
   }
 
@@ -149,7 +149,7 @@ class Store implements CopyStore {
 }
 
 /** Identifies a server, whatever host name it was reached by. MariaDB identifies only the machine and the port. */
-async function serverOf(session: Session): Promise<string> {
+async function serverOf(session: MysqlSession): Promise<string> {
   const rows = await session.command(
     "SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid', 'hostname', 'port')",
   )

@@ -7,13 +7,13 @@ import { isEnum } from '../../../model/copy/members.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
-import { fileOf, FILE_FORMAT } from '../load-file.ts'
+import { loadFileChunks, FILE_FORMAT } from '../load-file.ts'
 import { endOfBatch } from '../load.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 import { numberText } from '../values.ts'
-import { rowHint, rowRefused } from './errors.ts'
+import { rowHint, mysqlRowRefused } from './errors.ts'
 import { quoted } from './names.ts'
-import { baseOf, isBytes, isOpaque, isText } from './types.ts'
+import { baseTypeName, isBytes, isOpaque, isText } from './types.ts'
 
 /** Parameters of one statement: the protocol counts them in two bytes. */
 const MOST_PARAMETERS = 65_535
@@ -30,7 +30,7 @@ const TRUNCATED = 1265
 /** Deprecation warnings of newer servers for syntax that older ones need. */
 const DEPRECATED = new Set([1287, 1681, 3719])
 
-export type Into = {
+export type InsertInto = {
   /** Qualified and quoted. */
   readonly table: string
   /** The name alone. */
@@ -42,13 +42,13 @@ export type Into = {
 }
 
 /** @returns number of rows, all of them written @throws SluiceError ROW_REFUSED; some rows may be written then */
-export async function addRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
-  if (rows.length >= FEW_ROWS && isLoadable(session, into)) return await loadRows(session, into, rows)
+export async function addRows(session: MysqlSession, into: InsertInto, rows: readonly SqlRow[]): Promise<number> {
+  if (rows.length >= FEW_ROWS && isLoadable(session, into)) return await loadChunkRows(session, into, rows)
   return await insertRows(session, into, rows)
 }
 
 /** Overwrites rows with the same key. @returns number of rows, all of which were written @throws as `addRows` */
-export async function upsertRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
+export async function upsertRows(session: MysqlSession, into: InsertInto, rows: readonly SqlRow[]): Promise<number> {
   return await inBatches(
     session,
     into,
@@ -68,8 +68,8 @@ export async function upsertRows(session: Session, into: Into, rows: readonly Sq
  * @returns rows written @throws as `addRows`
  */
 export async function appendRows(
-  session: Session,
-  into: Into,
+  session: MysqlSession,
+  into: InsertInto,
   rows: readonly SqlRow[],
   index: string,
 ): Promise<number> {
@@ -84,7 +84,7 @@ export async function appendRows(
 }
 
 /** As `addRows`, by INSERTs of many rows. */
-export async function insertRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
+export async function insertRows(session: MysqlSession, into: InsertInto, rows: readonly SqlRow[]): Promise<number> {
   return await inBatches(session, into, rows, insertHead(into), '', async ({ changed, warnings, zeros }, batch) => {
     if (changed !== batch.length || warnings > 0) await refuseWarnings(session, into, batch.length, changed, zeros)
     return changed
@@ -92,22 +92,22 @@ export async function insertRows(session: Session, into: Into, rows: readonly Sq
 }
 
 /** As `addRows`, by LOAD DATA LOCAL from memory. */
-export async function loadRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
+export async function loadChunkRows(session: MysqlSession, into: InsertInto, rows: readonly SqlRow[]): Promise<number> {
   const list = into.columns.map(({ name }) => quoted(name)).join(', ')
   const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${into.table} ${FILE_FORMAT} (${list})`
-  const binary = into.columns.map(({ column }) => isBytes(baseOf(column.native)))
-  const file = fileOf(rows, binary, session.facts.maxPacket, into.where)
+  const binary = into.columns.map(({ column }) => isBytes(baseTypeName(column.native)))
+  const file = loadFileChunks(rows, binary, session.facts.maxPacket, into.where)
   const { changed, warnings } = await session.infile(sql, file)
   if (changed !== rows.length || warnings > 0) await refuseWarnings(session, into, rows.length, changed)
   return changed
 }
 
 /** True if LOAD DATA stores the same values in all columns as an INSERT. */
-export function isLoadable({ facts }: Session, { columns }: Into): boolean {
+export function isLoadable({ facts }: MysqlSession, { columns }: InsertInto): boolean {
   return (
     facts.localInfile &&
     columns.every(({ column: { native, collation } }) => {
-      const base = baseOf(native)
+      const base = baseTypeName(native)
       if (base === 'json') return facts.flavour === 'mariadb'
       if (isText(base)) return collation === undefined || collation.startsWith('utf8mb4_')
       return !isOpaque(base) && !NOT_LOADABLE.has(base)
@@ -117,12 +117,12 @@ export function isLoadable({ facts }: Session, { columns }: Into): boolean {
 
 const NOT_LOADABLE = new Set(['bit', 'enum', 'set', 'uuid', 'inet4', 'inet6'])
 
-function insertHead({ table, columns }: Into): string {
+function insertHead({ table, columns }: InsertInto): string {
   return `INSERT INTO ${table} (${columns.map(({ name }) => quoted(name)).join(', ')}) VALUES `
 }
 
 /** If another unique index found a row with another key, a division by zero keeps it from being overwritten. */
-function upsertTail({ columns, key }: Into): string {
+function upsertTail({ columns, key }: InsertInto): string {
   const same = key.map((name) => `${quoted(name)} <=> VALUES(${quoted(name)})`).join(' AND ')
   const [first = '', ...others] = key.map(quoted)
   const guard = `${first} = IF(IF(${same}, 1, 1 / (${same})), VALUES(${first}), VALUES(${first}))`
@@ -135,8 +135,8 @@ function upsertTail({ columns, key }: Into): string {
 type Done = { readonly changed: number; readonly warnings: number; readonly zeros: number }
 
 async function inBatches(
-  session: Session,
-  { columns }: Into,
+  session: MysqlSession,
+  { columns }: InsertInto,
   rows: readonly SqlRow[],
   head: string,
   tail: string,
@@ -166,7 +166,7 @@ function countZeros(columns: readonly WriteColumn[], rows: readonly SqlRow[]): n
 }
 
 /** Only without strict mode the server writes an enum's error value. Other warnings are still refused. */
-async function withoutStrict<T>(session: Session, write: () => Promise<T>): Promise<T> {
+async function withoutStrict<T>(session: MysqlSession, write: () => Promise<T>): Promise<T> {
   await session.command(
     "SET @sluice_strict = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'STRICT_TRANS_TABLES', ''), 'STRICT_ALL_TABLES', '')",
   )
@@ -185,7 +185,7 @@ function asWritten(row: SqlRow): SqlValue[] {
 type Warning = { readonly number: number; readonly text: string }
 
 /** @param zeros error values of enums that were written: so many warnings are expected */
-async function warningsOf(session: Session, zeros: number): Promise<readonly Warning[]> {
+async function warningsOf(session: MysqlSession, zeros: number): Promise<readonly Warning[]> {
   const rows = await session.command('SHOW WARNINGS')
   let expected = zeros
   return rows
@@ -193,14 +193,20 @@ async function warningsOf(session: Session, zeros: number): Promise<readonly War
     .filter(({ number }) => !DEPRECATED.has(number) && !(number === TRUNCATED && expected-- > 0))
 }
 
-async function refuseWarnings(session: Session, into: Into, rows: number, changed = rows, zeros = 0): Promise<void> {
+async function refuseWarnings(
+  session: MysqlSession,
+  into: InsertInto,
+  rows: number,
+  changed = rows,
+  zeros = 0,
+): Promise<void> {
   const [first] = await warningsOf(session, zeros)
   if (first !== undefined || changed !== rows) throw refusedBy(first, into, changed, rows)
 }
 
-function refusedBy(warning: Warning | undefined, { where }: Into, changed: number, rows: number): SluiceError {
+function refusedBy(warning: Warning | undefined, { where }: InsertInto, changed: number, rows: number): SluiceError {
   const message = warning === undefined ? `${changed} of ${rows} rows were written` : warning.text
-  return rowRefused(message, where, rowHint(warning?.number))
+  return mysqlRowRefused(message, where, rowHint(warning?.number))
 }
 
 /** `Duplicate entry 'x' for key 'PRIMARY'`, in MySQL with the table before the index. */

@@ -2,7 +2,7 @@
 import type { Column } from '../../../model/copy/column-type.ts'
 import { isSortable } from './ranges.ts'
 
-export type IndexPart = {
+export type MysqlIndexPart = {
   readonly index: string
   /** Null for an expression. */
   readonly column: string | null
@@ -17,7 +17,7 @@ export type IndexPart = {
  * exactly (floating point numbers).
  */
 export function chooseKey(
-  parts: readonly IndexPart[],
+  parts: readonly MysqlIndexPart[],
   columns: readonly Column[],
 ): { readonly key: readonly string[]; readonly primary: boolean } {
   const names = [...new Set(parts.map(({ index }) => index))]
@@ -29,14 +29,14 @@ export function chooseKey(
   return { key: best.flatMap(({ column }) => (column === null ? [] : [column])), primary: best[0]?.index === 'PRIMARY' }
 }
 
-function isUsable(index: readonly IndexPart[], columns: readonly Column[]): boolean {
+function isUsable(index: readonly MysqlIndexPart[], columns: readonly Column[]): boolean {
   return index.every(({ column: name, whole }) => {
     const column = columns.find((one) => one.name === name)
     return whole && column !== undefined && column.generated !== true && isSortable(column)
   })
 }
 
-function rank(index: readonly IndexPart[]): number {
+function rank(index: readonly MysqlIndexPart[]): number {
   if (index[0]?.index === 'PRIMARY') return 0
   return index.some(({ nullable }) => nullable) ? 2 : 1
 }

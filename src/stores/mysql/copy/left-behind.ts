@@ -5,7 +5,7 @@ import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../.
 import type { LeftScope } from '../../../model/copy/beside-port.ts'
 import { LEDGER_MARKS } from '../../common/own-tables.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 import { isDictionaryName } from './names.ts'
 
 /** Tables per query. */
@@ -15,8 +15,8 @@ const OWN = "('information_schema', 'mysql', 'performance_schema', 'sys')"
 type Found = [LeftKind, string | undefined, string | null]
 
 /** @param own database for names without one */
-export async function leftOf(
-  session: Session,
+export async function mysqlLeftBehind(
+  session: MysqlSession,
   { tables: asked, all }: LeftScope,
   own: string,
 ): Promise<readonly LeftBehind[]> {
@@ -32,7 +32,7 @@ export async function leftOf(
   return [...groupedLeft(fresh), ...(tables.length === 0 ? [] : await hiddenFrom(session))]
 }
 
-async function ofTables(session: Session, tables: readonly TableName[], own: string): Promise<readonly Found[]> {
+async function ofTables(session: MysqlSession, tables: readonly TableName[], own: string): Promise<readonly Found[]> {
   const marks = tables.map(() => '(?, ?)').join(', ')
   const names = tables.flatMap(({ schema, name }) => [schema ?? own, name])
   const text = (schema: unknown, name: unknown): string | undefined => {
@@ -79,7 +79,7 @@ async function ofTables(session: Session, tables: readonly TableName[], own: str
 }
 
 /** MariaDB does not list the tables that a view reads, but the view's definition has their names with the database. */
-async function viewsOf(session: Session, tables: readonly TableName[], own: string): Promise<readonly Found[]> {
+async function viewsOf(session: MysqlSession, tables: readonly TableName[], own: string): Promise<readonly Found[]> {
   const views = await session.rows(
     `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ${OWN}`,
   )
@@ -94,7 +94,7 @@ async function viewsOf(session: Session, tables: readonly TableName[], own: stri
   })
 }
 
-async function ofDatabases(session: Session, schemas: readonly string[]): Promise<readonly Found[]> {
+async function ofDatabases(session: MysqlSession, schemas: readonly string[]): Promise<readonly Found[]> {
   const marks = schemas.map(() => '?').join(', ')
   const found: Found[] = []
   const ask = async (kind: LeftKind, sql: string): Promise<void> => {
@@ -123,7 +123,7 @@ async function ofDatabases(session: Session, schemas: readonly string[]): Promis
 }
 
 /** Without these rights the dictionary silently leaves rows out. */
-async function hiddenFrom(session: Session): Promise<readonly LeftBehind[]> {
+async function hiddenFrom(session: MysqlSession): Promise<readonly LeftBehind[]> {
   const grants = (await session.command('SHOW GRANTS')).map(([text]) => String(text).toUpperCase())
   const has = (right: string): boolean => grants.some((text) => text.includes('ALL PRIVILEGES') || text.includes(right))
   const hidden = [...(has('TRIGGER') ? [] : ['triggers']), ...(has('SHOW VIEW') ? [] : ['views'])]

@@ -16,7 +16,7 @@ export function isNull(name: string): string {
 }
 
 /** `"db"."table"`, for our sessions. */
-export function tableSql({ schema, name }: TableName): string {
+export function mysqlTableSql({ schema, name }: TableName): string {
   return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
 }
 

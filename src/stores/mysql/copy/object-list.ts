@@ -1,13 +1,13 @@
 /** Indexes, constraints and defaults of a table, from the dictionary and the table's CREATE statement. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import { elementsOf, nameAt } from '../../common/definition-text.ts'
+import { bracketElements, nameAt } from '../../common/definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { Session } from '../session.ts'
-import { tableSql } from './names.ts'
+import type { MysqlSession } from '../session.ts'
+import { mysqlTableSql } from './names.ts'
 
 /** @param session in which a backslash escapes, as the server prints texts @returns [] if there is no such table */
-export async function listObjects(session: Session, table: TableName): Promise<readonly SchemaObject[]> {
+export async function listMysqlObjects(session: MysqlSession, table: TableName): Promise<readonly SchemaObject[]> {
   const { schema = null, name } = table
   const here = 'COALESCE(?, DATABASE())'
   const [found] = await session.rows(
@@ -15,7 +15,7 @@ export async function listObjects(session: Session, table: TableName): Promise<r
     [schema, name],
   )
   if (found === undefined) return []
-  const [created] = await session.command(`SHOW CREATE TABLE ${tableSql(table)}`)
+  const [created] = await session.command(`SHOW CREATE TABLE ${mysqlTableSql(table)}`)
   const definitions = definitionsIn(String(created?.[1] ?? ''))
   const isMariadb = session.facts.flavour === 'mariadb'
   const expression = isMariadb ? 'NULL' : 'EXPRESSION'
@@ -56,7 +56,7 @@ type Definitions = { readonly keys: ReadonlyMap<string, string>; readonly checks
 function definitionsIn(sql: string): Definitions {
   const keys = new Map<string, string>()
   const checks = new Map<string, string>()
-  for (const element of elementsOf(sql, 'backslash')) {
+  for (const element of bracketElements(sql, 'backslash')) {
     const constraint = /^CONSTRAINT\s+/.exec(element)
     if (constraint !== null) {
       const named = nameAt(element.slice(constraint[0].length))

@@ -8,12 +8,12 @@ import { asObjectError, objectFailed } from '../../common/object-names.ts'
 import { Pool } from '../../common/pool.ts'
 import type { MysqlConfig } from '../config.ts'
 import { mysqlErrorNumber } from '../errors.ts'
-import type { Session } from '../session.ts'
-import { targetError, sourceError } from './errors.ts'
-import { quoted, tableSql } from './names.ts'
-import { listObjects } from './object-list.ts'
-import { interruptible, openCopySession } from './sessions.ts'
-import { baseOf, isBytes, isText } from './types.ts'
+import type { MysqlSession } from '../session.ts'
+import { mysqlTargetError, mysqlSourceError } from './errors.ts'
+import { quoted, mysqlTableSql } from './names.ts'
+import { listMysqlObjects } from './object-list.ts'
+import { interruptibleMysql, openCopySession } from './sessions.ts'
+import { baseTypeName, isBytes, isText } from './types.ts'
 import { countText } from '../../../shared/figures.ts'
 
 const NAME_CHARACTERS = 64
@@ -27,7 +27,7 @@ const NO_PARENT = 1452
 export class MysqlObjects implements ObjectStore, AsyncDisposable {
   readonly words: string
   readonly #config: MysqlConfig
-  readonly #readers: Pool<Session>
+  readonly #readers: Pool<MysqlSession>
 
   /** @param flavour `mysql` or `mariadb`: they print expressions differently */
   constructor(config: MysqlConfig, flavour: string) {
@@ -38,9 +38,9 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
 
   async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
     try {
-      return await this.#read(signal, (session) => listObjects(session, table))
+      return await this.#read(signal, (session) => listMysqlObjects(session, table))
     } catch (error) {
-      throw sourceError(error, this.#config.label)
+      throw mysqlSourceError(error, this.#config.label)
     }
   }
 
@@ -84,11 +84,11 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
 
   async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
     const name = quoted(object.name)
-    const alter = `ALTER TABLE ${tableSql(table.table)}`
+    const alter = `ALTER TABLE ${mysqlTableSql(table.table)}`
     try {
       await this.#write(signal, async (session) => {
         await takeObjectLock(objectLock(session, lockOf(table)), object, table, signal)
-        if ((await listObjects(session, table.table)).some((one) => isSamePlace(one, object))) return
+        if ((await listMysqlObjects(session, table.table)).some((one) => isSamePlace(one, object))) return
         switch (object.kind) {
           case 'index':
           case 'unique':
@@ -106,16 +106,16 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
       })
     } catch (error) {
       const where = `${this.#config.label}: ${tableText(table.table)}`
-      throw asObjectError(error, object, (thrown) => targetError(thrown, where))
+      throw asObjectError(error, object, (thrown) => mysqlTargetError(thrown, where))
     }
   }
 
-  async #foreignKey(session: Session, key: ForeignKey, { table }: TableSpec, signal: AbortSignal): Promise<void> {
+  async #foreignKey(session: MysqlSession, key: ForeignKey, { table }: TableSpec, signal: AbortSignal): Promise<void> {
     const { from, to, onDelete, onUpdate } = key
     const list = (names: readonly string[]): string => names.map(quoted).join(', ')
     const sql =
-      `ALTER TABLE ${tableSql(table)} ADD CONSTRAINT ${quoted(key.name)} FOREIGN KEY (${list(from)}) ` +
-      `REFERENCES ${tableSql(to.table)} (${list(to.columns)}) ON UPDATE ${onUpdate} ON DELETE ${onDelete}`
+      `ALTER TABLE ${mysqlTableSql(table)} ADD CONSTRAINT ${quoted(key.name)} FOREIGN KEY (${list(from)}) ` +
+      `REFERENCES ${mysqlTableSql(to.table)} (${list(to.columns)}) ON UPDATE ${onUpdate} ON DELETE ${onDelete}`
     try {
       await session.command(sql)
     } catch (error) {
@@ -124,8 +124,8 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
       const given = from.map((column) => `c.${quoted(column)} IS NOT NULL`).join(' AND ')
       const [row] = await this.#read(signal, (reader) =>
         reader.rows(
-          `SELECT CAST(COUNT(*) AS CHAR) FROM ${tableSql(table)} c WHERE ${given}
-           AND NOT EXISTS (SELECT 1 FROM ${tableSql(to.table)} p WHERE ${equal})`,
+          `SELECT CAST(COUNT(*) AS CHAR) FROM ${mysqlTableSql(table)} c WHERE ${given}
+           AND NOT EXISTS (SELECT 1 FROM ${mysqlTableSql(to.table)} p WHERE ${equal})`,
         ),
       )
       const rows = String(row?.[0] ?? 0)
@@ -138,9 +138,9 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
     await this.#readers.close()
   }
 
-  #read<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+  #read<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
     return this.#readers.use((session) =>
-      interruptible(this.#config, session, signal, async () => {
+      interruptibleMysql(this.#config, session, signal, async () => {
         const result = await body(session)
         // End the transaction: an ALTER TABLE waits for transactions that have read the table.
         await session.command('COMMIT')
@@ -150,16 +150,16 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
   }
 
   /** On its own connection, so that no lock remains. */
-  async #write(signal: AbortSignal, body: (session: Session) => Promise<void>): Promise<void> {
+  async #write(signal: AbortSignal, body: (session: MysqlSession) => Promise<void>): Promise<void> {
     const session = await this.#open('write')
     try {
-      await interruptible(this.#config, session, signal, () => body(session))
+      await interruptibleMysql(this.#config, session, signal, () => body(session))
     } finally {
       await session.close()
     }
   }
 
-  async #open(purpose: 'read' | 'write'): Promise<Session> {
+  async #open(purpose: 'read' | 'write'): Promise<MysqlSession> {
     const session = await openCopySession(this.#config, purpose)
     try {
       await readBackslashes(session)
@@ -171,7 +171,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
   }
 }
 
-function objectLock(session: Session, name: string): ObjectLock {
+function objectLock(session: MysqlSession, name: string): ObjectLock {
   // Without PROCESS a login sees only its own sessions.
   const idle = `SELECT ID, USER FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK(?) AND COMMAND = 'Sleep'`
   return {
@@ -198,7 +198,7 @@ function isSamePlace(one: SchemaObject, other: SchemaObject): boolean {
 }
 
 /** The server prints texts with backslashes in any sql_mode; definitions are parsed as they are printed. */
-async function readBackslashes(session: Session): Promise<void> {
+async function readBackslashes(session: MysqlSession): Promise<void> {
   const [row] = await session.rows('SELECT @@sql_mode')
   const modes = String(row?.[0] ?? '').split(',')
   const kept = modes.filter((mode) => mode !== 'NO_BACKSLASH_ESCAPES')
@@ -211,7 +211,7 @@ function fittedIndex(object: IndexObject, table: TableSpec): SchemaObject | { re
   const parts: IndexPart[] = []
   for (const { column, descending } of object.parts) {
     const native = table.columns.find(({ name }) => name === column)?.native ?? ''
-    const base = baseOf(native)
+    const base = baseTypeName(native)
     if (base === 'json') return { refused: `${column ?? ''} is json in the target, which no index holds` }
     const isOpen = /(?:text|blob)$/.test(base)
     const length = Number(/\((\d+)/.exec(native)?.[1] ?? 0)

@@ -2,30 +2,30 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Pool } from '../../common/pool.ts'
-import { columnValues } from '../archive/column-values.ts'
+import { mysqlColumnValues } from '../archive/column-values.ts'
 import { untilFlushed } from '../archive/flushed.ts'
-import { periodCounts, periodEffort } from '../archive/periods.ts'
-import { orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
-import { rowCondition } from '../archive/row-condition.ts'
-import { rowTriggersOf } from '../archive/row-triggers.ts'
-import { commentsOf, losableTables, tableMarks } from '../archive/table-facts.ts'
-import { timeExtent } from '../archive/time-extent.ts'
-import { timeCondition } from '../archive/time.ts'
+import { mysqlPeriodCounts, mysqlPeriodEffort } from '../archive/periods.ts'
+import { mysqlOrphans, mysqlReferrers, mysqlReferringRow } from '../archive/referrers.ts'
+import { mysqlRowCondition } from '../archive/row-condition.ts'
+import { mysqlRowTriggers } from '../archive/row-triggers.ts'
+import { commentsOf, mysqlLosableTables, mysqlTableMarks } from '../archive/table-facts.ts'
+import { mysqlTimeExtent } from '../archive/time-extent.ts'
+import { mysqlTimeCondition } from '../archive/time.ts'
 import type { MysqlConfig } from '../config.ts'
 import type { MysqlOffers } from '../offered.ts'
 import { MysqlApply } from '../follow/apply/index.ts'
 import { MysqlTriggers } from '../follow/triggers/index.ts'
 import { MysqlMaintenance } from '../partition/maintenance/index.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 
-type Ask = <T>(signal: AbortSignal, body: (session: Session) => Promise<T>) => Promise<T>
+type Ask = <T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>) => Promise<T>
 
 type OfferParts = {
   readonly config: MysqlConfig
   /** As in the identity of the store. */
   readonly server: string
   readonly flavour: 'mysql' | 'mariadb'
-  readonly sessions: Pool<Session>
+  readonly sessions: Pool<MysqlSession>
   /** Errors are those of the source. */
   readonly ask: Ask
 }
@@ -39,7 +39,7 @@ export function mysqlOffers(parts: OfferParts): MysqlOffers {
         if (error !== null) throw error
       },
     },
-    losable: { among: (tables, signal) => ask(signal, (session) => losableTables(session, tables)) },
+    losable: { among: (tables, signal) => ask(signal, (session) => mysqlLosableTables(session, tables)) },
     ...recognised(parts),
     ...byRows(ask),
     maintenance: new MysqlMaintenance(config, server),
@@ -55,7 +55,7 @@ function recognised({
   ask,
 }: OfferParts): Pick<MysqlOffers, 'identification' | 'identities' | 'columnFacts'> {
   const marks = (tables: readonly TableName[], signal: AbortSignal) =>
-    ask(signal, (session) => tableMarks(session, tables))
+    ask(signal, (session) => mysqlTableMarks(session, tables))
   return {
     identification: {
       /** Server and database; MariaDB has no `server_uuid`. A dump loaded into another database or server is a copy. */
@@ -91,23 +91,25 @@ function byRows(
   ask: Ask,
 ): Pick<MysqlOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'> {
   return {
-    times: { condition: timeCondition },
-    timeExtents: { of: (table, column, signal) => ask(signal, (session) => timeExtent(session, table, column)) },
+    times: { condition: mysqlTimeCondition },
+    timeExtents: { of: (table, column, signal) => ask(signal, (session) => mysqlTimeExtent(session, table, column)) },
     rowValues: {
-      condition: rowCondition,
-      values: (table, column, most, signal) => ask(signal, (session) => columnValues(session, table, column, most)),
+      condition: mysqlRowCondition,
+      values: (table, column, most, signal) =>
+        ask(signal, (session) => mysqlColumnValues(session, table, column, most)),
     },
     periods: {
-      effort: (table, conditions, signal) => ask(signal, (session) => periodEffort(session, table, conditions)),
-      counts: (table, conditions, by, signal) => ask(signal, (session) => periodCounts(session, table, conditions, by)),
+      effort: (table, conditions, signal) => ask(signal, (session) => mysqlPeriodEffort(session, table, conditions)),
+      counts: (table, conditions, by, signal) =>
+        ask(signal, (session) => mysqlPeriodCounts(session, table, conditions, by)),
     },
     referrers: {
-      list: (table, signal) => ask(signal, (session) => referrersOf(session, table)),
+      list: (table, signal) => ask(signal, (session) => mysqlReferrers(session, table)),
       referringRow: (table, referrer, condition, budgetMs, signal) =>
-        ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
+        ask(signal, (session) => mysqlReferringRow(session, table, referrer, condition, budgetMs)),
       orphans: (table, referrer, budgetMs, signal) =>
-        ask(signal, (session) => orphansOf(session, table, referrer, budgetMs)),
+        ask(signal, (session) => mysqlOrphans(session, table, referrer, budgetMs)),
     },
-    rowTriggers: { list: (table, signal) => ask(signal, (session) => rowTriggersOf(session, table)) },
+    rowTriggers: { list: (table, signal) => ask(signal, (session) => mysqlRowTriggers(session, table)) },
   }
 }

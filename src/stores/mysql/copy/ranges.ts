@@ -2,8 +2,8 @@
 import { isEnum, isMembered, memberNumber, membersOf } from '../../../model/copy/members.ts'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { date, moment, time } from '../../../model/copy/canonical-time.ts'
-import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
+import { date, canonicalInstant, time } from '../../../model/copy/canonical-time.ts'
+import { EVERY_KEY, type KeyBound, type Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import {
   cutByBounds,
@@ -12,18 +12,18 @@ import {
   keyOrder,
   lastKey,
   rangeCondition,
-  type Condition,
+  type SqlCondition,
   type KeyDialect,
 } from '../../common/key-ranges.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
-import { handedOver, memberText } from './cells.ts'
-import { isNull, quoted, tableSql } from './names.ts'
-import { baseOf, isOpaque, isWhole } from './types.ts'
+import { handedOver, enumMemberSql } from './cells.ts'
+import { isNull, quoted, mysqlTableSql } from './names.ts'
+import { baseTypeName, isOpaque, isWholeType } from './types.ts'
 
 export const KEYS: KeyDialect = {
   quote: quoted,
   isNull,
-  from: ({ table }) => tableSql(table),
+  from: ({ table }) => mysqlTableSql(table),
   bound,
   value,
   text,
@@ -33,7 +33,7 @@ type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
 
 /** True if ranges can use the values of a column, in the order of its index. */
 export function isSortable({ native }: Column): boolean {
-  const base = baseOf(native)
+  const base = baseTypeName(native)
   return base !== 'float' && base !== 'double' && base !== 'json' && !isOpaque(base)
 }
 
@@ -48,7 +48,7 @@ function isSimple(table: TableSpec): boolean {
 }
 
 /** As `rangeCondition`, but compares a key column by column, because the server uses no index for row values. */
-export function conditionOf(table: TableSpec, range: Range, where: string | null): Condition {
+export function mysqlRangeCondition(table: TableSpec, range: Range, where: string | null): SqlCondition {
   if (range.by === 'key' && table.key.length === 0 && (range.after ?? range.through) !== null) {
     throw new Error(`${table.table.name} has no key that a range could go by`)
   }
@@ -67,12 +67,12 @@ export function conditionOf(table: TableSpec, range: Range, where: string | null
 }
 
 /** `"a", "b"` for ORDER BY. */
-export function orderOf(table: TableSpec): string {
+export function mysqlKeyOrder(table: TableSpec): string {
   return keyOrder(table, KEYS)
 }
 
 /** As `cutByKey`. @throws SluiceError UNSUPPORTED_KEY */
-export async function* cutKeys(
+export async function* cutMysqlKeys(
   table: TableSpec,
   within: Range & { readonly by: 'key' },
   where: string | null,
@@ -85,12 +85,12 @@ export async function* cutKeys(
     return
   }
   yield* cutByBounds(table, within, (rest) =>
-    keyAt(table, rest, where, `ORDER BY ${orderOf(table)} LIMIT 1 OFFSET ${rows - 1}`, ask),
+    keyAt(table, rest, where, `ORDER BY ${mysqlKeyOrder(table)} LIMIT 1 OFFSET ${rows - 1}`, ask),
   )
 }
 
 /** As `lastKey`. */
-export async function lastOf(table: TableSpec, range: Range, where: string | null, ask: Ask): Promise<Bound | null> {
+export async function lastOf(table: TableSpec, range: Range, where: string | null, ask: Ask): Promise<KeyBound | null> {
   if (isSimple(table)) return await lastKey(table, range, where, KEYS, ask)
   return await keyAt(table, range, where, `ORDER BY ${keyOrder(table, KEYS, ' DESC')} LIMIT 1`, ask)
 }
@@ -101,10 +101,10 @@ async function keyAt(
   where: string | null,
   tail: string,
   ask: Ask,
-): Promise<Bound | null> {
-  const { sql, parameters } = conditionOf(table, range, where)
+): Promise<KeyBound | null> {
+  const { sql, parameters } = mysqlRangeCondition(table, range, where)
   const columns = keyColumns(table).map(text).join(', ')
-  const [row] = await ask(`SELECT ${columns} FROM ${tableSql(table.table)} WHERE ${sql} ${tail}`, parameters)
+  const [row] = await ask(`SELECT ${columns} FROM ${mysqlTableSql(table.table)} WHERE ${sql} ${tail}`, parameters)
   return row === undefined ? null : row.map(String)
 }
 
@@ -120,7 +120,7 @@ function refuseUnsortable(table: TableSpec): void {
 }
 
 /** `(a > ? OR (a = ? AND (b > ? OR (b = ? AND c > ?))))`, which the server reads as ranges of the index. */
-function side(columns: readonly Column[], edge: Bound, beyond: '>' | '<', last: '>' | '<='): Condition {
+function side(columns: readonly Column[], edge: KeyBound, beyond: '>' | '<', last: '>' | '<='): SqlCondition {
   const [column, ...others] = columns
   const [first, ...rest] = edge
   if (column === undefined || first === undefined) throw new Error('a bound has fewer values than the key has columns')
@@ -151,7 +151,7 @@ function side(columns: readonly Column[], edge: Bound, beyond: '>' | '<', last: 
  * Condition for values of an enum or a set before or after one, by their numbers. Those of an enum are listed, which
  * the server reads as ranges of the index; a set has too many combinations.
  */
-function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): Condition {
+function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): SqlCondition {
   const number = memberNumber(native, edge)
   if (number === null) {
     throw new SluiceError('UNSUPPORTED_KEY', `${name} has no member ${edge} any more, where a range of its key ends`, {
@@ -167,7 +167,7 @@ function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): Co
 }
 
 function bound({ native, type }: Column): string {
-  switch (baseOf(native)) {
+  switch (baseTypeName(native)) {
     case 'decimal':
       return type.kind === 'decimal' ? `CAST(? AS DECIMAL(${type.precision ?? 65}, ${type.scale ?? 0}))` : '?'
     case 'date':
@@ -197,8 +197,8 @@ function value(column: Column, given: string): SqlValue {
   const { native } = column
   // Null for a text that is no member: no row has it, and nothing equals NULL.
   if (isMembered(native)) return memberNumber(native, given)
-  const base = baseOf(native)
-  if ((isWhole(base) || base === 'bit') && WHOLE.test(given)) return BigInt(given)
+  const base = baseTypeName(native)
+  if ((isWholeType(base) || base === 'bit') && WHOLE.test(given)) return BigInt(given)
   switch (base) {
     case 'binary':
     case 'varbinary':
@@ -211,7 +211,7 @@ function value(column: Column, given: string): SqlValue {
       return held(column, date(given))
     case 'datetime':
     case 'timestamp':
-      return held(column, moment(given, true))
+      return held(column, canonicalInstant(given, true))
     case 'time':
       return time(given)
     default:
@@ -226,7 +226,7 @@ const HIGHEST = '9999-12-31 23:59:59.999999'
 
 /** Position of a time that no row here can have: before the year 1 or after 9999; null for other times. */
 function farSide({ native }: Column, given: string): 'below' | 'above' | null {
-  if (!TIMES.has(baseOf(native))) return null
+  if (!TIMES.has(baseTypeName(native))) return null
   if (/^-infinity$|BC\)?$/i.test(given)) return 'below'
   return /^infinity$|^\d{5}/i.test(given) ? 'above' : null
 }
@@ -236,13 +236,13 @@ function held(column: Column, canonical: string): string {
   const far = farSide(column, canonical)
   if (far === null) return canonical
   const edge = far === 'below' ? LOWEST : HIGHEST
-  return baseOf(column.native) === 'date' ? edge.slice(0, 10) : edge
+  return baseTypeName(column.native) === 'date' ? edge.slice(0, 10) : edge
 }
 
 function text({ name, native, type }: Column): string {
   const column = quoted(name)
-  if (isMembered(native)) return `CAST(${memberText(column, type)} AS CHAR)`
-  const base = baseOf(native)
+  if (isMembered(native)) return `CAST(${enumMemberSql(column, type)} AS CHAR)`
+  const base = baseTypeName(native)
   if (base === 'bit' || base === 'year') return `CAST(${column} + 0 AS CHAR)`
   if (base === 'binary' || base === 'varbinary' || base.endsWith('blob')) return `CONCAT('\\x', LOWER(HEX(${column})))`
   const isText = base === 'char' || base === 'varchar' || base.endsWith('text')

@@ -7,11 +7,11 @@ import type { Row } from '../../../model/copy/rows.ts'
 import { isRefusedValue, storedCell, valueError, type OddRows } from '../../common/as-stored.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { bytesOf } from '../row-stream.ts'
-import type { Session } from '../session.ts'
-import { cellReader, gaplessText, hasGaps, selected, type CellReader } from './cells.ts'
-import { quoted, tableSql } from './names.ts'
-import { conditionOf, orderOf } from './ranges.ts'
+import { mysqlRowBytes } from '../row-stream.ts'
+import type { MysqlSession } from '../session.ts'
+import { mysqlCellReader, gaplessText, hasGaps, mysqlSelection, type MysqlCellReader } from './cells.ts'
+import { quoted, mysqlTableSql } from './names.ts'
+import { mysqlRangeCondition, mysqlKeyOrder } from './ranges.ts'
 
 type Aside = NonNullable<RowRequest['aside']>
 
@@ -23,18 +23,18 @@ type Wanted = readonly { readonly name: string; readonly as: ColumnType; readonl
  * @param odd receives rows of a request `asStored` that have a value that is not of its type
  * @throws SluiceError VALUE_REFUSED with column and key; the server's errors; the signal's reason
  */
-export async function* readRows(
-  session: Session,
+export async function* readMysqlRows(
+  session: MysqlSession,
   request: RowRequest,
   size: BatchSize,
   signal: AbortSignal,
   odd: OddRows = new WeakSet<Row>(),
 ): AsyncGenerator<RowBatch> {
   const { table, columns, range, where, ordered } = request
-  const { sql, parameters } = conditionOf(table, range, where)
-  const order = ordered && table.key.length > 0 ? ` ORDER BY ${orderOf(table)}` : ''
-  const list = columns.map(({ name, as, column }) => selected(quoted(name), column, as)).join(', ')
-  const rowOf = rowReader(
+  const { sql, parameters } = mysqlRangeCondition(table, range, where)
+  const order = ordered && table.key.length > 0 ? ` ORDER BY ${mysqlKeyOrder(table)}` : ''
+  const list = columns.map(({ name, as, column }) => mysqlSelection(quoted(name), column, as)).join(', ')
+  const rowOf = canonicalRowReader(
     columns,
     table,
     request.aside ?? null,
@@ -42,7 +42,7 @@ export async function* readRows(
     request.instead,
   )
   const stream = await session.stream(
-    `SELECT ${list} FROM ${tableSql(table.table)} WHERE ${sql}${order}`,
+    `SELECT ${list} FROM ${mysqlTableSql(table.table)} WHERE ${sql}${order}`,
     parameters,
     size.bytes,
   )
@@ -57,7 +57,7 @@ export async function* readRows(
       const row = rowOf(given)
       if (row === null) continue
       rows.push(row)
-      bytes += bytesOf(given)
+      bytes += mysqlRowBytes(given)
     }
     if (rows.length > 0) yield { rows, bytes }
   }
@@ -69,14 +69,14 @@ export async function* readRows(
  * rows are refused
  * @throws (the function) SluiceError VALUE_REFUSED, with column and key, if no callback takes such rows
  */
-export function rowReader(
+export function canonicalRowReader(
   columns: Wanted,
   table: TableSpec,
   aside: Aside | null,
   odd: OddRows | null = null,
   instead?: RowRequest['instead'],
 ): (driven: SqlRow) => Row | null {
-  const readers = columns.map(({ as, column }): CellReader => cellReader(as, column))
+  const readers = columns.map(({ as, column }): MysqlCellReader => mysqlCellReader(as, column))
   const withGaps = columns.map(({ column }) => hasGaps(column))
   const textsOf = (driven: SqlRow): SqlRow =>
     driven.map((value, i) => (withGaps[i] === true ? gaplessText(value) : value))
@@ -119,6 +119,6 @@ function shownKey(given: SqlRow, keyAt: readonly number[]): string | null {
 function placed(error: unknown, column: string, { table }: TableSpec, key: string | null, isTarget: boolean): unknown {
   if (!isRefusedValue(error)) return error
   const row = key === null ? '' : `, key ${key}`
-  const where = `${tableSql(table)}, column ${quoted(column)}${row}`
+  const where = `${mysqlTableSql(table)}, column ${quoted(column)}${row}`
   return valueError(isTarget, error.message, { where, cause: error })
 }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { MysqlConfig } from '../config.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 import { sourceLost } from './errors.ts'
 import { endStatement, openCopySession } from './sessions.ts'
 
@@ -15,16 +15,16 @@ const ATTEMPTS = 3
 /** How long discarding a result may take before the statement is killed, in milliseconds. */
 const DRAIN_MS = 20
 
-type Waiting = { resolve(session: Session): void; reject(error: unknown): void }
+type Waiting = { resolve(session: MysqlSession): void; reject(error: unknown): void }
 
 export class Readers implements AsyncDisposable {
   readonly point: ReadPoint
   readonly #config: MysqlConfig
-  readonly #all: readonly Session[]
-  readonly #free: Session[]
+  readonly #all: readonly MysqlSession[]
+  readonly #free: MysqlSession[]
   readonly #waiting: Waiting[] = []
 
-  private constructor(config: MysqlConfig, sessions: readonly Session[], point: ReadPoint) {
+  private constructor(config: MysqlConfig, sessions: readonly MysqlSession[], point: ReadPoint) {
     this.#config = config
     this.#all = sessions
     this.#free = [...sessions]
@@ -46,7 +46,7 @@ export class Readers implements AsyncDisposable {
   }
 
   /** @param session in a transaction with its snapshot taken, after a savepoint `sluice` */
-  static async of(config: MysqlConfig, session: Session): Promise<Readers> {
+  static async of(config: MysqlConfig, session: MysqlSession): Promise<Readers> {
     return new Readers(config, [session], await pointOf([session], 'unknown'))
   }
 
@@ -56,7 +56,7 @@ export class Readers implements AsyncDisposable {
   }
 
   /** Runs the body with a reader of its own; waits if all are in use. */
-  async use<T>(signal: AbortSignal | null, body: (session: Session) => Promise<T>): Promise<T> {
+  async use<T>(signal: AbortSignal | null, body: (session: MysqlSession) => Promise<T>): Promise<T> {
     const session = await this.take(signal)
     try {
       return await body(session)
@@ -66,7 +66,7 @@ export class Readers implements AsyncDisposable {
   }
 
   /** @throws SluiceError CONNECTION_LOST if no reader is left; the signal's reason */
-  async take(signal: AbortSignal | null): Promise<Session> {
+  async take(signal: AbortSignal | null): Promise<MysqlSession> {
     if (signal !== null) throwIfAborted(signal)
     for (;;) {
       if (this.#all.every(({ broken }) => broken !== null)) throw this.#lost()
@@ -77,7 +77,7 @@ export class Readers implements AsyncDisposable {
   }
 
   /** Returns a reader, in any state. A statement that still runs is ended; the snapshot stays. */
-  async give(session: Session): Promise<void> {
+  async give(session: MysqlSession): Promise<void> {
     if (session.isStreaming) await this.#quiet(session)
     // Releases the metadata locks, so that the tables can be altered.
     if (session.broken === null) {
@@ -99,8 +99,8 @@ export class Readers implements AsyncDisposable {
     await Promise.all([...idle].map((session) => session.close()))
   }
 
-  async #turn(signal: AbortSignal | null): Promise<Session> {
-    return await new Promise<Session>((resolve, reject) => {
+  async #turn(signal: AbortSignal | null): Promise<MysqlSession> {
+    return await new Promise<MysqlSession>((resolve, reject) => {
       const leave = (): void => {
         const at = this.#waiting.indexOf(waiting)
         if (at >= 0) this.#waiting.splice(at, 1)
@@ -123,7 +123,7 @@ export class Readers implements AsyncDisposable {
   }
 
   /** Reading a few more rows is faster than opening a connection to kill the statement. */
-  async #quiet(session: Session): Promise<void> {
+  async #quiet(session: MysqlSession): Promise<void> {
     session.dropStream()
     const drained = session.command('DO 0').catch(() => undefined)
     let timer: NodeJS.Timeout | undefined
@@ -138,7 +138,7 @@ export class Readers implements AsyncDisposable {
   }
 }
 
-async function takeSnapshots(sessions: readonly Session[]): Promise<ReadPoint> {
+async function takeSnapshots(sessions: readonly MysqlSession[]): Promise<ReadPoint> {
   const [first] = sessions
   if (first === undefined) throw new Error('a view has no connection')
   let place: Place = 'unknown'
@@ -152,7 +152,7 @@ async function takeSnapshots(sessions: readonly Session[]): Promise<ReadPoint> {
   return await pointOf(sessions, place)
 }
 
-async function pointOf(sessions: readonly Session[], place: Place): Promise<ReadPoint> {
+async function pointOf(sessions: readonly MysqlSession[], place: Place): Promise<ReadPoint> {
   const [[at] = []] = (await sessions[0]?.rows("SELECT DATE_FORMAT(UTC_TIMESTAMP(3), '%Y-%m-%dT%H:%i:%s.%f')")) ?? []
   const name = sessions.length === 1 ? 'snapshot' : `${sessions.length} snapshots`
   return {
@@ -165,7 +165,7 @@ async function pointOf(sessions: readonly Session[], place: Place): Promise<Read
 type Place = { readonly position: string } | 'several' | 'unknown'
 
 /** Position of the snapshots in MariaDB's binary log. */
-async function placeOf(sessions: readonly Session[]): Promise<Place> {
+async function placeOf(sessions: readonly MysqlSession[]): Promise<Place> {
   const places = sessions.map(async (session) => {
     const rows = await session.command("SHOW STATUS LIKE 'binlog_snapshot_%'")
     const words = new Map(rows.map(([name, word]) => [String(name).toLowerCase(), String(word)]))
@@ -182,7 +182,7 @@ function samePlace(places: readonly (string | null)[]): Place {
 }
 
 /** MySQL's executed transaction ids: if they are equal before and after, nothing was committed between. */
-async function executedOn(session: Session): Promise<string | null> {
+async function executedOn(session: MysqlSession): Promise<string | null> {
   if (session.facts.flavour !== 'mysql') return null
   const [[executed] = []] = await session.rows('SELECT @@GLOBAL.gtid_executed')
   return executed == null || executed === '' ? null : String(executed).replaceAll('\n', '')

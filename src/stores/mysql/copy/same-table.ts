@@ -5,10 +5,10 @@
  */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { refuseReordered } from '../../common/column-order.ts'
-import type { Session } from '../session.ts'
-import { tableSql } from './names.ts'
+import type { MysqlSession } from '../session.ts'
+import { mysqlTableSql } from './names.ts'
 
 export class SameTables {
   /** Creation time of the table that had the name at its first use. */
@@ -19,9 +19,9 @@ export class SameTables {
    * @throws SluiceError CONNECTION_LOST, retryable, if it is another table: a new view is needed; SOURCE_GONE if
    * columns have swapped names
    */
-  async hold(session: Session, spec: TableSpec, label: string): Promise<void> {
+  async hold(session: MysqlSession, spec: TableSpec, label: string): Promise<void> {
     const { table } = spec
-    const name = tableSql(table)
+    const name = mysqlTableSql(table)
     // Any read locks the name.
     await session.rows(`SELECT 1 FROM ${name} LIMIT 0`)
     const [[time] = []] = await session.rows(
@@ -54,7 +54,7 @@ export class SameTables {
 
 /** Column names of these tables, in one query. The session must have locked them by reading or writing. */
 export async function columnsInOrder(
-  session: Session,
+  session: MysqlSession,
   tables: readonly TableName[],
 ): Promise<readonly (readonly string[])[]> {
   if (tables.length === 0) return []
@@ -62,7 +62,7 @@ export async function columnsInOrder(
   const questions = tables.map(
     ({ schema, name }, place) =>
       `SELECT ${place} AS place, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal FROM information_schema.COLUMNS
-       WHERE TABLE_SCHEMA = ${schema === undefined ? 'DATABASE()' : literal(schema)} AND TABLE_NAME = ${literal(name)}`,
+       WHERE TABLE_SCHEMA = ${schema === undefined ? 'DATABASE()' : sqlLiteral(schema)} AND TABLE_NAME = ${sqlLiteral(name)}`,
   )
   const found = tables.map((): string[] => [])
   const rows = await session.command(`${questions.join(' UNION ALL ')} ORDER BY place, ordinal`)

@@ -1,9 +1,9 @@
 /** Sessions of a copy, with more settings than the catalog's; and how to stop their statements. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { MysqlConfig } from '../config.ts'
-import type { Purpose } from '../connect.ts'
+import type { MysqlSessionPurpose } from '../connect.ts'
 import { mysqlErrorNumber } from '../errors.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 import { asking, connectTo } from '../sessions.ts'
 
 /** The server's number for "there is no such session". */
@@ -25,7 +25,7 @@ const OF_MARIADB = [
 ]
 
 /** @throws SluiceError CONNECT_FAILED, TLS_FAILED */
-export async function openCopySession(config: MysqlConfig, purpose: Purpose): Promise<Session> {
+export async function openCopySession(config: MysqlConfig, purpose: MysqlSessionPurpose): Promise<MysqlSession> {
   const session = await connectTo(config, purpose)
   try {
     const settings = [
@@ -51,7 +51,7 @@ export async function openCopySession(config: MysqlConfig, purpose: Purpose): Pr
  * metadata locks of tables that its snapshot has read; until then nothing can alter these tables. Needs the right
  * BINLOG ADMIN; without it the tables cannot be altered while the view is open.
  */
-async function leaveLog(session: Session): Promise<void> {
+async function leaveLog(session: MysqlSession): Promise<void> {
   try {
     await session.command('SET SESSION sql_log_bin = 0')
   } catch (error) {
@@ -63,7 +63,7 @@ async function leaveLog(session: Session): Promise<void> {
  * Until it is undone, the signal kills the session's statement at the server. The connection and its snapshot stay. A
  * result that was cut short may look complete: the reader checks the signal at its end.
  */
-export function stopOn(config: MysqlConfig, session: Session, signal: AbortSignal): () => Promise<void> {
+export function stopOn(config: MysqlConfig, session: MysqlSession, signal: AbortSignal): () => Promise<void> {
   let stopping: Promise<void> | null = null
   const stop = (): void => {
     stopping = endStatement(config, session)
@@ -76,9 +76,9 @@ export function stopOn(config: MysqlConfig, session: Session, signal: AbortSigna
 }
 
 /** Runs a body whose statements end at the server when the signal fires. @throws the signal's reason */
-export async function interruptible<T>(
+export async function interruptibleMysql<T>(
   config: MysqlConfig,
-  session: Session,
+  session: MysqlSession,
   signal: AbortSignal,
   body: () => Promise<T>,
 ): Promise<T> {
@@ -97,7 +97,7 @@ export async function interruptible<T>(
 }
 
 /** Kills the current statement of a session over another connection; if that fails, the session is closed. */
-export async function endStatement(config: MysqlConfig, session: Session): Promise<void> {
+export async function endStatement(config: MysqlConfig, session: MysqlSession): Promise<void> {
   try {
     await asking(config, async (asker) => await asker.command(`KILL QUERY ${session.facts.id}`))
   } catch (error) {

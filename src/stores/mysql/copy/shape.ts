@@ -2,16 +2,16 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 
-export type TableShape = {
+export type MysqlTableShape = {
   /** Null if there is no such table. */
   readonly engine: string | null
   /** Column names of each unique index on whole values, by the name of the index. */
   readonly unique: ReadonlyMap<string, readonly string[]>
 }
 
-export async function shapeOf(session: Session, { table }: TableSpec): Promise<TableShape> {
+export async function mysqlTableShape(session: MysqlSession, { table }: TableSpec): Promise<MysqlTableShape> {
   const name = [table.schema ?? null, table.name]
   const here = 'COALESCE(?, DATABASE())'
   const [[engine] = []] = await session.rows(
@@ -35,7 +35,7 @@ export async function shapeOf(session: Session, { table }: TableSpec): Promise<T
 }
 
 /** @throws SluiceError TABLE_REFUSED if rows could be lost, or remain after a failed chunk */
-export function refuseUnfit({ table }: ChunkRequest, { engine }: TableShape): void {
+export function refuseUnfitEngine({ table }: ChunkRequest, { engine }: MysqlTableShape): void {
   const where = tableText(table.table)
   if (engine === null) {
     throw new SluiceError('TABLE_REFUSED', `the target has no table ${where}`, { hint: 'plan the copy again' })
@@ -49,7 +49,7 @@ export function refuseUnfit({ table }: ChunkRequest, { engine }: TableShape): vo
 }
 
 /** Name of the unique index on the table's key. @throws SluiceError TABLE_REFUSED if there is none */
-export function keyIndex({ table, onExisting }: ChunkRequest, { unique }: TableShape): string {
+export function keyIndex({ table, onExisting }: ChunkRequest, { unique }: MysqlTableShape): string {
   const key = new Set(table.key)
   for (const [index, columns] of unique) {
     if (columns.length === key.size && columns.every((column) => key.has(column))) return index

@@ -2,11 +2,11 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { doubledMember, isMembered } from '../../../model/copy/members.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
-import type { Session } from '../session.ts'
+import type { MysqlSession } from '../session.ts'
 import { readsAll } from './hidden-columns.ts'
-import { chooseKey, type IndexPart } from './keys.ts'
+import { chooseKey, type MysqlIndexPart } from './keys.ts'
 import { isDictionaryName, quoted, tablePattern, type NameTest } from './names.ts'
-import { baseOf, isByBytes, isHexed, isShape, typeOf } from './types.ts'
+import { baseTypeName, isByBytes, isHexed, isShape, mysqlColumnType } from './types.ts'
 
 /** The server's own databases. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
@@ -19,7 +19,11 @@ const AT_ONCE = 200
  * @param server identifies this server, for the identity of a table
  * @returns sorted by name
  */
-export async function findTables(session: Session, pattern: string, server: string): Promise<readonly TableSpec[]> {
+export async function findMysqlTables(
+  session: MysqlSession,
+  pattern: string,
+  server: string,
+): Promise<readonly TableSpec[]> {
   const [[current] = []] = await session.rows('SELECT DATABASE()')
   const wanted = tablePattern(pattern, session.facts.foldsTables)
   const schemas = wanted.schema === null ? [String(current)] : await matchingSchemas(session, wanted.schema)
@@ -41,13 +45,13 @@ export async function findTables(session: Session, pattern: string, server: stri
   )
 }
 
-async function matchingSchemas(session: Session, fits: NameTest): Promise<readonly string[]> {
+async function matchingSchemas(session: MysqlSession, fits: NameTest): Promise<readonly string[]> {
   const rows = await session.rows('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA')
   return rows.map(([name]) => String(name)).filter((name) => fits(name) && !OWN.has(name.toLowerCase()))
 }
 
 async function describe(
-  session: Session,
+  session: MysqlSession,
   schema: string,
   names: readonly string[],
   server: string,
@@ -101,11 +105,11 @@ async function describe(
 
 /** Queries the dictionary for several tables at once. */
 class Dictionary {
-  readonly #session: Session
+  readonly #session: MysqlSession
   readonly #schema: string
   readonly #names: readonly string[]
 
-  constructor(session: Session, schema: string, names: readonly string[]) {
+  constructor(session: MysqlSession, schema: string, names: readonly string[]) {
     this.#session = session
     this.#schema = schema
     this.#names = names
@@ -160,8 +164,8 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
   const [name, base, declared, nullable, fallback, extra, characters, precision, scale, fraction, collation] = row
   const words = String(extra).toLowerCase()
   const native = isJson ? 'json' : String(declared)
-  const type = typeOf({
-    base: isJson ? 'json' : baseOf(String(base)),
+  const type = mysqlColumnType({
+    base: isJson ? 'json' : baseTypeName(String(base)),
     native,
     characters: number(characters),
     precision: number(precision),
@@ -194,7 +198,7 @@ function collationOf(base: SqlValue | undefined, collation: SqlValue | undefined
   return collation == null || isByBytes(String(collation)) ? null : String(collation)
 }
 
-function partOf([index, column, prefix, nullable, kind]: SqlRow): IndexPart {
+function partOf([index, column, prefix, nullable, kind]: SqlRow): MysqlIndexPart {
   return {
     index: String(index),
     column: column == null ? null : String(column),

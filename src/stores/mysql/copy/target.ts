@@ -4,19 +4,19 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
 import { Pool } from '../../common/pool.ts'
-import { removeRows } from '../archive/remove.ts'
+import { removeMysqlRows } from '../archive/remove.ts'
 import type { MysqlConfig } from '../config.ts'
 import { mysqlErrorNumber } from '../errors.ts'
-import { refuseFollowed } from '../followers.ts'
-import type { Session } from '../session.ts'
-import { createTable } from './ddl.ts'
-import { targetError } from './errors.ts'
-import { tableSql } from './names.ts'
+import { refuseCascadingDelete } from '../followers.ts'
+import type { MysqlSession } from '../session.ts'
+import { createMysqlTable } from './ddl.ts'
+import { mysqlTargetError } from './errors.ts'
+import { mysqlTableSql } from './names.ts'
 import { openCopySession } from './sessions.ts'
-import { refuseUnfit, shapeOf, type TableShape } from './shape.ts'
+import { refuseUnfitEngine, mysqlTableShape, type MysqlTableShape } from './shape.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { nextNumber } from './beside.ts'
-import { openWriter } from './writer.ts'
+import { openMysqlWriter } from './writer.ts'
 
 /** Connections that stay open between chunks. */
 const IDLE = 8
@@ -24,11 +24,11 @@ const IDLE = 8
 const REFERRED_TO = 1701
 const DROP_KEYS = 'drop these foreign keys first'
 
-export class Target implements CopyTarget, AsyncDisposable {
+export class MysqlTarget implements CopyTarget, AsyncDisposable {
   readonly #config: MysqlConfig
-  readonly #pool: Pool<Session>
+  readonly #pool: Pool<MysqlSession>
   /** Read once per table: it is not altered while a copy fills it. */
-  readonly #shapes = new Map<string, Promise<TableShape>>()
+  readonly #shapes = new Map<string, Promise<MysqlTableShape>>()
   /** Tables whose ranges can be emptied; also checked once. */
   readonly #alone = new Map<string, Promise<void>>()
 
@@ -38,17 +38,17 @@ export class Target implements CopyTarget, AsyncDisposable {
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
-    await this.#command(table, signal, (session) => session.command(createTable(table, session.facts)))
+    await this.#command(table, signal, (session) => session.command(createMysqlTable(table, session.facts)))
   }
 
   async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
     await this.#command(table, signal, async (session) => {
       try {
-        await session.command(`TRUNCATE TABLE ${tableSql(table.table)}`)
+        await session.command(`TRUNCATE TABLE ${mysqlTableSql(table.table)}`)
       } catch (error) {
         if (mysqlErrorNumber(error) !== REFERRED_TO) throw error
-        await refuseFollowed(session, { table: table.table, refused: 'hidden', remedy: DROP_KEYS })
-        await session.command(`DELETE FROM ${tableSql(table.table)}`)
+        await refuseCascadingDelete(session, { table: table.table, refused: 'hidden', remedy: DROP_KEYS })
+        await session.command(`DELETE FROM ${mysqlTableSql(table.table)}`)
         await session.command('COMMIT')
       }
     })
@@ -63,7 +63,7 @@ export class Target implements CopyTarget, AsyncDisposable {
     const notes: string[] = []
     await this.#command(table, signal, async (session) => {
       for (const sequence of sequences) notes.push(...(await moveNumber(session, table, sequence)))
-      await session.command(`ANALYZE TABLE ${tableSql(table.table)}`)
+      await session.command(`ANALYZE TABLE ${mysqlTableSql(table.table)}`)
     })
     return notes
   }
@@ -72,26 +72,26 @@ export class Target implements CopyTarget, AsyncDisposable {
   async open(request: ChunkRequest): Promise<ChunkWriter> {
     throwIfAborted(request.signal)
     const shape = await this.#shape(request.table)
-    refuseUnfit(request, shape)
+    refuseUnfitEngine(request, shape)
     if (request.onExisting === 'replace-range') await this.#refuseFollowed(request.table)
     const session = await this.#pool.take()
-    return await openWriter({ config: this.#config, pool: this.#pool, request, shape }, session)
+    return await openMysqlWriter({ config: this.#config, pool: this.#pool, request, shape }, session)
   }
 
   async remove(request: RemoveRequest): Promise<StepEnd> {
     throwIfAborted(request.signal)
     // Foreign keys may have been added since a copy read the shape.
-    this.#shapes.delete(tableSql(request.table.table))
+    this.#shapes.delete(mysqlTableSql(request.table.table))
     const shape = await this.#shape(request.table)
-    return await this.#pool.use((session) => removeRows(this.#config, session, request, shape))
+    return await this.#pool.use((session) => removeMysqlRows(this.#config, session, request, shape))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool.close()
   }
 
-  #shape(table: TableSpec): Promise<TableShape> {
-    return this.#once(this.#shapes, table, (session) => shapeOf(session, table))
+  #shape(table: TableSpec): Promise<MysqlTableShape> {
+    return this.#once(this.#shapes, table, (session) => mysqlTableShape(session, table))
   }
 
   /** @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted with those of a range */
@@ -99,15 +99,15 @@ export class Target implements CopyTarget, AsyncDisposable {
     const { table } = spec
     const without = 'copy with --on-existing upsert'
     const deletion = { table, refused: 'all', remedy: `${without}, or ${DROP_KEYS}`, without } as const
-    return this.#once(this.#alone, spec, (session) => refuseFollowed(session, deletion))
+    return this.#once(this.#alone, spec, (session) => refuseCascadingDelete(session, deletion))
   }
 
   async #once<T>(
     known: Map<string, Promise<T>>,
     { table }: TableSpec,
-    ask: (session: Session) => Promise<T>,
+    ask: (session: MysqlSession) => Promise<T>,
   ): Promise<T> {
-    const name = tableSql(table)
+    const name = mysqlTableSql(table)
     let answer = known.get(name)
     if (answer === undefined) {
       answer = this.#pool.use(async (session) => {
@@ -122,13 +122,17 @@ export class Target implements CopyTarget, AsyncDisposable {
   }
 
   /** DDL commits by itself, so it never runs on the session of a chunk. */
-  async #command(table: TableSpec, signal: AbortSignal, body: (session: Session) => Promise<unknown>): Promise<void> {
+  async #command(
+    table: TableSpec,
+    signal: AbortSignal,
+    body: (session: MysqlSession) => Promise<unknown>,
+  ): Promise<void> {
     throwIfAborted(signal)
-    this.#shapes.delete(tableSql(table.table))
+    this.#shapes.delete(mysqlTableSql(table.table))
     try {
       await this.#pool.use(body)
     } catch (error) {
-      const named = targetError(error, `${this.#config.label}: ${tableText(table.table)}`)
+      const named = mysqlTargetError(error, `${this.#config.label}: ${tableText(table.table)}`)
       // These statements have no row to refuse.
       if (!(named instanceof SluiceError) || named.code !== 'ROW_REFUSED') throw named
       throw new SluiceError('TABLE_REFUSED', named.message, { where: named.where ?? '', cause: error })
@@ -138,7 +142,7 @@ export class Target implements CopyTarget, AsyncDisposable {
 
 /** Raises AUTO_INCREMENT to the source's position, never lowers it. @returns notes about what could not be done */
 async function moveNumber(
-  session: Session,
+  session: MysqlSession,
   { table, columns }: TableSpec,
   { column, next, options }: ColumnSequence,
 ): Promise<readonly string[]> {
@@ -149,7 +153,7 @@ async function moveNumber(
   const own = columns.find(({ name }) => name === column)
   const there = own?.identity === true ? await nextNumber(session, table) : null
   if (there === null) return [`${column} has no AUTO_INCREMENT in the target: the source goes on at ${next}`]
-  if (next > there) await session.command(`ALTER TABLE ${tableSql(table)} AUTO_INCREMENT = ${next}`)
+  if (next > there) await session.command(`ALTER TABLE ${mysqlTableSql(table)} AUTO_INCREMENT = ${next}`)
   return options === undefined || options.increment === 1n
     ? []
     : [`${column} counts by ${options.increment} in the source, and by what its server says in the target`]

@@ -43,7 +43,7 @@ const OPAQUE = new Set([
  * longer ones are unsigned integers. A `timestamp` is an instant, a `datetime` is not. A `time` may be negative or
  * longer than a day; MySQL accepts that, and other targets refuse such rows.
  */
-export function typeOf(found: FoundColumn): ColumnType {
+export function mysqlColumnType(found: FoundColumn): ColumnType {
   const { base, native } = found
   const bits = BITS[base]
   if (bits !== undefined) return { kind: 'int', bits, ...(/\bunsigned\b/.test(native) ? { unsigned: true } : {}) }
@@ -89,7 +89,7 @@ function bitsOf(bits: number): ColumnType {
 }
 
 /** `varchar` of `varchar(50)`. */
-export function baseOf(native: string): string {
+export function baseTypeName(native: string): string {
   return /^[a-z0-9]+/i.exec(native)?.[0].toLowerCase() ?? ''
 }
 
@@ -114,7 +114,7 @@ export function isBytes(base: string): boolean {
   return BYTES.has(base)
 }
 
-export function isWhole(base: string): boolean {
+export function isWholeType(base: string): boolean {
   return BITS[base] !== undefined || base === 'year'
 }
 

@@ -15,15 +15,15 @@ import type {
 import { keyColumns, keySpan } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlConfig } from '../config.ts'
-import type { Session } from '../session.ts'
-import { canonicalDigest } from './digest.ts'
-import { sourceError } from './errors.ts'
-import { tableSql } from './names.ts'
-import { conditionOf, cutKeys, KEYS, lastOf } from './ranges.ts'
-import { readRows } from './read.ts'
+import type { MysqlSession } from '../session.ts'
+import { mysqlCanonicalDigest } from './digest.ts'
+import { mysqlSourceError } from './errors.ts'
+import { mysqlTableSql } from './names.ts'
+import { mysqlRangeCondition, cutMysqlKeys, KEYS, lastOf } from './ranges.ts'
+import { readMysqlRows } from './read.ts'
 import { Readers } from './readers.ts'
 import { SameTables } from './same-table.ts'
-import { interruptible, stopOn } from './sessions.ts'
+import { interruptibleMysql, stopOn } from './sessions.ts'
 
 /**
  * Requests run in parallel over as many readers as the URL's `pool_size` says; further ones wait. With `pool_size=1`
@@ -36,7 +36,7 @@ export async function openView(config: MysqlConfig): Promise<SourceView> {
 }
 
 /** A view over one session, which it closes at its end, in the session's snapshot. @param session as `Readers.of` */
-export async function heldView(config: MysqlConfig, session: Session): Promise<SourceView> {
+export async function mysqlHeldView(config: MysqlConfig, session: MysqlSession): Promise<SourceView> {
   try {
     return new View(config, await Readers.of(config, session))
   } catch (error) {
@@ -84,7 +84,7 @@ class View implements SourceView {
     rows: number,
     signal: AbortSignal,
   ): AsyncIterable<Range> {
-    if (within.by === 'key') yield* cutKeys(table, within, where, rows, this.#asker(table, where, signal))
+    if (within.by === 'key') yield* cutMysqlKeys(table, within, where, rows, this.#asker(table, where, signal))
     else yield within
   }
 
@@ -93,7 +93,7 @@ class View implements SourceView {
     const undo = stopOn(this.#config, session, signal)
     try {
       await this.#same.hold(session, request.table, this.#config.label)
-      yield* readRows(session, request, size, signal)
+      yield* readMysqlRows(session, request, size, signal)
     } catch (error) {
       throwIfAborted(signal)
       throw this.#named(error, request)
@@ -106,9 +106,9 @@ class View implements SourceView {
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
     try {
       return await this.#readers.use(signal, (session) =>
-        interruptible(this.#config, session, signal, async () => {
+        interruptibleMysql(this.#config, session, signal, async () => {
           await this.#same.hold(session, request.table, this.#config.label)
-          return canonicalDigest(session, request, null, signal)
+          return mysqlCanonicalDigest(session, request, null, signal)
         }),
       )
     } catch (error) {
@@ -118,8 +118,10 @@ class View implements SourceView {
 
   async counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
     if (ranges.length === 0) return []
-    const parts = ranges.map((range) => conditionOf(table, range, where))
-    const counts = parts.map(({ sql }) => `(SELECT CAST(COUNT(*) AS CHAR) FROM ${tableSql(table.table)} WHERE ${sql})`)
+    const parts = ranges.map((range) => mysqlRangeCondition(table, range, where))
+    const counts = parts.map(
+      ({ sql }) => `(SELECT CAST(COUNT(*) AS CHAR) FROM ${mysqlTableSql(table.table)} WHERE ${sql})`,
+    )
     const parameters = parts.flatMap((part) => part.parameters)
     await this.#hold(table)
     const [row = []] = await this.#asker(table, where, signal)(`SELECT ${counts.join(', ')}`, parameters)
@@ -144,7 +146,7 @@ class View implements SourceView {
       try {
         return await this.#readers.use(signal, (session) => {
           const answer = (): Promise<readonly SqlRow[]> => session.rows(sql, parameters)
-          return signal === null ? answer() : interruptible(this.#config, session, signal, answer)
+          return signal === null ? answer() : interruptibleMysql(this.#config, session, signal, answer)
         })
       } catch (error) {
         throw this.#named(error, { table, where })
@@ -161,22 +163,22 @@ class View implements SourceView {
   }
 
   #named(error: unknown, { table, where }: Pick<RowRequest, 'table' | 'where'>): unknown {
-    return sourceError(error, `${this.#config.label}: ${tableText(table.table)}`, where)
+    return mysqlSourceError(error, `${this.#config.label}: ${tableText(table.table)}`, where)
   }
 }
 
 type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
 
 async function count(table: TableSpec, where: string | null, ask: Ask): Promise<Pick<Extent, 'rows' | 'exact'>> {
-  const { sql, parameters } = conditionOf(table, { by: 'all' }, where)
+  const { sql, parameters } = mysqlRangeCondition(table, { by: 'all' }, where)
   const [[rows] = []] = await ask(
-    `SELECT CAST(COUNT(*) AS CHAR) FROM ${tableSql(table.table)} WHERE ${sql}`,
+    `SELECT CAST(COUNT(*) AS CHAR) FROM ${mysqlTableSql(table.table)} WHERE ${sql}`,
     parameters,
   )
   return { rows: BigInt(String(rows)), exact: true }
 }
 
 function exists(table: TableSpec, range: Range, where: string | null): [sql: string, parameters: SqlRow] {
-  const { sql, parameters } = conditionOf(table, range, where)
-  return [`SELECT 1 FROM ${tableSql(table.table)} WHERE ${sql} LIMIT 1`, parameters]
+  const { sql, parameters } = mysqlRangeCondition(table, range, where)
+  return [`SELECT 1 FROM ${mysqlTableSql(table.table)} WHERE ${sql} LIMIT 1`, parameters]
 }

@@ -11,29 +11,29 @@ import { digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import type { Pool } from '../../common/pool.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import type { MysqlConfig } from '../config.ts'
-import type { Session } from '../session.ts'
-import { isPassing } from '../transaction.ts'
-import { closeChunk, type Outcome } from './commit.ts'
-import { canonicalDigest, countDigest } from './digest.ts'
-import { encoderOf } from './encode.ts'
-import { targetError } from './errors.ts'
-import { addRows, appendRows, upsertRows, type Into } from './insert.ts'
-import { tableSql } from './names.ts'
-import { conditionOf } from './ranges.ts'
-import { keyIndex, type TableShape } from './shape.ts'
+import type { MysqlSession } from '../session.ts'
+import { isMysqlTransient } from '../transaction.ts'
+import { closeMysqlChunk, type MysqlChunkEnd } from './commit.ts'
+import { mysqlCanonicalDigest, countDigest } from './digest.ts'
+import { mysqlEncoder } from './encode.ts'
+import { mysqlTargetError } from './errors.ts'
+import { addRows, appendRows, upsertRows, type InsertInto } from './insert.ts'
+import { mysqlTableSql } from './names.ts'
+import { mysqlRangeCondition } from './ranges.ts'
+import { keyIndex, type MysqlTableShape } from './shape.ts'
 import { columnsInOrder } from './same-table.ts'
-import { baseOf } from './types.ts'
+import { baseTypeName } from './types.ts'
 import { takeMark } from '../mark.ts'
 
 export type Writing = {
   readonly config: MysqlConfig
-  readonly pool: Pool<Session>
+  readonly pool: Pool<MysqlSession>
   readonly request: ChunkRequest
-  readonly shape: TableShape
+  readonly shape: MysqlTableShape
 }
 
 /** @throws SluiceError TARGET_BUSY, TARGET_DENIED, … of a range that could not be emptied */
-export async function openWriter(writing: Writing, session: Session): Promise<ChunkWriter> {
+export async function openMysqlWriter(writing: Writing, session: MysqlSession): Promise<ChunkWriter> {
   const writer = new Writer(writing, session)
   try {
     await writer.begin()
@@ -52,8 +52,8 @@ const DATED = new Set(['date', 'datetime', 'timestamp'])
 
 class Writer implements ChunkWriter {
   readonly #writing: Writing
-  readonly #session: Session
-  readonly #into: Into
+  readonly #session: MysqlSession
+  readonly #into: InsertInto
   readonly #encoders: readonly ((cell: Cell) => SqlValue)[]
   readonly #stop = (): void => this.#session.destroy()
   /** User lock that this session holds until it ends, by which other sessions find it. */
@@ -62,19 +62,19 @@ class Writer implements ChunkWriter {
   #doom: unknown = null
   #done = false
 
-  constructor(writing: Writing, session: Session) {
+  constructor(writing: Writing, session: MysqlSession) {
     const { table, columns, signal } = writing.request
     this.#writing = writing
     this.#session = session
     const where = `${writing.config.label}: ${tableText(table.table)}`
-    this.#into = { table: tableSql(table.table), name: table.table.name, columns, key: table.key, where }
-    this.#encoders = columns.map((column) => encoderOf(column, session.facts.flavour, where))
+    this.#into = { table: mysqlTableSql(table.table), name: table.table.name, columns, key: table.key, where }
+    this.#encoders = columns.map((column) => mysqlEncoder(column, session.facts.flavour, where))
     signal.addEventListener('abort', this.#stop)
   }
 
   get #odd(): boolean {
     return this.#writing.request.columns.some(
-      ({ as, column }) => as.kind === 'native' && DATED.has(baseOf(column.native)),
+      ({ as, column }) => as.kind === 'native' && DATED.has(baseTypeName(column.native)),
     )
   }
 
@@ -131,18 +131,18 @@ class Writer implements ChunkWriter {
     const request: RowRequest = { table, columns, range, where: null, ordered: false }
     if (only !== undefined && sortsAlike === false && range.by === 'key') {
       return await digestOfKeys(rowKeysOf(only, this.#writing.request), (some) =>
-        this.#try(() => canonicalDigest(this.#session, { ...request, range: some }, null, signal)),
+        this.#try(() => mysqlCanonicalDigest(this.#session, { ...request, range: some }, null, signal)),
       )
     }
     return await this.#try(() =>
       scheme === 'count' && only === undefined
         ? countDigest(this.#session, request)
-        : canonicalDigest(this.#session, request, only ?? null, signal),
+        : mysqlCanonicalDigest(this.#session, request, only ?? null, signal),
     )
   }
 
-  async commit(closing: Closing): Promise<Outcome> {
-    const outcome = await this.#try(() => closeChunk(this.#writing.config, this.#session, this.#mark, closing))
+  async commit(closing: Closing): Promise<MysqlChunkEnd> {
+    const outcome = await this.#try(() => closeMysqlChunk(this.#writing.config, this.#session, this.#mark, closing))
     this.#done = true
     return outcome
   }
@@ -194,7 +194,7 @@ class Writer implements ChunkWriter {
 
   #condition() {
     const { table, range } = this.#writing.request
-    return conditionOf(table, range, null)
+    return mysqlRangeCondition(table, range, null)
   }
 
   /** After a deadlock the server has rolled back: another statement would begin without the earlier changes. */
@@ -206,8 +206,8 @@ class Writer implements ChunkWriter {
       return await body()
     } catch (thrown) {
       throwIfAborted(signal)
-      const error = targetError(thrown, this.#into.where)
-      if (isPassing(thrown) || this.#session.broken !== null) this.#doom ??= error
+      const error = mysqlTargetError(thrown, this.#into.where)
+      if (isMysqlTransient(thrown) || this.#session.broken !== null) this.#doom ??= error
       throw error
     }
   }

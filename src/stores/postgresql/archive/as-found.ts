@@ -5,12 +5,12 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { PartitionRequest, NumberedName } from '../../../model/archive/port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { missingTable } from '../server/relation.ts'
-import { digestRows } from '../copy/row-digest.ts'
+import { digestPostgresRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { fromSql, literal, tableSql } from '../server/sql.ts'
+import { tableFromSql, literal, tableSql } from '../server/sql.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { Parent } from './attach.ts'
-import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable } from '../server/known.ts'
+import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundRelation } from '../server/known.ts'
 import type { Pair } from './leave.ts'
 import type { KnownTable, Locks } from '../server/locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, isArchivedName } from './move.ts'
@@ -20,7 +20,7 @@ import { lockBelow } from '../server/tree.ts'
  * Null if the table is missing, replaced by another one, or no longer a partition of its parent.
  * @throws SluiceError TABLE_REFUSED if a detach was begun
  */
-export async function partitionNow(
+export async function lockedPartition(
   session: CopySession,
   { parent, partition, identity }: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
 ): Promise<Pair | null> {
@@ -36,7 +36,7 @@ export async function partitionNow(
 }
 
 /** True for a table that was detached. */
-export function stands({ name, parent, kind }: FoundTable): boolean {
+export function stands({ name, parent, kind }: FoundRelation): boolean {
   return name.schema === ARCHIVED_SCHEMA && parent === null && (kind === 'r' || kind === 'p')
 }
 
@@ -67,8 +67,12 @@ export async function detachedTables(
 }
 
 /** The detached table and those below it, locked exclusively; null if it does not exist. */
-export async function detachedTable(session: CopySession, locks: Locks, identity: string): Promise<FoundTable | null> {
-  const there = async (): Promise<FoundTable | null> => {
+export async function lockDetachedTable(
+  session: CopySession,
+  locks: Locks,
+  identity: string,
+): Promise<FoundRelation | null> {
+  const there = async (): Promise<FoundRelation | null> => {
     const found = await tableByIdentity(session, identity)
     return found !== null && stands(found) ? found : null
   }
@@ -85,7 +89,7 @@ export async function detachedTable(session: CopySession, locks: Locks, identity
   return again !== null && tableSql(again.name) === tableSql(found.name) ? again : null
 }
 
-export async function parentOf(session: CopySession, name: TableName): Promise<Parent> {
+export async function partitionParent(session: CopySession, name: TableName): Promise<Parent> {
   const found = await tableByName(session, name)
   const key = found === null ? null : await partitionKey(session, found)
   if (found !== null && key !== null) return { ...found, key }
@@ -102,21 +106,21 @@ export async function parentOf(session: CopySession, name: TableName): Promise<P
 type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest | null }
 
 /** True if an exclusively locked table has the columns and rows that were proved, or there is nothing to compare. */
-export async function holds(session: CopySession, table: FoundTable, proof: Proof): Promise<boolean> {
+export async function tableHolds(session: CopySession, table: FoundRelation, proof: Proof): Promise<boolean> {
   if (proof.expect === null) return true
   return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
 }
 
 export async function hasRows(
   session: CopySession,
-  { name, kind }: KnownTable & Partial<Pick<FoundTable, 'kind'>>,
+  { name, kind }: KnownTable & Partial<Pick<FoundRelation, 'kind'>>,
   { columns, expect }: Proof,
 ): Promise<boolean> {
   if (expect === null) return true
   // A partitioned table has its rows in the tables below it.
-  const from = fromSql({ name, only: kind !== 'p' })
+  const from = tableFromSql({ name, only: kind !== 'p' })
   return equalDigests(
-    await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(name) }),
+    await digestPostgresRows(session, { columns, from, condition: 'true', whole: true, table: tableText(name) }),
     expect,
   )
 }

@@ -7,14 +7,14 @@ import { sqlStateOf } from '../server/server-errors.ts'
 import type { CopySession } from '../server/session.ts'
 import { columnList, literal, tableSql } from '../server/sql.ts'
 import { moveLate } from './beside.ts'
-import { betweenSql, boundsSql, type Bounds } from '../server/bounds.ts'
-import { tableByName, type FoundTable, type PartitionKey } from '../server/known.ts'
+import { betweenSql, boundsSql, type PartitionBounds } from '../server/bounds.ts'
+import { tableByName, type FoundRelation, type PartitionKey } from '../server/known.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { suffixed } from './move.ts'
-import { referringNow, referrersOf } from './referrers.ts'
+import { referringNow, postgresReferrers } from './referrers.ts'
 import { BOUNDS } from './step-errors.ts'
 
-export type Parent = FoundTable & { readonly key: PartitionKey }
+export type Parent = FoundRelation & { readonly key: PartitionKey }
 
 /**
  * A constraint spares the server the scan under the parent's lock. Rows of the range in the default partition are moved
@@ -26,14 +26,14 @@ export async function attachTable(
   session: CopySession,
   parent: Parent,
   { oid, name }: KnownTable,
-  bounds: Bounds,
+  bounds: PartitionBounds,
 ): Promise<void> {
   const { column, type } = parent.key
   const table = tableSql(name)
   const constraint = quoteName(`${BOUNDS}${oid}`)
   await session.ask(`ALTER TABLE ${table} ADD CONSTRAINT ${constraint} CHECK (${betweenSql(column, type, bounds)})`)
   // Read first: after a refusal the server answers no query of this transaction.
-  const rest = await defaultOf(session, parent)
+  const rest = await defaultPartition(session, parent)
   const columns = rest === null ? '' : await columnsOf(session, parent)
   const where = betweenSql(column, type, bounds)
   if (rest !== null) await bringLate(session, { oid, name }, { parent, rest, columns, where })
@@ -48,7 +48,7 @@ export async function attachTable(
 }
 
 /** The default partition; null without one. */
-export async function defaultOf(session: CopySession, { oid }: Parent): Promise<TableName | null> {
+export async function defaultPartition(session: CopySession, { oid }: Parent): Promise<TableName | null> {
   const [row] = await session.ask(
     `SELECT n.nspname, c.relname FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_class c ON c.oid = p.partdefid
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.partrelid = ${literal(oid)}::oid`,
@@ -82,7 +82,7 @@ async function refuseReferred(
   session: CopySession,
   { parent, rest, where }: { readonly parent: Parent; readonly rest: TableName; readonly where: string },
 ): Promise<void> {
-  for (const referrer of await referrersOf(session, parent.name)) {
+  for (const referrer of await postgresReferrers(session, parent.name)) {
     const row = await referringNow(session, rest, referrer, where)
     if (row === null) continue
     const [child, key] = [tableSql(referrer.table), quoteName(referrer.name ?? '')]

@@ -4,11 +4,11 @@ import { equalDigests } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { BesideRequest } from '../../../model/archive/port.ts'
 import { quoteName } from '../server/connect.ts'
-import { digestRows } from '../copy/row-digest.ts'
+import { digestPostgresRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { columnList, fromSql, literal, tableSql } from '../server/sql.ts'
+import { columnList, tableFromSql, literal, tableSql } from '../server/sql.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
-import { boundsOf, type Bounds } from '../server/bounds.ts'
+import { boundsOf, type PartitionBounds } from '../server/bounds.ts'
 import type { PartitionKey } from '../server/known.ts'
 import type { KnownTable } from '../server/locks.ts'
 
@@ -20,7 +20,7 @@ export async function standingBetween(
   session: CopySession,
   parent: string,
   { type, collation }: PartitionKey,
-  { from, to }: Bounds,
+  { from, to }: PartitionBounds,
 ): Promise<readonly TableName[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid) FROM pg_catalog.pg_inherits i
@@ -80,8 +80,8 @@ export async function bringInto(
     const [astray] = await session.ask(`SELECT FROM ${tableSql(rest)} WHERE ${condition} LIMIT 1`)
     if (astray !== undefined) throw noPartition(parent, label, `they would go into ${tableText(rest)}`)
   }
-  const from = fromSql({ name: parent, only: false })
-  const found = await digestRows(session, { columns: came, from, condition, table: tableText(parent) })
+  const from = tableFromSql({ name: parent, only: false })
+  const found = await digestPostgresRows(session, { columns: came, from, condition, table: tableText(parent) })
   return equalDigests(found, expectCame) ? 'done' : 'differs'
 }
 

@@ -2,33 +2,33 @@
 import type { BesideRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
 import { tableSql } from '../server/sql.ts'
-import { detachedTable, hasRows, holds, parentOf } from './as-found.ts'
-import { attachTable, createLike, defaultOf } from './attach.ts'
+import { lockDetachedTable, hasRows, tableHolds, partitionParent } from './as-found.ts'
+import { attachTable, createLike, defaultPartition } from './attach.ts'
 import { BACK, bringInto, createBack } from './beside.ts'
-import type { Bounds } from '../server/bounds.ts'
+import type { PartitionBounds } from '../server/bounds.ts'
 import { loadCsv } from './csv-in.ts'
 import { moveTable, requireFree } from './move.ts'
-import { placeNow } from './noted-schemas.ts'
-import { GivenBack, type NotGiven } from './own.ts'
+import { schemaNow } from './noted-schemas.ts'
+import { GivenBack, type NotRestored } from './own.ts'
 import { reshapeTable } from './reshape.ts'
-import { rowTriggersOf } from './row-triggers.ts'
-import type { Ended, Within } from './steps.ts'
+import { postgresRowTriggers } from './row-triggers.ts'
+import type { StepBodyEnd, WithinStep } from './steps.ts'
 import { moveBelowBack } from '../server/tree.ts'
 
-export type ReturnRequest = PartitionRequest & Giving & Bounds
+export type ReturnRequest = PartitionRequest & Giving & PartitionBounds
 
 export async function attach(
-  { session, locks }: Within,
+  { session, locks }: WithinStep,
   request: ReturnRequest & { readonly reshape?: Reshape },
-  missing: NotGiven[],
-): Promise<Ended> {
-  const table = await detachedTable(session, locks, request.identity)
+  missing: NotRestored[],
+): Promise<StepBodyEnd> {
+  const table = await lockDetachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
-  if (!(await holds(session, table, request))) return 'differs'
-  const parent = await parentOf(session, request.parent)
+  if (!(await tableHolds(session, table, request))) return 'differs'
+  const parent = await partitionParent(session, request.parent)
   locks.involve(parent.oid)
   if (request.reshape !== undefined) await reshapeTable(session, table, parent, request.reshape)
-  const back = { ...table, name: await placeNow(session, request.partition, parent.name) }
+  const back = { ...table, name: await schemaNow(session, request.partition, parent.name) }
   const given = request.own === undefined ? null : new GivenBack(session, request.own)
   await moveTable(session, table, back.name)
   if (table.kind === 'p') await moveBelowBack(session, back, given?.division ?? null)
@@ -39,14 +39,14 @@ export async function attach(
 }
 
 export async function recreate(
-  { session, locks }: Within,
+  { session, locks }: WithinStep,
   request: ReturnRequest,
   csv: AsyncIterable<Buffer>,
-  missing: NotGiven[],
-): Promise<Ended> {
-  const parent = await parentOf(session, request.parent)
+  missing: NotRestored[],
+): Promise<StepBodyEnd> {
+  const parent = await partitionParent(session, request.parent)
   locks.involve(parent.oid)
-  const name = await placeNow(session, request.partition, parent.name)
+  const name = await schemaNow(session, request.partition, parent.name)
   await requireFree(session, name)
   const table = await createLike(session, parent, name)
   const given = request.own === undefined ? null : new GivenBack(session, request.own)
@@ -66,14 +66,14 @@ export async function recreate(
 }
 
 export async function bringBeside(
-  { session, locks }: Within,
+  { session, locks }: WithinStep,
   request: BesideRequest,
   csv: AsyncIterable<Buffer> | null,
-): Promise<Ended> {
-  const parent = await parentOf(session, request.parent)
+): Promise<StepBodyEnd> {
+  const parent = await partitionParent(session, request.parent)
   locks.involve(parent.oid)
-  const rest = await defaultOf(session, parent)
-  if ((await rowTriggersOf(session, request.parent)).quiet) await session.ask(AS_REPLICA)
+  const rest = await defaultPartition(session, parent)
+  if ((await postgresRowTriggers(session, request.parent)).quiet) await session.ask(AS_REPLICA)
   if (csv !== null) {
     await createBack(session, request.parent)
     await loadCsv(session, BACK, request.columns, csv)
@@ -81,9 +81,9 @@ export async function bringBeside(
     const columns = request.came.map(({ name }) => name)
     return bringInto(session, request.parent, { table: BACK, columns }, request, rest)
   }
-  const table = await detachedTable(session, locks, request.identity)
+  const table = await lockDetachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
-  if (!(await holds(session, table, request))) return 'differs'
+  if (!(await tableHolds(session, table, request))) return 'differs'
   const source = { table: table.name, columns: request.sources }
   const end = await bringInto(session, request.parent, source, request, rest)
   if (end === 'done') await session.ask(`DROP TABLE ${tableSql(table.name)}`)

@@ -3,9 +3,9 @@ import { wirePieces } from '../../../model/archive/wire.ts'
 import type { BatchSize, RowBatch } from '../../../model/copy/source-port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { quoteName } from '../server/connect.ts'
-import { selected, travelsWhole } from '../server/cells.ts'
+import { postgresSelection, travelsWhole } from '../server/cells.ts'
 
-export const READING: BatchSize = { rows: 1000, bytes: 1024 * 1024 }
+export const CSV_BATCH: BatchSize = { rows: 1000, bytes: 1024 * 1024 }
 
 /** Null if a column's values need a program. Sessions print dates in ISO style, intervals in ISO 8601, in UTC. */
 export function csvList(columns: readonly ReadColumn[]): string | null {
@@ -50,7 +50,7 @@ function csvField(column: ReadColumn): string | null {
     case 'timestamp':
       return type.kind === 'timestamp' && type.zone ? `${value} AT TIME ZONE 'UTC'` : value
     case 'float':
-      return selected(column)
+      return postgresSelection(column)
     case 'int':
     case 'decimal':
     case 'uuid':

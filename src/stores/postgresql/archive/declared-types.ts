@@ -1,18 +1,18 @@
 /** Enums and composites in columns of a table: also in domains, arrays, ranges and attributes of composites. */
-import type { DeclaredType } from '../../../model/archive/stored-column.ts'
+import type { DeclaredSourceType } from '../../../model/archive/stored-column.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
-type Parts = DeclaredType['parts']
+type Parts = DeclaredSourceType['parts']
 
 /** By column name, with members or attributes in order. @param oid of the table @param database its identity */
 export async function declaredTypes(
   session: CopySession,
   oid: string,
   database: string,
-): Promise<ReadonlyMap<string, readonly DeclaredType[]>> {
+): Promise<ReadonlyMap<string, readonly DeclaredSourceType[]>> {
   const rows = await session.ask(typesSql(oid))
-  const declared = new Map<string, DeclaredType[]>()
+  const declared = new Map<string, DeclaredSourceType[]>()
   for (const [column, type, name, kind, parts] of rows) {
     const found = declared.get(column ?? '') ?? []
     found.push({

@@ -10,12 +10,12 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { LeaveStanding, PartitionRequest } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
-import { tableByIdentity, tableByName, type FoundTable } from '../server/known.ts'
-import { isBusy } from '../server/locks.ts'
+import { tableByIdentity, tableByName, type FoundRelation } from '../server/known.ts'
+import { isPostgresBusy } from '../server/locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, moveTable } from './move.ts'
 import { moveBelow, tablesBelow } from '../server/tree.ts'
 
-export type Where = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>
+export type DetachedPartition = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>
 
 /** First version with such a detach. */
 const SINCE = 140_000
@@ -23,7 +23,7 @@ const SINCE = 140_000
 const ENDING_MS = 5000
 
 /** Why this detach is impossible, in words; null if it is possible. */
-export async function keepsFromSlowLeave(session: CopySession, { parent }: Where): Promise<string | null> {
+export async function keepsFromSlowLeave(session: CopySession, { parent }: DetachedPartition): Promise<string | null> {
   if (session.version < SINCE) return 'this server has no DETACH PARTITION CONCURRENTLY'
   const above = await tableByName(session, parent)
   if (above === null) return null
@@ -38,10 +38,10 @@ export async function keepsFromSlowLeave(session: CopySession, { parent }: Where
   return null
 }
 
-export async function standingOf(
+export async function detachState(
   session: CopySession,
-  { parent, partition, identity }: Where,
-): Promise<{ readonly standing: LeaveStanding; readonly table: FoundTable | null }> {
+  { parent, partition, identity }: DetachedPartition,
+): Promise<{ readonly standing: LeaveStanding; readonly table: FoundRelation | null }> {
   const table = await tableByIdentity(session, identity)
   const standing = await (async (): Promise<LeaveStanding> => {
     if (table === null) return 'gone'
@@ -60,23 +60,27 @@ export async function standingOf(
  * Marks a partition. Returns true if it is marked, or further; false if the parent was locked against it.
  * @param patienceMs timeout for its lock, which blocks only changes of the table's definition
  */
-export async function markLeaving(session: CopySession, where: Where, patienceMs: number): Promise<boolean> {
+export async function markLeaving(
+  session: CopySession,
+  where: DetachedPartition,
+  patienceMs: number,
+): Promise<boolean> {
   await session.ask(`SET lock_timeout = ${Math.max(1, Math.floor(patienceMs))}`)
   try {
     await session.ask(
       `ALTER TABLE ${tableSql(where.parent)} DETACH PARTITION ${tableSql(where.partition)} CONCURRENTLY`,
     )
   } catch (error) {
-    if (!session.alive || !isBusy(error)) throw error
+    if (!session.alive || !isPostgresBusy(error)) throw error
   } finally {
     if (session.alive) await session.ask('RESET lock_timeout')
   }
-  return (await standingOf(session, where)).standing !== 'in'
+  return (await detachState(session, where)).standing !== 'in'
 }
 
 /** The caller holds its lock and those of the tables below: finishes the detach if necessary, and moves the table. */
-export async function endAndMove(session: CopySession, where: Where, table: FoundTable): Promise<void> {
-  const { standing } = await standingOf(session, where)
+export async function endAndMove(session: CopySession, where: DetachedPartition, table: FoundRelation): Promise<void> {
+  const { standing } = await detachState(session, where)
   if (standing === 'pending') {
     await session.ask(`ALTER TABLE ${tableSql(where.parent)} DETACH PARTITION ${tableSql(table.name)} FINALIZE`)
   }
@@ -95,7 +99,7 @@ export async function unlockLeaving(session: CopySession, identity: string): Pro
 }
 
 /** After it returns no earlier program marks the partition. @throws SluiceError TARGET_BUSY if one does not end */
-export async function endMarkers(session: CopySession, { identity, partition }: Where): Promise<void> {
+export async function endMarkers(session: CopySession, { identity, partition }: DetachedPartition): Promise<void> {
   const until = performance.now() + ENDING_MS
   for (;;) {
     const [row] = await session.ask(`SELECT pg_catalog.pg_try_advisory_lock(${keyOf(identity)})`)

@@ -8,11 +8,11 @@ import { definitionMark } from '../partition/maintenance/definition.ts'
 import type { WantedLock } from '../server/patience.ts'
 import { referencedLocks } from '../partition/maintenance/dependencies.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
-import { hasColumns, type FoundTable } from '../server/known.ts'
+import { hasColumns, type FoundRelation } from '../server/known.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { archivedName, moveTable } from './move.ts'
 import { readOwn } from './own.ts'
-import { referrersOf } from './referrers.ts'
+import { postgresReferrers } from './referrers.ts'
 import { moveBelow, refuseOtherBelow, tablesBelow } from '../server/tree.ts'
 
 /** Share of the time for the detach; the rest is for lock waits. */
@@ -32,14 +32,14 @@ export type Leave = {
   readonly mark: string
 }
 
-export type Pair = { readonly parent: FoundTable; readonly partition: FoundTable }
+export type Pair = { readonly parent: FoundRelation; readonly partition: FoundRelation }
 
 export async function lookBefore(session: CopySession, pair: Pair, { keep }: Keeping): Promise<Leave> {
   const { parent, partition } = pair
   const below = partition.kind === 'p' ? await tablesBelow(session, partition) : []
   const mark = await definitionMark(session, oidsOf(pair, below))
   const own = keep === undefined ? null : await readOwn(session, partition, parent)
-  const referred = (await referrersOf(session, parent.name)).length > 0
+  const referred = (await postgresReferrers(session, parent.name)).length > 0
   return { pair, below, own, mark, referred, locks: await leavingLocks(session, pair, below) }
 }
 

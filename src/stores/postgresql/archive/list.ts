@@ -6,13 +6,13 @@ import { missingTable } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import { describeTables } from '../server/tables.ts'
-import { boundsOf, inOrder, type Bounds } from '../server/bounds.ts'
+import { boundsOf, orderedBounds, type PartitionBounds } from '../server/bounds.ts'
 import { partitionKey, tableByName, type PartitionKey } from '../server/known.ts'
 import { computedSql, ownCountsSql, ownText } from './own-counts.ts'
 
 type Found = {
   readonly oid: string
-  readonly bounds: Bounds | null
+  readonly bounds: PartitionBounds | null
   readonly blocked: string | null
   readonly isLeaving: boolean
   readonly isDivided: boolean
@@ -131,5 +131,5 @@ async function ordered(
   key: PartitionKey,
 ): Promise<readonly Found[]> {
   const bound = partitions.flatMap((one) => (one.bounds === null ? [] : [{ ...one, bounds: one.bounds }]))
-  return [...(await inOrder(session, bound, key)), ...partitions.filter(({ bounds }) => bounds === null)]
+  return [...(await orderedBounds(session, bound, key)), ...partitions.filter(({ bounds }) => bounds === null)]
 }

@@ -13,7 +13,7 @@ export async function missingSchemas(session: CopySession, schemas: Iterable<str
 }
 
 /** @returns the name for a partition: the recorded one, in the parent's schema if the recorded schema is missing */
-export async function placeNow(session: CopySession, noted: TableName, parent: TableName): Promise<TableName> {
+export async function schemaNow(session: CopySession, noted: TableName, parent: TableName): Promise<TableName> {
   const { schema = 'public', name } = noted
   const isMissing = (await missingSchemas(session, [schema])).has(schema)
   return isMissing ? { schema: parent.schema ?? 'public', name } : noted
@@ -34,7 +34,7 @@ export function qualifiedNames(sql: string): readonly Required<TableName>[] {
 }
 
 /** @param change returns another name for a qualified one; null keeps it */
-export function withNames(sql: string, change: (name: Required<TableName>) => string | null): string {
+export function withChangedNames(sql: string, change: (name: Required<TableName>) => string | null): string {
   return sql.replaceAll(QUALIFIED, (all: string, schema?: string, name?: string) =>
     schema === undefined || name === undefined
       ? all

@@ -7,7 +7,7 @@ import { NOTING_TRIGGERS } from '../partition/maintenance/key-log.ts'
  * A table to make like the partition, created by CREATE TABLE … LIKE without indexes, statistics objects and identity.
  * The statements then also create what a partition has from its parent, since this table has none.
  */
-export type NewTable = {
+export type PartitionLikeTable = {
   readonly name: TableName
   /** Names of its indexes and statistics objects, by the numbers of the partition's. */
   readonly names: ReadonlyMap<string, string>
@@ -21,7 +21,7 @@ export type NewTable = {
  * @param parent number of its parent, whose properties are left out
  * @param newTable subject of the statements; by default the partition itself
  */
-export function ownStatementsSql(table: string, parent: string, newTable: NewTable | null = null): string {
+export function ownStatementsSql(table: string, parent: string, newTable: PartitionLikeTable | null = null): string {
   const all = newTable === null ? 'false' : 'true'
   const named = [...(newTable?.names ?? [])].map(([oid, name]) => `(${literal(oid)}::oid, ${literal(name)})`)
   return `

@@ -7,7 +7,7 @@ import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { suffixed } from './move.ts'
-import { missingSchemas, qualifiedNames, withNames } from './noted-schemas.ts'
+import { missingSchemas, qualifiedNames, withChangedNames } from './noted-schemas.ts'
 import { divisionOf, type Division } from '../server/tree.ts'
 import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
 import { countText } from '../../../shared/figures.ts'
@@ -16,14 +16,14 @@ import { countText } from '../../../shared/figures.ts'
  * `computed`: before rows are loaded, whose values depend on it. `empty`: before rows are loaded. `filled`: before the
  * attachment. `attached`: after it. `cloned`: for triggers that every attachment creates.
  */
-export type Stage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
+export type DetachedRuleStage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
 
 /** As named in `own-sql`. */
 const UNLOGGED = 'UNLOGGED'
 /** Statements that name statistics first. */
 const STATISTICS = /^(?:CREATE|ALTER|COMMENT ON) STATISTICS /
 
-type OwnStatement = { readonly stage: Stage; readonly what: string; readonly sql: string }
+type OwnStatement = { readonly stage: DetachedRuleStage; readonly what: string; readonly sql: string }
 type OwnIndex = {
   readonly name: string
   /** The parent's index that it is a part of; null for an index of the partition alone. */
@@ -37,7 +37,7 @@ type Own = {
 }
 
 /** Something that could not be restored, and the server's reason. */
-export type NotGiven = { readonly what: string; readonly why: string }
+export type NotRestored = { readonly what: string; readonly why: string }
 
 /**
  * For a table that no session changes meanwhile.
@@ -51,7 +51,7 @@ export async function readOwn(session: CopySession, table: KnownTable, parent: K
     const division = await divisionOf(session, table)
     const own: Own = {
       statements: statements.map(([stage, what, sql]) => ({
-        stage: stage as Stage,
+        stage: stage as DetachedRuleStage,
         what: what ?? '',
         sql: sql ?? '',
       })),
@@ -64,7 +64,7 @@ export async function readOwn(session: CopySession, table: KnownTable, parent: K
 
 /** Restores the properties on a new table, in the transaction that creates it. Refused ones go to `missing`. */
 export class GivenBack {
-  readonly missing: NotGiven[] = []
+  readonly missing: NotRestored[] = []
   readonly #session: CopySession
   readonly #own: Own
   /** Of its indexes and statistics. */
@@ -88,7 +88,7 @@ export class GivenBack {
   }
 
   /** What a new table lacks of that partitioning. */
-  get undivided(): readonly NotGiven[] {
+  get undivided(): readonly NotRestored[] {
     if (this.division === null) return []
     const { by, tables } = this.division
     const what = `its division by ${by} into ${countText(tables.length, 'table')}`
@@ -99,7 +99,7 @@ export class GivenBack {
    * @throws errors of the server that concern the server or its locks, not the statement; SluiceError TABLE_REFUSED if
    * it refuses one of `computed`: without that the rows would differ
    */
-  async give(stage: Stage, table: KnownTable): Promise<void> {
+  async give(stage: DetachedRuleStage, table: KnownTable): Promise<void> {
     await withFullNames(this.#session, async () => {
       if (stage === 'filled') await this.#freeNames(table)
       if (stage === 'attached') {
@@ -124,7 +124,7 @@ export class GivenBack {
       this.#own.statements.flatMap((one) => qualifiedNames(one.sql).map((named) => named.schema)),
     )
     const gone = this.#gone
-    return withNames(sql, (named) =>
+    return withChangedNames(sql, (named) =>
       gone.has(named.schema) && (named.name === name || this.#names.has(named.name))
         ? tableSql({ schema, name: named.name })
         : null,

@@ -11,7 +11,7 @@ import type {
   LeaveStanding,
   LeavingBegun,
   LeftTable,
-  Left,
+  DetachResult,
   NativePartitions,
   PartitionRequest,
   PartitionStore,
@@ -20,35 +20,35 @@ import type {
   StepEnd,
 } from '../../../model/archive/port.ts'
 import type { Pool } from '../../common/pool.ts'
-import { sourceError } from '../server/errors.ts'
+import { postgresSourceError } from '../server/errors.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableSql, literal } from '../server/sql.ts'
 import { describeTables } from '../server/tables.ts'
 import { underSignal } from '../server/under-signal.ts'
 import type { WantedLock } from '../server/patience.ts'
-import { detachedTable, detachedTables, holds, parentOf, partitionNow, stands } from './as-found.ts'
+import { lockDetachedTable, detachedTables, tableHolds, partitionParent, lockedPartition, stands } from './as-found.ts'
 import { standingBetween } from './beside.ts'
-import type { Bounds } from '../server/bounds.ts'
+import type { PartitionBounds } from '../server/bounds.ts'
 import { attachedTables } from './attached.ts'
 import { attach, bringBeside, recreate, type ReturnRequest } from './come-back.ts'
 import { inheritanceOf, kinOf } from './inheritance.ts'
-import { hasColumns, tableByIdentity, tableByName, type FoundTable } from '../server/known.ts'
+import { hasColumns, tableByIdentity, tableByName, type FoundRelation } from '../server/known.ts'
 import {
   endAndMove,
   endMarkers,
   keepsFromSlowLeave,
   lockLeaving,
   markLeaving,
-  standingOf,
+  detachState,
   unlockLeaving,
 } from './leave-slowly.ts'
 import { lookBefore, takeAway, type Leave } from './leave.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { archivedName, ensureArchivedSchema, moveTable, ARCHIVED_SCHEMA } from './move.ts'
-import { placeNow } from './noted-schemas.ts'
-import { readOwn, type NotGiven } from './own.ts'
-import type { Ended, Steps, Within } from './steps.ts'
+import { schemaNow } from './noted-schemas.ts'
+import { readOwn, type NotRestored } from './own.ts'
+import type { StepBodyEnd, Steps, WithinStep } from './steps.ts'
 import { refuseOtherBelow, tablesBelow } from '../server/tree.ts'
 import { permissionDenied } from '../../../shared/guide-errors.ts'
 import { quoteName } from '../server/connect.ts'
@@ -57,7 +57,7 @@ type LastRequest = PartitionRequest & Keeping
 type EndRequest = Omit<PartitionRequest, 'expect'> & Leaving
 type LeaveRequest = EndRequest & Keeping & Partial<LeavingBegun>
 type Ending = {
-  readonly table: FoundTable
+  readonly table: FoundRelation
   readonly below: readonly KnownTable[]
   readonly locks: readonly WantedLock[]
 }
@@ -78,12 +78,12 @@ export class PostgresPartitions implements PartitionStore {
     return this.#read(signal, (session) => listPartitions(session, parent, this.#database))
   }
 
-  async leave(request: LeaveRequest): Promise<Left> {
+  async leave(request: LeaveRequest): Promise<DetachResult> {
     const step = { ...request, table: request.partition }
     const { begun, left, budgetMs, stop } = request
     await this.#steps.beside(step, ensureArchivedSchema)
     const find = async (session: CopySession): Promise<Leave | null> => {
-      const pair = await partitionNow(session, request)
+      const pair = await lockedPartition(session, request)
       return pair === null ? null : lookBefore(session, pair, request)
     }
     const why = await this.#steps.beside(step, (session) => keepsFromSlowLeave(session, request))
@@ -95,7 +95,7 @@ export class PostgresPartitions implements PartitionStore {
         find,
         async ({ session }, found) => {
           // The partition may have been renamed before it was locked.
-          const again = await partitionNow(session, request)
+          const again = await lockedPartition(session, request)
           if (again === null || tableSql(again.partition.name) !== tableSql(found.pair.partition.name)) return 'gone'
           return takeAway(session, found, request)
         },
@@ -111,7 +111,7 @@ export class PostgresPartitions implements PartitionStore {
     const step = { ...request, table: request.partition }
     const { standing } = await this.#steps.beside(step, async (session) => {
       await endMarkers(session, request)
-      return standingOf(session, request)
+      return detachState(session, request)
     })
     return standing === 'in' ? 'in' : (await this.#end(request)).end
   }
@@ -121,7 +121,7 @@ export class PostgresPartitions implements PartitionStore {
     signal: AbortSignal,
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }> {
     return this.#read(signal, async (session) => {
-      const { standing, table } = await standingOf(session, request)
+      const { standing, table } = await detachState(session, request)
       if (table === null) return { standing, table: null }
       const condition = `c.oid = ${table.oid}::oid`
       const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
@@ -130,13 +130,13 @@ export class PostgresPartitions implements PartitionStore {
   }
 
   /** Records the begin, marks the partition, and finishes as soon as no session is in the way. */
-  async #slowly(request: LeaveRequest & LeavingBegun): Promise<Left> {
+  async #slowly(request: LeaveRequest & LeavingBegun): Promise<DetachResult> {
     const step = { ...request, table: request.partition }
     const until = performance.now() + request.budgetMs
     const begun = await this.#steps.alone(step, async (session): Promise<StepEnd> => {
       await lockLeaving(session, request.identity)
       const noted = await this.#steps.within(session, { ...step, closing: request.begun }, async () => {
-        const pair = await partitionNow(session, request)
+        const pair = await lockedPartition(session, request)
         if (pair === null) return 'gone'
         if (!(await hasColumns(session, pair.partition, request.columns))) return 'differs'
         await keep(session, pair.partition, pair.parent, request)
@@ -156,9 +156,9 @@ export class PostgresPartitions implements PartitionStore {
     return this.#end({ ...request, closing: request.left, budgetMs })
   }
 
-  #end(request: EndRequest): Promise<Left> {
+  #end(request: EndRequest): Promise<DetachResult> {
     const find = async (session: CopySession): Promise<Ending | null> => {
-      const { standing, table } = await standingOf(session, request)
+      const { standing, table } = await detachState(session, request)
       if (table === null || standing === 'in') return null
       const below = table.kind === 'p' ? await tablesBelow(session, table) : []
       return { table, below, locks: [table, ...below].map((one) => ({ table: one, mode: 'ACCESS EXCLUSIVE' })) }
@@ -227,9 +227,9 @@ export class PostgresPartitions implements PartitionStore {
     return this.#back(request, (within, missing) => recreate(within, request, csv, missing))
   }
 
-  async standing(parent: TableName, bounds: Bounds, signal: AbortSignal): Promise<readonly TableName[]> {
+  async standing(parent: TableName, bounds: PartitionBounds, signal: AbortSignal): Promise<readonly TableName[]> {
     return this.#read(signal, async (session) => {
-      const { oid, key } = await parentOf(session, parent)
+      const { oid, key } = await partitionParent(session, parent)
       return standingBetween(session, oid, key, bounds)
     })
   }
@@ -246,22 +246,25 @@ export class PostgresPartitions implements PartitionStore {
     try {
       return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
     } catch (error) {
-      throw sourceError(error, this.#steps.settings)
+      throw postgresSourceError(error, this.#steps.settings)
     }
   }
 
-  async #back(request: ReturnRequest, body: (within: Within, missing: NotGiven[]) => Promise<Ended>): Promise<StepEnd> {
-    const missing: NotGiven[] = []
+  async #back(
+    request: ReturnRequest,
+    body: (within: WithinStep, missing: NotRestored[]) => Promise<StepBodyEnd>,
+  ): Promise<StepEnd> {
+    const missing: NotRestored[] = []
     const end = await this.#steps.run({ ...request, table: request.partition }, (within) => body(within, missing))
     if (end === 'done') for (const { what, why } of missing) request.notGiven?.(what, why)
     return end
   }
 }
 
-async function drop({ session, locks }: Within, request: LastRequest): Promise<Ended> {
-  const table = await detachedTable(session, locks, request.identity)
+async function drop({ session, locks }: WithinStep, request: LastRequest): Promise<StepBodyEnd> {
+  const table = await lockDetachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
-  if (!(await holds(session, table, request))) return 'differs'
+  if (!(await tableHolds(session, table, request))) return 'differs'
   await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
   return 'done'
 }
@@ -283,7 +286,7 @@ async function keep(
  */
 async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
   if (request.keep === undefined) return table.name
-  const name = await placeNow(session, request.partition, request.parent)
+  const name = await schemaNow(session, request.partition, request.parent)
   await moveTable(session, table, name)
   const parent = await tableByName(session, request.parent)
   await keep(session, { ...table, name }, parent, request)

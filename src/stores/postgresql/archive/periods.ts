@@ -3,14 +3,14 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Effort } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, PERIODS_AT_ONCE, placedCounts } from '../../common/period-sql.ts'
-import { missingTable, Relations } from '../server/relation.ts'
+import { missingTable, RelationCache } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
-import { fromSql } from '../server/sql.ts'
+import { tableFromSql } from '../server/sql.ts'
 
 type PlanNode = { readonly 'Node Type': string; readonly 'Plan Rows': number; readonly Plans?: readonly PlanNode[] }
 
 /** @throws SluiceError SOURCE_GONE; errors of the server */
-export async function periodEffort(
+export async function postgresPeriodEffort(
   session: CopySession,
   table: TableSpec,
   conditions: readonly string[],
@@ -23,7 +23,7 @@ export async function periodEffort(
 }
 
 /** @throws SluiceError SOURCE_GONE; errors of the server */
-export async function periodCounts(
+export async function postgresPeriodCounts(
   session: CopySession,
   table: TableSpec,
   conditions: readonly string[],
@@ -40,9 +40,9 @@ export async function periodCounts(
 }
 
 async function fromOf(session: CopySession, table: TableSpec): Promise<string> {
-  const relation = await new Relations().of(table.table, (sql): Promise<readonly TextRow[]> => session.ask(sql))
+  const relation = await new RelationCache().of(table.table, (sql): Promise<readonly TextRow[]> => session.ask(sql))
   if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
-  return fromSql(relation)
+  return tableFromSql(relation)
 }
 
 async function planOf(session: CopySession, sql: string): Promise<PlanNode> {

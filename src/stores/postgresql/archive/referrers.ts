@@ -4,7 +4,7 @@ import type { Orphans, Referrer, ReferringRow } from '../../../model/archive/por
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quoteName } from '../server/connect.ts'
 import type { CopySession } from '../server/session.ts'
-import { fromSql, literal, tableSql } from '../server/sql.ts'
+import { tableFromSql, literal, tableSql } from '../server/sql.ts'
 import { isConnectionLoss, sqlStateOf } from '../server/server-errors.ts'
 import { tableByName } from '../server/known.ts'
 
@@ -18,7 +18,7 @@ const ON_DELETE: Readonly<Record<string, string>> = {
 }
 
 /** For a partition also those to its parent. Only constraints by users: the server adds one for every partition. */
-export async function referrersOf(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
+export async function postgresReferrers(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
   const found = await tableByName(session, table)
   if (found === null) return []
   const names = (numbers: string, relation: string): string =>
@@ -52,7 +52,7 @@ export async function referrersOf(session: CopySession, table: TableName): Promi
 }
 
 /** In its own transaction. */
-export async function referringRow(
+export async function postgresReferringRow(
   session: CopySession,
   table: TableName,
   referrer: Referrer,
@@ -65,7 +65,7 @@ export async function referringRow(
 }
 
 /** In its own transaction. */
-export async function orphansOf(
+export async function postgresOrphans(
   session: CopySession,
   table: TableName,
   referrer: Referrer,
@@ -81,7 +81,7 @@ export async function orphansOf(
       // A foreign key does not cover inheriting tables; a partitioned table has its rows in its partitions.
       const from = (name: TableName): string => {
         const isDivided = divided.some(([schema, own]) => own === name.name && schema === (name.schema ?? schema))
-        return fromSql({ name, only: !isDivided })
+        return tableFromSql({ name, only: !isDivided })
       }
       const [row] = await session.ask(orphansSql(table, referrer, { quote: quoteName, table: from }))
       return { rows: BigInt(row?.[0] ?? 0) }

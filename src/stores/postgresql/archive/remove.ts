@@ -4,25 +4,25 @@ import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sumText } from '../../../model/copy/row-hash.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
-import { selected } from '../server/cells.ts'
+import { postgresSelection } from '../server/cells.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
-import { Relations, type KnownRelation } from '../server/relation.ts'
+import { RelationCache, type PostgresRelation } from '../server/relation.ts'
 import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { fromSql, rangeSql } from '../server/sql.ts'
+import { tableFromSql, rangeSql } from '../server/sql.ts'
 import { hasColumns } from '../server/known.ts'
-import { rowTriggersOf } from './row-triggers.ts'
-import type { Ended, Steps, Within } from './steps.ts'
+import { postgresRowTriggers } from './row-triggers.ts'
+import type { StepBodyEnd, Steps, WithinStep } from './steps.ts'
 
 /**
  * @param database identity of this database
  * @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted with these, or prevent it
  */
-export function removeRows(steps: Steps, request: RemoveRequest, database: string): Promise<StepEnd> {
+export function removePostgresRows(steps: Steps, request: RemoveRequest, database: string): Promise<StepEnd> {
   return steps.run({ ...request, table: request.table.table }, (within) => remove(within, request, database))
 }
 
-async function remove({ session, locks }: Within, request: RemoveRequest, database: string): Promise<Ended> {
+async function remove({ session, locks }: WithinStep, request: RemoveRequest, database: string): Promise<StepBodyEnd> {
   const { table, range, where, columns } = request
   // Block numbers belong to one snapshot of the table.
   if (range.by === 'block') throw new Error('rows are removed by their keys')
@@ -34,10 +34,10 @@ async function remove({ session, locks }: Within, request: RemoveRequest, databa
   if (again === null || again.oid !== relation.oid || !isOf(table.identity, database, again.oid)) return 'gone'
   refuseFollowed(again)
   if (!(await hasColumns(session, { oid: again.oid, name }, columns))) return 'differs'
-  if ((await rowTriggersOf(session, name)).quiet) await session.ask(AS_REPLICA)
+  if ((await postgresRowTriggers(session, name)).quiet) await session.ask(AS_REPLICA)
   // Deferred constraints would fail only at COMMIT.
   await session.ask('SET CONSTRAINTS ALL IMMEDIATE')
-  const statement = `DELETE FROM ${fromSql(again)} WHERE ${rangeSql(table, again, range, where)}`
+  const statement = `DELETE FROM ${tableFromSql(again)} WHERE ${rangeSql(table, again, range, where)}`
   const removed = await digestOfRemoved(session, statement, request)
   return equalDigests(removed, request.expect) ? 'done' : 'differs'
 }
@@ -49,7 +49,7 @@ async function digestOfRemoved(
 ): Promise<Digest> {
   const texts = canonicalTexts(columns)
   if (texts === null) {
-    const list = columns.map(selected).join(', ')
+    const list = columns.map(postgresSelection).join(', ')
     return digestOfQuery(session, `${statement} RETURNING ${list}`, { columns, table: tableText(table.table) })
   }
   // Converted to a number at once, so that the server stores no texts.
@@ -60,8 +60,8 @@ async function digestOfRemoved(
   return { rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) }
 }
 
-function relationOf(session: CopySession, { table }: RemoveRequest): Promise<KnownRelation | null> {
-  return new Relations().of(table.table, (sql) => session.ask(sql))
+function relationOf(session: CopySession, { table }: RemoveRequest): Promise<PostgresRelation | null> {
+  return new RelationCache().of(table.table, (sql) => session.ask(sql))
 }
 
 /** If rows are found by blocks, the identity has a suffix after the number. */
@@ -70,7 +70,7 @@ function isOf(identity: string, database: string, oid: string): boolean {
   return identity === own || identity.startsWith(`${own}/`)
 }
 
-function refuseFollowed({ name, followers }: KnownRelation): void {
+function refuseFollowed({ name, followers }: PostgresRelation): void {
   if (followers.length === 0) return
   throw new SluiceError(
     'TABLE_REFUSED',

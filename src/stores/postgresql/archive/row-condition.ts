@@ -2,14 +2,14 @@
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import type { Comparison } from '../../../model/lake/condition.ts'
 import type { Column } from '../../../model/copy/column-type.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { conditionSql, sameBytes } from '../../common/row-condition.ts'
 import { dayBound, momentBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
 import { operatorSql } from '../server/sql.ts'
 
 /** As `RowValues.condition`. */
-export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
+export function postgresRowCondition(columns: readonly Column[], test: RowTest): string | null {
   return conditionSql(columns, test, { quote: quoteName, compare })
 }
 
@@ -22,24 +22,24 @@ function compare(name: string, column: Column, comparison: Comparison, value: st
     case 'int':
       return `${name} ${op} (${value})`
     case 'decimal':
-      return `${name} ${op} ${literal(value)}::numeric`
+      return `${name} ${op} ${sqlLiteral(value)}::numeric`
     case 'date':
       return `${name} ${op} DATE '${dayBound(value)}'`
     case 'timestamp':
       return `${name} ${op} ${type.zone ? `TIMESTAMPTZ '${momentBound(value)}+00'` : `TIMESTAMP '${momentBound(value)}'`}`
     case 'uuid':
-      return `${name} ${op} ${literal(value)}::uuid`
+      return `${name} ${op} ${sqlLiteral(value)}::uuid`
     case 'text':
       // A collation may treat different texts as equal.
       if (comparison !== '=' && comparison !== '<>') return null
       return sameBytes(
         comparison,
-        `${name} ${equal} ${literal(value)}`,
-        `${name} ${equal} ${literal(value)} COLLATE "C"`,
+        `${name} ${equal} ${sqlLiteral(value)}`,
+        `${name} ${equal} ${sqlLiteral(value)} COLLATE "C"`,
       )
     case 'native':
       // Enums: only the server knows their order, and a renamed value is another text.
-      return comparison === '=' || comparison === '<>' ? `${name}::text ${op} ${literal(value)} COLLATE "C"` : null
+      return comparison === '=' || comparison === '<>' ? `${name}::text ${op} ${sqlLiteral(value)} COLLATE "C"` : null
     default:
       return null
   }

@@ -14,7 +14,7 @@ const NONE: RowTriggers = { changing: [], firing: [], quiet: false, remedy: REME
  * `quiet` if the role may set `session_replication_role`, no foreign key of or to the table would then go unchecked,
  * and none of the triggers fires in replicas.
  */
-export async function rowTriggersOf(session: CopySession, table: TableName): Promise<RowTriggers> {
+export async function postgresRowTriggers(session: CopySession, table: TableName): Promise<RowTriggers> {
   const found = await tableByName(session, table)
   if (found === null) return NONE
   const oid = `${literal(found.oid)}::oid`

@@ -1,9 +1,9 @@
 /** Errors that prevent the archiving, return or removal of a partition, with a hint. */
 import { SluiceError } from '../../../shared/errors.ts'
-import { foreignKeyHint, hiddenHint, targetError } from '../server/errors.ts'
+import { foreignKeyHint, hiddenHint, postgresTargetError } from '../server/errors.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
-import { isBusy } from '../server/locks.ts'
+import { isPostgresBusy } from '../server/locks.ts'
 
 type About = {
   readonly settings: PostgresSettings
@@ -31,10 +31,10 @@ const RIGHTS =
 
 /** @returns a SluiceError, unless the error is not from the database */
 export function stepError(thrown: unknown, { settings, table, holders = [], rights = RIGHTS }: About): unknown {
-  if (isBusy(thrown)) return busy(thrown, table, holders)
+  if (isPostgresBusy(thrown)) return busy(thrown, table, holders)
   if (thrown instanceof SluiceError) return thrown
   const state = sqlStateOf(thrown)
-  if (state === null) return targetError(thrown, settings, table)
+  if (state === null) return postgresTargetError(thrown, settings, table)
   const { message, detail, constraint } = thrown as Said
   const refused = (hint: string): SluiceError =>
     new SluiceError('TABLE_REFUSED', message, {
@@ -72,7 +72,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
         'the table and its parent have other columns now: make them alike, then run the same command again',
       )
     default:
-      return targetError(thrown, settings, table)
+      return postgresTargetError(thrown, settings, table)
   }
 }
 

@@ -1,7 +1,7 @@
 /** Changes tables and closes the ledger entry in one transaction that waits only briefly for locks. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
-import type { Leaving, Left, StepEnd } from '../../../model/archive/port.ts'
+import type { Leaving, DetachResult, StepEnd } from '../../../model/archive/port.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { Pool } from '../../common/pool.ts'
 import type { PostgresSettings } from '../server/settings.ts'
@@ -11,7 +11,7 @@ import { tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
 import type { WantedLock } from '../server/patience.ts'
 import { lookFirstSql } from '../follow/switch/take.ts'
-import { isBusy, Locks } from '../server/locks.ts'
+import { isPostgresBusy, Locks } from '../server/locks.ts'
 import { stepError } from './step-errors.ts'
 
 /** Sessions kept open for the next step. */
@@ -26,7 +26,7 @@ const FROZEN_MS = 5000
 /** Lock timeout of a statement, ms: all others queue behind it. */
 const PATIENCE_MS = 2000
 
-export type Step = {
+export type LedgerCheckedStep = {
   /** The table of the step, for messages. */
   readonly table: TableName
   readonly closing: Closing
@@ -35,9 +35,9 @@ export type Step = {
 
 /** For a body: its transaction's session, and the tables that it waits for. */
 /** How the body of a step ended, before the ledger was checked. */
-export type Ended = 'done' | 'differs' | 'gone'
+export type StepBodyEnd = 'done' | 'differs' | 'gone'
 
-export type Within = { readonly session: CopySession; readonly locks: Locks }
+export type WithinStep = { readonly session: CopySession; readonly locks: Locks }
 
 export class Steps implements AsyncDisposable {
   readonly #settings: PostgresSettings
@@ -57,7 +57,7 @@ export class Steps implements AsyncDisposable {
    * @throws SluiceError TARGET_BUSY if others hold what it needs, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST,
    * COMMIT_UNKNOWN
    */
-  run(step: Step, body: (within: Within) => Promise<Ended>): Promise<StepEnd> {
+  run(step: LedgerCheckedStep, body: (within: WithinStep) => Promise<StepBodyEnd>): Promise<StepEnd> {
     const { closing, signal } = step
     return this.#with(step, async (session, locks) => {
       const end = await underSignal(session, signal, async () => {
@@ -81,14 +81,14 @@ export class Steps implements AsyncDisposable {
    * @throws SluiceError TARGET_BUSY if the locks were not granted within the retry limit, STOPPED; else as `run`
    */
   patiently<T extends { readonly locks: readonly WantedLock[] }>(
-    step: Step & Leaving,
+    step: LedgerCheckedStep & Leaving,
     find: (session: CopySession) => Promise<T | null>,
-    body: (within: Within, found: T) => Promise<Ended>,
-  ): Promise<Left> {
+    body: (within: WithinStep, found: T) => Promise<StepBodyEnd>,
+  ): Promise<DetachResult> {
     const { closing, signal, stop, patienceMs, budgetMs } = step
     const until = performance.now() + budgetMs
     const waits = { tries: 0, longestMs: 0 }
-    return this.#with(step, async (session, locks): Promise<Left> => {
+    return this.#with(step, async (session, locks): Promise<DetachResult> => {
       const once = async (): Promise<StepEnd> => {
         let since: number | null = null
         try {
@@ -120,7 +120,7 @@ export class Steps implements AsyncDisposable {
         try {
           return { end: await once(), ...waits }
         } catch (error) {
-          if (!session.alive || !isBusy(error)) throw error
+          if (!session.alive || !isPostgresBusy(error)) throw error
           await session.rollBack()
           waits.tries++
           if (performance.now() + rest > until) throw error
@@ -132,12 +132,12 @@ export class Steps implements AsyncDisposable {
   }
 
   /** Statements outside of any transaction. @throws as `run` */
-  beside<T>(step: Step, body: (session: CopySession) => Promise<T>): Promise<T> {
+  beside<T>(step: LedgerCheckedStep, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, (session) => underSignal(session, step.signal, () => body(session)))
   }
 
   /** Statements and transactions on one session, which ends with its locks if the body throws. @throws as `run` */
-  alone<T>(step: Step, body: (session: CopySession) => Promise<T>): Promise<T> {
+  alone<T>(step: LedgerCheckedStep, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, body)
   }
 
@@ -145,7 +145,11 @@ export class Steps implements AsyncDisposable {
    * A transaction on the caller's session, with its ledger entry; rolled back unless the body ends with `done`.
    * @throws as `run`
    */
-  async within(session: CopySession, { closing, signal }: Step, body: () => Promise<Ended>): Promise<StepEnd> {
+  async within(
+    session: CopySession,
+    { closing, signal }: LedgerCheckedStep,
+    body: () => Promise<StepBodyEnd>,
+  ): Promise<StepEnd> {
     const end = await underSignal(session, signal, async () => {
       await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${PATIENCE_MS}`)
       const { sql, parameters } = closing.guard
@@ -162,7 +166,7 @@ export class Steps implements AsyncDisposable {
     await this.#sessions.close()
   }
 
-  async #with<T>({ table }: Step, body: (session: CopySession, locks: Locks) => Promise<T>): Promise<T> {
+  async #with<T>({ table }: LedgerCheckedStep, body: (session: CopySession, locks: Locks) => Promise<T>): Promise<T> {
     const about = { settings: this.#settings, table: tableText(table) }
     let session: CopySession
     try {
@@ -177,7 +181,7 @@ export class Steps implements AsyncDisposable {
       sound = true
       return result
     } catch (error) {
-      if (!isBusy(error) || !session.alive) throw stepError(error, about)
+      if (!isPostgresBusy(error) || !session.alive) throw stepError(error, about)
       throw stepError(error, { ...about, holders: await locks.holders() })
     } finally {
       if (!sound) session.destroy()

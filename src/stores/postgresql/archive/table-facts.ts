@@ -23,7 +23,10 @@ export async function columnComments(
 }
 
 /** UNLOGGED tables among these and the partitions below them: a crash of the server empties them. */
-export async function losableTables(session: CopySession, tables: readonly TableName[]): Promise<readonly Losable[]> {
+export async function postgresLosableTables(
+  session: CopySession,
+  tables: readonly TableName[],
+): Promise<readonly Losable[]> {
   if (tables.length === 0) return []
   const rows = await session.ask(
     `WITH RECURSIVE t (oid) AS (

@@ -4,12 +4,12 @@ import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/t
 import { quoteName } from '../server/connect.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
-import { missingTable, Relations } from '../server/relation.ts'
+import { missingTable, RelationCache } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
-import { fromSql } from '../server/sql.ts'
+import { tableFromSql } from '../server/sql.ts'
 
 /** As `Times.condition`. */
-export function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
+export function postgresTimeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quoteName(name)
   switch (type.kind) {
     case 'date':
@@ -37,9 +37,9 @@ const FIRST = "'0001-01-01'"
  */
 export async function timeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {
   const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
-  const relation = await new Relations().of(table.table, ask)
+  const relation = await new RelationCache().of(table.table, ask)
   if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
-  const from = fromSql(relation)
+  const from = tableFromSql(relation)
   const name = quoteName(column.name)
   const zone = column.type.kind === 'timestamp' && column.type.zone
   const text = (end: string): string => (zone ? `(${end} AT TIME ZONE 'UTC')::text` : `${end}::text`)

@@ -8,9 +8,9 @@ import type { Pool } from '../../common/pool.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { namedCollation } from './collations.ts'
-import { sourceError } from '../server/errors.ts'
-import { leftOf } from './left-behind.ts'
-import { sequencesOf } from './positions.ts'
+import { postgresSourceError } from '../server/errors.ts'
+import { postgresLeftBehind } from './left-behind.ts'
+import { postgresSequences } from './positions.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
@@ -31,18 +31,18 @@ export class PostgresBeside implements BesideStore {
 
   async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
     try {
-      return await this.#use(signal, (session) => leftOf(session, scope, this.#schema))
+      return await this.#use(signal, (session) => postgresLeftBehind(session, scope, this.#schema))
     } catch (error) {
-      if (sqlStateOf(error) !== DENIED) throw sourceError(error, this.#settings)
+      if (sqlStateOf(error) !== DENIED) throw postgresSourceError(error, this.#settings)
       return [leftBehind('unread', ['triggers, views, functions and grants'], undefined, (error as Error).message)]
     }
   }
 
   async sequences({ table }: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
     try {
-      return await this.#use(signal, (session) => sequencesOf(session, this.#placed(table)))
+      return await this.#use(signal, (session) => postgresSequences(session, this.#placed(table)))
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 
@@ -51,7 +51,7 @@ export class PostgresBeside implements BesideStore {
     try {
       return await this.#use(signal, async (session) => withExpressions(session, table, this.#placed(table.table)))
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 
@@ -64,7 +64,7 @@ export class PostgresBeside implements BesideStore {
         }
       })
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
     return there
   }

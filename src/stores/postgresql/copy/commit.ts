@@ -3,7 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
 import { retrying } from '../../common/retry.ts'
 import { connectionLost, isConnectionLoss, postgresError } from '../server/server-errors.ts'
-import { hasLanded, type LostCommit } from '../server/settle.ts'
+import { hasLanded, type PostgresLostCommit } from '../server/settle.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { CopySession } from '../server/session.ts'
 import { underSignal } from '../server/under-signal.ts'
@@ -21,7 +21,7 @@ export async function commitChunk(
   { statements, landed }: Closing,
   settings: PostgresSettings,
   signal: AbortSignal,
-  what: LostCommit<CopySession>['what'] = 'a chunk',
+  what: PostgresLostCommit<CopySession>['what'] = 'a chunk',
   last?: LastLook,
 ): Promise<'committed' | 'fenced'> {
   const end = await underSignal(session, signal, () => closed(session, statements, settings, last?.sql))
@@ -69,7 +69,12 @@ async function closed(
 /** Asks over a new connection. @throws SluiceError COMMIT_UNKNOWN */
 function hasCommitted(
   { backend }: CopySession,
-  { id, landed, what, lost }: Pick<LostCommit<CopySession>, 'what' | 'lost'> & { id: string; landed: Statement },
+  {
+    id,
+    landed,
+    what,
+    lost,
+  }: Pick<PostgresLostCommit<CopySession>, 'what' | 'lost'> & { id: string; landed: Statement },
   settings: PostgresSettings,
 ): Promise<boolean> {
   return hasLanded<CopySession>({

@@ -1,5 +1,5 @@
 /** PostgreSQL as source and target of copies. */
-import { isConnectionLoss, connectFailed } from '../server/server-errors.ts'
+import { isConnectionLoss, postgresConnectFailed } from '../server/server-errors.ts'
 import { retrying } from '../../common/retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -13,9 +13,9 @@ import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { FROZEN_LEDGER_MS } from '../../../model/run/ledger-port.ts'
 import { Pool } from '../../common/pool.ts'
 import { Steps } from '../archive/steps.ts'
-import { postgresSettings, type Environment, type PostgresSettings } from '../server/settings.ts'
+import { postgresSettings, type PostgresEnvironment, type PostgresSettings } from '../server/settings.ts'
 import { openPostgres } from '../server/sql-database.ts'
-import { sourceError } from '../server/errors.ts'
+import { postgresSourceError } from '../server/errors.ts'
 import { databaseIdentity } from './identity.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { PostgresBeside } from './beside-tables.ts'
@@ -24,15 +24,15 @@ import { postgresOffers } from './offers.ts'
 import type { PostgresOffers } from '../server/offered.ts'
 import { PostgresObjects } from './objects.ts'
 import { CopySession } from '../server/session.ts'
-import { openSource } from './source.ts'
-import { findTables } from '../server/tables.ts'
+import { openPostgresSource } from './source.ts'
+import { findPostgresTables } from '../server/tables.ts'
 import { PostgresTarget, refuseUnknownTypes } from './target.ts'
-import { declareType } from '../server/types.ts'
+import { declarePostgresType } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
 
 export type PostgresCopyOptions = {
   /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
-  readonly environment?: Environment
+  readonly environment?: PostgresEnvironment
   /** Sessions of one view of a source at the same time; further requests wait. */
   readonly readers?: number
   /** Longest that a session waits for a lock unless it says otherwise, ms. */
@@ -76,7 +76,7 @@ export async function openPostgresCopy(url: string, options: PostgresCopyOptions
     transient: isConnectionLoss,
     forMs: STARTING_MS,
   }).catch((error: unknown) => {
-    throw isConnectionLoss(error) ? connectFailed(error, settings) : error
+    throw isConnectionLoss(error) ? postgresConnectFailed(error, settings) : error
   })
   const identity = await databaseIdentity(session, settings)
   // The schema of the URL is made by the ledger, and may not be there yet.
@@ -136,18 +136,18 @@ class PostgresCopy implements CopyStore {
   }
 
   tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-    return this.#ask(signal, (session) => findTables(session, pattern, this.identity))
+    return this.#ask(signal, (session) => findPostgresTables(session, pattern, this.identity))
   }
 
   declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
     if (type.kind === 'json' && options?.spelled === true) return { native: 'json', type, spelled: true }
-    return declareType(type)
+    return declarePostgresType(type)
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {
     throwIfAborted(signal)
     const { readers = READERS, moving, yields, mortal } = this.#options
-    return openSource(this.#settings, readers, {
+    return openPostgresSource(this.#settings, readers, {
       isMoving: moving === true,
       yields: yields === true,
       isMortal: mortal === true,
@@ -183,7 +183,7 @@ class PostgresCopy implements CopyStore {
     try {
       await this.#sessions.use((session) => underSignal(session, signal, () => refuseUnknownTypes(table, session)))
     } catch (error) {
-      throw error instanceof SluiceError ? error : sourceError(error, this.#settings)
+      throw error instanceof SluiceError ? error : postgresSourceError(error, this.#settings)
     }
   }
 
@@ -192,7 +192,7 @@ class PostgresCopy implements CopyStore {
     try {
       return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 

@@ -11,7 +11,11 @@ const DENIED = '42501'
 const CANCELED = '57014'
 
 /** @param own schema that names without a schema stand for */
-export async function leftOf(session: CopySession, scope: LeftScope, own: string): Promise<readonly LeftBehind[]> {
+export async function postgresLeftBehind(
+  session: CopySession,
+  scope: LeftScope,
+  own: string,
+): Promise<readonly LeftBehind[]> {
   const rows: [LeftKind, string | undefined, string | null][] = []
   if (scope.tables.length > 0) {
     const texts = new Map(scope.tables.map((table) => [regclassOf(table, own), tableText(table)]))

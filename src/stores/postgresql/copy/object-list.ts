@@ -56,7 +56,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   d: 'SET DEFAULT',
 }
 
-export async function listObjects(session: CopySession, table: TableName): Promise<readonly SchemaObject[]> {
+export async function listPostgresObjects(session: CopySession, table: TableName): Promise<readonly SchemaObject[]> {
   const one = `n.nspname = ${literal(table.schema ?? 'public')} AND c.relname = ${literal(table.name)} AND c.relkind IN ('r', 'p')`
   const read = async <T>(sql: string): Promise<readonly T[]> =>
     (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)

@@ -10,8 +10,8 @@ import { quoteName } from '../server/connect.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { Pool } from '../../common/pool.ts'
 import type { PostgresSettings } from '../server/settings.ts'
-import { sourceError, targetError } from '../server/errors.ts'
-import { listObjects } from './object-list.ts'
+import { postgresSourceError, postgresTargetError } from '../server/errors.ts'
+import { listPostgresObjects } from './object-list.ts'
 import { CopySession } from '../server/session.ts'
 import { columnList, equalTo, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
@@ -32,9 +32,9 @@ export class PostgresObjects implements ObjectStore {
 
   async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
     try {
-      return await this.#read(signal, (session) => listObjects(session, table))
+      return await this.#read(signal, (session) => listPostgresObjects(session, table))
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 
@@ -77,7 +77,9 @@ export class PostgresObjects implements ObjectStore {
         await new Builder(session, table, inUse).build(object)
       })
     } catch (error) {
-      throw asObjectError(error, object, (thrown) => targetError(thrown, this.#settings, tableText(table.table)))
+      throw asObjectError(error, object, (thrown) =>
+        postgresTargetError(thrown, this.#settings, tableText(table.table)),
+      )
     }
   }
 
@@ -111,7 +113,7 @@ class Builder {
   }
 
   async build(object: SchemaObject): Promise<void> {
-    const there = (await listObjects(this.#session, this.#table.table)).find(
+    const there = (await listPostgresObjects(this.#session, this.#table.table)).find(
       (one) => one.name === object.name && placeOf(one) === placeOf(object),
     )
     const isDone = there !== undefined && there.broken !== true && !(there.kind === 'foreign key' && there.unchecked)

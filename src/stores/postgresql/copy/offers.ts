@@ -5,16 +5,16 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { Pool } from '../../common/pool.ts'
 import { columnNumbers, tablesNumbered } from '../archive/column-numbers.ts'
-import { columnValues } from '../archive/column-values.ts'
+import { postgresColumnValues } from '../archive/column-values.ts'
 import { PostgresPartitions } from '../archive/partitions.ts'
-import { periodCounts, periodEffort } from '../archive/periods.ts'
-import { orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
-import { rowCondition } from '../archive/row-condition.ts'
-import { rowTriggersOf } from '../archive/row-triggers.ts'
+import { postgresPeriodCounts, postgresPeriodEffort } from '../archive/periods.ts'
+import { postgresOrphans, postgresReferrers, postgresReferringRow } from '../archive/referrers.ts'
+import { postgresRowCondition } from '../archive/row-condition.ts'
+import { postgresRowTriggers } from '../archive/row-triggers.ts'
 import type { Steps } from '../archive/steps.ts'
-import { columnComments, losableTables, unsynced } from '../archive/table-facts.ts'
+import { columnComments, postgresLosableTables, unsynced } from '../archive/table-facts.ts'
 import { timeExtent } from '../archive/time.ts'
-import { timeCondition } from '../archive/time.ts'
+import { postgresTimeCondition } from '../archive/time.ts'
 import { PostgresApply } from '../follow/apply/index.ts'
 import { PostgresOperational } from '../follow/operational/index.ts'
 import { PostgresChanges } from '../follow/replication/index.ts'
@@ -60,7 +60,7 @@ export function postgresOffers(parts: OfferParts): PostgresOffers {
       },
     },
     durability: new PostgresDurability(ask, settings.label),
-    losable: { among: (tables, signal) => ask(signal, (session) => losableTables(session, tables)) },
+    losable: { among: (tables, signal) => ask(signal, (session) => postgresLosableTables(session, tables)) },
     otherLedgers: {
       list: (of, table, signal) => ask(signal, (session) => otherLedgers((sql) => session.ask(sql), of, table)),
       open: parts.withSchema,
@@ -116,24 +116,26 @@ function byRows(
   ask: Ask,
 ): Pick<PostgresOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'> {
   return {
-    times: { condition: timeCondition },
+    times: { condition: postgresTimeCondition },
     timeExtents: { of: (table, column, signal) => ask(signal, (session) => timeExtent(session, table, column)) },
     rowValues: {
-      condition: rowCondition,
-      values: (table, column, most, signal) => ask(signal, (session) => columnValues(session, table, column, most)),
+      condition: postgresRowCondition,
+      values: (table, column, most, signal) =>
+        ask(signal, (session) => postgresColumnValues(session, table, column, most)),
     },
     periods: {
-      effort: (table, conditions, signal) => ask(signal, (session) => periodEffort(session, table, conditions)),
-      counts: (table, conditions, by, signal) => ask(signal, (session) => periodCounts(session, table, conditions, by)),
+      effort: (table, conditions, signal) => ask(signal, (session) => postgresPeriodEffort(session, table, conditions)),
+      counts: (table, conditions, by, signal) =>
+        ask(signal, (session) => postgresPeriodCounts(session, table, conditions, by)),
     },
     referrers: {
-      list: (table, signal) => ask(signal, (session) => referrersOf(session, table)),
+      list: (table, signal) => ask(signal, (session) => postgresReferrers(session, table)),
       referringRow: (table, referrer, condition, budgetMs, signal) =>
-        ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
+        ask(signal, (session) => postgresReferringRow(session, table, referrer, condition, budgetMs)),
       orphans: (table, referrer, budgetMs, signal) =>
-        ask(signal, (session) => orphansOf(session, table, referrer, budgetMs)),
+        ask(signal, (session) => postgresOrphans(session, table, referrer, budgetMs)),
     },
-    rowTriggers: { list: (table, signal) => ask(signal, (session) => rowTriggersOf(session, table)) },
+    rowTriggers: { list: (table, signal) => ask(signal, (session) => postgresRowTriggers(session, table)) },
   }
 }
 

@@ -11,7 +11,7 @@ type Found = {
 }
 
 /** Sequences of identity columns, and of columns whose default is `nextval` of one and nothing else. */
-export async function sequencesOf(session: CopySession, table: TableName): Promise<readonly ColumnSequence[]> {
+export async function postgresSequences(session: CopySession, table: TableName): Promise<readonly ColumnSequence[]> {
   return (await found(session, table)).map(({ entry }) => entry)
 }
 
@@ -64,7 +64,7 @@ async function found(session: CopySession, table: TableName): Promise<readonly F
  * Moves sequences of a target table to the position of the source's, and never back.
  * @returns what could not be done, in words
  */
-export async function moveSequences(
+export async function movePostgresSequences(
   session: CopySession,
   table: TableName,
   wanted: readonly ColumnSequence[],

@@ -6,7 +6,7 @@ import { addStored, type OddRows } from '../../common/as-stored.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { quoteName } from '../server/connect.ts'
-import { selected, travelsWhole } from '../server/cells.ts'
+import { postgresSelection, travelsWhole } from '../server/cells.ts'
 import { copyRows } from './copy-rows.ts'
 import { batches } from '../server/lines.ts'
 import type { CopySession } from '../server/session.ts'
@@ -26,12 +26,12 @@ export type DigestSource = {
   readonly storedKey?: readonly string[]
 }
 
-export async function countRows(session: CopySession, { from, condition }: DigestSource): Promise<Digest> {
+export async function countPostgresRows(session: CopySession, { from, condition }: DigestSource): Promise<Digest> {
   const [row] = await session.askOne(`SELECT count(*) FROM ${from} WHERE ${condition}`)
   return { rows: BigInt(row?.[0] ?? 0), sum: '' }
 }
 
-export async function digestRows(session: CopySession, source: DigestSource): Promise<Digest> {
+export async function digestPostgresRows(session: CopySession, source: DigestSource): Promise<Digest> {
   const sql = digestSql(source)
   if (sql === null) return digestByReading(session, source)
   const [row] = await session.askOne(sql)
@@ -45,7 +45,7 @@ export async function digestByReading(
   wanted: (row: Row) => boolean = () => true,
 ): Promise<Digest> {
   const { columns, from, condition } = source
-  const sql = `SELECT ${columns.map(selected).join(', ')} FROM ${from} WHERE ${condition}`
+  const sql = `SELECT ${columns.map(postgresSelection).join(', ')} FROM ${from} WHERE ${condition}`
   return digestOfQuery(session, sql, source, wanted)
 }
 

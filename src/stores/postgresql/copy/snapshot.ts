@@ -17,7 +17,7 @@ import { watchWanted } from '../server/wanted.ts'
 const FROZEN_MS = 30_000
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
-export class Snapshot implements AsyncDisposable {
+export class PostgresSnapshot implements AsyncDisposable {
   readonly point: ReadPoint
   readonly #settings: PostgresSettings
   readonly #holder: CopySession
@@ -34,12 +34,12 @@ export class Snapshot implements AsyncDisposable {
    * @param isMortal whether the server lets go of it where this program stands still
    * @throws SluiceError as `connect` does; CONNECT_FAILED where a pooler would mix sessions up
    */
-  static async open(given: PostgresSettings, readers: number, isMortal = false): Promise<Snapshot> {
+  static async open(given: PostgresSettings, readers: number, isMortal = false): Promise<PostgresSnapshot> {
     const settings = isMortal ? { ...given, frozenMs: FROZEN_MS } : given
     const holder = await CopySession.open(settings, 'read')
     try {
       await holder.begin(KIND)
-      const snapshot = await Snapshot.held(settings, holder, readers)
+      const snapshot = await PostgresSnapshot.held(settings, holder, readers)
       if (isMortal) snapshot.#beat()
       return snapshot
     } catch (error) {
@@ -54,12 +54,12 @@ export class Snapshot implements AsyncDisposable {
    * @param exported name by which its server knows it
    * @throws SluiceError as `connect` does; CONNECTION_LOST where nobody holds it any more
    */
-  static async joined(settings: PostgresSettings, exported: string, readers: number): Promise<Snapshot> {
+  static async joined(settings: PostgresSettings, exported: string, readers: number): Promise<PostgresSnapshot> {
     const mortal = { ...settings, frozenMs: FROZEN_MS }
     const holder = await CopySession.open(mortal, 'read')
     try {
       await holder.begin(KIND, `SET TRANSACTION SNAPSHOT ${literal(exported)}`)
-      const snapshot = await Snapshot.held(mortal, holder, readers)
+      const snapshot = await PostgresSnapshot.held(mortal, holder, readers)
       snapshot.#beat()
       return snapshot
     } catch (error) {
@@ -69,14 +69,20 @@ export class Snapshot implements AsyncDisposable {
   }
 
   /** The state that a session sees which is in a REPEATABLE READ transaction, and belongs to the snapshot from here on. @throws what the server says */
-  static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<Snapshot> {
+  static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<PostgresSnapshot> {
     const [row] = await holder.ask(
       `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),
          pg_catalog.to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
     )
     const [name = '', view = '', at = ''] = row?.map((text) => text ?? '') ?? []
     const position = await logPosition(holder)
-    return new Snapshot(settings, holder, name, { view, ...(position === null ? {} : { position }), at }, readers)
+    return new PostgresSnapshot(
+      settings,
+      holder,
+      name,
+      { view, ...(position === null ? {} : { position }), at },
+      readers,
+    )
   }
 
   private constructor(

@@ -1,6 +1,6 @@
 /** PostgreSQL as the source of copies: every request sees the same state of the database. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
-import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { Digest, FrameFormat } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
@@ -13,17 +13,17 @@ import type {
 } from '../../../model/copy/source-port.ts'
 import { cutByKey, keyColumns, lastKey } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { csvByReading, csvList, READING } from '../archive/csv-out.ts'
+import { csvByReading, csvList, CSV_BATCH } from '../archive/csv-out.ts'
 import type { PostgresSettings } from '../server/settings.ts'
-import { selected } from '../server/cells.ts'
+import { postgresSelection } from '../server/cells.ts'
 import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
-import { sourceError } from '../server/errors.ts'
+import { postgresSourceError } from '../server/errors.ts'
 import { batches } from '../server/lines.ts'
-import { missingTable, Relations, type KnownRelation } from '../server/relation.ts'
-import { digestRows } from './row-digest.ts'
+import { missingTable, RelationCache, type PostgresRelation } from '../server/relation.ts'
+import { digestPostgresRows } from './row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { Snapshot } from './snapshot.ts'
-import { filled, fromSql, keyDialect, literal, orderSql, rangeSql } from '../server/sql.ts'
+import { PostgresSnapshot } from './snapshot.ts'
+import { filled, tableFromSql, keyDialect, literal, orderSql, rangeSql } from '../server/sql.ts'
 import { UnchangedTables } from './unchanged.ts'
 import { streamUnderSignal, underSignal } from '../server/under-signal.ts'
 
@@ -44,41 +44,45 @@ const GUESS = 100n
 /**
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind
  */
-export async function openSource(
+export async function openPostgresSource(
   settings: PostgresSettings,
   readers: number,
   { isMoving = false, yields = false, isMortal = false }: ViewOptions = {},
 ): Promise<SourceView> {
   try {
-    const snapshot = await Snapshot.open(settings, readers, isMortal)
+    const snapshot = await PostgresSnapshot.open(settings, readers, isMortal)
     if (yields) snapshot.letGoWhereWanted(isMoving)
     return new PostgresView(settings, snapshot, isMoving)
   } catch (error) {
-    throw sourceError(error, settings)
+    throw postgresSourceError(error, settings)
   }
 }
 
 /** A view of the state that another program holds. @throws SluiceError CONNECTION_LOST where nobody holds it any more; CONNECT_FAILED … */
 export async function joinedSource(settings: PostgresSettings, exported: string, readers: number): Promise<SourceView> {
   try {
-    return new PostgresView(settings, await Snapshot.joined(settings, exported, readers), true)
+    return new PostgresView(settings, await PostgresSnapshot.joined(settings, exported, readers), true)
   } catch (error) {
-    throw sourceError(error, settings)
+    throw postgresSourceError(error, settings)
   }
 }
 
 /** A view that reads what a session does that is in a transaction of its own. @param holder belongs to the view from here on @throws what the server says */
-export async function heldView(settings: PostgresSettings, holder: CopySession, readers: number): Promise<SourceView> {
-  return new PostgresView(settings, await Snapshot.held(settings, holder, readers), true)
+export async function postgresHeldView(
+  settings: PostgresSettings,
+  holder: CopySession,
+  readers: number,
+): Promise<SourceView> {
+  return new PostgresView(settings, await PostgresSnapshot.held(settings, holder, readers), true)
 }
 
 class PostgresView implements SourceView {
   readonly #settings: PostgresSettings
-  readonly #snapshot: Snapshot
-  readonly #relations = new Relations()
+  readonly #snapshot: PostgresSnapshot
+  readonly #relations = new RelationCache()
   readonly #unchanged: UnchangedTables
 
-  constructor(settings: PostgresSettings, snapshot: Snapshot, isMoving: boolean) {
+  constructor(settings: PostgresSettings, snapshot: PostgresSnapshot, isMoving: boolean) {
     this.#settings = settings
     this.#snapshot = snapshot
     this.#unchanged = new UnchangedTables(isMoving)
@@ -99,7 +103,7 @@ class PostgresView implements SourceView {
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     return this.#use(where, NEVER, async (session) => {
       const relation = await this.#relation(table, session)
-      const from = fromSql(relation)
+      const from = tableFromSql(relation)
       const condition = rangeSql(table, relation, { by: 'all' }, where)
       const columns = keyColumns(table)
       const rows = exact
@@ -143,7 +147,7 @@ class PostgresView implements SourceView {
     const table = tableText(request.table.table)
     const stored = asStored === undefined ? {} : { stored: { key: request.table.key, odd: new WeakSet() } }
     yield* this.#stream(request, signal, (session, { from, condition, order }) => {
-      const list = columns.map(selected).join(', ')
+      const list = columns.map(postgresSelection).join(', ')
       const { pieces } = copyRows(session, `SELECT ${list} FROM ${from} WHERE ${condition}${order}`, 'text')
       return batches(pieces, { table, columns, size, ...(aside === undefined ? {} : { aside }), ...stored })
     })
@@ -162,7 +166,7 @@ class PostgresView implements SourceView {
 
   async *csv(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint> {
     const list = csvList(request.columns)
-    if (list === null) return yield* csvByReading(request.columns, this.read(request, READING, signal))
+    if (list === null) return yield* csvByReading(request.columns, this.read(request, CSV_BATCH, signal))
     let rows = (): bigint => 0n
     yield* this.#stream(request, signal, (session, { from, condition, order }) => {
       const copied = copyRows(session, `SELECT ${list} FROM ${from} WHERE ${condition}${order}`, 'csv')
@@ -176,7 +180,7 @@ class PostgresView implements SourceView {
     return this.#use(request.where, signal, async (session) => {
       const { table, columns, asStored } = request
       const { from, condition } = await this.#rows(request, session)
-      return digestRows(session, {
+      return digestPostgresRows(session, {
         columns,
         from,
         condition,
@@ -190,7 +194,7 @@ class PostgresView implements SourceView {
   counts({ table, ranges, where }: CountRequest, signal: AbortSignal): Promise<readonly bigint[]> {
     return this.#use(where, signal, async (session) => {
       const relation = await this.#relation(table, session)
-      const from = fromSql(relation)
+      const from = tableFromSql(relation)
       // Each range by the index of the key: together they read it once.
       const counts = ranges.map(
         (range) => `(SELECT count(*) FROM ${from} WHERE ${rangeSql(table, relation, range, where)})`,
@@ -200,7 +204,7 @@ class PostgresView implements SourceView {
     })
   }
 
-  last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<Bound | null> {
+  last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<KeyBound | null> {
     if (table.key.length === 0 || (range.by !== 'key' && range.by !== 'all')) return Promise.resolve(null)
     return this.#use(where, signal, async (session) => {
       const relation = await this.#relation(table, session)
@@ -215,7 +219,7 @@ class PostgresView implements SourceView {
     await this.#snapshot[Symbol.asyncDispose]()
   }
 
-  async #relation(spec: TableSpec, session: CopySession): Promise<KnownRelation> {
+  async #relation(spec: TableSpec, session: CopySession): Promise<PostgresRelation> {
     const { table } = spec
     const found = await this.#relations.of(table, (sql) => session.ask(sql))
     if (found !== null) {
@@ -232,7 +236,7 @@ class PostgresView implements SourceView {
     const { table, range, where, ordered } = request
     const relation = await this.#relation(table, session)
     return {
-      from: fromSql(relation),
+      from: tableFromSql(relation),
       condition: rangeSql(table, relation, range, where),
       order: ordered ? orderSql(table) : '',
     }
@@ -249,7 +253,7 @@ class PostgresView implements SourceView {
   /** Whatever a session died of, where all of them were let go that is told. */
   #failure(thrown: unknown, signal: AbortSignal, where: string | null): unknown {
     const { lost } = this.#snapshot
-    return lost === null || signal.aborted ? sourceError(thrown, this.#settings, where) : lost
+    return lost === null || signal.aborted ? postgresSourceError(thrown, this.#settings, where) : lost
   }
 
   async *#stream<T>(
@@ -311,7 +315,7 @@ async function estimate(session: CopySession, sql: string): Promise<bigint> {
 async function span(
   session: CopySession,
   table: TableSpec,
-  relation: KnownRelation,
+  relation: PostgresRelation,
   where: string | null,
 ): Promise<readonly (string | null)[]> {
   const dialect = keyDialect(relation)
@@ -319,7 +323,7 @@ async function span(
   if (column === undefined) return []
   const condition = rangeSql(table, relation, { by: 'key', after: null, through: null }, where)
   const edge = (direction: string): string =>
-    `(SELECT ${dialect.text(column)} FROM ${fromSql(relation)} WHERE ${condition} ORDER BY ${dialect.quote(column.name)} ${direction} LIMIT 1)`
+    `(SELECT ${dialect.text(column)} FROM ${tableFromSql(relation)} WHERE ${condition} ORDER BY ${dialect.quote(column.name)} ${direction} LIMIT 1)`
   const [row] = await session.askOne(`SELECT ${edge('ASC')}, ${edge('DESC')}`)
   return row ?? []
 }

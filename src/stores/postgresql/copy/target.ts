@@ -6,19 +6,19 @@ import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
 import { Pool } from '../../common/pool.ts'
 import { quoteName } from '../server/connect.ts'
-import { removeRows } from '../archive/remove.ts'
+import { removePostgresRows } from '../archive/remove.ts'
 import type { Steps } from '../archive/steps.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import { refuseUnmakeable, unspelled, type NewTableLimits } from '../../common/new-table.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { isBytewise, namedCollation } from './collations.ts'
-import { targetError } from '../server/errors.ts'
-import { columnsOf, missingTable, Relations, type KnownRelation } from '../server/relation.ts'
-import { createNamed, identitySql, moveSequences } from './positions.ts'
+import { postgresTargetError } from '../server/errors.ts'
+import { relationColumnNames, missingTable, RelationCache, type PostgresRelation } from '../server/relation.ts'
+import { createNamed, identitySql, movePostgresSequences } from './positions.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
 import { CopySession } from '../server/session.ts'
-import { columnList, fromSql, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
+import { columnList, tableFromSql, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { PostgresWriter } from './writer.ts'
 
@@ -37,7 +37,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
   readonly #sessions: Pool<CopySession>
   /** Whether the role of all sessions may write as a replica; null where nobody had to know. */
   #mayBeReplica: Promise<boolean> | null = null
-  readonly #relations = new Relations()
+  readonly #relations = new RelationCache()
   readonly #steps: Steps
   readonly #database: string
 
@@ -73,7 +73,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
 
   clear(table: TableSpec, signal: AbortSignal): Promise<void> {
     return this.#transaction(table, signal, async (session) => {
-      const from = fromSql(await this.#relation(table, session))
+      const from = tableFromSql(await this.#relation(table, session))
       await session.ask('SAVEPOINT clear')
       try {
         await session.ask(`TRUNCATE ${from}`)
@@ -95,7 +95,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
     await this.#transaction(table, signal, async (session) => {
       const known = new Set(sequences.flatMap(({ column, next }) => (next === null ? [] : [column])))
       await setSequences(session, await this.#relation(table, session), known)
-      notes = await moveSequences(session, table.table, sequences)
+      notes = await movePostgresSequences(session, table.table, sequences)
     })
     await this.#use(table, signal, async (session) => {
       await session.ask(`ANALYZE ${tableSql(table.table)}`)
@@ -114,14 +114,14 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
         const relation = await this.#relation(table, session)
         refuseFollowed(request, relation)
         // Whatever was read keeps its columns until the transaction ends.
-        await session.ask(`SELECT FROM ${fromSql(relation)} LIMIT 0`)
-        refuseReordered(table, await columnsOf(session, relation), 'target', this.#settings.label)
+        await session.ask(`SELECT FROM ${tableFromSql(relation)} LIMIT 0`)
+        refuseReordered(table, await relationColumnNames(session, relation), 'target', this.#settings.label)
         return new PostgresWriter(request, relation, session, this.#settings, () => this.#sessions.give(session))
       })
     } catch (error) {
       session.destroy()
       await this.#sessions.give(session)
-      throw targetError(error, this.#settings, tableText(table.table))
+      throw postgresTargetError(error, this.#settings, tableText(table.table))
     }
   }
 
@@ -134,14 +134,14 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
   }
 
   remove(request: RemoveRequest): Promise<StepEnd> {
-    return removeRows(this.#steps, request, this.#database)
+    return removePostgresRows(this.#steps, request, this.#database)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sessions.close()
   }
 
-  async #relation({ table }: TableSpec, session: CopySession): Promise<KnownRelation> {
+  async #relation({ table }: TableSpec, session: CopySession): Promise<PostgresRelation> {
     const found = await this.#relations.of(table, (sql) => session.ask(sql))
     if (found !== null) return found
     throw new SluiceError('TABLE_REFUSED', missingTable(table), {
@@ -165,7 +165,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
       await underSignal(session, signal, () => body(session))
       sound = true
     } catch (error) {
-      throw targetError(error, this.#settings, tableText(table.table))
+      throw postgresTargetError(error, this.#settings, tableText(table.table))
     } finally {
       if (!sound) session.destroy()
       await this.#sessions.give(session)
@@ -176,7 +176,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
     try {
       return await this.#sessions.take()
     } catch (error) {
-      throw targetError(error, this.#settings, tableText(table))
+      throw postgresTargetError(error, this.#settings, tableText(table))
     }
   }
 }
@@ -186,7 +186,11 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
  * Sets the sequences that belong to columns of a table behind the largest value; none is ever set back.
  * @param except columns whose sequences are set to a position of the source
  */
-async function setSequences(session: CopySession, relation: KnownRelation, except: ReadonlySet<string>): Promise<void> {
+async function setSequences(
+  session: CopySession,
+  relation: PostgresRelation,
+  except: ReadonlySet<string>,
+): Promise<void> {
   const owned = await session.ask(
     `SELECT s.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname), a.attname, q.seqincrement > 0,
        q.seqmin, q.seqmax
@@ -203,13 +207,13 @@ async function setSequences(session: CopySession, relation: KnownRelation, excep
     await session.ask(
       `SELECT pg_catalog.setval(${literal(oid ?? '')}::oid::regclass, ${further}(
          least(greatest(t.edge::numeric, ${least}), ${most})::bigint, CASE WHEN s.is_called THEN s.last_value END))
-       FROM ${sequence} s, (SELECT ${edge}(${quoteName(column ?? '')}) AS edge FROM ${fromSql(relation)}) t WHERE t.edge IS NOT NULL`,
+       FROM ${sequence} s, (SELECT ${edge}(${quoteName(column ?? '')}) AS edge FROM ${tableFromSql(relation)}) t WHERE t.edge IS NOT NULL`,
     )
   }
 }
 
 /** @throws SluiceError TABLE_REFUSED where rows of other tables would be lost with those that are replaced */
-function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: KnownRelation): void {
+function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: PostgresRelation): void {
   if (onExisting !== 'replace-range' || followers.length === 0) return
   const name = tableText(table.table)
   throw new SluiceError(

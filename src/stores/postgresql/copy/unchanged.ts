@@ -7,9 +7,9 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import { arrayText } from '../server/array-text.ts'
 import type { PostgresSettings } from '../server/settings.ts'
-import { columnsOf, type KnownRelation } from '../server/relation.ts'
+import { relationColumnNames, type PostgresRelation } from '../server/relation.ts'
 import type { CopySession } from '../server/session.ts'
-import { fromSql, literal, tableSql } from '../server/sql.ts'
+import { tableFromSql, literal, tableSql } from '../server/sql.ts'
 
 export class UnchangedTables {
   /** By session: tables that nobody can change before its transaction ends. */
@@ -27,14 +27,14 @@ export class UnchangedTables {
    */
   async hold(
     session: CopySession,
-    relation: KnownRelation,
+    relation: PostgresRelation,
     { columns, identity }: Pick<TableSpec, 'columns' | 'identity'>,
     settings: PostgresSettings,
   ): Promise<void> {
     const held = this.#held.get(session) ?? new Set()
     if (held.has(relation.oid)) return
     // Locks it, with its partitions, as any reading does; a view or a foreign table cannot be locked by name.
-    await session.ask(`SELECT FROM ${fromSql(relation)} LIMIT 0`)
+    await session.ask(`SELECT FROM ${tableFromSql(relation)} LIMIT 0`)
     const names = columns.map(({ name }) => name)
     const [row] = await session.ask(changedSql(relation, names))
     if (row?.[0] !== 'f') {
@@ -47,7 +47,12 @@ export class UnchangedTables {
       })
     }
     if (isOf(identity, relation))
-      refuseReordered({ table: relation.name, columns }, await columnsOf(session, relation), 'source', settings.label)
+      refuseReordered(
+        { table: relation.name, columns },
+        await relationColumnNames(session, relation),
+        'source',
+        settings.label,
+      )
     held.add(relation.oid)
     this.#held.set(session, held)
   }
@@ -57,12 +62,12 @@ export class UnchangedTables {
  * Whether a table was planned from this very relation, so that the order of its columns is known. A partition may be read by the columns of its parent, and have them in another order.
  * @param identity as `describeTables` has it; empty for a table that a copy made, in the order that was planned
  */
-function isOf(identity: string, { oid }: KnownRelation): boolean {
+function isOf(identity: string, { oid }: PostgresRelation): boolean {
   return identity === '' || `${identity}/`.includes(`/${oid}/`)
 }
 
 /** Queries see the catalog as the snapshot does; the functions see it as it is. What is being detached concurrently is no part of the tree to whoever sees that. */
-function changedSql({ oid, name }: KnownRelation, columns: readonly string[]): string {
+function changedSql({ oid, name }: PostgresRelation, columns: readonly string[]): string {
   const table = `${literal(oid)}::oid`
   const now = `pg_catalog.pg_partition_tree(${table})`
   return `WITH RECURSIVE seen (oid) AS (

@@ -1,9 +1,9 @@
 /** Rows that overwrite those of equal key, or leave them as they are: by way of a temporary table, since COPY knows no conflict. */
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import { quoteName } from '../server/connect.ts'
-import type { KnownRelation } from '../server/relation.ts'
+import type { PostgresRelation } from '../server/relation.ts'
 import type { CopySession } from '../server/session.ts'
-import { columnList, fromSql, tableSql } from '../server/sql.ts'
+import { columnList, tableFromSql, tableSql } from '../server/sql.ts'
 
 const STAGE = 'pg_temp.sluice_rows'
 
@@ -18,7 +18,7 @@ export class Upsert {
   readonly #copy: string
   readonly #merge: string
 
-  constructor({ table, columns, onExisting }: ChunkRequest, relation: KnownRelation, session: CopySession) {
+  constructor({ table, columns, onExisting }: ChunkRequest, relation: PostgresRelation, session: CopySession) {
     const names = columns.filter(({ column }) => column.generated !== true).map(({ name }) => name)
     const list = columnList(names)
     const changed = names.filter((name) => !table.key.includes(name) && !relation.alwaysNumbered.includes(name))
@@ -27,7 +27,7 @@ export class Upsert {
         ? 'DO NOTHING'
         : `DO UPDATE SET ${changed.map((name) => `${quoteName(name)} = EXCLUDED.${quoteName(name)}`).join(', ')}`
     this.#session = session
-    this.#create = `CREATE TEMPORARY TABLE sluice_rows ON COMMIT DROP AS SELECT ${list} FROM ${fromSql(relation)} WITH NO DATA`
+    this.#create = `CREATE TEMPORARY TABLE sluice_rows ON COMMIT DROP AS SELECT ${list} FROM ${tableFromSql(relation)} WITH NO DATA`
     this.#copy = `COPY ${STAGE} (${list}) FROM STDIN`
     this.#merge =
       `INSERT INTO ${tableSql(table.table)} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${STAGE} ` +

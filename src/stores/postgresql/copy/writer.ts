@@ -16,11 +16,11 @@ import type { PostgresSettings } from '../server/settings.ts'
 import { commitChunk } from './commit.ts'
 import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
 import { encoder } from '../server/encode.ts'
-import { targetError } from '../server/errors.ts'
-import type { KnownRelation } from '../server/relation.ts'
-import { countRows, digestByReading, digestRows, type DigestSource } from './row-digest.ts'
+import { postgresTargetError } from '../server/errors.ts'
+import type { PostgresRelation } from '../server/relation.ts'
+import { countPostgresRows, digestByReading, digestPostgresRows, type DigestSource } from './row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { amongSql, columnList, fromSql, orderSql, rangeSql, tableSql } from '../server/sql.ts'
+import { amongSql, columnList, tableFromSql, orderSql, rangeSql, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { Upsert } from './upsert.ts'
 
@@ -32,7 +32,7 @@ const BY_INDEX = 'SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off
 
 export class PostgresWriter implements ChunkWriter {
   readonly #request: ChunkRequest
-  readonly #relation: KnownRelation
+  readonly #relation: PostgresRelation
   readonly #session: CopySession
   readonly #settings: PostgresSettings
   readonly #giveBack: () => Promise<void>
@@ -47,7 +47,7 @@ export class PostgresWriter implements ChunkWriter {
   /** @param session in a transaction that belongs to this writer; `giveBack` is called when it has ended */
   constructor(
     request: ChunkRequest,
-    relation: KnownRelation,
+    relation: PostgresRelation,
     session: CopySession,
     settings: PostgresSettings,
     giveBack: () => Promise<void>,
@@ -115,7 +115,7 @@ export class PostgresWriter implements ChunkWriter {
         rowKeysOf(only, this.#request),
         ({ keys }) =>
           this.#do(() =>
-            digestRows(this.#session, {
+            digestPostgresRows(this.#session, {
               columns,
               from: this.#from,
               condition: amongSql(this.#request.table, keys),
@@ -132,9 +132,9 @@ export class PostgresWriter implements ChunkWriter {
         condition: this.#condition(),
         table: this.#table,
       }
-      if (scheme === 'count') return countRows(this.#session, source)
+      if (scheme === 'count') return countPostgresRows(this.#session, source)
       if (scheme === 'echo') return this.#echo(frames ?? 'pg-binary')
-      if (only === undefined) return digestRows(this.#session, source)
+      if (only === undefined) return digestPostgresRows(this.#session, source)
       const places = this.#keyPlaces()
       const keyOf = (row: Row): string => keyTextOf(row, places)
       return digestByReading(this.#session, source, (row) => only.has(keyOf(row)))
@@ -162,7 +162,7 @@ export class PostgresWriter implements ChunkWriter {
   }
 
   get #from(): string {
-    return fromSql(this.#relation)
+    return tableFromSql(this.#relation)
   }
 
   #condition(range: Range = this.#request.range): string {
@@ -226,7 +226,7 @@ export class PostgresWriter implements ChunkWriter {
   }
 
   #failed(error: unknown): unknown {
-    this.#failure = targetError(error, this.#settings, this.#table)
+    this.#failure = postgresTargetError(error, this.#settings, this.#table)
     return this.#failure
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { CONFIRM_MS, type AlertKey, type AlertState } from '../../../model/run/alert-memory.ts'
 import type { AlertBook, AlertNote, LossReport } from '../../../model/share/queue-port.ts'
-import { jsonbText } from './json.ts'
+import { queueJsonbText } from './json.ts'
 import { ms, silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
@@ -70,7 +70,7 @@ export class PostgresAlerts implements AlertBook {
          WHERE (SELECT fresh FROM standing) OR u.cause = '${UNSENT.cleared}' OR ${LATE}
          RETURNING 1)
        SELECT EXISTS (SELECT FROM unsent) AS fresh, since FROM standing`,
-      [digestOf(key), key.scope, key.cause, key.table, at ?? null, run ?? null, jsonbText(chunks), unsentOf(key)],
+      [digestOf(key), key.scope, key.cause, key.table, at ?? null, run ?? null, queueJsonbText(chunks), unsentOf(key)],
     )
     const [row] = rows
     return { is: row?.fresh === false ? 'stands' : 'new', since: row?.since ?? at ?? 0 }

@@ -2,7 +2,10 @@
 import type { QueryResult, QueryResultRow } from 'pg'
 import { asSluiceError } from '../../../shared/errors.ts'
 
-export type Ask = <R extends QueryResultRow>(text: string, values?: readonly unknown[]) => Promise<QueryResult<R>>
+export type AskPostgres = <R extends QueryResultRow>(
+  text: string,
+  values?: readonly unknown[],
+) => Promise<QueryResult<R>>
 
 const DATABASE = `SELECT oid::text AS database, datname::text AS name, pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS may
   FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`
@@ -13,11 +16,11 @@ const TIMELINE = `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
 
 /** Identity of the database that a session of a queue uses. */
 export class QueueIdentity {
-  readonly #ask: Ask
+  readonly #ask: AskPostgres
   /** False once the function failed: services that store their log elsewhere do not have it. */
   reportsTimeline = true
 
-  constructor(ask: Ask) {
+  constructor(ask: AskPostgres) {
     this.#ask = ask
   }
 
@@ -68,7 +71,7 @@ export function isOnStandby(before: string, now: string): boolean {
  * @param identity the parameter with what `QueueIdentity` reads
  * @param row alias of a schedule or a run
  */
-export function elsewhere(identity: string, row: 's' | 'r'): string {
+export function isOtherDatabase(identity: string, row: 's' | 'r'): string {
   // A read-only session may find a queue of an older version, without this column.
   const noted = `nullif(to_jsonb(${row}) -> 'confirmed_in'::text, 'null')`
   return `EXISTS (SELECT FROM jsonb_each_text(${noted}) x WHERE (${identity}::jsonb ->> x.key) <> x.value)`

@@ -9,7 +9,7 @@ export function taskName(program: string, queue: string | null): string {
 }
 
 /** Flag of a run's jobs. A worker that refused the run forbids the flag, and gets no job of it. */
-export const flagOf = (runId: string): string => `run ${runId}`
+export const jobFlag = (runId: string): string => `run ${runId}`
 
 /** SQL over `s`, a slot: its `jobs.key`. */
 const KEY = "'sluice/' || s.run_id || '/' || s.slot_no"

@@ -1,7 +1,7 @@
 /** Values for columns of jsonb. */
 
 /** JSON text that jsonb accepts: NUL and lone surrogates, which a quoted error may contain, are replaced. */
-export function jsonbText(value: unknown): string {
+export function queueJsonbText(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? held(part) : part))
 }
 

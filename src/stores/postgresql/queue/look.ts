@@ -6,14 +6,14 @@ import {
   type DistributedStatus,
   type QueueStand,
   type RunRequests,
-  type Slot,
+  type TaskRow,
   type SlotState,
   type UncountedRun,
   type WatchedRun,
   type WorkerRow,
 } from '../../../model/share/distributed.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
-import { elsewhere } from './identity.ts'
+import { isOtherDatabase } from './identity.ts'
 import type { QueuePool } from './pool.ts'
 import type { SteeredTables } from '../../../model/share/queue-port.ts'
 import { COUNT_IS_DUE, DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
@@ -52,7 +52,8 @@ export function hasWorker(queue: string): string {
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom`. */
 export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
 /** SQL over `r`, a run that goes on: not confirmed in this database (the parameter is its identity), so it waits. */
-export const unconfirmed = (identity: string): string => `(r.status = 'running' AND ${elsewhere(identity, 'r')})`
+export const unconfirmedSql = (identity: string): string =>
+  `(r.status = 'running' AND ${isOtherDatabase(identity, 'r')})`
 /** SQL: slots of the run `r` are queued or lost, and no worker that takes them had a heartbeat in `LOST_AFTER_MS`. */
 const WAITS = `(r.status = 'running' AND EXISTS (
     SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND (q.state = 'queued' OR (q.state = 'working' AND ${silent('q.beat_at')})))
@@ -89,8 +90,8 @@ export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unco
   const { rows } = await pool.ask<
     QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'unconfirmed' | 'oldest', number>
   >(
-    `SELECT w.*, s.*, (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${WAITS} AND NOT ${unconfirmed('$1')}) AS waiting,
-       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${unconfirmed('$1')}) AS unconfirmed
+    `SELECT w.*, s.*, (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${WAITS} AND NOT ${unconfirmedSql('$1')}) AS waiting,
+       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${unconfirmedSql('$1')}) AS unconfirmed
      FROM (
        SELECT count(*) FILTER (WHERE NOT ${silent('beat_at', SILENT_AFTER_MS)})::int AS lives,
          count(*) FILTER (WHERE ${silent('beat_at', SILENT_AFTER_MS)} AND NOT ${silent('beat_at')})::int AS silent,
@@ -120,7 +121,7 @@ export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unco
 export async function readRuns(pool: QueuePool, limit: number, runId?: string): Promise<readonly DistributedRun[]> {
   const { rows } = await pool.ask<RunRecord>(
     `SELECT r.run_id, r.kind, r.command_line, r.operation, r.queue, r.source, r.target, r.program, r.actor, r.host, ${ms('r.begun_at')} AS begun_at,
-       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, ${WAITS} AND NOT ${unconfirmed('$3')} AS waits, ${unconfirmed('$3')} AS unconfirmed,
+       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, ${WAITS} AND NOT ${unconfirmedSql('$3')} AS waits, ${unconfirmedSql('$3')} AS unconfirmed,
        CASE WHEN ${COUNT_IS_DUE} THEN (to_jsonb(r) ->> 'ledger_ms')::float8 END AS counted_at, s.*,
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
@@ -182,7 +183,7 @@ type SlotRecord = Readonly<
 > & { readonly state: SlotState; readonly on_call: boolean; readonly lost: boolean; readonly error: ErrorInfo | null }
 
 /** In order of their numbers. */
-export async function readSlots(pool: QueuePool, runId: string): Promise<readonly Slot[]> {
+export async function readSlots(pool: QueuePool, runId: string): Promise<readonly TaskRow[]> {
   const { rows } = await pool.ask<SlotRecord>(
     `SELECT s.run_id, s.slot_no, s.about, s.state, ${ON_CALL} AS on_call, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
        (s.state = 'working' AND ${silent('s.beat_at')}) AS lost, (${ROWS})::text AS rows,
@@ -247,7 +248,7 @@ export async function readWatched(pool: QueuePool, workerId: string): Promise<re
          OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = o.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL))
        -- Before what reads each of them whole.
        OFFSET 0) r
-     WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert') AND NOT ${elsewhere('$1', 'r')}
+     WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert') AND NOT ${isOtherDatabase('$1', 'r')}
      ORDER BY r.run_id`,
     [await pool.identity.read(), workerId],
   )

@@ -1,6 +1,6 @@
 /** Remembers the queue of a worker: if it was there before a promotion, the promoted database is no copy. */
 import type { Carried } from '../../../model/share/queue-port.ts'
-import { elsewhere, isOnStandby, isSameServer, type Ask } from './identity.ts'
+import { isOtherDatabase, isOnStandby, isSameServer, type AskPostgres } from './identity.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const NOTHING: Carried = { schedules: 0, runs: 0 }
@@ -9,14 +9,14 @@ const LACKED = 2
 
 /** State of one worker. */
 export class Promotions {
-  readonly #ask: Ask
+  readonly #ask: AskPostgres
   readonly #workerId: string
   /** Identity where this worker was seen last, and its first heartbeat there. */
   #seen: { readonly identity: string; readonly begun: string } | null = null
   /** Heartbeats of this worker, by its row. */
   #beats = 0
 
-  constructor(ask: Ask, workerId: string) {
+  constructor(ask: AskPostgres, workerId: string) {
     this.#ask = ask
     this.#workerId = workerId
   }
@@ -48,7 +48,7 @@ export class Promotions {
       this.#beats = beats
       return { ...NOTHING, isSetBack: true }
     }
-    const was = (row: 's' | 'r'): string => `NOT ${elsewhere('$1', row)} AND ${elsewhere('$2', row)}`
+    const was = (row: 's' | 'r'): string => `NOT ${isOtherDatabase('$1', row)} AND ${isOtherDatabase('$2', row)}`
     const carried = await this.#ask<Carried>(
       `WITH schedules AS (UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $2 WHERE ${was('s')} RETURNING name),
          runs AS (UPDATE ${QUEUE_SCHEMA}.sluice_runs r SET confirmed_in = $2 WHERE ${was('r')} RETURNING status)

@@ -1,7 +1,7 @@
 /** Queue of shared runs in PostgreSQL: graphile-worker hands out slots, our rows have the state of runs and workers. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
-import type { DistributedRun, QueueStand, RunRequests, Slot, WorkerRow } from '../../../model/share/distributed.ts'
+import type { DistributedRun, QueueStand, RunRequests, TaskRow, WorkerRow } from '../../../model/share/distributed.ts'
 import { ordersAfter, type TableRequest } from '../../../model/run/table-request.ts'
 import type {
   AlertBook,
@@ -120,7 +120,7 @@ class PostgresQueue implements RunQueue {
     return (await this.#found()) ? await readRuns(this.#pool, limit, runId) : []
   }
 
-  async slots(runId: string): Promise<readonly Slot[]> {
+  async slots(runId: string): Promise<readonly TaskRow[]> {
     return (await this.#found()) ? await readSlots(this.#pool, runId) : []
   }
 

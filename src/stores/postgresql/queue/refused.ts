@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg'
 import { REFUSED_FOR_MS, type EndedRun } from '../../../model/share/distributed.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
-import { jsonbText } from './json.ts'
+import { queueJsonbText } from './json.ts'
 import { silent, steady, TAKES } from './look.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
@@ -47,7 +47,7 @@ async function endOne(client: PoolClient, runId: string): Promise<readonly Ended
   const error = refusedByAll(runId, rows)
   await client.query(`UPDATE ${SLOTS} SET error = $2, unreported = $2 WHERE run_id = $1 AND state = 'queued'`, [
     runId,
-    jsonbText(error.info()),
+    queueJsonbText(error.info()),
   ])
   await dropQueued(client, runId, { exitCode: error.exitCode })
   const ended = await endOfRun(client, runId)

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { Logger, run } from 'graphile-worker'
 import type { Notification, Pool } from 'pg'
 import type { QueueRunner, SlotKey, WorkerAbout } from '../../../model/share/queue-port.ts'
-import { flagOf, taskName } from './jobs.ts'
+import { jobFlag, taskName } from './jobs.ts'
 
 /** No log of graphile-worker: our own events report the same. */
 export const SILENT = new Logger(() => () => undefined)
@@ -40,7 +40,7 @@ export async function takeSlots(
     pollInterval: POLL_MS,
     noHandleSignals: true,
     logger: SILENT,
-    forbiddenFlags: () => refused().map(flagOf),
+    forbiddenFlags: () => refused().map(jobFlag),
     // With a delay of 0 each of these queries is awaited. Otherwise one that fails would end the program.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     taskList: Object.fromEntries(names.map((queue) => [taskName(program, queue), task])),

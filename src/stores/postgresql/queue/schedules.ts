@@ -5,9 +5,9 @@ import type { Event } from '../../../model/run/event.ts'
 import { scheduleScope, type CatchUp, type ScheduleState } from '../../../model/share/schedule.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { NamedStore } from '../../../model/share/queue-port.ts'
+import type { QueuedStore } from '../../../model/share/queue-port.ts'
 import type {
-  Begun,
+  DueSchedule,
   Clockwork,
   Schedule,
   ScheduleBook,
@@ -15,8 +15,8 @@ import type {
   ScheduleSpec,
 } from '../../../model/share/schedule-port.ts'
 import { ALERTS, isUnsentYet } from './alerts.ts'
-import { elsewhere } from './identity.ts'
-import { jsonbText } from './json.ts'
+import { isOtherDatabase } from './identity.ts'
+import { queueJsonbText } from './json.ts'
 import { hasWorker, ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
@@ -35,7 +35,7 @@ type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' |
   Readonly<Record<'mark' | 'queue' | 'next_ms' | 'next_period' | 'running', string | null>> & {
     readonly words: readonly string[]
     readonly catch_up: CatchUp
-    readonly stores: readonly NamedStore[]
+    readonly stores: readonly QueuedStore[]
     readonly confirmed: unknown
     readonly slots: number
     readonly added: number
@@ -118,7 +118,7 @@ export class PostgresSchedules implements ScheduleBook {
   async resume(name: string, { since, next }: Clockwork): Promise<boolean> {
     return await this.#changed(
       `UPDATE ${SCHEDULES} s SET state = 'on', error = NULL, since_ms = $2, next_ms = $3, next_period = $4, confirmed_in = $5
-       WHERE name = $1 AND (state = 'paused' OR (state = 'on' AND ${elsewhere('$5', 's')}))`,
+       WHERE name = $1 AND (state = 'paused' OR (state = 'on' AND ${isOtherDatabase('$5', 's')}))`,
       [name, since, next?.at ?? null, next?.period ?? null, await this.#pool.identity.read()],
     )
   }
@@ -139,13 +139,13 @@ export class PostgresSchedules implements ScheduleBook {
 
   async want(name: string): Promise<boolean> {
     return await this.#changed(
-      `UPDATE ${SCHEDULES} s SET wanted = true WHERE name = $1 AND state <> 'void' AND NOT ${elsewhere('$2', 's')}`,
+      `UPDATE ${SCHEDULES} s SET wanted = true WHERE name = $1 AND state <> 'void' AND NOT ${isOtherDatabase('$2', 's')}`,
       [name, await this.#pool.identity.read()],
     )
   }
 
   async unconfirmed(): Promise<readonly Schedule[]> {
-    return (await this.#isThere()) ? await this.#read(`s.state = 'on' AND ${elsewhere('$1', 's')}`, []) : []
+    return (await this.#isThere()) ? await this.#read(`s.state = 'on' AND ${isOtherDatabase('$1', 's')}`, []) : []
   }
 
   async refused(): Promise<number> {
@@ -157,7 +157,7 @@ export class PostgresSchedules implements ScheduleBook {
     // noted.
     const isBegun = `(SELECT h.run_id IS NOT NULL AND h.at > a.since - interval '1 minute' FROM ${HISTORY} h WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1)`
     const stands = `SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND (${isBegun} OR s.added_at > a.since)`
-    return await this.#read(`s.error IS NULL AND NOT ${elsewhere('$1', 's')} AND EXISTS (${stands})`, [
+    return await this.#read(`s.error IS NULL AND NOT ${isOtherDatabase('$1', 's')} AND EXISTS (${stands})`, [
       scheduleScope(''),
     ])
   }
@@ -167,17 +167,17 @@ export class PostgresSchedules implements ScheduleBook {
     const ownAlert = `(SELECT r.error ->> 'code'::text FROM ${HISTORY} h JOIN ${RUNS} r USING (run_id) WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1) IS NOT DISTINCT FROM 'SCHEDULE_VOID'::text`
     const alerted = `EXISTS (SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND NOT ${isUnsentYet('a')})`
     return await this.#read(
-      `s.state = 'void' AND s.error IS NOT NULL AND ${RUNNING} IS NULL AND NOT ${ownAlert} AND NOT ${elsewhere('$1', 's')} AND NOT ${alerted}`,
+      `s.state = 'void' AND s.error IS NOT NULL AND ${RUNNING} IS NULL AND NOT ${ownAlert} AND NOT ${isOtherDatabase('$1', 's')} AND NOT ${alerted}`,
       [scheduleScope('')],
     )
   }
 
   async due(): Promise<readonly Schedule[]> {
     const isDue = `(s.state = 'on' AND s.next_ms <= ${ms('clock_timestamp()')}) OR (s.wanted AND s.state <> 'void')`
-    return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL AND NOT ${elsewhere('$1', 's')}`, [])
+    return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL AND NOT ${isOtherDatabase('$1', 's')}`, [])
   }
 
-  async begin(name: string, begun: Begun): Promise<'begun' | 'runs' | 'moved'> {
+  async begin(name: string, begun: DueSchedule): Promise<'begun' | 'runs' | 'moved'> {
     const { found, run, time, passed, since, next } = begun
     const identity = await this.#pool.identity.read()
     return await this.#pool.transaction(async (client) => {
@@ -234,14 +234,14 @@ export class PostgresSchedules implements ScheduleBook {
     return await this.#changed(
       `UPDATE ${SCHEDULES} s SET error = $2, state = CASE WHEN $3 THEN 'void' ELSE state END
        WHERE name = $1 AND since_ms = $4 AND (s.wanted OR NOT $5) AND ${RUNNING} IS NULL`,
-      [name, jsonbText(error), isVoid, since, wanted],
+      [name, queueJsonbText(error), isVoid, since, wanted],
     )
   }
 
   async refuseRun(runId: string, error: ErrorInfo): Promise<void> {
     await this.#pool.ask(
       `UPDATE ${SCHEDULES} s SET error = $2, state = 'void' FROM ${HISTORY} h WHERE h.name = s.name AND h.run_id = $1`,
-      [runId, jsonbText(error)],
+      [runId, queueJsonbText(error)],
     )
   }
 
@@ -262,7 +262,7 @@ export class PostgresSchedules implements ScheduleBook {
   /** @param where with values from `$2` on; `$1` is the identity of this database */
   async #read(where: string, values: readonly unknown[]): Promise<readonly Schedule[]> {
     const { rows } = await this.#pool.ask<Row>(
-      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running, ${elsewhere('$1', 's')} AS elsewhere, ${hasWorker('s.queue')} AS has_worker FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
+      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running, ${isOtherDatabase('$1', 's')} AS elsewhere, ${hasWorker('s.queue')} AS has_worker FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
       [await this.#pool.identity.read(), ...values],
     )
     const lines = await this.#lines(

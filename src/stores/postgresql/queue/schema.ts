@@ -3,7 +3,7 @@ import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { unlessMadeMeanwhile } from '../server/made-meanwhile.ts'
-import { elsewhere, QueueIdentity, type Ask } from './identity.ts'
+import { isOtherDatabase, QueueIdentity, type AskPostgres } from './identity.ts'
 
 /** Contains `sluice_runs` and the other tables. */
 export const QUEUE_SCHEMA = 'sluice_queue'
@@ -195,7 +195,7 @@ async function bringUp(client: Asked, version: number, identity: string): Promis
   if (version < WITH_COUNTED_ENDS) {
     await client.query(COUNTED_ENDS)
     await client.query(
-      `UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $1 WHERE NOT ${elsewhere('$1', 's')}`,
+      `UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $1 WHERE NOT ${isOtherDatabase('$1', 's')}`,
       [identity],
     )
   }
@@ -203,8 +203,8 @@ async function bringUp(client: Asked, version: number, identity: string): Promis
     await client.query(CONFIRMED_RUNS)
     await client.query(
       `UPDATE ${QUEUE_SCHEMA}.sluice_runs
-       SET confirmed_in = coalesce((SELECT s.confirmed_in FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE s.state = 'on' AND ${elsewhere('$1', 's')}
-         AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE NOT ${elsewhere('$1', 's')}) LIMIT 1), $1::jsonb)`,
+       SET confirmed_in = coalesce((SELECT s.confirmed_in FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE s.state = 'on' AND ${isOtherDatabase('$1', 's')}
+         AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE NOT ${isOtherDatabase('$1', 's')}) LIMIT 1), $1::jsonb)`,
       [identity],
     )
   }
@@ -261,7 +261,7 @@ async function heldBy(client: Asked, label: string, kept: keyof typeof KEPT, cau
 }
 
 /** Inspects the queue and creates nothing. @throws SluiceError LEDGER_NEWER */
-export async function lookForQueue(ask: Ask, label: string): Promise<QueueTables> {
+export async function lookForQueue(ask: AskPostgres, label: string): Promise<QueueTables> {
   const asked: Asked = { query: (text) => ask(text) }
   if (!(await isThere(asked))) return NOTHING
   const version = await versionNow(asked, label)

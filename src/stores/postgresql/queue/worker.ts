@@ -16,13 +16,13 @@ import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
   ClaimedSlot,
   LossReport,
-  NamedStore,
+  QueuedStore,
   QueueRunner,
   QueueWorker,
   Released,
   SlotKey,
   SlotOrders,
-  Swept,
+  QueueSweep,
   WorkerAbout,
 } from '../../../model/share/queue-port.ts'
 import { LOSS_REPORTS } from './alerts.ts'
@@ -38,8 +38,8 @@ import {
   sharedRunOf,
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
-import { jsonbText } from './json.ts'
-import { ms, readUncounted, readWatched, silent, steady, unconfirmed, UNREPORTED, UNWITNESSED } from './look.ts'
+import { queueJsonbText } from './json.ts'
+import { ms, readUncounted, readWatched, silent, steady, unconfirmedSql, UNREPORTED, UNWITNESSED } from './look.ts'
 import { OldWorkers } from './old-workers.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
@@ -71,7 +71,7 @@ type ClaimRecord = {
   readonly kind: string
   readonly takes_turns: boolean
   readonly operation: unknown
-  readonly stores: readonly NamedStore[]
+  readonly stores: readonly QueuedStore[]
   readonly command_line: string
   readonly mark: string | null
   readonly resumed: string | null
@@ -115,7 +115,7 @@ export class PostgresQueueWorker implements QueueWorker {
          lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
-         AND NOT ${unconfirmed('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$3')}))
+         AND NOT ${unconfirmedSql('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$3')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
          r.wishes ->> 'resumedAt'::text AS resumed, r.wishes, (SELECT o.error FROM ${SLOTS} o WHERE o.run_id = s.run_id AND o.slot_no = s.slot_no) AS rested_for,
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
@@ -179,7 +179,7 @@ export class PostgresQueueWorker implements QueueWorker {
         ledgerRun,
         open.toString(),
         tables ?? null,
-        jsonbText(standing),
+        queueJsonbText(standing),
       ],
     )
     return answer.rows[0] ?? null
@@ -236,7 +236,7 @@ export class PostgresQueueWorker implements QueueWorker {
           ...this.#mine(slot),
           goesOn,
           goesOn ? null : left === 'none' ? exitCode : EXIT_OF_KIND.stopped,
-          error === undefined || isWanted ? null : jsonbText(error),
+          error === undefined || isWanted ? null : queueJsonbText(error),
           left === 'rest' ? restsFor(slot.rested, error) + 1 : 0,
           isLost && goesOn,
         ],
@@ -251,7 +251,7 @@ export class PostgresQueueWorker implements QueueWorker {
       // Slots that share one operation end together: nothing is left, or it is refused to all.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
-        await dropQueued(client, runId, { shared: error === undefined ? null : jsonbText(error) })
+        await dropQueued(client, runId, { shared: error === undefined ? null : queueJsonbText(error) })
       if (!row.on_call) await dropOnCall(client, runId)
       const ended = await endOfRun(client, runId)
       // A shared operation has failed only when the run has.
@@ -272,7 +272,7 @@ export class PostgresQueueWorker implements QueueWorker {
   async refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void> {
     const { runId, no } = slot
     const { workerId, host } = this.#about
-    const info = jsonbText(error)
+    const info = queueJsonbText(error)
     await this.#pool.transaction(async (client) => {
       await client.query(
         `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_refusals (run_id, worker_id, host, error) VALUES ($1, $2, $3, $4)
@@ -287,7 +287,7 @@ export class PostgresQueueWorker implements QueueWorker {
     })
   }
 
-  async sweep(): Promise<Swept> {
+  async sweep(): Promise<QueueSweep> {
     const identity = await this.#pool.identity.read()
     const carried = await this.#promotions.carry(identity)
     await this.#oldWorkers.forget(this.#pool)
@@ -295,7 +295,7 @@ export class PostgresQueueWorker implements QueueWorker {
       const lost = await client.query<KeyRecord>(
         `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
          FROM ${RUNS} r
-         WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmed('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$2')}
+         WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmedSql('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$2')}
            AND (s.run_id, s.slot_no) IN (
              SELECT o.run_id, o.slot_no FROM ${SLOTS} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
          RETURNING s.run_id, s.slot_no`,
@@ -306,7 +306,7 @@ export class PostgresQueueWorker implements QueueWorker {
       // Includes the slots lost just now: their job may be locked, or missing.
       const { rows } = await client.query<KeyRecord>(
         `SELECT s.run_id, s.slot_no FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id)
-         WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmed('$1')} AND ${HAS_NO_JOB}
+         WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmedSql('$1')} AND ${HAS_NO_JOB}
          ORDER BY s.run_id, s.slot_no FOR UPDATE OF s SKIP LOCKED`,
         [identity],
       )
@@ -410,7 +410,7 @@ export class PostgresQueueWorker implements QueueWorker {
 
 async function unconfirmedRuns(client: PoolClient, identity: string): Promise<readonly string[]> {
   const { rows } = await client.query<{ run_id: string }>(
-    `SELECT r.run_id FROM ${RUNS} r WHERE ${unconfirmed('$1')} ORDER BY r.run_id`,
+    `SELECT r.run_id FROM ${RUNS} r WHERE ${unconfirmedSql('$1')} ORDER BY r.run_id`,
     [identity],
   )
   return rows.map(({ run_id }) => run_id)

@@ -8,7 +8,7 @@ const SCALAR = /[^,\]}\s]+/y
 type Elements = 'json' | 'values'
 
 /** `json`: each element is a separate JSON text, even an array; `values`: nested arrays are further dimensions. */
-export function elementsOf({ of }: ColumnType & { readonly kind: 'list' }): Elements {
+export function arrayElements({ of }: ColumnType & { readonly kind: 'list' }): Elements {
   return of.kind === 'json' ? 'json' : 'values'
 }
 

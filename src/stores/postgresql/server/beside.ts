@@ -4,7 +4,7 @@ import { connect, type Backend } from './connect.ts'
 import type { PostgresSettings } from './settings.ts'
 
 /** True if the server works on the session's statement and does not wait for us. @throws as `connect` */
-export async function isWorking(settings: PostgresSettings, backend: Backend): Promise<boolean> {
+export async function isBackendWorking(settings: PostgresSettings, backend: Backend): Promise<boolean> {
   const condition = "state IN ('active', 'fastpath function call') AND wait_event_type IS DISTINCT FROM 'Client'"
   return (await beside(settings, backend, 'pid', condition)) > 0
 }

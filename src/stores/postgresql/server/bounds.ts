@@ -6,7 +6,7 @@ import { literal } from './sql.ts'
 import type { PartitionKey } from './known.ts'
 
 /** `from` is inclusive, `to` exclusive; null is unbounded. */
-export type Bounds = { readonly from: string | null; readonly to: string | null }
+export type PartitionBounds = { readonly from: string | null; readonly to: string | null }
 
 const PLACES = /^FOR VALUES FROM \((.*)\) TO \((.*)\)$/s
 /** A quoted literal, or a number or word without quotes. */
@@ -18,7 +18,7 @@ const ONE = new RegExp(`^FOR VALUES FROM \\(${VALUE}\\) TO \\(${VALUE}\\)$`, 's'
  * @returns null for the default partition
  * @throws SluiceError UNSUPPORTED_TYPE for bounds of several columns, or other than a range
  */
-export function boundsOf(text: string): Bounds | null {
+export function boundsOf(text: string): PartitionBounds | null {
   if (text === 'DEFAULT') return null
   const found = ONE.exec(text)
   if (found === null) {
@@ -30,7 +30,7 @@ export function boundsOf(text: string): Bounds | null {
 }
 
 /** The clause after ATTACH PARTITION. */
-export function boundsSql({ from, to }: Bounds): string {
+export function boundsSql({ from, to }: PartitionBounds): string {
   return `FOR VALUES FROM (${from === null ? 'MINVALUE' : literal(from)}) TO (${to === null ? 'MAXVALUE' : literal(to)})`
 }
 
@@ -38,7 +38,7 @@ export function boundsSql({ from, to }: Bounds): string {
  * Condition for rows within the bounds. With an equal constraint the server need not check the rows again.
  * @param row name of the table in the statement
  */
-export function betweenSql(column: string, type: string, { from, to }: Bounds, row?: string): string {
+export function betweenSql(column: string, type: string, { from, to }: PartitionBounds, row?: string): string {
   const name = row === undefined ? quoteName(column) : `${row}.${quoteName(column)}`
   return [
     `${name} IS NOT NULL`,
@@ -48,7 +48,7 @@ export function betweenSql(column: string, type: string, { from, to }: Bounds, r
 }
 
 /** Ordered by lower bound, as the server compares them. */
-export async function inOrder<T extends { readonly bounds: Bounds }>(
+export async function orderedBounds<T extends { readonly bounds: PartitionBounds }>(
   session: CopySession,
   all: readonly T[],
   { type, collation }: Pick<PartitionKey, 'type' | 'collation'>,

@@ -21,7 +21,7 @@ export type FieldReader = {
 }
 
 /** SELECT expression of a column, for `fieldReader`. */
-export function selected({ name, as, column: { type } }: AnyColumn): string {
+export function postgresSelection({ name, as, column: { type } }: AnyColumn): string {
   const column = quoteName(name)
   // The shortest text of a single-precision number means another number in double precision.
   if (isWidened(as, type)) return `${column}::float8`

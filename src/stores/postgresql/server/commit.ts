@@ -3,7 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader, SqlTransaction } from '../../../model/run/sql-port.ts'
 import type { SqlSession } from './sql-session.ts'
 
-export type Outcome<T> =
+export type PostgresCommit<T> =
   | { readonly committed: true; readonly result: T }
   | { readonly committed: false; readonly result: T; readonly lost: unknown }
 
@@ -14,7 +14,7 @@ export type Outcome<T> =
 export async function transact<T>(
   session: SqlSession,
   body: (transaction: SqlTransaction) => Promise<T>,
-): Promise<Outcome<T>> {
+): Promise<PostgresCommit<T>> {
   await session.begin('ISOLATION LEVEL READ COMMITTED')
   const { transaction, end } = transactionOf(session)
   let result: T

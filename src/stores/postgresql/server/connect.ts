@@ -8,7 +8,7 @@ import type { OpenMode } from '../../../model/run/sql-port.ts'
 import type { Route } from '../../../model/run/route.ts'
 import { tlsMissing } from '../../common/tls.ts'
 import { DirectSocket } from './direct-socket.ts'
-import { connectFailed } from './server-errors.ts'
+import { postgresConnectFailed } from './server-errors.ts'
 import { plantedError, plantedSql, type Planted } from './planted.ts'
 import type { PostgresSettings } from './settings.ts'
 import { TYPES } from './values.ts'
@@ -81,7 +81,7 @@ export async function connect(
     return { client, socket: client.connection.stream, ...server }
   } catch (error) {
     void client.end().catch(() => undefined)
-    throw connectFailed(error, settings)
+    throw postgresConnectFailed(error, settings)
   }
 }
 
@@ -105,14 +105,14 @@ async function connected(settings: PostgresSettings, purpose: Purpose): Promise<
   } catch (error) {
     // The driver has no error code for this reply.
     if (!(error instanceof Error) || error.message !== 'The server does not support SSL connections') {
-      throw connectFailed(error, settings)
+      throw postgresConnectFailed(error, settings)
     }
     if (tls.required) throw tlsMissing(settings.label, tls.mode)
   }
   try {
     return await start(settings, purpose, false)
   } catch (error) {
-    throw connectFailed(error, settings)
+    throw postgresConnectFailed(error, settings)
   }
 }
 

@@ -1,7 +1,7 @@
 /** COPY … FROM STDIN: sends pieces unchanged; an error on either side ends both. */
 import type { Duplex } from 'node:stream'
 import type { Connection, Submittable } from 'pg'
-import type { Flow } from './copy-out.ts'
+import type { CopyFlow } from './copy-out.ts'
 
 const COPY_DATA = 100
 const COPY_DONE = Buffer.from([99, 0, 0, 0, 4])
@@ -16,7 +16,7 @@ type CopyConnection = Connection & { sendCopyFail(reason: string): void }
 export class CopyIn implements Submittable {
   readonly #text: string
   readonly #socket: Duplex
-  readonly #flow: Flow
+  readonly #flow: CopyFlow
   readonly #started: Promise<void>
   readonly #ended: Promise<bigint>
   #connection: CopyConnection | null = null
@@ -27,7 +27,7 @@ export class CopyIn implements Submittable {
   #over = false
   #wake: () => void = () => undefined
 
-  constructor(text: string, socket: Duplex, flow: Flow) {
+  constructor(text: string, socket: Duplex, flow: CopyFlow) {
     this.#text = text
     this.#socket = socket
     this.#flow = flow

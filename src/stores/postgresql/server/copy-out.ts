@@ -16,13 +16,13 @@ const FULL = 1024 * 1024
 type Listener = (data: Buffer) => void
 
 /** Called when the server has to wait for us, and when we wait for it again. */
-export type Flow = { waiting(): void; paused(): void }
+export type CopyFlow = { waiting(): void; paused(): void }
 
 export class CopyOut implements Submittable {
   readonly #text: string
   readonly #socket: Duplex
   readonly #driver: Listener
-  readonly #flow: Flow
+  readonly #flow: CopyFlow
   readonly #mine: Listener = (data) => this.#take(data)
   /** Part of a message header at the end of a piece. */
   #header: Buffer | null = null
@@ -40,7 +40,7 @@ export class CopyOut implements Submittable {
   #wake: (() => void) | null = null
 
   /** @param driver listener of the socket while no rows arrive */
-  constructor(text: string, socket: Duplex, driver: Listener, flow: Flow) {
+  constructor(text: string, socket: Duplex, driver: Listener, flow: CopyFlow) {
     this.#text = text
     this.#socket = socket
     this.#driver = driver

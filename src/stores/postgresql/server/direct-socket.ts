@@ -5,7 +5,7 @@
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
 
 /** Destination of the bytes. */
-export interface Sink {
+export interface SocketSink {
   /** Buffer for the next bytes. */
   room(): Buffer
   /** Called with the number of bytes written there. */
@@ -19,7 +19,7 @@ const FIRST = 16 * 1024
 export class DirectSocket extends Socket {
   /** Buffer until there is a sink. */
   readonly #own: Buffer
-  #sink: Sink | null = null
+  #sink: SocketSink | null = null
 
   constructor() {
     const own = Buffer.allocUnsafeSlow(FIRST)
@@ -37,7 +37,7 @@ export class DirectSocket extends Socket {
   }
 
   /** From now on `data` is not emitted. */
-  give(sink: Sink): void {
+  give(sink: SocketSink): void {
     this.#sink = sink
   }
 

@@ -1,10 +1,10 @@
 /** Encodes rows of cells in COPY's text format, in pieces for a socket. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
-import { isLong, piecesOf } from '../../../model/copy/long-cell.ts'
+import { isLong, cellPieces } from '../../../model/copy/long-cell.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
-import { arrayLiteral, elementsOf } from './array-literal.ts'
+import { arrayLiteral, arrayElements } from './array-literal.ts'
 
 /** Characters per piece: larger ones are no faster, smaller ones cost a system call each. */
 const PIECE = 128 * 1024
@@ -92,7 +92,7 @@ function* longLine(
       continue
     }
     if (typeof cell !== 'string') text += '\\\\x'
-    for (const part of piecesOf(cell)) {
+    for (const part of cellPieces(cell)) {
       yield made(text + (typeof cell === 'string' ? escaped(part) : part))
       text = ''
     }
@@ -127,7 +127,7 @@ export function parameterTexts(
 
 function valueOf({ as, column: { type } }: WriteColumn): Field {
   if (as.kind === 'list' && type.kind === 'list') {
-    const of = elementsOf(type)
+    const of = arrayElements(type)
     return (cell) => arrayLiteral(String(cell), of)
   }
   if (as.kind === 'float') return (cell) => (Object.is(cell, -0) ? '-0' : String(cell))

@@ -3,7 +3,7 @@ import { conditionHint } from '../../common/query-errors.ts'
 import { StoredKeyError } from '../../common/as-stored.ts'
 import { MemberRefused } from '../../common/refusals.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import { isReadOnly, postgresError, sqlStateOf } from './server-errors.ts'
+import { isPostgresReadOnly, postgresError, sqlStateOf } from './server-errors.ts'
 import { missingRight } from './missing-right.ts'
 import type { PostgresSettings } from './settings.ts'
 import { literal } from './sql.ts'
@@ -34,7 +34,7 @@ const NAMES: ReadonlySet<string> = new Set(['42601', '42703'])
  * @param where the user's condition, if it was part of the statement: mistakes are then the user's
  * @returns a SluiceError of the source, unless the error is not from the database
  */
-export function sourceError(thrown: unknown, settings: PostgresSettings, where: string | null = null): unknown {
+export function postgresSourceError(thrown: unknown, settings: PostgresSettings, where: string | null = null): unknown {
   if (thrown instanceof StoredKeyError) return thrown
   const state = sqlStateOf(thrown)
   if (thrown instanceof SluiceError && state === null) return ofSource(thrown)
@@ -66,10 +66,10 @@ export function sourceError(thrown: unknown, settings: PostgresSettings, where: 
 }
 
 /** @returns a SluiceError, unless the error is not from the database */
-export function targetError(thrown: unknown, settings: PostgresSettings, table: string): unknown {
+export function postgresTargetError(thrown: unknown, settings: PostgresSettings, table: string): unknown {
   const state = sqlStateOf(thrown)
   const server = serverError(thrown)
-  if (state === null || server === null || thrown instanceof SluiceError || isReadOnly(thrown))
+  if (state === null || server === null || thrown instanceof SluiceError || isPostgresReadOnly(thrown))
     return postgresError(thrown, settings)
   if (/^2[23]|^P0|^(?:21000|44000|54000)$/.test(state)) {
     const details = {

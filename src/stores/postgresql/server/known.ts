@@ -6,7 +6,7 @@ import type { CopySession } from './session.ts'
 import { literal } from './sql.ts'
 import type { KnownTable } from './locks.ts'
 
-export type FoundTable = KnownTable & {
+export type FoundRelation = KnownTable & {
   /** As in pg_class. */
   readonly kind: string
   /** Number of a partition's parent. */
@@ -24,13 +24,13 @@ export type PartitionKey = {
 }
 
 /** @returns null if there is no such table */
-export function tableByName(session: CopySession, { schema, name }: TableName): Promise<FoundTable | null> {
+export function tableByName(session: CopySession, { schema, name }: TableName): Promise<FoundRelation | null> {
   const place = schema === undefined ? 'pg_catalog.pg_table_is_visible(c.oid)' : `n.nspname = ${literal(schema)}`
   return found(session, `c.relname = ${literal(name)} AND ${place}`)
 }
 
 /** @returns null if the table no longer exists */
-export function tableByIdentity(session: CopySession, oid: string): Promise<FoundTable | null> {
+export function tableByIdentity(session: CopySession, oid: string): Promise<FoundRelation | null> {
   return /^\d{1,10}$/.test(oid) ? found(session, `c.oid = ${oid}::oid`) : Promise.resolve(null)
 }
 
@@ -84,7 +84,7 @@ export async function hasColumns(
   )
 }
 
-async function found(session: CopySession, condition: string): Promise<FoundTable | null> {
+async function found(session: CopySession, condition: string): Promise<FoundRelation | null> {
   // A pending detach is marked since version 14.
   const [row] = await session.ask(
     `SELECT c.oid, n.nspname, c.relname, c.relkind, i.inhparent,

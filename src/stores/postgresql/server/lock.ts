@@ -10,7 +10,11 @@ type KeepSession = (session: SqlSession) => Promise<void>
  * session between transactions (pgbouncer with pool_mode=transaction), it takes no lock and refuses none: the lock
  * would stay with a session of other clients. Then only the lease separates two owners.
  */
-export async function takeLock(session: SqlSession, name: string, keep: KeepSession): Promise<SessionLock | null> {
+export async function takePostgresLock(
+  session: SqlSession,
+  name: string,
+  keep: KeepSession,
+): Promise<SessionLock | null> {
   let taken = session.isLent
   try {
     if (!taken) taken = await isTaken(session, name)

@@ -19,7 +19,7 @@ const MOST_HOLDERS = 3
 export type KnownTable = { readonly oid: string; readonly name: TableName }
 
 /** True if a statement ended because other sessions hold what it needs. */
-export function isBusy(error: unknown): boolean {
+export function isPostgresBusy(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state === '55P03' || state === '40P01' || (error instanceof SluiceError && error.code === 'TARGET_BUSY')
 }

@@ -27,7 +27,7 @@ export function lsnOf(text: string): LogPosition {
  * synchronous_commit=off a visible commit may not be written yet. On a standby, the replay position.
  * @throws errors of the session
  */
-export async function fence(session: CopySession): Promise<LogPosition> {
+export async function commitFence(session: CopySession): Promise<LogPosition> {
   const [row] = await session.ask(
     `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
        ELSE pg_catalog.pg_current_wal_insert_lsn() END, pg_catalog.current_setting('wal_block_size')`,

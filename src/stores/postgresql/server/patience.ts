@@ -3,7 +3,7 @@
  * short timeout, and is repeated after growing rests.
  */
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
-import { isBusy, type KnownTable } from './locks.ts'
+import { isPostgresBusy, type KnownTable } from './locks.ts'
 import { sqlStateOf } from './server-errors.ts'
 import type { CopySession } from './session.ts'
 import { tableSql } from './sql.ts'
@@ -32,7 +32,7 @@ export type PatienceLimits = {
 
 /** Another session held what it needs, or changed it at the same time. */
 function passes(error: unknown): boolean {
-  return isBusy(error) || sqlStateOf(error) === '40001'
+  return isPostgresBusy(error) || sqlStateOf(error) === '40001'
 }
 
 /** Commits a transaction. @throws errors of the server, or of the connection if that was lost */

@@ -2,9 +2,9 @@
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { fileText, isOpen } from '../../common/option-file.ts'
+import { optionFileText, isOpenToOthers } from '../../common/option-file.ts'
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type PostgresEnvironment = Readonly<Record<string, string | undefined>>
 
 export type Server = {
   readonly host: string
@@ -13,23 +13,23 @@ export type Server = {
   readonly database: string
 }
 
-function fileOf(environment: Environment): string {
+function fileOf(environment: PostgresEnvironment): string {
   return environment['PGPASSFILE'] || join(environment['HOME'] || homedir(), '.pgpass')
 }
 
 /** Path of a password file that exists and is ignored, because others may read it. */
-export function ignoredPasswordFile(environment: Environment): string | null {
+export function ignoredPasswordFile(environment: PostgresEnvironment): string | null {
   const file = fileOf(environment)
   try {
-    return isOpen(statSync(file)) ? file : null
+    return isOpenToOthers(statSync(file)) ? file : null
   } catch {
     return null
   }
 }
 
 /** Password of the first matching line; undefined without one, or if others may read the file, as in libpq. */
-export function passwordFromFile(server: Server, environment: Environment): string | undefined {
-  const text = fileText(fileOf(environment), isOpen)
+export function passwordFromFile(server: Server, environment: PostgresEnvironment): string | undefined {
+  const text = optionFileText(fileOf(environment), isOpenToOthers)
   if (text === null) return undefined
   // Local servers are listed as localhost, also those behind a socket file.
   const hosts = server.host.startsWith('/') ? [server.host, 'localhost'] : [server.host]

@@ -5,7 +5,7 @@ const LITERAL =
   /--[^\n]*|"(?:[^"]|"")*"|(?<![\w$])[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|(?<![\w$])(\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)[^]*?\1/y
 
 /** Replaces each `?` outside of strings, quoted names and comments by `$1`, `$2` …; also returns their number. */
-export function numbered(sql: string): { readonly text: string; readonly count: number } {
+export function numberPlaceholders(sql: string): { readonly text: string; readonly count: number } {
   if (!sql.includes('?')) return { text: sql, count: 0 }
   let text = ''
   let count = 0

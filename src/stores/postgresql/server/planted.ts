@@ -5,7 +5,7 @@
  * since it runs first.
  */
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** A planted object: as DROP names it, its schema, and its owner. */
@@ -50,7 +50,7 @@ const CATALOGS: readonly Catalog[] = [
     prefix: 'pro',
     dropped: `pg_catalog.format('ROUTINE %I.%I(%s)', s.name, o.proname, pg_catalog.pg_get_function_identity_arguments(o.oid))`,
     same: 'b.proargtypes OPERATOR(pg_catalog.=) o.proargtypes',
-    called: `o.proname OPERATOR(pg_catalog.=) ANY (ARRAY[${UNQUALIFIED.map(literal).join(', ')}]::pg_catalog.name[])`,
+    called: `o.proname OPERATOR(pg_catalog.=) ANY (ARRAY[${UNQUALIFIED.map(sqlLiteral).join(', ')}]::pg_catalog.name[])`,
   },
 ]
 
@@ -59,7 +59,7 @@ const CATALOGS: readonly Catalog[] = [
  * `Planted`
  */
 export function plantedSql(schema: string | null): string {
-  const path = schema === null ? 'pg_catalog.current_schemas(true)' : `ARRAY[${literal(schema)}]::pg_catalog.name[]`
+  const path = schema === null ? 'pg_catalog.current_schemas(true)' : `ARRAY[${sqlLiteral(schema)}]::pg_catalog.name[]`
   return `${TRUSTED},
   path (oid, name) AS (
     SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n

@@ -1,5 +1,5 @@
 /** Preflight checks of `doctor` for a PostgreSQL server. */
-import type { ServerPreflight, Target } from '../../common/preflight-port.ts'
+import type { ServerPreflight, PreflightTarget } from '../../common/preflight-port.ts'
 import { isLocalHost } from '../../common/tls.ts'
 import { postgresqlChecks } from './preflight-checks.ts'
 import { postgresSettings } from './settings.ts'
@@ -7,7 +7,7 @@ import { postgresSettings } from './settings.ts'
 /** @throws SluiceError BAD_CONFIG */
 export function postgresqlPreflight(url: string): ServerPreflight {
   const { host, port, tls, poolSize, statementTimeoutMs } = postgresSettings(url)
-  const target: Target = host.startsWith('/')
+  const target: PreflightTarget = host.startsWith('/')
     ? { kind: 'socket', path: `${host}/.s.PGSQL.${port}` }
     : { kind: 'host', host, port }
   const options = { tls, poolSize, isLocal: isLocalHost(host), hasStatementTimeout: statementTimeoutMs !== null }

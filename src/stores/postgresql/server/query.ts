@@ -14,7 +14,7 @@ import { cancel } from './beside.ts'
 import { connect, quoteName } from './connect.ts'
 import { isConnectionLoss, postgresError, sqlStateOf } from './server-errors.ts'
 import { DOMAINS_SQL, HIDE_TREES, isAnalysed, refusedUse, SHOW_TREES, TREE, usesSql } from './judged-query.ts'
-import { Session } from './wire-session.ts'
+import { WireSession } from './wire-session.ts'
 import type { PostgresSettings } from './settings.ts'
 import { QUERY_TYPES } from './values.ts'
 
@@ -55,7 +55,7 @@ const NUMERIC = 1700
 /** Offset in a modifier of numeric; -1 means no modifier. */
 const HEADER = 4
 
-export async function* queryServer(
+export async function* queryPostgresServer(
   settings: PostgresSettings,
   sql: string,
   options: QueryOptions,
@@ -89,7 +89,7 @@ export async function* queryServer(
   }
 }
 
-class QuerySession extends Session {
+class QuerySession extends WireSession {
   /** Characters of the last statement before the typed text; negative if typed characters were left out. */
   ahead = 0
 
@@ -164,7 +164,7 @@ class QuerySession extends Session {
   /** By the extended protocol, which allows one statement per text. */
   async page(text: string): Promise<QueryPage> {
     const { fields, rows } = await this.answer<SqlRow>({ text, queryMode: 'extended', types: QUERY_TYPES })
-    return { columns: fields.map(({ name }) => name), types: fields.map(declaredIn), rows }
+    return { columns: fields.map(({ name }) => name), types: fields.map(postgresDeclaredIn), rows }
   }
 
   /** Unchanged: an error of the server about a query concerns its text. */
@@ -174,7 +174,7 @@ class QuerySession extends Session {
 }
 
 /** Column type of a query, if typed files have it, too. */
-export function declaredIn(field: {
+export function postgresDeclaredIn(field: {
   readonly dataTypeID: number
   readonly dataTypeModifier: number
 }): DeclaredType | undefined {

@@ -1,7 +1,7 @@
 /** Reads tables of a switch in one snapshot, with an empty search path. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Pool } from '../../common/pool.ts'
-import { sourceError } from './errors.ts'
+import { postgresSourceError } from './errors.ts'
 import type { CopySession } from './session.ts'
 import { underSignal } from './under-signal.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -26,6 +26,6 @@ export async function reading<T>(
       }),
     )
   } catch (error) {
-    throw sourceError(error, settings)
+    throw postgresSourceError(error, settings)
   }
 }

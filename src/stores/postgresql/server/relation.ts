@@ -1,9 +1,9 @@
 /** A table as statements use it, found by their name for it. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { CopySession, TextRow } from './session.ts'
-import { literal, type Relation } from './sql.ts'
+import { literal, type FromRelation } from './sql.ts'
 
-export type KnownRelation = Relation & {
+export type PostgresRelation = FromRelation & {
   readonly oid: string
   /** Identity columns whose values no UPDATE may set. */
   readonly alwaysNumbered: readonly string[]
@@ -31,11 +31,11 @@ export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
     WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
 
 /** Cache of tables, each found at its first use. */
-export class Relations {
-  readonly #known = new Map<string, Promise<KnownRelation | null>>()
+export class RelationCache {
+  readonly #known = new Map<string, Promise<PostgresRelation | null>>()
 
   /** @returns null if there is no such table */
-  of(table: TableName, ask: (sql: string) => Promise<readonly TextRow[]>): Promise<KnownRelation | null> {
+  of(table: TableName, ask: (sql: string) => Promise<readonly TextRow[]>): Promise<PostgresRelation | null> {
     const name = JSON.stringify([table.schema ?? null, table.name])
     const known = this.#known.get(name) ?? find(table, ask)
     this.#known.set(name, known)
@@ -51,7 +51,7 @@ export class Relations {
 async function find(
   table: TableName,
   ask: (sql: string) => Promise<readonly TextRow[]>,
-): Promise<KnownRelation | null> {
+): Promise<PostgresRelation | null> {
   const place =
     table.schema === undefined ? 'pg_catalog.pg_table_is_visible(c.oid)' : `n.nspname = ${literal(table.schema)}`
   const [row] = await ask(
@@ -78,7 +78,10 @@ async function find(
 }
 
 /** Names of its columns in order, from the session's catalog. */
-export async function columnsOf(session: CopySession, { oid }: Pick<KnownRelation, 'oid'>): Promise<readonly string[]> {
+export async function relationColumnNames(
+  session: CopySession,
+  { oid }: Pick<PostgresRelation, 'oid'>,
+): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${literal(oid)}::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
   )

@@ -4,7 +4,7 @@ import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } f
 import { redactText } from '../../../shared/redact.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { missingRight } from './missing-right.ts'
-import { networkCause, networkCodeOf, type Cause } from '../../common/not-connected.ts'
+import { networkCause, networkCodeOf, type NoConnectionCause } from '../../common/not-connected.ts'
 import { tlsError } from '../../common/tls.ts'
 import type { PostgresSettings } from './settings.ts'
 
@@ -59,7 +59,7 @@ export function isTransient(error: unknown): boolean {
 }
 
 /** True if nothing can be written for now: on a standby, which may be promoted, or with a read-only default. */
-export function isReadOnly(error: unknown): boolean {
+export function isPostgresReadOnly(error: unknown): boolean {
   const raw = error instanceof SluiceError && error.code === 'TARGET_DENIED' ? error.cause : error
   const state = sqlStateOf(raw)
   // A standby refuses BEGIN … READ WRITE as a value of the setting transaction_read_only.
@@ -77,7 +77,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
     return connectionLost(thrown, settings)
   }
   if (isConnectionLoss(thrown)) return connectionLost(thrown, settings)
-  if (state.startsWith('28') || state === '3D000') return connectFailed(thrown, settings)
+  if (state.startsWith('28') || state === '3D000') return postgresConnectFailed(thrown, settings)
   if (state === '42501') {
     const { message } = thrown as { readonly message: string }
     const hint = missingRight(message, settings.user, 'write')
@@ -89,7 +89,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
     const hint = `as its owner: GRANT USAGE, CREATE ON SCHEMA ${quotedName(settings.schema ?? 'public')} TO ${quotedName(settings.user)}${settings.schema === null ? '; or name another schema with schema=NAME in the URL' : ''}`
     return make(...permissionDenied('TARGET_DENIED', { reason: message, hint }))
   }
-  if (isReadOnly(thrown)) {
+  if (isPostgresReadOnly(thrown)) {
     const reason = 'the server or the session is read-only: a standby, or default_transaction_read_only'
     const hint = 'name the primary server, or a database and user that may write'
     return make(...permissionDenied('TARGET_DENIED', { reason, hint, retryable: true }))
@@ -141,7 +141,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
 }
 
 /** Final errors of connecting, when retries have ended or make no sense. */
-export function connectFailed(thrown: unknown, settings: PostgresSettings): SluiceError {
+export function postgresConnectFailed(thrown: unknown, settings: PostgresSettings): SluiceError {
   if (thrown instanceof SluiceError && thrown.code !== 'CONNECTION_LOST') return thrown
   const cause = thrown instanceof SluiceError ? thrown.cause : thrown
   const tls = tlsError(cause, settings.label)
@@ -154,7 +154,7 @@ export function connectFailed(thrown: unknown, settings: PostgresSettings): Slui
   return new SluiceError(...connectionFailed({ ...said, ...details }))
 }
 
-function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | null {
+function whyNotConnected(cause: unknown, settings: PostgresSettings): NoConnectionCause | null {
   const { host, port, user, connectTimeoutMs: waitedMs } = settings
   const place = host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
   const message = String(rawOf(cause)?.message)
@@ -181,7 +181,7 @@ function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | nu
   return code === null ? null : networkCause({ code, place, waitedMs })
 }
 
-function noPassword({ host, port, user, database, ignoredPasswordFile }: PostgresSettings): Cause {
+function noPassword({ host, port, user, database, ignoredPasswordFile }: PostgresSettings): NoConnectionCause {
   const reason = `the server asks for the password of ${user}, and none was given`
   if (ignoredPasswordFile !== null) {
     return [reason, `${ignoredPasswordFile} is not read, for others may read it: chmod 600 ${ignoredPasswordFile}`]

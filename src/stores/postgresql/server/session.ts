@@ -2,8 +2,8 @@
 import type { OpenMode, SqlRow } from '../../../model/run/sql-port.ts'
 import { connect } from './connect.ts'
 import { pooled } from './server-errors.ts'
-import { numbered } from './placeholders.ts'
-import { Session, type Answer, type Query } from './wire-session.ts'
+import { numberPlaceholders } from './placeholders.ts'
+import { WireSession, type PostgresAnswer, type WireQuery } from './wire-session.ts'
 import type { PostgresSettings } from './settings.ts'
 import { toPostgres } from './values.ts'
 import { literal } from './sql.ts'
@@ -36,7 +36,7 @@ export type TextRow = readonly (string | null)[]
 /** No parsing: every value as the server prints it. */
 const TEXTS = { getTypeParser: () => (text: string) => text }
 
-export class CopySession extends Session {
+export class CopySession extends WireSession {
   /**
    * A commit of a writing session is on disk when it is answered: a crash does not undo what follows it (a log, a DROP,
    * an emptied table).
@@ -103,13 +103,13 @@ export class CopySession extends Session {
     return error
   }
 
-  #texts(query: Query): Promise<Answer<TextRow>> {
+  #texts(query: WireQuery): Promise<PostgresAnswer<TextRow>> {
     return this.answer<TextRow>({ ...query, types: TEXTS })
   }
 }
 
-function withParameters(sql: string, parameters: SqlRow): Query {
+function withParameters(sql: string, parameters: SqlRow): WireQuery {
   // A question mark is also an operator: without parameters the text stays as it is.
-  const text = parameters.length === 0 ? sql : numbered(sql).text
+  const text = parameters.length === 0 ? sql : numberPlaceholders(sql).text
   return { text, values: toPostgres(parameters) }
 }

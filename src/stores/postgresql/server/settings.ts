@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { SluiceError } from '../../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../../shared/redact.ts'
 import type { Route } from '../../../model/run/route.ts'
-import { fileText, sectionOf } from '../../common/option-file.ts'
+import { optionFileText, sectionOf } from '../../common/option-file.ts'
 import { isLocalHost, tlsModeOf, tlsPlan, type TlsPlan } from '../../common/tls.ts'
-import { ignoredPasswordFile, passwordFromFile, type Environment } from './pgpass.ts'
+import { ignoredPasswordFile, passwordFromFile, type PostgresEnvironment } from './pgpass.ts'
 
-export type { Environment } from './pgpass.ts'
+export type { PostgresEnvironment } from './pgpass.ts'
 
 export type PostgresSettings = {
   /** URL without password, for messages. */
@@ -60,7 +60,7 @@ const PARAMETERS = [
 ]
 
 /** @throws SluiceError BAD_CONFIG for an unknown parameter, or an invalid value */
-export function postgresSettings(url: string, environment: Environment = process.env): PostgresSettings {
+export function postgresSettings(url: string, environment: PostgresEnvironment = process.env): PostgresSettings {
   const label = redactUrl(url)
   const parts = splitUrl(url, label)
   const service = serviceOf(parts, environment, label)
@@ -129,7 +129,7 @@ export function postgresSettings(url: string, environment: Environment = process
  */
 function serviceOf(
   { parameters }: UrlParts,
-  environment: Environment,
+  environment: PostgresEnvironment,
   label: string,
 ): () => ReadonlyMap<string, string> {
   const name = parameters.get('service') ?? environment['PGSERVICE']
@@ -150,11 +150,15 @@ function serviceOf(
  * PGSYSCONFDIR. The files are read at each call. Source: PostgreSQL's manual, "The Connection Service File".
  * @throws SluiceError BAD_CONFIG if no file has the service
  */
-function serviceSettings(service: string, environment: Environment, where: string): ReadonlyMap<string, string> {
+function serviceSettings(
+  service: string,
+  environment: PostgresEnvironment,
+  where: string,
+): ReadonlyMap<string, string> {
   const own = environment['PGSERVICEFILE'] || join(environment['HOME'] || homedir(), '.pg_service.conf')
   const files = [own, ...(environment['PGSYSCONFDIR'] ? [join(environment['PGSYSCONFDIR'], 'pg_service.conf')] : [])]
   for (const file of files) {
-    const found = sectionOf(fileText(file) ?? '', service)
+    const found = sectionOf(optionFileText(file) ?? '', service)
     if (found !== null) return found
   }
   throw new SluiceError('BAD_CONFIG', `there is no service ${service} in ${files.join(' or ')}`, {

@@ -14,7 +14,7 @@ const MOST_POLLS = 100
 
 type Asked = Pick<SqlReader, 'all'>
 
-export type LostCommit<R extends Asked> = {
+export type PostgresLostCommit<R extends Asked> = {
   /** What was being committed, for messages. */
   readonly what: 'a transaction' | 'a chunk' | 'a switch'
   /** Server process that got the COMMIT. */
@@ -34,7 +34,7 @@ export type LostCommit<R extends Asked> = {
  * or a chunk. False: it was surely not committed, and never will be.
  * @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found
  */
-export async function hasLanded<R extends Asked>(commit: LostCommit<R>): Promise<boolean> {
+export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>): Promise<boolean> {
   const { what, backend, landed, lost, label, ask } = commit
   const unknown = (reason: string, cause: unknown): SluiceError =>
     new SluiceError('COMMIT_UNKNOWN', `the connection broke while ${what} was being committed`, {

@@ -4,10 +4,10 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import { Pool } from '../../common/pool.ts'
 import { retrying } from '../../common/retry.ts'
 import type { Route } from '../../../model/run/route.ts'
-import { MOST_COLUMNS, relationsOfRows } from '../../common/known-relations.ts'
+import { MOST_LISTED_COLUMNS, relationsOfRows } from '../../common/known-relations.ts'
 import type {
   KnownRelation,
-  Landed,
+  HasLanded,
   OpenMode,
   QueryOptions,
   QueryPage,
@@ -21,22 +21,22 @@ import type {
 import { readOnly, transact } from './commit.ts'
 import type { Backend } from './connect.ts'
 import {
-  connectFailed,
+  postgresConnectFailed,
   connectionLost,
   isConnectionLoss,
-  isReadOnly,
+  isPostgresReadOnly,
   isTransient,
   postgresError,
   sqlStateOf,
 } from './server-errors.ts'
-import { takeLock } from './lock.ts'
+import { takePostgresLock } from './lock.ts'
 import { unlessMadeMeanwhile } from './made-meanwhile.ts'
-import { queryServer } from './query.ts'
+import { queryPostgresServer } from './query.ts'
 import { SqlSession } from './sql-session.ts'
 import { backendIsGone, hasLanded } from './settle.ts'
-import { postgresSettings, type Environment, type PostgresSettings } from './settings.ts'
-import { Statements } from './statements.ts'
-import { BY_NAME, refuseStrangers, refuseStrangersSchema, Strangers } from './trusted-tables.ts'
+import { postgresSettings, type PostgresEnvironment, type PostgresSettings } from './settings.ts'
+import { PreparedStatements } from './statements.ts'
+import { UNQUALIFIED_PLACE, refuseStrangers, refuseStrangersSchema, Strangers } from './trusted-tables.ts'
 
 /** How long opening waits for a server that is starting, ms. */
 const STARTING_MS = 5000
@@ -51,11 +51,11 @@ const RELATIONS = `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'::text
-  ORDER BY name, a.attnum LIMIT ${MOST_COLUMNS}`
+  ORDER BY name, a.attnum LIMIT ${MOST_LISTED_COLUMNS}`
 
 export type PostgresOptions = {
   /** libpq's variables (PGHOST, PGPASSWORD …); by default those of this process. */
-  readonly environment?: Environment
+  readonly environment?: PostgresEnvironment
   /** Route to the server, if it is not direct. */
   readonly route?: Route | undefined
   /** As in `CatalogOptions`. */
@@ -87,7 +87,7 @@ export async function openPostgres(url: string, mode: OpenMode, options: Postgre
     return database
   } catch (error) {
     await database.close()
-    throw isConnectionLoss(error) ? connectFailed(error, settings) : postgresError(error, settings)
+    throw isConnectionLoss(error) ? postgresConnectFailed(error, settings) : postgresError(error, settings)
   }
 }
 
@@ -99,7 +99,7 @@ class PostgresDatabase implements SqlDatabase {
   readonly #settings: PostgresSettings
   readonly #mode: OpenMode
   readonly #options: PostgresOptions
-  readonly #statements: Statements
+  readonly #statements: PreparedStatements
   /**
    * Three pools, because code with a connection may need another one: a write that reads outside its transaction would
    * wait forever if writes had taken all connections. Sessions of the first pool are held for single statements only.
@@ -121,8 +121,8 @@ class PostgresDatabase implements SqlDatabase {
     this.#settings = settings
     this.#mode = mode
     this.#options = options
-    this.#strangers = new Strangers(BY_NAME, settings.label)
-    this.#statements = new Statements(settings.prepare)
+    this.#strangers = new Strangers(UNQUALIFIED_PLACE, settings.label)
+    this.#statements = new PreparedStatements(settings.prepare)
     const reader = (): Promise<SqlSession> => SqlSession.open(settings, 'read', this.#statements)
     const limited = { most: settings.poolSize, idle: settings.poolSize }
     this.#single = new Pool(reader, limited, settings.label)
@@ -203,7 +203,7 @@ class PostgresDatabase implements SqlDatabase {
     )
   }
 
-  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T> {
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasLanded): Promise<T> {
     if (this.#mode === 'read') throw new Error('the database was opened for reading')
     if (this.#options.rightsOnly !== true) await (this.#trusted ??= this.#mayWrite())
     let orphan: Backend | null = null
@@ -238,7 +238,7 @@ class PostgresDatabase implements SqlDatabase {
           // The error may be of another database that the body uses: that is not retried here.
           foreign = !causedBy(cause, session.failure)
           if (sqlStateOf(cause) === '55P03') lockTimeouts++
-          isTurned = this.#hasWritten && isReadOnly(cause)
+          isTurned = this.#hasWritten && isPostgresReadOnly(cause)
           throw cause
         } finally {
           await this.#writers.give(session)
@@ -258,7 +258,7 @@ class PostgresDatabase implements SqlDatabase {
       const spare = this.#spare
       this.#spare = null
       const session = spare?.alive === true ? spare : await SqlSession.open(this.#settings, 'read', this.#statements)
-      return takeLock(session, name, (free) => this.#keepSpare(free))
+      return takePostgresLock(session, name, (free) => this.#keepSpare(free))
     })
   }
 
@@ -268,7 +268,7 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
-    return queryServer(this.#settings, sql, options)
+    return queryPostgresServer(this.#settings, sql, options)
   }
 
   async relations(): Promise<readonly KnownRelation[]> {

@@ -6,9 +6,9 @@ import type { OpenMode, SqlRow } from '../../../model/run/sql-port.ts'
 import { connect, durableSql, type Connected } from './connect.ts'
 import { copyText, refuseNulCharacters } from './copy-text.ts'
 import { isStalePlan } from './server-errors.ts'
-import { Session, type Answer } from './wire-session.ts'
+import { WireSession, type PostgresAnswer } from './wire-session.ts'
 import type { PostgresSettings } from './settings.ts'
-import type { Statements } from './statements.ts'
+import type { PreparedStatements } from './statements.ts'
 import { toPostgres, TYPES } from './values.ts'
 
 /** Most rows of a page in the protocol. */
@@ -24,16 +24,16 @@ const DURABLE = durableSql('transaction')
 /** A role may have warnings turned off. */
 const HEARD = 'SET LOCAL client_min_messages TO warning'
 
-export class SqlSession extends Session {
-  readonly #statements: Statements
+export class SqlSession extends WireSession {
+  readonly #statements: PreparedStatements
   #failure: unknown = null
 
   /** @throws SluiceError as `connect` does */
-  static async open(settings: PostgresSettings, mode: OpenMode, statements: Statements): Promise<SqlSession> {
+  static async open(settings: PostgresSettings, mode: OpenMode, statements: PreparedStatements): Promise<SqlSession> {
     return new SqlSession(settings, await connect(settings, mode), statements)
   }
 
-  private constructor(settings: PostgresSettings, connected: Connected, statements: Statements) {
+  private constructor(settings: PostgresSettings, connected: Connected, statements: PreparedStatements) {
     super(settings, connected)
     this.#statements = statements
   }
@@ -153,7 +153,7 @@ export class SqlSession extends Session {
     })
   }
 
-  async #statement(sql: string, parameters: SqlRow): Promise<Answer<SqlRow>> {
+  async #statement(sql: string, parameters: SqlRow): Promise<PostgresAnswer<SqlRow>> {
     const { text, name } = this.#statements.of(sql, parameters.length)
     try {
       return await this.answer({

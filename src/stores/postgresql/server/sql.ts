@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import { beyondLimits, wholeLimits, type Limits, type Side } from '../../common/beyond-type.ts'
+import { beyondLimits, wholeLimits, type Limits, type BoundSide } from '../../common/beyond-type.ts'
 import { keyColumns, rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { arrayText } from './array-text.ts'
 import { quoteName } from './connect.ts'
-import { arrayLiteral, elementsOf } from './array-literal.ts'
+import { arrayLiteral, arrayElements } from './array-literal.ts'
 
 /** Placeholder of a bound. A user's condition may contain `?`, an operator of PostgreSQL, but never this. */
 const BOUND = `:${randomUUID()}:`
@@ -22,7 +22,7 @@ const TEXT = quoteName(`text ${randomUUID()}`)
 export const MOST_NAME_BYTES = 63
 
 /** `only`: without rows of tables that inherit from this one. */
-export type Relation = { readonly name: TableName; readonly only: boolean }
+export type FromRelation = { readonly name: TableName; readonly only: boolean }
 
 /** A string literal for any text; sessions have `standard_conforming_strings` on. */
 export function literal(text: string): string {
@@ -34,7 +34,7 @@ export function tableSql({ schema, name }: TableName): string {
 }
 
 /** The table in a FROM clause. */
-export function fromSql({ name, only }: Relation): string {
+export function tableFromSql({ name, only }: FromRelation): string {
   return `${only ? 'ONLY ' : ''}${tableSql(name)}`
 }
 
@@ -43,10 +43,10 @@ export function columnList(names: readonly string[]): string {
 }
 
 /** SQL of key ranges; statements made with it need `filled`. */
-export function keyDialect(relation: Relation): KeyDialect {
+export function keyDialect(relation: FromRelation): KeyDialect {
   return {
     quote: quoteName,
-    from: () => fromSql(relation),
+    from: () => tableFromSql(relation),
     bound: boundOf,
     value: keyValue,
     // Aliased, or ORDER BY would take it for the column, and sort texts.
@@ -63,7 +63,7 @@ const TIMES: Limits = ['4714-11-24 00:00:00 BC', '294276-12-31 23:59:59.999999']
 /** Bounds are compared as numbers of 64 bits, whatever the column has. */
 const WHOLE = wholeLimits(64, false)
 
-function beyond({ type }: Column, text: string): Side | null {
+function beyond({ type }: Column, text: string): BoundSide | null {
   const { kind } = type
   return beyondLimits(
     type,
@@ -74,7 +74,7 @@ function beyond({ type }: Column, text: string): Side | null {
 
 /** A list that another system holds is a JSON array; the server prints one with other bounds than 1 as `[0:1]={1,2}`. */
 function keyValue({ type }: Column, text: string): string {
-  return type.kind === 'list' && /^\[.*\]$/s.test(text) ? arrayLiteral(text, elementsOf(type)) : text
+  return type.kind === 'list' && /^\[.*\]$/s.test(text) ? arrayLiteral(text, arrayElements(type)) : text
 }
 
 /** The planner fails on constant ranges of type "char": it estimates them by a collation, which the type lacks. */
@@ -107,7 +107,7 @@ export function filled(sql: string, parameters: SqlRow): string {
 }
 
 /** Rows of a range that meet a user's condition. */
-export function rangeSql(table: TableSpec, relation: Relation, range: Range, where: string | null): string {
+export function rangeSql(table: TableSpec, relation: FromRelation, range: Range, where: string | null): string {
   const { sql, parameters } = rangeCondition(table, range, where, keyDialect(relation))
   const condition = filled(sql, parameters)
   if (range.by !== 'block') return condition

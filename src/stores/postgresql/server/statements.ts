@@ -1,12 +1,12 @@
 /** Decides which statements are prepared on the server. */
-import { numbered } from './placeholders.ts'
+import { numberPlaceholders } from './placeholders.ts'
 
 const MOST_NAMES = 200
 const MOST_TEXTS = 2000
 /** Prepared statements keep the parameter types of their creation, even after a column changes its type. */
 const CHANGES_TYPES = /(?:^|;)\s*(?:ALTER|DROP)\s/i
 
-export type Statement = {
+export type NamedStatement = {
   readonly text: string
   /** Number of parameters. */
   readonly count: number
@@ -16,7 +16,7 @@ export type Statement = {
 
 type Known = { readonly text: string; readonly count: number; uses: number; name: string | undefined }
 
-export class Statements {
+export class PreparedStatements {
   readonly #known = new Map<string, Known>()
   readonly #prepare: boolean
   #names = 0
@@ -27,7 +27,7 @@ export class Statements {
   }
 
   /** @throws Error if the number of parameters is not that of the placeholders */
-  of(sql: string, parameters: number): Statement {
+  of(sql: string, parameters: number): NamedStatement {
     // A question mark is also an operator of PostgreSQL: without parameters the text stays as it is.
     if (parameters === 0) {
       if (CHANGES_TYPES.test(sql)) this.#forgetAll()
@@ -35,7 +35,7 @@ export class Statements {
     }
     let known = this.#known.get(sql)
     if (known === undefined) {
-      known = { ...numbered(sql), uses: 0, name: undefined }
+      known = { ...numberPlaceholders(sql), uses: 0, name: undefined }
       if (this.#known.size < MOST_TEXTS) this.#known.set(sql, known)
     }
     if (known.count !== parameters) {

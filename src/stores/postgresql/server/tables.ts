@@ -4,7 +4,7 @@ import { collationSql, sortsOnlySql } from '../copy/collations.ts'
 import { HAS_ALIKE_HEIRS } from './relation.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal } from './sql.ts'
-import { columnType, loadTypes } from './types.ts'
+import { postgresColumnType, loadTypes } from './types.ts'
 
 type TablePattern = {
   /** On `n.nspname` and `c.relname`. */
@@ -20,7 +20,11 @@ const QUOTED = /^(?:"((?:[^"]|"")+)"|([^".*]+))(?:\.(?:"((?:[^"]|"")+)"|([^".*]+
  * table include all parts; a table with inheriting tables is counted alone.
  * @param database identity of this database
  */
-export function findTables(session: CopySession, pattern: string, database: string): Promise<readonly TableSpec[]> {
+export function findPostgresTables(
+  session: CopySession,
+  pattern: string,
+  database: string,
+): Promise<readonly TableSpec[]> {
   return describeTables(session, { ...tablePattern(pattern), kinds: "'r', 'p'" }, database)
 }
 
@@ -52,12 +56,12 @@ function like(name: string, pattern: string, more: string): string {
 }
 
 /** Relations: a condition on `n` and `c`, whether it names single ones, and `relkind`s. */
-export type Relations = { readonly condition: string; readonly exact: boolean; readonly kinds: string }
+export type RelationFilter = { readonly condition: string; readonly exact: boolean; readonly kinds: string }
 
 /** @param database identity of this database */
 export async function describeTables(
   session: CopySession,
-  which: Relations,
+  which: RelationFilter,
   database: string,
 ): Promise<readonly TableSpec[]> {
   const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
@@ -88,7 +92,7 @@ export async function describeTables(
           collation,
           sortsOnly,
         ]): Column => {
-          const known = columnType(type ?? '', Number(modifier), types)
+          const known = postgresColumnType(type ?? '', Number(modifier), types)
           return {
             name: column ?? '',
             type: known,
@@ -126,7 +130,7 @@ export async function describeTables(
   })
 }
 
-function relationsSql({ condition, exact, kinds }: Relations): string {
+function relationsSql({ condition, exact, kinds }: RelationFilter): string {
   return `
     WITH RECURSIVE found AS (
       SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, c.relkind = 'p' AS has_parts, ${HAS_ALIKE_HEIRS} AS alike_heirs

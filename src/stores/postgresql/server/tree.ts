@@ -6,7 +6,7 @@ import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopySession } from './session.ts'
 import { literal } from './sql.ts'
-import type { FoundTable } from './known.ts'
+import type { FoundRelation } from './known.ts'
 import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, isTaken, moveTable, suffixed } from '../archive/move.ts'
 import { missingSchemas } from '../archive/noted-schemas.ts'
@@ -44,7 +44,7 @@ export async function divisionOf(session: CopySession, table: KnownTable): Promi
 }
 
 /** For a table that is locked exclusively: locks the tables below it likewise. A table's lock does not include them. */
-export async function lockBelow(session: CopySession, locks: Locks, table: FoundTable): Promise<void> {
+export async function lockBelow(session: CopySession, locks: Locks, table: FoundRelation): Promise<void> {
   if (table.kind !== 'p') return
   const held = new Set<string>()
   for (;;) {

@@ -4,7 +4,7 @@
  * qualify every function and operator, since they run before anything is trusted.
  */
 import { SluiceError } from '../../../shared/errors.ts'
-import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import { OWN_TABLES, PLAIN_NAMES } from '../../common/own-tables.ts'
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { LedgerPlace } from '../../../model/copy/ledgers-port.ts'
@@ -64,7 +64,7 @@ function writtenSql(names: readonly string[]): string {
   SELECT s.schema, s.name, s.why FROM (
     SELECT n.nspname AS schema, c.relname AS name, coalesce(${NOT_PLAIN}, ${written}) AS why
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-    WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(literal).join(', ')}]::pg_catalog.name[])
+    WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(sqlLiteral).join(', ')}]::pg_catalog.name[])
       AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])
       AND pg_catalog.pg_table_is_visible(c.oid)
     ${OWN_FUNCTIONS}) s
@@ -75,8 +75,8 @@ function writtenSql(names: readonly string[]): string {
 type OwnPlace = { readonly isIn: string; readonly isOfStranger: string }
 
 /** Tables found by unqualified names. */
-export const BY_NAME: OwnPlace = {
-  isIn: `c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${PLAIN_NAMES.map(literal).join(', ')}]::pg_catalog.name[]) AND pg_catalog.pg_table_is_visible(c.oid)`,
+export const UNQUALIFIED_PLACE: OwnPlace = {
+  isIn: `c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${PLAIN_NAMES.map(sqlLiteral).join(', ')}]::pg_catalog.name[]) AND pg_catalog.pg_table_is_visible(c.oid)`,
   isOfStranger: isStranger('c.relowner'),
 }
 /** The jobs belong to graphile-worker, and readers never query them. The owner of a schema may replace its tables. */
@@ -123,16 +123,16 @@ export async function otherLedgers(
   table: TableName | null,
 ): Promise<readonly LedgerPlace[]> {
   const names = OWN_TABLES.filter(({ owner, only }) => owner === kind && only === undefined).map(({ name }) => name)
-  const of = table === null ? 'NULL' : `pg_catalog.to_regclass(${literal(tableSql(table))})`
+  const of = table === null ? 'NULL' : `pg_catalog.to_regclass(${sqlLiteral(tableSql(table))})`
   const rows = await ask(`${TRUSTED},
   ledgers (schema, space, owner) AS (
     SELECT n.nspname, n.oid, c.relowner
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-    WHERE c.relname OPERATOR(pg_catalog.=) ${literal(MARKS[kind])} AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+    WHERE c.relname OPERATOR(pg_catalog.=) ${sqlLiteral(MARKS[kind])} AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
       AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND NOT pg_catalog.pg_table_is_visible(c.oid))
   SELECT l.schema, pg_catalog.has_schema_privilege(l.space, 'USAGE') AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_class c
-    WHERE c.relnamespace OPERATOR(pg_catalog.=) l.space AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(literal).join(', ')}]::pg_catalog.name[])
+    WHERE c.relnamespace OPERATOR(pg_catalog.=) l.space AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(sqlLiteral).join(', ')}]::pg_catalog.name[])
       AND (c.relrowsecurity OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')))
   FROM ledgers l LEFT JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) ${of}
   WHERE t.oid IS NULL OR NOT ${isStranger('l.owner')} OR pg_catalog.pg_has_role(l.owner, t.relowner, 'MEMBER')
@@ -162,7 +162,7 @@ export async function refuseStrangersInQueue(ask: Ask, label: string): Promise<v
 export async function refuseStrangersSchema(ask: Ask, schema: string, label: string): Promise<void> {
   const [row] = await ask(`${TRUSTED}
     SELECT n.nspname, '', ${belongs('n.nspowner')} FROM pg_catalog.pg_namespace n
-    WHERE n.nspname OPERATOR(pg_catalog.=) ${literal(schema)} AND ${isStranger('n.nspowner')}`)
+    WHERE n.nspname OPERATOR(pg_catalog.=) ${sqlLiteral(schema)} AND ${isStranger('n.nspowner')}`)
   if (row !== undefined) throw refused(row, label)
 }
 

@@ -39,14 +39,14 @@ export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<Reado
 }
 
 /** @param modifier length or precision of the column, as in pg_attribute */
-export function columnType(oid: string, modifier: number, types: ReadonlyMap<string, PgType>): ColumnType {
+export function postgresColumnType(oid: string, modifier: number, types: ReadonlyMap<string, PgType>): ColumnType {
   const type = types.get(oid)
   if (type === undefined) return { kind: 'native', name: oid }
-  if (type.kind === 'd') return columnType(type.base, type.modifier, types)
+  if (type.kind === 'd') return postgresColumnType(type.base, type.modifier, types)
   if (type.element !== '0') {
     const element = types.get(type.element)
     // Binary arrays contain the number of a domain, which differs in another database.
-    const of = element?.kind === 'd' ? nativeType(element) : columnType(type.element, modifier, types)
+    const of = element?.kind === 'd' ? nativeType(element) : postgresColumnType(type.element, modifier, types)
     return { kind: 'list', of }
   }
   return builtInType(Number(oid), modifier) ?? nativeType(type)
@@ -118,10 +118,10 @@ const MOST_DIGITS = 6
 const MOST_PRECISION = 1000
 const MOST_CHARACTERS = 10_485_760
 
-export type Declared = { readonly native: string; readonly type: ColumnType }
+export type PostgresDeclaredType = { readonly native: string; readonly type: ColumnType }
 
 /** Column to create for a type: its native type, and its type when read back. */
-export function declareType(type: ColumnType): Declared {
+export function declarePostgresType(type: ColumnType): PostgresDeclaredType {
   switch (type.kind) {
     case 'bool':
       return { native: 'boolean', type }
@@ -150,7 +150,7 @@ export function declareType(type: ColumnType): Declared {
     case 'json':
       return { native: 'jsonb', type }
     case 'list': {
-      const of = declareType(type.of)
+      const of = declarePostgresType(type.of)
       return { native: `${of.native}[]`, type: { kind: 'list', of: of.type } }
     }
     case 'native':
@@ -159,7 +159,7 @@ export function declareType(type: ColumnType): Declared {
   }
 }
 
-function declareInt(bits: number, unsigned: boolean): Declared {
+function declareInt(bits: number, unsigned: boolean): PostgresDeclaredType {
   const needed = unsigned ? bits + 1 : bits
   if (needed <= 16) return { native: 'smallint', type: { kind: 'int', bits: 16 } }
   if (needed <= 32) return { native: 'integer', type: { kind: 'int', bits: 32 } }
@@ -167,7 +167,7 @@ function declareInt(bits: number, unsigned: boolean): Declared {
   return { native: 'numeric(20,0)', type: { kind: 'decimal', precision: 20, scale: 0 } }
 }
 
-function declareDecimal({ precision, scale = 0 }: ColumnType & { readonly kind: 'decimal' }): Declared {
+function declareDecimal({ precision, scale = 0 }: ColumnType & { readonly kind: 'decimal' }): PostgresDeclaredType {
   // Before version 15 a scale is between 0 and the precision.
   if (precision === undefined || precision < 1 || precision > MOST_PRECISION || scale < 0 || scale > precision) {
     return { native: 'numeric', type: { kind: 'decimal' } }
@@ -175,7 +175,7 @@ function declareDecimal({ precision, scale = 0 }: ColumnType & { readonly kind: 
   return { native: `numeric(${precision},${scale})`, type: { kind: 'decimal', precision, scale } }
 }
 
-function declareText({ most, padded }: ColumnType & { readonly kind: 'text' }): Declared {
+function declareText({ most, padded }: ColumnType & { readonly kind: 'text' }): PostgresDeclaredType {
   if (most === undefined || most < 1 || most > MOST_CHARACTERS) return { native: 'text', type: { kind: 'text' } }
   if (padded === true) return { native: `character(${most})`, type: { kind: 'text', most, padded } }
   return { native: `character varying(${most})`, type: { kind: 'text', most } }

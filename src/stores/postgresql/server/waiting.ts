@@ -9,11 +9,11 @@ import { literal, tableSql } from './sql.ts'
 /** Wait after which the caller is notified, ms. */
 const SILENT_MS = 2000
 /** Default limit of a wait, ms. */
-export const PATIENCE_MS = 600_000
+export const POSTGRES_WAIT_MS = 600_000
 const FIRST_REST_MS = 20
 const MOST_REST_MS = 1000
 
-export type Wait = {
+export type PostgresWait = {
   /** Session for the check, not the one that waits. */
   readonly session: CopySession
   readonly signal: AbortSignal
@@ -85,8 +85,8 @@ function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly pre
  * @param what what cannot go on, for the message
  * @throws SluiceError SOURCE_BUSY after the limit, with the transactions; the reason of the signal
  */
-export async function waitUntil(
-  wait: Wait,
+export async function waitPostgresUntil(
+  wait: PostgresWait,
   what: string,
   isSo: () => Promise<boolean>,
   waitsFor: WaitsFor,

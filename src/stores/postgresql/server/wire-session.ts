@@ -7,10 +7,10 @@ import type { Duplex } from 'node:stream'
 import type { Client, CustomTypesConfig } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Pooled } from '../../common/pool.ts'
-import { isWorking, terminate } from './beside.ts'
+import { isBackendWorking, terminate } from './beside.ts'
 import type { Backend, Connected } from './connect.ts'
 import { CopyIn, type Pieces } from './copy-in.ts'
-import { CopyOut, type Flow } from './copy-out.ts'
+import { CopyOut, type CopyFlow } from './copy-out.ts'
 import { connectionLost, isConnectionLoss, postgresError } from './server-errors.ts'
 import { Pipeline, type PreparedNames, type PreparedStep } from './pipeline.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -20,7 +20,7 @@ const END_TIMEOUT_MS = 1000
 /** Most prepared statements of a session: the server keeps the plan of each in memory. */
 const MOST_PREPARED = 500
 
-export type Query = {
+export type WireQuery = {
   readonly text: string
   /** Name to prepare it under. */
   readonly name?: string
@@ -31,7 +31,7 @@ export type Query = {
 }
 
 /** @property command the tag of its end, as `COMMIT` */
-export type Answer<R> = {
+export type PostgresAnswer<R> = {
   readonly command: string
   readonly rowCount: number | null
   readonly fields: readonly { readonly name: string; readonly dataTypeID: number; readonly dataTypeModifier: number }[]
@@ -39,9 +39,9 @@ export type Answer<R> = {
 }
 
 /** Outcome of a transaction: committed, rolled back after a failed statement, or unknown (the connection broke). */
-export type Ending = 'committed' | 'rolled back' | { readonly lost: unknown }
+export type TransactionEnd = 'committed' | 'rolled back' | { readonly lost: unknown }
 
-export class Session implements Pooled {
+export class WireSession implements Pooled {
   readonly backend: Backend
   /** As `server_version_num`. */
   readonly version: number
@@ -51,7 +51,7 @@ export class Session implements Pooled {
   readonly #driver: (data: Buffer) => void
   readonly #local: string | null
   readonly #watch: SilenceWatch
-  readonly #flow: Flow
+  readonly #flow: CopyFlow
   #alive = true
   /** Statements that the server has not answered. */
   #busy = 0
@@ -72,7 +72,7 @@ export class Session implements Pooled {
     const broken = (): void => void (this.#alive = false)
     client.on('error', broken)
     client.on('end', broken)
-    this.#watch = new SilenceWatch(socket, settings.responseTimeoutMs, () => isWorking(settings, this.backend))
+    this.#watch = new SilenceWatch(socket, settings.responseTimeoutMs, () => isBackendWorking(settings, this.backend))
     this.#flow = { waiting: () => this.#watch.begin(), paused: () => this.#watch.end() }
   }
 
@@ -96,7 +96,7 @@ export class Session implements Pooled {
    * @throws errors of the server if it refuses, and SluiceError CONNECTION_LOST if the connection was lost before
    * COMMIT was sent: nothing is committed
    */
-  async commit(): Promise<Ending> {
+  async commit(): Promise<TransactionEnd> {
     if (!this.#alive) throw this.loss()
     try {
       return (await this.command('COMMIT')) === 'COMMIT' ? 'committed' : 'rolled back'
@@ -187,23 +187,23 @@ export class Session implements Pooled {
   }
 
   /** Result of the last statement in a text. */
-  protected async answer<R>(query: Query): Promise<Answer<R>> {
+  protected async answer<R>(query: WireQuery): Promise<PostgresAnswer<R>> {
     refuseNul(query.text)
     return this.watched(() => (this.#needsTransaction(query) ? this.#inTransaction(query) : this.#send(query)))
   }
 
-  async #send<R>(query: Query): Promise<Answer<R>> {
+  async #send<R>(query: WireQuery): Promise<PostgresAnswer<R>> {
     const result: unknown = await this.client.query({ ...query, rowMode: 'array' })
     // Several statements in one text have several results.
-    return (Array.isArray(result) ? result.at(-1) : result) as Answer<R>
+    return (Array.isArray(result) ? result.at(-1) : result) as PostgresAnswer<R>
   }
 
   /** True if a single statement needs its own transaction, because the session lacks the settings. */
-  #needsTransaction({ text }: Query): boolean {
+  #needsTransaction({ text }: WireQuery): boolean {
     return this.#local !== null && this.client.getTransactionStatus() === 'I' && !text.startsWith('BEGIN ')
   }
 
-  async #inTransaction<R>(query: Query): Promise<Answer<R>> {
+  async #inTransaction<R>(query: WireQuery): Promise<PostgresAnswer<R>> {
     await this.client.query(`BEGIN;${this.#local}`)
     try {
       const answer = await this.#send<R>(query)

@@ -6,14 +6,14 @@ import type { ColumnValue, ColumnValues } from '../../../model/archive/values-po
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
-import { shapeOf } from '../copy/shape.ts'
+import { sqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 20_000
 
 /** See `RowValues.values`. @param connection within a read transaction */
-export async function columnValues(
+export async function sqliteColumnValues(
   connection: Database.Database,
   table: TableSpec,
   { name, type, native }: Column,
@@ -34,7 +34,7 @@ export async function columnValues(
   const value = `CASE WHEN ${column} IS NULL THEN NULL WHEN ${odd} THEN substr(quote(${column}), 1, 60) ELSE CAST(${column} AS TEXT) END`
   const counts = new Map<string, ColumnValue>()
   const everything = { sql: '1 = 1', parameters: [] }
-  for (const { sql, parameters } of hops(table, shapeOf(connection, table.table.name), everything, STRETCH, ask)) {
+  for (const { sql, parameters } of hops(table, sqliteShape(connection, table.table.name), everything, STRETCH, ask)) {
     throwIfAborted(signal)
     const rows = ask(
       `SELECT value, odd, count(*) FROM (SELECT ${value} AS value, ${odd} AS odd FROM ${quote(table.table.name)} WHERE ${sql}) GROUP BY value COLLATE BINARY, odd LIMIT ${most + 1}`,

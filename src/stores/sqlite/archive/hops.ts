@@ -1,9 +1,9 @@
 /** Splits a table into pieces of so many rows: a SQLite statement on a large table would block everything else. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
-import type { Condition } from '../../common/key-ranges.ts'
+import type { SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import type { Shape } from '../copy/shape.ts'
+import type { SqliteShape } from '../copy/shape.ts'
 
 /**
  * Conditions; each row of `within` meets one of them. Rows of a piece may be deleted before the next condition is
@@ -12,11 +12,11 @@ import type { Shape } from '../copy/shape.ts'
  */
 export function* hops(
   table: TableSpec,
-  { rowid }: Shape,
-  within: Condition,
+  { rowid }: SqliteShape,
+  within: SqlCondition,
   rows: number,
   ask: (sql: string, parameters: SqlRow) => readonly SqlRow[],
-): Generator<Condition> {
+): Generator<SqlCondition> {
   const order = rowid === null ? table.key.map(quote) : [rowid]
   if (order.length === 0) {
     yield within

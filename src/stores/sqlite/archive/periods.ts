@@ -6,13 +6,17 @@ import type { Effort } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, placedCounts } from '../../common/period-sql.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { shapeOf } from '../copy/shape.ts'
+import { sqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 50_000
 
-export function periodEffort(connection: Database.Database, table: TableSpec, conditions: readonly string[]): Effort {
+export function sqlitePeriodEffort(
+  connection: Database.Database,
+  table: TableSpec,
+  conditions: readonly string[],
+): Effort {
   const from = quote(table.table.name)
   const plan = asker(connection)(`EXPLAIN QUERY PLAN SELECT 1 FROM ${from} WHERE ${anyOf(conditions)}`, [])
   // The fourth column is the step as text; a SCAN may also read a whole index.
@@ -21,7 +25,7 @@ export function periodEffort(connection: Database.Database, table: TableSpec, co
 }
 
 /** Counts in several statements, within one read transaction of the caller. */
-export async function periodCounts(
+export async function sqlitePeriodCounts(
   connection: Database.Database,
   table: TableSpec,
   conditions: readonly string[],
@@ -41,7 +45,7 @@ export async function periodCounts(
   }
   let counts = conditions.map(() => 0n)
   const everything = { sql: '1 = 1', parameters: [] }
-  for (const { sql, parameters } of hops(table, shapeOf(connection, table.table.name), everything, STRETCH, ask)) {
+  for (const { sql, parameters } of hops(table, sqliteShape(connection, table.table.name), everything, STRETCH, ask)) {
     throwIfAborted(signal)
     const found = placedCounts(conditions.length, ask(countsByScan(from, conditions, undefined, sql), parameters))
     counts = counts.map((count, i) => count + (found[i] ?? 0n))
@@ -52,7 +56,7 @@ export async function periodCounts(
 
 /** Upper bound of the rows: the range of the rowids; null if the table has none and was not counted. */
 function mostRows(connection: Database.Database, table: TableSpec): bigint | null {
-  const { rowid } = shapeOf(connection, table.table.name)
+  const { rowid } = sqliteShape(connection, table.table.name)
   const known = table.rows > 0n ? table.rows : null
   if (rowid === null) return known
   const from = quote(table.table.name)

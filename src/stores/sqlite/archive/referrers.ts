@@ -4,7 +4,7 @@ import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Dangling, Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { columnsOf } from '../copy/shape.ts'
+import { sqliteColumns } from '../copy/shape.ts'
 
 /** Rows that a statement may read, because it cannot be stopped: about a second. */
 const MOST_ROWS = 1_000_000
@@ -18,7 +18,7 @@ type Link = {
   readonly onDelete: string
 }
 
-export function referrersOf(connection: Database.Database, name: string): readonly Referrer[] {
+export function sqliteReferrers(connection: Database.Database, name: string): readonly Referrer[] {
   const links = connection
     .prepare(
       `SELECT l.name AS child, k.id, k."from", k."to", k.on_delete AS onDelete FROM pragma_table_list AS l, pragma_foreign_key_list(l.name) AS k
@@ -26,7 +26,7 @@ export function referrersOf(connection: Database.Database, name: string): readon
     )
     .all(name) as readonly Link[]
   if (links.length === 0) return []
-  const primary = columnsOf(connection, name)
+  const primary = sqliteColumns(connection, name)
     .filter(({ pk }) => pk > 0)
     .toSorted((a, b) => a.pk - b.pk)
   const byKey = new Map<string, Referrer & { readonly columns: string[]; readonly to: string[] }>()
@@ -49,7 +49,7 @@ export function referrersOf(connection: Database.Database, name: string): readon
   return [...byKey.values()]
 }
 
-export function referringRow(
+export function sqliteReferringRow(
   connection: Database.Database,
   table: TableName,
   referrer: Referrer,
@@ -68,7 +68,7 @@ export function referringRow(
   return row === undefined ? null : { values: row.map(String) }
 }
 
-export function orphansOf(connection: Database.Database, table: TableName, referrer: Referrer): Orphans {
+export function sqliteOrphans(connection: Database.Database, table: TableName, referrer: Referrer): Orphans {
   if (isLarge(connection, referrer)) return { unknown: TOO_MANY }
   const sql = orphansSql(table, referrer, { quote, table: ({ name }) => quote(name) })
   try {
@@ -98,7 +98,7 @@ export function danglingRows(
     const key = links.filter((link) => link.id === id)
     const parent = key[0]?.parent ?? ''
     const columns = key.map(({ from }) => from)
-    const known = columnsOf(connection, parent)
+    const known = sqliteColumns(connection, parent)
     const primary = known.filter(({ pk }) => pk > 0).toSorted((a, b) => a.pk - b.pk)
     const same = key.map(({ from, to }, i) => `t.${quote(to ?? primary[i]?.name ?? from)} = f.${quote(from)}`)
     const own = columns.map(quote)

@@ -6,16 +6,16 @@ import { equalDigests } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
-import { rangeCondition, keyOrder, type Condition } from '../../common/key-ranges.ts'
-import { partsOf } from '../../common/key-parts.ts'
+import { rangeCondition, keyOrder, type SqlCondition } from '../../common/key-ranges.ts'
+import { keyListParts } from '../../common/key-parts.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { identityOf } from '../copy/introspect.ts'
-import { KEY_TERMS, SOURCE_KEYS } from '../copy/key-dialect.ts'
-import { digestOf } from '../copy/proof.ts'
-import { columnsOf, shapeOf, type Shape } from '../copy/shape.ts'
+import { sqliteTableIdentity } from '../copy/introspect.ts'
+import { KEY_TERMS, SQLITE_SOURCE_KEYS } from '../copy/key-dialect.ts'
+import { sqliteDigest } from '../copy/proof.ts'
+import { sqliteColumns, sqliteShape, type SqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
-import { referrersOf } from './referrers.ts'
+import { sqliteReferrers } from './referrers.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 2000
@@ -26,21 +26,22 @@ const STRETCH = 2000
  * @throws SluiceError TABLE_REFUSED if rows of other tables depend on these; VALUE_REFUSED for rows that cannot be
  * compared; errors of the driver
  */
-export async function removeRows(connection: Database.Database, request: RemoveRequest): Promise<StepEnd> {
+export async function removeSqliteRows(connection: Database.Database, request: RemoveRequest): Promise<StepEnd> {
   const { table, columns, where, expect, closing, signal } = request
   const { name } = table.table
-  if (identityOf(connection, name) !== table.identity) return 'gone'
+  if (sqliteTableIdentity(connection, name) !== table.identity) return 'gone'
   // A column that was not compared would be lost.
   const proved = new Set(columns.map((column) => column.name))
-  if (columnsOf(connection, name).some((column) => column.hidden === 0 && !proved.has(column.name))) return 'differs'
+  if (sqliteColumns(connection, name).some((column) => column.hidden === 0 && !proved.has(column.name)))
+    return 'differs'
   refuseFollowers(connection, request)
   const { guard, statements } = closing
   if (connection.prepare(guard.sql).get(...guard.parameters) === undefined) return 'fenced'
-  const shape = shapeOf(connection, name)
+  const shape = sqliteShape(connection, name)
   const conditions = conditionsOf(request, shape)
-  const order = shape.rowid ?? keyOrder(table, SOURCE_KEYS)
+  const order = shape.rowid ?? keyOrder(table, SQLITE_SOURCE_KEYS)
   try {
-    const found = await digestOf(connection, { table, columns, conditions, order }, signal)
+    const found = await sqliteDigest(connection, { table, columns, conditions, order }, signal)
     if (!equalDigests(found, expect)) return 'differs'
     if ((await deleted(connection, request, conditions, shape)) !== expect.rows) return 'differs'
   } catch (error) {
@@ -60,8 +61,8 @@ export async function removeRows(connection: Database.Database, request: RemoveR
 async function deleted(
   connection: Database.Database,
   { table, signal }: RemoveRequest,
-  conditions: readonly Condition[],
-  shape: Shape,
+  conditions: readonly SqlCondition[],
+  shape: SqliteShape,
 ): Promise<bigint> {
   const ask = (sql: string, parameters: SqlRow): readonly SqlRow[] =>
     connection
@@ -81,9 +82,9 @@ async function deleted(
   return rows
 }
 
-function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: Shape): readonly Condition[] {
-  return partsOf(range, table.key.length, KEY_TERMS).map((part) => {
-    const condition = rangeCondition(table, part, where, SOURCE_KEYS)
+function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: SqliteShape): readonly SqlCondition[] {
+  return keyListParts(range, table.key.length, KEY_TERMS).map((part) => {
+    const condition = rangeCondition(table, part, where, SQLITE_SOURCE_KEYS)
     if (part.by !== 'block') return condition
     if (rowid === null) throw new Error(`${table.table.name} has no numbered rows`)
     const edges = [
@@ -98,8 +99,8 @@ function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: Shape):
 function refuseFollowers(connection: Database.Database, request: RemoveRequest): void {
   const { table } = request
   const { name } = table.table
-  for (const { table: child, columns, to, own } of referrersOf(connection, name)) {
-    for (const { sql, parameters } of conditionsOf(request, shapeOf(connection, name))) {
+  for (const { table: child, columns, to, own } of sqliteReferrers(connection, name)) {
+    for (const { sql, parameters } of conditionsOf(request, sqliteShape(connection, name))) {
       const parent = `SELECT ${to.map(quote).join(', ')} FROM ${quote(name)} WHERE ${sql}`
       // Rows that are deleted too may refer to each other.
       const others = `SELECT ${columns.map(quote).join(', ')} FROM ${quote(child.name)}${own ? ` WHERE (${sql}) IS NOT TRUE` : ''}`

@@ -5,13 +5,13 @@
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import type { Comparison } from '../../../model/lake/condition.ts'
 import type { Column } from '../../../model/copy/column-type.ts'
-import { literal } from '../../../shared/sql-text.ts'
+import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { conditionSql } from '../../common/row-condition.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 /** See `RowValues.condition`. */
-export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
+export function sqliteRowCondition(columns: readonly Column[], test: RowTest): string | null {
   return conditionSql(columns, test, { quote: quote, compare })
 }
 
@@ -22,7 +22,7 @@ function compare(name: string, { type, native }: Column, op: Comparison, value: 
     case 'text':
       // In a column of another affinity a text may be stored as a number.
       if ((op !== '=' && op !== '<>') || affinityOf(native) !== 'text' || value.includes('\0')) return null
-      return `${name} COLLATE BINARY ${op} ${literal(value)}`
+      return `${name} COLLATE BINARY ${op} ${sqlLiteral(value)}`
     default:
       return null
   }

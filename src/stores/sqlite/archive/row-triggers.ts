@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3'
 import { foldedText } from '../../../shared/name-pattern.ts'
 import type { RowTriggers } from '../../../model/archive/port.ts'
-import { triggerText, type Deed, type TriggerText, type Write } from './trigger-writes.ts'
+import { triggerText, type Deed, type TriggerText, type TriggerWrite } from './trigger-writes.ts'
 
 type Found = TriggerText & { readonly name: string; readonly table: string }
 /** A foreign key that changes rows of the table `child` if rows of `parent` are deleted, or get another key. */
@@ -19,7 +19,7 @@ const REMEDY = 'drop it while nothing else writes into the table, and make it ag
  * A trigger changes rows of its own table if its statements write to it, or to tables whose triggers and foreign keys
  * lead back to it. It keeps rows out by RAISE(IGNORE). No connection can disable triggers.
  */
-export function rowTriggersOf(connection: Database.Database, table: string): RowTriggers {
+export function sqliteRowTriggers(connection: Database.Database, table: string): RowTriggers {
   const name = foldedText(table, 'ascii')
   const rows = connection
     .prepare(`SELECT name, tbl_name AS "table", sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name`)
@@ -48,7 +48,7 @@ export function rowTriggersOf(connection: Database.Database, table: string): Row
 /** Tables through which the writes reach a table; empty if they write to it directly, null if they never reach it. */
 function wayTo(
   table: string,
-  writes: readonly Write[],
+  writes: readonly TriggerWrite[],
   schema: { readonly all: readonly Found[]; readonly actions: readonly Action[] },
 ): readonly string[] | null {
   const seen = new Set<string>()
@@ -67,12 +67,12 @@ function wayTo(
 }
 
 function furtherWrites(
-  { table, deed }: Write,
+  { table, deed }: TriggerWrite,
   { all, actions }: { readonly all: readonly Found[]; readonly actions: readonly Action[] },
-): readonly Write[] {
+): readonly TriggerWrite[] {
   return [
     ...all.flatMap((one) => (one.table === table && one.on === deed ? one.writes : [])),
-    ...actions.flatMap((one): readonly Write[] => {
+    ...actions.flatMap((one): readonly TriggerWrite[] => {
       if (foldedText(one.parent, 'ascii') !== table) return []
       const done = actionOf(deed, one)
       return done === null ? [] : [{ table: foldedText(one.child, 'ascii'), deed: done }]

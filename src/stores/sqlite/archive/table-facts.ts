@@ -1,16 +1,19 @@
 /** Facts about a table of SQLite that is archived. */
 import type Database from 'better-sqlite3'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
-import { optionsOf } from '../../common/sqlite-dialect/beside-list.ts'
+import { declaredTableOptions } from '../../common/sqlite-dialect/beside-list.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { shapeOf } from '../copy/shape.ts'
+import { sqliteShape } from '../copy/shape.ts'
 
 /**
  * First page of each table, by `tableText`; used as its version, because SQLite has no table ids. A rename or ALTER
  * does not change it. VACUUM moves all tables, including the ledger, whose page is a part of the version: after a
  * VACUUM no table has its earlier version.
  */
-export function tableMarks(connection: Database.Database, tables: readonly TableName[]): ReadonlyMap<string, string> {
+export function sqliteTableMarks(
+  connection: Database.Database,
+  tables: readonly TableName[],
+): ReadonlyMap<string, string> {
   const page = connection
     .prepare<[string], number>("SELECT rootpage FROM main.sqlite_schema WHERE type = 'table' AND name = ?")
     .pluck()
@@ -33,10 +36,10 @@ export function givenAgain(
   { table: { name } }: TableSpec,
   condition: string,
 ): string | null {
-  const { alias } = shapeOf(connection, name)
+  const { alias } = sqliteShape(connection, name)
   if (alias === null) return null
   const sql = connection.prepare("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?").pluck()
-  if (optionsOf(String(sql.get(name))).includes('AUTOINCREMENT')) return null
+  if (declaredTableOptions(String(sql.get(name))).includes('AUTOINCREMENT')) return null
   const [table, number] = [quote(name), quote(alias)]
   const highest = connection
     .prepare(`SELECT 1 FROM ${table} WHERE ${number} = (SELECT max(${number}) FROM ${table}) AND (${condition})`)

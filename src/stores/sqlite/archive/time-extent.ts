@@ -1,14 +1,14 @@
 /** Smallest and largest timestamp of a table; checks that every value is a time. */
 import type Database from 'better-sqlite3'
-import { date, moment } from '../../../model/copy/canonical-time.ts'
+import { date, canonicalInstant } from '../../../model/copy/canonical-time.ts'
 import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { compareTimes } from '../../common/time-bounds.ts'
+import { compareCanonicalTimes } from '../../common/time-bounds.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { shapeOf } from '../copy/shape.ts'
+import { sqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 import { sortedText } from './time.ts'
 
@@ -21,7 +21,7 @@ const DAY = '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]'
  * Reads the whole column, because SQLite does not enforce its type.
  * @throws SluiceError VALUE_REFUSED if a value is not a time, or TypeError for a column that is no time
  */
-export async function timeExtent(
+export async function sqliteTimeExtent(
   connection: Database.Database,
   table: TableSpec,
   column: Column,
@@ -39,7 +39,7 @@ export async function timeExtent(
   let high: string | null = null
   let nulls = 0n
   const everything = { sql: '1 = 1', parameters: [] }
-  for (const { sql, parameters } of hops(table, shapeOf(connection, table.table.name), everything, STRETCH, ask)) {
+  for (const { sql, parameters } of hops(table, sqliteShape(connection, table.table.name), everything, STRETCH, ask)) {
     throwIfAborted(signal)
     const [row = []] = ask(
       `SELECT CAST(min(time) AS TEXT), CAST(max(time) AS TEXT), count(*) - count(value), count(odd), CAST(min(odd) AS TEXT) FROM ` +
@@ -52,8 +52,8 @@ export async function timeExtent(
     nulls += BigInt(String(without))
     if (first != null && last != null) {
       const [from, to] = [canonical(column, String(first)), canonical(column, String(last))]
-      if (low === null || compareTimes(from, low) < 0) low = from
-      if (high === null || compareTimes(to, high) > 0) high = to
+      if (low === null || compareCanonicalTimes(from, low) < 0) low = from
+      if (high === null || compareCanonicalTimes(to, high) > 0) high = to
     }
     await breathe()
   }
@@ -81,7 +81,7 @@ function canonical({ type }: Column, text: string): string {
     case 'date':
       return date(text)
     default:
-      return moment(text, false)
+      return canonicalInstant(text, false)
   }
 }
 

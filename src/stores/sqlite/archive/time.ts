@@ -10,7 +10,7 @@ import { betweenBounds, dayBound, momentBound, movedDay, wholeBound } from '../.
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 
 /** See `Times.condition`. */
-export function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
+export function sqliteTimeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quote(name)
   switch (type.kind) {
     case 'int':

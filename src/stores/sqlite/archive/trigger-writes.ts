@@ -1,26 +1,26 @@
 /** Parses which tables the statements of a SQLite trigger write to. */
 import { foldedText } from '../../../shared/name-pattern.ts'
-import { tokensOf, type Token } from '../../common/definition-text.ts'
+import { definitionTokens, type DefinitionToken } from '../../common/definition-text.ts'
 
 export type Deed = 'insert' | 'update' | 'delete'
 
 /** @property table its name as `foldedText` has it */
-export type Write = { readonly table: string; readonly deed: Deed }
+export type TriggerWrite = { readonly table: string; readonly deed: Deed }
 
 export type TriggerText = {
   /** The statement that it fires for. */
   readonly on: Deed
-  readonly writes: readonly Write[]
+  readonly writes: readonly TriggerWrite[]
   /** True if it has RAISE(IGNORE), which skips the write of the row that it fires for. */
   readonly ignores: boolean
 }
 
 /** @param sql the CREATE TRIGGER statement as the schema has it */
 export function triggerText(sql: string): TriggerText {
-  const tokens = tokensOf(sql, 'brackets')
+  const tokens = definitionTokens(sql, 'brackets')
   const start = tokens.findIndex((one) => deedOf(one) !== null)
   const body = tokens.slice(start + 1)
-  const writes: Write[] = []
+  const writes: TriggerWrite[] = []
   for (const at of body.keys()) {
     const [word, next, third, fourth] = body.slice(at, at + 4)
     const conflict = isWord(next, 'or')
@@ -44,15 +44,15 @@ export function triggerText(sql: string): TriggerText {
   return { on: deedOf(tokens[start]) ?? 'update', writes, ignores }
 }
 
-function nameAt(tokens: readonly Token[], at: number): string {
+function nameAt(tokens: readonly DefinitionToken[], at: number): string {
   const name = tokens[at + 1]?.text === '.' ? tokens[at + 2] : tokens[at]
   return foldedText(name?.text ?? '', 'ascii')
 }
 
-function deedOf(token: Token | undefined): Deed | null {
+function deedOf(token: DefinitionToken | undefined): Deed | null {
   return (['insert', 'update', 'delete'] as const).find((deed) => isWord(token, deed)) ?? null
 }
 
-function isWord(token: Token | undefined, word: string): boolean {
+function isWord(token: DefinitionToken | undefined, word: string): boolean {
   return token?.is === 'word' && token.text.toLowerCase() === word
 }

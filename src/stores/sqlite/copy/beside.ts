@@ -14,15 +14,15 @@ import {
   positionQuery,
   sequenceIn,
 } from '../../common/sqlite-dialect/beside-list.ts'
-import { copyError, type Side } from './errors.ts'
-import type { Query } from '../../common/sqlite-dialect/object-list.ts'
+import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
+import type { SqliteListQuery } from '../../common/sqlite-dialect/object-list.ts'
 
 export class SqliteBeside implements BesideStore {
   readonly #reader: () => Database.Database
   readonly #label: string
-  readonly #side: Side
+  readonly #side: SqliteCopySide
 
-  constructor(reader: () => Database.Database, label: string, side: Side) {
+  constructor(reader: () => Database.Database, label: string, side: SqliteCopySide) {
     this.#reader = reader
     this.#label = label
     this.#side = side
@@ -49,14 +49,14 @@ export class SqliteBeside implements BesideStore {
     return detailedTable(table, String(created[0]?.[0] ?? ''))
   }
 
-  #ask({ sql, parameters }: Query): readonly SqlRow[] {
+  #ask({ sql, parameters }: SqliteListQuery): readonly SqlRow[] {
     try {
       return this.#reader()
         .prepare(sql)
         .raw(true)
         .all(...parameters) as readonly SqlRow[]
     } catch (error) {
-      throw copyError(error, this.#label, this.#side)
+      throw sqliteCopyError(error, this.#label, this.#side)
     }
   }
 }

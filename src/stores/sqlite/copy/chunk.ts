@@ -8,16 +8,16 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { keyOrder, rangeCondition } from '../../common/key-ranges.ts'
-import { rollback } from './connection.ts'
+import { rollBack } from './connection.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { copyError, isRowError } from './errors.ts'
+import { sqliteCopyError, isSqliteRowError } from './errors.ts'
 import { Inserter } from './insert.ts'
-import { KEY_TERMS, targetKeys } from './key-dialect.ts'
-import { partsOf } from '../../common/key-parts.ts'
+import { KEY_TERMS, sqliteTargetKeys } from './key-dialect.ts'
+import { keyListParts } from '../../common/key-parts.ts'
 import { rowRefused, tableRefused } from '../../common/refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
-import { digestOf, keysDigest, ownDigest, type Stored } from './proof.ts'
-import type { Shape } from './shape.ts'
+import { sqliteDigest, keysDigest, ownDigest, type Stored } from './proof.ts'
+import type { SqliteShape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 
@@ -48,7 +48,7 @@ export class SqliteChunk implements ChunkWriter {
   constructor(
     connection: Database.Database,
     request: ChunkRequest,
-    shape: Shape,
+    shape: SqliteShape,
     label: string,
     leave: () => void,
     turn: Turn,
@@ -120,7 +120,7 @@ export class SqliteChunk implements ChunkWriter {
       if (keys !== null) return await keysDigest(this.#connection, stored, keys, scheme === 'count', signal)
       if (scheme === 'canonical') {
         const isOurs = columns === undefined && this.#onlyOurs()
-        return await (isOurs ? ownDigest : digestOf)(this.#connection, stored, signal)
+        return await (isOurs ? ownDigest : sqliteDigest)(this.#connection, stored, signal)
       }
       const rows = this.#stored.conditions.reduce((sum, { sql, parameters }) => {
         const count = this.#connection.prepare(`SELECT count(*) FROM ${this.#table} WHERE ${sql}`).pluck()
@@ -128,7 +128,7 @@ export class SqliteChunk implements ChunkWriter {
       }, 0n)
       return { rows, sum: '' }
     } catch (error) {
-      throw copyError(error, this.#label, 'target')
+      throw sqliteCopyError(error, this.#label, 'target')
     }
   }
 
@@ -172,7 +172,7 @@ export class SqliteChunk implements ChunkWriter {
     if (this.#over) return
     this.#over = true
     try {
-      rollback(this.#connection)
+      rollBack(this.#connection)
     } finally {
       this.#leave()
     }
@@ -194,15 +194,15 @@ export class SqliteChunk implements ChunkWriter {
 
   #range(): Stored {
     const { table, columns, range } = this.#request
-    const keys = targetKeys(typesOf(this.#request))
-    const conditions = partsOf(range, table.key.length, KEY_TERMS).map((part) =>
+    const keys = sqliteTargetKeys(typesOf(this.#request))
+    const conditions = keyListParts(range, table.key.length, KEY_TERMS).map((part) =>
       rangeCondition(table, part, null, keys),
     )
     return { table, columns, conditions, order: keyOrder(table, keys) }
   }
 
   /** If bounds do not apply: new rows get numbers above all others. */
-  #newRows({ rowid }: Shape): Stored {
+  #newRows({ rowid }: SqliteShape): Stored {
     const { table, columns } = this.#request
     if (rowid === null) return { table, columns, conditions: [{ sql: '1 = 1', parameters: [] }], order: '' }
     const most = this.#connection
@@ -218,7 +218,7 @@ export class SqliteChunk implements ChunkWriter {
     const table = tableText(this.#request.table.table)
     const refused = { system: 'SQLite', label: this.#label, table, message, cause: error }
     if (code === 'SQLITE_ERROR') return tableRefused(refused)
-    if (error instanceof SluiceError || !isRowError(error)) return copyError(error, this.#label, 'target')
+    if (error instanceof SluiceError || !isSqliteRowError(error)) return sqliteCopyError(error, this.#label, 'target')
     return rowRefused(refused, typeof code === 'string' ? code : undefined)
   }
 
@@ -227,7 +227,7 @@ export class SqliteChunk implements ChunkWriter {
       return body()
     } catch (error) {
       this.#end()
-      throw copyError(error, this.#label, 'target')
+      throw sqliteCopyError(error, this.#label, 'target')
     }
   }
 }

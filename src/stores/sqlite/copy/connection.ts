@@ -8,7 +8,7 @@ import { useWal } from '../sql-database.ts'
 
 const LOOK_MS = 25
 
-export type Writer = { readonly connection: Database.Database; readonly restore: () => void }
+export type SqliteWriter = { readonly connection: Database.Database; readonly restore: () => void }
 
 /**
  * Opens a file for writing, and creates a missing one. In WAL mode readers see the last commit while a chunk is
@@ -16,7 +16,7 @@ export type Writer = { readonly connection: Database.Database; readonly restore:
  * only whole ones. Rows and ledger are in one file, so they stay consistent, and what the ledger then lacks is copied
  * again.
  */
-export function openWriter(file: string): Writer {
+export function openSqliteWriter(file: string): SqliteWriter {
   const fresh = !existsSync(file) || statSync(file).size === 0
   // Short, because the driver blocks this whole process while it waits for a lock; writers wait in `beginWrite`.
   const connection = new Database(file, { timeout: 200 })
@@ -64,6 +64,6 @@ export async function beginWrite(connection: Database.Database, signal?: AbortSi
 }
 
 /** Rolls back unless the transaction has ended by itself, as it does if the disk is full. */
-export function rollback(connection: Database.Database): void {
+export function rollBack(connection: Database.Database): void {
   if (connection.inTransaction) connection.exec('ROLLBACK')
 }

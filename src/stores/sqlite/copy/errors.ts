@@ -2,7 +2,7 @@
 import { SluiceError, type ErrorCode, type ErrorKind } from '../../../shared/errors.ts'
 import { missingFolder, sqliteError } from '../errors.ts'
 
-export type Side = 'source' | 'target'
+export type SqliteCopySide = 'source' | 'target'
 
 type Words = { readonly message: string; readonly reason?: string; readonly hint: string }
 
@@ -32,7 +32,7 @@ const WORDS: Partial<Readonly<Record<ErrorCode, Words>>> = {
 }
 
 /** @returns a SluiceError of that side; an error that is not SQLite's is returned unchanged */
-export function copyError(thrown: unknown, label: string, side: Side): unknown {
+export function sqliteCopyError(thrown: unknown, label: string, side: SqliteCopySide): unknown {
   const known = sqliteError(thrown, label)
   if (!(known instanceof SluiceError) || known === thrown) return known
   const words = WORDS[known.code]
@@ -50,13 +50,13 @@ export function copyError(thrown: unknown, label: string, side: Side): unknown {
 }
 
 /** True for errors of a single row: it is refused, and others may be accepted. */
-export function isRowError(thrown: unknown): boolean {
+export function isSqliteRowError(thrown: unknown): boolean {
   if (thrown instanceof RangeError) return /too (?:big|large|long)/i.test(thrown.message)
   const { code } = thrown as { readonly code?: unknown }
   return typeof code === 'string' && /^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG)/.test(code)
 }
 
-function kindOn(side: Side, kind: ErrorKind): ErrorKind {
+function kindOn(side: SqliteCopySide, kind: ErrorKind): ErrorKind {
   return kind === 'target' ? side : kind
 }
 

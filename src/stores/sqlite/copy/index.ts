@@ -13,9 +13,9 @@ import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { openReader } from '../reader.ts'
-import { openWriter, type Writer } from './connection.ts'
-import { copyError, type Side } from './errors.ts'
-import { tablesOf } from './introspect.ts'
+import { openSqliteWriter, type SqliteWriter } from './connection.ts'
+import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
+import { sqliteTables } from './introspect.ts'
 import { refusePlanted } from '../planted.ts'
 import { SqliteLedger } from './ledger.ts'
 import { sqliteOffers } from './offers.ts'
@@ -25,8 +25,8 @@ import { lockBeside } from './side-lock.ts'
 import { SqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
 import { Turn } from '../../../model/run/turn.ts'
-import { createTable } from '../../common/sqlite-dialect/ddl.ts'
-import { declareType } from '../../common/sqlite-dialect/types.ts'
+import { createSqliteDialectTable } from '../../common/sqlite-dialect/ddl.ts'
+import { declareSqliteType } from '../../common/sqlite-dialect/types.ts'
 
 export type SqliteCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
 
@@ -52,11 +52,11 @@ const ABILITIES: StoreAbilities = {
  */
 export async function openSqliteCopy(file: string, { mode, label }: SqliteCopyOptions): Promise<CopyStore> {
   const path = resolve(file)
-  const side: Side = mode === 'read' ? 'source' : 'target'
+  const side: SqliteCopySide = mode === 'read' ? 'source' : 'target'
   try {
-    return new SqliteCopy(path, label, side, mode === 'write' ? openWriter(path) : null)
+    return new SqliteCopy(path, label, side, mode === 'write' ? openSqliteWriter(path) : null)
   } catch (error) {
-    throw copyError(error, label, side)
+    throw sqliteCopyError(error, label, side)
   }
 }
 
@@ -68,13 +68,13 @@ class SqliteCopy implements CopyStore {
   readonly offers: SqliteOffers
   readonly schema = null
   readonly #file: string
-  readonly #side: Side
-  readonly #writer: Writer | null
+  readonly #side: SqliteCopySide
+  readonly #writer: SqliteWriter | null
   readonly #turn = new Turn()
   #reader: Database.Database | null
   #ledger: SqliteLedger | null = null
 
-  constructor(file: string, label: string, side: Side, writer: Writer | null) {
+  constructor(file: string, label: string, side: SqliteCopySide, writer: SqliteWriter | null) {
     this.#file = file
     this.label = label
     this.#side = side
@@ -102,14 +102,14 @@ class SqliteCopy implements CopyStore {
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
     throwIfAborted(signal)
     try {
-      return tablesOf(this.#open(), pattern)
+      return sqliteTables(this.#open(), pattern)
     } catch (error) {
-      throw copyError(error, this.label, this.#side)
+      throw sqliteCopyError(error, this.label, this.#side)
     }
   }
 
   declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
-    return declareType(type, options?.decimal)
+    return declareSqliteType(type, options?.decimal)
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {
@@ -123,7 +123,7 @@ class SqliteCopy implements CopyStore {
         throw error
       }
     } catch (error) {
-      throw copyError(error, this.label, 'source')
+      throw sqliteCopyError(error, this.label, 'source')
     }
   }
 
@@ -133,7 +133,7 @@ class SqliteCopy implements CopyStore {
 
   async refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal)
-    createTable(table)
+    createSqliteDialectTable(table)
     const { name } = table.table
     try {
       const found = this.#open().prepare(`SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(?)`).pluck()
@@ -144,7 +144,7 @@ class SqliteCopy implements CopyStore {
         hint: 'give the table another name with --rename, or drop what has the name',
       })
     } catch (error) {
-      throw copyError(error, this.label, this.#side)
+      throw sqliteCopyError(error, this.label, this.#side)
     }
   }
 
@@ -179,7 +179,7 @@ class SqliteCopy implements CopyStore {
       })
       return this.#ledger
     } catch (error) {
-      throw copyError(error, this.label, this.#side)
+      throw sqliteCopyError(error, this.label, this.#side)
     }
   }
 
@@ -195,7 +195,7 @@ class SqliteCopy implements CopyStore {
         connection.close()
       }
     } catch (error) {
-      throw copyError(error, this.label, 'source')
+      throw sqliteCopyError(error, this.label, 'source')
     }
   }
 

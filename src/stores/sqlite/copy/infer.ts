@@ -5,8 +5,8 @@
 import type Database from 'better-sqlite3'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import type { ColumnInfo } from './shape.ts'
-import { ANY, typeOf } from '../../common/sqlite-dialect/types.ts'
+import type { SqliteColumnInfo } from './shape.ts'
+import { ANY, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 
 const LOOK_AT_ROWS = 1000
 
@@ -16,11 +16,11 @@ type Seen = { readonly classes: ReadonlySet<string>; readonly hasZones: boolean 
 export function inferredTypes(
   connection: Database.Database,
   table: string,
-  columns: readonly ColumnInfo[],
+  columns: readonly SqliteColumnInfo[],
 ): ReadonlyMap<string, ColumnType> {
   const found = new Map<string, ColumnType>()
   for (const { name, type } of columns) {
-    const declared = typeOf(type)
+    const declared = sqliteColumnType(type)
     if (declared !== null && !isTime(declared)) continue
     const corrected = correct(declared, look(connection, table, name))
     if (corrected !== null) found.set(name, corrected)

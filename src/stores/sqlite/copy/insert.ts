@@ -7,7 +7,7 @@ import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { ofValue } from '../../common/refusals.ts'
 import { binderOf, type Binder } from '../../common/sqlite-dialect/bind.ts'
 import { insertEnds, type OnConflict } from '../../common/sqlite-dialect/ddl.ts'
-import type { Shape } from './shape.ts'
+import type { SqliteShape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 /** Values per statement: measured as best, far below SQLite's limit. */
@@ -30,7 +30,7 @@ export class Inserter {
   readonly #statements = new Map<number, Database.Statement>()
   readonly #values: SqlValue[]
 
-  constructor(connection: Database.Database, request: ChunkRequest, shape: Shape) {
+  constructor(connection: Database.Database, request: ChunkRequest, shape: SqliteShape) {
     this.#connection = connection
     this.#request = request
     const { columns } = request

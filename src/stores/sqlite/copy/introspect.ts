@@ -2,18 +2,18 @@ import { createHash } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { collationsOf, keyOf } from './keys.ts'
+import { collationsOf, sqliteKey } from './keys.ts'
 import { inferredTypes } from './infer.ts'
-import { columnsOf, shapeOf, type ColumnInfo, type Shape } from './shape.ts'
+import { sqliteColumns, sqliteShape, type SqliteColumnInfo, type SqliteShape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
-import { tableNamed } from '../../common/sqlite-dialect/table-named.ts'
-import { ANY, isNumberAsText, spelledOf, typeOf } from '../../common/sqlite-dialect/types.ts'
+import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
+import { ANY, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 
 type Named = { readonly name: string; readonly sql: string }
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; case is ignored, as by SQLite */
-export function tablesOf(connection: Database.Database, pattern: string): readonly TableSpec[] {
-  const wanted = tableNamed(pattern)
+export function sqliteTables(connection: Database.Database, pattern: string): readonly TableSpec[] {
+  const wanted = matchesTableName(pattern)
   const all = connection
     .prepare(
       `SELECT l.name, s.sql FROM pragma_table_list AS l JOIN main.sqlite_schema AS s ON s.type = 'table' AND s.name = l.name
@@ -31,7 +31,7 @@ export function tablesOf(connection: Database.Database, pattern: string): readon
 }
 
 /** Current value of `TableSpec.identity`; null if there is no table of exactly that name. */
-export function identityOf(connection: Database.Database, name: string): string | null {
+export function sqliteTableIdentity(connection: Database.Database, name: string): string | null {
   const found = connection.prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).pluck()
   const sql = found.get(name) as string | undefined
   return sql === undefined ? null : identity(name, sql)
@@ -46,15 +46,15 @@ function specOf(
   { name, sql }: Named,
   size: { readonly rows: bigint; readonly bytes: bigint },
 ): TableSpec {
-  const shape = shapeOf(connection, name)
+  const shape = sqliteShape(connection, name)
   // 1: columns of virtual tables.
-  const infos = columnsOf(connection, name).filter(({ hidden }) => hidden !== 1)
+  const infos = sqliteColumns(connection, name).filter(({ hidden }) => hidden !== 1)
   const columns = columnSpecs(connection, name, infos, shape)
   return {
     table: { name },
     identity: identity(name, sql),
     columns,
-    ...keyOf(connection, name, columns, infos, shape),
+    ...sqliteKey(connection, name, columns, infos, shape),
     ...size,
     ...(shape.rowid === null ? {} : { blocks: blocksOf(connection, name, shape.rowid) }),
   }
@@ -63,8 +63,8 @@ function specOf(
 function columnSpecs(
   connection: Database.Database,
   table: string,
-  infos: readonly ColumnInfo[],
-  { alias }: Shape,
+  infos: readonly SqliteColumnInfo[],
+  { alias }: SqliteShape,
 ): readonly Column[] {
   const inferred = inferredTypes(connection, table, infos)
   const collations = collationsOf(
@@ -74,7 +74,7 @@ function columnSpecs(
   )
   return infos.map(({ name, type: native, notnull, dflt_value: initial, hidden }): Column => {
     const collation = collations.get(name)
-    const declared = typeOf(native) ?? ANY
+    const declared = sqliteColumnType(native) ?? ANY
     const type = inferred.get(name) ?? declared
     return {
       name,

@@ -16,7 +16,7 @@ import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 export const KEY_TERMS = 400
 
 /** For tables that are read: bounds are texts of the stored values, of any class. */
-export const SOURCE_KEYS: KeyDialect = {
+export const SQLITE_SOURCE_KEYS: KeyDialect = {
   quote,
   from: (table) => quote(table.table.name),
   // A column that converts nothing compares a number with a text only by their storage classes.
@@ -29,9 +29,9 @@ export const SOURCE_KEYS: KeyDialect = {
  * For tables that are written: bounds come from another system, in its spelling, and rows hold canonical texts.
  * @param asOf the type in which the values of a column were transferred
  */
-export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
+export function sqliteTargetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   return {
-    ...SOURCE_KEYS,
+    ...SQLITE_SOURCE_KEYS,
     bound: () => '?',
     value: (column, text) => {
       const as = asOf(column)
@@ -75,7 +75,7 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
 }
 
 /** For messages. */
-export function shownKey(values: readonly SqlValue[]): string {
+export function shownSqliteKey(values: readonly SqlValue[]): string {
   const shown = values.map((value) => {
     if (value === null) return 'NULL'
     return value instanceof Uint8Array ? literalOf(value) : String(value).slice(0, 60)

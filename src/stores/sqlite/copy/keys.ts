@@ -2,19 +2,19 @@
 import type Database from 'better-sqlite3'
 import type { Column } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import type { ColumnInfo, Shape } from './shape.ts'
+import type { SqliteColumnInfo, SqliteShape } from './shape.ts'
 
 export type Key = { readonly key: readonly string[]; readonly primary: boolean }
 
 const NONE: Key = { key: [], primary: false }
 
 /** The primary key, else the smallest unique index, those without NULLs first. */
-export function keyOf(
+export function sqliteKey(
   connection: Database.Database,
   table: string,
   columns: readonly Column[],
-  infos: readonly ColumnInfo[],
-  { alias }: Shape,
+  infos: readonly SqliteColumnInfo[],
+  { alias }: SqliteShape,
 ): Key {
   if (alias !== null) return { key: [alias], primary: true }
   const primary = infos

@@ -6,8 +6,8 @@
 import type Database from 'better-sqlite3'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { beginWrite, rollback } from './connection.ts'
-import { copyError } from './errors.ts'
+import { beginWrite, rollBack } from './connection.ts'
+import { sqliteCopyError } from './errors.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 
 export type LedgerParts = {
@@ -47,10 +47,10 @@ export class SqliteLedger implements LedgerDatabase {
           connection.exec('COMMIT')
           return results
         } finally {
-          rollback(connection)
+          rollBack(connection)
         }
       } catch (error) {
-        throw copyError(error, this.#parts.label, 'target')
+        throw sqliteCopyError(error, this.#parts.label, 'target')
       }
     })
   }
@@ -70,7 +70,7 @@ export class SqliteLedger implements LedgerDatabase {
     try {
       return body()
     } catch (error) {
-      throw copyError(error, this.#parts.label, 'target')
+      throw sqliteCopyError(error, this.#parts.label, 'target')
     }
   }
 }

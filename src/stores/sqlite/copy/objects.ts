@@ -6,15 +6,15 @@ import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import { objectFailed } from '../../common/object-names.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
-import { beginWrite, rollback } from './connection.ts'
-import { copyError, type Side } from './errors.ts'
+import { beginWrite, rollBack } from './connection.ts'
+import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
 import {
   createIndex,
   fittedObject,
   objectQueries,
   objectsIn,
   takenQuery,
-  type Query,
+  type SqliteListQuery,
 } from '../../common/sqlite-dialect/object-list.ts'
 
 export type ObjectParts = {
@@ -22,7 +22,7 @@ export type ObjectParts = {
   readonly writer: () => Database.Database
   readonly turn: Turn
   readonly label: string
-  readonly side: Side
+  readonly side: SqliteCopySide
 }
 
 export class SqliteObjects implements ObjectStore {
@@ -66,19 +66,19 @@ export class SqliteObjects implements ObjectStore {
           connection.exec(sql)
           connection.exec('COMMIT')
         } finally {
-          rollback(connection)
+          rollBack(connection)
         }
       } catch (error) {
         const { code } = error as { readonly code?: unknown }
         if (typeof code === 'string' && /^SQLITE_(?:CONSTRAINT|ERROR)/.test(code)) {
           throw objectFailed(object, (error as Error).message, { where: `${label}, ${table.table.name}`, cause: error })
         }
-        throw copyError(error, label, 'target')
+        throw sqliteCopyError(error, label, 'target')
       }
     })
   }
 
-  #ask({ sql, parameters }: Query): readonly SqlRow[] {
+  #ask({ sql, parameters }: SqliteListQuery): readonly SqlRow[] {
     const { reader, label, side } = this.#parts
     try {
       return reader()
@@ -86,7 +86,7 @@ export class SqliteObjects implements ObjectStore {
         .raw(true)
         .all(...parameters) as readonly SqlRow[]
     } catch (error) {
-      throw copyError(error, label, side)
+      throw sqliteCopyError(error, label, side)
     }
   }
 }

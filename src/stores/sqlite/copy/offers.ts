@@ -6,18 +6,18 @@ import type { Durability } from '../../../model/copy/durability-port.ts'
 import type { Identification, Origin, TableMark } from '../../../model/copy/identification-port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { columnValues } from '../archive/column-values.ts'
-import { periodCounts, periodEffort } from '../archive/periods.ts'
-import { danglingRows, orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
-import { rowCondition } from '../archive/row-condition.ts'
-import { rowTriggersOf } from '../archive/row-triggers.ts'
-import { givenAgain, tableMarks } from '../archive/table-facts.ts'
-import { timeExtent } from '../archive/time-extent.ts'
-import { timeCondition } from '../archive/time.ts'
+import { sqliteColumnValues } from '../archive/column-values.ts'
+import { sqlitePeriodCounts, sqlitePeriodEffort } from '../archive/periods.ts'
+import { danglingRows, sqliteOrphans, sqliteReferrers, sqliteReferringRow } from '../archive/referrers.ts'
+import { sqliteRowCondition } from '../archive/row-condition.ts'
+import { sqliteRowTriggers } from '../archive/row-triggers.ts'
+import { givenAgain, sqliteTableMarks } from '../archive/table-facts.ts'
+import { sqliteTimeExtent } from '../archive/time-extent.ts'
+import { sqliteTimeCondition } from '../archive/time.ts'
 import type { SqliteOffers } from '../offered.ts'
 import { SqliteApply } from '../follow/apply/index.ts'
 import { SqliteTriggers } from '../follow/triggers/index.ts'
-import { copyError, type Side } from './errors.ts'
+import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
 
 /** Runs a body whose statements all see the snapshot of the first one. */
 type Within = <T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>) => Promise<T>
@@ -25,7 +25,7 @@ type Within = <T>(signal: AbortSignal, body: (connection: Database.Database) => 
 type OfferParts = {
   readonly file: string
   readonly label: string
-  readonly side: Side
+  readonly side: SqliteCopySide
   readonly turn: Turn
   readonly reader: () => Database.Database
   readonly writer: () => Database.Database
@@ -42,37 +42,39 @@ export function sqliteOffers(parts: OfferParts): SqliteOffers {
     identities: {
       by: 'mark',
       lasting: true,
-      marks: (tables: readonly TableName[], signal: AbortSignal) => within(signal, (one) => tableMarks(one, tables)),
+      marks: (tables: readonly TableName[], signal: AbortSignal) =>
+        within(signal, (one) => sqliteTableMarks(one, tables)),
     },
-    times: { condition: timeCondition },
+    times: { condition: sqliteTimeCondition },
     timeExtents: {
       of: async (table, column, signal) => {
         throwIfAborted(signal)
         try {
-          return await timeExtent(reader(), table, column, signal)
+          return await sqliteTimeExtent(reader(), table, column, signal)
         } catch (error) {
-          throw copyError(error, label, 'source')
+          throw sqliteCopyError(error, label, 'source')
         }
       },
     },
     rowValues: {
-      condition: rowCondition,
-      values: (table, column, most, signal) => within(signal, (one) => columnValues(one, table, column, most, signal)),
+      condition: sqliteRowCondition,
+      values: (table, column, most, signal) =>
+        within(signal, (one) => sqliteColumnValues(one, table, column, most, signal)),
     },
     periods: {
-      effort: (table, conditions, signal) => within(signal, (one) => periodEffort(one, table, conditions)),
+      effort: (table, conditions, signal) => within(signal, (one) => sqlitePeriodEffort(one, table, conditions)),
       counts: (table, conditions, by, signal) =>
-        within(signal, (one) => periodCounts(one, table, conditions, by, signal)),
+        within(signal, (one) => sqlitePeriodCounts(one, table, conditions, by, signal)),
       givesAgain: (table, condition, signal) => within(signal, (one) => givenAgain(one, table, condition)),
     },
     referrers: {
-      list: ({ name }, signal) => within(signal, (one) => referrersOf(one, name)),
+      list: ({ name }, signal) => within(signal, (one) => sqliteReferrers(one, name)),
       referringRow: (table, referrer, condition, _budgetMs, signal) =>
-        within(signal, (one) => referringRow(one, table, referrer, condition)),
-      orphans: (table, referrer, _budgetMs, signal) => within(signal, (one) => orphansOf(one, table, referrer)),
+        within(signal, (one) => sqliteReferringRow(one, table, referrer, condition)),
+      orphans: (table, referrer, _budgetMs, signal) => within(signal, (one) => sqliteOrphans(one, table, referrer)),
       dangling: (table, condition, signal) => within(signal, (one) => danglingRows(one, table, condition)),
     },
-    rowTriggers: { list: ({ name }, signal) => within(signal, (one) => rowTriggersOf(one, name)) },
+    rowTriggers: { list: ({ name }, signal) => within(signal, (one) => sqliteRowTriggers(one, name)) },
     // A file has no replication slot: changes are available by triggers only.
     triggerChanges: () => (triggers ??= new SqliteTriggers(file, label)),
     changeTarget: new SqliteApply({ reader, writer, turn, label }),
@@ -132,7 +134,7 @@ class SqliteIdentification implements Identification {
       // Tables have no versions; the schema version rises with every change of any table.
       return { text: String(reader().pragma('main.schema_version', { simple: true })), lasting: false }
     } catch (error) {
-      throw copyError(error, label, side)
+      throw sqliteCopyError(error, label, side)
     }
   }
 }

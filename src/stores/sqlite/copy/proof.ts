@@ -5,26 +5,26 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import { keyColumns, type Condition } from '../../common/key-ranges.ts'
+import { keyColumns, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { RowTexts } from './row-text.ts'
-import { RowReader, slices, type Care, type ScanColumn, type StoredRow } from './rows.ts'
+import { SqliteRowReader, slices, type Care, type ScanColumn, type StoredRow } from './rows.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 export type Stored = {
   readonly table: TableSpec
   readonly columns: readonly ScanColumn[]
   /** Conditions; each row meets one of them. */
-  readonly conditions: readonly Condition[]
+  readonly conditions: readonly SqlCondition[]
   readonly order: string
 }
 
 /** Keys between two pauses for other work. */
 const STRETCH = 1000
 
-export async function digestOf(
+export async function sqliteDigest(
   connection: Database.Database,
   { table, columns, conditions, order }: Stored,
   signal: AbortSignal,
@@ -44,7 +44,7 @@ export async function digestOf(
 /** As `digestOf`, for rows that this program wrote; costs about half. */
 export async function ownDigest(connection: Database.Database, stored: Stored, signal: AbortSignal): Promise<Digest> {
   const texts = RowTexts.of(connection, stored.columns)
-  if (texts === null) return digestOf(connection, stored, signal)
+  if (texts === null) return sqliteDigest(connection, stored, signal)
   const sum = new RowSum()
   for (const condition of stored.conditions) {
     for (const slice of texts.slices(stored, condition)) {
@@ -92,7 +92,7 @@ export async function keysDigest(
   return countOnly ? { rows: digest.rows, sum: '' } : digest
 }
 
-type Prepared = { readonly reader: RowReader; readonly statement: Database.Statement }
+type Prepared = { readonly reader: SqliteRowReader; readonly statement: Database.Statement }
 
 /** Reads the rows of one key at a time. */
 class Lookup {
@@ -102,7 +102,11 @@ class Lookup {
   constructor(connection: Database.Database, table: TableSpec, columns: readonly ScanColumn[], sql: string) {
     const care: Care = { wide: true, bytes: false }
     this.#prepare = () => {
-      const reader = new RowReader(connection, { table, columns, condition: { sql, parameters: [] }, order: '' }, care)
+      const reader = new SqliteRowReader(
+        connection,
+        { table, columns, condition: { sql, parameters: [] }, order: '' },
+        care,
+      )
       return { reader, statement: reader.statement(0) }
     }
     this.#current = this.#prepare()

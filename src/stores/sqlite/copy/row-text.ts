@@ -4,13 +4,13 @@
  * all values.
  */
 import type Database from 'better-sqlite3'
-import { cellText } from '../../../model/copy/canonical.ts'
+import { canonicalCellText } from '../../../model/copy/canonical.ts'
 import { rowText } from '../../../model/copy/row-hash.ts'
-import type { Condition } from '../../common/key-ranges.ts'
+import type { SqlCondition } from '../../common/key-ranges.ts'
 import { chained } from '../../../shared/sql-text.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { CellReader } from '../../common/sqlite-dialect/read-cell.ts'
-import { readerOf, type Scan, type ScanColumn } from './rows.ts'
+import { sqliteCellReader, type SqliteScan, type ScanColumn } from './rows.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { StoredValue } from '../../common/sqlite-dialect/any.ts'
 
@@ -21,7 +21,7 @@ const WHOLE: Piece = String
 
 /** Floats are sixteen digits each. */
 function floatPiece(read: CellReader): Piece {
-  return (value) => (value === null ? 'N' : `16:${cellText(read(value))}`)
+  return (value) => (value === null ? 'N' : `16:${canonicalCellText(read(value))}`)
 }
 
 /** Texts between two pauses for other work. */
@@ -57,7 +57,7 @@ export class RowTexts {
         continue
       }
       endWhole()
-      const read = readerOf(column)
+      const read = sqliteCellReader(column)
       select.push(quote(column.name))
       pieces.push(
         column.as.kind === 'float' ? floatPiece(read) : (value) => rowText([value === null ? null : read(value)]),
@@ -68,8 +68,8 @@ export class RowTexts {
   }
 
   *slices(
-    { table, order }: Pick<Scan, 'table' | 'order'>,
-    { sql, parameters }: Condition,
+    { table, order }: Pick<SqliteScan, 'table' | 'order'>,
+    { sql, parameters }: SqlCondition,
   ): Generator<readonly string[]> {
     const statement = this.#connection
       .prepare(

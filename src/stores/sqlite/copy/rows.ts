@@ -5,11 +5,11 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { isRefusedValue, storedCell, valueError, type OddRows } from '../../common/as-stored.ts'
-import type { Condition } from '../../common/key-ranges.ts'
+import type { SqlCondition } from '../../common/key-ranges.ts'
 import type { StoredValue } from '../../common/sqlite-dialect/any.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { shownKey } from './key-dialect.ts'
-import { cellReader, exactReader, type CellReader } from '../../common/sqlite-dialect/read-cell.ts'
+import { shownSqliteKey } from './key-dialect.ts'
+import { sqliteCellReaderOf, exactReader, type CellReader } from '../../common/sqlite-dialect/read-cell.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 export type ScanColumn = {
@@ -22,16 +22,16 @@ export type ScanColumn = {
 
 type Decode = (bytes: Uint8Array) => string | null
 
-export function readerOf({ column, as, exact }: ScanColumn): CellReader {
-  return exact === true ? exactReader(column, as) : cellReader(column, as)
+export function sqliteCellReader({ column, as, exact }: ScanColumn): CellReader {
+  return exact === true ? exactReader(column, as) : sqliteCellReaderOf(column, as)
 }
 
-export type Scan = {
+export type SqliteScan = {
   readonly table: TableSpec
   readonly columns: readonly ScanColumn[]
   /** The FROM clause, if it is more than the name of the table. */
   readonly from?: string
-  readonly condition: Condition
+  readonly condition: SqlCondition
   /** Must fix the order: a scan may have to restart in its middle. */
   readonly order: string
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
@@ -62,12 +62,12 @@ const SLICE_ROWS = 1000
 const SLICE_BYTES = 1024 * 1024
 
 /** @throws SluiceError VALUE_REFUSED with table, column and key, unless `aside` takes such rows; the driver's errors */
-export function* slices(connection: Database.Database, scan: Scan, care: Care, open: Open): Generator<Slice> {
+export function* slices(connection: Database.Database, scan: SqliteScan, care: Care, open: Open): Generator<Slice> {
   let done = 0
   // In columns of any type, values are distinguished by their storage classes: 7.0 is not 7.
   if (scan.columns.some(needsClasses)) care.wide = true
   for (;;) {
-    const reader = new RowReader(connection, scan, care)
+    const reader = new SqliteRowReader(connection, scan, care)
     const rows = reader.statement(done).iterate(...scan.condition.parameters) as IterableIterator<Stored[]>
     open.add(rows)
     try {
@@ -92,12 +92,12 @@ export function* slices(connection: Database.Database, scan: Scan, care: Care, o
 }
 
 /** Converts the results of one statement to rows. */
-export class RowReader {
+export class SqliteRowReader {
   /** A value needs more care: the statement has to be prepared again. */
   again = false
   bytes = 0
   readonly #connection: Database.Database
-  readonly #scan: Scan
+  readonly #scan: SqliteScan
   readonly #care: Care
   readonly #readers: readonly CellReader[]
   /** Columns of floating point numbers: these are never taken for integers, however large they are. */
@@ -108,11 +108,11 @@ export class RowReader {
   /** Key columns: rows are found by their values. */
   readonly #inKey: readonly boolean[]
 
-  constructor(connection: Database.Database, scan: Scan, care: Care) {
+  constructor(connection: Database.Database, scan: SqliteScan, care: Care) {
     this.#connection = connection
     this.#scan = scan
     this.#care = care
-    this.#readers = scan.columns.map(readerOf)
+    this.#readers = scan.columns.map(sqliteCellReader)
     this.#floats = scan.columns.map(
       ({ column: { type, native } }) =>
         (type.kind === 'float' || type.kind === 'decimal') && affinityOf(native) === 'real',
@@ -238,7 +238,7 @@ export class RowReader {
   #keyOf(stored: readonly Stored[], at: number): string {
     const { table, columns, condition, order } = this.#scan
     const places = table.key.map((name) => columns.findIndex((one) => one.name === name))
-    if (places.length > 0 && !places.includes(-1)) return shownKey(places.map((place) => stored[place] ?? null))
+    if (places.length > 0 && !places.includes(-1)) return shownSqliteKey(places.map((place) => stored[place] ?? null))
     if (order === '') return `number ${at + 1}`
     const row = this.#connection
       .prepare(
@@ -247,7 +247,7 @@ export class RowReader {
       .raw(true)
       .safeIntegers(true)
       .get(...condition.parameters) as readonly Stored[] | undefined
-    return `${order} = ${row === undefined ? '' : shownKey(row)}`
+    return `${order} = ${row === undefined ? '' : shownSqliteKey(row)}`
   }
 }
 

@@ -1,7 +1,7 @@
 /** SQLite's facts about a table. */
 import type Database from 'better-sqlite3'
 
-export type Shape = {
+export type SqliteShape = {
   /** Column names, in order. */
   readonly columns: readonly string[]
   readonly strict: boolean
@@ -11,7 +11,7 @@ export type Shape = {
   readonly alias: string | null
 }
 
-export type ColumnInfo = {
+export type SqliteColumnInfo = {
   readonly cid: number
   readonly name: string
   readonly type: string
@@ -21,20 +21,20 @@ export type ColumnInfo = {
   readonly hidden: number
 }
 
-export function columnsOf(connection: Database.Database, table: string): readonly ColumnInfo[] {
+export function sqliteColumns(connection: Database.Database, table: string): readonly SqliteColumnInfo[] {
   return connection
     .prepare(`SELECT cid, name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)`)
-    .all(table) as ColumnInfo[]
+    .all(table) as SqliteColumnInfo[]
 }
 
 /** If there is no such table, the shape is empty. */
-export function shapeOf(connection: Database.Database, table: string): Shape {
+export function sqliteShape(connection: Database.Database, table: string): SqliteShape {
   const info = connection
     .prepare(
       `SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND lower(name) = lower(?)`,
     )
     .get(table) as { readonly wr: number; readonly strict: number } | undefined
-  const found = columnsOf(connection, table)
+  const found = sqliteColumns(connection, table)
   const columns = found.map(({ name }) => name)
   if (info === undefined) return { columns, strict: false, rowid: null, alias: null }
   const taken = new Set(columns.map((name) => name.toLowerCase()))
@@ -43,7 +43,7 @@ export function shapeOf(connection: Database.Database, table: string): Shape {
 }
 
 /** One primary key column of exactly the type INTEGER, unless it has an index (as for INTEGER PRIMARY KEY DESC). */
-function aliasOf(connection: Database.Database, table: string, columns: readonly ColumnInfo[]): string | null {
+function aliasOf(connection: Database.Database, table: string, columns: readonly SqliteColumnInfo[]): string | null {
   const [first, ...more] = columns.filter(({ pk }) => pk > 0)
   if (first === undefined || more.length > 0 || first.type.toUpperCase() !== 'INTEGER') return null
   const indexed = connection.prepare(`SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'`).get(table) !== undefined

@@ -30,17 +30,17 @@ import {
   keySpan,
   lastKey,
   rangeCondition,
-  type Condition,
+  type SqlCondition,
 } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { conditionHint } from '../../common/query-errors.ts'
-import { copyError } from './errors.ts'
-import { KEY_TERMS, SOURCE_KEYS } from './key-dialect.ts'
-import { partsOf } from '../../common/key-parts.ts'
+import { sqliteCopyError } from './errors.ts'
+import { KEY_TERMS, SQLITE_SOURCE_KEYS } from './key-dialect.ts'
+import { keyListParts } from '../../common/key-parts.ts'
 import { regrouped } from '../../common/regrouped.ts'
-import { slices, type Care, type Open, type Scan, type Slice } from './rows.ts'
-import { shapeOf, type Shape } from './shape.ts'
+import { slices, type Care, type Open, type SqliteScan, type Slice } from './rows.ts'
+import { sqliteShape, type SqliteShape } from './shape.ts'
 
 const HOP = 50_000
 
@@ -52,7 +52,7 @@ export class SqliteView implements SourceView {
   readonly #label: string
   readonly #open: Open = new Set()
   readonly #cares = new Map<string, Care>()
-  readonly #shapes = new Map<string, Shape>()
+  readonly #shapes = new Map<string, SqliteShape>()
 
   /** @param connection used by nothing else, and closed with the view; it may be in a transaction already */
   constructor(connection: Database.Database, label: string) {
@@ -70,7 +70,7 @@ export class SqliteView implements SourceView {
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     const span =
       table.key.length === 1
-        ? await keySpan(table, { by: 'key', after: null, through: null }, where, SOURCE_KEYS, this.#ask(where))
+        ? await keySpan(table, { by: 'key', after: null, through: null }, where, SQLITE_SOURCE_KEYS, this.#ask(where))
         : null
     const { rowid } = this.#shape(table)
     const order = rowid === null ? table.key.map(quote) : [rowid]
@@ -139,7 +139,7 @@ export class SqliteView implements SourceView {
     signal: AbortSignal,
   ): Promise<readonly string[] | null> {
     throwIfAborted(signal)
-    return lastKey(table, range, where, SOURCE_KEYS, this.#ask(where))
+    return lastKey(table, range, where, SQLITE_SOURCE_KEYS, this.#ask(where))
   }
 
   /** Iterations that still run end. */
@@ -152,8 +152,8 @@ export class SqliteView implements SourceView {
     const { table, columns, where, aside, asStored, instead } = request
     let care = this.#cares.get(table.table.name)
     if (care === undefined) this.#cares.set(table.table.name, (care = { wide: false, bytes: false }))
-    for (const range of partsOf(request.range, table.key.length, KEY_TERMS)) {
-      const scan: Scan = {
+    for (const range of keyListParts(request.range, table.key.length, KEY_TERMS)) {
+      const scan: SqliteScan = {
         table,
         columns,
         condition: this.#condition(table, range, where),
@@ -180,12 +180,12 @@ export class SqliteView implements SourceView {
   /** A reproducible order, for repeated statements; the key's order if requested, or if it costs nothing. */
   #order({ table, range, ordered }: RowRequest): string {
     const { rowid } = this.#shape(table)
-    if (ordered || range.by === 'key' || rowid === null) return keyOrder(table, SOURCE_KEYS)
+    if (ordered || range.by === 'key' || rowid === null) return keyOrder(table, SQLITE_SOURCE_KEYS)
     return rowid
   }
 
-  #condition(table: TableSpec, range: Range, where: string | null): Condition {
-    const condition = rangeCondition(table, range, where, SOURCE_KEYS)
+  #condition(table: TableSpec, range: Range, where: string | null): SqlCondition {
+    const condition = rangeCondition(table, range, where, SQLITE_SOURCE_KEYS)
     if (range.by !== 'block') return condition
     const { rowid } = this.#shape(table)
     if (rowid === null) throw new Error(`${table.table.name} has no numbered rows`)
@@ -208,9 +208,9 @@ export class SqliteView implements SourceView {
   ): AsyncGenerator<Range> {
     const ask = this.#ask(where)
     const exact = keyColumns(table).every(({ type }) => type.kind === 'int')
-    for await (const range of cutByKey(table, within, where, rows, table.rows, SOURCE_KEYS, ask)) {
+    for await (const range of cutByKey(table, within, where, rows, table.rows, SQLITE_SOURCE_KEYS, ask)) {
       if (!exact && range.by === 'key' && range.through !== within.through) {
-        const { sql, parameters } = rangeCondition(table, range, where, SOURCE_KEYS)
+        const { sql, parameters } = rangeCondition(table, range, where, SQLITE_SOURCE_KEYS)
         const inside = await ask(`SELECT 1 FROM ${quote(table.table.name)} WHERE ${sql} LIMIT 1`, parameters)
         if (inside.length === 0) {
           yield { by: 'key', after: range.after, through: within.through }
@@ -249,7 +249,7 @@ export class SqliteView implements SourceView {
   #hasNullKeys(table: TableSpec, where: string | null): boolean {
     const nullable = table.columns.some(({ name, nullable: may }) => may && table.key.includes(name))
     if (!nullable) return false
-    const { sql, parameters } = rangeCondition(table, { by: 'nullKey' }, where, SOURCE_KEYS)
+    const { sql, parameters } = rangeCondition(table, { by: 'nullKey' }, where, SQLITE_SOURCE_KEYS)
     const rows = this.#guard(where, () =>
       this.#all(`SELECT 1 FROM ${quote(table.table.name)} WHERE ${sql} LIMIT 1`, parameters),
     )
@@ -257,11 +257,11 @@ export class SqliteView implements SourceView {
   }
 
   /** @throws SluiceError SOURCE_GONE if columns have swapped names since the copy was planned */
-  #shape(spec: TableSpec): Shape {
+  #shape(spec: TableSpec): SqliteShape {
     const { name } = spec.table
     const known = this.#shapes.get(name)
     if (known !== undefined) return known
-    const shape = shapeOf(this.#connection, name)
+    const shape = sqliteShape(this.#connection, name)
     refuseReordered(spec, shape.columns, 'source', this.#label)
     this.#shapes.set(name, shape)
     return shape
@@ -293,7 +293,7 @@ export class SqliteView implements SourceView {
           cause: error,
         })
       }
-      throw copyError(error, this.#label, 'source')
+      throw sqliteCopyError(error, this.#label, 'source')
     }
   }
 }

@@ -5,16 +5,16 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
-import { removeRows } from '../archive/remove.ts'
+import { removeSqliteRows } from '../archive/remove.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import { optionsOf } from '../../common/sqlite-dialect/beside-list.ts'
+import { declaredTableOptions } from '../../common/sqlite-dialect/beside-list.ts'
 import { SqliteChunk } from './chunk.ts'
 import { refuseReordered } from '../../common/column-order.ts'
-import { beginWrite, rollback } from './connection.ts'
-import { createTable, quote } from '../../common/sqlite-dialect/ddl.ts'
-import { copyError } from './errors.ts'
+import { beginWrite, rollBack } from './connection.ts'
+import { createSqliteDialectTable, quote } from '../../common/sqlite-dialect/ddl.ts'
+import { sqliteCopyError } from './errors.ts'
 import { numberingOf } from '../../common/sqlite-dialect/numbering.ts'
-import { shapeOf } from './shape.ts'
+import { sqliteShape } from './shape.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 
 /** Rows of an index that ANALYZE reads: enough for the planner, and fast. */
@@ -32,7 +32,7 @@ export class SqliteTarget implements CopyTarget {
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
-    const sql = createTable(table)
+    const sql = createSqliteDialectTable(table)
     await this.#write(signal, (connection) => {
       try {
         connection.exec(sql)
@@ -63,7 +63,7 @@ export class SqliteTarget implements CopyTarget {
           .prepare(`SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`)
           .pluck()
           .get(table.table.name)
-        const numbering = numberingOf(table, optionsOf(String(created)).includes('AUTOINCREMENT'), sequences)
+        const numbering = numberingOf(table, declaredTableOptions(String(created)).includes('AUTOINCREMENT'), sequences)
         for (const { sql, parameters } of numbering.statements) connection.prepare(sql).run(...parameters)
         notes = numbering.notes
       }
@@ -80,16 +80,16 @@ export class SqliteTarget implements CopyTarget {
       await beginWrite(connection, request.signal)
       try {
         const { table } = request
-        const shape = shapeOf(connection, table.table.name)
+        const shape = sqliteShape(connection, table.table.name)
         refuseReordered(table, shape.columns, 'target', this.#label)
         return new SqliteChunk(connection, request, shape, this.#label, leave, this.#turn)
       } catch (error) {
-        rollback(connection)
+        rollBack(connection)
         throw error
       }
     } catch (error) {
       leave()
-      throw copyError(error, this.#label, 'target')
+      throw sqliteCopyError(error, this.#label, 'target')
     }
   }
 
@@ -101,12 +101,12 @@ export class SqliteTarget implements CopyTarget {
         const connection = this.#writer()
         await beginWrite(connection, request.signal)
         try {
-          end = await removeRows(connection, request)
+          end = await removeSqliteRows(connection, request)
         } finally {
-          rollback(connection)
+          rollBack(connection)
         }
       } catch (error) {
-        throw copyError(error, this.#label, 'target')
+        throw sqliteCopyError(error, this.#label, 'target')
       }
     })
     return end
@@ -122,10 +122,10 @@ export class SqliteTarget implements CopyTarget {
           body(connection)
           connection.exec('COMMIT')
         } finally {
-          rollback(connection)
+          rollBack(connection)
         }
       } catch (error) {
-        throw copyError(error, this.#label, 'target')
+        throw sqliteCopyError(error, this.#label, 'target')
       }
     })
   }

@@ -1,5 +1,5 @@
 /** Result of an archive run or a restore, in the words of a headless run. */
-import { bytes, countDec, plural } from '../../../render/screen-format.ts'
+import { bytes, countDec, amount } from '../../../render/screen-format.ts'
 import type { Finished } from '../run-view.ts'
 
 const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
@@ -12,24 +12,24 @@ export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'statu
   const { brought, there } = totals
   if (brought !== undefined && status === 'ok') {
     return there === undefined
-      ? `${plural(Number(brought), 'row')} brought into the other table and proved there`
-      : `${plural(Number(there), 'row')} stood in the other table already`
+      ? `${amount(Number(brought), 'row')} brought into the other table and proved there`
+      : `${amount(Number(there), 'row')} stood in the other table already`
   }
   const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
     (name) => `${countDec(totals[name])} ${name}`,
   )
   if (counts.length === 0) return status === 'ok' ? 'nothing was left to do' : otherwise
   const { partitions = '0', rows = '0' } = totals
-  const sizes = sizesText(Number(totals['sourceBytes'] ?? 0), Number(totals['bytes'] ?? 0))
+  const sizes = shownSizes(Number(totals['sourceBytes'] ?? 0), Number(totals['bytes'] ?? 0))
   return [
-    `${plural(Number(partitions), 'partition')}: ${counts.join(', ')}`,
+    `${amount(Number(partitions), 'partition')}: ${counts.join(', ')}`,
     ...(rows === '0' ? [] : [`${countDec(rows)} ${rows === '1' ? 'row' : 'rows'}`]),
     ...(sizes === '' ? [] : [sizes]),
   ].join('  ')
 }
 
 /** `1.2 GB → 210.0 MB (5.7×)`; empty if a size is unknown. */
-export function sizesText(source: number, stored: number): string {
+export function shownSizes(source: number, stored: number): string {
   if (source <= 0 || stored <= 0) return ''
   return `${bytes(source)} → ${bytes(stored)} (${timesText(source, stored)})`
 }

@@ -7,7 +7,7 @@ import { KEPT } from '../../../model/run/kept.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { ChunkState } from './chunk-map.ts'
 
-export type RefusedRow = { readonly key: readonly (string | null)[]; readonly error: ErrorInfo }
+export type ShownRefusedRow = { readonly key: readonly (string | null)[]; readonly error: ErrorInfo }
 
 export type Chunk = {
   readonly table: string
@@ -27,7 +27,7 @@ export type Chunk = {
   /** When the next try begins. */
   readonly againAt: number | null
   /** The first rows of the chunk that the target refused. */
-  readonly rows: readonly RefusedRow[]
+  readonly rows: readonly ShownRefusedRow[]
   /** True: completed or tried before this run. */
   readonly earlier: boolean
   /** Held back by a steering request: paused, or left to another run. */

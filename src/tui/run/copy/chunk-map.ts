@@ -1,6 +1,6 @@
 /** State of every chunk of one table, in a few bytes each: a table may have 100,000 chunks. It is changed in place. */
 import type { KeySpan } from '../../../model/run/event.ts'
-import { placeOf, type KeyAxis, type Place } from './key-axis.ts'
+import { axisPlace, type KeyAxis, type AxisPart } from './key-axis.ts'
 import { StripCells } from './strip-cells.ts'
 
 export const CHUNK_STATES = ['pending', 'proved', 'written', 'copying', 'aside', 'waits', 'failed'] as const
@@ -48,7 +48,7 @@ export class ChunkMap {
     this.#count(after, 1)
     this.#largest = Math.max(this.#largest, index)
     if (span !== undefined && this.axis.by === 'value') {
-      const place = placeOf(this.axis, span)
+      const place = axisPlace(this.axis, span)
       this.#from[index] = place.from
       this.#to[index] = place.to
     }
@@ -109,7 +109,7 @@ export class ChunkMap {
     return this.axis.by === 'order' && this.#largest > this.#all
   }
 
-  #place(index: number): Place {
+  #place(index: number): AxisPart {
     if (this.axis.by === 'value') return { from: this.#from[index] ?? 0, to: this.#to[index] ?? 0 }
     const all = this.#all
     return { from: Math.max(0, index - 1) / all, to: Math.max(1, index) / all }

@@ -2,13 +2,13 @@
  * State of a copy, folded from its events: tables, chunks, checksums, throttle. Its size does not grow with the number
  * of chunks; therefore it is changed in place.
  */
-import { differenceText } from '../../../render/difference-text.ts'
+import { countDifferenceText } from '../../../render/difference-text.ts'
 import { WorkPace } from '../../../model/copy/work-pace.ts'
-import type { Event, EventBody, KeySpan, Latency } from '../../../model/run/event.ts'
+import type { Event, EventBody, KeySpan, TargetLatency } from '../../../model/run/event.ts'
 import { KEPT } from '../../../model/run/kept.ts'
 import { ChunkBook, freshChunk, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
-import { CopyTable, type Tally } from './copy-table.ts'
+import { CopyTable, type TableTally } from './copy-table.ts'
 import { FollowProgress } from './follow-progress.ts'
 import { SwitchProgress } from './switch-progress.ts'
 
@@ -25,7 +25,7 @@ export class CopyProgress {
   readonly switching = new SwitchProgress()
   throttle: Pressure | null = null
   /** Time that the target takes for a batch; null before the first measurement. */
-  latency: Latency | null = null
+  latency: TargetLatency | null = null
   /** When the first chunk began; rates count from here. */
   begunAt: number | null = null
   /** Largest number of workers seen. */
@@ -101,8 +101,8 @@ export class CopyProgress {
   }
 
   /** Totals of all tables, for closed chunks. */
-  tally(): Tally {
-    const sum: Tally = { read: 0, written: 0, skipped: 0, aside: 0, proved: 0 }
+  tally(): TableTally {
+    const sum: TableTally = { read: 0, written: 0, skipped: 0, aside: 0, proved: 0 }
     for (const { tally } of this.#tables.values()) {
       sum.read += tally.read
       sum.written += tally.written
@@ -270,7 +270,7 @@ export class CopyProgress {
   #differs(event: Of<'look.difference'>): void {
     if (event.chunk === undefined || event.accepted === true) return
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))
-    const error = { code: 'COUNTS_DIFFER', message: differenceText(event), retryable: false } as const
+    const error = { code: 'COUNTS_DIFFER', message: countDifferenceText(event), retryable: false } as const
     // A chunk that was steered before it began has no range yet.
     const span = event.from === undefined && event.to === undefined ? known.span : spanOf(event)
     this.#put({ ...known, span, state: 'failed', error, againAt: null, earlier: true })

@@ -2,7 +2,7 @@
 import { spanIn } from '../../../model/run/stretch-span.ts'
 import type {
   ChunksSummaryEvent,
-  ChunkSums,
+  ChunkEventTotals,
   CopyPlanLine,
   CopyStartedEvent,
   CopyTally,
@@ -12,11 +12,12 @@ import type { TableResult } from '../outcomes.ts'
 import { ChunkMap } from './chunk-map.ts'
 import { axisOf } from './key-axis.ts'
 
-export type Tally = { read: number; written: number; skipped: number; aside: number; proved: number }
+export type TableTally = { read: number; written: number; skipped: number; aside: number; proved: number }
 
-const nothing = (): Tally => ({ read: 0, written: 0, skipped: 0, aside: 0, proved: 0 })
+const nothing = (): TableTally => ({ read: 0, written: 0, skipped: 0, aside: 0, proved: 0 })
 
-export type TableState = 'waits' | 'copying' | 'copied' | 'ok' | 'failed' | 'refused' | 'stopped' | 'skipped' | 'paused'
+export type CopyTableState =
+  'waits' | 'copying' | 'copied' | 'ok' | 'failed' | 'refused' | 'stopped' | 'skipped' | 'paused'
 
 export class CopyTable {
   readonly name: string
@@ -86,7 +87,7 @@ export class CopyTable {
     return this.result?.notes ?? this.plan?.notes ?? []
   }
 
-  get state(): TableState {
+  get state(): CopyTableState {
     if (this.result !== null) return this.result.status === 'current' ? 'ok' : this.result.status
     if (this.plan?.status === 'refused') return 'refused'
     if (this.held !== null) return this.held
@@ -102,7 +103,7 @@ export class CopyTable {
   }
 
   /** Totals of all runs, for closed chunks; from the ledger once the result is known. */
-  get tally(): Tally {
+  get tally(): TableTally {
     const { result, here, before } = this
     if (result?.copied !== undefined) return talliedBy(result.copied, before.proved + here.proved)
     return {
@@ -143,7 +144,7 @@ export class CopyTable {
   }
 }
 
-function addTo(tally: Tally, sums: ChunkSums, isProved: boolean): void {
+function addTo(tally: TableTally, sums: ChunkEventTotals, isProved: boolean): void {
   tally.read += Number(sums.read)
   tally.written += Number(sums.written)
   tally.skipped += Number(sums.skipped)
@@ -151,7 +152,7 @@ function addTo(tally: Tally, sums: ChunkSums, isProved: boolean): void {
   if (isProved) tally.proved += Number(sums.proved)
 }
 
-function talliedBy(copied: CopyTally, proved: number): Tally {
+function talliedBy(copied: CopyTally, proved: number): TableTally {
   return {
     read: Number(copied.read),
     written: Number(copied.written),

@@ -3,7 +3,7 @@ import type { Event } from '../../../model/run/event.ts'
 import { KEPT } from '../../../model/run/kept.ts'
 import type { FollowProgressEvent, FollowTableEvent } from '../../../model/follow/events.ts'
 
-export type StreamTable = {
+export type StreamTableView = {
   state: FollowTableEvent['state']
   inserts: number
   updates: number
@@ -23,7 +23,7 @@ export class FollowProgress {
   /** Bytes of log that the replication slot retains, or that the notes take. */
   readonly held: number[] = []
   /** By name: changes applied to each table, and its last comparison. */
-  readonly tables = new Map<string, StreamTable>()
+  readonly tables = new Map<string, StreamTableView>()
   /** Position and differing rows of the newest comparison; null before the first. */
   proved: { readonly position: string; readonly differing: number; readonly pauseMs: number } | null = null
   halted: string | null = null
@@ -84,10 +84,10 @@ export class FollowProgress {
     }
   }
 
-  #table(name: string): StreamTable {
+  #table(name: string): StreamTableView {
     const known = this.tables.get(name)
     if (known !== undefined) return known
-    const table: StreamTable = {
+    const table: StreamTableView = {
       state: 'copying',
       inserts: 0,
       updates: 0,

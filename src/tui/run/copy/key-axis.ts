@@ -5,7 +5,7 @@ import { clean, cutEnd, width } from '../../../render/screen-text.ts'
 export type KeyAxis = { readonly by: 'value'; readonly low: bigint; readonly high: bigint } | { readonly by: 'order' }
 
 /** A part of an axis, as fractions from 0 to 1. */
-export type Place = { readonly from: number; readonly to: number }
+export type AxisPart = { readonly from: number; readonly to: number }
 
 const WHOLE = /^-?\d{1,40}$/
 /** Types whose values are proportional to their distance. Digits in a text sort differently. */
@@ -20,7 +20,7 @@ export function axisOf({ key, low, high }: CopyStartedEvent, native: string | nu
 }
 
 /** Position of a chunk on an axis of values. Rows without a key are placed at its end. */
-export function placeOf(axis: Extract<KeyAxis, { by: 'value' }>, { from, to }: KeySpan): Place {
+export function axisPlace(axis: Extract<KeyAxis, { by: 'value' }>, { from, to }: KeySpan): AxisPart {
   if (from === undefined && to === undefined) return { from: 1, to: 1 }
   const span = Number(axis.high - axis.low + 1n)
   const share = (bound: bigint): number => Math.max(0, Math.min(1, Number(bound - axis.low) / span))
@@ -39,7 +39,7 @@ function whole(bound: readonly string[] | null | undefined): bigint | null {
  * exclusive.
  * @param key columns of the key; empty if the table is cut by blocks
  */
-export function spanText({ from, to }: KeySpan, key: readonly string[]): string {
+export function keyRangeText({ from, to }: KeySpan, key: readonly string[]): string {
   if (from === undefined && to === undefined) return key.length === 0 ? 'all rows' : 'rows without a key'
   if (key.length > 0) return `${edge(from, 'start')}–${edge(to, 'end')}`
   const next = whole(to)
@@ -50,7 +50,7 @@ export function spanText({ from, to }: KeySpan, key: readonly string[]): string 
  * The same in at most `cells`: numbers are cut at their start, texts at their end, so that ranges stay distinguishable.
  */
 export function fitSpan(span: KeySpan, key: readonly string[], cells: number): string {
-  const text = clean(spanText(span, key))
+  const text = clean(keyRangeText(span, key))
   const middle = text.indexOf('–')
   if (width(text) <= cells || middle < 0) return cutEnd(text, cells)
   const half = Math.floor((cells - 1) / 2)
@@ -67,6 +67,6 @@ function edge(bound: readonly string[] | null | undefined, open: string): string
 }
 
 /** `id 431877`, `tenant 7, id 12`: key values with their column names. */
-export function keyText(values: readonly (string | null)[], key: readonly string[]): string {
+export function namedKeyText(values: readonly (string | null)[], key: readonly string[]): string {
   return values.map((value, i) => `${key[i] ?? 'key'} ${value ?? 'NULL'}`).join(', ')
 }

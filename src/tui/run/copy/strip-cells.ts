@@ -1,5 +1,5 @@
 /** Cells of a strip, updated chunk by chunk: drawing costs the same for 100 chunks as for 100,000. */
-import type { Place } from './key-axis.ts'
+import type { AxisPart } from './key-axis.ts'
 
 /** Tolerance for sums of fractions that should be 1. */
 const NEARLY = 1e-6
@@ -21,7 +21,7 @@ export class StripCells {
   }
 
   /** @param by 1 adds a chunk, -1 removes it; place and state must be those it was added with */
-  add(place: Place, state: number, by: 1 | -1): void {
+  add(place: AxisPart, state: number, by: 1 | -1): void {
     if (state === 0) return
     const [a, b] = [place.from * this.width, place.to * this.width]
     const first = Math.min(this.width - 1, Math.floor(a))

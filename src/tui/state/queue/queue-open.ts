@@ -1,6 +1,6 @@
 /** The open screen of a queue, and its run with the tasks. */
 import type { SharedRun } from '../../../app/workbench.ts'
-import type { Slot } from '../../../model/share/distributed.ts'
+import type { TaskRow } from '../../../model/share/distributed.ts'
 import type { State } from '../state.ts'
 import { withSent, type QueueView } from './queue-shown.ts'
 
@@ -20,7 +20,7 @@ export function shownRun(state: State): SharedRun | null {
 }
 
 /** Tasks of the run; empty while not read. */
-export function shownSlots(state: State): readonly Slot[] {
+export function shownSlots(state: State): readonly TaskRow[] {
   const view = queueView(state)
   const { run = null } = state.queue ?? {}
   return view?.kind === 'run' && run?.runId === view.runId ? run.slots : []

@@ -4,7 +4,7 @@
  */
 import type { SharedRun } from '../../../app/workbench.ts'
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
-import type { Slot, WorkerRow } from '../../../model/share/distributed.ts'
+import type { TaskRow, WorkerRow } from '../../../model/share/distributed.ts'
 import type { Move } from '../position.ts'
 import { moveIndex, scrollTop } from '../position.ts'
 import type { State } from '../state.ts'
@@ -17,9 +17,9 @@ export type WorkerLine = {
   readonly worker: WorkerRow
   readonly slot: WorkerRow['slots'][number] | null
 }
-export type SlotLine = { readonly key: string; readonly slot: Slot }
+export type TaskLine = { readonly key: string; readonly slot: TaskRow }
 
-export function workerLines({ workers }: QueueShown): readonly WorkerLine[] {
+export function workerRows({ workers }: QueueShown): readonly WorkerLine[] {
   return workers.flatMap((worker) => [
     { key: worker.workerId, worker, slot: null },
     ...worker.slots.map((slot) => ({ key: `${worker.workerId} ${slot.runId}/${slot.no}`, worker, slot })),
@@ -32,16 +32,16 @@ export function scheduleLines({ schedules }: QueueShown): readonly ScheduleLine[
   return (schedules ?? []).map((schedule) => ({ key: schedule.schedule, schedule }))
 }
 
-export function slotLines(state: State): readonly SlotLine[] {
+export function taskLines(state: State): readonly TaskLine[] {
   return shownSlots(state).map((slot) => ({ key: String(slot.no), slot }))
 }
 
 const ROWS: {
   readonly [K in QueueView['kind']]: (state: State, queue: QueueShown) => readonly { readonly key: string }[]
 } = {
-  workers: (_state, queue) => workerLines(queue),
+  workers: (_state, queue) => workerRows(queue),
   schedules: (_state, queue) => scheduleLines(queue),
-  run: (state) => slotLines(state),
+  run: (state) => taskLines(state),
 }
 
 function keysOf(state: State): readonly string[] {
@@ -62,17 +62,17 @@ function atCursor<L extends { readonly key: string }>(lines: readonly L[], at: K
 }
 
 /** The task under the cursor of a run's screen. */
-export function slotAtCursor(state: State): Slot | null {
+export function slotAtCursor(state: State): TaskRow | null {
   const view = queueView(state)
   if (view?.kind !== 'run') return null
-  return atCursor(slotLines(state), view.at)?.slot ?? null
+  return atCursor(taskLines(state), view.at)?.slot ?? null
 }
 
 /** The line under the cursor of the workers' screen. */
 export function workerAtCursor(state: State): WorkerLine | null {
   const view = queueView(state)
   if (view?.kind !== 'workers' || state.queue === null) return null
-  return atCursor(workerLines(state.queue), view.at)
+  return atCursor(workerRows(state.queue), view.at)
 }
 
 /** The schedule under the cursor of the schedules' screen. */

@@ -5,7 +5,7 @@ import {
   SILENT_AFTER_MS,
   takesFrom,
   type RunRequests,
-  type Slot,
+  type TaskRow,
   type WorkerRow,
 } from '../../../model/share/distributed.ts'
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
@@ -41,7 +41,7 @@ export type QueueShown = {
   /** Null until read. */
   readonly schedules: readonly ScheduleEvent[] | null
   /** The run of the open screen; `found` is null if the queue does not know it. */
-  readonly run: { readonly runId: string; readonly found: SharedRun | null; readonly slots: readonly Slot[] } | null
+  readonly run: { readonly runId: string; readonly found: SharedRun | null; readonly slots: readonly TaskRow[] } | null
   /** Steering requests sent, but not yet stored by the queue. */
   readonly sent: { readonly runId: string; readonly options: RunRequests } | null
   /** Open screens, the innermost last. */
@@ -79,7 +79,7 @@ export function withSent(run: SharedRun, { sent }: Pick<QueueShown, 'sent'>): Sh
 }
 
 /** Age of `at`, ms; null before the first answer. */
-export function ageOf(at: number | null, { now }: Pick<QueueShown, 'now'>): number | null {
+export function shownAge(at: number | null, { now }: Pick<QueueShown, 'now'>): number | null {
   return at === null || now === null ? null : Math.max(0, now - at)
 }
 
@@ -98,7 +98,7 @@ export type SlotWord =
   | 'stopped'
   | 'failed'
 
-export function slotWord(slot: Slot, run: SharedRun, queue: QueueShown): SlotWord {
+export function slotWord(slot: TaskRow, run: SharedRun, queue: QueueShown): SlotWord {
   const { state, exitCode, error } = slot
   // The task is called again when there is something to copy or compare.
   if (state === 'ended' && slot.onCall && exitCode === 0 && run.status === 'running') return 'on call'
@@ -107,7 +107,7 @@ export function slotWord(slot: Slot, run: SharedRun, queue: QueueShown): SlotWor
   if (state === 'ended') return exitCode === 0 ? 'ok' : exitCode === STOPPED ? 'stopped' : 'failed'
   if (queue.error !== null) return 'not known'
   if (state === 'queued') return error === null ? 'waits' : 'rests'
-  const age = ageOf(slot.beatAt, queue)
+  const age = shownAge(slot.beatAt, queue)
   if (slot.isLost || (age !== null && age >= LOST_AFTER_MS)) return 'lost'
   if (age !== null && age >= SILENT_AFTER_MS) return 'silent'
   return run.wishes.held === true && hasHeard(slot, run) && slot.rate === 0 ? 'paused' : 'working'
@@ -116,12 +116,12 @@ export function slotWord(slot: Slot, run: SharedRun, queue: QueueShown): SlotWor
 const STOPPED = 75
 
 /** Whether its worker has sent a heartbeat since the newest request, and so has received it. */
-function hasHeard({ beatAt }: Slot, { wishes: { orderedAt } }: SharedRun): boolean {
+function hasHeard({ beatAt }: TaskRow, { wishes: { orderedAt } }: SharedRun): boolean {
   return orderedAt === undefined || (beatAt !== null && beatAt > orderedAt)
 }
 
 /** Number of tasks that have not received the newest request. */
-export function deafSlots(slots: readonly Slot[], run: SharedRun): number {
+export function deafSlots(slots: readonly TaskRow[], run: SharedRun): number {
   return slots.filter((slot) => !hasHeard(slot, run)).length
 }
 
@@ -135,7 +135,7 @@ export function workerWord({ state, beatAt }: WorkerRow, queue: QueueShown): Wor
   if (state === 'ended') return 'ended'
   if (queue.error !== null) return 'not known'
   if (state === 'lost') return 'lost'
-  const age = ageOf(beatAt, queue)
+  const age = shownAge(beatAt, queue)
   return age !== null && age >= SILENT_AFTER_MS ? 'silent' : state
 }
 
@@ -144,7 +144,7 @@ export type SharedWord =
   'running' | 'waits' | 'pausing' | 'paused' | 'stopping' | 'not known' | 'ok' | 'failed' | 'refused' | 'stopped'
 
 /** @param slots tasks if known: a run is `pausing` until all of them rest */
-export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly Slot[] | null = null): SharedWord {
+export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly TaskRow[] | null = null): SharedWord {
   const { status, wishes } = run
   if (status !== 'running') return status
   if (queue.error !== null) return 'not known'
@@ -159,18 +159,18 @@ export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly Sl
 }
 
 /** Number of tasks held by a worker that is not lost; from `slots` if known. */
-function held(run: SharedRun, queue: QueueShown, slots: readonly Slot[] | null): number {
+function held(run: SharedRun, queue: QueueShown, slots: readonly TaskRow[] | null): number {
   if (slots === null || slots.length === 0) return run.slots.working - run.slots.lost
-  return slots.filter((slot) => isHeld(slot, run, queue)).length
+  return slots.filter((slot) => isTaskHeld(slot, run, queue)).length
 }
 
 /** Whether a worker that is not lost holds the task, and so receives steering requests. */
-export function isHeld(slot: Slot, run: SharedRun, queue: QueueShown): boolean {
+export function isTaskHeld(slot: TaskRow, run: SharedRun, queue: QueueShown): boolean {
   return slot.state === 'working' && slotWord(slot, run, queue) !== 'lost'
 }
 
 /** Rows per second of tasks with a recent heartbeat. */
-export function rateOfSlots(slots: readonly Slot[], run: SharedRun, queue: QueueShown): number {
+export function rateOfSlots(slots: readonly TaskRow[], run: SharedRun, queue: QueueShown): number {
   return slots.reduce((sum, slot) => (isAtWork(slotWord(slot, run, queue)) ? sum + slot.rate : sum), 0)
 }
 

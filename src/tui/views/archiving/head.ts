@@ -1,13 +1,13 @@
 /** The head of an archive's screen: command, progress, rate and compression. */
 import { progressBar, sparkline } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../../render/screen-format.ts'
+import { bytes, clockSpan, shownCount, percent, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
-import { line, span, spread } from '../../draw/line.ts'
+import { line, span, spreadLine } from '../../draw/line.ts'
 import { clean, cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
 import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
-import { sizesText } from '../../run/archiving/outcome.ts'
+import { shownSizes } from '../../run/archiving/outcome.ts'
 import type { RunView } from '../../run/run-view.ts'
-import { byteRate, eta, meanRate, perSecond, rateOf, share } from '../../run/run-view.ts'
+import { byteRate, eta, meanRate, perSecond, rateOf, runProgress } from '../../run/run-view.ts'
 import type { State } from '../../state/state.ts'
 import { withoutUrls } from '../without-urls.ts'
 
@@ -25,7 +25,7 @@ export function archiveHead(
   const right = `started ${timeOfDay(run.startedAt)} `
   const title = cutMiddle(clean(withoutUrls(run.commandLine)), Math.max(10, cells - right.length - 3))
   const lines = [
-    spread([span(` ${title}`)], line(right, 'muted'), cells),
+    spreadLine([span(` ${title}`)], line(right, 'muted'), cells),
     barLine(state, run, cells),
     line(` ${fitting(totals(run, archiving), cells - 1)}`),
     paceLine(state, run, cells),
@@ -34,7 +34,7 @@ export function archiveHead(
 }
 
 function barLine(state: State, run: RunView, cells: number): Line {
-  const done = share(run)
+  const done = runProgress(run)
   const { finished } = run
   const end = finished === null ? clockSpan(eta(run, state.now)) : finished.status
   return [
@@ -57,12 +57,12 @@ function totals(run: RunView, archiving: ArchiveProgress): readonly string[] {
   const { waits, running, done, failed } = archiving.counts()
   const rows = archiving.rows()
   const { source, stored } = archiving.sizes()
-  const smaller = sizesText(source, stored)
+  const smaller = shownSizes(source, stored)
   return [
-    `partitions ${count(done)}/${count(waits + running + done + failed)}`,
-    `rows ${count(rows.done)}/${count(rows.all)}`,
+    `partitions ${shownCount(done)}/${shownCount(waits + running + done + failed)}`,
+    `rows ${shownCount(rows.done)}/${shownCount(rows.all)}`,
     ...(smaller === '' ? [] : [smaller]),
-    ...(failed > 0 ? [`failed ${count(failed)}`] : []),
+    ...(failed > 0 ? [`failed ${shownCount(failed)}`] : []),
   ]
 }
 

@@ -1,6 +1,6 @@
 /** Partitions of an archive run: states reached, and progress of the current step. */
 import { progressBar } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, percent, plural, seconds, shortRate } from '../../../render/screen-format.ts'
+import { bytes, clockSpan, shownCount, percent, amount, seconds, shortRate } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, padStart, width } from '../../../render/screen-text.ts'
@@ -8,7 +8,7 @@ import { marksOf } from '../../draw/theme.ts'
 import { STAGES, stepRates } from '../../run/archiving/archive-partition.ts'
 import type { ArchivePartition, StepView } from '../../run/archiving/archive-partition.ts'
 import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
-import { sizesText, timesText } from '../../run/archiving/outcome.ts'
+import { shownSizes, timesText } from '../../run/archiving/outcome.ts'
 import type { RunView } from '../../run/run-view.ts'
 import { archivePartitions, archivePosition } from '../../state/archive-shown.ts'
 import type { State } from '../../state/state.ts'
@@ -30,7 +30,7 @@ const LEADS_TO: Readonly<Record<StepView['step'], number>> = {
 }
 
 /** Title, heading and `rows` partitions. */
-export function partitionList(
+export function partitionListLines(
   state: State,
   run: RunView,
   archiving: ArchiveProgress,
@@ -58,9 +58,9 @@ export function partitionList(
 
 function summary(archiving: ArchiveProgress, run: RunView, state: State): string {
   const { waits, running, done, failed, blocked, held } = archiving.counts()
-  const some = (n: number, word: string): string[] => (n > 0 ? [`${word} ${count(n)}`] : [])
+  const some = (n: number, word: string): string[] => (n > 0 ? [`${word} ${shownCount(n)}`] : [])
   return [
-    `partitions ${count(archiving.partitions.length)}`,
+    `partitions ${shownCount(archiving.partitions.length)}`,
     ...some(done, 'done'),
     ...some(running, run.finished === null ? 'under way' : 'stopped'),
     ...some(waits, 'waiting'),
@@ -119,7 +119,7 @@ function facts(partition: ArchivePartition, run: RunView, state: State, room: nu
     const about = plan?.estimated === true ? 'about ' : ''
     const size = plan === null || plan.bytes === '0' ? '' : bytes(Number(plan.bytes))
     const time = plan?.estimatedMs === undefined ? '' : `about ${clockSpan(plan.estimatedMs)}`
-    const texts = [`${about}${plural(partition.size, 'row')}`, size, time].filter((text) => text !== '')
+    const texts = [`${about}${amount(partition.size, 'row')}`, size, time].filter((text) => text !== '')
     return [span(cutEnd(texts.join('   '), room - 1), 'muted')]
   }
   return [span(cutEnd(doneText(partition, room), room - 1))]
@@ -133,7 +133,7 @@ function stepText(step: StepView, partition: ArchivePartition, state: State, roo
   const left = rows === null || total <= step.rows ? null : ((total - step.rows) * 1000) / rows
   const numbers = [
     percent(part).padStart(5),
-    ...(room >= 80 ? [padStart(`${count(step.rows)}/${count(total)}`, 28)] : []),
+    ...(room >= 80 ? [padStart(`${shownCount(step.rows)}/${shownCount(total)}`, 28)] : []),
     padStart(rows === null ? '?' : shortRate(rows), 10),
     padStart(moved === null ? '' : `${bytes(moved)}/s`, 11),
     padStart(left === null ? '' : clockSpan(left), 6),
@@ -147,12 +147,12 @@ function doneText(partition: ArchivePartition, room: number): string {
     sourceBytes === null || stored === null || stored === 0
       ? ''
       : room >= 60
-        ? sizesText(sourceBytes, stored)
+        ? shownSizes(sourceBytes, stored)
         : `${bytes(stored)} ${timesText(sourceBytes, stored)}`
   const texts = [
-    rows === null ? '' : plural(rows, 'row'),
+    rows === null ? '' : amount(rows, 'row'),
     smaller,
-    room < 70 || files === null ? '' : plural(files, 'file'),
+    room < 70 || files === null ? '' : amount(files, 'file'),
     room < 70 || version === null ? '' : `v${version}`,
     seconds(ms),
   ]

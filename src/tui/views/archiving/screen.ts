@@ -12,7 +12,7 @@ import type { State } from '../../state/state.ts'
 import { logLines } from '../activity.ts'
 import { minuteChart } from '../minute-chart.ts'
 import { archiveHead } from './head.ts'
-import { partitionList } from './partitions.ts'
+import { partitionListLines } from './partitions.ts'
 import { partitionFacts } from './texts.ts'
 
 /** The screen in `cells`, with the height of the body. */
@@ -24,7 +24,7 @@ export function archiveScreen(state: State, run: RunView, archiving: ArchiveProg
     if (layout.wide) lines.push([])
   }
   if (layout.chart > 0) lines.push([], ...minuteChart(run, cells, layout.chart, state.ascii))
-  lines.push([], ...block(partitionList(state, run, archiving, layout.list, cells), cells, layout.list + 2))
+  lines.push([], ...block(partitionListLines(state, run, archiving, layout.list, cells), cells, layout.list + 2))
   if (layout.detail > 0) {
     gap()
     lines.push(...block(detail(state, run, archiving, cells), cells, layout.detail + 1))

@@ -1,9 +1,9 @@
 /** Details of one partition, also for the clipboard. */
-import { cutText } from '../../../model/archive/cut-text.ts'
-import { bytes, plural, seconds } from '../../../render/screen-format.ts'
+import { archivedByText } from '../../../model/archive/cut-text.ts'
+import { bytes, amount, seconds } from '../../../render/screen-format.ts'
 import type { ArchivePartition } from '../../run/archiving/archive-partition.ts'
 import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
-import { sizesText } from '../../run/archiving/outcome.ts'
+import { shownSizes } from '../../run/archiving/outcome.ts'
 import type { PartitionStatus } from '../../run/archiving/archive-partition.ts'
 
 type Fact = readonly [label: string, text: string]
@@ -25,14 +25,14 @@ export function partitionFacts(partition: ArchivePartition, archiving: ArchivePr
   const about = partition.rows === null && plan?.estimated === true ? 'about ' : ''
   const holds = [
     boundsText(plan?.from, plan?.to),
-    partition.size > 0 ? `${about}${plural(partition.size, 'row')}` : '',
+    partition.size > 0 ? `${about}${amount(partition.size, 'row')}` : '',
     partition.sourceBytes === null && plan !== null && plan.bytes !== '0' ? bytes(Number(plan.bytes)) : '',
   ]
   const archived = [
     stored?.archive ?? '',
     version === null ? '' : `v${version}`,
-    files === null ? '' : plural(files, 'file'),
-    sizesText(partition.sourceBytes ?? 0, partition.bytes ?? 0),
+    files === null ? '' : amount(files, 'file'),
+    shownSizes(partition.sourceBytes ?? 0, partition.bytes ?? 0),
   ]
   const facts: Fact[] = [
     ['failed', error === null ? '' : `${error.code} ${error.message}`],
@@ -49,7 +49,7 @@ export function partitionFacts(partition: ArchivePartition, archiving: ArchivePr
 }
 
 /** Lines for a dialog. */
-export function partitionText(partition: ArchivePartition, archiving: ArchiveProgress): readonly string[] {
+export function partitionLines(partition: ArchivePartition, archiving: ArchiveProgress): readonly string[] {
   const stored = archiving.archiveOf(partition.table)
   const odd = (stored?.columns ?? []).filter(({ note }) => note !== undefined)
   return [
@@ -59,7 +59,7 @@ export function partitionText(partition: ArchivePartition, archiving: ArchivePro
     ...(stored === null
       ? []
       : [
-          `${stored.byValue === undefined ? 'calendar     ' : 'cut          '}${cutText(stored)}, in ${stored.partitionColumn}`,
+          `${stored.byValue === undefined ? 'calendar     ' : 'cut          '}${archivedByText(stored)}, in ${stored.partitionColumn}`,
         ]),
     ...odd.map(({ column, source, stored: as, note = '' }) => `column       ${column}: ${source} → ${as}, ${note}`),
   ]

@@ -5,7 +5,7 @@ import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../render/screen-
 import { marksOf } from '../../draw/theme.ts'
 import { beforeCaret } from '../../state/ask-editor.ts'
 import { askRows } from '../../state/ask-grid.ts'
-import { historyFound, placesFound, placeText } from '../../state/ask-places.ts'
+import { historyFound, placesFound, askPlaceText } from '../../state/ask-places.ts'
 import type { AskBox } from '../../state/ask-state.ts'
 import { geometry } from '../../state/geometry.ts'
 import type { State } from '../../state/state.ts'
@@ -25,7 +25,7 @@ export function boxOver(state: State, screen: readonly Line[], cells: number): L
   const room = Math.max(1, Math.min(14, geometry(state).body - 3))
   const all =
     box.kind === 'places'
-      ? placesFound(state, box.field.text).map((place) => cutMiddle(clean(placeText(place)), wide - 6))
+      ? placesFound(state, box.field.text).map((place) => cutMiddle(clean(askPlaceText(place)), wide - 6))
       : historyFound(state.ask.history, box.field.text).map(({ sql }) =>
           cutEnd(clean(sql.replaceAll(/\s+/g, ' ')), wide - 6),
         )

@@ -1,10 +1,10 @@
 /** Loaded rows of an answer. */
 import { visible } from '../../../shared/visible.ts'
 import type { Line, Span } from '../../draw/line.ts'
-import { line, span, spread } from '../../draw/line.ts'
+import { line, span, spreadLine } from '../../draw/line.ts'
 import { cutEnd, padEnd, padStart } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
-import { cellText, numberCells, shownColumns } from '../../state/ask-grid.ts'
+import { gridCellText, numberCells, shownColumns } from '../../state/ask-grid.ts'
 import type { State } from '../../state/state.ts'
 
 /** Notes, column names, and the rows below them. */
@@ -23,7 +23,7 @@ export function gridLines(state: State, rows: number, said: readonly Line[]): Li
       span('  '),
     ]),
   ]
-  const heading = spread(head, more ? line('→', 'muted') : [], state.size.columns)
+  const heading = spreadLine(head, more ? line('→', 'muted') : [], state.size.columns)
   const body = Array.from({ length: rows - 1 - said.length }, (_, i): Line => {
     const index = at.top + i
     if (index >= answer.progress.rows) return []
@@ -33,7 +33,7 @@ export function gridLines(state: State, rows: number, said: readonly Line[]): Li
     if (row === undefined) return [span(here ? marks.row : ' '), number, span(' …', 'muted')]
     const drawn = columns.flatMap(({ at: c, cells: w }): Span[] => {
       const cell = row[c] ?? null
-      const text = cellText(cell)
+      const text = gridCellText(cell)
       const right = cell !== null && (cell.kind === 'integer' || cell.kind === 'real')
       const tone = here && c === at.column ? 'chosen' : cell === null ? 'muted' : 'plain'
       return [span(right ? padStart(cutEnd(text, w), w) : padEnd(text, w), tone), span('  ')]

@@ -1,33 +1,33 @@
 /** The Ask screen: place, statement, status, and rows of the answer. */
 import type { AskProgress } from '../../../app/ask/port.ts'
-import { bytes, count, plural, took } from '../../../render/screen-format.ts'
+import { bytes, shownCount, amount, took } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
-import { block, line, rule, span, spread } from '../../draw/line.ts'
+import { block, line, rule, span, spreadLine } from '../../draw/line.ts'
 import { clean, cutMiddle, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
-import { textOf } from '../../state/ask-editor.ts'
+import { editorText } from '../../state/ask-editor.ts'
 import { askRows } from '../../state/ask-grid.ts'
-import { placeNow, placeText } from '../../state/ask-places.ts'
+import { currentAskPlace, askPlaceText } from '../../state/ask-places.ts'
 import type { State } from '../../state/state.ts'
 import { boxOver } from './box.ts'
 import { editorLines } from './editor.ts'
 import { gridLines } from './grid.ts'
 
 function headLine(state: State, cells: number): Line {
-  const place = placeNow(state)
+  const place = currentAskPlace(state)
   if (place === null) return line(' nothing can be asked: no catalog and no database is open', 'muted')
   const right = 'ctrl-o another '
   const room = Math.max(10, cells - right.length - 9)
-  return spread(
-    [span(' asks  ', 'muted'), span(cutMiddle(clean(placeText(place)), room), 'strong')],
+  return spreadLine(
+    [span(' asks  ', 'muted'), span(cutMiddle(clean(askPlaceText(place)), room), 'strong')],
     line(right, 'muted'),
     cells,
   )
 }
 
 /** Progress of an answer, and whether it is complete. */
-export function progressText({ state, rows, ms, bytes: size, whole, cancelled, columns }: AskProgress): string {
-  const come = plural(rows, 'row')
+export function answerProgressText({ state, rows, ms, bytes: size, whole, cancelled, columns }: AskProgress): string {
+  const come = amount(rows, 'row')
   if (state === 'cancelling') return `cancelling … · ${come} so far`
   if (state === 'running') return `running ${took(ms)} · ${columns === null ? 'no row yet' : `${come} so far`}`
   if (cancelled) return `cancelled after ${took(ms)}: it has ended where it ran · ${come}, not all`
@@ -39,9 +39,9 @@ function stateLine(state: State, cells: number): Line {
   const { answer, saved, pane, at } = state.ask
   if (answer === null) return rule('no answer yet', cells)
   const { progress, question } = answer
-  const where = pane === 'grid' && progress.rows > 0 ? `row ${count(at.row + 1)}` : ''
+  const where = pane === 'grid' && progress.rows > 0 ? `row ${shownCount(at.row + 1)}` : ''
   const parts = [
-    progressText(progress),
+    answerProgressText(progress),
     ofAnother(state),
     question.explain ? 'explained, not run' : '',
     where,
@@ -54,7 +54,9 @@ function stateLine(state: State, cells: number): Line {
 function ofAnother({ ask }: State): string {
   const asked = ask.answer?.question.sql ?? ''
   const bare = (sql: string): string => sql.trim().replace(/;+$/, '').trimEnd()
-  return bare(textOf(ask.editor)) === bare(asked) ? '' : `of: ${cutMiddle(clean(asked.replaceAll(/\s+/g, ' ')), 60)}`
+  return bare(editorText(ask.editor)) === bare(asked)
+    ? ''
+    : `of: ${cutMiddle(clean(asked.replaceAll(/\s+/g, ' ')), 60)}`
 }
 
 function below(state: State, cells: number, rows: number): Line[] {

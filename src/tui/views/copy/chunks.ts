@@ -1,5 +1,5 @@
 /** Chunks of a table, those that need attention first, and details of the chunk under the cursor. */
-import { count, seconds, timeOfDay } from '../../../render/screen-format.ts'
+import { shownCount, seconds, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
 import { clean, cutEnd, padEnd, wrap } from '../../../render/screen-text.ts'
@@ -12,7 +12,7 @@ import { chunkIndex, shownChunks, shownTable } from '../../state/copy-shown.ts'
 import type { CopyLayout } from '../../state/copy-layout.ts'
 import { scrollTop } from '../../state/position.ts'
 import type { State } from '../../state/state.ts'
-import { markOf } from './strip.ts'
+import { chunkMark } from './strip.ts'
 import { chunkWord, whatOf, WITH_TABLE } from './texts.ts'
 
 const SUM = 16
@@ -33,22 +33,22 @@ function head(table: CopyTable | null, w: Widths): Line {
 function counted(table: CopyTable | null, cells: number): string {
   if (table === null) return 'chunks'
   const { all, pending, proved, written, copying, aside, waits, failed } = table.map.counts()
-  const some = (n: number, word: string): string[] => (n > 0 ? [`${word} ${count(n)}`] : [])
+  const some = (n: number, word: string): string[] => (n > 0 ? [`${word} ${shownCount(n)}`] : [])
   const wide = cells >= 100
-  const left = aside === 0 ? '' : wide ? `, ${count(aside)} with quarantined rows` : ` (! ${count(aside)})`
+  const left = aside === 0 ? '' : wide ? `, ${shownCount(aside)} with quarantined rows` : ` (! ${shownCount(aside)})`
   return [
-    `chunks ${count(all)}`,
-    `proved ${count(proved + aside)}${left}`,
+    `chunks ${shownCount(all)}`,
+    `proved ${shownCount(proved + aside)}${left}`,
     ...some(written, 'written'),
     ...(wide ? [...some(copying, 'copying'), ...some(waits, 'waiting')] : some(copying + waits, 'copying')),
-    `pending ${count(pending)}`,
-    `failed ${count(failed)}`,
+    `pending ${shownCount(pending)}`,
+    `failed ${shownCount(failed)}`,
   ].join(' · ')
 }
 
 function wrong(table: CopyTable | null): string {
   const { failed, waits, aside } = table?.map.counts() ?? { failed: 0, waits: 0, aside: 0 }
-  return `errors only · failed ${count(failed)} · waiting ${count(waits)} · with quarantined rows ${count(aside)}`
+  return `errors only · failed ${shownCount(failed)} · waiting ${shownCount(waits)} · with quarantined rows ${shownCount(aside)}`
 }
 
 /** Title, heading and `layout.chunks` rows. */
@@ -78,9 +78,9 @@ function chunkLine(chunk: Chunk, state: State, run: RunView, table: CopyTable | 
   const marks = marksOf(state.ascii)
   const lane = run.lanes.find((one) => one.table === chunk.table && one.chunk === chunk.no)
   const open = chunk.state === 'copying' || chunk.state === 'written'
-  const [mark, tone] = markOf(chunk.state, state.ascii)
+  const [mark, tone] = chunkMark(chunk.state, state.ascii)
   const read = lane !== undefined && open ? lane.done : chunk.read
-  const written = lane !== undefined && open ? '' : count(chunk.written)
+  const written = lane !== undefined && open ? '' : shownCount(chunk.written)
   const ms = chunk.ms ?? (chunk.startedAt === null || run.finished !== null ? null : state.now - chunk.startedAt)
   const front = [
     span(
@@ -99,8 +99,8 @@ function chunkLine(chunk: Chunk, state: State, run: RunView, table: CopyTable | 
   }
   return [
     ...front,
-    span(`${count(read).padStart(9)}${written.padStart(10)}`),
-    span(count(chunk.aside).padStart(7), chunk.aside > 0 ? 'warn' : 'plain'),
+    span(`${shownCount(read).padStart(9)}${written.padStart(10)}`),
+    span(shownCount(chunk.aside).padStart(7), chunk.aside > 0 ? 'warn' : 'plain'),
     ...(w.sums
       ? [
           span(

@@ -4,7 +4,7 @@ import { leftLines } from '../../../model/copy/left-behind.ts'
 import type { Line, Tone } from '../../draw/line.ts'
 import { span } from '../../draw/line.ts'
 import { clean, wrap } from '../../../render/screen-text.ts'
-import { bytes, numberOf, plural } from '../../../render/screen-format.ts'
+import { bytes, numberOf, amount } from '../../../render/screen-format.ts'
 import type { RunView } from '../../run/run-view.ts'
 import { lagText } from './follow.ts'
 import { retryOf } from './texts.ts'
@@ -48,8 +48,8 @@ function provedText({ copy, operation, finished }: RunView): string {
   const earlier = Number(finished?.totals['earlier'] ?? 0)
   const here = Math.max(0, proved + aside - earlier)
   const before = earlier === 0 ? '' : `${earlier} by earlier runs`
-  if (here === 0 && before !== '') return ` · ${plural(all, 'chunk')} proved ${before}`
-  return ` · ${here} of ${plural(all, 'chunk')} proved: ${how}${when}${before === '' ? '' : `; ${before}`}`
+  if (here === 0 && before !== '') return ` · ${amount(all, 'chunk')} proved ${before}`
+  return ` · ${here} of ${amount(all, 'chunk')} proved: ${how}${when}${before === '' ? '' : `; ${before}`}`
 }
 
 /** Whether the copy is followed by a replication stream. */
@@ -60,7 +60,7 @@ function isFollowed({ copy, operation }: Pick<RunView, 'copy' | 'operation'>): b
 /** Changes that a stream had not applied at its last report; null if all were applied. */
 function leftBehindText(last: FollowProgressEvent | null): string | null {
   if (last === null) return 'the lag is unknown: the source was not read'
-  const waiting = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
+  const waiting = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : amount(Number(last.waiting), 'note')
   if (last.lagMs > 0) return `${lagText(last)} were not applied when the source was last read`
   if (numberOf(last.waiting ?? last.lagBytes) === 0) return null
   // The log also grows by changes of other tables.

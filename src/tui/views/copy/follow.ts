@@ -1,7 +1,7 @@
 /** The head of a copy's screen during replication: live tables, lag, and log retained by the replication slot. */
 import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import { progressBar, sparkline } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, numberOf, percent, plural, timeOfDay } from '../../../render/screen-format.ts'
+import { bytes, clockSpan, shownCount, numberOf, percent, amount, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span } from '../../draw/line.ts'
 import { clean, cutEnd, padEnd, width } from '../../../render/screen-text.ts'
@@ -27,11 +27,11 @@ export function followLines(
   const { copying, catchup, live } = last.tables
   const all = Number(copying) + Number(catchup) + Number(live)
   const states = [
-    `live ${live} of ${plural(all, 'table')}`,
+    `live ${live} of ${amount(all, 'table')}`,
     ...(catchup === '0' ? [] : [`catching up ${catchup}`]),
     ...(copying === '0' ? [] : [`copying ${copying}`]),
   ]
-  const waits = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
+  const waits = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : amount(Number(last.waiting), 'note')
   const behind = lagText(last)
   const left = last.remainingMs === undefined || last.lagMs === 0 ? [] : [`${clockSpan(last.remainingMs)} to catch up`]
   const room = last.safeBytes === undefined ? '' : `, ${bytes(numberOf(last.safeBytes))} more may be held`
@@ -43,20 +43,20 @@ export function followLines(
       ? 'rows were not compared'
       : proved.differing === 0
         ? `every row equal as of ${proved.position}`
-        : `${plural(proved.differing, 'row')} differed as of ${proved.position}`
+        : `${amount(proved.differing, 'row')} differed as of ${proved.position}`
   const what = hasEnded ? 'it has ended' : doingText(run, now)
   if (cells < NARROW) {
     const rows = [
       halted === null ? `${what} · ${states.join(' · ')}` : `halted: ${halted}`,
       [behind, ...left].join(' · '),
-      `${count(numberOf(last.rate))} changes/s · applied ${last.position}`,
+      `${shownCount(numberOf(last.rate))} changes/s · applied ${last.position}`,
       ...(isWhole ? [slot] : []),
     ]
     const tone = halted === null ? 'strong' : 'bad'
     return rows.map((text, at) => line(` ${cutEnd(text, cells - 2)}`, at === 0 ? tone : 'plain'))
   }
   const head = [states.join(' · '), behind, ...left].join('    ')
-  const pace = `${count(numberOf(last.rate))} changes/s    ${count(numberOf(last.changes))} in all    applied ${last.position}`
+  const pace = `${shownCount(numberOf(last.rate))} changes/s    ${shownCount(numberOf(last.changes))} in all    applied ${last.position}`
   const curve = (values: readonly number[]): string => padEnd(sparkline(values, SPARK, ascii), SPARK)
   const rest = cells - SPARK - 4
   const both = `${slot}    ${compared}`
@@ -81,7 +81,7 @@ export function followLines(
 
 /** Lag of a stream. */
 export function lagText({ lagMs, lagIs, lagBytes, waiting }: FollowProgressEvent): string {
-  const waits = waiting === undefined ? bytes(numberOf(lagBytes)) : plural(Number(waiting), 'note')
+  const waits = waiting === undefined ? bytes(numberOf(lagBytes)) : amount(Number(waiting), 'note')
   return lagMs === 0 ? 'no lag' : `lag ${lagIs === undefined ? '' : `${lagIs} `}${clockSpan(lagMs)} · ${waits}`
 }
 

@@ -1,13 +1,13 @@
 /** The head of a copy's screen: command, progress, rate, and the balance of rows read. */
 import { progressBar, sparkline } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../../render/screen-format.ts'
+import { bytes, clockSpan, shownCount, percent, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
-import { line, span, spread } from '../../draw/line.ts'
+import { line, span, spreadLine } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import { limitOf } from '../../run/rate-limit.ts'
 import type { RunView } from '../../run/run-view.ts'
-import { byteRate, bytesNow, eta, meanRate, perSecond, rateOf, share, workOf } from '../../run/run-view.ts'
+import { byteRate, bytesNow, eta, meanRate, perSecond, rateOf, runProgress, runTotalWork } from '../../run/run-view.ts'
 import { isFollowing } from '../../state/copy-layout.ts'
 import type { State } from '../../state/state.ts'
 import { withoutUrls } from '../without-urls.ts'
@@ -41,13 +41,13 @@ function copiedLines(state: State, run: RunView, copy: CopyProgress, cells: numb
 
 /** Command and start time. */
 export function titleLine(run: RunView, cells: number, wide: boolean): Line {
-  const all = workOf(run)
+  const all = runTotalWork(run)
   const resumed =
     run.baseline > 0 && all !== null && all > 0 ? `resumed at ${percent(Math.min(1, run.baseline / all))}` : ''
   const started = `started ${timeOfDay(run.startedAt)}`
   const right = `${[resumed, ...(wide || resumed === '' ? [started] : [])].filter((part) => part !== '').join(' · ')} `
   const title = withoutUrls(run.commandLine)
-  return spread(
+  return spreadLine(
     [span(` ${cutMiddle(clean(title), Math.max(10, cells - right.length - 3))}`)],
     line(right, 'muted'),
     cells,
@@ -55,7 +55,7 @@ export function titleLine(run: RunView, cells: number, wide: boolean): Line {
 }
 
 function barLine(state: State, run: RunView, cells: number): Line {
-  const done = share(run)
+  const done = runProgress(run)
   const { finished } = run
   const end = finished === null ? clockSpan(eta(run, state.now)) : finished.status
   const tone = finished !== null && finished.status !== 'ok' ? 'warn' : 'info'
@@ -77,20 +77,20 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
   const { read, written, skipped, aside, proved } = copy.tally()
   const { rows, estimated } = copy.rows()
   const whole = estimated && run.finished?.status === 'ok' ? read : Math.max(rows, read)
-  const all = ` of ${count(whole)}${estimated && run.finished === null ? ' est.' : ''}`
-  const sum = ` = written ${count(written)} + skipped ${count(skipped)} + quarantined ${count(aside)}`
+  const all = ` of ${shownCount(whole)}${estimated && run.finished === null ? ' est.' : ''}`
+  const sum = ` = written ${shownCount(written)} + skipped ${shownCount(skipped)} + quarantined ${shownCount(aside)}`
   const flying = run.lanes.reduce((flown, lane) => flown + lane.done, 0)
-  const more = [`proved ${count(proved)}`, ...(flying > 0 ? [`in flight ${count(flying)}`] : [])]
+  const more = [`proved ${shownCount(proved)}`, ...(flying > 0 ? [`in flight ${shownCount(flying)}`] : [])]
   const texts = [
-    ` read ${count(read)}${all}${sum}    ${more.join('    ')}`,
-    ` read ${count(read)}${all}${sum}    ${more[0] ?? ''}`,
-    ` read ${count(read)}${all}${sum}`,
-    ` read ${count(read)}${sum}`,
+    ` read ${shownCount(read)}${all}${sum}    ${more.join('    ')}`,
+    ` read ${shownCount(read)}${all}${sum}    ${more[0] ?? ''}`,
+    ` read ${shownCount(read)}${all}${sum}`,
+    ` read ${shownCount(read)}${sum}`,
   ]
   const text = texts.find((one) => width(one) <= cells) ?? texts.at(-1) ?? ''
   const tail = aside > 0 ? text.indexOf('quarantined') : -1
   if (tail < 0) return line(text)
-  const end = tail + `quarantined ${count(aside)}`.length
+  const end = tail + `quarantined ${shownCount(aside)}`.length
   return [span(text.slice(0, tail)), span(text.slice(tail, end), 'warn'), span(text.slice(end))]
 }
 
@@ -126,8 +126,8 @@ function paceLine(state: State, run: RunView, copy: CopyProgress, cells: number,
         ]
   const aside = [...set, ...slow]
   const unit = wide ? ' rows' : ''
-  const speed = now === null ? '? now' : `${count(Math.round(now))}${unit}/s now`
-  const means = mean === null ? '? mean' : `${count(Math.round(mean))}${wide ? '' : '/s'} mean`
+  const speed = now === null ? '? now' : `${shownCount(Math.round(now))}${unit}/s now`
+  const means = mean === null ? '? mean' : `${shownCount(Math.round(mean))}${wide ? '' : '/s'} mean`
   const spark = cells >= 160 || (wide && aside.length === 0) ? SPARK : aside.length === 0 ? NARROW_SPARK : SHORT_SPARK
   const moved = byteRate(run, state.now, 5000)
   const guessed = now === null || rowBytes === null ? null : now * rowBytes

@@ -6,7 +6,7 @@ import { line, span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../../../render/screen-text.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import { fitSpan } from '../../run/copy/key-axis.ts'
-import { laneRate, type Lane, type RunView } from '../../run/run-view.ts'
+import { laneRate, type WorkerView, type RunView } from '../../run/run-view.ts'
 import type { State } from '../../state/state.ts'
 
 type Widths = { readonly table: number; readonly key: number; readonly bar: number }
@@ -48,7 +48,7 @@ function idleText(run: RunView, copy: CopyProgress): string {
   return `nothing else is left: ${held === 1 ? 'a table is' : `${held} tables are`} paused, and P on its row goes on`
 }
 
-function laneLine(lane: Lane, run: RunView, state: State, copy: CopyProgress, w: Widths): Line {
+function laneLine(lane: WorkerView, run: RunView, state: State, copy: CopyProgress, w: Widths): Line {
   const range = fitSpan(lane.span, copy.table(lane.table)?.key ?? [], w.key - 2)
   const front = span(
     ` ${padEnd(`w${lane.worker}`, LANE)}${lane.chunk.padStart(CHUNK - 1)}   ${w.table === 0 ? '' : padEnd(cutMiddle(clean(lane.table), w.table - 2), w.table)}${padEnd(range, w.key)}`,

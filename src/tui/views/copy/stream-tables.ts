@@ -1,14 +1,14 @@
 /** Tables of a replication stream when none is being copied: applied changes, and the last comparison. */
-import { count, percent, plural } from '../../../render/screen-format.ts'
+import { shownCount, percent, amount } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span, type Tone } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import type { CopyTable } from '../../run/copy/copy-table.ts'
-import type { StreamTable } from '../../run/copy/follow-progress.ts'
+import type { StreamTableView } from '../../run/copy/follow-progress.ts'
 import type { RunView } from '../../run/run-view.ts'
-import { copyTables, shownTable } from '../../state/copy-shown.ts'
+import { shownCopyTables, shownTable } from '../../state/copy-shown.ts'
 import type { CopyLayout } from '../../state/copy-layout.ts'
 import { scrollTop } from '../../state/position.ts'
 import type { State } from '../../state/state.ts'
@@ -21,7 +21,7 @@ export function streamTables(
   layout: CopyLayout,
   cells: number,
 ): Line[] {
-  const tables = copyTables(state, run)
+  const tables = shownCopyTables(state, run)
   const shown = shownTable(state, run)
   const at = Math.max(0, tables.indexOf(shown as CopyTable))
   const top = scrollTop(0, at, tables.length, layout.tables)
@@ -35,10 +35,10 @@ export function streamTables(
     const text = state.runs.errorsOnly ? 'nothing is wrong with any table · e shows all' : 'the ledger is being asked'
     return [rule('tables', cells), line(`   ${text}`, 'muted')]
   }
-  return [rule(plural(tables.length, 'table'), cells), ...lines]
+  return [rule(amount(tables.length, 'table'), cells), ...lines]
 }
 
-export function streamTableLine(name: string, table: StreamTable | null, mark: string, cells: number): Line {
+export function streamTableLine(name: string, table: StreamTableView | null, mark: string, cells: number): Line {
   const wide = cells >= 100
   // The numbers would leave no space for the table name.
   const narrow = cells < 60
@@ -48,13 +48,13 @@ export function streamTableLine(name: string, table: StreamTable | null, mark: s
   const { state, inserts, updates, deletes, truncates, proved, comparing } = table
   const [plus, change, minus] = wide ? ['inserts', 'updates', 'deletes'] : ['+', '~', '-']
   const part = (many: number, word: string | undefined, least: number): string =>
-    wide ? `${count(many).padStart(least)} ${word}` : `${word}${count(many)}`.padStart(least)
+    wide ? `${shownCount(many).padStart(least)} ${word}` : `${word}${shownCount(many)}`.padStart(least)
   const applied = narrow
     ? ''
     : wide
       ? part(inserts, plus, 10) + part(updates, change, 10) + part(deletes, minus, 10)
       : [part(inserts, plus, 10), part(updates, change, 9), part(deletes, minus, 8)].map((text) => ` ${text}`).join('')
-  const emptied = truncates === 0 ? [] : [`emptied ${plural(truncates, 'time')}`]
+  const emptied = truncates === 0 ? [] : [`emptied ${amount(truncates, 'time')}`]
   const rest = cells - long - 5 - Math.max(8, state.length) - width(applied)
   const { texts, tone } = comparedTexts(proved, comparing)
   const facts = texts.map((text) => [text, ...emptied].join(', '))
@@ -64,26 +64,29 @@ export function streamTableLine(name: string, table: StreamTable | null, mark: s
 
 /** Text variants, the longest first. */
 function comparedTexts(
-  proved: StreamTable['proved'],
-  comparing: StreamTable['comparing'],
+  proved: StreamTableView['proved'],
+  comparing: StreamTableView['comparing'],
 ): { readonly texts: readonly string[]; readonly tone: Tone } {
   if (comparing !== null) {
     const { done, total } = comparing
     const part = percent(total > 0 ? Math.min(0.99, done / total) : null)
-    return { texts: [`comparing rows: ${count(done)} of ${count(total)}, ${part}`, `comparing ${part}`], tone: 'info' }
+    return {
+      texts: [`comparing rows: ${shownCount(done)} of ${shownCount(total)}, ${part}`, `comparing ${part}`],
+      tone: 'info',
+    }
   }
   if (proved === null) return { texts: ['not compared'], tone: 'muted' }
   const { position, rows, differing } = proved
   if (differing > 0) {
-    const many = count(differing)
+    const many = shownCount(differing)
     return {
       texts: [
-        `${plural(differing, 'row')} differed at ${position}`,
+        `${amount(differing, 'row')} differed at ${position}`,
         `${many} differed at ${position}`,
         `${many} differed`,
       ],
       tone: 'bad',
     }
   }
-  return { texts: [`${plural(rows, 'row')} equal at ${position}`, `equal at ${position}`, 'equal'], tone: 'plain' }
+  return { texts: [`${amount(rows, 'row')} equal at ${position}`, `equal at ${position}`, 'equal'], tone: 'plain' }
 }

@@ -1,5 +1,5 @@
 /** Key space of a table as a strip of cells, with a scale below. */
-import { count, plural } from '../../../render/screen-format.ts'
+import { shownCount, amount } from '../../../render/screen-format.ts'
 import type { Line, Span, Tone } from '../../draw/line.ts'
 import { line, rule, span } from '../../draw/line.ts'
 import { clean, cutMiddle, width } from '../../../render/screen-text.ts'
@@ -18,7 +18,7 @@ const MARKS: Readonly<Record<ChunkState, readonly [mark: string, ascii: string, 
 }
 
 /** Mark and tone of a state. */
-export function markOf(state: ChunkState, ascii: boolean): readonly [mark: string, tone: Tone] {
+export function chunkMark(state: ChunkState, ascii: boolean): readonly [mark: string, tone: Tone] {
   const [mark, plain, tone] = MARKS[state]
   return [ascii ? plain : mark, tone]
 }
@@ -37,7 +37,7 @@ export function keyStrip(table: CopyTable | null, named: boolean, cells: number,
 function stripSpans(table: CopyTable, size: number, ascii: boolean): Span[] {
   const spans: { text: string; tone: Tone }[] = []
   for (const state of table.map.cells(size)) {
-    const [text, tone] = markOf(state, ascii)
+    const [text, tone] = chunkMark(state, ascii)
     const last = spans.at(-1)
     if (last?.tone === tone) last.text += text
     else spans.push({ text, tone })
@@ -49,14 +49,14 @@ function stripTitle(table: CopyTable, named: boolean, size: number, cells: numbe
   const { axis } = table.map
   const { all } = table.map.counts()
   const rows = table.started?.chunkRows ?? table.plan?.chunkRows
-  const of = rows === undefined || Number(rows) === 0 ? '' : ` of ${count(Number(rows))}`
+  const of = rows === undefined || Number(rows) === 0 ? '' : ` of ${shownCount(Number(rows))}`
   const key = clean(table.key.join(', '))
   const proof = { none: 'nothing is proved', count: 'proof by count only' }[table.proof]
   const parts = [
     ...(named ? [cutMiddle(clean(table.name), 30)] : []),
     'key space',
     key === '' ? 'no key' : key,
-    `${plural(all, 'chunk')}${of}`,
+    `${amount(all, 'chunk')}${of}`,
     ...(proof === undefined ? [] : [proof]),
   ]
   const slice = cellText(axis, all, size)
@@ -68,7 +68,7 @@ function cellText(axis: KeyAxis, all: number, size: number): string {
   if (axis.by === 'order')
     return all > size ? `one cell is ${(all / size).toFixed(1)} chunks` : 'in the order of chunks'
   const keys = Number(axis.high - axis.low + 1n) / size
-  return keys >= 1 ? `one cell is ${count(Math.round(keys))} keys` : ''
+  return keys >= 1 ? `one cell is ${shownCount(Math.round(keys))} keys` : ''
 }
 
 /** Numbers below the strip at their positions; the first and the last are always shown. */
@@ -123,7 +123,7 @@ const LEGEND: readonly (readonly [ChunkState, short: string, long: string])[] = 
 export function legend(cells: number, ascii: boolean): Line {
   const long = cells >= 100
   return LEGEND.flatMap(([state, few, many], i): Span[] => {
-    const [mark, tone] = markOf(state, ascii)
+    const [mark, tone] = chunkMark(state, ascii)
     return [span(i === 0 ? ' ' : long ? '   ' : '  '), span(mark, tone), span(` ${long ? many : few}`, 'muted')]
   })
 }

@@ -1,5 +1,5 @@
 /** The Run screen of an active cutover: what it waits for, its cutover checks, and the stream that it relies on. */
-import { clockSpan, count, numberOf, percent } from '../../../render/screen-format.ts'
+import { clockSpan, shownCount, numberOf, percent } from '../../../render/screen-format.ts'
 import type { Line, Tone } from '../../draw/line.ts'
 import { block, line, rule, span } from '../../draw/line.ts'
 import { clean, cutEnd, padEnd, wrap } from '../../../render/screen-text.ts'
@@ -78,14 +78,14 @@ function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress
 function waitText({ name, detail }: SwitchGate, { comparing }: RunView): string {
   if (name !== 'compared' || comparing === null) return detail
   const [done, total] = [numberOf(comparing.done) ?? 0, numberOf(comparing.total) ?? 0]
-  const all = `${count(done)} of ${count(Math.max(done, total))}${comparing.estimated ? ' est.' : ''}`
+  const all = `${shownCount(done)} of ${shownCount(Math.max(done, total))}${comparing.estimated ? ' est.' : ''}`
   return `${detail}, ${percent(total > 0 ? Math.min(0.99, done / total) : null)}: ${all}`
 }
 
 /** Lag of the stream; empty before its first report. */
 function streamFacts({ follow: { last } }: CopyProgress): readonly string[] {
   if (last === null) return []
-  return [lagText(last), `${count(numberOf(last.rate))} changes/s`, `applied ${last.position}`]
+  return [lagText(last), `${shownCount(numberOf(last.rate))} changes/s`, `applied ${last.position}`]
 }
 
 function gatesTitle(switching: SwitchProgress): string {

@@ -1,14 +1,14 @@
 /** List of tables of a copy with several tables. */
-import { count, percent, plural } from '../../../render/screen-format.ts'
+import { shownCount, percent, amount } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
-import type { StreamTable } from '../../run/copy/follow-progress.ts'
-import type { CopyTable, TableState } from '../../run/copy/copy-table.ts'
+import type { StreamTableView } from '../../run/copy/follow-progress.ts'
+import type { CopyTable, CopyTableState } from '../../run/copy/copy-table.ts'
 import type { RunView } from '../../run/run-view.ts'
-import { copyTables, shownTable } from '../../state/copy-shown.ts'
+import { shownCopyTables, shownTable } from '../../state/copy-shown.ts'
 import type { CopyLayout } from '../../state/copy-layout.ts'
 import { scrollTop } from '../../state/position.ts'
 import type { State } from '../../state/state.ts'
@@ -16,7 +16,7 @@ import { runMark } from '../states.ts'
 import { streamTableLine } from './stream-tables.ts'
 
 /** Mark of each state. */
-const MARKED: Readonly<Record<TableState, string>> = {
+const MARKED: Readonly<Record<CopyTableState, string>> = {
   waits: 'pending',
   copying: 'running',
   copied: 'running',
@@ -30,7 +30,7 @@ const MARKED: Readonly<Record<TableState, string>> = {
 
 /** Title and `layout.tables` rows. */
 export function tableList(state: State, run: RunView, copy: CopyProgress, layout: CopyLayout, cells: number): Line[] {
-  const tables = copyTables(state, run)
+  const tables = shownCopyTables(state, run)
   const shown = shownTable(state, run)
   const at = Math.max(0, tables.indexOf(shown as CopyTable))
   const top = scrollTop(0, at, tables.length, layout.tables)
@@ -51,19 +51,19 @@ export function tableList(state: State, run: RunView, copy: CopyProgress, layout
 }
 
 /** Stream state of a table that an earlier run copied; null for a table that this run copies. */
-function followedAlone({ name, started, begun, result }: CopyTable, { follow }: CopyProgress): StreamTable | null {
+function followedAlone({ name, started, begun, result }: CopyTable, { follow }: CopyProgress): StreamTableView | null {
   if (started !== null || begun > 0 || result !== null) return null
   const stream = follow.tables.get(name)
   return stream === undefined || stream.state === 'copying' ? null : stream
 }
 
 function summary(copy: CopyProgress, state: State): string {
-  const counts = new Map<TableState | 'aside' | 'followed', number>()
+  const counts = new Map<CopyTableState | 'aside' | 'followed', number>()
   for (const table of copy.tables) {
     const one = lacksRowsOnly(table) ? 'aside' : followedAlone(table, copy) === null ? table.state : 'followed'
     counts.set(one, (counts.get(one) ?? 0) + 1)
   }
-  const some = (which: TableState | 'aside' | 'followed', word: string): string[] =>
+  const some = (which: CopyTableState | 'aside' | 'followed', word: string): string[] =>
     counts.has(which) ? [`${word} ${counts.get(which) ?? 0}`] : []
   return [
     `tables ${copy.tables.length}`,
@@ -108,21 +108,24 @@ function tableLine(table: CopyTable, run: RunView, state: State, here: boolean, 
   const { all, proved, aside, failed } = table.map.counts()
   const wrong = wide
     ? [
-        ...(failed > 0 ? [`${count(failed)} failed`] : []),
-        ...(aside > 0 ? [`${plural(table.tally.aside, 'row')} quarantined`] : []),
+        ...(failed > 0 ? [`${shownCount(failed)} failed`] : []),
+        ...(aside > 0 ? [`${amount(table.tally.aside, 'row')} quarantined`] : []),
       ]
-    : [...(failed > 0 ? [`${marks.bad}${count(failed)}`] : []), ...(aside > 0 ? [`!${count(table.tally.aside)}`] : [])]
+    : [
+        ...(failed > 0 ? [`${marks.bad}${shownCount(failed)}`] : []),
+        ...(aside > 0 ? [`!${shownCount(table.tally.aside)}`] : []),
+      ]
   return [
     ...front,
     span(padEnd(isAside ? 'done' : table.state, 8)),
     span(percent(part).padStart(6)),
     span(
-      `${count(Math.min(read, table.rows))}/${count(table.rows)}${table.estimated ? ' est.' : ' rows'}`.padStart(
+      `${shownCount(Math.min(read, table.rows))}/${shownCount(table.rows)}${table.estimated ? ' est.' : ' rows'}`.padStart(
         wide ? 31 : 28,
       ),
     ),
     span(
-      `  ${padEnd(all === 0 ? '' : `${count(proved + aside)}/${count(all)}${wide ? ' proved' : ''}`, wide ? 15 : 8)}`,
+      `  ${padEnd(all === 0 ? '' : `${shownCount(proved + aside)}/${shownCount(all)}${wide ? ' proved' : ''}`, wide ? 15 : 8)}`,
     ),
     span(wrong.join(wide ? ', ' : ' '), failed > 0 ? 'bad' : 'warn'),
   ]

@@ -3,12 +3,12 @@ import { urlsByFlag } from '../../../app/operations/facts.ts'
 import { wholeCommands } from '../../../app/whole-commands/whole.ts'
 import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
 import type { Dec } from '../../../model/run/event.ts'
-import { count, percent, plural, seconds } from '../../../render/screen-format.ts'
+import { shownCount, percent, amount, seconds } from '../../../render/screen-format.ts'
 import type { Tone } from '../../draw/line.ts'
 import { clean, cutEnd } from '../../../render/screen-text.ts'
-import type { Chunk, RefusedRow } from '../../run/copy/chunk-book.ts'
+import type { Chunk, ShownRefusedRow } from '../../run/copy/chunk-book.ts'
 import type { CopyTable } from '../../run/copy/copy-table.ts'
-import { keyText, spanText } from '../../run/copy/key-axis.ts'
+import { namedKeyText, keyRangeText } from '../../run/copy/key-axis.ts'
 import type { RunView } from '../../run/run-view.ts'
 
 type Reported = readonly [text: string, tone: Tone]
@@ -72,14 +72,14 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
       const [first] = chunk.rows
       const rows =
         first === undefined
-          ? `${plural(chunk.aside, 'row')} quarantined${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
-          : `${asideText(first, key)}${chunk.aside > 1 ? ` · and ${count(chunk.aside - 1)} more` : ''}`
+          ? `${amount(chunk.aside, 'row')} quarantined${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
+          : `${asideText(first, key)}${chunk.aside > 1 ? ` · and ${shownCount(chunk.aside - 1)} more` : ''}`
       return [...reported(rows, 'warn'), ...reported(`do: correct it at the source, then ${retryOf(run)}`, 'strong')]
     }
     case 'proved':
       return reported(proofText(chunk, run), 'ok')
     case 'written':
-      return reported(`${plural(chunk.written, 'row')} written; ${notProved(run, chunk)}`)
+      return reported(`${amount(chunk.written, 'row')} written; ${notProved(run, chunk)}`)
     default: {
       const lane = run.lanes.find((one) => one.table === chunk.table && one.chunk === chunk.no)
       const doing =
@@ -99,14 +99,14 @@ function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): s
     : `left to another run as asked${how}: S takes it in again`
 }
 
-const asideText = ({ key: values, error }: RefusedRow, key: readonly string[]): string =>
-  `row ${keyText(values, key)} quarantined: ${error.code} ${error.message}`
+const asideText = ({ key: values, error }: ShownRefusedRow, key: readonly string[]): string =>
+  `row ${namedKeyText(values, key)} quarantined: ${error.code} ${error.message}`
 
 function proofText({ written, checksum, earlier }: Chunk, run: RunView): string {
-  const rows = `${plural(written, 'row')} on both sides`
+  const rows = `${amount(written, 'row')} on both sides`
   if (earlier) return `${rows}, proved by an earlier run`
   if (checksum?.target === '')
-    return `${plural(written, 'row')} written; the whole table was compared at its end: count and checksum are equal`
+    return `${amount(written, 'row')} written; the whole table was compared at its end: count and checksum are equal`
   if (checksum !== null) return `${rows}, and their checksums are equal: ${checksum.source.slice(0, 16)}`
   return run.operation.kind === 'copy' && run.operation.verify === 'count'
     ? `${rows}, counted; nothing else was compared`
@@ -124,7 +124,7 @@ function notProved(run: RunView, { table }: Chunk): string {
 
 /** Key range of a chunk as text, for the clipboard. */
 export function chunkSpan(chunk: Chunk, run: RunView): string {
-  return spanText(chunk.span, run.copy?.table(chunk.table)?.key ?? [])
+  return keyRangeText(chunk.span, run.copy?.table(chunk.table)?.key ?? [])
 }
 
 const fact = (label: string, text: string): string => `${label.padEnd(13)}${text}`
@@ -135,12 +135,12 @@ export function chunkText(chunk: Chunk, run: RunView, now: number): readonly str
   const key = table?.key ?? []
   const { from, to } = chunk.span
   const bounds = [
-    ...(from === undefined ? [] : [fact('from', from === null ? 'the first key' : keyText(from, key))]),
-    ...(to === undefined ? [] : [fact('to', to === null ? 'the last key' : keyText(to, key))]),
+    ...(from === undefined ? [] : [fact('from', from === null ? 'the first key' : namedKeyText(from, key))]),
+    ...(to === undefined ? [] : [fact('to', to === null ? 'the last key' : namedKeyText(to, key))]),
   ]
   return [
-    fact('chunk', `${chunk.no} of ${count(table?.map.counts().all ?? null)} of ${chunk.table}`),
-    ...(bounds.length === 0 ? [fact('rows', spanText(chunk.span, key))] : bounds),
+    fact('chunk', `${chunk.no} of ${shownCount(table?.map.counts().all ?? null)} of ${chunk.table}`),
+    ...(bounds.length === 0 ? [fact('rows', keyRangeText(chunk.span, key))] : bounds),
     fact('state', `${chunkWord(chunk)}${chunk.earlier ? ', by an earlier run' : ''}`),
     fact('try', String(chunk.attempt)),
     ...(chunk.ms === null ? [] : [fact('took', seconds(chunk.ms))]),
@@ -149,7 +149,7 @@ export function chunkText(chunk: Chunk, run: RunView, now: number): readonly str
       : [
           fact(
             'rows',
-            `read ${count(chunk.read)} = written ${count(chunk.written)} + skipped ${count(chunk.skipped)} + quarantined ${count(chunk.aside)}`,
+            `read ${shownCount(chunk.read)} = written ${shownCount(chunk.written)} + skipped ${shownCount(chunk.skipped)} + quarantined ${shownCount(chunk.aside)}`,
           ),
         ]),
     ...(chunk.checksum === null
@@ -170,11 +170,11 @@ function asideLines({ rows, aside }: Chunk, key: readonly string[]): readonly st
   // A single row is already shown above.
   if (rows.length === 0 || aside === 1) return []
   const more =
-    aside > rows.length ? [`  … ${count(aside - rows.length)} more: sluice quarantine list has them all`] : []
+    aside > rows.length ? [`  … ${shownCount(aside - rows.length)} more: sluice quarantine list has them all`] : []
   return [
     '',
     'rows quarantined',
-    ...rows.map((row) => `  ${keyText(row.key, key)}: ${row.error.code} ${row.error.message}`),
+    ...rows.map((row) => `  ${namedKeyText(row.key, key)}: ${row.error.code} ${row.error.message}`),
     ...more,
   ]
 }
@@ -186,7 +186,7 @@ function stateText({ state }: CopyTable): string {
 }
 
 /** All details of a table. */
-export function tableText(table: CopyTable, run: RunView): readonly string[] {
+export function copyTableLines(table: CopyTable, run: RunView): readonly string[] {
   const { read, written, skipped, aside, proved } = table.tally
   const counts = table.map.counts()
   const { error, plan } = table
@@ -196,14 +196,17 @@ export function tableText(table: CopyTable, run: RunView): readonly string[] {
     fact('key', table.key.length === 0 ? 'none' : table.key.join(', ')),
     fact(
       'rows',
-      `${count(table.rows)}${table.estimated ? ' est.' : ''}, ${percent(table.rows > 0 ? Math.min(1, read / table.rows) : null)} read`,
+      `${shownCount(table.rows)}${table.estimated ? ' est.' : ''}, ${percent(table.rows > 0 ? Math.min(1, read / table.rows) : null)} read`,
     ),
     fact(
       'read',
-      `${count(read)} = written ${count(written)} + skipped ${count(skipped)} + quarantined ${count(aside)}`,
+      `${shownCount(read)} = written ${shownCount(written)} + skipped ${shownCount(skipped)} + quarantined ${shownCount(aside)}`,
     ),
-    fact('proved', `${count(proved)} rows, ${count(counts.proved + counts.aside)} of ${plural(counts.all, 'chunk')}`),
-    ...(table.baseline > 0 ? [fact('earlier', `${count(table.baseline)} rows came with earlier runs`)] : []),
+    fact(
+      'proved',
+      `${shownCount(proved)} rows, ${shownCount(counts.proved + counts.aside)} of ${amount(counts.all, 'chunk')}`,
+    ),
+    ...(table.baseline > 0 ? [fact('earlier', `${shownCount(table.baseline)} rows came with earlier runs`)] : []),
     ...(plan === null
       ? []
       : [

@@ -10,7 +10,7 @@ import type { State } from '../../state/state.ts'
  * @property cells width; negative aligns to the right, 0 takes the remaining width @property from smallest screen width
  * that shows the column
  */
-export type Column<R> = {
+export type GridColumn<R> = {
   readonly title: string
   readonly cells: number
   readonly from?: number
@@ -28,7 +28,7 @@ export type Grid = {
  * @param across text of a row without columns; null for a row with columns
  */
 export function gridOf<R>(
-  columns: readonly Column<R>[],
+  columns: readonly GridColumn<R>[],
   rows: readonly R[],
   cells: number,
   state: State,

@@ -1,15 +1,15 @@
 /** The screen of a shared run: state, steering requests, and tasks. */
 import type { SharedRun } from '../../../app/workbench.ts'
-import { clockSpan, count, fullTime, moment, plural, rate } from '../../../render/screen-format.ts'
+import { clockSpan, shownCount, fullTime, shownTime, amount, rate } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
-import { block, line, rule, span, spread } from '../../draw/line.ts'
+import { block, line, rule, span, spreadLine } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'
-import { slotAtCursor, slotLines, type SlotLine } from '../../state/queue/queue-rows.ts'
+import { slotAtCursor, taskLines, type TaskLine } from '../../state/queue/queue-rows.ts'
 import { queueView, shownRun, shownSlots } from '../../state/queue/queue-open.ts'
 import {
-  ageOf,
+  shownAge,
   isAtWork,
   rateOfSlots,
   sharedWord,
@@ -19,8 +19,17 @@ import {
   type QueueShown,
 } from '../../state/queue/queue-shown.ts'
 import type { State } from '../../state/state.ts'
-import { gridOf, rowsInSight, type Column } from './grid.ts'
-import { asOf, errorText, heardText, orderLine, queueLine, rateText, slotCounts, stateSpan } from './words.ts'
+import { gridOf, rowsInSight, type GridColumn } from './grid.ts'
+import {
+  countedAsOf,
+  queueErrorText,
+  heardText,
+  orderLine,
+  queueLine,
+  rateText,
+  slotCounts,
+  stateSpan,
+} from './words.ts'
 
 /** Rows below the list for the task under the cursor, on larger screens. */
 const SLOT_ROWS = 3
@@ -60,15 +69,17 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
         ? '   rate not known'
         : moving === 0
           ? '   nothing moves'
-          : `   ${rate(rateOfSlots(slots, run, queue))} of ${plural(moving, 'slot')}`
+          : `   ${rate(rateOfSlots(slots, run, queue))} of ${amount(moving, 'slot')}`
   const took = (run.endedAt ?? queue.now ?? run.begunAt) - run.begunAt
   const time = `   ${run.endedAt === null ? 'since' : 'took'} ${clockSpan(took)}`
-  const sums = `rows ${count(Number(run.rows))}   ${plural(run.chunks, 'chunk')}${asOf(run)}`
+  const sums = `rows ${shownCount(Number(run.rows))}   ${amount(run.chunks, 'chunk')}${countedAsOf(run)}`
   return [
-    spread([span(` ${command}`)], [stands, span(' ')], cells),
+    spreadLine([span(` ${command}`)], [stands, span(' ')], cells),
     ...(queue.error === null ? [] : [queueLine(queue, listOf(run.runId, queue), cells)]),
     ...(run.status === 'running' ? [] : endLines(run, cells, roomy)),
-    line(` ${cells < 60 ? `${count(Number(run.rows))} rows${asOf(run)}` : sums}${pace}${cells < 60 ? '' : time}`),
+    line(
+      ` ${cells < 60 ? `${shownCount(Number(run.rows))} rows${countedAsOf(run)}` : sums}${pace}${cells < 60 ? '' : time}`,
+    ),
     ...(order === null ? [] : [order]),
     ...untaken(run, queue).map((text) => line(` ${cutEnd(text, cells - 2)}`, 'warn')),
     ...refusals(run, cells, roomy),
@@ -82,7 +93,7 @@ const listOf = (runId: string, { run }: QueueShown): QueueList => (run?.runId ==
 /** Who began the run, when, and which queue its tasks wait in. */
 function aboutLine(run: SharedRun, { now }: State, cells: number): Line {
   const waits = run.queue === null ? '' : ` · only workers of ${clean(run.queue)}`
-  const text = `begun  ${moment(run.begunAt, now)} by ${clean(run.actor)} on ${clean(run.host)} · sluice ${clean(run.program)}${waits}`
+  const text = `begun  ${shownTime(run.begunAt, now)} by ${clean(run.actor)} on ${clean(run.host)} · sluice ${clean(run.program)}${waits}`
   return line(` ${cutEnd(text, cells - 2)}`, 'muted')
 }
 
@@ -91,7 +102,7 @@ function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
   const { status, exitCode, error, endedAt } = run
   const end = ` ended  ${fullTime(endedAt)}, exit ${exitCode ?? '?'}`
   const goesOn = status === 'ok' ? '' : ' · p queues what is left'
-  const why = error === null ? [] : wrap(errorText(error), cells - 9).slice(0, roomy ? 4 : 1)
+  const why = error === null ? [] : wrap(queueErrorText(error), cells - 9).slice(0, roomy ? 4 : 1)
   const hint = error?.hint === undefined || !roomy ? [] : wrap(clean(error.hint), cells - 9).slice(0, 2)
   const labelled = (label: string, rows: readonly string[], bad: boolean): Line[] =>
     rows.map((text, at) => line(` ${(at === 0 ? label : '').padEnd(6)} ${text}`, bad ? 'bad' : 'plain'))
@@ -122,11 +133,11 @@ function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
 /** Workers that refused the run, and why. */
 function refusals({ refusals: all }: SharedRun, cells: number, roomy: boolean): Line[] {
   const most = roomy ? 3 : 1
-  const more = all.length > most ? ` (and ${count(all.length - most)} more)` : ''
+  const more = all.length > most ? ` (and ${shownCount(all.length - most)} more)` : ''
   return all
     .slice(0, most)
     .flatMap(({ host, error }, at) =>
-      wrap(`refused by ${clean(host)}: ${errorText(error)}${at === most - 1 ? more : ''}`, cells - 2).slice(
+      wrap(`refused by ${clean(host)}: ${queueErrorText(error)}${at === most - 1 ? more : ''}`, cells - 2).slice(
         0,
         roomy ? 2 : 1,
       ),
@@ -134,33 +145,33 @@ function refusals({ refusals: all }: SharedRun, cells: number, roomy: boolean): 
     .map((text) => line(` ${text}`, 'warn'))
 }
 
-function columnsOf(run: SharedRun, queue: QueueShown, state: State): readonly Column<SlotLine>[] {
+function columnsOf(run: SharedRun, queue: QueueShown, state: State): readonly GridColumn<TaskLine>[] {
   const marks = marksOf(state.ascii)
-  const word = ({ slot }: SlotLine): ReturnType<typeof slotWord> => slotWord(slot, run, queue)
-  const isHeld = (row: SlotLine): boolean => row.slot.state === 'working'
+  const word = ({ slot }: TaskLine): ReturnType<typeof slotWord> => slotWord(slot, run, queue)
+  const isHeld = (row: TaskLine): boolean => row.slot.state === 'working'
   return [
     { title: 'NO', cells: -3, draw: ({ slot }) => String(slot.no) },
     { title: 'STATE', cells: 11, draw: (row) => [stateSpan(word(row), marks)] },
     { title: 'HOST', cells: state.size.columns < 60 ? 9 : 12, draw: ({ slot }) => clean(slot.host ?? '') },
-    { title: 'ROWS', cells: -12, from: 60, draw: ({ slot }) => count(Number(slot.rows)) },
-    { title: 'CHUNKS', cells: -7, from: 100, draw: ({ slot }) => count(slot.chunks) },
+    { title: 'ROWS', cells: -12, from: 60, draw: ({ slot }) => shownCount(Number(slot.rows)) },
+    { title: 'CHUNKS', cells: -7, from: 100, draw: ({ slot }) => shownCount(slot.chunks) },
     { title: 'RATE', cells: -10, draw: (row) => (isAtWork(word(row)) ? rateText(row.slot.rate) : '') },
     { title: 'HEARD', cells: -6, from: 60, draw: (row) => (isHeld(row) ? heardText(row.slot.beatAt, queue) : '') },
-    { title: 'TURNS', cells: -5, from: 120, draw: ({ slot }) => count(slot.turns) },
+    { title: 'TURNS', cells: -5, from: 120, draw: ({ slot }) => shownCount(slot.turns) },
     { title: 'LEDGER RUN', cells: 20, from: 120, draw: ({ slot }) => slot.ledgerRun ?? '' },
     { title: 'ABOUT, ERROR', cells: 0, from: 60, draw: ({ slot }) => aboutSlot(slot) },
   ]
 }
 
-const aboutSlot = ({ about, error }: SlotLine['slot']): string =>
-  [...(about === '' ? [] : [clean(about)]), ...(error === null ? [] : [errorText(error)])].join('  ')
+const aboutSlot = ({ about, error }: TaskLine['slot']): string =>
+  [...(about === '' ? [] : [clean(about)]), ...(error === null ? [] : [queueErrorText(error)])].join('  ')
 
 /** Details of the task under the cursor. */
 function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: number): Line[] {
   const slot = slotAtCursor(state)
   if (slot === null) return []
   const { no, host, turns, ledgerRun, error } = slot
-  const ms = ageOf(slot.beatAt, queue)
+  const ms = shownAge(slot.beatAt, queue)
   const word = slotWord(slot, run, queue)
   const quiet =
     word === 'silent' || word === 'lost'
@@ -170,11 +181,11 @@ function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: numb
       : []
   const facts = [
     ...(host === null ? ['no worker took it yet'] : [`${slot.state === 'working' ? 'on' : 'last on'} ${clean(host)}`]),
-    ...(turns > 1 ? [`turn ${count(turns)}`] : []),
+    ...(turns > 1 ? [`turn ${shownCount(turns)}`] : []),
     ...(ledgerRun === null ? [] : [`ledger run ${ledgerRun}`]),
     ...quiet,
   ]
-  const why = error === null ? '' : `${slot.state === 'ended' ? '' : 'last turn: '}${errorText(error)}`
+  const why = error === null ? '' : `${slot.state === 'ended' ? '' : 'last turn: '}${queueErrorText(error)}`
   return [
     rule(`slot ${no}`, cells),
     line(` ${cutEnd(facts.join(' · '), cells - 2)}`),
@@ -199,7 +210,7 @@ export function sharedRunScreen(state: State, cells: number): Line[] {
     )
   }
   const { head, list, below } = parts(state, run, queue, cells)
-  const lines = slotLines(state)
+  const lines = taskLines(state)
   const grid = gridOf(columnsOf(run, queue, state), lines, cells, state)
   const rows = rowsInSight(grid, lines, view.at, list)
   return block(

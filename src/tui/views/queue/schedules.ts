@@ -1,16 +1,16 @@
 /** The screen of schedules: next run, result of the last one, and errors. */
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
-import { count, fullTime, moment, msOf } from '../../../render/screen-format.ts'
+import { shownCount, fullTime, shownTime, msOf } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { block, line, rule, span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, wrap } from '../../../render/screen-text.ts'
-import { marksOf, type Marks } from '../../draw/theme.ts'
+import { marksOf, type ThemeMarks } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'
 import { scheduleAtCursor, scheduleLines, type ScheduleLine } from '../../state/queue/queue-rows.ts'
 import { queueView } from '../../state/queue/queue-open.ts'
 import type { QueueShown } from '../../state/queue/queue-shown.ts'
 import type { State } from '../../state/state.ts'
-import { gridOf, rowsInSight, type Column } from './grid.ts'
+import { gridOf, rowsInSight, type GridColumn } from './grid.ts'
 import { queueLine, stateSpan } from './words.ts'
 
 const DETAIL_ROWS = 5
@@ -23,7 +23,7 @@ export function schedulesHeight(state: State): number {
   return Math.max(1, geometry(state).body - 2 - below(state))
 }
 
-function columnsOf(queue: QueueShown, state: State): readonly Column<ScheduleLine>[] {
+function columnsOf(queue: QueueShown, state: State): readonly GridColumn<ScheduleLine>[] {
   const marks = marksOf(state.ascii)
   const { now } = state
   const narrow = state.size.columns < 60
@@ -33,13 +33,13 @@ function columnsOf(queue: QueueShown, state: State): readonly Column<ScheduleLin
     {
       title: 'NEXT',
       cells: 11,
-      draw: ({ schedule }) => (schedule.nextAt === undefined ? '' : moment(msOf(schedule.nextAt), now)),
+      draw: ({ schedule }) => (schedule.nextAt === undefined ? '' : shownTime(msOf(schedule.nextAt), now)),
     },
     {
       title: 'LAST',
       cells: 11,
       from: 60,
-      draw: ({ schedule }) => (schedule.lastAt === undefined ? '' : moment(msOf(schedule.lastAt), now)),
+      draw: ({ schedule }) => (schedule.lastAt === undefined ? '' : shownTime(msOf(schedule.lastAt), now)),
     },
     { title: 'CAME', cells: 13, from: 60, draw: ({ schedule }) => [came(schedule, marks)] },
     { title: 'WHEN', cells: 0, from: 100, draw: ({ schedule }) => schedule.rule },
@@ -47,7 +47,7 @@ function columnsOf(queue: QueueShown, state: State): readonly Column<ScheduleLin
 }
 
 /** State of a schedule; `not known` while the queue is away. */
-function standing({ state, running, wanted, error }: ScheduleEvent, queue: QueueShown, marks: Marks): Span {
+function standing({ state, running, wanted, error }: ScheduleEvent, queue: QueueShown, marks: ThemeMarks): Span {
   if (queue.error !== null) return stateSpan('not known', marks)
   if (state === 'void') return span(`${marks.bad} void`, 'bad')
   if (running !== undefined) return stateSpan('running', marks)
@@ -56,7 +56,7 @@ function standing({ state, running, wanted, error }: ScheduleEvent, queue: Queue
   return wanted === true ? span(`${marks.none} wanted`, 'muted') : span(`${marks.ok} on`, 'ok')
 }
 
-function came({ lastAt, lastStatus }: ScheduleEvent, marks: Marks): Span {
+function came({ lastAt, lastStatus }: ScheduleEvent, marks: ThemeMarks): Span {
   if (lastStatus !== undefined) return stateSpan(lastStatus, marks)
   return lastAt === undefined ? span('') : span(`${marks.none} passed over`, 'muted')
 }
@@ -68,7 +68,7 @@ function detail(state: State, cells: number): Line[] {
   const next =
     nextAt === undefined ? 'runs at no time now' : `next ${fullTime(msOf(nextAt))} UTC for ${nextPeriod ?? '?'}`
   const where = queue === undefined ? '' : ` · only workers of ${clean(queue)}`
-  const many = slots === '1' ? '' : ` · ${count(Number(slots))} slots`
+  const many = slots === '1' ? '' : ` · ${shownCount(Number(slots))} slots`
   const why = error === undefined ? [] : wrap(clean(error), cells - 2).slice(0, 2)
   return [
     rule(`schedule ${clean(name)}`, cells),

@@ -1,17 +1,17 @@
 /** Texts shared by the queue screens: ages, states, and steering requests. */
 import type { SharedRun } from '../../../app/workbench.ts'
-import type { RunRequests, Slot } from '../../../model/share/distributed.ts'
+import type { RunRequests, TaskRow } from '../../../model/share/distributed.ts'
 import type { TableHold } from '../../../model/run/table-request.ts'
 import { errorLine, type ErrorInfo } from '../../../shared/errors.ts'
-import { age, count, plural, rate, timeOfDay } from '../../../render/screen-format.ts'
+import { age, shownCount, amount, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { line, span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, width } from '../../../render/screen-text.ts'
-import type { Marks } from '../../draw/theme.ts'
+import type { ThemeMarks } from '../../draw/theme.ts'
 import {
-  ageOf,
+  shownAge,
   deafSlots,
-  isHeld,
+  isTaskHeld,
   sharedWord,
   workerWord,
   type QueueList,
@@ -22,20 +22,20 @@ import {
 } from '../../state/queue/queue-shown.ts'
 
 /** ` as of 12:03:05` if rows and chunks were counted before the run ended; else ''. */
-export function asOf({ countedAt }: Pick<SharedRun, 'countedAt'>): string {
+export function countedAsOf({ countedAt }: Pick<SharedRun, 'countedAt'>): string {
   return countedAt === null ? '' : ` as of ${timeOfDay(countedAt)}`
 }
 
 /** `now` below 5 s, then `12 s`, `4 min`. Smaller numbers would only flicker. */
 export function heardText(at: number | null, queue: QueueShown): string {
-  const ms = ageOf(at, queue)
+  const ms = shownAge(at, queue)
   if (ms === null || queue.error !== null) return '?'
   if (ms < 5_000) return 'now'
   return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : age(0, ms)
 }
 
 /** Mark and word of the state of a task, a worker or a run. */
-export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Marks): Span {
+export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: ThemeMarks): Span {
   switch (word) {
     case 'working':
     case 'running':
@@ -69,7 +69,7 @@ export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Marks
 export const rateText = (perSecond: number): string => (perSecond < 0.5 ? '' : rate(perSecond))
 
 /** `CODE message: reason` on one line. */
-export function errorText(error: ErrorInfo): string {
+export function queueErrorText(error: ErrorInfo): string {
   return clean(errorLine(error))
 }
 
@@ -77,7 +77,7 @@ export function errorText(error: ErrorInfo): string {
 export function slotCounts(words: readonly SlotWord[]): string {
   return SLOT_WORDS.flatMap((word) => {
     const n = words.filter((one) => one === word).length
-    return n === 0 ? [] : [`${count(n)} ${word}`]
+    return n === 0 ? [] : [`${shownCount(n)} ${word}`]
   }).join(' · ')
 }
 
@@ -98,7 +98,7 @@ const SLOT_WORDS: readonly SlotWord[] = [
 
 /** Each held table by name, or their number if there are too many for a line. */
 function heldTexts(tables: readonly TableHold[]): readonly string[] {
-  if (tables.length > NAMED_TABLES) return [`${plural(tables.length, 'table')} held back`]
+  if (tables.length > NAMED_TABLES) return [`${amount(tables.length, 'table')} held back`]
   return tables.map(
     ({ table, chunk, held }) =>
       `${clean(table)}${chunk === undefined ? '' : `/${chunk}`} ${held === 'paused' ? 'paused' : 'left out'}`,
@@ -113,8 +113,8 @@ export function optionsText({ held, rate: rows, workers, lanes, tables = [], sto
     ...(stop === true ? ['stop'] : []),
     ...(held === true ? ['pause'] : []),
     ...(rows === undefined ? [] : [rows === null ? 'no limit of rate' : `${rate(rows)} at most`]),
-    ...(workers === undefined ? [] : [`${plural(workers, 'chunk')} at once`]),
-    ...(lanes === undefined ? [] : [plural(lanes, 'lane')]),
+    ...(workers === undefined ? [] : [`${amount(workers, 'chunk')} at once`]),
+    ...(lanes === undefined ? [] : [amount(lanes, 'lane')]),
     ...heldTexts(tables),
   ].join(', ')
 }
@@ -123,11 +123,11 @@ export function optionsText({ held, rate: rows, workers, lanes, tables = [], sto
  * Steering requests, and whether all working tasks have received them; null if there was never one. @param cells of the
  * line
  */
-export function orderLine(run: SharedRun, slots: readonly Slot[], queue: QueueShown, cells: number): Line | null {
+export function orderLine(run: SharedRun, slots: readonly TaskRow[], queue: QueueShown, cells: number): Line | null {
   const { wishes, status } = run
   if (status !== 'running') return null
   const asked = optionsText(wishes)
-  const hearing = slots.filter((slot) => isHeld(slot, run, queue))
+  const hearing = slots.filter((slot) => isTaskHeld(slot, run, queue))
   const deaf = deafSlots(hearing, run)
   const all = hearing.length
   const isSent = queue.sent?.runId === run.runId
@@ -143,16 +143,18 @@ function heardBy(all: number, deaf: number, word: SharedWord): string {
   if (all === 0) return 'applied by the next worker that takes a task'
   if (deaf === 0)
     return `all slots have heard${word === 'pausing' || word === 'stopping' ? ', and finish what they have begun' : ''}`
-  const who = all === 1 ? 'its slot has' : `${count(deaf)} of ${plural(all, 'slot')} ${deaf === 1 ? 'has' : 'have'}`
+  const who =
+    all === 1 ? 'its slot has' : `${shownCount(deaf)} of ${amount(all, 'slot')} ${deaf === 1 ? 'has' : 'have'}`
   return `${who} not heard yet`
 }
 
 /** A URL as host and path: without system, user and connection settings. */
-export const placeText = (url: string): string => clean(url.replace(/^\w+:\/\/(?:[^/@]*@)?/, '').replace(/\?.*$/, ''))
+export const urlPlaceText = (url: string): string =>
+  clean(url.replace(/^\w+:\/\/(?:[^/@]*@)?/, '').replace(/\?.*$/, ''))
 
 /** State of the queue in one line. @param list the list that is shown @param more text at the end, if it fits */
 export function queueLine(queue: QueueShown, list: QueueList, cells: number, more = ''): Line {
-  const label = (room: number): string => cutMiddle(placeText(queue.label), Math.max(8, room))
+  const label = (room: number): string => cutMiddle(urlPlaceText(queue.label), Math.max(8, room))
   if (queue.error !== null) {
     const { message, reason } = queue.error
     const heardAt = queue.heardAt[list]
@@ -164,7 +166,7 @@ export function queueLine(queue: QueueShown, list: QueueList, cells: number, mor
   if (queue.heardAt.workers === null) return line(` queue ${label(cells - 18)}: asking …`, 'muted')
   const counts = workerCounts(queue)
   const reported = `${counts.text}${more}`
-  const head = `queue ${placeText(queue.label)}: `
+  const head = `queue ${urlPlaceText(queue.label)}: `
   // The state of the workers has priority over the name of the queue.
   const text = width(head) + width(reported) + 2 <= cells ? head + reported : reported
   return line(` ${cutEnd(text, cells - 2)}`, counts.live === 0 ? 'warn' : 'muted')
@@ -176,8 +178,8 @@ export function workerCounts(queue: QueueShown): { readonly text: string; readon
   const of = (word: WorkerWord): number => words.filter((one) => one === word).length
   const live = of('lives')
   const rest = (['draining', 'silent', 'lost'] as const).flatMap((word) =>
-    of(word) === 0 ? [] : [`${count(of(word))} ${word}`],
+    of(word) === 0 ? [] : [`${shownCount(of(word))} ${word}`],
   )
-  const head = live === 0 ? 'no live worker' : live === 1 ? '1 worker live' : `${count(live)} workers live`
+  const head = live === 0 ? 'no live worker' : live === 1 ? '1 worker live' : `${shownCount(live)} workers live`
   return { text: [head, ...rest].join(', '), live }
 }

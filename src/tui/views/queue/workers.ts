@@ -1,16 +1,16 @@
 /** The screen of worker processes: host, heartbeat, and tasks. */
 import type { WorkerRow } from '../../../model/share/distributed.ts'
-import { count, fullTime, plural } from '../../../render/screen-format.ts'
+import { shownCount, fullTime, amount } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { block, line, rule } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'
-import { nameOfRun, workerAtCursor, workerLines, type WorkerLine } from '../../state/queue/queue-rows.ts'
+import { nameOfRun, workerAtCursor, workerRows, type WorkerLine } from '../../state/queue/queue-rows.ts'
 import { queueView } from '../../state/queue/queue-open.ts'
 import { workerWord, type QueueShown } from '../../state/queue/queue-shown.ts'
 import type { State } from '../../state/state.ts'
-import { gridOf, rowsInSight, type Column } from './grid.ts'
+import { gridOf, rowsInSight, type GridColumn } from './grid.ts'
 import { heardText, queueLine, rateText, stateSpan } from './words.ts'
 
 const DETAIL_ROWS = 3
@@ -23,7 +23,7 @@ export function workersHeight(state: State): number {
   return Math.max(1, geometry(state).body - 2 - below(state))
 }
 
-function columnsOf(queue: QueueShown, state: State): readonly Column<WorkerLine>[] {
+function columnsOf(queue: QueueShown, state: State): readonly GridColumn<WorkerLine>[] {
   const marks = marksOf(state.ascii)
   return [
     { title: 'HOST', cells: 14, draw: ({ worker }) => clean(worker.host) },
@@ -70,7 +70,7 @@ function detail(state: State, queue: QueueShown, cells: number): Line[] {
   const takes = queues.length === 0 ? 'takes what is queued without a name' : `takes from ${clean(queues.join(', '))}`
   return [
     rule(`worker on ${clean(host)}, process ${pid}`, cells),
-    line(` ${cutEnd(`${takes} · ${plural(concurrency, 'slot')} at once · since ${fullTime(begunAt)}`, cells - 2)}`),
+    line(` ${cutEnd(`${takes} · ${amount(concurrency, 'slot')} at once · since ${fullTime(begunAt)}`, cells - 2)}`),
     other
       ? line(
           ` ${cutEnd(`${version}: takes no run that is begun with this program (${queue.program})`, cells - 2)}`,
@@ -86,7 +86,7 @@ export function workersScreen(state: State, cells: number): Line[] {
   const { queue } = state
   const view = queueView(state)
   if (queue === null || view?.kind !== 'workers') return block([], cells, body)
-  const lines = workerLines(queue)
+  const lines = workerRows(queue)
   const grid = gridOf(columnsOf(queue, state), lines, cells, state, (one) => slotLine(one, queue, cells))
   const height = workersHeight(state)
   const rows = rowsInSight(grid, lines, view.at, height)
@@ -95,7 +95,7 @@ export function workersScreen(state: State, cells: number): Line[] {
       ? []
       : [line('   none was heard of in the last day; sluice worker starts one', 'muted')]
   const ended = queue.workers.filter(({ state: one }) => one === 'ended').length
-  const more = ended === 0 ? '' : `, ${count(ended)} ended in the last day`
+  const more = ended === 0 ? '' : `, ${shownCount(ended)} ended in the last day`
   return block(
     [
       queueLine(queue, 'workers', cells, more),

@@ -1,6 +1,6 @@
 /** DuckDB: types of `duckdb_types()` and what is nested of them; the judge is the text of each value with its type. */
 
-import { literal } from '../../../../src/shared/sql-text.ts'
+import { sqlLiteral } from '../../../../src/shared/sql-text.ts'
 import type { DrawnSystem, DrawnType, Judged, Place } from '../shape.ts'
 
 const POOL: readonly string[] = [
@@ -23,9 +23,9 @@ async function types(place: Place): Promise<readonly DrawnType[]> {
   const found: DrawnType[] = []
   for (const type of [...catalog.map(([name]) => name ?? ''), ...NESTED]) {
     const bare = type.replace(/ COLLATE .*/, '')
-    const tries = POOL.map((text) => `TRY_CAST(${literal(text)} AS ${bare}) IS NOT NULL`)
+    const tries = POOL.map((text) => `TRY_CAST(${sqlLiteral(text)} AS ${bare}) IS NOT NULL`)
     const [row = []] = await place.rows(`SELECT ${tries.join(', ')}`).catch(() => [])
-    const values = POOL.filter((_, at) => row[at] === 'true').map(literal)
+    const values = POOL.filter((_, at) => row[at] === 'true').map(sqlLiteral)
     if (values.length > 0) found.push({ type, values: [...values, 'NULL'] })
   }
   return found

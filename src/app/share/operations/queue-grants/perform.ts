@@ -3,13 +3,16 @@ import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { openQueueRights } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
-import type { queueGrants as declared, QueueGrantsOperation } from './declaration.ts'
+import type { queueGrants, QueueGrantsOperation } from './declaration.ts'
 
 /**
  * @throws SluiceError NO_SUCH_PATH if there is no queue, BAD_FLAG for an unknown role, TARGET_DENIED, UNSUPPORTED_URL,
  * CONNECT_FAILED
  */
-export async function queueGrants(operation: QueueGrantsOperation, run: RunOf<typeof declared>): Promise<Ending> {
+export async function performQueueGrants(
+  operation: QueueGrantsOperation,
+  run: RunOf<typeof queueGrants>,
+): Promise<Ending> {
   const { connect, role, to, apply } = operation
   await using rights = await openQueueRights(connect)
   const { statements, notes, by, mayRun } = await rights.plan(role, to)

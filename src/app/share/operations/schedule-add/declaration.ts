@@ -30,7 +30,15 @@ export type ScheduleAddOperation = {
 const EVENTS = ['schedule.changed', 'schedule.time', 'log'] as const
 
 /** Options of `add` and `print`. */
-export const RULE = ['every', 'at', 'day', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const
+export const SCHEDULE_RULE_OPTIONS = [
+  'every',
+  'at',
+  'day',
+  'first-month',
+  'year-offset',
+  'first-weekday',
+  'zone',
+] as const
 
 export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[number]> = {
   kind: 'schedule-add',
@@ -157,7 +165,9 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
       'archive expire, import, batch-import, sync, validate, fsck, diff, copy --again and lifecycle status. print needs no queue.\n',
   },
   actions: {
-    'schedule add': { byHand: ['name', 'command', 'connect', ...RULE, 'catch-up', 'slots', 'queue', 'replace'] },
+    'schedule add': {
+      byHand: ['name', 'command', 'connect', ...SCHEDULE_RULE_OPTIONS, 'catch-up', 'slots', 'queue', 'replace'],
+    },
   },
   shape: 'answer',
   stores: [

@@ -9,9 +9,9 @@ import { unknownSchedule } from '../../schedules/change.ts'
 import { parseRule, ruleWords } from '../../schedules/rule-text.ts'
 import { clockworkFrom } from '../../schedules/scheduler.ts'
 import { reportTimes } from '../../schedules/telling.ts'
-import type { scheduleAdd as declared, ScheduleAddOperation } from './declaration.ts'
+import type { scheduleAdd, ScheduleAddOperation } from './declaration.ts'
 
-type Run = RunOf<typeof declared>
+type Run = RunOf<typeof scheduleAdd>
 
 /** Number of future times that are shown. */
 const SHOWN = 10
@@ -19,7 +19,7 @@ const SHOWN = 10
 /**
  * @throws SluiceError BAD_FLAG if it cannot be scheduled, MISSING_CONFIRM for a destructive command, CONNECT_FAILED …
  */
-export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Promise<Ending> {
+export async function performScheduleAdd(operation: ScheduleAddOperation, run: Run): Promise<Ending> {
   const { connect, name, words, commandLine, catchUp, slots, queue: queueName = null, replace } = operation
   const rule = parseRule(operation.rule)
   const known = operation.names.map((one, at) => ({ name: one, url: operation.stores[at] ?? '' }))

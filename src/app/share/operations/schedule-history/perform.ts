@@ -6,15 +6,15 @@ import type { ScheduleBook, ScheduledRun } from '../../../../model/share/schedul
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
-import type { scheduleHistory as declared, ScheduleHistoryOperation } from './declaration.ts'
+import type { scheduleHistory, ScheduleHistoryOperation } from './declaration.ts'
 
-type Run = RunOf<typeof declared>
+type Run = RunOf<typeof scheduleHistory>
 
 /** More than a schedule keeps. */
 const ALL = 1_000
 
 /** @throws SluiceError NO_SUCH_PATH for an unknown schedule or run, CONNECT_FAILED, LEDGER_NEWER */
-export async function scheduleHistory(operation: ScheduleHistoryOperation, run: Run): Promise<Ending> {
+export async function performScheduleHistory(operation: ScheduleHistoryOperation, run: Run): Promise<Ending> {
   const { connect, name, limit, runId, output } = operation
   await using queue = await openQueue(connect, 'look')
   const book = queue.schedules

@@ -4,12 +4,12 @@ import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { scheduleEvent } from '../../schedules/telling.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
-import type { scheduleList as declared, ScheduleListOperation } from './declaration.ts'
+import type { scheduleList, ScheduleListOperation } from './declaration.ts'
 
 /** @throws SluiceError NO_SUCH_PATH for an unknown name, CONNECT_FAILED, LEDGER_NEWER */
-export async function scheduleList(
+export async function performScheduleList(
   { connect, name }: ScheduleListOperation,
-  run: RunOf<typeof declared>,
+  run: RunOf<typeof scheduleList>,
 ): Promise<Ending> {
   await using queue = await openQueue(connect, 'look')
   const found = await queue.schedules.list(name)

@@ -5,12 +5,12 @@ import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { parseRule } from '../../schedules/rule-text.ts'
 import { reportTimes } from '../../schedules/telling.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
-import type { scheduleNext as declared, ScheduleNextOperation } from './declaration.ts'
+import type { scheduleNext, ScheduleNextOperation } from './declaration.ts'
 
 /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED, LEDGER_NEWER */
-export async function scheduleNext(
+export async function performScheduleNext(
   { connect, name, limit }: ScheduleNextOperation,
-  run: RunOf<typeof declared>,
+  run: RunOf<typeof scheduleNext>,
 ): Promise<Ending> {
   await using queue = await openQueue(connect, 'look')
   const [found] = await queue.schedules.list(name)

@@ -1,5 +1,5 @@
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
-import { RULE } from '../schedule-add/declaration.ts'
+import { SCHEDULE_RULE_OPTIONS } from '../schedule-add/declaration.ts'
 
 /** Prints a schedule for use without a queue. */
 export type SchedulePrintOperation = {
@@ -20,7 +20,7 @@ const EVENTS = ['schedule.unit', 'log'] as const
 export const schedulePrint: Declaration<SchedulePrintOperation, (typeof EVENTS)[number]> = {
   kind: 'schedule-print',
   command: 'schedule',
-  actions: { 'schedule print': { byHand: ['name', 'command', ...RULE, 'as'] } },
+  actions: { 'schedule print': { byHand: ['name', 'command', ...SCHEDULE_RULE_OPTIONS, 'as'] } },
   shape: 'listing',
   stores: [{ field: 'folder', family: 'folder', access: 'read' }],
   about: 'name',

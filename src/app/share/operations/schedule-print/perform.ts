@@ -3,10 +3,13 @@ import { dec } from '../../../../model/run/event.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { parseRule } from '../../schedules/rule-text.ts'
 import { crontabLine, systemdUnits } from '../../schedules/unit-files.ts'
-import type { schedulePrint as declared, SchedulePrintOperation } from './declaration.ts'
+import type { schedulePrint, SchedulePrintOperation } from './declaration.ts'
 
 /** @throws SluiceError BAD_FLAG for times that the format cannot express */
-export async function schedulePrint(operation: SchedulePrintOperation, run: RunOf<typeof declared>): Promise<Ending> {
+export async function performSchedulePrint(
+  operation: SchedulePrintOperation,
+  run: RunOf<typeof schedulePrint>,
+): Promise<Ending> {
   const { name, words, folder, as, destroys } = operation
   const printed = { name, rule: parseRule(operation.rule), words, folder }
   const files = as === 'systemd' ? systemdUnits(printed) : [crontabLine(printed)]

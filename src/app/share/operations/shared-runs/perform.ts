@@ -1,6 +1,6 @@
 /** `runs --distributed`: the runs of a queue, or the state of one run's tasks. */
 import { dec } from '../../../../model/run/event.ts'
-import type { DistributedRun, Slot } from '../../../../model/share/distributed.ts'
+import type { DistributedRun, TaskRow } from '../../../../model/share/distributed.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { errorLine } from '../../../../shared/errors.ts'
 import { causesOfSlots, notesOfSlots } from '../../causes.ts'
@@ -10,15 +10,15 @@ import { isOfNobody } from '../../steered-tables.ts'
 import type { RunQueue } from '../../../../model/share/queue-port.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
-import type { sharedRuns as declared, SharedRunsOperation } from './declaration.ts'
+import type { sharedRuns, SharedRunsOperation } from './declaration.ts'
 
-type SharedRuns = RunOf<typeof declared>
+type SharedRuns = RunOf<typeof sharedRuns>
 
 /** Limit of printed causes and table notes. */
 const MOST_CAUSES = 20
 
 /** @throws SluiceError NO_SUCH_PATH for an unknown run, CONNECT_FAILED, LEDGER_NEWER */
-export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns): Promise<Ending> {
+export async function performSharedRuns(operation: SharedRunsOperation, run: SharedRuns): Promise<Ending> {
   const { connect, limit, runId } = operation
   await using queue = await openQueue(connect, 'look')
   const runs = await queue.runs(runId === undefined ? limit : 1, runId)
@@ -43,7 +43,7 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
 /** For an ended run: notes of its tables, causes of failure, and its own error with a hint. */
 async function reportEnd(
   found: DistributedRun,
-  slots: readonly Slot[],
+  slots: readonly TaskRow[],
   queue: RunQueue,
   run: SharedRuns,
 ): Promise<void> {
@@ -115,7 +115,7 @@ function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
 /** For a running run; the error of an ended one names what was left out. */
 async function reportTables(
   one: DistributedRun,
-  slots: readonly Slot[],
+  slots: readonly TaskRow[],
   queue: RunQueue,
   run: SharedRuns,
 ): Promise<void> {
@@ -146,7 +146,7 @@ async function reportTables(
   }
 }
 
-function reportSlot(slot: Slot, run: SharedRuns): void {
+function reportSlot(slot: TaskRow, run: SharedRuns): void {
   const { runId, no, about, state, isLost, turns, host, ledgerRun, rows, chunks, rate, beatAt, exitCode, error } = slot
   run.emit({
     type: 'shared.slot',

@@ -3,11 +3,11 @@ import { dec } from '../../../../model/run/event.ts'
 import { Worker } from '../../worker.ts'
 import { openQueue, programMark } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
-import type { worker as declared, WorkerOperation } from './declaration.ts'
+import type { worker, WorkerOperation } from './declaration.ts'
 import { countText } from '../../../../shared/figures.ts'
 
 /** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
-export async function worker(operation: WorkerOperation, run: RunOf<typeof declared>): Promise<Ending> {
+export async function performWorker(operation: WorkerOperation, run: RunOf<typeof worker>): Promise<Ending> {
   const { connect, concurrency, queues, names, stores, idleMs } = operation
   await using queue = await openQueue(connect, 'work', concurrency)
   const { id: workerId, host, pid } = run.owner

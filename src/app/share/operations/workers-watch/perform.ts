@@ -5,7 +5,7 @@ import { asSluiceError, errorLine } from '../../../../shared/errors.ts'
 import { openQueue } from '../../queues.ts'
 import { standReported } from '../../queue-status.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
-import type { workersWatch as declared, WorkersWatchOperation } from './declaration.ts'
+import type { workersWatch, WorkersWatchOperation } from './declaration.ts'
 
 /** Interval, ms: Prometheus seldom scrapes more often. */
 const LOOK_MS = 5_000
@@ -14,7 +14,10 @@ const LOOK_MS = 5_000
  * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER; CONNECTION_LOST after 30 seconds without the
  * queue, because its last state is outdated
  */
-export async function workersWatch({ connect }: WorkersWatchOperation, run: RunOf<typeof declared>): Promise<Ending> {
+export async function performWorkersWatch(
+  { connect }: WorkersWatchOperation,
+  run: RunOf<typeof workersWatch>,
+): Promise<Ending> {
   await using queue = await openQueue(connect, 'look')
   const { stop } = run.interrupt
   run.emit({ type: 'log', level: 'note', message: `watching ${queue.label}; stop with ctrl-c` })

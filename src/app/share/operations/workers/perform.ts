@@ -5,13 +5,16 @@ import { drainWorkers } from '../../drain.ts'
 import { waitingText } from '../../waiting.ts'
 import { openQueue, programMark } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
-import type { workers as declared, WorkersOperation } from './declaration.ts'
+import type { workers, WorkersOperation } from './declaration.ts'
 
 /** Limit of newest runs that are reported as waiting. */
 const MOST_RUNS = 100
 
 /** @throws SluiceError NO_SUCH_PATH if there is no worker to drain; UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
-export async function workers({ connect, drain }: WorkersOperation, run: RunOf<typeof declared>): Promise<Ending> {
+export async function performWorkers(
+  { connect, drain }: WorkersOperation,
+  run: RunOf<typeof workers>,
+): Promise<Ending> {
   await using queue = await openQueue(connect, 'look')
   if (drain !== undefined) await drainWorkers(queue, drain)
   const all = await queue.workers()

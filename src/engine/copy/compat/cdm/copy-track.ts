@@ -3,7 +3,7 @@
  * each range. At the end: the totals.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
-import { RINGS, type TokenRange } from '../../../../model/copy/ring.ts'
+import { RING_TOKENS, type TokenRange } from '../../../../model/copy/ring.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
@@ -12,15 +12,15 @@ import type { CopyOperation } from '../../operations/copy/declaration.ts'
 import type { RingOptions, TrackOptions } from '../../operations/copy/option-types.ts'
 import type { CopyEvent, CopyRun } from '../../copy-run.ts'
 import { ChunkLedger } from '../../ledger/chunks.ts'
-import { tableKeyOf, type Owner } from '../../ledger/owner.ts'
+import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
 import { CLOSED, type StoredChunk } from '../../ledger/stored-chunk.ts'
 import type { PlannedCopy, PlannedTable } from '../../plan/plan-copy.ts'
 import { wantedChunks } from '../../plan/wanted-chunks.ts'
 import type { TableRun } from '../../table/table-run.ts'
 import { noteTrackedRun } from '../../ledger/tracked-runs.ts'
-import { countsOf, settleDeadRuns, tokensOf, type TrackedCopy } from './dead-runs.ts'
+import { countsOf, settleDeadRuns, storedChunkTokens, type TrackedCopy } from './dead-runs.ts'
 import { doneSince, previousRun, type Previous } from './previous-run.ts'
-import type { Counts } from './run-info.ts'
+import type { CdmCounts } from './run-info.ts'
 import { TrackedTable } from './tracked-table.ts'
 import { trackingTitles } from '../../../run/systems.ts'
 
@@ -29,7 +29,7 @@ export type TrackContext = {
   readonly run: CopyRun
   readonly to: CopyStore
   readonly database: LedgerDatabase
-  readonly owner: Owner
+  readonly owner: RunOwner
 }
 
 type Followed = {
@@ -149,7 +149,7 @@ export class CopyTrack {
       const { database, run } = this.#around
       if (this.request.runId !== undefined)
         await noteTrackedRun(database, BigInt(run.runId), tableKeyOf(one.targetName), runId)
-      const byNo = new Map(open.flatMap((chunk) => tokensOf(chunk, ring)))
+      const byNo = new Map(open.flatMap((chunk) => storedChunkTokens(chunk, ring)))
       await table.begin([...byNo.values()])
       const copy = this.#copyOf(store, one)
       this.#tables.set(name, { table, copy, ledger: context.ledger, ring, chunks: byNo, read: new Map() })
@@ -192,7 +192,7 @@ export class CopyTrack {
       }
       case 'chunk.done': {
         const { read: rows, written, skipped, quarantined } = event
-        const counts: Counts = {
+        const counts: CdmCounts = {
           Read: BigInt(rows ?? 0),
           Write: BigInt(written ?? 0),
           Skipped: BigInt(skipped ?? 0),
@@ -212,8 +212,8 @@ export class CopyTrack {
         // Ranges done by another run are recorded in that run's rows.
         const completed = await ledger.some(CLOSED)
         const done = completed.filter(({ runId }) => runId === own)
-        const others = completed.filter(({ runId }) => runId !== own).flatMap((chunk) => tokensOf(chunk, ring))
-        for (const [no, range] of done.flatMap((chunk) => tokensOf(chunk, ring))) {
+        const others = completed.filter(({ runId }) => runId !== own).flatMap((chunk) => storedChunkTokens(chunk, ring))
+        for (const [no, range] of done.flatMap((chunk) => storedChunkTokens(chunk, ring))) {
           const reported = table.ranges().find(({ low }) => low === range.low)
           const chunk = done.find((one) => String(one.no) === no)
           if (reported === undefined || chunk === undefined || !['NOT_STARTED', 'STARTED'].includes(reported.status))
@@ -247,7 +247,7 @@ export class CopyTrack {
       store,
       table: one.targetName.name,
       key: tableKeyOf(one.targetName),
-      ring: RINGS[one.source.ring?.partitioner ?? 'murmur3'],
+      ring: RING_TOKENS[one.source.ring?.partitioner ?? 'murmur3'],
       ledger: new ChunkLedger(database, tableKeyOf(one.targetName), owner),
       database,
       now: () => run.clock.now(),
@@ -260,9 +260,9 @@ export class CopyTrack {
     { run, pending }: Previous,
     chunks: readonly StoredChunk[],
   ): Promise<Previous['pending']> {
-    const ring = RINGS[one.source.ring?.partitioner ?? 'murmur3']
+    const ring = RING_TOKENS[one.source.ring?.partitioner ?? 'murmur3']
     const whole = chunks.filter(({ status, quarantined }) => status === 'completed' && quarantined === 0n)
-    const tokens = whole.flatMap((chunk) => tokensOf(chunk, ring).map(([, range]) => range))
+    const tokens = whole.flatMap((chunk) => storedChunkTokens(chunk, ring).map(([, range]) => range))
     // Ranges of a comparison are done again, even if an earlier copy completed them.
     const done = run.type === 'MIGRATE' ? doneSince(pending, tokens) : []
     const left = pending.filter((range) => !done.includes(range))
@@ -282,7 +282,7 @@ export class CopyTrack {
     const again = chunks.filter(
       (chunk) =>
         chunk.status === 'completed' &&
-        tokensOf(chunk, ring).some(([, tokens]) =>
+        storedChunkTokens(chunk, ring).some(([, tokens]) =>
           left.some(({ low, high }) => low <= tokens.high && tokens.low <= high),
         ),
     )

@@ -10,7 +10,7 @@ import type { TableKey } from '../../ledger/owner.ts'
 import type { StoredChunk } from '../../ledger/stored-chunk.ts'
 import { trackedRuns } from '../../ledger/tracked-runs.ts'
 import { doneSince } from './previous-run.ts'
-import { countsOfInfo, runInfo, sumCounts, type Counts } from './run-info.ts'
+import { countsOfInfo, runInfo, sumCounts, type CdmCounts } from './run-info.ts'
 
 export type TrackedCopy = {
   readonly store: TrackStore
@@ -70,7 +70,7 @@ export function passedRanges(
 ): readonly TrackedRange[] {
   const whole = chunks
     .filter(({ status, quarantined }) => status === 'completed' && quarantined === 0n)
-    .flatMap((chunk) => tokensOf(chunk, ring).map(([, tokens]) => ({ chunk, tokens })))
+    .flatMap((chunk) => storedChunkTokens(chunk, ring).map(([, tokens]) => ({ chunk, tokens })))
   const open = ranges.filter(({ status }) => status === 'NOT_STARTED' || status === 'STARTED')
   const done = doneSince(
     open,
@@ -91,11 +91,14 @@ async function endRun({ store, now }: TrackedCopy, run: TrackedRun, ranges: read
 }
 
 /** Number and tokens of a chunk; empty for a chunk without a key range. */
-export function tokensOf({ no, range }: StoredChunk, ring: TokenRange): readonly (readonly [string, TokenRange])[] {
+export function storedChunkTokens(
+  { no, range }: StoredChunk,
+  ring: TokenRange,
+): readonly (readonly [string, TokenRange])[] {
   return range.by === 'key' ? [[String(no), tokensOfRange(range, ring)]] : []
 }
 
-export function countsOf(chunks: readonly StoredChunk[]): Counts {
+export function countsOf(chunks: readonly StoredChunk[]): CdmCounts {
   const sum = (pick: (chunk: StoredChunk) => bigint): bigint => chunks.reduce((all, chunk) => all + pick(chunk), 0n)
   return {
     Read: sum(({ read }) => read),

@@ -6,9 +6,9 @@ import type { CopyEvent } from '../../copy-run.ts'
 import type { PlannedCopy } from '../../plan/plan-copy.ts'
 import type { TableRun } from '../../table/table-run.ts'
 import type { CopyTrack } from './copy-track.ts'
-import { countersOf, sumCounts, type Counts } from './run-info.ts'
+import { countersOf, sumCounts, type CdmCounts } from './run-info.ts'
 
-type Tally = { readonly counts: Counts[]; passed: number; failed: number }
+type Tally = { readonly counts: CdmCounts[]; passed: number; failed: number }
 
 export class ReportedRuns {
   readonly #operation: CopyOperation

@@ -9,12 +9,12 @@ const NAMES = {
 export type CountName = (typeof NAMES)[RunType][number]
 
 /** Of one range or of a whole run; an absent counter is 0. */
-export type Counts = Partial<Readonly<Record<CountName, bigint>>>
+export type CdmCounts = Partial<Readonly<Record<CountName, bigint>>>
 
 /** Counters with their names, in order. */
 export function countersOf(
   type: RunType,
-  counts: Counts,
+  counts: CdmCounts,
   passed: number,
   failed: number,
 ): readonly (readonly [name: string, count: bigint])[] {
@@ -26,13 +26,13 @@ export function countersOf(
 }
 
 /** `Read: 10; Write: 7; …; Partitions Failed: 0` */
-export function runInfo(type: RunType, counts: Counts, passed: number, failed: number): string {
+export function runInfo(type: RunType, counts: CdmCounts, passed: number, failed: number): string {
   return countersOf(type, counts, passed, failed)
     .map(([name, count]) => `${name}: ${count}`)
     .join('; ')
 }
 
-export function sumCounts(all: Iterable<Counts>): Counts {
+export function sumCounts(all: Iterable<CdmCounts>): CdmCounts {
   const sum: Partial<Record<CountName, bigint>> = {}
   for (const counts of all) {
     for (const [name, count] of Object.entries(counts) as [CountName, bigint][]) sum[name] = (sum[name] ?? 0n) + count
@@ -41,7 +41,7 @@ export function sumCounts(all: Iterable<Counts>): Counts {
 }
 
 /** Parses the counters of a text, without those of ranges; empty for a text of another form. */
-export function countsOfInfo(type: RunType, info: string | null): Counts {
+export function countsOfInfo(type: RunType, info: string | null): CdmCounts {
   const counts: Partial<Record<CountName, bigint>> = {}
   for (const name of NAMES[type]) {
     const found = new RegExp(`(?:^|; )${name}: (\\d+)(?:;|$)`).exec(info ?? '')?.[1]

@@ -4,7 +4,7 @@
  */
 import type { TokenRange } from '../../../../model/copy/ring.ts'
 import type { RunType, TrackedRange, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
-import { runInfo, sumCounts, type Counts } from './run-info.ts'
+import { runInfo, sumCounts, type CdmCounts } from './run-info.ts'
 
 /** How long a change may wait to be written with others, in milliseconds. */
 const WAIT_MS = 250
@@ -26,7 +26,7 @@ export type TrackedTableOptions = {
 export class TrackedTable {
   readonly #options: TrackedTableOptions
   readonly #ranges = new Map<bigint, TrackedRange>()
-  readonly #counts = new Map<bigint, Counts>()
+  readonly #counts = new Map<bigint, CdmCounts>()
   readonly #dirty = new Set<bigint>()
   #started = 0
   #timer: NodeJS.Timeout | null = null
@@ -71,7 +71,7 @@ export class TrackedTable {
     this.#set(range, 'NOT_STARTED', null, null)
   }
 
-  ended(range: TokenRange, status: 'PASS' | 'FAIL' | 'DIFF' | 'DIFF_CORRECTED', counts: Counts): void {
+  ended(range: TokenRange, status: 'PASS' | 'FAIL' | 'DIFF' | 'DIFF_CORRECTED', counts: CdmCounts): void {
     this.#counts.set(range.low, counts)
     const failed = status === 'FAIL'
     this.#set(range, status, runInfo(this.#options.type, counts, failed ? 0 : 1, failed ? 1 : 0), null)
@@ -83,7 +83,7 @@ export class TrackedTable {
   }
 
   /** Counters of all ended ranges. */
-  totals(): { readonly counts: Counts; readonly passed: number; readonly failed: number } {
+  totals(): { readonly counts: CdmCounts; readonly passed: number; readonly failed: number } {
     const ranges = [...this.#ranges.values()]
     const passed = ranges.filter(({ status }) => ['PASS', 'DIFF', 'DIFF_CORRECTED'].includes(status)).length
     const failed = ranges.filter(({ status }) => status === 'FAIL').length

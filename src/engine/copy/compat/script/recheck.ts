@@ -9,13 +9,19 @@ import type { ChunkRequest, ChunkWriter } from '../../../../model/copy/target-po
 import type { Closing, LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
-import { keyPositions, readColumns, targetKeyPositions, targetTable, writeColumns } from '../../table/context.ts'
+import {
+  keyPositions,
+  plannedReadColumns,
+  targetKeyPositions,
+  keyedTargetTable,
+  writeColumns,
+} from '../../table/context.ts'
 import { recheckedStatement, type Recheck } from '../../ledger/rechecks.ts'
 import { withWriter } from '../../../../stores/common/with-writer.ts'
 
 type Key = readonly string[]
 
-export type Around = {
+export type RecheckContext = {
   readonly to: CopyStore
   readonly view: SourceView
   readonly database: LedgerDatabase
@@ -33,7 +39,7 @@ const BATCH = { rows: 500, bytes: 4 * 1024 * 1024 }
 export async function recheck(
   list: Recheck,
   plan: TablePlan,
-  around: Around,
+  around: RecheckContext,
 ): Promise<{ readonly found: number; readonly brought: number }> {
   const { to, view, database, signal } = around
   const keys = sourceKeys(plan, list.keys)
@@ -42,7 +48,7 @@ export async function recheck(
   const stamped = plan.source.ring !== undefined && plan.target.ring !== undefined
   const request = {
     table: plan.source,
-    columns: readColumns(plan),
+    columns: plannedReadColumns(plan),
     range: { by: 'keys', keys } as const,
     where: plan.where ?? null,
     ordered: false,
@@ -54,7 +60,7 @@ export async function recheck(
   }
   const positions = targetKeyPositions(plan)
   const options: ChunkRequest = {
-    table: targetTable(plan),
+    table: keyedTargetTable(plan),
     columns: writeColumns(plan),
     range: { by: 'keys', keys: rows.map((row) => rowKeyOf(row, positions)) },
     onExisting: 'upsert',

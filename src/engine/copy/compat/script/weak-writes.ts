@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../../../model/run/event.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import type { Owner, TableKey } from '../../ledger/owner.ts'
+import type { RunOwner, TableKey } from '../../ledger/owner.ts'
 import { noteRechecks } from '../../ledger/rechecks.ts'
 
 type Key = readonly string[]
@@ -14,7 +14,7 @@ type Copied = {
   readonly plan: TablePlan
   readonly key: TableKey
   readonly database: LedgerDatabase
-  readonly owner: Owner
+  readonly owner: RunOwner
   readonly emit: Emit<'rows.fallback'>
 }
 

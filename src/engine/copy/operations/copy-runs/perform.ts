@@ -1,33 +1,33 @@
 /** `runs --to URL`: the copies into a database, from its own ledger, and the chunks of one of them. */
 import { dec } from '../../../../model/run/event.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import { noSuchRun } from '../../ledger/known.ts'
-import { chunkCounts, recordedChunks, recordedRuns, type RecordedRun } from '../../ledger/read-runs.ts'
+import { noSuchLedgerRun } from '../../ledger/known.ts'
+import { chunkCounts, recordedChunks, recordedCopyRuns, type RecordedCopyRun } from '../../ledger/read-runs.ts'
 import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
 import { hasLedger } from '../../ledger/schema.ts'
 import { openCopyStore } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { copyRuns as declared, CopyRunsOperation } from './declaration.ts'
+import type { copyRuns, CopyRunsOperation } from './declaration.ts'
 
-type CopyRunsRun = RunOf<typeof declared>
+type CopyRunsRun = RunOf<typeof copyRuns>
 
-export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: CopyRunsRun): Promise<Ending> {
+export async function performCopyRuns({ to, limit, runId }: CopyRunsOperation, run: CopyRunsRun): Promise<Ending> {
   await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
   await using read = await readLedger(store, knowsRun(runId === undefined ? null : BigInt(runId)), run)
   const ledger = read.database
   if (!(await hasLedger(ledger))) {
-    if (runId !== undefined) throw noSuchRun(runId)
+    if (runId !== undefined) throw noSuchLedgerRun(runId)
     run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
     return { totals: { runs: dec(0) } }
   }
-  const rows = await recordedRuns(
+  const rows = await recordedCopyRuns(
     ledger,
     runId === undefined ? null : BigInt(runId),
     runId === undefined ? limit : 1,
     run.owner,
   )
-  if (rows.length === 0 && runId !== undefined) throw noSuchRun(runId)
+  if (rows.length === 0 && runId !== undefined) throw noSuchLedgerRun(runId)
   if (runId !== undefined) return await chunksOf(ledger, BigInt(runId), limit, run)
   for (const row of rows) run.emit({ type: 'copy.run', ...reported(row) })
   return { totals: { runs: dec(rows.length) } }
@@ -76,7 +76,7 @@ function reported({
   rows,
   detail,
   host,
-}: RecordedRun) {
+}: RecordedCopyRun) {
   return {
     run: id,
     operation,

@@ -4,29 +4,29 @@ import { refusedForAgain } from '../../again/delete-extra.ts'
 import { CopyTrack } from '../../compat/cdm/copy-track.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { beginLedger } from '../../ledger/elsewhere.ts'
-import { tableKeyOf, type Owner, type TableKey } from '../../ledger/owner.ts'
+import { tableKeyOf, type RunOwner, type TableKey } from '../../ledger/owner.ts'
 import { refuseFollowed } from '../../ledger/refuse-followed.ts'
 import { RunLedger } from '../../ledger/runs.ts'
 import { SharedRestarts } from '../../ledger/shared-restarts.ts'
 import { asBegun, asPlaced, type PlannedCopy } from '../../plan/plan-copy.ts'
 import type { CopyOperation } from './declaration.ts'
-import { besideRows, type Planned } from './plan.ts'
+import { besideRows, type PlannedCopyRun } from './plan.ts'
 import { standings } from './standings.ts'
 
 /** A copy that may start: the plan matches the ledger, and the operation says what is left to do. */
-export type Agreed = Planned & {
+export type Agreed = PlannedCopyRun & {
   readonly database: LedgerDatabase
-  readonly owner: Owner
+  readonly owner: RunOwner
   readonly runs: RunLedger
   /** Only in a task of a run that restarts: what earlier executions have restarted. */
   readonly restarts: SharedRestarts | undefined
 }
 
 /** @throws SluiceError if the ledger does not allow the copy */
-export async function agree(given: Planned, database: LedgerDatabase): Promise<Agreed> {
+export async function agreeCopy(given: PlannedCopyRun, database: LedgerDatabase): Promise<Agreed> {
   const { companion, run, to } = given
   await beginLedger(given.planned, database, run.interrupt.abort)
-  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
+  const owner: RunOwner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
   const restarts = await restartsOf(given, database)
   const known = { ...given, database, owner, runs, restarts }
@@ -34,7 +34,7 @@ export async function agree(given: Planned, database: LedgerDatabase): Promise<A
   let planned = await asNoted(known, given.planned, operation)
   const isOther = planned.tables.some((one, at) => one !== given.planned.tables[at])
   const beside = isOther ? await besideRows(given, planned) : { objects: given.objects, left: given.left }
-  if (companion === null) await refuseFollowed(to, { database, signal: run.interrupt.abort }, keysOf(planned))
+  if (companion === null) await refuseFollowed(to, { database, signal: run.interrupt.abort }, targetTableKeys(planned))
   const readsAll = operation.againWhenDone === true && !(await CopyTrack.goesOn({ operation, to, database }, planned))
   if (readsAll && (await isDone(planned, known))) {
     operation = { ...operation, again: true }
@@ -56,12 +56,12 @@ export function asNoted(
   return (options.restart ? asPlaced : asBegun)(some, options, planner, begunPlans(database))
 }
 
-export function keysOf({ tables }: PlannedCopy): readonly TableKey[] {
+export function targetTableKeys({ tables }: PlannedCopy): readonly TableKey[] {
   return tables.map(({ targetName }) => tableKeyOf(targetName))
 }
 
 async function restartsOf(
-  { operation, run, isAnew }: Planned,
+  { operation, run, isAnew }: PlannedCopyRun,
   database: LedgerDatabase,
 ): Promise<SharedRestarts | undefined> {
   const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0 || operation.follow?.moved === true
@@ -74,7 +74,10 @@ async function restartsOf(
 async function withoutRestart(known: Agreed): Promise<CopyOperation> {
   const { operation, restarts, planned } = known
   if (restarts === undefined || !operation.restart) return operation
-  return { ...operation, restart: !(await restarts.haveChunks(keysOf(await asNoted(known, planned, operation)))) }
+  return {
+    ...operation,
+    restart: !(await restarts.haveChunks(targetTableKeys(await asNoted(known, planned, operation)))),
+  }
 }
 
 /** True if earlier runs have copied everything under the same plan. */

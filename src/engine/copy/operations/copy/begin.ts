@@ -3,7 +3,7 @@ import type { CopyOptions } from '../../../../stores/declaration.ts'
 import type { Companion } from '../../companion.ts'
 import type { CopyEvent, CopyRun } from '../../copy-run.ts'
 import { WeakWrites } from '../../compat/script/weak-writes.ts'
-import { optionsOf } from '../../open-stores.ts'
+import { storeOptions } from '../../open-stores.ts'
 import { SlowTarget } from '../../workers/slow-target.ts'
 import { Steering } from '../../workers/steering.ts'
 import { reportedThrottle } from '../../workers/throttle-events.ts'
@@ -17,7 +17,7 @@ type Hearer = (event: CopyEvent) => void
 /** Listeners that get the run's events before its caller does, in this order, each from its stage on. */
 export type Hearers = { track: Hearer | null; told: Hearer | null; stream: Hearer | null }
 
-export type Begun = {
+export type BegunCopy = {
   /** As given, until a stage replaces it. */
   readonly operation: CopyOperation
   /** Null for a copy without a stream. */
@@ -34,7 +34,7 @@ export type Begun = {
 }
 
 /** Waits for the run's allowed hours: outside of them not even the source is read. */
-export async function begin(operation: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<Begun> {
+export async function begin(operation: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<BegunCopy> {
   const hearers: Hearers = { track: null, told: null, stream: null }
   const run: CopyRun = {
     ...asked,
@@ -50,6 +50,6 @@ export async function begin(operation: CopyOperation, asked: CopyRun, companion:
   steering.onOptions = (request) => run.emit(steeredEvent(request))
   const throttle = reportedThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
-  const options = optionsOf(run)
+  const options = storeOptions(run)
   return { operation, companion, run, hearers, steering, throttle, pulse, weak: new WeakWrites(), options }
 }

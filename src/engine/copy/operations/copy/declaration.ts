@@ -25,7 +25,7 @@ import {
   COPY_CAUSES,
   FOLLOW_CAUSES,
 } from './options.ts'
-import { BETWEEN, PLAN_ONLY } from '../../../run/operations/shared-options.ts'
+import { BETWEEN_OPTION, PLAN_ONLY } from '../../../run/operations/shared-options.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 
 const WRITTEN = 'How it is written:'
@@ -352,7 +352,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       ...CASSANDRA,
       ...WRITING,
       PLAN_ONLY,
-      { ...BETWEEN, group: 'Options:' },
+      { ...BETWEEN_OPTION, group: 'Options:' },
       {
         name: 'zone',
         type: 'text',

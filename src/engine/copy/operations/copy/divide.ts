@@ -5,15 +5,15 @@ import { againPlan } from '../../again/plan-again.ts'
 import { objectWork } from '../../objects/build-objects.ts'
 import type { PlannedTable } from '../../plan/plan-copy.ts'
 import { emitPlan } from '../../plan/plan-event.ts'
-import type { Context } from '../../table/copy-context.ts'
+import type { CopyContext } from '../../table/copy-context.ts'
 import { startTables } from '../../table/copy-tables.ts'
 import type { TableRun } from '../../table/table-run.ts'
-import type { Noted } from './note.ts'
+import type { RecordedCopy } from './note.ts'
 import { standings } from './standings.ts'
 
 /** A copy whose tables have chunks. */
 export type Divided = {
-  readonly around: Context
+  readonly around: CopyContext
   /** Objects that a stream creates once it has caught up. */
   readonly work: ReturnType<typeof objectWork>
   /** Tables that another process copies. */
@@ -22,7 +22,11 @@ export type Divided = {
 }
 
 /** @param tables receives each table as soon as it is started @throws SluiceError as `startTables` */
-export async function divide(noted: Noted, following: FollowedStream | null, tables: TableRun[]): Promise<Divided> {
+export async function divide(
+  noted: RecordedCopy,
+  following: FollowedStream | null,
+  tables: TableRun[],
+): Promise<Divided> {
   const { operation, run, planned, planHash, objects, left, database, owner, track, hearers, again } = noted
   const work = objectWork(objects, planned, database, owner, operation.workers)
   const around = context(noted, following, work)
@@ -37,7 +41,7 @@ export async function divide(noted: Noted, following: FollowedStream | null, tab
   return { around, work, elsewhere, told: reported }
 }
 
-function context(noted: Noted, following: FollowedStream | null, work: Divided['work']): Context {
+function context(noted: RecordedCopy, following: FollowedStream | null, work: Divided['work']): CopyContext {
   const { operation, run, views, from, left, database, owner, runs } = noted
   const { steering, throttle, pulse, weak, shared, restarts, isAnew } = noted
   return {

@@ -7,15 +7,15 @@ import { againPlan } from '../../again/plan-again.ts'
 import { emitPlan, endOfPlan } from '../../plan/plan-event.ts'
 import { settingsRefused } from '../../plan/rows-left.ts'
 import { onSide } from '../../sides.ts'
-import { endOf } from '../../table/ending.ts'
+import { endTables } from '../../table/ending.ts'
 import type { TableRun } from '../../table/table-run.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { Divided } from './divide.ts'
-import type { Noted } from './note.ts'
-import type { Planned } from './plan.ts'
+import type { RecordedCopy } from './note.ts'
+import type { PlannedCopyRun } from './plan.ts'
 
 /** End of a copy that only shows its plan: creates no table, no ledger. @throws SluiceError if the run would fail */
-export async function show(shown: Planned): Promise<Ending> {
+export async function showCopyPlan(shown: PlannedCopyRun): Promise<Ending> {
   const { operation, companion, run, planned, planHash, again, to, objects, left } = shown
   // A plan creates no ledger, but reports what would prevent the run from creating one.
   const own = await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort)))
@@ -29,20 +29,20 @@ export async function show(shown: Planned): Promise<Ending> {
 
 /** Reads the ledger; creates nothing in it. */
 async function notesOfAgain(
-  { planned, operation }: Planned,
+  { planned, operation }: PlannedCopyRun,
   database: LedgerDatabase | null,
 ): Promise<readonly (readonly string[])[]> {
   return planned.tables.every(({ plan }) => plan?.create !== false) ? [] : await againPlan(planned, operation, database)
 }
 
 /** @throws as `endOf`, and errors that end a stream */
-export async function end(
-  noted: Noted,
+export async function endCopy(
+  noted: RecordedCopy,
   following: FollowedStream | null,
   tables: readonly TableRun[],
   { around, work, told: reported }: Divided,
 ): Promise<Ending> {
-  let ending = await endOf(tables, around)
+  let ending = await endTables(tables, around)
   if (following !== null && ending.error === undefined && ending.stopped !== true)
     ending = await following.follow(ending, { ...around, ...work })
   else if (following !== null) ending = following.unfollowed(ending)
@@ -56,7 +56,7 @@ export async function end(
   return { ...ending, ...(all.length === 0 ? {} : { leftBehind: all }) }
 }
 
-async function finish({ run, runs }: Noted, ending: Ending): Promise<void> {
+async function finish({ run, runs }: RecordedCopy, ending: Ending): Promise<void> {
   const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'
   const exitCode = ending.stopped === true ? exitOfStop(run.interrupt) : (ending.error?.exitCode ?? 0)
   try {

@@ -6,10 +6,10 @@ import { CopyTrack } from '../../compat/cdm/copy-track.ts'
 import { AGAIN_OPERATION } from '../../ledger/adopt-repairs.ts'
 import { SharedTables } from '../../ledger/shared-tables.ts'
 import { planCopy } from '../../plan/plan-copy.ts'
-import { asNoted, keysOf, type Agreed } from './agree.ts'
+import { asNoted, targetTableKeys, type Agreed } from './agree.ts'
 
 /** A copy whose run is recorded in the ledger. */
-export type Noted = Agreed & {
+export type RecordedCopy = Agreed & {
   /** State shared with other tasks of the run; null if it is not shared. */
   readonly shared: SharedTables | null
   /** Records the copy in the tables of the Cassandra Data Migrator; null if not requested. */
@@ -17,7 +17,7 @@ export type Noted = Agreed & {
 }
 
 /** @throws SluiceError as `RunLedger.start`, `CopyTrack.of` and `CopyTrack.before` */
-export async function note(agreed: Agreed): Promise<Noted> {
+export async function note(agreed: Agreed): Promise<RecordedCopy> {
   const { operation, run, planned, planHash, database, runs, hearers, again } = agreed
   await runs.start(
     {
@@ -32,7 +32,7 @@ export async function note(agreed: Agreed): Promise<Noted> {
     true,
   )
   const shared = run.sharedRun === undefined ? null : new SharedTables(database, run.sharedRun)
-  await shared?.begin(keysOf(planned), await runs.startedMs())
+  await shared?.begin(targetTableKeys(planned), await runs.startedMs())
   const track = CopyTrack.of(agreed, planned)
   hearers.track = track === null ? null : (event) => track.event(event)
   const ranges = await again(async () => (await track?.before(planned)) ?? null)
@@ -48,7 +48,7 @@ export async function note(agreed: Agreed): Promise<Noted> {
  * @returns null for a copy without a stream; the caller closes it
  * @throws SluiceError as `Companion.open`; the run is recorded as failed
  */
-export async function openFollowing(noted: Noted): Promise<FollowedStream | null> {
+export async function openFollowing(noted: RecordedCopy): Promise<FollowedStream | null> {
   const { companion, operation, planned, asked, database, owner, run, steering, restarts, runs } = noted
   if (companion === null) return null
   const parts = { operation, planned, asked, database, owner, run, ...(restarts === undefined ? {} : { restarts }) }
@@ -61,7 +61,7 @@ export async function openFollowing(noted: Noted): Promise<FollowedStream | null
 }
 
 /** Connects the stream: it gets events, settles each read of the source, and checks requests for apply workers. */
-export function join({ companion, hearers, views, steering, to }: Noted, following: FollowedStream): void {
+export function join({ companion, hearers, views, steering, to }: RecordedCopy, following: FollowedStream): void {
   hearers.stream = (event) => following.heard(event)
   views.settle = () => following.settle()
   steering.refusal = (request) =>

@@ -6,22 +6,22 @@ import type { CopyEvent } from '../../copy-run.ts'
 import { refuseUnknownTables } from '../../look/look-earlier.ts'
 import { isMissingFile, openCopyStore, openSourceStore } from '../../open-stores.ts'
 import { planCopy, type Planner } from '../../plan/plan-copy.ts'
-import { askingOnce, type Views } from '../../source-views.ts'
+import { askingOnce, type SourceViews } from '../../source-views.ts'
 import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
-import type { Begun } from './begin.ts'
+import type { BegunCopy } from './begin.ts'
 
 /** A copy whose source is open and was read once. */
-export type Inspected = Begun & {
+export type OpenedCopy = BegunCopy & {
   readonly from: CopyStore
-  readonly views: Views
+  readonly views: SourceViews
   /** Calls a server, again if it was only overloaded. */
   readonly again: Planner['again']
   readonly planning: Planner
 }
 
 /** @throws as `openSourceStore` */
-export async function openSource(given: Begun): Promise<CopyStore> {
+export async function openCopySource(given: BegunCopy): Promise<CopyStore> {
   const { operation, companion, options } = given
   const store = await opened(given, () =>
     openSourceStore(operation.from, operation.cassandra, {
@@ -34,7 +34,7 @@ export async function openSource(given: Begun): Promise<CopyStore> {
 }
 
 /** @throws errors of reading the source */
-export async function look(given: Begun, from: CopyStore, views: Views): Promise<Inspected> {
+export async function look(given: BegunCopy, from: CopyStore, views: SourceViews): Promise<OpenedCopy> {
   const { companion, run, steering } = given
   const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)
   if (companion === null) await again(() => views.current())
@@ -49,7 +49,7 @@ export async function look(given: Begun, from: CopyStore, views: Views): Promise
 }
 
 /** A refused copy leaves no file: it is planned against an empty database and ends there. @throws as `openCopyStore` */
-export async function openTarget(given: Inspected): Promise<CopyStore> {
+export async function openCopyTarget(given: OpenedCopy): Promise<CopyStore> {
   const { operation, options, throttle, weak } = given
   const isRefused = !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(given))
   return await opened(given, () =>
@@ -66,7 +66,7 @@ export async function openTarget(given: Inspected): Promise<CopyStore> {
 }
 
 /** True if no table can be copied into a file still missing. @throws SluiceError if the copy cannot be planned */
-async function isRefusedWhole({ operation, companion, from, planning, run }: Inspected): Promise<boolean> {
+async function isRefusedWhole({ operation, companion, from, planning, run }: OpenedCopy): Promise<boolean> {
   await using empty = await openCopyStore(operation.to, { mode: 'plan' })
   const planned = refusedForAgain(await planCopy(operation, from, empty, planning), operation)
   refuseUnknownTables(operation.acceptDifference ?? [], planned.tables)
@@ -82,6 +82,6 @@ async function isRefusedWhole({ operation, companion, from, planning, run }: Ins
   return planned.tables.every(({ error }) => error !== null)
 }
 
-function opened({ run, steering }: Begun, body: () => Promise<CopyStore>): Promise<CopyStore> {
+function opened({ run, steering }: BegunCopy, body: () => Promise<CopyStore>): Promise<CopyStore> {
   return openPatiently(body, { emit: run.emit }, steering.stop)
 }

@@ -10,12 +10,12 @@ import { SharedRestarts } from '../../ledger/shared-restarts.ts'
 import { planObjects, type ObjectPlans } from '../../objects/plan-objects.ts'
 import { planLeftBehind } from '../../plan/left-behind.ts'
 import { asPlaced, planCopy, type PlannedCopy, type Planner } from '../../plan/plan-copy.ts'
-import { hashOf } from '../../plan/plan-hash.ts'
+import { essenceHash } from '../../plan/plan-hash.ts'
 import { onSide } from '../../sides.ts'
-import type { Inspected } from './open.ts'
+import type { OpenedCopy } from './open.ts'
 
 /** A copy whose tables are planned, with objects to create and dependencies left. */
-export type Planned = Inspected &
+export type PlannedCopyRun = OpenedCopy &
   BesideRows & {
     readonly to: CopyStore
     /** The options ask a shared run to restart. */
@@ -31,7 +31,7 @@ export type Planned = Inspected &
 type BesideRows = { readonly objects: ObjectPlans; readonly left: readonly LeftBehind[] }
 
 /** @throws SluiceError if the copy as a whole cannot be planned; errors of single tables are kept with the table */
-export async function plan(inspected: Inspected, to: CopyStore): Promise<Planned> {
+export async function planCopyRun(inspected: OpenedCopy, to: CopyStore): Promise<PlannedCopyRun> {
   const { companion, run, from, planning, steering } = inspected
   let { operation } = inspected
   const isAnew = operation.restart && run.sharedRun !== undefined && !operation.dryRun
@@ -43,7 +43,7 @@ export async function plan(inspected: Inspected, to: CopyStore): Promise<Planned
     ...(asked === null || operation.restart ? {} : { followed: asked.tables }),
   }
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
-  const planHash = hashOf(planned.tables.map((one) => one.plan?.hash ?? one.error?.code))
+  const planHash = essenceHash(planned.tables.map((one) => one.plan?.hash ?? one.error?.code))
   if (operation.dryRun) planned = refusedForAgain(await inNotedPlaces(planned, operation, planner), operation)
   planning.extents?.clear()
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
@@ -53,7 +53,7 @@ export async function plan(inspected: Inspected, to: CopyStore): Promise<Planned
 
 /** Objects to create, and dependencies that do not come along. */
 export async function besideRows(
-  { operation, companion, run, again }: Pick<Planned, 'operation' | 'companion' | 'run' | 'again'>,
+  { operation, companion, run, again }: Pick<PlannedCopyRun, 'operation' | 'companion' | 'run' | 'again'>,
   some: PlannedCopy,
 ): Promise<BesideRows> {
   const { abort } = run.interrupt
@@ -73,7 +73,7 @@ async function hasBegunAnew(to: CopyStore, sharedRun = ''): Promise<boolean> {
 /** For a plan that is only shown, in a target with schemas: takes target names from the ledger, as the run would. */
 async function inNotedPlaces(
   planned: PlannedCopy,
-  operation: Planned['operation'],
+  operation: PlannedCopyRun['operation'],
   planner: Planner,
 ): Promise<PlannedCopy> {
   const { to } = planned

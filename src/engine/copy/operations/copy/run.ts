@@ -12,14 +12,14 @@ import { finishTable } from '../../table/finish-table.ts'
 import type { TableRun } from '../../table/table-run.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { divide, type Divided } from './divide.ts'
-import { end } from './end.ts'
-import type { Noted } from './note.ts'
+import { endCopy } from './end.ts'
+import type { RecordedCopy } from './note.ts'
 
 /** Upper limit for workers, also for requests while it runs. */
 const MOST_WORKERS = 64
 
 /** Runs the work with heartbeat, steering and counters. @throws errors that end it; the run is recorded as failed */
-export async function work(noted: Noted, following: FollowedStream | null): Promise<Ending> {
+export async function runCopy(noted: RecordedCopy, following: FollowedStream | null): Promise<Ending> {
   const { run, to, database, owner, runs, steering, pulse, shared, track } = noted
   const tables: TableRun[] = []
   const heart = beatOfCopy(database, owner, async () => {
@@ -35,7 +35,7 @@ export async function work(noted: Noted, following: FollowedStream | null): Prom
   try {
     const divided = await divide(noted, following, tables)
     await copyChunks(noted, following, tables, divided)
-    return await end(noted, following, tables, divided)
+    return await endCopy(noted, following, tables, divided)
   } catch (thrown) {
     await track?.end()
     await runs.broken(thrown)
@@ -49,7 +49,7 @@ export async function work(noted: Noted, following: FollowedStream | null): Prom
 }
 
 async function copyChunks(
-  noted: Noted,
+  noted: RecordedCopy,
   following: FollowedStream | null,
   tables: TableRun[],
   { around, elsewhere }: Divided,
@@ -74,7 +74,7 @@ async function copyChunks(
   for (const table of tables) await compareAgain(table, around)
 }
 
-async function reclaim({ database, run }: Noted, { name, ledger }: TableContext): Promise<void> {
+async function reclaim({ database, run }: RecordedCopy, { name, ledger }: TableContext): Promise<void> {
   for (const { chunk, why } of await reclaimExpired(database, ledger)) {
     run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
   }

@@ -7,7 +7,7 @@ import type { CopyOperation } from './declaration.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { Companion } from '../../companion.ts'
 import type { CopyRun } from '../../copy-run.ts'
-import { copy } from './perform.ts'
+import { performCopy } from './perform.ts'
 
 /** @throws as `copy` */
 export async function scriptCopy(operation: CopyOperation, run: CopyRun, companion: Companion | null): Promise<Ending> {
@@ -18,7 +18,7 @@ export async function scriptCopy(operation: CopyOperation, run: CopyRun, compani
     run.emit(event)
   }
   try {
-    return await copy(sized, { ...run, emit }, companion)
+    return await performCopy(sized, { ...run, emit }, companion)
   } finally {
     const tables = summary.lines()
     if (tables.length > 0) run.emit({ type: 'copy.summary', tables })

@@ -3,17 +3,17 @@ import { ChunkLedger } from '../../ledger/chunks.ts'
 import { tableKeyOf } from '../../ledger/owner.ts'
 import { CLOSED } from '../../ledger/stored-chunk.ts'
 import type { PlannedCopy } from '../../plan/plan-copy.ts'
-import type { Standing } from '../../plan/plan-event.ts'
+import type { PlannedTableState } from '../../plan/plan-event.ts'
 import { isHashOf } from '../../plan/plan-hash.ts'
 import { openTokens, tokensOfChunks } from '../../plan/ring-plan.ts'
-import type { Context } from '../../table/copy-context.ts'
+import type { CopyContext } from '../../table/copy-context.ts'
 
 /** @returns progress of earlier runs per table, in the order of the plan */
 export async function standings(
   planned: PlannedCopy,
-  { database, owner, runs }: Pick<Context, 'database' | 'owner' | 'runs'>,
-): Promise<readonly Standing[]> {
-  const all: Standing[] = []
+  { database, owner, runs }: Pick<CopyContext, 'database' | 'owner' | 'runs'>,
+): Promise<readonly PlannedTableState[]> {
+  const all: PlannedTableState[] = []
   for (const { targetName, plan, ring } of planned.tables) {
     const key = tableKeyOf(targetName)
     const known = plan === null ? null : await runs.plan(key)

@@ -7,6 +7,6 @@ import type { CopyOperation } from './declaration.ts'
 /** @param companion null for a copy without a stream @throws as `copy` */
 export async function startCopy(operation: CopyOperation, run: CopyRun, companion: Companion | null): Promise<Ending> {
   return operation.script === undefined || operation.dryRun
-    ? (await import('./perform.ts')).copy(operation, run, companion)
+    ? (await import('./perform.ts')).performCopy(operation, run, companion)
     : (await import('./script-copy.ts')).scriptCopy(operation, run, companion)
 }

@@ -9,28 +9,28 @@ import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { undoRepairs, type Repairing, type Undoing } from '../../diff/repair.ts'
-import { boundOf, rowsByKey, targetRequest } from '../../diff/sides.ts'
+import { rowBound, rowsByKey, targetRequest } from '../../diff/sides.ts'
 import { repairPlan } from '../../ledger/repair-plans.ts'
-import { packedRow, repairsOf, type Repair } from '../../ledger/repairs.ts'
+import { packedRow, repairsOf, type RecordedRepair } from '../../ledger/repairs.ts'
 import { RunLedger } from '../../ledger/runs.ts'
 import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
 import { undoSurplusChanges } from '../../ledger/surplus-changes.ts'
 import { openExisting } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
 import { recorded } from '../../run-record.ts'
-import { tableAt } from '../../plan/plan-copy.ts'
+import { targetTableNow } from '../../plan/plan-copy.ts'
 import { refuseFollowed, UNDO } from '../../ledger/refuse-followed.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { diffUndo as declared, DiffUndoOperation } from './declaration.ts'
+import type { diffUndo, DiffUndoOperation } from './declaration.ts'
 
-type DiffUndoRun = RunOf<typeof declared>
+type DiffUndoRun = RunOf<typeof diffUndo>
 
 type Around = { readonly to: CopyStore; readonly database: LedgerDatabase; readonly runId: bigint }
 
 /** Rows that are read together before any of them is restored. */
 const AT_ONCE = 200
 
-export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): Promise<Ending> {
+export async function performDiffUndo(operation: DiffUndoOperation, run: DiffUndoRun): Promise<Ending> {
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   if (!(await hasLedger(database))) {
@@ -67,7 +67,7 @@ export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): 
 
 async function undoAll(
   operation: DiffUndoOperation,
-  repairs: readonly Repair[],
+  repairs: readonly RecordedRepair[],
   around: Around,
   run: DiffUndoRun,
 ): Promise<Ending> {
@@ -137,13 +137,19 @@ async function stillThere(
   return removed.filter(({ key }) => now.has(JSON.stringify(key)))
 }
 
-type Chain = Undoing & { readonly table: Repair['table'] }
+type Chain = Undoing & { readonly table: RecordedRepair['table'] }
 
 /** One entry per row: as it was before its first repair, and as the last one left it. @param repairs latest first */
-function chains(repairs: readonly Repair[]): readonly Chain[] {
+function chains(repairs: readonly RecordedRepair[]): readonly Chain[] {
   const rows = new Map<
     string,
-    { ids: string[]; key: RowKey; before: Row | null; readonly after: Row | null; readonly table: Repair['table'] }
+    {
+      ids: string[]
+      key: RowKey
+      before: Row | null
+      readonly after: Row | null
+      readonly table: RecordedRepair['table']
+    }
   >()
   for (const { id, table, key, before, after } of repairs) {
     const text = JSON.stringify(key)
@@ -160,7 +166,7 @@ function chains(repairs: readonly Repair[]): readonly Chain[] {
 /** Key from the row itself: older versions wrote an empty text for NULL. */
 function keyOf(plan: TablePlan, { key, before, after }: Chain): RowKey {
   const row = before ?? after
-  return row === null ? key : boundOf(plan, row)
+  return row === null ? key : rowBound(plan, row)
 }
 
 /** Restores all together; if one is refused, each alone up to that one. @returns how many */
@@ -179,13 +185,13 @@ async function putBack(plan: TablePlan, back: readonly Chain[], around: Repairin
 /** @throws SluiceError if rows of the table cannot be restored */
 async function planOf(
   operation: DiffUndoOperation,
-  table: Repair['table'],
+  table: RecordedRepair['table'],
   around: Around,
   run: DiffUndoRun,
 ): Promise<TablePlan> {
   const { to, database } = around
   const name = tableText(nameOf(table))
-  const target = await tableAt(nameOf(table), to, run.interrupt.abort)
+  const target = await targetTableNow(nameOf(table), to, run.interrupt.abort)
   if (target === null) throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${name} any more`)
   const plan = await repairPlan(database, BigInt(operation.runId), table, target)
   if (plan === null) {
@@ -204,7 +210,7 @@ async function planOf(
 /** Rows of the target by their keys, as JSON. */
 async function rowsNow(
   plan: TablePlan,
-  repairs: readonly Pick<Repair, 'key'>[],
+  repairs: readonly Pick<RecordedRepair, 'key'>[],
   { to }: Around,
   run: DiffUndoRun,
 ): Promise<ReadonlyMap<string, Row>> {
@@ -212,10 +218,10 @@ async function rowsNow(
   await using view = await to.source(abort)
   const range = { by: 'keys', keys: repairs.map(({ key }) => key) } as const
   const rows = await rowsByKey(view, targetRequest({ plan }, range), plan, abort)
-  return new Map([...rows.values()].map((row) => [JSON.stringify(boundOf(plan, row)), row]))
+  return new Map([...rows.values()].map((row) => [JSON.stringify(rowBound(plan, row)), row]))
 }
 
-const nameOf = ({ schema, name }: Repair['table']): { readonly schema?: string; readonly name: string } =>
+const nameOf = ({ schema, name }: RecordedRepair['table']): { readonly schema?: string; readonly name: string } =>
   schema === '' ? { name } : { schema, name }
 
 /** Matches the full name or its last part; all if none is named. */

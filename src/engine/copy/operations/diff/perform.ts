@@ -10,26 +10,26 @@ import { derivedStore } from '../../../../stores/common/derived/index.ts'
 import { copiedTable } from '../../diff/copied-table.ts'
 import { CopiedTokens } from '../../diff/copied-tokens.ts'
 import { unexplained } from '../../diff/explained.ts'
-import { KEYLESS_HINT, addOutcome, NO_OUTCOME, openOf, type Outcome } from '../../diff/outcome.ts'
+import { KEYLESS_HINT, addOutcome, NO_OUTCOME, openOf, type DiffCounts } from '../../diff/outcome.ts'
 import { diffPlain } from '../../diff/plain-table.ts'
 import { DiffProgress } from '../../diff/progress.ts'
 import { diffRing } from '../../diff/ring-table.ts'
-import { Settler, type Around, type SettleOptions } from '../../diff/settle.ts'
+import { Settler, type RepairContext, type SettleOptions } from '../../diff/settle.ts'
 import { MetKeys } from '../../diff/met-keys.ts'
-import { comparesLives, findsByKey, type Sides } from '../../diff/sides.ts'
+import { comparesLives, findsByKey, type DiffSides } from '../../diff/sides.ts'
 import { trackDiff } from '../../diff/tracked.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
-import { tableKeyOf, type Owner } from '../../ledger/owner.ts'
+import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
 import { RunLedger } from '../../ledger/runs.ts'
 import { prepareLedger } from '../../ledger/schema.ts'
-import { openCopyStore, openExisting, openSourceStore, optionsOf } from '../../open-stores.ts'
+import { openCopyStore, openExisting, openSourceStore, storeOptions } from '../../open-stores.ts'
 import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import { onSide } from '../../sides.ts'
 import { planCopy, type PlannedCopy, type PlannedTable, type Planner } from '../../plan/plan-copy.ts'
-import { hashOf } from '../../plan/plan-hash.ts'
+import { essenceHash } from '../../plan/plan-hash.ts'
 import { recorded } from '../../run-record.ts'
-import { Views } from '../../source-views.ts'
+import { SourceViews } from '../../source-views.ts'
 import { refuseFollowed } from '../../ledger/refuse-followed.ts'
 import type { CassandraOptions } from '../copy/option-types.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
@@ -37,10 +37,10 @@ import type { DiffOperation } from './declaration.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { DiffRun } from '../../diff/diff-run.ts'
 
-export async function diff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
+export async function performDiff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
   const writes = operation.fix || operation.track !== undefined
   const { stop } = run.interrupt
-  const options = optionsOf(run)
+  const options = storeOptions(run)
   await using from = derivedStore(
     await openPatiently(() => openSourceStore(operation.from, operation.cassandra, options), { emit: run.emit }, stop),
     operation,
@@ -78,13 +78,13 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
   const { from, to } = stores
   const { abort, stop } = run.interrupt
   const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
-  await using views = new Views(from, abort)
+  await using views = new SourceViews(from, abort)
   await again(() => views.current())
   const { tables } = await planned(operation, stores, { views, again, signal: abort }, run)
   const source = await again(() => views.current())
   run.emit({
     type: 'plan.ready',
-    hash: hashOf(tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
+    hash: essenceHash(tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
     tables: dec(tables.length),
     chunks: '0',
     unit: 'row',
@@ -121,7 +121,7 @@ async function planned(
 }
 
 /** Results of all tables so far. */
-type Compared = { readonly sum: Outcome; readonly errors: SluiceError[]; readonly tables: number; equal: number }
+type Compared = { readonly sum: DiffCounts; readonly errors: SluiceError[]; readonly tables: number; equal: number }
 
 /** An error of one table does not stop the others. @returns false if stopped and no difference was found by then */
 async function compareTable(
@@ -165,7 +165,7 @@ async function compareTable(
   return true
 }
 
-function countsText(one: Outcome, { fix }: DiffOperation): string {
+function countsText(one: DiffCounts, { fix }: DiffOperation): string {
   const { rows, targetRows, missing, extra, different, fixed, ranges, newer, errors } = one
   return (
     `${rows} rows in the source, ${targetRows} in the target: ${missing} missing, ${extra} extra, ${different} different` +
@@ -200,7 +200,7 @@ function lossyNotes({ columns }: TablePlan): readonly string[] {
   return lossy.length === 0 ? [] : [`compared as the target can hold them, and not as they are: ${lossy.join(', ')}`]
 }
 
-type Stores = Omit<Around, 'from'> & { readonly from: CopyStore; readonly owner: Owner }
+type Stores = Omit<RepairContext, 'from'> & { readonly from: CopyStore; readonly owner: RunOwner }
 
 type Viewed = Stores & {
   readonly source: SourceView
@@ -212,14 +212,14 @@ async function diffTable(
   one: PlannedTable,
   { source, target, ...stores }: Viewed,
   run: DiffRun,
-): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
+): Promise<{ readonly outcome: DiffCounts; readonly error?: SluiceError }> {
   const { plan, extent, ring } = one
   if (plan === null) throw one.error
   const { from, database, owner } = stores
   const copied = operation.fix && database !== null ? await copiedTable(one, from.identity, database, owner) : null
   const lives = comparesLives(plan, operation.cassandra)
   const met = findsByKey(plan) ? {} : { met: new MetKeys().pass() }
-  const sides: Sides = { plan, source, target, signal: run.interrupt.abort, ...lives, ...met }
+  const sides: DiffSides = { plan, source, target, signal: run.interrupt.abort, ...lives, ...met }
   const reported = copied === null ? {} : { settled: copied.settled.bind(copied) }
   const settler = new Settler(settleOptions(operation), sides, { ...stores, ...reported }, run)
   if (ring === null) {
@@ -261,7 +261,7 @@ function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation)
 const KEYLESS = 'rows without a key differ'
 
 /** @param open differing rows, and differing ranges of rows without a key */
-function differText(sum: Outcome, open: bigint): string {
+function differText(sum: DiffCounts, open: bigint): string {
   const { ranges, errors } = sum
   const rows = open - ranges
   if (rows === 0n) return KEYLESS
@@ -271,11 +271,11 @@ function differText(sum: Outcome, open: bigint): string {
   return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`
 }
 
-function keyedOf({ missing, different, extra, fixed }: Outcome): bigint {
+function keyedOf({ missing, different, extra, fixed }: DiffCounts): bigint {
   return missing + different + extra - fixed
 }
 
-function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome, commandLine: string): string {
+function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: DiffCounts, commandLine: string): string {
   const keyed = keyedOf(sum)
   if (sum.ranges > 0n && keyed <= 0n) return `the log says how many rows stand on each side; ${KEYLESS_HINT}`
   if (keyed <= 0n) return 'the log says which rows those are, and why'
@@ -330,7 +330,7 @@ function requests(operation: DiffOperation): CopyOperation {
 }
 
 /** Shown only if above 0. */
-const RARE: ReadonlySet<string> = new Set<keyof Outcome>(['newer', 'errors'])
+const RARE: ReadonlySet<string> = new Set<keyof DiffCounts>(['newer', 'errors'])
 
 function totalsOf({ sum, tables, equal }: Compared): Readonly<Record<string, string>> {
   return {

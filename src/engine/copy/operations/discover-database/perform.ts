@@ -3,16 +3,22 @@ import { keyMayBeNull, tableText, type RingSpec, type TableSpec } from '../../..
 import { dec, type RelationEvent } from '../../../../model/run/event.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
-import { filledTables, followedTables, nameOf, type FilledTable, type FollowedTable } from '../../ledger/read-tables.ts'
+import {
+  filledTables,
+  streamsByTable,
+  ledgerTableKey,
+  type FilledTable,
+  type TargetStream,
+} from '../../ledger/read-tables.ts'
 import { hasLedger } from '../../ledger/schema.ts'
 import { openSourceStore } from '../../open-stores.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../../stores/common/ledger-tables.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { discoverDatabase as declared, DiscoverDatabaseOperation } from './declaration.ts'
+import type { discoverDatabase, DiscoverDatabaseOperation } from './declaration.ts'
 
-type DiscoverDatabaseRun = RunOf<typeof declared>
+type DiscoverDatabaseRun = RunOf<typeof discoverDatabase>
 
-export async function discoverDatabase(
+export async function performDiscoverDatabase(
   { url, tables: patterns }: DiscoverDatabaseOperation,
   run: DiscoverDatabaseRun,
 ): Promise<Ending> {
@@ -40,8 +46,8 @@ export async function discoverDatabase(
       ...(table.partitioning === undefined ? {} : { partitioning: table.partitioning }),
       ...(table.ring === undefined ? {} : { ring: ringOf(table.ring) }),
       resumable: table.key.length > 0,
-      ...filledBy(filled.get(nameOf(table.table.schema, table.table.name))),
-      ...followedBy(followed.get(nameOf(table.table.schema, table.table.name))),
+      ...filledBy(filled.get(ledgerTableKey(table.table.schema, table.table.name))),
+      ...followedBy(followed.get(ledgerTableKey(table.table.schema, table.table.name))),
       ...(note === null ? {} : { note }),
     })
   }
@@ -50,7 +56,7 @@ export async function discoverDatabase(
 
 type Reported = {
   readonly filled: ReadonlyMap<string, FilledTable>
-  readonly followed: ReadonlyMap<string, FollowedTable>
+  readonly followed: ReadonlyMap<string, TargetStream>
 }
 
 /** Tables are listed even if the ledger cannot be read, or an old version left it. */
@@ -61,7 +67,7 @@ async function ledgerOf(store: CopyStore): Promise<Reported> {
     if (!(await hasLedger(ledger))) return none
     const filled = await filledTables(ledger)
     // A ledger that no stream has used lacks the tables of streams.
-    const followed = await followedTables(ledger).catch(() => none.followed)
+    const followed = await streamsByTable(ledger).catch(() => none.followed)
     return { filled, followed }
   } catch {
     return none
@@ -83,7 +89,7 @@ function filledBy(table: FilledTable | undefined): Pick<RelationEvent, 'filled'>
   }
 }
 
-function followedBy(table: FollowedTable | undefined): Pick<RelationEvent, 'followed'> {
+function followedBy(table: TargetStream | undefined): Pick<RelationEvent, 'followed'> {
   return table === undefined ? {} : { followed: { ...table, stream: dec(BigInt(table.stream)) } }
 }
 

@@ -2,16 +2,16 @@
 import { dec } from '../../../../model/run/event.ts'
 import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
 import { hasLedger } from '../../ledger/schema.ts'
-import { refuseUnknown } from '../../ledger/known.ts'
-import { waiting } from '../../ledger/quarantine.ts'
+import { refuseUnknownTable } from '../../ledger/known.ts'
+import { waitingRows } from '../../ledger/quarantine.ts'
 import { openCopyStore } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { quarantineList as declared, QuarantineListOperation } from './declaration.ts'
+import type { quarantineList, QuarantineListOperation } from './declaration.ts'
 
-type QuarantineListRun = RunOf<typeof declared>
+type QuarantineListRun = RunOf<typeof quarantineList>
 
-export async function quarantineList(
+export async function performQuarantineList(
   { to, runId, table, limit }: QuarantineListOperation,
   run: QuarantineListRun,
 ): Promise<Ending> {
@@ -23,8 +23,8 @@ export async function quarantineList(
     return { totals: { rows: dec(0) } }
   }
   const of = { runId: runId === undefined ? null : BigInt(runId), table: table ?? null }
-  const { rows, count } = await waiting(ledger, of, limit)
-  if (count === 0n) await refuseUnknown(ledger, of, store.label)
+  const { rows, count } = await waitingRows(ledger, of, limit)
+  if (count === 0n) await refuseUnknownTable(ledger, of, store.label)
   for (const { runId: id, table: where, key, stage, code, message, row, createdMs } of rows) {
     run.emit({
       type: 'quarantine.row',

@@ -6,7 +6,7 @@ import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import { derivedTable, derivedView } from '../../../../stores/common/derived/index.ts'
 import { failureKind } from '../../workers/failure.ts'
-import { refuseUnknown } from '../../ledger/known.ts'
+import { refuseUnknownTable } from '../../ledger/known.ts'
 import { quarantined, type QuarantinedRow } from '../../ledger/quarantine.ts'
 import { openRechecks } from '../../ledger/rechecks.ts'
 import { replay } from '../../quarantine/replay.ts'
@@ -19,11 +19,14 @@ import { planTable } from '../../plan/table-plan.ts'
 import type { TableOptions } from '../../plan/table-options.ts'
 import { refuseFollowed, RETRY } from '../../ledger/refuse-followed.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { retryQuarantine as declared, RetryQuarantineOperation } from './declaration.ts'
+import type { retryQuarantine, RetryQuarantineOperation } from './declaration.ts'
 
-type RetryQuarantineRun = RunOf<typeof declared>
+type RetryQuarantineRun = RunOf<typeof retryQuarantine>
 
-export async function retryQuarantine(operation: RetryQuarantineOperation, run: RetryQuarantineRun): Promise<Ending> {
+export async function performRetryQuarantine(
+  operation: RetryQuarantineOperation,
+  run: RetryQuarantineRun,
+): Promise<Ending> {
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   if (!(await hasLedger(database))) throw noLedger(to.label)
@@ -41,7 +44,7 @@ export async function retryQuarantine(operation: RetryQuarantineOperation, run: 
   const totals = { read: 0, written: 0, gone: 0, quarantined: 0, ...(weak.length === 0 ? {} : { rechecked: 0 }) }
   const [first] = [...rows, ...weak]
   if (first === undefined) {
-    await refuseUnknown(database, { runId, table: operation.table ?? null }, to.label)
+    await refuseUnknownTable(database, { runId, table: operation.table ?? null }, to.label)
     return { totals: decimals(totals) }
   }
   await refuseFollowed(

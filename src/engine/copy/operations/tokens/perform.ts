@@ -1,21 +1,21 @@
 /** `tokens`: how the rows and bytes of a table are distributed over its token ring. */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
-import { shareOf, skewOf, type RingPart, type RingPicture } from '../../../../model/copy/ring-picture.ts'
+import { rangeFraction, skewOf, type RingPart, type RingPicture } from '../../../../model/copy/ring-picture.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { noSuchTable } from '../../plan/no-such-table.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import { openSourceStore } from '../../open-stores.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { tokens as declared, TokensOperation } from './declaration.ts'
+import type { tokens, TokensOperation } from './declaration.ts'
 
-type TokensRun = RunOf<typeof declared>
+type TokensRun = RunOf<typeof tokens>
 
 /** Parts named as the fullest and the emptiest. */
 const NAMED = 3
 
 /** @throws SluiceError NO_SUCH_TABLE, NO_RING if the table has no token ring */
-export async function tokens(
+export async function performTokens(
   { from, tables: patterns, splits, sample, seed }: TokensOperation,
   run: TokensRun,
 ): Promise<Ending> {
@@ -72,7 +72,7 @@ function report(table: string, { partitioner, parts, hosts, fullest }: RingPictu
     })
   }
   for (const { host, datacenter, rack, up, ranges, holds } of hosts) {
-    const held = parts.map((part) => holds.reduce((sum, one) => sum + shareOf(part, one), 0))
+    const held = parts.map((part) => holds.reduce((sum, one) => sum + rangeFraction(part, one), 0))
     const sum = (of: (part: RingPart) => number): number =>
       Math.round(parts.reduce((total, part, i) => total + of(part) * (held[i] ?? 0), 0))
     run.emit({

@@ -4,14 +4,14 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import type { ReverseStream } from '../switch-ledger.ts'
 
 /** One of the two databases. */
-export type Place = { readonly database: string; readonly identity: string; readonly table: TableName }
+export type CutoverEndpoint = { readonly database: string; readonly identity: string; readonly table: TableName }
 
 export type BetweenDocument = {
   readonly format: 'sluice-cutover-between'
   readonly version: 1
   readonly turn: number
-  readonly closes: Place
-  readonly opens: Place
+  readonly closes: CutoverEndpoint
+  readonly opens: CutoverEndpoint
   /** Token under which the table of the source is closed; set from `closing` on. */
   readonly token?: string
   /** Position up to which the stream is applied; set from `closed` on. */

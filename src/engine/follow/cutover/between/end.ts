@@ -5,7 +5,7 @@ import type { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { SwitchLedger } from '../switch-ledger.ts'
 import type { BetweenLedger } from './ledger.ts'
 
-export type End = {
+export type CutoverEnd = {
   readonly url: string
   readonly store: CopyStore
   readonly database: LedgerDatabase

@@ -5,7 +5,7 @@
 import type { Closing, LedgerDatabase, Statement } from '../../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../../copy/ledger/late-tables.ts'
-import type { Owner } from '../../../copy/ledger/owner.ts'
+import type { RunOwner } from '../../../copy/ledger/owner.ts'
 import type { ComingSwitch } from '../switch-ledger.ts'
 import type { SwitchStatus } from '../switch-row.ts'
 
@@ -25,10 +25,10 @@ const UNDER_WAY = `('preparing', 'closing', 'closed', 'proved')`
 
 export class BetweenLedger {
   readonly #database: LedgerDatabase
-  readonly #owner: Owner
+  readonly #owner: RunOwner
   readonly #now: string
 
-  constructor(database: LedgerDatabase, owner: Owner) {
+  constructor(database: LedgerDatabase, owner: RunOwner) {
     this.#database = database
     this.#owner = owner
     this.#now = ledgerDialect(database.dialect).now

@@ -7,7 +7,14 @@ import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import type { TableKey } from '../../../copy/ledger/owner.ts'
 import { findingsGate, type Gate, type Gates } from '../gates.ts'
-import { quarantineGate, refusalOf, signOffGate, streamGates, tableOf, type Refusal } from '../readiness.ts'
+import {
+  quarantineGate,
+  readinessRefusal,
+  signOffGate,
+  streamGates,
+  tableOf,
+  type ReadinessRefusal,
+} from '../readiness.ts'
 import { reverseCopy } from '../reverse-copy.ts'
 import { examineReverse } from '../reverse-stream.ts'
 import type { AbleEnds, Between } from './sides.ts'
@@ -46,7 +53,7 @@ export async function betweenReady(
   run: CutoverRun,
 ): Promise<BetweenReady> {
   const signal = run.interrupt.abort
-  const refusals: Refusal[] = []
+  const refusals: ReadinessRefusal[] = []
   const set = (code: ErrorCode, gate: Gate): void => {
     gates.set(gate)
     if (gate.state === 'refused') refusals.push({ code, gate })
@@ -86,7 +93,7 @@ export async function betweenReady(
     const hint = error.hint === undefined ? {} : { hint: error.hint }
     set(error.code, { name: 'reverse stream', state: 'refused', detail: error.message, ...hint })
   }
-  if (refusals.length > 0 || taken === null) throw refusalOf(refusals)
+  if (refusals.length > 0 || taken === null) throw readinessRefusal(refusals)
   return {
     from,
     to,

@@ -16,15 +16,15 @@ import { knowsStream } from '../../stream/named-stream.ts'
 import { familyOf, type Family } from '../family.ts'
 import { SwitchLedger } from '../switch-ledger.ts'
 import { readSwitches } from '../switch-row.ts'
-import type { End } from './end.ts'
+import type { CutoverEnd } from './end.ts'
 import { BetweenLedger } from './ledger.ts'
 import { finishUnnoted } from './unnoted.ts'
 
 export type Between = AsyncDisposable & {
   /** Has the writers until the cutover; the stream reads from it. */
-  readonly closes: End
+  readonly closes: CutoverEnd
   /** Has the writers afterwards; its ledger holds the stream. */
-  readonly opens: End
+  readonly opens: CutoverEnd
   readonly family: Family
   /** The stream that ends with the cutover. */
   readonly stream: StreamRow
@@ -54,7 +54,7 @@ export async function betweenOf(
   const close = async (): Promise<void> => {
     for (const one of open.toReversed()) await one[Symbol.asyncDispose]()
   }
-  const opened = async (side: 'source' | 'target', url: string): Promise<End> => {
+  const opened = async (side: 'source' | 'target', url: string): Promise<CutoverEnd> => {
     const store = await onSide(side, () => openExisting(url))
     open.push(store)
     // Do not open more of a system whose tables cannot be cut over.
@@ -113,7 +113,11 @@ export async function betweenOf(
 }
 
 /** The newest stream, and the database that it opens. @throws SluiceError PLAN_CHANGED, LEDGER_DAMAGED */
-async function newestOf(stream: string, from: End, to: End): Promise<Omit<Between, keyof AsyncDisposable>> {
+async function newestOf(
+  stream: string,
+  from: CutoverEnd,
+  to: CutoverEnd,
+): Promise<Omit<Between, keyof AsyncDisposable>> {
   const family = familyOf([...(await from.switches.all()), ...(await to.switches.all())], stream)
   for (const [opens, closes] of [
     [to, from],
@@ -164,7 +168,7 @@ async function namedIn(database: LedgerDatabase, id: string): Promise<StreamRow 
   return before === undefined ? null : await streamNamed(database, before.stream)
 }
 
-function another({ id, source }: StreamRow, closes: End): SluiceError {
+function another({ id, source }: StreamRow, closes: CutoverEnd): SluiceError {
   return new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
     where: closes.store.label,
     reason: `it began at ${redactUrl(source)}`,

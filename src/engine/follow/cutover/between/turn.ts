@@ -13,7 +13,7 @@ import type { SwitchFinding, SwitchMark } from '../../../../model/follow/switch-
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
 import type { TouchedRows } from '../../compare/touched-rows.ts'
 import type { Standstill, Watch } from '../../progress/watch.ts'
-import { Approach, type Ready } from '../approach.ts'
+import { Approach, type AttemptReady } from '../approach.ts'
 import type { Gates } from '../gates.ts'
 import type { MadeStream } from '../reverse-stream.ts'
 import { hasSwitched } from '../switch-row.ts'
@@ -178,7 +178,7 @@ export class BetweenTurn implements Watch {
     return typeof ready === 'string' ? ready : await this.#try(now, ready)
   }
 
-  async #try(now: Standstill, { made }: Ready): Promise<'end' | 'prove' | 'on'> {
+  async #try(now: Standstill, { made }: AttemptReady): Promise<'end' | 'prove' | 'on'> {
     const { runId, stream, clock, tell: report } = this.#parts
     const token = `${runId}_${now.fence}_${++this.#tries}`
     const one: Try = { token, held: { stream, fence: now.fence }, since: clock.ticks(), isProved: false, facts: null }

@@ -5,12 +5,12 @@
  */
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
-import type { End } from './end.ts'
+import type { CutoverEnd } from './end.ts'
 
 /** Enters reverse streams of cutovers that have happened. Idempotent. */
 export async function finishUnnoted(
-  opened: Pick<End, 'switches'>,
-  closed: Pick<End, 'database' | 'store' | 'streams' | 'switches'>,
+  opened: Pick<CutoverEnd, 'switches'>,
+  closed: Pick<CutoverEnd, 'database' | 'store' | 'streams' | 'switches'>,
 ): Promise<void> {
   for (const row of await opened.switches.all()) {
     if (!row.isBetween || !hasSwitched(row.status) || row.status === 'done') continue

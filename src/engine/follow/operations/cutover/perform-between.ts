@@ -13,7 +13,7 @@ import { betweenReady, noWayBack, type BetweenReady } from '../../cutover/betwee
 import { ableEnds, betweenOf, type AbleEnds, type Between } from '../../cutover/between/sides.ts'
 import { BetweenTurn, type BetweenFacts, type BetweenParts, type DocumentFacts } from '../../cutover/between/turn.ts'
 import { finishUnnoted } from '../../cutover/between/unnoted.ts'
-import { wantedOf } from '../../cutover/family.ts'
+import { wantedTurn } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
 import { quarantineGate } from '../../cutover/readiness.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
@@ -48,7 +48,7 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   const { family, stream } = between
   const { revert, dryRun } = operation
   const able = ableEnds(between)
-  const wanted = wantedOf(family, revert)
+  const wanted = wantedTurn(family, revert)
   const [left] = family.preparing
   if (left !== undefined && !dryRun && (await settleLeft(between, able, left, wanted === 'next', run))) {
     await using again = await betweenOf(operation, stream.id, run)

@@ -5,18 +5,18 @@ import { isoTime } from '../../../../shared/clock.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
-import { tableAt } from '../../../copy/plan/plan-copy.ts'
+import { targetTableNow } from '../../../copy/plan/plan-copy.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { cutoverDocument, identitiesIn } from '../../cutover/document.ts'
-import { wantedOf } from '../../cutover/family.ts'
+import { wantedTurn } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
-import { quarantineGate, readyFor, type Ready } from '../../cutover/readiness.ts'
+import { quarantineGate, readyFor, type CutoverReady } from '../../cutover/readiness.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
 import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
 import { betweenOf } from '../../cutover/between/sides.ts'
-import { ableOf, cleanUp, standingOf, type Able, type Standing } from '../../cutover/standing.ts'
+import { ableOf, cleanUp, openFamily, type Able, type OpenedFamily } from '../../cutover/standing.ts'
 import type { SwitchRow } from '../../cutover/switch-row.ts'
-import { Turn, type ClosingFacts } from '../../cutover/turn.ts'
+import { CutoverTurn, type ClosingFacts } from '../../cutover/turn.ts'
 import { streamName } from '../../stream/end-stream.ts'
 import { copyOfStream, streamKnown } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
@@ -29,12 +29,12 @@ import { cutoverBetween } from './perform-between.ts'
 const BUDGET_MS = 2000
 
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED … */
-export async function cutover(operation: CutoverOperation, run: CutoverRun): Promise<Ending> {
+export async function performCutover(operation: CutoverOperation, run: CutoverRun): Promise<Ending> {
   const { to: url, stream, revert, dryRun } = operation
   await using between = await betweenOf(operation, stream, run)
   if (between !== null) return await cutoverBetween(operation, between, run)
-  await using standing = await standingOf(url, stream, run)
-  const wanted = wantedOf(standing.family, revert)
+  await using standing = await openFamily(url, stream, run)
+  const wanted = wantedTurn(standing.family, revert)
   if (wanted === 'nothing to revert') {
     throw new SluiceError(
       'BAD_FLAG',
@@ -58,14 +58,14 @@ export async function cutover(operation: CutoverOperation, run: CutoverRun): Pro
 /** The last turn already had this direction. */
 async function doneBefore(
   operation: CutoverOperation,
-  standing: Standing,
+  standing: OpenedFamily,
   last: SwitchRow,
   isNew: boolean,
   run: CutoverRun,
 ): Promise<Ending> {
   const { store, ledger, family } = standing
   const { identities, names } = identitiesIn(await ledger.document(last.id))
-  const there = await tableAt(names.public, store, run.interrupt.abort)
+  const there = await targetTableNow(names.public, store, run.interrupt.abort)
   if (there?.identity !== identities.public) {
     throw new SluiceError('PLAN_CHANGED', `${last.publicTable} is not the table that got this name`, {
       reason: `the ledger says that ${last.takenTable} has had it since ${isoTime(last.switchedMs ?? 0)}`,
@@ -86,7 +86,12 @@ async function doneBefore(
   )
 }
 
-async function switched(operation: CutoverOperation, standing: Standing, able: Able, run: CutoverRun): Promise<Ending> {
+async function switched(
+  operation: CutoverOperation,
+  standing: OpenedFamily,
+  able: Able,
+  run: CutoverRun,
+): Promise<Ending> {
   const { stream, ledger, family } = standing
   const { to: url, revert, dryRun, confirm } = operation
   if (stream.status !== 'active') throw notActive(standing)
@@ -158,9 +163,9 @@ const END_MS = 30_000
 
 type TurnAround = {
   readonly operation: CutoverOperation
-  readonly standing: Standing
+  readonly standing: OpenedFamily
   readonly able: Able
-  readonly ready: Ready
+  readonly ready: CutoverReady
   readonly gates: Gates
   readonly id: string
   readonly turn: number
@@ -168,10 +173,10 @@ type TurnAround = {
   readonly run: CutoverRun
 }
 
-function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run }: TurnAround): Turn {
+function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run }: TurnAround): CutoverTurn {
   const { ledger, database, stream, store } = standing
   const reverseKey = tableKeyOf(ready.parked)
-  return new Turn({
+  return new CutoverTurn({
     switches: able.switches,
     request: ready.request,
     identity: ready.identity,
@@ -240,7 +245,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
 /** Runs the stream that keeps the old table equal, until it has caught up. */
 async function wayBack(
   operation: CutoverOperation,
-  { database, store }: Pick<Standing, 'database' | 'store'>,
+  { database, store }: Pick<OpenedFamily, 'database' | 'store'>,
   id: string,
   before: Pick<Ending, 'totals' | 'proof'>,
   run: CutoverRun,
@@ -255,7 +260,7 @@ async function wayBack(
 
 /** Removes what was created for a cutover that does not happen, unless another program now owns the stream. */
 async function givenUp(
-  { ledger, streams, stream, family }: Standing,
+  { ledger, streams, stream, family }: OpenedFamily,
   { changes, switches }: Able,
   id: string,
   run: CutoverRun,
@@ -288,7 +293,7 @@ function leftBehind(id: string, error: unknown, run: CutoverRun): void {
   run.emit({ type: 'log', level: 'warn', message, hint: 'the same command uses them, or removes them' })
 }
 
-function notActive({ stream }: Standing): SluiceError {
+function notActive({ stream }: OpenedFamily): SluiceError {
   const { id, status, faults } = stream
   return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not made yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),

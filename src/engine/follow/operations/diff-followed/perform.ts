@@ -8,25 +8,25 @@ import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import type { Owner } from '../../../copy/ledger/owner.ts'
+import type { RunOwner } from '../../../copy/ledger/owner.ts'
 import { RunLedger } from '../../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { openPatiently } from '../../../copy/workers/patience.ts'
 import { onSide } from '../../../copy/sides.ts'
-import { compareByHand, nominate, refuseUnfit, tableByHand, type Compared } from '../../by-hand/nominate.ts'
-import { outcomeOf, untilRead, type Outcome, type Waited } from '../../by-hand/outcome.ts'
+import { compareByHand, nominate, refuseUnfitStream, tableByHand, type ComparedByHand } from '../../by-hand/nominate.ts'
+import { outcomeOf, untilRead, type RepairCounts, type Waited } from '../../by-hand/outcome.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import { copyOfStream, streamKnown } from '../../stream/named-stream.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { goOn } from '../follow/hints.ts'
-import type { diffFollowed as declared, DiffFollowedOperation } from './declaration.ts'
+import type { diffFollowed, DiffFollowedOperation } from './declaration.ts'
 
-type DiffFollowedRun = RunOf<typeof declared>
+type DiffFollowedRun = RunOf<typeof diffFollowed>
 
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, STREAM_HALTED, SLOT_LOST, TABLE_FOLLOWED while the table is copied */
-export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Ending> {
+export async function performDiffFollowed(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Ending> {
   const begun = run.clock.ticks()
   const inspected = await look(operation, run)
   const { name, compared, waited } = inspected
@@ -62,7 +62,7 @@ export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFo
 type Inspected = {
   readonly stream: StreamRow
   readonly name: string
-  readonly compared: Compared
+  readonly compared: ComparedByHand
   /** Null if no row was nominated. */
   readonly waited: Waited | null
 }
@@ -77,7 +77,7 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
       run.interrupt.stop,
     )
     const around = { from, to, stream, ledger, database, run }
-    refuseUnfit(around)
+    refuseUnfitStream(around)
     if (!operation.dryRun) {
       await prepareLedger(database)
       await runs.start({
@@ -150,7 +150,7 @@ async function atTarget<T>(
     onSide('target', () => (dryRun ? openCopyStore(url, { mode: 'read' }) : openExisting(url)))
   await using to = await openPatiently(open, { emit: run.emit }, run.interrupt.stop)
   await using database = await to.ledger()
-  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
+  const owner: RunOwner = { ...run.owner, runId: BigInt(run.runId) }
   return await body({ to, database, ledger: new StreamLedger(database, owner), runs: new RunLedger(database, owner) })
 }
 
@@ -159,7 +159,7 @@ async function noteEnd(runs: RunLedger, { stopped, error }: Ending): Promise<voi
   await runs.finish(error === undefined ? 'completed' : 'failed', error?.exitCode ?? 0, error?.message ?? null)
 }
 
-function totalsOf(compared: Compared, outcome: Outcome | null): Ending['totals'] {
+function totalsOf(compared: ComparedByHand, outcome: RepairCounts | null): Ending['totals'] {
   const { rows, targetRows, missing, extra, different } = compared
   const { mended: repaired = 0, removed = 0, equal = 0 } = outcome ?? {}
   const found = { rows, targetRows, missing, extra, different }
@@ -168,7 +168,7 @@ function totalsOf(compared: Compared, outcome: Outcome | null): Ending['totals']
   return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, dec(value)]))
 }
 
-function notesOf(compared: Compared, outcome: Outcome | null): readonly string[] {
+function notesOf(compared: ComparedByHand, outcome: RepairCounts | null): readonly string[] {
   const { rows, targetRows, missing, extra, different, unread } = compared
   const found =
     `now, including rows in flight: ${rows} rows in the source, ${targetRows} in the target: ` +
@@ -184,8 +184,8 @@ function notesOf(compared: Compared, outcome: Outcome | null): readonly string[]
 
 function reportMore(
   { limit }: DiffFollowedOperation,
-  { missing, extra, different }: Compared,
-  outcome: Outcome | null,
+  { missing, extra, different }: ComparedByHand,
+  outcome: RepairCounts | null,
   { emit }: DiffFollowedRun,
 ): void {
   const unnamed = missing + extra + different - limit
@@ -197,7 +197,7 @@ function reportMore(
   emit({ type: 'log', level: 'note', message })
 }
 
-function errorOf(operation: DiffFollowedOperation, compared: Compared, name: string): Pick<Ending, 'error'> {
+function errorOf(operation: DiffFollowedOperation, compared: ComparedByHand, name: string): Pick<Ending, 'error'> {
   const { missing, extra, different, unread, nowhere, more } = compared
   const differ = missing + extra + different
   const [first] = nowhere

@@ -8,12 +8,12 @@ import { knowsStream, streamKnown } from '../../stream/named-stream.ts'
 import { checkReport, isJson, writeReport } from '../../../run/report-file.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { streamHistory } from '../../sign-off/history.ts'
-import type { followReport as declared, FollowReportOperation } from './declaration.ts'
+import type { followReport, FollowReportOperation } from './declaration.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE for a run without a stream, BAD_FLAG if the file cannot be written */
-export async function followReport(
+export async function performFollowReport(
   { stream: id, to: url, report }: FollowReportOperation,
-  run: RunOf<typeof declared>,
+  run: RunOf<typeof followReport>,
 ): Promise<Ending> {
   if (report !== undefined) await checkReport(report)
   await using to = await onSide('target', () => openCopyStore(url, { mode: 'read' }))

@@ -10,7 +10,7 @@ import {
   UNTIL_EQUAL,
 } from '../../../copy/operations/copy/options.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
-import type { Declaration, Look } from '../../../run/operations/declaration.ts'
+import type { Declaration, InspectingCommand } from '../../../run/operations/declaration.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
@@ -40,7 +40,7 @@ export type FollowOperation = {
 }
 
 /** Command line words of its fields; `--report` starts another operation. */
-export const FOLLOW_WORDS: words.Words<FollowOperation> = {
+export const FOLLOW_WORDS: words.OperationWords<FollowOperation> = {
   stream: words.text('run'),
   to: words.end('to'),
   from: words.optionalEnd('from'),
@@ -56,7 +56,7 @@ export const FOLLOW_WORDS: words.Words<FollowOperation> = {
 }
 
 /** Report of comparisons, differences, repairs and sign-offs since the stream began. */
-export const STREAM_LOOK: Look = { command: 'follow', keeps: ['from', 'to'], add: ['--report', '-'] }
+export const STREAM_LOOK: InspectingCommand = { command: 'follow', keeps: ['from', 'to'], add: ['--report', '-'] }
 
 export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> = {
   kind: 'follow',

@@ -1,21 +1,21 @@
 /** Rewords hints of `copy` for `follow`: options of `copy` alone belong to the command that began the stream. */
 import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
-import type { Within } from '../../progress/watch.ts'
+import type { OnlyStream } from '../../progress/watch.ts'
 import type { Ending } from '../../../run/run-context.ts'
-import { copy as declaredCopy } from '../../../copy/operations/copy/declaration.ts'
+import { copy } from '../../../copy/operations/copy/declaration.ts'
 import { copyAndFollow } from '../../stream/companion.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { follow } from './declaration.ts'
 
 const OWN = namesOf(follow.command)
-const FOREIGN = new Set([...namesOf(declaredCopy.command)].filter((name) => !OWN.has(name)))
+const FOREIGN = new Set([...namesOf(copy.command)].filter((name) => !OWN.has(name)))
 
 /** Clauses that name their command: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
 const SAYS_WHERE = /sluice (?!follow\b)\w|the command that began/
 
 /** Resumes the stream of a copy. @param within as for `copy` @throws as `copy`, with hints in words of `follow` */
-export async function goOn(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {
+export async function goOn(operation: CopyOperation, run: CopyRun, within?: OnlyStream): Promise<Ending> {
   try {
     const ending = await copyAndFollow(operation, { ...run, emit: (event) => run.emit(reported(event)) }, within)
     return ending.error === undefined ? ending : { ...ending, error: worded(ending.error) }

@@ -7,7 +7,7 @@ import { finishSwitch } from '../../cutover/standing.ts'
 import { streamEnded } from '../../cutover/successor.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
-import { endStream } from '../../stream/end-stream.ts'
+import { endStreamAtBoth } from '../../stream/end-stream.ts'
 import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { CopyRun } from '../../../copy/copy-run.ts'
@@ -15,7 +15,7 @@ import type { FollowOperation } from './declaration.ts'
 import { goOn } from './hints.ts'
 
 /** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run without a stream */
-export async function follow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
+export async function performFollow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
   if (operation.end && operation.changesOnly === true)
     throw new SluiceError('BAD_FLAG', '--end and --changes-only exclude each other', { hint: 'give one of them' })
   const { stream, from, refusal } = await streamOf(operation, run)
@@ -56,7 +56,7 @@ async function ended(
   await using database = await to.ledger()
   const ledger = new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   await using source = await openSourceStore(from)
-  await endStream(stream, source, to, ledger, run, moved === true)
+  await endStreamAtBoth(stream, source, to, ledger, run, moved === true)
   return { totals: {} }
 }
 

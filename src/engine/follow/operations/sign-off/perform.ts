@@ -22,20 +22,20 @@ import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { planObjects } from '../../../copy/objects/plan-objects.ts'
-import { followedTables } from '../../stream/wanted-stream.ts'
+import { streamTableNames } from '../../stream/wanted-stream.ts'
 import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { checkReport, isJson, writeReport } from '../../../run/report-file.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { compareNow, type OpenLedger } from '../../sign-off/compare-now.ts'
 import { streamHistory } from '../../sign-off/history.ts'
-import { scopeOf } from '../../sign-off/scope.ts'
-import type { signOff as declared, SignOffOperation } from './declaration.ts'
+import { signOffScope } from '../../sign-off/scope.ts'
+import type { signOff, SignOffOperation } from './declaration.ts'
 
-type SignOffRun = RunOf<typeof declared>
+type SignOffRun = RunOf<typeof signOff>
 
 /** @throws SluiceError NO_SUCH_TABLE for a run without a stream, STREAM_HALTED, BAD_FLAG; errors of the comparison */
-export async function signOff(operation: SignOffOperation, run: SignOffRun): Promise<Ending> {
+export async function performSignOff(operation: SignOffOperation, run: SignOffRun): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
   const asked = await ask(operation, run)
   const { id, stream } = asked
@@ -96,12 +96,12 @@ async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked>
     })
   }
   const copy = copyOfStream(stream, { from: url, to: operation.to }, {})
-  const { scope } = await scopeOf(
+  const { scope } = await signOffScope(
     operation,
     await planFollowed(
       copy,
       { from, to, begun: database },
-      await followedTables(stream.id, database),
+      await streamTableNames(stream.id, database),
       run.interrupt.abort,
     ),
     run.interrupt.abort,
@@ -123,9 +123,9 @@ async function concluded(
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   await using from = await openSourceStore(url)
-  const followed = await followedTables(stream.id, database)
+  const followed = await streamTableNames(stream.id, database)
   const planned = await planFollowed(copyOperation, { from, to, begun: database }, followed, run.interrupt.abort)
-  const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
+  const { tables } = await signOffScope(operation, planned, run.interrupt.abort)
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
       from.offers.switchSide === undefined || to.offers.switchSide === undefined

@@ -2,19 +2,19 @@
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
-import type { ChangeSource, SlotLine } from '../../../../model/follow/port.ts'
+import type { ChangeSource, ReplicationSlotLine } from '../../../../model/follow/port.ts'
 import { openSourceStore } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { slots as declared, SlotsOperation } from './declaration.ts'
+import type { slots, SlotsOperation } from './declaration.ts'
 
-type SlotsRun = RunOf<typeof declared>
+type SlotsRun = RunOf<typeof slots>
 
 /** Our slots are named `sluice_` and the run in which the stream began. */
 const RUN = /^sluice_(\d+)$/
 
 /** @throws SluiceError NOT_FOLLOWABLE for a store without slots, BAD_FLAG, MISSING_CONFIRM, SLOT_ACTIVE */
-export async function slots(operation: SlotsOperation, run: SlotsRun): Promise<Ending> {
+export async function performSlots(operation: SlotsOperation, run: SlotsRun): Promise<Ending> {
   const { from, drop, dryRun } = operation
   await using store = await openSourceStore(from)
   const changes = store.offers.slotChanges?.()
@@ -46,7 +46,7 @@ export async function slots(operation: SlotsOperation, run: SlotsRun): Promise<E
   return { totals: { slots: '1', removed: '1' } }
 }
 
-function report({ name, heldBytes, safeBytes, ...slot }: SlotLine, run: SlotsRun): void {
+function report({ name, heldBytes, safeBytes, ...slot }: ReplicationSlotLine, run: SlotsRun): void {
   const ofRun = RUN.exec(name)?.[1]
   run.emit({
     type: 'slot',
@@ -63,7 +63,7 @@ function report({ name, heldBytes, safeBytes, ...slot }: SlotLine, run: SlotsRun
 }
 
 async function refuseOther(
-  { name, active, ours, database }: SlotLine,
+  { name, active, ours, database }: ReplicationSlotLine,
   changes: ChangeSource,
   signal: AbortSignal,
 ): Promise<void> {

@@ -15,7 +15,7 @@ export const UP = 0
 
 type Asked = { readonly resolve: (port: number) => void; readonly reject: (error: SluiceError) => void }
 
-export class Wire implements AsyncDisposable {
+export class DelayedWire implements AsyncDisposable {
   readonly #worker: Worker
   readonly #turns = new SharedArrayBuffer(4)
   readonly #ports = new Map<string, Promise<number>>()
@@ -36,8 +36,8 @@ export class Wire implements AsyncDisposable {
    * Starts a proxy and waits until its thread is up, so that no timed part pays for that.
    * @param roundTripMs added to each request with its answer, ms
    */
-  static async start(roundTripMs: number): Promise<Wire> {
-    const wire = new Wire(roundTripMs)
+  static async start(roundTripMs: number): Promise<DelayedWire> {
+    const wire = new DelayedWire(roundTripMs)
     await wire.#answer(UP)
     return wire
   }

@@ -7,11 +7,11 @@ import { importInLanes } from '../../import/lanes.ts'
 import { planTables, reportPlan, type PlanTarget } from '../../import/plan.ts'
 import { lookText, walkLake } from '../../walk.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { batchImport as declared, BatchImportOperation } from './declaration.ts'
+import type { batchImport, BatchImportOperation } from './declaration.ts'
 
-type BatchImportRun = RunOf<typeof declared>
+type BatchImportRun = RunOf<typeof batchImport>
 
-export async function batchImport(operation: BatchImportOperation, run: BatchImportRun): Promise<Ending> {
+export async function performBatchImport(operation: BatchImportOperation, run: BatchImportRun): Promise<Ending> {
   const { catalog: url, only, dryRun } = operation
   const targets: PlanTarget[] = []
   const excluded: string[] = []

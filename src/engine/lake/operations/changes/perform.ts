@@ -1,19 +1,19 @@
 /** `changes`: every action of the commits after one version up to another. */
-import { changesBetween, type ChangeRecord } from '../../../../catalog/query/changes.ts'
+import { catalogChanges, type ChangeRecord } from '../../../../catalog/query/changes.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { parseAction } from '../../../../delta/commit-lines.ts'
-import type { Action } from '../../../../delta/actions.ts'
+import type { LogAction } from '../../../../delta/actions.ts'
 import { dvId } from '../../../../delta/paths.ts'
 import { numRecordsOf } from '../../../../delta/stats.ts'
 import { dec, type ChangeEvent } from '../../../../model/run/event.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { withTable } from '../../table-source.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { changes as declared, ChangesOperation } from './declaration.ts'
+import type { changes, ChangesOperation } from './declaration.ts'
 
-type ChangesRun = RunOf<typeof declared>
+type ChangesRun = RunOf<typeof changes>
 
-export async function changes(operation: ChangesOperation, run: ChangesRun): Promise<Ending> {
+export async function performChanges(operation: ChangesOperation, run: ChangesRun): Promise<Ending> {
   const { fromVersion: from, toVersion: to } = operation
   if (from > to) {
     throw new SluiceError('BAD_FLAG', `--from-version ${from} is above --to-version ${to}`, {
@@ -38,7 +38,7 @@ export async function changes(operation: ChangesOperation, run: ChangesRun): Pro
           },
         )
       }
-      for await (const page of changesBetween(source.database, tableId, from, to)) {
+      for await (const page of catalogChanges(source.database, tableId, from, to)) {
         throwIfAborted(run.interrupt.abort)
         for (const record of page) report(eventOfRecord(record))
       }
@@ -77,7 +77,7 @@ function eventOfRecord(record: ChangeRecord): ChangeEvent | null {
   }
 }
 
-function eventOf(version: number, action: Action): ChangeEvent | null {
+function eventOf(version: number, action: LogAction): ChangeEvent | null {
   const head = { type: 'change', version: dec(version) } as const
   switch (action.kind) {
     case 'add':

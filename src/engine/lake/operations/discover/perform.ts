@@ -3,15 +3,15 @@ import { probeTable } from '../../../../delta/probe.ts'
 import { dec, type TableEvent } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
-import { inOrder, lanesAt } from '../../in-order.ts'
-import { foldersInside, lookText, walkLake, type Found } from '../../walk.ts'
+import { orderedResults, lanesAt } from '../../in-order.ts'
+import { foldersInside, lookText, walkLake, type FoundInFolder } from '../../walk.ts'
 import { openLake, parquetRows } from '../../../run/registry.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { discover as declared, DiscoverOperation } from './declaration.ts'
+import type { discover, DiscoverOperation } from './declaration.ts'
 
-type DiscoverRun = RunOf<typeof declared>
+type DiscoverRun = RunOf<typeof discover>
 
-export async function discover(operation: DiscoverOperation, run: DiscoverRun): Promise<Ending> {
+export async function performDiscover(operation: DiscoverOperation, run: DiscoverRun): Promise<Ending> {
   const { emit, interrupt } = run
   let tables = 0
   let unreadable = 0
@@ -20,11 +20,11 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
   let bytes = 0n
   const lanes = lanesAt([operation.path])
   const shallow: string[] = []
-  let last: Extract<Found, { kind: 'table' }> | null = null
+  let last: Extract<FoundInFolder, { kind: 'table' }> | null = null
   const walked = { ...operation, signal: interrupt.stop, onShallow: (name: string) => void shallow.push(name) }
-  const probed = inOrder(walkLake(operation.path, walked), lanes, async (found) => ({
+  const probed = orderedResults(walkLake(operation.path, walked), lanes, async (found) => ({
     found,
-    event: found.kind === 'table' ? await tableEvent(found.name, found.path, interrupt.abort) : null,
+    event: found.kind === 'table' ? await discoveredTableEvent(found.name, found.path, interrupt.abort) : null,
   }))
   for await (const { found, event } of probed) {
     if (found.kind === 'excluded') {
@@ -75,7 +75,7 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
 }
 
 /** Facts of one table as an event. An unreadable table is an answer, not a failure. */
-export async function tableEvent(name: string, path: string, signal: AbortSignal): Promise<TableEvent> {
+export async function discoveredTableEvent(name: string, path: string, signal: AbortSignal): Promise<TableEvent> {
   const head = { type: 'table', table: name, location: path } as const
   try {
     const facts = await probeTable(await openLake(path), parquetRows, signal)

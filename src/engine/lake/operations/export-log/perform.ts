@@ -4,10 +4,10 @@
  * published, sluice's own reader reads the log, and all of it is compared with the catalog.
  */
 import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
-import { CheckpointRows } from '../../../../catalog/export/checkpoint-rows.ts'
+import { ExportedCheckpointRows } from '../../../../catalog/export/checkpoint-rows.ts'
 import { checkpointTime, heldCommits, type HeldCommit } from '../../../../catalog/export/commits.ts'
 import { commitName, LAST_CHECKPOINT, versionDigits } from '../../../../delta/log-path.ts'
-import { readingsOf, spelledApart } from '../../../../delta/spellings.ts'
+import { fileReadings, spelledApart } from '../../../../delta/spellings.ts'
 import { DeltaTable } from '../../../../delta/table.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -22,15 +22,15 @@ import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { checkpointWriter } from '../../../../stores/parquet.ts'
 import { parquetRows } from '../../../run/registry.ts'
 import { underItsName } from '../../read-back/under-its-name.ts'
-import type { exportLog as declared, ExportLogOperation } from './declaration.ts'
+import type { exportLog, ExportLogOperation } from './declaration.ts'
 import { countText } from '../../../../shared/figures.ts'
 
-type ExportLogRun = RunOf<typeof declared>
+type ExportLogRun = RunOf<typeof exportLog>
 
 /** Versions that a warning names. */
 const MOST_NAMED = 10
 
-export async function exportLog(operation: ExportLogOperation, run: ExportLogRun): Promise<Ending> {
+export async function performExportLog(operation: ExportLogOperation, run: ExportLogRun): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const by = await tableKey(await resolveTable(operation.table, database))
     // One snapshot of the catalog, whatever imports run meanwhile.
@@ -95,7 +95,7 @@ async function refuseSettling(folder: string, root: string, version: number, sig
     `a checkpoint of version ${version} would change what other readers have of ${files}`,
     {
       where: root,
-      reason: readingsOf(first),
+      reason: fileReadings(first),
       hint: 'export with --checkpoint base, which leaves the newest commits as they are; sluice fsck TABLE names every such file',
     },
   )
@@ -171,7 +171,7 @@ async function writeCheckpoint(
 ): Promise<number> {
   const writer = await checkpointWriter()
   const name = `${versionDigits(version)}.checkpoint.parquet`
-  const rows = new CheckpointRows(reader, table, version, run.clock.now())
+  const rows = new ExportedCheckpointRows(reader, table, version, run.clock.now())
   const written = await writer.write(`${log.folder}/${name}`, rows.pages(), run.interrupt.stop)
   await log.setTime(name, await checkpointTime(reader, table, version))
   const hint = { version, size: written.rows, sizeInBytes: written.bytes, numOfAddFiles: rows.adds }

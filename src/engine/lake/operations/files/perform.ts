@@ -12,11 +12,11 @@ import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { SqlReader } from '../../../../model/run/sql-port.ts'
 import { withTable } from '../../table-source.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { files as declared, FilesOperation } from './declaration.ts'
+import type { files, FilesOperation } from './declaration.ts'
 
-type FilesRun = RunOf<typeof declared>
+type FilesRun = RunOf<typeof files>
 
-export async function files(operation: FilesOperation, run: FilesRun): Promise<Ending> {
+export async function performFiles(operation: FilesOperation, run: FilesRun): Promise<Ending> {
   const limit = operation.limit ?? Number.POSITIVE_INFINITY
   const totals = { version: 0, files: 0, bytes: 0n }
   const report = (event: FileEvent): boolean => {

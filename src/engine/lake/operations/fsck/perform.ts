@@ -7,7 +7,7 @@ import { partitionCheck } from '../../../../delta/fsck/partitions.ts'
 import { ROW_TRACKING_DOMAIN, RowIds } from '../../../../delta/fsck/row-ids.ts'
 import { dvId } from '../../../../delta/paths.ts'
 import type { ListedFiles } from '../../../../delta/fsck/listed-files.ts'
-import { Sample } from '../../../../delta/fsck/sample.ts'
+import { RandomSample } from '../../../../delta/fsck/sample.ts'
 import { leftovers } from '../../../../delta/fsck/vacuum.ts'
 import { retentionOf } from '../../../../delta/retention.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -20,18 +20,18 @@ import { inspectCheckpoints, inspectedText, type CheckpointCounts } from '../../
 import { inspectCompacted, type CompactedCounts } from '../../fsck/inspect-compacted.ts'
 import { inspectHistory } from '../../fsck/inspect-history.ts'
 import { SpellingCheck } from '../../fsck/inspect-spellings.ts'
-import { lookInside, type InsideCounts, type Job } from '../../fsck/look-inside.ts'
+import { lookInside, type InsideCounts, type FsckJob } from '../../fsck/look-inside.ts'
 import { Places } from '../../fsck/places.ts'
 import { FsckProgress } from '../../fsck/progress.ts'
 import { FsckReport } from '../../fsck/report.ts'
 import { withSubject, type FsckFile, type Subject } from '../../fsck/subject.ts'
 import { parquetFooters } from '../../../run/registry.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { fsck as declared, FsckOperation } from './declaration.ts'
+import type { fsck, FsckOperation } from './declaration.ts'
 
-type FsckRun = RunOf<typeof declared>
+type FsckRun = RunOf<typeof fsck>
 
-export async function fsck(operation: FsckOperation, run: FsckRun): Promise<Ending> {
+export async function performFsck(operation: FsckOperation, run: FsckRun): Promise<Ending> {
   const { ending, tableId, record } = await withSubject(operation, run, async (subject) => {
     const check = new Check(operation, subject, run)
     return { ending: await check.run(), tableId: subject.catalog?.tableId ?? null, record: check.record() }
@@ -132,14 +132,14 @@ class Check {
   async #lookInside(listing: ListingCheck, found: (finding: Finding) => void): Promise<InsideCounts> {
     const { deep, seed } = this.#operation
     const counts = this.#counts
-    const sample = this.#operation.sample === undefined ? null : new Sample<Job>(this.#operation.sample, seed)
+    const sample = this.#operation.sample === undefined ? null : new RandomSample<FsckJob>(this.#operation.sample, seed)
     const files = this.#subject.files()
     const progress = this.#progress
     const { schema, partitionColumns } = this.#subject
     const partitions = partitionCheck(schema, partitionColumns)
     const rowIds = this.#rowIds
     progress.begin('files', await this.#subject.count())
-    const jobs = async function* (): AsyncGenerator<Job> {
+    const jobs = async function* (): AsyncGenerator<FsckJob> {
       for await (const block of files) {
         for (const { file, isWanted } of block) {
           // The listing is checked in memory: without this no timer and no signal would get a turn.

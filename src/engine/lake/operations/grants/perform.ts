@@ -7,12 +7,12 @@ import { REPEATABLE, type SqlDatabase, type SqlReader } from '../../../../model/
 import { parseCatalogUrl } from '../../../run/catalog-url.ts'
 import { openCatalogDatabase } from '../../../run/registry.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { grants as declared, GrantsOperation } from './declaration.ts'
+import type { grants, GrantsOperation } from './declaration.ts'
 import { relationNames } from '../../../../catalog/relation-names.ts'
 
-type GrantsRun = RunOf<typeof declared>
+type GrantsRun = RunOf<typeof grants>
 
-export async function grants(operation: GrantsOperation, run: GrantsRun): Promise<Ending> {
+export async function performGrants(operation: GrantsOperation, run: GrantsRun): Promise<Ending> {
   const { catalog, role, to, apply } = operation
   const { system } = parseCatalogUrl(catalog)
   if (system.file !== undefined) throw fileHasNoRoles(system.title, system.file)

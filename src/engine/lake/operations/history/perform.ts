@@ -8,11 +8,11 @@ import { listLog } from '../../../../delta/listing.ts'
 import { openLake } from '../../../run/registry.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { history as declared, HistoryOperation } from './declaration.ts'
+import type { history, HistoryOperation } from './declaration.ts'
 
-type HistoryRun = RunOf<typeof declared>
+type HistoryRun = RunOf<typeof history>
 
-export async function history(operation: HistoryOperation, run: HistoryRun): Promise<Ending> {
+export async function performHistory(operation: HistoryOperation, run: HistoryRun): Promise<Ending> {
   let commits = 0
   // One more commit is read, to know whether older ones are left out.
   let more = false

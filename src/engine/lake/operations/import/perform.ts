@@ -1,5 +1,5 @@
 /** `import`: one table into the catalog; with `--dry-run` only its plan. */
-import { readHead } from '../../../../catalog/import/head.ts'
+import { readImportHead } from '../../../../catalog/import/head.ts'
 import { listLog } from '../../../../delta/listing.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
@@ -10,11 +10,11 @@ import { planTables, reportPlan } from '../../import/plan.ts'
 import { openLake } from '../../../run/registry.ts'
 import { resolveForWriting } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { importOne as declared, ImportOperation } from './declaration.ts'
+import type { importOne, ImportOperation } from './declaration.ts'
 
-type ImportOneRun = RunOf<typeof declared>
+type ImportOneRun = RunOf<typeof importOne>
 
-export async function importOne(operation: ImportOperation, run: ImportOneRun): Promise<Ending> {
+export async function performImportOne(operation: ImportOperation, run: ImportOneRun): Promise<Ending> {
   const { catalog: url, batchSize, allowRefused, waitMs } = operation
   const patient = whileHeld(run, waitMs)
   const path = await patient(() => resolveForWriting(operation.table, url))
@@ -72,7 +72,7 @@ async function refuseCopy({ tableId, catalog }: ImportOperation, path: string, r
       hint: 'add --table-id ID; `sluice migration-status` prints the ids',
     })
   }
-  const head = await withCatalog(catalog, (database) => readHead(database, { tableId }))
+  const head = await withCatalog(catalog, (database) => readImportHead(database, { tableId }))
   if (head === null || head.location === (await openLake(path)).root) return
   const old = pathOfLocation(head.location)
   try {

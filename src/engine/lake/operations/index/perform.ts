@@ -1,6 +1,6 @@
 /** `index`: stores or removes min/max ranges of columns: a condition on them then reads few files' statistics. */
 import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
-import { readHead } from '../../../../catalog/import/head.ts'
+import { readImportHead } from '../../../../catalog/import/head.ts'
 import { waitForLease } from '../../../../catalog/import/lease-wait.ts'
 import { releaseLease, renewLease } from '../../../../catalog/lease.ts'
 import { schemaAt, stateAt } from '../../../../catalog/query/state.ts'
@@ -11,18 +11,18 @@ import { addRangeColumns, dropRangeColumn, type WantedColumn } from '../../../..
 import { resolveColumn } from '../../../../delta/columns.ts'
 import { schemaOf, typeText, type StructType } from '../../../../delta/schema.ts'
 import { dec } from '../../../../model/run/event.ts'
-import { columnsOf, parsePredicate } from '../../../../model/lake/predicate.ts'
+import { predicateColumns, parsePredicate } from '../../../../model/lake/predicate.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../../../model/run/sql-port.ts'
 import { whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
-import { holderOf } from '../../../run/holder.ts'
+import { runLeaseHolder } from '../../../run/holder.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { indexColumns as declared, IndexOperation } from './declaration.ts'
+import type { indexColumns, IndexOperation } from './declaration.ts'
 
-type IndexColumnsRun = RunOf<typeof declared>
+type IndexColumnsRun = RunOf<typeof indexColumns>
 
-export async function indexColumns(operation: IndexOperation, run: IndexColumnsRun): Promise<Ending> {
+export async function performIndexColumns(operation: IndexOperation, run: IndexColumnsRun): Promise<Ending> {
   const { waitMs = 0 } = operation
   const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const { database } = catalog
@@ -32,7 +32,7 @@ export async function indexColumns(operation: IndexOperation, run: IndexColumnsR
       ...run,
       database,
       tableId,
-      holder: holderOf(run),
+      holder: runLeaseHolder(run),
       waitMs,
       onNote: (message) => run.emit({ type: 'log', level: 'note', table: operation.table, message }),
     })
@@ -123,7 +123,7 @@ async function rangeOfSchema(
   known: readonly RangeColumn[],
   name: string,
 ): Promise<RangeColumn | null> {
-  const head = await readHead(reader, { tableId })
+  const head = await readImportHead(reader, { tableId })
   const { protocol, metadata } = await stateAt(reader, tableId, head?.currentVersion ?? 0)
   if (protocol === null || metadata === null) return null
   try {
@@ -135,7 +135,7 @@ async function rangeOfSchema(
 }
 
 function leafOf(name: string, schema: StructType): ReturnType<typeof resolveColumn> {
-  const [column] = columnsOf(parsePredicate(`${name} IS NULL`))
+  const [column] = predicateColumns(parsePredicate(`${name} IS NULL`))
   if (column === undefined) throw new SluiceError('BAD_FLAG', `${name} is no column`)
   return resolveColumn(name, column, schema)
 }

@@ -1,6 +1,6 @@
 /** `migration-status` and `runs`: imports, how far behind each table is, and which commands changed the catalog. */
 import { readAudit } from '../../../../catalog/audit.ts'
-import { cutText } from '../../../../catalog/import/same-log.ts'
+import { endedLogText } from '../../../../catalog/import/same-log.ts'
 import { readStatus } from '../../../../catalog/status.ts'
 import { listLog, type LogListing } from '../../../../delta/listing.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -8,23 +8,23 @@ import type { LogStore } from '../../../../model/lake/log-store.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { SqlReader } from '../../../../model/run/sql-port.ts'
 import { withCatalog } from '../../catalog-session.ts'
-import { inOrder } from '../../in-order.ts'
-import { endingIn, nearIn, placesOf } from '../../table-name.ts'
+import { orderedResults } from '../../in-order.ts'
+import { endingIn, nearIn, tablePlaces } from '../../table-name.ts'
 import { openLake } from '../../../run/registry.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { migrationStatus as declared, MigrationStatusOperation } from './declaration.ts'
+import type { migrationStatus, MigrationStatusOperation } from './declaration.ts'
 import type { runs, RunsOperation } from '../runs/declaration.ts'
 
-export async function migrationStatus(
+export async function performMigrationStatus(
   operation: MigrationStatusOperation,
-  run: RunOf<typeof declared>,
+  run: RunOf<typeof migrationStatus>,
 ): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const wanted = operation.tableId === undefined ? undefined : await idOf(operation.tableId, database)
     const rows = await readStatus(database, wanted)
     if (rows.length === 0 && wanted !== undefined) {
-      const meant = nearIn(wanted, await placesOf(database))
+      const meant = nearIn(wanted, await tablePlaces(database))
       throw new SluiceError(
         'NO_SUCH_TABLE',
         `no import of ${wanted} is recorded${meant === null ? '' : ` (${meant}?)`}`,
@@ -68,12 +68,12 @@ export async function migrationStatus(
 
 /** An import may be recorded of a table that has left the catalog: then only its exact id finds it. */
 async function idOf(name: string, database: SqlReader): Promise<string> {
-  const places = await placesOf(database)
+  const places = await tablePlaces(database)
   const [one, ...others] = places.some(({ tableId }) => tableId === name) ? [] : endingIn(name, places)
   return one === undefined || others.length > 0 ? name : one.tableId
 }
 
-export async function recordedRuns(operation: RunsOperation, run: RunOf<typeof runs>): Promise<Ending> {
+export async function performRuns(operation: RunsOperation, run: RunOf<typeof runs>): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const rows = await readAudit(database, operation.limit, run.owner)
     for (const row of rows) {
@@ -110,7 +110,7 @@ async function commitsBehind(
     tableId === undefined ? [] : [tableId],
   )
   const behind = new Map<string, Lag>()
-  const lags = inOrder(
+  const lags = orderedResults(
     heads as readonly (readonly [string, string, number | null, number | null])[],
     LOOKS,
     async (head) => {
@@ -138,7 +138,7 @@ async function lagOf(
         why: `its log is no longer the one that was imported: commit ${String(version)} has ${size} bytes, it had ${bytes}`,
       }
     if (latest === null || version === null || latest >= version) return { versions: (latest ?? -1) - (version ?? -1) }
-    return { why: `its log was truncated: ${cutText(latest, version)}` }
+    return { why: `its log was truncated: ${endedLogText(latest, version)}` }
   } catch (error) {
     if (signal.aborted) throw error
     return { why: `how far it is behind is not known: ${asSluiceError(error).message}` }

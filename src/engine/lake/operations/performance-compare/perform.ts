@@ -17,7 +17,7 @@ import type { performanceCompare as declared, CompareOperation } from './declara
 
 type PerformanceCompareRun = RunOf<typeof declared>
 
-export async function compare(operation: CompareOperation, run: PerformanceCompareRun): Promise<Ending> {
+export async function performCompare(operation: CompareOperation, run: PerformanceCompareRun): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
   const body = async (database: SqlDatabase): Promise<Ending> => {
     const ref = await resolveTable(operation.table, database)

@@ -4,22 +4,22 @@ import { waitForLease } from '../../../../catalog/import/lease-wait.ts'
 import { releaseLease } from '../../../../catalog/lease.ts'
 import { idleTables, type IdleTable } from '../../../../catalog/prune-idle.ts'
 import { oldestKept, prunePlan, pruneTable, type Keep, type Pruned } from '../../../../catalog/prune.ts'
-import type { RowCounts } from '../../../../catalog/rollback.ts'
+import type { RelationRowCounts } from '../../../../catalog/rollback.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
-import { holderOf } from '../../../run/holder.ts'
-import { knownTables, namedTables, type KnownTable } from '../../import/known-tables.ts'
+import { runLeaseHolder } from '../../../run/holder.ts'
+import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { prune as declared, PruneOperation } from './declaration.ts'
+import type { prune, PruneOperation } from './declaration.ts'
 
-type PruneRun = RunOf<typeof declared>
+type PruneRun = RunOf<typeof prune>
 
-type Named = KnownTable & { readonly name: string }
+type Named = ImportedTable & { readonly name: string }
 
-export async function prune(operation: PruneOperation, run: PruneRun): Promise<Ending> {
+export async function performPrune(operation: PruneOperation, run: PruneRun): Promise<Ending> {
   const { catalog: url, tables: names, dryRun } = operation
   const keep: Keep = 'versions' in operation.keep ? operation.keep : { sinceMs: run.clock.now() - operation.keep.forMs }
   const rows = new Map<string, number>()
@@ -63,7 +63,7 @@ export async function prune(operation: PruneOperation, run: PruneRun): Promise<E
 }
 
 async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {
-  if (names.length > 0) return namedTables(database, names)
+  if (names.length > 0) return namedLakeTables(database, names)
   const tables = (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
   // With all tables, those that cannot be read are skipped.
   return tables.filter(({ settled }) => settled)
@@ -82,7 +82,7 @@ async function pruneOne(
   const note = (message: string): void => emit({ type: 'log', level: 'note', table: name, message })
   const ms = (): number => Math.round(clock.ticks() - begun)
   try {
-    const holder = holderOf(run)
+    const holder = runLeaseHolder(run)
     const waiting = { database, tableId, holder, clock, waitMs, interrupt, onNote: note }
     const lease = await waitForLease(waiting)
     try {
@@ -105,7 +105,7 @@ async function pruneOne(
 function reportPruned(
   { name, location }: Pick<Named, 'name' | 'location'>,
   { latest, historyFrom }: IdleTable,
-  { rows, ms }: { readonly rows: RowCounts; readonly ms: number },
+  { rows, ms }: { readonly rows: RelationRowCounts; readonly ms: number },
   { emit }: PruneRun,
 ): void {
   const said =
@@ -116,7 +116,7 @@ function reportPruned(
   emit({ ...at, status: 'ok', version: dec(latest), historyFrom: dec(historyFrom), ms, notes: [said] })
 }
 
-async function reportPlan(database: SqlDatabase, table: Named, keep: Keep, run: PruneRun): Promise<RowCounts> {
+async function reportPlan(database: SqlDatabase, table: Named, keep: Keep, run: PruneRun): Promise<RelationRowCounts> {
   const readable = await readableTable(database, { tableId: table.tableId })
   const { historyFrom, rows } = await prunePlan(database, table.tableId, await oldestKept(database, readable, keep))
   const message =
@@ -127,11 +127,11 @@ async function reportPlan(database: SqlDatabase, table: Named, keep: Keep, run: 
   return rows
 }
 
-function listOf(rows: RowCounts): string {
+function listOf(rows: RelationRowCounts): string {
   return rows.map(({ relation, rows: count }) => `${relation} ${count}`).join(', ')
 }
 
-function addRows(to: Map<string, number>, rows: RowCounts): void {
+function addRows(to: Map<string, number>, rows: RelationRowCounts): void {
   for (const { relation, rows: count } of rows) to.set(relation, (to.get(relation) ?? 0) + count)
 }
 

@@ -2,10 +2,16 @@
  * `verify-rollback` proves that the log alone still gives the table and says what would go; `rollback` proves the same
  * and then removes the table's rows in one transaction. Neither ever writes to the log.
  */
-import { readHead, wholeness, type Head, type TableKey, type Wholeness } from '../../../../catalog/import/head.ts'
+import {
+  readImportHead,
+  wholeness,
+  type ImportHead,
+  type CatalogTableKey,
+  type ImportWholeness,
+} from '../../../../catalog/import/head.ts'
 import { filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
 import { acquireLease, beatOfLease, leaseHolder, releaseLease, renewLease } from '../../../../catalog/lease.ts'
-import { deleteTable, dependents, rowsOfTable, type RowCounts } from '../../../../catalog/rollback.ts'
+import { deleteTable, dependents, rowsOfTable, type RelationRowCounts } from '../../../../catalog/rollback.ts'
 import { dialectOf } from '../../../../catalog/dialect.ts'
 import { forgetCommand } from '../../../../catalog/ways-out.ts'
 import { DeltaTable } from '../../../../delta/table.ts'
@@ -15,7 +21,7 @@ import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 import { whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
-import { holderOf } from '../../../run/holder.ts'
+import { runLeaseHolder } from '../../../run/holder.ts'
 import { hasEnded } from '../../../../shared/owner.ts'
 import { dataFilesPresent } from '../../data-files.ts'
 import type { CheckFiles } from './declaration.ts'
@@ -23,13 +29,13 @@ import { openLake, parquetRows } from '../../../run/registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
-import { DISAGREES, notHeld, witnesses, type Witness } from './witnesses.ts'
-import type { rollback as declared, RollbackOperation } from './declaration.ts'
+import { DISAGREES, notHeld, witnesses, type RollbackWitness } from './witnesses.ts'
+import type { rollback, RollbackOperation } from './declaration.ts'
 
 /** The two operations share their events. */
-type RollbackRun = RunOf<typeof declared>
+type RollbackRun = RunOf<typeof rollback>
 
-type Subject = { readonly head: Head; readonly log: LogStore; readonly state: Wholeness }
+type Subject = { readonly head: ImportHead; readonly log: LogStore; readonly state: ImportWholeness }
 const FSCK = 'sizes, contents and deletion vectors were not checked: sluice fsck TABLE checks them'
 /** What each `--check-files` mode does not check. */
 const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
@@ -44,14 +50,14 @@ type Verdict = {
   /** Reasons against the removal itself. */
   readonly inUse: readonly string[]
   readonly checks: number
-  readonly rows: RowCounts
+  readonly rows: RelationRowCounts
 }
 
 /** Whether a removal has to be refused. */
 const isRefused = ({ lost, inUse }: Verdict, forget: boolean): boolean =>
   inUse.length > 0 || (lost.length > 0 && !forget)
 
-export async function verifyRollback(operation: VerifyRollbackOperation, run: RollbackRun): Promise<Ending> {
+export async function performVerifyRollback(operation: VerifyRollbackOperation, run: RollbackRun): Promise<Ending> {
   return wouldRemove(operation, run, false)
 }
 
@@ -88,7 +94,7 @@ function removalOf(commandLine: string, tableId: string): string {
   return `${same} --confirm=${shellQuote(tableId)}${behind}`
 }
 
-export async function rollback(operation: RollbackOperation, run: RollbackRun): Promise<Ending> {
+export async function performRollback(operation: RollbackOperation, run: RollbackRun): Promise<Ending> {
   const patient = whileHeld(run, operation.waitMs ?? 0)
   const { head, log } = await patient(() =>
     withCatalog(operation.catalog, (database) => subjectOf(operation.table, database)),
@@ -103,7 +109,7 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
     })
   }
   const body = async ({ database }: WritableCatalog): Promise<Ending> => {
-    const lease = await acquireLease(database, tableId, holderOf(run))
+    const lease = await acquireLease(database, tableId, runLeaseHolder(run))
     // Reading a long log again takes longer than a lease lasts.
     const renewal = beatOfLease(database, lease)
     try {
@@ -118,7 +124,7 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
           await renewLease(transaction, lease, now)
           return deleteTable(transaction, tableId)
         },
-        async (reader) => (await readHead(reader, { tableId })) === null,
+        async (reader) => (await readImportHead(reader, { tableId })) === null,
       )
       run.emit({ type: 'log', level: 'note', table: tableId, message: `removed from the catalog: ${listOf(removed)}` })
       return { totals: totalsOf({ ...verdict, rows: removed }), proof: proofOf(verdict) }
@@ -137,8 +143,8 @@ async function subjectOf(table: string, database: SqlDatabase): Promise<Subject>
 }
 
 /** @param log of the table that the key names */
-async function subjectAt(table: string, log: LogStore, key: TableKey, database: SqlDatabase): Promise<Subject> {
-  const head = await readHead(database, key)
+async function subjectAt(table: string, log: LogStore, key: CatalogTableKey, database: SqlDatabase): Promise<Subject> {
+  const head = await readImportHead(database, key)
   if (head === null) {
     throw new SluiceError('NO_SUCH_TABLE', `${table} is not in the catalog`, {
       where: log.root,
@@ -179,7 +185,7 @@ class Checks {
     this.#run = run
   }
 
-  add({ problem, name, ...said }: Witness, problems = this.lost): void {
+  add({ problem, name, ...said }: RollbackWitness, problems = this.lost): void {
     const { head, log } = this.#subject
     const version = dec(head.currentVersion ?? 0)
     this.count++
@@ -243,7 +249,7 @@ async function dataFiles(
   files: ReturnType<typeof filesOfLog>,
   checkFiles: Exclude<CheckFiles, 'none'>,
   signal: AbortSignal,
-): Promise<Witness> {
+): Promise<RollbackWitness> {
   const paths = async function* (): AsyncGenerator<readonly string[]> {
     for await (const block of files()) yield block.map(({ raw }) => raw)
   }
@@ -287,7 +293,7 @@ async function checkUse(tableId: string, { database, checks, run }: Around, ownL
 
 type Versions = { readonly from: number; readonly to: number }
 
-function versionsOf({ historyFrom, currentVersion }: Head): Versions | null {
+function versionsOf({ historyFrom, currentVersion }: ImportHead): Versions | null {
   return historyFrom === null || currentVersion === null ? null : { from: historyFrom, to: currentVersion }
 }
 
@@ -306,7 +312,7 @@ function aloneText({ from, to }: Versions): string {
   return from === to ? `version ${from} is in the catalog alone` : `versions ${from} to ${to} are in the catalog alone`
 }
 
-function listOf(rows: RowCounts): string {
+function listOf(rows: RelationRowCounts): string {
   return rows.map(({ relation, rows: count }) => `${relation} ${count}`).join(', ') || 'nothing'
 }
 

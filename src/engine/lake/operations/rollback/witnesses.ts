@@ -1,7 +1,7 @@
 /** Second sources for the identity of a log: the table's id, the bytes of its commits, and the names of its files. */
-import type { Head } from '../../../../catalog/import/head.ts'
+import type { ImportHead } from '../../../../catalog/import/head.ts'
 import { aloneText, filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
-import { compareCommits } from '../../../../catalog/import/same-log.ts'
+import { compareImportedCommits } from '../../../../catalog/import/same-log.ts'
 import { onlyInOne, sumsOf, type FileSums } from '../../../../delta/file-sums.ts'
 import type { Snapshot } from '../../../../delta/snapshot.ts'
 import type { DeltaTable } from '../../../../delta/table.ts'
@@ -14,7 +14,7 @@ export const DISAGREES = 'the log gives another table than the catalog holds'
 /** Ranges of versions that are named. */
 const NAMED = 4
 
-export type Witness = {
+export type RollbackWitness = {
   readonly name: string
   readonly equal: boolean
   readonly log: string
@@ -24,7 +24,7 @@ export type Witness = {
 }
 
 type Sides = {
-  readonly head: Head
+  readonly head: ImportHead
   /** Current version of the catalog. */
   readonly version: number
   readonly database: SqlDatabase
@@ -35,16 +35,22 @@ type Sides = {
 }
 
 /** Reads the log if the catalog holds nothing complete to compare it with. @throws SluiceError of the log */
-export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<Witness> {
+export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<RollbackWitness> {
   const said = countsText(snapshot.version, await sumsOf(filesOfLog(snapshot, signal)))
   return { name: 'log re-read', equal: true, log: said, catalog: 'nothing whole', problem: '' }
 }
 
 /** Compares all commits, and the files of the version, on both sides. @throws SluiceError of an unreadable log */
-export async function witnesses(sides: Sides, signal: AbortSignal): Promise<readonly Witness[]> {
+export async function witnesses(sides: Sides, signal: AbortSignal): Promise<readonly RollbackWitness[]> {
   const { head, version, database, log, table, snapshot } = sides
   const { metadata } = await snapshot.head(signal)
-  const { compared, other } = await compareCommits(database, head.tableId, await table.listing(signal), log, signal)
+  const { compared, other } = await compareImportedCommits(
+    database,
+    head.tableId,
+    await table.listing(signal),
+    log,
+    signal,
+  )
   const logFiles = filesOfLog(snapshot, signal)
   const catalogFiles = filesOfCatalog(database, head.tableId, version, log.root)
   const [logSums, catalogSums] = [await sumsOf(logFiles), await sumsOf(catalogFiles)]

@@ -4,30 +4,30 @@ import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, errorLine, SluiceError } from '../../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
-import { inLanes } from '../../in-lanes.ts'
-import { knownTables, namedTables, type KnownTable } from '../../import/known-tables.ts'
-import { logFolder, syncTable, reportCurrent, type Proved, type Synced } from '../../import/sync-one.ts'
+import { inWorkers } from '../../in-lanes.ts'
+import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
+import { logFolder, syncTable, reportCurrent, type ComparedImports, type Synced } from '../../import/sync-one.ts'
 import { LogWatch } from '../../watch.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { sync as declared, SyncOperation } from './declaration.ts'
+import type { sync, SyncOperation } from './declaration.ts'
 import { countText } from '../../../../shared/figures.ts'
 
-type SyncRun = RunOf<typeof declared>
+type SyncRun = RunOf<typeof sync>
 
-type Named = KnownTable & { readonly name: string }
+type Named = ImportedTable & { readonly name: string }
 type Outcomes = Map<string, Synced>
 
 /** Table statistics are updated after this many actions. */
 const ACTIONS_A_FINISH = 10_000
 
-export async function sync(operation: SyncOperation, run: SyncRun): Promise<Ending> {
+export async function performSync(operation: SyncOperation, run: SyncRun): Promise<Ending> {
   const { catalog: url, tables, watch } = operation
   // A mistyped URL must not create a catalog, and a mistyped table must not start a run.
   const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
   await patient(() => withNamed(url, tables))
   const subject = tables.length === 0 ? 'all tables' : tables.join(', ')
   const body = async (catalog: WritableCatalog): Promise<Ending> => {
-    const proved: Proved = new Map()
+    const proved: ComparedImports = new Map()
     const outcomes: Outcomes = new Map()
     const listed = await tablesOf(catalog.database, tables)
     if (watch) return watchTables(catalog, listed, proved, operation, run)
@@ -47,7 +47,7 @@ async function withNamed(url: string, names: readonly string[]): Promise<void> {
 
 async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {
   await checkCatalog(database)
-  if (names.length > 0) return namedTables(database, names)
+  if (names.length > 0) return namedLakeTables(database, names)
   return (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
 }
 
@@ -73,12 +73,12 @@ async function tablesNow(
 async function round(
   catalog: WritableCatalog,
   tables: readonly Named[],
-  proved: Proved,
+  proved: ComparedImports,
   outcomes: Outcomes,
   { batchSize, parallel, waitMs = WAIT_MS }: SyncOperation,
   run: SyncRun,
 ): Promise<void> {
-  await inLanes(tables, parallel, run, async (table, worker) => {
+  await inWorkers(tables, parallel, run, async (table, worker) => {
     const begun = run.clock.ticks()
     const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs }, run)
     // An import has emitted its own event; a table without news has not.
@@ -90,7 +90,7 @@ async function round(
 async function watchTables(
   catalog: WritableCatalog,
   listed: readonly Named[],
-  proved: Proved,
+  proved: ComparedImports,
   operation: SyncOperation,
   run: SyncRun,
 ): Promise<Ending> {

@@ -1,5 +1,5 @@
 /** `validate`: proves a table of the catalog against its log, and records the result. */
-import { readHead } from '../../../../catalog/import/head.ts'
+import { readImportHead } from '../../../../catalog/import/head.ts'
 import type { CheckpointsInspected } from '../../../../catalog/validate/checkpoints.ts'
 import { validateTable, type ValidationResult } from '../../../../catalog/validate/index.ts'
 import { recordValidation } from '../../../../catalog/validations.ts'
@@ -14,21 +14,21 @@ import { knownTables } from '../../import/known-tables.ts'
 import { openLake, scratchDatabase } from '../../../run/registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import type { validate as declared, ValidateOperation } from './declaration.ts'
+import type { validate, ValidateOperation } from './declaration.ts'
 import { countText } from '../../../../shared/figures.ts'
 
-type ValidateRun = RunOf<typeof declared>
+type ValidateRun = RunOf<typeof validate>
 
 /** Beyond the log: not checked here. */
 const NOT_OPENED =
   'data files and deletion vectors were not opened, nor structs of checkpoints compared with their texts: sluice fsck TABLE does both'
 
-export async function validate(operation: ValidateOperation, run: ValidateRun): Promise<Ending> {
+export async function performValidate(operation: ValidateOperation, run: ValidateRun): Promise<Ending> {
   const { emit, interrupt, clock } = run
   const ref = await withCatalog(operation.catalog, (database) => resolveTable(operation.table, database))
   const log = await openLake(ref.path)
   return withWritableCatalog(operation.catalog, run, ref.path, async ({ database }) => {
-    const head = await readHead(database, await tableKey(ref, log))
+    const head = await readImportHead(database, await tableKey(ref, log))
     if (head === null) {
       throw new SluiceError('NO_SUCH_TABLE', `${operation.table} is not in the catalog`, {
         where: log.root,

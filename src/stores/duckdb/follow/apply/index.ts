@@ -16,15 +16,15 @@ import type {
 } from '../../../../model/follow/port.ts'
 import { rowRefused, tableRefused } from '../../../common/refusals.ts'
 import type { Turn } from '../../../../model/run/turn.ts'
-import { tablesOf } from '../../copy/introspect.ts'
-import type { CopySession } from '../../copy/session.ts'
-import { copyError, isRowError, oneLine } from '../../errors.ts'
-import { ChangedRows } from './rows.ts'
+import { duckdbTables } from '../../copy/introspect.ts'
+import type { DuckdbCopySession } from '../../copy/session.ts'
+import { duckdbCopyError, isDuckdbRowError, duckdbErrorLine } from '../../errors.ts'
+import { DuckdbChangedRows } from './rows.ts'
 
 export type DuckdbApplyParts = {
-  readonly reader: CopySession
+  readonly reader: DuckdbCopySession
   /** Null if the file was opened for reading. */
-  readonly writer: CopySession | null
+  readonly writer: DuckdbCopySession | null
   readonly turn: Turn
   readonly objects: ObjectStore
   readonly label: string
@@ -67,7 +67,7 @@ export class DuckdbApply implements ChangeTarget {
       [schema, name],
       { signal },
     )
-    const found = await tablesOf(reader, `${schema}.${name}`, signal)
+    const found = await duckdbTables(reader, `${schema}.${name}`, signal)
     const spec = found.find((one) => one.table.name.toLowerCase() === name.toLowerCase())
     const referred = await reader.rows(
       `SELECT DISTINCT constraint_name, table_name FROM duckdb_constraints() WHERE database_name = current_database() AND schema_name = ?
@@ -92,12 +92,12 @@ export class DuckdbApply implements ChangeTarget {
 }
 
 class DuckdbSteps implements ChangeSteps {
-  readonly #session: CopySession
+  readonly #session: DuckdbCopySession
   readonly #request: ChangeRequest
   readonly #label: string
-  readonly #tables = new Map<number, ChangedRows>()
+  readonly #tables = new Map<number, DuckdbChangedRows>()
 
-  constructor(session: CopySession, request: ChangeRequest, label: string) {
+  constructor(session: DuckdbCopySession, request: ChangeRequest, label: string) {
     this.#session = session
     this.#request = request
     this.#label = label
@@ -131,11 +131,11 @@ class DuckdbSteps implements ChangeSteps {
   }
 
   named(error: unknown, table: string): unknown {
-    const message = oneLine(error)
+    const message = duckdbErrorLine(error)
     const where = table === '' ? this.#names : table
     const refused = { system: 'DuckDB', label: this.#label, table: where, message, cause: error }
     if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
-    if (error instanceof SluiceError || !isRowError(error)) return copyError(error, this.#label, 'target')
+    if (error instanceof SluiceError || !isDuckdbRowError(error)) return duckdbCopyError(error, this.#label, 'target')
     return rowRefused(refused)
   }
 
@@ -149,11 +149,11 @@ class DuckdbSteps implements ChangeSteps {
     return this.#request.tables.map(({ table }) => tableText(table.table)).join(', ')
   }
 
-  #rows(table: number): ChangedRows {
+  #rows(table: number): DuckdbChangedRows {
     const request = this.#request.tables[table]
     if (request === undefined) throw new Error(`there is no table ${table}`)
     let rows = this.#tables.get(table)
-    if (rows === undefined) this.#tables.set(table, (rows = new ChangedRows(this.#session, request)))
+    if (rows === undefined) this.#tables.set(table, (rows = new DuckdbChangedRows(this.#session, request)))
     return rows
   }
 }

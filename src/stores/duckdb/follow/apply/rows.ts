@@ -5,12 +5,12 @@
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import { quotedName } from '../../../../shared/sql-text.ts'
-import { writtenColumns, type PartialPut, type SortedBatch, type WrittenColumn } from '../../../common/apply/puts.ts'
+import { putColumns, type PartialPut, type SortedBatch, type WrittenColumn } from '../../../common/apply/puts.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { ofValue } from '../../../common/refusals.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import { fromTable } from '../../copy/key-dialect.ts'
-import type { CopySession } from '../../copy/session.ts'
+import type { DuckdbCopySession } from '../../copy/session.ts'
 import { spellerOf, stagedAs, type Speller } from '../../copy/spell.ts'
 import { appendValue, cast, STAGED } from '../../copy/staging.ts'
 
@@ -20,18 +20,18 @@ const [GONE, WHOLE, PARTIAL, FILLED] = ['sluice_gone', 'sluice_whole', 'sluice_p
 
 type StagedColumn = { readonly name: string; readonly column: WriteColumn; readonly spell: Speller }
 
-export class ChangedRows {
-  readonly #session: CopySession
+export class DuckdbChangedRows {
+  readonly #session: DuckdbCopySession
   readonly #request: ChangeTable
   readonly #written: readonly WrittenColumn[]
   readonly #columns: readonly StagedColumn[]
   /** Indexes of the row key among the written columns, in key order. */
   readonly #key: readonly number[]
 
-  constructor(session: CopySession, request: ChangeTable) {
+  constructor(session: DuckdbCopySession, request: ChangeTable) {
     this.#session = session
     this.#request = request
-    this.#written = writtenColumns(request)
+    this.#written = putColumns(request)
     this.#columns = this.#written.map(({ at }, place) => {
       const column = request.columns[at] as WriteColumn
       return { name: `c${place}`, column, spell: spellerOf(column.as, column.column) }

@@ -7,9 +7,9 @@ import type { Row } from '../../../../model/copy/rows.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { keyColumns } from '../../../common/key-ranges.ts'
 import type { SqlValue } from '../../../../model/run/sql-port.ts'
-import { quoted, tableSql } from '../../copy/names.ts'
+import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { equalValue, KEYS } from '../../copy/ranges.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 import type { ApplyShape } from './shape.ts'
 
 /**
@@ -20,7 +20,7 @@ const SIZES = [1, 4, 16, 64, 256] as const
 const MOST = 256
 
 /** ` FORCE INDEX ("PRIMARY")` */
-export function byIndex({ finder }: Pick<ApplyShape, 'finder'>): string {
+export function forceIndex({ finder }: Pick<ApplyShape, 'finder'>): string {
   return finder === null ? '' : ` FORCE INDEX (${quoted(finder)})`
 }
 
@@ -37,8 +37,8 @@ export function equalSql(request: ChangeTable): string {
 }
 
 /** Deletes the rows with these keys; keys without a row are ignored. */
-export async function removeRows(
-  session: Session,
+export async function removeRowsByKey(
+  session: MysqlSession,
   request: ChangeTable,
   shape: ApplyShape,
   keys: readonly Row[],
@@ -55,7 +55,7 @@ export async function removeRows(
 
 function removeSql(request: ChangeTable, shape: ApplyShape, rows: number): string {
   const [column, ...others] = identityColumns(request)
-  const head = `DELETE t FROM ${tableSql(request.table.table)} AS t${byIndex(shape)} WHERE `
+  const head = `DELETE t FROM ${mysqlTableSql(request.table.table)} AS t${forceIndex(shape)} WHERE `
   if (column !== undefined && others.length === 0) {
     return `${head}t.${quoted(column.name)} IN (${Array(rows).fill(KEYS.bound(column)).join(', ')})`
   }

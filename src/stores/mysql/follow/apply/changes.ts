@@ -5,17 +5,17 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { CellBatch } from '../../../../model/copy/change.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
-import { cellOf, sorted, writtenColumns, type PartialPut, type WrittenColumn } from '../../../common/apply/puts.ts'
+import { putCell, sorted, putColumns, type PartialPut, type WrittenColumn } from '../../../common/apply/puts.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
-import { encoderOf } from '../../copy/encode.ts'
-import { addRows, KEPT_ROWS, upsertRows, type Into } from '../../copy/insert.ts'
-import { quoted, tableSql } from '../../copy/names.ts'
-import type { Session } from '../../session.ts'
-import { byIndex, equalSql, keyValues, removeRows } from './by-identity.ts'
+import { mysqlEncoder } from '../../copy/encode.ts'
+import { addRows, KEPT_ROWS, upsertRows, type InsertInto } from '../../copy/insert.ts'
+import { quoted, mysqlTableSql } from '../../copy/names.ts'
+import type { MysqlSession } from '../../session.ts'
+import { forceIndex, equalSql, keyValues, removeRowsByKey } from './by-identity.ts'
 import type { ApplyShape } from './shape.ts'
-import { Stage, type Encoder } from './stage.ts'
+import { MysqlStage, type MysqlCellEncoder } from './stage.ts'
 
 /** Rows of one INSERT, largest first. */
 const SIZES = [1000, ...KEPT_ROWS]
@@ -26,29 +26,29 @@ const FEW = 4
 const FIXED = new Set(['bool', 'int', 'float', 'uuid', 'date', 'time', 'timestamp'])
 
 export class TableChanges {
-  readonly #session: Session
+  readonly #session: MysqlSession
   readonly #request: ChangeTable
   readonly #written: readonly WrittenColumn[]
   /** Places of the row key columns among the written columns, in key order. */
   readonly #key: readonly number[]
-  readonly #encoders: readonly Encoder[]
-  readonly #into: Into
+  readonly #encoders: readonly MysqlCellEncoder[]
+  readonly #into: InsertInto
   /** Null if no value can be left out. */
-  readonly #stage: Stage | null
+  readonly #stage: MysqlStage | null
 
   /** @param label of the server, for messages */
-  constructor(session: Session, request: ChangeTable, label: string) {
+  constructor(session: MysqlSession, request: ChangeTable, label: string) {
     const where = `${label}: ${tableText(request.table.table)}`
     const columns = (written: readonly WrittenColumn[]): readonly WriteColumn[] =>
       written.map(({ at }) => request.columns[at] as WriteColumn)
     this.#session = session
     this.#request = request
-    this.#written = writtenColumns(request)
+    this.#written = putColumns(request)
     this.#key = request.identity.map((key) => this.#written.findIndex(({ name }) => name === key))
-    this.#encoders = columns(this.#written).map((column) => encoderOf(column, session.facts.flavour, where))
+    this.#encoders = columns(this.#written).map((column) => mysqlEncoder(column, session.facts.flavour, where))
     const { table } = request.table
     this.#into = {
-      table: tableSql(table),
+      table: mysqlTableSql(table),
       name: table.name,
       columns: columns(this.#written),
       key: request.identity,
@@ -57,7 +57,7 @@ export class TableChanges {
     const mayLack = this.#written.some(
       ({ at, inIdentity }) => !inIdentity && !FIXED.has(request.columns[at]?.as.kind ?? ''),
     )
-    this.#stage = mayLack ? new Stage(session, request, this.#written, this.#encoders, where) : null
+    this.#stage = mayLack ? new MysqlStage(session, request, this.#written, this.#encoders, where) : null
   }
 
   /** Call it outside of a transaction. */
@@ -73,8 +73,8 @@ export class TableChanges {
     const lacking = isFew ? await this.#keep(partial, shape) : await this.#taken(partial, shape, stays)
     const filled = partial.filter((put) => !stays(put) && !lacking.has(put)).map(({ put }) => put.key)
     const replaced = shape.way === 'replace' ? whole.map((cells) => this.#key.map((place) => cells[place] ?? null)) : []
-    await removeRows(this.#session, this.#request, shape, [...gone, ...replaced, ...filled])
-    const rows = whole.map((cells) => cells.map((cell, place) => (this.#encoders[place] as Encoder)(cell)))
+    await removeRowsByKey(this.#session, this.#request, shape, [...gone, ...replaced, ...filled])
+    const rows = whole.map((cells) => cells.map((cell, place) => (this.#encoders[place] as MysqlCellEncoder)(cell)))
     await (shape.way === 'merge' ? this.#upsert(rows) : addRows(this.#session, this.#into, rows))
     if (filled.length > 0) {
       const inserted = await this.#stage?.insert()
@@ -102,14 +102,14 @@ export class TableChanges {
   /** Updates rows in place, one by one. @returns those that are missing in the target */
   async #keep(puts: readonly PartialPut[], shape: ApplyShape): Promise<ReadonlySet<PartialPut>> {
     const lacking = new Set<PartialPut>()
-    const from = `${tableSql(this.#request.table.table)} AS t${byIndex(shape)}`
+    const from = `${mysqlTableSql(this.#request.table.table)} AS t${forceIndex(shape)}`
     for (const one of puts) {
       const changed = this.#written.flatMap((column, place) =>
         column.inIdentity || one.mask[column.at] === '1' ? [] : [{ column, place }],
       )
       const sets = changed.map(({ column }) => `t.${quoted(column.name)} = ?`).join(', ')
       const values = changed.map(({ column, place }) =>
-        (this.#encoders[place] as Encoder)(cellOf(one.put, column, this.#request) ?? null),
+        (this.#encoders[place] as MysqlCellEncoder)(putCell(one.put, column, this.#request) ?? null),
       )
       const same = equalSql(this.#request)
       const sql = sets === '' ? `SELECT 1 FROM ${from} WHERE ${same}` : `UPDATE ${from} SET ${sets} WHERE ${same}`

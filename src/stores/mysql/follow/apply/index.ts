@@ -1,10 +1,10 @@
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
-import { targetError } from '../../copy/errors.ts'
+import { mysqlTargetError } from '../../copy/errors.ts'
 import { openCopySession } from '../../copy/sessions.ts'
-import type { Session } from '../../session.ts'
-import { examineTarget } from './preflight.ts'
+import type { MysqlSession } from '../../session.ts'
+import { checkMysqlTarget } from './preflight.ts'
 import { openChangeWriter } from './writer.ts'
 
 export class MysqlApply implements ChangeTarget {
@@ -19,13 +19,13 @@ export class MysqlApply implements ChangeTarget {
     try {
       const session = await openApplySession(this.#config)
       try {
-        return await examineTarget(request, session)
+        return await checkMysqlTarget(request, session)
       } finally {
         await session.rollBack()
         await session.close()
       }
     } catch (error) {
-      throw targetError(error, this.#config.label)
+      throw mysqlTargetError(error, this.#config.label)
     }
   }
 
@@ -34,7 +34,7 @@ export class MysqlApply implements ChangeTarget {
     try {
       return await openChangeWriter(request, await openApplySession(this.#config), this.#config)
     } catch (error) {
-      throw targetError(error, this.#config.label)
+      throw mysqlTargetError(error, this.#config.label)
     }
   }
 }
@@ -44,7 +44,7 @@ export class MysqlApply implements ChangeTarget {
  * checked the rows.
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED
  */
-async function openApplySession(config: MysqlConfig): Promise<Session> {
+async function openApplySession(config: MysqlConfig): Promise<MysqlSession> {
   const session = await openCopySession(config, 'write')
   try {
     // Unique values are still checked: a row that conflicts with another one must not vanish.

@@ -9,17 +9,24 @@ import {
 } from '../../../common/apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { isSortable } from '../../copy/ranges.ts'
-import { baseOf, isByBytes, isText } from '../../copy/types.ts'
-import type { Session } from '../../session.ts'
+import { baseTypeName, isByBytes, isText } from '../../copy/types.ts'
+import type { MysqlSession } from '../../session.ts'
 import { mayStage, missingRights, seesTriggers } from './rights.ts'
-import { ENGINE_HINT, engineText, lackingColumns, readShape, type ApplyShape, type IndexFacts } from './shape.ts'
+import {
+  ENGINE_HINT,
+  engineText,
+  lackingColumns,
+  readMysqlApplyShape,
+  type ApplyShape,
+  type IndexFacts,
+} from './shape.ts'
 
 const RULES: ApplyRules = { system: 'MySQL', foreignKeys: 'unchecked', scans: false, overwrites: true }
 
 type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
 type Refuse = (message: string, hint: string) => void
 
-export async function examineTarget(request: ChangeRequest, session: Session): Promise<TargetPreflight> {
+export async function checkMysqlTarget(request: ChangeRequest, session: MysqlSession): Promise<TargetPreflight> {
   const findings: Findings = { refusals: [], notes: [] }
   await examineServer(session, request, findings)
   for (const table of request.tables) await examineTable(table, request, session, findings)
@@ -27,7 +34,7 @@ export async function examineTarget(request: ChangeRequest, session: Session): P
 }
 
 async function examineServer(
-  session: Session,
+  session: MysqlSession,
   { origin }: ChangeRequest,
   { refusals, notes }: Findings,
 ): Promise<void> {
@@ -62,13 +69,13 @@ async function examineServer(
 async function examineTable(
   request: ChangeTable,
   { fireTriggers }: ChangeRequest,
-  session: Session,
+  session: MysqlSession,
   { refusals, notes }: Findings,
 ): Promise<void> {
   const { table } = request.table
   const name = tableText(table)
   const refuse: Refuse = (message, hint) => void refusals.push({ table, message, hint })
-  const shape = await readShape(request, session)
+  const shape = await readMysqlApplyShape(request, session)
   if (shape !== null && shape.kind !== 'VIEW' && shape.engine !== 'InnoDB')
     return refuse(engineText(request, shape), ENGINE_HINT)
   const triggers = await triggersOf(request, session)
@@ -121,7 +128,7 @@ function columnsOf({ columns }: ApplyShape): readonly InspectedColumn[] {
   return columns.flatMap((column) => {
     if (column === null) return []
     const { name, generated, native, collation } = column
-    const folds = isText(baseOf(native)) && collation !== null && !isByBytes(collation)
+    const folds = isText(baseTypeName(native)) && collation !== null && !isByBytes(collation)
     return [{ name, generated, ...(folds ? { foldedBy: collation } : {}) }]
   })
 }
@@ -140,7 +147,7 @@ function objectOf({ name, unique, usable, columns }: IndexFacts): IndexObject {
   }
 }
 
-async function triggersOf({ table }: ChangeTable, session: Session): Promise<readonly string[]> {
+async function triggersOf({ table }: ChangeTable, session: MysqlSession): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
      WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? ORDER BY 1`,
@@ -152,7 +159,7 @@ async function triggersOf({ table }: ChangeTable, session: Session): Promise<rea
 /** Foreign keys of the table, and those that refer to it. */
 async function foreignKeysOf(
   { table }: ChangeTable,
-  session: Session,
+  session: MysqlSession,
 ): Promise<readonly { readonly key: string; readonly of: string }[]> {
   const rows = await session.rows(
     `SELECT CONSTRAINT_NAME, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS

@@ -1,9 +1,9 @@
 /** Checks a user's rights on the server without changing data. */
-import { writtenColumns } from '../../../common/apply/puts.ts'
+import { putColumns } from '../../../common/apply/puts.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { mysqlErrorNumber } from '../../errors.ts'
-import { quoted, tableSql } from '../../copy/names.ts'
-import type { Session } from '../../session.ts'
+import { quoted, mysqlTableSql } from '../../copy/names.ts'
+import type { MysqlSession } from '../../session.ts'
 
 /** No right on the table, or on one of its columns. */
 const NO_RIGHT = new Set([1142, 1143])
@@ -11,9 +11,9 @@ const NO_RIGHT = new Set([1142, 1143])
 const NO_DATABASE = 1044
 
 /** Rights on the table that changes need and the user lacks. EXPLAIN requires the same rights as the statement. */
-export async function missingRights(request: ChangeTable, session: Session): Promise<readonly string[]> {
-  const from = tableSql(request.table.table)
-  const written = writtenColumns(request)
+export async function missingRights(request: ChangeTable, session: MysqlSession): Promise<readonly string[]> {
+  const from = mysqlTableSql(request.table.table)
+  const written = putColumns(request)
   const names = written.map(({ name }) => quoted(name)).join(', ')
   const sets = written.map(({ name }) => `${quoted(name)} = ${quoted(name)}`).join(', ')
   const statements = {
@@ -30,7 +30,7 @@ export async function missingRights(request: ChangeTable, session: Session): Pro
   return missing.includes('SELECT') ? ['SELECT', ...missing.filter((right) => right !== 'SELECT')] : missing
 }
 
-export async function mayStage(session: Session): Promise<boolean> {
+export async function mayStage(session: MysqlSession): Promise<boolean> {
   const name = quoted('sluice_changes_may')
   if (!(await allowed(session, `CREATE TEMPORARY TABLE ${name} (n INT) ENGINE = InnoDB`))) return false
   await session.command(`DROP TEMPORARY TABLE ${name}`)
@@ -38,7 +38,7 @@ export async function mayStage(session: Session): Promise<boolean> {
 }
 
 /** True if the user can see a table's triggers: without the right the dictionary shows none, without an error. */
-export async function seesTriggers({ table }: ChangeTable['table'], session: Session): Promise<boolean> {
+export async function seesTriggers({ table }: ChangeTable['table'], session: MysqlSession): Promise<boolean> {
   return (await grantedRights(session, table.schema, table.name)).has('TRIGGER')
 }
 
@@ -48,7 +48,7 @@ export async function seesTriggers({ table }: ChangeTable['table'], session: Ses
  * @param table null for rights on the database as a whole
  */
 export async function grantedRights(
-  session: Session,
+  session: MysqlSession,
   schema: string | undefined,
   table: string | null,
 ): Promise<ReadonlySet<string>> {
@@ -78,7 +78,7 @@ export async function grantedRights(
   return new Set(rows.map(([right]) => String(right)))
 }
 
-async function allowed(session: Session, sql: string): Promise<boolean> {
+async function allowed(session: MysqlSession, sql: string): Promise<boolean> {
   try {
     await session.command(sql)
     return true

@@ -2,10 +2,10 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 
 /** A column of the table itself. */
-export type ShapeColumn = {
+export type MysqlShapeColumn = {
   readonly name: string
   /** As the dictionary writes it: `varchar(50)`. */
   readonly native: string
@@ -28,7 +28,7 @@ export type ApplyShape = {
   /** `BASE TABLE`, `VIEW`, … */
   readonly kind: string
   /** Columns of the request, in its order; null if the table has no such column. */
-  readonly columns: readonly (ShapeColumn | null)[]
+  readonly columns: readonly (MysqlShapeColumn | null)[]
   /** `merge`: rows are updated in place, by a unique index on the key. `replace`: deleted, then inserted. */
   readonly way: 'merge' | 'replace'
   /** The index that finds a row by its key; null if there is none. */
@@ -39,9 +39,9 @@ export type ApplyShape = {
 }
 
 /** @returns null if there is no such table */
-export async function readShape(
+export async function readMysqlApplyShape(
   { table, columns, identity }: ChangeTable,
-  session: Session,
+  session: MysqlSession,
 ): Promise<ApplyShape | null> {
   const name = [table.table.schema ?? null, table.table.name]
   const here = 'TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?'
@@ -82,8 +82,8 @@ export async function readShape(
 }
 
 /** @throws SluiceError TABLE_REFUSED if there is no such table, or if it lacks something that every change needs */
-export async function soundShape(request: ChangeTable, session: Session): Promise<ApplyShape> {
-  const shape = await readShape(request, session)
+export async function soundMysqlShape(request: ChangeTable, session: MysqlSession): Promise<ApplyShape> {
+  const shape = await readMysqlApplyShape(request, session)
   const where = tableText(request.table.table)
   const refused = (message: string, hint: string): SluiceError =>
     new SluiceError('TABLE_REFUSED', message, { where, hint })
@@ -124,7 +124,7 @@ function indexHint({ identity }: ChangeTable): string {
 }
 
 async function readIndexes(
-  session: Session,
+  session: MysqlSession,
   here: string,
   name: readonly (string | null)[],
 ): Promise<readonly IndexFacts[]> {

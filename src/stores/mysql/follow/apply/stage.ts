@@ -6,35 +6,35 @@
 import { randomBytes } from 'node:crypto'
 import type { Cell } from '../../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
-import { cellOf, type PartialPut, type WrittenColumn } from '../../../common/apply/puts.ts'
+import { putCell, type PartialPut, type WrittenColumn } from '../../../common/apply/puts.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { SqlRow, SqlValue } from '../../../../model/run/sql-port.ts'
 import { tableEnd } from '../../charset.ts'
-import { isCollated, plain } from '../../copy/ddl.ts'
-import { addRows, type Into } from '../../copy/insert.ts'
-import { isNull, quoted, tableSql } from '../../copy/names.ts'
-import type { Session } from '../../session.ts'
-import { byIndex } from './by-identity.ts'
-import type { ApplyShape, ShapeColumn } from './shape.ts'
+import { isCollated, plainMembers } from '../../copy/ddl.ts'
+import { addRows, type InsertInto } from '../../copy/insert.ts'
+import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
+import type { MysqlSession } from '../../session.ts'
+import { forceIndex } from './by-identity.ts'
+import type { ApplyShape, MysqlShapeColumn } from './shape.ts'
 
-export type Encoder = (cell: Cell) => SqlValue
+export type MysqlCellEncoder = (cell: Cell) => SqlValue
 
-export class Stage {
-  readonly #session: Session
+export class MysqlStage {
+  readonly #session: MysqlSession
   readonly #request: ChangeTable
   readonly #written: readonly WrittenColumn[]
-  readonly #encoders: readonly Encoder[]
+  readonly #encoders: readonly MysqlCellEncoder[]
   readonly #name = `sluice_changes_${randomBytes(6).toString('hex')}`
-  readonly #into: Into
+  readonly #into: InsertInto
   /** Number of the first row that is inserted; rows with smaller numbers are updated in place. */
   #filledFrom = 0
 
   /** @param encoders of the written columns @param where for messages */
   constructor(
-    session: Session,
+    session: MysqlSession,
     request: ChangeTable,
     written: readonly WrittenColumn[],
-    encoders: readonly Encoder[],
+    encoders: readonly MysqlCellEncoder[],
     where: string,
   ) {
     this.#session = session
@@ -55,14 +55,14 @@ export class Stage {
 
   /** Creates the temporary table. Call it outside of a transaction. */
   async make({ columns }: ApplyShape): Promise<void> {
-    const declared = (name: string, column: ShapeColumn): string => {
+    const declared = (name: string, column: MysqlShapeColumn): string => {
       const collation = column.collation !== null && isCollated(column.native) ? ` COLLATE ${column.collation}` : ''
-      return `${quoted(name)} ${plain(column.native)}${collation} NULL`
+      return `${quoted(name)} ${plainMembers(column.native)}${collation} NULL`
     }
-    const shaped = this.#written.map(({ at }) => columns[at] as ShapeColumn)
+    const shaped = this.#written.map(({ at }) => columns[at] as MysqlShapeColumn)
     const lines = [
-      ...this.#request.identity.map((_, i) => declared(`b${i}`, shaped[this.#placeOf(i)] as ShapeColumn)),
-      ...this.#written.map(({ at }, place) => declared(`c${at}`, shaped[place] as ShapeColumn)),
+      ...this.#request.identity.map((_, i) => declared(`b${i}`, shaped[this.#placeOf(i)] as MysqlShapeColumn)),
+      ...this.#written.map(({ at }, place) => declared(`c${at}`, shaped[place] as MysqlShapeColumn)),
     ]
     await this.#session.command(
       `CREATE TEMPORARY TABLE ${quoted(this.#name)} (n INT NOT NULL PRIMARY KEY, ${lines.join(', ')})${tableEnd(this.#session.facts.binaryCollation)}`,
@@ -108,7 +108,7 @@ export class Stage {
     const names = this.#written.map(({ name }) => quoted(name)).join(', ')
     const cells = this.#written.map(({ at }) => quoted(`c${at}`)).join(', ')
     const { changed } = await this.#session.execute(
-      `INSERT INTO ${tableSql(this.#request.table.table)} (${names}) SELECT ${cells} FROM ${quoted(this.#name)} WHERE n >= ?`,
+      `INSERT INTO ${mysqlTableSql(this.#request.table.table)} (${names}) SELECT ${cells} FROM ${quoted(this.#name)} WHERE n >= ?`,
       [this.#filledFrom],
     )
     return changed
@@ -153,17 +153,17 @@ export class Stage {
   #joined(join: string, shape: ApplyShape): string {
     const { table, identity } = this.#request
     const same = identity.map((name, i) => `t.${quoted(name)} = s.${quoted(`b${i}`)}`).join(' AND ')
-    return `${quoted(this.#name)} AS s ${join} ${tableSql(table.table)} AS t${byIndex(shape)} ON ${same}`
+    return `${quoted(this.#name)} AS s ${join} ${mysqlTableSql(table.table)} AS t${forceIndex(shape)} ON ${same}`
   }
 
   #row({ put, base }: PartialPut, n: number): SqlRow {
     const bases = base.map((cell, i) => this.#encoded(cell, this.#placeOf(i)))
-    const cells = this.#written.map((column, place) => this.#encoded(cellOf(put, column, this.#request), place))
+    const cells = this.#written.map((column, place) => this.#encoded(putCell(put, column, this.#request), place))
     return [n, ...bases, ...cells]
   }
 
   #encoded(cell: Cell | undefined, place: number): SqlValue {
-    return cell === undefined ? null : (this.#encoders[place] as Encoder)(cell)
+    return cell === undefined ? null : (this.#encoders[place] as MysqlCellEncoder)(cell)
   }
 
   /** Place of a row key column among the written ones. */

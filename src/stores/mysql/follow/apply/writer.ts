@@ -1,21 +1,21 @@
 /** One session that applies changes, transaction by transaction. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../../model/copy/change.ts'
-import { rowsOf, unpacked } from '../../../../model/copy/unpacked.ts'
+import { batchRowCount, unpacked } from '../../../../model/copy/unpacked.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
-import { closeChunk } from '../../copy/commit.ts'
-import { targetError } from '../../copy/errors.ts'
-import { tableSql } from '../../copy/names.ts'
+import { closeMysqlChunk } from '../../copy/commit.ts'
+import { mysqlTargetError } from '../../copy/errors.ts'
+import { mysqlTableSql } from '../../copy/names.ts'
 import { columnsInOrder } from '../../copy/same-table.ts'
 import { takeMark } from '../../mark.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 import { TableChanges } from './changes.ts'
-import { soundShape, type ApplyShape } from './shape.ts'
+import { soundMysqlShape, type ApplyShape } from './shape.ts'
 
 /** How long a table's shape is used before the dictionary is read again. */
 const SHAPE_MS = 60_000
@@ -34,7 +34,7 @@ type KnownTable = {
  */
 export async function openChangeWriter(
   request: ChangeRequest,
-  session: Session,
+  session: MysqlSession,
   config: MysqlConfig,
 ): Promise<ChangeWriter> {
   try {
@@ -42,7 +42,7 @@ export async function openChangeWriter(
     const tables: KnownTable[] = []
     for (const table of request.tables) {
       throwIfAborted(request.signal)
-      const shape = await soundShape(table, session)
+      const shape = await soundMysqlShape(table, session)
       const changes = new TableChanges(session, table, config.label)
       await changes.prepare(shape)
       // The first transaction that writes to it reads it again: indexes may be built in between.
@@ -58,7 +58,7 @@ export async function openChangeWriter(
 
 class MysqlChangeWriter implements ChangeWriter {
   readonly #request: ChangeRequest
-  readonly #session: Session
+  readonly #session: MysqlSession
   readonly #config: MysqlConfig
   readonly #mark: string | null
   readonly #tables: readonly KnownTable[]
@@ -79,7 +79,7 @@ class MysqlChangeWriter implements ChangeWriter {
 
   constructor(
     request: ChangeRequest,
-    session: Session,
+    session: MysqlSession,
     config: MysqlConfig,
     mark: string | null,
     tables: readonly KnownTable[],
@@ -98,7 +98,7 @@ class MysqlChangeWriter implements ChangeWriter {
 
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
     return this.#do(tableText(this.#table(table).table.table), async () => {
-      if (rowsOf(batch) === 0) return { lacking: [] }
+      if (batchRowCount(batch) === 0) return { lacking: [] }
       const { changes, shape } = await this.#known(table)
       this.#written.add(table)
       return { lacking: await changes.apply(unpacked(batch), shape) }
@@ -110,7 +110,7 @@ class MysqlChangeWriter implements ChangeWriter {
     if (tables.length === 0) return
     const requests = tables.map((table) => this.#table(table).table.table)
     await this.#do(requests.map(tableText).join(', '), async () => {
-      for (const table of requests) await this.#session.execute(`DELETE FROM ${tableSql(table)}`)
+      for (const table of requests) await this.#session.execute(`DELETE FROM ${mysqlTableSql(table)}`)
     })
   }
 
@@ -122,7 +122,7 @@ class MysqlChangeWriter implements ChangeWriter {
         written.map(({ table }) => table),
       )
       for (const [i, table] of written.entries()) refuseReorderedTarget(table, columns[i] ?? [], this.#config.label)
-      return closeChunk(this.#config, this.#session, this.#mark, closing)
+      return closeMysqlChunk(this.#config, this.#session, this.#mark, closing)
     })
     this.#ended()
     return outcome
@@ -161,7 +161,7 @@ class MysqlChangeWriter implements ChangeWriter {
     const now = performance.now()
     if (now - known.readAt < SHAPE_MS) return known
     const request = this.#table(table)
-    const shape = await soundShape(request, this.#session)
+    const shape = await soundMysqlShape(request, this.#session)
     if (shape.columnsMark !== known.shape.columnsMark) {
       throw new SluiceError('TARGET_BUSY', `${tableText(request.table.table)} was altered`, {
         where: this.#config.label,
@@ -196,7 +196,7 @@ class MysqlChangeWriter implements ChangeWriter {
   }
 
   #failed(thrown: unknown, where: string): unknown {
-    const error = targetError(thrown, where)
+    const error = mysqlTargetError(thrown, where)
     // A shape that was read before this transaction may be the cause, for example if a unique index was created since;
     // the next transaction reads it again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number

@@ -10,22 +10,22 @@ import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.t
 import type { MysqlConfig } from '../../config.ts'
 import { openCopySession } from '../../copy/sessions.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
-import { patiently, PATIENCE_MS, waitUntil, type Wait } from './busy.ts'
+import { awaitMysqlLock, MYSQL_LOCK_WAIT_MS, waitMysqlUntil, type MysqlWait } from './busy.ts'
 import { keyIndexOf, preparedTransactions } from './preflight.ts'
 import {
-  isOurs,
-  keyColumns,
-  logFact,
-  logOf,
+  isOwnTriggerLog,
+  logKeyColumns,
+  mysqlLogFact,
+  mysqlLogOf,
   logStatements,
-  logTable,
+  mysqlLogTable,
   progressStatements,
   streamOfTrigger,
   triggerNames,
   triggerStatements,
-  type TableLog,
+  type MysqlTableLog,
 } from './log.ts'
-import { readMarks, readShape, uniqueIndexes } from './shape.ts'
+import { readMarks, readMysqlTriggerShape, uniqueIndexes } from './shape.ts'
 import { TOKEN, wholeFault } from './verify.ts'
 
 /** Lock timeout, ms, for removing what a failed `begin` has created. */
@@ -45,14 +45,14 @@ const USUAL_MODE = 'SET SESSION sql_mode = @sluice_mode'
  * @throws SluiceError TARGET_BUSY if a table stays locked, NOT_FOLLOWABLE; the server's errors. What was created is
  * removed then
  */
-export async function beginTriggers(
+export async function beginMysqlTriggers(
   config: MysqlConfig,
   name: string,
   tables: readonly FollowedTable[],
-  wait: Wait,
+  wait: MysqlWait,
 ): Promise<StreamBirth> {
   const { session } = wait
-  await endTriggers(config.database, name, wait)
+  await endMysqlTriggers(config.database, name, wait)
   try {
     const token = randomUUID()
     for (const statement of progressStatements(config.database, name, token)) await session.command(statement)
@@ -67,9 +67,9 @@ export async function beginTriggers(
 }
 
 /** Removes triggers and logs; may be repeated. @throws SluiceError TARGET_BUSY if a table stays locked */
-export async function endTriggers(database: string, name: string, wait: Wait): Promise<void> {
+export async function endMysqlTriggers(database: string, name: string, wait: MysqlWait): Promise<void> {
   const { session } = wait
-  if (!isOurs(name)) return
+  if (!isOwnTriggerLog(name)) return
   const triggers = await session.rows(
     'SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE LEFT(TRIGGER_NAME, ?) = ?',
     [name.length + 1, `${name}_`],
@@ -77,7 +77,7 @@ export async function endTriggers(database: string, name: string, wait: Wait): P
   for (const [schema, trigger, table] of triggers) {
     if (streamOfTrigger(String(trigger), name) === null) continue
     const on = tableText({ schema: String(schema), name: String(table) })
-    await patiently(wait, `the trigger on ${on}`, `DROP TRIGGER IF EXISTS ${ticked({ schema: String(schema), name: String(trigger) })}`) // prettier-ignore
+    await awaitMysqlLock(wait, `the trigger on ${on}`, `DROP TRIGGER IF EXISTS ${ticked({ schema: String(schema), name: String(trigger) })}`) // prettier-ignore
   }
   const tables = await session.rows(
     'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND LEFT(TABLE_NAME, ?) = ?',
@@ -86,7 +86,7 @@ export async function endTriggers(database: string, name: string, wait: Wait): P
   for (const [table] of tables) {
     const rest = String(table).slice(name.length + 1)
     if (!/^(?:progress|follower|keys_\d+)$/.test(rest)) continue
-    await patiently(wait, `table ${String(table)}`, `DROP TABLE IF EXISTS ${ticked({ schema: database, name: String(table) })}`) // prettier-ignore
+    await awaitMysqlLock(wait, `table ${String(table)}`, `DROP TABLE IF EXISTS ${ticked({ schema: database, name: String(table) })}`) // prettier-ignore
   }
 }
 
@@ -95,12 +95,12 @@ export async function endTriggers(database: string, name: string, wait: Wait): P
  * old notes are about.
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as `beginTriggers`
  */
-export async function renewTriggers(
+export async function renewMysqlTriggers(
   config: MysqlConfig,
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   applied: LogPosition,
-  wait: Wait,
+  wait: MysqlWait,
 ): Promise<StreamBirth> {
   const { session } = wait
   const whole = await wholeFault(session, config.database, birth, applied)
@@ -112,12 +112,12 @@ export async function renewTriggers(
   }
   const born = { facts: { ...birth.facts }, shapes: { ...birth.shapes } }
   for (const table of tables) {
-    const { number } = logOf(birth, table)
+    const { number } = mysqlLogOf(birth, table)
     const names = triggerNames(birth.slot, number)
     for (const trigger of names)
-      await patiently(wait, `the trigger on ${tableText(table.table.table)}`, `DROP TRIGGER IF EXISTS ${ticked({ ...table.table.table, name: trigger })}`) // prettier-ignore
-    const log = logTable(config.database, birth.slot, number)
-    await patiently(wait, `log ${log.name}`, `DROP TABLE IF EXISTS ${ticked(log)}`)
+      await awaitMysqlLock(wait, `the trigger on ${tableText(table.table.table)}`, `DROP TRIGGER IF EXISTS ${ticked({ ...table.table.table, name: trigger })}`) // prettier-ignore
+    const log = mysqlLogTable(config.database, birth.slot, number)
+    await awaitMysqlLock(wait, `log ${log.name}`, `DROP TABLE IF EXISTS ${ticked(log)}`)
     await logged({ database: config.database, name: birth.slot, token: birth.facts[TOKEN] ?? '', number }, table, born, wait) // prettier-ignore
   }
   await waitForPrepared(wait)
@@ -131,7 +131,7 @@ async function logged(
   { database, name, token, number }: { readonly database: string; readonly name: string; readonly token: string; readonly number: number }, // prettier-ignore
   followed: FollowedTable,
   born: Born,
-  wait: Wait,
+  wait: MysqlWait,
 ): Promise<void> {
   const { session } = wait
   const { table } = followed.table
@@ -139,22 +139,22 @@ async function logged(
   const index = keyIndexOf(await uniqueIndexes(session, table), followed.identity)
   if (index === null) throw changedMeanwhile(`${where} has no unique index on (${followed.identity.join(', ')})`)
   const key = followed.identity.flatMap((one) => followed.table.columns.find((column) => column.name === one) ?? [])
-  const columns = await keyColumns(session, table, key)
-  const log = logTable(database, name, number)
+  const columns = await logKeyColumns(session, table, key)
+  const log = mysqlLogTable(database, name, number)
   await session.command(TRIGGER_MODE)
   for (const statement of logStatements(log, columns, { stream: name, token, number })) await session.command(statement)
   for (const statement of triggerStatements(table, log, columns, { stream: name, number }))
-    await patiently(wait, `the trigger on ${where}`, statement)
+    await awaitMysqlLock(wait, `the trigger on ${where}`, statement)
   await session.command(USUAL_MODE)
-  const shape = await readShape(session, table)
+  const shape = await readMysqlTriggerShape(session, table)
   const planned = followed.columns.every(({ name: one }) => shape?.columns.some((text) => text.startsWith(`${one} `)))
   if (shape === null || !planned) throw changedMeanwhile(`${where} was changed while its log was made`)
   const names = { triggers: triggerNames(name, number), guard: `${name}_${number}_guard` }
   const made = await readMarks(session, table, log, names)
   if (Object.keys(made.triggers).length !== names.triggers.length + 1 || made.id === '')
     throw changedMeanwhile(`triggers and log of ${where} are not there as they were made`)
-  const known: TableLog = { number, table: log, key: followed.identity, index, made }
-  born.facts[logFact(table)] = JSON.stringify(known)
+  const known: MysqlTableLog = { number, table: log, key: followed.identity, index, made }
+  born.facts[mysqlLogFact(table)] = JSON.stringify(known)
   born.shapes[where] = JSON.stringify(shape)
 }
 
@@ -162,10 +162,10 @@ async function logged(
  * Waits for prepared XA transactions. One that was prepared before a restart of the server holds no table lock any
  * more, and could be committed without a note.
  */
-async function waitForPrepared(wait: Wait): Promise<void> {
+async function waitForPrepared(wait: MysqlWait): Promise<void> {
   const before = new Set((await preparedTransactions(wait.session)) ?? [])
   if (before.size === 0) return
-  await waitUntil(wait, 'the stream', async () => {
+  await waitMysqlUntil(wait, 'the stream', async () => {
     const now = (await preparedTransactions(wait.session)) ?? []
     return !now.some((one) => before.has(one))
   })
@@ -179,12 +179,12 @@ function changedMeanwhile(reason: string): SluiceError {
 }
 
 /** On a new session: the old one may be closed by now. If this fails, the next `begin` removes the same. */
-async function removeMade(config: MysqlConfig, name: string, { tell: report }: Wait): Promise<void> {
+async function removeMade(config: MysqlConfig, name: string, { tell: report }: MysqlWait): Promise<void> {
   try {
     const session = await openCopySession(config, 'write')
     try {
-      const signal = AbortSignal.timeout(PATIENCE_MS)
-      await endTriggers(config.database, name, { session, signal, tell: report, patienceMs: CLEARING_MS })
+      const signal = AbortSignal.timeout(MYSQL_LOCK_WAIT_MS)
+      await endMysqlTriggers(config.database, name, { session, signal, tell: report, patienceMs: CLEARING_MS })
     } finally {
       await session.close()
     }

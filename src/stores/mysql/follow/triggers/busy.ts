@@ -8,10 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 
 /** Default lock timeout, ms. */
-export const PATIENCE_MS = 600_000
+export const MYSQL_LOCK_WAIT_MS = 600_000
 /** Lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
 const SILENT_MS = 2000
@@ -25,29 +25,29 @@ const TRIES_AT_ONCE = 8
 /** At most so many open transactions are named. */
 const MOST_NAMED = 5
 
-export type Wait = {
-  readonly session: Session
+export type MysqlWait = {
+  readonly session: MysqlSession
   readonly signal: AbortSignal
   readonly tell: (message: string) => void
   readonly patienceMs: number
 }
 
-export function isBusy(error: unknown): boolean {
+export function isMysqlBusy(error: unknown): boolean {
   return BUSY.has(mysqlErrorNumber(error) ?? 0)
 }
 
 /** Repeats a DDL statement until it gets its lock. @throws SluiceError TARGET_BUSY; the server's errors */
-export async function patiently(wait: Wait, what: string, statement: string): Promise<void> {
+export async function awaitMysqlLock(wait: MysqlWait, what: string, statement: string): Promise<void> {
   const { session } = wait
   let tries = 0
-  await waitUntil(wait, what, async () => {
+  await waitMysqlUntil(wait, what, async () => {
     const atOnce = session.facts.flavour === 'mariadb' && tries++ < TRIES_AT_ONCE
     try {
       await session.command(`SET SESSION lock_wait_timeout = ${atOnce ? 0 : 1}`)
       await session.command(statement)
       return true
     } catch (error) {
-      if (!session.alive || !isBusy(error)) throw error
+      if (!session.alive || !isMysqlBusy(error)) throw error
       return false
     }
   })
@@ -57,8 +57,8 @@ export async function patiently(wait: Wait, what: string, statement: string): Pr
  * @param what subject of the messages: it waits for open transactions
  * @throws SluiceError TARGET_BUSY after the lock timeout, with the open transactions; the reason of the signal
  */
-export async function waitUntil(
-  { session, signal, tell: report, patienceMs }: Wait,
+export async function waitMysqlUntil(
+  { session, signal, tell: report, patienceMs }: MysqlWait,
   what: string,
   isSo: () => Promise<boolean>,
 ): Promise<void> {
@@ -80,7 +80,7 @@ export async function waitUntil(
 }
 
 /** Oldest first; none if the login may not see them. */
-async function openTransactions(session: Session): Promise<readonly string[]> {
+async function openTransactions(session: MysqlSession): Promise<readonly string[]> {
   try {
     const rows = await session.rows(
       `SELECT t.trx_mysql_thread_id, p.USER, p.HOST, p.DB, TIMESTAMPDIFF(SECOND, t.trx_started, NOW())

@@ -4,10 +4,10 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { costText } from '../../../common/trigger-stream/cost-text.ts'
-import { quoted, tableSql } from '../../copy/names.ts'
+import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
-import type { Session } from '../../session.ts'
-import { keyColumns, logStatements, triggerStatements } from './log.ts'
+import type { MysqlSession } from '../../session.ts'
+import { logKeyColumns, logStatements, triggerStatements } from './log.ts'
 
 const WRITES = 200
 /** The median of so many trials counts, because the machine has other load. */
@@ -19,8 +19,8 @@ const TRIAL = 'sluice_0'
 const TOKEN = '00000000-0000-0000-0000-000000000000'
 
 /** @returns a line for each measured table, and one for all that were not measured */
-export async function costOfNoting(
-  session: Session,
+export async function mysqlTriggerCost(
+  session: MysqlSession,
   database: string,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
@@ -35,7 +35,7 @@ export async function costOfNoting(
   return more > 0 ? [...lines, `what triggers cost on ${more} smaller tables was not measured`] : lines
 }
 
-async function costOf(session: Session, database: string, one: FollowedTable): Promise<string> {
+async function costOf(session: MysqlSession, database: string, one: FollowedTable): Promise<string> {
   const name = tableText(one.table.table)
   const table = (what: string): TableName => ({ schema: database, name: `${TRIAL}_${what}` })
   const [scratch, some, log] = [table('trial'), table('rows'), table('keys')]
@@ -47,14 +47,14 @@ async function costOf(session: Session, database: string, one: FollowedTable): P
     const list = columns.map((column) => quoted(column.name)).join(', ')
     for (const made of [scratch, some]) await session.command(`CREATE TABLE ${ticked(made)} LIKE ${ticked(one.table.table)}`) // prettier-ignore
     const { changed: rows } = await session.execute(
-      `INSERT INTO ${tableSql(some)} (${list}) SELECT ${list} FROM ${tableSql(one.table.table)} LIMIT ${WRITES}`,
+      `INSERT INTO ${mysqlTableSql(some)} (${list}) SELECT ${list} FROM ${mysqlTableSql(one.table.table)} LIMIT ${WRITES}`,
     )
     await session.command('COMMIT')
     if (rows === 0) return `${name} has no rows, with which it could be measured what triggers cost those who write`
-    const written = `INSERT INTO ${tableSql(scratch)} (${list}) SELECT ${list} FROM ${tableSql(some)}`
+    const written = `INSERT INTO ${mysqlTableSql(scratch)} (${list}) SELECT ${list} FROM ${mysqlTableSql(some)}`
     const without = await median(session, written)
     const key = one.identity.flatMap((found) => columns.find((column) => column.name === found) ?? [])
-    const noted = await keyColumns(session, scratch, key)
+    const noted = await logKeyColumns(session, scratch, key)
     const made = { stream: TRIAL, token: TOKEN, number: 0 }
     for (const sql of logStatements(log, noted, made)) await session.command(sql)
     for (const sql of triggerStatements(scratch, log, noted, made)) await session.command(sql)
@@ -72,7 +72,7 @@ async function costOf(session: Session, database: string, one: FollowedTable): P
 }
 
 /** Ms of a statement, without its commit. */
-async function median(session: Session, written: string): Promise<number> {
+async function median(session: MysqlSession, written: string): Promise<number> {
   const taken: number[] = []
   // The first run is not counted: it starts with cold caches.
   for (let trial = 0; trial <= TRIALS; trial++) {

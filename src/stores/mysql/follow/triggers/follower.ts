@@ -3,14 +3,18 @@ import type { Follower } from '../../../../model/follow/port.ts'
 import { followerOf } from '../../../common/follower-note.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
-import type { Session } from '../../session.ts'
-import { followerTable, progressTable } from './log.ts'
+import type { MysqlSession } from '../../session.ts'
+import { mysqlFollowerTable, mysqlProgressTable } from './log.ts'
 
 const NO_TABLE = 1146
 
-export async function readFollower(session: Session, database: string, name: string): Promise<Follower | null> {
+export async function readMysqlFollower(
+  session: MysqlSession,
+  database: string,
+  name: string,
+): Promise<Follower | null> {
   try {
-    const [row] = await session.rows(`SELECT note FROM ${ticked(followerTable(database, name))}`)
+    const [row] = await session.rows(`SELECT note FROM ${ticked(mysqlFollowerTable(database, name))}`)
     return followerOf(row?.[0] == null ? null : String(row[0]))
   } catch (error) {
     if (mysqlErrorNumber(error) === NO_TABLE) return null
@@ -19,27 +23,27 @@ export async function readFollower(session: Session, database: string, name: str
 }
 
 /** Call at READ COMMITTED. Locks progress, so that deleting notes and changing the owner exclude each other. */
-export async function lockProgress(session: Session, database: string, name: string): Promise<void> {
-  await session.rows(`SELECT one FROM ${ticked(progressTable(database, name))} FOR UPDATE`)
+export async function lockProgress(session: MysqlSession, database: string, name: string): Promise<void> {
+  await session.rows(`SELECT one FROM ${ticked(mysqlProgressTable(database, name))} FOR UPDATE`)
 }
 
 /** @param session may write @param was current owner; null for none @returns false if another owner is recorded */
-export async function writeFollower(
-  session: Session,
+export async function writeMysqlFollower(
+  session: MysqlSession,
   database: string,
   name: string,
   follower: Follower,
   was: string | null,
 ): Promise<boolean> {
-  const table = ticked(followerTable(database, name))
-  if ((await readFollower(session, database, name)) === null)
+  const table = ticked(mysqlFollowerTable(database, name))
+  if ((await readMysqlFollower(session, database, name)) === null)
     await session.command(
       `CREATE TABLE IF NOT EXISTS ${table} (one TINYINT NOT NULL PRIMARY KEY, note TEXT CHARACTER SET utf8mb4 NOT NULL) ENGINE = InnoDB`,
     )
   await session.command('START TRANSACTION')
   try {
     await lockProgress(session, database, name)
-    const isExpected = ((await readFollower(session, database, name))?.owner ?? null) === was
+    const isExpected = ((await readMysqlFollower(session, database, name))?.owner ?? null) === was
     if (isExpected) await session.execute(`REPLACE INTO ${table} VALUES (1, ?)`, [JSON.stringify(follower)])
     await session.command('COMMIT')
     return isExpected

@@ -8,7 +8,7 @@ import type {
   FollowedTable,
   FollowPreflight,
   Follower,
-  SlotLine,
+  ReplicationSlotLine,
   SourceLag,
   StreamBirth,
   StreamState,
@@ -17,32 +17,32 @@ import type { Pool } from '../../../common/pool.ts'
 import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import type { MysqlConfig } from '../../config.ts'
-import { sourceError } from '../../copy/errors.ts'
-import { tableSql } from '../../copy/names.ts'
-import { interruptible, openCopySession } from '../../copy/sessions.ts'
-import type { Session } from '../../session.ts'
-import { beginTriggers, endTriggers, renewTriggers } from './birth.ts'
-import { PATIENCE_MS, type Wait } from './busy.ts'
-import { costOfNoting } from './cost.ts'
-import { examineTriggers } from './preflight.ts'
-import { readFollower, writeFollower } from './follower.ts'
-import { FIRST_NOTE, logsOf, progressTable, refuseForeignName, streamOfTrigger } from './log.ts'
-import { clockMs, readProgress, takeNumber } from './position.ts'
+import { mysqlSourceError } from '../../copy/errors.ts'
+import { mysqlTableSql } from '../../copy/names.ts'
+import { interruptibleMysql, openCopySession } from '../../copy/sessions.ts'
+import type { MysqlSession } from '../../session.ts'
+import { beginMysqlTriggers, endMysqlTriggers, renewMysqlTriggers } from './birth.ts'
+import { MYSQL_LOCK_WAIT_MS, type MysqlWait } from './busy.ts'
+import { mysqlTriggerCost } from './cost.ts'
+import { checkMysqlTriggers } from './preflight.ts'
+import { readMysqlFollower, writeMysqlFollower } from './follower.ts'
+import { FIRST_NOTE, logsOf, mysqlProgressTable, refuseForeignName, streamOfTrigger } from './log.ts'
+import { mysqlClockMs, readProgress, takeNumber } from './position.ts'
 import { MysqlRounds } from './rounds.ts'
-import { verifyTriggers } from './verify.ts'
+import { verifyMysqlTriggers } from './verify.ts'
 
 /** Up to this many notes are counted exactly; above it the dictionary's estimate is used. */
 const MOST_COUNTED = 100_000
 
 export class MysqlTriggers implements ChangeSource {
   readonly #config: MysqlConfig
-  readonly #sessions: Pool<Session>
+  readonly #sessions: Pool<MysqlSession>
   readonly #patienceMs: number
   /** The stream that this program follows: `fence` raises its counter. */
   #stream: string | null = null
 
   /** @param patienceMs lock timeout in ms of `begin` and `end` for a table */
-  constructor(config: MysqlConfig, sessions: Pool<Session>, patienceMs = PATIENCE_MS) {
+  constructor(config: MysqlConfig, sessions: Pool<MysqlSession>, patienceMs = MYSQL_LOCK_WAIT_MS) {
     this.#config = config
     this.#sessions = sessions
     this.#patienceMs = patienceMs
@@ -57,11 +57,11 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
-    return this.#read(signal, (session) => examineTriggers(session, this.#config.database, tables))
+    return this.#read(signal, (session) => checkMysqlTriggers(session, this.#config.database, tables))
   }
 
   cost(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]> {
-    return this.#write(signal, (session) => costOfNoting(session, this.#config.database, tables, signal))
+    return this.#write(signal, (session) => mysqlTriggerCost(session, this.#config.database, tables, signal))
   }
 
   async begin(
@@ -73,7 +73,7 @@ export class MysqlTriggers implements ChangeSource {
     refuseForeignName(name)
     this.#stream = name
     return await this.#write(signal, (session) =>
-      beginTriggers(this.#config, name, tables, this.#wait(session, signal, report)),
+      beginMysqlTriggers(this.#config, name, tables, this.#wait(session, signal, report)),
     )
   }
 
@@ -86,7 +86,7 @@ export class MysqlTriggers implements ChangeSource {
   ): Promise<StreamBirth> {
     this.#stream = birth.slot
     return await this.#write(signal, (session) =>
-      renewTriggers(this.#config, birth, tables, applied, this.#wait(session, signal, report)),
+      renewMysqlTriggers(this.#config, birth, tables, applied, this.#wait(session, signal, report)),
     )
   }
 
@@ -97,7 +97,9 @@ export class MysqlTriggers implements ChangeSource {
     signal: AbortSignal,
   ): Promise<StreamState> {
     this.#stream = birth.slot
-    return await this.#read(signal, (session) => verifyTriggers(session, this.#config.database, birth, tables, applied))
+    return await this.#read(signal, (session) =>
+      verifyMysqlTriggers(session, this.#config.database, birth, tables, applied),
+    )
   }
 
   async fence(signal: AbortSignal): Promise<LogPosition> {
@@ -110,7 +112,7 @@ export class MysqlTriggers implements ChangeSource {
     return this.#read(signal, async (session) => {
       const progress = await readProgress(session, this.#config.database, birth.slot)
       // Read the clock before the notes: if there are none, none was made until then.
-      const at = await clockMs(session)
+      const at = await mysqlClockMs(session)
       const { bytes, waiting } = await sizeOf(session, birth)
       return {
         now: progress?.counter ?? 0n,
@@ -135,21 +137,21 @@ export class MysqlTriggers implements ChangeSource {
       const rounds = await MysqlRounds.open({ config: this.#config, birth, tables, from, signal })
       return new TriggerStream(rounds, from, signal)
     } catch (error) {
-      throw sourceError(error, this.#config.label)
+      throw mysqlSourceError(error, this.#config.label)
     }
   }
 
   follower(name: string, signal: AbortSignal): Promise<Follower | null> {
-    return this.#read(signal, (session) => readFollower(session, this.#config.database, name))
+    return this.#read(signal, (session) => readMysqlFollower(session, this.#config.database, name))
   }
 
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
-    return this.#write(signal, (session) => writeFollower(session, this.#config.database, name, follower, was))
+    return this.#write(signal, (session) => writeMysqlFollower(session, this.#config.database, name, follower, was))
   }
 
   end(name: string, signal: AbortSignal): Promise<void> {
     return this.#write(signal, (session) =>
-      endTriggers(
+      endMysqlTriggers(
         this.#config.database,
         name,
         this.#wait(session, signal, () => undefined),
@@ -159,7 +161,7 @@ export class MysqlTriggers implements ChangeSource {
 
   /** Manual clean-up of a stream whose ledger is gone. */
   endByHand(name: string): string {
-    return `DROP TRIGGER of each trigger ${name}_…, then DROP TABLE of ${tableText(progressTable(this.#config.database, name))} ${name}_follower and of each ${name}_keys_…`
+    return `DROP TRIGGER of each trigger ${name}_…, then DROP TABLE of ${tableText(mysqlProgressTable(this.#config.database, name))} ${name}_follower and of each ${name}_keys_…`
   }
 
   streamsOf({ schema, name }: TableName, signal: AbortSignal): Promise<readonly string[]> {
@@ -172,7 +174,7 @@ export class MysqlTriggers implements ChangeSource {
     })
   }
 
-  async slots(): Promise<readonly SlotLine[]> {
+  async slots(): Promise<readonly ReplicationSlotLine[]> {
     return []
   }
 
@@ -180,37 +182,39 @@ export class MysqlTriggers implements ChangeSource {
     return this.#config.database
   }
 
-  #wait(session: Session, signal: AbortSignal, report: (message: string) => void): Wait {
+  #wait(session: MysqlSession, signal: AbortSignal, report: (message: string) => void): MysqlWait {
     return { session, signal, tell: report, patienceMs: this.#patienceMs }
   }
 
-  async #read<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+  async #read<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
     try {
-      return await this.#sessions.use((session) => interruptible(this.#config, session, signal, () => body(session)))
+      return await this.#sessions.use((session) =>
+        interruptibleMysql(this.#config, session, signal, () => body(session)),
+      )
     } catch (error) {
-      throw sourceError(error, this.#config.label)
+      throw mysqlSourceError(error, this.#config.label)
     }
   }
 
-  async #write<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+  async #write<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
     try {
       const session = await openCopySession(this.#config, 'write')
       try {
-        return await interruptible(this.#config, session, signal, () => body(session))
+        return await interruptibleMysql(this.#config, session, signal, () => body(session))
       } finally {
         await session.close()
       }
     } catch (error) {
-      throw sourceError(error, this.#config.label)
+      throw mysqlSourceError(error, this.#config.label)
     }
   }
 }
 
 /** Number of waiting notes, and bytes of the logs. */
 async function sizeOf(
-  session: Session,
+  session: MysqlSession,
   birth: StreamBirth,
 ): Promise<{ readonly bytes: bigint; readonly waiting: bigint }> {
   let [bytes, waiting] = [0n, 0n]
@@ -222,7 +226,7 @@ async function sizeOf(
     if (size == null) continue
     bytes += BigInt(String(size))
     const [[counted] = []] = await session.rows(
-      `SELECT CAST(COUNT(*) AS CHAR) FROM (SELECT 1 FROM ${tableSql(table)} WHERE id > ${FIRST_NOTE} LIMIT ${MOST_COUNTED}) AS some`,
+      `SELECT CAST(COUNT(*) AS CHAR) FROM (SELECT 1 FROM ${mysqlTableSql(table)} WHERE id > ${FIRST_NOTE} LIMIT ${MOST_COUNTED}) AS some`,
     )
     const count = BigInt(String(counted))
     const about = BigInt(String(estimate ?? 0))

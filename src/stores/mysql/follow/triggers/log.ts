@@ -6,7 +6,7 @@ import { tableText, type Column, type TableName } from '../../../../model/copy/c
 import { isMembered } from '../../../../model/copy/members.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 import { tick, ticked } from '../../partition/maintenance/options.ts'
 
 /** Id of a row that is never reported and never deleted: a log without it was emptied. */
@@ -18,7 +18,7 @@ const OURS = /^sluice_[a-z0-9_]{1,40}$/
 const TOKEN = /^[0-9a-f-]{36}$/
 
 /** The log of one table as it was created; stored as JSON. */
-export type TableLog = {
+export type MysqlTableLog = {
   /** Number of the table within its stream. */
   readonly number: number
   readonly table: TableName
@@ -39,45 +39,45 @@ export type LogMarks = {
 
 /** @throws SluiceError BAD_CONFIG for a name that no stream of ours can have */
 export function refuseForeignName(name: string): void {
-  if (isOurs(name)) return
+  if (isOwnTriggerLog(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is no name for a stream of this program`, {
     hint: 'it has to begin with sluice_, and to have lower-case letters, digits and underscores only, 47 at most',
   })
 }
 
-export function isOurs(name: string): boolean {
+export function isOwnTriggerLog(name: string): boolean {
   return OURS.test(name)
 }
 
 /** Name of the fact that holds the log of a table. */
-export function logFact(table: TableName): string {
+export function mysqlLogFact(table: TableName): string {
   return `log of ${tableText(table)}`
 }
 
 /** @throws Error if the stream has no log of the table */
-export function logOf(birth: StreamBirth, table: FollowedTable): TableLog {
-  const found = logsOf(birth).get(logFact(table.table.table))
+export function mysqlLogOf(birth: StreamBirth, table: FollowedTable): MysqlTableLog {
+  const found = logsOf(birth).get(mysqlLogFact(table.table.table))
   if (found === undefined) throw new Error(`stream ${birth.slot} has no log of ${tableText(table.table.table)}`)
   return found
 }
 
 /** All logs of a stream, by the name of the fact. */
-export function logsOf({ facts }: Pick<StreamBirth, 'facts'>): ReadonlyMap<string, TableLog> {
+export function logsOf({ facts }: Pick<StreamBirth, 'facts'>): ReadonlyMap<string, MysqlTableLog> {
   const logs = Object.entries(facts).filter(([name]) => name.startsWith('log of '))
-  return new Map(logs.map(([name, text]) => [name, JSON.parse(text) as TableLog]))
+  return new Map(logs.map(([name, text]) => [name, JSON.parse(text) as MysqlTableLog]))
 }
 
-export function progressTable(database: string, name: string): TableName {
+export function mysqlProgressTable(database: string, name: string): TableName {
   return { schema: database, name: `${name}_progress` }
 }
 
 /** Holds the owner of the stream: one row. Created with the first owner, because streams of older programs lack it. */
-export function followerTable(database: string, name: string): TableName {
+export function mysqlFollowerTable(database: string, name: string): TableName {
   return { schema: database, name: `${name}_follower` }
 }
 
 /** Name of a table's log, by the table's number. */
-export function logTable(database: string, name: string, number: number): TableName {
+export function mysqlLogTable(database: string, name: string, number: number): TableName {
   return { schema: database, name: `${name}_keys_${number}` }
 }
 
@@ -94,7 +94,7 @@ export function streamOfTrigger(trigger: string, name?: string): string | null {
 
 /** Statements that create the progress row; see `position.ts`. */
 export function progressStatements(database: string, name: string, token: string): readonly string[] {
-  const table = ticked(progressTable(database, name))
+  const table = ticked(mysqlProgressTable(database, name))
   if (!TOKEN.test(token)) throw new Error(`${token} is no token`)
   return [
     `CREATE TABLE ${table} (one TINYINT NOT NULL PRIMARY KEY, token CHAR(36) CHARACTER SET ascii NOT NULL, counter BIGINT UNSIGNED NOT NULL,
@@ -110,7 +110,7 @@ export function logStatements(
   columns: readonly KeyColumn[],
   { stream, token, number }: { readonly stream: string; readonly token: string; readonly number: number },
 ): readonly string[] {
-  const keys = columns.map(({ declared }, at) => `${tick(keyName(at))} ${declared} NULL DEFAULT NULL`)
+  const keys = columns.map(({ declared }, at) => `${tick(mysqlLogKeyColumn(at))} ${declared} NULL DEFAULT NULL`)
   const said = `the log of stream ${stream} of sluice: what is taken out of it is lost`
   return [
     `CREATE TABLE ${ticked(log)} (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, ${keys.join(', ')}) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
@@ -132,7 +132,7 @@ export function triggerStatements(
   columns: readonly KeyColumn[],
   { stream, number }: { readonly stream: string; readonly number: number },
 ): readonly string[] {
-  const into = `INSERT INTO ${ticked(log)} (${columns.map((_, at) => tick(keyName(at))).join(', ')})`
+  const into = `INSERT INTO ${ticked(log)} (${columns.map((_, at) => tick(mysqlLogKeyColumn(at))).join(', ')})`
   const note = (row: 'OLD' | 'NEW'): string =>
     `${into} VALUES (${columns.map(({ name }) => `${row}.${tick(name)}`).join(', ')})`
   const same = columns.map(({ name, exact }) => `${exact(`OLD.${tick(name)}`)} <=> ${exact(`NEW.${tick(name)}`)}`)
@@ -148,7 +148,7 @@ export function triggerStatements(
   })
 }
 
-export function keyName(at: number): string {
+export function mysqlLogKeyColumn(at: number): string {
   return `k${at}`
 }
 
@@ -161,8 +161,8 @@ type KeyColumn = {
 }
 
 /** @returns in the order of the names */
-export async function keyColumns(
-  session: Session,
+export async function logKeyColumns(
+  session: MysqlSession,
   { schema, name }: TableName,
   key: readonly Pick<Column, 'name' | 'collation'>[],
 ): Promise<readonly KeyColumn[]> {

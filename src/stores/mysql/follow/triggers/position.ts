@@ -10,8 +10,8 @@ import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
-import type { Session } from '../../session.ts'
-import { progressTable } from './log.ts'
+import type { MysqlSession } from '../../session.ts'
+import { mysqlProgressTable } from './log.ts'
 
 const NO_TABLE = 1146
 /** No right on the table, or on its database. */
@@ -28,10 +28,10 @@ type Progress = {
 }
 
 /** @returns null if the row or its table is gone, or the user may not read it */
-export async function readProgress(session: Session, database: string, name: string): Promise<Progress | null> {
+export async function readProgress(session: MysqlSession, database: string, name: string): Promise<Progress | null> {
   try {
     const [row] = await session.rows(
-      `SELECT token, CAST(counter AS CHAR), CAST(shown AS CHAR), CAST(forgotten AS CHAR) FROM ${ticked(progressTable(database, name))}`,
+      `SELECT token, CAST(counter AS CHAR), CAST(shown AS CHAR), CAST(forgotten AS CHAR) FROM ${ticked(mysqlProgressTable(database, name))}`,
     )
     if (row === undefined) return null
     const [token, counter, shown, forgotten] = row.map(String)
@@ -49,9 +49,9 @@ export async function readProgress(session: Session, database: string, name: str
 }
 
 /** The next number, committed. @param session may write @throws SluiceError SOURCE_IO, retryable, if row is gone */
-export async function takeNumber(session: Session, database: string, name: string): Promise<LogPosition> {
+export async function takeNumber(session: MysqlSession, database: string, name: string): Promise<LogPosition> {
   const { changed } = await session.execute(
-    `UPDATE ${ticked(progressTable(database, name))} SET counter = LAST_INSERT_ID(counter + 1)`,
+    `UPDATE ${ticked(mysqlProgressTable(database, name))} SET counter = LAST_INSERT_ID(counter + 1)`,
   )
   if (changed === 0) throw logsGone(`the row of progress of stream ${name} is gone`)
   const [[number] = []] = await session.rows('SELECT CAST(LAST_INSERT_ID() AS CHAR)')
@@ -60,14 +60,19 @@ export async function takeNumber(session: Session, database: string, name: strin
 }
 
 /** Now, ms since the epoch, by the clock of the server. */
-export async function clockMs(session: Session): Promise<number> {
+export async function mysqlClockMs(session: MysqlSession): Promise<number> {
   const [[now] = []] = await session.rows('SELECT CAST(FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000) AS CHAR)')
   return Number(now)
 }
 
 /** Raises `shown` to the number. Call it after the snapshot and before anything is reported under the number. */
-export async function noteShown(session: Session, database: string, name: string, number: LogPosition): Promise<void> {
-  await session.execute(`UPDATE ${ticked(progressTable(database, name))} SET shown = GREATEST(shown, ?)`, [number])
+export async function noteShown(
+  session: MysqlSession,
+  database: string,
+  name: string,
+  number: LogPosition,
+): Promise<void> {
+  await session.execute(`UPDATE ${ticked(mysqlProgressTable(database, name))} SET shown = GREATEST(shown, ?)`, [number])
   await session.command('COMMIT')
 }
 

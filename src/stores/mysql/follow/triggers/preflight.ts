@@ -9,7 +9,7 @@ import { grantedRights } from '../apply/rights.ts'
 import { isSortable } from '../../copy/ranges.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { loginOf } from '../../login.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 import { replicaFault } from './replica.ts'
 import { cascadesOf, uniqueIndexes } from './shape.ts'
 
@@ -18,8 +18,8 @@ const NOT_TOLD =
 /** Rights that logs need in the database of the URL. */
 const FOR_LOGS = ['CREATE', 'DROP', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRIGGER']
 
-export async function examineTriggers(
-  session: Session,
+export async function checkMysqlTriggers(
+  session: MysqlSession,
   database: string,
   tables: readonly FollowedTable[],
 ): Promise<FollowPreflight> {
@@ -34,7 +34,7 @@ export async function examineTriggers(
   return { refusals, notes: [NOT_TOLD], identities, wal: null }
 }
 
-async function examineServer(session: Session, database: string): Promise<readonly FollowRefusal[]> {
+async function examineServer(session: MysqlSession, database: string): Promise<readonly FollowRefusal[]> {
   const refusals: FollowRefusal[] = []
   const [[user] = []] = await session.rows('SELECT CURRENT_USER()')
   const login = await loginOf(session)
@@ -83,7 +83,7 @@ async function examineServer(session: Session, database: string): Promise<readon
 }
 
 /** Names of prepared XA transactions; null if the login may not see them. */
-export async function preparedTransactions(session: Session): Promise<readonly string[] | null> {
+export async function preparedTransactions(session: MysqlSession): Promise<readonly string[] | null> {
   try {
     const rows = await session.command('XA RECOVER CONVERT XID')
     return rows.map(([, , , data]) => String(data))
@@ -103,7 +103,7 @@ export async function preparedTransactions(session: Session): Promise<readonly s
 type Obstacle = Omit<FollowRefusal, 'table'>
 
 async function examineTable(
-  session: Session,
+  session: MysqlSession,
   { table: spec, columns }: FollowedTable,
 ): Promise<{ readonly identity: readonly string[]; readonly obstacles: readonly Obstacle[] }> {
   const { table } = spec

@@ -1,13 +1,13 @@
 /** Detects a replica: its triggers do not fire for replicated rows. */
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { FollowRefusal } from '../../../../model/follow/port.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 
 /** Error numbers: no right on the whole server; a statement that the server does not know. */
 const [DENIED, UNKNOWN] = [1227, 1064]
 
 /** @returns null if the server is no replica */
-export async function replicaFault(session: Session): Promise<FollowRefusal | null> {
+export async function replicaFault(session: MysqlSession): Promise<FollowRefusal | null> {
   const [[readOnly] = []] = await session.rows('SELECT @@GLOBAL.read_only')
   if (Number(readOnly) !== 0) {
     return {
@@ -24,7 +24,7 @@ export async function replicaFault(session: Session): Promise<FollowRefusal | nu
   }
 }
 
-async function replicating(session: Session): Promise<number> {
+async function replicating(session: MysqlSession): Promise<number> {
   const isMariadb = session.facts.flavour === 'mariadb'
   try {
     const rows = await session.command(isMariadb ? 'SHOW ALL REPLICAS STATUS' : 'SHOW REPLICA STATUS')

@@ -4,16 +4,16 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
-import { selected } from '../../copy/cells.ts'
-import { isNull, quoted, tableSql } from '../../copy/names.ts'
-import { rowReader } from '../../copy/read.ts'
+import { mysqlSelection } from '../../copy/cells.ts'
+import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
+import { canonicalRowReader } from '../../copy/read.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import type { Session } from '../../session.ts'
-import { isBusy } from './busy.ts'
-import { exactSql, FIRST_NOTE, keyName, type TableLog } from './log.ts'
+import type { MysqlSession } from '../../session.ts'
+import { isMysqlBusy } from './busy.ts'
+import { exactSql, FIRST_NOTE, mysqlLogKeyColumn, type MysqlTableLog } from './log.ts'
 import { logsGone } from './position.ts'
 import { columnsFault } from './verify.ts'
-import { columnTexts, countUnique, createdAs, tableIds, type TableShape } from './shape.ts'
+import { columnTexts, countUnique, createdAs, tableIds, type MysqlTriggerShape } from './shape.ts'
 
 /** Rows that are passed on at once, and bytes of rows that may wait in memory. */
 const [PIECE_ROWS, PIECE_BYTES] = [2000, 4 * 1024 * 1024]
@@ -30,17 +30,17 @@ const CHANGED = 1412
 const GONE = new Set([1146, 1176])
 
 /** A replicated table with its log. */
-export type NotedTable = {
+export type MysqlNotedTable = {
   readonly table: FollowedTable
-  readonly log: TableLog
-  readonly shape: TableShape
+  readonly log: MysqlTableLog
+  readonly shape: MysqlTriggerShape
 }
 
 /** Note numbers that are deleted from a log at once. */
 const AT_ONCE = 2000
 
 /** Reported notes of a batch, by place of the table. */
-export type ReportedRound = ReadonlyMap<number, ReportedNotes>
+export type MysqlReportedRound = ReadonlyMap<number, ReportedNotes>
 
 /** The exact numbers of the notes that a batch has reported. */
 class ReportedNotes {
@@ -86,11 +86,11 @@ type Reshaped = Extract<Change, { type: 'reshaped' }>
  * @returns null if a table could not be read, or was altered after the snapshot: then nothing was reported
  * @throws SluiceError VALUE_REFUSED, SOURCE_IO if a log was emptied; the server's errors
  */
-export async function* reportedRound(
-  session: Session,
-  tables: readonly NotedTable[],
+export async function* mysqlReportedRound(
+  session: MysqlSession,
+  tables: readonly MysqlNotedTable[],
   { position, at }: { readonly position: LogPosition; readonly at: number },
-): AsyncGenerator<readonly Change[], ReportedRound | null> {
+): AsyncGenerator<readonly Change[], MysqlReportedRound | null> {
   const counts = await countNotes(session, tables)
   const other = await held(session, tables, [...counts.keys()])
   if (other === 'later') return null
@@ -112,9 +112,13 @@ export async function* reportedRound(
 }
 
 /** @returns number of notes by place, only for tables that have notes */
-async function countNotes(session: Session, tables: readonly NotedTable[]): Promise<ReadonlyMap<number, number>> {
+async function countNotes(
+  session: MysqlSession,
+  tables: readonly MysqlNotedTable[],
+): Promise<ReadonlyMap<number, number>> {
   const asked = tables.map(
-    ({ log }, place) => `SELECT ${place}, CAST(COUNT(*) AS CHAR), CAST(MIN(id) AS CHAR) FROM ${tableSql(log.table)}`,
+    ({ log }, place) =>
+      `SELECT ${place}, CAST(COUNT(*) AS CHAR), CAST(MIN(id) AS CHAR) FROM ${mysqlTableSql(log.table)}`,
   )
   const rows = await session.rows(asked.join(' UNION ALL '))
   const counts = new Map<number, number>()
@@ -132,8 +136,8 @@ async function countNotes(session: Session, tables: readonly NotedTable[]): Prom
  * @returns the first table that was replaced or altered; `later` if one cannot be read in this snapshot
  */
 async function held(
-  session: Session,
-  tables: readonly NotedTable[],
+  session: MysqlSession,
+  tables: readonly MysqlNotedTable[],
   places: readonly number[],
 ): Promise<Reshaped | 'later' | null> {
   for (const place of places) {
@@ -144,7 +148,7 @@ async function held(
     const reshaped = (reason: string): Reshaped => ({ type: 'reshaped', table: place, reason })
     try {
       // Any read locks the definition; a table that was recreated after the snapshot is refused.
-      await session.rows(`SELECT 1 FROM ${tableSql(name)} FORCE INDEX (${quoted(one.log.index)}) LIMIT 1`)
+      await session.rows(`SELECT 1 FROM ${mysqlTableSql(name)} FORCE INDEX (${quoted(one.log.index)}) LIMIT 1`)
       const created = await createdAs(session, name)
       const columns = created === shape.created ? shape.columns : await columnTexts(session, name)
       const other = columnsFault(shape, { columns })
@@ -155,7 +159,7 @@ async function held(
     } catch (error) {
       const number = mysqlErrorNumber(error) ?? 0
       if (!session.alive) throw error
-      if (number === CHANGED || isBusy(error)) return 'later'
+      if (number === CHANGED || isMysqlBusy(error)) return 'later'
       if (GONE.has(number)) return reshaped('it, or the index of its key, is gone')
       throw error
     }
@@ -163,10 +167,10 @@ async function held(
   return null
 }
 
-async function numbersOf(session: Session, log: TableLog): Promise<ReportedNotes> {
+async function numbersOf(session: MysqlSession, log: MysqlTableLog): Promise<ReportedNotes> {
   const reported = new ReportedNotes()
   const stream = await session.stream(
-    `SELECT id FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE} ORDER BY id`,
+    `SELECT id FROM ${mysqlTableSql(log.table)} WHERE id > ${FIRST_NOTE} ORDER BY id`,
     [],
     PIECE_BYTES,
   )
@@ -178,9 +182,9 @@ async function numbersOf(session: Session, log: TableLog): Promise<ReportedNotes
 }
 
 async function* changesOf(
-  session: Session,
+  session: MysqlSession,
   place: number,
-  one: NotedTable,
+  one: MysqlNotedTable,
   isLarge: boolean,
 ): AsyncGenerator<readonly Change[]> {
   const { table } = one
@@ -201,40 +205,42 @@ function columnsOf({ columns }: FollowedTable, names: readonly string[]): readon
  * now has the other. So a key also counts as deleted if `exactSql` of the row found differs.
  * @param isAll all keys, whether their row exists or not
  */
-function goneSql({ table, log }: NotedTable, isAll: boolean): string {
+function goneSql({ table, log }: MysqlNotedTable, isAll: boolean): string {
   const identity = columnsOf(table, table.identity)
-  const list = identity.map(({ name, column }) => selected(`k.${quoted(keyName(log.key.indexOf(name)))}`, column))
+  const list = identity.map(({ name, column }) =>
+    mysqlSelection(`k.${quoted(mysqlLogKeyColumn(log.key.indexOf(name)))}`, column),
+  )
   const exact = (name: string, expression: string): string =>
     columnsOf(table, [name]).reduce((sql, { column }) => exactSql(sql, column), expression)
-  const each = log.key.map((name, at) => exact(name, quoted(keyName(at))))
-  const all = `(SELECT ${log.key.map((_, at) => quoted(keyName(at))).join(', ')} FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE} GROUP BY ${each.join(', ')}) AS k`
+  const each = log.key.map((name, at) => exact(name, quoted(mysqlLogKeyColumn(at))))
+  const all = `(SELECT ${log.key.map((_, at) => quoted(mysqlLogKeyColumn(at))).join(', ')} FROM ${mysqlTableSql(log.table)} WHERE id > ${FIRST_NOTE} GROUP BY ${each.join(', ')}) AS k`
   if (isAll) return `SELECT ${list.join(', ')} FROM ${all}`
   const same = log.key.flatMap((name, at) => {
-    const [there, key] = [`t.${quoted(name)}`, `k.${quoted(keyName(at))}`]
+    const [there, key] = [`t.${quoted(name)}`, `k.${quoted(mysqlLogKeyColumn(at))}`]
     const both = [there, key].map((expression) => exact(name, expression))
     return [`${there} = ${key}`, ...(both[0] === there ? [] : [both.join(' = ')])]
   })
   const [first = ''] = log.key
-  return `SELECT ${list.join(', ')} FROM ${all} LEFT JOIN ${tableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}
+  return `SELECT ${list.join(', ')} FROM ${all} LEFT JOIN ${mysqlTableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}
     WHERE ${isNull(`t.${quoted(first)}`)}`
 }
 
-function rowsSql({ table, log }: NotedTable): string {
-  const keys = log.key.map((_, at) => quoted(keyName(at))).join(', ')
-  const same = log.key.map((name, at) => `t.${quoted(name)} = k.${quoted(keyName(at))}`)
-  const list = table.columns.map(({ name, column }) => selected(`t.${quoted(name)}`, column))
+function rowsSql({ table, log }: MysqlNotedTable): string {
+  const keys = log.key.map((_, at) => quoted(mysqlLogKeyColumn(at))).join(', ')
+  const same = log.key.map((name, at) => `t.${quoted(name)} = k.${quoted(mysqlLogKeyColumn(at))}`)
+  const list = table.columns.map(({ name, column }) => mysqlSelection(`t.${quoted(name)}`, column))
   // Find each key by the index: a plan that scans the table for a few keys takes time proportional to it.
-  return `SELECT ${list.join(', ')} FROM (SELECT DISTINCT ${keys} FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE}) AS k
-    STRAIGHT_JOIN ${tableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}`
+  return `SELECT ${list.join(', ')} FROM (SELECT DISTINCT ${keys} FROM ${mysqlTableSql(log.table)} WHERE id > ${FIRST_NOTE}) AS k
+    STRAIGHT_JOIN ${mysqlTableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}`
 }
 
 async function* read(
-  session: Session,
+  session: MysqlSession,
   sql: string,
   { table }: FollowedTable,
   columns: readonly ReadColumn[],
 ): AsyncGenerator<readonly Row[]> {
-  const rowOf = rowReader(columns, table, null)
+  const rowOf = canonicalRowReader(columns, table, null)
   const stream = await session.stream(sql, [], PIECE_BYTES)
   for (;;) {
     const page = await stream.take(PIECE_ROWS)

@@ -4,20 +4,20 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
-import type { Look, Rounds, Telling } from '../../../common/trigger-stream/rounds.ts'
+import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import type { MysqlConfig } from '../../config.ts'
-import { sourceError } from '../../copy/errors.ts'
-import { tableSql } from '../../copy/names.ts'
-import { interruptible, openCopySession, stopOn } from '../../copy/sessions.ts'
-import { heldView } from '../../copy/view.ts'
+import { mysqlSourceError } from '../../copy/errors.ts'
+import { mysqlTableSql } from '../../copy/names.ts'
+import { interruptibleMysql, openCopySession, stopOn } from '../../copy/sessions.ts'
+import { mysqlHeldView } from '../../copy/view.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
-import type { Session } from '../../session.ts'
-import { lockProgress, readFollower } from './follower.ts'
-import { FIRST_NOTE, logOf, progressTable } from './log.ts'
-import { clockMs, logsGone, noteShown, readProgress, takeNumber } from './position.ts'
-import { reportedRound, type NotedTable, type ReportedRound } from './round.ts'
-import { NO_TABLE, shapeOf } from './shape.ts'
+import type { MysqlSession } from '../../session.ts'
+import { lockProgress, readMysqlFollower } from './follower.ts'
+import { FIRST_NOTE, mysqlLogOf, mysqlProgressTable } from './log.ts'
+import { mysqlClockMs, logsGone, noteShown, readProgress, takeNumber } from './position.ts'
+import { mysqlReportedRound, type MysqlNotedTable, type MysqlReportedRound } from './round.ts'
+import { NO_TABLE, parseMysqlShape } from './shape.ts'
 import { TOKEN } from './verify.ts'
 
 /** Lock timeout of a batch for a table, in seconds: the server knows no fractions. */
@@ -34,9 +34,9 @@ type RoundsOptions = {
 
 export class MysqlRounds implements Rounds {
   readonly request: RoundsOptions
-  readonly #noted: readonly NotedTable[]
-  #reader: Session
-  readonly #writer: Session
+  readonly #noted: readonly MysqlNotedTable[]
+  #reader: MysqlSession
+  readonly #writer: MysqlSession
 
   /** @throws SluiceError as connecting; SOURCE_IO, retryable, if the source has not reported what the target has */
   static async open(options: RoundsOptions): Promise<MysqlRounds> {
@@ -62,19 +62,19 @@ export class MysqlRounds implements Rounds {
     }
   }
 
-  private constructor(options: RoundsOptions, reader: Session, writer: Session) {
+  private constructor(options: RoundsOptions, reader: MysqlSession, writer: MysqlSession) {
     const { birth, tables } = options
     this.request = options
     this.#reader = reader
     this.#writer = writer
     this.#noted = tables.map((table) => ({
       table,
-      log: logOf(birth, table),
-      shape: shapeOf(birth.shapes[tableText(table.table.table)]),
+      log: mysqlLogOf(birth, table),
+      shape: parseMysqlShape(birth.shapes[tableText(table.table.table)]),
     }))
   }
 
-  async look(): Promise<Look> {
+  async look(): Promise<RoundState> {
     const { config, birth } = this.request
     const progress = await readProgress(this.#reader, config.database, birth.slot)
     if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)
@@ -85,7 +85,7 @@ export class MysqlRounds implements Rounds {
     return { end: counter, isNoted, idle: counter }
   }
 
-  async *report(forView: boolean): Telling {
+  async *report(forView: boolean): RoundChanges {
     const { config, signal } = this.request
     const session = forView ? await readerOf(config) : this.#reader
     const undo = forView ? stopOn(config, session, signal) : async (): Promise<void> => undefined
@@ -93,14 +93,14 @@ export class MysqlRounds implements Rounds {
     try {
       const begun = await this.#begin(session)
       const { position } = begun
-      const reported = yield* reportedRound(session, this.#noted, begun)
+      const reported = yield* mysqlReportedRound(session, this.#noted, begun)
       if (reported === null) return null
       isKept = forView
       return {
         position,
         isEmpty: reported.size === 0,
         forget: (upTo) => this.#forget(reported, upTo),
-        view: () => heldView(config, session),
+        view: () => mysqlHeldView(config, session),
       }
     } finally {
       await undo()
@@ -113,9 +113,9 @@ export class MysqlRounds implements Rounds {
   async guarded<T>(body: () => Promise<T>): Promise<T> {
     const { config, signal } = this.request
     try {
-      return await interruptible(config, this.#reader, signal, body)
+      return await interruptibleMysql(config, this.#reader, signal, body)
     } catch (error) {
-      throw sourceError(gone(error) ?? error, config.label)
+      throw mysqlSourceError(gone(error) ?? error, config.label)
     }
   }
 
@@ -125,10 +125,10 @@ export class MysqlRounds implements Rounds {
   }
 
   /** Takes a number and a snapshot, then raises `shown`: see `position.ts`. @returns with the server's time */
-  async #begin(session: Session): Promise<{ readonly position: LogPosition; readonly at: number }> {
+  async #begin(session: MysqlSession): Promise<{ readonly position: LogPosition; readonly at: number }> {
     const { config, birth } = this.request
     const position = await takeNumber(this.#writer, config.database, birth.slot)
-    const at = await clockMs(session)
+    const at = await mysqlClockMs(session)
     await session.command('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
     await session.command('SAVEPOINT sluice')
     await noteShown(this.#writer, config.database, birth.slot, position)
@@ -138,7 +138,7 @@ export class MysqlRounds implements Rounds {
   /** True if any log has notes. @throws SluiceError SOURCE_IO, retryable, if a log was emptied */
   async #isNoted(): Promise<boolean> {
     if (this.#noted.length === 0) return false
-    const logs = this.#noted.map(({ log }) => tableSql(log.table))
+    const logs = this.#noted.map(({ log }) => mysqlTableSql(log.table))
     const whole = logs.map((log) => `EXISTS (SELECT 1 FROM ${log} WHERE id = ${FIRST_NOTE})`).join(' AND ')
     const noted = logs.map((log) => `EXISTS (SELECT 1 FROM ${log} WHERE id > ${FIRST_NOTE})`).join(' OR ')
     const [[isWhole, isNoted] = []] = await this.#reader.rows(`SELECT ${whole}, ${noted}`)
@@ -146,20 +146,20 @@ export class MysqlRounds implements Rounds {
     return Number(isNoted) === 1
   }
 
-  async #forget(reported: ReportedRound, upTo: LogPosition): Promise<void> {
+  async #forget(reported: MysqlReportedRound, upTo: LogPosition): Promise<void> {
     const { config, birth } = this.request
     const session = this.#writer
     try {
       await lockProgress(session, config.database, birth.slot)
-      refuseOtherFollower(birth, await readFollower(session, config.database, birth.slot))
+      refuseOtherFollower(birth, await readMysqlFollower(session, config.database, birth.slot))
       for (const [place, notes] of reported) {
         const log = this.#noted[place]?.log
         if (log === undefined) continue
         for (const piece of notes.pieces())
-          await session.execute(forgetSql(tableSql(log.table)), [JSON.stringify(piece)])
+          await session.execute(forgetSql(mysqlTableSql(log.table)), [JSON.stringify(piece)])
       }
       await session.execute(
-        `UPDATE ${ticked(progressTable(config.database, birth.slot))} SET forgotten = GREATEST(forgotten, ?)`,
+        `UPDATE ${ticked(mysqlProgressTable(config.database, birth.slot))} SET forgotten = GREATEST(forgotten, ?)`,
         [upTo],
       )
       const lost = await session.commit()
@@ -184,7 +184,7 @@ function gone(error: unknown): unknown {
   return mysqlErrorNumber(error) === NO_TABLE ? logsGone('a log of the stream, or a followed table, is gone') : null
 }
 
-async function readerOf(config: MysqlConfig): Promise<Session> {
+async function readerOf(config: MysqlConfig): Promise<MysqlSession> {
   const session = await openCopySession(config, 'read')
   try {
     await session.command(`SET SESSION lock_wait_timeout = ${LOCK_SECONDS}`)

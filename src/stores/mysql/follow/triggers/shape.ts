@@ -5,16 +5,16 @@
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import { quoted, tableSql } from '../../copy/names.ts'
+import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 import type { LogMarks } from './log.ts'
 
 /** There is no such table. */
 export const NO_TABLE = 1146
 
 /** Stored as JSON. */
-export type TableShape = {
+export type MysqlTriggerShape = {
   /** As `SHOW CREATE TABLE` prints it, without the next number of AUTO_INCREMENT. */
   readonly created: string
   /** One text per column: name, type, nullability, collation, generation expression. */
@@ -30,7 +30,10 @@ export type TableShape = {
 }
 
 /** @returns null if there is no such table */
-export async function readShape(session: Session, table: TableName): Promise<TableShape | null> {
+export async function readMysqlTriggerShape(
+  session: MysqlSession,
+  table: TableName,
+): Promise<MysqlTriggerShape | null> {
   const created = await createdAs(session, table)
   if (created === null) return null
   return {
@@ -43,13 +46,13 @@ export async function readShape(session: Session, table: TableName): Promise<Tab
   }
 }
 
-export function shapeOf(text: string | undefined): TableShape {
+export function parseMysqlShape(text: string | undefined): MysqlTriggerShape {
   if (text === undefined) return { created: '', columns: [], ids: {}, unique: {}, cascades: [], altered: '' }
-  return JSON.parse(text) as TableShape
+  return JSON.parse(text) as MysqlTriggerShape
 }
 
 /** The table's CREATE statement; null if there is none. Locks the definition for the session's transaction. */
-export async function createdAs(session: Session, table: TableName): Promise<string | null> {
+export async function createdAs(session: MysqlSession, table: TableName): Promise<string | null> {
   try {
     const [row] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
     return String(row?.[1] ?? '').replace(/ AUTO_INCREMENT=\d+/, '')
@@ -60,7 +63,7 @@ export async function createdAs(session: Session, table: TableName): Promise<str
 }
 
 /** Defaults and comments are left out: triggers see the resulting values. */
-export async function columnTexts(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
+export async function columnTexts(session: MysqlSession, { schema, name }: TableName): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS
      WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
@@ -73,7 +76,7 @@ export async function columnTexts(session: Session, { schema, name }: TableName)
 
 /** InnoDB's id of a table, under '', or of its partitions, by InnoDB's spelling of names. Needs the right PROCESS. */
 export async function tableIds(
-  session: Session,
+  session: MysqlSession,
   { schema, name }: TableName,
 ): Promise<Readonly<Record<string, string>>> {
   const [[database, table] = []] = await session.rows(
@@ -95,9 +98,9 @@ export async function tableIds(
 }
 
 /** True if a partition holds rows. @param partition as `tableIds` has it */
-export async function hasRowsIn(session: Session, table: TableName, partition: string): Promise<boolean> {
+export async function hasRowsIn(session: MysqlSession, table: TableName, partition: string): Promise<boolean> {
   const [[name] = []] = await session.rows(`SELECT ${spelled('?', 'filename', 'utf8mb4')}`, [partition.replace(/#sp#.*$/is, '')]) // prettier-ignore
-  const rows = await session.rows(`SELECT 1 FROM ${tableSql(table)} PARTITION (${quoted(String(name))}) LIMIT 1`)
+  const rows = await session.rows(`SELECT 1 FROM ${mysqlTableSql(table)} PARTITION (${quoted(String(name))}) LIMIT 1`)
   return rows.length > 0
 }
 
@@ -110,7 +113,7 @@ function spelled(text: string, from: string, to: string): string {
 }
 
 export async function uniqueIndexes(
-  session: Session,
+  session: MysqlSession,
   { schema, name }: TableName,
 ): Promise<Readonly<Record<string, readonly string[]>>> {
   const rows = await session.rows(
@@ -129,7 +132,7 @@ export async function uniqueIndexes(
 }
 
 /** Number of unique indexes of a table, of any kind. */
-export async function countUnique(session: Session, { schema, name }: TableName): Promise<number> {
+export async function countUnique(session: MysqlSession, { schema, name }: TableName): Promise<number> {
   const [[count] = []] = await session.rows(
     `SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS
      WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND NON_UNIQUE = 0`,
@@ -138,7 +141,7 @@ export async function countUnique(session: Session, { schema, name }: TableName)
   return Number(count)
 }
 
-async function alteredAt(session: Session, { schema, name }: TableName): Promise<string> {
+async function alteredAt(session: MysqlSession, { schema, name }: TableName): Promise<string> {
   const [[at] = []] = await session.rows(
     'SELECT CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
     [schema ?? null, name],
@@ -146,7 +149,7 @@ async function alteredAt(session: Session, { schema, name }: TableName): Promise
   return String(at ?? '')
 }
 
-export async function cascadesOf(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
+export async function cascadesOf(session: MysqlSession, { schema, name }: TableName): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT CONSTRAINT_NAME, UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS
      WHERE CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY CONSTRAINT_NAME`,
@@ -164,7 +167,7 @@ export async function cascadesOf(session: Session, { schema, name }: TableName):
 
 /** Current definitions of the named triggers of one database, by name. */
 async function readTriggers(
-  session: Session,
+  session: MysqlSession,
   schema: string | undefined,
   names: readonly string[],
 ): Promise<Readonly<Record<string, string>>> {
@@ -178,7 +181,7 @@ async function readTriggers(
 
 /** Current state of a log and its triggers. @param names of the triggers on the table, and of the guard of the log */
 export async function readMarks(
-  session: Session,
+  session: MysqlSession,
   table: TableName,
   log: TableName,
   names: { readonly triggers: readonly string[]; readonly guard: string },

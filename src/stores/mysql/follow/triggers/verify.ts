@@ -3,19 +3,34 @@ import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
-import type { Session } from '../../session.ts'
-import { FIRST_NOTE, logFact, logOf, logsOf, progressTable, triggerNames, type TableLog } from './log.ts'
+import type { MysqlSession } from '../../session.ts'
+import {
+  FIRST_NOTE,
+  mysqlLogFact,
+  mysqlLogOf,
+  logsOf,
+  mysqlProgressTable,
+  triggerNames,
+  type MysqlTableLog,
+} from './log.ts'
 import { readProgress } from './position.ts'
 import { replicaFault } from './replica.ts'
-import { hasRowsIn, NO_TABLE, readMarks, readShape, shapeOf, type TableShape } from './shape.ts'
+import {
+  hasRowsIn,
+  NO_TABLE,
+  readMarks,
+  readMysqlTriggerShape,
+  parseMysqlShape,
+  type MysqlTriggerShape,
+} from './shape.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
 
 /** Name of the fact that identifies the progress row of this stream. */
 export const TOKEN = 'token'
 
-export async function verifyTriggers(
-  session: Session,
+export async function verifyMysqlTriggers(
+  session: MysqlSession,
   database: string,
   birth: StreamBirth,
   tables: readonly FollowedTable[],
@@ -29,8 +44,8 @@ export async function verifyTriggers(
   const moved: Record<string, string> = {}
   for (const [at, table] of tables.entries()) {
     const name = all[at] ?? ''
-    const before = shapeOf(birth.shapes[name])
-    const now = await readShape(session, table.table.table)
+    const before = parseMysqlShape(birth.shapes[name])
+    const now = await readMysqlTriggerShape(session, table.table.table)
     const code = await tableFault(session, birth, table, before, now)
     if (code !== null) faults.push({ code: code.code, tables: [name], message: `${name}: ${code.reason}`, since })
     else if (now !== null && JSON.stringify(now) !== birth.shapes[name]) moved[name] = JSON.stringify(now)
@@ -42,13 +57,13 @@ type WholeFault = Pick<StreamFault, 'code' | 'message'>
 
 /** The fault that affects all tables of a stream; null if none. */
 export async function wholeFault(
-  session: Session,
+  session: MysqlSession,
   database: string,
   birth: StreamBirth,
   applied: LogPosition,
 ): Promise<WholeFault | null> {
   const progress = await readProgress(session, database, birth.slot)
-  const table = tableText(progressTable(database, birth.slot))
+  const table = tableText(mysqlProgressTable(database, birth.slot))
   if (progress === null)
     return { code: 'SLOT_LOST', message: `the row of ${table} is gone, which says what of the logs was applied` }
   if (progress.token !== birth.facts[TOKEN])
@@ -66,25 +81,28 @@ export async function wholeFault(
 type TableFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonly reason: string }
 
 async function tableFault(
-  session: Session,
+  session: MysqlSession,
   birth: StreamBirth,
   followed: FollowedTable,
-  before: TableShape,
-  now: TableShape | null,
+  before: MysqlTriggerShape,
+  now: MysqlTriggerShape | null,
 ): Promise<TableFault | null> {
   const { table } = followed.table
   const changed = (reason: string): TableFault => ({ code: 'TABLE_CHANGED', reason })
   if (now === null) return changed('it is gone, or has another name')
-  const log = logsOf(birth).get(logFact(table))
+  const log = logsOf(birth).get(mysqlLogFact(table))
   if (log === undefined) return { code: 'TRIGGERS_CHANGED', reason: 'the stream has no log of it' }
   const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? backFault(before, now) // prettier-ignore
   if (reason !== null) return changed(reason)
-  const wrong = await logFault(session, birth.slot, table, logOf(birth, followed))
+  const wrong = await logFault(session, birth.slot, table, mysqlLogOf(birth, followed))
   return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
 }
 
 /** @returns why the columns differ from those the stream was planned with; null if they are the same */
-export function columnsFault(before: Pick<TableShape, 'columns'>, now: Pick<TableShape, 'columns'>): string | null {
+export function columnsFault(
+  before: Pick<MysqlTriggerShape, 'columns'>,
+  now: Pick<MysqlTriggerShape, 'columns'>,
+): string | null {
   const gone = before.columns.filter((one) => !now.columns.includes(one))
   const added = now.columns.filter((one) => !before.columns.includes(one))
   // If columns of one type swap names, the same texts occur in another order.
@@ -97,10 +115,10 @@ export function columnsFault(before: Pick<TableShape, 'columns'>, now: Pick<Tabl
 }
 
 async function numbersFault(
-  session: Session,
+  session: MysqlSession,
   table: TableName,
-  before: TableShape,
-  now: TableShape,
+  before: MysqlTriggerShape,
+  now: MysqlTriggerShape,
 ): Promise<string | null> {
   for (const [partition, id] of Object.entries(before.ids)) {
     if (now.ids[partition] === id) continue
@@ -119,7 +137,11 @@ async function numbersFault(
   return cascade === undefined ? null : `foreign key ${cascade} was added, for which no trigger fires`
 }
 
-function keyFault({ index, key }: TableLog, { identity }: FollowedTable, { unique }: TableShape): string | null {
+function keyFault(
+  { index, key }: MysqlTableLog,
+  { identity }: FollowedTable,
+  { unique }: MysqlTriggerShape,
+): string | null {
   const columns = unique[index]
   const isSame = columns !== undefined && columns.length === key.length && key.every((one) => columns.includes(one))
   if (isSame || identity.length === 0) return null
@@ -127,14 +149,19 @@ function keyFault({ index, key }: TableLog, { identity }: FollowedTable, { uniqu
 }
 
 /** Altered and altered back: if the table had a foreign key in between, no trigger has noted what that removed. */
-function backFault(before: TableShape, now: TableShape): string | null {
+function backFault(before: MysqlTriggerShape, now: MysqlTriggerShape): string | null {
   const isSame = JSON.stringify({ ...before, altered: '' }) === JSON.stringify({ ...now, altered: '' })
   return isSame && before.altered !== now.altered
     ? `it was altered, and altered back (${now.altered}): what happened in between may not have been noted`
     : null
 }
 
-async function logFault(session: Session, slot: string, table: TableName, log: TableLog): Promise<string | null> {
+async function logFault(
+  session: MysqlSession,
+  slot: string,
+  table: TableName,
+  log: MysqlTableLog,
+): Promise<string | null> {
   const names = { triggers: triggerNames(slot, log.number), guard: `${slot}_${log.number}_guard` }
   const now = await readMarks(session, table, log.table, names)
   const name = tableText(log.table)
@@ -147,7 +174,7 @@ async function logFault(session: Session, slot: string, table: TableName, log: T
   return (await isWhole(session, log.table)) ? null : `its log ${name} was emptied by another program`
 }
 
-async function isWhole(session: Session, log: TableName): Promise<boolean> {
+async function isWhole(session: MysqlSession, log: TableName): Promise<boolean> {
   try {
     const rows = await session.rows(`SELECT 1 FROM ${ticked(log)} WHERE id = ${FIRST_NOTE}`)
     return rows.length > 0

@@ -1,14 +1,14 @@
 /** Finds who holds a table by the server's metadata lock instrument; by default it is on in MySQL, off in MariaDB. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 
 const INSTRUMENT = 'wait/lock/metadata/sql/mdl'
 
 /** True if a transaction holds the table now; null if the server does not say, or not to this login. */
 export type HeldNow = () => Promise<boolean | null>
 
-export async function holdersOf(session: Session, { schema, name }: TableName): Promise<HeldNow> {
+export async function mysqlLockHolders(session: MysqlSession, { schema, name }: TableName): Promise<HeldNow> {
   if (!(await reports(session))) return async () => null
   return async () => {
     const rows = await asked(
@@ -21,7 +21,7 @@ export async function holdersOf(session: Session, { schema, name }: TableName): 
   }
 }
 
-async function reports(session: Session): Promise<boolean> {
+async function reports(session: MysqlSession): Promise<boolean> {
   const rows = await asked(
     session,
     'SELECT ENABLED, @@performance_schema FROM performance_schema.setup_instruments WHERE NAME = ?',
@@ -32,7 +32,7 @@ async function reports(session: Session): Promise<boolean> {
 }
 
 /** Null if the server refuses to answer. */
-async function asked(session: Session, sql: string, parameters: readonly (string | null)[]) {
+async function asked(session: MysqlSession, sql: string, parameters: readonly (string | null)[]) {
   try {
     return await session.rows(sql, [...parameters])
   } catch (error) {

@@ -3,27 +3,27 @@ import { isZone } from '../../../../model/calendar/zone.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import { endOf, isStop, NOTHING_MADE, refusalOf } from '../../../../model/partition/maintenance-port.ts'
+import { eitherSignal, isStop, NOTHING_MADE, tableRefusal } from '../../../../model/partition/maintenance-port.ts'
 import type {
   Made,
   MaintenanceStore,
   MakeRequest,
   RangedTable,
-  Span,
+  PrintedBounds,
   StrayRows,
 } from '../../../../model/partition/maintenance-port.ts'
 import type { SessionLock, SqlValue } from '../../../../model/run/sql-port.ts'
-import { timeCondition } from '../../archive/time.ts'
+import { mysqlTimeCondition } from '../../archive/time.ts'
 import type { MysqlConfig } from '../../config.ts'
-import type { Purpose } from '../../connect.ts'
-import { sourceError, targetError } from '../../copy/errors.ts'
+import type { MysqlSessionPurpose } from '../../connect.ts'
+import { mysqlSourceError, mysqlTargetError } from '../../copy/errors.ts'
 import { quoted } from '../../copy/names.ts'
-import { interruptible, openCopySession } from '../../copy/sessions.ts'
-import { lockName, takeLock } from '../../lock.ts'
-import type { Session } from '../../session.ts'
+import { interruptibleMysql, openCopySession } from '../../copy/sessions.ts'
+import { lockName, takeMysqlLock } from '../../lock.ts'
+import type { MysqlSession } from '../../session.ts'
 import { deniedError } from './denied.ts'
-import { inspect } from './look.ts'
-import { foreseePartitions, makePartitions } from './make.ts'
+import { inspectMysqlPartitions } from './look.ts'
+import { foreseeMysqlPartitions, makeMysqlPartitions } from './make.ts'
 import { tick, ticked } from './options.ts'
 
 /**
@@ -44,7 +44,10 @@ export class MysqlMaintenance implements MaintenanceStore {
   }
 
   async look(table: TableName, _sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
-    return await this.#reading(signal, async (session) => (await inspect(session, table, this.#server))?.ranged ?? null)
+    return await this.#reading(
+      signal,
+      async (session) => (await inspectMysqlPartitions(session, table, this.#server))?.ranged ?? null,
+    )
   }
 
   async zone(signal: AbortSignal): Promise<string | null> {
@@ -75,13 +78,13 @@ export class MysqlMaintenance implements MaintenanceStore {
 
   async stray(
     { table, column, partitions }: RangedTable,
-    spans: readonly Span[],
+    spans: readonly PrintedBounds[],
     signal: AbortSignal,
   ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
     const rest = partitions.find(({ isDefault }) => isDefault)
     const none = { spans: spans.map(() => 0n), others: { from: null, to: null, rows: 0n } }
     if (rest === undefined) return none
-    const conditions = spans.map(({ from, to }) => timeCondition(column, plain(from), plain(to)) ?? 'FALSE')
+    const conditions = spans.map(({ from, to }) => mysqlTimeCondition(column, plain(from), plain(to)) ?? 'FALSE')
     const others = conditions.length === 0 ? 'TRUE' : `NOT (${conditions.map((one) => `(${one})`).join(' OR ')})`
     const value = `CASE WHEN ${others} THEN ${quoted(column.name)} END`
     const counts = [...conditions, others].map((one) => `CAST(COALESCE(SUM(${one}), 0) AS CHAR)`)
@@ -102,27 +105,27 @@ export class MysqlMaintenance implements MaintenanceStore {
 
   async foresee(request: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
     return await this.#reading(request.signal, (session) =>
-      refusalOf(() => foreseePartitions(session, request, this.#server)),
+      tableRefusal(() => foreseeMysqlPartitions(session, request, this.#server)),
     )
   }
 
   async make(request: MakeRequest): Promise<Made> {
     const { table, budgetMs, signal } = request
     const place = `${this.#config.label}: ${tableText(table.table)}`
-    const open: Session[] = []
+    const open: MysqlSession[] = []
     try {
-      await using lock = await this.#alone(table.table, budgetMs, endOf(request))
+      await using lock = await this.#alone(table.table, budgetMs, eitherSignal(request))
       const worker = await this.#open('write')
       open.push(worker)
       // Each statement is its own transaction: reads between two of them hold no lock on the table.
       await worker.command('SET SESSION autocommit = 1, lock_wait_timeout = 1')
       const watcher = await this.#open('read')
       open.push(watcher)
-      return await makePartitions({ worker, watcher }, lock, request, this.#server)
+      return await makeMysqlPartitions({ worker, watcher }, lock, request, this.#server)
     } catch (error) {
       throwIfAborted(signal)
       if (isStop(error, request)) return NOTHING_MADE
-      throw deniedError(error, 'TARGET_DENIED', place) ?? targetError(error, place)
+      throw deniedError(error, 'TARGET_DENIED', place) ?? mysqlTargetError(error, place)
     } finally {
       await Promise.all(open.map((session) => session.close()))
     }
@@ -133,7 +136,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     const until = performance.now() + budgetMs
     for (;;) {
       throwIfAborted(signal)
-      const lock = await takeLock(
+      const lock = await takeMysqlLock(
         await this.#open('read'),
         lockName(schema ?? this.#config.database, `partitions of ${name}`),
       )
@@ -143,19 +146,19 @@ export class MysqlMaintenance implements MaintenanceStore {
     }
   }
 
-  async #reading<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+  async #reading<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
     const session = await this.#open('read')
     try {
-      return await interruptible(this.#config, session, signal, () => body(session))
+      return await interruptibleMysql(this.#config, session, signal, () => body(session))
     } catch (error) {
-      throw deniedError(error, 'SOURCE_DENIED', this.#config.label) ?? sourceError(error, this.#config.label)
+      throw deniedError(error, 'SOURCE_DENIED', this.#config.label) ?? mysqlSourceError(error, this.#config.label)
     } finally {
       await session.close()
     }
   }
 
-  async #open(purpose: Purpose): Promise<Session> {
+  async #open(purpose: MysqlSessionPurpose): Promise<MysqlSession> {
     const session = await openCopySession(this.#config, purpose)
     try {
       await session.command(`SET SESSION sql_mode = '${SQL_MODE}'`)

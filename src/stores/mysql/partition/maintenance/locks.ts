@@ -10,8 +10,8 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import type { Session } from '../../session.ts'
-import { holdersOf, type HeldNow } from './holders.ts'
+import type { MysqlSession } from '../../session.ts'
+import { mysqlLockHolders, type HeldNow } from './holders.ts'
 
 /** Lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
@@ -34,9 +34,9 @@ export function politeUntil(budgetMs: number): number {
 
 export type Sessions = {
   /** With `lock_wait_timeout = 1`, which ends its statement if this program no longer can. */
-  readonly worker: Session
+  readonly worker: MysqlSession
   /** Sees what the worker waits for, and ends it. */
-  readonly watcher: Session
+  readonly watcher: MysqlSession
 }
 
 type Patience = {
@@ -65,7 +65,7 @@ export async function alterWhenFree(
 ): Promise<Done> {
   const begun = performance.now()
   const hasNowait = sessions.worker.facts.flavour === 'mariadb'
-  const heldNow: HeldNow = hasNowait ? async () => false : await holdersOf(sessions.watcher, table)
+  const heldNow: HeldNow = hasNowait ? async () => false : await mysqlLockHolders(sessions.watcher, table)
   let waitsAt = Math.max(polite, begun + Math.min(budgetMs * WITHOUT_WAITING, ALWAYS_WITHOUT_WAITING_MS))
   let [between, rest, longestMs] = [FIRST_BETWEEN_WAITS_MS, FIRST_REST_MS, 0]
   for (let tries = 1; ; tries++) {
@@ -129,7 +129,7 @@ async function ended(
 }
 
 /** True if a session waits for a lock. */
-async function waits(watcher: Session, id: number): Promise<boolean> {
+async function waits(watcher: MysqlSession, id: number): Promise<boolean> {
   const [[state] = []] = await watcher.rows('SELECT STATE FROM information_schema.PROCESSLIST WHERE ID = ?', [id])
   return /^Waiting for /i.test(String(state ?? ''))
 }

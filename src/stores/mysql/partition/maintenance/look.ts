@@ -4,8 +4,8 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
-import { findTables } from '../../copy/tables.ts'
-import type { Session } from '../../session.ts'
+import { findMysqlTables } from '../../copy/tables.ts'
+import type { MysqlSession } from '../../session.ts'
 import { columnsHidden } from './denied.ts'
 import { ticked } from './options.ts'
 import { rangeMethod, type RangeMethod } from './bounds.ts'
@@ -13,7 +13,7 @@ import { rangeMethod, type RangeMethod } from './bounds.ts'
 const LOCK_WAIT = 1205
 
 /** The table as the port has it, and how its bounds are read and written. */
-export type Inspected = { readonly ranged: RangedTable; readonly method: RangeMethod }
+export type InspectedRangedTable = { readonly ranged: RangedTable; readonly method: RangeMethod }
 
 /**
  * A partition `VALUES LESS THAN (MAXVALUE)` is the default partition: it takes all rows from the bound before it on.
@@ -22,7 +22,11 @@ export type Inspected = { readonly ranged: RangedTable; readonly method: RangeMe
  * @returns null for a table that is not partitioned
  * @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_TYPE; errors of the server
  */
-export async function inspect(session: Session, table: TableName, server: string): Promise<Inspected | null> {
+export async function inspectMysqlPartitions(
+  session: MysqlSession,
+  table: TableName,
+  server: string,
+): Promise<InspectedRangedTable | null> {
   const found = await specOf(session, table, server)
   let rows = await partitionRows(session, found.table)
   if (rows.length === 0) {
@@ -60,7 +64,7 @@ export async function inspect(session: Session, table: TableName, server: string
 }
 
 /** Other errors than a lock timeout are ignored: they would prevent the partitioning, too. @throws a lock timeout */
-async function opened(session: Session, table: TableName): Promise<void> {
+async function opened(session: MysqlSession, table: TableName): Promise<void> {
   try {
     await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
   } catch (error) {
@@ -69,7 +73,7 @@ async function opened(session: Session, table: TableName): Promise<void> {
 }
 
 /** In the order of the partitions. */
-async function partitionRows(session: Session, { schema, name }: TableName): Promise<readonly SqlRow[]> {
+async function partitionRows(session: MysqlSession, { schema, name }: TableName): Promise<readonly SqlRow[]> {
   return await session.rows(
     `SELECT PARTITION_NAME, SUBPARTITION_NAME, PARTITION_METHOD, PARTITION_EXPRESSION, PARTITION_DESCRIPTION,
        CAST(TABLE_ROWS AS CHAR), CAST(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS CHAR)
@@ -84,11 +88,11 @@ function ofOneColumn(expression: string): boolean {
   return !expression.replaceAll(/`(?:[^`]|``)*`|"(?:[^"]|"")*"/g, '').includes(',')
 }
 
-async function specOf(session: Session, { schema, name }: TableName, server: string) {
+async function specOf(session: MysqlSession, { schema, name }: TableName, server: string) {
   const [[current] = []] = schema === undefined ? await session.rows('SELECT DATABASE()') : [[schema]]
   const database = String(current)
   // A dot would split the pattern at another place.
-  const all = await findTables(session, `${database.replaceAll('.', '*')}.${name}`, server)
+  const all = await findMysqlTables(session, `${database.replaceAll('.', '*')}.${name}`, server)
   const folded = (text: string): string => (session.facts.foldsTables ? text.toLowerCase() : text)
   const found = all.find(({ table }) => table.schema === database && folded(table.name) === folded(name))
   if (found !== undefined) return found
@@ -120,7 +124,7 @@ function partitionsOf(rows: readonly SqlRow[], method: RangeMethod, where: strin
 }
 
 /** Events of the server that partition the table; none if the login may not see them. */
-async function eventsOf(session: Session, { schema, name }: TableName): Promise<string | null> {
+async function eventsOf(session: MysqlSession, { schema, name }: TableName): Promise<string | null> {
   const rows = await session.rows(
     `SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS
      WHERE STATUS = 'ENABLED' AND EVENT_SCHEMA = ? AND LOCATE('PARTITION', UPPER(EVENT_DEFINITION)) > 0 AND LOCATE(?, EVENT_DEFINITION) > 0`,

@@ -7,7 +7,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SessionLock } from '../../../../model/run/sql-port.ts'
-import { endOf, isStop } from '../../../../model/partition/maintenance-port.ts'
+import { eitherSignal, isStop } from '../../../../model/partition/maintenance-port.ts'
 import type {
   ComingPartition,
   Made,
@@ -17,8 +17,8 @@ import type {
 } from '../../../../model/partition/maintenance-port.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { alterWhenFree, politeUntil, type Alteration, type Sessions } from './locks.ts'
-import type { Session } from '../../session.ts'
-import { inspect, type Inspected } from './look.ts'
+import type { MysqlSession } from '../../session.ts'
+import { inspectMysqlPartitions, type InspectedRangedTable } from './look.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
 /** Error numbers of names taken or gone, and of bounds that do not increase: another program was faster. */
@@ -31,14 +31,14 @@ type Plan =
  * @param lock that keeps other runs from the table
  * @throws SluiceError TARGET_BUSY, TABLE_REFUSED, NO_SUCH_TABLE, UNSUPPORTED_TYPE; errors of the server
  */
-export async function makePartitions(
+export async function makeMysqlPartitions(
   sessions: Sessions,
   lock: SessionLock,
   request: MakeRequest,
   server: string,
 ): Promise<Made> {
   const { table, partitions, budgetMs, onStep } = request
-  const signal = endOf(request)
+  const signal = eitherSignal(request)
   const where = tableText(table.table)
   const until = performance.now() + budgetMs
   const polite = politeUntil(budgetMs)
@@ -92,8 +92,8 @@ export async function makePartitions(
 }
 
 /** Checks the first missing partition: each later one begins where it ends. @throws SluiceError TABLE_REFUSED */
-export async function foreseePartitions(
-  worker: Session,
+export async function foreseeMysqlPartitions(
+  worker: MysqlSession,
   request: Pick<MakeRequest, 'table' | 'partitions'>,
   server: string,
 ): Promise<void> {
@@ -104,14 +104,14 @@ export async function foreseePartitions(
 }
 
 async function planFor(
-  worker: Session,
+  worker: MysqlSession,
   request: ComingPartition,
   missing: readonly ComingPartition[],
   { table: { table, column } }: Pick<MakeRequest, 'table'>,
   server: string,
 ): Promise<Plan> {
   const where = tableText(table)
-  const inspected = await inspect(worker, table, server)
+  const inspected = await inspectMysqlPartitions(worker, table, server)
   if (inspected === null || inspected.ranged.column.name !== column.name) {
     throw refused(where, 'it is partitioned in another way by now', 'run the same command again')
   }
@@ -156,7 +156,7 @@ async function planFor(
 function refuseUnfit(
   where: string,
   options: ComingPartition,
-  inspected: Inspected,
+  inspected: InspectedRangedTable,
   last: RangePartition | undefined,
 ): void {
   const name = options.name.name
@@ -185,12 +185,12 @@ function refuseUnfit(
   )
 }
 
-function declaration({ name, to }: ComingPartition, { method }: Inspected, options: string | null): string {
+function declaration({ name, to }: ComingPartition, { method }: InspectedRangedTable, options: string | null): string {
   return `PARTITION ${tick(name.name)} VALUES LESS THAN (${method.write(to) ?? ''}) ${options ?? ''}`.trim()
 }
 
 /** Two spellings of one bound are equal. */
-function same({ method }: Inspected, a: string | null, b: string | null): boolean {
+function same({ method }: InspectedRangedTable, a: string | null, b: string | null): boolean {
   return a === b || (a !== null && b !== null && method.write(a) !== null && method.write(a) === method.write(b))
 }
 

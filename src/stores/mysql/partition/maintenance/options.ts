@@ -1,5 +1,5 @@
 /** Partition options as in the server's own declaration. */
-import type { Session } from '../../session.ts'
+import type { MysqlSession } from '../../session.ts'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 
 const TEXT = String.raw`'(?:[^'\\]|\\.|'')*'`
@@ -15,7 +15,7 @@ const PIECES = new RegExp(
  * engine.
  * @param session with ANSI_QUOTES, and backslashes that escape
  */
-export async function partitionOptions(session: Session, table: TableName): Promise<ReadonlyMap<string, string>> {
+export async function partitionOptions(session: MysqlSession, table: TableName): Promise<ReadonlyMap<string, string>> {
   const [[, created] = []] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
   return optionsIn(String(created))
 }

@@ -1,7 +1,7 @@
 /** Rows that came in the binary formats of their types, as COPY's binary format: https://www.postgresql.org/docs/18/sql-copy.html */
 import type { PackedRows } from '../../../../model/copy/packed-rows.ts'
 import type { FrameFields } from '../replication/framed-change.ts'
-import { copied, PIECE } from './pieces.ts'
+import { copiedBytes, PIECE } from './pieces.ts'
 
 /** Signature, flags, and the length of an extension that there is not. */
 const HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)])
@@ -66,7 +66,7 @@ function values(
       continue
     }
     // The message has the same four bytes of the length in front of the value.
-    at = copied(data, (starts[place] as number) - 4, length + 4, piece, at)
+    at = copiedBytes(data, (starts[place] as number) - 4, length + 4, piece, at)
   }
   return at
 }

@@ -14,12 +14,12 @@ import {
   removeChangedSql,
   removeSql,
   settable,
-  writtenColumns,
-  type WrittenColumn,
+  mergeColumns,
+  type MergeColumn,
 } from './merge.ts'
 import type { PartialPut } from '../../../common/apply/puts.ts'
-import type { FramedBatch, Frames } from './frames.ts'
-import type { TableShape } from './shape.ts'
+import type { FramedBatch, RowFrames } from './frames.ts'
+import type { PostgresApplyShape } from './shape.ts'
 
 /** Rows of one statement, largest first: each other number would be one more statement to keep prepared. */
 const SIZES = [64, 16, 4, 1]
@@ -33,20 +33,20 @@ type Values = readonly (string | null)[]
 export class DirectChanges {
   readonly #session: CopySession
   readonly #request: ChangeTable
-  readonly #shape: TableShape
-  readonly #written: readonly WrittenColumn[]
+  readonly #shape: PostgresApplyShape
+  readonly #written: readonly MergeColumn[]
   /** Places of the identity's columns among the written ones. */
   readonly #key: readonly number[]
   readonly #text: (cell: Exclude<Cell, null>, at: number) => string
-  readonly #frames: Frames
+  readonly #frames: RowFrames
   readonly #statements = new Map<string, PreparedStatement>()
 
-  constructor(session: CopySession, request: ChangeTable, shape: TableShape, frames: Frames) {
+  constructor(session: CopySession, request: ChangeTable, shape: PostgresApplyShape, frames: RowFrames) {
     this.#session = session
     this.#frames = frames
     this.#request = request
     this.#shape = shape
-    this.#written = writtenColumns(request, shape)
+    this.#written = mergeColumns(request, shape)
     this.#key = identityColumns(request, this.#written).map((column) => this.#written.indexOf(column))
     const columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
     this.#text = parameterTexts(tableText(request.table.table), columns)
@@ -94,7 +94,7 @@ export class DirectChanges {
     kind: string,
     rows: readonly Values[],
     places: readonly number[],
-    sql: (request: ChangeTable, shape: TableShape, rows: number) => string,
+    sql: (request: ChangeTable, shape: PostgresApplyShape, rows: number) => string,
   ): Generator<PreparedStep> {
     for (let at = 0; at < rows.length;) {
       const left = rows.length - at
@@ -157,6 +157,6 @@ export class DirectChanges {
   }
 
   #types(places: readonly number[]): readonly number[] {
-    return places.map((place) => (this.#written[place] as WrittenColumn).typeOid)
+    return places.map((place) => (this.#written[place] as MergeColumn).typeOid)
   }
 }

@@ -13,8 +13,8 @@ import { travelsWhole } from '../../server/cells.ts'
 import { FrameFields } from '../replication/framed-change.ts'
 import { Framer } from '../replication/framer.ts'
 import { binaryRows } from './binary-rows.ts'
-import { identityColumns, type WrittenColumn } from './merge.ts'
-import { copied, LONG, PIECE } from './pieces.ts'
+import { identityColumns, type MergeColumn } from './merge.ts'
+import { copiedBytes, LONG, PIECE } from './pieces.ts'
 
 /** More layouts than tables have at a time. */
 const MOST_LAYOUTS = 1000
@@ -50,9 +50,9 @@ type Fit = {
   readonly key: readonly number[]
 }
 
-export class Frames {
+export class RowFrames {
   readonly #request: ChangeTable
-  readonly #written: readonly WrittenColumn[]
+  readonly #written: readonly MergeColumn[]
   /** Of each written column, whether none of its values needs an escape. */
   readonly #isPlain: readonly boolean[]
   readonly #key: readonly number[]
@@ -61,7 +61,7 @@ export class Frames {
   readonly #fits = new Map<FrameLayout, Fit | null>()
   #last: Fit | null = null
 
-  constructor(request: ChangeTable, written: readonly WrittenColumn[]) {
+  constructor(request: ChangeTable, written: readonly MergeColumn[]) {
     this.#request = request
     this.#written = written
     this.#isPlain = written.map(({ at }) => isPlain((request.columns[at] as WriteColumn).column.type))
@@ -235,7 +235,7 @@ function line(
       piece[at++] = BACKSLASH
       piece[at++] = LETTER_N
     } else if (isPlainAt[i] === true || (length >= LONG && !needsEscape(data, start, start + length))) {
-      at = copied(data, start, length, piece, at)
+      at = copiedBytes(data, start, length, piece, at)
     } else at = escaped(data, start, start + length, piece, at)
   }
   piece[at++] = NEWLINE

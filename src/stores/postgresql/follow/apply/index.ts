@@ -1,8 +1,8 @@
 /** PostgreSQL as the target of changes. */
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
-import { targetError } from '../../server/errors.ts'
+import { postgresTargetError } from '../../server/errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { examineTarget } from './preflight.ts'
+import { checkPostgresTarget } from './preflight.ts'
 import { openApplySession } from './session.ts'
 import { PostgresChangeWriter } from './writer.ts'
 
@@ -16,9 +16,9 @@ export class PostgresApply implements ChangeTarget {
 
   async examine(request: ChangeRequest): Promise<TargetPreflight> {
     try {
-      return await examineTarget(request, this.#settings)
+      return await checkPostgresTarget(request, this.#settings)
     } catch (error) {
-      throw targetError(error, this.#settings, this.#settings.label)
+      throw postgresTargetError(error, this.#settings, this.#settings.label)
     }
   }
 
@@ -27,7 +27,7 @@ export class PostgresApply implements ChangeTarget {
       const session = await openApplySession(this.#settings, request)
       return new PostgresChangeWriter(request, session, this.#settings)
     } catch (error) {
-      throw targetError(error, this.#settings, this.#settings.label)
+      throw postgresTargetError(error, this.#settings, this.#settings.label)
     }
   }
 }

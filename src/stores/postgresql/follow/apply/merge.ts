@@ -1,8 +1,8 @@
 /** The SQL that brings changes into one table: through a staging table, and row by row. */
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { quoteName } from '../../server/connect.ts'
-import { columnList, fromSql, tableSql } from '../../server/sql.ts'
-import type { ShapeColumn, TableShape } from './shape.ts'
+import { columnList, tableFromSql, tableSql } from '../../server/sql.ts'
+import type { PostgresShapeColumn, PostgresApplyShape } from './shape.ts'
 
 /** What stands in column `o` of a staging table. */
 export const OPERATION = {
@@ -37,13 +37,16 @@ export type StageSql = {
 }
 
 /** Columns of a table that changes are written to, with their places in the request. */
-export type WrittenColumn = ShapeColumn & {
+export type MergeColumn = PostgresShapeColumn & {
   readonly at: number
   readonly inIdentity: boolean
   readonly isGuarded: boolean
 }
 
-export function writtenColumns({ identity }: ChangeTable, { columns, guarded }: TableShape): readonly WrittenColumn[] {
+export function mergeColumns(
+  { identity }: ChangeTable,
+  { columns, guarded }: PostgresApplyShape,
+): readonly MergeColumn[] {
   return columns.flatMap((column, at) =>
     column === null || column.generated
       ? []
@@ -52,11 +55,11 @@ export function writtenColumns({ identity }: ChangeTable, { columns, guarded }: 
 }
 
 /** @param stage name of the staging table, without its schema */
-export function stageSql(stage: string, request: ChangeTable, shape: TableShape): StageSql {
-  const written = writtenColumns(request, shape)
+export function stageSql(stage: string, request: ChangeTable, shape: PostgresApplyShape): StageSql {
+  const written = mergeColumns(request, shape)
   const key = identityColumns(request, written)
   const s = `pg_temp.${quoteName(stage)}`
-  const from = fromSql(shape.relation)
+  const from = tableFromSql(shape.relation)
   const whole = written.map(({ at }) => `c${at}`)
   const declared = written.map(({ at, typeSql }) => `c${at} ${typeSql}`)
   const bases = key.map(({ typeSql }, i) => `b${i} ${typeSql}`)
@@ -113,7 +116,7 @@ const MANY_ROWS = 1000
  * For the transaction that is open, before rows are found by their identities. Where the statistics say that a table is all but empty, and it was filled since, the planner reads all of its
  * index and compares each entry with each of the changes. Bitmaps of an index can only be used to find rows, so that this is no choice then; they cost a fifth more.
  */
-export function findingSql({ members }: TableShape): string {
+export function findingSql({ members }: PostgresApplyShape): string {
   const holders = members.filter(({ kind }) => kind === 'r').map(({ oid }) => oid)
   const isLarge = `oid = ANY ('{${holders.join(',')}}'::oid[]) AND reltuples >= ${MANY_ROWS}::real`
   const set = (name: string): string => `pg_catalog.set_config('${name}', known.way, true)`
@@ -124,32 +127,32 @@ export function findingSql({ members }: TableShape): string {
 }
 
 /** One statement for so many rows: parameters are the cells of the written columns, row by row. */
-export function putSql(request: ChangeTable, shape: TableShape, rows: number): string {
-  const written = writtenColumns(request, shape)
+export function putSql(request: ChangeTable, shape: PostgresApplyShape, rows: number): string {
+  const written = mergeColumns(request, shape)
   return putStatement(request, shape, written, `VALUES ${valueLists(rows, written.length)}`)
 }
 
 /** One statement for so many rows: parameters are their identities. */
-export function removeSql(request: ChangeTable, shape: TableShape, rows: number): string {
-  const identity = identityColumns(request, writtenColumns(request, shape))
+export function removeSql(request: ChangeTable, shape: PostgresApplyShape, rows: number): string {
+  const identity = identityColumns(request, mergeColumns(request, shape))
   const keys = identity.map((_, i) => `k${i}`).join(', ')
   const same = identity.map((column, i) => sameSql(column, `k.k${i}`)).join(' AND ')
-  return `DELETE FROM ${fromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, identity.length)}) AS k (${keys}) WHERE ${same}`
+  return `DELETE FROM ${tableFromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, identity.length)}) AS k (${keys}) WHERE ${same}`
 }
 
 /**
  * Deletes any number of rows: the only parameter is an array of their identities. Measured 0.7 µs a row, where a join with a staging table takes 1.7 µs and the COPY into it 0.5 µs.
  * @returns null for an identity of several columns
  */
-export function removeAnySql(request: ChangeTable, shape: TableShape): string | null {
-  const [only, ...others] = identityColumns(request, writtenColumns(request, shape))
+export function removeAnySql(request: ChangeTable, shape: PostgresApplyShape): string | null {
+  const [only, ...others] = identityColumns(request, mergeColumns(request, shape))
   if (only === undefined || others.length > 0) return null
-  return `DELETE FROM ${fromSql(shape.relation)} AS t WHERE ${sameSql(only, `ANY ($1::${only.typeSql}[])`)}`
+  return `DELETE FROM ${tableFromSql(shape.relation)} AS t WHERE ${sameSql(only, `ANY ($1::${only.typeSql}[])`)}`
 }
 
 /** As `removeSql`, of rows in which a guarded column changes only: parameters are the identity and the guarded columns. */
-export function removeChangedSql(request: ChangeTable, shape: TableShape, rows: number): string {
-  const written = writtenColumns(request, shape)
+export function removeChangedSql(request: ChangeTable, shape: PostgresApplyShape, rows: number): string {
+  const written = mergeColumns(request, shape)
   const identity = identityColumns(request, written)
   const guard = written.filter(({ isGuarded }) => isGuarded)
   const values = [...identity.map((_, i) => `k${i}`), ...guard.map((_, i) => `g${i}`)]
@@ -159,17 +162,17 @@ export function removeChangedSql(request: ChangeTable, shape: TableShape, rows: 
     guard.map((_, i) => `k.g${i}`),
   )
   return (
-    `DELETE FROM ${fromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, values.length)}) AS k (${values.join(', ')}) ` +
+    `DELETE FROM ${tableFromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, values.length)}) AS k (${values.join(', ')}) ` +
     `WHERE ${same} AND ${changed}`
   )
 }
 
 /** Sets some columns of one row, or looks whether it is there: parameters are their cells, then the identity. Counts rows that it found; one in which a guarded column changes is none. */
-export function keepSql(request: ChangeTable, shape: TableShape, changed: readonly WrittenColumn[]): string {
+export function keepSql(request: ChangeTable, shape: PostgresApplyShape, changed: readonly MergeColumn[]): string {
   const sets = changed.map(({ name }, i) => `${quoteName(name)} = $${i + 1}`).join(', ')
-  const identity = identityColumns(request, writtenColumns(request, shape))
+  const identity = identityColumns(request, mergeColumns(request, shape))
   const same = identity.map((column, i) => sameSql(column, `$${changed.length + i + 1}`)).join(' AND ')
-  const from = `${fromSql(shape.relation)} AS t`
+  const from = `${tableFromSql(shape.relation)} AS t`
   if (changed.length === 0) return `SELECT FROM ${from} WHERE ${same}`
   const guards = changed.flatMap((column, i) =>
     column.isGuarded ? [` AND NOT ${differs([column], [`$${i + 1}`])}`] : [],
@@ -178,15 +181,12 @@ export function keepSql(request: ChangeTable, shape: TableShape, changed: readon
 }
 
 /** Columns that an UPDATE of a row found by its identity may set. */
-export function settable(written: readonly WrittenColumn[]): readonly WrittenColumn[] {
+export function settable(written: readonly MergeColumn[]): readonly MergeColumn[] {
   return written.filter(({ inIdentity, alwaysNumbered }) => !inIdentity && !alwaysNumbered)
 }
 
 /** In the order of the identity. */
-export function identityColumns(
-  { identity }: ChangeTable,
-  written: readonly WrittenColumn[],
-): readonly WrittenColumn[] {
+export function identityColumns({ identity }: ChangeTable, written: readonly MergeColumn[]): readonly MergeColumn[] {
   return identity.map((name) => {
     const column = written.find((one) => one.name === name)
     if (column === undefined) throw new Error(`column ${name} of the identity is not among those that are written`)
@@ -200,8 +200,8 @@ export function identityColumns(
  */
 function putStatement(
   request: ChangeTable,
-  { way, relation }: TableShape,
-  written: readonly WrittenColumn[],
+  { way, relation }: PostgresApplyShape,
+  written: readonly MergeColumn[],
   rows: string,
 ): string {
   const names = columnList(written.map(({ name }) => name))
@@ -218,7 +218,7 @@ function putStatement(
   const change = sets.length === 0 ? 'DO NOTHING' : `UPDATE SET ${sets.join(', ')}`
   const values = written.map((_, i) => `v${i}`).join(', ')
   return (
-    `MERGE INTO ${fromSql(relation)} AS t USING (${rows}) AS s (${values}) ON ${same} WHEN MATCHED THEN ${change} ` +
+    `MERGE INTO ${tableFromSql(relation)} AS t USING (${rows}) AS s (${values}) ON ${same} WHEN MATCHED THEN ${change} ` +
     `WHEN NOT MATCHED THEN INSERT (${names}) OVERRIDING SYSTEM VALUE VALUES (${values})`
   )
 }
@@ -230,12 +230,12 @@ const FIRST_USER_TYPE = 16_384
  * Of the target row `t`: whether a column has a value. The operator is that of pg_catalog, since another role may have put one for varchar or for a domain into the search_path; a type
  * that the server does not have by itself is compared as its own schema says.
  */
-function sameSql({ name, typeOid }: ShapeColumn, value: string): string {
+function sameSql({ name, typeOid }: PostgresShapeColumn, value: string): string {
   return `t.${quoteName(name)} ${typeOid < FIRST_USER_TYPE ? 'OPERATOR(pg_catalog.=)' : '='} ${value}`
 }
 
 /** Whether values are others, byte for byte: an expression of an index may tell apart what is equal. */
-function differs(columns: readonly WrittenColumn[], values: readonly string[]): string {
+function differs(columns: readonly MergeColumn[], values: readonly string[]): string {
   // Of a domain the type below it, or the server would not compare them.
   const own = columns.map(({ name, typeSql }) => `t.${quoteName(name)}::${typeSql}`)
   // As records, or each column would be compared by an operator of its own.

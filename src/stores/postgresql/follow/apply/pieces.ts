@@ -6,7 +6,7 @@ export const PIECE = 128 * 1024
 export const LONG = 48
 
 /** @returns where the copied bytes end in the piece */
-export function copied(data: Buffer, start: number, length: number, piece: Buffer, at: number): number {
+export function copiedBytes(data: Buffer, start: number, length: number, piece: Buffer, at: number): number {
   if (length >= LONG) data.copy(piece, at, start, start + length)
   else for (let i = 0; i < length; i++) piece[at + i] = data[start + i] as number
   return at + length

@@ -10,7 +10,7 @@ import { mayBeReplica } from '../../copy/replica-role.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { isGuardSql } from '../switch/guard.ts'
 import { originRefusal } from './session.ts'
-import { indexHint, readShape, unindexedText, type TableShape } from './shape.ts'
+import { indexHint, readPostgresApplyShape, unindexedText, type PostgresApplyShape } from './shape.ts'
 
 /** What an exam finds out once, for all tables. */
 type Ground = {
@@ -24,13 +24,16 @@ type Ground = {
 
 type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
 
-export async function examineTarget(request: ChangeRequest, settings: PostgresSettings): Promise<TargetPreflight> {
+export async function checkPostgresTarget(
+  request: ChangeRequest,
+  settings: PostgresSettings,
+): Promise<TargetPreflight> {
   const session = await CopySession.open(settings, 'read')
   const findings: Findings = { refusals: [], notes: [] }
   try {
     await examineServer(session, request, findings)
-    const shapes: (TableShape | null)[] = []
-    for (const table of request.tables) shapes.push(await readShape(table, session))
+    const shapes: (PostgresApplyShape | null)[] = []
+    for (const table of request.tables) shapes.push(await readPostgresApplyShape(table, session))
     const followed = new Set(shapes.flatMap((shape) => shape?.members.map(({ oid }) => oid) ?? []))
     const isReplica = !request.fireTriggers && (await mayBeReplica(session))
     const ground: Ground = { session, request, isReplica, followed }
@@ -65,7 +68,7 @@ async function examineServer(session: CopySession, { origin }: ChangeRequest, { 
 
 async function examineTable(
   request: ChangeTable,
-  shape: TableShape | null,
+  shape: PostgresApplyShape | null,
   ground: Ground,
   findings: Findings,
 ): Promise<void> {
@@ -91,7 +94,7 @@ async function examineTable(
 
 type Refuse = (message: string, hint: string) => void
 
-function examineColumns({ table, columns, identity }: ChangeTable, shape: TableShape, refuse: Refuse): boolean {
+function examineColumns({ table, columns, identity }: ChangeTable, shape: PostgresApplyShape, refuse: Refuse): boolean {
   const name = tableText(table.table)
   const lacking = columns.filter(({ column }, at) => column.generated !== true && shape.columns[at] === null)
   if (lacking.length > 0) {
@@ -114,7 +117,7 @@ function examineColumns({ table, columns, identity }: ChangeTable, shape: TableS
 /** Rights and row security of the table: those of its partitions do not matter where rows go through it. */
 async function examineRights(
   { table, columns }: ChangeTable,
-  { relation }: TableShape,
+  { relation }: PostgresApplyShape,
   { session }: Ground,
   { refusals, notes }: Findings,
 ): Promise<void> {
@@ -151,7 +154,7 @@ async function examineRights(
   }
 }
 
-async function examineRules({ relation }: TableShape, { session }: Ground, refuse: Refuse): Promise<void> {
+async function examineRules({ relation }: PostgresApplyShape, { session }: Ground, refuse: Refuse): Promise<void> {
   const rules = await session.ask(
     `SELECT rulename FROM pg_catalog.pg_rewrite WHERE ev_class = ${relation.oid}::oid AND ev_enabled <> 'D' ORDER BY 1`,
   )
@@ -161,7 +164,7 @@ async function examineRules({ relation }: TableShape, { session }: Ground, refus
 }
 
 async function examineTriggers(
-  { members }: TableShape,
+  { members }: PostgresApplyShape,
   { session, request, isReplica }: Ground,
   { notes }: Findings,
   name: string,
@@ -195,7 +198,7 @@ async function examineTriggers(
 
 async function examineForeignKeys(
   { table, catchingUp }: ChangeTable,
-  { members }: TableShape,
+  { members }: PostgresApplyShape,
   { session, request, isReplica, followed }: Ground,
   { notes }: Findings,
   refuse: Refuse,
@@ -244,7 +247,7 @@ function droppedHint(dropped: readonly string[]): string {
 
 async function examineSecondary(
   { table, catchingUp, identity }: ChangeTable,
-  { secondary, way }: TableShape,
+  { secondary, way }: PostgresApplyShape,
   { isReplica, session }: Ground,
   { notes }: Findings,
   refuse: Refuse,

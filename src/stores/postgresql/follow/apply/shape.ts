@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
-import { missingTable, Relations, type KnownRelation } from '../../server/relation.ts'
+import { missingTable, RelationCache, type PostgresRelation } from '../../server/relation.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 
 /** The first version that knows MERGE. */
@@ -12,7 +12,7 @@ const MERGE = 150_000
 type Ask = (sql: string) => Promise<readonly TextRow[]>
 
 /** A column of the table itself. */
-export type ShapeColumn = {
+export type PostgresShapeColumn = {
   readonly name: string
   /** Of a domain the type below it. */
   readonly typeOid: number
@@ -42,12 +42,12 @@ type IndexFacts = {
 
 type MemberFacts = { readonly oid: string; readonly name: string; readonly kind: string; readonly isRoot: boolean }
 
-export type TableShape = {
-  readonly relation: KnownRelation
+export type PostgresApplyShape = {
+  readonly relation: PostgresRelation
   /** Names of all columns, in their order. */
   readonly names: readonly string[]
   /** Columns of the request, in its order; null where the table has no such column. */
-  readonly columns: readonly (ShapeColumn | null)[]
+  readonly columns: readonly (PostgresShapeColumn | null)[]
   /** The table, its partitions and tables that inherit from it. */
   readonly members: readonly MemberFacts[]
   /** `merge`: rows are updated where they are, by a unique index on the identity. `replace`: whatever is touched is deleted, then inserted. */
@@ -66,9 +66,12 @@ export type TableShape = {
 }
 
 /** @returns null where there is no such table */
-export async function readShape(request: ChangeTable, session: CopySession): Promise<TableShape | null> {
+export async function readPostgresApplyShape(
+  request: ChangeTable,
+  session: CopySession,
+): Promise<PostgresApplyShape | null> {
   const ask: Ask = (sql) => session.ask(sql)
-  const relation = await new Relations().of(request.table.table, ask)
+  const relation = await new RelationCache().of(request.table.table, ask)
   if (relation === null) return null
   const found = await readColumns(relation, ask)
   const members = await readMembers(relation, ask)
@@ -99,8 +102,12 @@ export async function readShape(request: ChangeTable, session: CopySession): Pro
  * @param label of the database
  * @throws SluiceError TABLE_REFUSED where there is no such table, its columns have exchanged their names, or something that every change needs is missing
  */
-export async function soundShape(request: ChangeTable, session: CopySession, label: string): Promise<TableShape> {
-  const shape = await readShape(request, session)
+export async function soundPostgresShape(
+  request: ChangeTable,
+  session: CopySession,
+  label: string,
+): Promise<PostgresApplyShape> {
+  const shape = await readPostgresApplyShape(request, session)
   const where = tableText(request.table.table)
   if (shape === null) {
     throw new SluiceError('TABLE_REFUSED', missingTable(request.table.table), {
@@ -122,7 +129,7 @@ export async function soundShape(request: ChangeTable, session: CopySession, lab
   return shape
 }
 
-export function unindexedText({ identity }: ChangeTable, { unindexed }: TableShape): string {
+export function unindexedText({ identity }: ChangeTable, { unindexed }: PostgresApplyShape): string {
   return `no index of ${unindexed.slice(0, 5).join(', ')} finds rows by (${identity.join(', ')}): each change would read the whole table`
 }
 
@@ -154,7 +161,7 @@ function sameNames(key: readonly (string | null)[], identity: readonly string[])
   return key.length === identity.length && identity.every((name) => key.includes(name))
 }
 
-async function readColumns({ oid }: KnownRelation, ask: Ask): Promise<ReadonlyMap<string, ShapeColumn>> {
+async function readColumns({ oid }: PostgresRelation, ask: Ask): Promise<ReadonlyMap<string, PostgresShapeColumn>> {
   const rows = await ask(
     `WITH RECURSIVE typed AS (
        SELECT a.attnum, a.attname, a.attgenerated, a.attidentity, a.atttypid AS type, a.atttypmod AS modifier
@@ -178,7 +185,7 @@ async function readColumns({ oid }: KnownRelation, ask: Ask): Promise<ReadonlyMa
   )
 }
 
-async function readMembers({ oid, only }: KnownRelation, ask: Ask): Promise<readonly MemberFacts[]> {
+async function readMembers({ oid, only }: PostgresRelation, ask: Ask): Promise<readonly MemberFacts[]> {
   const below = only ? '' : 'UNION SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid'
   const rows = await ask(
     `WITH RECURSIVE tree AS (SELECT ${oid}::oid AS oid ${below})

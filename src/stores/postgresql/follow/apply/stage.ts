@@ -13,13 +13,13 @@ import {
   OPERATION,
   removeAnySql,
   stageSql,
-  writtenColumns,
+  mergeColumns,
   type StageSql,
-  type WrittenColumn,
+  type MergeColumn,
 } from './merge.ts'
 import type { PartialPut } from '../../../common/apply/puts.ts'
-import type { Framed, FramedBatch, Frames } from './frames.ts'
-import type { TableShape } from './shape.ts'
+import type { Framed, FramedBatch, RowFrames } from './frames.ts'
+import type { PostgresApplyShape } from './shape.ts'
 
 /** Sets of unchanged columns that get a statement of their own, which sets the others only. */
 const MOST_MASKS = 8
@@ -38,13 +38,13 @@ const MOST_CHARACTERS = 1024 * 1024
 /** Texts that an array literal can hold without quotes. `NULL` would be no text. */
 const PLAIN = /^(?!null$)[\w.:+-]+$/i
 
-export class Stage {
+export class PostgresStage {
   readonly #session: CopySession
   readonly #name: string
-  readonly #way: TableShape['way']
+  readonly #way: PostgresApplyShape['way']
   readonly #isGuarded: boolean
   readonly #sql: StageSql
-  readonly #written: readonly WrittenColumn[]
+  readonly #written: readonly MergeColumn[]
   /** Where the columns of the identity stand among the written ones, in the order of the identity. */
   readonly #keyPlaces: readonly number[]
   readonly #keyText: (cell: Exclude<Cell, null>, at: number) => string
@@ -54,7 +54,7 @@ export class Stage {
   readonly #encodePartial: (rows: readonly Row[]) => Generator<Buffer>
   readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
   readonly #copyRows: string
-  readonly #frames: Frames
+  readonly #frames: RowFrames
   /** So many batches more go no other way than all: the table took no COPY, or a row was there that was said to be new. */
   #resting = 0
   #made = false
@@ -64,14 +64,14 @@ export class Stage {
   #used = false
 
   /** @param name no two tables of a session may share it */
-  constructor(session: CopySession, name: string, request: ChangeTable, shape: TableShape, frames: Frames) {
+  constructor(session: CopySession, name: string, request: ChangeTable, shape: PostgresApplyShape, frames: RowFrames) {
     this.#session = session
     this.#frames = frames
     this.#name = name
     this.#way = shape.way
     this.#isGuarded = shape.guarded.length > 0
     this.#sql = stageSql(name, request, shape)
-    this.#written = writtenColumns(request, shape)
+    this.#written = mergeColumns(request, shape)
     const key = identityColumns(request, this.#written)
     this.#keyPlaces = key.map((column) => this.#written.indexOf(column))
     const table = tableText(request.table.table)

@@ -2,26 +2,26 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../../model/copy/change.ts'
 import { IS_GONE, IS_NEW } from '../../../../model/copy/packed-rows.ts'
-import { rowsOf } from '../../../../model/copy/unpacked.ts'
+import { batchRowCount } from '../../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastLook } from '../../copy/commit.ts'
-import { targetError } from '../../server/errors.ts'
-import { columnsOf, Relations } from '../../server/relation.ts'
+import { postgresTargetError } from '../../server/errors.ts'
+import { relationColumnNames, RelationCache } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
-import { fromSql, literal, tableSql } from '../../server/sql.ts'
+import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { DirectChanges } from './direct.ts'
-import { writtenColumns } from './merge.ts'
+import { mergeColumns } from './merge.ts'
 import type { PartialPut } from '../../../common/apply/puts.ts'
-import { Frames, type FramedBatch } from './frames.ts'
-import { soundShape, type TableShape } from './shape.ts'
-import { Stage } from './stage.ts'
+import { RowFrames, type FramedBatch } from './frames.ts'
+import { soundPostgresShape, type PostgresApplyShape } from './shape.ts'
+import { PostgresStage } from './stage.ts'
 
 /** Rows of a batch up to which prepared statements are faster than COPY and two statements that merge it; see test/bench/apply.mjs. */
 const DIRECT_ROWS = 512
@@ -29,10 +29,10 @@ const DIRECT_ROWS = 512
 const SHAPE_MS = 60_000
 
 type KnownTable = {
-  readonly shape: TableShape
-  readonly frames: Frames
+  readonly shape: PostgresApplyShape
+  readonly frames: RowFrames
   readonly direct: DirectChanges
-  readonly stage: Stage
+  readonly stage: PostgresStage
   readAt: number
   /** Number of the transaction in which it was read. */
   readIn: number
@@ -69,7 +69,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
     const request = this.#table(table)
     return this.#do(tableText(request.table.table), async () => {
-      if (rowsOf(batch) === 0) return { lacking: [] }
+      if (batchRowCount(batch) === 0) return { lacking: [] }
       const known = await this.#known(table)
       this.#written.add(table)
       const isParted = known.shape.way === 'merge' && newRows(batch) > DIRECT_ROWS
@@ -86,7 +86,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     await this.#do(names, async () => {
       const from: string[] = []
       for (const table of tables) {
-        from.push(fromSql((await this.#known(table)).shape.relation))
+        from.push(tableFromSql((await this.#known(table)).shape.relation))
         this.#written.add(table)
       }
       await this.#session.ask('SAVEPOINT sluice_truncate')
@@ -168,9 +168,9 @@ export class PostgresChangeWriter implements ChangeWriter {
   async #seeChanged(table: number): Promise<void> {
     const request = this.#table(table)
     const known = this.#tables.get(table)
-    const relation = await new Relations().of(request.table.table, (sql) => this.#session.ask(sql))
+    const relation = await new RelationCache().of(request.table.table, (sql) => this.#session.ask(sql))
     if (relation === null || relation.oid !== known?.shape.relation.oid) throw otherTable(request)
-    refuseReorderedTarget(request.table, await columnsOf(this.#session, relation), this.#settings.label)
+    refuseReorderedTarget(request.table, await relationColumnNames(this.#session, relation), this.#settings.label)
     known.readAt = -Infinity
   }
 
@@ -188,7 +188,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     if (known !== undefined && now - known.readAt < SHAPE_MS) return known
     const request = this.#table(table)
     this.#current = null
-    const shape = await soundShape(request, this.#session, this.#settings.label)
+    const shape = await soundPostgresShape(request, this.#session, this.#settings.label)
     if (known?.shape.mark === shape.mark) {
       known.readAt = now
       known.readIn = this.#number
@@ -197,12 +197,12 @@ export class PostgresChangeWriter implements ChangeWriter {
     }
     if (known !== undefined && known.shape.relation.oid !== shape.relation.oid) throw otherTable(request)
     await known?.stage.drop()
-    const frames = new Frames(request, writtenColumns(request, shape))
+    const frames = new RowFrames(request, mergeColumns(request, shape))
     const fresh: KnownTable = {
       shape,
       frames,
       direct: new DirectChanges(this.#session, request, shape, frames),
-      stage: new Stage(this.#session, `sluice_changes_${this.#stages++}`, request, shape, frames),
+      stage: new PostgresStage(this.#session, `sluice_changes_${this.#stages++}`, request, shape, frames),
       readAt: now,
       readIn: this.#number,
     }
@@ -235,7 +235,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   #failed(error: unknown, where: string): unknown {
-    const known = targetError(error, this.#settings, where)
+    const known = postgresTargetError(error, this.#settings, where)
     // What was known of the table before this transaction may be the cause; the next one looks again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables.values()) table.readAt = -Infinity

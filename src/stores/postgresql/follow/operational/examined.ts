@@ -3,11 +3,11 @@ import type { TableSpec } from '../../../../model/copy/column-type.ts'
 import type { SignOffCheck } from '../../../../model/follow/sign-off.ts'
 
 /** A table as the checks meet it. */
-export type Inspected = {
+export type CheckedTable = {
   readonly oid: string
   readonly spec: TableSpec
   readonly sql: string
 }
 
 /** What a check of one table answers. */
-export type Verdict = Pick<SignOffCheck, 'outcome' | 'found' | 'hint'>
+export type OperationalVerdict = Pick<SignOffCheck, 'outcome' | 'found' | 'hint'>

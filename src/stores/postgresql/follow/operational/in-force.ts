@@ -2,7 +2,7 @@
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import type { Inspected, Verdict } from './examined.ts'
+import type { CheckedTable, OperationalVerdict } from './examined.ts'
 
 /** Names that a line shows. */
 const SHOWN = 5
@@ -12,7 +12,7 @@ function members(oid: string): string {
   return `(SELECT ${literal(oid)}::oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(${literal(oid)}::oid::regclass))`
 }
 
-export async function indexesValid(session: CopySession, { oid }: Inspected): Promise<Verdict> {
+export async function indexesValid(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
   const rows = await session.ask(
     `SELECT i.indexrelid::regclass::text, i.indisvalid AND i.indisready AND i.indislive FROM pg_catalog.pg_index i
      WHERE i.indrelid IN ${members(oid)} ORDER BY 1`,
@@ -26,7 +26,7 @@ export async function indexesValid(session: CopySession, { oid }: Inspected): Pr
   }
 }
 
-export async function constraintsHold(session: CopySession, { oid }: Inspected): Promise<Verdict> {
+export async function constraintsHold(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
   const rows = await session.ask(
     `SELECT c.conrelid::regclass::text || '.' || c.conname::text, c.convalidated FROM pg_catalog.pg_constraint c
      WHERE c.conrelid IN ${members(oid)} ORDER BY 1`,
@@ -41,7 +41,7 @@ export async function constraintsHold(session: CopySession, { oid }: Inspected):
 }
 
 /** Those of foreign keys among them: where they are disabled, nothing holds the key. */
-export async function triggersFire(session: CopySession, { oid }: Inspected): Promise<Verdict> {
+export async function triggersFire(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
   const rows = await session.ask(
     `SELECT t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
      WHERE t.tgrelid IN ${members(oid)} ORDER BY 1`,
@@ -56,7 +56,7 @@ export async function triggersFire(session: CopySession, { oid }: Inspected): Pr
 }
 
 /** The stream does not carry their positions: behind a column's largest value, the next row is refused, or takes a number that was there. */
-export async function sequencesAhead(session: CopySession, { oid, sql }: Inspected): Promise<Verdict> {
+export async function sequencesAhead(session: CopySession, { oid, sql }: CheckedTable): Promise<OperationalVerdict> {
   const owned = await session.ask(
     `SELECT DISTINCT q.seqrelid::regclass::text, a.attname, q.seqincrement > 0
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (

@@ -7,17 +7,17 @@ import type { OperationalPreflight } from '../../../../model/follow/operational-
 import { keyColumns } from '../../../common/key-ranges.ts'
 import { quoteName } from '../../server/connect.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
-import { targetError } from '../../server/errors.ts'
+import { postgresTargetError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { literal, operatorSql, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { isGuarded } from '../switch/guard.ts'
 import { constraintsHold, indexesValid, sequencesAhead, triggersFire } from './in-force.ts'
-import type { Inspected, Verdict } from './examined.ts'
+import type { CheckedTable, OperationalVerdict } from './examined.ts'
 import { pruningWorks } from './pruning.ts'
 
-type Check = (session: CopySession, table: Inspected) => Promise<Verdict>
+type Check = (session: CopySession, table: CheckedTable) => Promise<OperationalVerdict>
 
 /** How long a check waits for a lock. */
 const LOCK_WAIT_MS = 10_000
@@ -35,7 +35,7 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
  * Whether a row can be written: one is updated to itself, found by its key, and the transaction is rolled back.
  * Triggers fire as they would for anybody; what they write is rolled back with the row.
  */
-async function writeLands(session: CopySession, { oid, sql, spec }: Inspected): Promise<Verdict> {
+async function writeLands(session: CopySession, { oid, sql, spec }: CheckedTable): Promise<OperationalVerdict> {
   const key = keyColumns(spec)
   if (key.length === 0) return { outcome: 'not checked', found: 'the table has no key by which one row is found' }
   if (await isGuarded(session, oid))
@@ -111,13 +111,18 @@ export class PostgresOperational implements OperationalPreflight {
         await session.close()
       }
     } catch (error) {
-      throw targetError(error, this.#settings, label)
+      throw postgresTargetError(error, this.#settings, label)
     }
   }
 }
 
 /** What a server refuses is what a check finds; only a lost connection ends them all. */
-async function verdictOf(session: CopySession, look: Check, spec: TableSpec, oid: string | null): Promise<Verdict> {
+async function verdictOf(
+  session: CopySession,
+  look: Check,
+  spec: TableSpec,
+  oid: string | null,
+): Promise<OperationalVerdict> {
   if (oid === null) return { outcome: 'failed', found: 'there is no such table' }
   await session.ask('BEGIN')
   try {

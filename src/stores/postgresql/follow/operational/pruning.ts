@@ -3,9 +3,12 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { equalTo, literal } from '../../server/sql.ts'
-import type { Inspected, Verdict } from './examined.ts'
+import type { CheckedTable, OperationalVerdict } from './examined.ts'
 
-export async function pruningWorks(session: CopySession, { oid, sql, spec }: Inspected): Promise<Verdict> {
+export async function pruningWorks(
+  session: CopySession,
+  { oid, sql, spec }: CheckedTable,
+): Promise<OperationalVerdict> {
   const regclass = `${literal(oid)}::oid::regclass`
   const [[leaves] = []] = await session.ask(
     `SELECT count(*) FROM pg_catalog.pg_partition_tree(${regclass}) WHERE isleaf AND parentrelid IS NOT NULL`,

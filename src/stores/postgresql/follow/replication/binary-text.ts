@@ -4,7 +4,7 @@
  */
 import { bytesText } from '../../../../model/copy/bytes-text.ts'
 import { eraDayText } from '../../../../model/run/civil-day.ts'
-import { broken, MOST_VALUE, textOf, tooLarge } from './pgoutput.ts'
+import { broken, MOST_VALUE, pgoutputText, tooLarge } from './pgoutput.ts'
 
 /** The text of a value, between two places of a buffer. @throws SluiceError BAD_STREAM, VALUE_REFUSED */
 export type ValueText = (data: Buffer, start: number, end: number) => string
@@ -24,10 +24,10 @@ const TEXTS: ReadonlyMap<number, ValueText> = new Map<number, ValueText>([
   [21, sized(2, (data, at) => String(data.readInt16BE(at)))],
   [23, sized(4, (data, at) => String(data.readInt32BE(at)))],
   // text, json, bpchar, varchar
-  [25, textOf],
-  [114, textOf],
-  [1042, textOf],
-  [1043, textOf],
+  [25, pgoutputText],
+  [114, pgoutputText],
+  [1042, pgoutputText],
+  [1043, pgoutputText],
   // float4, float8
   [700, sized(4, (data, at) => floatText(data.readFloatBE(at)))],
   [701, sized(8, (data, at) => floatText(data.readDoubleBE(at)))],
@@ -48,7 +48,7 @@ const FLOATS: ReadonlySet<number> = new Set([700, 701])
 /** @param kind as pg_type.typtype @returns null for a type that is sent as text */
 export function binaryText(type: number, kind: string): ValueText | null {
   // An enum sends its label.
-  return kind === 'e' ? textOf : (TEXTS.get(type) ?? null)
+  return kind === 'e' ? pgoutputText : (TEXTS.get(type) ?? null)
 }
 
 /** Whether `binaryText` is the very text that the server prints. */
@@ -71,7 +71,7 @@ function byteaText(data: Buffer, start: number, end: number): string {
 /** The number in front is the version of the format. */
 function jsonbText(data: Buffer, start: number, end: number): string {
   if (data[start] !== 1 || start === end) throw broken('a value of type jsonb has an unknown version')
-  return textOf(data, start + 1, end)
+  return pgoutputText(data, start + 1, end)
 }
 
 function uuidText(data: Buffer, at: number): string {

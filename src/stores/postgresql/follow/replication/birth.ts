@@ -5,12 +5,12 @@ import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.t
 import { originOf } from '../../copy/identity.ts'
 import { CopySession } from '../../server/session.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { findTables } from './preflight-tables.ts'
+import { findReplicatedTables } from './preflight-tables.ts'
 import { createPublication, needsGenerated, dropPublication, findPublication, memberFact } from './publication.ts'
-import { BY_INDEX, readShapes, shapeText, type TableShape } from './shapes.ts'
+import { BY_INDEX, readShapes, shapeText, type ReplicatedShape } from './shapes.ts'
 import { QUIET_MS, quiesced } from './quiesce.ts'
-import { createSlot, dropSlot, isOurs, PLUGIN, waitForOpen, waitForRoom } from './slot.ts'
-import type { Wait } from '../../server/waiting.ts'
+import { createSlot, dropSlot, isOwnSlot, PLUGIN, waitForOpen, waitForRoom } from './slot.ts'
+import type { PostgresWait } from '../../server/waiting.ts'
 
 /**
  * @param wait its session may write
@@ -21,11 +21,11 @@ export async function beginStream(
   settings: PostgresSettings,
   name: string,
   tables: readonly FollowedTable[],
-  wait: Wait,
+  wait: PostgresWait,
   quiet = false,
 ): Promise<StreamBirth> {
   const { session } = wait
-  await endStream(session, name, 'refuse')
+  await endReplication(session, name, 'refuse')
   try {
     const names = tables.map(({ table }) => table.table)
     const isAsked = tables.some(({ columns }) => columns.some(({ column }) => column.generated === true))
@@ -44,7 +44,7 @@ async function slotMade(
   settings: PostgresSettings,
   name: string,
   tables: readonly FollowedTable[],
-  wait: Wait,
+  wait: PostgresWait,
   quiet: boolean,
 ): Promise<string> {
   const names = tables.map(({ table }) => table.table)
@@ -65,9 +65,9 @@ async function slotMade(
  * Removes slot and publication; done twice it does no harm.
  * @param active `end`: a session that reads the slot is ended
  */
-export async function endStream(session: CopySession, name: string, active: 'end' | 'refuse'): Promise<void> {
+export async function endReplication(session: CopySession, name: string, active: 'end' | 'refuse'): Promise<void> {
   await dropSlot(session, name, active)
-  if (isOurs(name)) await dropPublication(session, name)
+  if (isOwnSlot(name)) await dropPublication(session, name)
 }
 
 /** Everything that is compared later. @throws SluiceError NOT_FOLLOWABLE where a table is not published, or not as it was examined */
@@ -100,7 +100,7 @@ export async function notedWithin(
 ): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
   const facts: Record<string, string> = {}
   const publication = await findPublication(session, name)
-  const found = await findTables(
+  const found = await findReplicatedTables(
     session,
     tables.map(({ table }) => table.table),
   )
@@ -121,7 +121,7 @@ export async function notedWithin(
 }
 
 /** Whether the server still names rows by the columns that the examination found. */
-function isNamedBy({ identity }: FollowedTable, { nodes: [root] }: TableShape): boolean {
+function isNamedBy({ identity }: FollowedTable, { nodes: [root] }: ReplicatedShape): boolean {
   const [mode, ...columns] = root?.identity ?? []
   return mode === 'f' || (columns.length === identity.length && columns.every((name) => identity.includes(name)))
 }
@@ -137,7 +137,7 @@ async function removeMade(settings: PostgresSettings, name: string): Promise<voi
   try {
     const session = await CopySession.open(settings, 'write')
     try {
-      await endStream(session, name, 'refuse')
+      await endReplication(session, name, 'refuse')
     } finally {
       await session.close()
     }

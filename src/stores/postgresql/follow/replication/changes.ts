@@ -3,8 +3,8 @@ import type { Change, LogPosition, RowChange } from '../../../../model/copy/chan
 import { PublicationMissing, ServerMessage } from './errors.ts'
 import { HEADER } from './frames.ts'
 import { broken, OutputReader, type OutputMessage } from './pgoutput.ts'
-import type { Relation, Relations } from './relations.ts'
-import { Misfit, type TableRows } from './table-rows.ts'
+import type { ReplicatedRelation, ReplicatedRelations } from './relations.ts'
+import { MisfitRow, type TableRows } from './table-rows.ts'
 
 /** Changes, and bytes that they were made of, after which a batch is given out. */
 const BATCH = 4096
@@ -35,7 +35,7 @@ type ChangesOptions = {
 }
 
 export class Changes {
-  readonly #relations: Relations
+  readonly #relations: ReplicatedRelations
   readonly #from: LogPosition
   readonly #ownOnly: boolean
   readonly #since: readonly LogPosition[]
@@ -62,7 +62,7 @@ export class Changes {
    * @param options.since by table: rows of transactions whose commit record begins before it are left out, whatever their columns are
    */
   constructor(
-    relations: Relations,
+    relations: ReplicatedRelations,
     from: LogPosition,
     { ownOnly = false, since = [], isFramed = false }: ChangesOptions = {},
   ) {
@@ -203,7 +203,7 @@ export class Changes {
     try {
       this.#batch.push(changed(relation.rows, message))
     } catch (error) {
-      if (!(error instanceof Misfit)) throw error
+      if (!(error instanceof MisfitRow)) throw error
       this.#relations.dismiss(message.relation, relation.table, error.message)
       this.#followed(message.relation)
     }
@@ -211,12 +211,12 @@ export class Changes {
 
   #truncate(ids: readonly number[]): void {
     const found = ids.map((id) => this.#followed(id)).filter((relation) => relation !== null && 'rows' in relation)
-    const tables = [...new Set(found.map((relation) => (relation as Relation).table))]
+    const tables = [...new Set(found.map((relation) => (relation as ReplicatedRelation).table))]
     if (tables.length > 0) this.#batch.push({ type: 'truncate', tables })
   }
 
   /** The table of a change that is given out; tells once where it is another one now. */
-  #followed(id: number): Relation | null {
+  #followed(id: number): ReplicatedRelation | null {
     if (this.#state === 'between') throw broken('a change is outside of a transaction')
     const relation = this.#relations.of(id)
     if (relation === null || !this.#isReported(relation)) return null
@@ -226,7 +226,7 @@ export class Changes {
     return relation
   }
 
-  #isReported({ table }: Relation): boolean {
+  #isReported({ table }: ReplicatedRelation): boolean {
     if (this.#state === 'skipping' || this.#foreign) return false
     if (this.#reshaped.size > 0 && this.#reshaped.has(table)) return false
     return this.#commit >= (this.#since[table] ?? 0n)

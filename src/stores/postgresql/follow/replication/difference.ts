@@ -1,6 +1,6 @@
 /** What became of a followed table since its shape was noted: nothing, something that loses no row, or something after which rows may be missing. */
 import type { PartitionNote } from './partition-notes.ts'
-import type { ColumnShape, Node, SeenShape, TableShape } from './shapes.ts'
+import type { ColumnShape, Node, SeenShape, ReplicatedShape } from './shapes.ts'
 
 /** What the database is asked where two shapes alone do not tell. */
 export type Beyond = {
@@ -15,18 +15,18 @@ export type Beyond = {
 }
 
 /** `unclear`: to be looked at again. */
-export type Difference =
+export type ShapeDifference =
   | { readonly type: 'same' | 'unclear' }
-  | { readonly type: 'moved'; readonly shape: TableShape }
+  | { readonly type: 'moved'; readonly shape: ReplicatedShape }
   | { readonly type: 'halted'; readonly reason: string }
 
 /** @param asked columns that are followed, and those that the target computes as the source does */
-export function difference(
-  before: TableShape,
+export function shapeDifference(
+  before: ReplicatedShape,
   { shape, bornInside, changedBy }: SeenShape,
   asked: readonly string[],
   beyond: Beyond,
-): Difference {
+): ShapeDifference {
   const reason =
     ofTable(before, shape) ??
     ofColumns(before, shape, asked) ??
@@ -43,8 +43,8 @@ export function difference(
 
 /** Partitions that were not there before, and may have brought rows along that no stream has told. */
 export function untoldNodes(
-  before: TableShape,
-  now: TableShape,
+  before: ReplicatedShape,
+  now: ReplicatedShape,
   bornInside: SeenShape['bornInside'],
   notes: readonly PartitionNote[],
 ): readonly Node[] {
@@ -62,7 +62,7 @@ export function untoldNodes(
 
 /** Partitions that went with their rows into noted ones, and those noted ones that have to be there, with the transactions that attached them. */
 function notedPartitions(
-  { nodes: [root, ...nodes] }: TableShape,
+  { nodes: [root, ...nodes] }: ReplicatedShape,
   notes: readonly PartitionNote[],
 ): { readonly gone: ReadonlySet<string>; readonly added: ReadonlyMap<string, string> } {
   const known = new Set(nodes.map(({ oid }) => oid))
@@ -79,12 +79,12 @@ function notedPartitions(
   return { gone, added }
 }
 
-function addedNodes(before: TableShape, { nodes }: TableShape): readonly Node[] {
+function addedNodes(before: ReplicatedShape, { nodes }: ReplicatedShape): readonly Node[] {
   const known = new Set(before.nodes.map(({ oid }) => oid))
   return nodes.filter(({ oid }) => !known.has(oid))
 }
 
-function ofTable({ nodes: [was] }: TableShape, { nodes: [is] }: TableShape): string | null {
+function ofTable({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: ReplicatedShape): string | null {
   if (was === undefined || is === undefined) return 'it is gone'
   if (was.name !== is.name) return `it is called ${is.name} now`
   if (was.kind !== is.kind) return 'it is another kind of table now'
@@ -97,7 +97,7 @@ function ofNode(was: Node, is: Node): string | null {
   return JSON.stringify(was.identity) === JSON.stringify(is.identity) ? null : 'its replica identity is another one'
 }
 
-function ofColumns(before: TableShape, now: TableShape, asked: readonly string[]): string | null {
+function ofColumns(before: ReplicatedShape, now: ReplicatedShape, asked: readonly string[]): string | null {
   const followed = new Set(asked)
   const places = new Map(now.columns.map((column) => [column.place, column]))
   for (const was of before.columns) {
@@ -125,11 +125,11 @@ function ofColumn(was: ColumnShape, is: ColumnShape | undefined): string | null 
 }
 
 /** A table without partitions lies in another file. Of a partitioned one every new file halts by itself. */
-function rewritten({ nodes: [was] }: TableShape, { nodes: [is] }: TableShape): boolean {
+function rewritten({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: ReplicatedShape): boolean {
   return was?.file !== is?.file
 }
 
-function ofTypes(before: TableShape, now: TableShape): string | null {
+function ofTypes(before: ReplicatedShape, now: ReplicatedShape): string | null {
   for (const [type, parts] of Object.entries(before.types)) {
     const is = now.types[type]
     // A type that no column has any more went with its column.
@@ -142,8 +142,8 @@ function ofTypes(before: TableShape, now: TableShape): string | null {
 }
 
 function ofPartitions(
-  before: TableShape,
-  now: TableShape,
+  before: ReplicatedShape,
+  now: ReplicatedShape,
   bornInside: ReadonlySet<string>,
   { rows, notes }: Beyond,
 ): string | null {
@@ -174,11 +174,11 @@ function ofPartitions(
 
 /** TRUNCATE of a single partition is not told through its root, and its file is another one afterwards. So it is after VACUUM FULL, which cannot be told apart. */
 function ofFiles(
-  before: TableShape,
-  now: TableShape,
+  before: ReplicatedShape,
+  now: ReplicatedShape,
   changedBy: ReadonlyMap<string, number>,
   { truncatedBy, caughtUp }: Beyond,
-): Difference | null {
+): ShapeDifference | null {
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
   const replaced = before.nodes
     .slice(1)

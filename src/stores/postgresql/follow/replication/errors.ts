@@ -1,6 +1,6 @@
 /** What the server says of a stream, as errors of ours. */
 import { SluiceError } from '../../../../shared/errors.ts'
-import { sourceError } from '../../server/errors.ts'
+import { postgresSourceError } from '../../server/errors.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 
@@ -48,7 +48,7 @@ export function streamError(thrown: unknown, slot: string, settings: PostgresSet
     return new SluiceError('SOURCE_DENIED', said.message, { where, hint, cause: thrown })
   }
   if (thrown instanceof SluiceError || !(thrown instanceof Error) || state === null) {
-    return sourceError(thrown, settings)
+    return postgresSourceError(thrown, settings)
   }
   const { message } = thrown
   if (state === '55006') {
@@ -77,7 +77,7 @@ export function streamError(thrown: unknown, slot: string, settings: PostgresSet
       cause: thrown,
     })
   }
-  return sourceError(thrown, settings)
+  return postgresSourceError(thrown, settings)
 }
 
 function publicationGone(cause: Error, settings: PostgresSettings): SluiceError {

@@ -2,9 +2,9 @@
 import type { Follower } from '../../../../model/follow/port.ts'
 import { followerFrom } from '../../../common/follower-note.ts'
 import type { CopySession } from '../../server/session.ts'
-import { changeComment, readComment, type Noted } from './stream-comment.ts'
+import { changeComment, readComment, type StreamObject } from './stream-comment.ts'
 
-export async function readFollower(session: CopySession, of: Noted): Promise<Follower | null> {
+export async function readPostgresFollower(session: CopySession, of: StreamObject): Promise<Follower | null> {
   return followerFrom((await readComment(session, of))['follower'])
 }
 
@@ -13,9 +13,9 @@ export async function readFollower(session: CopySession, of: Noted): Promise<Fol
  * @param lock statement that keeps notes from being forgotten meanwhile
  * @returns false where another one is noted @throws what the server says
  */
-export async function writeFollower(
+export async function writePostgresFollower(
   session: CopySession,
-  of: Noted,
+  of: StreamObject,
   follower: Follower,
   was: string | null,
   lock = '',

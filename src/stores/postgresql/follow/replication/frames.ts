@@ -16,7 +16,7 @@ const ROOM = 32 * 1024
 /** @param at where the message begins, with its header @param end where the next one begins */
 export type Visit = (data: Buffer, at: number, end: number) => void
 
-export class Frames {
+export class ReplicationFrames {
   #buffer = Buffer.allocUnsafeSlow(BUFFER)
   /** Where the message under way begins. */
   #from = 0

@@ -10,28 +10,28 @@ import type {
   FollowedTable,
   FollowPreflight,
   Follower,
-  SlotLine,
+  ReplicationSlotLine,
   SourceLag,
   StreamBirth,
   StreamState,
 } from '../../../../model/follow/port.ts'
 import type { Pool } from '../../../common/pool.ts'
-import { sourceError } from '../../server/errors.ts'
+import { postgresSourceError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { beginStream, endStream } from './birth.ts'
+import { beginStream, endReplication } from './birth.ts'
 import { examineSource } from './preflight.ts'
-import { readFollower, writeFollower } from './follower.ts'
-import { slotLines, sourceLag } from './lag.ts'
-import { fence, flushLog, isFlushed, lsnOf, lsnText } from '../../server/lsn.ts'
-import { publicationsOf } from './publication.ts'
+import { readPostgresFollower, writePostgresFollower } from './follower.ts'
+import { replicationSlotLines, sourceLag } from './lag.ts'
+import { commitFence, flushLog, isFlushed, lsnOf, lsnText } from '../../server/lsn.ts'
+import { tablePublications } from './publication.ts'
 import { refuseForeign } from './slot.ts'
-import { openStream } from './stream.ts'
+import { openReplicationStream } from './stream.ts'
 import { TruncateNotes } from './truncate-notes.ts'
 import { renewTables } from './renew.ts'
 import { slotFault, verifyStream } from './verify.ts'
-import { PATIENCE_MS } from '../../server/waiting.ts'
+import { POSTGRES_WAIT_MS } from '../../server/waiting.ts'
 
 export class PostgresChanges implements ChangeSource {
   readonly #settings: PostgresSettings
@@ -40,7 +40,7 @@ export class PostgresChanges implements ChangeSource {
   readonly #patienceMs: number
 
   /** @param patienceMs how long `begin` waits for transactions of others */
-  constructor(settings: PostgresSettings, readers: Pool<CopySession>, patienceMs = PATIENCE_MS) {
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>, patienceMs = POSTGRES_WAIT_MS) {
     this.#settings = settings
     this.#readers = readers
     this.#patienceMs = patienceMs
@@ -94,7 +94,7 @@ export class PostgresChanges implements ChangeSource {
 
   async fence(signal: AbortSignal): Promise<LogPosition> {
     const [position, isThere] = await this.#read(signal, async (session) => {
-      const end = await fence(session)
+      const end = await commitFence(session)
       return [end, await isFlushed(session, end)]
     })
     if (!isThere) await this.#write(signal, flushLog)
@@ -113,7 +113,7 @@ export class PostgresChanges implements ChangeSource {
     frames?: FrameFormat,
   ): Promise<ChangeStream> {
     // Whoever has the lease of the run reads the slot; another reader is a program that is dead.
-    const stream = await openStream(this.#settings, birth, tables, from, { signal, takeOver: true, frames })
+    const stream = await openReplicationStream(this.#settings, birth, tables, from, { signal, takeOver: true, frames })
     try {
       // Nobody else can replace the slot from here on, and nothing is confirmed yet.
       const fault = await this.#read(signal, (session) => slotFault(session, birth, from))
@@ -134,23 +134,23 @@ export class PostgresChanges implements ChangeSource {
   }
 
   follower(name: string, signal: AbortSignal): Promise<Follower | null> {
-    return this.#read(signal, (session) => readFollower(session, ['PUBLICATION', name]))
+    return this.#read(signal, (session) => readPostgresFollower(session, ['PUBLICATION', name]))
   }
 
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
-    return this.#write(signal, (session) => writeFollower(session, ['PUBLICATION', name], follower, was))
+    return this.#write(signal, (session) => writePostgresFollower(session, ['PUBLICATION', name], follower, was))
   }
 
   end(name: string, signal: AbortSignal): Promise<void> {
-    return this.#write(signal, (session) => endStream(session, name, 'end'))
+    return this.#write(signal, (session) => endReplication(session, name, 'end'))
   }
 
   streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#read(signal, (session) => publicationsOf(session, table))
+    return this.#read(signal, (session) => tablePublications(session, table))
   }
 
-  slots(signal: AbortSignal): Promise<readonly SlotLine[]> {
-    return this.#read(signal, slotLines)
+  slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]> {
+    return this.#read(signal, replicationSlotLines)
   }
 
   database(signal: AbortSignal): Promise<string> {
@@ -165,7 +165,7 @@ export class PostgresChanges implements ChangeSource {
     try {
       return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 
@@ -179,7 +179,7 @@ export class PostgresChanges implements ChangeSource {
         await session.close()
       }
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 }

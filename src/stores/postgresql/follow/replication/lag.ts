@@ -1,9 +1,9 @@
 /** How far behind a slot is, and how much of the log it holds back. */
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { SlotLine, SourceLag, StreamBirth } from '../../../../model/follow/port.ts'
+import type { ReplicationSlotLine, SourceLag, StreamBirth } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
-import { fence } from '../../server/lsn.ts'
-import { findSlots, isOurs } from './slot.ts'
+import { commitFence } from '../../server/lsn.ts'
+import { findSlots, isOwnSlot } from './slot.ts'
 
 const CLOCK_MS = '(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric)::bigint'
 
@@ -15,7 +15,7 @@ export async function sourceLag(session: CopySession, { slot: name }: StreamBirt
       hint: 'begin the copy again: changes since its position are lost',
     })
   }
-  const now = await fence(session)
+  const now = await commitFence(session)
   return {
     now,
     heldBytes: slot.heldBytes ?? 0n,
@@ -34,12 +34,12 @@ async function readerOf(session: CopySession, pid: number | null): Promise<Pick<
 }
 
 /** Now, ms since the epoch, by the clock of the server. */
-export async function clockMs(session: CopySession): Promise<number> {
+export async function postgresClockMs(session: CopySession): Promise<number> {
   const [row] = await session.ask(`SELECT ${CLOCK_MS}`)
   return Number(row?.[0])
 }
 
-export async function slotLines(session: CopySession): Promise<readonly SlotLine[]> {
+export async function replicationSlotLines(session: CopySession): Promise<readonly ReplicationSlotLine[]> {
   const slots = await findSlots(session)
   return slots.map(({ name, plugin, database, activeBy, status, heldBytes, safeBytes, confirmed }) => ({
     name,
@@ -50,6 +50,6 @@ export async function slotLines(session: CopySession): Promise<readonly SlotLine
     heldBytes,
     safeBytes,
     confirmed,
-    ours: isOurs(name),
+    ours: isOwnSlot(name),
   }))
 }

@@ -5,7 +5,7 @@
 import { isRefusal } from '../../archive/own.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { changeComment, readComment, type Noted, type StreamComment } from './stream-comment.ts'
+import { changeComment, readComment, type StreamObject, type StreamComment } from './stream-comment.ts'
 
 export type PartitionNote = {
   /** Object id of the partitioned table. */
@@ -20,7 +20,7 @@ export type PartitionNote = {
 const MOST = 200
 
 /** Of a stream, oldest first. */
-export async function readNotes(session: CopySession, of: Noted): Promise<readonly PartitionNote[]> {
+export async function readNotes(session: CopySession, of: StreamObject): Promise<readonly PartitionNote[]> {
   return notesOf(await readComment(session, of))
 }
 
@@ -41,7 +41,7 @@ export async function noteAttached(session: CopySession, note: PartitionNote): P
   for (const [name] of schemas) await addNote(session, ['SCHEMA', name ?? ''], note)
 }
 
-async function addNote(session: CopySession, of: Noted, note: PartitionNote): Promise<void> {
+async function addNote(session: CopySession, of: StreamObject, note: PartitionNote): Promise<void> {
   await session.ask('SAVEPOINT noted')
   try {
     await changeComment(session, of, (now) => ({ ...now, partitions: [...notesOf(now), note].slice(-MOST) }))

@@ -185,7 +185,7 @@ export class OutputReader {
     const cells = new Array<string | null | undefined>(count)
     for (let i = 0; i < count; i++) {
       const kind = this.#byte()
-      if (kind === TEXT) cells[i] = this.#value(textOf)
+      if (kind === TEXT) cells[i] = this.#value(pgoutputText)
       else if (kind === NULL) cells[i] = null
       else if (kind === UNCHANGED) cells[i] = undefined
       else if (kind === BINARY) cells[i] = this.#value(this.#binary(this.#types.get(relation)?.[i] ?? 0))
@@ -194,7 +194,7 @@ export class OutputReader {
     return cells
   }
 
-  #value(text: typeof textOf): string {
+  #value(text: typeof pgoutputText): string {
     const length = this.#uint32()
     this.#need(length)
     const start = this.#at
@@ -275,7 +275,7 @@ export function tooLarge(bytes: number): SluiceError {
 }
 
 /** The text of a value, between two places of a buffer. */
-export function textOf(data: Buffer, start: number, end: number): string {
+export function pgoutputText(data: Buffer, start: number, end: number): string {
   const length = end - start
   if (length > LOOKED_AT || !isAscii(data, start, end)) return data.toString('utf8', start, end)
   return length <= SHORT ? shortAscii(data, start, end) : data.toString('latin1', start, end)

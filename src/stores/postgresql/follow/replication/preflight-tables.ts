@@ -4,7 +4,7 @@ import type { Cdc, FollowedTable, FollowRefusal } from '../../../../model/follow
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { readShapes, type Node, type TableShape } from './shapes.ts'
+import { readShapes, type Node, type ReplicatedShape } from './shapes.ts'
 
 const GENERATED_SINCE = 180_000
 
@@ -39,7 +39,7 @@ export async function examineNotedTables(
 }
 
 async function inspected(session: CopySession, tables: readonly FollowedTable[], cdc: Cdc): Promise<TablePreflight> {
-  const found = await findTables(
+  const found = await findReplicatedTables(
     session,
     tables.map(({ table }) => table.table),
   )
@@ -76,7 +76,7 @@ async function inspected(session: CopySession, tables: readonly FollowedTable[],
 }
 
 /** @returns in the order of the names; null where there is no such table */
-export async function findTables(
+export async function findReplicatedTables(
   session: CopySession,
   names: readonly TableName[],
 ): Promise<readonly (Found | null)[]> {
@@ -142,7 +142,7 @@ async function uniqueKeys(
 }
 
 /** By the object id of a partition, the names of the tables above it. */
-function partitionsOf(shapes: readonly TableShape[]): ReadonlyMap<string, string> {
+function partitionsOf(shapes: readonly ReplicatedShape[]): ReadonlyMap<string, string> {
   return new Map(
     shapes.flatMap(({ nodes: [root, ...nodes] }) => nodes.map(({ oid }) => [oid, root?.name ?? ''] as const)),
   )
@@ -193,7 +193,7 @@ const KINDS: Readonly<Record<string, string>> = {
   f: 'foreign table',
 }
 
-function ofColumns({ columns }: FollowedTable, shape: TableShape, version: number): readonly Obstacle[] {
+function ofColumns({ columns }: FollowedTable, shape: ReplicatedShape, version: number): readonly Obstacle[] {
   const known = new Map(shape.columns.map((column) => [column.name, column]))
   return columns.flatMap(({ name, column }) => {
     // Constants and entries of a map are made here, and are in no stream.
@@ -215,7 +215,7 @@ function ofColumns({ columns }: FollowedTable, shape: TableShape, version: numbe
  * From version 18 on a server refuses every UPDATE and DELETE where the replica identity has a generated column that is not published, and those that are not stored cannot be:
  * CheckCmdReplicaIdentity in https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/executor/execReplication.c
  */
-function ofWholeRows({ columns, nodes: [root] }: TableShape, version: number): readonly Obstacle[] {
+function ofWholeRows({ columns, nodes: [root] }: ReplicatedShape, version: number): readonly Obstacle[] {
   if (root?.identity[0] !== 'f' || version < GENERATED_SINCE) return []
   return columns.flatMap(({ name, generated }) =>
     generated === 'v'
@@ -232,7 +232,7 @@ function ofWholeRows({ columns, nodes: [root] }: TableShape, version: number): r
 /** By what columns the source names the row of an UPDATE or DELETE. */
 function identityOf(
   { table }: FollowedTable,
-  { nodes: [root] }: TableShape,
+  { nodes: [root] }: ReplicatedShape,
   keys: readonly (readonly string[])[],
 ): readonly string[] | Obstacle {
   const [mode, ...columns] = root?.identity ?? []
@@ -287,7 +287,7 @@ function ofIdentity({ columns }: FollowedTable, identity: readonly string[]): re
       ]
 }
 
-function ofPartitions({ nodes: [root, ...nodes] }: TableShape, cdc: Cdc): readonly Obstacle[] {
+function ofPartitions({ nodes: [root, ...nodes] }: ReplicatedShape, cdc: Cdc): readonly Obstacle[] {
   const first = (is: (node: Node) => boolean): string | undefined => nodes.find(is)?.name
   const foreign = first(({ kind }) => kind === 'f')
   const unlogged = first(({ kind, stored }) => kind !== 'f' && stored !== 'p')

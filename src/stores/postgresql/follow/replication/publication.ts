@@ -49,7 +49,7 @@ export async function needsGenerated(session: CopySession, tables: readonly Tabl
 }
 
 /** In a transaction that keeps writers away from the table: of one that had changed it before, the server may go on to leave out what comes after. */
-export async function publishAgain(
+export async function publishTableAgain(
   session: CopySession,
   name: string,
   table: TableName,
@@ -62,7 +62,7 @@ export async function publishAgain(
 }
 
 /** Those of streams that tell changes of a table, of one of its partitions, or of a table that it is a partition of. */
-export async function publicationsOf(session: CopySession, table: TableName): Promise<readonly string[]> {
+export async function tablePublications(session: CopySession, table: TableName): Promise<readonly string[]> {
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
     `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
@@ -111,7 +111,7 @@ export async function findPublication(session: CopySession, name: string): Promi
 }
 
 /** What a publication says of a table that it sends as `createPublication` has asked for; `member` is left out. */
-export function isWhole(member: string): boolean {
+export function sendsWholeTable(member: string): boolean {
   const { filter, columns } = JSON.parse(member) as { readonly filter: unknown; readonly columns: unknown }
   return filter === null && columns === null
 }

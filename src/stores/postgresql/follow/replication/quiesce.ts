@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import { isBusy } from '../../server/locks.ts'
+import { isPostgresBusy } from '../../server/locks.ts'
 import { CopySession } from '../../server/session.ts'
 import { tableSql } from '../../server/sql.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import type { Wait } from '../../server/waiting.ts'
+import type { PostgresWait } from '../../server/waiting.ts'
 
 /** Most that writers wait for the slot, ms: then they go on, and nothing is made. */
 export const QUIET_MS = 10_000
@@ -26,7 +26,7 @@ const TRY_MS = 60_000
 export async function quiesced(
   settings: PostgresSettings,
   tables: readonly TableName[],
-  { signal, tell: report }: Wait,
+  { signal, tell: report }: PostgresWait,
 ): Promise<AsyncDisposable> {
   const session = await CopySession.open(settings, 'write')
   const names = tables.map(tableText).join(', ')
@@ -52,7 +52,7 @@ export async function quiesced(
         }
       } catch (error) {
         if (session.alive) await session.rollBack()
-        if (!session.alive || !isBusy(error)) throw error
+        if (!session.alive || !isPostgresBusy(error)) throw error
         if (performance.now() > end) throw kept(names, error)
       }
       await sleep(REST_MS, undefined, { signal }).catch(() => undefined)

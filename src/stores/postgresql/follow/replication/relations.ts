@@ -5,12 +5,12 @@ import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { cellReaders, type CellReaders } from './cells.ts'
 import type { RelationMessage } from './pgoutput.ts'
-import { shapeOf, type ColumnShape } from './shapes.ts'
+import { parseReplicatedShape, type ColumnShape } from './shapes.ts'
 import { TableRows } from './table-rows.ts'
-import { TEXT_WIRE, wireOf, type Wire, type WireColumn } from './wire.ts'
+import { TEXT_WIRE, replicationWire, type ReplicationWire, type WireColumn } from './wire.ts'
 
 /** @property misfit why its rows cannot be read as they were asked for */
-export type Relation =
+export type ReplicatedRelation =
   { readonly table: number; readonly rows: TableRows } | { readonly table: number; readonly misfit: string }
 
 /** The first version whose output plugin sends values in binary formats. */
@@ -18,7 +18,7 @@ const BINARY = 140_000
 
 type Ask = (sql: string) => Promise<readonly TextRow[]>
 
-export class Relations {
+export class ReplicatedRelations {
   readonly #tables: readonly FollowedTable[]
   readonly #readers: CellReaders
   readonly #places: ReadonlyMap<string, number>
@@ -29,9 +29,9 @@ export class Relations {
   readonly #types: Map<string, string>
   /** Columns of each table in the order of their numbers, as the stream noted them; none where it has not. */
   readonly #noted: readonly (readonly ColumnShape[])[]
-  readonly #known = new Map<number, Relation>()
+  readonly #known = new Map<number, ReplicatedRelation>()
   /** How values are sent. */
-  readonly wire: Wire
+  readonly wire: ReplicationWire
 
   /**
    * @param shapes as `StreamBirth` has them
@@ -45,7 +45,7 @@ export class Relations {
     shapes: Readonly<Record<string, string>>,
     ask: Ask,
     mayBeBinary = false,
-  ): Promise<Relations> {
+  ): Promise<ReplicatedRelations> {
     const readers = await cellReaders(session, tables)
     const names = tables.map(({ table: { table } }, i) => `(${i}, ${literal(tableSql(table))})`)
     const columns = await session.ask(
@@ -57,12 +57,14 @@ export class Relations {
     const ids = new Map(columns.map(([place, oid]) => [Number(oid), Number(place)]))
     const types = new Map(columns.map(([, , type, modifier, text]) => [`${type}/${modifier}`, text ?? '']))
     const isBinary = mayBeBinary && session.version >= BINARY
-    const wire = isBinary ? wireOf(tables.map((table, i) => ({ table, columns: wireColumns(columns, i) }))) : TEXT_WIRE
+    const wire = isBinary
+      ? replicationWire(tables.map((table, i) => ({ table, columns: wireColumns(columns, i) })))
+      : TEXT_WIRE
     const noted = tables.map(({ table }) => {
       const text = shapes[tableText(table.table)]
-      return text === undefined ? [] : shapeOf(text).columns
+      return text === undefined ? [] : parseReplicatedShape(text).columns
     })
-    return new Relations(tables, readers, ids, types, noted, ask, wire)
+    return new ReplicatedRelations(tables, readers, ids, types, noted, ask, wire)
   }
 
   private constructor(
@@ -72,7 +74,7 @@ export class Relations {
     types: Map<string, string>,
     noted: readonly (readonly ColumnShape[])[],
     ask: Ask,
-    wire: Wire,
+    wire: ReplicationWire,
   ) {
     this.#tables = tables
     this.#readers = readers
@@ -85,7 +87,7 @@ export class Relations {
   }
 
   /** Null for a table that is not followed. */
-  of(id: number): Relation | null {
+  of(id: number): ReplicatedRelation | null {
     return this.#known.get(id) ?? null
   }
 
@@ -111,7 +113,7 @@ export class Relations {
     return this.#places.get(tableText({ schema, name })) ?? this.#known.get(id)?.table ?? this.#ids.get(id) ?? null
   }
 
-  #compared(place: number, message: RelationMessage): Relation {
+  #compared(place: number, message: RelationMessage): ReplicatedRelation {
     const wanted = this.#tables[place] as FollowedTable
     const misfit = this.#misfit(place, wanted, message)
     if (misfit !== null) return { table: place, misfit }

@@ -6,12 +6,12 @@ import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.t
 import type { CopySession } from '../../server/session.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { notedNow } from './birth.ts'
-import { findTables } from './preflight-tables.ts'
-import { fence, lsnText } from '../../server/lsn.ts'
-import { findPublication, isWhole, memberFact, publishAgain } from './publication.ts'
+import { findReplicatedTables } from './preflight-tables.ts'
+import { commitFence, lsnText } from '../../server/lsn.ts'
+import { findPublication, sendsWholeTable, memberFact, publishTableAgain } from './publication.ts'
 import { waitForOpen } from './slot.ts'
 import { lostByAll, otherServer, publicationFault, slotFault } from './verify.ts'
-import { waitUntil, type Wait } from '../../server/waiting.ts'
+import { waitPostgresUntil, type PostgresWait } from '../../server/waiting.ts'
 
 /** So long writers of a table may be kept waiting at once. */
 const LOCK_MS = 500
@@ -22,7 +22,7 @@ export async function renewTables(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   applied: LogPosition,
-  wait: Wait,
+  wait: PostgresWait,
 ): Promise<StreamBirth> {
   const { session } = wait
   await refuseLost(session, birth, applied)
@@ -30,7 +30,7 @@ export async function renewTables(
   const noted = await notedNow(session, birth.publication, tables)
   const members = tables.map(({ table }) => memberFact(table.table))
   // Whoever commits before this position is waited for: what the stream leaves out, every later snapshot shows.
-  const since = lsnText(await fence(session))
+  const since = lsnText(await commitFence(session))
   await waitForOpen(wait)
   const names = tables.map(({ table }) => tableText(table.table))
   return {
@@ -51,18 +51,18 @@ async function refuseLost(session: CopySession, birth: StreamBirth, applied: Log
 }
 
 /** @throws SluiceError STREAM_HALTED where the publication as a whole is another one by now */
-async function published(birth: StreamBirth, { table }: FollowedTable, wait: Wait): Promise<void> {
+async function published(birth: StreamBirth, { table }: FollowedTable, wait: PostgresWait): Promise<void> {
   const { session } = wait
   const name = tableText(table.table)
-  await waitUntil(
+  await waitPostgresUntil(
     wait,
     `publishing ${name}`,
     async () => {
       const member = await memberOf(session, birth, table.table)
-      if (member !== undefined && isWhole(member)) return true
+      if (member !== undefined && sendsWholeTable(member)) return true
       await session.begin('', `SET LOCAL lock_timeout = ${LOCK_MS}`)
       try {
-        await publishAgain(session, birth.publication, table.table, member !== undefined)
+        await publishTableAgain(session, birth.publication, table.table, member !== undefined)
         await session.commit()
         return true
       } catch (error) {
@@ -83,6 +83,6 @@ async function memberOf(
   const publication = await findPublication(session, birth.publication)
   const fault = publicationFault(birth, publication?.facts ?? null)
   if (fault !== null) throw new SluiceError('STREAM_HALTED', fault, { hint: 'run the same command again' })
-  const [found] = await findTables(session, [table])
+  const [found] = await findReplicatedTables(session, [table])
   return publication?.tables.get(found?.oid ?? '')
 }

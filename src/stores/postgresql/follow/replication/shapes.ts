@@ -40,7 +40,7 @@ export type ColumnShape = {
   readonly changed: string
 }
 
-export type TableShape = {
+export type ReplicatedShape = {
   readonly columns: readonly ColumnShape[]
   /** Labels of enums and fields of composite types that its columns are made of, by the object id of the type. */
   readonly types: Readonly<Record<string, readonly string[]>>
@@ -50,7 +50,7 @@ export type TableShape = {
 
 /** A shape with what says how it came to be. */
 export type SeenShape = {
-  readonly shape: TableShape
+  readonly shape: ReplicatedShape
   /** Partitions that were made as partitions, in one command: the stream tells all of their rows. */
   readonly bornInside: ReadonlySet<string>
   /** Transaction that wrote the row of `pg_class`, by node. */
@@ -58,13 +58,13 @@ export type SeenShape = {
 }
 
 /** The form that is stored, and that two looks are compared in. */
-export function shapeText(shape: TableShape): string {
+export function shapeText(shape: ReplicatedShape): string {
   return JSON.stringify(shape)
 }
 
 /** @throws SyntaxError for a text that is no JSON */
-export function shapeOf(text: string): TableShape {
-  return JSON.parse(text) as TableShape
+export function parseReplicatedShape(text: string): ReplicatedShape {
+  return JSON.parse(text) as ReplicatedShape
 }
 
 /** For the transaction of a look: catalogs without statistics would be read whole for each partition (1.5 s for 2,000 of them, and 0.3 s by index). */

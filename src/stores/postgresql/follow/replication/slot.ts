@@ -6,7 +6,7 @@ import { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { NUMBERED, waitUntil, type Wait } from '../../server/waiting.ts'
+import { NUMBERED, waitPostgresUntil, type PostgresWait } from '../../server/waiting.ts'
 
 export const PLUGIN = 'pgoutput'
 /** What names of slots and publications of ours begin with. */
@@ -34,13 +34,13 @@ export type FoundSlot = {
 }
 
 /** Whether a name is one that this program gives to slots and publications. */
-export function isOurs(name: string): boolean {
+export function isOwnSlot(name: string): boolean {
   return OURS.test(name)
 }
 
 /** @throws SluiceError BAD_CONFIG for a name that is none of ours */
 export function refuseForeign(name: string): void {
-  if (isOurs(name)) return
+  if (isOwnSlot(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is no name for a slot of this program`, {
     hint: 'it has to begin with sluice_, and to have lower-case letters, digits and underscores only, 63 at most',
   })
@@ -81,7 +81,7 @@ export async function findSlots(session: CopySession, name: string | null = null
  * @returns the position from which on the slot tells every transaction
  * @throws SluiceError SOURCE_BUSY as `waitUntil`; what the server says
  */
-export async function createSlot(settings: PostgresSettings, name: string, wait: Wait): Promise<string> {
+export async function createSlot(settings: PostgresSettings, name: string, wait: PostgresWait): Promise<string> {
   const maker = await CopySession.open(settings, 'write')
   try {
     // It waits for transactions, and not for locks that others hold by mistake.
@@ -101,7 +101,7 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
         return made !== null
       }
       try {
-        await waitUntil(wait, `slot ${name}`, isMade, { of: 'server', without: maker.backend.pid })
+        await waitPostgresUntil(wait, `slot ${name}`, isMade, { of: 'server', without: maker.backend.pid })
       } catch (error) {
         maker.destroy()
         throw error
@@ -118,7 +118,7 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
  * while: it waits for a synchronous standby. Each holds the lock of its number until every snapshot shows it; what a snapshot itself says of numbers leaves out
  * those behind the last one that has ended.
  */
-export function waitForOpen(wait: Wait): Promise<void> {
+export function waitForOpen(wait: PostgresWait): Promise<void> {
   return ended(wait, 'the first snapshot', 'database')
 }
 
@@ -126,7 +126,7 @@ export function waitForOpen(wait: Wait): Promise<void> {
  * Waits until a slot can be made at once: no transaction of the server is open any more that was open a moment ago.
  * @throws SluiceError SOURCE_BUSY as `waitUntil`
  */
-export async function waitForRoom(wait: Wait): Promise<void> {
+export async function waitForRoom(wait: PostgresWait): Promise<void> {
   for (;;) {
     const since = performance.now()
     await ended(wait, 'the lock that keeps writers waiting', 'server')
@@ -136,7 +136,7 @@ export async function waitForRoom(wait: Wait): Promise<void> {
 }
 
 /** Waits for all transactions with a number that are open now. */
-async function ended(wait: Wait, what: string, of: 'database' | 'server'): Promise<void> {
+async function ended(wait: PostgresWait, what: string, of: 'database' | 'server'): Promise<void> {
   const { session } = wait
   const here =
     of === 'server'
@@ -155,7 +155,7 @@ async function ended(wait: Wait, what: string, of: 'database' | 'server'): Promi
     )
     return left?.[0] === '0'
   }
-  await waitUntil(wait, what, isOver, { of })
+  await waitPostgresUntil(wait, what, isOver, { of })
 }
 
 /**

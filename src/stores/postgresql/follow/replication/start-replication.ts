@@ -49,7 +49,7 @@ export function startSql({ slot, publication, from, origin, isBinary = false }: 
  * @returns wal_sender_timeout, in ms; 0 where there is none
  * @throws SluiceError CONNECT_FAILED where something between here and the server keeps settings to itself
  */
-export async function agree(client: Client, settings: PostgresSettings): Promise<number> {
+export async function agreeSettings(client: Client, settings: PostgresSettings): Promise<number> {
   await client.query(copySettings(settings))
   const names = [...Object.keys(EXPECTED), 'wal_sender_timeout']
   const { rows } = await client.query<[name: string, value: string, setting: string]>({
@@ -73,7 +73,7 @@ export async function agree(client: Client, settings: PostgresSettings): Promise
 type Listeners = { readonly data: (data: Buffer) => void; readonly failed: (error: unknown) => void }
 
 /** START_REPLICATION: from its answer on the driver reads nothing any more, and only says when the connection has ended. */
-export class Begun implements Submittable {
+export class StartReplication implements Submittable {
   readonly #sql: string
   readonly #socket: Duplex
   readonly #driver: (data: Buffer) => void

@@ -4,12 +4,12 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
 /** Of a stream that follows by a publication, or by triggers in a schema. */
-export type Noted = readonly [kind: 'PUBLICATION' | 'SCHEMA', name: string]
+export type StreamObject = readonly [kind: 'PUBLICATION' | 'SCHEMA', name: string]
 
 export type StreamComment = Readonly<Record<string, unknown>>
 
 /** @returns without facts where there is no comment, or one of other form */
-export async function readComment(session: CopySession, [kind, name]: Noted): Promise<StreamComment> {
+export async function readComment(session: CopySession, [kind, name]: StreamObject): Promise<StreamComment> {
   const [row] = await session.ask(
     kind === 'PUBLICATION'
       ? `SELECT pg_catalog.obj_description(p.oid, 'pg_publication') FROM pg_catalog.pg_publication p WHERE p.pubname = ${literal(name)}`
@@ -31,7 +31,7 @@ export async function readComment(session: CopySession, [kind, name]: Noted): Pr
  */
 export async function changeComment(
   session: CopySession,
-  of: Noted,
+  of: StreamObject,
   change: (now: StreamComment) => StreamComment | null,
 ): Promise<boolean> {
   const write = (comment: StreamComment): Promise<unknown> =>

@@ -12,7 +12,7 @@ import type { PostgresSettings } from '../../server/settings.ts'
 import { Changes } from './changes.ts'
 import { streamError } from './errors.ts'
 import { lsnOf } from '../../server/lsn.ts'
-import { Relations } from './relations.ts'
+import { ReplicatedRelations } from './relations.ts'
 import type { WalRequest } from './start-replication.ts'
 import { WalSender } from './walsender.ts'
 
@@ -37,7 +37,7 @@ const AHEAD = 2
  * @param from transactions whose commit record begins before it are left out
  * @throws SluiceError SLOT_LOST, SLOT_ACTIVE, NOT_FOLLOWABLE, CONNECTION_LOST (retryable)
  */
-export async function openStream(
+export async function openReplicationStream(
   settings: PostgresSettings,
   birth: Pick<StreamBirth, 'slot' | 'publication' | 'since'> & Partial<Pick<StreamBirth, 'shapes'>>,
   tables: readonly FollowedTable[],
@@ -50,7 +50,7 @@ export async function openStream(
   throwIfAborted(signal)
   try {
     const relations = await withSession(settings, (session) =>
-      Relations.open(
+      ReplicatedRelations.open(
         session,
         tables,
         birth.shapes ?? {},

@@ -5,13 +5,13 @@ import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { inColumn, type Reader } from '../../server/cells.ts'
 import { Framer } from './framer.ts'
-import type { Wire } from './wire.ts'
+import type { ReplicationWire } from './wire.ts'
 import { broken, type OldRow, type RelationMessage, type Tuple } from './pgoutput.ts'
 
 type Text = string | null | undefined
 
 /** A row by which the table cannot go on: its replica identity is not the one that is followed. */
-export class Misfit extends Error {}
+export class MisfitRow extends Error {}
 
 export class TableRows {
   readonly #place: number
@@ -30,7 +30,7 @@ export class TableRows {
     table: FollowedTable,
     readers: readonly (Reader | null)[],
     message: RelationMessage,
-    wire: Wire,
+    wire: ReplicationWire,
   ) {
     this.#place = place
     this.#table = table
@@ -87,7 +87,7 @@ export class TableRows {
     const isKey = this.#identity.includes(column)
     const text = old === null || !(old.whole || isKey) ? undefined : old.row[place]
     if (text !== undefined) return this.#cell(column, text)
-    if (isKey) throw new Misfit(`${this.#name(column)} belongs to the identity, and the server does not send it`)
+    if (isKey) throw new MisfitRow(`${this.#name(column)} belongs to the identity, and the server does not send it`)
     return undefined
   }
 
@@ -103,7 +103,7 @@ export class TableRows {
       const text = row[this.#at[column] as number]
       // A partition may have another replica identity than its root: other columns of the old row are NULL then.
       if (text === undefined || (text === null && !whole)) {
-        throw new Misfit(`${this.#name(column)} belongs to the identity, and an old row came without it`)
+        throw new MisfitRow(`${this.#name(column)} belongs to the identity, and an old row came without it`)
       }
       return this.#cell(column, text)
     })

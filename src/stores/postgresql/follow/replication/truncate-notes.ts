@@ -2,12 +2,12 @@
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { Change } from '../../../../model/copy/change.ts'
 import type { ChangeStream } from '../../../../model/follow/port.ts'
-import type { Reported } from './verify.ts'
+import type { ReportedChanges } from './verify.ts'
 
 /** Notes of this many transactions a table are kept: a look comes once a minute, and right after each TRUNCATE. */
 const MOST = 1000
 
-export class TruncateNotes implements Reported {
+export class TruncateNotes implements ReportedChanges {
   readonly truncates = new Map<string, Set<number>>()
   readonly unclear = new Map<string, LogPosition>()
 

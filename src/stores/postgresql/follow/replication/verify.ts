@@ -7,11 +7,18 @@ import { isConnectionLoss, sqlStateOf } from '../../server/server-errors.ts'
 import { originOf } from '../../copy/identity.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { difference, untoldNodes, type Beyond, type Difference } from './difference.ts'
-import { fence, lsnOf, lsnText } from '../../server/lsn.ts'
+import { shapeDifference, untoldNodes, type Beyond, type ShapeDifference } from './difference.ts'
+import { commitFence, lsnOf, lsnText } from '../../server/lsn.ts'
 import { readNotes, type PartitionNote } from './partition-notes.ts'
 import { findPublication, memberFact } from './publication.ts'
-import { BY_INDEX, readShapes, shapeOf, shapeText, type SeenShape, type TableShape } from './shapes.ts'
+import {
+  BY_INDEX,
+  readShapes,
+  parseReplicatedShape,
+  shapeText,
+  type SeenShape,
+  type ReplicatedShape,
+} from './shapes.ts'
 import { findSlots, PLUGIN } from './slot.ts'
 
 /** So long a look at a partition waits for those who hold it. */
@@ -21,7 +28,7 @@ const LOOK_MS = 200
 const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
 
 /** What this program has seen of the stream. */
-export type Reported = {
+export type ReportedChanges = {
   /** Transactions by which the stream has told a TRUNCATE, by table. */
   readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
   /** Ends of the log at which something was seen first that only the stream can explain; kept by `verifyStream`. */
@@ -33,7 +40,7 @@ export async function verifyStream(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   applied: LogPosition,
-  reported: Reported,
+  reported: ReportedChanges,
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = lsnText(applied)
@@ -51,10 +58,10 @@ export async function verifyStream(
     const publication = await findPublication(session, birth.publication)
     const changed = publicationFault(birth, publication?.facts ?? null)
     if (changed !== null) return whole('PUBLICATION_CHANGED', changed)
-    const befores = tables.map(({ table }) => shapeOf(birth.shapes[tableText(table.table)] ?? NO_SHAPE))
+    const befores = tables.map(({ table }) => parseReplicatedShape(birth.shapes[tableText(table.table)] ?? NO_SHAPE))
     const oids = befores.map((shape) => shape.nodes[0]?.oid ?? '0')
     const seen = await readShapes(session, oids)
-    const end = await fence(session)
+    const end = await commitFence(session)
     const notes = await readNotes(session, ['PUBLICATION', birth.publication])
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
@@ -62,7 +69,7 @@ export async function verifyStream(
     for (const [at, followed] of tables.entries()) {
       const { table } = followed
       const name = tableText(table.table)
-      const [before, oid = '0'] = [befores[at] ?? shapeOf(NO_SHAPE), oids[at]]
+      const [before, oid = '0'] = [befores[at] ?? parseReplicatedShape(NO_SHAPE), oids[at]]
       const halt = (code: StreamFault['code'], reason: string): void =>
         void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
       if (birth.facts[memberFact(table.table)] !== publication?.tables.get(oid)) {
@@ -70,7 +77,11 @@ export async function verifyStream(
         halt('PUBLICATION_CHANGED', `publication ${birth.publication} ${how}, or did not for a while`)
         continue
       }
-      const now = seen.get(oid) ?? { shape: shapeOf(NO_SHAPE), bornInside: new Set(), changedBy: new Map() }
+      const now = seen.get(oid) ?? {
+        shape: parseReplicatedShape(NO_SHAPE),
+        bornInside: new Set(),
+        changedBy: new Map(),
+      }
       const result = await tableDifference(session, followed, before, now, { notes, end, applied, told: reported })
       if (result.type === 'unclear') unclear.push(name)
       if (result.type === 'moved') moved[name] = shapeText(result.shape)
@@ -121,22 +132,22 @@ export async function tableDifference(
     computed = [],
     unwritten = [],
   }: Pick<FollowedTable, 'table' | 'columns' | 'computed' | 'unwritten'>,
-  before: TableShape,
+  before: ReplicatedShape,
   now: SeenShape,
   around: {
     readonly notes: readonly PartitionNote[]
     readonly end: LogPosition
     readonly applied: LogPosition
-    readonly told: Reported
+    readonly told: ReportedChanges
   },
-): Promise<Difference> {
+): Promise<ShapeDifference> {
   const { notes, end, applied, told: reported } = around
   // A start plans with the columns that are there now: a noted one that went meanwhile is among none of them.
   const there = new Set(now.shape.columns.map(({ name }) => name))
   const kept = new Set(unwritten.map((name) => name.toLowerCase()))
   const gone = before.columns.flatMap(({ name }) => (!there.has(name) && kept.has(name.toLowerCase()) ? [name] : []))
   const asked = [...columns.map((column) => column.name), ...computed, ...gone]
-  return difference(before, now, asked, {
+  return shapeDifference(before, now, asked, {
     rows: await rowsOf(session, before, now, notes),
     truncatedBy: reported.truncates.get(tableText(table.table)) ?? new Set(),
     notes,
@@ -189,7 +200,7 @@ export function publicationFault(
 }
 
 /** Whether the stream has told everything that was committed when this was seen first. */
-function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { unclear }: Reported): boolean {
+function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { unclear }: ReportedChanges): boolean {
   const first = unclear.get(what)
   if (first === undefined) unclear.set(what, end)
   return applied >= (first ?? end)
@@ -198,7 +209,7 @@ function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { uncl
 /** Whether partitions that are new, and that the stream does not tell by itself, hold rows. */
 async function rowsOf(
   session: CopySession,
-  before: TableShape,
+  before: ReplicatedShape,
   { shape, bornInside }: SeenShape,
   notes: readonly PartitionNote[],
 ): Promise<Beyond['rows']> {

@@ -7,11 +7,11 @@ import type { Duplex } from 'node:stream'
 import type { Client } from 'pg'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { connect } from '../../server/connect.ts'
-import { DirectSocket, type Sink } from '../../server/direct-socket.ts'
+import { DirectSocket, type SocketSink } from '../../server/direct-socket.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { ServerMessage } from './errors.ts'
-import { Frames, HEADER, type Visit } from './frames.ts'
-import { agree, Begun, startSql, type WalRequest } from './start-replication.ts'
+import { ReplicationFrames, HEADER, type Visit } from './frames.ts'
+import { agreeSettings, StartReplication, startSql, type WalRequest } from './start-replication.ts'
 
 /** Bytes that wait for a reader before the server is kept from sending more, and below which it may go on. */
 const FULL = 4 * 1024 * 1024
@@ -85,7 +85,7 @@ export class WalSender implements AsyncDisposable {
   readonly #client: Client
   readonly #socket: Duplex
   readonly #settings: PostgresSettings
-  readonly #frames = new Frames()
+  readonly #frames = new ReplicationFrames()
   #timer: NodeJS.Timeout | null = null
   readonly #blocks = new Blocks()
   #paused = false
@@ -114,7 +114,7 @@ export class WalSender implements AsyncDisposable {
   static async start(settings: PostgresSettings, request: WalRequest): Promise<WalSender> {
     const { client, socket, version } = await connect(settings, 'read', 'replication')
     try {
-      const timeoutMs = await agree(client, settings)
+      const timeoutMs = await agreeSettings(client, settings)
       const sender = new WalSender(client, socket, settings, request.from)
       await sender.#begin(startSql(request, version), timeoutMs)
       return sender
@@ -198,7 +198,7 @@ export class WalSender implements AsyncDisposable {
     if (driver === undefined) throw new Error('the driver does not listen to its socket')
     await new Promise<void>((resolve, reject) => {
       const sink = this.#sink(resolve)
-      const begun = new Begun(sql, this.#socket, driver, {
+      const begun = new StartReplication(sql, this.#socket, driver, {
         data: (data) => sink.take(data),
         failed: (error) => {
           this.#fail(error)
@@ -218,7 +218,7 @@ export class WalSender implements AsyncDisposable {
   }
 
   /** @param begun is called when the server has answered that it streams */
-  #sink(begun: () => void): Sink {
+  #sink(begun: () => void): SocketSink {
     const frames = this.#frames
     const see: Visit = (data, at, end) => this.#see(data, at, end, begun)
     return {

@@ -1,26 +1,26 @@
 /** How a stream sends values: as texts, or in the binary formats of their types, which cost both servers less. */
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { binaryText, isPrinted, type ValueText } from './binary-text.ts'
-import { broken, textOf } from './pgoutput.ts'
+import { broken, pgoutputText } from './pgoutput.ts'
 
 /** A column of a table that is followed, as the catalogs have it. @property kind as pg_type.typtype */
 export type WireColumn = { readonly name: string; readonly type: number; readonly kind: string }
 
-export type Wire = {
+export type ReplicationWire = {
   readonly isBinary: boolean
   /** Makes the text of a value, by the object id of its type. */
   readonly text: (type: number) => ValueText
 }
 
-export const TEXT_WIRE: Wire = { isBinary: false, text: () => textOf }
+export const TEXT_WIRE: ReplicationWire = { isBinary: false, text: () => pgoutputText }
 
 /**
  * One form holds for all tables of a stream.
  * @param tables with their columns in the catalogs, those that were not asked for too
  */
-export function wireOf(
+export function replicationWire(
   tables: readonly { readonly table: FollowedTable; readonly columns: readonly WireColumn[] }[],
-): Wire {
+): ReplicationWire {
   const texts = new Map<number, ValueText>()
   for (const { table, columns } of tables) {
     for (const { name, type, kind } of columns) {

@@ -14,26 +14,26 @@ import type {
 } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { commitChunk } from '../../copy/commit.ts'
-import { targetError } from '../../server/errors.ts'
+import { postgresTargetError } from '../../server/errors.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { notedPlace, notedWithin } from '../replication/birth.ts'
-import { fence } from '../../server/lsn.ts'
+import { commitFence } from '../../server/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { compareRows } from './compare.ts'
+import { compareTableRows } from './compare.ts'
 import { guardSql, leavesOf, unguardSql } from './guard.ts'
-import type { Held } from './held.ts'
+import type { LockBudget } from './held.ts'
 import { findingOf, stepsOf } from './inspections.ts'
-import { changesSince } from './mark.ts'
-import { sidesOf, type Side, type Sides } from './sides.ts'
+import { changesSinceMark } from './mark.ts'
+import { cutoverTables, type CutoverTable, type CutoverTables } from './sides.ts'
 import { lockAll } from './take.ts'
 
 /** Everybody waits by now. Whoever holds what else is needed, and waits for the table himself, would be ended as one of a circle: we give up before. */
 const MOST_PATIENCE_MS = 150
 
-export type Opened = {
+export type OpenedAttempt = {
   readonly session: CopySession
   /** Beside the transaction: for what a statement that fails must not end. */
   readonly beside: CopySession
@@ -42,19 +42,19 @@ export type Opened = {
   readonly signal: AbortSignal
   readonly lockTimeoutMs: number
   readonly fence: LogPosition
-  readonly held: Held
-  readonly tables: readonly [from: Side, to: Side]
+  readonly held: LockBudget
+  readonly tables: readonly [from: CutoverTable, to: CutoverTable]
   /** Search path of the session before this transaction. */
   readonly path: string
 }
 
 export class Attempt implements SwitchAttempt {
   readonly fence: LogPosition
-  readonly #opened: Opened
+  readonly #opened: OpenedAttempt
   #isExchanged = false
   #isEnded = false
 
-  constructor(opened: Opened) {
+  constructor(opened: OpenedAttempt) {
     this.#opened = opened
     this.fence = opened.fence
   }
@@ -67,13 +67,13 @@ export class Attempt implements SwitchAttempt {
     const { tables, lockTimeoutMs } = this.#opened
     return this.#do(async (session) => {
       await lockAll(session, tables[1], Math.min(lockTimeoutMs, MOST_PATIENCE_MS))
-      return await changesSince(session, mark, tables)
+      return await changesSinceMark(session, mark, tables)
     })
   }
 
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof> {
     if (this.#isExchanged) throw new Error('rows are compared before the tables change places')
-    return this.#do((session) => compareRows(session, this.#opened.tables, identity, keys))
+    return this.#do((session) => compareTableRows(session, this.#opened.tables, identity, keys))
   }
 
   exchange(): Promise<readonly SwitchFinding[]> {
@@ -82,7 +82,7 @@ export class Attempt implements SwitchAttempt {
     return this.#do(async (session) => {
       await lockAll(session, this.#opened.tables[1], patienceMs)
       await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${patienceMs}`)
-      const sides = await sidesOf(session, request)
+      const sides = await cutoverTables(session, request)
       const steps = await stepsOf(sides, true)
       const refused = steps.filter(({ verdict }) => verdict === 'refused')
       if (refused.length > 0) throw refusal(sides, refused)
@@ -114,7 +114,7 @@ export class Attempt implements SwitchAttempt {
 
   position(): Promise<LogPosition> {
     this.#mustBeExchanged()
-    return this.#do(fence)
+    return this.#do(commitFence)
   }
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
@@ -130,7 +130,7 @@ export class Attempt implements SwitchAttempt {
       this.#isEnded = true
       return outcome
     } catch (error) {
-      throw targetError(error, settings, tableText(request.from))
+      throw postgresTargetError(error, settings, tableText(request.from))
     }
   }
 
@@ -160,13 +160,13 @@ export class Attempt implements SwitchAttempt {
         return result
       })
     } catch (error) {
-      throw targetError(error, settings, tableText(request.from))
+      throw postgresTargetError(error, settings, tableText(request.from))
     }
   }
 }
 
 /** Both names may be exchanged: then each is taken while the other one is free. */
-function renames({ from, to, parked: oldTable, parkedName: oldTableName }: Sides): readonly string[] {
+function renames({ from, to, parked: oldTable, parkedName: oldTableName }: CutoverTables): readonly string[] {
   const rename = (table: string, name: string): string => `ALTER TABLE ${table} RENAME TO ${quoteName(name)}`
   if (oldTable !== to.sql) return [rename(from.sql, oldTableName), rename(to.sql, from.name)]
   const between = `sluice_switch_${from.oid}`
@@ -177,7 +177,7 @@ function renames({ from, to, parked: oldTable, parkedName: oldTableName }: Sides
   ]
 }
 
-function refusal({ from, to }: Sides, refused: readonly SwitchFinding[]): SluiceError {
+function refusal({ from, to }: CutoverTables, refused: readonly SwitchFinding[]): SluiceError {
   const [first] = refused
   const said = refused.map(
     ({ about, object, detail }) => `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`,

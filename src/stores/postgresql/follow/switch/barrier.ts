@@ -7,7 +7,7 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { TRIGGER, unguardSql } from './guard.ts'
-import type { Side } from './sides.ts'
+import type { CutoverTable } from './sides.ts'
 
 /** First half of the key of an advisory lock; the second half is the table. */
 const LOCK = 1_936_487_785n
@@ -16,12 +16,12 @@ const LOCK = 1_936_487_785n
 const LOCK_MS = 5000
 
 /** Statement: nobody else closes or opens this table until the transaction ends. */
-export function alone({ oid }: Side): string {
+export function alone({ oid }: CutoverTable): string {
   return `SET LOCAL lock_timeout TO ${LOCK_MS}; SELECT pg_catalog.pg_advisory_xact_lock(${(LOCK << 32n) | BigInt(oid)})`
 }
 
 /** The token by which a table is closed; null where it is open. Of the table itself, without a look at its partitions. */
-export async function tokenOf(session: CopySession, side: Side): Promise<string | null> {
+export async function tokenOf(session: CopySession, side: CutoverTable): Promise<string | null> {
   const [row] = await session.ask(
     `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
      WHERE g.tgrelid = ${side.oid}::oid AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))}`,
@@ -30,14 +30,14 @@ export async function tokenOf(session: CopySession, side: Side): Promise<string 
 }
 
 /** Whether each table below it has the trigger of its function, too. */
-export async function isWhole(session: CopySession, side: Side): Promise<boolean> {
+export async function hasWholeBarrier(session: CopySession, side: CutoverTable): Promise<boolean> {
   return (await bareOf(session, side)).length === 0
 }
 
 /** Statements that close a table by a token. With the table taken from writers. */
 export async function closeSql(
   session: CopySession,
-  side: Side,
+  side: CutoverTable,
   { token, says, hint }: { readonly token: string; readonly says: string; readonly hint: string },
 ): Promise<readonly string[]> {
   if (!/^[a-z0-9_]+$/.test(token)) throw new Error(`this is no token: ${token}`)
@@ -49,7 +49,7 @@ END`
 }
 
 /** Statements for partitions that have come since a table was closed. */
-export async function barePartsSql(session: CopySession, side: Side): Promise<readonly string[]> {
+export async function barePartsSql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   return (await bareOf(session, side)).flatMap(({ sql, hasOne }) => [
     ...(hasOne ? [`DROP TRIGGER ${quoteName(TRIGGER)} ON ${sql}`] : []),
     `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${sql} FOR EACH STATEMENT EXECUTE FUNCTION ${functionSqlName(side)}()`,
@@ -58,16 +58,16 @@ export async function barePartsSql(session: CopySession, side: Side): Promise<re
 }
 
 /** Statements that open a table. */
-export function openSql(side: Side): readonly string[] {
+export function openSql(side: CutoverTable): readonly string[] {
   return functionSql(side, 'BEGIN /* sluice open */ RETURN NULL; END')
 }
 
 /** Statements that remove trigger and function of a table that is open; none of a closed one. With the table taken from everybody. */
-export async function tidySql(session: CopySession, side: Side): Promise<readonly string[]> {
+export async function tidySql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   return (await tokenOf(session, side)) === null ? await unguardSql(session, side.oid) : []
 }
 
-function functionSql(side: Side, body: string): readonly string[] {
+function functionSql(side: CutoverTable, body: string): readonly string[] {
   const name = functionSqlName(side)
   return [
     `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`,
@@ -75,18 +75,18 @@ function functionSql(side: Side, body: string): readonly string[] {
   ]
 }
 
-function functionName({ oid }: Side): string {
+function functionName({ oid }: CutoverTable): string {
   return `sluice_parked_${oid}`
 }
 
-function functionSqlName(side: Side): string {
+function functionSqlName(side: CutoverTable): string {
   return tableSql({ schema: side.schema, name: functionName(side) })
 }
 
 /** The table and its partitions, as far as they have not the trigger of its function, or one that does not always fire. */
 async function bareOf(
   session: CopySession,
-  side: Side,
+  side: CutoverTable,
 ): Promise<readonly { readonly sql: string; readonly hasOne: boolean }[]> {
   const own = `g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)}`
   const rows = await session.ask(

@@ -1,7 +1,7 @@
 /** What others have made of the table, and is bound to it by its number: made again within the switch by the text that the server prints, which has names. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { objects, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Bound = {
   readonly kind: 'view' | 'materialized view' | 'rule' | 'policy' | 'function' | 'row function'
@@ -23,16 +23,16 @@ type Bound = {
   readonly grants: readonly string[] | null
 }
 
-export async function boundOf(sides: Sides): Promise<readonly Step[]> {
-  const found = await objects<Bound>(sides, boundSql(sides))
+export async function cutoverBoundFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
+  const found = await cutoverFacts<Bound>(sides, boundSql(sides))
   const [same] = await sides.session.ask(sameKeySql(sides))
   return [...found.map((one) => stepOf(one, same?.[0] === 't', sides)), ...(await unknownTo(sides))]
 }
 
-function stepOf(one: Bound, sameKey: boolean, { from, to, parked: oldTable }: Sides): Step {
+function stepOf(one: Bound, sameKey: boolean, { from, to, parked: oldTable }: CutoverTables): CutoverStep {
   const { kind, name, owned, owner, byKey, definition } = one
   const step = { about: kind === 'row function' ? 'function' : kind, object: name }
-  const refuse = (detail: string, hint: string): Step => ({ ...step, verdict: 'refused', detail, hint })
+  const refuse = (detail: string, hint: string): CutoverStep => ({ ...step, verdict: 'refused', detail, hint })
   if (one.isTemporary) {
     const detail = `a session has it for itself: it goes on with ${oldTable} until that session ends`
     return { ...step, verdict: 'left', detail }
@@ -58,7 +58,7 @@ function stepOf(one: Bound, sameKey: boolean, { from, to, parked: oldTable }: Si
 function statementsOf(
   { kind, sql, own, options, owner, comment, grants }: Bound,
   definition: string,
-): Pick<Step, 'before' | 'after'> {
+): Pick<CutoverStep, 'before' | 'after'> {
   switch (kind) {
     case 'view':
       return {
@@ -91,7 +91,7 @@ function unended(definition: string): string {
 }
 
 /** Whatever else depends on the table or on the type of its rows. */
-async function unknownTo(sides: Sides): Promise<readonly Step[]> {
+async function unknownTo(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from } = sides
   const rows = await sides.session.ask(`
     WITH t AS (${typesSql(from.oid)})
@@ -122,7 +122,7 @@ function typesSql(oid: string): string {
 }
 
 /** Whether the primary keys have the same columns. */
-function sameKeySql({ from, to }: Sides): string {
+function sameKeySql({ from, to }: CutoverTables): string {
   const key = (
     oid: string,
   ): string => `(SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attname)::text, '') FROM pg_catalog.pg_index i
@@ -130,7 +130,7 @@ function sameKeySql({ from, to }: Sides): string {
   return `SELECT ${key(from.oid)} = ${key(to.oid)}`
 }
 
-function boundSql({ from }: Sides): string {
+function boundSql({ from }: CutoverTables): string {
   const dependsOn = (
     catalog: string,
   ): string => `SELECT d.objid FROM t JOIN pg_catalog.pg_depend d ON d.classid = '${catalog}'::pg_catalog.regclass::oid

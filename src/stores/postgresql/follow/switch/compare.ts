@@ -7,7 +7,7 @@ import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import type { Side } from './sides.ts'
+import type { CutoverTable } from './sides.ts'
 
 const KEYS_AT_ONCE = 1000
 
@@ -17,9 +17,9 @@ const BY_INDEX = ['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']
   .join('; ')
 
 /** @throws SluiceError TABLE_REFUSED where a column of the identity is not there; what the server says */
-export async function compareRows(
+export async function compareTableRows(
   session: CopySession,
-  [from, to]: readonly [Side, Side],
+  [from, to]: readonly [CutoverTable, CutoverTable],
   identity: readonly string[],
   keys: readonly RowKey[],
 ): Promise<SwitchProof> {
@@ -36,9 +36,9 @@ export async function compareRows(
 }
 
 /** Rows of one table, for a table of another database. @throws SluiceError TABLE_REFUSED where a column of the identity is not there */
-export async function digestRows(
+export async function digestTableRows(
   session: CopySession,
-  side: Side,
+  side: CutoverTable,
   identity: readonly string[],
   keys: readonly RowKey[],
 ): Promise<{ readonly rows: bigint; readonly sums: string }> {
@@ -56,7 +56,7 @@ export async function digestRows(
 /** What is read of each row, and conditions that find the rows by an index. */
 async function asked(
   session: CopySession,
-  side: Side,
+  side: CutoverTable,
   identity: readonly string[],
   keys: readonly RowKey[],
 ): Promise<{ readonly row: string; readonly conditions: Iterable<string> }> {
@@ -74,7 +74,7 @@ async function asked(
 
 async function digest(
   session: CopySession,
-  { sql, isPartitioned }: Side,
+  { sql, isPartitioned }: CutoverTable,
   row: string,
   condition: string,
 ): Promise<{ readonly rows: bigint; readonly sums: string }> {
@@ -123,7 +123,7 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
 }
 
 /** Types to compare columns in, in their order: those below domains. Without a modifier, which would cut values off, and would be 1 of a character. */
-async function columnTypes(session: CopySession, { oid }: Side): Promise<ReadonlyMap<string, string>> {
+async function columnTypes(session: CopySession, { oid }: CutoverTable): Promise<ReadonlyMap<string, string>> {
   const rows = await session.ask(
     `WITH RECURSIVE below AS (
        SELECT a.attnum, a.attname, a.atttypid AS type FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped

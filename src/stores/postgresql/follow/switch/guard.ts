@@ -4,7 +4,7 @@ import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import type { Side, Sides } from './sides.ts'
+import type { CutoverTable, CutoverTables } from './sides.ts'
 
 /** Triggers of one kind fire by their names: nothing of anybody else has run before this one. */
 export const TRIGGER = ' sluice_parked'
@@ -13,7 +13,7 @@ export const TRIGGER = ' sluice_parked'
  * Statements for the time when the tables have changed places. What foreign keys do to rows by themselves passes, too: the rows of the public table they change alike.
  */
 export function guardSql(
-  { from, parked: oldTable, parkedName: oldTableName }: Sides,
+  { from, parked: oldTable, parkedName: oldTableName }: CutoverTables,
   leaves: readonly string[],
 ): readonly string[] {
   const name = tableText(from)
@@ -26,7 +26,7 @@ export function guardSql(
 }
 
 /** Statements before the tables have changed places; none where each table is guarded already. */
-export async function guardBeforeSql({ session, from, to }: Sides): Promise<readonly string[]> {
+export async function guardBeforeSql({ session, from, to }: CutoverTables): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, c.oid = ${to.oid}::oid, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
        EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)})
@@ -50,13 +50,13 @@ export async function guardBeforeSql({ session, from, to }: Sides): Promise<read
 
 type Guarded = { readonly sql: string; readonly hasOne: boolean }
 
-function guardName({ schema, oid }: Side): string {
+function guardName({ schema, oid }: CutoverTable): string {
   return tableSql({ schema, name: `sluice_parked_${oid}` })
 }
 
 /** @param of table that the function is called after */
 function guardedSql(
-  of: Side,
+  of: CutoverTable,
   tables: readonly Guarded[],
   { says, hint }: { readonly says: string; readonly hint: string },
 ): readonly string[] {

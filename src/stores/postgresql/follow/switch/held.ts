@@ -6,7 +6,7 @@ const GRACE_MS = 200
 /** The server does not look at once. */
 const LATE_MS = 50
 
-export class Held {
+export class LockBudget {
   readonly #session: CopySession
   readonly #budgetMs: number
   /** By `performance.now`: when the lock was first asked for, and when the server last began to wait for a statement. */

@@ -1,6 +1,6 @@
 /** Who has held the public table for long: until they let go, no try for its lock ends well. */
 import { literal } from '../../server/sql.ts'
-import { objects, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
 const LONG_S = 5
 const MOST = 5
@@ -13,8 +13,8 @@ type Holder = {
   readonly seconds: number
 }
 
-export async function holdersOf(sides: Sides): Promise<readonly Step[]> {
-  return (await objects<Holder>(sides, holdersSql(sides))).map(({ gid, pid, name, state, seconds }) => {
+export async function cutoverHolderFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
+  return (await cutoverFacts<Holder>(sides, holdersSql(sides))).map(({ gid, pid, name, state, seconds }) => {
     const step = { verdict: 'left', about: 'lock' } as const
     const detail = `held for ${seconds} s: the switch comes about only once it lets go of ${sides.from.sql}`
     if (gid !== null) {
@@ -27,7 +27,7 @@ export async function holdersOf(sides: Sides): Promise<readonly Step[]> {
 }
 
 /** A prepared transaction has no session, and is told by the lock that it has of its own number. */
-function holdersSql({ from }: Sides): string {
+function holdersSql({ from }: CutoverTables): string {
   const age = (since: string): string => `extract(epoch FROM pg_catalog.clock_timestamp() - ${since})::int`
   return `
     SELECT DISTINCT pg_catalog.json_build_object('gid', p.gid, 'pid', a.pid, 'name', coalesce(nullif(a.application_name, ''), a.backend_type, 'a session'), 'state', coalesce(a.state, 'unknown'),

@@ -10,21 +10,21 @@ import type {
   SwitchStore,
 } from '../../../../model/follow/switch-port.ts'
 import type { Pool } from '../../../common/pool.ts'
-import { isBusy } from '../../server/locks.ts'
-import { targetError } from '../../server/errors.ts'
+import { isPostgresBusy } from '../../server/locks.ts'
+import { postgresTargetError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { Patience } from '../../server/patience.ts'
-import { fence, flushLog, isFlushed } from '../../server/lsn.ts'
+import { commitFence, flushLog, isFlushed } from '../../server/lsn.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { Attempt } from './attempt.ts'
 import { guardBeforeSql, unguardSql } from './guard.ts'
-import { Held } from './held.ts'
+import { LockBudget } from './held.ts'
 import { findingOf, stepsOf } from './inspections.ts'
-import { markOf } from './mark.ts'
+import { cutoverMark } from './mark.ts'
 import { reading } from '../../server/reading.ts'
-import { sideOf, sidesOf, type Side } from './sides.ts'
-import { dependentsOf, lockAll, lockDependent, lookFirstSql } from './take.ts'
+import { cutoverTable, cutoverTables, type CutoverTable } from './sides.ts'
+import { dependentsWithRules, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
 const BUDGET_MS = 5000
 /** Nobody waits long for a guard: whoever holds the table does so for long, or not at all. */
@@ -42,17 +42,17 @@ export class PostgresSwitches implements SwitchStore {
   examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
     return reading(this.#readers, this.#settings, signal, async (session) => {
       for (const table of [request.from, request.to]) {
-        const side = await sideOf(session, table)
+        const side = await cutoverTable(session, table)
         if (side === null || !/^[rp]$/.test(side.kind)) return [missing(table)]
       }
-      return (await stepsOf(await sidesOf(session, request), false)).map(findingOf)
+      return (await stepsOf(await cutoverTables(session, request), false)).map(findingOf)
     })
   }
 
   mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark> {
     return reading(this.#readers, this.#settings, signal, async (session) => {
-      const { from, to } = await sidesOf(session, request)
-      return await markOf(session, [from, to])
+      const { from, to } = await cutoverTables(session, request)
+      return await cutoverMark(session, [from, to])
     })
   }
 
@@ -71,7 +71,7 @@ export class PostgresSwitches implements SwitchStore {
       return attempt
     } catch (error) {
       throwIfAborted(signal)
-      throw targetError(error, this.#settings, tableText(request.from))
+      throw postgresTargetError(error, this.#settings, tableText(request.from))
     } finally {
       if (attempt === null) {
         for (const session of sessions) {
@@ -84,14 +84,14 @@ export class PostgresSwitches implements SwitchStore {
 
   guard(request: SwitchRequest, signal: AbortSignal): Promise<void> {
     return this.#alter(request.to, 'writers', signal, async (session) => {
-      const sides = await sidesOf(session, request)
+      const sides = await cutoverTables(session, request)
       return { table: sides.to, sql: await guardBeforeSql(sides) }
     })
   }
 
   unguard(table: TableName, signal: AbortSignal): Promise<void> {
     return this.#alter(table, 'everybody', signal, async (session) => {
-      const side = await sideOf(session, table)
+      const side = await cutoverTable(session, table)
       if (side === null || !/^[rp]$/.test(side.kind)) return null
       return { table: side, sql: await unguardSql(session, side.oid) }
     })
@@ -102,7 +102,7 @@ export class PostgresSwitches implements SwitchStore {
     name: TableName,
     from: 'everybody' | 'writers',
     signal: AbortSignal,
-    wanted: (session: CopySession) => Promise<{ readonly table: Side; readonly sql: readonly string[] } | null>,
+    wanted: (session: CopySession) => Promise<{ readonly table: CutoverTable; readonly sql: readonly string[] } | null>,
   ): Promise<void> {
     throwIfAborted(signal)
     const session = await CopySession.open(this.#settings, 'write')
@@ -118,7 +118,7 @@ export class PostgresSwitches implements SwitchStore {
         })
       })
     } catch (error) {
-      throw targetError(error, this.#settings, tableText(name))
+      throw postgresTargetError(error, this.#settings, tableText(name))
     } finally {
       await session.close()
     }
@@ -133,9 +133,9 @@ export class PostgresSwitches implements SwitchStore {
     signal: AbortSignal,
   ): Promise<Attempt | null> {
     const [row] = await session.ask("SELECT pg_catalog.current_setting('search_path')")
-    const { from } = await sidesOf(session, request)
-    const dependents = await dependentsOf(session, from)
-    const held = new Held(session, budgetMs)
+    const { from } = await cutoverTables(session, request)
+    const dependents = await dependentsWithRules(session, from)
+    const held = new LockBudget(session, budgetMs)
     await session.begin(
       'ISOLATION LEVEL READ COMMITTED READ WRITE',
       `${held.firstSql}; ${lookFirstSql(session.version)}`,
@@ -146,15 +146,15 @@ export class PostgresSwitches implements SwitchStore {
       for (const one of dependents) await lockDependent(session, one, left())
       await lockAll(session, from, left())
     } catch (error) {
-      if (!session.alive || !isBusy(error)) throw error
+      if (!session.alive || !isPostgresBusy(error)) throw error
       return null
     }
     await held.shorten()
     held.work()
     // The names may have led to other tables before the lock was there.
-    const sides = await sidesOf(session, request)
+    const sides = await cutoverTables(session, request)
     if (sides.from.oid !== from.oid) return null
-    const position = await fence(session)
+    const position = await commitFence(session)
     if (!(await isFlushed(session, position))) await flushLog(beside)
     held.rest()
     return new Attempt({

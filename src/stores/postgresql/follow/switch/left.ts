@@ -1,5 +1,5 @@
 /** What stays with each table, and what somebody may want to do about it. */
-import { objects, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Left = {
   readonly identity: readonly [string, string]
@@ -10,11 +10,11 @@ type Left = {
   readonly snapshots: number
 }
 
-export async function leftOf(sides: Sides): Promise<readonly Step[]> {
+export async function cutoverLeftFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from, to } = sides
-  const [left] = await objects<Left>(sides, leftSql(sides))
+  const [left] = await cutoverFacts<Left>(sides, leftSql(sides))
   if (left === undefined) return []
-  const steps: Step[] = []
+  const steps: CutoverStep[] = []
   if (!left.analyzed) {
     steps.push({
       verdict: 'left',
@@ -44,7 +44,7 @@ export async function leftOf(sides: Sides): Promise<readonly Step[]> {
   return steps
 }
 
-function leftSql({ from, to }: Sides): string {
+function leftSql({ from, to }: CutoverTables): string {
   const comments = (
     oid: string,
   ): string => `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, d.description) ORDER BY a.attname)::text FROM pg_catalog.pg_description d

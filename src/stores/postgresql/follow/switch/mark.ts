@@ -4,12 +4,12 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { BY_INDEX, readShapes, type Node } from '../replication/shapes.ts'
-import type { Side } from './sides.ts'
+import type { CutoverTable } from './sides.ts'
 
 type Tree = { readonly oid: string; readonly nodes: readonly Node[] }
 
 /** In a transaction. */
-export async function markOf(session: CopySession, tables: readonly Side[]): Promise<SwitchMark> {
+export async function cutoverMark(session: CopySession, tables: readonly CutoverTable[]): Promise<SwitchMark> {
   return { text: JSON.stringify(await treesOf(session, tables)) }
 }
 
@@ -19,10 +19,10 @@ export async function markOf(session: CopySession, tables: readonly Side[]): Pro
  * @returns in words; nothing where all is as it was
  * @throws SluiceError NOT_SWITCHABLE where a partition of the second one is gone
  */
-export async function changesSince(
+export async function changesSinceMark(
   session: CopySession,
   mark: SwitchMark,
-  tables: readonly Side[],
+  tables: readonly CutoverTable[],
 ): Promise<readonly string[]> {
   const before = JSON.parse(mark.text) as readonly Tree[]
   const now = await treesOf(session, tables)
@@ -53,7 +53,7 @@ function changed(node: Node, before: Node | undefined): readonly string[] {
   return isSame ? [] : [`partition ${name} was attached again`]
 }
 
-async function treesOf(session: CopySession, tables: readonly Side[]): Promise<readonly Tree[]> {
+async function treesOf(session: CopySession, tables: readonly CutoverTable[]): Promise<readonly Tree[]> {
   await session.ask(BY_INDEX)
   const shapes = await readShapes(
     session,
@@ -62,7 +62,7 @@ async function treesOf(session: CopySession, tables: readonly Side[]): Promise<r
   return tables.map(({ oid }) => ({ oid, nodes: shapes.get(oid)?.shape.nodes ?? [] }))
 }
 
-function lost(table: Side, gone: readonly Node[]): SluiceError {
+function lost(table: CutoverTable, gone: readonly Node[]): SluiceError {
   const [first, ...more] = gone
   const others = more.length === 0 ? '' : `, and ${more.length} more`
   return new SluiceError('NOT_SWITCHABLE', `partition ${first?.name} of ${tableText(table)} is gone${others}`, {

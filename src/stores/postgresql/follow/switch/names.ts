@@ -5,7 +5,7 @@ import { tableSql } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
 import { makeUnique, partitionColumnSql } from './lacking-index.ts'
-import { objects, type Side, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Named = {
   readonly oid: string
@@ -24,13 +24,13 @@ type Named = {
 const MARKS = ['p', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'p8', 'p9']
 
 /** Exchanges the names of each pair. */
-export async function namesOf(sides: Sides): Promise<readonly Step[]> {
+export async function namesOf(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const old = await namedOf(sides, sides.from)
   const fresh = await namedOf(sides, sides.to)
   const [row] = await sides.session.ask(`SELECT ${partitionColumnSql(sides.to.oid)}`)
   const by = row?.[0] ?? null
   const pairs = pairsOf(old, fresh)
-  const steps: Step[] = []
+  const steps: CutoverStep[] = []
   const names = pairs.map(([one]) => one.name)
   if (pairs.length > 0) {
     steps.push({
@@ -111,8 +111,8 @@ function isSibling(one: Named, other: Named): boolean {
   return MARKS.some((mark) => suffixed(one.name, mark) === other.name || suffixed(other.name, mark) === one.name)
 }
 
-function namedOf(sides: Sides, { oid }: Side): Promise<readonly Named[]> {
-  return objects<Named>(
+function namedOf(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Named[]> {
+  return cutoverFacts<Named>(
     sides,
     `SELECT pg_catalog.json_build_object('oid', x.oid::text, 'kind', 'INDEX', 'schema', n.nspname, 'name', x.relname, 'unique', i.indisunique,
        'exclusion', ${exclusionSql} IS NOT NULL, 'what', coalesce(${exclusionSql}, ${indexTailSql}),

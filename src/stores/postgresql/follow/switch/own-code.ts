@@ -1,7 +1,7 @@
 /** Triggers and rules of the table: the other one gets exactly those that the public table has. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { objects, type Side, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Code = {
   readonly kind: 'TRIGGER' | 'RULE'
@@ -22,20 +22,20 @@ const STATES: Readonly<Record<string, string>> = {
   A: 'ENABLE ALWAYS',
 }
 
-export async function ownCodeOf(sides: Sides): Promise<readonly Step[]> {
+export async function ownCodeOf(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const old = await codeOf(sides, sides.from)
   return [...(await replaced(sides, old)), ...old.flatMap((one) => silenced(sides, one))]
 }
 
 /** The same, where nothing is applied to the old table any more. */
-export async function sameCode(sides: Sides): Promise<readonly Step[]> {
+export async function sameCode(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   return await replaced(sides, await codeOf(sides, sides.from))
 }
 
-async function replaced(sides: Sides, old: readonly Code[]): Promise<readonly Step[]> {
+async function replaced(sides: CutoverTables, old: readonly Code[]): Promise<readonly CutoverStep[]> {
   const { to } = sides
   const fresh = await codeOf(sides, to)
-  const steps: Step[] = []
+  const steps: CutoverStep[] = []
   for (const one of old) {
     const other = fresh.find(({ kind, name }) => kind === one.kind && name === one.name) ?? null
     steps.push(...made(sides, one, other))
@@ -53,7 +53,7 @@ async function replaced(sides: Sides, old: readonly Code[]): Promise<readonly St
   return steps
 }
 
-function made({ to, public: name }: Sides, one: Code, other: Code | null): readonly Step[] {
+function made({ to, public: name }: CutoverTables, one: Code, other: Code | null): readonly CutoverStep[] {
   const step = { about: one.kind.toLowerCase(), object: one.name } as const
   const isSame = other !== null && withoutTable(one) === withoutTable(other)
   if (isSame && other.state === one.state) return []
@@ -88,7 +88,7 @@ function made({ to, public: name }: Sides, one: Code, other: Code | null): reado
 }
 
 /** Of the parked table: what fires for replicas would do again what it has done on the public one. */
-function silenced({ parked: oldTable }: Sides, { kind, name, state }: Code): readonly Step[] {
+function silenced({ parked: oldTable }: CutoverTables, { kind, name, state }: Code): readonly CutoverStep[] {
   if (state !== 'A' && state !== 'R') return []
   return [
     {
@@ -113,8 +113,8 @@ function withoutTable({ kind, definition, table }: Code): string {
 }
 
 /** Without ours: those of streams know their table by its number, and those of guards go by themselves. */
-function codeOf(sides: Sides, { oid }: Side): Promise<readonly Code[]> {
-  return objects<Code>(
+function codeOf(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Code[]> {
+  return cutoverFacts<Code>(
     sides,
     `SELECT pg_catalog.json_build_object('kind', 'TRIGGER', 'name', g.tgname, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'table', g.tgrelid::pg_catalog.regclass::text,
        'state', g.tgenabled, 'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'), 'rowTables', g.tgtype & 1::int2 = 1 AND (g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL))

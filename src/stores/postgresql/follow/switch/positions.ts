@@ -3,7 +3,7 @@ import type { SidePositions } from '../../../../model/follow/switch-side-port.ts
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { beyondSql } from './sequences.ts'
-import { objects, type Side } from './sides.ts'
+import { cutoverFacts, type CutoverTable } from './sides.ts'
 
 type Numbering = {
   readonly column: string
@@ -18,7 +18,7 @@ type Numbering = {
 type Position = Pick<Numbering, 'column' | 'cache'> & { readonly last: string }
 
 /** @throws what the server says */
-export async function positionsOf(session: CopySession, side: Side): Promise<SidePositions> {
+export async function positionsOf(session: CopySession, side: CutoverTable): Promise<SidePositions> {
   const positions: Position[] = []
   for (const { column, cache, sql } of await numberings(session, side)) {
     const [row] = await session.ask(`SELECT last_value FROM ${sql}`)
@@ -31,7 +31,11 @@ export async function positionsOf(session: CopySession, side: Side): Promise<Sid
  * What would lie outside of a sequence leaves it as far as its numbers go.
  * @param source of the other side @returns in words, what was set
  */
-export async function advance(session: CopySession, side: Side, source: SidePositions): Promise<readonly string[]> {
+export async function advanceSequence(
+  session: CopySession,
+  side: CutoverTable,
+  source: SidePositions,
+): Promise<readonly string[]> {
   const others = JSON.parse(source.text) as readonly Position[]
   const reported: string[] = []
   for (const one of await numberings(session, side)) {
@@ -47,8 +51,8 @@ export async function advance(session: CopySession, side: Side, source: SidePosi
 }
 
 /** Sequences that belong to columns, or that their defaults take numbers from. */
-function numberings(session: CopySession, { oid }: Side): Promise<readonly Numbering[]> {
-  return objects<Numbering>(
+function numberings(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
+  return cutoverFacts<Numbering>(
     { session },
     `SELECT DISTINCT ON (f.attnum) pg_catalog.json_build_object('column', f.attname, 'oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'cache', q.seqcache::text,
        'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text)::text

@@ -1,6 +1,6 @@
 /** Publications of others: what names the public table names the other one from the switch on, with the same columns and filter. */
 import { quoteName } from '../../server/connect.ts'
-import { objects, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Publication = {
   readonly name: string
@@ -14,14 +14,14 @@ type Publication = {
   readonly filter: string | null
 }
 
-export async function publicationsOf(sides: Sides): Promise<readonly Step[]> {
-  return (await objects<Publication>(sides, publicationsSql(sides))).map((one) => stepOf(one, sides))
+export async function cutoverPublicationFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
+  return (await cutoverFacts<Publication>(sides, publicationsSql(sides))).map((one) => stepOf(one, sides))
 }
 
 function stepOf(
   { name, how, viaRoot, owned, owner, both, columns, filter }: Publication,
-  { from, to, public: table, parked: oldTable }: Sides,
-): Step {
+  { from, to, public: table, parked: oldTable }: CutoverTables,
+): CutoverStep {
   const step = { about: 'publication', object: name }
   if (how === 'other') {
     const detail = `it names ${to.sql} by its number: it goes on with it under its new name`
@@ -58,7 +58,7 @@ function stepOf(
 }
 
 /** Publications of schemas, lists of columns and filters are there since version 15. */
-function publicationsSql({ session, from, to }: Sides): string {
+function publicationsSql({ session, from, to }: CutoverTables): string {
   const narrow = session.version >= 150_000
   const columns = narrow
     ? `(SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[]))`

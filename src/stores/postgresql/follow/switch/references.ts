@@ -2,7 +2,7 @@
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
-import { objects, type Side, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Incoming = {
   readonly name: string
@@ -24,11 +24,11 @@ type Constraint = { readonly kind: 'c' | 'f'; readonly name: string; readonly de
 /** Foreign keys of partitioned tables can be made without a look at their rows since this version. */
 const UNCHECKED_PARTITIONED = 180_000
 
-export async function referencesOf(sides: Sides): Promise<readonly Step[]> {
+export async function cutoverReferenceFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from, to } = sides
-  const incoming = await objects<Incoming>(sides, incomingSql(sides))
-  const old = await objects<Constraint>(sides, constraintsSql(from))
-  const fresh = await objects<Constraint>(sides, constraintsSql(to))
+  const incoming = await cutoverFacts<Incoming>(sides, incomingSql(sides))
+  const old = await cutoverFacts<Constraint>(sides, constraintsSql(from))
+  const fresh = await cutoverFacts<Constraint>(sides, constraintsSql(to))
   return [
     ...incoming.filter(({ isSelf }) => !isSelf).map((one) => repointed(one, sides)),
     ...incoming.filter(({ isSelf }) => isSelf).flatMap((one) => ofItself(one, sides)),
@@ -37,10 +37,10 @@ export async function referencesOf(sides: Sides): Promise<readonly Step[]> {
   ]
 }
 
-function repointed(one: Incoming, { session, to }: Sides): Step {
+function repointed(one: Incoming, { session, to }: CutoverTables): CutoverStep {
   const { name, child, definition, columns } = one
   const step = { about: 'foreign key to it', object: `${name} of ${child}` }
-  const refuse = (detail: string, hint: string): Step => ({ ...step, verdict: 'refused', detail, hint })
+  const refuse = (detail: string, hint: string): CutoverStep => ({ ...step, verdict: 'refused', detail, hint })
   const drop = `ALTER TABLE ${child} DROP CONSTRAINT ${quoteName(name)}`
   if (!one.owned) return refuse(`${child} belongs to ${one.owner}`, `connect as a member of ${one.owner}`)
   if (!one.fits) {
@@ -68,7 +68,7 @@ function repointed(one: Incoming, { session, to }: Sides): Step {
   }
 }
 
-function ofItself({ name, definition, fits }: Incoming, { from, to }: Sides): readonly Step[] {
+function ofItself({ name, definition, fits }: Incoming, { from, to }: CutoverTables): readonly CutoverStep[] {
   if (fits) return []
   return [
     {
@@ -82,7 +82,11 @@ function ofItself({ name, definition, fits }: Incoming, { from, to }: Sides): re
 }
 
 /** What only one of them is held to would be lost, or would refuse rows from one moment to the other. */
-function differing({ from, to }: Sides, old: readonly Constraint[], fresh: readonly Constraint[]): readonly Step[] {
+function differing(
+  { from, to }: CutoverTables,
+  old: readonly Constraint[],
+  fresh: readonly Constraint[],
+): readonly CutoverStep[] {
   const lacking = (some: readonly Constraint[], others: readonly Constraint[]): readonly Constraint[] =>
     some.filter((one) => !others.some(({ name, definition }) => name === one.name && definition === one.definition))
   const step = ({ kind, name }: Constraint) => ({
@@ -104,7 +108,7 @@ function differing({ from, to }: Sides, old: readonly Constraint[], fresh: reado
   ]
 }
 
-function lagging({ name }: Constraint, { parked: oldTable }: Sides): Step {
+function lagging({ name }: Constraint, { parked: oldTable }: CutoverTables): CutoverStep {
   return {
     verdict: 'left',
     about: 'foreign key from it',
@@ -113,7 +117,7 @@ function lagging({ name }: Constraint, { parked: oldTable }: Sides): Step {
   }
 }
 
-function incomingSql({ from, to }: Sides): string {
+function incomingSql({ from, to }: CutoverTables): string {
   const columns = `SELECT a.attname FROM pg_catalog.unnest(k.confkey) u (attnum) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum`
   const unique = `EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = ${to.oid}::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
     AND i.indnkeyatts = pg_catalog.cardinality(k.confkey) AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS s (at)
@@ -130,7 +134,7 @@ function incomingSql({ from, to }: Sides): string {
 }
 
 /** Whether one was ever checked, and whether tables inherit it, is not compared: it says nothing of a partitioned table. */
-function constraintsSql({ oid }: Side): string {
+function constraintsSql({ oid }: CutoverTable): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
     FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype IN ('c', 'f') AND k.conparentid = 0::oid AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.conname`

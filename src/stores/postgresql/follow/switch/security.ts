@@ -2,7 +2,7 @@
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { leavesOf } from './guard.ts'
-import { objects, type Side, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Policy = { readonly name: string; readonly definition: string; readonly comment: string | null }
 type Security = {
@@ -19,12 +19,12 @@ type Grant = {
   readonly grantable: boolean
 }
 
-export async function securityOf(sides: Sides): Promise<readonly Step[]> {
+export async function securityOf(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from, to, public: name } = sides
-  const [old] = await objects<Security>(sides, securitySql(from))
-  const [fresh] = await objects<Security>(sides, securitySql(to))
+  const [old] = await cutoverFacts<Security>(sides, securitySql(from))
+  const [fresh] = await cutoverFacts<Security>(sides, securitySql(to))
   if (old === undefined || fresh === undefined) return []
-  const steps: Step[] = []
+  const steps: CutoverStep[] = []
   if (old.owner !== fresh.owner) {
     const all = [to.sql, ...(await leavesOf(sides.session, to.oid))]
     steps.push({
@@ -51,11 +51,16 @@ export async function securityOf(sides: Sides): Promise<readonly Step[]> {
 }
 
 /** @param object of the new one, by its name after the switch: `TABLE public.t` */
-async function grantSteps(sides: Sides, from: string, to: string, object: string): Promise<readonly Step[]> {
+async function grantSteps(
+  sides: CutoverTables,
+  from: string,
+  to: string,
+  object: string,
+): Promise<readonly CutoverStep[]> {
   const text = ({ column, privilege, grantee, grantable }: Grant): string =>
     JSON.stringify([column, privilege, grantee, grantable])
-  const old = await objects<Grant>(sides, grantsSql(from, from))
-  const fresh = await objects<Grant>(sides, grantsSql(to, from))
+  const old = await cutoverFacts<Grant>(sides, grantsSql(from, from))
+  const fresh = await cutoverFacts<Grant>(sides, grantsSql(to, from))
   const [had, has] = [new Set(old.map(text)), new Set(fresh.map(text))]
   const missing = old.filter((one) => !has.has(text(one)))
   const surplus = fresh.filter((one) => !had.has(text(one)))
@@ -82,8 +87,8 @@ async function grantSteps(sides: Sides, from: string, to: string, object: string
   ]
 }
 
-function policySteps({ to, public: name }: Sides, old: Security, fresh: Security): readonly Step[] {
-  const steps: Step[] = []
+function policySteps({ to, public: name }: CutoverTables, old: Security, fresh: Security): readonly CutoverStep[] {
+  const steps: CutoverStep[] = []
   for (const one of old.policies) {
     const other = fresh.policies.find((each) => each.name === one.name)
     if (other?.definition === one.definition) continue
@@ -117,7 +122,7 @@ function policySteps({ to, public: name }: Sides, old: Security, fresh: Security
   return steps
 }
 
-function securitySql({ oid }: Side): string {
+function securitySql({ oid }: CutoverTable): string {
   return `
     SELECT pg_catalog.json_build_object('owner', pg_catalog.pg_get_userbyid(c.relowner), 'enabled', c.relrowsecurity, 'forced', c.relforcerowsecurity,
       'policies', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', p.polname, 'comment', pg_catalog.obj_description(p.oid, 'pg_policy'),

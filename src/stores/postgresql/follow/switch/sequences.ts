@@ -1,7 +1,7 @@
 /** Numbers that the tables give their rows by themselves: after the switch nobody gets one that anybody has, or may still have in a session. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { objects, type Side, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Sequence = {
   readonly oid: string
@@ -16,11 +16,11 @@ type Sequence = {
   readonly cache: string
 }
 
-export async function sequencesOf(sides: Sides): Promise<readonly Step[]> {
+export async function cutoverSequenceFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { to } = sides
   const old = await ownedBy(sides, sides.from)
   const fresh = await ownedBy(sides, to)
-  const steps: Step[] = []
+  const steps: CutoverStep[] = []
   for (const one of old) {
     if (!one.identity) {
       steps.push({
@@ -81,8 +81,8 @@ export function beyondSql(
     FROM ${one.sql} a, LATERAL (SELECT ${furthest}(a.last_value, least(greatest(${other}, ${one.minimum}), ${one.maximum}))::numeric AS at) f`
 }
 
-function ownedBy(sides: Sides, { oid }: Side): Promise<readonly Sequence[]> {
-  return objects<Sequence>(
+function ownedBy(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Sequence[]> {
+  return cutoverFacts<Sequence>(
     sides,
     `SELECT pg_catalog.json_build_object('oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'column', a.attname, 'identity', d.deptype = 'i', 'owner', pg_catalog.pg_get_userbyid(s.relowner),
        'options', pg_catalog.format('INCREMENT BY %s, MINVALUE %s, MAXVALUE %s, START WITH %s, CACHE %s, %s', q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcache, CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),

@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
-import { objects, type Side, type Sides, type Step } from './sides.ts'
+import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Shape = {
   readonly isPartition: boolean
@@ -24,12 +24,12 @@ type Role = {
   readonly eventTriggers: readonly string[]
 }
 
-export async function shapeOf(sides: Sides): Promise<readonly Step[]> {
+export async function cutoverShapeFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from, to, parkedName: oldTableName } = sides
-  const steps: Step[] = []
+  const steps: CutoverStep[] = []
   const refuse = (about: string, object: string, detail: string, hint: string): void =>
     void steps.push({ verdict: 'refused', about, object, detail, hint })
-  const [role] = await objects<Role>(sides, roleSql(sides))
+  const [role] = await cutoverFacts<Role>(sides, roleSql(sides))
   if (role === undefined) return []
   if (from.oid === to.oid) refuse('table', tableText(from), 'it is the same table', 'name another one')
   if (from.schema !== to.schema) {
@@ -55,7 +55,7 @@ export async function shapeOf(sides: Sides): Promise<readonly Step[]> {
     steps.push({ verdict: 'left', about: 'event trigger', object: event, detail })
   }
   for (const side of [from, to]) {
-    const [shape] = await objects<Shape>(sides, shapeSql(side))
+    const [shape] = await cutoverFacts<Shape>(sides, shapeSql(side))
     if (shape !== undefined) ofSide(side, shape, role, refuse)
   }
   steps.push(...(await subscriptions(sides)))
@@ -63,7 +63,7 @@ export async function shapeOf(sides: Sides): Promise<readonly Step[]> {
 }
 
 function ofSide(
-  { sql, isPartitioned }: Side,
+  { sql, isPartitioned }: CutoverTable,
   shape: Shape,
   { me, seesAll }: Role,
   refuse: (about: string, object: string, detail: string, hint: string) => void,
@@ -94,7 +94,7 @@ function ofSide(
 }
 
 /** Who writes into a table by its number goes on with it under whatever name; not every role may look. */
-async function subscriptions({ session, from, to }: Sides): Promise<readonly Step[]> {
+async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
   await session.ask('SAVEPOINT looking')
   try {
     const rows = await session.ask(
@@ -117,7 +117,7 @@ async function subscriptions({ session, from, to }: Sides): Promise<readonly Ste
   }
 }
 
-function roleSql({ session, from, to, parkedName: oldTableName }: Sides): string {
+function roleSql({ session, from, to, parkedName: oldTableName }: CutoverTables): string {
   const place = `(SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = ${literal(from.schema)})`
   const parameter =
     session.version < 150_000
@@ -136,7 +136,7 @@ function roleSql({ session, from, to, parkedName: oldTableName }: Sides): string
     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
 }
 
-function shapeSql({ oid }: Side): string {
+function shapeSql({ oid }: CutoverTable): string {
   const related = (other: string, own: string): string =>
     `(SELECT coalesce(pg_catalog.json_agg(i.${other}::pg_catalog.regclass::text ORDER BY i.${other}), '[]') FROM pg_catalog.pg_inherits i WHERE i.${own} = c.oid)`
   return `

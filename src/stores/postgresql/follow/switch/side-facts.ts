@@ -3,7 +3,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionColumnSql } from './lacking-index.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
-import { objects, type Side } from './sides.ts'
+import { cutoverFacts, type CutoverTable } from './sides.ts'
 
 export type ColumnFact = {
   readonly name: string
@@ -28,7 +28,7 @@ export type IndexFact = {
   readonly columns: readonly string[]
 }
 
-export type Facts = {
+export type CutoverTableFacts = {
   readonly encoding: string
   readonly columns: readonly ColumnFact[]
   readonly indexes: readonly IndexFact[]
@@ -60,13 +60,13 @@ export type Facts = {
 }
 
 /** @throws what the server says */
-export async function factsOf(session: CopySession, side: Side): Promise<Facts> {
-  const [facts] = await objects<Facts>({ session }, factsSql(side))
+export async function cutoverTableFacts(session: CopySession, side: CutoverTable): Promise<CutoverTableFacts> {
+  const [facts] = await cutoverFacts<CutoverTableFacts>({ session }, factsSql(side))
   if (facts === undefined) throw new Error('the server reports nothing of a table')
   return facts
 }
 
-function factsSql({ oid }: Side): string {
+function factsSql({ oid }: CutoverTable): string {
   const list = (of: string): string =>
     `(SELECT coalesce(pg_catalog.json_agg(x.o ORDER BY x.o::text), '[]') FROM (${of}) x (o))`
   const named = (name: string, definition: string, rest: string): string =>

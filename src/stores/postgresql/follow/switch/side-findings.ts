@@ -2,13 +2,13 @@
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { makeUnique } from './lacking-index.ts'
-import type { ColumnFact, Facts, IndexFact, NamedFact } from './side-facts.ts'
+import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact } from './side-facts.ts'
 
 const KEPT_APART = 'what it keeps apart would be kept apart no more'
 const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
 
 /** What only the database of the target can answer. */
-export type Context = {
+export type TargetRights = {
   /** Roles of the source that there are. */
   readonly roles: ReadonlySet<string>
   /** Tables that foreign keys of the source go to and that there are. */
@@ -18,7 +18,12 @@ export type Context = {
 }
 
 /** @param sql the table that is going to be opened */
-export function sideFindings(from: Facts, to: Facts, sql: string, around: Context): readonly SwitchFinding[] {
+export function sideFindings(
+  from: CutoverTableFacts,
+  to: CutoverTableFacts,
+  sql: string,
+  around: TargetRights,
+): readonly SwitchFinding[] {
   return [
     ...placeFindings(from, to, sql),
     ...columnFindings(from, to, sql),
@@ -37,7 +42,7 @@ function left(about: string, object: string, detail: string, hint?: string): Swi
   return { verdict: 'left', about, object, detail, ...(hint === undefined ? {} : { hint }) }
 }
 
-function placeFindings(from: Facts, to: Facts, sql: string): readonly SwitchFinding[] {
+function placeFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: string): readonly SwitchFinding[] {
   const found: SwitchFinding[] = []
   if (from.encoding !== to.encoding) {
     const detail = `the source database is in ${from.encoding}, the target database in ${to.encoding}: rows cannot be compared by their text`
@@ -68,7 +73,7 @@ function placeFindings(from: Facts, to: Facts, sql: string): readonly SwitchFind
   return found
 }
 
-function columnFindings(from: Facts, to: Facts, sql: string): readonly SwitchFinding[] {
+function columnFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: string): readonly SwitchFinding[] {
   const names = (columns: readonly ColumnFact[]): string => columns.map(({ name }) => quoteName(name)).join(', ')
   if (names(from.columns) !== names(to.columns)) {
     const detail = `the source table has (${names(from.columns)}), the target table has (${names(to.columns)})`
@@ -99,14 +104,14 @@ function columnFinding(one: ColumnFact, other: ColumnFact, sql: string): readonl
   ]
 }
 
-function indexFindings(from: Facts, to: Facts, sql: string): readonly SwitchFinding[] {
+function indexFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: string): readonly SwitchFinding[] {
   const has = new Set(to.indexes.map(({ what, unique }) => JSON.stringify([what, unique])))
   return from.indexes
     .filter(({ what, unique }) => !has.has(JSON.stringify([what, unique])))
     .map((one) => indexFinding(one, to, sql))
 }
 
-function indexFinding(one: IndexFact, to: Facts, sql: string): SwitchFinding {
+function indexFinding(one: IndexFact, to: CutoverTableFacts, sql: string): SwitchFinding {
   const { name, what, unique, exclusion, columns } = one
   if (exclusion) {
     const make = `make it on ${sql}, or drop it: ${what}`
@@ -128,7 +133,12 @@ function indexFinding(one: IndexFact, to: Facts, sql: string): SwitchFinding {
     : left('unique index', name, `that of the target has more columns: ${wider.what}`)
 }
 
-function constraintFindings(from: Facts, to: Facts, sql: string, { tables }: Context): readonly SwitchFinding[] {
+function constraintFindings(
+  from: CutoverTableFacts,
+  to: CutoverTableFacts,
+  sql: string,
+  { tables }: TargetRights,
+): readonly SwitchFinding[] {
   const lacking = <T extends NamedFact>(some: readonly T[], others: readonly NamedFact[]): readonly T[] =>
     some.filter(({ definition }) => !others.some((other) => other.definition === definition))
   const add = ({ name, definition }: NamedFact): string =>
@@ -172,7 +182,12 @@ function constraintFindings(from: Facts, to: Facts, sql: string, { tables }: Con
   ]
 }
 
-function rightFindings(from: Facts, to: Facts, sql: string, { roles, may }: Context): readonly SwitchFinding[] {
+function rightFindings(
+  from: CutoverTableFacts,
+  to: CutoverTableFacts,
+  sql: string,
+  { roles, may }: TargetRights,
+): readonly SwitchFinding[] {
   const found: SwitchFinding[] = []
   const all = [...from.grants, { role: from.owner, rights: DATA }]
   for (const { role, rights } of all) {
@@ -207,7 +222,7 @@ function rightFindings(from: Facts, to: Facts, sql: string, { roles, may }: Cont
   return found
 }
 
-function boundFindings(from: Facts, to: Facts): readonly SwitchFinding[] {
+function boundFindings(from: CutoverTableFacts, to: CutoverTableFacts): readonly SwitchFinding[] {
   const lacking = (some: readonly NamedFact[], others: readonly NamedFact[]): readonly NamedFact[] =>
     some.filter(({ name }) => !others.some((other) => other.name === name))
   const missing = (some: readonly string[], others: readonly string[]): readonly string[] =>

@@ -15,23 +15,23 @@ import type {
   SwitchSide,
 } from '../../../../model/follow/switch-side-port.ts'
 import type { Pool } from '../../../common/pool.ts'
-import { isBusy } from '../../server/locks.ts'
+import { isPostgresBusy } from '../../server/locks.ts'
 import { commitChunk } from '../../copy/commit.ts'
-import { targetError } from '../../server/errors.ts'
+import { postgresTargetError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { committed, Patience } from '../../server/patience.ts'
-import { fence, flushLog } from '../../server/lsn.ts'
+import { commitFence, flushLog } from '../../server/lsn.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { alone, barePartsSql, closeSql, isWhole, openSql, tidySql, tokenOf } from './barrier.ts'
-import { digestRows } from './compare.ts'
-import { changesSince, markOf } from './mark.ts'
-import { advance, positionsOf } from './positions.ts'
-import { factsOf, type Facts } from './side-facts.ts'
+import { alone, barePartsSql, closeSql, hasWholeBarrier, openSql, tidySql, tokenOf } from './barrier.ts'
+import { digestTableRows } from './compare.ts'
+import { changesSinceMark, cutoverMark } from './mark.ts'
+import { advanceSequence, positionsOf } from './positions.ts'
+import { cutoverTableFacts, type CutoverTableFacts } from './side-facts.ts'
 import { sideFindings } from './side-findings.ts'
 import { reading } from '../../server/reading.ts'
-import { goneTable, sideOf, type Side } from './sides.ts'
+import { goneTable, cutoverTable, type CutoverTable } from './sides.ts'
 import { lockAll, lookFirstSql } from './take.ts'
 import { endWriters, writersOf } from './writers.ts'
 
@@ -61,12 +61,14 @@ export class PostgresSwitchSide implements SwitchSide {
   }
 
   facts(table: TableName, signal: AbortSignal): Promise<SideFacts> {
-    return this.#look(table, signal, async (session, side) => ({ text: JSON.stringify(await factsOf(session, side)) }))
+    return this.#look(table, signal, async (session, side) => ({
+      text: JSON.stringify(await cutoverTableFacts(session, side)),
+    }))
   }
 
   examine(table: TableName, source: SideFacts, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
     return this.#look(table, signal, async (session, side) => {
-      const from = JSON.parse(source.text) as Facts
+      const from = JSON.parse(source.text) as CutoverTableFacts
       const roles = [...new Set([from.owner, ...from.grants.map(({ role }) => role)])]
       const list = (names: readonly string[]): string => `ARRAY[${names.map(literal).join(', ')}]::text[]`
       const rights = await session.ask(
@@ -79,7 +81,7 @@ export class PostgresSwitchSide implements SwitchSide {
         `SELECT t FROM pg_catalog.unnest(${list(from.references.map(({ to }) => to))}) t WHERE pg_catalog.to_regclass(t) IS NOT NULL`,
       )
       const has = new Set(rights.map(([role, right]) => `${right} ${role}`))
-      return sideFindings(from, await factsOf(session, side), side.sql, {
+      return sideFindings(from, await cutoverTableFacts(session, side), side.sql, {
         roles: new Set(there.map(([name]) => name ?? '')),
         tables: new Set(tables.map(([name]) => name ?? '')),
         may: (role, right) => has.has(`${right} ${role}`),
@@ -92,16 +94,16 @@ export class PostgresSwitchSide implements SwitchSide {
   }
 
   mark(table: TableName, signal: AbortSignal): Promise<SwitchMark> {
-    return this.#look(table, signal, (session, side) => markOf(session, [side]))
+    return this.#look(table, signal, (session, side) => cutoverMark(session, [side]))
   }
 
   changesSince(table: TableName, mark: SwitchMark, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#look(table, signal, (session, side) => changesSince(session, mark, [side]))
+    return this.#look(table, signal, (session, side) => changesSinceMark(session, mark, [side]))
   }
 
   guard(request: Pick<SideCloseRequest, 'table' | 'token' | 'says' | 'hint'>, signal: AbortSignal): Promise<void> {
     return this.#write(request.table, signal, async (session, side) => {
-      if ((await tokenOf(session, side)) !== null && (await isWhole(session, side))) return
+      if ((await tokenOf(session, side)) !== null && (await hasWholeBarrier(session, side))) return
       await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
         await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
         await lockAll(session, side, SHORTLY.patienceMs, 'writers')
@@ -127,7 +129,7 @@ export class PostgresSwitchSide implements SwitchSide {
           await lockAll(session, side, Math.min(lockTimeoutMs, left), 'writers')
           break
         } catch (error) {
-          if (!session.alive || !isBusy(error)) throw error
+          if (!session.alive || !isPostgresBusy(error)) throw error
           await session.rollBack()
         }
         if (endsSessions && tries >= TRIES) {
@@ -137,10 +139,10 @@ export class PostgresSwitchSide implements SwitchSide {
         } else await restUnder(signal, REST_MS)
       }
       // The name may have led to another table before the lock was there.
-      if ((await sideOf(session, table))?.oid !== side.oid) throw goneTable(table)
+      if ((await cutoverTable(session, table))?.oid !== side.oid) throw goneTable(table)
       await session.askAll(await closeSql(session, side, request))
       await committed(session)
-      const position = await fence(session)
+      const position = await commitFence(session)
       await flushLog(session)
       return { fence: position, ended: gone }
     })
@@ -148,7 +150,7 @@ export class PostgresSwitchSide implements SwitchSide {
 
   isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean> {
     return this.#look(table, signal, async (session, side) => {
-      return (await tokenOf(session, side)) === token && (await isWhole(session, side))
+      return (await tokenOf(session, side)) === token && (await hasWholeBarrier(session, side))
     })
   }
 
@@ -171,7 +173,7 @@ export class PostgresSwitchSide implements SwitchSide {
         })
         return true
       } catch (error) {
-        if (!session.alive || !isBusy(error)) throw error
+        if (!session.alive || !isPostgresBusy(error)) throw error
         return false
       }
     })
@@ -183,7 +185,7 @@ export class PostgresSwitchSide implements SwitchSide {
     keys: readonly RowKey[],
     signal: AbortSignal,
   ): Promise<SideDigest> {
-    return this.#look(table, signal, (session, side) => digestRows(session, side, identity, keys))
+    return this.#look(table, signal, (session, side) => digestTableRows(session, side, identity, keys))
   }
 
   positions(table: TableName, signal: AbortSignal): Promise<SidePositions> {
@@ -191,7 +193,7 @@ export class PostgresSwitchSide implements SwitchSide {
   }
 
   advance(table: TableName, source: SidePositions, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#write(table, signal, (session, side) => advance(session, side, source))
+    return this.#write(table, signal, (session, side) => advanceSequence(session, side, source))
   }
 
   open(
@@ -206,7 +208,7 @@ export class PostgresSwitchSide implements SwitchSide {
       await session.ask(
         `SET LOCAL lock_timeout TO ${OPEN_MS}; LOCK TABLE ONLY ${side.sql} IN SHARE UPDATE EXCLUSIVE MODE`,
       )
-      const changed = await changesSince(session, mark, [side])
+      const changed = await changesSinceMark(session, mark, [side])
       if (changed.length > 0) {
         await session.rollBack()
         return { changed }
@@ -217,7 +219,11 @@ export class PostgresSwitchSide implements SwitchSide {
     })
   }
 
-  #look<T>(table: TableName, signal: AbortSignal, body: (session: CopySession, side: Side) => Promise<T>): Promise<T> {
+  #look<T>(
+    table: TableName,
+    signal: AbortSignal,
+    body: (session: CopySession, side: CutoverTable) => Promise<T>,
+  ): Promise<T> {
     return reading(
       this.#readers,
       this.#settings,
@@ -229,7 +235,7 @@ export class PostgresSwitchSide implements SwitchSide {
   async #write<T>(
     table: TableName,
     signal: AbortSignal,
-    body: (session: CopySession, side: Side) => Promise<T>,
+    body: (session: CopySession, side: CutoverTable) => Promise<T>,
   ): Promise<T> {
     throwIfAborted(signal)
     try {
@@ -241,14 +247,14 @@ export class PostgresSwitchSide implements SwitchSide {
         await session.close()
       }
     } catch (error) {
-      throw targetError(error, this.#settings, tableText(table))
+      throw postgresTargetError(error, this.#settings, tableText(table))
     }
   }
 }
 
 /** @throws SluiceError SOURCE_GONE */
-async function known(session: CopySession, table: TableName): Promise<Side> {
-  const side = await sideOf(session, table)
+async function known(session: CopySession, table: TableName): Promise<CutoverTable> {
+  const side = await cutoverTable(session, table)
   if (side === null || !/^[rp]$/.test(side.kind)) throw goneTable(table)
   return side
 }

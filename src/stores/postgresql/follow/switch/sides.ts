@@ -5,7 +5,7 @@ import type { SwitchFinding, SwitchRequest } from '../../../../model/follow/swit
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
-export type Side = {
+export type CutoverTable = {
   readonly oid: string
   readonly schema: string
   readonly name: string
@@ -16,11 +16,11 @@ export type Side = {
   readonly kind: string
 }
 
-export type Sides = {
+export type CutoverTables = {
   readonly session: CopySession
   /** Has the public name until the switch. */
-  readonly from: Side
-  readonly to: Side
+  readonly from: CutoverTable
+  readonly to: CutoverTable
   /** The public name as SQL has it; the name of `from` before the switch, and of `to` after it. */
   readonly public: string
   /** What `from` is called after the switch, as SQL has it. */
@@ -29,7 +29,7 @@ export type Sides = {
 }
 
 /** One thing that a switch meets, with the statements that make it anew. They name the tables as they are called by then. */
-export type Step = SwitchFinding & {
+export type CutoverStep = SwitchFinding & {
   /** While the tables have their old names. */
   readonly before?: readonly string[]
   /** Once they have changed places. */
@@ -37,10 +37,13 @@ export type Step = SwitchFinding & {
 }
 
 /** One of the looks; each is about one idea. In a transaction whose search path is empty, so that the server writes every name in full. */
-export type Look = (sides: Sides) => Promise<readonly Step[]>
+export type CutoverInspection = (sides: CutoverTables) => Promise<readonly CutoverStep[]>
 
 /** @returns null where there is nothing of that name */
-export async function sideOf(session: CopySession, { schema = 'public', name }: TableName): Promise<Side | null> {
+export async function cutoverTable(
+  session: CopySession,
+  { schema = 'public', name }: TableName,
+): Promise<CutoverTable | null> {
   const [row] = await session.ask(
     `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${literal(schema)} AND c.relname = ${literal(name)}`,
@@ -58,14 +61,14 @@ export async function sideOf(session: CopySession, { schema = 'public', name }: 
 }
 
 /** @throws SluiceError SOURCE_GONE where one of the tables is not there, or is no table */
-export async function sidesOf(session: CopySession, request: SwitchRequest): Promise<Sides> {
-  const sides: Side[] = []
+export async function cutoverTables(session: CopySession, request: SwitchRequest): Promise<CutoverTables> {
+  const sides: CutoverTable[] = []
   for (const table of [request.from, request.to]) {
-    const side = await sideOf(session, table)
+    const side = await cutoverTable(session, table)
     if (side === null || !/^[rp]$/.test(side.kind)) throw goneTable(table)
     sides.push(side)
   }
-  const [from, to] = sides as [Side, Side]
+  const [from, to] = sides as [CutoverTable, CutoverTable]
   return {
     session,
     from,
@@ -86,6 +89,6 @@ export function goneTable(table: TableName): SluiceError {
 }
 
 /** Rows of a statement that gives one object of JSON a row. */
-export async function objects<T>({ session }: Pick<Sides, 'session'>, sql: string): Promise<readonly T[]> {
+export async function cutoverFacts<T>({ session }: Pick<CutoverTables, 'session'>, sql: string): Promise<readonly T[]> {
   return (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
 }

@@ -2,7 +2,7 @@
 import type { CopySession } from '../../server/session.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import type { Side } from './sides.ts'
+import type { CutoverTable } from './sides.ts'
 
 /**
  * The server looks after so long whether we wait in a circle, ms. Who looks first is ended: that is to be us, and nobody who waits for the table. It is also when the
@@ -27,7 +27,7 @@ export type Dependent = { readonly sql: string; readonly isView: boolean; readon
  */
 export async function lockAll(
   session: CopySession,
-  { sql, isPartitioned }: Side,
+  { sql, isPartitioned }: CutoverTable,
   patienceMs: number,
   from: 'everybody' | 'writers' = 'everybody',
 ): Promise<void> {
@@ -53,7 +53,7 @@ export async function lockDependent(
 }
 
 /** Views, and tables with rules, policies or foreign keys, that read a table. Without those that this role may not change: they are refused. */
-export async function dependentsOf(session: CopySession, { oid }: Side): Promise<readonly Dependent[]> {
+export async function dependentsWithRules(session: CopySession, { oid }: CutoverTable): Promise<readonly Dependent[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, c.relkind = 'v', pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'v') AND c.oid <> ${oid}::oid AND pg_catalog.pg_has_role(c.relowner, 'USAGE') AND c.oid IN (

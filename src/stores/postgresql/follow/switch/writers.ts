@@ -1,7 +1,7 @@
 /** Sessions that write into a table, and how those are ended that do not let go of it. */
 import type { SideWriters } from '../../../../model/follow/switch-side-port.ts'
 import type { CopySession } from '../../server/session.ts'
-import type { Side } from './sides.ts'
+import type { CutoverTable } from './sides.ts'
 
 /** Modes that a table is held in by who writes, or has it for himself. */
 const WRITES = `('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`
@@ -12,7 +12,7 @@ const MAY_END = `(SELECT m.rolsuper OR (NOT r.rolsuper AND (pg_catalog.pg_has_ro
 
 const WORDS = `coalesce(nullif(a.application_name, ''), 'a session') || ' (process ' || a.pid::text || ', ' || coalesce(a.usename::text, '?') || ', ' || coalesce(a.state, 'unknown') || ')'`
 
-export async function writersOf(session: CopySession, side: Side): Promise<SideWriters> {
+export async function writersOf(session: CopySession, side: CutoverTable): Promise<SideWriters> {
   const holding = await session.ask(`SELECT ${WORDS} FROM ${holders(side)} ORDER BY a.pid`)
   const prepared = await session.ask(
     `SELECT DISTINCT p.gid FROM pg_catalog.pg_locks l
@@ -35,7 +35,7 @@ export async function writersOf(session: CopySession, side: Side): Promise<SideW
 }
 
 /** Ends sessions that hold a table for writing, as far as this role may. @returns those that were ended, in words */
-export async function endWriters(session: CopySession, side: Side): Promise<readonly string[]> {
+export async function endWriters(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   // In one statement: who has let go by then is not ended.
   const rows = await session.ask(
     `SELECT h.words, pg_catalog.pg_terminate_backend(h.pid) FROM (SELECT a.pid, ${WORDS} AS words FROM ${holders(side)} AND ${MAY_END} ORDER BY a.pid) h`,
@@ -43,12 +43,12 @@ export async function endWriters(session: CopySession, side: Side): Promise<read
   return rows.filter(([, done]) => done === 't').map(([words]) => words ?? '')
 }
 
-function holders(side: Side): string {
+function holders(side: CutoverTable): string {
   return `pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()
     AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND ${holds(side)})`
 }
 
-function holds({ oid }: Side): string {
+function holds({ oid }: CutoverTable): string {
   return `l.locktype = 'relation' AND l.granted AND l.mode IN ${WRITES} AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
     AND (l.relation = ${oid}::oid OR l.relation IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))`
 }

@@ -3,23 +3,32 @@ import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
-import { isBusy } from '../../server/locks.ts'
+import { isPostgresBusy } from '../../server/locks.ts'
 import { quoteName } from '../../server/connect.ts'
 import { originOf } from '../../copy/identity.ts'
 import { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { Changed } from '../../partition/maintenance/not-now.ts'
 import { committed } from '../../server/patience.ts'
-import { findTables } from '../replication/preflight-tables.ts'
+import { findReplicatedTables } from '../replication/preflight-tables.ts'
 import { flushLog, lsnText } from '../../server/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import { lostByAll } from '../replication/verify.ts'
-import { isOurs } from '../replication/slot.ts'
-import { PATIENCE_MS, waitUntil, type Wait, type WaitsFor } from '../../server/waiting.ts'
+import { isOwnSlot } from '../replication/slot.ts'
+import { POSTGRES_WAIT_MS, waitPostgresUntil, type PostgresWait, type WaitsFor } from '../../server/waiting.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { logFact, logOf, makeLog, makeSchema, noteOf, ownLog, writtenNow, type TableLog } from './log.ts'
+import {
+  postgresLogFact,
+  postgresLogOf,
+  makePostgresLog,
+  makeSchema,
+  noteOf,
+  ownLog,
+  writtenNow,
+  type PostgresTableLog,
+} from './log.ts'
 import { insertPosition } from './position.ts'
-import { readNoted, notedText } from './noted-shape.ts'
+import { readNoted, postgresShapeText } from './noted-shape.ts'
 import { logsFault, otherTime } from './verify.ts'
 
 /** Whoever comes behind a lock that is wanted waits for it, too. */
@@ -36,17 +45,17 @@ const FROZEN_MS = 5000
  * @param wait its session may write
  * @throws SluiceError SOURCE_BUSY where a table is not to be had, NOT_FOLLOWABLE; what the server says. What was made is removed then
  */
-export async function beginTriggers(
+export async function beginPostgresTriggers(
   settings: PostgresSettings,
   name: string,
   tables: readonly FollowedTable[],
-  wait: Wait,
+  wait: PostgresWait,
 ): Promise<StreamBirth> {
   const { session } = wait
-  await endTriggers(name, wait)
+  await endPostgresTriggers(name, wait)
   try {
     await inTransaction(session, () => makeSchema(session, name))
-    const logs: TableLog[] = []
+    const logs: PostgresTableLog[] = []
     for (const table of tables) logs.push(await logged(name, table, wait))
     const start = await insertPosition(session)
     await flushLog(session)
@@ -59,9 +68,9 @@ export async function beginTriggers(
 }
 
 /** Removes triggers, functions and logs; done twice it does no harm. @throws SluiceError SOURCE_BUSY where a table is not to be had */
-export async function endTriggers(name: string, wait: Wait): Promise<void> {
+export async function endPostgresTriggers(name: string, wait: PostgresWait): Promise<void> {
   const { session } = wait
-  if (!isOurs(name)) return
+  if (!isOwnSlot(name)) return
   const made = await session.ask(
     `SELECT tn.nspname, t.relname, g.tgname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_class t ON t.oid = g.tgrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
@@ -84,19 +93,19 @@ export async function endTriggers(name: string, wait: Wait): Promise<void> {
  * Tables of a stream that are copied anew within it: their notes are of a time that the new copy has in it, so they are begun anew, too.
  * @throws SluiceError STREAM_HALTED, SLOT_LOST where all tables of the stream have lost changes; as `beginTriggers`
  */
-export async function renewTriggers(
+export async function renewPostgresTriggers(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   applied: LogPosition,
-  wait: Wait,
+  wait: PostgresWait,
 ): Promise<StreamBirth> {
   const { session } = wait
   const other = await otherTime(session, birth, applied)
   const whole = other ?? (await logsFault(session, birth, applied))
   if (whole !== null) throw lostByAll(other === null ? 'SLOT_LOST' : 'STREAM_HALTED', whole)
   try {
-    const logs: TableLog[] = []
-    for (const table of tables) logs.push(await logged(birth.slot, table, wait, logOf(birth, table)))
+    const logs: PostgresTableLog[] = []
+    for (const table of tables) logs.push(await logged(birth.slot, table, wait, postgresLogOf(birth, table)))
     const { facts, shapes } = await notedNow(session, tables, logs)
     return { ...birth, facts: { ...birth.facts, ...facts }, shapes: { ...birth.shapes, ...shapes } }
   } catch (error) {
@@ -105,7 +114,12 @@ export async function renewTriggers(
 }
 
 /** @param before the log that goes, with its function and the triggers that call it */
-function logged(name: string, table: FollowedTable, wait: Wait, before?: TableLog): Promise<TableLog> {
+function logged(
+  name: string,
+  table: FollowedTable,
+  wait: PostgresWait,
+  before?: PostgresTableLog,
+): Promise<PostgresTableLog> {
   const { session } = wait
   const held: WaitsFor = { of: 'table', table: table.table.table, lock: 'SHARE ROW EXCLUSIVE' }
   return patiently(wait, `the trigger on ${tableText(table.table.table)}`, held, async () => {
@@ -113,15 +127,15 @@ function logged(name: string, table: FollowedTable, wait: Wait, before?: TableLo
     const known = [...(before === undefined ? [] : [before.table]), await ownLog(session, name, table)]
     for (const log of known)
       await session.ask(`DROP TABLE IF EXISTS ${tableSql(log)}; DROP FUNCTION IF EXISTS ${noteOf(log)} CASCADE`)
-    return await makeLog(session, name, table)
+    return await makePostgresLog(session, name, table)
   })
 }
 
 /** Does something in a transaction that wants locks shortly, again and again, until it has them. */
-async function patiently<T>(wait: Wait, what: string, waitsFor: WaitsFor, body: () => Promise<T>): Promise<T> {
+async function patiently<T>(wait: PostgresWait, what: string, waitsFor: WaitsFor, body: () => Promise<T>): Promise<T> {
   const results: T[] = []
   let tries = 0
-  await waitUntil(
+  await waitPostgresUntil(
     wait,
     what,
     async () => {
@@ -129,7 +143,7 @@ async function patiently<T>(wait: Wait, what: string, waitsFor: WaitsFor, body: 
         results.push(await inTransaction(wait.session, body, tries++ < SHORT_TRIES ? LOCK_MS : LONG_LOCK_MS))
         return true
       } catch (error) {
-        if (!wait.session.alive || !isBusy(error)) throw error
+        if (!wait.session.alive || !isPostgresBusy(error)) throw error
         return false
       }
     },
@@ -156,14 +170,14 @@ async function inTransaction<T>(session: CopySession, body: () => Promise<T>, lo
 async function notedNow(
   session: CopySession,
   tables: readonly FollowedTable[],
-  made: readonly TableLog[],
+  made: readonly PostgresTableLog[],
 ): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
   const facts: Record<string, string> = await originOf(session)
   const shapes: Record<string, string> = {}
   await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
   try {
     const written = await writtenNow(session, made)
-    const found = await findTables(
+    const found = await findReplicatedTables(
       session,
       tables.map(({ table }) => table.table),
     )
@@ -176,8 +190,8 @@ async function notedNow(
       const log = made[at]
       if (noted === undefined || log === undefined)
         throw changedMeanwhile(`${tableText(table.table)} was changed while its log was made`)
-      facts[logFact(table.table)] = JSON.stringify({ ...log, ...written[at] })
-      shapes[tableText(table.table)] = notedText(noted)
+      facts[postgresLogFact(table.table)] = JSON.stringify({ ...log, ...written[at] })
+      shapes[tableText(table.table)] = postgresShapeText(noted)
     }
     return { facts, shapes }
   } finally {
@@ -193,12 +207,12 @@ function changedMeanwhile(reason: string): SluiceError {
 }
 
 /** The session may be gone by now, and the next `begin` would remove it as well. */
-async function removeMade(settings: PostgresSettings, name: string, { tell: report }: Wait): Promise<void> {
+async function removeMade(settings: PostgresSettings, name: string, { tell: report }: PostgresWait): Promise<void> {
   try {
     const session = await CopySession.open(settings, 'write')
     try {
-      const signal = AbortSignal.timeout(PATIENCE_MS)
-      await endTriggers(name, { session, signal, tell: report, patienceMs: LOCK_MS * 10 })
+      const signal = AbortSignal.timeout(POSTGRES_WAIT_MS)
+      await endPostgresTriggers(name, { session, signal, tell: report, patienceMs: LOCK_MS * 10 })
     } finally {
       await session.close()
     }

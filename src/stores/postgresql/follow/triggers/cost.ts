@@ -8,7 +8,7 @@ import { isConnectionLoss } from '../../server/server-errors.ts'
 import { quoteName } from '../../server/connect.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
 import type { CopySession } from '../../server/session.ts'
-import { makeLog, makeSchema } from './log.ts'
+import { makePostgresLog, makeSchema } from './log.ts'
 
 const WRITES = 200
 /** Of each way of writing, the median counts: others work on the same machine. */
@@ -18,7 +18,7 @@ const MOST_TABLES = 8
 const SCHEMA = 'sluice_trial'
 
 /** @returns a line for each table that was measured, and one for those that were not */
-export async function costOfNoting(
+export async function postgresTriggerCost(
   session: CopySession,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
@@ -49,7 +49,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
       `ALTER TABLE ${tableSql(scratch)} ADD PRIMARY KEY (${columnList(one.identity)}); ANALYZE ${tableSql(scratch)}`,
     )
     const without = await median(session, scratch, one.identity)
-    await makeLog(session, SCHEMA, { ...one, table: { ...one.table, table: scratch } })
+    await makePostgresLog(session, SCHEMA, { ...one, table: { ...one.table, table: scratch } })
     const noted = await median(session, scratch, one.identity)
     return `${name}: a write of one row takes ${millisText(without / rows)}, ${costText('trigger', without / rows, noted / rows, millisText)}; measured with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
   } catch (error) {

@@ -8,34 +8,34 @@ import type {
   FollowedTable,
   FollowPreflight,
   Follower,
-  SlotLine,
+  ReplicationSlotLine,
   SourceLag,
   StreamBirth,
   StreamState,
 } from '../../../../model/follow/port.ts'
 import type { Pool } from '../../../common/pool.ts'
 import { quoteName } from '../../server/connect.ts'
-import { sourceError } from '../../server/errors.ts'
+import { postgresSourceError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { PostgresChanges } from '../replication/index.ts'
-import { readFollower, writeFollower } from '../replication/follower.ts'
-import { clockMs } from '../replication/lag.ts'
+import { readPostgresFollower, writePostgresFollower } from '../replication/follower.ts'
+import { postgresClockMs } from '../replication/lag.ts'
 import { refuseForeign } from '../replication/slot.ts'
 import { refuseStandby } from '../replication/verify.ts'
 import { TruncateNotes } from '../replication/truncate-notes.ts'
-import { PATIENCE_MS, type Wait } from '../../server/waiting.ts'
+import { POSTGRES_WAIT_MS, type PostgresWait } from '../../server/waiting.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { beginTriggers, endTriggers, renewTriggers } from './birth.ts'
+import { beginPostgresTriggers, endPostgresTriggers, renewPostgresTriggers } from './birth.ts'
 import { notedBy } from './noted-shape.ts'
-import { costOfNoting } from './cost.ts'
-import { examineTriggers } from './preflight.ts'
+import { postgresTriggerCost } from './cost.ts'
+import { checkPostgresTriggers } from './preflight.ts'
 import { progressLock } from './log.ts'
 import { insertPosition, triggerFence } from './position.ts'
 import { PostgresRounds } from './rounds.ts'
-import { verifyTriggers } from './verify.ts'
+import { verifyPostgresTriggers } from './verify.ts'
 
 /** What a transaction is known by in the catalogs: the lower half of its number. */
 const HALF = 0xffff_ffffn
@@ -50,7 +50,7 @@ export class PostgresTriggers implements ChangeSource {
   readonly #server: PostgresChanges
 
   /** @param readers sessions of a view at the same time @param patienceMs how long `begin` and `end` try to get at a table */
-  constructor(settings: PostgresSettings, sessions: Pool<CopySession>, readers: number, patienceMs = PATIENCE_MS) {
+  constructor(settings: PostgresSettings, sessions: Pool<CopySession>, readers: number, patienceMs = POSTGRES_WAIT_MS) {
     this.#settings = settings
     this.#sessions = sessions
     this.#readers = readers
@@ -67,11 +67,11 @@ export class PostgresTriggers implements ChangeSource {
   }
 
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
-    return this.#read(signal, (session) => examineTriggers(session, tables))
+    return this.#read(signal, (session) => checkPostgresTriggers(session, tables))
   }
 
   cost(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]> {
-    return this.#write(signal, (session) => costOfNoting(session, tables, signal))
+    return this.#write(signal, (session) => postgresTriggerCost(session, tables, signal))
   }
 
   begin(
@@ -82,7 +82,7 @@ export class PostgresTriggers implements ChangeSource {
   ): Promise<StreamBirth> {
     refuseForeign(name)
     return this.#write(signal, (session) =>
-      beginTriggers(this.#settings, name, tables, this.#wait(session, signal, report)),
+      beginPostgresTriggers(this.#settings, name, tables, this.#wait(session, signal, report)),
     )
   }
 
@@ -93,7 +93,9 @@ export class PostgresTriggers implements ChangeSource {
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
-    return this.#write(signal, (session) => renewTriggers(birth, tables, applied, this.#wait(session, signal, report)))
+    return this.#write(signal, (session) =>
+      renewPostgresTriggers(birth, tables, applied, this.#wait(session, signal, report)),
+    )
   }
 
   async verify(
@@ -108,7 +110,7 @@ export class PostgresTriggers implements ChangeSource {
       return (await insertPosition(session)) + 1n
     })
     return await this.#read(signal, (session) =>
-      verifyTriggers(session, birth, tables, applied, { told: this.notified, end }),
+      verifyPostgresTriggers(session, birth, tables, applied, { told: this.notified, end }),
     )
   }
 
@@ -122,7 +124,7 @@ export class PostgresTriggers implements ChangeSource {
     )
     return this.#read(signal, async (session) => {
       // Read before the notes: where there are none, none was made until then.
-      const at = await clockMs(session)
+      const at = await postgresClockMs(session)
       const found = await session.ask(
         `SELECT pg_catalog.pg_total_relation_size(c.oid), c.oid::regclass FROM pg_catalog.pg_class c WHERE c.oid = ANY (${literal(`{${logs.join(',')}}`)}::oid[])`,
       )
@@ -159,21 +161,23 @@ export class PostgresTriggers implements ChangeSource {
       })
       return new TriggerStream(rounds, from, signal)
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 
   follower(name: string, signal: AbortSignal): Promise<Follower | null> {
-    return this.#read(signal, (session) => readFollower(session, ['SCHEMA', name]))
+    return this.#read(signal, (session) => readPostgresFollower(session, ['SCHEMA', name]))
   }
 
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
-    return this.#write(signal, (session) => writeFollower(session, ['SCHEMA', name], follower, was, progressLock(name)))
+    return this.#write(signal, (session) =>
+      writePostgresFollower(session, ['SCHEMA', name], follower, was, progressLock(name)),
+    )
   }
 
   end(name: string, signal: AbortSignal): Promise<void> {
     return this.#write(signal, (session) =>
-      endTriggers(
+      endPostgresTriggers(
         name,
         this.#wait(session, signal, () => undefined),
       ),
@@ -188,7 +192,7 @@ export class PostgresTriggers implements ChangeSource {
     return this.#read(signal, (session) => notedBy(session, table))
   }
 
-  slots(signal: AbortSignal): Promise<readonly SlotLine[]> {
+  slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]> {
     return this.#server.slots(signal)
   }
 
@@ -196,7 +200,7 @@ export class PostgresTriggers implements ChangeSource {
     return this.#server.database(signal)
   }
 
-  #wait(session: CopySession, signal: AbortSignal, report: (message: string) => void): Wait {
+  #wait(session: CopySession, signal: AbortSignal, report: (message: string) => void): PostgresWait {
     return { session, signal, tell: report, patienceMs: this.#patienceMs }
   }
 
@@ -205,7 +209,7 @@ export class PostgresTriggers implements ChangeSource {
     try {
       return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 
@@ -220,7 +224,7 @@ export class PostgresTriggers implements ChangeSource {
         await session.close()
       }
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 }

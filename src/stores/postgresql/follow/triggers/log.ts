@@ -8,7 +8,7 @@ import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { keyName, makeKeyLog, type KeyColumn } from '../../partition/maintenance/key-log.ts'
+import { postgresLogKeyColumn, makeKeyLog, type KeyColumn } from '../../partition/maintenance/key-log.ts'
 import { revokeOthers } from '../../partition/maintenance/rights.ts'
 
 /** Names of the triggers on a followed table, one for each stream: a blank comes before all letters, so they fire before those of others. */
@@ -22,7 +22,7 @@ const FORGETS = 'sluice.forgets'
 const VACUUM_ROWS = 10_000
 
 /** The log of one table, as it was made; stored as JSON. */
-export type TableLog = {
+export type PostgresTableLog = {
   readonly table: TableName
   readonly key: readonly KeyColumn[]
   readonly oid: string
@@ -37,15 +37,15 @@ export type TableLog = {
 }
 
 /** Under which name the facts of a stream have the log of a table. */
-export function logFact(table: TableName): string {
+export function postgresLogFact(table: TableName): string {
   return `log of ${tableText(table)}`
 }
 
 /** @throws Error for a stream that has no log of the table */
-export function logOf({ facts, slot }: StreamBirth, { table }: FollowedTable): TableLog {
-  const text = facts[logFact(table.table)]
+export function postgresLogOf({ facts, slot }: StreamBirth, { table }: FollowedTable): PostgresTableLog {
+  const text = facts[postgresLogFact(table.table)]
   if (text === undefined) throw new Error(`stream ${slot} has no log of ${tableText(table.table)}`)
-  return JSON.parse(text) as TableLog
+  return JSON.parse(text) as PostgresTableLog
 }
 
 /** The row that says up to where notes were forgotten. */
@@ -91,11 +91,11 @@ export async function ownLog(session: CopySession, schema: string, { table }: Fo
 }
 
 /** Log, function and triggers of one table, in a transaction that has locked it against writers. @throws SluiceError, Changed, what the server says */
-export async function makeLog(
+export async function makePostgresLog(
   session: CopySession,
   schema: string,
   { table, identity }: FollowedTable,
-): Promise<TableLog> {
+): Promise<PostgresTableLog> {
   const [found] = await session.ask(
     `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table.table))}::pg_catalog.regclass::oid`,
   )
@@ -153,8 +153,8 @@ async function keyColumns(
 /** Function and guard of a log as they are now, each with the transaction that wrote it last; empty where they are gone. */
 export async function writtenNow(
   session: CopySession,
-  logs: readonly TableLog[],
-): Promise<readonly Pick<TableLog, 'note' | 'guard'>[]> {
+  logs: readonly PostgresTableLog[],
+): Promise<readonly Pick<PostgresTableLog, 'note' | 'guard'>[]> {
   if (logs.length === 0) return []
   const wanted = logs.map(({ oid, table }, at) => `(${at}, ${oid}, ${literal(noteOf(table))})`)
   const rows = await session.ask(
@@ -170,12 +170,12 @@ export function noteOf({ schema, name }: TableName): string {
 }
 
 /** The columns of a log that hold a key, under the names that they have in the table. */
-export function keysAs({ key }: TableLog): string {
-  return key.map(({ name }, i) => `${keyName(i)} AS ${quoteName(name)}`).join(', ')
+export function keysAs({ key }: PostgresTableLog): string {
+  return key.map(({ name }, i) => `${postgresLogKeyColumn(i)} AS ${quoteName(name)}`).join(', ')
 }
 
 /** Removes what one snapshot showed of the logs, and exactly that, in one transaction that notes up to where. @param snapshot as `pg_current_snapshot` prints it */
-export function forgetSql(name: string, logs: readonly TableLog[], snapshot: string, upTo: string): string {
+export function forgetSql(name: string, logs: readonly PostgresTableLog[], snapshot: string, upTo: string): string {
   const seen = `pg_catalog.txid_visible_in_snapshot(txid, ${literal(snapshot)}::pg_catalog.txid_snapshot)`
   return [
     `SET LOCAL synchronous_commit = 'local'`,

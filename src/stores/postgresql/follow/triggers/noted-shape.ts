@@ -2,7 +2,7 @@
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { readShapes, type SeenShape, type TableShape } from '../replication/shapes.ts'
+import { readShapes, type SeenShape, type ReplicatedShape } from '../replication/shapes.ts'
 
 /** What fires on a table, or on a partition of one, and calls a function of a stream. */
 type Firing = {
@@ -20,20 +20,20 @@ const NOTHING: Firing = { rows: '', emptied: '' }
 const [ROWS, EMPTIED] = ['29', '32']
 
 /** The form that is stored, and that two looks are compared in. */
-export function notedText({
+export function postgresShapeText({
   seen,
   firing,
-}: Pick<NotedShape, 'firing'> & { readonly seen: { readonly shape: TableShape } }): string {
+}: Pick<NotedShape, 'firing'> & { readonly seen: { readonly shape: ReplicatedShape } }): string {
   return JSON.stringify({ shape: seen.shape, firing })
 }
 
 /** @throws SyntaxError for a text that is no JSON */
 export function notedOf(text: string | undefined): {
-  readonly shape: TableShape
+  readonly shape: ReplicatedShape
   readonly firing: NotedShape['firing']
 } {
   if (text === undefined) return { shape: { columns: [], types: {}, nodes: [] }, firing: {} }
-  return JSON.parse(text) as { readonly shape: TableShape; readonly firing: NotedShape['firing'] }
+  return JSON.parse(text) as { readonly shape: ReplicatedShape; readonly firing: NotedShape['firing'] }
 }
 
 /** @returns by object id of the table; tables that are gone are not in it */

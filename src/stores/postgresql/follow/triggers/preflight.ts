@@ -8,7 +8,7 @@ const OLDEST = 140_000
 const NOT_TOLD =
   'triggers note rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'
 
-export async function examineTriggers(
+export async function checkPostgresTriggers(
   session: CopySession,
   tables: readonly FollowedTable[],
 ): Promise<FollowPreflight> {

@@ -6,14 +6,14 @@ import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
-import { selected } from '../../server/cells.ts'
+import { postgresSelection } from '../../server/cells.ts'
 import { copyRows } from '../../copy/copy-rows.ts'
 import { batches } from '../../server/lines.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import type { TableShape } from '../replication/shapes.ts'
+import type { ReplicatedShape } from '../replication/shapes.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
-import { keysAs, type TableLog } from './log.ts'
+import { keysAs, type PostgresTableLog } from './log.ts'
 import { WRITTEN } from './position.ts'
 
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
@@ -28,22 +28,22 @@ const MANY = 10_000
 const LOCK_MS = 1000
 
 /** A table that is followed, with its log. */
-export type NotedTable = {
+export type PostgresNotedTable = {
   readonly table: FollowedTable
-  readonly log: TableLog
+  readonly log: PostgresTableLog
   /** Object id, and the columns as they were when the stream began. */
-  readonly shape: TableShape
+  readonly shape: ReplicatedShape
 }
 
 /** What a round came to. */
-export type ReportedRound = {
+export type PostgresReportedRound = {
   /** As `pg_current_snapshot` prints it: exactly what it shows of the logs was told. */
   readonly snapshot: string
   /** Tables of which something was told, by place. */
   readonly tables: readonly number[]
 }
 
-type Begun = ReportedRound & {
+type Begun = PostgresReportedRound & {
   readonly type: 'begun'
   readonly at: number
   /** Whether everything that the snapshot shows is on the source's disk. */
@@ -60,7 +60,7 @@ type Reshaped = Extract<Change, { type: 'reshaped' }>
 type RoundOptions = {
   /** Has begun no transaction; it is in the round's afterwards, and free of locks. */
   readonly session: CopySession
-  readonly tables: readonly NotedTable[]
+  readonly tables: readonly PostgresNotedTable[]
   /** Read before, see `position.ts`. */
   readonly position: LogPosition
   /** Brings everything that was committed onto the source's disk. */
@@ -74,7 +74,9 @@ type RoundOptions = {
  * @returns null where a table was not to be had: nothing was told then
  * @throws SluiceError VALUE_REFUSED, and what the server says; the session has to be destroyed then
  */
-export async function* reportedRound(options: RoundOptions): AsyncGenerator<readonly Change[], ReportedRound | null> {
+export async function* postgresReportedRound(
+  options: RoundOptions,
+): AsyncGenerator<readonly Change[], PostgresReportedRound | null> {
   const { session, tables, position, flush, onEmptied } = options
   const begun = await opened(options)
   if (begun === null) return null
@@ -154,7 +156,7 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
 }
 
 /** The first table that is not what it was: its followed columns are others, or another table has its name. */
-async function firstOther(session: CopySession, tables: readonly NotedTable[]): Promise<number | null> {
+async function firstOther(session: CopySession, tables: readonly PostgresNotedTable[]): Promise<number | null> {
   const wanted = tables.map(({ table, shape }, at) => {
     const followed = new Set(table.columns.map(({ name }) => name))
     const columns = shape.columns.filter(({ name }) => followed.has(name))
@@ -173,7 +175,7 @@ async function firstOther(session: CopySession, tables: readonly NotedTable[]): 
 async function* changesOf(
   session: CopySession,
   place: number,
-  one: NotedTable,
+  one: PostgresNotedTable,
   isLarge: boolean,
 ): AsyncGenerator<readonly Change[]> {
   const { log, table } = one
@@ -181,14 +183,14 @@ async function* changesOf(
   const identity = table.identity.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
   const there = `EXISTS (SELECT FROM ${tableSql(table.table.table)} AS t WHERE ${sameKey(table)})`
   const isAll = isLarge && (await hasOtherUnique(session, one))
-  const gone = `SELECT ${identity.map(selected).join(', ')} FROM ${keys}${isAll ? '' : ` WHERE NOT ${there}`}`
+  const gone = `SELECT ${identity.map(postgresSelection).join(', ')} FROM ${keys}${isAll ? '' : ` WHERE NOT ${there}`}`
   for await (const rows of read(session, one, gone, identity))
     yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
   yield* rowsOf(session, place, one, keys)
 }
 
 /** Whether values of the table, or of a partition, have to be unique that are not its key; an exclusion constraint is one of that kind. */
-async function hasOtherUnique(session: CopySession, { shape }: NotedTable): Promise<boolean> {
+async function hasOtherUnique(session: CopySession, { shape }: PostgresNotedTable): Promise<boolean> {
   const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
   const [row] = await session.ask(
     `SELECT count(*) FROM pg_catalog.pg_index i WHERE (i.indisunique OR i.indisexclusion)
@@ -202,13 +204,13 @@ async function hasOtherUnique(session: CopySession, { shape }: NotedTable): Prom
 async function* rowsOf(
   session: CopySession,
   place: number,
-  one: NotedTable,
+  one: PostgresNotedTable,
   keys: string | null,
 ): AsyncGenerator<readonly Change[]> {
   const { table } = one
   const name = tableSql(table.table.table)
   const all = `SELECT t.* FROM ${name} AS t${keys === null ? '' : ` JOIN ${keys} ON ${sameKey(table)}`}`
-  const query = `SELECT ${table.columns.map(selected).join(', ')} FROM (${all}) AS r`
+  const query = `SELECT ${table.columns.map(postgresSelection).join(', ')} FROM (${all}) AS r`
   for await (const rows of read(session, one, query, table.columns))
     yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
 }
@@ -219,7 +221,7 @@ function sameKey({ identity }: FollowedTable): string {
 
 async function* read(
   session: CopySession,
-  { table: { table } }: NotedTable,
+  { table: { table } }: PostgresNotedTable,
   query: string,
   columns: readonly ReadColumn[],
 ): AsyncGenerator<readonly Row[]> {

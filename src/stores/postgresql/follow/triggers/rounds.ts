@@ -5,20 +5,20 @@ import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
-import type { Look, Rounds, Telling } from '../../../common/trigger-stream/rounds.ts'
-import { sourceError } from '../../server/errors.ts'
+import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
+import { postgresSourceError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
-import { heldView } from '../../copy/source.ts'
+import { postgresHeldView } from '../../copy/source.ts'
 import { tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { committed } from '../../server/patience.ts'
-import { readFollower } from '../replication/follower.ts'
+import { readPostgresFollower } from '../replication/follower.ts'
 import { flushLog, lsnOf, lsnText } from '../../server/lsn.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { forgetSql, logOf, progressLock } from './log.ts'
+import { forgetSql, postgresLogOf, progressLock } from './log.ts'
 import { notedOf } from './noted-shape.ts'
 import { insertPosition, WRITTEN } from './position.ts'
-import { reportedRound, type NotedTable, type ReportedRound } from './round.ts'
+import { postgresReportedRound, type PostgresNotedTable, type PostgresReportedRound } from './round.ts'
 
 type RoundsOptions = {
   readonly settings: PostgresSettings
@@ -33,7 +33,7 @@ type RoundsOptions = {
 
 export class PostgresRounds implements Rounds {
   readonly request: RoundsOptions
-  readonly #noted: readonly NotedTable[]
+  readonly #noted: readonly PostgresNotedTable[]
   readonly #reader: CopySession
   readonly #writer: CopySession
 
@@ -57,12 +57,12 @@ export class PostgresRounds implements Rounds {
     this.#writer = writer
     this.#noted = tables.map((table) => ({
       table,
-      log: logOf(birth, table),
+      log: postgresLogOf(birth, table),
       shape: notedOf(birth.shapes[tableText(table.table.table)]).shape,
     }))
   }
 
-  async look(): Promise<Look> {
+  async look(): Promise<RoundState> {
     const end = await insertPosition(this.#reader)
     const noted = this.#noted.map(({ log }) => `EXISTS (SELECT FROM ${tableSql(log.table)})`).join(' OR ')
     const [row] = await this.#reader.ask(`SELECT ${noted}, ${WRITTEN}`)
@@ -70,7 +70,7 @@ export class PostgresRounds implements Rounds {
     return { end, isNoted: row?.[0] === 't', idle: written < end ? written : end }
   }
 
-  async *report(forView: boolean): Telling {
+  async *report(forView: boolean): RoundChanges {
     const { settings, readers } = this.request
     const session = forView ? await ownSession(settings, 'read') : this.#reader
     let isKept = false
@@ -95,7 +95,7 @@ export class PostgresRounds implements Rounds {
     try {
       return await underSignal(this.#reader, this.request.signal, body)
     } catch (error) {
-      throw sourceError(error, this.request.settings)
+      throw postgresSourceError(error, this.request.settings)
     }
   }
 
@@ -104,17 +104,26 @@ export class PostgresRounds implements Rounds {
     await this.#writer.close()
   }
 
-  notified(session: CopySession, position: LogPosition): AsyncGenerator<readonly Change[], ReportedRound | null> {
+  notified(
+    session: CopySession,
+    position: LogPosition,
+  ): AsyncGenerator<readonly Change[], PostgresReportedRound | null> {
     const { onEmptied } = this.request
-    return reportedRound({ session, tables: this.#noted, position, flush: () => flushLog(this.#writer), onEmptied })
+    return postgresReportedRound({
+      session,
+      tables: this.#noted,
+      position,
+      flush: () => flushLog(this.#writer),
+      onEmptied,
+    })
   }
 
-  async #forget({ tables, snapshot }: ReportedRound, upTo: LogPosition): Promise<void> {
+  async #forget({ tables, snapshot }: PostgresReportedRound, upTo: LogPosition): Promise<void> {
     const logs = tables.flatMap((place) => this.#noted[place]?.log ?? [])
     const { birth } = this.request
     await this.#writer.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', progressLock(birth.slot))
     try {
-      refuseOtherFollower(birth, await readFollower(this.#writer, ['SCHEMA', birth.slot]))
+      refuseOtherFollower(birth, await readPostgresFollower(this.#writer, ['SCHEMA', birth.slot]))
       await this.#writer.ask(forgetSql(birth.slot, logs, snapshot, lsnText(upTo)))
     } catch (error) {
       if (this.#writer.alive) await this.#writer.rollBack()
@@ -126,7 +135,7 @@ export class PostgresRounds implements Rounds {
 
 async function heldOrGone(settings: PostgresSettings, session: CopySession, readers: number): Promise<SourceView> {
   try {
-    return await heldView(settings, session, readers)
+    return await postgresHeldView(settings, session, readers)
   } catch (error) {
     session.destroy()
     throw error

@@ -9,19 +9,19 @@ import { lostSql } from '../../partition/maintenance/key-log.ts'
 import { lsnOf, lsnText } from '../../server/lsn.ts'
 import { readNotes } from '../replication/partition-notes.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
-import { otherServer, tableDifference, type Reported } from '../replication/verify.ts'
-import { logOf, progressSql, writtenNow, type TableLog } from './log.ts'
-import { firingFault, notedOf, notedText, readNoted } from './noted-shape.ts'
+import { otherServer, tableDifference, type ReportedChanges } from '../replication/verify.ts'
+import { postgresLogOf, progressSql, writtenNow, type PostgresTableLog } from './log.ts'
+import { firingFault, notedOf, postgresShapeText, readNoted } from './noted-shape.ts'
 
 const GONE = { seen: { shape: { columns: [], types: {}, nodes: [] }, bornInside: new Set<string>(), changedBy: new Map<string, number>() }, firing: {} } // prettier-ignore
 
 /** @param end a fence that was read before */
-export async function verifyTriggers(
+export async function verifyPostgresTriggers(
   session: CopySession,
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   applied: LogPosition,
-  { told: reported, end }: { readonly told: Reported; readonly end: LogPosition },
+  { told: reported, end }: { readonly told: ReportedChanges; readonly end: LogPosition },
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = lsnText(applied)
@@ -34,7 +34,7 @@ export async function verifyTriggers(
   if (other !== null) return whole('OTHER_SERVER', other)
   const lost = await logsFault(session, birth, applied)
   if (lost !== null) return whole('SLOT_LOST', lost)
-  const logs = tables.map((table) => logOf(birth, table))
+  const logs = tables.map((table) => postgresLogOf(birth, table))
   await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
   try {
     const befores = tables.map(({ table }) => notedOf(birth.shapes[tableText(table.table)]))
@@ -69,7 +69,7 @@ export async function verifyTriggers(
         continue
       }
       if (result.type === 'unclear') unclear.push(name)
-      const text = notedText(now)
+      const text = postgresShapeText(now)
       if (result.type !== 'unclear' && text !== birth.shapes[name]) moved[name] = text
     }
     return { faults, moved, unclear }
@@ -115,7 +115,7 @@ export async function logsFault(
 type Kept = { readonly isLog: boolean; readonly isLost: boolean; readonly isSame: boolean }
 
 /** In the order of the logs. */
-async function keptLogs(session: CopySession, logs: readonly TableLog[]): Promise<readonly Kept[]> {
+async function keptLogs(session: CopySession, logs: readonly PostgresTableLog[]): Promise<readonly Kept[]> {
   const kept: Kept[] = []
   for (const { oid, table, counter, unchanged } of logs) {
     const [log] = await session.ask(
@@ -132,8 +132,8 @@ async function keptLogs(session: CopySession, logs: readonly TableLog[]): Promis
 }
 
 function logFault(
-  { table, note, guard }: TableLog,
-  written: Pick<TableLog, 'note' | 'guard'> | undefined,
+  { table, note, guard }: PostgresTableLog,
+  written: Pick<PostgresTableLog, 'note' | 'guard'> | undefined,
   kept: Kept | undefined,
 ): string | null {
   const name = tableText(table)

@@ -19,7 +19,7 @@ const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclas
       ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END`
 
 /** Objects that DROP TABLE would be refused for, as the server names them. The search path must be empty. */
-export async function dependentsOf(session: CopySession, oid: string): Promise<readonly string[]> {
+export async function dropDependents(session: CopySession, oid: string): Promise<readonly string[]> {
   const rows = await session.ask(
     `${GOING(oid)} SELECT DISTINCT ${NAMED} FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
      WHERE d.deptype = 'n' AND NOT EXISTS (SELECT FROM going o WHERE o.classid = d.classid AND o.objid = d.objid) ORDER BY 1`,

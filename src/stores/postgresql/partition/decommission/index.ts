@@ -11,12 +11,12 @@ import type {
   ParkedLook,
 } from '../../../../model/partition/decommission-port.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
-import { isBusy, Locks, type KnownTable } from '../../server/locks.ts'
+import { isPostgresBusy, Locks, type KnownTable } from '../../server/locks.ts'
 import { hasColumns, tableByIdentity } from '../../server/known.ts'
 import { stepError } from '../../archive/step-errors.ts'
 import { CopySession } from '../../server/session.ts'
-import { digestRows } from '../../copy/row-digest.ts'
-import { fromSql, literal } from '../../server/sql.ts'
+import { digestPostgresRows } from '../../copy/row-digest.ts'
+import { tableFromSql, literal } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { Patience, type WantedLock } from '../../server/patience.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
@@ -103,7 +103,7 @@ export class PostgresDecommission implements DecommissionStore {
       })
     } catch (error) {
       if (error instanceof SluiceError && error.code !== 'TARGET_BUSY') throw error
-      if (!isBusy(error) || !session.alive) throw stepError(error, about)
+      if (!isPostgresBusy(error) || !session.alive) throw stepError(error, about)
       const locks = new Locks(session)
       locks.involve(identity)
       throw stepError(error, { ...about, holders: await locks.holders() })
@@ -137,8 +137,14 @@ async function closed(session: CopySession, statements: readonly Statement[]): P
 /** True if the rows are those that were copied, and the columns are unchanged. */
 async function holds(session: CopySession, table: KnownTable, { columns, digest }: KnownRows): Promise<boolean> {
   if (!(await hasColumns(session, table, columns))) return false
-  const from = fromSql({ name: table.name, only: true })
-  const now = await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(table.name) })
+  const from = tableFromSql({ name: table.name, only: true })
+  const now = await digestPostgresRows(session, {
+    columns,
+    from,
+    condition: 'true',
+    whole: true,
+    table: tableText(table.name),
+  })
   return equalDigests(now, digest)
 }
 

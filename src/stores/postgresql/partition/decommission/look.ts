@@ -5,7 +5,7 @@ import { tableByName } from '../../server/known.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { guardFunctions, ownedSequences } from './beside.ts'
-import { dependentsOf, mentioning, silentLosses } from './dependents.ts'
+import { dropDependents, mentioning, silentLosses } from './dependents.ts'
 import { usersNow } from './sessions.ts'
 
 /** The search path must be empty. @returns null if the table does not exist */
@@ -71,7 +71,7 @@ async function useOf(session: CopySession, oid: string): Promise<TableUse> {
 
 /** Reasons why the server or sluice does not drop the table; empty if there are none. */
 export async function refusals(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
-  const dependents = (await dependentsOf(session, oid)).map((object): DecommissionFinding => ({
+  const dependents = (await dropDependents(session, oid)).map((object): DecommissionFinding => ({
     verdict: 'refused',
     about: 'depends on it',
     object,

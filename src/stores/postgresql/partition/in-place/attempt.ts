@@ -10,18 +10,22 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { aboutTable, type About } from '../plan/about.ts'
 import { newIndexNames, newTableParts, type NewTableParts } from '../plan/new-table.ts'
-import type { Held } from '../../follow/switch/held.ts'
-import { sidesOf, type Sides, type Step } from '../../follow/switch/sides.ts'
-import { dependentsOf, lockAll, lockDependent } from '../../follow/switch/take.ts'
+import type { LockBudget } from '../../follow/switch/held.ts'
+import { cutoverTables, type CutoverTables, type CutoverStep } from '../../follow/switch/sides.ts'
+import { dependentsWithRules, lockAll, lockDependent } from '../../follow/switch/take.ts'
 import { boundsState, dropBoundsSql } from './bounds.ts'
-import { exchangeKeys, soundIndexes, wantedIndexes, type Wanted } from './indexes.ts'
+import { exchangeKeys, soundIndexes, wantedIndexes, type IndexToBuild } from './indexes.ts'
 import { planFinding, stripped, takeover } from './inspections.ts'
 
 /** The new table, as far as it can be created before tables in use are locked. */
-export type Beside = { readonly about: About; readonly parts: NewTableParts; readonly wanted: readonly Wanted[] }
+export type PreparedNewTable = {
+  readonly about: About
+  readonly parts: NewTableParts
+  readonly wanted: readonly IndexToBuild[]
+}
 
 /** In the caller's transaction: others see the new table only under the public name; a rollback removes it. */
-export async function makeBeside(session: CopySession, request: InPlaceRequest): Promise<Beside> {
+export async function makeBeside(session: CopySession, request: InPlaceRequest): Promise<PreparedNewTable> {
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
   const parts = await newTableParts(about, request.beside, request.partitions)
@@ -32,12 +36,12 @@ export async function makeBeside(session: CopySession, request: InPlaceRequest):
 /** Locks the table exclusively. @throws errors of the server, such as a lock timeout; SluiceError PLAN_CHANGED */
 export async function takeTable(
   session: CopySession,
-  { about }: Beside,
-  held: Held,
+  { about }: PreparedNewTable,
+  held: LockBudget,
   lockTimeoutMs: number,
 ): Promise<void> {
   const side = { ...about, isPartitioned: false, kind: 'r' }
-  const dependents = await dependentsOf(session, side)
+  const dependents = await dependentsWithRules(session, side)
   held.begin()
   const left = (): number => lockTimeoutMs - held.waitedMs()
   for (const one of dependents) await lockDependent(session, one, left())
@@ -52,7 +56,7 @@ export async function takeTable(
  */
 export async function attachPast(
   session: CopySession,
-  beside: Beside,
+  beside: PreparedNewTable,
   request: InPlaceRequest,
 ): Promise<readonly PlanFinding[]> {
   const { about, parts, wanted } = beside
@@ -66,22 +70,25 @@ export async function attachPast(
   const sides = await sidesIn(session, request)
   const steps = await takeover(sides, false)
   const refused = steps.filter(({ verdict }) => verdict === 'refused')
-  if (refused.length > 0) throw refusal(about, refused.map(planFinding))
+  if (refused.length > 0) throw inPlaceRefusal(about, refused.map(planFinding))
   await session.askAll(await switchStatements(beside, request, sides, steps))
   return steps.filter(({ verdict }) => verdict === 'made').map(planFinding)
 }
 
-export function sidesIn(session: CopySession, { planned: { table }, beside, past }: InPlaceRequest): Promise<Sides> {
+export function sidesIn(
+  session: CopySession,
+  { planned: { table }, beside, past }: InPlaceRequest,
+): Promise<CutoverTables> {
   const { schema = 'public', name } = table.table
-  return sidesOf(session, { from: { schema, name }, to: { schema, name: beside }, parked: past })
+  return cutoverTables(session, { from: { schema, name }, to: { schema, name: beside }, parked: past })
 }
 
 /** Statements to run after those that create the new table. */
 export async function switchStatements(
-  { about, wanted }: Beside,
+  { about, wanted }: PreparedNewTable,
   request: InPlaceRequest,
-  { from, to, parked: past, public: table }: Sides,
-  steps: readonly Step[],
+  { from, to, parked: past, public: table }: CutoverTables,
+  steps: readonly CutoverStep[],
 ): Promise<readonly string[]> {
   const names = await newIndexNames(about, [request.beside, ...request.partitions.map(({ name }) => name)])
   const taken = new Set((await about.session.ask(takenSql(about.schema))).map(([name]) => name ?? ''))
@@ -133,7 +140,7 @@ function changed({ schema, name }: About, reason: string): SluiceError {
 }
 
 /** All refusals as one error. */
-export function refusal(
+export function inPlaceRefusal(
   { schema, name }: Pick<About, 'schema' | 'name'>,
   refused: readonly PlanFinding[],
 ): SluiceError {

@@ -21,7 +21,7 @@ import { boundsMark } from '../../server/marks.ts'
 export type BoundsState = 'missing' | 'other' | 'unchecked' | 'valid'
 
 /** No lower bound: writers may still write old rows. */
-export function conditionOf({ planned, bound }: InPlaceRequest): string {
+export function newRowsCondition({ planned, bound }: InPlaceRequest): string {
   return betweenSql(planned.column.name, planned.column.native, { from: null, to: bound })
 }
 
@@ -39,7 +39,7 @@ export async function boundsState(
 }
 
 function noteOf(request: InPlaceRequest): string {
-  return `sluice in place: ${conditionOf(request)}`
+  return `sluice in place: ${newRowsCondition(request)}`
 }
 
 function addSql(
@@ -50,7 +50,7 @@ function addSql(
   const name = quoteName(boundsMark(oid))
   return [
     ...(state === 'other' ? [`ALTER TABLE ${sql} DROP CONSTRAINT ${name}`] : []),
-    `ALTER TABLE ${sql} ADD CONSTRAINT ${name} CHECK (${conditionOf(request)}) NOT VALID`,
+    `ALTER TABLE ${sql} ADD CONSTRAINT ${name} CHECK (${newRowsCondition(request)}) NOT VALID`,
     `COMMENT ON CONSTRAINT ${name} ON ${sql} IS ${literal(noteOf(request))}`,
   ]
 }

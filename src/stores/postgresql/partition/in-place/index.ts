@@ -18,8 +18,8 @@ import type {
 } from '../../../../model/partition/in-place-port.ts'
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import type { Pool } from '../../../common/pool.ts'
-import { isBusy } from '../../server/locks.ts'
-import { sourceError, targetError } from '../../server/errors.ts'
+import { isPostgresBusy } from '../../server/locks.ts'
+import { postgresSourceError, postgresTargetError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
@@ -28,8 +28,8 @@ import { takeHostLock } from '../maintenance/host-lock.ts'
 import { committed, Patience } from '../../server/patience.ts'
 import { aboutTable } from '../plan/about.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { Held } from '../../follow/switch/held.ts'
-import { sideOf } from '../../follow/switch/sides.ts'
+import { LockBudget } from '../../follow/switch/held.ts'
+import { cutoverTable } from '../../follow/switch/sides.ts'
 import { lookFirstSql } from '../../follow/switch/take.ts'
 import { quoteName } from '../../server/connect.ts'
 import { attachPast, makeBeside, sidesIn, switchStatements, takeTable } from './attempt.ts'
@@ -55,7 +55,7 @@ const OTHERS = 'others held what it needs'
 
 type Body<T> = (session: CopySession) => Promise<T>
 /** One attempt under the locks. @returns what was created */
-type Try = (session: CopySession, held: Held, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
+type Try = (session: CopySession, held: LockBudget, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
 
 /** Lock timeout of these statements, ms: they block no session, but an autovacuum may run for hours. */
 const SETTLE_LOCK_MS = 5000
@@ -77,7 +77,7 @@ export class PostgresInPlace implements InPlaceStore {
   outside(request: InPlaceRequest, signal: AbortSignal): Promise<Outside> {
     const { table } = request.planned.table
     return this.#read(signal, async (session) => {
-      const about = { session, oid: (await sideOf(session, table))?.oid ?? '0' }
+      const about = { session, oid: (await cutoverTable(session, table))?.oid ?? '0' }
       if ((await boundsState(about, request)) === 'valid') return { nulls: 0n, beyond: 0n, latest: null }
       return await outsideOf(session, tableSql(table), request)
     })
@@ -108,7 +108,7 @@ export class PostgresInPlace implements InPlaceStore {
       try {
         await sayBounds(about, request, waits, report)
       } catch (error) {
-        throw session.alive && isBusy(error) ? late(table, waits.tries, OTHERS) : error
+        throw session.alive && isPostgresBusy(error) ? late(table, waits.tries, OTHERS) : error
       }
     })
   }
@@ -128,7 +128,7 @@ export class PostgresInPlace implements InPlaceStore {
   revert(table: TableName, limits: InPlaceLimits, report: InPlaceReported): Promise<InPlaceSwitched> {
     return this.#locked(table, limits, (session) =>
       this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
-        const side = await sideOf(session, table)
+        const side = await cutoverTable(session, table)
         if (side === null) throw gone(table)
         await takeBack(session, side, held, lockTimeoutMs)
         await lastWords(session, held, limits)
@@ -159,12 +159,12 @@ export class PostgresInPlace implements InPlaceStore {
       try {
         await prepareSlice(session, request, waits)
       } catch (error) {
-        throw session.alive && isBusy(error) ? late(table, waits.tries, OTHERS) : error
+        throw session.alive && isPostgresBusy(error) ? late(table, waits.tries, OTHERS) : error
       }
       report('validate', 'done', `the past may end at ${partition.from}`)
       let rows = 0n
       const switched = await this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
-        const side = await sideOf(session, table)
+        const side = await cutoverTable(session, table)
         if (side === null) throw gone(table)
         await takeBack(session, side, held, lockTimeoutMs)
         await lastWords(session, held, limits)
@@ -177,7 +177,7 @@ export class PostgresInPlace implements InPlaceStore {
 
   clear(table: TableName, limits: InPlaceLimits): Promise<number> {
     return this.#locked(table, limits, async (session) => {
-      const side = await sideOf(session, table)
+      const side = await cutoverTable(session, table)
       if (side === null) throw gone(table)
       let cleared = 0
       const report: InPlaceReported = () => void cleared++
@@ -203,7 +203,7 @@ export class PostgresInPlace implements InPlaceStore {
     const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
     for (let [tries, rest] = [1, FIRST_REST_MS]; ; tries++, rest = Math.min(rest * 2, MOST_REST_MS)) {
       throwIfAborted(signal)
-      const held = new Held(session, budgetMs)
+      const held = new LockBudget(session, budgetMs)
       let why: string
       await session.begin(
         'ISOLATION LEVEL READ COMMITTED READ WRITE',
@@ -220,8 +220,8 @@ export class PostgresInPlace implements InPlaceStore {
         await session.rollBack()
       } catch (error) {
         await session.rollBack()
-        if (!session.alive || !(isBusy(error) || sqlStateOf(error) === TOO_LONG)) throw error
-        why = isBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
+        if (!session.alive || !(isPostgresBusy(error) || sqlStateOf(error) === TOO_LONG)) throw error
+        why = isPostgresBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
       }
       report('switch', 'again', `${why}: nothing was changed, and it is tried again`)
       if (performance.now() + rest > end) throw late(table, tries, why)
@@ -233,7 +233,7 @@ export class PostgresInPlace implements InPlaceStore {
   #locked<T>(table: TableName, limits: InPlaceLimits, body: Body<T>): Promise<T> {
     const { signal } = limits
     return this.#write(table, signal, async (session) => {
-      const side = await sideOf(session, table)
+      const side = await cutoverTable(session, table)
       if (side === null) throw gone(table)
       await takeHostLock(session, side.oid, { budgetMs: HOST_MS, signal, table: tableText(table) })
       return await body(session)
@@ -251,7 +251,7 @@ export class PostgresInPlace implements InPlaceStore {
         return await body(session)
       })
     } catch (error) {
-      throw error instanceof SluiceError ? error : targetError(error, this.#settings, tableText(table))
+      throw error instanceof SluiceError ? error : postgresTargetError(error, this.#settings, tableText(table))
     } finally {
       await session.close()
     }
@@ -262,14 +262,14 @@ export class PostgresInPlace implements InPlaceStore {
     try {
       return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 }
 
 /** Statements after the switch, with the table in use. @returns what is left, in words, each with its statement */
 async function settleTable(session: CopySession, table: TableName): Promise<readonly string[]> {
-  const side = await sideOf(session, table)
+  const side = await cutoverTable(session, table)
   if (side === null) return []
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -328,7 +328,7 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
 }
 
 /** From here on the server ends this session if it stalls, or takes longer than others may wait. */
-async function lastWords(session: CopySession, held: Held, { budgetMs }: InPlaceLimits): Promise<void> {
+async function lastWords(session: CopySession, held: LockBudget, { budgetMs }: InPlaceLimits): Promise<void> {
   await held.shorten()
   held.work()
   const left = Math.max(1, Math.ceil(budgetMs - held.waitedMs()))

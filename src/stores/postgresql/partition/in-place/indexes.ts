@@ -4,7 +4,7 @@ import type { InPlaceStatement, InPlaceReported } from '../../../../model/partit
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { objects, type About } from '../plan/about.ts'
+import { planFacts, type About } from '../plan/about.ts'
 import { withColumn, withPlace } from '../plan/list-text.ts'
 import { indexTailSql } from '../plan/new-table-facts.ts'
 import { INDEX_NOTES, indexMark, notOwnSql } from '../../server/marks.ts'
@@ -22,7 +22,7 @@ export type Narrow = {
 }
 
 /** @property of the index that it replaces */
-export type Wanted = {
+export type IndexToBuild = {
   readonly name: string
   readonly of: Narrow
   readonly note: keyof typeof INDEX_NOTES
@@ -30,11 +30,11 @@ export type Wanted = {
 }
 
 /** Indexes that must exist before the switch. */
-export async function wantedIndexes(about: About): Promise<readonly Wanted[]> {
-  const narrow = await objects<Narrow>(about, narrowSql(about))
-  return narrow.flatMap((of): Wanted[] => {
+export async function wantedIndexes(about: About): Promise<readonly IndexToBuild[]> {
+  const narrow = await planFacts<Narrow>(about, narrowSql(about))
+  return narrow.flatMap((of): IndexToBuild[] => {
     const place = of.space === null ? '' : ` TABLESPACE ${quoteName(of.space)}`
-    const build = (note: Wanted['note'], attnum: string | null, tail: string): Wanted => {
+    const build = (note: IndexToBuild['note'], attnum: string | null, tail: string): IndexToBuild => {
       const name = indexMark(about.oid, of.oid, attnum)
       const sql = `CREATE UNIQUE INDEX CONCURRENTLY ${quoteName(name)} ON ${about.sql} ${withPlace(tail, place)}`
       return { name, of, note, sql }
@@ -63,7 +63,7 @@ export async function soundIndexes(session: CopySession, oid: string): Promise<R
 export async function buildIndexes(
   session: CopySession,
   { schema, oid }: Pick<About, 'schema' | 'oid'>,
-  wanted: readonly Wanted[],
+  wanted: readonly IndexToBuild[],
   signal: AbortSignal,
   report: InPlaceReported,
 ): Promise<void> {
@@ -99,11 +99,11 @@ export async function buildIndexes(
 export function exchangeKeys(
   past: string,
   schema: string,
-  wanted: readonly Wanted[],
+  wanted: readonly IndexToBuild[],
   names: { readonly now: (index: string) => string; readonly free: (index: string) => string },
 ): readonly string[] {
   const index = (name: string): string => tableSql({ schema, name })
-  const noted = (name: string, note: Wanted['note']): string =>
+  const noted = (name: string, note: IndexToBuild['note']): string =>
     `COMMENT ON INDEX ${index(name)} IS ${literal(INDEX_NOTES[note])}`
   return wanted.flatMap(({ name, of, note }) => {
     const old = names.now(of.name)

@@ -2,21 +2,21 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { objects, type About } from '../plan/about.ts'
-import { keysOf } from '../plan/keys.ts'
-import { rightsOf } from '../plan/rights.ts'
-import { shapeOf, type Shape } from '../plan/shape.ts'
-import { holdersOf } from '../../follow/switch/holders.ts'
+import { planFacts, type About } from '../plan/about.ts'
+import { planKeyFindings } from '../plan/keys.ts'
+import { planRightFindings } from '../plan/rights.ts'
+import { planShapeFindings, type PlannedTableShape } from '../plan/shape.ts'
+import { cutoverHolderFindings } from '../../follow/switch/holders.ts'
 import { inspections } from '../../follow/switch/inspections.ts'
 import { sameCode } from '../../follow/switch/own-code.ts'
-import type { Sides, Step } from '../../follow/switch/sides.ts'
+import type { CutoverTables, CutoverStep } from '../../follow/switch/sides.ts'
 
 const LOOKS = inspections(sameCode)
 
 /** Steps that move what is bound to the old table to the new one. @param reported also those that are only reported */
-export async function takeover(sides: Sides, reported: boolean): Promise<readonly Step[]> {
-  const steps: Step[] = []
-  for (const look of [...LOOKS, ...(reported ? [holdersOf] : [])]) steps.push(...(await look(sides)))
+export async function takeover(sides: CutoverTables, reported: boolean): Promise<readonly CutoverStep[]> {
+  const steps: CutoverStep[] = []
+  for (const look of [...LOOKS, ...(reported ? [cutoverHolderFindings] : [])]) steps.push(...(await look(sides)))
   return steps.filter((step) => !isOfCopies(step))
 }
 
@@ -24,13 +24,13 @@ export async function takeover(sides: Sides, reported: boolean): Promise<readonl
  * Findings that apply only if one table is a copy of the other: here no rows are applied or compared, and partitions
  * are used through the table.
  */
-function isOfCopies({ about, verdict }: Step): boolean {
+function isOfCopies({ about, verdict }: CutoverStep): boolean {
   if (verdict === 'refused') return about === 'role' || about === 'row security'
   return verdict === 'left' && (about === 'publication' || about === 'foreign key from it')
 }
 
 /** Converts a step to a finding of `partition plan`. */
-export function planFinding({ verdict, about, object, detail, hint }: Step): PlanFinding {
+export function planFinding({ verdict, about, object, detail, hint }: CutoverStep): PlanFinding {
   return {
     verdict: verdict === 'left' ? 'changes' : verdict,
     about,
@@ -42,18 +42,18 @@ export function planFinding({ verdict, about, object, detail, hint }: Step): Pla
 
 /** Findings that do not need the new table. */
 export async function beforeFindings(about: About): Promise<readonly PlanFinding[]> {
-  const rights = (await rightsOf(about)).filter(({ verdict }) => verdict !== 'made')
+  const rights = (await planRightFindings(about)).filter(({ verdict }) => verdict !== 'made')
   return [
-    ...(await shapeOf(about, withoutTime)),
+    ...(await planShapeFindings(about, withoutTime)),
     // Indexes stay as they are; only other verdicts on them are reported.
-    ...(await keysOf(about)).filter(({ about: what, verdict }) => what !== 'index' || verdict !== 'made'),
+    ...(await planKeyFindings(about)).filter(({ about: what, verdict }) => what !== 'index' || verdict !== 'made'),
     ...(await ownRefusals(about)),
     ...rights,
   ]
 }
 
 /** The bounds constraint includes NOT NULL, so no row need be checked again. */
-function withoutTime({ column }: About, { notNull, primary, type }: Shape): PlanFinding {
+function withoutTime({ column }: About, { notNull, primary, type }: PlannedTableShape): PlanFinding {
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
   return {
@@ -84,7 +84,7 @@ const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>
 
 async function ownRefusals(about: About): Promise<readonly PlanFinding[]> {
   const { sql } = about
-  return (await objects<Odd>(about, oddSql(about))).map(({ kind, name, definition }): PlanFinding => {
+  return (await planFacts<Odd>(about, oddSql(about))).map(({ kind, name, definition }): PlanFinding => {
     const [what = kind, detail = definition] = REASONS[kind] ?? []
     const drop = `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(name)}`
     const hint =

@@ -8,11 +8,11 @@ import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import type { Held } from '../../follow/switch/held.ts'
-import { referencesOf } from '../../follow/switch/references.ts'
-import { sideOf, sidesOf, type Side } from '../../follow/switch/sides.ts'
-import { dependentsOf, lockAll, lockDependent } from '../../follow/switch/take.ts'
-import { refusal } from './attempt.ts'
+import type { LockBudget } from '../../follow/switch/held.ts'
+import { cutoverReferenceFindings } from '../../follow/switch/references.ts'
+import { cutoverTable, cutoverTables, type CutoverTable } from '../../follow/switch/sides.ts'
+import { dependentsWithRules, lockAll, lockDependent } from '../../follow/switch/take.ts'
+import { inPlaceRefusal } from './attempt.ts'
 import { planFinding, takeover } from './inspections.ts'
 import { INDEX_NOTES } from '../../server/marks.ts'
 
@@ -20,7 +20,7 @@ export type Leaf = InPlaceDone & { readonly oid: string }
 
 /** The partition without a lower bound. @returns null if the table is not partitioned, or has none */
 export async function pastOf(session: CopySession, name: TableName): Promise<Leaf | null> {
-  const side = await sideOf(session, name)
+  const side = await cutoverTable(session, name)
   if (side === null || !side.isPartitioned) return null
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.oid FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
@@ -34,8 +34,13 @@ export async function pastOf(session: CopySession, name: TableName): Promise<Lea
 }
 
 /** Locks the table and its partitions against all others. */
-export async function takeBack(session: CopySession, table: Side, held: Held, lockTimeoutMs: number): Promise<void> {
-  const dependents = await dependentsOf(session, table)
+export async function takeBack(
+  session: CopySession,
+  table: CutoverTable,
+  held: LockBudget,
+  lockTimeoutMs: number,
+): Promise<void> {
+  const dependents = await dependentsWithRules(session, table)
   held.begin()
   const left = (): number => lockTimeoutMs - held.waitedMs()
   for (const one of dependents) await lockDependent(session, one, left())
@@ -55,9 +60,9 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   await refuseFilled(session, table, leaf)
   const oldTable = suffixed(name, `sluice_${leaf.oid}`)
   const names = { from: { schema, name }, to: leaf.past, parked: oldTable }
-  const before = await sidesOf(session, names)
+  const before = await cutoverTables(session, names)
   // The server checks for rows that refer to a partition before it detaches it.
-  const references = (await referencesOf(before)).filter(({ about }) => about === 'foreign key to it')
+  const references = (await cutoverReferenceFindings(before)).filter(({ about }) => about === 'foreign key to it')
   refuse(table, references.map(planFinding))
   await session.askAll([
     ...references.flatMap(({ before: sql = [] }) => sql),
@@ -65,7 +70,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
     ...(await narrowed(session, leaf)),
     ...(await numbered(session, before.from, past)),
   ])
-  const sides = await sidesOf(session, names)
+  const sides = await cutoverTables(session, names)
   const steps = await takeover(sides, false)
   refuse(table, steps.map(planFinding))
   await session.askAll([
@@ -81,7 +86,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
 
 function refuse({ schema = 'public', name }: TableName, findings: readonly PlanFinding[]): void {
   const refused = findings.filter(({ verdict }) => verdict === 'refused')
-  if (refused.length > 0) throw refusal({ schema, name }, refused)
+  if (refused.length > 0) throw inPlaceRefusal({ schema, name }, refused)
 }
 
 async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf): Promise<void> {
@@ -134,7 +139,7 @@ async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<read
 }
 
 /** Restores identity columns, which a detached table loses. */
-async function numbered(session: CopySession, { oid }: Side, past: string): Promise<readonly string[]> {
+async function numbered(session: CopySession, { oid }: CutoverTable, past: string): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT a.attname, a.attidentity, pg_catalog.format('START WITH %s', q.seqstart) FROM pg_catalog.pg_attribute a
        JOIN pg_catalog.pg_sequence q ON q.seqrelid = pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname)::pg_catalog.regclass

@@ -2,7 +2,7 @@
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { forget, keysSql, lockedSql, noted, noteSql, sameKey, type KeyLog, type Noted } from './key-log.ts'
+import { forget, keysSql, lockedSql, noted, noteSql, sameKey, type KeyLog, type LogNotes } from './key-log.ts'
 import { NotNow } from './not-now.ts'
 import { committed } from '../../server/patience.ts'
 import { lateConstraints, mirrorSql } from './mirror.ts'
@@ -70,7 +70,7 @@ export class Aside {
   }
 
   /** In a transaction that sees exactly these notes. */
-  async #apply({ ids, emptied }: Noted): Promise<void> {
+  async #apply({ ids, emptied }: LogNotes): Promise<void> {
     if (ids.length === 0) return
     const session = this.#session
     if (emptied) {

@@ -7,10 +7,10 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { noteAttached } from '../../follow/replication/partition-notes.ts'
-import { asideName, markOf } from './names.ts'
+import { asideName, attachMark } from './names.ts'
 import type { Patience, WantedLock } from '../../server/patience.ts'
-import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from './dependencies.ts'
-import { NewTable, type Missing } from './new-table.ts'
+import { constraintAbove, knownDefaultPartition, knownPartition, neighbourOf, referencedLocks } from './dependencies.ts'
+import { NewPartitionTable, type MissingProperty } from './new-table.ts'
 
 /**
  * @returns what it could not be given, and notes to report
@@ -21,12 +21,12 @@ export async function attachNew(
   patience: Patience,
   table: RangedTable,
   options: ComingPartition,
-): Promise<{ readonly missing: readonly Missing[]; readonly notes: readonly string[] }> {
+): Promise<{ readonly missing: readonly MissingProperty[]; readonly notes: readonly string[] }> {
   const of = neighbourOf(table)
   const above = await constraintAbove(session, table)
   const between = betweenSql(table.column.name, table.column.native, options)
   const newTable = await patience.again(() =>
-    NewTable.begin(session, {
+    NewPartitionTable.begin(session, {
       of,
       parent: table.identity,
       aside: asideName(options.name.schema ?? '', table.identity, 0),
@@ -38,12 +38,12 @@ export async function attachNew(
   await newTable.furnish()
   const late = await patience.again(() => newTable.late())
   const parent = { oid: table.identity, name: table.table }
-  const rest = defaultOf(table)
+  const rest = knownDefaultPartition(table)
   const locks: readonly WantedLock[] = [
     { table: parent, mode: 'SHARE UPDATE EXCLUSIVE' },
     ...(await referencedLocks(session, [parent, of])),
     ...(rest?.note === undefined && rest !== null
-      ? [{ table: known(rest), mode: 'ACCESS EXCLUSIVE' } satisfies WantedLock]
+      ? [{ table: knownPartition(rest), mode: 'ACCESS EXCLUSIVE' } satisfies WantedLock]
       : []),
   ]
   const { aside, name } = newTable.options
@@ -53,7 +53,7 @@ export async function attachNew(
         ...late,
         `ALTER TABLE ${tableSql(aside)} RENAME TO ${quoteName(name.name)}`,
         `ALTER TABLE ${tableSql(table.table)} ATTACH PARTITION ${tableSql(name)} ${boundsSql(options)}`,
-        `ALTER TABLE ${tableSql(name)} DROP CONSTRAINT ${quoteName(markOf(table.identity))}`,
+        `ALTER TABLE ${tableSql(name)} DROP CONSTRAINT ${quoteName(attachMark(table.identity))}`,
       ].join(';\n'),
     )
     await noteAttached(session, { table: table.identity, from: null, to: await attachedAs(session, [name]) })
@@ -75,8 +75,11 @@ export async function attachedAs(
 }
 
 /** Sets states of triggers that the attachment created, in its transaction. */
-export async function giveCloned(session: CopySession, statements: readonly string[]): Promise<readonly Missing[]> {
-  const missing: Missing[] = []
+export async function giveCloned(
+  session: CopySession,
+  statements: readonly string[],
+): Promise<readonly MissingProperty[]> {
+  const missing: MissingProperty[] = []
   for (const sql of statements) {
     try {
       await session.ask(`SAVEPOINT own; ${sql}; RELEASE SAVEPOINT own`)

@@ -9,14 +9,14 @@ import type { WantedLock } from '../../server/patience.ts'
 export function neighbourOf(table: RangedTable): KnownTable {
   const plain = table.partitions.filter(({ note }) => note === undefined)
   const newest = plain.findLast(({ isDefault }) => !isDefault) ?? plain.find(({ isDefault }) => isDefault)
-  return newest === undefined ? { oid: table.identity, name: table.table } : known(newest)
+  return newest === undefined ? { oid: table.identity, name: table.table } : knownPartition(newest)
 }
 
-export function defaultOf({ partitions }: RangedTable): RangePartition | null {
+export function knownDefaultPartition({ partitions }: RangedTable): RangePartition | null {
   return partitions.find(({ isDefault }) => isDefault) ?? null
 }
 
-export function known({ identity, name }: Pick<RangePartition, 'identity' | 'name'>): KnownTable {
+export function knownPartition({ identity, name }: Pick<RangePartition, 'identity' | 'name'>): KnownTable {
   return { oid: identity, name }
 }
 

@@ -2,26 +2,26 @@
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import { endOf, isStop, NOTHING_MADE, refusalOf } from '../../../../model/partition/maintenance-port.ts'
+import { eitherSignal, isStop, NOTHING_MADE, tableRefusal } from '../../../../model/partition/maintenance-port.ts'
 import type {
   MaintenanceStore,
   Made,
   MakeRequest,
   RangedTable,
-  Span,
+  PrintedBounds,
   StrayRows,
 } from '../../../../model/partition/maintenance-port.ts'
 import type { Pool } from '../../../common/pool.ts'
-import { isBusy, Locks } from '../../server/locks.ts'
+import { isPostgresBusy, Locks } from '../../server/locks.ts'
 import { stepError } from '../../archive/step-errors.ts'
-import { sourceError } from '../../server/errors.ts'
+import { postgresSourceError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { takeHostLock } from './host-lock.ts'
 import { clearLeftOver, leftOverOf } from './left-over.ts'
-import { inspect } from './look.ts'
-import { foreseePartitions, makePartitions } from './make.ts'
+import { inspectPostgresPartitions } from './look.ts'
+import { foreseePostgresPartitions, makePostgresPartitions } from './make.ts'
 import { Patience } from '../../server/patience.ts'
 import { countedRows, databaseZone, strayRows } from './stray.ts'
 
@@ -40,7 +40,7 @@ export class PostgresMaintenance implements MaintenanceStore {
   }
 
   look(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
-    return this.#read(signal, (session) => inspect(session, table, sizes))
+    return this.#read(signal, (session) => inspectPostgresPartitions(session, table, sizes))
   }
 
   zone(signal: AbortSignal): Promise<string | null> {
@@ -53,7 +53,7 @@ export class PostgresMaintenance implements MaintenanceStore {
 
   stray(
     table: RangedTable,
-    spans: readonly Span[],
+    spans: readonly PrintedBounds[],
     signal: AbortSignal,
   ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
     return this.#read(signal, (session) => strayRows(session, table, spans))
@@ -64,13 +64,15 @@ export class PostgresMaintenance implements MaintenanceStore {
     partitions,
     signal,
   }: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
-    return this.#read(signal, (session) => refusalOf(() => foreseePartitions(session, { table, partitions })))
+    return this.#read(signal, (session) =>
+      tableRefusal(() => foreseePostgresPartitions(session, { table, partitions })),
+    )
   }
 
   async make(request: MakeRequest): Promise<Made> {
     const { signal, table } = request
     throwIfAborted(signal)
-    const waits = { ...request, signal: endOf(request) }
+    const waits = { ...request, signal: eitherSignal(request) }
     const about = { settings: this.#settings, table: tableText(table.table), rights: RIGHTS }
     const session = await CopySession.open(this.#settings, 'write')
     let holds = false
@@ -78,13 +80,13 @@ export class PostgresMaintenance implements MaintenanceStore {
       return await underSignal(session, signal, async () => {
         await prepare(session, waits)
         holds = true
-        return await makePartitions(session, request, new Patience(session, waits))
+        return await makePostgresPartitions(session, request, new Patience(session, waits))
       })
     } catch (error) {
       if (isStop(error, request)) return NOTHING_MADE
       // Such an error already names the obstacle.
       if (error instanceof SluiceError) throw error
-      if (!isBusy(error) || !session.alive) throw stepError(error, about)
+      if (!isPostgresBusy(error) || !session.alive) throw stepError(error, about)
       const locks = new Locks(session)
       locks.involve(table.identity, ...table.partitions.map(({ identity }) => identity))
       throw stepError(error, { ...about, holders: await locks.holders() })
@@ -115,7 +117,7 @@ export class PostgresMaintenance implements MaintenanceStore {
     try {
       return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 }

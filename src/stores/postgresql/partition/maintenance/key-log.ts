@@ -9,7 +9,7 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { followerKey } from './host-lock.ts'
-import { markOf } from './names.ts'
+import { attachMark } from './names.ts'
 import { Changed } from './not-now.ts'
 import { revokeOthers } from './rights.ts'
 
@@ -61,7 +61,7 @@ export type KeyLog = LogOptions & {
 }
 
 /** What one snapshot shows of a log. */
-export type Noted = {
+export type LogNotes = {
   /** Numbers of the notes: exactly these are deleted once they are applied. */
   readonly ids: readonly string[]
   /** All rows were truncated, or a change could not be noted by its key: all rows must be read again. */
@@ -106,7 +106,7 @@ export async function beginKeyLog(
     lock,
     isTree: false,
     triggers: NOTING_TRIGGERS,
-    mark: markOf(parent),
+    mark: attachMark(parent),
     owner: parent,
   })
 }
@@ -120,7 +120,7 @@ export async function makeKeyLog(session: CopySession, options: LogOptions): Pro
   const marked = mark === null ? '' : `, CONSTRAINT ${quoteName(mark)} CHECK (log_id IS NOT NULL)`
   await session.ask(
     `CREATE TABLE ${tableSql(table)} (log_id bigint GENERATED ALWAYS AS IDENTITY, txid bigint NOT NULL DEFAULT pg_catalog.txid_current(), emptied boolean NOT NULL DEFAULT false,
-       ${key.map(({ type }, i) => `${keyName(i)} ${type}`).join(', ')}${marked})`,
+       ${key.map(({ type }, i) => `${postgresLogKeyColumn(i)} ${type}`).join(', ')}${marked})`,
   )
   const [row] = await session.ask(
     `SELECT c.oid, pg_catalog.pg_get_serial_sequence(${literal(tableSql(table))}, 'log_id')::pg_catalog.regclass::oid, c.relnamespace
@@ -193,7 +193,7 @@ export function noteSql(
   instead?: string,
 ): string {
   const log = tableSql(table)
-  const columns = key.map((_, i) => keyName(i)).join(', ')
+  const columns = key.map((_, i) => postgresLogKeyColumn(i)).join(', ')
   const values = (row: 'OLD' | 'NEW'): string => key.map((column) => `${row}.${quoteName(column.name)}`).join(', ')
   const noteRow = (row: 'OLD' | 'NEW'): string => `INSERT INTO ${log} (${columns}) VALUES (${values(row)});`
   // Compared as text: this search path finds no operator of a user-defined type.
@@ -253,7 +253,7 @@ export function lockedSql({ of }: KeyLog): string {
 }
 
 /** All notes in the transaction's snapshot. @param most limit @throws Changed if a change could not be noted */
-export async function noted(session: CopySession, log: KeyLog, most?: number): Promise<Noted> {
+export async function noted(session: CopySession, log: KeyLog, most?: number): Promise<LogNotes> {
   await refuseLost(session, log)
   const limit = most === undefined ? '' : ` LIMIT ${most}`
   const rows = await session.ask(`SELECT log_id, emptied FROM ${tableSql(log.table)}${limit}`)
@@ -261,7 +261,7 @@ export async function noted(session: CopySession, log: KeyLog, most?: number): P
 }
 
 /** True if the log has notes. @throws Changed if a change could not be noted */
-export async function isNoted(session: CopySession, log: KeyLog): Promise<boolean> {
+export async function hasLogNotes(session: CopySession, log: KeyLog): Promise<boolean> {
   await refuseLost(session, log)
   return (await session.ask(`SELECT FROM ${tableSql(log.table)} LIMIT 1`)).length > 0
 }
@@ -278,7 +278,7 @@ async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<vo
 
 /** Query for the distinct keys of some notes, in columns `k0`, `k1` … */
 export function keysSql({ table, key }: KeyLog, ids: readonly string[]): string {
-  return `SELECT DISTINCT ${key.map((_, i) => keyName(i)).join(', ')} FROM ${tableSql(table)} WHERE NOT emptied AND log_id = ANY (${idList(ids)})`
+  return `SELECT DISTINCT ${key.map((_, i) => postgresLogKeyColumn(i)).join(', ')} FROM ${tableSql(table)} WHERE NOT emptied AND log_id = ANY (${idList(ids)})`
 }
 
 /**
@@ -287,7 +287,7 @@ export function keysSql({ table, key }: KeyLog, ids: readonly string[]): string 
  * @param keys name of the other, with the columns of `keysSql`
  */
 export function sameKey({ key }: KeyLog, row: string, keys: string): string {
-  return key.map(({ name }, i) => `${row}.${quoteName(name)} = ${keys}.${keyName(i)}`).join(' AND ')
+  return key.map(({ name }, i) => `${row}.${quoteName(name)} = ${keys}.${postgresLogKeyColumn(i)}`).join(' AND ')
 }
 
 /** Deletes exactly these notes. */
@@ -296,7 +296,7 @@ export async function forget(session: CopySession, { table }: KeyLog, ids: reado
 }
 
 /** Log column for a part of the key. */
-export function keyName(at: number): string {
+export function postgresLogKeyColumn(at: number): string {
   return `k${at}`
 }
 

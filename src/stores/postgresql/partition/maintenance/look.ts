@@ -2,13 +2,19 @@
 import { tableText, type Column, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
-import { boundsOf, inOrder, type Bounds } from '../../server/bounds.ts'
-import { partitionKey, tableByIdentity, tableByName, type FoundTable, type PartitionKey } from '../../server/known.ts'
+import { boundsOf, orderedBounds, type PartitionBounds } from '../../server/bounds.ts'
+import {
+  partitionKey,
+  tableByIdentity,
+  tableByName,
+  type FoundRelation,
+  type PartitionKey,
+} from '../../server/known.ts'
 import { quoteName } from '../../server/connect.ts'
 import { missingTable } from '../../server/relation.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { columnType, loadTypes } from '../../server/types.ts'
+import { postgresColumnType, loadTypes } from '../../server/types.ts'
 import { leftOverOf } from './left-over.ts'
 
 /**
@@ -16,7 +22,11 @@ import { leftOverOf } from './left-over.ts'
  * @returns null if the table is not partitioned
  * @throws SluiceError NO_SUCH_TABLE; UNSUPPORTED_TYPE if it is not partitioned by ranges of one column
  */
-export async function inspect(session: CopySession, table: TableName, sizes: boolean): Promise<RangedTable | null> {
+export async function inspectPostgresPartitions(
+  session: CopySession,
+  table: TableName,
+  sizes: boolean,
+): Promise<RangedTable | null> {
   const parent = await tableByName(session, table)
   if (parent === null) {
     throw new SluiceError('NO_SUCH_TABLE', missingTable(table), { hint: 'name it as schema.table' })
@@ -40,7 +50,7 @@ export async function inspect(session: CopySession, table: TableName, sizes: boo
 }
 
 /** Reached only for an exact name: patterns skip partitions. */
-async function isPartition(session: CopySession, { name }: FoundTable, of: string): Promise<SluiceError> {
+async function isPartition(session: CopySession, { name }: FoundRelation, of: string): Promise<SluiceError> {
   const parent = await tableByIdentity(session, of)
   const whole = parent === null ? 'another table' : tableText(parent.name)
   return new SluiceError('UNSUPPORTED_TYPE', `${tableText(name)} is a partition of ${whole}`, {
@@ -50,7 +60,7 @@ async function isPartition(session: CopySession, { name }: FoundTable, of: strin
   })
 }
 
-async function columnOf(session: CopySession, { oid, name }: FoundTable, key: PartitionKey): Promise<Column> {
+async function columnOf(session: CopySession, { oid, name }: FoundRelation, key: PartitionKey): Promise<Column> {
   const [row] = await session.ask(
     `SELECT atttypid, atttypmod, attnotnull FROM pg_catalog.pg_attribute
      WHERE attrelid = ${literal(oid)}::oid AND attname = ${literal(key.column)} AND NOT attisdropped`,
@@ -60,7 +70,7 @@ async function columnOf(session: CopySession, { oid, name }: FoundTable, key: Pa
   const types = await loadTypes([type ?? ''], (sql) => session.ask(sql))
   return {
     name: key.column,
-    type: columnType(type ?? '', Number(modifier), types),
+    type: postgresColumnType(type ?? '', Number(modifier), types),
     native: key.type,
     nullable: notNull !== 't',
   }
@@ -107,15 +117,15 @@ async function ordered(
   all: readonly RangePartition[],
   key: PartitionKey,
 ): Promise<readonly RangePartition[]> {
-  const bounded = all.flatMap((one): (RangePartition & { bounds: Bounds })[] =>
+  const bounded = all.flatMap((one): (RangePartition & { bounds: PartitionBounds })[] =>
     one.isDefault ? [] : [{ ...one, bounds: one }],
   )
-  const sorted = await inOrder(session, bounded, key)
+  const sorted = await orderedBounds(session, bounded, key)
   return [...sorted.map(({ bounds: _, ...one }) => one), ...all.filter(({ isDefault }) => isDefault)]
 }
 
 /** True if pg_partman is configured for it, in whatever schema its tables are. */
-async function keeperOf(session: CopySession, { name }: FoundTable): Promise<string | null> {
+async function keeperOf(session: CopySession, { name }: FoundRelation): Promise<string | null> {
   const notes = await session.ask(
     `SELECT n.nspname, pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -15,13 +15,13 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { attachNew } from './attach-new.ts'
 import { clearLeftOver } from './left-over.ts'
-import { inspect, PARTITIONED_ITSELF } from './look.ts'
+import { inspectPostgresPartitions, PARTITIONED_ITSELF } from './look.ts'
 import { moveDefault, refuseMove } from './move-default.ts'
 import type { Patience } from '../../server/patience.ts'
 import { silentStandbys } from './old-views.ts'
 import { rowRefusal } from './row-refusals.ts'
 import { strayRows } from './stray.ts'
-import { defaultOf, known } from './dependencies.ts'
+import { knownDefaultPartition, knownPartition } from './dependencies.ts'
 import { Changed } from './not-now.ts'
 import { canonicalOptions, stillWanted } from './wanted.ts'
 
@@ -34,7 +34,11 @@ const SMALL_DEFAULT = 2 * 1024 * 1024
  * @param session a separate one, with the host lock of the table
  * @throws SluiceError as `MaintenanceStore.make`; errors of the server
  */
-export async function makePartitions(session: CopySession, request: MakeRequest, patience: Patience): Promise<Made> {
+export async function makePostgresPartitions(
+  session: CopySession,
+  request: MakeRequest,
+  patience: Patience,
+): Promise<Made> {
   const making = new Making(session, request, patience)
   try {
     await making.run()
@@ -45,13 +49,13 @@ export async function makePartitions(session: CopySession, request: MakeRequest,
 }
 
 /** Refuses what the table does not allow now. @throws SluiceError TABLE_REFUSED */
-export async function foreseePartitions(
+export async function foreseePostgresPartitions(
   session: CopySession,
   { table, partitions }: Pick<MakeRequest, 'table' | 'partitions'>,
 ): Promise<void> {
   const { missing } = await stillWanted(session, table, await canonicalOptions(session, table, partitions))
   if (missing.length > 0) refuseDivided(table)
-  const rest = defaultOf(table)
+  const rest = knownDefaultPartition(table)
   if (rest === null || missing.length === 0 || !(await hasToMove(session, table, rest, missing))) return
   await refuseMove(session, table, rest)
 }
@@ -105,7 +109,7 @@ class Making {
 
   async #look(): Promise<RangedTable> {
     const { table } = this.#request
-    const now = await inspect(this.#session, table.table, false)
+    const now = await inspectPostgresPartitions(this.#session, table.table, false)
     if (now?.identity === table.identity) return now
     throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} is another table now`, {
       where: tableText(table.table),
@@ -115,11 +119,11 @@ class Making {
 
   async #make(now: RangedTable, missing: readonly ComingPartition[]): Promise<void> {
     refuseDivided(now)
-    const rest = defaultOf(now)
+    const rest = knownDefaultPartition(now)
     if (rest !== null && (await hasToMove(this.#session, now, rest, missing))) {
       const work = { table: now, rest, options: missing }
       const moved = await moveDefault(this.#session, this.#patience, this.#request, work).catch((error: unknown) => {
-        throw rowRefusal(error, known(rest))
+        throw rowRefusal(error, knownPartition(rest))
       })
       this.#made.push(...moved.made)
       this.#notGiven.push(...moved.notGiven)

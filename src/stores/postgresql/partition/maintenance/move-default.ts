@@ -12,7 +12,7 @@ import type {
   RangePartition,
 } from '../../../../model/partition/maintenance-port.ts'
 import { arrayText } from '../../server/array-text.ts'
-import { betweenSql, inOrder, type Bounds } from '../../server/bounds.ts'
+import { betweenSql, orderedBounds, type PartitionBounds } from '../../server/bounds.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -27,10 +27,10 @@ import { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
 import { proveQuarantined } from './proof.ts'
 import { refuseUnmovable, unmovable } from './refusals.ts'
-import { constraintAbove, known, neighbourOf } from './dependencies.ts'
+import { constraintAbove, knownPartition, neighbourOf } from './dependencies.ts'
 import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
-import { NewTable, type Missing, type NewTableOptions } from './new-table.ts'
+import { NewPartitionTable, type MissingProperty, type NewPartitionOptions } from './new-table.ts'
 
 /** Switches over after a round with at most this many notes that took at most `QUICK_MS`. */
 const FEW = 500
@@ -42,7 +42,7 @@ const FIRST_REST_MS = 50
 export type Moved = {
   readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
   readonly proved: bigint
-  readonly notGiven: readonly (Missing & { readonly partition: string })[]
+  readonly notGiven: readonly (MissingProperty & { readonly partition: string })[]
   readonly notes: readonly string[]
 }
 
@@ -62,8 +62,8 @@ export async function moveDefault(
   const dropping = <T>(body: () => Promise<T>): Promise<T> => underSignal(session, stop, body)
   const { spec, key } = await dropping(() => refuseMove(session, table, rest))
   request.onStep?.('logging', 0n, rest.rows)
-  const locks = [{ table: known(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
-  const log = await patience.run(locks, () => beginKeyLog(session, known(rest), key, table.identity))
+  const locks = [{ table: knownPartition(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
+  const log = await patience.run(locks, () => beginKeyLog(session, knownPartition(rest), key, table.identity))
   const definition = await definitionMark(session, [table.identity, rest.identity, log.oid])
 
   const aside = await dropping(() => begun(session, patience, { table, rest, options, spec, log }))
@@ -88,7 +88,7 @@ export async function moveDefault(
       request.onStep?.('switching', 0n, null)
       const { old, missing } = await switchOver(session, patience, {
         table,
-        rest: known(rest),
+        rest: knownPartition(rest),
         log,
         aside,
         late,
@@ -137,7 +137,7 @@ function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
   })
 }
 
-function moved({ tables }: Aside, proved: bigint, cloned: readonly Missing[]): Moved {
+function moved({ tables }: Aside, proved: bigint, cloned: readonly MissingProperty[]): Moved {
   const [first] = tables
   return {
     made: tables.flatMap(({ options: request, rows }) => (request === null ? [] : [{ ...request, moved: rows }])),
@@ -188,15 +188,15 @@ async function begun(
   const parent = table.identity
   const { name, native } = table.column
   const begin = async (
-    of: ReturnType<typeof known>,
+    of: ReturnType<typeof knownPartition>,
     place: number | 'rest',
     into: ComingPartition['name'],
     check: string,
-    period?: NewTableOptions['period'],
-  ): Promise<NewTable> => {
+    period?: NewPartitionOptions['period'],
+  ): Promise<NewPartitionTable> => {
     const asideAs = asideName(into.schema ?? '', parent, place)
     const request = { of, parent, aside: asideAs, name: into, check: check + also, ...(period && { period }) }
-    return patience.again(() => NewTable.begin(session, request))
+    return patience.again(() => NewPartitionTable.begin(session, request))
   }
   const tables: AsideTable[] = []
   const byKey = log.key.some((column) => column.name === name)
@@ -214,7 +214,7 @@ async function begun(
   const covered = await merged(session, table, options)
   const within = (row: string): string =>
     options.map((request) => `(${betweenSql(name, native, request, row)})`).join(' OR ')
-  const partitioned = await begin(known(rest), 'rest', rest.name, outsideSql(name, native, covered))
+  const partitioned = await begin(knownPartition(rest), 'rest', rest.name, outsideSql(name, native, covered))
   tables.push({ twin: partitioned, options: null, belongs: (row) => `NOT (${within(row)})`, byKey, rows: 0n })
   const columns = spec.columns.filter(({ generated }) => generated !== true).map((column) => column.name)
   return new Aside(session, log, columns, tables)
@@ -225,14 +225,14 @@ async function merged(
   session: CopySession,
   table: RangedTable,
   options: readonly ComingPartition[],
-): Promise<readonly Bounds[]> {
+): Promise<readonly PartitionBounds[]> {
   const all = [...table.partitions.filter(({ isDefault }) => !isDefault), ...options]
-  const sorted = await inOrder(
+  const sorted = await orderedBounds(
     session,
     all.map(({ from, to }) => ({ bounds: { from, to } })),
     { type: table.column.native, collation: null },
   )
-  const ranges: Bounds[] = []
+  const ranges: PartitionBounds[] = []
   for (const { bounds } of sorted) {
     const last = ranges.at(-1)
     if (last !== undefined && last.to === bounds.from && last.to !== null) {
@@ -243,7 +243,7 @@ async function merged(
 }
 
 /** Same form as the server's negated bounds: in any other form ATTACH would scan the table. */
-function outsideSql(column: string, type: string, ranges: readonly Bounds[]): string {
+function outsideSql(column: string, type: string, ranges: readonly PartitionBounds[]): string {
   const name = quoteName(column)
   const parts = ranges.map(({ from, to }) => {
     const below = from === null ? [] : [`${name} < CAST(${literal(from)} AS ${type})`]

@@ -13,7 +13,7 @@ export function asideName(schema: string, parent: string, place: number | 'rest'
 }
 
 /** Constraint of a table to attach, and of its log of keys. ATTACH removes it. */
-export function markOf(parent: string): string {
+export function attachMark(parent: string): string {
   return `${MARK}${parent}`
 }
 
@@ -37,7 +37,7 @@ export function markedTablesSql(parent: string): string {
   return `SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE k.conname LIKE ${literal(`${MARK.replaceAll('_', String.raw`\_`)}%`)}::text AND k.contype = 'c' AND c.relkind = 'r' AND NOT c.relispartition
-      AND (k.conname = ${literal(markOf(parent))} OR c.relnamespace IN (${beside})
+      AND (k.conname = ${literal(attachMark(parent))} OR c.relnamespace IN (${beside})
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid::text = pg_catalog.substr(k.conname, ${MARK.length + 1})))
     ORDER BY c.relname`
 }

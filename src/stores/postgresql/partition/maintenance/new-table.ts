@@ -8,10 +8,10 @@ import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, MOST_NAME_BYTES, tableSql } from '../../server/sql.ts'
-import { markOf } from './names.ts'
+import { attachMark } from './names.ts'
 import { committed } from '../../server/patience.ts'
 import { revokeOthers } from './rights.ts'
-import { leaveOutOwn, takenAlong, type LeftOut, type Period } from './own-rules.ts'
+import { leaveOutOwn, takenAlong, type LeftOutConstraint, type PeriodRule } from './own-rules.ts'
 
 /** Places of `ownStatementsSql`: foreign keys, triggers, rules, row security. They take effect once others use it. */
 const FOREIGN_KEY = 22
@@ -25,9 +25,9 @@ const OF_PARENT: ReadonlySet<number> = new Set([20, 21, 30, 31, 33, 34, 62, 63, 
 type Own = { readonly what: string; readonly sql: string; readonly place: number }
 
 /** Something that the new table could not be given, and the server's reason. */
-export type Missing = { readonly what: string; readonly why: string; readonly hint?: string }
+export type MissingProperty = { readonly what: string; readonly why: string; readonly hint?: string }
 
-export type NewTableOptions = {
+export type NewPartitionOptions = {
   /** The model table: a partition, or the partitioned table itself. */
   readonly of: KnownTable
   /** Number of the partitioned table. */
@@ -39,16 +39,16 @@ export type NewTableOptions = {
   /** Condition that all of its rows meet. */
   readonly check: string
   /** Its period, if that is not the model's; absent for a table that replaces the model. */
-  readonly period?: Period & { readonly of: TableName }
+  readonly period?: PeriodRule & { readonly of: TableName }
 }
 
 /** Created in three steps, so that rows can be written in between. */
-export class NewTable {
+export class NewPartitionTable {
   readonly table: KnownTable
-  readonly missing: Missing[] = []
+  readonly missing: MissingProperty[] = []
   /** Notes for the user that need no action. */
   readonly notes: string[] = []
-  readonly options: NewTableOptions
+  readonly options: NewPartitionOptions
   readonly #session: CopySession
   readonly #statements: readonly { readonly stage: string; readonly own: Own }[]
   /** Names of its indexes, by the numbers of the model's. */
@@ -56,7 +56,7 @@ export class NewTable {
 
   private constructor(
     session: CopySession,
-    options: NewTableOptions,
+    options: NewPartitionOptions,
     table: KnownTable,
     names: ReadonlyMap<string, string>,
     statements: readonly { readonly stage: string; readonly own: Own }[],
@@ -69,7 +69,7 @@ export class NewTable {
   }
 
   /** Without rows, indexes, triggers and the like; columns are stored as in the model. */
-  static async begin(session: CopySession, options: NewTableOptions): Promise<NewTable> {
+  static async begin(session: CopySession, options: NewPartitionOptions): Promise<NewPartitionTable> {
     const { of, parent, aside, name, check } = options
     const names = await freshNames(session, of, name)
     const isParent = of.oid === parent
@@ -79,7 +79,7 @@ export class NewTable {
     // Only the parent has identity columns.
     const create = `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(aside)} (LIKE ${tableSql(of.name)}
       INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
-      CONSTRAINT ${quoteName(markOf(parent))} CHECK (${check}))`
+      CONSTRAINT ${quoteName(attachMark(parent))} CHECK (${check}))`
     const table = await made(session, aside, create, !isParent)
     const left = isParent || options.period === undefined ? [] : await leftOut(session, options, options.period, table)
     const without = new Set(
@@ -93,7 +93,7 @@ export class NewTable {
         return []
       return [{ stage: stage ?? '', own }]
     })
-    const newTable = new NewTable(session, options, table, names, statements)
+    const newTable = new NewPartitionTable(session, options, table, names, statements)
     if (!isParent && options.period !== undefined) await newTable.reportOwn(left)
     for (const { stage, own } of statements) if (stage === 'empty') await newTable.#give(own)
     return newTable
@@ -151,7 +151,7 @@ export class NewTable {
     }
   }
 
-  async reportOwn(left: readonly LeftOut[]): Promise<void> {
+  async reportOwn(left: readonly LeftOutConstraint[]): Promise<void> {
     const { of, name } = this.options
     for (const { name: one, why, hint } of left) {
       if (hint === null) this.notes.push(`${tableText(name)} has not the constraint ${one}: ${why}`)
@@ -198,10 +198,10 @@ async function made(session: CopySession, name: TableName, sql: string, closed: 
 
 function leftOut(
   session: CopySession,
-  { of, parent }: NewTableOptions,
-  period: NonNullable<NewTableOptions['period']>,
+  { of, parent }: NewPartitionOptions,
+  period: NonNullable<NewPartitionOptions['period']>,
   aside: KnownTable,
-): Promise<readonly LeftOut[]> {
+): Promise<readonly LeftOutConstraint[]> {
   return leaveOutOwn(session, of, { parent: { oid: parent, name: period.of }, aside, period })
 }
 

@@ -3,8 +3,8 @@
  * refuse every row of another period: such constraints are not copied.
  */
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'
-import type { Span } from '../../../../model/partition/maintenance-port.ts'
-import { isBusy, type KnownTable } from '../../server/locks.ts'
+import type { PrintedBounds } from '../../../../model/partition/maintenance-port.ts'
+import { isPostgresBusy, type KnownTable } from '../../server/locks.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -13,10 +13,10 @@ import { NOTING_TRIGGERS } from './key-log.ts'
 /** Times of the new period that a condition is tested with, besides its last one. */
 const MOMENTS = 16
 
-export type Period = Span & { readonly column: Column; readonly from: string; readonly to: string }
+export type PeriodRule = PrintedBounds & { readonly column: Column; readonly from: string; readonly to: string }
 
 /** A constraint that a new partition did not get. */
-export type LeftOut = {
+export type LeftOutConstraint = {
   readonly name: string
   readonly why: string
   /** What the user has to decide; null if there is nothing to do. */
@@ -40,14 +40,14 @@ type OwnRule = {
 export async function leaveOutOwn(
   session: CopySession,
   of: KnownTable,
-  { parent, aside, period }: { readonly parent: KnownTable; readonly aside: KnownTable; readonly period: Period },
-): Promise<readonly LeftOut[]> {
+  { parent, aside, period }: { readonly parent: KnownTable; readonly aside: KnownTable; readonly period: PeriodRule },
+): Promise<readonly LeftOutConstraint[]> {
   const rules = await ownRules(session, of, parent.oid, period.column.name)
   const drops = rules.flatMap(({ name, condition }) =>
     condition === null ? [] : [`DROP CONSTRAINT ${quoteName(name)}`],
   )
   if (drops.length > 0) await session.ask(`ALTER TABLE ${tableSql(aside.name)} ${drops.join(', ')}`)
-  const left: LeftOut[] = []
+  const left: LeftOutConstraint[] = []
   for (const rule of rules)
     left.push({ name: rule.name, ...(await judged(session, rule, { of, parent, aside, period })) })
   return left
@@ -57,7 +57,7 @@ export async function leaveOutOwn(
 export async function takenAlong(
   session: CopySession,
   of: KnownTable,
-  left: readonly LeftOut[],
+  left: readonly LeftOutConstraint[],
 ): Promise<readonly string[]> {
   const oid = `${literal(of.oid)}::oid`
   const rows = await session.ask(
@@ -105,8 +105,8 @@ async function judged(
     parent,
     aside,
     period,
-  }: { readonly of: KnownTable; readonly parent: KnownTable; readonly aside: KnownTable; readonly period: Period },
-): Promise<Omit<LeftOut, 'name'>> {
+  }: { readonly of: KnownTable; readonly parent: KnownTable; readonly aside: KnownTable; readonly period: PeriodRule },
+): Promise<Omit<LeftOutConstraint, 'name'>> {
   const only = `only ${tableText(of.name)} has it, and not ${tableText(parent.name)}`
   if (condition === null) {
     return {
@@ -129,7 +129,7 @@ async function judged(
 }
 
 /** True if a condition on the column accepts a tested time of the period, or the server cannot compute it. */
-async function mayPass(session: CopySession, condition: string, { column, from, to }: Period): Promise<boolean> {
+async function mayPass(session: CopySession, condition: string, { column, from, to }: PeriodRule): Promise<boolean> {
   const name = quoteName(column.name)
   const bound = (text: string): string => `CAST(${literal(text)} AS ${column.native})`
   const [low, high] = [bound(from), bound(to)]
@@ -141,7 +141,7 @@ async function mayPass(session: CopySession, condition: string, { column, from, 
     )
     return row?.[0] !== 'f'
   } catch (error) {
-    if (!session.alive || isBusy(error)) throw error
+    if (!session.alive || isPostgresBusy(error)) throw error
     return true
   }
 }
@@ -167,7 +167,7 @@ async function isImplied(session: CopySession, condition: string, aside: KnownTa
     const plan = await session.ask(`EXPLAIN SELECT FROM ONLY ${tableSql(aside.name)} WHERE NOT (${condition})`)
     return plan.some(([line]) => line?.includes('One-Time Filter: false') === true)
   } catch (error) {
-    if (!session.alive || isBusy(error)) throw error
+    if (!session.alive || isPostgresBusy(error)) throw error
     return false
   } finally {
     await session.rollBack()

@@ -5,7 +5,7 @@ import { sumText } from '../../../../model/copy/row-hash.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
 import type { KnownTable } from '../../server/locks.ts'
-import { digestRows } from '../../copy/row-digest.ts'
+import { digestPostgresRows } from '../../copy/row-digest.ts'
 import type { CopySession } from '../../server/session.ts'
 import { tableSql } from '../../server/sql.ts'
 import type { Aside } from './aside.ts'
@@ -33,7 +33,12 @@ export async function proveQuarantined(
     const settled =
       ids.length === 0 ? 'true' : `NOT EXISTS (SELECT FROM (${keysSql(log, ids)}) k WHERE ${sameKey(log, 'd', 'k')})`
     const digestOf = ({ name }: KnownTable): Promise<Digest> =>
-      digestRows(session, { columns, from: `ONLY ${tableSql(name)} AS d`, condition: settled, table: tableText(name) })
+      digestPostgresRows(session, {
+        columns,
+        from: `ONLY ${tableSql(name)} AS d`,
+        condition: settled,
+        table: tableText(name),
+      })
     const before = await digestOf(log.of)
     let [rows, sum] = [0n, 0n]
     for (const { twin: newTable } of aside.tables) {

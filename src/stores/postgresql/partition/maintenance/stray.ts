@@ -1,11 +1,11 @@
 /** Rows outside all partitions, in one snapshot; and the local time zone of a database. */
 import { isZone } from '../../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { RangedTable, Span, StrayRows } from '../../../../model/partition/maintenance-port.ts'
+import type { RangedTable, PrintedBounds, StrayRows } from '../../../../model/partition/maintenance-port.ts'
 import { betweenSql } from '../../server/bounds.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
-import { fromSql } from '../../server/sql.ts'
+import { tableFromSql } from '../../server/sql.ts'
 
 const NONE: StrayRows = { rows: 0n, from: null, to: null }
 
@@ -13,7 +13,7 @@ const NONE: StrayRows = { rows: 0n, from: null, to: null }
 export async function strayRows(
   session: CopySession,
   table: RangedTable,
-  spans: readonly Span[],
+  spans: readonly PrintedBounds[],
 ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
   const rest = table.partitions.find(({ isDefault }) => isDefault)
   if (rest === undefined) return { spans: spans.map(() => 0n), others: NONE }
@@ -22,7 +22,7 @@ export async function strayRows(
   const outside = within.length === 0 ? '' : ` FILTER (WHERE NOT (${within.join(' OR ')}))`
   const column = quoteName(name)
   // A partitioned table has its rows in its partitions.
-  const from = fromSql({ name: rest.name, only: rest.note === undefined })
+  const from = tableFromSql({ name: rest.name, only: rest.note === undefined })
   const [row] = await session.ask(
     `SELECT count(*)${outside}, pg_catalog.min(${column})${outside}, pg_catalog.max(${column})${outside}${within.map((one) => `, count(*) FILTER (WHERE ${one})`).join('')} FROM ${from}`,
   )
@@ -38,7 +38,7 @@ export async function strayRows(
 export async function countedRows(session: CopySession, { partitions }: RangedTable): Promise<readonly bigint[]> {
   if (partitions.length === 0) return []
   const counts = partitions.map(({ name, note }, i) => {
-    return `SELECT ${i}, count(*) FROM ${fromSql({ name, only: note === undefined })}`
+    return `SELECT ${i}, count(*) FROM ${tableFromSql({ name, only: note === undefined })}`
   })
   const rows = await session.ask(`${counts.join(' UNION ALL ')} ORDER BY 1`)
   return rows.map(([, count]) => BigInt(count ?? 0))

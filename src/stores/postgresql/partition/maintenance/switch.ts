@@ -11,13 +11,13 @@ import { literal, tableSql } from '../../server/sql.ts'
 import type { Aside } from './aside.ts'
 import { attachedAs, giveCloned } from './attach-new.ts'
 import { definitionMark } from './definition.ts'
-import { dropKeyLogSql, isNoted, type KeyLog } from './key-log.ts'
-import { asideName, markOf } from './names.ts'
+import { dropKeyLogSql, hasLogNotes, type KeyLog } from './key-log.ts'
+import { asideName, attachMark } from './names.ts'
 import { Changed, NotNow } from './not-now.ts'
 import type { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
 import { referencedLocks } from './dependencies.ts'
-import type { Missing, NewTable } from './new-table.ts'
+import type { MissingProperty, NewPartitionTable } from './new-table.ts'
 
 export type SwitchPlan = {
   readonly table: RangedTable
@@ -40,9 +40,9 @@ export async function switchOver(
   session: CopySession,
   patience: Patience,
   { table, rest, log, aside, late, definition, views }: SwitchPlan,
-): Promise<{ readonly old: TableName; readonly missing: readonly Missing[] }> {
+): Promise<{ readonly old: TableName; readonly missing: readonly MissingProperty[] }> {
   const parent = { oid: table.identity, name: table.table }
-  const mark = quoteName(markOf(table.identity))
+  const mark = quoteName(attachMark(table.identity))
   const old = asideName(rest.name.schema ?? '', table.identity, 'old')
   const successor = aside.tables.find(({ options: request }) => request === null)?.twin
   if (successor === undefined) throw new Error('no successor of the default partition')
@@ -65,7 +65,7 @@ export async function switchOver(
     ),
   ].join(';\n')
   // Fail before others have to wait.
-  if (await isNoted(session, log)) throw behind()
+  if (await hasLogNotes(session, log)) throw behind()
   const cloned = aside.tables.flatMap(({ twin: newTable }) => newTable.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
   const missing = await patience.run(
@@ -73,7 +73,7 @@ export async function switchOver(
     async () => {
       await refuseChanged(session, table, [rest.oid, log.oid], definition)
       await views.refuse()
-      if (await isNoted(session, log)) throw behind()
+      if (await hasLogNotes(session, log)) throw behind()
       await session.ask(statements)
       const to = await attachedAs(
         session,
@@ -113,7 +113,11 @@ function renamed(from: TableName, to: TableName): string {
 }
 
 /** Names of indexes and statistics objects, and so of constraints: the successor gets those of the old one. */
-async function exchanged(session: CopySession, of: KnownTable, { names }: NewTable): Promise<readonly string[]> {
+async function exchanged(
+  session: CopySession,
+  of: KnownTable,
+  { names }: NewPartitionTable,
+): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT c.oid, n.nspname, c.relname, 'INDEX' FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = ${literal(of.oid)}::oid AND i.indisvalid
@@ -135,7 +139,7 @@ async function exchanged(session: CopySession, of: KnownTable, { names }: NewTab
 async function sequencesTo(
   session: CopySession,
   of: KnownTable,
-  { options: request }: NewTable,
+  { options: request }: NewPartitionTable,
 ): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', n.nspname, c.relname, ${literal(tableSql(request.aside))}, a.attname)

@@ -5,7 +5,7 @@ import type { ComingPartition, RangedTable, RangePartition } from '../../../../m
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
-export type Wanted = {
+export type WantedPeriods = {
   readonly missing: readonly ComingPartition[]
   /** Partitions with the same bounds exist already. */
   readonly there: readonly ComingPartition[]
@@ -20,7 +20,7 @@ export async function stillWanted(
   session: CopySession,
   now: RangedTable,
   options: readonly ComingPartition[],
-): Promise<Wanted> {
+): Promise<WantedPeriods> {
   const bounded = now.partitions.filter(({ isDefault }) => !isDefault)
   const there = new Set<ComingPartition>()
   for (const [request, partition] of await meetings(session, now, options, bounded)) {

@@ -1,7 +1,7 @@
 /** The table of a plan, from its catalogs, and how the inspections query it. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { PlanFinding, PlannedTable } from '../../../../model/partition/plan-port.ts'
+import type { PlanFinding, TableToPartition } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { missingTable } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -23,10 +23,10 @@ export type About = {
 }
 
 /** One inspection, about one topic. */
-export type Look = (about: About) => Promise<readonly PlanFinding[]>
+export type PlanInspection = (about: About) => Promise<readonly PlanFinding[]>
 
 /** With an empty search path, for which the server qualifies every name. @throws SluiceError SOURCE_GONE */
-export async function aboutTable(session: CopySession, planned: PlannedTable, nulls: boolean): Promise<About> {
+export async function aboutTable(session: CopySession, planned: TableToPartition, nulls: boolean): Promise<About> {
   const { table } = planned.table
   const column = planned.column.name
   const schema = table.schema ?? 'public'
@@ -44,12 +44,12 @@ export async function aboutTable(session: CopySession, planned: PlannedTable, nu
 }
 
 /** Results of a query that returns one JSON object per row. */
-export async function objects<T>({ session }: Pick<About, 'session'>, sql: string): Promise<readonly T[]> {
+export async function planFacts<T>({ session }: Pick<About, 'session'>, sql: string): Promise<readonly T[]> {
   return (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
 }
 
 /** `a, b and c`. */
-export function listed(names: readonly string[]): string {
+export function andList(names: readonly string[]): string {
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }
 

@@ -1,5 +1,5 @@
 /** Queries that run only if the planner uses an index and reads few rows. */
-import type { Counted } from '../../../../model/partition/plan-port.ts'
+import type { CountedRows } from '../../../../model/partition/plan-port.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import type { About } from './about.ts'
 
@@ -12,8 +12,8 @@ export async function inspectedUp(
   sql: string,
   condition: string,
   most = MOST,
-): Promise<Counted | null> {
-  const [row] = await byIndex(
+): Promise<CountedRows | null> {
+  const [row] = await rowsByIndex(
     session,
     `SELECT count(*) FROM (SELECT FROM ONLY ${sql} WHERE ${condition}) AS found`,
     Math.min(most, MOST),
@@ -24,7 +24,7 @@ export async function inspectedUp(
 type Node = { readonly 'Node Type': string; readonly 'Plan Rows': number; readonly Plans?: readonly Node[] }
 
 /** @returns no rows if the planner would scan the table, or expects more rows than `most` */
-export async function byIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
+export async function rowsByIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
   // Without ANALYZE the planner takes the table for small or the rows for few, and avoids the index.
   await session.ask(WAYS.map((way) => `SET LOCAL ${way} TO off`).join('; '))
   const [row] = await session.ask(`EXPLAIN (FORMAT JSON) ${sql}`)

@@ -3,7 +3,7 @@ import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { onOneLine } from './list-text.ts'
-import { type About, BOUND, objects } from './about.ts'
+import { type About, BOUND, planFacts } from './about.ts'
 
 type Trigger = {
   readonly name: string
@@ -25,9 +25,9 @@ const STATES: Readonly<Record<string, string>> = {
 /** Statement for the state of a trigger or rule, which is created enabled. */
 const FIRES: Readonly<Record<string, string>> = { D: 'DISABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' }
 
-export async function codeOf(about: About): Promise<readonly PlanFinding[]> {
-  const triggers = await objects<Trigger>(about, triggersSql(about))
-  const bound = await objects<Bound>(about, boundSql(about))
+export async function planCodeFindings(about: About): Promise<readonly PlanFinding[]> {
+  const triggers = await planFacts<Trigger>(about, triggersSql(about))
+  const bound = await planFacts<Bound>(about, boundSql(about))
   return [...triggers.map((one) => trigger(one, about)), ...bound.map((one) => ofKind(one, about))]
 }
 

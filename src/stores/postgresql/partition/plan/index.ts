@@ -3,38 +3,46 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type {
   MeasureRequest,
-  Measured,
+  MeasuredRead,
   PartitionPlanStore,
   PlanFinding,
-  PlannedTable,
+  TableToPartition,
   Rehearsal,
-  Spread,
+  RowSpread,
   NewTablePartition,
   NewTableStatements,
   Years,
 } from '../../../../model/partition/plan-port.ts'
 import type { Pool } from '../../../common/pool.ts'
-import { sourceError, targetError } from '../../server/errors.ts'
-import { isBusy } from '../../server/locks.ts'
+import { postgresSourceError, postgresTargetError } from '../../server/errors.ts'
+import { isPostgresBusy } from '../../server/locks.ts'
 import { committed } from '../../server/patience.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { aboutTable, type Look } from './about.ts'
-import { codeOf } from './code.ts'
-import { keysOf } from './keys.ts'
+import { aboutTable, type PlanInspection } from './about.ts'
+import { planCodeFindings } from './code.ts'
+import { planKeyFindings } from './keys.ts'
 import { leadsIndex } from './by-index.ts'
 import { measureLanes } from './measure.ts'
 import { rehearsed } from './rehearse.ts'
-import { referencesOf } from './references.ts'
-import { rightsOf } from './rights.ts'
-import { shapeOf } from './shape.ts'
+import { planReferenceFindings } from './references.ts'
+import { planRightFindings } from './rights.ts'
+import { planShapeFindings } from './shape.ts'
 import { spreadOf, yearsOf } from './spread.ts'
 import { storageOf } from './storage.ts'
-import { streamsOf } from './streams.ts'
+import { planStreamFindings } from './streams.ts'
 import { takenNames, newTableStatements } from './new-table.ts'
 
-const LOOKS: readonly Look[] = [shapeOf, keysOf, referencesOf, codeOf, streamsOf, rightsOf, storageOf]
+const LOOKS: readonly PlanInspection[] = [
+  planShapeFindings,
+  planKeyFindings,
+  planReferenceFindings,
+  planCodeFindings,
+  planStreamFindings,
+  planRightFindings,
+  storageOf,
+]
 
 /** Lock timeout, ms: a foreign key of the new table blocks writers of the referenced table until all is created. */
 const LOCK_WAIT_MS = 300
@@ -50,7 +58,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     this.#sessions = sessions
   }
 
-  findings(planned: PlannedTable, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]> {
+  findings(planned: TableToPartition, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]> {
     return this.#look(signal, async (session) => {
       const about = await aboutTable(session, planned, nulls)
       const found: PlanFinding[] = []
@@ -59,20 +67,25 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     })
   }
 
-  years(planned: PlannedTable, exact: boolean, signal: AbortSignal): Promise<Years> {
+  years(planned: TableToPartition, exact: boolean, signal: AbortSignal): Promise<Years> {
     return this.#look(signal, (session) => yearsOf(session, planned, exact))
   }
 
-  spread(planned: PlannedTable, bounds: readonly string[], exact: boolean, signal: AbortSignal): Promise<Spread> {
+  spread(
+    planned: TableToPartition,
+    bounds: readonly string[],
+    exact: boolean,
+    signal: AbortSignal,
+  ): Promise<RowSpread> {
     return this.#look(signal, (session) => spreadOf(session, planned, bounds, exact))
   }
 
-  taken(planned: PlannedTable, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+  taken(planned: TableToPartition, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     return this.#look(signal, async (session) => takenNames(await aboutTable(session, planned, false), tables))
   }
 
   newTable(
-    planned: PlannedTable,
+    planned: TableToPartition,
     name: string,
     partitions: readonly NewTablePartition[],
     signal: AbortSignal,
@@ -82,7 +95,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     )
   }
 
-  isIndexed(planned: PlannedTable, signal: AbortSignal): Promise<boolean> {
+  isIndexed(planned: TableToPartition, signal: AbortSignal): Promise<boolean> {
     return this.#look(signal, async (session) => leadsIndex(await aboutTable(session, planned, false)))
   }
 
@@ -92,7 +105,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     try {
       return await underSignal(session, signal, () => rehearsed(session, statements))
     } catch (error) {
-      throw targetError(error, this.#settings, 'the new table')
+      throw postgresTargetError(error, this.#settings, 'the new table')
     } finally {
       await session.close()
     }
@@ -104,13 +117,13 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     try {
       await underSignal(session, signal, () => makeTables(session, statements))
     } catch (error) {
-      throw targetError(error, this.#settings, 'the new table')
+      throw postgresTargetError(error, this.#settings, 'the new table')
     } finally {
       await session.close()
     }
   }
 
-  async measure(request: MeasureRequest): Promise<Measured> {
+  async measure(request: MeasureRequest): Promise<MeasuredRead> {
     const open: CopySession[] = []
     const stop = (): void => {
       for (const session of open) session.destroy()
@@ -125,7 +138,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
       })
     } catch (error) {
       throwIfAborted(request.signal)
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     } finally {
       request.signal.removeEventListener('abort', stop)
       // Closing a session rolls back its transaction.
@@ -147,7 +160,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
         }),
       )
     } catch (error) {
-      throw sourceError(error, this.#settings)
+      throw postgresSourceError(error, this.#settings)
     }
   }
 }
@@ -165,7 +178,7 @@ async function makeTables(session: CopySession, statements: readonly string[]): 
       return
     } catch (error) {
       if (session.alive) await session.rollBack()
-      if (left <= 1 || !session.alive || !isBusy(error)) throw error
+      if (left <= 1 || !session.alive || !isPostgresBusy(error)) throw error
     }
     await sleep(REST_MS)
   }

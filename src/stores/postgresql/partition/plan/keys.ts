@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { notOwnSql } from '../../server/marks.ts'
-import { type About, listed, objects } from './about.ts'
+import { type About, andList, planFacts } from './about.ts'
 import { indexTailSql } from './new-table-facts.ts'
 import { conflictUsers } from './upserts.ts'
 
@@ -23,13 +23,13 @@ type Unique = {
 
 type Exclusion = { readonly name: string; readonly definition: string; readonly equal: boolean }
 
-export async function keysOf(about: About): Promise<readonly PlanFinding[]> {
+export async function planKeyFindings(about: About): Promise<readonly PlanFinding[]> {
   const uniques = await uniquesOf(about)
   const found: PlanFinding[] = uniques.map((unique) => verdictOn(unique, about))
   const narrow = uniques.filter(({ columns, period }) => !period && !columns.includes(about.column))
   found.push(...(await conflictUsers(about, narrow)))
-  for (const one of await objects<Exclusion>(about, exclusionsSql(about))) found.push(exclusion(one, about))
-  const others = await objects<{ readonly name: string; readonly sound: boolean }>(about, othersSql(about))
+  for (const one of await planFacts<Exclusion>(about, exclusionsSql(about))) found.push(exclusion(one, about))
+  const others = await planFacts<{ readonly name: string; readonly sound: boolean }>(about, othersSql(about))
   const sound = others.filter(({ sound: ok }) => ok).map(({ name }) => name)
   if (sound.length > 0) {
     found.push({
@@ -54,7 +54,7 @@ export async function keysOf(about: About): Promise<readonly PlanFinding[]> {
 }
 
 function uniquesOf(about: About): Promise<readonly Unique[]> {
-  return objects<Unique>(about, uniquesSql(about))
+  return planFacts<Unique>(about, uniquesSql(about))
 }
 
 function verdictOn({ name, primary, columns, made, definition, period }: Unique, { column, sql }: About): PlanFinding {
@@ -69,7 +69,7 @@ function verdictOn({ name, primary, columns, made, definition, period }: Unique,
     }
   }
   if (columns.includes(column)) return { ...one, verdict: 'made', detail: `${definition} has ${column} in it` }
-  const old = listed(columns.map((key) => key ?? 'an expression'))
+  const old = andList(columns.map((key) => key ?? 'an expression'))
   const wide = `the server refuses a ${kind === 'unique' ? 'unique index' : kind} without ${column} on a partitioned table`
   const lost = `two rows of one ${old} at different times would no longer be refused`
   if (made) {

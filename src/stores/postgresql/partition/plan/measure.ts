@@ -1,7 +1,7 @@
 /** Measures how fast rows are read, and written into a table with the new indexes, on this machine, as in a copy. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { isNative } from '../../../../model/copy/column-type.ts'
-import type { MeasureRequest, Measured } from '../../../../model/partition/plan-port.ts'
+import type { MeasureRequest, MeasuredRead } from '../../../../model/partition/plan-port.ts'
 import type { CopyOut } from '../../server/copy-out.ts'
 import { quoteName } from '../../server/connect.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
@@ -9,7 +9,7 @@ import type { CopySession } from '../../server/session.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { aboutTable } from './about.ts'
 import { rowBytes } from './spread.ts'
-import { checksOf, indexTails } from './new-table.ts'
+import { checkDefinitions, indexTails } from './new-table.ts'
 
 const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
 /** Most rows and bytes of one COPY, and bytes of a worker: a row may be a gigabyte. */
@@ -32,7 +32,7 @@ type Table = {
 }
 
 /** @param open opens a session that may write; the caller closes it */
-export async function measureLanes(request: MeasureRequest, open: () => Promise<CopySession>): Promise<Measured> {
+export async function measureLanes(request: MeasureRequest, open: () => Promise<CopySession>): Promise<MeasuredRead> {
   const lanes: Lane[] = []
   let onlyRead: string | null = null
   for (let lane = 0; lane < request.lanes; lane++) {
@@ -74,7 +74,7 @@ async function prepared(session: CopySession, request: MeasureRequest): Promise<
   try {
     await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name} (${like}) PARTITION BY RANGE (${about.by})`)
     await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name}_rows PARTITION OF ${target} DEFAULT`)
-    for (const check of await checksOf(about)) await session.ask(`ALTER TABLE ${target} ADD ${check}`)
+    for (const check of await checkDefinitions(about)) await session.ask(`ALTER TABLE ${target} ADD ${check}`)
     for (const tail of await indexTails(about)) await session.ask(tail(target))
   } catch (error) {
     if (!session.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error

@@ -98,7 +98,7 @@ export function indexesSql({ oid, attnum }: About): string {
     WHERE i.indrelid = ${oid}::oid AND i.indisvalid AND i.indisready AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
 }
 
-export type NewTable = {
+export type NewTableFacts = {
   readonly owner: string
   readonly isMine: boolean
   readonly space: string | null

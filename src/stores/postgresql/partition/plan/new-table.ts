@@ -3,7 +3,7 @@ import type { NewTablePartition, NewTableStatements } from '../../../../model/pa
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { suffixed } from '../../archive/move.ts'
-import { type About, objects } from './about.ts'
+import { type About, planFacts } from './about.ts'
 import { withColumn, withPlace } from './list-text.ts'
 import {
   columnsSql,
@@ -17,7 +17,7 @@ import {
   type NewTableIndex,
   type NewTableSequence,
   type NewTableStatistics,
-  type NewTable,
+  type NewTableFacts,
 } from './new-table-facts.ts'
 
 type Constraint = {
@@ -60,13 +60,13 @@ export async function newTableParts(
 ): Promise<NewTableParts> {
   const { schema } = about
   const target = tableSql({ schema, name })
-  const [table] = await objects<NewTable>(about, tableSqlOf(about))
+  const [table] = await planFacts<NewTableFacts>(about, tableSqlOf(about))
   if (table === undefined) return { made: [], secondary: [], references: [], rest: [], types: [] }
-  const columns = await objects<NewTableColumn>(about, columnsSql(about))
-  const constraints = await objects<Constraint>(about, constraintsSql(about))
+  const columns = await planFacts<NewTableColumn>(about, columnsSql(about))
+  const constraints = await planFacts<Constraint>(about, constraintsSql(about))
   const checks = constraints.filter(({ kind }) => kind === 'c')
-  const indexes = (await objects<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
-  const statistics = await objects<NewTableStatistics>(about, statisticsSql(about))
+  const indexes = (await planFacts<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const statistics = await planFacts<NewTableStatistics>(about, statisticsSql(about))
   const tables = [name, suffixed(name, 'default'), ...partitions.map((one) => one.name)]
   const indexNames = ownNames(indexes, tables)
   const statisticsNames = ownNames(statistics, [])
@@ -126,11 +126,11 @@ export async function newTableParts(
  * @param tables the new table, and its partitions
  */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
-  const indexes = (await objects<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const indexes = (await planFacts<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
   const own = [...tables, suffixed(target, 'default')]
   const names = [...own, ...ownNames(indexes, own).values()]
-  const statistics = [...ownNames(await objects<NewTableStatistics>(about, statisticsSql(about)), []).values()]
+  const statistics = [...ownNames(await planFacts<NewTableStatistics>(about, statisticsSql(about)), []).values()]
   const rows = await about.session.ask(
     `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${literal(about.schema)} AND c.relname IN (${names.map(literal).join(', ')})
@@ -142,7 +142,7 @@ export async function takenNames(about: About, tables: readonly string[]): Promi
 
 /** New index names by the old ones. @param tables the new table, and its partitions */
 export async function newIndexNames(about: About, tables: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const indexes = (await objects<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const indexes = (await planFacts<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
   return ownNames(indexes, [...tables, suffixed(target, 'default')])
 }
@@ -161,14 +161,14 @@ function ownNames(old: readonly { readonly name: string }[], taken: readonly str
 }
 
 /** Definitions of its checks, for the new table. */
-export async function checksOf(about: About): Promise<readonly string[]> {
-  const constraints = await objects<Constraint>(about, constraintsSql(about))
+export async function checkDefinitions(about: About): Promise<readonly string[]> {
+  const constraints = await planFacts<Constraint>(about, constraintsSql(about))
   return constraints.flatMap(({ kind, definition }) => (kind === 'c' ? [definition] : []))
 }
 
 /** Functions that make the index definitions for a table with the same columns. */
 export async function indexTails(about: About): Promise<readonly ((target: string) => string)[]> {
-  const indexes = (await objects<NewTableIndex>(about, indexesSql(about))).filter(
+  const indexes = (await planFacts<NewTableIndex>(about, indexesSql(about))).filter(
     (one) => isTaken(one, about) && !one.exclusion,
   )
   return indexes.map(
@@ -193,7 +193,7 @@ function createSql(
   columns: readonly NewTableColumn[],
   checks: readonly Constraint[],
   { by }: About,
-  { space }: NewTable,
+  { space }: NewTableFacts,
 ): string {
   const lines = [
     ...columns.map(columnSql),
@@ -277,7 +277,7 @@ function statisticsStatements(
   ]
 }
 
-function leafSql(leaf: string, bounds: string, target: string, { unlogged, method, options }: NewTable): string {
+function leafSql(leaf: string, bounds: string, target: string, { unlogged, method, options }: NewTableFacts): string {
   const using = method === null ? '' : ` USING ${quoteName(method)}`
   const kept = options === null ? '' : ` WITH (${options})`
   return `CREATE ${unlogged ? 'UNLOGGED ' : ''}TABLE ${leaf} PARTITION OF ${target} ${bounds}${using}${kept}`

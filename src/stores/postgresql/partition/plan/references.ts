@@ -1,7 +1,7 @@
 /** Foreign keys of the table, and foreign keys that refer to it. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
-import { type About, listed, objects } from './about.ts'
+import { type About, andList, planFacts } from './about.ts'
 
 type Reference = {
   readonly name: string
@@ -15,9 +15,9 @@ type Reference = {
   readonly enforced: boolean
 }
 
-export async function referencesOf(about: About): Promise<readonly PlanFinding[]> {
+export async function planReferenceFindings(about: About): Promise<readonly PlanFinding[]> {
   const found: PlanFinding[] = []
-  for (const one of await objects<Reference>(about, referencesSql(about))) {
+  for (const one of await planFacts<Reference>(about, referencesSql(about))) {
     if (one.incoming) found.push(incoming(one, about))
     else found.push(outgoing(one, about))
   }
@@ -44,14 +44,14 @@ function incoming({ name, from, toColumns, outgoing: own }: Reference, { sql, co
     return {
       ...one,
       verdict: 'changes',
-      detail: `${whose} by ${listed(toColumns)}: it is bound to the old table, and has to refer to the new one before that is dropped`,
+      detail: `${whose} by ${andList(toColumns)}: it is bound to the old table, and has to refer to the new one before that is dropped`,
       hint: `${drop}, and make it again behind the switch`,
     }
   }
   return {
     ...one,
     verdict: 'refused',
-    detail: `${whose} by ${listed(toColumns)}, and the server takes a reference to a partitioned table only by a unique key with ${column} in it`,
+    detail: `${whose} by ${andList(toColumns)}, and the server takes a reference to a partitioned table only by a unique key with ${column} in it`,
     hint: `give ${own ? 'it' : from} a column of that time, too, and refer to both; or ${drop}, and look for orphans now and then`,
   }
 }

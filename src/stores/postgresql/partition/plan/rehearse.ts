@@ -1,6 +1,6 @@
 /** Runs the statements of a new table in its future database, and rolls them back. */
 import type { Rehearsal, NewTableStatements } from '../../../../model/partition/plan-port.ts'
-import { isBusy } from '../../server/locks.ts'
+import { isPostgresBusy } from '../../server/locks.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
@@ -22,7 +22,7 @@ export async function rehearsed(session: CopySession, { all, late, types }: NewT
       if (error === null) continue
       if (!isLate.has(statement)) return { missing, refused: error.message, left }
       // The session that holds a table now will release it later.
-      if (!isBusy(error)) left.push({ statement, reason: error.message })
+      if (!isPostgresBusy(error)) left.push({ statement, reason: error.message })
     }
     return { missing, refused: null, left }
   } finally {

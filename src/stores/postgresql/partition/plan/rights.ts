@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { type About, objects } from './about.ts'
+import { type About, planFacts } from './about.ts'
 
 type Rights = {
   readonly owner: string
@@ -14,8 +14,8 @@ type Rights = {
   readonly create: boolean
 }
 
-export async function rightsOf(about: About): Promise<readonly PlanFinding[]> {
-  const [rights] = await objects<Rights>(about, rightsSql(about))
+export async function planRightFindings(about: About): Promise<readonly PlanFinding[]> {
+  const [rights] = await planFacts<Rights>(about, rightsSql(about))
   if (rights === undefined) return []
   const { owner, me, member, grants, defaults, labels, create } = rights
   const found: PlanFinding[] = []

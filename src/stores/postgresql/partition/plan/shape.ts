@@ -1,9 +1,9 @@
 /** Properties of the table: what cannot be partitioned at all, and which values its column takes. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
-import { type About, objects } from './about.ts'
+import { type About, planFacts } from './about.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 
-export type Shape = {
+export type PlannedTableShape = {
   readonly kind: string
   readonly isPartition: boolean
   readonly parents: readonly string[]
@@ -20,11 +20,11 @@ export type Shape = {
 }
 
 /** @param nulls finding for a column that may be NULL */
-export async function shapeOf(
+export async function planShapeFindings(
   about: About,
-  nulls: (about: About, shape: Shape) => PlanFinding = nullability,
+  nulls: (about: About, shape: PlannedTableShape) => PlanFinding = nullability,
 ): Promise<readonly PlanFinding[]> {
-  const [shape] = await objects<Shape>(about, shapeSql(about))
+  const [shape] = await planFacts<PlannedTableShape>(about, shapeSql(about))
   if (shape === undefined) return []
   const { column, by, sql, name } = about
   const found: PlanFinding[] = []
@@ -76,7 +76,7 @@ export async function shapeOf(
   return found
 }
 
-function nullability({ column, by, sql, nulls }: About, { notNull, primary, type }: Shape): PlanFinding {
+function nullability({ column, by, sql, nulls }: About, { notNull, primary, type }: PlannedTableShape): PlanFinding {
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
   if (primary) {

@@ -1,17 +1,17 @@
 /** Distribution of rows over time: a scan or a sample of blocks, with rare periods counted by an index if possible. */
 import type {
   Bucket,
-  Counted,
-  PlannedTable,
+  CountedRows,
+  TableToPartition,
   Sampled,
-  Spread,
+  RowSpread,
   TimeKind,
   Years,
 } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { byIndex, inspectedUp } from './by-index.ts'
+import { rowsByIndex, inspectedUp } from './by-index.ts'
 
 /** Blocks of 8 kB sampled from a larger table: 64 MB. */
 const BLOCKS = 8192
@@ -38,13 +38,13 @@ const ARRAYS: Readonly<Record<TimeKind, string>> = {
 
 type Reading = { readonly from: string; readonly share: number; readonly sampled: Sampled }
 
-export async function yearsOf(session: CopySession, planned: PlannedTable, exact: boolean): Promise<Years> {
+export async function yearsOf(session: CopySession, planned: TableToPartition, exact: boolean): Promise<Years> {
   const reading = await readingOf(session, planned, exact)
   const block = blockOf(reading)
   const rows = await session.ask(
     `SELECT year, pg_catalog.sum(n), pg_catalog.sum(n * n) FROM (SELECT ${yearOf(planned)} AS year, ${block} AS block, count(*)::numeric AS n FROM ${reading.from} GROUP BY 1, 2) AS counted GROUP BY year`,
   )
-  const years = new Map<number, Counted>()
+  const years = new Map<number, CountedRows>()
   let nulls = unseen(reading)
   let outside = nulls
   for (const [year, sum, squares] of rows) {
@@ -74,13 +74,13 @@ export async function yearsOf(session: CopySession, planned: PlannedTable, exact
 }
 
 /** Years that have rows, in order; empty if no index of the column finds them. */
-async function yearsByIndex(session: CopySession, planned: PlannedTable): Promise<readonly number[]> {
+async function yearsByIndex(session: CopySession, planned: TableToPartition): Promise<readonly number[]> {
   const sql = tableSql(planned.table.table)
   const by = quoteName(planned.column.name)
   const years: number[] = []
   for (let from: string | null = null; years.length < LOOKED_UP;) {
     const next = `SELECT ${yearOf(planned)} FROM ONLY ${sql} WHERE ${between(planned, from, null)} ORDER BY ${by} LIMIT 1`
-    const [row] = await byIndex(session, next, 1)
+    const [row] = await rowsByIndex(session, next, 1)
     if (row === undefined) break
     years.push(Number(row[0]))
     from = yearBounds(planned.kind, Number(row[0]))[1]
@@ -91,10 +91,10 @@ async function yearsByIndex(session: CopySession, planned: PlannedTable): Promis
 
 export async function spreadOf(
   session: CopySession,
-  planned: PlannedTable,
+  planned: TableToPartition,
   bounds: readonly string[],
   exact: boolean,
-): Promise<Spread> {
+): Promise<RowSpread> {
   const reading = await readingOf(session, planned, exact)
   const by = quoteName(planned.column.name)
   const array = `${literal(`{${bounds.map((bound) => `"${bound}"`).join(',')}}`)}::${ARRAYS[planned.kind]}`
@@ -110,7 +110,7 @@ export async function spreadOf(
     bytes: 0,
   })
   const usual = all.n === 0 ? 0 : all.bytes / all.n
-  const counts = bounds.slice(1).map((_, at): Counted => {
+  const counts = bounds.slice(1).map((_, at): CountedRows => {
     const [, sum, squares] = found.get(at + 1) ?? []
     return sum == null ? { rows: 0n, off: reading.sampled === null ? null : 0n } : counted(sum, squares, reading)
   })
@@ -125,9 +125,9 @@ export async function spreadOf(
 
 /** Replaces poor estimates by counts from an index, the smallest first. */
 async function repair(
-  counts: Counted[],
+  counts: CountedRows[],
   session: CopySession,
-  planned: PlannedTable,
+  planned: TableToPartition,
   bounds: readonly string[],
 ): Promise<void> {
   const poor = counts
@@ -145,27 +145,27 @@ async function repair(
 }
 
 /** True if an estimate is unreliable: from no block with rows, or from few. */
-function isPoor({ rows, off }: Counted): boolean {
+function isPoor({ rows, off }: CountedRows): boolean {
   return off !== null && (rows < 2n || Number(off) > Number(rows) * POOR)
 }
 
 /** Estimated size of a row on disk with its TOAST values, which are not read. */
-export function rowBytes({ table }: Pick<PlannedTable, 'table'>): string {
+export function rowBytes({ table }: Pick<TableToPartition, 'table'>): string {
   const columns = table.columns.map(({ name }) => `coalesce(pg_catalog.pg_column_size(${quoteName(name)}), 0)`)
   // Header and padding to eight bytes, and the pointer to the row.
   return `((${['24', ...columns].join(' + ')} + 7) / 8 * 8 + 4)`
 }
 
-const NONE: Counted = { rows: 0n, off: null }
+const NONE: CountedRows = { rows: 0n, off: null }
 /** Of 100 samples that find none, 95 are of a table with fewer. */
 const CHANCE = 0.05
 
 /** Bound for rows that the sample did not find: each may be in a block of its own. */
-function unseen({ share, sampled }: Reading): Counted {
+function unseen({ share, sampled }: Reading): CountedRows {
   return sampled === null ? NONE : { rows: 0n, off: BigInt(Math.ceil(Math.log(CHANCE) / Math.log1p(-share))) }
 }
 
-async function readingOf(session: CopySession, { table }: PlannedTable, exact: boolean): Promise<Reading> {
+async function readingOf(session: CopySession, { table }: TableToPartition, exact: boolean): Promise<Reading> {
   const sql = tableSql(table.table)
   const [[blocks] = []] = await session.ask(
     `SELECT pg_catalog.pg_relation_size(${literal(sql)}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint`,
@@ -187,7 +187,7 @@ function counted(
   sum: string | null | undefined,
   squares: string | null | undefined,
   { share, sampled }: Reading,
-): Counted {
+): CountedRows {
   if (sampled === null) return { rows: BigInt(sum ?? 0), off: null }
   const rows = BigInt(Math.round(Number(sum) / share))
   const off = DEVIATIONS * Math.sqrt((Number(squares) * (1 - share)) / share ** 2)
@@ -210,7 +210,7 @@ function yearBounds(kind: TimeKind, year: number): readonly [string, string] {
   return [begin(year), begin(year + 1)]
 }
 
-function yearOf({ column, kind }: PlannedTable): string {
+function yearOf({ column, kind }: TableToPartition): string {
   const by = quoteName(column.name)
   const seconds = kind === 'epoch-milliseconds' ? `${by} / 1000` : by
   switch (kind) {
@@ -225,14 +225,14 @@ function yearOf({ column, kind }: PlannedTable): string {
 }
 
 /** Null is the start of the year 1, or the end of the year 9999. */
-function between(planned: Pick<PlannedTable, 'column' | 'kind'>, from: string | null, to: string | null): string {
+function between(planned: Pick<TableToPartition, 'column' | 'kind'>, from: string | null, to: string | null): string {
   const by = quoteName(planned.column.name)
   const [low, high] = edges(planned, from, to)
   return `${by} >= ${low} AND ${by} < ${high}`
 }
 
 function edges(
-  { kind }: Pick<PlannedTable, 'kind'>,
+  { kind }: Pick<TableToPartition, 'kind'>,
   from: string | null,
   to: string | null,
 ): readonly [low: string, high: string] {

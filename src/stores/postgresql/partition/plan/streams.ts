@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
-import { type About, objects } from './about.ts'
+import { type About, planFacts } from './about.ts'
 
 type Publication = {
   readonly name: string
@@ -18,9 +18,9 @@ type Identity = {
   readonly key: boolean
 }
 
-export async function streamsOf(about: About): Promise<readonly PlanFinding[]> {
-  const publications = await objects<Publication>(about, publicationsSql(about))
-  const [identity] = await objects<Identity>(about, identitySql(about))
+export async function planStreamFindings(about: About): Promise<readonly PlanFinding[]> {
+  const publications = await planFacts<Publication>(about, publicationsSql(about))
+  const [identity] = await planFacts<Identity>(about, identitySql(about))
   return [
     ...publications.map((one) => publication(one, about)),
     ...(identity === undefined ? [] : replicaIdentity(identity, about)),

@@ -4,7 +4,7 @@ import type { DecommissionFinding } from '../../../../model/partition/decommissi
 import type { ContainedTable, Contents, DatabaseInside } from '../../../../model/partition/retirement-port.ts'
 import { databaseIdentity } from '../../copy/identity.ts'
 import { CopySession } from '../../server/session.ts'
-import { fromSql, literal, tableSql } from '../../server/sql.ts'
+import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
@@ -62,7 +62,7 @@ export class PostgresInside implements DatabaseInside {
         const [kind] = await session.ask(
           `SELECT relkind FROM pg_catalog.pg_class WHERE oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid`,
         )
-        const from = fromSql({ name: table, only: kind?.[0] !== 'p' })
+        const from = tableFromSql({ name: table, only: kind?.[0] !== 'p' })
         const [row] = await session.ask(`SELECT pg_catalog.count(*) FROM ${from}`)
         return BigInt(row?.[0] ?? 0)
       } catch (error) {

@@ -6,10 +6,10 @@ import type { Statement } from '../../../../model/run/ledger-port.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
 import { rowRefused, tableRefused } from '../../../common/refusals.ts'
 import type { Turn } from '../../../../model/run/turn.ts'
-import { beginWrite, rollback } from '../../copy/connection.ts'
-import { copyError, isRowError } from '../../copy/errors.ts'
-import { examineTarget } from './preflight.ts'
-import { ChangedRows } from './rows.ts'
+import { beginWrite, rollBack } from '../../copy/connection.ts'
+import { sqliteCopyError, isSqliteRowError } from '../../copy/errors.ts'
+import { checkSqliteTarget } from './preflight.ts'
+import { SqliteChangedRows } from './rows.ts'
 
 export type SqliteApplyParts = {
   readonly reader: () => Database.Database
@@ -28,9 +28,9 @@ export class SqliteApply implements ChangeTarget {
   async examine(request: ChangeRequest): Promise<TargetPreflight> {
     const { reader, label } = this.#parts
     try {
-      return examineTarget(reader(), request)
+      return checkSqliteTarget(reader(), request)
     } catch (error) {
-      throw copyError(error, label, 'target')
+      throw sqliteCopyError(error, label, 'target')
     }
   }
 
@@ -46,7 +46,7 @@ export class SqliteApply implements ChangeTarget {
       connection.pragma('synchronous = FULL')
       return new TurnWriter(request, new SqliteSteps(connection, request, label), turn)
     } catch (error) {
-      throw copyError(error, label, 'target')
+      throw sqliteCopyError(error, label, 'target')
     }
   }
 }
@@ -55,7 +55,7 @@ class SqliteSteps implements ChangeSteps {
   readonly #connection: Database.Database
   readonly #request: ChangeRequest
   readonly #label: string
-  readonly #tables = new Map<number, ChangedRows>()
+  readonly #tables = new Map<number, SqliteChangedRows>()
   /** Schema version for which `#tables` was built. */
   #version: unknown = null
 
@@ -86,7 +86,7 @@ class SqliteSteps implements ChangeSteps {
       const statement = this.#connection.prepare(sql)
       const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
       if (i > 0 || changed === 1) continue
-      rollback(this.#connection)
+      rollBack(this.#connection)
       return 'fenced'
     }
     this.#connection.exec('COMMIT')
@@ -94,14 +94,14 @@ class SqliteSteps implements ChangeSteps {
   }
 
   async rollBack(): Promise<void> {
-    rollback(this.#connection)
+    rollBack(this.#connection)
   }
 
   named(error: unknown, table: string): unknown {
     const { message, code } = error as { readonly message: string; readonly code?: unknown }
     const refused = { system: 'SQLite', label: this.#label, table, message, cause: error }
     if (table !== '' && code === 'SQLITE_ERROR') return tableRefused(refused)
-    if (error instanceof SluiceError || !isRowError(error)) return copyError(error, this.#label, 'target')
+    if (error instanceof SluiceError || !isSqliteRowError(error)) return sqliteCopyError(error, this.#label, 'target')
     return rowRefused(refused, typeof code === 'string' ? code : undefined)
   }
 
@@ -109,12 +109,12 @@ class SqliteSteps implements ChangeSteps {
     this.#connection.pragma('synchronous = NORMAL')
   }
 
-  #rows(table: number): ChangedRows {
+  #rows(table: number): SqliteChangedRows {
     let rows = this.#tables.get(table)
     if (rows !== undefined) return rows
     const request = this.#request.tables[table]
     if (request === undefined) throw new Error(`there is no table ${table}`)
-    rows = new ChangedRows(this.#connection, request, this.#label)
+    rows = new SqliteChangedRows(this.#connection, request, this.#label)
     this.#tables.set(table, rows)
     return rows
   }

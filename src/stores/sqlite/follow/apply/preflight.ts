@@ -5,11 +5,11 @@ import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from 
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { objectQueries, objectsIn } from '../../../common/sqlite-dialect/object-list.ts'
 import { collationsOf } from '../../copy/keys.ts'
-import { columnsOf } from '../../copy/shape.ts'
+import { sqliteColumns } from '../../copy/shape.ts'
 
 const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: false, overwrites: true }
 
-export function examineTarget(connection: Database.Database, request: ChangeRequest): TargetPreflight {
+export function checkSqliteTarget(connection: Database.Database, request: ChangeRequest): TargetPreflight {
   const refusals: FollowRefusal[] = []
   const notes: string[] = []
   // Opening a file for writing sets the mode; on some file systems the mode stays the old one, without an error.
@@ -35,7 +35,7 @@ function inspect(connection: Database.Database, { table }: ChangeTable): TableLo
       .raw(true)
       .all(...parameters) as readonly SqlRow[]
   const [kind] = all(`SELECT type FROM pragma_table_list WHERE schema = 'main' AND lower(name) = lower(?)`, name)
-  const infos = columnsOf(connection, name)
+  const infos = sqliteColumns(connection, name)
   const collations = collationsOf(
     connection,
     name,

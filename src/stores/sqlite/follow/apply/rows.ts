@@ -4,7 +4,7 @@ import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { applyIndexes } from '../../../common/apply/indexes.ts'
-import { writtenColumns, type PartialPut, type SortedBatch, type WrittenColumn } from '../../../common/apply/puts.ts'
+import { putColumns, type PartialPut, type SortedBatch, type WrittenColumn } from '../../../common/apply/puts.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { SqlRow, SqlValue } from '../../../../model/run/sql-port.ts'
@@ -14,14 +14,14 @@ import { insertEnds, quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { objectQueries, objectsIn } from '../../../common/sqlite-dialect/object-list.ts'
 import { affinityOf } from '../../../common/sqlite-dialect/types.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
-import { shapeOf } from '../../copy/shape.ts'
+import { sqliteShape } from '../../copy/shape.ts'
 
 /** Values per statement, as in the copy's own writer. */
 const VALUES_A_STATEMENT = 256
 /** Rows between two pauses for other work. */
 const STRETCH = 2000
 
-export class ChangedRows {
+export class SqliteChangedRows {
   readonly #connection: Database.Database
   readonly #request: ChangeTable
   readonly #written: readonly WrittenColumn[]
@@ -40,9 +40,9 @@ export class ChangedRows {
     this.#connection = connection
     this.#request = request
     const { name } = request.table.table
-    const shape = shapeOf(connection, name)
+    const shape = sqliteShape(connection, name)
     refuseReorderedTarget(request.table, shape.columns, label)
-    this.#written = writtenColumns(request)
+    this.#written = putColumns(request)
     this.#columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
     this.#binders = this.#columns.map(({ as, column }) => binderOf(as, affinityOf(column.native, shape.strict)))
     this.#key = request.identity.map((one) => this.#written.findIndex((column) => column.name === one))

@@ -8,8 +8,8 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { counterText } from '../../../common/trigger-stream/counter.ts'
 import { written } from './counter.ts'
-import { makeLog, makeProgress, numberFact, numberOf, removeMade } from './log.ts'
-import { notedText } from './shape.ts'
+import { makeSqliteLog, makeProgress, numberFact, tableNumber, removeMade } from './log.ts'
+import { sqliteShapeText } from './shape.ts'
 import { streamFault } from './verify.ts'
 
 /** The inode: differs for a file that replaces another one. */
@@ -21,7 +21,7 @@ export function fileNumber(file: string): string {
  * Writers wait for some milliseconds. Every write before is visible, and every write after is noted.
  * @param file path of the database @throws the driver's errors
  */
-export async function beginTriggers(
+export async function beginSqliteTriggers(
   connection: Database.Database,
   file: string,
   name: string,
@@ -35,9 +35,9 @@ export async function beginTriggers(
     const facts: Record<string, string> = { file: fileNumber(file), token }
     const shapes: Record<string, string> = {}
     for (const [at, table] of tables.entries()) {
-      makeLog(connection, name, at + 1, table)
+      makeSqliteLog(connection, name, at + 1, table)
       facts[numberFact(table.table.table)] = String(at + 1)
-      shapes[tableText(table.table.table)] = notedText(connection, name, at + 1, table.table.table)
+      shapes[tableText(table.table.table)] = sqliteShapeText(connection, name, at + 1, table.table.table)
     }
     return { slot: name, publication: name, start: counterText(0n), facts, shapes }
   }
@@ -45,7 +45,11 @@ export async function beginTriggers(
 }
 
 /** Removes triggers, logs and counter; may be repeated. */
-export async function endTriggers(connection: Database.Database, name: string, signal: AbortSignal): Promise<void> {
+export async function endSqliteTriggers(
+  connection: Database.Database,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
   await written(connection, () => removeMade(connection, name), signal)
 }
 
@@ -54,7 +58,7 @@ export async function endTriggers(connection: Database.Database, name: string, s
  * are about.
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes
  */
-export async function renewTriggers(
+export async function renewSqliteTriggers(
   connection: Database.Database,
   file: string,
   birth: StreamBirth,
@@ -74,10 +78,10 @@ export async function renewTriggers(
       }
       const shapes: Record<string, string> = {}
       for (const table of tables) {
-        const number = numberOf(birth, table.table.table)
+        const number = tableNumber(birth, table.table.table)
         removeMade(connection, birth.slot, number)
-        makeLog(connection, birth.slot, number, table)
-        shapes[tableText(table.table.table)] = notedText(connection, birth.slot, number, table.table.table)
+        makeSqliteLog(connection, birth.slot, number, table)
+        shapes[tableText(table.table.table)] = sqliteShapeText(connection, birth.slot, number, table.table.table)
       }
       return { ...birth, shapes: { ...birth.shapes, ...shapes } }
     },

@@ -4,10 +4,10 @@
  * unique value which the new row is about to have. A key that is noted needlessly only costs a lookup of its row.
  */
 import type Database from 'better-sqlite3'
-import { elementsOf, maskedCode } from '../../../common/definition-text.ts'
+import { bracketElements, maskedCode } from '../../../common/definition-text.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { tailOf } from '../../../common/sqlite-dialect/object-list.ts'
-import { columnsOf, shapeOf, type ColumnInfo } from '../../copy/shape.ts'
+import { sqliteColumns, sqliteShape, type SqliteColumnInfo } from '../../copy/shape.ts'
 
 /** A uniqueness rule: expressions over a row, each with its collation, for the rows where `where` is true. */
 export type Unique = {
@@ -31,7 +31,7 @@ type IndexRow = {
 
 /** All uniqueness rules of a table, including its rowid. */
 export function uniquesOf(connection: Database.Database, table: string): readonly Unique[] {
-  const { alias, rowid } = shapeOf(connection, table)
+  const { alias, rowid } = sqliteShape(connection, table)
   const number = alias === null ? rowid : quote(alias)
   const rows = connection
     .prepare(
@@ -52,7 +52,7 @@ export function uniquesOf(connection: Database.Database, table: string): readonl
 function uniqueOf(rows: readonly IndexRow[]): Unique {
   const [{ name, partial, sql } = { name: '', partial: 0, sql: null }] = rows
   const tail = sql === null ? '' : tailOf(sql)
-  const elements = elementsOf(tail, 'brackets')
+  const elements = bracketElements(tail, 'brackets')
   const terms = rows.map(({ column, coll }, at): Term => {
     const collation = coll.toUpperCase()
     if (column !== null) return { sql: quote(column), column, collation }
@@ -103,7 +103,7 @@ export function conflictNotes(
   identity: readonly string[],
   note: string,
 ): { readonly insert: readonly string[]; readonly update: readonly string[] } {
-  const columns = columnsOf(connection, table).filter(({ hidden }) => hidden !== 1)
+  const columns = sqliteColumns(connection, table).filter(({ hidden }) => hidden !== 1)
   const uniques = uniquesOf(connection, table).filter((one) => !isIdentity(one, identity))
   const keys = identity.map(quote).join(', ')
   const others = identity.map((name) => `${quote(name)} IS NOT OLD.${quote(name)}`).join(' OR ')
@@ -125,7 +125,7 @@ export function conflictNotes(
 }
 
 /** Value of a term for the new row. In an expression, columns of the new row replace those of the table. */
-function newValue({ sql, column }: Term, columns: readonly ColumnInfo[]): string {
+function newValue({ sql, column }: Term, columns: readonly SqliteColumnInfo[]): string {
   if (column !== null || !sql.startsWith('(')) {
     const info = columns.find(({ name }) => name === column)
     return info === undefined ? `NEW.${sql}` : filled(info)
@@ -134,6 +134,6 @@ function newValue({ sql, column }: Term, columns: readonly ColumnInfo[]): string
 }
 
 /** `NOT NULL ON CONFLICT REPLACE` replaces NULL by the default only after triggers have seen the NULL. */
-function filled({ name, notnull, dflt_value: initial }: ColumnInfo): string {
+function filled({ name, notnull, dflt_value: initial }: SqliteColumnInfo): string {
   return notnull === 1 && initial !== null ? `coalesce(NEW.${quote(name)}, (${initial}))` : `NEW.${quote(name)}`
 }

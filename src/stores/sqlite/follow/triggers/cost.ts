@@ -7,8 +7,8 @@ import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { costText } from '../../../common/trigger-stream/cost-text.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
-import { columnsOf } from '../../copy/shape.ts'
-import { makeLog, makeProgress } from './log.ts'
+import { sqliteColumns } from '../../copy/shape.ts'
+import { makeSqliteLog, makeProgress } from './log.ts'
 
 const WRITES = 200
 /** The median of so many trials counts, because the machine has other load. */
@@ -18,7 +18,7 @@ const MOST_TABLES = 8
 const STREAM = 'sluice_0'
 
 /** @returns a line for each measured table, and one for all that were not measured */
-export async function costOfNoting(
+export async function sqliteTriggerCost(
   source: Database.Database,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
@@ -44,7 +44,7 @@ function costOf(source: Database.Database, one: FollowedTable): string {
     const before = pages(scratch)
     scratch.exec('BEGIN')
     makeProgress(scratch, STREAM, '')
-    makeLog(scratch, STREAM, 1, one)
+    makeSqliteLog(scratch, STREAM, 1, one)
     scratch.exec('COMMIT')
     const noted = median(scratch, one)
     const bytes = Math.max(0, Math.round((pages(scratch) - before) / (rows * (TRIALS + 1))))
@@ -71,7 +71,7 @@ function copied(source: Database.Database, scratch: Database.Database, { table }
     .pluck()
     .all(name) as string[]
   for (const sql of made) scratch.exec(sql)
-  const columns = columnsOf(source, name).flatMap((one) => (one.hidden === 0 ? [quote(one.name)] : []))
+  const columns = sqliteColumns(source, name).flatMap((one) => (one.hidden === 0 ? [quote(one.name)] : []))
   const rows = source
     .prepare(`SELECT ${columns.join(', ')} FROM ${quote(name)} LIMIT ${WRITES}`)
     .raw(true)

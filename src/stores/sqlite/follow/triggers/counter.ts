@@ -14,8 +14,8 @@ import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
-import { beginWrite, rollback } from '../../copy/connection.ts'
-import { progressTable } from './log.ts'
+import { beginWrite, rollBack } from '../../copy/connection.ts'
+import { sqliteProgressTable } from './log.ts'
 
 /** Short, because the driver blocks this whole process while it waits for a lock. */
 const LOCK_MS = 50
@@ -39,23 +39,27 @@ export async function written<T>(connection: Database.Database, body: () => T, s
     connection.exec('COMMIT')
     return result
   } finally {
-    rollback(connection)
+    rollBack(connection)
   }
 }
 
 /** Call it within a write transaction. @returns the new number; null if the row is gone */
 export function counted(connection: Database.Database, stream: string): LogPosition | null {
-  const sql = `UPDATE ${quote(progressTable(stream))} SET counter = counter + 1 WHERE one = 1 RETURNING counter`
+  const sql = `UPDATE ${quote(sqliteProgressTable(stream))} SET counter = counter + 1 WHERE one = 1 RETURNING counter`
   return (connection.prepare(sql).pluck().safeIntegers(true).get() as bigint | undefined) ?? null
 }
 
-export type Counted = { readonly token: string; readonly counter: LogPosition; readonly forgotten: LogPosition | null }
+export type CountedPosition = {
+  readonly token: string
+  readonly counter: LogPosition
+  readonly forgotten: LogPosition | null
+}
 
 /** @returns null if the table or the row is gone */
-export function counterNow(connection: Database.Database, stream: string): Counted | null {
-  const name = progressTable(stream)
+export function counterNow(connection: Database.Database, stream: string): CountedPosition | null {
+  const name = sqliteProgressTable(stream)
   const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(name)
   if (there === undefined) return null
   const sql = `SELECT token, counter, forgotten FROM ${quote(name)} WHERE one = 1`
-  return (connection.prepare(sql).safeIntegers(true).get() as Counted | undefined) ?? null
+  return (connection.prepare(sql).safeIntegers(true).get() as CountedPosition | undefined) ?? null
 }

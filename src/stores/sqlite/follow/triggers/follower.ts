@@ -4,10 +4,10 @@ import type { Follower } from '../../../../model/follow/port.ts'
 import { followerOf } from '../../../common/follower-note.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { written } from './counter.ts'
-import { followerTable } from './log.ts'
+import { sqliteFollowerTable } from './log.ts'
 
-export function readFollower(connection: Database.Database, stream: string): Follower | null {
-  const name = followerTable(stream)
+export function readSqliteFollower(connection: Database.Database, stream: string): Follower | null {
+  const name = sqliteFollowerTable(stream)
   const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(name)
   if (there === undefined) return null
   const note = connection
@@ -18,18 +18,18 @@ export function readFollower(connection: Database.Database, stream: string): Fol
 }
 
 /** @param was the owner that is recorded now; null for none @returns false if another owner is recorded */
-export async function writeFollower(
+export async function writeSqliteFollower(
   connection: Database.Database,
   stream: string,
   follower: Follower,
   was: string | null,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const name = quote(followerTable(stream))
+  const name = quote(sqliteFollowerTable(stream))
   return await written(
     connection,
     () => {
-      if ((readFollower(connection, stream)?.owner ?? null) !== was) return false
+      if ((readSqliteFollower(connection, stream)?.owner ?? null) !== was) return false
       connection.exec(
         `CREATE TABLE IF NOT EXISTS ${name} (one INTEGER PRIMARY KEY CHECK (one = 1), note TEXT NOT NULL)`,
       )

@@ -11,7 +11,7 @@ import type {
   FollowedTable,
   FollowPreflight,
   Follower,
-  SlotLine,
+  ReplicationSlotLine,
   SourceLag,
   StreamBirth,
   StreamState,
@@ -19,17 +19,17 @@ import type {
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
-import { copyError } from '../../copy/errors.ts'
-import { columnsOf } from '../../copy/shape.ts'
+import { sqliteCopyError } from '../../copy/errors.ts'
+import { sqliteColumns } from '../../copy/shape.ts'
 import { openReader } from '../../reader.ts'
-import { beginTriggers, endTriggers, fileNumber, renewTriggers } from './birth.ts'
-import { costOfNoting } from './cost.ts'
+import { beginSqliteTriggers, endSqliteTriggers, fileNumber, renewSqliteTriggers } from './birth.ts'
+import { sqliteTriggerCost } from './cost.ts'
 import { counted, counterNow, openNoter, written } from './counter.ts'
-import { examineTriggers } from './preflight.ts'
-import { readFollower, writeFollower } from './follower.ts'
-import { logTable, progressTable, streamsOn } from './log.ts'
+import { checkSqliteTriggers } from './preflight.ts'
+import { readSqliteFollower, writeSqliteFollower } from './follower.ts'
+import { sqliteLogTable, sqliteProgressTable, streamsOn } from './log.ts'
 import { SqliteRounds } from './rounds.ts'
-import { verifyTriggers } from './verify.ts'
+import { verifySqliteTriggers } from './verify.ts'
 
 /** Notes of which the size is measured, and bytes that each takes besides its key. */
 const [SAMPLED, NOTE_BYTES] = [100, 8]
@@ -55,16 +55,16 @@ export class SqliteTriggers implements ChangeSource {
   }
 
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
-    return this.#read(signal, (one) => examineTriggers(one, this.#file, tables))
+    return this.#read(signal, (one) => checkSqliteTriggers(one, this.#file, tables))
   }
 
   cost(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]> {
-    return this.#read(signal, (one) => costOfNoting(one, tables, signal))
+    return this.#read(signal, (one) => sqliteTriggerCost(one, tables, signal))
   }
 
   begin(name: string, tables: readonly FollowedTable[], signal: AbortSignal): Promise<StreamBirth> {
     this.#stream = name
-    return this.#write(signal, (one) => beginTriggers(one, this.#file, name, tables, signal))
+    return this.#write(signal, (one) => beginSqliteTriggers(one, this.#file, name, tables, signal))
   }
 
   renew(
@@ -74,7 +74,7 @@ export class SqliteTriggers implements ChangeSource {
     signal: AbortSignal,
   ): Promise<StreamBirth> {
     this.#stream = birth.slot
-    return this.#write(signal, (one) => renewTriggers(one, this.#file, birth, tables, applied, signal))
+    return this.#write(signal, (one) => renewSqliteTriggers(one, this.#file, birth, tables, applied, signal))
   }
 
   verify(
@@ -86,7 +86,7 @@ export class SqliteTriggers implements ChangeSource {
     this.#stream = birth.slot
     return this.#read(signal, (one) => {
       one.exec('BEGIN')
-      return verifyTriggers(one, fileNumber(this.#file), birth, tables, applied)
+      return verifySqliteTriggers(one, fileNumber(this.#file), birth, tables, applied)
     })
   }
 
@@ -96,10 +96,14 @@ export class SqliteTriggers implements ChangeSource {
     return this.#write(signal, async (one) => {
       const number = await written(one, () => counted(one, stream), signal)
       if (number !== null) return number
-      throw new SluiceError('SLOT_LOST', `${progressTable(stream)} has lost its row, which counts the stream on`, {
-        where: this.#label,
-        hint: 'run the command that began the stream, with --restart',
-      })
+      throw new SluiceError(
+        'SLOT_LOST',
+        `${sqliteProgressTable(stream)} has lost its row, which counts the stream on`,
+        {
+          where: this.#label,
+          hint: 'run the command that began the stream, with --restart',
+        },
+      )
     })
   }
 
@@ -111,7 +115,7 @@ export class SqliteTriggers implements ChangeSource {
       const now = counterNow(one, slot)
       let [waiting, heldBytes] = [0n, 0n]
       for (const number of now === null ? [] : numbers) {
-        const { notes, bytes } = sizeOf(one, logTable(slot, number))
+        const { notes, bytes } = sizeOf(one, sqliteLogTable(slot, number))
         waiting += notes
         heldBytes += bytes
       }
@@ -132,20 +136,20 @@ export class SqliteTriggers implements ChangeSource {
       const rounds = new SqliteRounds({ file: this.#file, label: this.#label, birth, tables, signal })
       return new TriggerStream(rounds, from, signal)
     } catch (error) {
-      throw copyError(error, this.#label, 'source')
+      throw sqliteCopyError(error, this.#label, 'source')
     }
   }
 
   follower(name: string, signal: AbortSignal): Promise<Follower | null> {
-    return this.#read(signal, (one) => readFollower(one, name))
+    return this.#read(signal, (one) => readSqliteFollower(one, name))
   }
 
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
-    return this.#write(signal, (one) => writeFollower(one, name, follower, was, signal))
+    return this.#write(signal, (one) => writeSqliteFollower(one, name, follower, was, signal))
   }
 
   end(name: string, signal: AbortSignal): Promise<void> {
-    return this.#write(signal, (one) => endTriggers(one, name, signal))
+    return this.#write(signal, (one) => endSqliteTriggers(one, name, signal))
   }
 
   endByHand(name: string): string {
@@ -156,7 +160,7 @@ export class SqliteTriggers implements ChangeSource {
     return this.#read(signal, (one) => streamsOn(one, table))
   }
 
-  async slots(): Promise<readonly SlotLine[]> {
+  async slots(): Promise<readonly ReplicationSlotLine[]> {
     return []
   }
 
@@ -187,7 +191,7 @@ export class SqliteTriggers implements ChangeSource {
         connection.close()
       }
     } catch (error) {
-      throw copyError(error, this.#label, 'source')
+      throw sqliteCopyError(error, this.#label, 'source')
     }
   }
 }
@@ -196,7 +200,7 @@ export class SqliteTriggers implements ChangeSource {
 function sizeOf(connection: Database.Database, log: string): { readonly notes: bigint; readonly bytes: bigint } {
   const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(log)
   if (there === undefined) return { notes: 0n, bytes: 0n }
-  const keys = columnsOf(connection, log).flatMap(({ name }) =>
+  const keys = sqliteColumns(connection, log).flatMap(({ name }) =>
     name === 'note_id' ? [] : [`coalesce(octet_length(${quote(name)}), 0)`],
   )
   const [notes, size] = connection

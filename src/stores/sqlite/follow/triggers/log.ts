@@ -11,22 +11,22 @@ import { conflictNotes } from './conflicts.ts'
 
 const OURS = /^sluice_\d+$/
 
-export function progressTable(stream: string): string {
+export function sqliteProgressTable(stream: string): string {
   return `${stream}_progress`
 }
 
 /** Holds the owner of the stream: one row. Created with the first owner, because streams of older programs lack it. */
-export function followerTable(stream: string): string {
+export function sqliteFollowerTable(stream: string): string {
   return `${stream}_follower`
 }
 
 /** @param number of the table in its stream */
-export function logTable(stream: string, number: number): string {
+export function sqliteLogTable(stream: string, number: number): string {
   return `${stream}_keys_${number}`
 }
 
 /** Name of key column i in its log. */
-export function keyName(i: number): string {
+export function sqliteLogKeyColumn(i: number): string {
   return `key_${i + 1}`
 }
 
@@ -36,7 +36,7 @@ export function numberFact(table: TableName): string {
 }
 
 /** Number of a table in its stream. @throws Error if the stream has no log of the table */
-export function numberOf({ facts, slot }: StreamBirth, table: TableName): number {
+export function tableNumber({ facts, slot }: StreamBirth, table: TableName): number {
   const text = facts[numberFact(table)]
   if (text === undefined) throw new Error(`stream ${slot} has no log of ${tableText(table)}`)
   return Number(text)
@@ -44,7 +44,7 @@ export function numberOf({ facts, slot }: StreamBirth, table: TableName): number
 
 /** The table of the counter. `forgetting` is 1 only within transactions that delete notes, never seen outside. */
 export function makeProgress(connection: Database.Database, stream: string, token: string): void {
-  const name = quote(progressTable(stream))
+  const name = quote(sqliteProgressTable(stream))
   connection.exec(
     `CREATE TABLE ${name} (one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL, counter INTEGER NOT NULL, forgotten INTEGER, forgetting INTEGER)`,
   )
@@ -55,16 +55,16 @@ export function makeProgress(connection: Database.Database, stream: string, toke
  * Creates log and triggers of one table, within a write transaction. The guards come last, so that a trigger that is
  * recreated comes after them.
  */
-export function makeLog(
+export function makeSqliteLog(
   connection: Database.Database,
   stream: string,
   number: number,
   { table: { table }, identity }: FollowedTable,
 ): void {
-  const name = quote(logTable(stream, number))
+  const name = quote(sqliteLogTable(stream, number))
   const trigger = (what: string): string => `CREATE TRIGGER ${quote(`${stream}_${number}_${what}`)}`
   const on = quote(table.name)
-  const keys = identity.map((_, i) => keyName(i))
+  const keys = identity.map((_, i) => sqliteLogKeyColumn(i))
   // Without types and constraints: values stay unchanged, and a writer's conflict clause has nothing to apply to.
   connection.exec(`CREATE TABLE ${name} (note_id INTEGER PRIMARY KEY, ${keys.join(', ')})`)
   const note = `INSERT INTO ${name} (${keys.join(', ')})`
@@ -83,7 +83,7 @@ export function makeLog(
   )
   connection.exec(`${trigger('deleted')} AFTER DELETE ON ${on} BEGIN ${note} VALUES (${values('OLD')}); END`)
   const refuse = `SELECT RAISE(ABORT, 'this is the log of a stream of sluice: what is taken out of it is lost; sluice follow RUN --end removes it')`
-  const progress = quote(progressTable(stream))
+  const progress = quote(sqliteProgressTable(stream))
   connection.exec(`${trigger('fixed')} BEFORE UPDATE ON ${name} BEGIN ${refuse}; END`)
   connection.exec(
     `${trigger('kept')} BEFORE DELETE ON ${name} WHEN (SELECT forgetting FROM ${progress}) IS NOT 1 BEGIN ${refuse}; END`,
@@ -93,7 +93,7 @@ export function makeLog(
 /** Removes a stream's objects, all or those of one table; within a write transaction. May be repeated. */
 export function removeMade(connection: Database.Database, stream: string, number?: number): void {
   if (!OURS.test(stream)) return
-  const log = number === undefined ? null : logTable(stream, number)
+  const log = number === undefined ? null : sqliteLogTable(stream, number)
   const made = connection
     .prepare(`SELECT type, name FROM main.sqlite_schema WHERE type IN ('table', 'trigger') ORDER BY type DESC, rowid`)
     .all() as { readonly type: string; readonly name: string }[]

@@ -13,7 +13,7 @@ import { uniquesOf } from './conflicts.ts'
 const NOT_TOLD =
   'triggers note rows only, and not DDL: after DDL of a followed table it is halted and named. A program that switches triggers off for its connection writes unnoticed'
 
-export function examineTriggers(
+export function checkSqliteTriggers(
   connection: Database.Database,
   file: string,
   tables: readonly FollowedTable[],

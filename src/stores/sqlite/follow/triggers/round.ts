@@ -6,9 +6,9 @@ import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
-import { slices, type Open, type Scan } from '../../copy/rows.ts'
+import { slices, type Open, type SqliteScan } from '../../copy/rows.ts'
 import { isIdentity, isOfColumns, uniquesOf } from './conflicts.ts'
-import { keyName } from './log.ts'
+import { sqliteLogKeyColumn } from './log.ts'
 
 /**
  * A batch with more notes is large, and the target writes it in pieces. A unique value may have moved from a row of a
@@ -18,13 +18,13 @@ import { keyName } from './log.ts'
 const MANY = 10_000
 
 /** @property log name of its log @property number in its stream */
-export type NotedTable = { readonly table: FollowedTable; readonly log: string; readonly number: number }
+export type SqliteNotedTable = { readonly table: FollowedTable; readonly log: string; readonly number: number }
 
 /** Notes of one log in a snapshot. @property last largest id: all up to it are shown, see `SqliteRounds.#forget` */
 export type Notes = { readonly place: number; readonly last: bigint; readonly count: bigint }
 
 /** @param reader within the snapshot */
-export function notesIn(reader: Database.Database, tables: readonly NotedTable[]): readonly Notes[] {
+export function notesIn(reader: Database.Database, tables: readonly SqliteNotedTable[]): readonly Notes[] {
   return tables.flatMap(({ log }, place) => {
     const sql = `SELECT max(note_id), max(note_id) - min(note_id) + 1 FROM ${quote(log)}`
     const [last, count] = reader.prepare(sql).raw(true).safeIntegers(true).get() as [bigint | null, bigint | null]
@@ -37,9 +37,9 @@ export function notesIn(reader: Database.Database, tables: readonly NotedTable[]
  * @returns true if the whole batch was reported; false if a table has changed, which the last change reports
  * @throws SluiceError VALUE_REFUSED; the driver's errors
  */
-export async function* reportedRound(
+export async function* sqliteReportedRound(
   reader: Database.Database,
-  tables: readonly NotedTable[],
+  tables: readonly SqliteNotedTable[],
   { noted, position, at }: { readonly noted: readonly Notes[]; readonly position: LogPosition; readonly at: number },
   signal: AbortSignal,
 ): AsyncGenerator<readonly Change[], boolean> {
@@ -62,7 +62,7 @@ export async function* reportedRound(
 
 async function* changesOf(
   reader: Database.Database,
-  one: NotedTable,
+  one: SqliteNotedTable,
   { place, last }: Notes,
   isLarge: boolean,
   signal: AbortSignal,
@@ -73,12 +73,12 @@ async function* changesOf(
   for await (const rows of read(reader, goneOf(one, isAll, last), signal))
     yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
   const keys = table.identity.map(quote).join(', ')
-  const scan: Scan = {
+  const scan: SqliteScan = {
     table: table.table,
     columns: table.columns,
     // Compared as the table's own index compares: two spellings of one key both find the row that has that key.
     condition: {
-      sql: `${table.identity.length === 1 ? keys : `(${keys})`} IN (SELECT ${table.identity.map((_, i) => keyName(i)).join(', ')} FROM ${quote(log)} WHERE note_id <= ?)`,
+      sql: `${table.identity.length === 1 ? keys : `(${keys})`} IN (SELECT ${table.identity.map((_, i) => sqliteLogKeyColumn(i)).join(', ')} FROM ${quote(log)} WHERE note_id <= ?)`,
       parameters: [last],
     },
     order: keys,
@@ -91,16 +91,18 @@ async function* changesOf(
  * SQL for noted keys without a row, each key once. Keys with a value that is not of its column's type are left out: no
  * target can have such a row.
  */
-function goneOf({ table, log }: NotedTable, isAll: boolean, last: bigint): Scan {
+function goneOf({ table, log }: SqliteNotedTable, isAll: boolean, last: bigint): SqliteScan {
   const { name } = table.table.table
-  const keys = table.identity.map((_, i) => keyName(i))
+  const keys = table.identity.map((_, i) => sqliteLogKeyColumn(i))
   const columns = table.identity.flatMap((own, i) => {
     const found = table.columns.find((column) => column.name === own)
-    return found === undefined ? [] : [{ ...found, name: keyName(i), column: { ...found.column, name: keyName(i) } }]
+    return found === undefined
+      ? []
+      : [{ ...found, name: sqliteLogKeyColumn(i), column: { ...found.column, name: sqliteLogKeyColumn(i) } }]
   })
   // By the table's index first, then by bytes: another spelling of the same key is another row of the target.
   const same = table.identity.map((own, i) => {
-    const [left, right] = [`t.${quote(own)}`, `k.${keyName(i)}`]
+    const [left, right] = [`t.${quote(own)}`, `k.${sqliteLogKeyColumn(i)}`]
     const folds = (columns[i]?.column.collation ?? 'BINARY') !== 'BINARY'
     return folds ? `${left} = ${right} AND ${left} = ${right} COLLATE BINARY` : `${left} = ${right}`
   })
@@ -117,10 +119,10 @@ function goneOf({ table, log }: NotedTable, isAll: boolean, last: bigint): Scan 
 }
 
 /** SQLite accepts NULL in a primary key that is not an INTEGER, in any number of rows. */
-function rowWithoutKey(reader: Database.Database, { table, log }: NotedTable): boolean {
+function rowWithoutKey(reader: Database.Database, { table, log }: SqliteNotedTable): boolean {
   const nullable = table.identity.flatMap((own, i) =>
     table.columns.some(({ name, column }) => name === own && column.nullable)
-      ? [[quote(own), keyName(i)] as const]
+      ? [[quote(own), sqliteLogKeyColumn(i)] as const]
       : [],
   )
   return nullable.some(([own, key]) => {
@@ -136,7 +138,7 @@ function all(reader: Database.Database, sql: string): readonly SqlRow[] {
   return reader.prepare(sql).raw(true).all() as readonly SqlRow[]
 }
 
-async function* read(reader: Database.Database, scan: Scan, signal: AbortSignal): AsyncGenerator<readonly Row[]> {
+async function* read(reader: Database.Database, scan: SqliteScan, signal: AbortSignal): AsyncGenerator<readonly Row[]> {
   const open: Open = new Set()
   const found = slices(reader, scan, { wide: false, bytes: false }, open)
   try {

@@ -6,17 +6,17 @@ import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
-import type { Look, Rounds, Telling } from '../../../common/trigger-stream/rounds.ts'
+import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
-import { beginWrite, rollback } from '../../copy/connection.ts'
-import { copyError } from '../../copy/errors.ts'
+import { beginWrite, rollBack } from '../../copy/connection.ts'
+import { sqliteCopyError } from '../../copy/errors.ts'
 import { SqliteView } from '../../copy/source.ts'
 import { openReader } from '../../reader.ts'
 import { counted, openNoter, written } from './counter.ts'
-import { readFollower } from './follower.ts'
-import { logTable, numberOf, progressTable } from './log.ts'
-import { notesIn, reportedRound, type NotedTable, type Notes } from './round.ts'
-import { notedFault, notedText } from './shape.ts'
+import { readSqliteFollower } from './follower.ts'
+import { sqliteLogTable, tableNumber, sqliteProgressTable } from './log.ts'
+import { notesIn, sqliteReportedRound, type SqliteNotedTable, type Notes } from './round.ts'
+import { notedFault, sqliteShapeText } from './shape.ts'
 
 /** Notes that are deleted in one transaction; all writers wait for its end. */
 const TAKEN = 5000
@@ -38,7 +38,7 @@ type Reshaped = Extract<Change, { readonly type: 'reshaped' }>
 
 export class SqliteRounds implements Rounds {
   readonly request: RoundsOptions
-  readonly #tables: readonly NotedTable[]
+  readonly #tables: readonly SqliteNotedTable[]
   readonly #reader: Database.Database
   readonly #writer: Database.Database
   /** Schema version at which all tables were last found unchanged. */
@@ -49,8 +49,8 @@ export class SqliteRounds implements Rounds {
     const { file, birth, tables } = options
     this.request = options
     this.#tables = tables.map((table) => {
-      const number = numberOf(birth, table.table.table)
-      return { table, number, log: logTable(birth.slot, number) }
+      const number = tableNumber(birth, table.table.table)
+      return { table, number, log: sqliteLogTable(birth.slot, number) }
     })
     this.#reader = openReader(file)
     try {
@@ -61,9 +61,9 @@ export class SqliteRounds implements Rounds {
     }
   }
 
-  async look(): Promise<Look> {
+  async look(): Promise<RoundState> {
     const logs = this.#tables.map(({ log }) => `EXISTS (SELECT 1 FROM ${quote(log)})`)
-    const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(progressTable(this.request.birth.slot))}`
+    const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(sqliteProgressTable(this.request.birth.slot))}`
     try {
       const row = this.#reader.prepare(sql).raw(true).safeIntegers(true).get() as [bigint, bigint] | undefined
       if (row !== undefined) return { end: row[0], isNoted: row[1] === 1n, idle: row[0] }
@@ -74,7 +74,7 @@ export class SqliteRounds implements Rounds {
     return { end: 0n, isNoted: true, idle: 0n }
   }
 
-  async *report(forView: boolean): Telling {
+  async *report(forView: boolean): RoundChanges {
     const { file, label, signal } = this.request
     const reader = forView ? openReader(file) : this.#reader
     let isKept = false
@@ -85,7 +85,7 @@ export class SqliteRounds implements Rounds {
         return null
       }
       const { position, noted } = opened
-      if (!(yield* reportedRound(reader, this.#tables, opened, signal))) return null
+      if (!(yield* sqliteReportedRound(reader, this.#tables, opened, signal))) return null
       isKept = forView
       return {
         position,
@@ -94,7 +94,7 @@ export class SqliteRounds implements Rounds {
         view: async () => viewOf(reader, label),
       }
     } finally {
-      if (!forView) rollback(reader)
+      if (!forView) rollBack(reader)
       if (forView && !isKept) reader.close()
     }
   }
@@ -104,7 +104,7 @@ export class SqliteRounds implements Rounds {
     try {
       return await body()
     } catch (error) {
-      throw copyError(error, this.request.label, 'source')
+      throw sqliteCopyError(error, this.request.label, 'source')
     }
   }
 
@@ -125,11 +125,11 @@ export class SqliteRounds implements Rounds {
       const noted = notesIn(reader, this.#tables)
       if (noted.length === 0) return { position: 0n, at, noted }
       const position = counted(this.#writer, birth.slot)
-      if (position === null) return reshaped(0, `${progressTable(birth.slot)} has lost its row`)
+      if (position === null) return reshaped(0, `${sqliteProgressTable(birth.slot)} has lost its row`)
       this.#writer.exec('COMMIT')
       return { position, at, noted }
     } finally {
-      rollback(this.#writer)
+      rollBack(this.#writer)
     }
   }
 
@@ -140,11 +140,11 @@ export class SqliteRounds implements Rounds {
     if (version === this.#schema) return null
     for (const [place, { table, number }] of this.#tables.entries()) {
       const { table: name } = table.table
-      const fault = notedFault(birth.shapes[tableText(name)], notedText(reader, birth.slot, number, name))
+      const fault = notedFault(birth.shapes[tableText(name)], sqliteShapeText(reader, birth.slot, number, name))
       if (fault !== null) return reshaped(place, fault.reason)
     }
-    const [row] = reader.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = ?`).all(progressTable(birth.slot))
-    if (row === undefined) return reshaped(0, `there is no ${progressTable(birth.slot)} any more`)
+    const [row] = reader.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = ?`).all(sqliteProgressTable(birth.slot))
+    if (row === undefined) return reshaped(0, `there is no ${sqliteProgressTable(birth.slot)} any more`)
     this.#schema = version
     return null
   }
@@ -156,7 +156,7 @@ export class SqliteRounds implements Rounds {
    * again, which changes nothing.
    */
   async #forget(noted: readonly Notes[], upTo: LogPosition): Promise<void> {
-    const progress = quote(progressTable(this.request.birth.slot))
+    const progress = quote(sqliteProgressTable(this.request.birth.slot))
     const begin = this.#writer.prepare(
       `UPDATE ${progress} SET forgetting = 1, forgotten = max(coalesce(forgotten, 0), ?)`,
     )
@@ -171,7 +171,7 @@ export class SqliteRounds implements Rounds {
         const removeLast = this.#writer.prepare(`DELETE FROM ${log} WHERE note_id = ?`)
         for (let removed = TAKEN; removed === TAKEN;) {
           removed = await written(this.#writer, () => {
-            refuseOtherFollower(this.request.birth, readFollower(this.#writer, this.request.birth.slot))
+            refuseOtherFollower(this.request.birth, readSqliteFollower(this.#writer, this.request.birth.slot))
             begin.run(upTo)
             const { changes } = remove.run(last)
             if (changes < TAKEN) removeLast.run(last)

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { uniquesOf } from './conflicts.ts'
 import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
-import { logTable } from './log.ts'
+import { sqliteLogTable } from './log.ts'
 
 type Noted = {
   /** Definition of the table; null if there is none. */
@@ -15,7 +15,12 @@ type Noted = {
 }
 
 /** @returns JSON */
-export function notedText(connection: Database.Database, stream: string, number: number, { name }: TableName): string {
+export function sqliteShapeText(
+  connection: Database.Database,
+  stream: string,
+  number: number,
+  { name }: TableName,
+): string {
   const definition = connection
     .prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`)
     .pluck()
@@ -26,7 +31,8 @@ export function notedText(connection: Database.Database, stream: string, number:
     .all() as [string, string][]
   const own = all.filter(
     ([one]) =>
-      streamOfName(one) === stream && (one === logTable(stream, number) || one.startsWith(`${stream}_${number}_`)),
+      streamOfName(one) === stream &&
+      (one === sqliteLogTable(stream, number) || one.startsWith(`${stream}_${number}_`)),
   )
   const unique = definition === undefined ? [] : uniquesOf(connection, name)
   const noted: Noted = {

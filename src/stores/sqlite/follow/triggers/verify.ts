@@ -5,11 +5,11 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
 import { counterNow } from './counter.ts'
-import { numberOf, progressTable } from './log.ts'
-import { notedFault, notedText } from './shape.ts'
+import { tableNumber, sqliteProgressTable } from './log.ts'
+import { notedFault, sqliteShapeText } from './shape.ts'
 
 /** @param connection within one transaction @param file current inode of its path */
-export function verifyTriggers(
+export function verifySqliteTriggers(
   connection: Database.Database,
   file: string,
   birth: StreamBirth,
@@ -24,7 +24,7 @@ export function verifyTriggers(
   const moved: Record<string, string> = {}
   for (const [at, { table }] of tables.entries()) {
     const name = names[at] ?? ''
-    const now = notedText(connection, birth.slot, numberOf(birth, table.table), table.table)
+    const now = sqliteShapeText(connection, birth.slot, tableNumber(birth, table.table), table.table)
     const fault = notedFault(birth.shapes[name], now)
     if (fault !== null) faults.push({ code: fault.code, tables: [name], message: `${name}: ${fault.reason}`, since })
     else if (now !== birth.shapes[name]) moved[name] = now
@@ -43,7 +43,7 @@ export function streamFault(
     return { code: 'OTHER_SERVER', message: 'another file is under the name of the one that the stream began with' }
   const now = counterNow(connection, slot)
   if (now === null) {
-    const message = `the logs of the stream are gone: there is no ${progressTable(slot)} with a row, which says what of them was applied`
+    const message = `the logs of the stream are gone: there is no ${sqliteProgressTable(slot)} with a row, which says what of them was applied`
     return { code: 'SLOT_LOST', message }
   }
   if (now.token !== facts['token'])
