@@ -18,7 +18,7 @@ import type { Syncs } from './syncs.ts'
 import type { Stores } from './stores.ts'
 import type { SharedRuns } from './shared-runs.ts'
 import type { LedgerPicture } from './ledger-look.ts'
-import type { JobQueue } from './run-queue.ts'
+import type { JobQueue } from './job-queue.ts'
 
 export type SteeringControls = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'lanes' | 'rate' | 'steer'>
 

@@ -49,7 +49,7 @@ import { SharedRuns } from './shared-runs.ts'
 import { RunsWatch } from './runs-watch.ts'
 import { Syncs } from './syncs.ts'
 import { Stores } from './stores.ts'
-import { JobQueue } from './run-queue.ts'
+import { JobQueue } from './job-queue.ts'
 
 /** Functions that only the terminal can provide. */
 export type TerminalPort = {

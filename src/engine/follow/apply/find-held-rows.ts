@@ -2,7 +2,7 @@
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeTable } from '../../../model/follow/port.ts'
-import type { ApplyWorkers } from './lanes.ts'
+import type { ApplyWorkers } from './apply-workers.ts'
 import type { LoopParts } from './loop-parts.ts'
 
 const LOOK_MS = 1000

@@ -9,7 +9,7 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
 import { changeBytes, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
-import type { ApplyWorkers } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import { isVisible, snapshotOf, type VisibleTransactions } from './visible.ts'
 
 /** Changes that wait in memory until the target's view is open. */

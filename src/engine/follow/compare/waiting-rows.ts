@@ -1,7 +1,7 @@
 /** Rows of live tables that wait to be read again: a command named them, or a comparison found them to differ. */
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import type { ApplyWorkers } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 import { atMoment } from './moment.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'

@@ -1,6 +1,6 @@
 /** Called between two transactions of a stream whose tables are live; decides whether the run ends there. */
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import type { ApplyWorkers } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { ProvingRound } from '../compare/proving.ts'
 import type { TouchedRows } from '../compare/touched-rows.ts'
 

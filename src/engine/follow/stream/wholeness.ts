@@ -3,7 +3,7 @@ import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
 import { refuseElsewhere } from './follower.ts'
 import { haltStream } from './halt.ts'
-import type { ApplyWorkers } from '../apply/lanes.ts'
+import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 
 export class StreamWholeness {

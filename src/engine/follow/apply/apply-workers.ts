@@ -6,7 +6,7 @@
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import type { ApplyWorker } from './lane.ts'
+import type { ApplyWorker } from './apply-worker.ts'
 import { joinedLanes, type LaneRow } from '../../copy/ledger/stream-row.ts'
 import type { Positions } from '../../copy/ledger/streams.ts'
 import type { VisibleTransactions } from '../compare/visible.ts'
