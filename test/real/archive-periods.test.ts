@@ -207,7 +207,7 @@ test('SQLite: a table of a pattern that is refused is named, and the others go o
       event.type === 'log' && event.level === 'error' ? [[event.table, event.message]] : [],
     )
     expect(named).toEqual([
-      ['bookings_a', expect.stringContaining('it is left out: rows of bookings_a cannot be told apart')],
+      ['bookings_a', expect.stringContaining('it is left out: rows of bookings_a cannot be distinguished')],
     ])
     if (!dryRun) expect(finished.totals).toMatchObject({ detached: '2', failed: '0' })
   }

@@ -415,7 +415,7 @@ describe('changes that may be missing halt', () => {
     sit.db.exec(`DROP TRIGGER sluice_7_1_deleted; DELETE FROM t WHERE id = 1; ${sql}`)
     sit.db.exec('VACUUM')
     const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
-    expect(faults).toMatchObject([{ code: 'TRIGGERS_CHANGED', message: expect.stringMatching(/made anew/) as string }])
+    expect(faults).toMatchObject([{ code: 'TRIGGERS_CHANGED', message: expect.stringMatching(/recreated/) as string }])
     // Begun anew within the stream it is whole again.
     const renewed = await sit.source.renew?.(birth, tables, 0n, SIGNAL)
     expect((await sit.source.verify(renewed ?? birth, tables, 0n, SIGNAL)).faults).toEqual([])

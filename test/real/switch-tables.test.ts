@@ -144,7 +144,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
       ]) {
         await expect(sql.run(write), `${role}: ${write}`).rejects.toMatchObject({
           code: '55000',
-          message: expect.stringContaining('is parked') as string,
+          message: expect.stringContaining('is the old table') as string,
           hint: expect.stringContaining(`Write to public.${PUBLIC}.`) as string,
         })
       }
@@ -200,7 +200,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await sql.run(`UPDATE ${quoted(PUBLIC)} SET qty = 3 WHERE id = 1; UPDATE ${quoted(part)} SET qty = 4 WHERE id = 1`)
     // The parked one keeps its guard, and its words.
     await guard(BACK)
-    await refused(OLD, /is parked/)
+    await refused(OLD, /is the old table/)
     expect((await ours(sql)).filter((name) => name.startsWith('trigger'))).toHaveLength(1)
   })
 
