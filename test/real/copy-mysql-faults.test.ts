@@ -278,35 +278,39 @@ describe.skipIf(skipped)(`a MySQL server of one's own${why}`, () => {
     expect(await writeChunk(local, chunkOf(found), many(5, 5_000))).toBe(5)
   })
 
-  test('read-only for a while, as a replica before it is promoted: refusals to write are tried again', async () => {
-    await using own = await startMariadb()
-    if (!own.isOurs) return
-    const [source, target] = [await placeOn('mysql', own.url()), await placeOn('mysql', own.url())]
-    const name = new URL(target.url).pathname.slice(1)
-    await own.sql(`CREATE USER mere@'%' IDENTIFIED BY 'mere'`, `GRANT ALL ON ${name}.* TO mere@'%'`)
-    await source.sql(
-      'CREATE TABLE t (id INT PRIMARY KEY, t VARCHAR(200))',
-      `INSERT INTO t SELECT seq, 'x' FROM seq_1_to_1000`,
-    )
-    const to = { url: `${own.url(name, 'mere', 'mere')}?retry_seconds=30` }
-    let turned = Promise.resolve()
-    let refusals = 0
-    const { finished, events } = await perform(copyOf(source, to, 't', { chunkRows: 250, workers: 1, rate: 500 }), {
-      onEvent: (event) => {
-        if (event.type === 'chunk.started' && event.chunk === '2') turned = own.sql('SET GLOBAL read_only = 1')
-        const isRefusal = event.type === 'chunk.retried' && event.error.code === 'TARGET_DENIED'
-        if (isRefusal && ++refusals === 2) turned = own.sql('SET GLOBAL read_only = 0')
-      },
-    })
-    await turned
-    expect(refusals).toBeGreaterThanOrEqual(2)
-    expect(finished).toMatchObject({ exitCode: 0, totals: { written: '1000' } })
-    expect(events.filter(({ type }) => type === 'chunk.failed')).toEqual([])
-    // From the beginning it is the wrong server, and that is said at once.
-    await own.sql('SET GLOBAL read_only = 1', `DROP TABLE ${name}.t`)
-    const wrong = await perform(copyOf(source, to, 't'))
-    await own.sql('SET GLOBAL read_only = 0')
-    expect(wrong.finished.error).toMatchObject({ code: 'TARGET_DENIED', hint: expect.stringContaining('primary') })
-    expect(wrong.events.filter(({ type }) => type === 'chunk.retried')).toEqual([])
-  })
+  test(
+    'read-only for a while, as a replica before it is promoted: refusals to write are tried again',
+    { timeout: 300_000 },
+    async () => {
+      await using own = await startMariadb()
+      if (!own.isOurs) return
+      const [source, target] = [await placeOn('mysql', own.url()), await placeOn('mysql', own.url())]
+      const name = new URL(target.url).pathname.slice(1)
+      await own.sql(`CREATE USER mere@'%' IDENTIFIED BY 'mere'`, `GRANT ALL ON ${name}.* TO mere@'%'`)
+      await source.sql(
+        'CREATE TABLE t (id INT PRIMARY KEY, t VARCHAR(200))',
+        `INSERT INTO t SELECT seq, 'x' FROM seq_1_to_1000`,
+      )
+      const to = { url: `${own.url(name, 'mere', 'mere')}?retry_seconds=30` }
+      let turned = Promise.resolve()
+      let refusals = 0
+      const { finished, events } = await perform(copyOf(source, to, 't', { chunkRows: 250, workers: 1, rate: 500 }), {
+        onEvent: (event) => {
+          if (event.type === 'chunk.started' && event.chunk === '2') turned = own.sql('SET GLOBAL read_only = 1')
+          const isRefusal = event.type === 'chunk.retried' && event.error.code === 'TARGET_DENIED'
+          if (isRefusal && ++refusals === 2) turned = own.sql('SET GLOBAL read_only = 0')
+        },
+      })
+      await turned
+      expect(refusals).toBeGreaterThanOrEqual(2)
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: '1000' } })
+      expect(events.filter(({ type }) => type === 'chunk.failed')).toEqual([])
+      // From the beginning it is the wrong server, and that is said at once.
+      await own.sql('SET GLOBAL read_only = 1', `DROP TABLE ${name}.t`)
+      const wrong = await perform(copyOf(source, to, 't'))
+      await own.sql('SET GLOBAL read_only = 0')
+      expect(wrong.finished.error).toMatchObject({ code: 'TARGET_DENIED', hint: expect.stringContaining('primary') })
+      expect(wrong.events.filter(({ type }) => type === 'chunk.retried')).toEqual([])
+    },
+  )
 })
