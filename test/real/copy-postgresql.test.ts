@@ -284,10 +284,13 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
         { kind: 'list', of: { kind: 'int', bits: 64, unsigned: true } },
       ]
       const columns = types.map((type, i) => ({ name: `c${i}`, nullable: true, ...to.declare(type) }))
+      const scaled = columns.map((one) =>
+        one.type.kind === 'decimal' && one.type.precision === undefined ? { ...one, scaled: true } : one,
+      )
       const table = { schema: 'public', name: 'declared' }
       await to.target().create({ ...zoo, table, columns, key: [] }, SIGNAL)
       const found = await tableNamed(to, 'public.declared')
-      expect(found.columns).toEqual(columns)
+      expect(found.columns).toEqual(scaled)
       expect(found).toMatchObject({ key: [], primary: false, rows: 0n })
     })
   })

@@ -5,7 +5,7 @@ const HINT = 'docs/CATALOG.md names the relations, and has queries to begin with
 
 /** Hint for a condition that the system does not understand. @param system its display name */
 export function conditionHint(system: string): string {
-  return `write the condition as after WHERE in ${system}; quote a column that is named like a keyword of SQL (order, end)`
+  return `write the condition as after WHERE in ${system}; a column that is named like a keyword of SQL (order, end) needs double quotes`
 }
 
 /** @param message in the server's own words */
