@@ -136,8 +136,8 @@ const NAMES: ReadonlySet<string> = new Set(['table', 'partition', 'key', 'confir
 /** As a run prints it where each value is a hostile name: in quotes where the program puts it in quotes. @param file what else is in it */
 function withHostile(text: string, file: string): string {
   const isQuoted = (value: string): boolean =>
-    /\b(?:shellQuote|quoted)\(/.test(value) ||
-    new RegExp(`\\b${value}\\b[^;=]*\\]? =[^;]*(?:shellQuote|quoted)\\b`).test(file)
+    /\b(?:shellQuoted?|quoted)\(/.test(value) ||
+    new RegExp(`\\b${value}\\b[^;=]*\\]? =[^;]*(?:shellQuoted?|quoted)\\b`).test(file)
   return text
     .replaceAll('\\`', '`')
     .replaceAll(/(--[a-z-]+[ =])?\$\{((?:[^{}]|\{[^{}]*\})*)\}/g, (_all, flag: string | undefined, value: string) => {
