@@ -84,7 +84,7 @@ describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
     // Both ways out end.
     await place.sql(`UPDATE ${table} SET code = 'c1' WHERE v = 'new'`)
     const back = await perform(restore)
-    expect(JSON.stringify(back.events)).toContain('takes B1 and b1 for one')
+    expect(JSON.stringify(back.events)).toContain('treats B1 and b1 as equal')
     expect([await rows(), await counted()]).toEqual(['a1 old; b1 old; c1 new; z kept', '5 5'])
     const changed = { ...restore, partitions: ['2020-Q1.part2'], asChanged: true, confirm: table } as const
     expect((await perform(changed)).finished).toMatchObject({ exitCode: 0 })
