@@ -88,7 +88,9 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     const rates = async (): Promise<unknown> => [(await queue.runs(1, '5'))[0]?.rate, (await queue.slots('5'))[0]?.rate]
     expect(await rates()).toEqual([5, 5])
     // Only a worker of its version takes the other run, and its report says so.
-    expect((await queuePart(server.url('queue'), '6'))?.error).toMatch(/there is no live worker of version sluice 2, ledger 1/)
+    expect((await queuePart(server.url('queue'), '6'))?.error).toMatch(
+      /there is no live worker of version sluice 2, ledger 1/,
+    )
     const calm = await queue.stand()
     expect(calm).toMatchObject({
       workers: { lives: 2, silent: 0, lost: 0 },
