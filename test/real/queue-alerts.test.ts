@@ -614,9 +614,9 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await look()).toEqual([])
     const old = "UPDATE sluice_queue.sluice_runs SET begun_at = now() - interval '1 min' WHERE run_id = '18'"
     await stage.ask(stage.queue, 'queue', old)
-    const how = 'lives; sluice runs --distributed --run 18 --config q.yaml says'
+    const how = 'takes the run; sluice runs --distributed --run 18 --config q.yaml says'
     expect(await look()).toEqual([
-      expect.stringContaining(`raised: no worker of version sluice 2, ledger 1 that takes the run ${how}`),
+      expect.stringContaining(`raised: no live worker of version sluice 2, ledger 1 ${how}`),
     ])
     expect(await look()).toEqual([])
     await queue.worker({ ...about, workerId: 'of-2', host: 'there', program }).beat(false)
