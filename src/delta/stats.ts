@@ -2,7 +2,6 @@
  * Reads the stats of a file (PROTOCOL.md, "Per-file Statistics") without parsing all of them: one pass over the JSON
  * text copies the text of the wanted columns, so that an int64 or a decimal is never rounded, and skips the rest.
  */
-import { countedRecords } from './counted-records.ts'
 import { halfCharacter } from './half-characters.ts'
 
 /** Wanted values as JSON text, strings with their quotes; undefined if missing, null or not a scalar. */
@@ -254,10 +253,7 @@ function isJson(text: string): boolean {
 
 /** Rows of a file by its stats: null when they are missing, no JSON as a whole, or no safe non-negative integer. */
 export function numRecordsOf(stats: string | null | undefined): number | null {
-  if (stats === null || stats === undefined) return null
-  const counted = countedRecords(stats)
-  if (counted !== undefined) return counted
-  if (!isJson(stats)) return null
+  if (stats === null || stats === undefined || !isJson(stats)) return null
   // Only the first key can be taken by pattern: further in, a column or a value may read the same.
   const digits = LEADING_COUNT.exec(stats)?.[1] ?? countReader.read(stats)?.numRecords
   if (digits === undefined || !WHOLE_NUMBER.test(digits)) return null
