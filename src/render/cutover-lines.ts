@@ -48,50 +48,26 @@ function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.findi
 }
 
 function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
-  const {
-    table,
-    parked: oldTable,
-    revert,
-    pauseMs,
-    waitedMs,
-    tries,
-    provedRows,
-    touchedRows,
-    stream,
-    position,
-    wayBack,
-  } = event
+  const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
   if (event.database !== undefined) return movedLine(event, block)
   const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
-  return block('proved', `the name ${table} means the other table now; the one that had it is ${oldTable}`, {
+  return block('proved', `the name ${table} means the other table now; the one that had it is ${event.parked}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again within the switch`],
-      ['way back', `stream ${stream} keeps ${oldTable} equal from ${position} on; ${other}`],
+      ['way back', `stream ${stream} keeps ${event.parked} equal from ${position} on; ${other}`],
     ],
   })
 }
 
 /** Between two databases: the table keeps its name, and users get another address. */
 function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
-  const {
-    table,
-    parked: oldTable,
-    revert,
-    pauseMs,
-    waitedMs,
-    tries,
-    provedRows,
-    touchedRows,
-    stream,
-    position,
-    wayBack,
-  } = event
+  const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
   const goes = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
   const other = event.refusedWhile === undefined ? goes : `${goes}, and is refused while ${event.refusedWhile}`
   return block(
     'proved',
-    `${table} of ${event.database ?? ''} takes the writes now; ${oldTable} of ${event.closed ?? ''} is closed`,
+    `${table} of ${event.database ?? ''} takes the writes now; ${event.parked} of ${event.closed ?? ''} is closed`,
     {
       details: [
         [
@@ -99,7 +75,10 @@ function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
           `${durationText(pauseMs)} at most without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
         ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the fence`],
-        ['way back', `stream ${stream} keeps ${oldTable} of ${event.closed ?? ''} equal from ${position} on; ${other}`],
+        [
+          'way back',
+          `stream ${stream} keeps ${event.parked} of ${event.closed ?? ''} equal from ${position} on; ${other}`,
+        ],
       ],
     },
   )

@@ -1,7 +1,6 @@
 /** Checks whether the log's protocol allows it to be read; call before anything is written. */
-import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import type { MetadataAction, ProtocolAction, ActionKind } from '../../delta/actions.ts'
 import { readerRefusal } from '../../delta/features.ts'
-import type { ActionKind } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
 

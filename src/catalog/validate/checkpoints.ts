@@ -18,7 +18,7 @@ const SIDES = ['checkpoint', 'commits'] as const
 
 export type CheckpointsInspected = {
   /** Checkpoints that were compared. */
-  readonly looked: number
+  readonly inspected: number
   /** Checkpoints that could not be read: each is a difference. */
   readonly unreadable: number
   /** Complete checkpoints up to the validated version. */
@@ -71,7 +71,7 @@ export async function checkCheckpoints(
     report.notes.push(`${inspected} of ${able.length} checkpoints were compared with the commits; more with --samples`)
   }
   const unreadable = unread.length + chosen.length - inspected
-  return { looked: inspected, unreadable, all: all.length, notJudged: all.length - able.length }
+  return { inspected, unreadable, all: all.length, notJudged: all.length - able.length }
 }
 
 /** @returns true if it could be read, and was compared */

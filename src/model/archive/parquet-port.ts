@@ -2,9 +2,8 @@
  * Writes rows to Parquet files and reads them back, as CSV (see `wire.ts`) or as canonical rows. The implementation
  * needs a database engine; this port keeps that engine out of the archive's code.
  */
-import type { Digest } from '../copy/rows.ts'
+import type { Digest, Row } from '../copy/rows.ts'
 import type { Range } from '../copy/range.ts'
-import type { Row } from '../copy/rows.ts'
 import type { RowTest } from './row-test.ts'
 import type { InspectedFile, WrittenFile } from './archived-file.ts'
 import type { StoredColumn, StoredTable } from './stored-column.ts'

@@ -25,7 +25,7 @@ const NOTED_AT_ONCE = 20
 
 export type EarlierInspection = {
   /** Chunks of other runs that were counted on both sides. */
-  readonly looked: number
+  readonly chunks: number
   /** The count was stopped before its end. */
   readonly isStopped: boolean
   readonly error: SluiceError | null
@@ -48,7 +48,7 @@ export async function lookEarlier(
 ): Promise<EarlierInspection> {
   const { operation, steering } = around
   const { ledger, owner } = context
-  const base: EarlierInspection = { looked: 0, isStopped: false, error: null, notes: [] }
+  const base: EarlierInspection = { chunks: 0, isStopped: false, error: null, notes: [] }
   if (standing.earlier === 0n) return base
   const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}: values as of then`
   if (operation.noLook === true || operation.verify === 'none')
@@ -114,7 +114,7 @@ async function countEarlier(
 ): Promise<EarlierInspection> {
   const { operation, steering } = around
   const { ledger, owner, database, key } = context
-  const base: EarlierInspection = { looked: 0, isStopped: false, error: null, notes: [] }
+  const base: EarlierInspection = { chunks: 0, isStopped: false, error: null, notes: [] }
   const old = Number(standing.old)
   const whole = !isRanged(context.plan)
   const planSurplus = whole ? await surplusOfPlan(context, around) : null
@@ -148,7 +148,7 @@ async function countEarlier(
     notes.push(`${acceptedText(accepted)} accepted on ${at} by ${accepted.by.join(', ')}`)
   }
   const error = equal || accepts ? null : differs(context, found)
-  return { looked: old, isStopped: false, error, notes }
+  return { chunks: old, isStopped: false, error, notes }
 }
 
 /** @throws SluiceError BAD_FLAG if --accept-difference names a table that is not copied */

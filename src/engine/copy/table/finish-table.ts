@@ -73,7 +73,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
   } catch (thrown) {
     error ??= asSluiceError(thrown)
   }
-  const tally = standing.tally(inspected?.looked ?? 0)
+  const tally = standing.tally(inspected?.chunks ?? 0)
   const unlooked = inspected?.isStopped === true
   const points = standing.views.size
   // With a stream, applied changes bring all chunks to one state.

@@ -358,7 +358,7 @@ export class FollowLoop {
         state: 'catchup',
         position: changes.text(again.fence),
         reread: String(again.keys.size),
-        ...(again.mended === 0 ? {} : { mended: String(again.mended) }),
+        ...(again.repaired === 0 ? {} : { mended: String(again.repaired) }),
       })
     }
     const ready = reached()

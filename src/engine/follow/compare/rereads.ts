@@ -46,7 +46,7 @@ export type Reread = {
   /** `keyText` of the row keys that were read. */
   readonly keys: ReadonlySet<string>
   /** How many of the rows that a comparison found were changed. */
-  readonly mended: number
+  readonly repaired: number
   /** From this position on, the table holds what the source held. */
   readonly fence: LogPosition
 }
@@ -69,7 +69,7 @@ export async function rereadRows(
   let reached: LogPosition | null = null
   for (;;) {
     const waiting = await ledger.rereads.of(stream, table.key, AT_ONCE)
-    if (waiting.length === 0) return reached === null ? null : { keys: read, mended: repaired, fence: reached }
+    if (waiting.length === 0) return reached === null ? null : { keys: read, repaired, fence: reached }
     await using view = await from.source(signal)
     const snapshot = snapshotOf(view.point.view)
     if (snapshot !== null && !lane.isShownBy(snapshot)) {

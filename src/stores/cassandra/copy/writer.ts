@@ -59,7 +59,7 @@ export class CassandraChunkWriter implements ChunkWriter {
 
   /** @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE */
   constructor(parts: WriterParts, shape: CassandraShape, request: ChunkRequest) {
-    const { link, options: wish, now } = parts
+    const { link, options, now } = parts
     const { columns, onExisting, range, signal, table } = request
     this.#parts = parts
     this.#shape = shape
@@ -67,12 +67,12 @@ export class CassandraChunkWriter implements ChunkWriter {
     this.#statements = new CassandraStatements(shape)
     const names = columns.map(({ name }) => name)
     const micros = BigInt(Math.trunc(now)) * 1000n
-    const stamping = new Stamping(names, wish, micros)
+    const stamping = new Stamping(names, options, micros)
     this.#rows = new RowWrites(shape, columns, this.#statements, stamping, onExisting === 'upsert')
-    const fallBackToOne = wish.fallBackToOne === true
+    const fallBackToOne = options.fallBackToOne === true
     this.#sender = new Sender(link, { fallBackToOne, onWeak: (rows, why) => this.reportWeak(rows, why) }, signal)
     this.#reader = new KeyReader(link, shape, this.#statements, fallBackToOne, signal)
-    this.#existing = new Existing(link, this.#rows, this.#reader, shape, wish, signal)
+    this.#existing = new Existing(link, this.#rows, this.#reader, shape, options, signal)
     this.#collecting = new Collecting(this.#rows, this.#reader, shape, columns, link.release)
     this.#counters = new Counters(link, shape, this.#statements, this.#reader, signal)
     const alike = request.sortsAlike !== false && table.ring?.partitioner === link.partitioner
@@ -150,7 +150,7 @@ export class CassandraChunkWriter implements ChunkWriter {
 
   /** Writes all rows, over existing ones. @returns how many have not expired by then */
   async #put(rows: readonly Encoded[]): Promise<number> {
-    const { flow, options: request } = this.#parts
+    const { flow, options } = this.#parts
     const { signal } = this.#request
     const collections = await this.#collecting.of(rows, flow, signal, this.#byTokens, () => this.occupied())
     const of = (row: Encoded, statics: boolean): readonly Write[] =>
@@ -159,7 +159,7 @@ export class CassandraChunkWriter implements ChunkWriter {
       const isNew = this.#isNewPartition(row)
       return { row, writes: of(row, isNew), partition: (): string => this.#rows.partitionText(row) }
     })
-    const sendings = batchesOf(items, request.batchRows ?? BATCH_ROWS)
+    const sendings = batchesOf(items, options.batchRows ?? BATCH_ROWS)
     await flow.each(sendings, signal, (sending) => this.#sender.send(sending, (row) => of(row, true)))
     const now = Math.floor(Date.now() / 1000)
     return items.filter(({ row, writes }) => !isOver(row, writes, now)).length
@@ -239,14 +239,14 @@ export class CassandraChunkWriter implements ChunkWriter {
 
   /** Reads at the level of the writes, or at ONE if the writes may fall back to it. */
   async #looking<T>(look: (looking: CassandraRead) => Promise<T>): Promise<T> {
-    const { link, options: request } = this.#parts
+    const { link, options } = this.#parts
     const at = (level: number): Promise<T> => look({ link, level, shape: this.#shape })
     try {
       return await at(readLevelFor(link.writeLevel))
     } catch (error) {
       const { kind } = cassandraFailure(error)
       const isShort = kind === 'unavailable' || kind === 'read-timeout'
-      if (isShort && request.fallBackToOne === true) return at(ONE)
+      if (isShort && options.fallBackToOne === true) return at(ONE)
       throw cassandraError(error, link.settings, 'read')
     }
   }

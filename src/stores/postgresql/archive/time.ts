@@ -35,7 +35,7 @@ const FIRST = "'0001-01-01'"
  * no limit.
  * @throws SluiceError SOURCE_GONE; errors of the server
  */
-export async function timeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {
+export async function postgresTimeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {
   const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
   const relation = await new RelationCache().of(table.table, ask)
   if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })

@@ -13,8 +13,7 @@ import { postgresRowCondition } from '../archive/row-condition.ts'
 import { postgresRowTriggers } from '../archive/row-triggers.ts'
 import type { Steps } from '../archive/steps.ts'
 import { columnComments, postgresLosableTables, unsynced } from '../archive/table-facts.ts'
-import { timeExtent } from '../archive/time.ts'
-import { postgresTimeCondition } from '../archive/time.ts'
+import { postgresTimeCondition, postgresTimeExtent } from '../archive/time.ts'
 import { PostgresApply } from '../follow/apply/index.ts'
 import { PostgresOperational } from '../follow/operational/index.ts'
 import { PostgresChanges } from '../follow/replication/index.ts'
@@ -117,7 +116,9 @@ function byRows(
 ): Pick<PostgresOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'> {
   return {
     times: { condition: postgresTimeCondition },
-    timeExtents: { of: (table, column, signal) => ask(signal, (session) => timeExtent(session, table, column)) },
+    timeExtents: {
+      of: (table, column, signal) => ask(signal, (session) => postgresTimeExtent(session, table, column)),
+    },
     rowValues: {
       condition: postgresRowCondition,
       values: (table, column, most, signal) =>

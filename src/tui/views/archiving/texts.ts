@@ -1,10 +1,9 @@
 /** Details of one partition, also for the clipboard. */
 import { archivedByText } from '../../../model/archive/cut-text.ts'
 import { bytes, amount, seconds } from '../../../render/screen-format.ts'
-import type { ArchivePartition } from '../../run/archiving/archive-partition.ts'
+import type { ArchivePartition, PartitionStatus } from '../../run/archiving/archive-partition.ts'
 import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
 import { shownSizes } from '../../run/archiving/outcome.ts'
-import type { PartitionStatus } from '../../run/archiving/archive-partition.ts'
 
 type Fact = readonly [label: string, text: string]
 

@@ -15,7 +15,7 @@ import type { CopyOperation } from './declaration.ts'
 type Hearer = (event: CopyEvent) => void
 
 /** Listeners that get the run's events before its caller does, in this order, each from its stage on. */
-export type Hearers = { track: Hearer | null; told: Hearer | null; stream: Hearer | null }
+export type Hearers = { track: Hearer | null; reported: Hearer | null; stream: Hearer | null }
 
 export type BegunCopy = {
   /** As given, until a stage replaces it. */
@@ -35,12 +35,12 @@ export type BegunCopy = {
 
 /** Waits for the run's allowed hours: outside of them not even the source is read. */
 export async function begin(operation: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<BegunCopy> {
-  const hearers: Hearers = { track: null, told: null, stream: null }
+  const hearers: Hearers = { track: null, reported: null, stream: null }
   const run: CopyRun = {
     ...asked,
     emit: (event) => {
       hearers.track?.(event)
-      hearers.told?.(event)
+      hearers.reported?.(event)
       hearers.stream?.(event)
       asked.emit(event)
     },

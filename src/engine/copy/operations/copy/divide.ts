@@ -18,7 +18,7 @@ export type Divided = {
   readonly work: ReturnType<typeof objectWork>
   /** Tables that another process copies. */
   readonly elsewhere: readonly PlannedTable[]
-  readonly told: ReportedRuns
+  readonly reported: ReportedRuns
 }
 
 /** @param tables receives each table as soon as it is started @throws SluiceError as `startTables` */
@@ -36,9 +36,9 @@ export async function divide(
   const elsewhere = await startTables(copied, tables, planned, around)
   await again(async () => track?.begin(planned, tables))
   const reported = new ReportedRuns(operation, track)
-  hearers.told = (event) => reported.event(event)
+  hearers.reported = (event) => reported.event(event)
   for (const event of reported.begin(planned, tables)) run.emit(event)
-  return { around, work, elsewhere, told: reported }
+  return { around, work, elsewhere, reported }
 }
 
 function context(noted: RecordedCopy, following: FollowedStream | null, work: Divided['work']): CopyContext {

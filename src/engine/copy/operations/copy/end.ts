@@ -40,7 +40,7 @@ export async function endCopy(
   noted: RecordedCopy,
   following: FollowedStream | null,
   tables: readonly TableRun[],
-  { around, work, told: reported }: Divided,
+  { around, work, reported }: Divided,
 ): Promise<Ending> {
   let ending = await endTables(tables, around)
   if (following !== null && ending.error === undefined && ending.stopped !== true)

@@ -24,13 +24,12 @@ import { whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } fro
 import { runLeaseHolder } from '../../../run/holder.ts'
 import { hasEnded } from '../../../../shared/owner.ts'
 import { dataFilesPresent } from '../../data-files.ts'
-import type { CheckFiles } from './declaration.ts'
+import type { CheckFiles, rollback, RollbackOperation } from './declaration.ts'
 import { openLake, parquetRows } from '../../../run/registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
 import { DISAGREES, notHeld, witnesses, type RollbackWitness } from './witnesses.ts'
-import type { rollback, RollbackOperation } from './declaration.ts'
 
 /** The two operations share their events. */
 type RollbackRun = RunOf<typeof rollback>

@@ -75,7 +75,7 @@ export async function performValidate(operation: ValidateOperation, run: Validat
       versions: dec(result.versions.length),
       checks: dec(checks),
       differences: dec(differences),
-      checkpoints: dec(result.checkpoints.looked),
+      checkpoints: dec(result.checkpoints.inspected),
       checkpointsUnreadable: dec(result.checkpoints.unreadable),
       checkpointsInLog: dec(result.checkpoints.all),
     }
@@ -119,7 +119,7 @@ function adviceOn(
 }
 
 /** Number of compared checkpoints, as text; empty if the log has none. */
-function checkpointsText({ looked: inspected, all, notJudged }: CheckpointsInspected): string {
+function checkpointsText({ inspected, all, notJudged }: CheckpointsInspected): string {
   if (all === 0) return ''
   return `; ${inspected} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not judged`}`
 }

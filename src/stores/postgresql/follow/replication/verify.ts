@@ -82,7 +82,7 @@ export async function verifyStream(
         bornInside: new Set(),
         changedBy: new Map(),
       }
-      const result = await tableDifference(session, followed, before, now, { notes, end, applied, told: reported })
+      const result = await tableDifference(session, followed, before, now, { notes, end, applied, reported })
       if (result.type === 'unclear') unclear.push(name)
       if (result.type === 'moved') moved[name] = shapeText(result.shape)
       if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
@@ -138,10 +138,10 @@ export async function tableDifference(
     readonly notes: readonly PartitionNote[]
     readonly end: LogPosition
     readonly applied: LogPosition
-    readonly told: ReportedChanges
+    readonly reported: ReportedChanges
   },
 ): Promise<ShapeDifference> {
-  const { notes, end, applied, told: reported } = around
+  const { notes, end, applied, reported } = around
   // A start plans with the columns that are there now: a noted one that went meanwhile is among none of them.
   const there = new Set(now.shape.columns.map(({ name }) => name))
   const kept = new Set(unwritten.map((name) => name.toLowerCase()))

@@ -166,7 +166,7 @@ export class Attempt implements SwitchAttempt {
 }
 
 /** Both names may be exchanged: then each is taken while the other one is free. */
-function renames({ from, to, parked: oldTable, parkedName: oldTableName }: CutoverTables): readonly string[] {
+function renames({ from, to, oldTable, oldTableName }: CutoverTables): readonly string[] {
   const rename = (table: string, name: string): string => `ALTER TABLE ${table} RENAME TO ${quoteName(name)}`
   if (oldTable !== to.sql) return [rename(from.sql, oldTableName), rename(to.sql, from.name)]
   const between = `sluice_switch_${from.oid}`

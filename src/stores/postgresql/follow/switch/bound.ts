@@ -29,7 +29,7 @@ export async function cutoverBoundFindings(sides: CutoverTables): Promise<readon
   return [...found.map((one) => stepOf(one, same?.[0] === 't', sides)), ...(await unknownTo(sides))]
 }
 
-function stepOf(one: Bound, sameKey: boolean, { from, to, parked: oldTable }: CutoverTables): CutoverStep {
+function stepOf(one: Bound, sameKey: boolean, { from, to, oldTable }: CutoverTables): CutoverStep {
   const { kind, name, owned, owner, byKey, definition } = one
   const step = { about: kind === 'row function' ? 'function' : kind, object: name }
   const refuse = (detail: string, hint: string): CutoverStep => ({ ...step, verdict: 'refused', detail, hint })

@@ -13,7 +13,7 @@ export const TRIGGER = ' sluice_parked'
  * Statements for the time when the tables have changed places. What foreign keys do to rows by themselves passes, too: the rows of the public table they change alike.
  */
 export function guardSql(
-  { from, parked: oldTable, parkedName: oldTableName }: CutoverTables,
+  { from, oldTable, oldTableName }: CutoverTables,
   leaves: readonly string[],
 ): readonly string[] {
   const name = tableText(from)

@@ -88,7 +88,7 @@ function made({ to, public: name }: CutoverTables, one: Code, other: Code | null
 }
 
 /** Of the parked table: what fires for replicas would do again what it has done on the public one. */
-function silenced({ parked: oldTable }: CutoverTables, { kind, name, state }: Code): readonly CutoverStep[] {
+function silenced({ oldTable }: CutoverTables, { kind, name, state }: Code): readonly CutoverStep[] {
   if (state !== 'A' && state !== 'R') return []
   return [
     {

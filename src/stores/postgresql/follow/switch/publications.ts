@@ -20,7 +20,7 @@ export async function cutoverPublicationFindings(sides: CutoverTables): Promise<
 
 function stepOf(
   { name, how, viaRoot, owned, owner, both, columns, filter }: Publication,
-  { from, to, public: table, parked: oldTable }: CutoverTables,
+  { from, to, public: table, oldTable }: CutoverTables,
 ): CutoverStep {
   const step = { about: 'publication', object: name }
   if (how === 'other') {

@@ -108,7 +108,7 @@ function differing(
   ]
 }
 
-function lagging({ name }: Constraint, { parked: oldTable }: CutoverTables): CutoverStep {
+function lagging({ name }: Constraint, { oldTable }: CutoverTables): CutoverStep {
   return {
     verdict: 'left',
     about: 'foreign key from it',

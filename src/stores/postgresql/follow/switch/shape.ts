@@ -25,7 +25,7 @@ type Role = {
 }
 
 export async function cutoverShapeFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
-  const { from, to, parkedName: oldTableName } = sides
+  const { from, to, oldTableName } = sides
   const steps: CutoverStep[] = []
   const refuse = (about: string, object: string, detail: string, hint: string): void =>
     void steps.push({ verdict: 'refused', about, object, detail, hint })
@@ -117,7 +117,7 @@ async function subscriptions({ session, from, to }: CutoverTables): Promise<read
   }
 }
 
-function roleSql({ session, from, to, parkedName: oldTableName }: CutoverTables): string {
+function roleSql({ session, from, to, oldTableName }: CutoverTables): string {
   const place = `(SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = ${literal(from.schema)})`
   const parameter =
     session.version < 150_000

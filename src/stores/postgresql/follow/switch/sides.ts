@@ -24,8 +24,8 @@ export type CutoverTables = {
   /** The public name as SQL has it; the name of `from` before the switch, and of `to` after it. */
   readonly public: string
   /** What `from` is called after the switch, as SQL has it. */
-  readonly parked: string
-  readonly parkedName: string
+  readonly oldTable: string
+  readonly oldTableName: string
 }
 
 /** One thing that a switch meets, with the statements that make it anew. They name the tables as they are called by then. */
@@ -74,8 +74,8 @@ export async function cutoverTables(session: CopySession, request: SwitchRequest
     from,
     to,
     public: from.sql,
-    parked: tableSql({ schema: from.schema, name: request.parked }),
-    parkedName: request.parked,
+    oldTable: tableSql({ schema: from.schema, name: request.parked }),
+    oldTableName: request.parked,
   }
 }
 

@@ -56,7 +56,7 @@ export async function verifyPostgresTriggers(
         notes,
         end,
         applied,
-        told: reported,
+        reported,
       })
       if (result.type === 'halted') {
         halt('TABLE_CHANGED', result.reason)

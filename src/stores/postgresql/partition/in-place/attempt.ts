@@ -87,7 +87,7 @@ export function sidesIn(
 export async function switchStatements(
   { about, wanted }: PreparedNewTable,
   request: InPlaceRequest,
-  { from, to, parked: past, public: table }: CutoverTables,
+  { from, to, oldTable: past, public: table }: CutoverTables,
   steps: readonly CutoverStep[],
 ): Promise<readonly string[]> {
   const names = await newIndexNames(about, [request.beside, ...request.partitions.map(({ name }) => name)])

@@ -58,7 +58,7 @@ export class Aside {
       await this.#apply(last)
       const late = await lateConstraints(
         session,
-        this.tables.map(({ twin: newTable }) => newTable.table),
+        this.tables.map(({ newTable }) => newTable.table),
       )
       await session.ask(noteSql(this.#log, mirrorSql(this.#log, this.tables, this.#columns, late)))
       const [row] = await session.ask('SELECT pg_catalog.txid_current()')
@@ -75,7 +75,7 @@ export class Aside {
     const session = this.#session
     if (emptied) {
       for (const table of this.tables) {
-        await session.ask(`TRUNCATE ${tableSql(table.twin.table.name)}`)
+        await session.ask(`TRUNCATE ${tableSql(table.newTable.table.name)}`)
         table.rows = 0n
       }
       await this.#fill(() => undefined)
@@ -83,7 +83,7 @@ export class Aside {
       const keys = keysSql(this.#log, ids)
       for (const table of this.tables) {
         const removed = await session.run(
-          `DELETE FROM ${tableSql(table.twin.table.name)} t USING (${keys}) k WHERE ${sameKey(this.#log, 't', 'k')}`,
+          `DELETE FROM ${tableSql(table.newTable.table.name)} t USING (${keys}) k WHERE ${sameKey(this.#log, 't', 'k')}`,
         )
         table.rows -= BigInt(removed)
       }
@@ -117,7 +117,7 @@ export class Aside {
     }
   }
 
-  async #insert({ twin: newTable, belongs }: AsideTable, join: string, condition: string): Promise<bigint> {
+  async #insert({ newTable, belongs }: AsideTable, join: string, condition: string): Promise<bigint> {
     const names = this.#columns.map(quoteName)
     const list = names.map((name) => `d.${name}`).join(', ')
     const rows = await this.#session.run(

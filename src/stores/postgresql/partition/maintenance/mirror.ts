@@ -29,7 +29,7 @@ export function mirrorSql(
   const values = columns.map((name) => `d.${quoteName(name)}`).join(', ')
   const same = (row: string, of: 'OLD' | 'NEW'): string =>
     log.key.map(({ name }) => `${row}.${quoteName(name)} = ${of}.${quoteName(name)}`).join(' AND ')
-  const made = ({ twin: newTable, belongs }: AsideTable, of: 'OLD' | 'NEW'): string => {
+  const made = ({ newTable, belongs }: AsideTable, of: 'OLD' | 'NEW'): string => {
     const aside = tableSql(newTable.table.name)
     return `DELETE FROM ${aside} t WHERE ${same('t', of)}; GET DIAGNOSTICS one = ROW_COUNT; removed := removed + one;
       INSERT INTO ${aside} (${names}) SELECT ${values} FROM ONLY ${tableSql(log.of.name)} d WHERE ${same('d', of)} AND ${belongs('d')};`

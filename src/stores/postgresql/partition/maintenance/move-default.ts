@@ -70,9 +70,10 @@ export async function moveDefault(
   const late: string[] = []
   await dropping(async () => {
     await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
-    for (const { twin: newTable } of aside.tables) await newTable.furnish()
-    for (const { twin: partitioned } of aside.tables) await session.ask(`ANALYZE ${tableSql(partitioned.table.name)}`)
-    for (const { twin } of aside.tables) late.push(...(await patience.again(() => twin.late())))
+    for (const { newTable } of aside.tables) await newTable.furnish()
+    for (const { newTable: partitioned } of aside.tables)
+      await session.ask(`ANALYZE ${tableSql(partitioned.table.name)}`)
+    for (const { newTable: twin } of aside.tables) late.push(...(await patience.again(() => twin.late())))
   })
   const end = performance.now() + request.budgetMs
   for (let pause = FIRST_REST_MS; ; pause *= 2) {
@@ -140,15 +141,15 @@ function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
 function moved({ tables }: Aside, proved: bigint, cloned: readonly MissingProperty[]): Moved {
   const [first] = tables
   return {
-    made: tables.flatMap(({ options: request, rows }) => (request === null ? [] : [{ ...request, moved: rows }])),
+    made: tables.flatMap(({ coming, rows }) => (coming === null ? [] : [{ ...coming, moved: rows }])),
     proved,
     notGiven: [
-      ...tables.flatMap(({ twin: newTable }) =>
+      ...tables.flatMap(({ newTable }) =>
         newTable.missing.map((one) => ({ partition: newTable.options.name.name, ...one })),
       ),
-      ...cloned.map((one) => ({ partition: first?.twin.options.name.name ?? '', ...one })),
+      ...cloned.map((one) => ({ partition: first?.newTable.options.name.name ?? '', ...one })),
     ],
-    notes: tables.flatMap(({ twin: newTable }) => newTable.notes),
+    notes: tables.flatMap(({ newTable }) => newTable.notes),
   }
 }
 
@@ -204,8 +205,8 @@ async function begun(
     const period = { from: wish.from, to: wish.to, column: table.column, of: table.table }
     const newTable = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish), period)
     tables.push({
-      twin: newTable,
-      options: wish,
+      newTable,
+      coming: wish,
       belongs: (row) => betweenSql(name, native, wish, row),
       byKey,
       rows: 0n,
@@ -215,7 +216,7 @@ async function begun(
   const within = (row: string): string =>
     options.map((request) => `(${betweenSql(name, native, request, row)})`).join(' OR ')
   const partitioned = await begin(knownPartition(rest), 'rest', rest.name, outsideSql(name, native, covered))
-  tables.push({ twin: partitioned, options: null, belongs: (row) => `NOT (${within(row)})`, byKey, rows: 0n })
+  tables.push({ newTable: partitioned, coming: null, belongs: (row) => `NOT (${within(row)})`, byKey, rows: 0n })
   const columns = spec.columns.filter(({ generated }) => generated !== true).map((column) => column.name)
   return new Aside(session, log, columns, tables)
 }

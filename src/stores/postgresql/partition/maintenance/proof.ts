@@ -41,7 +41,7 @@ export async function proveQuarantined(
       })
     const before = await digestOf(log.of)
     let [rows, sum] = [0n, 0n]
-    for (const { twin: newTable } of aside.tables) {
+    for (const { newTable } of aside.tables) {
       const part = await digestOf(newTable.table)
       rows += part.rows
       sum += BigInt(`0x${part.sum}`)

@@ -44,7 +44,7 @@ export async function switchOver(
   const parent = { oid: table.identity, name: table.table }
   const mark = quoteName(attachMark(table.identity))
   const old = asideName(rest.name.schema ?? '', table.identity, 'old')
-  const successor = aside.tables.find(({ options: request }) => request === null)?.twin
+  const successor = aside.tables.find(({ coming }) => coming === null)?.newTable
   if (successor === undefined) throw new Error('no successor of the default partition')
   const statements = [
     ...late,
@@ -55,18 +55,16 @@ export async function switchOver(
     ...(await exchanged(session, rest, successor)),
     ...(await sequencesTo(session, rest, successor)),
     renamed(rest.name, old),
-    ...aside.tables.map(({ twin: newTable }) => renamed(newTable.options.aside, newTable.options.name)),
-    ...aside.tables.map(({ twin: newTable, options: request }) => {
-      const bounds = request === null ? 'DEFAULT' : boundsSql(request)
+    ...aside.tables.map(({ newTable }) => renamed(newTable.options.aside, newTable.options.name)),
+    ...aside.tables.map(({ newTable, coming }) => {
+      const bounds = coming === null ? 'DEFAULT' : boundsSql(coming)
       return `ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${tableSql(newTable.options.name)} ${bounds}`
     }),
-    ...aside.tables.map(
-      ({ twin: newTable }) => `ALTER TABLE ${tableSql(newTable.options.name)} DROP CONSTRAINT ${mark}`,
-    ),
+    ...aside.tables.map(({ newTable }) => `ALTER TABLE ${tableSql(newTable.options.name)} DROP CONSTRAINT ${mark}`),
   ].join(';\n')
   // Fail before others have to wait.
   if (await hasLogNotes(session, log)) throw behind()
-  const cloned = aside.tables.flatMap(({ twin: newTable }) => newTable.cloned())
+  const cloned = aside.tables.flatMap(({ newTable }) => newTable.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
   const missing = await patience.run(
     [{ table: parent, mode: 'ACCESS EXCLUSIVE' }, ...around, { table: rest, mode: 'ACCESS EXCLUSIVE' }],
@@ -77,7 +75,7 @@ export async function switchOver(
       await session.ask(statements)
       const to = await attachedAs(
         session,
-        aside.tables.map(({ twin: newTable }) => newTable.options.name),
+        aside.tables.map(({ newTable }) => newTable.options.name),
       )
       await noteAttached(session, { table: table.identity, from: rest.oid, to })
       return giveCloned(session, cloned)
