@@ -1,5 +1,6 @@
 /** Which alerts stand, beyond one run: by two programs at once, and with a file that is damaged. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -100,6 +101,25 @@ test('of programs that find the same at once, one is told that it is new', async
   const programs = Array.from({ length: 3 }, () => run(process.execPath, ['--input-type=module', '-e', script]))
   const won = (await Promise.all(programs)).map(({ stdout }) => Number(stdout))
   expect(won.reduce((sum, one) => sum + one, 0)).toBe(50)
+})
+
+test('what another program sends while this one waits for the lock is open', async () => {
+  await using memory = memoryOfMachine(folder, say)
+  await memory.begin({ ...key, table: 'first' }, 1)
+  const script = `
+    import Database from 'better-sqlite3'
+    const database = new Database(${JSON.stringify(join(folder, 'alerts.db'))})
+    database.exec('BEGIN IMMEDIATE')
+    process.stdout.write('locked')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+    database.prepare("INSERT INTO standing (scope, cause, subject, since_ms, unsent_ms) VALUES ('fsck', 'fsck', 't', 7, ?)").run(Date.now())
+    database.exec('COMMIT')`
+  const other = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: import.meta.dirname,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(other.stdout, 'data')
+  expect(await memory.begin(key, 9)).toEqual({ is: 'stands', since: 7 })
 })
 
 test('a damaged file is set aside, counts as an empty one, and is said', async () => {

@@ -14,14 +14,19 @@ const SCHEMA = `
 const CONFIRMED = { unsent_ms: 'INTEGER', is_over: 'INTEGER NOT NULL DEFAULT 0' } as const
 
 const KEY = 'scope = @scope AND cause = @cause AND subject = @table'
+/**
+ * The time while the statement holds the lock. The time before it waits for the lock is too early: what another program wrote during the wait would
+ * come from the future.
+ */
+const NOW = 'sluice_now()'
 /** `BETWEEN`: a clock that was set back must not delay the alert. */
-const UNCONFIRMED = `(unsent_ms NOT BETWEEN @now - ${CONFIRM_MS} AND @now)`
+const UNCONFIRMED = `(unsent_ms NOT BETWEEN ${NOW} - ${CONFIRM_MS} AND ${NOW})`
 /** Returns no row if the alert is open, and its sender has confirmed it or still may. */
-const BEGIN = `INSERT INTO standing (scope, cause, subject, since_ms, unsent_ms) VALUES (@scope, @cause, @table, @at, @now)
-  ON CONFLICT DO UPDATE SET since_ms = CASE WHEN is_over = 1 THEN excluded.since_ms ELSE since_ms END, unsent_ms = @now, is_over = 0
+const BEGIN = `INSERT INTO standing (scope, cause, subject, since_ms, unsent_ms) VALUES (@scope, @cause, @table, @at, ${NOW})
+  ON CONFLICT DO UPDATE SET since_ms = CASE WHEN is_over = 1 THEN excluded.since_ms ELSE since_ms END, unsent_ms = ${NOW}, is_over = 0
   WHERE is_over = 1 OR ${UNCONFIRMED} RETURNING since_ms`
 const SINCE = `SELECT since_ms FROM standing WHERE ${KEY}`
-const END = `UPDATE standing SET unsent_ms = @now, is_over = 1 WHERE ${KEY} AND (is_over = 0 OR ${UNCONFIRMED}) RETURNING since_ms`
+const END = `UPDATE standing SET unsent_ms = ${NOW}, is_over = 1 WHERE ${KEY} AND (is_over = 0 OR ${UNCONFIRMED}) RETURNING since_ms`
 const SENT = {
   raised: `UPDATE standing SET unsent_ms = NULL WHERE ${KEY} AND is_over = 0`,
   cleared: `DELETE FROM standing WHERE ${KEY} AND is_over = 1`,
@@ -37,21 +42,21 @@ export function sqliteAlertMemory(file: string, clock: Pick<Clock, 'now'> = syst
     database.pragma('synchronous = FULL')
     database.exec(SCHEMA)
     addConfirmed(database)
+    database.function('sluice_now', { deterministic: false }, () => Math.round(clock.now()))
   } catch (error) {
     database.close()
     throw error
   }
-  const now = (): number => Math.round(clock.now())
   return {
     begin: async (key, at) => {
-      const noted = database.prepare(BEGIN).get({ ...key, at: Math.round(at), now: now() }) as Row | undefined
+      const noted = database.prepare(BEGIN).get({ ...key, at: Math.round(at) }) as Row | undefined
       if (noted !== undefined) return { is: 'new', since: noted.since_ms }
       const known = database.prepare(SINCE).get(key) as Row | undefined
       // Another program ended it between the two statements: it was open until then.
       return { is: 'stands', since: known?.since_ms ?? Math.round(at) }
     },
     end: async (key) => {
-      const ended = database.prepare(END).get({ ...key, now: now() }) as Row | undefined
+      const ended = database.prepare(END).get(key) as Row | undefined
       return ended === undefined ? { is: 'none' } : { is: 'cleared', since: ended.since_ms }
     },
     sent: async (key, state) => void database.prepare(SENT[state]).run(key),
