@@ -30,7 +30,7 @@ const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 const ONCE: ReadonlySet<string> = new Set(['--resync'])
 /** Flag that leaves a command to workers; printed commands leave it and the flags of the queue out. */
 const TO_WORKERS = '--distributed'
-const OF_QUEUES: ReadonlySet<string> = new Set([...ONCE, '--connect', '--slots', '--queue'])
+const OF_QUEUES: ReadonlySet<string> = new Set([...ONCE, '--connect', '--tasks', '--queue'])
 /** Commands that use the same flags to inspect a queue. */
 const OF_ITSELF: ReadonlySet<string> = new Set(['runs', 'ctl'])
 

@@ -156,11 +156,11 @@ function distributedOptions(
   own: readonly string[],
 ): DistributedOptions | null {
   // Some commands have them as options of their own.
-  const slots = own.includes('slots') ? undefined : givenCount(args, 'slots', TASK_LIMITS.least, TASK_LIMITS.most)
+  const slots = own.includes('tasks') ? undefined : givenCount(args, 'tasks', TASK_LIMITS.least, TASK_LIMITS.most)
   const queue = own.includes('queue') ? undefined : givenText(args, 'queue')
   if (!givenFlag(args, 'distributed')) {
     if (slots === undefined && queue === undefined) return null
-    throw new SluiceError('BAD_FLAG', `--${slots === undefined ? 'queue' : 'slots'} needs --distributed`)
+    throw new SluiceError('BAD_FLAG', `--${slots === undefined ? 'queue' : 'tasks'} needs --distributed`)
   }
   const stores = allStores(defaults, env).filter(({ error }) => error === undefined)
   return {

@@ -51,7 +51,9 @@ export function withLifecycle(
   const entry = table === undefined || more.length > 0 ? undefined : entryOf(table, defaults)
   if (taker === undefined || entry === undefined) return { args, defaults, ends: [] }
   const taken = takenBy(action)
-  const { from, to: _to, archive: _archive, ...options } = { ...entry, ...alertFor(entry, action) }
+  const { from, to: _to, archive: _archive, lanes, ...others } = { ...entry, ...alertFor(entry, action) }
+  // What a plan computes with; `workers` is what a run copies with.
+  const options = action.kind === 'partition-plan' ? { ...others, workers: lanes } : others
   const said = Object.entries(options).filter(
     ([name, value]) =>
       value !== undefined && taken.has(name) && !isLeftOut(taker, action, name) && isUnsaid(args[name], name, defaults),

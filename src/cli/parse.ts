@@ -18,6 +18,7 @@ import type { LifecycleStatusOperation } from '../partition/operations/lifecycle
 import { closest } from '../shared/closest.ts'
 import { commandNamed, COMMANDS } from './command-list.ts'
 import { complaint, unknownFlag } from './complaints.ts'
+import { currentFlags } from './former-flags.ts'
 import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { actionsOf } from '../app/operations/facts.ts'
@@ -271,7 +272,7 @@ export async function parseCommandLine(
     const { rawAnswer } = await import('./completion/answer.ts')
     return { request: { kind: 'help', text: await rawAnswer(typed.slice(3), env) }, globals: readGlobals({}, {}, {}) }
   }
-  const argv = fromSparkSubmit(typed)
+  const argv = currentFlags(fromSparkSubmit(typed))
   const word = firstWord(argv)
   const entry = word === null ? null : commandNamed(word)
   const help = helpAsked(argv)

@@ -131,7 +131,7 @@ function rateText({
   partitionPerHour,
   windowMs,
 }: Of<'partition.rate'>): string {
-  const what = `${plural(rows, 'row')}, ${sizeText(bytes)} ${written ? 'read and written' : 'read, and not written,'} in ${durationText(ms)} by ${plural(lanes, 'lane')}`
+  const what = `${plural(rows, 'row')}, ${sizeText(bytes)} ${written ? 'read and written' : 'read, and not written,'} in ${durationText(ms)} by ${plural(lanes, 'worker')}`
   const need =
     neededPerHour === undefined || windowMs === undefined
       ? ''

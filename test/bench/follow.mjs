@@ -324,7 +324,7 @@ async function lags({ isQuick, source, target }) {
   ]) {
     const [from, to] = [await database(source, 'lag'), await database(target, 'lag')]
     await query(from, `CREATE TABLE rows (${COLUMNS}); INSERT INTO rows SELECT ${ROW('i')} FROM generate_series(1, 100000) AS i; CREATE TABLE beat (id int PRIMARY KEY, at timestamptz); INSERT INTO beat VALUES (1, clock_timestamp())`) // prettier-ignore
-    const stop = await followed(from, to, '--lanes', String(lanes))
+    const stop = await followed(from, to, '--apply-workers', String(lanes))
     const client = new pg.Client(from)
     const looker = new pg.Client(to)
     await client.connect()

@@ -115,7 +115,7 @@ async function share({ folder, source, target, queue, rows }, count, { each, sha
   const desk = config(path.join(folder, 'desk'), { shop: source, archive: target, queue })
   try {
     await until(async () => (await connected(queue, (client) => client.query('SELECT 1 FROM sluice_queue.sluice_workers WHERE ended_at IS NULL'))).rowCount >= count) // prettier-ignore
-    const words = ['copy', '--from', 'shop', '--to', 'archive', '--table', 'orders', '--distributed', '--slots', String(count), '--workers', '2', '--checkpoint-size', String(Math.ceil(rows / 48)), ...(follows ? ['--follow', '--until-caught-up'] : []), '--json'] // prettier-ignore
+    const words = ['copy', '--from', 'shop', '--to', 'archive', '--table', 'orders', '--distributed', '--tasks', String(count), '--workers', '2', '--checkpoint-size', String(Math.ceil(rows / 48)), ...(follows ? ['--follow', '--until-caught-up'] : []), '--json'] // prettier-ignore
     const begun = performance.now()
     const done = spawnSync(process.execPath, [BIN, ...words], {
       cwd: desk,

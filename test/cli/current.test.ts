@@ -42,8 +42,27 @@ describe('sync', () => {
 
 describe('partition ensure', () => {
   it('says the least that others have to wait in milliseconds', async () => {
-    const line = 'partition ensure --from postgresql://db/shop --table t --ahead 1 --patience 0ms'
-    expect(await asked(line)).toBe('BAD_FLAG --patience takes 1.00 ms or more')
+    const line = 'partition ensure --from postgresql://db/shop --table t --ahead 1 --lock-timeout 0ms'
+    expect(await asked(line)).toBe('BAD_FLAG --lock-timeout takes 1.00 ms or more')
+  })
+})
+
+describe('a flag under its former name', () => {
+  const [copy, shared] = [
+    'copy --from mysql://db/shop --to postgresql://db/cold --table t',
+    '--distributed --connect postgresql://db/queue',
+  ]
+  const ensure = 'partition ensure --from postgresql://db/shop --table t --ahead 1'
+  const plan = 'partition plan --from postgresql://db/shop --table t --by at'
+  it.each([
+    [`${copy} --follow --lanes 2`, `${copy} --follow --apply-workers 2`],
+    [`${copy} ${shared} --slots=2`, `${copy} ${shared} --tasks=2`],
+    [`${plan} --lanes 2`, `${plan} --workers 2`],
+    [`${ensure} --patience 1s --budget 2s`, `${ensure} --lock-timeout 1s --retry-limit 2s`],
+  ])('%s', async (former, current) => {
+    const answer = await asked(former)
+    expect(typeof answer).toBe('object')
+    expect(answer).toEqual(await asked(current))
   })
 })
 

@@ -134,7 +134,7 @@ describe('help as JSON', () => {
         { name: 'command', required: false, repeatable: true },
       ],
     })
-    expect(commands[0]?.options.find(({ name }) => name === 'slots')).toMatchObject({
+    expect(commands[0]?.options.find(({ name }) => name === 'tasks')).toMatchObject({
       type: 'number',
       default: 1,
       first: true,

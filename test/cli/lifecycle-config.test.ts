@@ -113,7 +113,7 @@ describe('commands about a table of the file', () => {
       windowMs: 10_800_000,
       lanes: 4,
     })
-    expect(await parsed(FILE, 'partition', 'plan', '--table', TABLE, '--lanes', '2', '--by', 'id')).toMatchObject({
+    expect(await parsed(FILE, 'partition', 'plan', '--table', TABLE, '--workers', '2', '--by', 'id')).toMatchObject({
       by: 'id',
       lanes: 2,
     })

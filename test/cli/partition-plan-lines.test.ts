@@ -72,7 +72,7 @@ test('findings, what was measured, hours, and statements, each apart from the ne
                                 do: drop it
     fine     column   at        date NOT NULL
 
-    measured: 100,000 rows, 100 MB read and written in 5.0 s by 2 lanes: 72.0 GB an hour; the largest partition needs 72.2 GB an hour for 3:00:00
+    measured: 100,000 rows, 100 MB read and written in 5.0 s by 2 workers: 72.0 GB an hour; the largest partition needs 72.2 GB an hour for 3:00:00
 
     PARTITION  SLICE     FROM        TO                           ROWS    SIZE  AT LEAST  WINDOW
     Q2-FY25              2024-04-01  2024-07-01  ~216,670,000 ±900,000  217 GB   3:00:33  too long

@@ -4,7 +4,7 @@ import { commandLine } from '../../src/cli/command-line.ts'
 import { queueWords } from '../../src/cli/distributed.ts'
 
 const QUEUE = 'postgresql://ann:hush@host/queue'
-const COPY = ['copy', '--from', 'a.db', '--to', 'b.db', '--table', 'orders', '--distributed', '--slots', '4']
+const COPY = ['copy', '--from', 'a.db', '--to', 'b.db', '--table', 'orders', '--distributed', '--tasks', '4']
 
 test.each([
   ['none where the file of this folder names it', [], ''],

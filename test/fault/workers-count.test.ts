@@ -48,7 +48,7 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
   const shared = (events: readonly Event[]): unknown => events.find((event) => event.type === 'shared.run')
 
   test('are those of the ledger at the end of the run, and until that was read, those of a time that is named', async () => {
-    const run = await stage.distribute('copy', ...COPY, '--rate', '500', '--slots', '1')
+    const run = await stage.distribute('copy', ...COPY, '--rate', '500', '--tasks', '1')
     const worker = stage.worker({ host: 'left' })
     await stage.until('a count that the ledger is beyond', async () => {
       const [counted, done] = [await rowsCounted(), await rowsDone()]

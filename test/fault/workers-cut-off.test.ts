@@ -72,7 +72,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const cold = `${stage.urlOf(stage.data, 'target')}&retry_seconds=0.5`
       const one = stage.worker({ stores: { cold }, args: ['--concurrency', '2'] })
       const words = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--checkpoint-size', '100']
-      const run = await stage.distribute('copy', ...words, '--rate', '500', '--slots', '2')
+      const run = await stage.distribute('copy', ...words, '--rate', '500', '--tasks', '2')
       await stage.until('two chunks', async () => (await stage.chunksDone()) >= 2)
       await stage.data.demote()
       const rests = (): boolean =>
@@ -108,7 +108,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const queue = stage.urlOf(stage.queue, 'queue').replace(/\/\/[^@]*@/, '//keeper@')
       const worker = stage.worker({ stores: { queue }, env: { PGPASSFILE: file } })
       const words = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--checkpoint-size', '100']
-      const run = await stage.distribute('copy', ...words, '--rate', '200', '--slots', '1')
+      const run = await stage.distribute('copy', ...words, '--rate', '200', '--tasks', '1')
       await stage.until('a chunk', async () => (await stage.chunksDone()) >= 1)
       const said = (text: string): number =>
         worker.events.filter((event) => event.type === 'log' && event.message.includes(text)).length
@@ -150,7 +150,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const worker = stage.worker({ stores: { cold }, env: { PGPASSFILE: file }, args: ['--concurrency', '2'] })
       const words = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--table', 'items']
       const alarm = ['--alert', 'failed', '--alert-command', 'true']
-      const copy = ['copy', ...words, '--checkpoint-size', '100', '--rate', '500', '--slots', '2', ...alarm]
+      const copy = ['copy', ...words, '--checkpoint-size', '100', '--rate', '500', '--tasks', '2', ...alarm]
       const run = await stage.distribute(...copy)
       await stage.until('two chunks', async () => (await stage.chunksDone()) >= 2)
       await stage.ask(stage.data, 'target', change)
@@ -173,7 +173,7 @@ describe.skipIf(!POSTGRES_OWN)(
       keep('one')
       await stage.forgetRuns()
       await makeOrders(stage, 300)
-      const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1')
+      const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--tasks', '1')
       const cold = stage.urlOf(stage.data, 'target').replace(/\/\/[^/]*@/, '//asked@')
       const worker = stage.worker({ stores: { cold }, env: { PGPASSFILE: file } })
       await stage.until('a slot that rests or is refused', () => worker.slots.length >= 2)
@@ -190,7 +190,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const file = path.join(stage.folder, 'told-asked')
       await stage.forgetRuns()
       await makeOrders(stage, 300)
-      const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1']
+      const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--tasks', '1']
       const alarm = [
         '--alert',
         'failed',

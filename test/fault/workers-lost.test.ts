@@ -45,7 +45,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
   test('of four one is killed, one frozen and thawed, one cut off, one an hour ahead, and the queue restarts', async () => {
     await using dataWire = await startProxy(stage.data.port)
     await using queueWire = await startProxy(stage.queue.port)
-    const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--slots', '4')
+    const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--tasks', '4')
     const over = (url: string, port: number): string => url.replace(/@[^/]*\//, `@127.0.0.1:${port}/`)
     const killed = stage.worker({ host: 'killed' })
     const frozen = stage.worker({ host: 'frozen' })
@@ -89,7 +89,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
   test('one that is frozen while it compares for copy --again lets go of the table of the target', async () => {
     await stage.sluice(...COPY)
     await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'other'`)
-    const run = await stage.distribute(...COPY, '--again', '--workers', '1', '--slots', '1', '--rate', '500')
+    const run = await stage.distribute(...COPY, '--again', '--workers', '1', '--tasks', '1', '--rate', '500')
     const worker = stage.worker({ host: 'frozen' })
     const held = async (): Promise<readonly string[]> => {
       const sessions = await stage.ask<{ state: string }>(
@@ -111,7 +111,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
 
   test('what a slot did while the queue was away is told when it is back', async () => {
     const worker = stage.worker()
-    const run = await stage.distribute(...COPY, ...SMALL, '--slots', '1', '--rate', '5000')
+    const run = await stage.distribute(...COPY, ...SMALL, '--tasks', '1', '--rate', '5000')
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 3)
     await stage.queue.kill9()
     await stage.until('all chunks', async () => (await stage.chunksDone()) === ROWS / 100)
@@ -129,7 +129,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
   })
 
   test('all are killed and one is started again: work goes on within 60 seconds', async () => {
-    const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--slots', '3')
+    const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--tasks', '3')
     const workers = [stage.worker(), stage.worker(), stage.worker()]
     await stage.until('three workers at work', () => workers.every(({ slots }) => slots.includes('begun')))
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 20)
@@ -164,7 +164,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
       '1',
       '--rate',
       '400',
-      '--slots',
+      '--tasks',
       '2',
       ...alert,
     )

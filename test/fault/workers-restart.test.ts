@@ -51,7 +51,7 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
     const words = [...COPY, '--tables', 'orders,lines', '--follow']
     expect((await stage.sluice(...words, '--until-caught-up')).code).toBe(0)
     await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'stale'; DELETE FROM lines WHERE id % 3 = 0`)
-    const run = await stage.distribute(...words, '--restart', '--slots', '3', '--rate', '2000')
+    const run = await stage.distribute(...words, '--restart', '--tasks', '3', '--rate', '2000')
     const owner = stage.worker({ host: 'stream' })
     await stage.until('the copy has begun', async () => (await completed()) > 3)
     const others = [stage.worker({ host: 'other' }), stage.worker({ host: 'next' })]

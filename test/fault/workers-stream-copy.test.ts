@@ -127,7 +127,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
   }
 
   test('one that copies along is killed, then the one that has the stream', async () => {
-    const run = await stage.distribute(...COPY, '--tables', 't1,t2', '--rate', '4000', '--slots', '3')
+    const run = await stage.distribute(...COPY, '--tables', 't1,t2', '--rate', '4000', '--tasks', '3')
     const owner = worker('stream')
     await stage.until('the copy has begun', async () => ((await done())['stream'] ?? 0) > 2)
     const killed = worker('killed')
@@ -146,7 +146,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
   })
 
   test('the one that has the stream stands still, and comes back when another one has copied its tables', async () => {
-    const run = await stage.distribute(...COPY, '--tables', 't1,t2', '--rate', '3000', '--slots', '2')
+    const run = await stage.distribute(...COPY, '--tables', 't1,t2', '--rate', '3000', '--tasks', '2')
     const frozen = worker('frozen')
     await stage.until('the copy has begun', async () => ((await done())['frozen'] ?? 0) > 2)
     worker('thawed')

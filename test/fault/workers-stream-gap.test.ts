@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { WorkerStage } from '../support/worker-stage.ts'
 
-const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--tables', 't', '--checkpoint-size', '50', '--slots', '2']
+const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--tables', 't', '--checkpoint-size', '50', '--tasks', '2']
 const FOLLOW = [...COPY, '--follow', '--until-caught-up']
 const ROWS = `SELECT count(*) || ' ' || md5(string_agg(id || note, ',' ORDER BY id)) AS sum FROM t`
 

@@ -51,7 +51,7 @@ describe.skipIf(why !== '').each(SIDES)(`$where ${why}`, ({ store, cdc, numbers 
 
   test('all rows are there, with what was changed meanwhile', { timeout: 240_000 }, async () => {
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--follow', ...cdc, '--checkpoint-size', '100']
-    const words = [...copy, '--workers', '2', '--tables', 't1', '--rate', '2000', '--slots', '3']
+    const words = [...copy, '--workers', '2', '--tables', 't1', '--rate', '2000', '--tasks', '3']
     const run = await stage.distribute(...words)
     const owner = stage.worker({ host: 'stream', overTcp: true })
     await stage.until('the copy has begun', async () => ((await done())['stream'] ?? 0) > 2)

@@ -74,7 +74,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
       '--follow',
       '--prove-every',
       '1s',
-      '--slots',
+      '--tasks',
       '3',
     )
     const owner = stage.worker({ host: 'stream' })
@@ -153,7 +153,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
       '--follow',
       '--prove-every',
       '1s',
-      '--slots',
+      '--tasks',
       '2',
     )
     stage.worker({ host: 'stream2' })

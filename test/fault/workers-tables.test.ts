@@ -7,7 +7,7 @@ import { WorkerStage, type TestWorker } from '../support/worker-stage.ts'
 const ROWS = 20_000
 const CHUNK = 100
 const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--checkpoint-size', String(CHUNK), '--workers', '1']
-const BOTH = [...COPY, '--tables', 'a,b', '--slots', '2']
+const BOTH = [...COPY, '--tables', 'a,b', '--tasks', '2']
 
 describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
   let stage: WorkerStage
@@ -129,7 +129,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
   })
 
   test('what is wished before a slot begins is heeded by every worker that has it, one after the other', async () => {
-    const run = await stage.distribute(...COPY, '--tables', 'a,b', '--slots', '1')
+    const run = await stage.distribute(...COPY, '--tables', 'a,b', '--tasks', '1')
     expect(await refused(run, 'pause', 'nowhere')).toContain('has no table nowhere')
     await steer(run, 'pause', 'public.a')
     const first = worker()
@@ -179,7 +179,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
   })
 
   test('lanes of a stream are steered from anywhere, before it follows and later; single tables of it are not', async () => {
-    const run = await stage.distribute(...COPY, '--follow', '--tables', 'a,b', '--slots', '2')
+    const run = await stage.distribute(...COPY, '--follow', '--tables', 'a,b', '--tasks', '2')
     await steer(run, 'lanes', '2')
     const first = worker()
     const lanes = async (): Promise<number> => {

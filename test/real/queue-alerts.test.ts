@@ -150,7 +150,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const file = path.join(stage.folder, 'refused')
     const reported = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
     const command = `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE $SLUICE_ALERT_RUN $SLUICE_ALERT_VALUE" >> ${file}`
-    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'refused', '--slots', '1']
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'refused', '--tasks', '1']
     const alarm = ['--alert', 'failed', '--alert-command', command]
     await stage.ask(stage.data, 'source', 'CREATE TABLE refused (id int PRIMARY KEY); INSERT INTO refused VALUES (1)')
     const run = await stage.distribute(...copy, ...alarm)

@@ -59,7 +59,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
         await stranger.query('SELECT pg_notify($1, $2)', [channel, said])
     await stranger.end()
     // The next runner listens anew.
-    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1'] as const
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--tasks', '1'] as const
     const run = await stage.distribute(...copy)
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await stage.ask(stage.queue, 'queue', listening)).toEqual(before)
@@ -88,7 +88,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
   })
 
   test('what is printed is enough to work, and to look without changing anything', async () => {
-    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1'] as const
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--tasks', '1'] as const
     const run = await stage.distribute(...copy, '--connect', as('queue_owner'))
     const again = ['--every', '1h', '--', 'diff', '--from', 'shop', '--to', 'cold', '--table', 'orders'] as const
     const added = await stage.sluice('schedule', 'add', 'nightly', '--connect', as('queue_owner'), ...again)

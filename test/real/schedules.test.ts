@@ -168,7 +168,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       'target',
       'DROP TABLE IF EXISTS inv; CREATE TABLE inv (id int PRIMARY KEY, at timestamptz NOT NULL, v text)',
     )
-    const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--slots', '1')
+    const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--tasks', '1')
     const server = async (sql: string): Promise<unknown> => await stage.ask(stage.queue, 'postgres', sql)
     await server("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'queue'")
     await server('CREATE DATABASE clone TEMPLATE queue')

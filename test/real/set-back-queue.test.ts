@@ -99,7 +99,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const steps = [
         [
           'submitted',
-          async () => void (run = await stage.distribute('copy', ...COPY, '--rate', '400', '--slots', '1')),
+          async () => void (run = await stage.distribute('copy', ...COPY, '--rate', '400', '--tasks', '1')),
         ],
         [
           'half',
@@ -157,7 +157,7 @@ describe.skipIf(!POSTGRES_OWN)(
       lock.on('error', () => undefined)
       await lock.connect()
       await lock.query('BEGIN; LOCK TABLE orders IN EXCLUSIVE MODE')
-      const run = await stage.distribute('copy', ...COPY, '--slots', '1', ...alert)
+      const run = await stage.distribute('copy', ...COPY, '--tasks', '1', ...alert)
       const worker = stage.worker()
       await stage.until('the alert', () => sent().includes('stuck raised') || sent())
       worker.signal('SIGKILL')

@@ -54,7 +54,7 @@ describe.skipIf(!POSTGRES_OWN)(`traces of a shared run ${POSTGRES_MISSING}`, { t
 
   test('is sent once, from its submission to its end by the clock of the queue, above the turns of all workers', async () => {
     using collector = await Collector.open()
-    const run = await stage.distribute(...COPY, '--slots', '2', '--rate', '2500')
+    const run = await stage.distribute(...COPY, '--tasks', '2', '--rate', '2500')
     // Submitted before any of these programs began.
     const two = [workerOf(collector), workerOf(collector)]
     await stage.until('two at work', () => two.every(({ slots }) => slots.includes('begun')))
@@ -87,7 +87,7 @@ describe.skipIf(!POSTGRES_OWN)(`traces of a shared run ${POSTGRES_MISSING}`, { t
 
   test('of a run that was stopped, and gone on with, are two in one trace, each above its own turns; what is refused has its error', async () => {
     using collector = await Collector.open()
-    const run = await stage.distribute(...COPY, '--slots', '1', '--rate', '500')
+    const run = await stage.distribute(...COPY, '--tasks', '1', '--rate', '500')
     const worker = workerOf(collector)
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 2)
     await stage.sluice('ctl', run, 'stop', '--distributed')
@@ -95,7 +95,7 @@ describe.skipIf(!POSTGRES_OWN)(`traces of a shared run ${POSTGRES_MISSING}`, { t
     await stage.sluice('ctl', run, 'resume', '--distributed')
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await until(run, 'ok')
-    const wrong = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'nowhere', '--slots', '1')
+    const wrong = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'nowhere', '--tasks', '1')
     await stage.until('its end', async () => (await stage.run(wrong)).status !== 'running')
     await end(worker)
     const { whole, turns } = partsOf(collector, run)

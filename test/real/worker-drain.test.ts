@@ -27,7 +27,7 @@ describe.skipIf(!POSTGRES_OWN)(`a worker that is drained ${POSTGRES_MISSING}`, {
       '--workers',
       '1',
     ]
-    const run = await stage.distribute(...copy, '--slots', '2', '--rate', '500')
+    const run = await stage.distribute(...copy, '--tasks', '2', '--rate', '500')
     const gone = stage.worker({ host: 'gone' })
     const stays = stage.worker({ host: 'stays' })
     await stage.until('both at work', () => [gone, stays].every(({ slots }) => slots.includes('begun')))

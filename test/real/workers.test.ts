@@ -66,7 +66,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   }
 
   test('share the chunks of a copy, and whoever has begun it is gone', async () => {
-    const run = await stage.distribute(...COPY, '--checkpoint-size', '1000', '--slots', '2')
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '1000', '--tasks', '2')
     expect(await stage.run(run)).toMatchObject({ status: 'running', slots: { queued: 2, working: 0 }, kind: 'copy' })
     const measured = stage.worker({ args: ['--idle', '5s', '--metrics', '0'], overTcp: true })
     const workers = [measured, stage.worker({ args: ['--idle', '3s'] })]
@@ -112,7 +112,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
 
   test('a worker for whom a name is another database refuses, and another one does the work', async () => {
     const stranger = stage.worker({ host: 'stranger', stores: { cold: stage.urlOf(stage.data, 'other') } })
-    const run = await stage.distribute(...COPY, '--slots', '1')
+    const run = await stage.distribute(...COPY, '--tasks', '1')
     await stage.until('a refusal', async () => (await stage.run(run)).refusals.length > 0)
     const refused = await stage.run(run)
     expect(refused.refusals).toMatchObject([
@@ -140,11 +140,11 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('a database that was made anew is looked at anew: no worker refuses a run by what it has seen before', async () => {
-    const first = await stage.distribute(...COPY, '--slots', '1')
+    const first = await stage.distribute(...COPY, '--tasks', '1')
     const worker = stage.worker()
     await stage.until('the end', async () => (await stage.run(first)).status === 'ok')
     await renewTarget()
-    const next = await stage.distribute(...COPY, '--slots', '1')
+    const next = await stage.distribute(...COPY, '--tasks', '1')
     await stage.until('its end', async () => {
       const { status, refusals } = await stage.run(next)
       expect(refusals).toEqual([])
@@ -156,7 +156,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('a refusal says by what two databases of one URL differ, and a run goes on once the name means the same one again', async () => {
-    const run = await stage.distribute(...COPY, '--slots', '1')
+    const run = await stage.distribute(...COPY, '--tasks', '1')
     await stage.ask(stage.data, 'source', 'ALTER DATABASE target RENAME TO parked')
     const oid = async (name: string): Promise<string> => {
       const sql = `SELECT oid::text FROM pg_database WHERE datname = '${name}'`
@@ -189,7 +189,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('a run of another version waits for a worker that fits', async () => {
-    const run = await stage.distribute(...COPY, '--slots', '1')
+    const run = await stage.distribute(...COPY, '--tasks', '1')
     const jobs = `
       SELECT graphile_worker.remove_job('sluice/${run}/1');
       UPDATE sluice_queue.sluice_runs SET program = '9.9.9, ledgers 99 and 99' WHERE run_id = '${run}'`
@@ -222,7 +222,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('a crash between a run and its jobs is mended by the next sweep', async () => {
-    const run = await stage.distribute(...COPY, '--slots', '2')
+    const run = await stage.distribute(...COPY, '--tasks', '2')
     await stage.ask(
       stage.queue,
       'queue',
@@ -237,7 +237,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('is paused, hurried, stopped and gone on with from anywhere', async () => {
-    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '2000', '--slots', '2')
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '2000', '--tasks', '2')
     const worker = stage.worker({ args: ['--concurrency', '2'] })
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 5)
     await stage.sluice('ctl', run, 'pause', '--distributed')
@@ -285,7 +285,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   test('a program of a slot that stands still is killed: its slot goes on, an alert says so, and a stop ends its run', async () => {
     const file = path.join(stage.folder, 'told')
     const alert = ['--alert', 'failed', '--alert-command', `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_VALUE" >> ${file}`]
-    const copy = [...COPY, '--checkpoint-size', '200', '--rate', '100', '--slots', '1']
+    const copy = [...COPY, '--checkpoint-size', '200', '--rate', '100', '--tasks', '1']
     const run = await stage.distribute(...copy, ...alert)
     const other = await stage.distribute(...copy, '--to-table', 'orders_too')
     const worker = stage.worker({ host: 'slow', args: ['--concurrency', '2'] })
@@ -311,7 +311,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   }, 240_000)
 
   test('a turn of a run that is held begins nothing before it has heard so', async () => {
-    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--slots', '1')
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--tasks', '1')
     await stage.sluice('ctl', run, 'pause', '--distributed')
     const worker = stage.worker()
     await stage.until('beats of a slot that is held', async () => {
@@ -326,7 +326,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('is joined, paused, gone on with and stopped on the screen', async () => {
-    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '3000', '--slots', '2')
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '3000', '--tasks', '2')
     const worker = stage.worker({ args: ['--concurrency', '2'] })
     const queue = { url: stage.urlOf(stage.queue, 'queue') }
     await using workbench = await openWorkbench({ queue, tool: toolVersion(), actor: 'test', host: 'desk' })
@@ -362,7 +362,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('a drained worker gives back what it has, and another one goes on with it', async () => {
-    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '3000', '--slots', '1')
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '3000', '--tasks', '1')
     const first = stage.worker()
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 5)
     first.signal('SIGTERM')
@@ -407,7 +407,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       '100',
       '--rate',
       '2000',
-      '--slots',
+      '--tasks',
       '2',
     )
     const first = stage.worker({ args: ['--concurrency', '2'] })
@@ -427,7 +427,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     for (const { looked: seen } of [...(await reportedOf(run, 'orders')), ...(await reportedOf(run, 'more'))])
       expect(seen).toBe('0')
     // Who goes on with it after its end, or begins another one, takes nobody's word.
-    const next = await stage.distribute(...COPY, '--slots', '2')
+    const next = await stage.distribute(...COPY, '--tasks', '2')
     const third = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
     expect(await third.ended).toBe(0)
     expect((await reportedOf(next, 'orders')).map(({ looked: inspected }) => inspected)).toContain('60')
@@ -437,7 +437,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   test('a row that is gone from what was there before is found by whichever slot looks', async () => {
     expect((await stage.sluice(...COPY, '--checkpoint-size', '1000')).code).toBe(0)
     await stage.ask(stage.data, 'target', 'DELETE FROM orders WHERE id = 77')
-    const run = await stage.distribute(...COPY, '--slots', '2')
+    const run = await stage.distribute(...COPY, '--tasks', '2')
     const worker = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
     expect(await worker.ended).toBe(0)
     expect(await stage.run(run)).toMatchObject({ status: 'failed', exitCode: 1, error: { code: 'COUNTS_DIFFER' } })
@@ -449,7 +449,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('a worker that ends when it is idle is not idle while it gives a slot back', async () => {
-    const slow = await stage.distribute(...COPY, '--rate', '8000', '--slots', '1')
+    const slow = await stage.distribute(...COPY, '--rate', '8000', '--tasks', '1')
     const next = await stage.distribute('diff', '--from', 'shop', '--to', 'cold', '--table', 'orders')
     const worker = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('the first one', () => worker.slots.includes('begun'))
@@ -523,7 +523,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const tables = ['good', 'first_bad', 'second_bad'].flatMap((name) => ['--table', name])
     const copy = ['copy', '--from', 'shop', '--to', 'cold', ...tables] as const
     await stage.ask(stage.data, 'source', 'INSERT INTO first_bad VALUES (1); INSERT INTO second_bad VALUES (1)')
-    const run = await stage.distribute(...copy, '--slots', '1')
+    const run = await stage.distribute(...copy, '--tasks', '1')
     const worker = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await worker.ended).toBe(0)
@@ -682,12 +682,12 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   test('no password stands in the queue, or in what workers say', async () => {
     const password = 'a test pässword/@:%'
     const forms = [password, encodeURIComponent(password), JSON.stringify(password).slice(1, -1)]
-    const bad = await stage.distribute(...COPY, '--table', 'nowhere', '--slots', '1')
+    const bad = await stage.distribute(...COPY, '--table', 'nowhere', '--tasks', '1')
     const worker = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('a refusal', async () => (await stage.run(bad)).status !== 'running')
     await worker.ended
     // What a program says that crashes is nobody's choice.
-    await stage.distribute(...COPY, '--slots', '1')
+    await stage.distribute(...COPY, '--tasks', '1')
     const crashing = stage.worker({ preload: CRASH })
     await stage.until('a crash', () => crashing.slots.includes('resting'))
     crashing.signal('SIGKILL')

@@ -101,13 +101,13 @@ function followOf(args: Arguments): CopyOperation['follow'] {
     ...(givenFlag(args, 'until-equal') ? { until: 'equal' as const } : {}),
     ...given('proveEveryMs', givenDuration(args, 'prove-every')),
     ...given('alert', givenFlag(args, 'follow') ? alertOf(args) : undefined),
-    ...given('lanes', givenCount(args, 'lanes', 1)),
+    ...given('lanes', givenCount(args, 'apply-workers', 1)),
     ...(resync.length === 0 ? {} : { resync }),
     ...(givenFlag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
     ...given('cdc', givenText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
   }
   if (givenFlag(args, 'follow')) return options
-  const names = ['until-caught-up', 'until-equal', 'prove-every', 'lanes', 'fire-triggers', 'cdc']
+  const names = ['until-caught-up', 'until-equal', 'prove-every', 'apply-workers', 'fire-triggers', 'cdc']
   const name = resync.length === 0 ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined
   throw new SluiceError('BAD_FLAG', `--${name} goes with --follow`, { hint: 'add --follow, or leave it out' })

@@ -106,7 +106,7 @@ async function add(name: string, args: Arguments, context: RequestContext): Prom
       scheduled: withStoreNames(placed.operation, placed.stores),
       names: known.map((store) => store.name),
       stores: known.map(({ url }) => url),
-      slots: givenCount(args, 'slots', 1, 64) ?? defaultNumber('schedule-add', 'slots'),
+      slots: givenCount(args, 'tasks', 1, 64) ?? defaultNumber('schedule-add', 'tasks'),
       ...given('queue', givenText(args, 'queue')),
       replace: givenFlag(args, 'replace'),
     },

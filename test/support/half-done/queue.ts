@@ -39,12 +39,12 @@ export function placeOf(stage: WorkerStage, side: (typeof SIDES)[number]): Place
 export async function leaveQueue(stage: WorkerStage): Promise<void> {
   await stage.ask(stage.data, 'source', ['begun', 'waiting', 'same'].map(table).join(';'))
   await stage.ask(stage.data, 'target', table('same'))
-  await stage.distribute(...copyOf('begun'), '--rate', '20', '--slots', '2')
+  await stage.distribute(...copyOf('begun'), '--rate', '20', '--tasks', '2')
   const worker = stage.worker({ host: 'gone' })
   await stage.until('some chunks', async () => (await stage.chunksDone()) >= 3)
   worker.signal('SIGKILL')
   await worker.ended
-  await stage.distribute(...copyOf('waiting'), '--slots', '1')
+  await stage.distribute(...copyOf('waiting'), '--tasks', '1')
   const command = 'diff --from shop --to cold --table same'.split(' ')
   const { code, err } = await stage.sluice('schedule', 'add', 'daily', '--every', 'day', '--', ...command)
   if (code !== 0) throw new Error(err)

@@ -293,7 +293,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         describe: 'bytes a second, at most, that are read out of the database or removed from it: 20mb',
       },
       {
-        name: 'patience',
+        name: 'lock-timeout',
         type: 'text',
         unit: 'duration',
         fallback: '100ms',
@@ -302,7 +302,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         describe: 'most that others wait for a lock because of us',
       },
       {
-        name: 'budget',
+        name: 'retry-limit',
         type: 'text',
         unit: 'duration',
         fallback: '60s',
@@ -379,7 +379,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   },
   actions: {
     'archive plan': { byHand: [...PLANNED, 'exact'] },
-    'archive run': { byHand: [...PLANNED, 'between', 'patience', 'budget', 'workers', 'rate', ...words.ALERT_FLAGS] },
+    'archive run': { byHand: [...PLANNED, 'between', 'lock-timeout', 'retry-limit', 'workers', 'rate', ...words.ALERT_FLAGS] },
   },
   shape: 'long',
   pauses: true,

@@ -65,7 +65,7 @@ export function lanesRefusal(
   if (wanted === 1 || can.writers > 1) return null
   return new SluiceError('BAD_FLAG', `${wanted} lanes: ${system} takes one writer at a time`, {
     where: label,
-    hint: 'leave --lanes out',
+    hint: 'leave --apply-workers out',
   })
 }
 

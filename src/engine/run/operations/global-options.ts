@@ -58,7 +58,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     describe: 'with --distributed, the queue that the run waits in',
   },
   {
-    name: 'slots',
+    name: 'tasks',
     type: 'number',
     value: ' N',
     ...TASK_LIMITS,

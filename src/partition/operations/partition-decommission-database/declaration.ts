@@ -48,7 +48,7 @@ export const partitionDecommissionDatabase: Declaration<
       archive: words.optionalText('archive'),
       inactive: words.flag('inactive'),
       undo: words.flag('undo'),
-      budgetMs: words.duration('budget'),
+      budgetMs: words.duration('retry-limit'),
       confirm: words.optionalText('confirm'),
       dryRun: words.flag('dry-run'),
       alert: words.alert,

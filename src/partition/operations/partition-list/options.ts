@@ -95,7 +95,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     describe: 'count the rows of every partition, which reads them all; else the statistics of the database count',
   },
   {
-    name: 'patience',
+    name: 'lock-timeout',
     type: 'text',
     unit: 'duration',
     fallback: '100ms',
@@ -104,7 +104,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     describe: 'most that others wait for a lock because of us',
   },
   {
-    name: 'budget',
+    name: 'retry-limit',
     type: 'text',
     unit: 'duration',
     fallback: '60s',

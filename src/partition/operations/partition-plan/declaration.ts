@@ -42,7 +42,7 @@ export const partitionPlan: Declaration<PartitionPlanOperation, (typeof EVENTS)[
       epoch: words.optionalChoice('epoch', EPOCHS),
       slices: words.sliceUnit('slices'),
       windowMs: words.optionalDuration('window'),
-      lanes: words.count('lanes'),
+      lanes: words.countOr('workers', 1),
       exact: words.flag('exact'),
     },
   },

@@ -31,15 +31,6 @@ export const PLAN_OPTIONS: readonly Option[] = [
       'time that there is for one period, such as 3h; run begins no chunk behind its end (exit 75), and the same command goes on',
   },
   {
-    name: 'lanes',
-    type: 'number',
-    fallback: 1,
-    least: 1,
-    most: 64,
-    group: PLAN,
-    describe: 'slices that are copied at the same time',
-  },
-  {
     name: 'exact',
     type: 'flag',
     fallback: false,

@@ -63,7 +63,7 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
       numbers: words.sliceNumbers('slices'),
       first: words.optionalText('first'),
       windowMs: words.optionalDuration('window'),
-      workers: words.count('workers'),
+      workers: words.countOr('workers', 4),
       chunkRows: words.optionalCount('checkpoint-size'),
       proof: words.optionalChoice('verify', CHUNK_PROOFS),
       rate: words.optionalCount('rate'),

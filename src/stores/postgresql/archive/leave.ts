@@ -107,7 +107,7 @@ async function withinPatience(
     throw new SluiceError('TABLE_REFUSED', `the server searched rows that refer to ${name} for longer than ${ms} ms`, {
       where: tableText(parent.name),
       reason: 'meanwhile no other session can use the table, so it was aborted; nothing was changed',
-      hint: 'where others can wait for a second, run the same command with --patience 2500ms',
+      hint: 'where others can wait for a second, run the same command with --lock-timeout 2500ms',
       cause: error,
     })
   }

@@ -118,7 +118,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
           'times at which no worker was there: the last one runs late, all do, or none that is over an hour late',
       },
       {
-        name: 'slots',
+        name: 'tasks',
         type: 'number',
         fallback: 1,
         least: 1,
@@ -158,7 +158,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         describe: 'for whom: units of systemd, or a line of a crontab',
       },
     ],
-    first: ['connect', 'every', 'at', 'day', 'zone', 'slots', 'queue', 'replace', 'limit', 'as'],
+    first: ['connect', 'every', 'at', 'day', 'zone', 'tasks', 'queue', 'replace', 'limit', 'as'],
     notes:
       'Workers begin what is due: sluice worker has to run somewhere. Each period has one run; the next one waits until it has ended. What destroys something is dry-run when it is ' +
       'added, and the schedule is void as soon as its plan is another one; archives want --confirm=NAME in the command. May be scheduled: partition ensure, archive run, archive verify, ' +
@@ -166,7 +166,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
   },
   actions: {
     'schedule add': {
-      byHand: ['name', 'command', 'connect', ...SCHEDULE_RULE_OPTIONS, 'catch-up', 'slots', 'queue', 'replace'],
+      byHand: ['name', 'command', 'connect', ...SCHEDULE_RULE_OPTIONS, 'catch-up', 'tasks', 'queue', 'replace'],
     },
   },
   shape: 'answer',

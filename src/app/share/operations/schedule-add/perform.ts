@@ -28,7 +28,7 @@ export async function performScheduleAdd(operation: ScheduleAddOperation, run: R
   const file = slots > 1 ? await work.writtenFile() : null
   if (file !== null) {
     throw new SluiceError('BAD_FLAG', `${file} is a file, and one worker at a time writes into it`, {
-      hint: 'leave --slots out',
+      hint: 'leave --tasks out',
     })
   }
   // Comes first: without a confirmation no marker file is created.

@@ -234,7 +234,7 @@ export const PROVE_EVERY: Option = {
 }
 
 export const LANES: Option = {
-  name: 'lanes',
+  name: 'apply-workers',
   type: 'number',
   shown: 'as before; 1',
   describe:

@@ -141,7 +141,7 @@ function busy(where: string, tries: number, budgetMs: number): SluiceError {
     {
       where,
       reason: `a partition is made while no transaction uses the table; ${tries} tries found no such time`,
-      hint: 'end the transactions that are open for long (SELECT * FROM information_schema.INNODB_TRX ORDER BY trx_started), or give --budget more time; then run the same command again',
+      hint: 'end the transactions that are open for long (SELECT * FROM information_schema.INNODB_TRX ORDER BY trx_started), or give --retry-limit more time; then run the same command again',
       retryable: true,
     },
   )

@@ -1,0 +1,23 @@
+/** Flags under the names that they had before. They are read until December 2027; printed commands use the new ones. */
+import { firstWord } from './globals.ts'
+
+/** New names by old ones. */
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ['lanes', 'apply-workers'],
+  ['slots', 'tasks'],
+  ['patience', 'lock-timeout'],
+  ['budget', 'retry-limit'],
+])
+/** Of `partition`, which applies no changes by sessions that a flag counts. */
+const OF_PARTITION: ReadonlyMap<string, string> = new Map([['lanes', 'workers']])
+
+/** The words with each old flag under its new name. What follows `--` is left as it is. */
+export function currentFlags(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--')
+  const isPartition = firstWord(argv) === 'partition'
+  return argv.map((word, at) => {
+    const [, name = '', rest = ''] = /^--([a-z]+)(=.*)?$/s.exec(word) ?? []
+    const now = (isPartition ? OF_PARTITION.get(name) : undefined) ?? RENAMED.get(name)
+    return now === undefined || (end !== -1 && at > end) ? word : `--${now}${rest}`
+  })
+}
