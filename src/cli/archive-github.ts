@@ -13,7 +13,7 @@ export type Annotation = {
   readonly title: string
   readonly message: string
   /** `CODE message` that need not be repeated at the end. */
-  readonly told?: string
+  readonly reported?: string
 }
 
 /** Collects the last state of each partition, merged with its earlier events. */
@@ -73,13 +73,18 @@ export function annotationOf(event: Event): Annotation | null {
       kind: 'error',
       title: `${table} ${partition}: ${error.code}`,
       message: message.filter((part) => part !== '').join('\n'),
-      told: `${error.code} ${error.message}`,
+      reported: `${error.code} ${error.message}`,
     }
   }
   if (event.type === 'archive.finding' && event.finding !== 'stray file' && event.finding !== 'swept file') {
     const { table, partition, path, finding, detail } = event
     const where = [partition, path].filter((part) => part !== undefined).join(' ')
-    return { kind: 'error', title: `${table}: ${finding}`, message: `${where} ${detail}`.trim(), told: 'DIFFERENCES' }
+    return {
+      kind: 'error',
+      title: `${table}: ${finding}`,
+      message: `${where} ${detail}`.trim(),
+      reported: 'DIFFERENCES',
+    }
   }
   if (event.type === 'partition.alarm') {
     return { kind: 'error', title: `${event.table}: ${event.alarm}`, message: alarmText(event) }

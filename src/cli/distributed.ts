@@ -18,7 +18,7 @@ import { countText } from '../shared/figures.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 /** @throws SluiceError BAD_FLAG for options that a distributed run does not support */
-export function refuseBesideWorkers(
+export function refuseWithWorkers(
   { background, tui, maxRuntimeMs, metrics }: Pick<Globals, 'background' | 'tui' | 'maxRuntimeMs' | 'metrics'>,
   reported: CommandTexts | undefined,
 ): void {

@@ -44,7 +44,7 @@ function isDay(date: string): boolean {
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i
 
 /** `2026-11-20`, `2026-11-20T12:04`, `2026-11-20 12:04:16.2+01:00` in ms since the epoch; UTC without a zone. */
-export function parseMoment(flag: string, text: string): number {
+export function parseInstant(flag: string, text: string): number {
   const match = MOMENT.exec(text.trim())
   const [, date = '', time = '00:00:00', zone = 'Z'] = match ?? []
   const offset = /^[+-]\d{2}$/.test(zone)

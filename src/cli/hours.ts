@@ -47,9 +47,9 @@ export function hoursText({ from, to, zone }: Hours): string {
   return `${timeText(from)}-${timeText(to)} (${zone})`
 }
 
-/** Whether the local time in the zone is within the hours. @param moment time, ms since the epoch */
-export function isWithin(hours: Hours, moment: number): boolean {
-  const minute = Math.floor(zoneWallClock(hours.zone, moment) / MINUTE_MS)
+/** Whether the local time in the zone is within the hours. @param instant time, ms since the epoch */
+export function isWithin(hours: Hours, instant: number): boolean {
+  const minute = Math.floor(zoneWallClock(hours.zone, instant) / MINUTE_MS)
   const now = minute - Math.floor(minute / DAY) * DAY
   const { from, to } = hours
   return from < to ? now >= from && now < to : now >= from || now < to

@@ -164,8 +164,8 @@ function withNotes({ request, globals }: Parsed, { file, passedOver }: FoundConf
   const isReported = file !== null && (globals.verbose || shape === 'long' || shape === 'lines')
   const notes = [...(isReported ? [`config  ${file}`] : []), ...passedOver, ...(hasPassword ? [PASSWORD_NOTE] : [])]
   if (notes.length === 0) return { request, globals }
-  const { told: reported = { printed: {} } } = request
-  return { request: { ...request, told: { ...reported, notes: [...notes, ...(reported.notes ?? [])] } }, globals }
+  const { reported = { printed: {} } } = request
+  return { request: { ...request, reported: { ...reported, notes: [...notes, ...(reported.notes ?? [])] } }, globals }
 }
 
 function sessionOptions(
@@ -179,7 +179,7 @@ function sessionOptions(
   const rowFormat = operation === null ? 'table' : rowFormatOf(operation)
   const dryRun = operation !== null && isPlanOnly(operation)
   const secrets = secretsOfParsed(argv, parsed, context)
-  const reported = parsed.request.kind === 'operation' ? parsed.request.told : undefined
+  const reported = parsed.request.kind === 'operation' ? parsed.request.reported : undefined
   return {
     json: mode === 'json',
     quiet,
@@ -289,7 +289,7 @@ async function perform(
     return await ctlDistributed(request.run, request.request, connect, toolVersion(), session, context, behind)
   }
   let { operation } = request
-  const { told: reported } = request
+  const { reported } = request
   const { background } = context
   if (globals.background) refuseBackground(operation, globals.tui)
   const catalog = storeOf(operation, 'catalog') === undefined ? null : globals.catalog
@@ -299,8 +299,8 @@ async function perform(
   operation = confirmation.operation
   // Commands that list runs use it to select which ones.
   if (globals.distributed !== null && operation.kind !== 'shared-runs') {
-    const { queueWords, refuseBesideWorkers, runDistributed } = await import('./distributed.ts')
-    refuseBesideWorkers(globals, reported)
+    const { queueWords, refuseWithWorkers, runDistributed } = await import('./distributed.ts')
+    refuseWithWorkers(globals, reported)
     const around = { json: mode === 'json', tool: toolVersion(), behind: queueWords(argv, secrets, env) }
     return await runDistributed(operation, line, globals.distributed, around, session, context)
   }

@@ -99,7 +99,7 @@ export async function showRun(
   context: CliContext,
   heard?: (event: Event) => void,
 ): Promise<number> {
-  return show(besideRun(run.operation), face, context, run, heard)
+  return show(catalogOfRun(run.operation), face, context, run, heard)
 }
 
 /**
@@ -117,7 +117,7 @@ export async function showJoined(
 }
 
 /** Stores shown on the other screens while a command runs: those it works on. */
-function besideRun(operation: Operation): Opened {
+function catalogOfRun(operation: Operation): Opened {
   const database = storeOf(operation, 'database')
   if (database !== undefined) return { lake: null, catalog: null, database }
   const table = storeOf(operation, 'table')

@@ -168,7 +168,7 @@ async function buildParser(
         target: targetInSchema(target, globals),
         ...(database === undefined ? {} : { database }),
         ...(await lifecycleFor(args, defaults, env)),
-        ...given('stores', await storesBeside(target, database, defaults, env)),
+        ...given('stores', await nearbyStores(target, database, defaults, env)),
       }
     },
   })
@@ -215,15 +215,15 @@ function namesNoPlace({ takes }: CommandDeclaration, args: Arguments): boolean {
 /** Adds a note printed at the beginning. */
 function withNote(request: Request, note: string): Request {
   if (request.kind !== 'operation') return request
-  const { told: reported = { printed: {} } } = request
-  return { ...request, told: { ...reported, notes: [...(reported.notes ?? []), note] } }
+  const { reported = { printed: {} } } = request
+  return { ...request, reported: { ...reported, notes: [...(reported.notes ?? []), note] } }
 }
 
 /**
  * Stores that the UI lists besides the one that it opens: those of the config file. Without any, and in a folder
  * without a lake, the database of $DATABASE_URL.
  */
-async function storesBeside(
+async function nearbyStores(
   target: string,
   database: string | undefined,
   defaults: ConfigDefaults,

@@ -48,10 +48,10 @@ export async function requestOfWords(
   const { ends, ...said } = withLifecycle(command.name, action, { args, defaults: context.defaults }, context.env)
   const request = await read(command, action, said.args, { ...context, defaults: said.defaults })
   if (request.kind !== 'operation' || ends.length === 0) return request
-  const { told: reported = { printed: {} } } = request
+  const { reported = { printed: {} } } = request
   return {
     ...request,
-    told: { ...reported, printed: { ...reported.printed, add: [...ends, ...(reported.printed.add ?? [])] } },
+    reported: { ...reported, printed: { ...reported.printed, add: [...ends, ...(reported.printed.add ?? [])] } },
   }
 }
 

@@ -172,7 +172,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       archived.event(event)
       const annotation = annotationOf(event)
       if (annotation !== null) {
-        if (annotation.told !== undefined) annotated.add(annotation.told)
+        if (annotation.reported !== undefined) annotated.add(annotation.reported)
         say(annotation.kind, annotation.title, annotation.message)
         return
       }

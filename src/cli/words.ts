@@ -11,7 +11,7 @@ import { alertOf } from './alert-flags.ts'
 import { archivePlaceArgument } from './archive-flags.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
 import { chooseEnd, namedDatabase, namedDatabases, givenStoreUrl } from './copy-ends.ts'
-import { parseDuration, parseMoment } from './duration.ts'
+import { parseDuration, parseInstant } from './duration.ts'
 import { durationText, measureText } from '../shared/figures.ts'
 import { GLOBAL_NAMES } from './globals.ts'
 import { splitNames } from './name-list.ts'
@@ -136,7 +136,7 @@ function asOf(args: Arguments): AsOf {
   }
   return {
     ...given('version', version),
-    ...given('timestampMs', timestamp === undefined ? undefined : parseMoment('--timestamp', timestamp)),
+    ...given('timestampMs', timestamp === undefined ? undefined : parseInstant('--timestamp', timestamp)),
   }
 }
 

@@ -4,7 +4,7 @@ import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from '../model/calendar/civil.ts'
 import { ordinalOf } from '../model/calendar/ordinal.ts'
 import { nextPeriod, periodOf, periodOfNumber, type Period } from '../model/calendar/period.ts'
-import { isMoment, readValue, type ValueKind } from '../model/calendar/value-text.ts'
+import { isInstant, readValue, type ValueKind } from '../model/calendar/value-text.ts'
 import { dayAt, MS_OF_DAY } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { RangePartition, PrintedBounds } from '../model/partition/maintenance-port.ts'
@@ -225,7 +225,7 @@ function covered(meets: readonly PlacedPartition[], options: PlacedPeriod): bool
 function dayIn({ zone }: CalendarSpec, at: number, kind: ValueKind): number {
   const day = Math.floor(at / MS_OF_DAY)
   // Time zones are not defined that far outside.
-  return isMoment(kind) && day >= FIRST_DAY && day <= LAST_DAY ? dayAt(zone, at) : day
+  return isInstant(kind) && day >= FIRST_DAY && day <= LAST_DAY ? dayAt(zone, at) : day
 }
 
 function atOf(text: string, kind: ValueKind): number {

@@ -62,7 +62,7 @@ export async function inPlaceRequest(
     request: {
       planned,
       past: options.past ?? newPartitionName(name, 'past'),
-      beside: newPartitionName(name, 'partitioned'),
+      sideName: newPartitionName(name, 'partitioned'),
       bound: placedPeriod(spec, last, planned.kind).to,
       partitions: coming.map(({ name: leaf, from, to }) => ({ name: leaf, from, to })),
     },
@@ -83,8 +83,8 @@ function isOver(last: Period, current: Period): SluiceError {
 }
 
 /** @throws SluiceError BAD_FLAG if two new tables would have the same name */
-export function refuseSameNames({ planned, past, beside, partitions }: InPlaceRequest): void {
-  const names = [planned.table.table.name, past, beside, ...partitions.map(({ name }) => name)]
+export function refuseSameNames({ planned, past, sideName, partitions }: InPlaceRequest): void {
+  const names = [planned.table.table.name, past, sideName, ...partitions.map(({ name }) => name)]
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   if (twice === undefined) return
   throw new SluiceError('BAD_FLAG', `two tables of ${tableText(planned.table.table)} would be called ${twice}`, {

@@ -21,7 +21,7 @@ export type NewTablePlace = {
 }
 
 /** A plan with a new table. */
-export type NewTableFit = NewTablePlan & { readonly twin: NonNullable<NewTablePlan['twin']> }
+export type NewTableFit = NewTablePlan & { readonly newTable: NonNullable<NewTablePlan['newTable']> }
 
 /** @throws SluiceError UNSUPPORTED_URL */
 export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortSignal, command: string): NewTablePlace {
@@ -51,15 +51,15 @@ export async function planNewTableAt(
  */
 async function newName({ source, target, isElsewhere }: NewTablePlace, table: TableName): Promise<string> {
   const { store: from, signal } = source
-  const beside = { ...table, name: newPartitionName(table.name, 'partitioned') }
-  if (!isElsewhere) return beside.name
+  const candidate = { ...table, name: newPartitionName(table.name, 'partitioned') }
+  if (!isElsewhere) return candidate.name
   await using database = await onSide('target', () => target.ledger())
-  const streams = await streamsInto(target, { database, signal }, [tableKeyOf(beside)])
-  return streams.some(({ sourceIdentity }) => sourceIdentity === from.identity) ? beside.name : table.name
+  const streams = await streamsInto(target, { database, signal }, [tableKeyOf(candidate)])
+  return streams.some(({ sourceIdentity }) => sourceIdentity === from.identity) ? candidate.name : table.name
 }
 
 /** Name of the new table, in the schema of the old one. */
-export function newTableName({ planned, twin: newTable }: NewTableFit): TableName {
+export function newTableName({ planned, newTable }: NewTableFit): TableName {
   return { ...planned.table.table, name: newTable.name }
 }
 
@@ -97,7 +97,7 @@ export type PlacedNewTable = {
 /** For a table that does not exist yet. */
 export async function placedNewTable(place: NewTablePlace, about: NewTableFit): Promise<PlacedNewTable> {
   const { source, maker, isElsewhere } = place
-  const { planned, twin: newTable, findings } = about
+  const { planned, newTable, findings } = about
   const statements = await source.plan.newTable(planned, newTable.name, newTable.partitions, source.signal)
   if (!isElsewhere) return { findings: [...findings, ...(await takenFindings(source, about))], statements }
   const { missing, refused, left } = await onSide('target', () => maker.rehearse(statements, source.signal))

@@ -38,7 +38,7 @@ export type NewTablePlan = {
   readonly spec: CalendarSpec
   readonly findings: readonly PlanFinding[]
   /** Null for a table that is partitioned, or a partition: planning ends. */
-  readonly twin: {
+  readonly newTable: {
     readonly name: string
     readonly filled: Filled
     readonly partitions: readonly (NewTablePartition & { readonly label: string })[]
@@ -56,7 +56,7 @@ export async function planNewTable(source: PlanSource, options: NewTablePlanOpti
   const { planned, years } = await plannedTable(source, table, columnNamed(table, options.by), options)
   const found = await plan.findings(planned, years.nulls.rows > 0n, signal)
   if (found.some(({ about, verdict }) => verdict === 'refused' && WHOLLY.has(about)))
-    return { planned, years, spec, findings: found, twin: null }
+    return { planned, years, spec, findings: found, newTable: null }
   const filled = await filledPeriods(source, planned, spec, rowYears(years).main, options)
   const periods = plannedPeriods(
     spec,
@@ -72,13 +72,13 @@ export async function planNewTable(source: PlanSource, options: NewTablePlanOpti
   })
   const name = options.into ?? (await options.nameOf(table.table))
   const findings = [...found, ...periodFindings(planned, years, rowYears(years), found)]
-  return { planned, years, spec, findings, twin: { name, filled, partitions } }
+  return { planned, years, spec, findings, newTable: { name, filled, partitions } }
 }
 
 /** Names of the new tables that are in use. */
 export async function takenFindings(
   { plan, signal }: PlanSource,
-  { planned, twin: newTable }: NewTablePlan,
+  { planned, newTable }: NewTablePlan,
 ): Promise<readonly PlanFinding[]> {
   if (newTable === null) return []
   const taken = await plan.taken(planned, [newTable.name, ...newTable.partitions.map((one) => one.name)], signal)
@@ -106,7 +106,7 @@ export function isLate({ about, verdict }: PlanFinding): boolean {
 /** Requirements of a copy by periods. */
 export async function copyFindings(
   { plan, signal }: PlanSource,
-  { planned, findings, twin: newTable }: NewTablePlan,
+  { planned, findings, newTable }: NewTablePlan,
 ): Promise<readonly PlanFinding[]> {
   const { table } = planned.table
   const late = findings.filter(isLate)

@@ -10,7 +10,7 @@ import { placedPartitions, placedPeriod, type PlacedPartition } from './coverage
 import { slicesOf, type SliceNumbers, type SliceUnit } from '../model/calendar/slices.ts'
 
 export type MarksRequest = {
-  readonly twin: Pick<RangedTable, 'table' | 'partitions'>
+  readonly newTable: Pick<RangedTable, 'table' | 'partitions'>
   readonly kind: ValueKind
   readonly spec: CalendarSpec
   readonly slices: SliceUnit | null
@@ -21,7 +21,7 @@ export type MarksRequest = {
 }
 
 /** @throws SluiceError BAD_FLAG if no partition matches `first`; UNSUPPORTED_TYPE for an unbounded partition */
-export function periodMarks({ twin: newTable, kind, spec, slices, first, now }: MarksRequest): PeriodOptions {
+export function periodMarks({ newTable, kind, spec, slices, first, now }: MarksRequest): PeriodOptions {
   const all = placedPartitions(newTable.partitions, kind)
   const open = all.find(({ partition: { from, to } }) => from === null || to === null)
   if (open !== undefined) {

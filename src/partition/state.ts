@@ -9,7 +9,7 @@ import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { parseDay } from '../model/calendar/civil.ts'
 import { ordinalOf } from '../model/calendar/ordinal.ts'
 import type { Period } from '../model/calendar/period.ts'
-import { isMoment, readValue, type ValueKind } from '../model/calendar/value-text.ts'
+import { isInstant, readValue, type ValueKind } from '../model/calendar/value-text.ts'
 import { dayAt, MS_OF_DAY, zoneWallClock } from '../model/calendar/zone.ts'
 import { currentPeriod } from './coverage.ts'
 import type { PartitionCoverage } from './standing.ts'
@@ -83,7 +83,7 @@ export function periodFor(partition: RangePartition, { spec, kind }: StateOption
 
 /** Now, in the terms of the column: dates and local times in the zone of the table. */
 export function nowFor({ zone, kind, now }: Pick<StateOptions, 'zone' | 'kind' | 'now'>): number {
-  return isMoment(kind) ? now.getTime() : zoneWallClock(zone, now.getTime())
+  return isInstant(kind) ? now.getTime() : zoneWallClock(zone, now.getTime())
 }
 
 function edge(text: string | null, open: number, kind: ValueKind): number {
@@ -93,5 +93,5 @@ function edge(text: string | null, open: number, kind: ValueKind): number {
 /** Number of the last day before an upper bound. */
 function dayBefore(high: number, { kind, spec }: StateOptions): number {
   const at = high - 1
-  return isMoment(kind) ? dayAt(spec?.zone ?? 'UTC', at) : Math.floor(at / MS_OF_DAY)
+  return isInstant(kind) ? dayAt(spec?.zone ?? 'UTC', at) : Math.floor(at / MS_OF_DAY)
 }

@@ -2,7 +2,7 @@
 import { allBeginDays, periodOfBounds } from '../model/calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../model/calendar/calendar.ts'
 import type { Period } from '../model/calendar/period.ts'
-import { isMoment, type ValueKind } from '../model/calendar/value-text.ts'
+import { isInstant, type ValueKind } from '../model/calendar/value-text.ts'
 import type { RangePartition } from '../model/partition/maintenance-port.ts'
 
 /** Number of newest partitions used: older ones may follow another calendar. */
@@ -48,7 +48,7 @@ export function learnCalendar(
 ): LearnedCalendar {
   const bounded = partitions.filter(({ from, to, isDefault }) => !isDefault && from !== null && to !== null)
   const sizes = bounded.length === 1 ? [1] : NEWEST.filter((size, at) => at === 0 || size < bounded.length)
-  let possible: readonly string[] | null = isMoment(kind) ? null : []
+  let possible: readonly string[] | null = isInstant(kind) ? null : []
   for (const size of sizes) {
     const newest = bounded.slice(-size)
     const [first] = longest(fittingOf(newest, kind, zones), bounded, kind)
@@ -121,7 +121,7 @@ export function matchingPeriods(
 
 /** Except for zones, candidates share no period: a quarter is no month; quarters from April and May are disjoint. */
 function* candidates(kind: ValueKind, zones: readonly string[]): Iterable<CalendarSpec> {
-  const inZones = isMoment(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]
+  const inZones = isInstant(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]
   for (const zone of inZones) {
     const base = { ...DEFAULT_CALENDAR, zone }
     yield { ...base, unit: 'month' }

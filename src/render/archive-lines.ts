@@ -32,7 +32,7 @@ export type ArchiveLinesOptions = {
   /** Only the plan was requested; it is printed on stdout. */
   readonly dryRun: boolean
   /** Called with errors that need not be repeated at the end: `CODE message`. */
-  readonly onTold: (error: string) => void
+  readonly onReported: (error: string) => void
 }
 
 export class ArchiveLines {
@@ -127,7 +127,7 @@ export class ArchiveLines {
     const { table, state, error } = event
     this.#tables.add(table)
     if (error !== undefined) {
-      this.#options.onTold(`${error.code} ${error.message}`)
+      this.#options.onReported(`${error.code} ${error.message}`)
       const text = `${this.#subject(event)}${error.code} ${error.message}`
       return [block('FAILED', text, { table, details: errorDetails(error), code: error.code, problem: true })]
     }

@@ -30,7 +30,7 @@ export type CopyLinesOptions = {
   /** Only the plan was requested: refused tables are reported with it, because no later event reports them. */
   readonly dryRun: boolean
   /** Called with errors that need not be repeated at the end: `CODE message`. */
-  readonly onTold: (error: string) => void
+  readonly onReported: (error: string) => void
 }
 
 export class CopyLines {
@@ -44,7 +44,7 @@ export class CopyLines {
   readonly #failures = new Set<string>()
   readonly #chunks: ChunkLines
   #rate: string | null = null
-  #aside = 0
+  #quarantined = 0
   #made = 0
   #failed = 0
   #different = 0
@@ -105,7 +105,7 @@ export class CopyLines {
   }
 
   object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: MakeBlock): readonly Block[] {
-    if (event.type === 'index.failed') this.#options.onTold(`${event.error.code} ${event.error.message}`)
+    if (event.type === 'index.failed') this.#options.onReported(`${event.error.code} ${event.error.message}`)
     else if (event.type === 'index.done') this.#made += 1
     if (this.#made > MOST_LINES && event.type !== 'index.failed' && !this.#options.verbose) return []
     return objectReported(event, this.#subject(event.table), block)
@@ -118,9 +118,9 @@ export class CopyLines {
     return [block('retry', `${what}; try ${attempt} in ${durationText(waitMs)}`, { table })]
   }
 
-  aside(event: Of<'row.aside'>, block: MakeBlock): readonly Block[] {
-    this.#aside += 1
-    if (this.#aside > MOST_LINES && !this.#options.verbose) return []
+  onQuarantined(event: Of<'row.aside'>, block: MakeBlock): readonly Block[] {
+    this.#quarantined += 1
+    if (this.#quarantined > MOST_LINES && !this.#options.verbose) return []
     const { table, chunk, error } = event
     const where = chunk === '' ? '' : `  (chunk ${chunk})`
     return [block('aside', `${this.#subject(table)}${this.#keyText(event)}  ${error.message}${where}`, { table })]
@@ -135,7 +135,7 @@ export class CopyLines {
     this.#failed += 1
     if (this.#failed > MOST_LINES && !this.#options.verbose) return []
     const details = errorDetails(error)
-    this.#options.onTold(reported)
+    this.#options.onReported(reported)
     const text = `${this.#subject(table)}chunk ${chunk}  ${reported}`
     return [block('FAILED', text, { table, details, code: error.code, problem: true })]
   }
@@ -169,7 +169,7 @@ export class CopyLines {
     // Failed rows and chunks were reported one by one, and their counts are in the last line.
     const summed = error !== undefined && /^(?:ROWS_ASIDE|CHUNKS_FAILED|OBJECTS_FAILED)$/.test(error.code)
     if (error !== undefined && !(alone && summed)) {
-      this.#options.onTold(reported)
+      this.#options.onReported(reported)
       if (this.#failures.has(`${table}\n${reported}`)) return notes
       const details: Block['details'] = [...(proof === '' ? [] : [['proved', proof] as const]), ...errorDetails(error)]
       return [block('FAILED', subject + reported, { table, details, code: error.code, problem: true }), ...notes]
@@ -195,7 +195,7 @@ export class CopyLines {
         ? []
         : [block('note', `and ${plural(count - MOST_LINES, one, many)}; --verbose or --json shows all`)]
     return [
-      ...hidden(this.#aside, 'more row quarantined', 'more rows quarantined'),
+      ...hidden(this.#quarantined, 'more row quarantined', 'more rows quarantined'),
       ...hidden(this.#failed, 'more failure'),
       ...hidden(this.#different, 'more chunk that differs', 'more chunks that differ'),
       ...hidden(this.#made, 'more index or constraint made', 'more indexes and constraints made'),
@@ -247,7 +247,7 @@ export class CopyLines {
   #refused({ table, error }: CopyPlanLine, block: MakeBlock): readonly Block[] {
     if (error === undefined) return []
     const reported = `${error.code} ${error.message}`
-    this.#options.onTold(reported)
+    this.#options.onReported(reported)
     const details = errorDetails(error)
     return [
       block('refused', `${this.#options.subjects.pad(table)}${reported}`, {
@@ -308,14 +308,16 @@ function byText({ key, low, high }: CopyPlanLine): string {
 }
 
 /** What `--again` proved now. If the target has more rows than the source, only those of the source are equal. */
-function comparedText(proved: string, chunks: string, aside: string, { compared, extra }: CopyAgain): string {
+function comparedText(proved: string, chunks: string, quarantinedRows: string, { compared, extra }: CopyAgain): string {
   const all = `${grouped(proved)} of ${plural(chunks, 'chunk')} proved now, ${grouped(compared)} of them compared`
   const what = extra === '0' ? 'count and checksum equal' : 'every row of the source is equal in the target'
-  return `${all}: ${what}${without(aside)}`
+  return `${all}: ${what}${without(quarantinedRows)}`
 }
 
-function without(aside: string): string {
-  return aside === '0' ? '' : `, without the ${aside === '1' ? 'row' : `${grouped(aside)} rows`} quarantined`
+function without(quarantinedRows: string): string {
+  return quarantinedRows === '0'
+    ? ''
+    : `, without the ${quarantinedRows === '1' ? 'row' : `${grouped(quarantinedRows)} rows`} quarantined`
 }
 
 /** Requests to a service that limits them, and the minimum time for them. */

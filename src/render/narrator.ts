@@ -79,10 +79,10 @@ export class Narrator {
     this.#proofs = new ProofLines(this.#subjects, verbose, brief)
     this.#fsck = new FsckLines(this.#subjects, verbose)
     const onReported = (error: string): void => void this.#reported.add(error)
-    this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onTold: onReported })
+    this.#copies = new CopyLines({ subjects: this.#subjects, verbose, dryRun, onReported })
     this.#partitions = new PartitionLines(this.#subjects)
     this.#follow = new FollowLines(this.#subjects)
-    this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onTold: onReported })
+    this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onReported })
   }
 
   /** The blocks of an event, in order. */
@@ -136,7 +136,7 @@ export class Narrator {
       case 'index.failed':
         return this.#copies.object(event, block)
       case 'row.aside':
-        return this.#copies.aside(event, block)
+        return this.#copies.onQuarantined(event, block)
       case 'rows.fallback':
         this.#script.fellBack(event)
         return []

@@ -221,14 +221,14 @@ function copiedText({ status, totals }: RunFinished, chunksNow: number): string 
   const { read, written, skipped, quarantined, chunks = '0', proved = '0', earlier = '0' } = totals
   const done = (BigInt(proved) + BigInt(earlier)).toString()
   if (read === undefined || written === undefined || skipped === undefined || quarantined === undefined) return ''
-  const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + quarantined ${grouped(quarantined)}${besideText(totals)}`
+  const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + quarantined ${grouped(quarantined)}${surplusText(totals)}`
   if (chunksNow === 0 && status === 'ok' && chunks === done && chunks !== '0')
     return `nothing was left to do; earlier runs ${sum}`
   return status === 'ok' || chunks === done ? sum : `${grouped(done)} of ${plural(chunks, 'chunk')} done, ${sum}`
 }
 
 /** With `--again`: rows of the target that are not in the source. */
-function besideText({ removed = '0', extra = '0' }: RunFinished['totals']): string {
+function surplusText({ removed = '0', extra = '0' }: RunFinished['totals']): string {
   return [
     ...(removed === '0' ? [] : [`; ${grouped(removed)} removed from the target`]),
     ...(extra === '0' ? [] : [`; ${grouped(extra)} only in the target`]),

@@ -65,18 +65,18 @@ export function tableWriter(
     )
     const isTooWide = natural.reduce((sum, width) => sum + width + GAP, -GAP) > room
     below = new Set(columns.flatMap((column, index) => (isTooWide && column.below === true ? [index] : [])))
-    const beside = columns.flatMap((_, index) => (below.has(index) ? [] : [index]))
-    const pick = <T>(of: readonly T[]): readonly T[] => beside.flatMap((index) => of[index] ?? [])
+    const sideColumns = columns.flatMap((_, index) => (below.has(index) ? [] : [index]))
+    const pick = <T>(of: readonly T[]): readonly T[] => sideColumns.flatMap((index) => of[index] ?? [])
     const fitting = isTerminal
       ? fitted(
           pick(columns),
           pick(natural),
-          rows.map((row) => beside.map((index) => row[index] ?? '')),
+          rows.map((row) => sideColumns.map((index) => row[index] ?? '')),
           room,
           isAll,
         )
       : pick(natural)
-    widths = columns.map((_, index) => (below.has(index) ? 0 : (fitting[beside.indexOf(index)] ?? null)))
+    widths = columns.map((_, index) => (below.has(index) ? 0 : (fitting[sideColumns.indexOf(index)] ?? null)))
     write(line(columns.map(({ title }) => title)) + rows.map(whole).join(''))
   }
   return {

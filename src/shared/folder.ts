@@ -15,7 +15,7 @@ export function isFolder(path: string): boolean {
 }
 
 /** As `isFolder`, but any error means that it is not a folder. */
-export function looksLikeFolder(path: string): boolean {
+export function isFolderPath(path: string): boolean {
   try {
     return statSync(path).isDirectory()
   } catch {

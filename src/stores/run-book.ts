@@ -23,9 +23,9 @@ export function isDamaged(thrown: unknown): boolean {
  * @param file name of the next run history
  */
 export function setBookApart(file: string): void {
-  const aside = `${file}.damaged-${Date.now()}`
+  const damagedFile = `${file}.damaged-${Date.now()}`
   for (const end of ['', '-wal', '-shm']) {
-    if (existsSync(file + end)) renameSync(file + end, aside + end)
+    if (existsSync(file + end)) renameSync(file + end, damagedFile + end)
   }
 }
 

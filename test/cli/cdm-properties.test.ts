@@ -35,7 +35,7 @@ async function copyOf(...words: string[]): Promise<CopyOperation> {
 
 async function notesOf(...words: string[]): Promise<readonly string[]> {
   const { request } = await parseCommandLine(words, {})
-  return request.kind === 'operation' ? (request.told?.notes ?? []) : []
+  return request.kind === 'operation' ? (request.reported?.notes ?? []) : []
 }
 
 const BASIC = `

@@ -52,11 +52,11 @@ test('a zone that is none is refused, and flags come from words and from the fil
     '22:00-05:00',
   ]
   const { request } = await parseCommandLine([...copy, '--zone', 'Europe/Berlin'], {})
-  const hours = request.kind === 'operation' ? request.told?.hours : undefined
+  const hours = request.kind === 'operation' ? request.reported?.hours : undefined
   expect(hours === undefined ? '' : hoursText(hours)).toBe('22:00-05:00 (Europe/Berlin)')
   const archive = ['archive', 'run', '--from', 'sqlite:///a.db', '--to', '/a', '--table', 't', '--older-than', '8q']
   const run = (await parseCommandLine([...archive, '--between', '1:00-2:00'], {})).request
-  expect(run.kind === 'operation' ? run.told?.hours : undefined).toMatchObject({ from: 60, to: 120 })
+  expect(run.kind === 'operation' ? run.reported?.hours : undefined).toMatchObject({ from: 60, to: 120 })
   const refused = await parseCommandLine(['diff', ...copy.slice(1)], {}).catch((error: unknown) => asSluiceError(error))
   expect(refused).toMatchObject({ code: 'BAD_FLAG' })
 })

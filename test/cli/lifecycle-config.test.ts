@@ -146,7 +146,7 @@ describe('commands about a table of the file', () => {
     const line = ['partition', 'run', '--table', 'bookings', '--config', file]
     const { request } = await parseCommandLine(line, { SHOP: 'postgresql://ann:secret@h/d', NEW: 'postgresql://h/new' })
     if (request.kind !== 'operation') throw new Error(request.kind)
-    const printed = commandLine(line, null, [], request.told?.printed)
+    const printed = commandLine(line, null, [], request.reported?.printed)
     expect(printed).toContain('--from "$SHOP" --to "$NEW"')
     expect(wholeCommands(printed)('sluice follow 17 goes on')).toBe(
       `sluice follow 17 --from "$SHOP" --to "$NEW" --config ${file} goes on`,
@@ -159,7 +159,7 @@ describe('commands about a table of the file', () => {
     const line = ['archive', 'run', '--table', 'bookings', '--config', file]
     const { request } = await parseCommandLine(line, env)
     if (request.kind !== 'operation') throw new Error(request.kind)
-    const whole = wholeCommands(commandLine(line, null, [], request.told?.printed))
+    const whole = wholeCommands(commandLine(line, null, [], request.reported?.printed))
     for (const text of ['sluice slots --drop sluice_17', 'sluice restore --table bookings --partition 2020-Q1']) {
       const printed = whole(text)
       expect(printed).toBe(`${text} --from "$SHOP" --config ${file}`)

@@ -127,7 +127,7 @@ it('a printed command names the store and the file, and no password', async () =
   const words = ['copy', '--from', 'prod', '--to', 'copy', '--table', 't', '--config', file]
   expect(commandLine(words, null, ['geheim99'])).toBe(`sluice ${words.join(' ')}`)
   const { request } = await parseCommandLine(words, ENV)
-  const next = request.kind === 'operation' ? request.told?.next : undefined
+  const next = request.kind === 'operation' ? request.reported?.next : undefined
   const finished = {
     type: 'run.finished',
     status: 'failed',

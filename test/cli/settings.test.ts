@@ -129,7 +129,7 @@ describe('copy --settings', () => {
     const settings = yaml === null ? [] : ['--settings', file]
     const { request } = await parseCommandLine(['copy', ...ENDS, ...settings, ...words], {})
     if (request.kind !== 'operation' || request.operation.kind !== 'copy') throw new Error('no copy')
-    return { operation: request.operation, told: request.told ?? {} }
+    return { operation: request.operation, told: request.reported ?? {} }
   }
 
   it('has the defaults of the script', async () => {

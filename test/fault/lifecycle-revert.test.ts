@@ -19,7 +19,7 @@ afterAll(async () => {
 
 async function switchPhase({ source, target }: TwoStage): Promise<LifecyclePhaseEvent | undefined> {
   const words = { table: '--config c', into: '', stream: '--config c' }
-  const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', parkedGraceMs: 0 }
+  const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', oldTableGraceMs: 0 }
   const entry = { table: TABLE, from: 0, to: 1, by: 'created_at', calendar: {}, ...wanted, words }
   const { finished, events } = await perform({
     kind: 'lifecycle-status',

@@ -17,7 +17,7 @@ import {
   type Period,
 } from '../../src/model/calendar/period.ts'
 import { VALUE_KINDS } from '../../src/model/calendar/value-text.ts'
-import { dayAt, firstMoment } from '../../src/model/calendar/zone.ts'
+import { dayAt, firstInstant } from '../../src/model/calendar/zone.ts'
 
 const units: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']
 
@@ -212,7 +212,7 @@ describe('the first moment of a day', () => {
   it('is when somebody who watches the clock first sees the day', () => {
     fc.assert(
       fc.property(fc.constantFrom(...zones), recent, (zone, day) => {
-        expect(firstMoment(zone, parseDay(day))).toBe(watched(zone, day))
+        expect(firstInstant(zone, parseDay(day))).toBe(watched(zone, day))
       }),
       { numRuns: 120 },
     )
@@ -243,7 +243,7 @@ describe('the first moment of a day', () => {
     ['Europe/Amsterdam', '1937-07-01'],
     ['Africa/Monrovia', '1972-01-07'],
   ])('is that in %s on %s, too', (zone, day) => {
-    const first = firstMoment(zone, parseDay(day))
+    const first = firstInstant(zone, parseDay(day))
     expect(first).toBe(watched(zone, day))
     expect(dayAt(zone, first - 1)).toBeLessThan(parseDay(day))
     expect(dayAt(zone, first)).toBeGreaterThanOrEqual(parseDay(day))
@@ -254,7 +254,7 @@ describe('the first moment of a day', () => {
       fc.property(fc.constantFrom(...zones), recent, fc.integer({ min: 0, max: 86_399_999 }), (zone, text, ms) => {
         const moment = Date.parse(`${text}T00:00:00Z`) + ms
         const day = dayAt(zone, moment)
-        expect(firstMoment(zone, day) <= moment && moment < firstMoment(zone, day + 1)).toBe(true)
+        expect(firstInstant(zone, day) <= moment && moment < firstInstant(zone, day + 1)).toBe(true)
       }),
       { numRuns: 300 },
     )
@@ -302,7 +302,7 @@ describe('what is due', () => {
     fc.assert(
       fc.property(specs, recent, recent, ages, (anySpec, smallest, today, age) => {
         const spec: CalendarSpec = { ...anySpec, yearOffset: 1 }
-        const now = new Date(firstMoment(spec.zone, parseDay(today)))
+        const now = new Date(firstInstant(spec.zone, parseDay(today)))
         const kept = cutOff(spec, parseAge(age), now)
         // As many whole periods of the age's unit as it says lie between the first day that is kept and the period of today.
         const counted: CalendarSpec = { ...spec, unit: parseAge(age).unit }

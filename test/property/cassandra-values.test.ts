@@ -8,7 +8,7 @@ import { cassandraDecoder } from '../../src/stores/cassandra/copy/decode.ts'
 import { cassandraEncoder } from '../../src/stores/cassandra/copy/encode.ts'
 import { inetBytes, inetText } from '../../src/stores/cassandra/copy/inet.ts'
 import { eraDayText } from '../../src/model/run/civil-day.ts'
-import { daysOf, momentText, msOfTimestamp } from '../../src/stores/cassandra/copy/moments.ts'
+import { daysOf, timestampText, msOfTimestamp } from '../../src/stores/cassandra/copy/moments.ts'
 import { varintBytes, varintOf } from '../../src/stores/cassandra/copy/numbers.ts'
 import { columnTypeOf, cqlText, parseCql, type CqlField, type CqlType } from '../../src/stores/cassandra/copy/types.ts'
 import { driverEncoder, samples, SINGLES, single, type Sample } from '../support/cql-values.ts'
@@ -111,7 +111,7 @@ describe('values of Cassandra', () => {
       fc.property(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), (days) => daysOf(eraDayText(days)) === days),
     )
     const ms = fc.integer({ min: -8_640_000_000_000_000, max: 8_640_000_000_000_000 })
-    fc.assert(fc.property(ms, (at) => msOfTimestamp(momentText(at)) === at))
+    fc.assert(fc.property(ms, (at) => msOfTimestamp(timestampText(at)) === at))
     const common = fc.integer({ min: Date.UTC(1, 0), max: Date.UTC(9999, 11) }).filter((at) => at > -62_135_596_800_000)
     fc.assert(
       fc.property(common, (at) => {
@@ -119,7 +119,7 @@ describe('values of Cassandra', () => {
           .toISOString()
           .replace('T', ' ')
           .replace(/\.?0*Z$/, '')
-        expect(momentText(at)).toBe(/:\d$/.test(iso) ? `${iso}0` : iso.replace(/ (\d\d:\d\d)$/, ' $1:00'))
+        expect(timestampText(at)).toBe(/:\d$/.test(iso) ? `${iso}0` : iso.replace(/ (\d\d:\d\d)$/, ' $1:00'))
       }),
     )
     const big = fc.bigInt({ min: -(2n ** 200n), max: 2n ** 200n })

@@ -5,7 +5,7 @@ import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../sr
 import { dayText, parseDay } from '../../src/model/calendar/civil.ts'
 import { nextPeriod, periodOf } from '../../src/model/calendar/period.ts'
 import { VALUE_KINDS, valueText, type ValueKind } from '../../src/model/calendar/value-text.ts'
-import { dayAt, firstMoment, MS_OF_DAY } from '../../src/model/calendar/zone.ts'
+import { dayAt, firstInstant, MS_OF_DAY } from '../../src/model/calendar/zone.ts'
 import {
   catchAll,
   comingPeriods,
@@ -59,7 +59,7 @@ type Days = readonly (readonly [number | null, number | null])[]
 const kinds = fc.constantFrom(...VALUE_KINDS)
 
 function momentOf(spec: CalendarSpec, kind: ValueKind, day: number): number {
-  return kind === 'date' || kind === 'timestamp' ? day * MS_OF_DAY : firstMoment(spec.zone, day)
+  return kind === 'date' || kind === 'timestamp' ? day * MS_OF_DAY : firstInstant(spec.zone, day)
 }
 
 function listed(spec: CalendarSpec, kind: ValueKind, days: Days): readonly RangePartition[] {
@@ -180,7 +180,7 @@ describe('coming periods', () => {
         fc.integer({ min: 0, max: 5 }),
         (spec, kind, days, today, ahead) => {
           fc.pre(spec.zone !== 'Pacific/Apia')
-          const now = new Date(firstMoment(spec.zone, FIRST + today) + 3_600_000)
+          const now = new Date(firstInstant(spec.zone, FIRST + today) + 3_600_000)
           const current = periodOf(spec, dayText(FIRST + today))
           const end = nextPeriod(spec, current, ahead).to
           const begun = days.filter(([low]) => (low ?? -Infinity) < parseDay(current.to) - FIRST)
@@ -223,7 +223,7 @@ describe('coming periods', () => {
         fc.integer({ min: 0, max: LENGTH }),
         fc.integer({ min: 0, max: 8 }),
         (spec, kind, today, ahead) => {
-          const now = new Date(firstMoment(spec.zone, FIRST + today))
+          const now = new Date(firstInstant(spec.zone, FIRST + today))
           const day = dayText(dayAt(spec.zone, now.getTime()))
           const before = partitionsOf(spec, kind, periodsFrom(spec, day, 1))
           const { missing } = comingPeriods(placedPartitions(before, kind), spec, kind, { now, ahead })

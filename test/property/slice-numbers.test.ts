@@ -59,7 +59,7 @@ describe('numbers of slices', () => {
         const first = periods[which]
         if (first === undefined) throw new Error('three periods')
         const options = periodMarks({
-          twin: { table: { name: 't' }, partitions },
+          newTable: { table: { name: 't' }, partitions },
           kind,
           spec,
           slices,
@@ -150,7 +150,14 @@ describe('numbers of slices', () => {
     const spec: CalendarSpec = { ...DEFAULT_CALENDAR, yearOffset: 1 }
     const partitions = partitionsOf(spec, 'date', periodsFrom(spec, '2024-04-01', 1))
     const marks = (slices: 'week' | 'month' | null) =>
-      periodMarks({ twin: { table: { name: 't' }, partitions }, kind: 'date', spec, slices, first: 'Q2-FY25', now: 0 })
+      periodMarks({
+        newTable: { table: { name: 't' }, partitions },
+        kind: 'date',
+        spec,
+        slices,
+        first: 'Q2-FY25',
+        now: 0,
+      })
     expect(() => chosenSlices(marks('month'), { from: 3, through: 4 })).toThrow(
       expect.objectContaining({ code: 'BAD_FLAG', hint: expect.stringContaining('3 ') as string }) as Error,
     )

@@ -64,7 +64,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         for await (const { rows, stamps } of view.read(request, { rows: 100, bytes: 1_000_000 }, signal)) {
           for (const [i, row] of rows.entries()) {
             const cell = (name: string): unknown => row[position(name)] ?? null
-            const [time, life] = [stamps?.[i]?.times[position('st')], stamps?.[i]?.lives[position('st')]]
+            const [time, life] = [stamps?.[i]?.times[position('st')], stamps?.[i]?.lifetimes[position('st')]]
             const tags = cell('tags') === null ? null : (JSON.parse(cell('tags') as string) as unknown)
             const c = cell('c') === null ? null : Number(cell('c'))
             found.push(JSON.stringify([cell('id'), c, cell('st'), tags, cell('v')]))

@@ -484,7 +484,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
       range: { by: 'key', after: null, through: null },
       where: null,
       ordered: true,
-      aside: (row: readonly (string | null)[], error: Error) => aside.push(`${row[0] ?? ''}: ${error.message}`),
+      onRefused: (row: readonly (string | null)[], error: Error) => aside.push(`${row[0] ?? ''}: ${error.message}`),
     } as const
     const rows: Row[] = []
     for await (const batch of view.read(request, { rows: 10, bytes: 1e6 }, NEVER)) rows.push(...batch.rows)
@@ -496,7 +496,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
       ['5', '9007199254740993'],
     ])
     expect(aside).toEqual([expect.stringMatching(/^6: .*no characters/), expect.stringMatching(/^7: .*not a number/)])
-    const { aside: _, ...strict } = request
+    const { onRefused: _, ...strict } = request
     await expect(view.digest(strict, NEVER)).rejects.toMatchObject({ code: 'VALUE_REFUSED', kind: 'source' })
     const copy = { ...mixed, table: { name: 'mixed_copy' } }
     await store.target().create(copy, NEVER)

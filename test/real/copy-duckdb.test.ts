@@ -285,7 +285,7 @@ describe('values', () => {
       kind: 'source',
     })
     const aside: unknown[] = []
-    expect(await rowsOf(store, { ...readAll(table), aside: (row) => aside.push(row) })).toEqual([['1', '[1.5]']])
+    expect(await rowsOf(store, { ...readAll(table), onRefused: (row) => aside.push(row) })).toEqual([['1', '[1.5]']])
     expect(aside).toHaveLength(1)
   })
 })

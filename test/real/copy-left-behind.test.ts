@@ -513,7 +513,7 @@ describe('rows of children of a table of PostgreSQL', () => {
     try {
       await other.query('BEGIN; LOCK TABLE c03 IN ACCESS EXCLUSIVE MODE')
       await using store = await openPostgresCopy(asReader(from, 0), { lockWaitMs: 200 })
-      const left = await store.beside().left({ ...scope, children: true }, signal)
+      const left = await store.dependencies().left({ ...scope, children: true }, signal)
       const reported = left.flatMap(({ kind, names, means }) =>
         kind === 'child' ? [[names[0], means.replace(/ stays? in the source.*/, '')]] : [],
       )
@@ -526,11 +526,11 @@ describe('rows of children of a table of PostgreSQL', () => {
         ['public.c10', 'rows that were not counted'],
         ['public.c11', 'rows that were not counted'],
       ])
-      const there = await store.beside().left(scope, signal)
+      const there = await store.dependencies().left(scope, signal)
       expect(there.filter(({ kind }) => kind === 'child')).toEqual([])
       // A statement that was cancelled is no right that is missing.
       await using hurried = await openPostgresCopy(asReader(from, 500))
-      await expect(hurried.beside().left({ ...scope, children: true }, signal)).rejects.toMatchObject({
+      await expect(hurried.dependencies().left({ ...scope, children: true }, signal)).rejects.toMatchObject({
         code: 'SOURCE_IO',
         reason: expect.stringContaining('statement_timeout'),
       })

@@ -236,7 +236,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
       expect(`${error.message} ${error.where}`).toMatch(/0000-00-00.*"d", key 7/)
       expect((await refused(opened.digest(rowsOf(found), SIGNAL))).code).toBe('VALUE_REFUSED')
       const aside: unknown[] = []
-      const reported = rowsOf(found, { aside: (row, { code }) => aside.push([...row, code]) })
+      const reported = rowsOf(found, { onRefused: (row, { code }) => aside.push([...row, code]) })
       expect(await readAll(opened, reported)).toEqual([['1', '2024-01-01', null]])
       expect(aside).toEqual([
         ['7', '0000-00-00', null, 'VALUE_REFUSED'],

@@ -238,7 +238,7 @@ describe('values that are none of their column’s type', () => {
       kind: 'source',
     })
     const aside: unknown[] = []
-    const rows = await rowsOf(store, { ...readAll(table), aside: (row, error) => aside.push([row[0], error.code]) })
+    const rows = await rowsOf(store, { ...readAll(table), onRefused: (row, error) => aside.push([row[0], error.code]) })
     expect(rows).toEqual([
       ['1', null],
       ['42', null],

@@ -169,7 +169,7 @@ test.for([
   let asked = false
   const copy = copyOf(from, to, 't', { chunkRows: count / 3, batchRows: 500 })
   const first = await perform(copy, {
-    control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
+    control: { paused: false, lanes: null, onRequest: (listener) => void (options = listener) },
     onEvent: (event) => {
       if (asked || event.type !== 'chunk.progress' || event.chunk !== '2' || event.step !== 'writing') return
       asked = true

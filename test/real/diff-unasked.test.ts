@@ -115,8 +115,10 @@ it('stays a difference at the second look, beside those that are gone', async ()
 it('a range whose sums differ is proved only where rows explain that', () => {
   const digest = (sum: string) => ({ rows: 2n, sum })
   const range = { rows: 2n, targetRows: 2n, missing: 0n, extra: 0n, source: digest('a') }
-  expect(unproved('chunk 1', { ...range, target: digest('a'), aside: 0n })).toBeNull()
-  expect(unproved('chunk 1', { ...range, target: digest('b'), aside: 0n })?.code).toBe('PROOF_FAILED')
-  expect(unproved('chunk 1', { ...range, target: digest('b'), aside: 1n })).toBeNull()
-  expect(unproved('chunk 1', { ...range, targetRows: 0n, target: digest('b'), aside: 1n })?.code).toBe('PROOF_FAILED')
+  expect(unproved('chunk 1', { ...range, target: digest('a'), quarantined: 0n })).toBeNull()
+  expect(unproved('chunk 1', { ...range, target: digest('b'), quarantined: 0n })?.code).toBe('PROOF_FAILED')
+  expect(unproved('chunk 1', { ...range, target: digest('b'), quarantined: 1n })).toBeNull()
+  expect(unproved('chunk 1', { ...range, targetRows: 0n, target: digest('b'), quarantined: 1n })?.code).toBe(
+    'PROOF_FAILED',
+  )
 })

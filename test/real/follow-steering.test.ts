@@ -39,7 +39,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
       {
         interrupt,
         onEvent: (event) => void events.push(event),
-        control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
+        control: { paused: false, lanes: null, onRequest: (listener) => void (options = listener) },
       },
     )
     const until = async (fits: (event: Event) => boolean): Promise<Event> => {
@@ -120,7 +120,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
       {
         interrupt,
         onEvent: (event) => void events.push(event),
-        control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
+        control: { paused: false, lanes: null, onRequest: (listener) => void (options = listener) },
       },
     )
     const alerts = (): readonly string[] =>

@@ -6,12 +6,12 @@ import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { SourceViews } from '../../src/engine/copy/source-views.ts'
 import {
-  compareMoment,
+  compareSnapshot,
   type ComparingOptions,
   type NumberedTables,
 } from '../../src/engine/follow/compare/compare-moment.ts'
 import type { FollowTable } from '../../src/engine/follow/stream/followed-table.ts'
-import type { Moment } from '../../src/engine/follow/compare/moment.ts'
+import type { ComparedSnapshot } from '../../src/engine/follow/compare/moment.ts'
 import { compareFor } from '../../src/engine/follow/together/compare-for.ts'
 import { compareTogether } from '../../src/engine/follow/together/compare-together.ts'
 import { RoundLedger } from '../../src/engine/follow/together/rounds.ts'
@@ -92,7 +92,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
   }
 
   /** Both sides stand still: any look is one moment of them. @param gate passed before each range that this program compares */
-  async function momentNow(gate: () => Promise<void> = async () => undefined): Promise<Moment> {
+  async function momentNow(gate: () => Promise<void> = async () => undefined): Promise<ComparedSnapshot> {
     const [one, other] = [await from.source(signal), await to.source(signal)]
     const digest: SourceView['digest'] = async (request, under) => {
       await gate()
@@ -113,7 +113,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
 
   async function alone(): Promise<readonly unknown[]> {
     await using moment = await momentNow()
-    return withoutTimes(await compareMoment(tables, moment, options))
+    return withoutTimes(await compareSnapshot(tables, moment, options))
   }
 
   /** What is compared here waits until `until` is. */

@@ -95,7 +95,7 @@ const context = {
 
 /** As whoever looks at a standing sees it. */
 function seen(standing: TableTotals): unknown {
-  const { failed, cause, aside, isOpen, isWhole, written, extra, old, provedSpan, views } = standing
+  const { failed, cause, quarantined: aside, isOpen, isWhole, written, extra, old, provedSpan, views } = standing
   const sums = { failed, aside, allWritten: written, extra, old, ...standing.tally(0) }
   return { sums, cause, isOpen, isWhole, provedSpan, views: [...views].toSorted() }
 }

@@ -172,7 +172,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       if (!reportsSnapshots(stream)) throw new Error('tells no moments')
       await place.sql("UPDATE plain SET v = 'a' WHERE id = 1")
       const words: string[] = []
-      await using view = await stream.moment(async (changes) => void words.push(...changes.flatMap(wordsOf)))
+      await using view = await stream.snapshot(async (changes) => void words.push(...changes.flatMap(wordsOf)))
       expect(words).toEqual(['+ plain 1 a '])
       if (view === null) throw new Error('there was no moment')
       await place.sql('DELETE FROM plain WHERE id > 1')
@@ -253,7 +253,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     birth = (await source.renew?.(birth, tables, 0n, SIGNAL)) ?? birth
     expect(await halted()).toEqual([])
     await place.sql('CREATE TRIGGER theirs BEFORE UPDATE ON g FOR EACH ROW SET NEW.v = 1')
-    const behind = await store.beside().left({ tables: [{ name: 'g' }], all: false }, SIGNAL)
+    const behind = await store.dependencies().left({ tables: [{ name: 'g' }], all: false }, SIGNAL)
     expect(JSON.stringify(behind)).toMatch(/theirs/)
     expect(JSON.stringify(behind)).not.toMatch(/sluice/)
   })

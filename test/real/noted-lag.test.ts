@@ -39,7 +39,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('notes of %s', { timeo
         {
           interrupt,
           onEvent: (event) => void events.push(event),
-          control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
+          control: { paused: false, lanes: null, onRequest: (listener) => void (options = listener) },
         },
       )
       const reported = (): Progress[] => events.filter((event) => event.type === 'follow.progress')

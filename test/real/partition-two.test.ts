@@ -146,7 +146,7 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
       const both = isElsewhere ? made : { ...made, fresh: made.old }
       expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
       const words = { table: '', into: '', stream: '' }
-      const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', parkedGraceMs: 0 }
+      const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', oldTableGraceMs: 0 }
       const entry = { table: 'b', from: 0, by: 'at', calendar: {}, ...wanted, words, ...(isElsewhere ? { to: 1 } : {}) }
       const status = await perform({
         kind: 'lifecycle-status',

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
 import { countsAt } from '../../src/catalog/query/counts.ts'
-import { filesOfPartitions, livesOf, catalogPartitions } from '../../src/catalog/query/files.ts'
+import { filesOfPartitions, fileLifetimesOf, catalogPartitions } from '../../src/catalog/query/files.ts'
 import { commitsUpTo } from '../../src/catalog/query/history.ts'
 import { prunedFiles, pruningAt } from '../../src/catalog/query/pruned.ts'
 import { stateAt } from '../../src/catalog/query/state.ts'
@@ -341,7 +341,7 @@ test.skipIf(BACKEND === 'duckdb')(
     // All partitions of the only table are read at a time, and best in one go.
     const [partition] = await catalogPartitions(database, 't')
     await drain(filesOfPartitions(reader, 't', 1_499, [partition?.no ?? 0]))
-    await livesOf(reader, { tableId: 't', location: `file://${folder.path}` }, 'v7-3', null)
+    await fileLifetimesOf(reader, { tableId: 't', location: `file://${folder.path}` }, 'v7-3', null)
     await countsAt(reader, 't', 700)
     await stateAt(reader, 't', 700)
     await commitsUpTo(reader, 't', 900, 20)

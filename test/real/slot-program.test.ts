@@ -36,7 +36,7 @@ test('a rate that is shared out before a slot begins replaces the one that came 
   const events: Event[] = []
   program.heard = (event) => void events.push(event)
   // Both stand in the pipe before the program reads from it.
-  program.heed({ wishes: { rate: 4000 }, among: 4 })
+  program.applyRequests({ wishes: { rate: 4000 }, among: 4 })
 
   const { exitCode, error } = await program.done
 

@@ -10,7 +10,7 @@ import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { ChangeSource, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { SourceView } from '../../src/model/copy/source-port.ts'
-import type { MomentStream } from '../../src/model/follow/moment-port.ts'
+import type { SnapshotStream } from '../../src/model/follow/moment-port.ts'
 import { randomOf, SQLITE_NAMES, SQLITE_TABLES, writeSome } from '../support/sqlite-writer.ts'
 
 const SIGNAL = new AbortController().signal
@@ -85,7 +85,7 @@ class NewTable {
   }
 
   /** Everything that is noted now, and that the target has it. */
-  async catchUp(stream: MomentStream): Promise<void> {
+  async catchUp(stream: SnapshotStream): Promise<void> {
     for (;;) {
       const changes = await stream.next(0)
       this.take(changes)
@@ -134,7 +134,7 @@ const opened = async (
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   from = 0n,
-): Promise<MomentStream> => (await source.open(birth, tables, from, SIGNAL)) as MomentStream
+): Promise<SnapshotStream> => (await source.open(birth, tables, from, SIGNAL)) as SnapshotStream
 
 describe('a twin of a SQLite file', () => {
   test.each([1, 2, 3, 4])('holds the same after anything, seed %i', { timeout: 60_000 }, async (seed) => {
@@ -272,7 +272,7 @@ describe('what is told', () => {
     await using stream = await opened(sit, birth, tables)
     sit.db.exec(`UPDATE t SET v = 1`)
     const reference = new NewTable(tables)
-    const view = await stream.moment(async (changes) => {
+    const view = await stream.snapshot(async (changes) => {
       sit.db.exec(`UPDATE t SET v = v + 100`)
       reference.take(changes)
     })
@@ -305,7 +305,7 @@ describe('what is told', () => {
         [second, ours],
       ] as const) {
         if (source === undefined || of === undefined) throw new Error('two streams')
-        await using stream = (await source.open(of, tables, 0n, SIGNAL)) as MomentStream
+        await using stream = (await source.open(of, tables, 0n, SIGNAL)) as SnapshotStream
         const reference = new NewTable(tables)
         reference.rows[0]?.set('["1"]', '["1","a","0"]').set('["2"]', '["2","b","0"]')
         await reference.catchUp(stream)

@@ -21,7 +21,7 @@ export function switchesOf(store: CopyStore): SwitchStore {
 }
 
 export function request(from: string, to: string, oldTable: string, schema = 'public'): SwitchRequest {
-  return { from: { schema, name: from }, to: { schema, name: to }, parked: oldTable }
+  return { from: { schema, name: from }, to: { schema, name: to }, oldTable }
 }
 
 /** Makes the partitioned table as `partition plan` prints it, with a partition for each year, and rows of the old one. */

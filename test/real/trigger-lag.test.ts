@@ -39,7 +39,7 @@ describe.skipIf(!POSTGRES_OWN)(`a paused run of triggers ${POSTGRES_MISSING}`, (
         onEvent: (event: Event) => {
           if (event.type === 'follow.progress') seen.push(event)
         },
-        control: { paused: false, lanes: null, onWish: (listener) => void (options = listener) },
+        control: { paused: false, lanes: null, onRequest: (listener) => void (options = listener) },
       },
     )
     const until = async (fits: (event: FollowProgressEvent) => boolean): Promise<FollowProgressEvent> => {

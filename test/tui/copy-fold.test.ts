@@ -39,7 +39,13 @@ describe('a copy', () => {
       told.started(3, 1),
       told.done(3, 1, 1),
     )
-    expect(copyOf(run).tally()).toEqual({ read: 150_000, written: 149_996, skipped: 0, aside: 4, proved: 149_996 })
+    expect(copyOf(run).tally()).toEqual({
+      read: 150_000,
+      written: 149_996,
+      skipped: 0,
+      quarantined: 4,
+      proved: 149_996,
+    })
     expect(copyOf(run).chunks()).toMatchObject({ all: 45, proved: 1, aside: 2, pending: 42 })
   })
 
@@ -73,9 +79,13 @@ describe('a copy', () => {
     )
     run = fold(run, 1000, told.retried(1, 2, 500))
     expect(run.lanes[0]).toMatchObject({ done: 0, attempt: 2 })
-    expect(copyOf(run).book.find(told.TABLE, '1')).toMatchObject({ state: 'waits', aside: 0, againAt: 1500 })
+    expect(copyOf(run).book.find(told.TABLE, '1')).toMatchObject({ state: 'waits', quarantined: 0, againAt: 1500 })
     run = fold(run, 2000, told.moved(1, 1, 10, 'reading'), told.rowAside(1, '7'), told.done(1, 1, 1))
-    expect(copyOf(run).book.find(told.TABLE, '1')).toMatchObject({ state: 'aside', aside: 1, rows: [{ key: ['7'] }] })
+    expect(copyOf(run).book.find(told.TABLE, '1')).toMatchObject({
+      state: 'aside',
+      quarantined: 1,
+      rows: [{ key: ['7'] }],
+    })
   })
 
   it('leaves nothing under way when it ends, or when another worker took a chunk over', () => {

@@ -46,7 +46,7 @@ describe('events of real copies', () => {
       read: Number(read),
       written: Number(written),
       skipped: Number(skipped),
-      aside: Number(quarantined),
+      quarantined: Number(quarantined),
       proved: ROWS * 2,
     })
     for (const table of run.copy?.tables ?? []) {
@@ -92,14 +92,14 @@ describe('events of real copies', () => {
     const { finished, events } = await perform(operation)
     expect(finished.error?.code).toBe('ROWS_ASIDE')
     const run = folded(operation, events)
-    expect(run.copy?.tally()).toMatchObject({ read: ROWS, written: ROWS - 1, aside: 1 })
+    expect(run.copy?.tally()).toMatchObject({ read: ROWS, written: ROWS - 1, quarantined: 1 })
     // All was gone through: what is wrong with it is said by the end of the run.
     expect(runProgress(run)).toBe(1)
     const again = await perform(operation)
     expect(runProgress(folded(operation, again.events))).toBe(1)
     const [bad, ...more] = run.copy?.book.list('numbers', true) ?? []
     expect(more).toEqual([])
-    expect(bad).toMatchObject({ state: 'aside', aside: 1, rows: [{ key: ['4500'] }] })
+    expect(bad).toMatchObject({ state: 'aside', quarantined: 1, rows: [{ key: ['4500'] }] })
     expect(run.copy?.table('numbers')?.map.cells(3)).toEqual(['proved', 'aside', 'proved'])
   })
 })

@@ -5,7 +5,7 @@ import type { SqlRow } from '../../src/model/run/sql-port.ts'
 const reported = (...values: SqlRow): boolean => {
   const facts = new AnswerColumnFacts()
   for (const value of values) facts.see(value)
-  return facts.toldAsText
+  return facts.reportedAsText
 }
 
 it('tells of texts that may be none: printed decimals, dates and times', () => {

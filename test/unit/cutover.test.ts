@@ -15,7 +15,7 @@ function row(stream: string, reverse: string, turn: number, status: SwitchStatus
     status,
     publicTable: 'public.b',
     takenTable: 'public.b_parts',
-    parkedTable: 'public.b_old',
+    oldTable: 'public.b_old',
     position: null,
     reversePosition: null,
     tries: 1,

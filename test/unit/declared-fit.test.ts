@@ -44,7 +44,7 @@ const CASES: readonly (readonly [DeclaredType, readonly SqlValue[], readonly Sql
 describe.each(CASES)('%s', (type, good, bad) => {
   test('takes what is one', () => {
     const facts = factsOf(type, null, ...good)
-    expect([facts.type, facts.toldAsText]).toEqual([type, false])
+    expect([facts.type, facts.reportedAsText]).toEqual([type, false])
     expect(factsOf(type).type).toBe(type)
   })
 
@@ -52,13 +52,13 @@ describe.each(CASES)('%s', (type, good, bad) => {
     const facts = factsOf(type, ...good, value)
     expect(facts.type).not.toBe(type)
     // It is told by name, unless what its values have in common holds all of them.
-    expect(facts.toldAsText).toBe(facts.type === 'text')
+    expect(facts.reportedAsText).toBe(facts.type === 'text')
   })
 })
 
 test('what is declared as text and looks like numbers is no matter to be told', () => {
-  expect(factsOf('text', '1.5', '2').toldAsText).toBe(false)
-  expect(factsOf(undefined, '1.5', '2').toldAsText).toBe(true)
+  expect(factsOf('text', '1.5', '2').reportedAsText).toBe(false)
+  expect(factsOf(undefined, '1.5', '2').reportedAsText).toBe(true)
 })
 
 test('the modifier of numeric', () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { NOTHING_TOLD, optionsSince, type SharedRequests } from '../../src/app/share/slot-requests.ts'
-import { isOfNobody } from '../../src/app/share/steered-tables.ts'
+import { isUnknownTable } from '../../src/app/share/steered-tables.ts'
 import { refuseForOperation, wholeOptions } from '../../src/app/share/table-orders.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
 import type { DistributedRun, RunRequests } from '../../src/model/share/distributed.ts'
@@ -113,7 +113,7 @@ describe('a table that is meant', () => {
       { act: 'skip', table: 'public.a' },
       { act: 'resume', table: 'public.a' },
     ])
-    expect([isOfNobody('logs_9', names), isOfNobody('a', names), isOfNobody('logs_9', early)]).toEqual([
+    expect([isUnknownTable('logs_9', names), isUnknownTable('a', names), isUnknownTable('logs_9', early)]).toEqual([
       true,
       false,
       false,

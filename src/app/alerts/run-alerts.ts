@@ -69,7 +69,7 @@ export class RunAlerts {
     const { runId, host } = parts
     this.#sinks = sinksOf(options, { run: runId, about: operationInWords(operation), host })
     this.#secrets = urlsOf(operation).flatMap(secretsOfUrl)
-    this.#timer = this.#causes.looks
+    this.#timer = this.#causes.isWatching
       ? setInterval(() => this.#look(() => this.#causes.look(this.#now())), LOOK_MS).unref()
       : null
   }

@@ -69,7 +69,7 @@ export class AnswerColumnFacts {
   }
 
   /** True if the column became text because of mixed types, or if all its texts look like numbers or times. */
-  get toldAsText(): boolean {
+  get reportedAsText(): boolean {
     if (this.type !== 'text') return false
     // Declared as text, and nothing else was seen; or declared as a type that some values do not fit.
     if (this.#declared !== undefined) return !this.#fits

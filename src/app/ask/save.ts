@@ -32,15 +32,15 @@ export function pathOf(typed: string): string {
 export async function saveText(typed: string, text: string, overwrite: boolean): Promise<string | null> {
   const { path, isFree } = await placeOf(typed, overwrite)
   if (!isFree) return null
-  const beside = besideOf(path)
+  const temporaryFile = temporaryPath(path)
   try {
-    await writeFile(beside, text, { flag: 'wx' })
-    await synced(beside)
-    return (await moved(beside, path, overwrite)) ? path : null
+    await writeFile(temporaryFile, text, { flag: 'wx' })
+    await synced(temporaryFile)
+    return (await moved(temporaryFile, path, overwrite)) ? path : null
   } catch (error) {
-    throw failure(error, path, beside)
+    throw failure(error, path, temporaryFile)
   } finally {
-    await rm(beside, { force: true }).catch(() => undefined)
+    await rm(temporaryFile, { force: true }).catch(() => undefined)
   }
 }
 
@@ -56,7 +56,7 @@ async function placeOf(
   return { path, isFree: there === null || overwrite }
 }
 
-function besideOf(path: string): string {
+function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`)
 }
 
@@ -64,18 +64,18 @@ function besideOf(path: string): string {
 export async function saveRows(rows: Rows, options: SaveOptions, signal: AbortSignal): Promise<Saved> {
   const { path, isFree } = await placeOf(options.path, options.overwrite)
   if (!isFree) return { kind: 'exists' }
-  const beside = besideOf(path)
+  const temporaryFile = temporaryPath(path)
   try {
-    await (await open(beside, 'wx', 0o644)).close()
-    const counted = await written(rows, options.format, beside, signal)
+    await (await open(temporaryFile, 'wx', 0o644)).close()
+    const counted = await written(rows, options.format, temporaryFile, signal)
     if (counted !== rows.spool.rows) {
       throw new SluiceError('INTERNAL', `the file holds ${counted} rows, the answer ${rows.spool.rows}`, {
         where: path,
       })
     }
-    await synced(beside)
-    const { size } = await stat(beside)
-    if (!(await moved(beside, path, options.overwrite))) return { kind: 'exists' }
+    await synced(temporaryFile)
+    const { size } = await stat(temporaryFile)
+    if (!(await moved(temporaryFile, path, options.overwrite))) return { kind: 'exists' }
     return {
       kind: 'saved',
       rows: counted,
@@ -84,14 +84,14 @@ export async function saveRows(rows: Rows, options: SaveOptions, signal: AbortSi
       renamed: options.format === 'csv' ? [] : renamedColumns(rows.columns),
     }
   } catch (error) {
-    throw failure(error, path, beside)
+    throw failure(error, path, temporaryFile)
   } finally {
-    await rm(beside, { force: true }).catch(() => undefined)
+    await rm(temporaryFile, { force: true }).catch(() => undefined)
   }
 }
 
 function reportedAsText({ columns, spool }: Rows): readonly string[] {
-  return columns.filter((_, i) => spool.facts[i]?.toldAsText === true)
+  return columns.filter((_, i) => spool.facts[i]?.reportedAsText === true)
 }
 
 /** @returns rows counted in the file */
@@ -222,15 +222,15 @@ async function moved(from: string, to: string, overwrite: boolean): Promise<bool
   return true
 }
 
-/** @param beside temporary name, which must not appear in the message */
-function failure(error: unknown, path: string, beside: string): unknown {
-  if (error instanceof SluiceError) return named(error, path, beside)
+/** @param temporaryFile temporary name, which must not appear in the message */
+function failure(error: unknown, path: string, temporaryFile: string): unknown {
+  if (error instanceof SluiceError) return named(error, path, temporaryFile)
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOSPC') {
     return new SluiceError('NO_SPACE', 'the disk is full: nothing was saved', { where: path, cause: error })
   }
   if (code === undefined) return error
-  const why = WHY[code]?.(dirname(path)) ?? message.replaceAll(beside, path)
+  const why = WHY[code]?.(dirname(path)) ?? message.replaceAll(temporaryFile, path)
   return new SluiceError('BAD_FLAG', `${path} cannot be written: ${why}`, {
     where: path,
     hint: 'name another one',
@@ -245,10 +245,11 @@ const WHY: Readonly<Record<string, (folder: string) => string>> = {
   EROFS: (folder) => `nothing can be written into ${folder}`,
 }
 
-function named(error: SluiceError, path: string, beside: string): SluiceError {
+function named(error: SluiceError, path: string, temporaryFile: string): SluiceError {
   const { code, message, where, reason, hint } = error
-  const of = (text: string): string => text.replaceAll(beside, path).replaceAll(basename(beside), basename(path))
-  if (![message, where, reason].some((text) => text?.includes(basename(beside)))) return error
+  const of = (text: string): string =>
+    text.replaceAll(temporaryFile, path).replaceAll(basename(temporaryFile), basename(path))
+  if (![message, where, reason].some((text) => text?.includes(basename(temporaryFile)))) return error
   return new SluiceError(code, of(message), {
     where: path,
     ...(reason === undefined ? {} : { reason: of(reason) }),

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { access, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { looksLikeFolder } from '../../shared/folder.ts'
+import { isFolderPath } from '../../shared/folder.ts'
 import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import { sizeText } from '../../shared/figures.ts'
 import type { Examination } from './examination.ts'
@@ -30,7 +30,7 @@ export async function checkLocalFile(
   if (placed.verdict?.status === 'fail') return false
   let exists = false
   const inspected = await examination.check(area, 'file', async () => {
-    if (looksLikeFolder(file))
+    if (isFolderPath(file))
       return fail(`${file} is a folder`, { hint: 'add the name of a file to the URL, such as catalog.db' })
     const stats = await stat(file).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null

@@ -6,7 +6,14 @@ import { dec, type ClosedState, type Event, type EventType, type TableStatus } f
 import { KEPT } from '../../model/run/kept.ts'
 import { ruleOf } from './rules.ts'
 import { CompletedWork } from './sums.ts'
-import { eventsOf, freshLife, noteAside, TableChunks, type ChunkEndEvent, type ChunkLife } from './table-chunks.ts'
+import {
+  eventsOf,
+  freshLife,
+  noteQuarantined,
+  TableChunks,
+  type ChunkEndEvent,
+  type ChunkLife,
+} from './table-chunks.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
@@ -46,7 +53,7 @@ export class RunJournal {
         return this.#retried(event)
       case 'row.aside': {
         const life = this.#active.get(keyOf(event))
-        if (life !== undefined) noteAside(life, event)
+        if (life !== undefined) noteQuarantined(life, event)
         return
       }
       case 'chunk.done':
@@ -231,7 +238,7 @@ export class RunJournal {
     const life = this.#lifeOf(event)
     if (life.retried !== null) this.#work.retries += 1n
     life.retried = event
-    life.aside = []
+    life.quarantined = []
     life.end = null
   }
 
@@ -252,7 +259,7 @@ export class RunJournal {
     const isDone = end.type === 'chunk.done'
     if (isDone) life.steered = null
     const isClean = isDone && Number(end.quarantined ?? 0) === 0
-    if (isClean) life.aside = []
+    if (isClean) life.quarantined = []
     const some = isClean ? this.#recent : this.#noted
     some.set(keyOf(life), life)
     this.#cut(some, isClean ? KEPT.chunksDone : KEPT.chunksNoted)

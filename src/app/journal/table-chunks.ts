@@ -19,22 +19,22 @@ export type ChunkLife = {
   started: Of<'chunk.started'> | null
   progress: Of<'chunk.progress'> | null
   retried: Of<'chunk.retried'> | null
-  aside: Of<'row.aside'>[]
+  quarantined: Of<'row.aside'>[]
   steered: Of<'table.steered'> | null
   end: ChunkEndEvent | null
 }
 
 export function freshLife(table: string, chunk: string): ChunkLife {
-  return { table, chunk, started: null, progress: null, retried: null, aside: [], steered: null, end: null }
+  return { table, chunk, started: null, progress: null, retried: null, quarantined: [], steered: null, end: null }
 }
 
 /** The kept events of a chunk. */
-export function eventsOf({ started, progress, retried, aside, steered, end }: ChunkLife): readonly Event[] {
-  return [started, progress, retried, ...aside, steered, end].filter((event) => event !== null)
+export function eventsOf({ started, progress, retried, quarantined, steered, end }: ChunkLife): readonly Event[] {
+  return [started, progress, retried, ...quarantined, steered, end].filter((event) => event !== null)
 }
 
-export function noteAside(life: ChunkLife, event: Of<'row.aside'>): void {
-  if (life.aside.length < KEPT.rowsOfChunk) life.aside.push(event)
+export function noteQuarantined(life: ChunkLife, event: Of<'row.aside'>): void {
+  if (life.quarantined.length < KEPT.rowsOfChunk) life.quarantined.push(event)
 }
 
 /** Key range of a chunk, as far as its events contain it. */

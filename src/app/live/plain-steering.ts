@@ -46,7 +46,7 @@ export class PlainSteering implements Steered {
         return given?.lanes ?? null
       },
       ...(given === undefined ? { fixedLanes: true } : {}),
-      ...(given?.onWish === undefined ? {} : { onWish: given.onWish }),
+      ...(given?.onRequest === undefined ? {} : { onRequest: given.onRequest }),
     }
   }
 }

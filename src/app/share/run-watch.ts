@@ -33,9 +33,9 @@ import { knownOperation } from './known-operation.ts'
 import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from '../../engine/run/watch-port.ts'
 
 /** Alert options of a run. */
-type Wished = { readonly operation: Operation; readonly wish: AlertOptions; readonly sinks: AlertSinks }
+type AlertedRun = { readonly operation: Operation; readonly wish: AlertOptions; readonly sinks: AlertSinks }
 /** A run with its alert options. */
-type Known = Wished & { readonly run: WatchedRun }
+type Known = AlertedRun & { readonly run: WatchedRun }
 /** A chunk without progress. @property host null if unknown */
 type Stood = StoodChunk & { readonly host: string | null }
 /** @property moves progress here since a chunk is named, by its key @property finished keys of chunks */
@@ -111,7 +111,7 @@ export class RunWatch implements QueueWatch {
   }
 
   /** Null if the run has no alerts, or is unknown to this program. */
-  wanted({ runId, operation: read }: AlertRun): Wished | null {
+  wanted({ runId, operation: read }: AlertRun): AlertedRun | null {
     const operation = knownOperation(read)
     const options = operation === null ? undefined : alertOptionsOf(operation)
     if (operation === null || options === undefined) return null
@@ -194,8 +194,8 @@ export class RunWatch implements QueueWatch {
     const condition = wish.conditions.find(({ cause }) => cause === 'stuck')
     if (condition === undefined || !('limit' in condition)) return
     const limit = alertDurationText(condition.limit)
-    const stands = run.status === 'running' && !run.isHeld
-    const all = !stands ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
+    const isRunning = run.status === 'running' && !run.isHeld
+    const all = !isRunning ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
     const standing = run.alerts.filter(({ cause }) => cause === 'stuck')
     const finished = await this.#finishedOf(known, all, standing)
     for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(standingChunkKey(chunk))))) {
@@ -300,7 +300,7 @@ export class RunWatch implements QueueWatch {
   }
 
   #sendEnd(
-    asked: Wished,
+    asked: AlertedRun,
     key: AlertKey,
     { run, since, words: { value, ...words } }: Ended,
     settled = this.#noted(key, 'cleared'),
@@ -328,7 +328,7 @@ export class RunWatch implements QueueWatch {
    * within a minute.
    * @param settled called with whether a sink accepted it @param table for sinks, if the alert has no table
    */
-  #send({ sinks }: Pick<Wished, 'sinks'>, { id, ...event }: SentAlert, settled: Settled, table = ''): void {
+  #send({ sinks }: Pick<AlertedRun, 'sinks'>, { id, ...event }: SentAlert, settled: Settled, table = ''): void {
     const { emit } = this.#parts
     const known = this.#waiting.get(id)
     if (known?.state === event.state) {

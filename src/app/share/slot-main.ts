@@ -20,7 +20,7 @@ let listener = (request: SteeringRequest): void => void early.push(request)
 let isHeld = false
 
 const control: RunControl = {
-  onWish: (reported) => {
+  onRequest: (reported) => {
     listener = reported
     for (const request of early.splice(0)) reported(request)
   },

@@ -127,7 +127,7 @@ export class SlotProgram {
   }
 
   /** Passes on new requests. */
-  heed(reported: SharedRequests): void {
+  applyRequests(reported: SharedRequests): void {
     for (const request of optionsSince(this.honoured, reported, this.#onCall)) this.#send({ wish: request })
     if (reported.wishes.stop === true && this.honoured.wishes.stop !== true) this.stop()
     this.honoured = reported

@@ -36,8 +36,8 @@ function tableOptionsSince(
   const again = before === NOTHING_TOLD ? [] : retries.filter((one) => !before.wishes.retries?.some(isRetry(one)))
   const gone = known.filter((one) => !tables.some(isHold(one)))
   // A request for a whole table also resets its chunks: those still held back are sent again.
-  const anew = new Set([...gone, ...again].map(({ table }) => table))
-  const added = tables.filter((one) => anew.has(one.table) || !known.some(isHold(one)))
+  const retried = new Set([...gone, ...again].map(({ table }) => table))
+  const added = tables.filter((one) => retried.has(one.table) || !known.some(isHold(one)))
   return [
     ...gone.map((one) => asked('resume', one)),
     ...again.map((one) => asked('retry', one)),

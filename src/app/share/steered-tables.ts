@@ -8,7 +8,7 @@ export function tablesCalled(table: string, names: readonly string[]): readonly 
 }
 
 /** True if no task has such a table; false while some have not planned. */
-export function isOfNobody(table: string, { names, isWhole }: SteeredTables): boolean {
+export function isUnknownTable(table: string, { names, isWhole }: SteeredTables): boolean {
   return isWhole && !names.includes(table) && tablesCalled(table, names).length !== 1
 }
 

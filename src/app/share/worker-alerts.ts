@@ -15,7 +15,7 @@ type Unheard = {
   readonly act: Asked
   readonly key: AlertKey
   readonly run: AlertRun
-  readonly isTold: boolean
+  readonly isReported: boolean
 }
 
 type Parts = {
@@ -56,7 +56,7 @@ export class WorkerAlerts {
       act,
       key,
       run: { runId, operation },
-      isTold: answer.found.is === 'cleared',
+      isReported: answer.found.is === 'cleared',
     })
     return answer
   }
@@ -71,7 +71,7 @@ export class WorkerAlerts {
   /** Sends pending changes to the queue. @throws SluiceError if the queue is unreachable: the rest follows later */
   async deliver(): Promise<void> {
     for (const [name, one] of this.#unheard) {
-      const { act, key, run, isTold: isReported } = one
+      const { act, key, run, isReported } = one
       if (act !== 'end') {
         await this.#begin(key, act.begin)
         await this.#parts.queue.sent(key, 'raised')

@@ -293,7 +293,7 @@ export class Worker {
     if (orders === null || orders.isOver) return program.abort()
     const known = this.#programs.get(program)
     if (known !== undefined) known.heardAt = this.#run.clock.ticks()
-    program.heed(reportedOf(slot, orders))
+    program.applyRequests(reportedOf(slot, orders))
   }
 
   #ownSlots(): readonly OwnSlot[] {

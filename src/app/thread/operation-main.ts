@@ -27,7 +27,7 @@ parentPort?.on('message', (request: SteeringRequest) => listener(request))
 parentPort?.unref()
 
 const control: RunControl = {
-  onWish: (reported) => {
+  onRequest: (reported) => {
     listener = reported
     for (const request of early.splice(0)) reported(request)
   },

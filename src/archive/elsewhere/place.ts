@@ -104,7 +104,7 @@ const OTHERS: ReadonlySet<LeftKind> = new Set<LeftKind>(['view', 'foreign table'
 async function refuseOther(store: CopyStore, name: TableName, signal: AbortSignal): Promise<void> {
   const isIt = (text: string): boolean =>
     text === tableText(name) || text === name.name || (name.schema === undefined && text.endsWith(`.${name.name}`))
-  const left = await store.beside().left({ tables: [name], all: true }, signal)
+  const left = await store.dependencies().left({ tables: [name], all: true }, signal)
   const other = left.find(({ kind, names }) => OTHERS.has(kind) && names.some(isIt))
   if (other === undefined) return
   const kind = other.kind === 'free sequence' ? 'sequence' : other.kind

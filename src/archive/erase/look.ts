@@ -34,7 +34,7 @@ export type PartitionLook = {
 export type EraseLook = {
   readonly partitions: readonly PartitionLook[]
   /** Rows of the table that are in no partition of the archive. */
-  readonly beside: Digest
+  readonly otherRows: Digest
   readonly refusal: SluiceError | null
 }
 
@@ -107,9 +107,9 @@ export async function lookAround(
       underWay,
     })
   }
-  const beside = await besideAll(context, record, wanted.test, attached)
+  const otherRows = await otherRowsOfAll(context, record, wanted.test, attached)
   const refusal = heldError(context, partitions) ?? heldExpiredError(context, record)
-  return { partitions, beside: beside.digest, refusal }
+  return { partitions, otherRows: otherRows.digest, refusal }
 }
 
 /** Paths of files that need not be opened. Empty in a resumed erasure: statistics may hide the remaining rows. */
@@ -133,7 +133,7 @@ export function refuseBetween(context: ArchiveContext, partition: ArchivedPartit
  * Rows of the table itself, without those of partitions that are erased separately.
  * @param attached tables of attached partitions, by their identities
  */
-export async function besideAll(
+export async function otherRowsOfAll(
   context: ArchiveContext,
   record: ArchiveRecord,
   test: RowTest,

@@ -27,16 +27,16 @@ export type MissingColumnCauses = {
 export function rowTest(
   { root }: Predicate,
   { columns }: Pick<TableSpec, 'columns'>,
-  beside?: MissingColumnCauses,
+  columnsNow?: MissingColumnCauses,
 ): RowTest {
   const named = ({ names }: { readonly names: readonly string[] }): Column => {
     const name = names.join('.')
     const found = columns.find((column) => column.name === name)
     if (found !== undefined) return found
-    if (beside?.columns.some((column) => column.name === name) === true) {
+    if (columnsNow?.columns.some((column) => column.name === name) === true) {
       throw refused(
         `the archive has no column ${name}: the table got it when rows were archived already`,
-        `no archived row has a value in it, and rows of the table that have one can be deleted there; ${beside.run} brings the column to the archive with the next partition that is due, and this command takes it from then on`,
+        `no archived row has a value in it, and rows of the table that have one can be deleted there; ${columnsNow.run} brings the column to the archive with the next partition that is due, and this command takes it from then on`,
       )
     }
     throw refused(`no column is called ${name}`, `its columns are ${columns.map((column) => column.name).join(', ')}`)

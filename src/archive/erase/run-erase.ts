@@ -23,7 +23,7 @@ import { eachPartition, type AdvancePartition } from '../work/advance-all.ts'
 import { endOfArchive } from '../work/outcome.ts'
 import { keptError, type OtherLedgers } from '../work/other-ledgers.ts'
 import {
-  besideAll,
+  otherRowsOfAll,
   between,
   heldError,
   heldExpiredError,
@@ -106,13 +106,13 @@ export async function erasePartitions(
 }
 
 /** Rows of the table that no partition of the archive has. @param reload what the ledger says now @throws SluiceError PARTITION_CHANGED where others write such rows all the time */
-export async function eraseBeside(
+export async function eraseOtherRows(
   { context, erasures, erasure, wanted, run }: Erasing,
   reload: () => Promise<ArchiveRecord>,
   turn: number,
 ): Promise<void> {
   const { place, digest } = await whileMoved(context, await reload(), reload, async (record) =>
-    besideAll(context, record, wanted.test, await partitionsNow(context)),
+    otherRowsOfAll(context, record, wanted.test, await partitionsNow(context)),
   )
   if (place === null || digest.rows === 0n) return
   await context.refuseFollowed()
@@ -163,7 +163,7 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
     const { files, source } = await foundRows(context, partition, wanted.test, new Set(), attached)
     left = files.reduce((sum, { digest }) => sum + digest.rows, left + source.rows)
   }
-  const { digest } = await besideAll(context, record, wanted.test, attached)
+  const { digest } = await otherRowsOfAll(context, record, wanted.test, attached)
   if (left === 0n && digest.rows === 0n) return
   throw new SluiceError(
     'PROOF_FAILED',

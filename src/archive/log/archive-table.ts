@@ -231,7 +231,7 @@ export class ArchiveTable implements ArchiveLog {
   async report(
     { tableId, info, change = (properties) => properties }: CommitOptions,
     signal: AbortSignal,
-  ): Promise<{ readonly told: boolean }> {
+  ): Promise<{ readonly reported: boolean }> {
     const plan = async (state: ArchiveTableState | null, properties: ArchiveProperties | null): Promise<Plan> => {
       // An unpublished table gets them with its first commit.
       if (state === null || properties === null) return { already: -1 }
@@ -240,7 +240,7 @@ export class ArchiveTable implements ArchiveLog {
       return { lines: (author) => tokenLines(info, state, author, 'SET TBLPROPERTIES') }
     }
     const { outcome } = await this.#commit({ tableId, claim: null, change }, signal, plan)
-    return { told: outcome === 'published' }
+    return { reported: outcome === 'published' }
   }
 
   #commit(commit: Commit, signal: AbortSignal, plan: Planning): Promise<Published> {

@@ -28,7 +28,7 @@ export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQue
 /**
  * Compares the rows of one archived period of a plain table with its files, by key.
  * @param values also compare values
- * @param beside other parts of the period for which the archive counts
+ * @param neighbours other parts of the period for which the archive counts
  * @returns one finding each for late, changed and deleted rows; null if a side lacks a key column
  */
 export async function keyFindings(
@@ -37,15 +37,15 @@ export async function keyFindings(
   partition: ArchivedPartition,
   archive: Archive,
   values: boolean,
-  beside: readonly ArchivedPartition[] = [],
+  neighbours: readonly ArchivedPartition[] = [],
 ): Promise<readonly ArchiveFinding[] | null> {
   const { store, table } = source
   const shared = sharedPartition(table, record, queryColumns(table, record.stored), partition)
   const condition = shared === null ? null : cutCondition(store, table, record, partition)
   if (shared === null || condition === null) return null
-  const parts = [partition, ...beside]
+  const parts = [partition, ...neighbours]
   const found = await keyDifferences(source, record, parts, archive, { values, where: condition })
-  if (found === null || beside.length === 0 || !holdsAll(partition))
+  if (found === null || neighbours.length === 0 || !holdsAll(partition))
     return found === null ? null : described(partition, found)
   // Rows of the other parts were removed from the table, so only this part's rows can be missing.
   const own = await keyDifferences(source, record, [partition], archive, { values: false, where: condition })

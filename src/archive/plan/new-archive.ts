@@ -81,7 +81,7 @@ export async function laidOut(
 /** The table with the expressions of its generated columns, if its system reports them. */
 export async function withExpressions(store: CopyStore, table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
   const computes = table.columns.some(({ generated }) => generated === true)
-  return computes ? await store.beside().detailed(table, signal) : table
+  return computes ? await store.dependencies().detailed(table, signal) : table
 }
 
 function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {

@@ -44,9 +44,9 @@ export async function periodRows(
   )
   const cut = { timeColumn: record.timeColumn ?? '', calendar: record.calendar }
   const whole = { source, cut, what: 'rows in the table' }
-  const inspections = new Map(await looksAt(whole, plainPeriods(record), options))
+  const inspections = new Map(await rowsInspectedAt(whole, plainPeriods(record), options))
   const rest = natives.length === 0 ? null : await defaultOf(source, record)
-  const late = rest === null ? null : await looksAt(rest, widest(natives), options)
+  const late = rest === null ? null : await rowsInspectedAt(rest, widest(natives), options)
   for (const { label, state } of natives) {
     const look = late?.get(label)
     const isFound = look !== undefined && 'rows' in look && look.rows > 0n
@@ -98,7 +98,7 @@ async function defaultOf({ store, table, signal }: PeriodSource, { calendar }: A
   return { source: { store, table: rest.table, signal }, cut, what: 'rows in the default partition' }
 }
 
-async function looksAt(
+async function rowsInspectedAt(
   place: Periods,
   groups: readonly Group[],
   options: 'cheap' | 'any',

@@ -66,10 +66,10 @@ export async function* sourceFindings(
     const sums = deep ? await stillThere(context, partition) : 'none'
     const differs = typeof sums === 'string' ? null : sums
     const look = inspections.get(partition.label)
-    const beside = look !== undefined && 'rows' in look && look.rows > 0n ? look.place : undefined
-    if (beside !== undefined) {
+    const neighbours = look !== undefined && 'rows' in look && look.rows > 0n ? look.place : undefined
+    if (neighbours !== undefined) {
       inspected.by(sums === 'none' ? 'count' : 'values')
-      yield* await lateBeside(source, record, partition, beside, reader)
+      yield* await lateNeighbours(source, record, partition, neighbours, reader)
       if (differs !== null) yield differs
       continue
     }
@@ -100,7 +100,7 @@ function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined
 }
 
 /** Rows that arrived after their partition was removed: they are in the default partition. */
-async function lateBeside(
+async function lateNeighbours(
   { store, signal }: PeriodSource,
   record: ArchiveRecord,
   partition: ArchivedPartition,
@@ -111,7 +111,7 @@ async function lateBeside(
   await using view = await store.source(signal)
   const { rows } = await view.extent(table, where, true)
   let late: KeyDifferences['late'] | null = null
-  const parts = [partition, ...archivedBeside(partition, record)]
+  const parts = [partition, ...archivedNeighbours(partition, record)]
   try {
     const found = await keyDifferences({ store, table, signal }, record, parts, archive, { values: false, where })
     late = found?.late ?? null
@@ -133,7 +133,7 @@ async function lateBeside(
 }
 
 /** Other archived parts of the period: their rows are not late. */
-function archivedBeside(partition: ArchivedPartition, { partitions }: ArchiveRecord): readonly ArchivedPartition[] {
+function archivedNeighbours(partition: ArchivedPartition, { partitions }: ArchiveRecord): readonly ArchivedPartition[] {
   return otherParts(partition, partitions).filter(({ state }) => isArchived(state))
 }
 
@@ -153,11 +153,11 @@ async function differencesByKey(
   reader: LogStore,
 ): Promise<readonly ArchiveFinding[] | null> {
   const archive = { reader, open: openArchiveQuery }
-  const beside = archivedBeside(partition, record)
+  const neighbours = archivedNeighbours(partition, record)
   try {
-    const found = await keyFindings(source, record, partition, archive, values, beside)
+    const found = await keyFindings(source, record, partition, archive, values, neighbours)
     if (found === null || found.length === 0 || values) return found
-    return await keyFindings(source, record, partition, archive, true, beside)
+    return await keyFindings(source, record, partition, archive, true, neighbours)
   } catch (thrown) {
     throwIfAborted(source.signal)
     if (!(thrown instanceof SluiceError)) throw thrown

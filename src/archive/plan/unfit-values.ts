@@ -38,14 +38,14 @@ export async function reportDoubtful(
     const counts = doubts.map(() => 0)
     const untyped = new Map<StoredColumn, number>()
     await using view = await store.source(signal)
-    const aside = (row: readonly (string | null)[], error: SluiceError): void => {
+    const onRefused = (row: readonly (string | null)[], error: SluiceError): void => {
       for (const [i, { doubt, at }] of placed.entries())
         if (isOdd(row[at] ?? null, doubt, error)) counts[i] = (counts[i] ?? 0) + 1
       const named = archived.stored.columns.find(({ name }) => namesColumn(error, name))
       if (named === undefined || doubts.some(({ column }) => column === named)) return
       untyped.set(named, (untyped.get(named) ?? 0) + 1)
     }
-    const request = { table: own, columns, range: wholeOf(own), where, ordered: false, aside }
+    const request = { table: own, columns, range: wholeOf(own), where, ordered: false, onRefused }
     const nulls = await nullKeyRows(view, request, signal)
     if (nulls > 0n) {
       const message = `a run would be refused: ${nullKeyText(label, nulls, request)}`

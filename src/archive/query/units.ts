@@ -20,13 +20,13 @@ export function unitsOf(text: string, stored: StoredType): bigint | null {
     case 'long':
       return /^-?\d{1,19}$/.test(text) ? BigInt(text) : null
     case 'date': {
-      const moment = momentOf(text, false)
-      return moment === null || moment % DAY_US !== 0n ? null : moment / DAY_US
+      const instant = instantOf(text, false)
+      return instant === null || instant % DAY_US !== 0n ? null : instant / DAY_US
     }
     case 'timestamp':
-      return momentOf(text, true)
+      return instantOf(text, true)
     case 'timestamp_ntz':
-      return momentOf(text, false)
+      return instantOf(text, false)
     default:
       return null
   }
@@ -59,7 +59,7 @@ export function unitsOfDay(stored: StoredType): bigint {
   return stored === 'timestamp' || stored === 'timestamp_ntz' ? DAY_US : 0n
 }
 
-function momentOf(text: string, zoned: boolean): bigint | null {
+function instantOf(text: string, zoned: boolean): bigint | null {
   const [day, year, month, date] = DATE.exec(text) ?? []
   if (day === undefined) return null
   const days = daysOf(Number(year), Number(month), Number(date))

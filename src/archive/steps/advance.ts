@@ -11,7 +11,7 @@ import type { PartitionTable } from '../../model/archive/port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import type { PartitionClaim } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { refuseDoubledFiles, refuseDoubledRows, refuseOpenBeside, type NeighbourParts } from './beside.ts'
+import { refuseDoubledFiles, refuseDoubledRows, refuseOtherOpen, type NeighbourParts } from './beside.ts'
 import type { Advancing, ArchiveContext, ClaimedPartition } from './context.ts'
 import { exportColumns, exportPartition } from './export.ts'
 import { isSameShape } from '../types/fit.ts'
@@ -37,7 +37,7 @@ export type AdvanceContext = {
   readonly reload: () => Promise<ArchivedPartition>
   /** Its table, if partitions are tables: attached, or detached. */
   readonly native: () => Promise<PartitionTable | null>
-  readonly beside: NeighbourParts
+  readonly periodParts: NeighbourParts
 }
 
 /** Most exports of a changing partition, before the run fails. */
@@ -48,9 +48,9 @@ export async function advancePartition(
   context: ArchiveContext<Advancing>,
   first: PartitionClaim,
   options: AdvanceOptions,
-  surroundings: AdvanceContext,
+  given: AdvanceContext,
 ): Promise<ArchiveState> {
-  const { reload } = surroundings
+  const { reload } = given
   let held = first
   let exports = 0
   let attempts = attemptsOf(context)
@@ -60,7 +60,7 @@ export async function advancePartition(
     throwIfAborted(context.interrupt.stop)
     const partition = await reload()
     const work: ClaimedPartition = { partition, held }
-    const lostRows = (): Promise<SluiceError | null> => lostNow(context, partition, surroundings, exports > 0)
+    const lostRows = (): Promise<SluiceError | null> => lostNow(context, partition, given, exports > 0)
     const next = nextStep(partition, options)
     if (next === null) return partition.state
     if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
@@ -75,7 +75,7 @@ export async function advancePartition(
       if (next === 'detach' || next === 'leave' || next === 'drop') await context.refuseFollowed()
       if (next === 'leave' && exports === 0 && (await hasFewer(context, partition))) await refuseLost(lostRows)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
-      inspected = await step(context, work, next, inspected, surroundings)
+      inspected = await step(context, work, next, inspected, given)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // The export does not match the rows: start again from the beginning.
@@ -95,7 +95,7 @@ export async function advancePartition(
       throw error
     }
     // The log has a transaction with this fence: a partition archived again needs a newer one.
-    if (next === 'retract') held = await heldAnew(context, held)
+    if (next === 'retract') held = await heldAgain(context, held)
     const after = await reload()
     attempts = attemptsOf(context)
     if (after.state !== partition.state) report(context, after, context.clock.ticks() - since)
@@ -115,14 +115,14 @@ function isOut({ state }: ArchivedPartition): boolean {
 async function lostNow(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  { native, beside }: AdvanceContext,
+  { native, periodParts }: AdvanceContext,
   isOurs: boolean,
 ): Promise<SluiceError | null> {
   if (!isOut(partition)) return null
   return lostRefusal(
     context,
     partition,
-    isOurs ? null : async () => beside.doubled(partition, [partition], await native()),
+    isOurs ? null : async () => periodParts.doubled(partition, [partition], await native()),
   )
 }
 
@@ -153,7 +153,7 @@ async function toExportAgain(
   warn(context, `${why}; it is exported again`)
   await context.ledger.move(held, partition.state, 'PLANNED', { error })
   // Needs a new fence: files with the old one are published, and the log has its transaction.
-  return isOut(partition) ? heldAnew(context, held) : held
+  return isOut(partition) ? heldAgain(context, held) : held
 }
 
 function attemptsOf({ store, clock }: ArchiveContext): Attempts {
@@ -170,7 +170,7 @@ function warn({ emit, name }: ArchiveContext, message: string): void {
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 
-async function heldAnew({ ledger, name }: ArchiveContext, { label }: PartitionClaim): Promise<PartitionClaim> {
+async function heldAgain({ ledger, name }: ArchiveContext, { label }: PartitionClaim): Promise<PartitionClaim> {
   const held = await ledger.claim(label, null)
   if (held !== null) return held
   throw lost(name, { label })
@@ -221,7 +221,7 @@ async function step(
   work: ClaimedPartition,
   next: Step,
   inspected: readonly InspectedFile[] | null,
-  { native, beside }: AdvanceContext,
+  { native, periodParts }: AdvanceContext,
 ): Promise<readonly InspectedFile[] | null> {
   const { ledger, archived, writer, spool } = context
   const { partition, held } = work
@@ -229,8 +229,8 @@ async function step(
   switch (next) {
     case 'export': {
       const table = await native()
-      await refuseOpenBeside(context, partition, beside)
-      await refuseDoubledRows(context, partition, table, beside)
+      await refuseOtherOpen(context, partition, periodParts)
+      await refuseDoubledRows(context, partition, table, periodParts)
       const { files, prefix, digest, bytes, point, ms } = await exportPartition(context, work, table)
       const places = files.map(({ name, ...file }) => ({
         ...file,
@@ -252,13 +252,13 @@ async function step(
       // Statistics of files are not in the ledger: a resumed run reads the files again, which also proves them.
       const files = inspected ?? (await provedOrAgain(context, work, folder))
       if (files === null) return null
-      await refuseDoubledFiles(context, partition, files, folder, beside)
+      await refuseDoubledFiles(context, partition, files, folder, periodParts)
       const published = await publishFiles(context, work, files)
       await ledger.move(held, 'VERIFIED', 'PUBLISHED', { ...published, logged: files.map(({ name }) => name) })
       return files
     }
     case 'detach':
-      await refuseOpenBeside(context, partition, beside)
+      await refuseOtherOpen(context, partition, periodParts)
       await detachRows(context, work, inspected !== null)
       return null
     case 'leave':

@@ -36,7 +36,7 @@ export type NeighbourParts = {
  * another part.
  * @throws SluiceError PARTITION_STATE
  */
-export async function refuseOpenBeside(
+export async function refuseOtherOpen(
   { name }: ArchiveContext,
   partition: ArchivedPartition,
   { parts }: NeighbourParts,
@@ -63,10 +63,10 @@ export async function refuseDoubledRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
   native: PartitionTable | null,
-  beside: NeighbourParts,
+  periodParts: NeighbourParts,
 ): Promise<void> {
-  await refuseDoubled(context, partition, beside, async (others) =>
-    context.table.key.length === 0 ? null : await beside.doubled(partition, others, native),
+  await refuseDoubled(context, partition, periodParts, async (others) =>
+    context.table.key.length === 0 ? null : await periodParts.doubled(partition, others, native),
   )
 }
 
@@ -80,20 +80,20 @@ export async function refuseDoubledFiles(
   partition: ArchivedPartition,
   files: readonly Pick<InspectedFile, 'name'>[],
   folder: string,
-  beside: NeighbourParts,
+  periodParts: NeighbourParts,
 ): Promise<void> {
   const paths = files.map(({ name }) => join(folder, name))
-  await refuseDoubled(context, partition, beside, (others) => sameKeys(context, { ...partition, paths }, others))
+  await refuseDoubled(context, partition, periodParts, (others) => sameKeys(context, { ...partition, paths }, others))
 }
 
 /** @param find rows that files of the others have too, by key; null if it cannot be checked */
 async function refuseDoubled(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  beside: NeighbourParts,
+  periodParts: NeighbourParts,
   find: (others: readonly ArchivedPartition[]) => Promise<SameKeys | null>,
 ): Promise<void> {
-  for (const others of await mayHaveThem(context, partition, beside)) {
+  for (const others of await mayHaveThem(context, partition, periodParts)) {
     if (others.length === 0) continue
     const found = await find(others)
     if (found === null) throw untold(context, partition, others)
@@ -139,13 +139,13 @@ function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly 
 async function mayHaveThem(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  beside: NeighbourParts,
+  periodParts: NeighbourParts,
 ): Promise<readonly (readonly ArchivedPartition[])[]> {
   const { label, period } = partition
-  const published = otherParts(partition, await beside.parts(partition)).filter(
+  const published = otherParts(partition, await periodParts.parts(partition)).filter(
     ({ state, version }) => version !== null && isPublished(state),
   )
-  const moved = (await mayBeMovedFrom(context, partition, beside)).filter(
+  const moved = (await mayBeMovedFrom(context, partition, periodParts)).filter(
     (one) => one.label !== label && one.period !== period,
   )
   return [published, moved]

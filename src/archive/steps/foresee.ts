@@ -14,7 +14,7 @@ import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
 import { onlyCopy, publishedPlace } from './published.ts'
 import { rowsNow, rowsNowText, sharedAt, type FindLate, type RowsPlace, type RowsNow } from './rows-now.ts'
-import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
+import { amongOthersRefusal, tableNamesText, standingThere } from './restore-beside.ts'
 import { proofOf } from './take-out.ts'
 
 export type RestoreOptions = {
@@ -39,7 +39,7 @@ export type Foreseen = {
   /** The table is created again from the files. */
   readonly isMade?: true
   /** The rows go into another partition that covers their range. */
-  readonly isBeside?: true
+  readonly isAmongOthers?: true
   /** The table was attached again by hand: its rows are already in the parent. */
   readonly isAttached?: true
   /** Why it cannot be done. */
@@ -83,7 +83,7 @@ async function foreseeRows(
     const there = await published(context, partition, tables, options)
     if (there !== null) return there
   }
-  if (tables.length > 0) return besideOthers(context, partition, tables)
+  if (tables.length > 0) return amongOthers(context, partition, tables)
   const again = await attachedByHand(context, partition)
   if (again !== null) return attachedAlready(context, partition, again, options)
   const made = async (text: string, refusal: SluiceError | null = null): Promise<Foreseen> => {
@@ -204,7 +204,7 @@ async function attachedAlready(
   return { ...seen, found, text, refusal: otherValues(name, partition, text, { rows: archived }) }
 }
 
-async function besideOthers(
+async function amongOthers(
   context: ArchiveContext,
   partition: ArchivedPartition,
   tables: readonly TableName[],
@@ -212,10 +212,11 @@ async function besideOthers(
   const { state, label } = partition
   const isMade = state === 'DROPPED' || state === 'EXPIRED' || (await isDroppedByHand(context, partition))
   const damage = isMade ? await damageOf(context, partition) : null
-  const refusal = damage ?? (await besideRefusal(context, partition, tables)) ?? (isMade ? null : await changedThere())
+  const refusal =
+    damage ?? (await amongOthersRefusal(context, partition, tables)) ?? (isMade ? null : await changedThere())
   const columns = restoredColumns(context, partition)
-  const text = refusal?.message ?? besideText(tables)
-  return { place: null, found: null, text, columns, isBeside: true, ...(isMade ? { isMade } : {}), refusal }
+  const text = refusal?.message ?? tableNamesText(tables)
+  return { place: null, found: null, text, columns, isAmongOthers: true, ...(isMade ? { isMade } : {}), refusal }
 
   /** Error if the rows of the detached table differ from the archived ones. */
   async function changedThere(): Promise<SluiceError | null> {

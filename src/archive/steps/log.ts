@@ -100,7 +100,7 @@ export interface ArchiveLog {
   /** Facts in the log about partitions whose files it no longer names, by label. */
   departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>>
   /** Updates the table's properties from the ledger. */
-  report(what: CommitOptions, signal: AbortSignal): Promise<{ readonly told: boolean }>
+  report(what: CommitOptions, signal: AbortSignal): Promise<{ readonly reported: boolean }>
   /** Gives the log another ownership token, so that every other ledger is refused from then on. */
   adopt(
     what: Adoption,

@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { BesideRequest } from '../../model/archive/port.ts'
+import type { AmongOthersRequest } from '../../model/archive/port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { otherRows } from './computed.ts'
@@ -33,13 +33,13 @@ export async function standingThere(
 }
 
 /** Text such as `its rows come into public.visits_late, which stands between its bounds now`. */
-export function besideText(tables: readonly TableName[]): string {
+export function tableNamesText(tables: readonly TableName[]): string {
   const names = tables.map(tableText).join(', ')
   return `its rows come into ${names}, which ${tables.length === 1 ? 'stands' : 'stand'} between its bounds now; what it had of its own stays away`
 }
 
 /** Error if its rows cannot go into other tables; null if all its keys are free. @throws SluiceError as `rowsNow` */
-export async function besideRefusal(
+export async function amongOthersRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
   tables: readonly TableName[],
@@ -88,7 +88,7 @@ export async function besideRefusal(
  * @param isMade its rows come from the files; otherwise from the detached table, which is dropped
  * @throws SluiceError PARTITION_CHANGED, TABLE_REFUSED, LEASE_LOST, ARCHIVE_CONFLICT
  */
-export async function restoreBeside(
+export async function restoreAmongOthers(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
   isMade: boolean,
@@ -100,7 +100,7 @@ export async function restoreBeside(
   const back = { restoring: false, retracted: false, error: null, away: false } as const
   const closing = ledger.closing(held, partition.state, 'RESTORED', back)
   const expectCame = await proofOver(context, partition, files)
-  const request: BesideRequest = {
+  const request: AmongOthersRequest = {
     ...partitionRequest(context, partition, closing),
     label: partition.label,
     columns: isMade ? sharedColumns(shared) : archivedReadColumns(partition.columns),
@@ -111,13 +111,13 @@ export async function restoreBeside(
     key: table.key,
   }
   if (!isMade) {
-    const end = await nativePartitions(context).bringBeside(request, null)
+    const end = await nativePartitions(context).bringAmongOthers(request, null)
     return settledStep(end, context, partition, (how) => otherRows(context, partition, how))
   }
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
   const paths = local.paths.map((path) => `${local.folder}/${path}`)
   const csv = parquet.csv({ columns: files, all: partition.columns, files: paths, signal: interrupt.abort })
-  const end = await nativePartitions(context).bringBeside(request, csv)
+  const end = await nativePartitions(context).bringAmongOthers(request, csv)
   settledStep(end, context, partition, (how) => otherRows(context, partition, how))
 }

@@ -19,7 +19,7 @@ import { retractFiles } from './publish.ts'
 import { otherRows } from './computed.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { backOut, removedNow } from './remove-archived.ts'
-import { restoreBeside } from './restore-beside.ts'
+import { restoreAmongOthers } from './restore-beside.ts'
 import { rowsNow, rowsNowText, type RowsPlace, type RowsNow } from './rows-now.ts'
 import { partitionRequest, proofOf, settledStep } from './take-out.ts'
 
@@ -49,13 +49,13 @@ export async function restorePartition(
   if (seen.refusal !== null) throw await backedOut(context, work, seen.refusal, reload)
   const { partition, held } = work.partition.state === 'EXPIRED' ? await unexpire(context, work, reload) : work
   const isMade = seen.isMade === true
-  const isPlain = isMade && seen.isBeside !== true && partition.state === 'DROPPED'
+  const isPlain = isMade && seen.isAmongOthers !== true && partition.state === 'DROPPED'
   for (const text of [isPlain ? '' : seen.text, seen.columns]) {
     if (text === '') continue
     context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
   }
-  if (seen.isBeside === true) {
-    await inOwnTable(context, partition, restoreBeside(context, { partition, held }, isMade))
+  if (seen.isAmongOthers === true) {
+    await inOwnTable(context, partition, restoreAmongOthers(context, { partition, held }, isMade))
   } else if (isMade) {
     await inOwnTable(context, partition, recreate(context, { partition, held }))
   } else if (seen.isAttached === true) {
@@ -70,7 +70,7 @@ export async function restorePartition(
     else await fill(context, { partition, held }, seen, reload, options)
   }
   await retract(context, { held, partition: await reload() })
-  const isInspected = isMade || seen.isBeside === true || (seen.found !== null && seen.found.kind !== 'untold')
+  const isInspected = isMade || seen.isAmongOthers === true || (seen.found !== null && seen.found.kind !== 'untold')
   // Rows that kept other values are not among them.
   const changed = seen.found?.kind === 'told' ? seen.found.changed.rows : 0n
   return { rows: isInspected ? proofOf(partition).rows - changed : null }

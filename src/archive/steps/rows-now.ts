@@ -172,7 +172,7 @@ async function outsideOf(
     range: { by: 'keys', keys } as const,
     where,
     ordered: false,
-    aside: () => void (isRefused = true),
+    onRefused: () => void (isRefused = true),
   }
   for await (const { rows } of view.read(request, SIZE, interrupt.abort))
     for (const row of rows) within.add(JSON.stringify(rowKeyOf(row, places)))
@@ -210,7 +210,7 @@ export async function compareRowsNow(
       range: { by: 'keys', keys } as const,
       where: null,
       ordered: false,
-      aside: () => void refused++,
+      onRefused: () => void refused++,
     }
     const others: RowKey[] = []
     for await (const batch of view.read(request, SIZE, context.interrupt.abort)) {

@@ -5,7 +5,7 @@ import type { StoredTable } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { ruled } from './ruled.ts'
 import { recomputed } from './evolve.ts'
-import { partitionColumnBeside, physicalNames } from './names.ts'
+import { partitionColumnName, physicalNames } from './names.ts'
 
 export { otherMeaning } from './declared.ts'
 export { doubtful } from './doubt.ts'
@@ -54,7 +54,7 @@ export function storedTable(table: TableSpec, options: StoringOptions): StoredTa
       }
       return recomputed(stored, expression)
     }),
-    partitionColumn: partitionColumnBeside(names),
+    partitionColumn: partitionColumnName(names),
     mapped,
     sortBy: [...sortBy],
   }

@@ -20,7 +20,7 @@ export function isFreeName(name: string, taken: ReadonlySet<string>): boolean {
 }
 
 /** A name for the partition column that no column of the source has. */
-export function partitionColumnBeside(names: readonly string[]): string {
+export function partitionColumnName(names: readonly string[]): string {
   const taken = new Set(names.map(folded))
   let name = PARTITION
   for (let i = 2; taken.has(name); i++) name = `${PARTITION}_${i}`

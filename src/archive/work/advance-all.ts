@@ -46,14 +46,18 @@ export async function advanceAll(
   const work: AdvancePartition = async (held, reload, context) => {
     const { store, table, interrupt } = context
     const native = async () => nativeNow(store, table, await reload(), interrupt.abort)
-    await advancePartition(context, held, options(held.label), { reload, native, beside: besideOf(context, database) })
+    await advancePartition(context, held, options(held.label), {
+      reload,
+      native,
+      periodParts: parallelContext(context, database),
+    })
   }
   const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, options(partition.label)) === null
   return eachPartition(lanes, database, labels, run, { work, isThere })
 }
 
 /** Compares a partition with the others of its table. */
-function besideOf(context: ArchiveContext, database: LedgerDatabase): NeighbourParts {
+function parallelContext(context: ArchiveContext, database: LedgerDatabase): NeighbourParts {
   const { store, archived, interrupt, reader } = context
   return {
     parts: ({ period }) => readParts(database, archived.table, period),

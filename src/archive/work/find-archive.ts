@@ -85,14 +85,12 @@ export async function namesNow(
       : await witnessed(store, identities, archives, signal)
   const renamed = [...known].filter(([before, now]) => tableText(now) !== before)
   if (renamed.length === 0) return names
-  const oldTables = new Set(
-    (await readSwitches(ledgers.own)).filter(isParked).map(({ parkedTable: oldTable }) => oldTable),
-  )
+  const oldTables = new Set((await readSwitches(ledgers.own)).filter(isOldTable).map(({ oldTable }) => oldTable))
   for (const [before, now] of renamed) if (!oldTables.has(tableText(now))) names.set(before, now)
   return names
 }
 
-function isParked({ status }: SwitchRow): boolean {
+function isOldTable({ status }: SwitchRow): boolean {
   return hasSwitched(status)
 }
 

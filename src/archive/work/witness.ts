@@ -218,7 +218,7 @@ export async function readWitnessRows(
   const read = columns.map((column) => ({ name: column.name, as: column.type, column }))
   const places = table.key.map((name) => columns.findIndex((column) => column.name === name))
   const ordered = range === EVERY_KEY
-  const request = { table, columns: read, range, where: null, ordered, aside: () => undefined }
+  const request = { table, columns: read, range, where: null, ordered, onRefused: () => undefined }
   const found: WitnessRow[] = []
   for await (const { rows } of view.read(request, SIZE, signal)) {
     found.push(...rows.map((row) => ({ key: rowKeyOf(row, places), values: sumsOf(row, columns, places) })))

@@ -174,7 +174,7 @@ export async function partitionTotals(
 }
 
 /** Lifetimes of one file (path and deletion vector) in the catalog, oldest first. */
-export async function livesOf(
+export async function fileLifetimesOf(
   reader: SqlReader,
   table: { readonly tableId: string; readonly location: string },
   path: string,

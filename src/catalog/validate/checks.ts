@@ -66,7 +66,7 @@ const EXACT_FIELDS: readonly ComparedField[] = [
   },
 ]
 
-export function compareLives({ from, sameStart }: VersionRange): readonly ValidateComparison[] {
+export function compareFileLifetimes({ from, sameStart }: VersionRange): readonly ValidateComparison[] {
   const on = 'l.key = c.key AND l.dv = c.dv AND l.version = c.added AND l.nth = c.nth'
   const common = { check: 'files', version: 'coalesce(l.version, c.added)', path: 'coalesce(l.path, c.path)' }
   const after = sameStart ? '' : ` WHERE version > ${from}`

@@ -13,7 +13,7 @@ import {
   compareActions,
   compareActive,
   commitsComparison,
-  compareLives,
+  compareFileLifetimes,
   comparePartitionRows,
   comparePartitions,
   type VersionRange,
@@ -224,7 +224,7 @@ async function noteTimes(scratch: SqlDatabase, report: Report): Promise<void> {
 /** Every row of every relation. */
 async function checkRelations(report: Report, range: VersionRange): Promise<void> {
   const { version } = range
-  await report.compare(version, 'files', LOG, compareLives(range))
+  await report.compare(version, 'files', LOG, compareFileLifetimes(range))
   await report.compare(version, 'commits', LOG, [commitsComparison(range)])
   await report.compare(version, 'actions', LOG, compareActions(range))
   for (const kind of PARSED_KINDS) {

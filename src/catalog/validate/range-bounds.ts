@@ -106,9 +106,9 @@ const numbers: BoundsRule = { allowed: (facts) => each(facts, numberOf), decoded
 const TIME =
   /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s?(?:(Z|UTC)|([+-])(\d\d)(?::?(\d\d)(?::?(\d\d))?)?)?$/i
 
-type Moment = { readonly micros: bigint; readonly zoned: boolean; readonly isDay: boolean }
+type Instant = { readonly micros: bigint; readonly zoned: boolean; readonly isDay: boolean }
 
-function momentOf(text: string): Moment | null {
+function instantOf(text: string): Instant | null {
   const match = TIME.exec(text)
   if (match === null) return null
   const number = (i: number): number => Number(match[i] ?? 0)
@@ -147,8 +147,8 @@ const showTime = (bound: ByteBound): string => {
 const days: BoundsRule = {
   allowed: (facts) =>
     each(facts, (text) => {
-      const moment = momentOf(text)
-      return moment?.isDay === true ? whole(moment.micros) : null
+      const instant = instantOf(text)
+      return instant?.isDay === true ? whole(instant.micros) : null
     }),
   decoded: timeIn,
   shown: (bound) => showExact(whole((bound as Exact).unscaled / DAY_MICROS)).concat(' days'),
@@ -159,11 +159,11 @@ function times(isInstant: boolean): BoundsRule {
   return {
     allowed(facts) {
       const { low, high } = each(facts, (text) => {
-        const moment = momentOf(text)
-        return moment === null ? null : whole(moment.micros)
+        const instant = instantOf(text)
+        return instant === null ? null : whole(instant.micros)
       })
       const reach = (piece: string | null): bigint =>
-        momentOf(unquoted(piece ?? '') ?? '')?.zoned === isInstant ? 0n : ZONE_MICROS
+        instantOf(unquoted(piece ?? '') ?? '')?.zoned === isInstant ? 0n : ZONE_MICROS
       const least = low === null ? null : (low as Exact).unscaled - reach(facts.min)
       const most = high === null ? null : (high as Exact).unscaled + reach(facts.max)
       return {

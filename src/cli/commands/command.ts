@@ -31,7 +31,7 @@ export type CommandTexts = {
 
 /** Request of a command line. */
 export type Request =
-  | { readonly kind: 'operation'; readonly operation: Operation; readonly told?: CommandTexts }
+  | { readonly kind: 'operation'; readonly operation: Operation; readonly reported?: CommandTexts }
   /** Steers an active run; null: lists the runs of this machine. */
   | { readonly kind: 'ctl'; readonly run: string | null; readonly request: ControlRequest }
   /** Shows a run of this machine; null: the only one. */
@@ -74,5 +74,5 @@ export type CommandFileExports = { readonly commands: Readonly<Record<string, Co
 export const operate = (operation: Operation, reported?: CommandTexts): Request => ({
   kind: 'operation',
   operation,
-  ...(reported === undefined ? {} : { told: reported }),
+  ...(reported === undefined ? {} : { reported }),
 })

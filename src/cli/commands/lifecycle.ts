@@ -90,7 +90,7 @@ function entryOf(
     ...given('epoch', entry.epoch),
     calendar: calendarOptions(argumentsOf(entry), context.defaults),
     ahead: entry.ahead ?? defaultNumber('partition-ensure', 'ahead'),
-    parkedGraceMs: parseDuration('--grace', defaultText('partition-decommission', 'grace')),
+    oldTableGraceMs: parseDuration('--grace', defaultText('partition-decommission', 'grace')),
     ...given('olderThan', ageIn(argumentsOf(entry), 'older-than', context.defaults)),
     ...given('archive', archive === undefined ? undefined : storeOr(archive, context.defaults, env)),
     words: {

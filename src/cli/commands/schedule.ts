@@ -157,7 +157,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
     throw new SluiceError('BAD_FLAG', `${said} cannot come again`, {
       hint: 'the help of schedule names what can: sluice schedule --help',
     })
-  if (request.told?.hours !== undefined || request.told?.log !== undefined) {
+  if (request.reported?.hours !== undefined || request.reported?.log !== undefined) {
     throw new SluiceError('BAD_FLAG', 'a scheduled command keeps no hours, and writes no log of its own', {
       hint: '--at says when it begins',
     })

@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { isCatalogUrl, isCopyUrl, systemOf } from '../../engine/run/systems.ts'
-import { looksLikeFolder } from '../../shared/folder.ts'
+import { isFolderPath } from '../../shared/folder.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -122,7 +122,7 @@ function lakeAt(cwd: string): { readonly folder: string; readonly tables: number
 function tablesBelow(folder: string, depth: number, budget: { left: number }): number {
   budget.left -= 1
   if (budget.left < 0) return 0
-  if (looksLikeFolder(path.join(folder, '_delta_log'))) return 1
+  if (isFolderPath(path.join(folder, '_delta_log'))) return 1
   if (depth === 0) return 0
   return foldersOf(folder).reduce((sum, name) => sum + tablesBelow(path.join(folder, name), depth - 1, budget), 0)
 }

@@ -51,7 +51,7 @@ export async function uiCommands(
   }
   const startable = async (argv: readonly string[], asked: Asked, line: string): Promise<Startable> => {
     const { request } = asked
-    const { notes = [], warnings = [] } = request.told ?? {}
+    const { notes = [], warnings = [] } = request.reported ?? {}
     const read = { operation: request.operation, commandLine: line }
     const plan = await planned(read, argv, env, secrets)
     return {
@@ -125,7 +125,7 @@ async function requested(argv: readonly string[], env: Env, secrets: readonly st
     globals: { catalog },
   } = await parseCommandLine(argv, env)
   if (request.kind !== 'operation') throw onlyShell('it starts no operation')
-  const { told: reported } = request
+  const { reported } = request
   if (reported?.hours !== undefined) throw onlyShell('it keeps hours of the day')
   if (reported?.log !== undefined) throw onlyShell(`it writes ${reported.log}`)
   return { request, printed: commandLine(argv, catalog, secrets, { env, ...reported?.printed }) }

@@ -35,14 +35,14 @@ export function uiMemory(of: readonly (string | null)[], env: Readonly<Record<st
       }
     },
     write: (value) => {
-      const beside = `${file}.${process.pid}`
+      const temporaryFile = `${file}.${process.pid}`
       try {
         makeFolderSync(folder, 0o700)
-        writeFileSync(beside, `${JSON.stringify({ place, ...(value as object) })}\n`, { mode: 0o600 })
-        renameSync(beside, file)
+        writeFileSync(temporaryFile, `${JSON.stringify({ place, ...(value as object) })}\n`, { mode: 0o600 })
+        renameSync(temporaryFile, file)
       } catch {
         // A full disk must not end the UI; the state is just not kept.
-        removed(beside)
+        removed(temporaryFile)
       }
     },
   }

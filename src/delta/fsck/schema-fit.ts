@@ -51,9 +51,9 @@ export function schemaFit(
   partitionColumns: ReadonlySet<string>,
   mode: ColumnMappingMode,
   fields: readonly FooterField[],
-  beside: { readonly hidden: ReadonlySet<string>; readonly writer: string | null },
+  limits: { readonly hidden: ReadonlySet<string>; readonly writer: string | null },
 ): SchemaFit {
-  const { hidden, writer } = beside
+  const { hidden, writer } = limits
   // delta-rs wrote instants without marking them as UTC.
   const hasZoneless = writer?.startsWith('parquet-rs ') === true
   const into: Found = { misfits: [], renamed: [], doubled: [] }

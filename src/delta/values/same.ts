@@ -73,7 +73,7 @@ function isSamePiece(a: string, b: string, field: Field): boolean {
       return isSameDouble(parseDouble(left), parseDouble(right), hasBeenFloat(field))
     case 'timestamp':
     case 'timestamp_ntz':
-      return isSameMoment(left, right)
+      return isSameInstant(left, right)
     case 'boolean':
       return left.toLowerCase() === right.toLowerCase()
     case 'date':
@@ -105,7 +105,7 @@ function isSameDouble(a: number | null, b: number | null, isFloat: boolean): boo
 }
 
 /** Writers cut times to milliseconds in JSON, and may keep microseconds in a struct. */
-function isSameMoment(a: string, b: string): boolean {
+function isSameInstant(a: string, b: string): boolean {
   const [left, right] = [parseTimestamp(a), parseTimestamp(b)]
   if (left === null || right === null) return a === b
   // A cut text is the earlier instant, before 1970 too; some writers divide, which rounds towards 1970.

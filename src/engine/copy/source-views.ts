@@ -35,7 +35,7 @@ export class SourceViews implements AsyncDisposable {
    * @returns true for the first caller that reported the loss
    */
   async renew(broken: SourceView, error: SluiceError): Promise<boolean> {
-    if (!error.retryable || (isPressure(error) && broken.stands?.() === true)) return false
+    if (!error.retryable || (isPressure(error) && broken.isValid?.() === true)) return false
     const current = this.#current
     if (current === null || (await current.catch(() => broken)) !== broken) return false
     if (this.#current !== current) return false

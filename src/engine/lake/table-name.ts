@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { pathOfLocation } from '../../model/lake/lake-url.ts'
 import { closest } from '../../shared/closest.ts'
-import { looksLikeFolder } from '../../shared/folder.ts'
+import { isFolderPath } from '../../shared/folder.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 
 export type TablePath = { readonly tableId: string; readonly path: string }
@@ -40,12 +40,12 @@ export function nearIn(name: string, places: readonly TablePath[]): string | nul
 
 /** Similar local table: a sibling of the typed path, or that path below a folder here. Null if none is similar. */
 export function nearOnDisk(name: string): string | null {
-  if (name.startsWith('/') || !name.includes('/')) return besideOnDisk(name)
+  if (name.startsWith('/') || !name.includes('/')) return folderOnDisk(name)
   const below = foldersOf('.').find((folder) => isTable(join(folder, name)))
-  return below === undefined ? besideOnDisk(name) : join(below, name)
+  return below === undefined ? folderOnDisk(name) : join(below, name)
 }
 
-function besideOnDisk(name: string): string | null {
+function folderOnDisk(name: string): string | null {
   const folder = dirname(name)
   const meant = closest(
     basename(name),
@@ -54,7 +54,7 @@ function besideOnDisk(name: string): string | null {
   return meant === null ? null : join(folder, meant)
 }
 
-const isTable = (folder: string): boolean => looksLikeFolder(join(folder, '_delta_log'))
+const isTable = (folder: string): boolean => isFolderPath(join(folder, '_delta_log'))
 
 function foldersOf(folder: string): readonly string[] {
   try {

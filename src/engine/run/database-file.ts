@@ -1,6 +1,6 @@
 /** Databases that are local files. */
 import { SluiceError } from '../../shared/errors.ts'
-import { looksLikeFolder } from '../../shared/folder.ts'
+import { isFolderPath } from '../../shared/folder.ts'
 
 /**
  * Refuses a folder in place of a database file: drivers report it as an I/O error or an unknown one, which suggests a
@@ -9,7 +9,7 @@ import { looksLikeFolder } from '../../shared/folder.ts'
  * @throws SluiceError BAD_CONFIG if the path is a folder
  */
 export function refuseFolder(file: string, label: string): void {
-  if (!looksLikeFolder(file)) return
+  if (!isFolderPath(file)) return
   throw new SluiceError('BAD_CONFIG', 'the database URL names a folder, not a file', {
     where: label,
     hint: 'add the name of a file to it, such as catalog.db',

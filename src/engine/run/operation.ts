@@ -28,7 +28,7 @@ export type RunControl = {
   /** The number of workers cannot be changed while it runs. */
   readonly fixedLanes?: boolean
   /** Set if requests come one by one: a copy gets them here, including earlier ones, and ignores the values above. */
-  readonly onWish?: (listener: (request: SteeringRequest) => void) => void
+  readonly onRequest?: (listener: (request: SteeringRequest) => void) => void
 }
 
 /** What an operation needs besides its own data. */

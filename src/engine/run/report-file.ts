@@ -48,12 +48,12 @@ export async function checkNewFile(path: string, overwrite: boolean): Promise<vo
 
 /** @throws SluiceError BAD_FLAG */
 export async function writeWhole(path: string, text: string, overwrite: boolean): Promise<void> {
-  const aside = `${path}.${randomUUID()}.part`
+  const temporaryFile = `${path}.${randomUUID()}.part`
   try {
-    await writeFile(aside, text, { flag: 'wx' })
+    await writeFile(temporaryFile, text, { flag: 'wx' })
     // link fails if the name has been taken meanwhile; rename would replace the file.
-    if (overwrite) await rename(aside, path)
-    else await link(aside, path)
+    if (overwrite) await rename(temporaryFile, path)
+    else await link(temporaryFile, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw isThere(path)
     throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}: ${(error as Error).message}`, {
@@ -61,7 +61,7 @@ export async function writeWhole(path: string, text: string, overwrite: boolean)
       cause: error,
     })
   } finally {
-    await rm(aside, { force: true })
+    await rm(temporaryFile, { force: true })
   }
 }
 

@@ -101,7 +101,7 @@ export type Reshape = {
 }
 
 /** Rows of a partition to bring back when other rows lie between its bounds by now. */
-export type BesideRequest = PartitionRequest & {
+export type AmongOthersRequest = PartitionRequest & {
   /** For messages. */
   readonly label: string
   /** Columns of the table now that get values, and the expected digest in these columns. */
@@ -224,7 +224,7 @@ export interface PartitionStore {
    * @param csv the rows; null for those of the detached table, which is then dropped
    * @throws SluiceError PARTITION_CHANGED if a key is taken, TABLE_REFUSED if no partition takes a row
    */
-  bringBeside(request: BesideRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd>
+  bringAmongOthers(request: AmongOthersRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd>
   /** Name of a detached table: unique, also among tables that had the same partition name. */
   detachedName(partition: TableName, identity: string): TableName
 }

@@ -2,8 +2,8 @@
 import type { CalendarSpec } from './calendar.ts'
 import { LAST_DAY, parseDay } from './civil.ts'
 import { periodOfNumber, type Period } from './period.ts'
-import { isMoment, readValue, valueText, type ValueKind } from './value-text.ts'
-import { dayAt, firstMoment, MS_OF_DAY, zoneWallClock } from './zone.ts'
+import { isInstant, readValue, valueText, type ValueKind } from './value-text.ts'
+import { dayAt, firstInstant, MS_OF_DAY, zoneWallClock } from './zone.ts'
 
 /** Largest JavaScript date, in milliseconds. */
 const LAST_MOMENT = 8.64e15
@@ -34,7 +34,7 @@ export function periodOfBounds(
 ): Period | null {
   const [low, high] = [exactValue(from, kind), exactValue(to, kind)]
   if (low === null || high === null) return null
-  const day = Math.floor((isMoment(kind) ? zoneWallClock(spec.zone, low) : low) / MS_OF_DAY)
+  const day = Math.floor((isInstant(kind) ? zoneWallClock(spec.zone, low) : low) / MS_OF_DAY)
   const period = periodOfNumber(spec, day)
   return period !== null && begins(spec, period.from, low, kind) && begins(spec, period.to, high, kind) ? period : null
 }
@@ -44,19 +44,19 @@ export function allBeginDays(bounds: readonly (string | null)[], kind: ValueKind
   return bounds.every((bound) => {
     const at = bound === null ? undefined : readValue(bound, kind)?.at
     if (at === undefined || Math.abs(at) > LAST_DAY * MS_OF_DAY) return false
-    return zoneWallClock(zone, at) % MS_OF_DAY === 0 || firstMoment(zone, dayAt(zone, at)) === at
+    return zoneWallClock(zone, at) % MS_OF_DAY === 0 || firstInstant(zone, dayAt(zone, at)) === at
   })
 }
 
 function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {
   const number = parseDay(day)
-  return valueText(isMoment(kind) ? firstMoment(spec.zone, number) : number * MS_OF_DAY, kind)
+  return valueText(isInstant(kind) ? firstInstant(spec.zone, number) : number * MS_OF_DAY, kind)
 }
 
 function begins(spec: CalendarSpec, day: string, at: number, kind: ValueKind): boolean {
   const number = parseDay(day)
-  if (!isMoment(kind)) return at === number * MS_OF_DAY
-  return zoneWallClock(spec.zone, at) === number * MS_OF_DAY || at === firstMoment(spec.zone, number)
+  if (!isInstant(kind)) return at === number * MS_OF_DAY
+  return zoneWallClock(spec.zone, at) === number * MS_OF_DAY || at === firstInstant(spec.zone, number)
 }
 
 function exactValue(text: string | null, kind: ValueKind): number | null {

@@ -5,7 +5,7 @@ import { boundsFor } from './bounds.ts'
 import type { CalendarSpec } from './calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from './civil.ts'
 import { periodOfNumber, periodsBetween, type Period } from './period.ts'
-import { isMoment, readValue, type ValueKind } from './value-text.ts'
+import { isInstant, readValue, type ValueKind } from './value-text.ts'
 import { dayAt, MS_OF_DAY } from './zone.ts'
 
 /**
@@ -39,7 +39,7 @@ export function duePeriods(
   const periods = periodsBetween(spec, dayText(day), cutOffDay)
   return {
     *[Symbol.iterator]() {
-      for (const period of periods) if (isOlder(period, cutOffDay) && hasMoments(spec, period, kind)) yield period
+      for (const period of periods) if (isOlder(period, cutOffDay) && hasInstants(spec, period, kind)) yield period
     },
   }
 }
@@ -53,13 +53,13 @@ function dayOfValue(spec: CalendarSpec, text: string, kind: ValueKind): number {
       hint: 'name the column that says when a row belongs, and what it holds',
     })
   }
-  if (!isMoment(kind)) return Math.floor(value.at / MS_OF_DAY)
+  if (!isInstant(kind)) return Math.floor(value.at / MS_OF_DAY)
   // Beyond these, no zone offset moves the value back into the valid range.
   const known = value.at > (FIRST_DAY - 2) * MS_OF_DAY && value.at < (LAST_DAY + 2) * MS_OF_DAY
   return known ? dayAt(spec.zone, value.at) : Math.floor(value.at / MS_OF_DAY)
 }
 
-function hasMoments(spec: CalendarSpec, period: Period, kind: ValueKind): boolean {
+function hasInstants(spec: CalendarSpec, period: Period, kind: ValueKind): boolean {
   const { from, to } = boundsFor(spec, period, kind)
   return from !== to
 }

@@ -9,7 +9,7 @@ export const VALUE_KINDS = ['date', 'timestamp', 'timestamptz', 'epoch-seconds',
 export type ValueKind = (typeof VALUE_KINDS)[number]
 
 /** True for instants: their day depends on the zone. */
-export function isMoment(kind: ValueKind): boolean {
+export function isInstant(kind: ValueKind): boolean {
   return kind !== 'date' && kind !== 'timestamp'
 }
 

@@ -28,7 +28,7 @@ export function isZone(name: string): boolean {
 }
 
 /** Start of a day; a skipped day starts with the next. @throws SluiceError BAD_FLAG for an unknown zone */
-export function firstMoment(zone: string, day: number): number {
+export function firstInstant(zone: string, day: number): number {
   const shown = day * MS_OF_DAY
   if (zone === 'UTC') return shown
   const [low, high] = [shown - WIDEST, shown + WIDEST]
@@ -44,17 +44,17 @@ export function firstMoment(zone: string, day: number): number {
 }
 
 /** The day of an instant: the latest that has begun. */
-export function dayAt(zone: string, moment: number): number {
-  let day = Math.floor(zoneWallClock(zone, moment) / MS_OF_DAY)
+export function dayAt(zone: string, instant: number): number {
+  let day = Math.floor(zoneWallClock(zone, instant) / MS_OF_DAY)
   if (zone === 'UTC') return day
   // A clock that is put back over midnight shows the previous day again.
-  while (firstMoment(zone, day + 1) <= moment) day += 1
+  while (firstInstant(zone, day + 1) <= instant) day += 1
   return day
 }
 
 /** Local time of the zone, as milliseconds since it showed the epoch. */
-export function zoneWallClock(zone: string, moment: number): number {
-  return zone === 'UTC' ? moment : moment + offset(zone, moment)
+export function zoneWallClock(zone: string, instant: number): number {
+  return zone === 'UTC' ? instant : instant + offset(zone, instant)
 }
 
 /** First instant after `from` with another offset; Infinity if there is none before `end`. */
@@ -90,12 +90,12 @@ function clockOf(zone: string): Intl.DateTimeFormat {
  * Offset from UTC in milliseconds; before standard time, offsets have seconds.
  * @throws SluiceError BAD_FLAG for an unknown zone, or an instant out of the range of `Date`
  */
-export function offset(zone: string, moment: number): number {
+export function offset(zone: string, instant: number): number {
   let shown: string
   try {
-    shown = clockOf(zone).format(moment)
+    shown = clockOf(zone).format(instant)
   } catch (cause) {
-    throw new SluiceError('BAD_FLAG', `there is no time in the zone ${JSON.stringify(zone)} at ${moment}`, {
+    throw new SluiceError('BAD_FLAG', `there is no time in the zone ${JSON.stringify(zone)} at ${instant}`, {
       hint: 'take the name of a place, such as Europe/Berlin, or UTC',
       cause,
     })

@@ -13,7 +13,7 @@ export type LeftScope = {
 }
 
 /** Missing rights never fail a lookup: the result then has an entry of the kind `unread`. */
-export interface BesideStore {
+export interface DependencyStore {
   /** What the given tables have and a copy does not bring along. Empty for a table that does not exist. */
   left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]>
   /** Sequences that number columns of a table, with their current positions. Empty for a table that does not exist. */

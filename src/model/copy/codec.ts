@@ -129,10 +129,13 @@ function pairOf(codec: Codec): {
     case 'DECIMAL_STRING':
       return { encode: javaDecimal, decode: parseJavaDecimal }
     case 'TIMESTAMP_STRING_MILLIS':
-      return { encode: (value) => String(msOf(value)), decode: (text) => momentText(Number(parseJavaWhole(text, 64))) }
+      return {
+        encode: (value) => String(msOf(value)),
+        decode: (text) => timestampText(Number(parseJavaWhole(text, 64))),
+      }
     case 'TIMESTAMP_STRING_FORMAT': {
       const pattern: DatePattern = datePattern(codec.format ?? 'yyyyMMddHHmmss', codec.offsetMs ?? 0)
-      return { encode: (value) => pattern.format(msOf(value)), decode: (text) => momentText(pattern.parse(text)) }
+      return { encode: (value) => pattern.format(msOf(value)), decode: (text) => timestampText(pattern.parse(text)) }
     }
   }
 }
@@ -149,7 +152,7 @@ function msOf(canonical: string): number {
   return at.setUTCHours(hour, minute, second, Number((found[7] ?? '').padEnd(3, '0')))
 }
 
-function momentText(ms: number): string {
+function timestampText(ms: number): string {
   const at = new Date(ms)
   const year = at.getUTCFullYear()
   if (Number.isNaN(year) || year < 1 || year > 9999) throw refusedValue('a time in the years 1 to 9999', String(ms))

@@ -19,8 +19,8 @@ export function converter(from: ColumnType, as: ColumnType): Normalizer {
   }
   if (from.kind === 'text') return strictly(as, exact)
   if (from.kind === 'timestamp' && as.kind === 'date') {
-    const moment = normalizer(from)
-    return (raw) => (moment(raw) as string).replace(/ \d\d:\d\d:\d\d(?:\.\d+)?/, '')
+    const instant = normalizer(from)
+    return (raw) => (instant(raw) as string).replace(/ \d\d:\d\d:\d\d(?:\.\d+)?/, '')
   }
   if ((from.kind === 'timestamp' || from.kind === 'time') && as.kind === from.kind && as.digits < from.digits) {
     const whole = normalizer(from)

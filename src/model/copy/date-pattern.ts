@@ -131,21 +131,21 @@ function parsed(parts: readonly Part[], found: RegExpExecArray | null, text: str
   const hour = values.hour ?? String((number('hour12') % 12) + (values.half === 'PM' ? 12 : 0))
   const fraction = (values.fraction ?? '').padEnd(9, '0')
   const fields = [number('year'), number('month') - 1, number('day'), Number(hour), number('minute'), number('second')]
-  const moment = new Date(0)
+  const instant = new Date(0)
   const [year = 0, month = 0, day = 0, hours = 0, minutes = 0, seconds = 0] = fields
-  moment.setUTCFullYear(year, month, day)
-  moment.setUTCHours(hours, minutes, seconds, Number(fraction.slice(0, 3)))
+  instant.setUTCFullYear(year, month, day)
+  instant.setUTCHours(hours, minutes, seconds, Number(fraction.slice(0, 3)))
   const same = [
-    moment.getUTCFullYear(),
-    moment.getUTCMonth(),
-    moment.getUTCDate(),
-    moment.getUTCHours(),
-    moment.getUTCMinutes(),
-    moment.getUTCSeconds(),
+    instant.getUTCFullYear(),
+    instant.getUTCMonth(),
+    instant.getUTCDate(),
+    instant.getUTCHours(),
+    instant.getUTCMinutes(),
+    instant.getUTCSeconds(),
   ]
   if (year < 1 || same.some((value, index) => value !== fields[index])) throw refusedValue('a time', text)
   if (/[1-9]/.test(fraction.slice(3))) throw refusedValue('a time of whole milliseconds', text)
-  return moment.getTime()
+  return instant.getTime()
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a store offers to copies: tables, a source, a target, a ledger; and by name what not every system has. */
 import type { StoreAbilities } from './abilities.ts'
-import type { BesideStore } from './beside-port.ts'
+import type { DependencyStore } from './beside-port.ts'
 import type { Column, ColumnType, TableSpec } from './column-type.ts'
 import type { ObjectStore } from './objects-port.ts'
 import type { Capabilities, Capability, Offers } from './offers.ts'
@@ -49,7 +49,7 @@ export interface CopyStore extends AsyncDisposable {
   refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void>
   objects(): ObjectStore
   /** Sequences, generated expressions, and what a copy does not bring along. */
-  beside(): BesideStore
+  dependencies(): DependencyStore
   /** In the schema of the URL, or the default schema of the login. */
   ledger(): Promise<LedgerDatabase>
 }

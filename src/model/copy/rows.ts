@@ -28,7 +28,7 @@ export type Stamp = {
   /** Null if there is none: key columns, missing values, some servers' collections. For a collection the latest. */
   readonly times: readonly (bigint | null)[]
   /** Null if a value never expires. For a collection the longest of its elements. */
-  readonly lives: readonly (number | null)[]
+  readonly lifetimes: readonly (number | null)[]
   /** Indexes of collections whose elements have different times or TTLs; absent if there are none. */
   readonly uneven?: readonly number[]
   /** When it was read, ms since 1970 by the clock of this program: the remaining TTLs count from then. */

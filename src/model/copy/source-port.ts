@@ -26,7 +26,7 @@ export type RowRequest = {
    * Called for rows with a value that is not of its type; they are left out. Without it such a row is thrown.
    * @param row values from the system, as text
    */
-  readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+  readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /**
    * Target only: non-key values that are not of their type, which another program wrote, are returned as stored, as
    * cells that no valid value has. A checksum of them matches no canonical row.
@@ -76,7 +76,7 @@ export interface SourceView extends AsyncDisposable {
   /** Handle for `SharedViews.joined` of another program, valid while the view is open; absent if it cannot be shared. */
   readonly exported?: string
   /** True while it can be read, for stores that know: a failed statement does not end it. */
-  readonly stands?: (() => boolean) | undefined
+  readonly isValid?: (() => boolean) | undefined
   /** @param exact true to count, which may take as long as reading the key */
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent>
   /**

@@ -3,16 +3,16 @@ import type { Change } from '../copy/change.ts'
 import type { SourceView } from '../copy/source-port.ts'
 import type { ChangeStream } from './port.ts'
 
-export interface MomentStream extends ChangeStream {
+export interface SnapshotStream extends ChangeStream {
   /**
    * Passes to `take` all remaining changes that a snapshot contains, and none beyond it, up to the end of a transaction
    * or an `idle`. Call between two transactions, when everything before is confirmed.
    * @returns a view of the same snapshot; null if none can be had now
    * @throws as `next`, and what `take` throws
    */
-  moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null>
+  snapshot(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null>
 }
 
-export function reportsSnapshots(stream: ChangeStream): stream is MomentStream {
-  return 'moment' in stream
+export function reportsSnapshots(stream: ChangeStream): stream is SnapshotStream {
+  return 'snapshot' in stream
 }

@@ -15,7 +15,7 @@ export type SwitchRequest = {
   /** The table that gets it. */
   readonly to: TableName
   /** New name of `from`, in its own schema. */
-  readonly parked: string
+  readonly oldTable: string
 }
 
 /**

@@ -38,7 +38,7 @@ export type OldTable = {
   readonly identity: string
 }
 
-export type ParkedLook = OldTable & {
+export type OldTableState = OldTable & {
   readonly use: TableUse
   /** Clock of the database, ms since the epoch. */
   readonly nowMs: number
@@ -72,7 +72,7 @@ export interface DecommissionStore {
    * @param heir the table that has the public name
    * @returns null if the old table does not exist
    */
-  look(oldTable: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null>
+  look(oldTable: TableName, heir: TableName, signal: AbortSignal): Promise<OldTableState | null>
   /**
    * Revokes all rights on the table from all roles but its owner.
    * @param close the ledger row @param grants revoked rights, as text for `reactivate`

@@ -10,7 +10,7 @@ export type InPlaceRequest = {
   /** Name of the table as a partition, in its own schema. */
   readonly past: string
   /** Name of the new table until it gets the public one, within one transaction. */
-  readonly beside: string
+  readonly sideName: string
   /** First value after the past partition, as the column prints it. */
   readonly bound: string
   /** New periods, from `bound` on. */

@@ -86,7 +86,7 @@ export class DecommissionLedger {
         randomUUID(),
         this.#row.id,
         step,
-        this.#row.parkedTable,
+        this.#row.oldTable,
         identity,
         BigInt(runId),
         actor,

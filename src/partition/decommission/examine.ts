@@ -15,7 +15,7 @@ import { useSince } from './use.ts'
 
 export type ExamineOptions = {
   readonly row: SwitchRow
-  readonly parked: TableName
+  readonly oldTable: TableName
   readonly heir: TableName
   readonly store: DecommissionStore
   readonly copies: CopyStore
@@ -36,7 +36,7 @@ export type InspectedOldTable = {
 
 /** Read-only. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
 export async function examine(options: ExamineOptions, signal: AbortSignal): Promise<InspectedOldTable> {
-  const { row, parked: oldTable, heir, store, database, steps, graceMs } = options
+  const { row, oldTable, heir, store, database, steps, graceMs } = options
   const look = await store.look(oldTable, heir, signal)
   if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} is not there any more`)
   const back = await wayBack(database, row)
@@ -63,7 +63,7 @@ export async function examine(options: ExamineOptions, signal: AbortSignal): Pro
 
 /** Streams that still write to the table, or read from it. */
 async function otherStreams(
-  { row, parked: oldTable, copies, database }: ExamineOptions,
+  { row, oldTable, copies, database }: ExamineOptions,
   signal: AbortSignal,
 ): Promise<readonly DecommissionFinding[]> {
   const found: DecommissionFinding[] = []

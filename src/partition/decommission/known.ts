@@ -18,12 +18,7 @@ export type WayBack = {
   readonly findings: readonly DecommissionFinding[]
 }
 
-export function switchFinding({
-  turn,
-  switchedMs,
-  publicTable,
-  parkedTable: oldTable,
-}: SwitchRow): DecommissionFinding {
+export function switchFinding({ turn, switchedMs, publicTable, oldTable }: SwitchRow): DecommissionFinding {
   return {
     verdict: 'fine',
     about: 'switch',
@@ -132,11 +127,7 @@ async function equality(database: LedgerDatabase, stream: string): Promise<Decom
 
 /** Holds on archives of this table: under its old name, or from the time when it was the public one. */
 export async function archiveHolds(
-  {
-    copies,
-    parked: oldTable,
-    heir,
-  }: { readonly copies: CopyStore; readonly parked: TableName; readonly heir: TableName },
+  { copies, oldTable, heir }: { readonly copies: CopyStore; readonly oldTable: TableName; readonly heir: TableName },
   identity: string,
   signal: AbortSignal,
 ): Promise<readonly DecommissionFinding[]> {

@@ -15,7 +15,7 @@ type Archived = NonNullable<DecommissionDetail['archive']>
 export type ArchiveOptions = {
   readonly from: string
   readonly to: string
-  readonly parked: TableName
+  readonly oldTable: TableName
   readonly copies: CopyStore
 }
 
@@ -40,10 +40,7 @@ const COPY = {
  * @throws SluiceError any error of the copy; TARGET_DENIED if the target does not confirm that its commits are on disk;
  * BAD_FLAG if the name of the table is ambiguous
  */
-export async function lastArchive(
-  { from, to, parked: oldTable, copies }: ArchiveOptions,
-  run: CopyRun,
-): Promise<Archived> {
+export async function lastArchive({ from, to, oldTable, copies }: ArchiveOptions, run: CopyRun): Promise<Archived> {
   const { abort: signal, stop } = run.interrupt
   const table = await specOf(copies, oldTable, signal)
   const { rows, sum } = await digestOf(table, copies, signal)

@@ -12,10 +12,10 @@ import { isUnderWay, readSwitches, type SwitchRow } from '../../engine/follow/cu
  * @throws SluiceError NO_SUCH_TABLE if there is none, AMBIGUOUS_TABLE, LEDGER_BUSY during its preparation,
  * NOT_SWITCHABLE for a cutover between two databases
  */
-export async function parkedSwitch(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
+export async function switchOfOldTable(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
   const all = await readSwitches(database)
   const called = (text: string): boolean => isCalled(text, name)
-  const named = all.filter(({ publicTable, parkedTable: oldTable }) => called(publicTable) || called(oldTable))
+  const named = all.filter(({ publicTable, oldTable }) => called(publicTable) || called(oldTable))
   const names = [...new Set(named.map(({ publicTable }) => publicTable))]
   const [only] = names
   if (only === undefined) {
@@ -38,11 +38,11 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
     })
   }
   if (last.isBetween) throw await betweenTwo(database, last, label)
-  if (called(last.publicTable) || called(last.parkedTable)) return last
+  if (called(last.publicTable) || called(last.oldTable)) return last
   throw new SluiceError('NO_SUCH_TABLE', `${name} is no longer an old table`, {
     where: label,
-    reason: `the old table of the last cutover of ${only} is ${last.parkedTable}`,
-    hint: `name ${last.parkedTable}`,
+    reason: `the old table of the last cutover of ${only} is ${last.oldTable}`,
+    hint: `name ${last.oldTable}`,
   })
 }
 
@@ -51,7 +51,7 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
  * closed this side again.
  */
 async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: string): Promise<SluiceError> {
-  const { publicTable, parkedTable: oldTable, stream, reverse } = last
+  const { publicTable, oldTable, stream, reverse } = last
   const rows = await database.all(
     `SELECT s.stream_id, s.source, s.status, t.schema_name, t.table_name FROM migration_streams s
      JOIN migration_stream_tables t ON t.stream_id = s.stream_id ORDER BY s.created_ms DESC, s.stream_id DESC`,
@@ -80,10 +80,10 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
 }
 
 /** True if a ledger has a cutover of the table. @param name as in `parkedSwitch` */
-export function knowsParked(name: string): (database: LedgerDatabase) => Promise<boolean> {
+export function knowsOldTable(name: string): (database: LedgerDatabase) => Promise<boolean> {
   return async (database) =>
     (await readSwitches(database)).some(
-      ({ publicTable, parkedTable: oldTable }) => isCalled(publicTable, name) || isCalled(oldTable, name),
+      ({ publicTable, oldTable }) => isCalled(publicTable, name) || isCalled(oldTable, name),
     )
 }
 

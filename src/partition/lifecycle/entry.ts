@@ -35,7 +35,7 @@ export type LifecycleEntry = {
   /** `8q`: older periods are due for the archive. */
   readonly olderThan?: string
   /** How long the old table is kept after a cutover, ms. */
-  readonly parkedGraceMs: number
+  readonly oldTableGraceMs: number
   /** Folder or bucket of archives. */
   readonly archive?: string
   readonly words: EntryWords

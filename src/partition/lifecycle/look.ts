@@ -40,7 +40,7 @@ export async function inspectLifecycle(
   const old = source instanceof SluiceError ? null : source
   const found = moved === null || old === null ? null : await lifecycleTable(old.store, entry.table, signal).catch(gone)
   const there = moved === null ? await lifecycleTable((old ?? target).store, entry.table, signal) : found
-  const name = there === null ? (moved?.parkedTable ?? entry.table) : tableText(there.table)
+  const name = there === null ? (moved?.oldTable ?? entry.table) : tableText(there.table)
   const switches = await switchesOf(name, old ?? target, target)
   const last = lastTurn({ switches })
   // Read the database in which the table has its public name now.
@@ -125,12 +125,12 @@ function placedIn(entry: LifecycleEntry, name: string, before: string): Lifecycl
 /** The cutover that moved a table to this database, unless a later stream from the old one began its reversal. */
 async function movedTo(database: LedgerDatabase, table: string, owner: RunOwner): Promise<SwitchRow | null> {
   const turns = (await readSwitches(database)).filter(
-    ({ isBetween, parkedTable: oldTable, status, turn }) =>
+    ({ isBetween, oldTable, status, turn }) =>
       isBetween && turn % 2 === 1 && hasSwitched(status) && isCalled(oldTable, table),
   )
   const last = turns.at(-1)
   if (last === undefined) return null
-  const stream = await streamStanding(database, { source: last.parkedTable, owner })
+  const stream = await streamStanding(database, { source: last.oldTable, owner })
   return stream === null || (stream.row.status === 'ended' && stream.row.id === last.stream) ? last : null
 }
 
@@ -152,7 +152,7 @@ async function lastStep(database: LedgerDatabase, identity: string, run: Run<'lo
 /** Cutovers of a table: those between two databases are in the ledger of the database that each one opened. */
 async function switchesOf(name: string, source: OpenStore, target: OpenStore): Promise<readonly SwitchRow[]> {
   const forward = (await readSwitches(target.database)).filter(
-    ({ isBetween, publicTable, parkedTable: oldTable }) => (isBetween ? oldTable : publicTable) === name,
+    ({ isBetween, publicTable, oldTable }) => (isBetween ? oldTable : publicTable) === name,
   )
   if (source.store === target.store) return forward
   const back = (await readSwitches(source.database)).filter(

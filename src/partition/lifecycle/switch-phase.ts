@@ -59,10 +59,10 @@ function turnPhase(inspected: InspectedTable, turn: SwitchRow): Phase {
 /** State of the old table after a cutover. */
 function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string): Phase {
   const { wayBack, retired, entry, now, left } = inspected
-  const untilMs = (turn.switchedMs ?? 0) + entry.parkedGraceMs
+  const untilMs = (turn.switchedMs ?? 0) + entry.oldTableGraceMs
   const isOver = untilMs <= now.getTime()
   const step = lastDecommissionStep(retired)
-  const name = turn.parkedTable
+  const name = turn.oldTable
   if (step?.step === 'dropped')
     return { state: 'done', detail: `${reported}; ${name} was dropped ${isoTime(step.doneMs)}` }
   const kept = { keptUntil: isoTime(untilMs) }
@@ -93,7 +93,7 @@ function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string):
       next: `${command('follow', id, entry)} --end`,
     }
   }
-  if (left !== null) return retiringDatabase(left, inspected, { kept, told: reported, table: name })
+  if (left !== null) return retiringDatabase(left, inspected, { kept, reported, table: name })
   if (step?.step !== 'inactive')
     return { ...kept, state: 'due', detail: `${reported}; ${name} can be retired`, ...decommission }
   const inactive = `${name} is inactive since ${isoTime(step.doneMs)}`
@@ -103,13 +103,13 @@ function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string):
     : { ...kept, ...undo, state: 'running', detail: `${reported}; ${inactive}` }
 }
 
-type Reported = { readonly kept: Pick<Phase, 'keptUntil'>; readonly told: string; readonly table: string }
+type Reported = { readonly kept: Pick<Phase, 'keptUntil'>; readonly reported: string; readonly table: string }
 
 /** State of the database that the table moved from. */
 function retiringDatabase(
   { url, step, error, isNamed }: LeftDatabase,
   { entry, now }: InspectedTable,
-  { kept, told: reported, table }: Reported,
+  { kept, reported, table }: Reported,
 ): Phase {
   const ends = isNamed ? entry.words.stream : `--from ${shellQuote(url)} ${entry.words.into}`
   const command = `sluice partition decommission --database ${ends}`
@@ -117,7 +117,7 @@ function retiringDatabase(
   if (step?.step === 'dropped')
     return { state: 'done', detail: `${reported}; database ${step.name} was dropped ${isoTime(step.doneMs)}${done}` }
   if (step?.step === 'inactive') {
-    const overMs = step.doneMs + entry.parkedGraceMs
+    const overMs = step.doneMs + entry.oldTableGraceMs
     const isOver = overMs <= now.getTime()
     const said = `${reported}; database ${step.name} refuses connections since ${isoTime(step.doneMs)}`
     const undo = { keptUntil: isoTime(overMs), also: [`${command} --undo`] }
@@ -138,7 +138,7 @@ function retiringDatabase(
   return { ...kept, state: 'due', detail: `${reported}; ${closed}, and that database can be retired`, next: command }
 }
 
-function facts({ turn, switchedMs, pauseMs, parkedTable: oldTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {
+function facts({ turn, switchedMs, pauseMs, oldTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {
   return {
     turn,
     parked: oldTable,

@@ -43,8 +43,8 @@ export class CqlTrack implements TrackStore {
       runId: whole(row['run_id']),
       type: row['run_type'] === 'VALIDATE' ? 'VALIDATE' : 'MIGRATE',
       previous: whole(row['prev_run_id']),
-      started: moment(row['start_time']) ?? 0,
-      ended: moment(row['end_time']),
+      started: timestampMs(row['start_time']) ?? 0,
+      ended: timestampMs(row['end_time']),
       info: text(row['run_info']),
       status: trackStatus(row['status']),
     }))
@@ -61,7 +61,7 @@ export class CqlTrack implements TrackStore {
       high: whole(row['token_max']),
       status: trackStatus(row['status']),
       info: text(row['run_info']),
-      started: moment(row['start_time']),
+      started: timestampMs(row['start_time']),
     }))
   }
 
@@ -144,7 +144,7 @@ function whole(value: unknown): bigint {
   return typeof value === 'bigint' ? value : 0n
 }
 
-function moment(value: unknown): number | null {
+function timestampMs(value: unknown): number | null {
   return value instanceof Date ? value.getTime() : null
 }
 

@@ -25,7 +25,7 @@ export function wholeBound(bound: string): string {
  * `2024-04-01 00:00:00`, in UTC if a zone is given, also for a date; checked. @throws SluiceError VALUE_REFUSED if it
  * is neither a date nor a timestamp
  */
-export function momentBound(bound: string): string {
+export function timestampBound(bound: string): string {
   const canonical = canonicalInstant(bound, true)
   if (/infinity/.test(canonical)) throw new Error('an open bound is null')
   return canonical
@@ -33,7 +33,7 @@ export function momentBound(bound: string): string {
 
 /** The first day that begins at the timestamp or after it. @throws as `momentBound` */
 export function dayBound(bound: string): string {
-  const canonical = momentBound(bound)
+  const canonical = timestampBound(bound)
   const day = canonical.replace(/ \d\d:\d\d:\d\d(?:\.\d+)?/, '')
   return / 00:00:00(?: BC)?$/.test(canonical) ? day : movedDay(day, 1)
 }

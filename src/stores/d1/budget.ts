@@ -30,7 +30,7 @@ export type BudgetTurn = {
   onWait?(ms: number): void
 }
 
-type Waiting = BudgetTurn & { readonly go: () => void; readonly refuse: (reason: unknown) => void; told: boolean }
+type Waiting = BudgetTurn & { readonly go: () => void; readonly refuse: (reason: unknown) => void; reported: boolean }
 
 export class RequestBudget {
   readonly #ticks: () => number
@@ -74,7 +74,7 @@ export class RequestBudget {
         turn.signal.removeEventListener('abort', aborted)
         resolve()
       }
-      const waiting: Waiting = { ...turn, go, refuse: reject, told: false }
+      const waiting: Waiting = { ...turn, go, refuse: reject, reported: false }
       turn.signal.addEventListener('abort', aborted, { once: true })
       queue.push(waiting)
       void this.#run()
@@ -117,8 +117,8 @@ export class RequestBudget {
           next.go()
           continue
         }
-        if (ms >= TOLD_MS && !next.told) {
-          next.told = true
+        if (ms >= TOLD_MS && !next.reported) {
+          next.reported = true
           next.onWait?.(ms)
         }
         // Sleep briefly: an answer may change the budget, or an urgent request may come.

@@ -6,7 +6,7 @@ import { mayHoldTables } from '../../model/lake/lake-store.ts'
 import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/lake/lake-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
-import { isFolder, looksLikeFolder } from '../../shared/folder.ts'
+import { isFolder, isFolderPath } from '../../shared/folder.ts'
 import { localSourceError } from './index.ts'
 
 const DATABASE_FILE = /\.(db3?|s3db|sqlite3?|duckdb|ddb)$/i
@@ -22,7 +22,7 @@ class LocalLake implements LakeStore {
   }
 
   async look(path: string): Promise<FolderLook> {
-    if (looksLikeFolder(join(path, '_delta_log')))
+    if (isFolderPath(join(path, '_delta_log')))
       return { is: 'table', folders: async () => ({ items: await foldersOf(path), unseen: null }) }
     let entries: Dirent[]
     try {
@@ -35,7 +35,7 @@ class LocalLake implements LakeStore {
   }
 
   async isTable(path: string): Promise<boolean> {
-    return looksLikeFolder(join(path, '_delta_log'))
+    return isFolderPath(join(path, '_delta_log'))
   }
 
   soon(): void {
@@ -77,7 +77,7 @@ async function foldersOf(path: string): Promise<readonly LakeItem[]> {
 function itemOf(entry: Dirent, path: string): readonly LakeItem[] {
   if (entry.name.startsWith('.')) return []
   const isLink = entry.isSymbolicLink()
-  if (entry.isDirectory() || (isLink && looksLikeFolder(path))) {
+  if (entry.isDirectory() || (isLink && isFolderPath(path))) {
     return [{ kind: 'folder', name: entry.name, path, ...(isLink ? { link: () => realpathSync(path) } : {}) }]
   }
   return DATABASE_FILE.test(entry.name) ? [{ kind: 'file', name: entry.name, path }] : []

@@ -46,15 +46,15 @@ class LocalLogWriter implements LogWriter {
 
   async putIfAbsent(path: string, bytes: Buffer, signal: AbortSignal): Promise<'written' | 'exists'> {
     return this.#guarded(path, signal, async (file) => {
-      const beside = await this.#writeBeside(path, file, bytes)
+      const temporaryFile = await this.#writeTemporary(path, file, bytes)
       try {
-        await link(beside, file)
+        await link(temporaryFile, file)
         this.#onStep('placed', path)
       } catch (error) {
         if (fileErrorCode(error) !== 'EEXIST') throw error
         return (await fileHolds(file, bytes)) ? 'written' : 'exists'
       } finally {
-        await rm(beside, { force: true })
+        await rm(temporaryFile, { force: true })
       }
       this.#onStep('tidied', path)
       await syncFolder(dirname(file))
@@ -65,11 +65,11 @@ class LocalLogWriter implements LogWriter {
 
   async put(path: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
     await this.#guarded(path, signal, async (file) => {
-      const beside = await this.#writeBeside(path, file, bytes)
+      const temporaryFile = await this.#writeTemporary(path, file, bytes)
       try {
-        await rename(beside, file)
+        await rename(temporaryFile, file)
       } catch (error) {
-        await rm(beside, { force: true })
+        await rm(temporaryFile, { force: true })
         throw error
       }
       this.#onStep('placed', path)
@@ -139,11 +139,11 @@ class LocalLogWriter implements LogWriter {
   }
 
   /** Writes all bytes, durably, under a temporary name in the same folder. */
-  async #writeBeside(path: string, file: string, bytes: Buffer): Promise<string> {
+  async #writeTemporary(path: string, file: string, bytes: Buffer): Promise<string> {
     await makeDurableFolder(dirname(file))
-    const beside = nameBeside(file)
+    const temporaryFile = temporaryName(file)
     try {
-      const handle = await open(beside, 'wx')
+      const handle = await open(temporaryFile, 'wx')
       try {
         this.#onStep('created', path)
         await handle.writeFile(bytes)
@@ -154,10 +154,10 @@ class LocalLogWriter implements LogWriter {
         await handle.close()
       }
     } catch (error) {
-      await rm(beside, { force: true })
+      await rm(temporaryFile, { force: true })
       throw error
     }
-    return beside
+    return temporaryFile
   }
 
   /** Gives the file its name without overwriting: by a hard link, or by a copy if the source is on another disk. */
@@ -169,7 +169,7 @@ class LocalLogWriter implements LogWriter {
     } catch (error) {
       if (fileErrorCode(error) === 'EEXIST') return await refuseOther(source, file)
       if (fileErrorCode(error) !== 'EXDEV') throw error
-      linked = nameBeside(file)
+      linked = temporaryName(file)
     }
     try {
       const handle = await open(linked, 'wx')
@@ -194,7 +194,7 @@ class LocalLogWriter implements LogWriter {
   }
 }
 
-function nameBeside(file: string): string {
+function temporaryName(file: string): string {
   return join(dirname(file), `.tmp-${randomUUID()}`)
 }
 

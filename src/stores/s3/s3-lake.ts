@@ -19,7 +19,7 @@ class S3Lake implements LakeStore {
   readonly #bucket: string
   readonly #client: S3Client
   readonly #counts = noCounts()
-  readonly #looks = new Map<string, Promise<FolderLook>>()
+  readonly #folders = new Map<string, Promise<FolderLook>>()
 
   constructor(root: string, identity: string, bucket: string, client: S3Client) {
     this.root = root
@@ -29,23 +29,23 @@ class S3Lake implements LakeStore {
   }
 
   async look(path: string, signal: AbortSignal): Promise<FolderLook> {
-    const look = this.#looks.get(path) ?? this.#ask(path, signal)
-    this.#looks.delete(path)
+    const look = this.#folders.get(path) ?? this.#ask(path, signal)
+    this.#folders.delete(path)
     return look
   }
 
   async isTable(path: string, signal: AbortSignal): Promise<boolean> {
     this.soon(path, signal, false)
-    return (await this.#looks.get(path))?.is === 'table'
+    return (await this.#folders.get(path))?.is === 'table'
   }
 
   soon(path: string, signal: AbortSignal, nested: boolean): void {
-    if (this.#looks.has(path)) return
+    if (this.#folders.has(path)) return
     const look = this.#ask(path, signal)
     const ahead = look.then(async (found) => (nested && found.is === 'table' ? found.folders(signal) : undefined))
     // `look` throws the error.
     ahead.catch(() => undefined)
-    this.#looks.set(path, look)
+    this.#folders.set(path, look)
   }
 
   /** Database files are searched only on this machine: reading their first bytes would cost one request each. */
@@ -83,7 +83,7 @@ class S3Lake implements LakeStore {
       isFirst = false
     }
     if (path === this.root && names.length === 0 && keys === 0) throw nothingBelow(path)
-    return { is: 'folder', items: this.#folders(prefix, names) }
+    return { is: 'folder', items: this.#foldersOf(prefix, names) }
   }
 
   /** The rest of a table is listed once, when its folders are requested. */
@@ -91,12 +91,12 @@ class S3Lake implements LakeStore {
     let listed: Promise<TableFolders> | null = null
     const list = async (): Promise<TableFolders> => {
       const { names, unseen } = await rest()
-      return { items: this.#folders(prefix, names.filter(mayHoldTables)), unseen }
+      return { items: this.#foldersOf(prefix, names.filter(mayHoldTables)), unseen }
     }
     return { is: 'table', folders: () => (listed ??= list()) }
   }
 
-  #folders(prefix: string, names: readonly string[]): readonly LakeItem[] {
+  #foldersOf(prefix: string, names: readonly string[]): readonly LakeItem[] {
     return [...new Set(names)]
       .filter((name) => name !== '' && !name.startsWith('.'))
       .toSorted((a, b) => (a < b ? -1 : 1))

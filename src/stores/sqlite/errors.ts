@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
-import { looksLikeFolder } from '../../shared/folder.ts'
+import { isFolderPath } from '../../shared/folder.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 
 type Coded = { readonly code?: unknown; readonly message?: unknown }
@@ -18,7 +18,7 @@ const NOT_THERE: Partial<Readonly<Record<Access, readonly [reason: string, hint:
 function folderMissing(label: string): readonly [reason: string, hint: string] {
   const path = label.slice('sqlite:///'.length)
   const hint = 'Check database URL; the folder of the file has to be there'
-  const isMeant = !path.startsWith('/') && looksLikeFolder(dirname(`/${path}`)) && dirname(`/${path}`) !== '/'
+  const isMeant = !path.startsWith('/') && isFolderPath(dirname(`/${path}`)) && dirname(`/${path}`) !== '/'
   return [
     `The folder of the file is not there: ${missingFolder(label) ?? ''}`,
     isMeant ? `${hint}. sqlite:///${path} counts from this folder, sqlite:////${path} from the root` : hint,
@@ -28,7 +28,7 @@ function folderMissing(label: string): readonly [reason: string, hint: string] {
 /** The absolute folder of a database file if the folder does not exist; else null. @param label URL of the database */
 export function missingFolder(label: string): string | null {
   const folder = dirname(resolve(label.replace(/^\w+:\/\/\//, '')))
-  return looksLikeFolder(folder) ? null : folder
+  return isFolderPath(folder) ? null : folder
 }
 
 /** The absolute path of a catalog's or copy's file; null if it is no file. @param label URL of the database */
@@ -41,7 +41,7 @@ function accessOf(label: string): Access {
   const file = fileOf(label)
   if (file === null) return 'there'
   const folder = dirname(file)
-  if (!looksLikeFolder(folder)) return 'no folder'
+  if (!isFolderPath(folder)) return 'no folder'
   try {
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
     if (!existsSync(file)) return 'missing'

@@ -167,7 +167,7 @@ export const canRetry: When = (s) => {
   if (under?.kind === 'chunk') return under.chunk.state === 'failed' || under.chunk.state === 'waits'
   if (under === null || under.table.started === null) return false
   const { failed, waits } = under.table.map.counts()
-  return failed + waits > 0 || (under.table.result?.status === 'failed' && under.table.tally.aside === 0)
+  return failed + waits > 0 || (under.table.result?.status === 'failed' && under.table.tally.quarantined === 0)
 }
 /** On a small screen the chunk list leaves no space for the hints of workers and rate. */
 export const steeringHinted: When = (s) => s.size.columns >= 100 || !inChunks(s)

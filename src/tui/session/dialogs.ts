@@ -89,7 +89,7 @@ export function askCopyPlan(s: Acting, tables: readonly string[], from: string, 
   tokens.set(job.operation, dry)
   const what = tables.length === 1 ? (tables[0] ?? '') : `${tables.length} tables`
   const title = `Copy ${what} to ${redactUrl(to)}`
-  const asked = { state: 'reading', askedAt: s.clock.now(), told: null } as const
+  const asked = { state: 'reading', askedAt: s.clock.now(), reported: null } as const
   set(s, { kind: 'copy-plan', title, ...job, ...asked, lines: [], left: [], error: null, top: 0 })
   readInto(
     s,
@@ -98,7 +98,7 @@ export function askCopyPlan(s: Acting, tables: readonly string[], from: string, 
     (d, event) => {
       if (event.type === 'plan.ready')
         return { ...d, lines: event.copies ?? [], left: event.leftBehind ?? [], state: 'ready' }
-      if (event.type === 'log' && event.level === 'warn') return { ...d, told: event.message }
+      if (event.type === 'log' && event.level === 'warn') return { ...d, reported: event.message }
       const failed = event.type === 'run.finished' && d.state === 'reading' ? event.error : undefined
       return failed === undefined ? d : { ...d, error: failed }
     },
@@ -196,7 +196,7 @@ function acceptEnd(s: Acting, { kind, run: id }: Of<'abort' | 'stop'>): void {
 
 /** Starts the repair command of the row, if there is one; an import shows its plan first. */
 function acceptNeed(s: Acting, { key }: Of<'need'>): void {
-  const repair = needyRows(s.state).find((one) => one.key === key)?.mend ?? null
+  const repair = needyRows(s.state).find((one) => one.key === key)?.repair ?? null
   set(s, null)
   if (repair === null) return
   const row = s.state.slots.tables.value?.find((one) => one.key === key)

@@ -253,7 +253,7 @@ export function lifecycleOf(url: string, table: string, asked: LifecycleStatusOp
     stream: `--from ${shellQuoted(url)} --to ${shellQuoted(url)}`,
   }
   const ahead = defaultNumber('partition-ensure', 'ahead')
-  const bare = { table, from: 0, calendar: {}, ahead, parkedGraceMs: PARKED_GRACE_MS, words }
+  const bare = { table, from: 0, calendar: {}, ahead, oldTableGraceMs: PARKED_GRACE_MS, words }
   return {
     operation: { kind: 'lifecycle-status', tables: [table], entries: [bare], databases: [url] },
     commandLine: `sluice lifecycle init --from ${shellQuoted(url)} --table ${shellQuoted(table)}`,

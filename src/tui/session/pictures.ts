@@ -23,7 +23,7 @@ export type PictureKind = {
   readonly reading: (name: string) => string
   readonly job: (url: string, name: string) => TuiJob
   /** A second, optional read; if it fails, the picture is drawn without it. */
-  readonly beside?: (url: string, name: string) => TuiJob
+  readonly companion?: (url: string, name: string) => TuiJob
   /** Starts to fold the events of one run. */
   readonly begin: () => {
     event(event: Event): void
@@ -68,7 +68,7 @@ export const RING_PICTURES: PictureKind = {
 export const TIMELINES: PictureKind = {
   reading: (name) => `reading the partitions of ${name} …`,
   job: partitionsJob,
-  beside: archivedOf,
+  companion: archivedOf,
   begin: () => {
     const partitions: PartitionEvent[] = []
     const alarms: PartitionAlarmEvent[] = []
@@ -123,7 +123,7 @@ export class Pictures {
       if (event.type === 'run.finished') error = event.error ?? null
     })
     void running.done.then(async () => {
-      if (error === null && this.#kind.beside !== undefined) await this.#more(row, this.#kind.beside, fold)
+      if (error === null && this.#kind.companion !== undefined) await this.#more(row, this.#kind.companion, fold)
       this.#asking.delete(key)
       this.#store.dispatch(fold.read(key, error))
       this.#show(row)
@@ -132,10 +132,10 @@ export class Pictures {
 
   async #more(
     { key, url, name }: RelationRow,
-    beside: NonNullable<PictureKind['beside']>,
+    companion: NonNullable<PictureKind['companion']>,
     fold: ReturnType<PictureKind['begin']>,
   ): Promise<void> {
-    const { operation, commandLine } = beside(url, name)
+    const { operation, commandLine } = companion(url, name)
     const running = this.#workbench.start(operation, commandLine)
     this.#asking.set(key, running)
     running.subscribe((event) => fold.event(event))

@@ -9,8 +9,8 @@ export function shownCopyTables(state: State, run: RunView): readonly CopyTable[
   const all = run.copy?.tables ?? []
   if (!state.runs.errorsOnly) return all
   return all.filter((table) => {
-    const { failed, aside, waits } = table.map.counts()
-    return table.error !== null || failed + aside + waits > 0
+    const { failed, aside: quarantined, waits } = table.map.counts()
+    return table.error !== null || failed + quarantined + waits > 0
   })
 }
 

@@ -58,14 +58,14 @@ export function drawnLines(state: State): readonly DrawnLine[] {
 /** Lines of a tree. A store shows its state on its own line; a database opened next to a lake has a heading. */
 function treeLines(rows: readonly ListRow[], databases: State['databases']): readonly DrawnLine[] {
   const stores = new Set(rows.flatMap((row) => (row.kind === 'store' ? [row.key] : [])))
-  const beside = new Map(
+  const roots = new Map(
     databases.flatMap((one) => (one.parent === null || !stores.has(one.parent) ? [[one.url, one] as const] : [])),
   )
   let heading: string | null = null
   return rows.flatMap((row, index): readonly DrawnLine[] => {
     const line = { kind: 'row', index, row } as const
     const url = row.kind === 'relation' ? row.url : null
-    const database = url === null || url === heading ? undefined : beside.get(url)
+    const database = url === null || url === heading ? undefined : roots.get(url)
     heading = url
     return database === undefined ? [line] : [{ kind: 'database', database }, line]
   })

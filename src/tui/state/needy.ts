@@ -24,7 +24,7 @@ export type Needy = {
   /** Reason and possible actions, one line each. */
   readonly why: readonly string[]
   /** Null if no command helps. */
-  readonly mend: RepairCommand | null
+  readonly repair: RepairCommand | null
 }
 
 /** Whether the table is refused, as opposed to unreadable. */
@@ -47,20 +47,20 @@ function reported(row: TableRow): Reported | null {
   const { error, proof, catalog } = row
   if (error !== null) {
     const why = whole(error)
-    if (isRefused(row)) return { order: 5, mark: 'refused', what: error.message, foot: '', why, mend: null }
+    if (isRefused(row)) return { order: 5, mark: 'refused', what: error.message, foot: '', why, repair: null }
     const repair: RepairCommand = { command: 'reload', what: 'reads it again after the repair' }
-    return { order: 0, mark: 'bad', what: error.message, foot: 'enter: what to do', why, mend: repair }
+    return { order: 0, mark: 'bad', what: error.message, foot: 'enter: what to do', why, repair }
   }
   if (proof.state === 'differs') {
     const what = `${amount(proof.differences, 'difference')} from the log at v${proof.version}`
     const why = [what, 'the catalog does not hold what the log says; a validation names each difference']
     const repair: RepairCommand = { command: 'validate', what: 'validates it again: it only reads' }
-    return { order: 1, mark: 'bad', what, foot: 'v checks again', why, mend: repair }
+    return { order: 1, mark: 'bad', what, foot: 'v checks again', why, repair }
   }
   switch (catalog.state) {
     case 'failed': {
       const why = whole(catalog.error)
-      return { order: 2, mark: 'bad', what: catalog.error.message, foot: 'i tries again', why, mend: IMPORT }
+      return { order: 2, mark: 'bad', what: catalog.error.message, foot: 'i tries again', why, repair: IMPORT }
     }
     case 'truncated': {
       const { ends, version } = catalog
@@ -73,18 +73,18 @@ function reported(row: TableRow): Reported | null {
         'do: bring the commits back; if the log is right as it is, roll the table back and import it again',
       ]
       const repair: RepairCommand = { command: 'reload', what: 'reads it again after the repair' }
-      return { order: 1, mark: 'bad', what, foot: 'enter: what to do', why, mend: repair }
+      return { order: 1, mark: 'bad', what, foot: 'enter: what to do', why, repair }
     }
     case 'unfinished': {
       const at = catalog.version === null ? `${catalog.percent} %` : `v${catalog.version}`
       const why = [`its import was stopped at ${at}; what it has brought is kept`]
       const what = `stopped at ${at}, i goes on from there`
-      return { order: 3, mark: 'unfinished', what, foot: '', why, mend: IMPORT }
+      return { order: 3, mark: 'unfinished', what, foot: '', why, repair: IMPORT }
     }
     case 'behind': {
       const behind = amount(catalog.commits, 'commit')
       const why = [`its log is ${behind} ahead of the catalog: the newest is v${row.version}`]
-      return { order: 4, mark: 'behind', what: `${behind} behind, i brings them`, foot: '', why, mend: IMPORT }
+      return { order: 4, mark: 'behind', what: `${behind} behind, i brings them`, foot: '', why, repair: IMPORT }
     }
     default:
       return null
@@ -103,7 +103,7 @@ function reportedOf(store: ListedStore, { databases }: State): Needy | null {
     what: failure.reason ?? failure.message,
     foot: 'R reads again',
     why: whole(failure),
-    mend: { command: 'reload', what: 'asks it again' },
+    repair: { command: 'reload', what: 'asks it again' },
   }
 }
 
@@ -120,7 +120,7 @@ function reportedOfSync({ key, state: now, error }: Sync, state: State): Needy |
     what: `sync --watch ended: ${error?.message ?? 'it failed'}`,
     foot: isAll ? 'W begins it again' : 'w begins it again',
     why: error === null ? ['sync --watch ended'] : whole(error),
-    mend: { command: isAll ? 'sync.all' : 'sync.toggle', what: 'begins it again' },
+    repair: { command: isAll ? 'sync.all' : 'sync.toggle', what: 'begins it again' },
   }
 }
 

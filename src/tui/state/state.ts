@@ -193,7 +193,7 @@ export type Dialog =
       /** When the plan was requested, ms since the epoch. */
       readonly askedAt: number
       /** Latest warning while source and target are read. */
-      readonly told: string | null
+      readonly reported: string | null
       readonly lines: readonly CopyPlanLine[]
       /** Dependencies that the copy does not bring along. */
       readonly left: readonly LeftBehind[]

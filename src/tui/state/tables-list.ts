@@ -86,10 +86,10 @@ function treeRows(
 ): readonly ListRow[] {
   const { stores, databases, ownFolded } = state
   const keys = new Set(stores.map(({ key }) => key))
-  const beside = databases.filter(({ parent }) => parent === null || !keys.has(parent))
+  const roots = databases.filter(({ parent }) => parent === null || !keys.has(parent))
   return [
     ownRow(state),
-    ...(ownFolded ? [] : [...own, ...beside.flatMap(ofDatabase)]),
+    ...(ownFolded ? [] : [...own, ...roots.flatMap(ofDatabase)]),
     ...stores.flatMap((store): readonly ListRow[] => {
       const database = databases.find(({ parent }) => parent === store.key) ?? null
       const row = storeRow(store, database)

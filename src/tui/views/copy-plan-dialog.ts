@@ -70,7 +70,7 @@ const PROOF: Readonly<Record<string, string>> = {
 /** After this time the reason for waiting is shown, ms. */
 const LONG_MS = 3000
 
-function waitLines({ askedAt, told: reported }: Of<'copy-plan'>, now: number, cells: number): Line[] {
+function waitLines({ askedAt, reported }: Of<'copy-plan'>, now: number, cells: number): Line[] {
   const lines = [line('asking both sides what there is to do …', 'muted')]
   if (reported !== null) lines.push(...wrap(clean(reported), cells).map((text) => line(text, 'warn')))
   if (now - askedAt < LONG_MS) return lines

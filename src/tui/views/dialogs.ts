@@ -181,8 +181,8 @@ function needBox(d: Of<'need'>, state: State): Box {
   const body: Line[] = (one?.why ?? ['nothing any more: it was repaired meanwhile']).flatMap((text, i) =>
     wrap(clean(text), cells - 4).map((row) => line(row, i === 0 && one?.mark === 'bad' ? 'bad' : 'plain')),
   )
-  if (one?.mend != null) body.push([], [span('enter ', 'strong'), span(one.mend.what)])
-  const foot = one?.mend == null ? 'esc closes' : 'enter does that · esc closes'
+  if (one?.repair != null) body.push([], [span('enter ', 'strong'), span(one.repair.what)])
+  const foot = one?.repair == null ? 'esc closes' : 'enter does that · esc closes'
   const room = Math.max(3, state.size.rows - 2)
   const title = line(`${clean(one?.name ?? d.key)} needs you`, 'strong')
   return { lines: framed(state, title, body.slice(0, room), foot, cells), cells, top: false }

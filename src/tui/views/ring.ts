@@ -46,7 +46,7 @@ function pictureLines(shown: RingShown, cells: number, ascii: boolean): readonly
   const wide = widths(cells)
   const row = (token: string, rows: string, size: string): string =>
     token.padStart(wide.token) + rows.padStart(ROWS) + (wide.size === 0 ? '' : size.padStart(wide.size)) + '  '
-  const facts = [...standsOut(ring), ...hosts.map((host) => hostText(host, ring.exact))]
+  const facts = [...notableRanges(ring), ...hosts.map((host) => hostText(host, ring.exact))]
   return [
     `ring: ${about(ring.exact, Number(ring.rows))} rows in ${about(ring.exact, Number(ring.partitions))} partitions`,
     ...wrap(skewText(ring), cells).map((text) => line(text)),
@@ -63,7 +63,7 @@ function pictureLines(shown: RingShown, cells: number, ascii: boolean): readonly
 const skewText = ({ skew, parts }: RingEvent): string =>
   `skew ${skew.toFixed(2)}×: rows of the fullest of ${amount(Number(parts), 'part')} over those of an average one`
 
-function standsOut(ring: RingEvent): readonly string[] {
+function notableRanges(ring: RingEvent): readonly string[] {
   const [fullest] = ring.largest
   const [emptiest] = ring.emptiest
   const part = (one: RingEvent['largest'][number]): string =>

@@ -32,7 +32,7 @@ export class AlertCauses {
   }
 
   /** True if `look` must be polled. */
-  get looks(): boolean {
+  get isWatching(): boolean {
     return this.#watches.some(({ look }) => look !== undefined)
   }
 
@@ -98,7 +98,7 @@ function verify(): CauseWatch {
 /** `quarantine`: rows of a table are quarantined, by this run or an earlier one. */
 function quarantine(): CauseWatch {
   const reported = new Set<string>()
-  const aside = (table: string, value: string): readonly CauseVerdict[] => {
+  const onQuarantine = (table: string, value: string): readonly CauseVerdict[] => {
     if (reported.has(table)) return []
     reported.add(table)
     return [{ cause: 'quarantine', table, holds: true, value }]
@@ -107,7 +107,7 @@ function quarantine(): CauseWatch {
     take: (event) => {
       if (event.type === 'row.aside') {
         const key = event.key.map((one) => one ?? 'NULL').join(', ')
-        return aside(
+        return onQuarantine(
           event.table,
           `the row with the key ${key} was quarantined: ${event.error.code}: ${event.error.message}`,
         )
@@ -116,7 +116,7 @@ function quarantine(): CauseWatch {
       const { table, status, copied } = event
       const { quarantined } = copied
       if (quarantined !== '0')
-        return aside(table, `${quarantined} ${quarantined === '1' ? 'row is' : 'rows are'} quarantined`)
+        return onQuarantine(table, `${quarantined} ${quarantined === '1' ? 'row is' : 'rows are'} quarantined`)
       if (status !== 'ok' && status !== 'current') return []
       reported.delete(table)
       return [{ cause: 'quarantine', table, holds: false, value: 'no row is quarantined' }]

@@ -6,7 +6,7 @@
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
 import { parseDay } from '../../../model/calendar/civil.ts'
 import { periodOfNumber, type Period } from '../../../model/calendar/period.ts'
-import { dayAt, firstMoment, MS_OF_DAY, zoneWallClock } from '../../../model/calendar/zone.ts'
+import { dayAt, firstInstant, MS_OF_DAY, zoneWallClock } from '../../../model/calendar/zone.ts'
 
 export type ScheduleRule =
   | {
@@ -38,7 +38,7 @@ export function* occurrencesAfter(rule: ScheduleRule, after: number): Generator<
   // The time of the previous period may still come: on its last day, or in a zone whose clock is put back.
   const today = dayAt(calendar.zone, after)
   for (let period = before(calendar, today); period !== null; period = periodOfNumber(calendar, parseDay(period.to))) {
-    const at = momentIn(rule, period)
+    const at = instantIn(rule, period)
     if (at > after) yield { period: period.label, at }
   }
 }
@@ -81,7 +81,7 @@ function before(calendar: CalendarSpec, day: number): Period | null {
   return periodOfNumber(calendar, parseDay(now.from) - 1) ?? now
 }
 
-function momentIn({ calendar, day, minute }: Extract<ScheduleRule, { every: 'period' }>, period: Period): number {
+function instantIn({ calendar, day, minute }: Extract<ScheduleRule, { every: 'period' }>, period: Period): number {
   const [first, last] = [parseDay(period.from), parseDay(period.to) - 1]
   const meant = day > 0 ? Math.min(first + day - 1, last) : Math.max(last + day + 1, first)
   return localInstant(calendar.zone, meant, minute)
@@ -89,7 +89,7 @@ function momentIn({ calendar, day, minute }: Extract<ScheduleRule, { every: 'per
 
 /** First instant of a day at or after this local time. @param day number of civil.ts @returns ms since the epoch */
 export function localInstant(zone: string, day: number, minute: number): number {
-  const [begins, ends] = [firstMoment(zone, day), firstMoment(zone, day + 1)]
+  const [begins, ends] = [firstInstant(zone, day), firstInstant(zone, day + 1)]
   const shown = day * MS_OF_DAY + minute * MS_OF_MINUTE
   const ahead = zoneWallClock(zone, begins) - begins
   // True on all but two days a year. A day that begins at 1:00, or is skipped, has earlier times at its start.

@@ -18,7 +18,7 @@ import { archivedColumns, rowTest } from '../../erase/row-test.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import {
   endHistory,
-  eraseBeside,
+  eraseOtherRows,
   erasePartitions,
   erasableFiles,
   requireGone,
@@ -177,7 +177,7 @@ async function eraseAll(
     const look = turn === 0 ? first : await lookNow(erasing, opened, await recordNow(opened, record))
     if (look.refusal !== null) throw look.refusal
     if (!(await erasePartitions(erasing, look.partitions))) return false
-    await eraseBeside(erasing, () => recordNow(opened, record), turn)
+    await eraseOtherRows(erasing, () => recordNow(opened, record), turn)
   }
   const reload = (): Promise<ArchiveRecord> => recordNow(opened, record)
   await whileMoved(context, await reload(), reload, (now) => requireGone(erasing, now))
@@ -307,7 +307,7 @@ function reportTexts({ stored }: ArchiveRecord, { test }: ErasedRows, run: Erase
   run.emit({ type: 'log', level: 'warn', message })
 }
 
-function report(table: string, { partitions, beside }: EraseLook, { emit }: EraseRun): void {
+function report(table: string, { partitions, otherRows }: EraseLook, { emit }: EraseRun): void {
   for (const { partition, archivedRows, sourceRows, files } of partitions) {
     emit({
       type: 'archive.erasure',
@@ -321,20 +321,20 @@ function report(table: string, { partitions, beside }: EraseLook, { emit }: Eras
       ...(partition.held === null ? {} : { held: partition.held }),
     })
   }
-  if (beside.rows === 0n) return
-  emit({ type: 'archive.erasure', table, step: 'found', archived: '0', source: dec(beside.rows), files: '0' })
+  if (otherRows.rows === 0n) return
+  emit({ type: 'archive.erasure', table, step: 'found', archived: '0', source: dec(otherRows.rows), files: '0' })
 }
 
-function foundTotals({ partitions, beside }: EraseLook): Readonly<Record<string, string>> {
+function foundTotals({ partitions, otherRows }: EraseLook): Readonly<Record<string, string>> {
   return {
     rows: dec(partitions.reduce((sum, { archivedRows }) => sum + archivedRows, 0n)),
-    sourceRows: dec(partitions.reduce((sum, { sourceRows }) => sum + sourceRows, beside.rows)),
+    sourceRows: dec(partitions.reduce((sum, { sourceRows }) => sum + sourceRows, otherRows.rows)),
     partitions: dec(partitions.filter(({ archivedRows }) => archivedRows > 0n).length),
   }
 }
 
-function isNothing({ partitions, beside }: EraseLook): boolean {
-  return beside.rows === 0n && partitions.length === 0
+function isNothing({ partitions, otherRows }: EraseLook): boolean {
+  return otherRows.rows === 0n && partitions.length === 0
 }
 
 async function recordNow({ database }: OpenedArchive, { table }: ArchiveRecord): Promise<ArchiveRecord> {

@@ -56,7 +56,7 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
   }
   if (dryRun) return await foretold({ table, record, chosen, options }, { opened, open }, run)
   await requireOrigin(open.context)
-  for (const message of expiredBeside(chosen, record))
+  for (const message of expiredNeighbours(chosen, record))
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const labels = chosen.map(({ label }) => label)
   const work: AdvancePartition = async (held, reload) => {
@@ -125,10 +125,12 @@ async function comesByRow(context: ArchiveContext, chosen: readonly ArchivedPart
 }
 
 /** Warnings about expired parts of periods whose other parts are restored. */
-function expiredBeside(chosen: readonly ArchivedPartition[], { partitions }: ArchiveRecord): readonly string[] {
+function expiredNeighbours(chosen: readonly ArchivedPartition[], { partitions }: ArchiveRecord): readonly string[] {
   const periods = new Set(chosen.map(({ period }) => period))
-  const beside = partitions.filter((one) => one.state === 'EXPIRED' && periods.has(one.period) && !chosen.includes(one))
-  return beside.map(({ label, digest, sweptMs }) => {
+  const neighbours = partitions.filter(
+    (one) => one.state === 'EXPIRED' && periods.has(one.period) && !chosen.includes(one),
+  )
+  return neighbours.map(({ label, digest, sweptMs }) => {
     const rows = digest === null ? '' : `, ${countText(digest.rows, 'row')},`
     const way =
       sweptMs === null
@@ -149,14 +151,14 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
 }
 
 /** Moves late rows from the default partition into the restored native partition, unless it has their keys. */
-async function besideDefault(
+async function defaultPartitionRows(
   { context }: OpenArchive,
   record: ArchiveRecord,
   partition: ArchivedPartition,
   look: PeriodLook | undefined,
   seen: Foreseen,
 ): Promise<Pick<Foreseen, 'text' | 'refusal'>> {
-  if (seen.isBeside === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
+  if (seen.isAmongOthers === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
   const { rows, place } = look
   if (rows === 0n) return seen
   const what = `${countText(rows, 'row')} of ${partition.label} came late, and ${rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(place.table.table)}`
@@ -196,7 +198,7 @@ async function foretold(
   run: RestoreRun,
 ): Promise<Ending> {
   const standing = await resumeState(record, opened, run)
-  for (const message of expiredBeside(chosen, record))
+  for (const message of expiredNeighbours(chosen, record))
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const partitions: PlannedPartition[] = []
   const refusals: SluiceError[] = []
@@ -208,10 +210,10 @@ async function foretold(
   for (const known of chosen) {
     const seen = await foresee(open.context, known, requests)
     const { text, refusal } =
-      seen.refusal === null ? await besideDefault(open, record, known, inspections.get(known.label), seen) : seen
+      seen.refusal === null ? await defaultPartitionRows(open, record, known, inspections.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
     else if (seen.found?.kind === 'told' && seen.found.missing.rows > 0n) comeByKey = true
-    const isWritten = seen.isMade === true || seen.isBeside === true || (seen.place?.isOwn !== true && comeByKey)
+    const isWritten = seen.isMade === true || seen.isAmongOthers === true || (seen.place?.isOwn !== true && comeByKey)
     if (isWritten) for (const name of computedNames(fitNow(open.context, known).shared)) computed.add(name)
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
     const reported = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')

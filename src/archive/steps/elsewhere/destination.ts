@@ -74,7 +74,7 @@ async function isEmpty(
     where: null,
     ordered: false,
     // A row with a value outside its type counts as a row.
-    aside: () => void (seen = true),
+    onRefused: () => void (seen = true),
   }
   for await (const { rows } of view.read(request, { rows: 1, bytes: 1 << 20 }, interrupt.abort)) {
     seen ||= rows.length > 0
@@ -166,7 +166,8 @@ async function standing(
     range: { by: 'keys', keys } as const,
     where: null,
     ordered: false,
-    aside: (row: readonly (string | null)[]) => void found.set(JSON.stringify(places.map((i) => row[i] ?? null)), ''),
+    onRefused: (row: readonly (string | null)[]) =>
+      void found.set(JSON.stringify(places.map((i) => row[i] ?? null)), ''),
   }
   for await (const { rows } of view.read(request, { rows: RESTORE_ROWS, bytes: 16 << 20 }, interrupt.abort)) {
     for (const row of rows) found.set(JSON.stringify(rowKeyOf(row, places)), rowHash(row))

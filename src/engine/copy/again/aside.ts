@@ -6,7 +6,7 @@ import { numberRefusedRows, quarantineStatement, replayedChunk, type RowToQuaran
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import type { ChunkComparison } from './compare-chunk.ts'
 
-export function asideRows(plan: TablePlan, { piece, refused }: ChunkComparison): readonly RowToQuarantine[] {
+export function refusedRowsOf(plan: TablePlan, { piece, refused }: ChunkComparison): readonly RowToQuarantine[] {
   const names = plan.source.key
   return [
     ...refused.map(({ key, error }): RowToQuarantine => ({
@@ -32,16 +32,18 @@ export function asideRows(plan: TablePlan, { piece, refused }: ChunkComparison):
  * @returns the statements for a guard query: quarantine entries end only if it gives a row, that is, if the chunk is
  * still the one that was compared
  */
-export function asideStatements(
+export function quarantineStatements(
   { database, key, owner, emit, name }: TableContext,
   chunk: StoredChunk,
-  aside: readonly RowToQuarantine[],
+  quarantined: readonly RowToQuarantine[],
 ): (held: Statement) => readonly Statement[] {
-  if (aside.length + Number(chunk.quarantined) === 0) return () => []
-  for (const one of aside) {
+  if (quarantined.length + Number(chunk.quarantined) === 0) return () => []
+  for (const one of quarantined) {
     const error = { code: one.code, message: one.message, retryable: false }
     if (one.stage === 'read') emit({ type: 'row.aside', table: name, chunk: String(chunk.no), key: one.key, error })
   }
-  const lines = aside.map(numberRefusedRows()).flatMap((one) => quarantineStatement(database, key, owner, chunk, one))
+  const lines = quarantined
+    .map(numberRefusedRows())
+    .flatMap((one) => quarantineStatement(database, key, owner, chunk, one))
   return (held) => [replayedChunk(database, chunk.id, held), ...lines]
 }

@@ -101,9 +101,9 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
       const isLast = round >= MOST_ROUNDS
       const changed = settled.fixedMissing + settled.fixedDifferent + settled.removed + settled.refused.length
       // Differences that were gone when read again (`gone`) also need another round.
-      const aside = BigInt(refused.size + piece.unread.length)
+      const quarantined = BigInt(refused.size + piece.unread.length)
       const isWhole = !work.extraOnly && !piece.keyless && left === 0n
-      const isUnlike = isWhole && unproved('', { ...piece, missing: 0n, extra: extraLeft, aside }) !== null
+      const isUnlike = isWhole && unproved('', { ...piece, missing: 0n, extra: extraLeft, quarantined }) !== null
       if ((changed + settled.gone === 0 && !isUnlike) || isLast) {
         const keyless = piece.keyless ? keylessRows(piece) : { extra: 0n, open: 0n }
         return {

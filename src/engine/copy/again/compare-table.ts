@@ -19,7 +19,7 @@ import type { RowDifference } from '../diff/difference.ts'
 import { unproved } from '../diff/explained.ts'
 import { noneSettled, Settler, type ComparedSides } from '../diff/settle.ts'
 import { MetKeys } from '../diff/met-keys.ts'
-import { comparesLives, findsByKey } from '../diff/sides.ts'
+import { comparesLifetimes, findsByKey } from '../diff/sides.ts'
 import { findExtra } from '../diff/extra.ts'
 import { failureKind, yieldedText } from '../workers/failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
@@ -32,7 +32,7 @@ import { rowCountText } from '../chunk/rows-text.ts'
 import type { TableRun } from '../table/table-run.ts'
 import type { CopyContext } from '../table/copy-context.ts'
 import type { AgainWork } from './again-work.ts'
-import { asideRows, asideStatements } from './aside.ts'
+import { refusedRowsOf, quarantineStatements } from './aside.ts'
 import { compareChunk, type ChunkComparison } from './compare-chunk.ts'
 import { unnamed } from './delete-extra.ts'
 import { compareInWorkers } from './lanes.ts'
@@ -91,7 +91,7 @@ class TableComparison {
   readonly #rest = new Map<number, Pick<ChunkComparison, 'extra' | 'open' | 'newer'>>()
   readonly #differed = new NumberSet()
   /** Rows that only the target has, outside of all chunks. */
-  #beside = 0n
+  #surplus = 0n
   /** Opened once and shared by all workers. */
   #target: Promise<SourceView> | null = null
 
@@ -102,7 +102,7 @@ class TableComparison {
     this.#around = around
     const { plan, signal } = context
     this.#met = findsByKey(plan) ? null : new MetKeys()
-    this.#compared = { plan, signal, ...comparesLives(plan, around.operation.cassandra) }
+    this.#compared = { plan, signal, ...comparesLifetimes(plan, around.operation.cassandra) }
   }
 
   async run(): Promise<void> {
@@ -115,7 +115,7 @@ class TableComparison {
       const settler = this.#settler(false)
       await this.#lanes(this.#wanted(), (chunk, worker) => this.#chunk(chunk, worker, settler, false))
       if (this.#isOver()) return
-      this.#beside = await this.#besideChunks(settler, false)
+      this.#surplus = await this.#surplusChunks(settler, false)
       settler.reportUnnamed(0)
       if (!this.#isOver()) await this.#deleteExtra()
     } finally {
@@ -161,7 +161,7 @@ class TableComparison {
     const counting = plan.columns.some(({ target }) => target.native === 'counter')
     const repair = { deleteExtra, ...(counting ? { counters: true as const } : {}), times: operation.cassandra ?? {} }
     const stores = { from, to: store, database, runId: owner.runId, hold: planning.hold }
-    return new Settler({ fix: true, limit: MOST_NAMED, mend: repair, patient: false }, this.#compared, stores, run)
+    return new Settler({ fix: true, limit: MOST_NAMED, repair, patient: false }, this.#compared, stores, run)
   }
 
   async #lanes(
@@ -311,8 +311,8 @@ class TableComparison {
     const { database, owner, planning, plan, emit, name, maxAside } = this.#context
     const { piece, open, newer, extra, refused, removed } = comparison
     const { tally, proved, left } = this.#again
-    const aside = asideRows(plan, comparison)
-    const quarantined = BigInt(aside.length)
+    const refusedRows = refusedRowsOf(plan, comparison)
+    const quarantined = BigInt(refusedRows.length)
     const read = piece.rows
     const repaired = this.repaired(chunk, comparison)
     if (left.delete(chunk.no)) tally.compared += 1n
@@ -326,7 +326,7 @@ class TableComparison {
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer).info() })
       return null
     }
-    const lost = unproved(`chunk ${chunk.no} of ${name}`, { ...piece, missing: 0n, extra, aside: quarantined })
+    const lost = unproved(`chunk ${chunk.no} of ${name}`, { ...piece, missing: 0n, extra, quarantined })
     if (lost !== null) {
       this.#again.open.add(chunk.id)
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: lost.info() })
@@ -336,7 +336,7 @@ class TableComparison {
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
     const tookMs = this.#around.run.clock.ticks() - begun
     const proof = { scheme: piece.scheme, ...sumsOf(comparison), point, before: chunk.surplus, surplus, tookMs }
-    const also = asideStatements(this.#context, chunk, aside)
+    const also = quarantineStatements(this.#context, chunk, refusedRows)
     const closed = await patiently(
       () => proveAgain(database, owner, chunk, stored, proof, planning.hold.guard, also),
       this.#context,
@@ -360,7 +360,7 @@ class TableComparison {
   }
 
   /** Rows of the target that lie in no chunk. @returns how many stay */
-  async #besideChunks(settler: Settler, deletes: boolean): Promise<bigint> {
+  async #surplusChunks(settler: Settler, deletes: boolean): Promise<bigint> {
     const { plan, ring, ledger, emit, name } = this.#context
     if (ring !== null && ring.part !== null) {
       const message =
@@ -371,7 +371,7 @@ class TableComparison {
     if (!plan.sortsAlike) return await this.#findExtra(settler, deletes)
     if (ring !== null) return 0n
     let extra = 0n
-    for (const range of await rangesBeside(ledger, plan.source)) {
+    for (const range of await rangesOfOthers(ledger, plan.source)) {
       const how = { deletes, extraOnly: true, progress: () => undefined, part: NO_CHUNK }
       const found = await this.#patiently(null, (source) => this.#compare(range, source, settler, how))
       extra += found?.comparison.extra ?? 0n
@@ -417,7 +417,7 @@ class TableComparison {
     const settler = this.#settler(true)
     await this.#dropTarget(this.#target)
     await this.#lanes(this.#withExtra(), (chunk, worker) => this.#chunk(chunk, worker, settler, true))
-    if (!this.#isOver() && this.#beside > 0n) this.#beside = await this.#besideChunks(settler, true)
+    if (!this.#isOver() && this.#surplus > 0n) this.#surplus = await this.#surplusChunks(settler, true)
     settler.reportUnnamed(0)
   }
 
@@ -428,13 +428,13 @@ class TableComparison {
     const { runs } = this.#around
     const note = async (): Promise<void> => {
       // Quarantined rows are counted with their chunks, not here.
-      await planning.noteSurplus(await runs.planSurplus(key), this.#beside)
+      await planning.noteSurplus(await runs.planSurplus(key), this.#surplus)
     }
     await patiently(note, this.#context, this.#stop)
   }
 
   #extraRows(): bigint {
-    return this.#sum('extra') + this.#beside
+    return this.#sum('extra') + this.#surplus
   }
 
   #sum(what: 'extra' | 'open' | 'newer'): bigint {
@@ -477,7 +477,7 @@ function openRows(open: bigint, newer: bigint): SluiceError {
 }
 
 /** Key ranges that no chunk covers. */
-async function rangesBeside(ledger: ChunkLedger, table: TableSpec): Promise<readonly Range[]> {
+async function rangesOfOthers(ledger: ChunkLedger, table: TableSpec): Promise<readonly Range[]> {
   const cover = new Cover()
   let nullKeys = false
   for await (const chunk of ledger.each()) {

@@ -12,7 +12,7 @@ export function sharedView(view: SourceView): SourceView {
     last: (table, range, where, signal) => view.last(table, range, where, signal),
     ...presentMembers<SourceView>({
       exported: view.exported ?? null,
-      stands: forwarded(view, 'stands'),
+      isValid: forwarded(view, 'isValid'),
       frames: forwarded(view, 'frames'),
       csv: forwarded(view, 'csv'),
       counts: forwarded(view, 'counts'),

@@ -27,7 +27,7 @@ import { Expiring } from './expiring.ts'
 import { failureKind } from '../workers/failure.ts'
 import { closingOf, stepOf } from '../ledger/closing.ts'
 import {
-  asideLines,
+  quarantineLines,
   endedLines,
   endLines,
   lineOf,
@@ -37,7 +37,7 @@ import {
 } from '../ledger/quarantine.ts'
 import { heldQuery } from '../ledger/stored-chunk.ts'
 import { ChunkProof } from './prove-chunk.ts'
-import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyQuarantined } from './refused-rows.ts'
+import { refusedRowOf, notEmpty, refusedText, shownIn, taken, tooManyQuarantined } from './refused-rows.ts'
 import { rowCountText } from './rows-text.ts'
 import { UnevenElements } from './uneven-elements.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
@@ -49,7 +49,7 @@ export type ChunkResult = {
   readonly tally: TallyOfChunk
   readonly source: Digest | null
   readonly target: Digest | null
-  readonly aside: readonly RowToQuarantine[]
+  readonly refusedRows: readonly RowToQuarantine[]
 }
 
 /** Batch size in careful mode; a batch is split when one of its rows is refused. */
@@ -80,7 +80,7 @@ class ChunkWork {
   readonly #progress: ChunkProgress
   #sum = new RowSum()
   #computed: Computed
-  readonly #aside: RowToQuarantine[] = []
+  readonly #refusedRows: RowToQuarantine[] = []
   /** Unreadable rows, kept until the batch around them is written. */
   readonly #unread: RowToQuarantine[] = []
   readonly #numbered = numberRefusedRows()
@@ -240,11 +240,11 @@ class ChunkWork {
   /** For a chunk resumed in its middle: digest of all its rows, read again. */
   async #sumOfAll(sums: boolean): Promise<Digest | null> {
     const { database, plan, signal } = this.#context
-    const before = await asideLines(database, this.#claim.id)
+    const before = await quarantineLines(database, this.#claim.id)
     this.#sum = new RowSum()
     this.#computed = new Computed(plan)
     this.#read = 0n
-    const request = { ...this.#wanted(this.#claim.range), aside: () => (this.#read += 1n) }
+    const request = { ...this.#wanted(this.#claim.range), onRefused: () => (this.#read += 1n) }
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
       for (const row of this.#exact.taken(rows)) {
         this.#read += 1n
@@ -275,12 +275,12 @@ class ChunkWork {
       expired: this.#expired,
       expiring: this.#expiring,
       computed: this.#computed,
-      aside: this.#aside,
-      request: { ...this.#request(this.#claim.range), aside: () => undefined },
+      refusedRows: this.#refusedRows,
+      request: { ...this.#request(this.#claim.range), onRefused: () => undefined },
       keyOf: (row) => this.#keyOf(row),
     })
     const { source, stored, rows } = await proof.compare(read, forwarded)
-    const quarantined = BigInt(this.#aside.length) + (this.#batchwise ? await this.#asideBefore() : 0n)
+    const quarantined = BigInt(this.#refusedRows.length) + (this.#batchwise ? await this.#quarantinedBefore() : 0n)
     const tally: TallyOfChunk = {
       read: this.#read,
       written: this.#written,
@@ -300,7 +300,7 @@ class ChunkWork {
       ? []
       : [
           ...endedLines(database, this.#claim),
-          ...this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one)),
+          ...this.#refusedRows.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one)),
         ]
     const surplus = await proof.surplus(tally, rows, end?.last ?? null)
     this.reportExpired()
@@ -310,7 +310,7 @@ class ChunkWork {
       target: stored,
       point: this.#view.point,
       surplus,
-      refused: refusedText(this.#aside),
+      refused: refusedText(this.#refusedRows),
     }
     // Store them before the chunk counts as done, so that a killed run does not lose them.
     await this.#context.weak?.keep(this.#context)
@@ -320,7 +320,7 @@ class ChunkWork {
     if (outcome === 'fenced') return null
     this.#context.uneven.add(this.#uneven)
     this.#context.computedRows.add(this.#computed.digest())
-    return { tally, source, target: stored, aside: this.#aside }
+    return { tally, source, target: stored, refusedRows: this.#refusedRows }
   }
 
   reportExpired(): void {
@@ -375,7 +375,7 @@ class ChunkWork {
       if (rows.length === 1 && row !== undefined) {
         this.#sum.remove(writtenCells(this.#context.plan, row))
         this.#computed.remove(row)
-        await this.#note({ ...asideOf(this.#context.plan, this.#keyOf(row), row, error), stage: 'write' })
+        await this.#note({ ...refusedRowOf(this.#context.plan, this.#keyOf(row), row, error), stage: 'write' })
         return
       }
     }
@@ -386,28 +386,28 @@ class ChunkWork {
 
   async #note(refused: RowToQuarantine): Promise<void> {
     const { database, key, owner, name, maxAside, emit } = this.#context
-    const aside = this.#numbered(refused)
-    this.#aside.push(aside)
-    if (this.#aside.length > maxAside) throw tooManyQuarantined(name, maxAside)
+    const refusedRows = this.#numbered(refused)
+    this.#refusedRows.push(refusedRows)
+    if (this.#refusedRows.length > maxAside) throw tooManyQuarantined(name, maxAside)
     // In a target that commits by batch the chunk's transaction cannot record it later.
     if (this.#batchwise) {
       const held = heldQuery(owner, this.#claim)
-      await database.batch(quarantineStatement(database, key, owner, this.#claim, aside, held))
+      await database.batch(quarantineStatement(database, key, owner, this.#claim, refusedRows, held))
     }
     emit({
       type: 'row.aside',
       table: name,
       chunk: String(this.#claim.no),
-      key: aside.key,
-      error: { code: aside.code, message: aside.message, retryable: false },
+      key: refusedRows.key,
+      error: { code: refusedRows.code, message: refusedRows.message, retryable: false },
     })
   }
 
   /** Rows that an earlier attempt at this chunk quarantined and this attempt did not meet. */
-  async #asideBefore(): Promise<bigint> {
+  async #quarantinedBefore(): Promise<bigint> {
     if (this.#claim.cursor === null) return 0n
-    const before = await asideLines(this.#context.database, this.#claim.id)
-    for (const one of this.#aside) taken(before, lineOf(one))
+    const before = await quarantineLines(this.#context.database, this.#claim.id)
+    for (const one of this.#refusedRows) taken(before, lineOf(one))
     return [...before.values()].reduce((sum, count) => sum + BigInt(count), 0n)
   }
 
@@ -422,10 +422,10 @@ class ChunkWork {
       ...(plan.source.ring !== undefined && plan.target.ring !== undefined ? { stamps: true as const } : {}),
       ...(this.#careful
         ? {
-            aside: (row: readonly (string | null)[], error: SluiceError) => {
+            onRefused: (row: readonly (string | null)[], error: SluiceError) => {
               this.#read += 1n
               const key = this.#exact.ofShown(row)
-              this.#unread.push({ ...asideOf(plan, key, row, error), stage: 'read' })
+              this.#unread.push({ ...refusedRowOf(plan, key, row, error), stage: 'read' })
             },
           }
         : {}),

@@ -55,8 +55,8 @@ export async function steadyRows(
 }
 
 /** When the first value of a row expires, in milliseconds since 1970. */
-function endOf({ lives, readMs = 0 }: Stamp): number {
+function endOf({ lifetimes, readMs = 0 }: Stamp): number {
   let soonest = Number.POSITIVE_INFINITY
-  for (const life of lives) if (life !== null && life > 0) soonest = Math.min(soonest, readMs + life * 1000)
+  for (const life of lifetimes) if (life !== null && life > 0) soonest = Math.min(soonest, readMs + life * 1000)
   return soonest
 }

@@ -38,7 +38,7 @@ export type WrittenChunk = {
   readonly expired: bigint
   readonly expiring: Expiring
   readonly computed: Computed
-  readonly aside: readonly RowToQuarantine[]
+  readonly refusedRows: readonly RowToQuarantine[]
   /** Request to read the chunk's rows again; unreadable rows are skipped. */
   readonly request: RowRequest
   readonly keyOf: (row: Row) => RowKey
@@ -145,9 +145,9 @@ export class ChunkProof {
     found: Digest,
     tookMs: number,
   ): Promise<Digest | null> {
-    const { context, view, writer, expiring, keys: written, aside, request, targetKey, keyOf } = this.#chunk
+    const { context, view, writer, expiring, keys: written, refusedRows, request, targetKey, keyOf } = this.#chunk
     if (!expiring.mayHaveEnded || scheme === 'echo' || found.rows > expected.rows) return null
-    const refused = new Set(aside.map(({ key }) => JSON.stringify(key)))
+    const refused = new Set(refusedRows.map(({ key }) => JSON.stringify(key)))
     const isWanted = (text: string, row: Row): boolean =>
       (written?.has(text) ?? true) && !refused.has(JSON.stringify(keyOf(row)))
     const rows = view.read(request, context.batch, context.signal)

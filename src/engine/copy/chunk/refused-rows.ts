@@ -11,7 +11,7 @@ export function refusedText([first]: readonly RowToQuarantine[]): string | null 
 }
 
 /** @param key as the source identifies the row */
-export function asideOf(
+export function refusedRowOf(
   plan: TablePlan,
   key: RowKey,
   row: Row,

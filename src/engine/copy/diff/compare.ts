@@ -153,9 +153,9 @@ async function leaf(
 ): Promise<DiffRowCounts> {
   const { plan, signal } = sides
   const unread: DiffFinding[] = []
-  const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
+  const onRefused: RowRequest['onRefused'] = (row, error) => unread.push({ kind: 'unread', row, error })
   const [source, target] = await Promise.all([
-    rowsByKey(sides.source, { ...sourceRequest(sides, range), aside }, plan, signal),
+    rowsByKey(sides.source, { ...sourceRequest(sides, range), onRefused }, plan, signal),
     rowsByKey(sides.target, targetRequest(sides, range), plan, signal),
   ])
   for (const one of unread) await found(one)
@@ -196,8 +196,8 @@ async function byKeys(
   const sum = { rows: 0n, targetRows: 0n, equal: 0n }
   const size = { rows: KEYS_AT_ONCE, bytes: 4 * 1024 * 1024 }
   const unread: DiffFinding[] = []
-  const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
-  for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), aside }, size, signal)) {
+  const onRefused: RowRequest['onRefused'] = (row, error) => unread.push({ kind: 'unread', row, error })
+  for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), onRefused }, size, signal)) {
     const { first, others } = sides.met?.taken(plan, rows) ?? { first: rows, others: [] }
     for (const row of others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
     sum.rows += BigInt(others.length)

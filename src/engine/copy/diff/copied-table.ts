@@ -31,13 +31,13 @@ export class CopiedTable {
   readonly #changed: ComparedPart[] = []
   readonly #ledger: Ledger
   /** Quarantined rows: they are counted with their chunks. */
-  readonly #aside: bigint
+  readonly #quarantined: bigint
   #noted = 0
 
-  /** @param aside quarantined rows of a table that is counted as a whole */
-  constructor(whole: ComparedPart | null, aside: bigint, ledger: Ledger) {
+  /** @param quarantined quarantined rows of a table that is counted as a whole */
+  constructor(whole: ComparedPart | null, quarantined: bigint, ledger: Ledger) {
     this.whole = whole
-    this.#aside = aside
+    this.#quarantined = quarantined
     this.#chunks = new ChunkLedger(ledger.database, ledger.key, ledger.owner)
     this.#ledger = ledger
   }
@@ -98,11 +98,11 @@ export class CopiedTable {
   async note(): Promise<number> {
     await this.noteSettled()
     const { whole } = this
-    if (whole !== null && whole.expected() !== null) await this.#note([whole], this.#aside)
+    if (whole !== null && whole.expected() !== null) await this.#note([whole], this.#quarantined)
     return this.#noted
   }
 
-  async #note(parts: readonly ComparedPart[], aside: bigint): Promise<void> {
+  async #note(parts: readonly ComparedPart[], quarantined: bigint): Promise<void> {
     const { database, owner, key } = this.#ledger
     if (this.#noted === 0) await prepareSurplusChanges(database)
     this.#noted += parts.length
@@ -115,8 +115,8 @@ export class CopiedTable {
         owner.runId,
         key,
         chunk,
-        surplus === null ? null : surplus - aside,
-        expected - aside,
+        surplus === null ? null : surplus - quarantined,
+        expected - quarantined,
       )
     })
     await database.batch(statements)
@@ -153,8 +153,8 @@ export async function copiedTable(
   if (isRanged(plan)) return new CopiedTable(null, 0n, ledger)
   // A table counted as a whole can be counted only when all of it is copied.
   if (await chunks.has(`NOT ${CLOSED}`)) return null
-  const [known, aside] = [await runs.planSurplus(key), await chunks.asideSurplus()]
-  return new CopiedTable(new ComparedPart(null, known === null ? null : known + aside), aside, ledger)
+  const [known, quarantined] = [await runs.planSurplus(key), await chunks.quarantinedSurplus()]
+  return new CopiedTable(new ComparedPart(null, known === null ? null : known + quarantined), quarantined, ledger)
 }
 
 /** True if copy and comparison cover the same rows of one table by the same keys; other columns may differ. */

@@ -16,7 +16,8 @@ export async function endingUntil(
   rows: Iterable<Timed>,
 ): Promise<number> {
   const now = Date.now()
-  if (!areStamped(plan) || ![...rows].some(({ stamp }) => stamp?.lives.some((life) => life !== null) === true)) return 0
+  if (!areStamped(plan) || ![...rows].some(({ stamp }) => stamp?.lifetimes.some((life) => life !== null) === true))
+    return 0
   const apart = await Promise.all([source, target].map(async (view) => (await view.clockApartMs?.()) ?? 0))
   return now + (now - begunMs) + LIVES_APART_MS + Math.max(...apart)
 }

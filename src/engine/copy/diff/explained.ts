@@ -19,21 +19,21 @@ type Compared = Counted & {
   readonly source: Digest
   readonly target: Digest
   /** Rows that may be on one side only or have other values: refused by the target, or unreadable at the source. */
-  readonly aside: bigint
+  readonly quarantined: bigint
 }
 
 /**
  * @param name of what was compared
- * @param aside rows that may be missing but need not be
+ * @param quarantined rows that may be missing but need not be
  * @returns null if the differing rows explain the counts of both sides
  */
 export function unexplained(
   name: string,
   { rows, targetRows, missing, extra }: Counted,
-  aside = 0n,
+  quarantined = 0n,
 ): SluiceError | null {
   const lost = rows - targetRows - missing + extra
-  if (lost >= 0n && lost <= aside) return null
+  if (lost >= 0n && lost <= quarantined) return null
   return notProved(
     name,
     `${rowCountText(rows)} in the source and ${targetRows} in the target, which ${missing} missing and ${extra} extra do not explain`,
@@ -42,9 +42,9 @@ export function unexplained(
 
 /** The same for a range with checksums: these must be equal if no row is known to differ. */
 export function unproved(name: string, compared: Compared): SluiceError | null {
-  const { source, target, aside, extra, missing } = compared
-  const counts = unexplained(name, compared, aside)
-  if (counts !== null || aside + extra + missing > 0n || equalDigests(source, target)) return counts
+  const { source, target, quarantined, extra, missing } = compared
+  const counts = unexplained(name, compared, quarantined)
+  if (counts !== null || quarantined + extra + missing > 0n || equalDigests(source, target)) return counts
   return notProved(name, 'the checksums of both sides differ, and no row was found that does')
 }
 

@@ -32,7 +32,7 @@ export async function findExtra(
   for await (const { rows } of target.read(targetRequest(sides, range), KEYS, signal)) {
     const keys = rows.map((row) => rowBound(plan, row))
     // Ignore unreadable rows here: the later second read of the suspects finds that they exist.
-    const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
+    const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), onRefused: () => undefined }
     const there = await rowsByKey(source, request, plan, signal)
     for (const row of rows) {
       const text = keyTextOf(row, places)
@@ -53,7 +53,7 @@ async function forgetThere(sides: DiffSides, unfound: Map<string, RowKey>): Prom
   const request: RowRequest = {
     ...sourceRequest(sides, EVERY_KEY),
     columns: plannedReadColumns({ columns: key }),
-    aside: (_row, error) => (unread ??= error),
+    onRefused: (_row, error) => (unread ??= error),
   }
   for await (const { rows } of source.read(request, KEYS, signal)) {
     for (const row of rows) unfound.delete(keyTextOf(row, places))

@@ -7,7 +7,7 @@ import { differenceOf, type RowDifference } from './difference.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
 import { rowBound, findsByKey, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
 import { repairOf, type Timed, type TimeOptions } from './times.ts'
-import { livesApart } from './tokens.ts'
+import { lifetimesApart } from './tokens.ts'
 
 const AFTER_MS = [250, 1000]
 const KEYS_AT_ONCE = 200
@@ -122,7 +122,7 @@ async function madeSure(
     const isNowhere = one !== null && one.now.source + one.now.target === 0n
     const side = suspect?.kind === 'missing' ? 'source' : suspect?.kind === 'extra' ? 'target' : null
     if (suspect === undefined || side === null || !isNowhere || asked++ >= MOST_MADE_SURE) sure.push(one)
-    else if (!(await stands(sides, side, suspect.key))) sure.push(one)
+    else if (!(await isPresent(sides, side, suspect.key))) sure.push(one)
     else {
       const error = new SluiceError('VALUE_REFUSED', 'its key is in the table, but a query by this key finds no row')
       sure.push({ difference: { ...suspect, unasked: unasked(side, error) }, now: PRESENT[suspect.kind] })
@@ -132,7 +132,7 @@ async function madeSure(
 }
 
 /** True if the largest key up to `key` is `key`. Not answerable on a ring or for a NULL key: false then. */
-async function stands(sides: DiffSides, side: 'source' | 'target', key: RowKey): Promise<boolean> {
+async function isPresent(sides: DiffSides, side: 'source' | 'target', key: RowKey): Promise<boolean> {
   const { plan, signal } = sides
   const through = key.flatMap((text) => text ?? [])
   const request = side === 'source' ? sourceRequest : targetRequest
@@ -148,7 +148,7 @@ async function lookAlone(sides: DiffSides, suspect: RowDifference, error: Sluice
   const range = { by: 'keys', keys: [suspect.key] } as const
   let unread = false
   try {
-    const request = { ...sourceRequest(sides, range), aside: () => void (unread = true) }
+    const request = { ...sourceRequest(sides, range), onRefused: () => void (unread = true) }
     await timedByKey(sides.source, request, plan, signal)
   } catch (thrown) {
     const own = asSluiceError(thrown)
@@ -194,9 +194,9 @@ async function inspect(
       return { difference: { ...suspect, unasked: unasked('source', error) }, now: PRESENT[kind] }
     }
     const now = { source: here === undefined ? 0n : 1n, target: there === undefined ? 0n : 1n }
-    const difference = differenceOf(plan, here?.row, there?.row) ?? livesApart(sides, here, there)
+    const difference = differenceOf(plan, here?.row, there?.row) ?? lifetimesApart(sides, here, there)
     if (difference === null || here === undefined || there === undefined) return { difference, now }
-    const { newer } = repairOf(plan, here, there, times, false, sides.lives === true)
+    const { newer } = repairOf(plan, here, there, times, false, sides.lifetimes === true)
     return { difference: newer.length === 0 ? difference : { ...difference, newer }, now }
   })
 }

@@ -12,7 +12,7 @@ import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
 import { rowBound, sourceRequest, targetRange, targetRequest, timedByKey, type DiffSides } from './sides.ts'
-import { differingLives, repairOf, isEqualCell, type Timed, type TimeOptions } from './times.ts'
+import { differingLifetimes, repairOf, isEqualCell, type Timed, type TimeOptions } from './times.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
 export type Repairing = {
@@ -123,7 +123,7 @@ function changeOf(
   options: RepairOptions,
 ): Change | 'left' | 'equal' {
   const { plan } = sides
-  const lives = sides.lives === true
+  const lifetimes = sides.lifetimes === true
   const text = JSON.stringify(key)
   if (source === null) {
     if (target === null) return 'equal'
@@ -141,7 +141,7 @@ function changeOf(
     target,
     options.times ?? {},
     options.overwriteNewer === true,
-    lives,
+    lifetimes,
   )
   if (target !== null && differing(sides, source, target).every((name) => newer.includes(name))) return 'left'
   return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp, source }
@@ -341,12 +341,12 @@ async function byBound(
 }
 
 /** Source names of columns whose values differ, or whose expiry differs if that is compared. */
-function differing({ plan, lives }: DiffSides, a: Timed, b: Timed): readonly string[] {
+function differing({ plan, lifetimes }: DiffSides, a: Timed, b: Timed): readonly string[] {
   const values = comparedColumns(plan).flatMap(({ from }, at) =>
     isEqualCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from],
   )
-  if (lives !== true) return values
-  return [...new Set([...values, ...differingLives(plan, a, b).map(({ column }) => column)])]
+  if (lifetimes !== true) return values
+  return [...new Set([...values, ...differingLifetimes(plan, a, b).map(({ column }) => column)])]
 }
 
 /** True for counter tables: values are added to, never set. */

@@ -71,7 +71,7 @@ export type SettleOptions = {
   readonly fix: boolean
   /** Differences that are named; all are counted. */
   readonly limit: number
-  readonly mend: RepairOptions
+  readonly repair: RepairOptions
   /** Read them again after a pause, so that rows still on their way are not reported. */
   readonly patient: boolean
 }
@@ -120,7 +120,7 @@ export class Settler {
 
   async #settle(suspects: readonly RowDifference[], into: Settled, before?: (left: number) => void): Promise<void> {
     const { from, to } = this.#around
-    const again = { from, to, sides: this.#sides, times: this.request.mend.times ?? {} }
+    const again = { from, to, sides: this.#sides, times: this.request.repair.times ?? {} }
     this.seen += suspects.length
     const inspected = await lookAgain(suspects, again, this.request.patient && this.seen <= PATIENT)
     const { differ: differences } = inspected
@@ -147,7 +147,7 @@ export class Settler {
     await using target = await to.source(signal)
     const keys = some.filter((one) => one.unasked === undefined).map((one) => one.key)
     const around = { to, database, key, runId, signal, ...(hold === undefined ? {} : { hold }) }
-    return await repairKeys({ ...this.#sides, source, target }, keys, around, this.request.mend)
+    return await repairKeys({ ...this.#sides, source, target }, keys, around, this.request.repair)
   }
 
   #count(one: RowDifference, repaired: RepairResult, into: Settled): void {

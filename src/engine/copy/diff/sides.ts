@@ -21,7 +21,7 @@ export type DiffSides = {
   /** Compare only target rows that meet this condition, in the target's SQL. */
   readonly targetWhere?: string
   /** Compare expiry times too, where both sides keep them. */
-  readonly lives?: true
+  readonly lifetimes?: true
   /** Keys of the source already compared; absent if every key stays one row in the target. */
   readonly met?: MeetingKeys
 }
@@ -161,9 +161,9 @@ export function areStamped({ source, target }: TablePlan): boolean {
 }
 
 /** Whether expiry times are compared: not if the run sets its own TTLs instead of those of the source. */
-export function comparesLives(plan: TablePlan, options: TimeOptions = {}): { readonly lives?: true } {
+export function comparesLifetimes(plan: TablePlan, options: TimeOptions = {}): { readonly lifetimes?: true } {
   const isOwn = options.ttl === undefined && options.dropStamps !== true && options.livesOf === undefined
-  return isOwn && areStamped(plan) ? { lives: true } : {}
+  return isOwn && areStamped(plan) ? { lifetimes: true } : {}
 }
 
 /** Rows of a range by key, with write times and TTLs if both sides keep them and they are wanted. */

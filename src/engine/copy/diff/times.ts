@@ -24,7 +24,7 @@ export const LIVES_APART_MS = 2000
 /**
  * @param target null for a missing row
  * @param overwriteNewer overwrite values that the target wrote later
- * @param lives also repair values with a different expiry
+ * @param lifetimes also repair values with a different expiry
  */
 export function repairOf(
   plan: TablePlan,
@@ -32,7 +32,7 @@ export function repairOf(
   target: Timed | null,
   options: TimeOptions,
   overwriteNewer: boolean,
-  lives = false,
+  lifetimes = false,
 ): RowRepair {
   const own = source.stamp === null || options.dropStamps === true ? null : asked(plan, source.stamp, options)
   if (own === null) return { row: source.row, newer: [] }
@@ -43,7 +43,7 @@ export function repairOf(
     const there = target.stamp.times[at] ?? null
     const time = own.times[at] ?? null
     const cell = source.row[at] ?? null
-    const isSame = isEqualCell(cell, target.row[at] ?? null) && !(lives && expiryApart(source, target, at))
+    const isSame = isEqualCell(cell, target.row[at] ?? null) && !(lifetimes && expiryApart(source, target, at))
     if (there === null || isSame) continue
     // The time of a removal at the source is unknown. Use the target's time: at equal times a removal wins, and later
     // writes stay.
@@ -58,22 +58,23 @@ export function repairOf(
 
 /** Write times and TTLs of the source, unless the run sets others. */
 function asked({ columns }: TablePlan, stamp: Stamp, options: TimeOptions): Stamp {
-  const { times, lives, readMs } = stamp
+  const { times, lifetimes, readMs } = stamp
   const at = (names: readonly string[] | undefined): readonly number[] | null =>
     names === undefined ? null : names.flatMap((name) => columns.flatMap(({ to }, i) => (to === name ? [i] : [])))
   const timesAt = at(options.timesOf)
-  const livesAt = at(options.livesOf)
+  const lifetimesAt = at(options.livesOf)
   const fixed = options.writetime === undefined ? null : BigInt(options.writetime)
   const one =
     fixed ??
     (timesAt === null ? null : timesAt.reduce<bigint | null>((latest, i) => later(latest, times[i] ?? null), null))
   const life =
-    options.ttl ?? (livesAt === null ? undefined : livesAt.reduce((longest, i) => Math.max(longest, lives[i] ?? 0), 0))
+    options.ttl ??
+    (lifetimesAt === null ? undefined : lifetimesAt.reduce((longest, i) => Math.max(longest, lifetimes[i] ?? 0), 0))
   return {
     // A TTL set by the run counts from the write.
     ...(options.ttl !== undefined || readMs === undefined ? {} : { readMs }),
     times: one === null ? times : times.map((time) => (time === null ? null : one)),
-    lives: life === undefined ? lives : lives.map((_, i) => (times[i] == null || life === 0 ? null : life)),
+    lifetimes: life === undefined ? lifetimes : lifetimes.map((_, i) => (times[i] == null || life === 0 ? null : life)),
   }
 }
 
@@ -83,7 +84,7 @@ function later(a: bigint | null, b: bigint | null): bigint | null {
 }
 
 /** Columns with equal values and different expiry, with both times. */
-export function differingLives(
+export function differingLifetimes(
   plan: TablePlan,
   source: Timed,
   target: Timed,
@@ -105,7 +106,7 @@ function expiryApart(source: Timed, target: Timed, at: number): boolean {
 
 /** Milliseconds since 1970; null for a value that never expires. */
 export function expiryOf({ stamp }: Timed, at: number): number | null {
-  const life = stamp?.lives[at] ?? null
+  const life = stamp?.lifetimes[at] ?? null
   return life === null ? null : (stamp?.readMs ?? 0) + life * 1000
 }
 

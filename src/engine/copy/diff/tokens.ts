@@ -14,7 +14,7 @@ import { differenceOf, oneKeyOf, type RowDifference } from './difference.ts'
 import { findExtra } from './extra.ts'
 import { keyPositions } from '../table/context.ts'
 import { rowBound, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
-import { differingLives, type Timed } from './times.ts'
+import { differingLifetimes, type Timed } from './times.ts'
 
 /** Rows and bytes of one side kept in memory; larger ranges are halved. */
 const MOST_ROWS = 20_000
@@ -57,7 +57,7 @@ async function byRange(sides: DiffSides, tokens: TokenRange, hooks: TokenHooks, 
   const unread: (() => void)[] = []
   const request: RowRequest = {
     ...sourceRequest(sides, range),
-    aside: (row, error) => unread.push(() => hooks.unread(row, error)),
+    onRefused: (row, error) => unread.push(() => hooks.unread(row, error)),
   }
   const [here, there] = await Promise.all([
     held(source, timed(sides, request), plan, signal),
@@ -89,7 +89,7 @@ async function byLookup(sides: DiffSides, range: Range, hooks: TokenHooks, tally
   const { plan, source, target, signal } = sides
   const request: RowRequest = {
     ...sourceRequest(sides, range),
-    aside: (row, error) => {
+    onRefused: (row, error) => {
       tally.unread++
       hooks.unread(row, error)
     },
@@ -100,7 +100,7 @@ async function byLookup(sides: DiffSides, range: Range, hooks: TokenHooks, tally
     tally.rows += others.length
     const keys: readonly RowKey[] = [...first].map((row) => rowBound(plan, row))
     const wanted = targetRequest(sides, { by: 'keys', keys })
-    const asked = await timedByKey(target, wanted, plan, signal, sides.lives === true)
+    const asked = await timedByKey(target, wanted, plan, signal, sides.lifetimes === true)
     const here = new Map(
       rows.flatMap((row, i) => (first.has(row) ? [[textOf(plan, row), { row, stamp: stamps?.[i] ?? null }]] : [])),
     )
@@ -124,7 +124,7 @@ async function compareMaps(
   hooks.seen?.('target', rowsOf(there))
   for (const [key, one] of here) {
     const other = there.get(key)
-    const difference = differenceOf(plan, one.row, other?.row) ?? livesApart(sides, one, other)
+    const difference = differenceOf(plan, one.row, other?.row) ?? lifetimesApart(sides, one, other)
     if (difference === null) tally.valid++
     else await hooks.found(difference)
   }
@@ -132,19 +132,19 @@ async function compareMaps(
 }
 
 /** Difference of rows with equal values and different expiry; null if expiry is not compared or is the same. */
-export function livesApart(
-  { plan, lives }: DiffSides,
+export function lifetimesApart(
+  { plan, lifetimes }: DiffSides,
   here: Timed | undefined,
   there: Timed | undefined,
 ): RowDifference | null {
-  if (lives !== true || here === undefined || there === undefined) return null
-  const columns = differingLives(plan, here, there)
+  if (lifetimes !== true || here === undefined || there === undefined) return null
+  const columns = differingLifetimes(plan, here, there)
   return columns.length === 0 ? null : { key: rowBound(plan, here.row), kind: 'different', columns }
 }
 
 /** Adds write times and TTLs to the request if they are compared. */
-function timed({ lives }: DiffSides, request: RowRequest): RowRequest {
-  return lives === true ? { ...request, stamps: true } : request
+function timed({ lifetimes }: DiffSides, request: RowRequest): RowRequest {
+  return lifetimes === true ? { ...request, stamps: true } : request
 }
 
 function* rowsOf(timedRows: ReadonlyMap<string, Timed>): Generator<Row> {

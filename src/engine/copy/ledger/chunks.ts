@@ -132,7 +132,7 @@ export class ChunkLedger {
   }
 
   /** Surplus of a table that is counted as a whole, caused by quarantined rows of its chunks; may be negative. */
-  async asideSurplus(): Promise<bigint> {
+  async quarantinedSurplus(): Promise<bigint> {
     const whole = (column: string): string => `COALESCE(${column}, 0)`
     const [row] = await this.#database.all(
       `SELECT CAST(SUM(COALESCE(surplus, ${whole('rows_written')} + ${whole('rows_skipped')} - ${whole('rows_read')})) AS ${this.#text})

@@ -42,7 +42,7 @@ export class ClaimSearch {
   }
 
   /** Conditions to append after WHERE … AND, tried in order until one hits. @param ends smallest and largest number */
-  looks(ends: Span | null): readonly string[] {
+  queries(ends: Span | null): readonly string[] {
     const from = this.#at === null ? this.#mark : this.#jump(ends ?? [0, 0])
     if (this.#spans === null) return from <= 0 ? [''] : [` AND chunk_no >= ${from}`, '']
     const before = this.#spans.filter(([low]) => low < from)

@@ -123,7 +123,7 @@ export class ChunkClaims {
   /** An index leads to the first chunk from a number on, however many there are. */
   async #claimNext(due: string): Promise<Claim | null> {
     if (this.#search.isScattered) this.#ends ??= await this.#pendingEnds()
-    for (const look of this.#search.looks(this.#ends)) {
+    for (const look of this.#search.queries(this.#ends)) {
       const first = `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY chunk_no, id LIMIT 1 ${this.#dialect.skipLocked}`
       const claim = await this.#take({ first }, look)
       if (claim !== null) return claim
@@ -147,7 +147,7 @@ export class ChunkClaims {
   }
 
   async #readAhead(due: string): Promise<boolean> {
-    for (const look of this.#search.isScattered ? this.#search.all() : this.#search.looks(null)) {
+    for (const look of this.#search.isScattered ? this.#search.all() : this.#search.queries(null)) {
       const rows = await this.#database.all(
         `SELECT id, rowid FROM migration_checkpoints WHERE ${due}${look} ORDER BY ${scattered(this.#seed)}chunk_no, id LIMIT ${READ_AHEAD}`,
         this.#identity,

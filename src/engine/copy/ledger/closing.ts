@@ -30,11 +30,11 @@ export function closingOf(
   also: readonly Statement[],
 ): Closing {
   const held = heldBy(owner, claim)
-  const aside = tally.quarantined > 0n
+  const quarantined = tally.quarantined > 0n
   const why = proof.refused === null ? '' : `; the first: ${storableError(proof.refused)}`
   const edge = end === null ? '' : 'hi = ?, end_id = ?, '
   const close: Statement = {
-    sql: `UPDATE migration_checkpoints SET ${edge}status = '${aside ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
+    sql: `UPDATE migration_checkpoints SET ${edge}status = '${quarantined ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
             rows_quarantined = ?, bytes = ?, surplus = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?, read_at = ?,
             completed_ms = ${ledgerDialect(database.dialect).now}, lease_until = 0, error_code = ?, error_message = ? WHERE ${HELD}`,
     parameters: [
@@ -52,8 +52,8 @@ export function closingOf(
       proof.point.view,
       proof.point.position ?? null,
       proof.point.at,
-      aside ? ASIDE_CODE : null,
-      aside ? `rows were refused: sluice quarantine list shows them${why}` : null,
+      quarantined ? ASIDE_CODE : null,
+      quarantined ? `rows were refused: sluice quarantine list shows them${why}` : null,
       ...held,
     ],
   }

@@ -37,11 +37,11 @@ export function quarantineStatement(
   table: TableKey,
   owner: RunOwner,
   claim: Pick<Claim, 'id' | 'no'>,
-  aside: RowToQuarantine,
+  quarantinedRow: RowToQuarantine,
   held?: Statement,
 ): readonly Statement[] {
   const { now } = ledgerDialect(database.dialect)
-  const { key, row, nth = 0 } = aside
+  const { key, row, nth = 0 } = quarantinedRow
   const isKeyless = key.length === 0
   // Each refused row has its own entry, and gets the same one when its chunk is copied again.
   const among = isOneRow(key) ? (nth === 0 ? [] : [claim.no, nth]) : [isKeyless ? claim.no : null, nth]
@@ -64,9 +64,9 @@ export function quarantineStatement(
         table.name,
         claim.id,
         JSON.stringify(key),
-        aside.stage,
-        aside.code,
-        storableError(aside.message),
+        quarantinedRow.stage,
+        quarantinedRow.code,
+        storableError(quarantinedRow.message),
         JSON.stringify(row),
         ...under,
       ],
@@ -83,18 +83,18 @@ export function lineOf({ key, row }: Pick<RowToQuarantine, 'key' | 'row'>): stri
  * Numbers indistinguishable rows of one chunk in the order of their refusal: rows without a key, and several rows with
  * one key, which a source without a unique index may hold.
  */
-export function numberRefusedRows(): (aside: RowToQuarantine) => RowToQuarantine {
+export function numberRefusedRows(): (quarantinedRow: RowToQuarantine) => RowToQuarantine {
   const seen = new Map<string, number>()
-  return (aside) => {
-    const text = aside.key.length === 0 ? lineOf(aside) : JSON.stringify(aside.key)
+  return (quarantinedRow) => {
+    const text = quarantinedRow.key.length === 0 ? lineOf(quarantinedRow) : JSON.stringify(quarantinedRow.key)
     const nth = seen.get(text) ?? 0
     seen.set(text, nth + 1)
-    return { ...aside, nth }
+    return { ...quarantinedRow, nth }
   }
 }
 
 /** Number of quarantine entries of a chunk, by `lineOf`. */
-export async function asideLines(database: LedgerDatabase, checkpoint: number): Promise<Map<string, number>> {
+export async function quarantineLines(database: LedgerDatabase, checkpoint: number): Promise<Map<string, number>> {
   const rows = await database.all(
     'SELECT row_key, row_json FROM migration_quarantine WHERE checkpoint_id = ? AND replayed_ms IS NULL',
     [checkpoint],

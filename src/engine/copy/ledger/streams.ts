@@ -223,7 +223,7 @@ export class StreamLedger {
   }
 
   /** Records the options with which a run continues the stream by its number. */
-  async noteWishes(id: string, options: string): Promise<void> {
+  async storeOptions(id: string, options: string): Promise<void> {
     const sql = 'UPDATE migration_streams SET wishes = ? WHERE stream_id = ?'
     await this.database.batch([{ sql, parameters: [options, id] }])
   }

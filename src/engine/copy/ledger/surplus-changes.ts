@@ -98,7 +98,7 @@ export async function undoSurplusChanges(
      WHERE run_id = ? AND ${TABLE} AND undone_ms IS NULL`,
     [runId, schema, name],
   )
-  const stands = 'EXISTS (SELECT 1 FROM migration_surplus_changes WHERE change_id = ? AND undone_ms IS NULL)'
+  const existsSql = 'EXISTS (SELECT 1 FROM migration_surplus_changes WHERE change_id = ? AND undone_ms IS NULL)'
   const statements = rows.map(([id, chunk, change]): readonly Statement[] => {
     const changeId = String(id)
     const [table, which, parameters] =
@@ -107,7 +107,7 @@ export async function undoSurplusChanges(
         : ['migration_checkpoints', `id = ? AND ${CLOSED}`, [Number(chunk)]]
     return [
       {
-        sql: `UPDATE ${table} SET surplus = surplus - (${BigInt(String(change))}) WHERE ${which} AND ${stands}`,
+        sql: `UPDATE ${table} SET surplus = surplus - (${BigInt(String(change))}) WHERE ${which} AND ${existsSql}`,
         parameters: [...parameters, changeId],
       },
       {

@@ -37,9 +37,9 @@ export async function countRanges(
 /** Unreadable rows count too. */
 async function read(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<bigint> {
   let count = 0n
-  const aside = (): void => {
+  const onRefused = (): void => {
     count++
   }
-  for await (const { rows } of view.read({ ...request, aside }, BATCH, signal)) count += BigInt(rows.length)
+  for await (const { rows } of view.read({ ...request, onRefused }, BATCH, signal)) count += BigInt(rows.length)
   return count
 }

@@ -194,7 +194,7 @@ async function noteUnknown(
   await context.ledger.noteSurplus(ofChunks)
   for (const { chunk, source, target } of unknown) {
     if (chunk !== null) continue
-    await runs.notePlanSurplus(context.key, target - source - (await context.ledger.asideSurplus()))
+    await runs.notePlanSurplus(context.key, target - source - (await context.ledger.quarantinedSurplus()))
   }
   const what = ofChunks.length === 0 ? 'the table' : `${ofChunks.length} of its chunks`
   return [

@@ -112,7 +112,7 @@ class Look {
     if (source === null) return null
     const [target = 0n] = await this.#rows([{ by: 'all' }])
     this.#progress(count, count, true)
-    const expected = planSurplus === null ? null : source + ours + (await ledger.asideSurplus()) + planSurplus
+    const expected = planSurplus === null ? null : source + ours + (await ledger.quarantinedSurplus()) + planSurplus
     this.#note({ chunk: null, before, source: source + ours, target, expected })
     return this.#result()
   }

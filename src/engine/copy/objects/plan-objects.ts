@@ -156,8 +156,8 @@ class Names {
   /** @returns null if no name is free, or if another object of the same table has this name */
   async free(object: SchemaObject, table: TableSpec, there: readonly SchemaObject[]): Promise<string | null> {
     if (object.kind === 'default') return object.name
-    const beside = there.filter((one) => isConstraint(one) === isConstraint(object) && one.kind !== 'default')
-    const own = new Set(beside.map(({ name }) => name.toLowerCase()))
+    const ofSameKind = there.filter((one) => isConstraint(one) === isConstraint(object) && one.kind !== 'default')
+    const own = new Set(ofSameKind.map(({ name }) => name.toLowerCase()))
     if (own.has(object.name.toLowerCase())) return null
     if (this.#to.objects().scope(object) === 'table') return object.name
     const longer = this.#to.objects().fitted({ ...object, name: `${table.table.name}_${object.name}` }, table)

@@ -79,7 +79,7 @@ function within(entry: LeftBehind): LeftBehind {
 }
 
 async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
-  return await store.beside().left(scope, signal)
+  return await store.dependencies().left(scope, signal)
 }
 
 /** @param there what the target's table has @returns null if nothing of it is left behind */
@@ -109,12 +109,12 @@ const OPTIONS = { strict: 'STRICT', 'without rowid': 'WITHOUT ROWID' } as const
 type Carried = (collation: string) => boolean
 
 async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], signal: AbortSignal): Promise<Carried> {
-  const beside = to.beside()
-  if (beside.collations === undefined) return () => true
+  const dependencies = to.dependencies()
+  if (dependencies.collations === undefined) return () => true
   const wanted = plans.flatMap(({ create, columns }) =>
     create ? columns.flatMap(({ target }) => target.collation ?? []) : [],
   )
-  const there = wanted.length === 0 ? new Set() : await beside.collations([...new Set(wanted)], signal)
+  const there = wanted.length === 0 ? new Set() : await dependencies.collations([...new Set(wanted)], signal)
   return (collation) => there.has(collation)
 }
 

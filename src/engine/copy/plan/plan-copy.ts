@@ -140,8 +140,8 @@ function onlyLedger(pattern: string, some: readonly TableSpec[], from: CopyStore
 /** The table with its sequences, the expressions of its generated columns, and its creation options. */
 async function detailedTable(table: TableSpec, from: CopyStore, planner: Planner): Promise<TableSpec> {
   const { again, signal } = planner
-  const beside = from.beside()
-  const detailed = await again(() => onSide('source', () => beside.detailed(table, signal)))
+  const dependencies = from.dependencies()
+  const detailed = await again(() => onSide('source', () => dependencies.detailed(table, signal)))
   return await withSequences(detailed, from, 'source', planner)
 }
 
@@ -153,10 +153,10 @@ async function detailedTarget(
   planner: Planner,
 ): Promise<TableSpec> {
   const { again, signal } = planner
-  const beside = to.beside()
+  const dependencies = to.dependencies()
   const computes = source.columns.some(({ expression }) => expression !== undefined)
   const numbers = source.columns.some(({ sequence }) => sequence !== undefined)
-  const table = computes ? await again(() => onSide('target', () => beside.detailed(found, signal))) : found
+  const table = computes ? await again(() => onSide('target', () => dependencies.detailed(found, signal))) : found
   return numbers ? await withSequences(table, to, 'target', planner) : table
 }
 
@@ -166,10 +166,10 @@ async function withSequences(
   side: 'source' | 'target',
   { again, signal }: Planner,
 ): Promise<TableSpec> {
-  const beside = store.beside()
+  const dependencies = store.dependencies()
   const mayBe = table.columns.some(({ identity, hasDefault }) => identity === true || hasDefault === true)
   if (!mayBe) return table
-  const sequences = await again(() => onSide(side, () => beside.sequences(table, signal)))
+  const sequences = await again(() => onSide(side, () => dependencies.sequences(table, signal)))
   const columns = table.columns.map((column) => {
     const sequence = sequences.find((one) => one.column === column.name)
     return sequence === undefined ? column : { ...column, sequence }

@@ -6,7 +6,13 @@ import type { CopyTarget } from '../../../model/copy/target-port.ts'
 
 /** Losses known before the copy begins. */
 export function rowsLeft(plan: TablePlan): readonly LeftBehind[] {
-  return [...timesLeft(plan), ...elementsLeft(plan), ...livesForced(plan), ...settingsLeft(plan), ...shapesLeft(plan)]
+  return [
+    ...timesLeft(plan),
+    ...elementsLeft(plan),
+    ...lifetimesForced(plan),
+    ...settingsLeft(plan),
+    ...shapesLeft(plan),
+  ]
 }
 
 /** Options that the target refused when it created the table; it was created without them. */
@@ -56,7 +62,7 @@ function elementsLeft(plan: TablePlan): readonly LeftBehind[] {
 const OF_THEIR_ROW =
   'an older version began this copy and gave collections the write time and time to live of their row; when the copy has ended, sluice diff --fix --overwrite-newer gives them their own'
 
-function livesForced({ source, target }: TablePlan): readonly LeftBehind[] {
+function lifetimesForced({ source, target }: TablePlan): readonly LeftBehind[] {
   const { forced } = target.times ?? {}
   if (forced === undefined) return []
   const means = `the target removes every row after ${forced} s that is written without a time to live (default_time_to_live)`

@@ -35,7 +35,7 @@ export async function withCollations(plan: TablePlan, to: CopyStore, signal: Abo
     ({ from, target }) => target.collation !== undefined && plan.source.key.includes(from),
   )
   const names = keyed.flatMap(({ target }) => target.collation ?? [])
-  const there = names.length === 0 ? undefined : await to.beside().collations?.(names, signal)
+  const there = names.length === 0 ? undefined : await to.dependencies().collations?.(names, signal)
   const lacking = keyed.find(({ target }) => there?.has(target.collation ?? '') === false)
   return lacking === undefined
     ? plan

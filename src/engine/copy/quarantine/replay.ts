@@ -25,7 +25,7 @@ const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
  * PROOF_FAILED
  */
 export async function replay(
-  aside: QuarantinedRow,
+  quarantinedRow: QuarantinedRow,
   plan: TablePlan,
   around: {
     readonly to: CopyStore
@@ -35,16 +35,16 @@ export async function replay(
   },
 ): Promise<'written' | 'gone'> {
   const { to, view, database, signal } = around
-  if (aside.key.length === 0) {
+  if (quarantinedRow.key.length === 0) {
     throw new SluiceError(
       'UNSUPPORTED_KEY',
-      `a row of ${aside.table.name} has no key by which it could be found again`,
+      `a row of ${quarantinedRow.table.name} has no key by which it could be found again`,
       {
         hint: 'correct the row, then copy the table again with --restart',
       },
     )
   }
-  const key = trueKey(aside, plan)
+  const key = trueKey(quarantinedRow, plan)
   const range = { by: 'keys', keys: [key] } as const
   const request = {
     table: plan.source,
@@ -63,7 +63,7 @@ export async function replay(
   }
   // A comparison names a row by the key that the target holds, which other rows of the source may become, too.
   const isBare = !findsByKey(plan) && JSON.stringify(targetKeys(plan, key)[0]) === JSON.stringify(key)
-  if (rows.length === 0) refuseUnfindable(aside, key, plan)
+  if (rows.length === 0) refuseUnfindable(quarantinedRow, key, plan)
   if (rows.length === 0 && isBare) throw notKnown(key, plan)
   const positions = targetKeyPositions(plan)
   const found = rows.slice(0, 1).map((row) => rowKeyOf(row, positions))
@@ -83,10 +83,10 @@ export async function replay(
       // A row with its key may be in the target already: the copy leaves or overwrites such rows, or a repair wrote it.
       const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
       // Another entry of this key was replayed, so the row of this entry is gone.
-      const isOther = isOneRow(key) && (await hasReplayed(database, aside))
+      const isOther = isOneRow(key) && (await hasReplayed(database, quarantinedRow))
       const change = isOther
-        ? await chunkChange(database, aside, undefined, 1)
-        : await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0)
+        ? await chunkChange(database, quarantinedRow, undefined, 1)
+        : await chunkChange(database, quarantinedRow, rows[0], before === 0n ? 1 : 0)
       const sum = new RowSum()
       for (const row of rows) sum.add(row)
       const only = new Set(rows.map((row) => keyTextOf(row, positions)))
@@ -94,14 +94,14 @@ export async function replay(
         equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
       // Which row with such a key was refused is unknown: the entry ends only if none of them is missing, or if there
       // is only one.
-      const stands = rows.length > 0 && !isOneRow(key) && (await isThere())
-      if (rows.length > 1 && !(stands && change === null)) throw notOne(key, rows.length)
-      if (rows.length === 1 && !isOneRow(key) && before > 0n && !stands)
+      const isPresent = rows.length > 0 && !isOneRow(key) && (await isThere())
+      if (rows.length > 1 && !(isPresent && change === null)) throw notOne(key, rows.length)
+      if (rows.length === 1 && !isOneRow(key) && before > 0n && !isPresent)
         throw notOne(key, Number(before), 'in the target')
       if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
       if (rows.length > 0 && before > 0n && isBare) throw notKnown(key, plan)
-      const closing = closingOf(database, aside, change)
-      if (rows.length > 0 && !stands) {
+      const closing = closingOf(database, quarantinedRow, change)
+      if (rows.length > 0 && !isPresent) {
         const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
         await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
         if (!(await isThere())) {
@@ -136,17 +136,17 @@ function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
 }
 
 /** Entries of older versions have an empty text for a NULL key; the stored row shows which it was. */
-function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
-  const key = aside.key.map((text, i) => {
+function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey {
+  const key = quarantinedRow.key.map((text, i) => {
     const name = source.key[i] ?? ''
-    return text === '' && Object.hasOwn(aside.row, name) && aside.row[name] === null ? null : text
+    return text === '' && Object.hasOwn(quarantinedRow.row, name) && quarantinedRow.row[name] === null ? null : text
   })
   const isMade = (at: number): boolean => source.columns.find(({ name }) => name === source.key[at])?.made !== undefined
   const isPartition =
     /^token -?\d+$/.test(key[0] ?? '') ||
     (key.some((text, at) => text === null && !isMade(at)) &&
-      Object.entries(aside.row).every(([name, value]) => value === null || source.key.includes(name)))
-  if (aside.stage === 'read' && source.ring !== undefined && isPartition) {
+      Object.entries(quarantinedRow.row).every(([name, value]) => value === null || source.key.includes(name)))
+  if (quarantinedRow.stage === 'read' && source.ring !== undefined && isPartition) {
     throw new SluiceError(
       'ROW_REFUSED',
       `what rows the partition ${rowKeyText(key)} has was not known: it could not be read`,
@@ -222,14 +222,14 @@ const NOTHING: Statement = { sql: 'SELECT 1', parameters: [] }
  */
 async function chunkChange(
   database: LedgerDatabase,
-  aside: QuarantinedRow,
+  quarantinedRow: QuarantinedRow,
   row: Row | undefined,
   more: number,
 ): Promise<Statement | null> {
   const [found] = await database.all(
     `SELECT id, proof, source_checksum, target_checksum FROM migration_checkpoints
      WHERE id = (SELECT checkpoint_id FROM migration_quarantine WHERE quarantine_id = ?) AND ${CLOSED}`,
-    [aside.id],
+    [quarantinedRow.id],
   )
   if (found === undefined) return null
   const [id, proof, source, target] = found

@@ -6,7 +6,7 @@ import type { SluiceError } from '../../../shared/errors.ts'
 import { replay } from './replay.ts'
 
 /** @throws SluiceError if a side does not answer */
-export async function retryAside(context: TableContext, stop: AbortSignal): Promise<void> {
+export async function retryQuarantined(context: TableContext, stop: AbortSignal): Promise<void> {
   const { database, key, name, owner, plan, store, views, signal, emit } = context
   // Without a unique key in the target it is unknown which row would be overwritten.
   const { rangeKey, target } = plan

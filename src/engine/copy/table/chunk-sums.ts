@@ -13,7 +13,7 @@ export class TableTotals {
   failed = 0n
   /** Error of the first failed chunk. */
   cause: string | null = null
-  aside = 0n
+  quarantined = 0n
   /** Some chunks are not completed. */
   isOpen = false
   /** Tokens of chunks on a ring. */
@@ -48,7 +48,7 @@ export class TableTotals {
 
   add(chunk: StoredChunk): void {
     this.chunks++
-    this.aside += chunk.quarantined
+    this.quarantined += chunk.quarantined
     if (chunk.status === 'failed') {
       if (this.failed === 0n) this.cause = chunk.error
       this.failed++
@@ -77,7 +77,7 @@ export class TableTotals {
     this.chunks += chunks
     this.failed += failed
     this.cause ??= cause
-    this.aside += quarantined
+    this.quarantined += quarantined
     this.written += written
     this.isOpen ||= done.chunks < chunks
     this.isWhole &&= done.chunks === chunks

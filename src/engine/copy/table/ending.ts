@@ -31,7 +31,7 @@ type Summed = {
   readonly errors: SluiceError[]
   readonly leftOut: string[]
   /** Runs that have quarantined rows. */
-  readonly aside: Set<bigint>
+  readonly quarantined: Set<bigint>
   ok: number
   unbuilt: number
   isUnlooked: boolean
@@ -59,7 +59,7 @@ async function finishAll(tables: readonly TableRun[], around: CopyContext): Prom
     sums: { ...NOTHING },
     errors: [],
     leftOut: [],
-    aside: new Set(),
+    quarantined: new Set(),
     ok: 0,
     unbuilt: 0,
     isUnlooked: false,
@@ -74,7 +74,7 @@ async function finishAll(tables: readonly TableRun[], around: CopyContext): Prom
     // Earlier runs may have quarantined them. An unreadable ledger was reported before.
     if (tally.quarantined > 0n)
       for (const runId of await quarantinedRuns(around.database, table.context.key).catch(() => []))
-        all.aside.add(runId)
+        all.quarantined.add(runId)
     if (error !== null) all.errors.push(error)
     else if (leftOut) all.leftOut.push(table.name)
     else all.ok++
@@ -85,7 +85,7 @@ async function finishAll(tables: readonly TableRun[], around: CopyContext): Prom
 }
 
 function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: CopyContext): Ending {
-  const { sums, errors, leftOut, aside, ok, unbuilt, isUnlooked } = summed
+  const { sums, errors, leftOut, quarantined, ok, unbuilt, isUnlooked } = summed
   const totals = {
     tables: dec(tables.length),
     ok: dec(ok),
@@ -93,7 +93,7 @@ function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run,
     ...Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, dec(value)])),
   }
   const proof = proofOf(operation, sums)
-  const more = aside.size === 0 ? {} : { asideRuns: [...aside].map((runId) => dec(runId)) }
+  const more = quarantined.size === 0 ? {} : { asideRuns: [...quarantined].map((runId) => dec(runId)) }
   if (steering.stop.aborted && (sums.proved + sums.earlier < sums.chunks || unbuilt > 0 || isUnlooked))
     return { totals, proof, ...more, stopped: true }
   const [first] = errors

@@ -23,7 +23,7 @@ import { openTokens } from '../plan/ring-plan.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import { buildOwnObjects, objectsError } from '../objects/build-objects.ts'
 import { patiently } from '../workers/patience.ts'
-import { retryAside } from '../quarantine/retry.ts'
+import { retryQuarantined } from '../quarantine/retry.ts'
 import { TableTotals } from './chunk-sums.ts'
 import type { CopyContext } from './copy-context.ts'
 import type { TableEnd, TableRun, Tallies } from './table-run.ts'
@@ -42,9 +42,9 @@ export async function finishTable(table: TableRun, context: TableContext, around
   try {
     const retries =
       error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted
-    if (retries) await retryAside(context, steering.stop)
+    if (retries) await retryQuarantined(context, steering.stop)
     standing = await standingOf(context, table, around)
-    if (retries && standing.aside > 0n) {
+    if (retries && standing.quarantined > 0n) {
       await context.database.batch([settleStatement(context.key)])
       standing = await standingOf(context, table, around)
     }
@@ -124,8 +124,9 @@ async function finishTarget(
 ): Promise<readonly string[]> {
   const lost = new Set(leftOfTable(left, name).flatMap(({ kind, names }) => (kind === 'sequence' ? names : [])))
   const numbered = plan.source.columns.some(({ name: own, sequence }) => sequence !== undefined && !lost.has(own))
-  const beside = numbered ? from.beside() : undefined
-  const found = beside === undefined ? [] : await onSide('source', () => beside.sequences(plan.source, signal))
+  const dependencies = numbered ? from.dependencies() : undefined
+  const found =
+    dependencies === undefined ? [] : await onSide('source', () => dependencies.sequences(plan.source, signal))
   const copied = found.flatMap((sequence) => {
     const column = plan.columns.find((one) => one.from === sequence.column)?.to
     return column === undefined || lost.has(sequence.column) ? [] : [{ ...sequence, column }]
@@ -158,7 +159,7 @@ async function isHalfCut(
 
 function verdict(
   { name, plan }: TableContext,
-  { chunks, failed, cause, aside, isOpen }: TableTotals,
+  { chunks, failed, cause, quarantined, isOpen }: TableTotals,
   table: TableRun,
   operation: CopyOperation,
   leavesOut: boolean,
@@ -172,10 +173,10 @@ function verdict(
       },
     )
   }
-  if (aside > 0n) {
+  if (quarantined > 0n) {
     return new SluiceError(
       'ROWS_ASIDE',
-      aside === 1n ? 'one row is not in the target' : `${aside} rows of ${name} are not in the target`,
+      quarantined === 1n ? 'one row is not in the target' : `${quarantined} rows of ${name} are not in the target`,
       {
         // In a table with a stream only the stream's own run may write rows.
         hint: `sluice quarantine list says why; correct them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,

@@ -74,7 +74,7 @@ export async function startTable(
       begun,
       error: null,
       done: false,
-      aside: 0,
+      quarantined: 0,
       busy: 0,
       ...(again === null ? {} : { again }),
     }
@@ -97,7 +97,7 @@ function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: C
     ms: Math.round(run.clock.ticks() - begun),
     error: error.info(),
   })
-  return { name, context: null, begun, error, done: true, aside: 0, busy: 0 }
+  return { name, context: null, begun, error, done: true, quarantined: 0, busy: 0 }
 }
 
 function contextOf(
@@ -322,7 +322,7 @@ async function planAgain(context: TableContext, one: PlannedTable, planned: Plan
   const { from, to } = planned
   const found = await targetTableNow(one.targetName, to, signal)
   if (found === null) return context
-  const detailed = await to.beside().detailed(found, signal)
+  const detailed = await to.dependencies().detailed(found, signal)
   const again = planTable(from, to, plan.source, detailed, one.targetName, one.options)
   return { ...context, plan: { ...again, chunkRows: plan.chunkRows } }
 }

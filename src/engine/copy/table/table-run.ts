@@ -40,7 +40,7 @@ export type TableRun = {
   /** Set if the table was given up. */
   error: SluiceError | null
   done: boolean
-  aside: number
+  quarantined: number
   /** Chunks of it that workers of this run have. */
   busy: number
   /** Work of `--again` once its chunks are copied; absent if nothing is compared. */

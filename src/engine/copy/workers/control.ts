@@ -5,7 +5,7 @@ import type { Steering } from './steering.ts'
 
 /** A request that cannot be applied is reported, and changes nothing. */
 export function honourOptions({ control, emit }: Pick<CopyRun, 'control' | 'emit'>, steering: Steering): void {
-  control?.onWish?.((request) => {
+  control?.onRequest?.((request) => {
     if (steering.isForOthers(request)) return
     try {
       steering.honour(request)

@@ -217,7 +217,7 @@ class Worker {
   async #done(table: Working, claim: Claim, result: ChunkResult, attempt: number, ms: number): Promise<void> {
     const { emit, name } = table.context
     const { tally } = result
-    table.aside += result.aside.length
+    table.quarantined += result.refusedRows.length
     emit({
       type: 'chunk.done',
       table: name,
@@ -230,7 +230,7 @@ class Worker {
       ...tallyOf(result, attempt),
     })
     const { maxAside } = table.context
-    if (table.aside > maxAside) table.error ??= tooManyQuarantined(name, maxAside)
+    if (table.quarantined > maxAside) table.error ??= tooManyQuarantined(name, maxAside)
     await table.context.periods?.progress.closed(claim.range, tally.written)
   }
 
@@ -324,7 +324,7 @@ async function retryFailed(table: TableRun, context: TableContext, { chunk, shar
     // Otherwise no worker claims chunks of a table that was given up or reported as failed.
     table.done = false
     table.error = null
-    table.aside = 0
+    table.quarantined = 0
     delete table.ended
     return
   }

@@ -45,7 +45,7 @@ export class Steering {
   constructor(asked: number, rate: number | null, control: RunControl | undefined, stop: AbortSignal) {
     this.#asked = asked
     this.#rate = rate
-    this.#control = control?.onWish === undefined ? control : undefined
+    this.#control = control?.onRequest === undefined ? control : undefined
     this.stop = AbortSignal.any([stop, this.#stop.signal])
   }
 

@@ -85,8 +85,8 @@ async function rowByRow(
   found: (difference: RowDifference) => Promise<boolean>,
 ): Promise<boolean> {
   const places = keyPositions(plan)
-  const aside: RowRequest['aside'] = () => void inspected.unread++
-  for await (const { rows } of source.read({ ...requests.source, aside }, AT_ONCE, signal)) {
+  const onRefused: RowRequest['onRefused'] = () => void inspected.unread++
+  for await (const { rows } of source.read({ ...requests.source, onRefused }, AT_ONCE, signal)) {
     inspected.rows += rows.length
     const keys = rows.map((row) => rowBound(plan, row))
     const there = await rowsByKey(target, targetRequest({ plan }, { by: 'keys', keys }), plan, signal)
@@ -99,7 +99,7 @@ async function rowByRow(
     inspected.targetRows += rows.length
     const keys = rows.map((row) => rowBound(plan, row))
     let unread = 0
-    const request = { ...sourceRequest({ plan }, { by: 'keys', keys }), aside: () => void unread++ }
+    const request = { ...sourceRequest({ plan }, { by: 'keys', keys }), onRefused: () => void unread++ }
     const here = await rowsByKey(source, request, plan, signal)
     // An unreadable row exists, but which of these rows it is is unknown.
     for (const row of unread > 0 ? [] : rows) {

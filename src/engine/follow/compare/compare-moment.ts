@@ -9,7 +9,7 @@ import { segments, SEGMENT_ROWS } from '../../copy/diff/segments.ts'
 import { MetKeys } from '../../copy/diff/met-keys.ts'
 import { findsByKey, type DiffSides } from '../../copy/diff/sides.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import type { Moment } from './moment.ts'
+import type { ComparedSnapshot } from './moment.ts'
 import { answerOfRange, TableAnswer } from './range-answer.ts'
 
 export type TableComparison = {
@@ -43,16 +43,16 @@ export type ComparingOptions = {
 }
 
 /** @param tables compared one after the other @throws what the stores throw, or the reason of the signal */
-export async function compareMoment(
+export async function compareSnapshot(
   tables: NumberedTables,
-  moment: Moment,
+  snapshot: ComparedSnapshot,
   { emit, clock, signal, found }: ComparingOptions,
 ): Promise<readonly TableComparison[]> {
   const compared: TableComparison[] = []
   for (const [table, followed] of tables) {
     const begun = clock.ticks()
-    const sides = sidesAt(followed, moment, signal)
-    const progress = await progressOf(followed, moment, emit, clock)
+    const sides = sidesAt(followed, snapshot, signal)
+    const progress = await progressOf(followed, snapshot, emit, clock)
     const answer = new TableAnswer()
     for await (const { range } of segments(sides, null)) answer.add(await answerOfRange(sides, range, progress))
     const ms = Math.round(clock.ticks() - begun)
@@ -66,7 +66,7 @@ export async function compareMoment(
 /** Both sides of a table in a snapshot. */
 export function sidesAt(
   { plan, targetWhere }: Pick<FollowTable, 'plan' | 'targetWhere'>,
-  { source, target }: Pick<Moment, 'source' | 'target'>,
+  { source, target }: Pick<ComparedSnapshot, 'source' | 'target'>,
   signal: AbortSignal,
 ): DiffSides {
   const met = findsByKey(plan) ? {} : { met: new MetKeys().pass() }
@@ -76,7 +76,7 @@ export function sidesAt(
 /** Progress reporter for the comparison of a table. */
 export async function progressOf(
   { plan }: Pick<FollowTable, 'plan'>,
-  { source }: Pick<Moment, 'source'>,
+  { source }: Pick<ComparedSnapshot, 'source'>,
   emit: Emit<'diff.progress'>,
   clock: Clock,
 ): Promise<DiffProgress> {

@@ -7,7 +7,7 @@ import type { Clock } from '../../../shared/clock.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
-import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
+import { reportsSnapshots, type SnapshotStream } from '../../../model/follow/moment-port.ts'
 import { changeBytes, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import { isVisible, snapshotOf, type VisibleTransactions } from './visible.ts'
@@ -19,7 +19,7 @@ const MOST_HELD_BYTES = 4 * MOST_BYTES
 const ARRIVAL_MS = 30_000
 const WAIT_MS = 20
 
-export type Moment = AsyncDisposable & {
+export type ComparedSnapshot = AsyncDisposable & {
   readonly source: SourceView
   readonly target: SourceView
   /** Everything before it is in both views. */
@@ -28,7 +28,7 @@ export type Moment = AsyncDisposable & {
   readonly pauseMs: number
 }
 
-export type MomentParts = {
+export type SnapshotParts = {
   readonly from: CopyStore
   readonly to: CopyStore
   readonly changes: ChangeSource
@@ -37,34 +37,34 @@ export type MomentParts = {
   readonly clock: Clock
   readonly signal: AbortSignal
   /** Called while both sides are at the snapshot, before anything newer is applied. */
-  readonly atMoment?: () => void
+  readonly atSnapshot?: () => void
 }
 
 /**
  * Why there was no common snapshot. `order`: in the log, a transaction that the snapshot shows comes after one that it
  * does not show; another snapshot may succeed.
  */
-export type NoMoment = 'order' | 'many changes' | 'late'
+export type NoSnapshot = 'order' | 'many changes' | 'late'
 
 /** @returns after every received change is applied or in the lane @throws what the stores and the lane throw */
-export async function openCompareMoment(parts: MomentParts): Promise<Moment | NoMoment> {
+export async function openCompareMoment(parts: SnapshotParts): Promise<ComparedSnapshot | NoSnapshot> {
   const { from, to, stream, signal } = parts
   const source = reportsSnapshots(stream) ? await reported(stream, parts) : await from.source(signal)
   if (source === null) return 'late'
   try {
     const got = await whileHalted(parts, source, () => {
-      parts.atMoment?.()
+      parts.atSnapshot?.()
       return to.source(signal)
     })
     if (typeof got === 'string') {
       await source[Symbol.asyncDispose]()
       return got
     }
-    const { value: target, ...moment } = got
+    const { value: target, ...comparedSnapshot } = got
     const dispose = async (): Promise<void> => {
       await Promise.allSettled([source[Symbol.asyncDispose](), target[Symbol.asyncDispose]()])
     }
-    return { ...moment, source, target, [Symbol.asyncDispose]: dispose }
+    return { ...comparedSnapshot, source, target, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await Promise.allSettled([source[Symbol.asyncDispose]()])
     throw error
@@ -75,26 +75,26 @@ export async function openCompareMoment(parts: MomentParts): Promise<Moment | No
  * Runs `body` while the target holds exactly what a view of the source shows; changes wait meanwhile.
  * @throws what the stores, the lane and `body` throw
  */
-export async function atMoment<T>(
-  parts: MomentParts,
+export async function atSnapshot<T>(
+  parts: SnapshotParts,
   body: (source: SourceView) => Promise<T>,
-): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
+): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoSnapshot> {
   const { from, stream, signal } = parts
   await using source = reportsSnapshots(stream) ? await reported(stream, parts) : await from.source(signal)
   return source === null ? 'late' : await whileHalted(parts, source, () => body(source))
 }
 
 /** For a stream that reads by snapshots: takes what its next view shows. Nothing newer comes unrequested. */
-async function reported(stream: MomentStream, { lane }: MomentParts): Promise<SourceView | null> {
+async function reported(stream: SnapshotStream, { lane }: SnapshotParts): Promise<SourceView | null> {
   await lane.commit()
-  return await stream.moment((changes) => lane.take(changes))
+  return await stream.snapshot((changes) => lane.take(changes))
 }
 
 async function whileHalted<T>(
-  parts: MomentParts,
+  parts: SnapshotParts,
   source: SourceView,
   body: () => Promise<T>,
-): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
+): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoSnapshot> {
   const { changes, lane, stream, clock, signal } = parts
   if (reportsSnapshots(stream)) {
     const since = clock.ticks()
@@ -134,7 +134,7 @@ class Halt {
   }
 
   /** @returns null once everything that the snapshot shows, and nothing else, is taken */
-  async run({ stream, signal }: MomentParts, fence: LogPosition): Promise<NoMoment | null> {
+  async run({ stream, signal }: SnapshotParts, fence: LogPosition): Promise<NoSnapshot | null> {
     if (!this.#lane.isShownBy(this.#snapshot)) return 'order'
     const until = this.#clock.ticks() + ARRIVAL_MS
     // An idle source sends nothing more if everything before the fence is already taken.

@@ -6,12 +6,12 @@ import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/erro
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import { compareMoment, differingKeys, type TableComparison } from './compare-moment.ts'
+import { compareSnapshot, differingKeys, type TableComparison } from './compare-moment.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { SignOffAnswer, SignOffRequest, SignOffScope } from '../ledger/sign-offs.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
-import { openCompareMoment, type Moment } from './moment.ts'
+import { openCompareMoment, type ComparedSnapshot } from './moment.ts'
 import { compareTogether, type SharedProof } from '../together/compare-together.ts'
 
 /** Differences listed per table and round. */
@@ -60,7 +60,7 @@ export type ProvingRound = {
 export type Unanswered = { readonly request: SignOffRequest; readonly refused: SluiceError }
 
 type Running = {
-  readonly moment: Moment
+  readonly snapshot: ComparedSnapshot
   /** Closes both views; a second call has no effect. */
   readonly close: () => Promise<void>
   readonly request: SignOffRequest | null
@@ -101,14 +101,14 @@ export class Proving implements AsyncDisposable {
   /**
    * Takes the snapshot of a round, and starts the comparison in the background.
    * @param request a sign-off that says what is compared; null compares everything
-   * @param atMoment called while both sides are at the snapshot, before anything newer is applied
+   * @param atSnapshot called while both sides are at the snapshot, before anything newer is applied
    * @returns false if there was no common snapshot: another one may succeed
    */
   async begin(
     lane: ApplyWorkers,
     stream: ChangeStream,
     request: SignOffRequest | null = null,
-    atMoment: () => void = () => undefined,
+    atSnapshot: () => void = () => undefined,
   ): Promise<boolean> {
     const { from, to, changes, tables, run, clock, shared } = this.#parts
     const got = await openCompareMoment({
@@ -119,7 +119,7 @@ export class Proving implements AsyncDisposable {
       stream,
       clock,
       signal: run.interrupt.abort,
-      atMoment,
+      atSnapshot,
     })
     if (typeof got === 'string') {
       this.#againAt = clock.ticks() + AGAIN_MS
@@ -129,7 +129,7 @@ export class Proving implements AsyncDisposable {
     const signal = AbortSignal.any([end.signal, run.interrupt.abort])
     let closed: Promise<void> | null = null
     const close = (): Promise<void> => (closed ??= Promise.resolve(got[Symbol.asyncDispose]()))
-    const running: Running = { moment: got, close, request, end, settled: null }
+    const running: Running = { snapshot: got, close, request, end, settled: null }
     this.#running = running
     // Close the views at once: the stream may be blocked at a TRUNCATE that waits for the target's view, and would not
     // reach the end of the round.
@@ -141,7 +141,7 @@ export class Proving implements AsyncDisposable {
     const found = (one: TableComparison): void => this.#name(one)
     const options = { emit: run.emit, clock, signal, found }
     const comparing =
-      shared === null ? compareMoment(wanted, got, options) : compareTogether(wanted, got, options, shared)
+      shared === null ? compareSnapshot(wanted, got, options) : compareTogether(wanted, got, options, shared)
     void comparing.then(
       (compared) => settle({ compared }),
       (failed: unknown) => settle({ failed }),
@@ -160,7 +160,7 @@ export class Proving implements AsyncDisposable {
     this.#running = null
     const { request } = running
     if (request === null) this.#dueAt = this.#parts.clock.ticks() + (this.#everyMs ?? 0)
-    const { pauseMs } = running.moment
+    const { pauseMs } = running.snapshot
     if ('failed' in running.settled) {
       const error = asSluiceError(running.settled.failed)
       if (request !== null && !error.retryable && OF_A_TABLE.has(error.code))
@@ -172,7 +172,7 @@ export class Proving implements AsyncDisposable {
       this.#parts.run.emit({ type: 'log', level: 'note', message })
       return null
     }
-    const position = this.#parts.changes.text(running.moment.position)
+    const position = this.#parts.changes.text(running.snapshot.position)
     const { compared } = running.settled
     const isEqual = compared.every(({ differences, more, unread }) => differences.length + more + unread === 0)
     for (const one of compared) {

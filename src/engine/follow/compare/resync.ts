@@ -23,7 +23,7 @@ const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
  * @throws SluiceError BAD_FLAG for a table that is not in the stream, STREAM_HALTED for one that the source no longer
  * has, NOT_FOLLOWABLE if the source cannot
  */
-export async function tablesAnew(
+export async function recopiedTables(
   { operation, planned, restarts }: FollowingParts,
   { id }: StreamRow,
   { changes }: StreamSides,
@@ -63,7 +63,7 @@ export async function tablesAnew(
 
 /**
  * Empties and publishes the tables again; steps of an interrupted run are repeated.
- * @param anew as `tablesAnew` returns it
+ * @param recopied as `tablesAnew` returns it
  * @returns the stream's start position from here on
  * @throws SluiceError SLOT_LOST, STREAM_HALTED if all tables of the stream have lost changes; TARGET_BUSY
  */
@@ -73,9 +73,9 @@ export async function resynced(
   ledger: StreamLedger,
   { id, birth }: { readonly id: string; readonly birth: StreamBirth },
   tables: readonly FollowTable[],
-  anew: ReadonlySet<string>,
+  recopied: ReadonlySet<string>,
 ): Promise<StreamBirth> {
-  const found = tables.filter(({ name }) => anew.has(name))
+  const found = tables.filter(({ name }) => recopied.has(name))
   if (found.length === 0 || changes.renew === undefined) return birth
   // Nothing is emptied yet: a stop need not wait for other sessions' transactions.
   const signal = AbortSignal.any([run.interrupt.abort, stopping])
@@ -99,7 +99,7 @@ export async function resynced(
     counts: Object.fromEntries(
       Object.entries(counts).map(([name, own]) => [
         name,
-        anew.has(name) ? { ...NONE, before: countedInAll(own) } : own,
+        recopied.has(name) ? { ...NONE, before: countedInAll(own) } : own,
       ]),
     ),
   }))

@@ -3,7 +3,7 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
-import { atMoment } from './moment.ts'
+import { atSnapshot } from './moment.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
 import { repairRows } from './rereads.ts'
 
@@ -49,7 +49,7 @@ export async function repairWaiting(
     }
     return repaired
   }
-  const got = await atMoment({ ...parts, lane, stream: source.unpaced, signal }, repair)
+  const got = await atSnapshot({ ...parts, lane, stream: source.unpaced, signal }, repair)
   if (typeof got === 'string') return false
   for (const one of got.value) run.emit({ type: 'follow.table', position: changes.text(got.position), ...one })
   return true

@@ -32,7 +32,7 @@ export function cutoverDocument({
   const { applied, position, pauseMs, waitedMs, tries, proof, findings, made } = facts
   const tables: Document['tables'] = {
     public: { name: ready.request.from, identity: ready.identities.taken },
-    parked: { name: ready.parked, identity: ready.identities.from },
+    parked: { name: ready.oldTable, identity: ready.identities.from },
   }
   return JSON.stringify({
     format: 'sluice-cutover',

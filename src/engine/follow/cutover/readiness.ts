@@ -30,7 +30,7 @@ export type CutoverReady = {
   /** The table that gets the public name, under its present name, and under the public one. */
   readonly taken: FollowedTable
   readonly source: FollowedTable
-  readonly parked: TableName
+  readonly oldTable: TableName
   /** Identities of both tables, independent of their names. */
   readonly identities: { readonly taken: string; readonly from: string }
   readonly findings: readonly SwitchFinding[]
@@ -68,16 +68,16 @@ export async function readyFor(
   const [from, to] = [table.source.table.table, table.target.table.table]
   const last = family.turns.at(-1)
   const oldTable = options.parked ?? oldTableName(from, last?.takenTable ?? null)
-  const parkedTable: TableName = { ...(from.schema === undefined ? {} : { schema: from.schema }), name: oldTable }
-  if ((await targetTableNow(parkedTable, store, run.interrupt.abort)) !== null) {
+  const oldTableAt: TableName = { ...(from.schema === undefined ? {} : { schema: from.schema }), name: oldTable }
+  if ((await targetTableNow(oldTableAt, store, run.interrupt.abort)) !== null) {
     set('NOT_SWITCHABLE', {
       name: 'name',
       state: 'refused',
-      detail: `${tableText(parkedTable)} is there already, and ${tableText(from)} was going to be called so`,
+      detail: `${tableText(oldTableAt)} is there already, and ${tableText(from)} was going to be called so`,
       hint: 'name another one with --parked',
     })
   }
-  const request: SwitchRequest = { from, to, parked: oldTable }
+  const request: SwitchRequest = { from, to, oldTable }
   const findings = await switches.examine(request, run.interrupt.abort)
   for (const { verdict, about, object, detail, hint } of findings) {
     run.emit({
@@ -93,7 +93,7 @@ export async function readyFor(
   set('ROWS_ASIDE', await quarantineGate(standing.database, table.key))
   const signed = await signOffGate(standing.database, stream.id, options)
   set('NOT_SIGNED', signed.gate)
-  const reverse = reverseCopy(copy, from, parkedTable)
+  const reverse = reverseCopy(copy, from, oldTableAt)
   let taken: FollowedTable | null = null
   try {
     taken = await examineReverse(reverseCopy(copy, to, from), { from: store, to: store }, to, run)
@@ -118,7 +118,7 @@ export async function readyFor(
     reverse,
     taken,
     source: renamed(taken, from),
-    parked: parkedTable,
+    oldTable: oldTableAt,
     identities: { taken: table.plan.target.identity, from: table.plan.source.identity },
     findings,
     signOff: signed.id,

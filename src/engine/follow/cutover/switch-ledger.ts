@@ -9,7 +9,7 @@ import { readSwitches, type SwitchRow } from './switch-row.ts'
 /** A cutover that is about to happen. */
 export type ComingSwitch = Pick<
   SwitchRow,
-  'id' | 'stream' | 'reverse' | 'turn' | 'publicTable' | 'takenTable' | 'parkedTable' | 'actor'
+  'id' | 'stream' | 'reverse' | 'turn' | 'publicTable' | 'takenTable' | 'oldTable' | 'actor'
 > & { readonly tool: string }
 
 /** The stream that keeps the old table equal after the cutover. */
@@ -67,7 +67,7 @@ export class SwitchLedger {
   /** Records the cutover before anything is created for it; called by the owner of its stream. */
   async begin(coming: ComingSwitch): Promise<void> {
     await makeLateTable(this.#database, 'migration_switches')
-    const { id, stream, reverse, turn, publicTable, takenTable, parkedTable: oldTable, actor, tool } = coming
+    const { id, stream, reverse, turn, publicTable, takenTable, oldTable, actor, tool } = coming
     await this.#database.batch([
       {
         sql: `DELETE FROM migration_switches WHERE switch_id = ? AND status IN ('preparing', 'given up')`,

@@ -36,7 +36,7 @@ export type SwitchRow = {
   /** Names with schema, as `tableText`: the public one, the earlier one of the new table, that of the old table. */
   readonly publicTable: string
   readonly takenTable: string
-  readonly parkedTable: string
+  readonly oldTable: string
   /** Position up to which the earlier stream was applied; null before the switch. */
   readonly position: string | null
   /** Position at which the reverse stream starts. */
@@ -94,7 +94,7 @@ function rowOf(row: SqlRow): SwitchRow {
     status: String(status) as SwitchStatus,
     publicTable: String(publicTable),
     takenTable: String(taken),
-    parkedTable: String(oldTable),
+    oldTable: String(oldTable),
     position: position == null ? null : String(position),
     reversePosition: back == null ? null : String(back),
     tries: Number(tries ?? 0),

@@ -45,7 +45,7 @@ const CAUGHT_UP: Behind = { lagMs: 0, isCaughtUp: true, isEarly: false }
 
 export class SourceSilence {
   /** Log ends that were not reached when they were read, oldest first. */
-  #looks: { readonly end: LogPosition; readonly clockMs: number }[] = []
+  #samples: { readonly end: LogPosition; readonly clockMs: number }[] = []
   /** Everything committed before this time is applied, or has come; null if the source has reported nothing yet. */
   #heardMs: number | null = null
   /** Time of the first sample of this run. */
@@ -59,7 +59,7 @@ export class SourceSilence {
     // A source that has sent everything does not know what lies unread on the way here. The same holds for an old
     // answer.
     const readerWaits = isOld || isUnread ? false : lag.readerWaits
-    if (!isOld) this.#looks.push({ end: now, clockMs })
+    if (!isOld) this.#samples.push({ end: now, clockMs })
     this.#reach(idleAt ?? applied, idleAt !== null && readerWaits === true ? clockMs : null)
     if (!isOld && now <= applied) return CAUGHT_UP
     const since = (ms: number): number => Math.max(0, Math.round(clockMs - ms))
@@ -96,9 +96,9 @@ export class SourceSilence {
 
   /** @param restMs when the log reader was seen to wait for more; null if it was not */
   #reach(position: LogPosition, restMs: number | null): void {
-    const left = this.#looks.filter(({ end }) => end > position)
-    const reached = this.#looks.findLast(({ end }) => end <= position)
-    this.#looks = restMs !== null ? [] : left.length > MOST_LOOKS ? left.filter((_, at) => at % 2 === 0) : left
+    const left = this.#samples.filter(({ end }) => end > position)
+    const reached = this.#samples.findLast(({ end }) => end <= position)
+    this.#samples = restMs !== null ? [] : left.length > MOST_LOOKS ? left.filter((_, at) => at % 2 === 0) : left
     const heardMs = restMs ?? reached?.clockMs ?? null
     if (heardMs !== null) this.#heardMs = Math.max(this.#heardMs ?? heardMs, heardMs)
   }

@@ -21,7 +21,7 @@ function streamOf(within: OnlyStream | undefined): Companion {
     saysLeftBehind: within !== undefined,
     refuse: ({ to }) => refuseTargetUrl(to),
     asked: async (operation, from, to) =>
-      (await import('./wanted-stream.ts')).wishedStream(operation, from.identity, to),
+      (await import('./wanted-stream.ts')).requestedStream(operation, from.identity, to),
     examine: async (parts) => (await import('./preflight.ts')).planFollowing(parts),
     open: async (parts) =>
       (await import('./following.ts')).Following.open({ ...parts, ...(within === undefined ? {} : { within }) }),

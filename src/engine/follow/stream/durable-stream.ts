@@ -3,7 +3,7 @@ import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
+import { reportsSnapshots, type SnapshotStream } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 /**
@@ -18,7 +18,7 @@ export function durably(
 ): ChangeStream & AsyncDisposable {
   if (target.offers.durability === undefined) return stream
   const flush = async (): Promise<void> => target.offers.durability?.flushed(signal)
-  return reportsSnapshots(stream) ? new DurableMoments(stream, flush) : new DurableStream(stream, flush)
+  return reportsSnapshots(stream) ? new DurableSnapshots(stream, flush) : new DurableStream(stream, flush)
 }
 
 class DurableStream extends StreamBehind {
@@ -70,10 +70,10 @@ class DurableStream extends StreamBehind {
 }
 
 /** Returns no further changes before the earlier ones are confirmed. */
-class DurableMoments extends DurableStream implements MomentStream {
-  readonly notified: MomentStream
+class DurableSnapshots extends DurableStream implements SnapshotStream {
+  readonly notified: SnapshotStream
 
-  constructor(stream: MomentStream, flush: () => Promise<void>) {
+  constructor(stream: SnapshotStream, flush: () => Promise<void>) {
     super(stream, flush)
     this.notified = stream
   }
@@ -83,8 +83,8 @@ class DurableMoments extends DurableStream implements MomentStream {
     return super.next(waitMs)
   }
 
-  async moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
+  async snapshot(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
     await this.passed()
-    return this.notified.moment(take)
+    return this.notified.snapshot(take)
   }
 }

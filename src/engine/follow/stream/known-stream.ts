@@ -78,7 +78,7 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc
 
 /**
  * Checks for lost changes before planning errors are reported, because lost changes explain more.
- * @param anew names of tables that are copied again: what they have lost does not matter
+ * @param recopied names of tables that are copied again: what they have lost does not matter
  * @throws SluiceError STREAM_HALTED, SLOT_LOST
  */
 export async function refuseFaulty(
@@ -86,9 +86,9 @@ export async function refuseFaulty(
   { planned, run }: FollowingParts,
   { changes }: StreamSides,
   ledger: StreamLedger,
-  anew: ReadonlySet<string>,
+  recopied: ReadonlySet<string>,
 ): Promise<void> {
-  const left = known.filter(({ tables }) => tables.some((name) => !anew.has(name)))
+  const left = known.filter(({ tables }) => tables.some((name) => !recopied.has(name)))
   if (status === 'halted' && (left.length > 0 || known.length === 0))
     throw reportedHalt(id, left, run, await goneTables(id, planned, ledger))
   const gone = await goneTables(id, planned, ledger)
@@ -99,7 +99,7 @@ export async function refuseFaulty(
   const { position } = await ledger.progress(id, changes)
   const tables = planned.tables
     .map(({ source, plan }) => (plan === null ? unknown(source) : sourceOf(plan)))
-    .filter(({ table }) => !anew.has(tableText(table.table)))
+    .filter(({ table }) => !recopied.has(tableText(table.table)))
     .concat(gone.map((name) => unknown({ ...NO_TABLE, table: { name } })))
   const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
   // A program that seemed dead may have moved the position meanwhile: taking the stream reports it.

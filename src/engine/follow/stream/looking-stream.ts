@@ -2,12 +2,12 @@
 import type { Change } from '../../../model/copy/change.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import { reportsSnapshots, type MomentStream } from '../../../model/follow/moment-port.ts'
+import { reportsSnapshots, type SnapshotStream } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 /** @param look is called before; the stream throws what it throws */
 export function looking(stream: ChangeStream, look: () => Promise<void>): ChangeStream {
-  return reportsSnapshots(stream) ? new LookingMoments(stream, look) : new LookingStream(stream, look)
+  return reportsSnapshots(stream) ? new LookingSnapshots(stream, look) : new LookingStream(stream, look)
 }
 
 class LookingStream extends StreamBehind {
@@ -30,16 +30,16 @@ class LookingStream extends StreamBehind {
   }
 }
 
-class LookingMoments extends LookingStream implements MomentStream {
-  readonly notified: MomentStream
+class LookingSnapshots extends LookingStream implements SnapshotStream {
+  readonly notified: SnapshotStream
 
-  constructor(stream: MomentStream, look: () => Promise<void>) {
+  constructor(stream: SnapshotStream, look: () => Promise<void>) {
     super(stream, look)
     this.notified = stream
   }
 
-  moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
-    return this.notified.moment(async (changes) => {
+  snapshot(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
+    return this.notified.snapshot(async (changes) => {
       await this.inspectedAt(changes)
       await take(changes)
     })

@@ -10,7 +10,7 @@ import { COPY_LEASE_MS } from '../../copy/ledger/owner.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../copy/ledger/streams.ts'
 import { emptyTables } from '../apply/empty-tables.ts'
-import { resynced, tablesAnew } from '../compare/resync.ts'
+import { resynced, recopiedTables } from '../compare/resync.ts'
 import { CopyWatch } from '../progress/copy-watch.ts'
 import { openAlerts } from '../progress/open-alerts.ts'
 import { endStreamAtBoth, refuseSwitching, streamName } from './end-stream.ts'
@@ -36,7 +36,7 @@ type Known = {
   readonly found: StreamRow | null
   readonly isMoved: boolean
   /** Tables that are emptied and copied again. */
-  readonly anew: ReadonlySet<string>
+  readonly recopied: ReadonlySet<string>
 }
 
 type Begun = Known & { readonly stream: string; readonly tables: readonly FollowTable[] }
@@ -86,15 +86,15 @@ async function know(parts: FollowingParts): Promise<Known> {
   const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
   const found = operation.restart ? null : before
   if (found?.birth != null && !isMoved) await refuseMoved(found.id, found.birth, sides.changes, planned.to, run)
-  const anew = found === null ? NOTHING : await tablesAnew(parts, found, sides, ledger)
-  if (found !== null) await refuseFaulty(found, parts, sides, ledger, anew)
+  const recopied = found === null ? NOTHING : await recopiedTables(parts, found, sides, ledger)
+  if (found !== null) await refuseFaulty(found, parts, sides, ledger, recopied)
   refusePlans(planned, run)
-  if (found !== null && anew.size === 0)
+  if (found !== null && recopied.size === 0)
     await refuseLostPartitions(found, planned, { database, owner, signal: run.interrupt.abort })
   if (!operation.restart && found?.birth == null) await refuseStreamGap(parts)
   const refused = lanesRefusal(operation.follow?.lanes ?? 1, planned.to)
   if (refused !== null) throw refused
-  const known = { parts, ledger, sides, cdc, found, isMoved, anew }
+  const known = { parts, ledger, sides, cdc, found, isMoved, recopied }
   if (operation.restart && before !== null) await endBefore(known, before)
   return known
 }
@@ -115,9 +115,9 @@ async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Pr
 
 /** Records a new stream. */
 async function begin(known: Known): Promise<Begun> {
-  const { parts, ledger, sides, cdc, found, anew } = known
+  const { parts, ledger, sides, cdc, found, recopied } = known
   const { operation, planned, run } = parts
-  const tables = await inspected(parts, sides, found !== null && found.birth !== null, anew)
+  const tables = await inspected(parts, sides, found !== null && found.birth !== null, recopied)
   await ledger.prepare()
   if (found !== null) return { ...known, stream: found.id, tables }
   const id = run.runId
@@ -149,19 +149,19 @@ async function take(begun: Begun): Promise<Taken> {
 
 /** Starts the changes at the source, and records source and target on both sides. */
 async function listen(taken: Taken): Promise<OpenStream> {
-  const { parts, ledger, sides, cdc, found, isMoved, anew, stream, tables, watch } = taken
+  const { parts, ledger, sides, cdc, found, isMoved, recopied, stream, tables, watch } = taken
   const { operation, planned, database, run } = parts
   const held = await streamHeld(stream, database)
   // So that a command that resumes by the stream's id fires triggers, too.
   if (found !== null && operation.follow?.fireTriggers === true)
-    await ledger.noteWishes(stream, withFiring(held.wishes))
+    await ledger.storeOptions(stream, withFiring(held.wishes))
   if (held.birth === null) await refuseCopiedMeanwhile(taken)
   const begun = held.birth ?? (await born(taken))
-  const ordered = withTargetColumns(begun, tables, anew, planned.to.label)
+  const ordered = withTargetColumns(begun, tables, recopied, planned.to.label)
   const known = await noteFollower(stream, ordered, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
   if (isMoved && parts.restarts !== undefined) await database.batch(parts.restarts.notes('moved', keysOf(tables)))
   if ((await ledger.toCopy(stream)).length > 0) await run.waitForArchives?.(streamBegun(parts, tables))
-  const renewed = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
+  const renewed = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, recopied)
   const birth = withTargetColumns(renewed, tables, NOTHING, planned.to.label)
   if (birth !== renewed) await database.batch([ledger.birthStatement(stream, birth)])
   const progress = await ledger.progress(stream, sides.changes)

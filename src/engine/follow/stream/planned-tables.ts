@@ -34,7 +34,7 @@ export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
  * Checks the order of the target's columns, as recorded for the stream: if two columns exchanged their names while no
  * program ran the stream, each would get the other's values.
  * @param tables as they are planned now
- * @param anew names of tables that are copied again: their earlier order does not matter, and the present one counts
+ * @param recopied names of tables that are copied again: their earlier order does not matter, and the present one counts
  * only once they are emptied
  * @param label of the target
  * @returns the start data with the present order; the same object if nothing changed
@@ -43,13 +43,13 @@ export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
 export function withTargetColumns(
   birth: StreamBirth,
   tables: Planned,
-  anew: ReadonlySet<string>,
+  recopied: ReadonlySet<string>,
   label: string,
 ): StreamBirth {
   const { targetColumns: noted = {} } = birth
   const now: Record<string, readonly string[]> = {}
   for (const { name, plan } of tables) {
-    if (anew.has(name)) continue
+    if (recopied.has(name)) continue
     const { table, columns } = plan.target
     const [before, names] = [noted[name], columns.map((column) => column.name)]
     if (before !== undefined && !plan.create)

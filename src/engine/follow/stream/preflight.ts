@@ -52,14 +52,14 @@ export function streamSides({ from, to }: PlannedCopy, cdc: Cdc): StreamSides {
 /**
  * Checks both sides before anything is created.
  * @param isBorn the slot exists, so free space for it is not checked
- * @param anew names of the stream's tables that are copied again
+ * @param recopied names of the stream's tables that are copied again
  * @throws SluiceError NOT_FOLLOWABLE
  */
 export async function inspected(
   { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
   { changes, target }: StreamSides,
   isBorn: boolean,
-  anew: ReadonlySet<string> = new Set(),
+  recopied: ReadonlySet<string> = new Set(),
 ): Promise<readonly FollowTable[]> {
   const signal = run.interrupt.abort
   const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
@@ -76,14 +76,14 @@ export async function inspected(
   const tables = planned.tables.flatMap((one, at) =>
     one.plan === null ? [] : [followTable(one.plan, ledgerKey(one, planned), preflight.identities[at] ?? [])],
   )
-  const copied = tables.filter((one) => !isBorn || anew.has(one.name))
+  const copied = tables.filter((one) => !isBorn || recopied.has(one.name))
   refuse(
     copied.flatMap((one) => keyRefusals(one, target)),
     run,
   )
   const there = tables.filter(({ plan }) => !plan.create)
   const reported = await target.examine({
-    tables: there.map((one) => ({ ...one.target, ...(isBorn && !anew.has(one.name) ? {} : { catchingUp: true }) })),
+    tables: there.map((one) => ({ ...one.target, ...(isBorn && !recopied.has(one.name) ? {} : { catchingUp: true }) })),
     fireTriggers: operation.follow?.fireTriggers === true,
     signal,
   })

@@ -14,7 +14,7 @@ import { STREAM_COLUMNS, streamOf } from '../../copy/ledger/stream-row.ts'
 import { hasStreams } from '../../copy/ledger/streams.ts'
 
 /** @param source its identity @returns null if no active stream began with the same tables, or several did */
-export async function wishedStream(
+export async function requestedStream(
   operation: CopyOperation,
   source: string,
   to: CopyStore,

@@ -10,14 +10,14 @@ import type { DiffProgress } from '../../copy/diff/progress.ts'
 import { segments } from '../../copy/diff/segments.ts'
 import { COPY_LEASE_MS, type RunOwner } from '../../copy/ledger/owner.ts'
 import {
-  compareMoment,
+  compareSnapshot,
   progressOf,
   sidesAt,
   type ComparingOptions,
   type NumberedTables,
   type TableComparison,
 } from '../compare/compare-moment.ts'
-import type { Moment } from '../compare/moment.ts'
+import type { ComparedSnapshot } from '../compare/moment.ts'
 import { answerOfRange, TableAnswer } from '../compare/range-answer.ts'
 import { RoundLedger, type ProofRange } from './rounds.ts'
 
@@ -40,14 +40,15 @@ export type SharedProof = {
 /** As `compareMoment`, with other workers. @throws what stores and ledger throw, or the reason of the signal */
 export async function compareTogether(
   tables: NumberedTables,
-  moment: Moment,
+  snapshot: ComparedSnapshot,
   options: ComparingOptions,
   { database, owner, stream, sharedRun, call }: SharedProof,
 ): Promise<readonly TableComparison[]> {
-  const [sourceSnapshot, targetSnapshot] = [moment.source.exported, moment.target.exported]
-  if (sourceSnapshot === undefined || targetSnapshot === undefined) return await compareMoment(tables, moment, options)
-  const ranges = await cut(tables, moment, options.signal)
-  if (ranges.length < FEWEST) return await compareMoment(tables, moment, options)
+  const [sourceSnapshot, targetSnapshot] = [snapshot.source.exported, snapshot.target.exported]
+  if (sourceSnapshot === undefined || targetSnapshot === undefined)
+    return await compareSnapshot(tables, snapshot, options)
+  const ranges = await cut(tables, snapshot, options.signal)
+  if (ranges.length < FEWEST) return await compareSnapshot(tables, snapshot, options)
   const rounds = new RoundLedger(database, owner)
   const round = await rounds.begin(stream, sharedRun, {
     sourceSnapshot,
@@ -61,7 +62,7 @@ export async function compareTogether(
   const calling = setTimeout(call, ALONE_MS)
   try {
     await rounds.add(round, ranges)
-    return await new Comparing(tables, moment, options, rounds, round, ranges).run()
+    return await new Comparing(tables, snapshot, options, rounds, round, ranges).run()
   } finally {
     clearTimeout(calling)
     clearInterval(heart)
@@ -71,10 +72,14 @@ export async function compareTogether(
 }
 
 /** All ranges of all tables, without a limit: a range is some hundred thousand rows. */
-async function cut(tables: NumberedTables, moment: Moment, signal: AbortSignal): Promise<readonly ProofRange[]> {
+async function cut(
+  tables: NumberedTables,
+  snapshot: ComparedSnapshot,
+  signal: AbortSignal,
+): Promise<readonly ProofRange[]> {
   const ranges: ProofRange[] = []
   for (const [table, [, followed]] of tables.entries()) {
-    for await (const { range } of segments(sidesAt(followed, moment, signal), null))
+    for await (const { range } of segments(sidesAt(followed, snapshot, signal), null))
       ranges.push({ no: ranges.length, table, range })
   }
   return ranges
@@ -82,7 +87,7 @@ async function cut(tables: NumberedTables, moment: Moment, signal: AbortSignal):
 
 class Comparing {
   readonly #tables: NumberedTables
-  readonly #moment: Moment
+  readonly #snapshot: ComparedSnapshot
   readonly #options: ComparingOptions
   readonly #rounds: RoundLedger
   readonly #round: string
@@ -97,14 +102,14 @@ class Comparing {
 
   constructor(
     tables: NumberedTables,
-    moment: Moment,
+    snapshot: ComparedSnapshot,
     options: ComparingOptions,
     rounds: RoundLedger,
     round: string,
     ranges: readonly ProofRange[],
   ) {
     this.#tables = tables
-    this.#moment = moment
+    this.#snapshot = snapshot
     this.#options = options
     this.#rounds = rounds
     this.#round = round
@@ -124,7 +129,7 @@ class Comparing {
         const { table, range } = claimed
         const [, followed] = this.#tables[table] ?? []
         if (followed === undefined) throw new Error(`a round has no table ${table}`)
-        const sides = sidesAt(followed, this.#moment, signal)
+        const sides = sidesAt(followed, this.#snapshot, signal)
         const answer = await answerOfRange(sides, range, await this.#progressOf(table))
         // If the range was taken from this program meanwhile, another one answers it.
         await this.#rounds.answer(this.#round, claimed, answer)
@@ -167,7 +172,7 @@ class Comparing {
     const [, followed] = this.#tables[table] ?? []
     if (followed === undefined) throw new Error(`a round has no table ${table}`)
     const { emit, clock } = this.#options
-    const progress = await progressOf(followed, this.#moment, emit, clock)
+    const progress = await progressOf(followed, this.#snapshot, emit, clock)
     this.#progress.set(table, progress)
     return progress
   }

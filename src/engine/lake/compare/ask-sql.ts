@@ -6,7 +6,7 @@ import { countsAt } from '../../../catalog/query/counts.ts'
 import {
   activeFiles,
   filesOfPartitions,
-  livesOf,
+  fileLifetimesOf,
   catalogPartitions,
   type FileRecord,
 } from '../../../catalog/query/files.ts'
@@ -129,8 +129,8 @@ async function* oldSnapshot(table: ReadableTable, reader: SqlReader): PagedAnswe
 }
 
 async function* fileOrigin({ origin }: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
-  const lives = await livesOf(reader, table, origin?.path ?? '', origin?.dvId ?? null)
-  const life = lives.findLast(({ addedVersion }) => addedVersion <= table.version)
+  const lifetimes = await fileLifetimesOf(reader, table, origin?.path ?? '', origin?.dvId ?? null)
+  const life = lifetimes.findLast(({ addedVersion }) => addedVersion <= table.version)
   if (life !== undefined) yield answerPage([life.addedVersion], originRow)
 }
 

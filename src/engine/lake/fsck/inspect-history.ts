@@ -132,8 +132,9 @@ class OlderFiles {
   async refer({ path, vector }: FsckFile, mark: number, removedAt: number | null): Promise<void> {
     const place = await this.#places.file(path).catch(() => null)
     if (place?.inside === true) this.#seek(place.path, mark, removedAt)
-    const beside = vector === null ? null : await this.#places.vector(vector).catch(() => null)
-    if (beside !== null && beside !== 'inline' && beside.inside) this.#seek(beside.path, mark, removedAt)
+    const vectorFile = vector === null ? null : await this.#places.vector(vector).catch(() => null)
+    if (vectorFile !== null && vectorFile !== 'inline' && vectorFile.inside)
+      this.#seek(vectorFile.path, mark, removedAt)
   }
 
   #seek(path: string, mark: number, removedAt: number | null): void {

@@ -17,7 +17,7 @@ export class FsckReport {
   /** Paths of missing files. */
   readonly absent = new Set<string>()
   /** Reported findings and notes, up to `MOST_KEPT`. */
-  readonly told: Finding[] = []
+  readonly reported: Finding[] = []
   findings = 0
   notes = 0
 
@@ -45,7 +45,7 @@ export class FsckReport {
     const count = (this.#counts.get(kind) ?? 0) + 1
     this.#counts.set(kind, count)
     if (level === 'note' && count > NOTES_TOLD) return
-    if (this.told.length < MOST_KEPT) this.told.push(finding)
+    if (this.reported.length < MOST_KEPT) this.reported.push(finding)
     this.#emit({
       type: 'fsck.finding',
       table: this.#table,

@@ -20,7 +20,7 @@ export type Synced = {
   readonly behind: number | null
   readonly actions: number
   /** Whether `table.finished` has been emitted. */
-  readonly told: boolean
+  readonly reported: boolean
 }
 
 /** Most older commits with a changed file time that are read per check: a copy of a lake has only such ones. */
@@ -83,7 +83,7 @@ export async function syncTable(
     const ms = Math.round(clock.ticks() - begun)
     const { name, importedAt } = table
     emit({ type: 'table.finished', table: name, location, status, importedAt, ms, error: error.info() })
-    return { status, error, behind: null, actions: 0, told: true }
+    return { status, error, behind: null, actions: 0, reported: true }
   }
 
   function skipped(): Synced {
@@ -97,7 +97,7 @@ export async function syncTable(
     const actions = result?.actions ?? 0
     if (result !== null) {
       const status = ({ completed: 'ok', current: 'current', stopped: 'stopped' } as const)[result.status]
-      return { status, error: null, behind: status === 'stopped' ? null : 0, actions, told: true }
+      return { status, error: null, behind: status === 'stopped' ? null : 0, actions, reported: true }
     }
     const kind = error?.kind
     const status = kind === 'unsupported' ? 'refused' : kind === 'stopped' ? 'stopped' : 'failed'
@@ -105,7 +105,7 @@ export async function syncTable(
     const [now] = await knownTables(catalog.database, { tableId: table.tableId }).catch(() => [])
     const latest = known?.latest ?? null
     const behind = latest === null || now === undefined ? null : Math.max(0, latest - (now.version ?? -1))
-    return { status, error, behind, actions, told: true }
+    return { status, error, behind, actions, reported: true }
   }
 }
 
@@ -178,7 +178,7 @@ function factsOf({ version }: ImportedTable, { commits }: LogListing): string {
 }
 
 function done(status: 'current' | 'skipped', behind: number): Synced {
-  return { status, error: null, behind, actions: 0, told: status === 'skipped' }
+  return { status, error: null, behind, actions: 0, reported: status === 'skipped' }
 }
 
 /** Emits `table.finished` for a table without news. */

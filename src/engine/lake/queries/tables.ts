@@ -116,7 +116,7 @@ export async function tableRow(
       partitionColumns: facts.partitionColumns ?? [],
       features: facts.features ?? [],
       historyFrom: row?.historyFrom ?? null,
-      catalog: stateBeside(row, facts.version),
+      catalog: catalogState(row, facts.version),
       proof: row?.proof ?? { state: 'never' },
       error: facts.refusal?.info() ?? null,
     }
@@ -182,7 +182,7 @@ async function otherThanImported(
 /**
  * A complete table is `behind` if its log has newer commits, `truncated` if it ends earlier; else as in the catalog.
  */
-function stateBeside(row: CatalogRow | undefined, latest: number): CatalogState {
+function catalogState(row: CatalogRow | undefined, latest: number): CatalogState {
   if (row === undefined) return { state: 'none' }
   if (row.state.state === 'current' && row.version !== null && latest > row.version) {
     return { state: 'behind', commits: latest - row.version }

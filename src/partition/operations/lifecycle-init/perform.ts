@@ -158,9 +158,9 @@ async function textOf(file: string): Promise<string> {
 async function storeText(file: string, text: string): Promise<void> {
   try {
     const mode = (await stat(file).catch(() => null))?.mode
-    const aside = `${file}.${process.pid}.new`
-    await writeFile(aside, text, mode === undefined ? {} : { mode: mode & 0o777 })
-    await rename(aside, file)
+    const temporaryFile = `${file}.${process.pid}.new`
+    await writeFile(temporaryFile, text, mode === undefined ? {} : { mode: mode & 0o777 })
+    await rename(temporaryFile, file)
   } catch (error) {
     throw notWritten(file, error)
   }

@@ -19,7 +19,7 @@ import {
 } from '../../decommission/decommission-ledger.ts'
 import { examine, type InspectedOldTable } from '../../decommission/examine.ts'
 import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
-import { knowsParked, parkedSwitch } from '../../decommission/old-table-switch.ts'
+import { knowsOldTable, switchOfOldTable } from '../../decommission/old-table-switch.ts'
 import { otherOldTable, decommissionRefusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionDecommission, PartitionDecommissionOperation } from './declaration.ts'
@@ -30,7 +30,7 @@ type DecommissionRun = RunOf<typeof partitionDecommission>
 type Retired = {
   readonly row: SwitchRow
   readonly name: string
-  readonly parked: TableName
+  readonly oldTable: TableName
   readonly heir: TableName
   readonly store: DecommissionStore
   readonly ledger: DecommissionLedger
@@ -53,10 +53,10 @@ export async function performPartitionDecommission(
   const decommission = decommissionOf(store)
   await using database = await store.ledger()
   if ((await hasLedger(database)) && !dryRun) await prepareLedger(database)
-  const knows = knowsParked(operation.table)
+  const knows = knowsOldTable(operation.table)
   const what = `the switch of ${operation.table} is`
   await refuseKnownElsewhere(store, database, what, knows, run.interrupt.abort, '--from')
-  const row = await parkedSwitch(database, operation.table, store.label)
+  const row = await switchOfOldTable(database, operation.table, store.label)
   const ledger = new DecommissionLedger(database, row, run)
   const steps = await ledger.steps()
   if (lastDecommissionStep(steps)?.step === 'dropped') {
@@ -64,7 +64,7 @@ export async function performPartitionDecommission(
     return { totals: { steps: '0' } }
   }
   const [oldTable, heir] = await tablesOf(row, decommission, store, run)
-  const retired = { row, name: row.parkedTable, parked: oldTable, heir, store: decommission, ledger, steps }
+  const retired = { row, name: row.oldTable, oldTable, heir, store: decommission, ledger, steps }
   if (undo) return await undone(retired, operation, run)
   return await next(retired, database, store, operation, run)
 }
@@ -103,7 +103,7 @@ async function next(
       return { totals: { ...totals, steps: '0' } }
     }
     // Check before a long copy.
-    if (drops) refuseUnconfirmed(retired.parked, operation.confirm)
+    if (drops) refuseUnconfirmed(retired.oldTable, operation.confirm)
     const archived = await archive(retired, identity, operation, store, run)
     if (drops) await drop(retired, { identity, archived }, operation, store, run)
     const done = (operation.archive === undefined ? 0 : 1) + (drops ? 1 : 0)
@@ -118,12 +118,12 @@ async function next(
 }
 
 async function deactivate(
-  { row, store, ledger, parked: oldTable, name }: Retired,
+  { row, store, ledger, oldTable, name }: Retired,
   { identity, use, graceOver, graceEndMs }: InspectedOldTable,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<void> {
-  const step = stepOf({ parked: oldTable, identity }, ledger.guard('active'), operation, run)
+  const step = stepOf({ oldTable, identity }, ledger.guard('active'), operation, run)
   const end = await store.deactivate(step, (grants) => [
     ledger.statement({ step: 'inactive', identity, detail: { grants, use } }),
   ])
@@ -138,14 +138,14 @@ async function deactivate(
 }
 
 async function drop(
-  { row, store, ledger, parked: oldTable, heir, name }: Retired,
+  { row, store, ledger, oldTable, heir, name }: Retired,
   { identity, archived }: { readonly identity: string; readonly archived: DecommissionDetail['archive'] },
   operation: PartitionDecommissionOperation,
   copies: CopyStore,
   run: DecommissionRun,
 ): Promise<void> {
   const expect = archived === undefined ? null : await knownRows(copies, oldTable, archived, run.interrupt.abort)
-  const step = stepOf({ parked: oldTable, identity }, ledger.guard('inactive', operation.graceMs), operation, run)
+  const step = stepOf({ oldTable, identity }, ledger.guard('inactive', operation.graceMs), operation, run)
   const { end, also } = await store.drop(step, heir, expect, [
     ledger.statement({ step: 'dropped', identity, detail: {} }),
   ])
@@ -156,7 +156,7 @@ async function drop(
 
 /** @returns digest of the last copy, by this run or an earlier one; absent if none was requested */
 async function archive(
-  { row, ledger, parked: oldTable, steps }: Retired,
+  { row, ledger, oldTable, steps }: Retired,
   identity: string,
   { from, archive: to }: PartitionDecommissionOperation,
   copies: CopyStore,
@@ -164,7 +164,7 @@ async function archive(
 ): Promise<DecommissionDetail['archive']> {
   const before = steps.findLast(({ step }) => step === 'archived')?.detail.archive
   if (to === undefined) return before
-  const archived = await lastArchive({ from, to, parked: oldTable, copies }, run)
+  const archived = await lastArchive({ from, to, oldTable, copies }, run)
   await ledger.note({ step: 'archived', identity, detail: { archive: archived } })
   report(row, 'archived', 'done', run)
   return archived
@@ -172,7 +172,7 @@ async function archive(
 
 /** Idempotent. */
 async function undone(
-  { row, store, ledger, steps, parked: oldTable, name }: Retired,
+  { row, store, ledger, steps, oldTable, name }: Retired,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<Ending> {
@@ -186,7 +186,7 @@ async function undone(
     return { totals: { steps: '0' } }
   }
   const { identity, detail } = standing
-  const step = stepOf({ parked: oldTable, identity }, ledger.guard('inactive'), operation, run)
+  const step = stepOf({ oldTable, identity }, ledger.guard('inactive'), operation, run)
   const close = [ledger.statement({ step: 'active', identity, detail: {} })]
   const { end, missing } = await store.reactivate(step, detail.grants ?? '[]', close)
   refuseUndone(end, name)
@@ -199,7 +199,7 @@ async function undone(
 }
 
 function stepOf(
-  { parked: oldTable, identity }: { readonly parked: TableName; readonly identity: string },
+  { oldTable, identity }: { readonly oldTable: TableName; readonly identity: string },
   guard: DecommissionStep['guard'],
   { patienceMs, budgetMs }: PartitionDecommissionOperation,
   run: DecommissionRun,
@@ -208,7 +208,7 @@ function stepOf(
 }
 
 function report(
-  { parkedTable: oldTable, publicTable }: SwitchRow,
+  { oldTable, publicTable }: SwitchRow,
   step: DecommissionStepEvent['step'],
   status: DecommissionStepEvent['status'],
   run: DecommissionRun,
@@ -217,20 +217,20 @@ function report(
 }
 
 async function tablesOf(
-  { parkedTable: oldTable, publicTable }: SwitchRow,
+  { oldTable: oldName, publicTable }: SwitchRow,
   store: DecommissionStore,
   { label }: CopyStore,
   run: DecommissionRun,
 ): Promise<readonly [TableName, TableName]> {
   const { abort: signal } = run.interrupt
-  const [parked, heir] = [await store.named(oldTable, signal), await store.named(publicTable, signal)]
-  if (parked !== null && heir !== null) return [parked, heir]
-  throw new SluiceError('SOURCE_GONE', `${parked === null ? oldTable : publicTable} is not there`, {
+  const [oldTable, heir] = [await store.named(oldName, signal), await store.named(publicTable, signal)]
+  if (oldTable !== null && heir !== null) return [oldTable, heir]
+  throw new SluiceError('SOURCE_GONE', `${oldTable === null ? oldName : publicTable} is not there`, {
     where: label,
     reason:
-      parked === null
+      oldTable === null
         ? `the ledger names it as an old table that sluice has not dropped`
-        : `${tableText(parked)} may be the only table that holds these rows`,
+        : `${tableText(oldTable)} may be the only table that holds these rows`,
     hint: 'another user renamed or dropped it: restore its name, then run the same command again',
   })
 }

@@ -244,7 +244,7 @@ async function reported(
   const { signal } = limits
   const taken = await plan.taken(
     request.planned,
-    [request.beside, ...request.partitions.map((one) => one.name)],
+    [request.sideName, ...request.partitions.map((one) => one.name)],
     signal,
   )
   // A run counts again before it creates anything, and scans the table if needed.

@@ -39,10 +39,10 @@ export async function performPartitionPlan(operation: PartitionPlanOperation, ru
   const place = newTablePlace(store, target, run.interrupt.abort, 'partition plan')
   const { source } = place
   const planned = await planNewTableAt(place, operation, new Date(run.clock.now()))
-  const { twin: newTable } = planned
+  const { newTable } = planned
   if (newTable === null)
     return ended(planned.planned, reportFindings(planned.planned, planned.findings, run), [], 0, [])
-  const about = { ...planned, twin: newTable }
+  const about = { ...planned, newTable }
   const { findings: found, statements } = await making(place, about)
   const findings = reportFindings(planned.planned, [...found, ...(await runFindings(place, about))], run)
   const rate = await measured(source.plan, planned.planned, newTable.partitions, operation, source.signal)

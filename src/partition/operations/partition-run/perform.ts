@@ -24,7 +24,7 @@ const MOST_ASIDE = 1000
 export async function performPartitionRun(operation: PartitionRunOperation, run: PartitionRun): Promise<Ending> {
   const to = operation.to ?? operation.from
   const { about, periods } = await prepare(operation, to, run)
-  const { planned, twin: newTable } = about
+  const { planned, newTable } = about
   const { numbers } = operation
   const chosen = numbers === undefined ? null : chosenSlices(periods, numbers)
   const options = {

@@ -37,9 +37,9 @@ export async function prepare(operation: PartitionRunOperation, to: string, run:
   await using target = await onSide('target', () => openCopyStore(to, { mode: 'write' }))
   const place = newTablePlace(from, target, run.interrupt.abort, 'partition run')
   const planned = await planNewTableAt(place, { ...operation, exact: false }, new Date(run.clock.now()))
-  const { twin: newTable } = planned
+  const { newTable } = planned
   if (newTable === null) throw refused(planned, run)
-  const about = { ...planned, twin: newTable }
+  const about = { ...planned, newTable }
   const there = (await newTableBefore(place, about, run)) ?? (await makeNewTable(place, about, operation, run))
   return { about, periods: marksOf(about, there, operation, run) }
 }
@@ -65,7 +65,7 @@ async function makeNewTable(
   run: PartitionRun,
 ): Promise<RangedTable> {
   const { source, target, maker } = place
-  const { twin: newTable } = about
+  const { newTable } = about
   const { findings, statements } = await placedNewTable(place, about)
   const all: NewTablePlan = { ...about, findings }
   if (findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
@@ -105,11 +105,11 @@ function marksOf(
   { slices, first }: PartitionRunOperation,
   run: PartitionRun,
 ): PeriodOptions {
-  return periodMarks({ twin: newTable, kind, spec, slices: slices ?? null, first, now: run.clock.now() })
+  return periodMarks({ newTable, kind, spec, slices: slices ?? null, first, now: run.clock.now() })
 }
 
 /** Partitions before their creation. */
-function comingOf({ partitions }: NonNullable<NewTablePlan['twin']>): RangedTable['partitions'] {
+function comingOf({ partitions }: NonNullable<NewTablePlan['newTable']>): RangedTable['partitions'] {
   return partitions.map(({ name, from, to }) => ({
     name: { name },
     identity: name,

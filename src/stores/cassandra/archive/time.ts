@@ -6,8 +6,8 @@ import { cutFraction } from '../../../model/copy/canonical-time.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { betweenBounds, compareCanonicalTimes, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
-import { momentText, msOfTimestamp } from '../copy/moments.ts'
+import { betweenBounds, compareCanonicalTimes, dayBound, timestampBound, wholeBound } from '../../common/time-bounds.ts'
+import { timestampText, msOfTimestamp } from '../copy/moments.ts'
 
 /** As `Times.condition`. Timestamps are milliseconds since 1970, which every release parses the same way. */
 export function cassandraTimeCondition(
@@ -31,7 +31,7 @@ export function cassandraTimeCondition(
 
 /** The first millisecond that is not before the timestamp. */
 function msBound(bound: string): string {
-  const canonical = momentBound(bound)
+  const canonical = timestampBound(bound)
   const cut = cutFraction(canonical, 3)
   const ms = msOfTimestamp(cut)
   if (ms !== null) return String(cut === canonical ? ms : ms + 1)
@@ -73,5 +73,5 @@ function boundOf({ type }: Column, literal: string | undefined): string | null {
   if (literal === undefined) return null
   const text = literal.replaceAll("'", '')
   if (type.kind !== 'timestamp') return text
-  return literal.startsWith("'") ? momentBound(text) : momentText(Number(literal))
+  return literal.startsWith("'") ? timestampBound(text) : timestampText(Number(literal))
 }

@@ -2,7 +2,7 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
+import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import type { CassandraLink } from '../connect.ts'
 
 type Lookup = { readonly kind: LeftKind; readonly what: string; readonly cql: string }
@@ -35,7 +35,7 @@ const OLD: readonly Lookup[] = [
 ]
 const PERMISSIONS = 'SELECT role, resource, permissions FROM system_auth.role_permissions'
 
-export class CassandraBeside implements BesideStore {
+export class CassandraDependencies implements DependencyStore {
   readonly #link: CassandraLink
 
   constructor(link: CassandraLink) {

@@ -15,8 +15,8 @@ import { cassandraFailure, type RetryHeard } from '../failure.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { openCqlLedger } from '../ledger/index.ts'
-import type { BesideStore } from '../../../model/copy/beside-port.ts'
-import { CassandraBeside } from './beside.ts'
+import type { DependencyStore } from '../../../model/copy/beside-port.ts'
+import { CassandraDependencies } from './beside.ts'
 import { cassandraOffers } from './offers.ts'
 import type { CassandraOffers } from '../offered.ts'
 import { CassandraObjects } from './objects.ts'
@@ -149,8 +149,8 @@ class CassandraStore implements CopyStore {
     return new CassandraObjects(this.#link)
   }
 
-  beside(): BesideStore {
-    return new CassandraBeside(this.#link)
+  dependencies(): DependencyStore {
+    return new CassandraDependencies(this.#link)
   }
 
   ledger(): Promise<LedgerDatabase> {

@@ -23,7 +23,7 @@ let lastDays = 0
 let lastText = '1970-01-01'
 
 /** @param ms since 1970 */
-export function momentText(ms: number): string {
+export function timestampText(ms: number): string {
   const days = Math.floor(ms / DAY)
   // Consecutive values are often of one day: cache its text.
   if (days !== lastDays) {

@@ -113,17 +113,17 @@ export class RowDecoder {
   /** @param readMs when the row was requested */
   stamp(found: DriverRow, readMs: number): Stamp {
     const times: (bigint | null)[] = []
-    const lives: (number | null)[] = []
+    const lifetimes: (number | null)[] = []
     const uneven: number[] = []
     for (const [at, part] of this.#stamps.entries()) {
       // Some releases return 0 as the write time of an absent value.
       const isThere = part !== null && found[nameInRow(part.value)] != null
       const { time, life, isUneven } = isThere ? timeOfCells(found[part.time], found[part.life]) : NO_TIME
       times.push(time)
-      lives.push(life)
+      lifetimes.push(life)
       if (isUneven) uneven.push(at)
     }
-    return { times, lives, readMs, ...(uneven.length === 0 ? {} : { uneven }) }
+    return { times, lifetimes, readMs, ...(uneven.length === 0 ? {} : { uneven }) }
   }
 
   /** A row as texts, whatever it holds. */
@@ -180,11 +180,17 @@ function sharedOf(
   const values = [...names].filter((name) => columns.get(name)?.part === 'static')
   if (values.length === 0) return null
   const parts = stamps.filter((part) => part !== null && values.includes(part.value))
-  const lives = parts.flatMap((part) => (part === null ? [] : [part.life]))
+  const lifetimes = parts.flatMap((part) => (part === null ? [] : [part.life]))
   const times = parts.flatMap((part) => (part === null ? [] : [part.time]))
   const what = [...values.map(selectedCqlColumn), ...parts.flatMap(timesOf)].join(', ')
   const inRow = values.map(nameInRow)
-  return { partition: partition.map(nameInRow), values: inRow, lives, all: [...inRow, ...times, ...lives], what }
+  return {
+    partition: partition.map(nameInRow),
+    values: inRow,
+    lifetimes,
+    all: [...inRow, ...times, ...lifetimes],
+    what,
+  }
 }
 
 /** Expressions for write time and TTL of a value. */

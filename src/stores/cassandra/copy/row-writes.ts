@@ -17,7 +17,7 @@ export type Write = {
   /** Index of the write time's parameter, if a write with the same time must not repeat: list elements would double. */
   readonly timeAt?: number
   /** Index of the parameter with the TTL in seconds, and the second since 1970 at which it ends. */
-  readonly lives?: { readonly at: number; readonly until: number }
+  readonly lifetimes?: { readonly at: number; readonly until: number }
 }
 
 /** A row as the cluster takes it. */
@@ -134,7 +134,7 @@ export class RowWrites {
     return JSON.stringify(
       this.#parts.flatMap((part, at) =>
         part === 'static'
-          ? [cells[at]?.toString('latin1') ?? null, String(stamp?.times[at] ?? ''), ends(stamp?.lives[at])]
+          ? [cells[at]?.toString('latin1') ?? null, String(stamp?.times[at] ?? ''), ends(stamp?.lifetimes[at])]
           : [],
       ),
     )
@@ -186,7 +186,7 @@ export class RowWrites {
     const form = this.#insertForm(at, clauseOf(using))
     const parameters: (Buffer | null)[] = form.all.map((one) => cells[one] ?? null)
     parameters.push(...usingParameters(using))
-    writes.push({ sql: form.sql, parameters, ...livesOf(using, parameters.length - 1) })
+    writes.push({ sql: form.sql, parameters, ...lifetimesOf(using, parameters.length - 1) })
     if (!form.isWhole) for (const one of at) this.#updateOne(writes, cells, using, [one], form.all)
   }
 
@@ -227,7 +227,7 @@ export class RowWrites {
       sql,
       parameters,
       ...(isList && using.time !== null ? { timeAt: 0 } : {}),
-      ...livesOf(using, using.time === null ? 0 : 1),
+      ...lifetimesOf(using, using.time === null ? 0 : 1),
     })
   }
 
@@ -313,9 +313,9 @@ export class RowWrites {
 }
 
 /** @param at index of the TTL parameter */
-function livesOf({ life, sinceMs }: CellStamps, at: number): Pick<Write, 'lives'> {
+function lifetimesOf({ life, sinceMs }: CellStamps, at: number): Pick<Write, 'lifetimes'> {
   if (life === null || life === 0 || sinceMs === undefined) return {}
-  return { lives: { at, until: Math.floor(sinceMs / 1000) + life } }
+  return { lifetimes: { at, until: Math.floor(sinceMs / 1000) + life } }
 }
 
 function clauseOf({ time, life }: CellStamps): UsingClause {

@@ -5,7 +5,7 @@ import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { inetText } from './inet.ts'
-import { cassandraDurationText, momentText, cassandraTimeText } from './moments.ts'
+import { cassandraDurationText, timestampText, cassandraTimeText } from './moments.ts'
 import { spelledDecimal, varintOf, type Decimal } from './numbers.ts'
 import type { SimpleName } from './types.ts'
 
@@ -74,7 +74,7 @@ function uuid(value: unknown): string {
 function timestamp(value: unknown): string {
   const ms = (value as Date).getTime()
   if (Number.isNaN(ms)) throw refusedValue('a time between the years 271822 BC and 275760', 'a timestamp beyond')
-  return momentText(ms)
+  return timestampText(ms)
 }
 
 function duration(value: unknown): string {

@@ -50,11 +50,11 @@ export async function* cassandraScan(
   const unread: (() => void)[] = []
   const unreadable = (partition: readonly unknown[] | bigint, thrown: unknown): void => {
     const error = unreadableError(link, request, partition, thrown)
-    if (request.aside === undefined) throw error
-    const { aside } = request
-    unread.push(() => aside(decoder.shownPartition(partition), error))
+    if (request.onRefused === undefined) throw error
+    const { onRefused } = request
+    unread.push(() => onRefused(decoder.shownPartition(partition), error))
   }
-  const careful = request.aside !== undefined
+  const careful = request.onRefused !== undefined
   const { what, shared } = decoder
   const reader = new Pages({ link, table, ring, what, shared, where, size: pages, careful, unreadable }, signal)
   yield* grouped(picked(reader.ofTokens(tokens), isWanted), decoder, request, size, pages)
@@ -84,7 +84,7 @@ async function* picked(
 async function* grouped(
   pages: AsyncIterable<DriverPage>,
   decoder: RowDecoder,
-  { aside, stamps: stamped }: RowRequest,
+  { onRefused, stamps: stamped }: RowRequest,
   size: BatchSize,
   pageSize: PageSize,
 ): AsyncGenerator<RowBatch> {
@@ -111,8 +111,8 @@ async function* grouped(
         pageBytes += rowBytes
       } catch (thrown) {
         const error = asSluiceError(thrown)
-        if (aside === undefined || error.code !== 'VALUE_REFUSED') throw thrown
-        aside(decoder.shown(one), error)
+        if (onRefused === undefined || error.code !== 'VALUE_REFUSED') throw thrown
+        onRefused(decoder.shown(one), error)
       }
     }
     pageSize.note(found.length, pageBytes)
@@ -170,7 +170,7 @@ function cellOf(text: string, kind: string): Cell {
 
 function unreadableError(
   link: CassandraLink,
-  { table, aside }: RowRequest,
+  { table, onRefused }: RowRequest,
   partition: readonly unknown[] | bigint,
   thrown: unknown,
 ): SluiceError {
@@ -179,7 +179,7 @@ function unreadableError(
   return new SluiceError(
     'VALUE_REFUSED',
     typeof partition === 'bigint'
-      ? `a partition at ${aside === undefined ? 'or behind ' : ''}the token ${partition} cannot be read, not even its key`
+      ? `a partition at ${onRefused === undefined ? 'or behind ' : ''}the token ${partition} cannot be read, not even its key`
       : `rows of the partition (${partition.map(String).join(', ')}) cannot be read`,
     {
       where: name,

@@ -14,7 +14,7 @@ export type SharedColumns = {
   /** Names of their values in a row. */
   readonly values: readonly string[]
   /** Names of their TTLs. */
-  readonly lives: readonly string[]
+  readonly lifetimes: readonly string[]
   /** The names of values, write times and TTLs. */
   readonly all: readonly string[]
   /** List of columns that gives all of these. */
@@ -50,7 +50,7 @@ export async function repairSeam(
     if (!isSamePartition(row)) return
     for (const name of columns.all) {
       const value: unknown = shared[name]
-      row[name] = columns.lives.includes(name) ? leftFrom(value, later) : value
+      row[name] = columns.lifetimes.includes(name) ? leftFrom(value, later) : value
     }
   }
 }

@@ -92,7 +92,7 @@ export class Sender {
   #once(all: readonly Write[], level: number, isRepeatable: boolean, later: bigint): Promise<unknown> {
     const { client } = this.#link
     const options = this.#options(level, isRepeatable)
-    const writes = all.some(({ lives }) => lives !== undefined) ? stillLiving(all) : all
+    const writes = all.some(({ lifetimes }) => lifetimes !== undefined) ? stillLiving(all) : all
     const [first] = writes
     if (first === undefined) return NOTHING
     if (writes.length === 1) {
@@ -129,13 +129,13 @@ function isPlain({ timeAt }: Write): boolean {
 function stillLiving(writes: readonly Write[]): readonly Write[] {
   const now = Math.floor(Date.now() / 1000)
   return writes.flatMap((write) => {
-    const { lives, parameters } = write
-    if (lives === undefined) return [write]
-    const left = lives.until - now
+    const { lifetimes, parameters } = write
+    if (lifetimes === undefined) return [write]
+    const left = lifetimes.until - now
     if (left <= 0) return []
     const seconds = Buffer.allocUnsafe(4)
     seconds.writeInt32BE(left)
-    return [{ ...write, parameters: parameters.with(lives.at, seconds) }]
+    return [{ ...write, parameters: parameters.with(lifetimes.at, seconds) }]
   })
 }
 

@@ -33,7 +33,7 @@ export class Stamping {
   readonly #time: bigint | null
   readonly #drop: boolean
   readonly #timesOf: readonly number[] | null
-  readonly #livesOf: readonly number[] | null
+  readonly #lifetimesOf: readonly number[] | null
 
   /** @param names columns of the rows @param now microseconds, for rows of unknown write time */
   constructor(names: readonly string[], options: StampOptions, now: bigint) {
@@ -44,7 +44,7 @@ export class Stamping {
     this.#time = options.writetime === undefined ? null : BigInt(options.writetime)
     this.#drop = options.dropStamps === true
     this.#timesOf = positions(options.timesOf)
-    this.#livesOf = positions(options.livesOf)
+    this.#lifetimesOf = positions(options.livesOf)
   }
 
   /**
@@ -98,15 +98,15 @@ export class Stamping {
     return times[position] ?? whole.time
   }
 
-  #lifeOf({ times, lives }: Stamp, position: number, whole: CellStamps): number | null {
-    if (this.#life !== null || this.#livesOf !== null) return whole.life
-    return times[position] == null ? whole.life : (lives[position] ?? 0)
+  #lifeOf({ times, lifetimes }: Stamp, position: number, whole: CellStamps): number | null {
+    if (this.#life !== null || this.#lifetimesOf !== null) return whole.life
+    return times[position] == null ? whole.life : (lifetimes[position] ?? 0)
   }
 
-  #whole({ times, lives, readMs }: Stamp): CellStamps {
+  #whole({ times, lifetimes, readMs }: Stamp): CellStamps {
     // A TTL set by the run's options counts from the write.
     const since = this.#life !== null || readMs === undefined ? {} : { sinceMs: readMs }
-    return { time: this.#time ?? this.#latest(times), life: this.#life ?? this.#longest(times, lives), ...since }
+    return { time: this.#time ?? this.#latest(times), life: this.#life ?? this.#longest(times, lifetimes), ...since }
   }
 
   #latest(times: Stamp['times']): bigint {
@@ -117,12 +117,12 @@ export class Stamping {
   }
 
   /** Parts without a TTL of their own expire with the last of the others; never, if one of those never expires. */
-  #longest(times: Stamp['times'], lives: Stamp['lives']): number {
-    if (this.#livesOf !== null) return Math.max(0, ...this.#livesOf.map((at) => lives[at] ?? 0))
+  #longest(times: Stamp['times'], lifetimes: Stamp['lifetimes']): number {
+    if (this.#lifetimesOf !== null) return Math.max(0, ...this.#lifetimesOf.map((at) => lifetimes[at] ?? 0))
     let longest = 0
     for (const [at, time] of times.entries()) {
       if (time === null) continue
-      const life = lives[at] ?? null
+      const life = lifetimes[at] ?? null
       if (life === null) return 0
       longest = Math.max(longest, life)
     }

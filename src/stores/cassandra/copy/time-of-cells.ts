@@ -14,15 +14,15 @@ export const NO_TIME: CellTime = { time: null, life: null, isUneven: false }
 /**
  * @param times from the server's `writetime`: one, or one for each cell, with null for a user type's field without a
  * value
- * @param lives from its `ttl`, in the same order
+ * @param lifetimes from its `ttl`, in the same order
  */
-export function timeOfCells(times: unknown, lives: unknown): CellTime {
+export function timeOfCells(times: unknown, lifetimes: unknown): CellTime {
   if (!Array.isArray(times))
     return typeof times === 'bigint'
-      ? { time: times, life: typeof lives === 'number' ? lives : null, isUneven: false }
+      ? { time: times, life: typeof lifetimes === 'number' ? lifetimes : null, isUneven: false }
       : NO_TIME
   const all: readonly unknown[] = times
-  const left: readonly unknown[] = Array.isArray(lives) ? lives : []
+  const left: readonly unknown[] = Array.isArray(lifetimes) ? lifetimes : []
   let sum: CellTime = NO_TIME
   for (const [at, time] of all.entries()) {
     if (typeof time !== 'bigint') continue

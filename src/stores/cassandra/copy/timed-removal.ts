@@ -21,8 +21,8 @@ export async function serverTime({ client, readLevel }: CassandraLink): Promise<
     prepare: true,
     consistency: Math.min(readLevel, 1),
   })
-  const moment = rows[0]?.get('moment') as types.TimeUuid
-  return BigInt(moment.getDate().getTime()) * 1000n
+  const instant = rows[0]?.get('moment') as types.TimeUuid
+  return BigInt(instant.getDate().getTime()) * 1000n
 }
 
 /** What is left: write times, and the first column of the key that the row adds to its partition. */

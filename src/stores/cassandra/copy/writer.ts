@@ -257,5 +257,5 @@ const NOTHING: Collections = new Map()
 /** Whether a row has expired: it expires with its first write, which has the longest TTL. */
 function isOver({ staticOnly }: Encoded, writes: readonly Write[], now: number): boolean {
   const some = staticOnly ? writes : writes.slice(0, 1)
-  return some.length > 0 && some.every(({ lives }) => lives !== undefined && lives.until <= now)
+  return some.length > 0 && some.every(({ lifetimes }) => lifetimes !== undefined && lifetimes.until <= now)
 }

@@ -39,7 +39,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
     objects: () => store.objects(),
     ledger: () => store.ledger(),
     refuseUncreatable: (table, signal) => store.refuseUncreatable(table, signal),
-    beside: () => store.beside(),
+    dependencies: () => store.dependencies(),
     ...(store.namesSchema === undefined ? {} : { namesSchema: store.namesSchema }),
     offers: presentMembers<Offers<CopyStore>>({
       tableOptions: tableOptions ?? null,

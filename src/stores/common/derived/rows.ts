@@ -73,10 +73,10 @@ export function rowPlan(
             plain(key, value),
           )
     },
-    stampOf: ({ times, lives, ...read }) => ({
+    stampOf: ({ times, lifetimes, ...read }) => ({
       ...read,
       times: places.map((place) => ('at' in place ? (times[place.at] ?? null) : null)),
-      lives: places.map((place) => ('at' in place ? (lives[place.at] ?? null) : null)),
+      lifetimes: places.map((place) => ('at' in place ? (lifetimes[place.at] ?? null) : null)),
     }),
     textsOf: (texts) =>
       places.map((place, at) => {

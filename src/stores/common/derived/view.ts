@@ -31,7 +31,7 @@ export function derivedSource(
     presentMembers<SourceView>({
       // An importer of the snapshot would see the tables without derived columns.
       exported: null,
-      stands: forwarded(view, 'stands'),
+      isValid: forwarded(view, 'isValid'),
       counts: derived.countsBelow(),
       clockApartMs: forwarded(view, 'clockApartMs'),
       // The system below prints only its own columns.
@@ -75,18 +75,18 @@ class DerivedView implements SourceView {
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
     const base = this.#base(request.table)
     const plan = rowPlan(request.columns, base, this.request, this.#spelled, request.table.key)
-    const { aside } = request
+    const { onRefused } = request
     const below: RowRequest = {
       ...request,
       table: base,
       columns: plan.columns,
       range: this.#rangeBelow(request, base),
-      ...(aside === undefined ? {} : { aside: (row, error) => aside(plan.textsOf(row), error) }),
+      ...(onRefused === undefined ? {} : { onRefused: (row, error) => onRefused(plan.textsOf(row), error) }),
     }
     const isWanted = this.#filter(request)
     const refused = (row: Row, error: SluiceError): void => {
-      if (aside === undefined) throw error
-      if (isWanted(row)) aside(textsOf(row), error)
+      if (onRefused === undefined) throw error
+      if (isWanted(row)) onRefused(textsOf(row), error)
     }
     for await (const batch of this.#view.read(below, size, signal)) {
       const rows: Row[] = []
@@ -96,8 +96,8 @@ class DerivedView implements SourceView {
         try {
           made = plan.rowsOf(row, refused).filter(isWanted)
         } catch (error) {
-          if (aside === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
-          aside(plan.textsOf(textsOf(row)), error)
+          if (onRefused === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+          onRefused(plan.textsOf(textsOf(row)), error)
           continue
         }
         const stamp = batch.stamps?.[at]

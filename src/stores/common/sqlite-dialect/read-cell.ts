@@ -58,10 +58,10 @@ export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, a
   if (read === literalOf) return read
   const affinity = affinityOf(native, true)
   const bind = binderOf(as, affinity)
-  const isMoment = as.kind === 'date' || as.kind === 'time' || as.kind === 'timestamp'
+  const isInstant = as.kind === 'date' || as.kind === 'time' || as.kind === 'timestamp'
   return (stored) => {
     const cell = read(stored)
-    if (comesBack(stored, bound(bind, cell), affinity, isMoment)) return cell
+    if (comesBack(stored, bound(bind, cell), affinity, isInstant)) return cell
     throw refusedValue(`${as.kind === 'native' ? 'text' : as.kind} as the column would store it again`, stored)
   }
 }
@@ -77,11 +77,11 @@ function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
 }
 
 /** Whether the bound value is stored as before. A stored value is already in the form of the column's affinity. */
-function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isMoment: boolean): boolean {
+function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isInstant: boolean): boolean {
   if (typeof stored === 'object')
     return typeof value === 'object' && value !== null && Buffer.compare(stored, value) === 0
   if (value === null || typeof value === 'object') return false
-  if (typeof stored === 'string') return isMoment ? typeof value === 'string' : value === stored
+  if (typeof stored === 'string') return isInstant ? typeof value === 'string' : value === stored
   if (affinity === 'any') return Object.is(value, stored)
   return typeof value === 'string' ? value === String(stored) : Number(value) === Number(stored)
 }

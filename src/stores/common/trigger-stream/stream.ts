@@ -3,13 +3,13 @@ import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import type { MomentStream } from '../../../model/follow/moment-port.ts'
+import type { SnapshotStream } from '../../../model/follow/moment-port.ts'
 import type { StreamRound, Rounds, RoundChanges } from './rounds.ts'
 
 /** Pauses between two checks of empty notes, ms. */
 const [FIRST_REST_MS, MOST_REST_MS] = [20, 200]
 
-export class TriggerStream implements MomentStream {
+export class TriggerStream implements SnapshotStream {
   readonly #rounds: Rounds
   readonly #signal: AbortSignal
   #telling: RoundChanges | null = null
@@ -63,7 +63,7 @@ export class TriggerStream implements MomentStream {
     })
   }
 
-  async moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
+  async snapshot(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
     return await this.#rounds.guarded(async () => {
       await this.#forgotten()
       if (this.notified !== null || this.#telling !== null) throw new Error('a snapshot begins between two rounds')

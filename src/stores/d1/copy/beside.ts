@@ -2,7 +2,7 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
+import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import {
   detailedTable,
   detailQueries,
@@ -14,7 +14,7 @@ import {
 import type { D1Client } from '../client.ts'
 import { d1QueryRows } from './read-rows.ts'
 
-export class D1Beside implements BesideStore {
+export class D1Dependencies implements DependencyStore {
   readonly #client: D1Client
 
   constructor(client: D1Client) {

@@ -10,8 +10,8 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { redactText } from '../../../shared/redact.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
-import type { BesideStore } from '../../../model/copy/beside-port.ts'
-import { D1Beside } from './beside.ts'
+import type { DependencyStore } from '../../../model/copy/beside-port.ts'
+import { D1Dependencies } from './beside.ts'
 import { declareSqliteType } from '../../common/sqlite-dialect/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
 import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
@@ -188,8 +188,8 @@ class D1Store implements D1CopyStore {
     return new D1Objects(this.#client)
   }
 
-  beside(): BesideStore {
-    return new D1Beside(this.#client)
+  dependencies(): DependencyStore {
+    return new D1Dependencies(this.#client)
   }
 
   async ledger(): Promise<LedgerDatabase> {

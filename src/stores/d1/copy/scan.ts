@@ -9,7 +9,7 @@ import { d1Pages, type D1PageRequest } from './pages.ts'
 import { d1Decoder } from './select.ts'
 
 export type D1Scan = D1PageRequest & {
-  readonly aside?: RowRequest['aside']
+  readonly onRefused?: RowRequest['onRefused']
 }
 
 export type Scanned = { readonly rows: readonly Row[]; readonly bytes: number }
@@ -19,7 +19,7 @@ export const MOST_KEY_PARAMETERS = 80
 
 /** @throws D1Failure; SluiceError VALUE_REFUSED, unless `aside` takes such rows; as `pagesOf` */
 export async function* d1Scan(client: D1Client, request: D1Scan, signal: AbortSignal): AsyncGenerator<Scanned> {
-  const { columns, table, blame, aside } = request
+  const { columns, table, blame, onRefused } = request
   const decoder = d1Decoder(columns, tableText(table.table), blame)
   for (const range of keyListParts(request.range, table.key.length, MOST_KEY_PARAMETERS)) {
     for await (const { rows: found, from, bytes, broken } of d1Pages(client, { ...request, range }, signal)) {
@@ -30,8 +30,8 @@ export async function* d1Scan(client: D1Client, request: D1Scan, signal: AbortSi
           if (column !== undefined) throw decoder.refusal(column, values, from, notCharacters())
           rows.push(decoder.row(values, from))
         } catch (error) {
-          if (aside === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
-          aside(decoder.shown(values, from), error)
+          if (onRefused === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+          onRefused(decoder.shown(values, from), error)
         }
       }
       yield { rows, bytes }

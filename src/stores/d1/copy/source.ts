@@ -122,7 +122,7 @@ export class D1Source implements SourceView {
     // Nothing is held open.
   }
 
-  #scan({ table, columns, range, where, aside }: RowRequest): D1Scan {
+  #scan({ table, columns, range, where, onRefused }: RowRequest): D1Scan {
     return {
       table,
       columns,
@@ -130,7 +130,7 @@ export class D1Source implements SourceView {
       where,
       keys: D1_SOURCE_KEYS,
       blame: 'source',
-      ...(aside === undefined ? {} : { aside }),
+      ...(onRefused === undefined ? {} : { onRefused }),
     }
   }
 

@@ -81,7 +81,7 @@ function upper(text: string, { stored }: StoredColumn): string | null {
       return Number(text) === 0 ? '0.0' : floatText(text)
     case 'timestamp':
     case 'timestamp_ntz':
-      return upperMoment(text, stored)
+      return upperTimestamp(text, stored)
     default:
       return lower(text, { stored } as StoredColumn)
   }
@@ -114,7 +114,7 @@ function milliseconds(text: string, stored: 'timestamp' | 'timestamp_ntz'): stri
 }
 
 /** The next millisecond, if digits were cut off; none after the end of the year 9999. */
-function upperMoment(text: string, stored: 'timestamp' | 'timestamp_ntz'): string | null {
+function upperTimestamp(text: string, stored: 'timestamp' | 'timestamp_ntz'): string | null {
   const digits = text.split('.')[1] ?? ''
   if (digits.length <= 3) return JSON.stringify(milliseconds(text, stored))
   const next = new Date(Date.parse(milliseconds(text, 'timestamp')) + 1)

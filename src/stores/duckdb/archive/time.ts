@@ -1,7 +1,7 @@
 /** Times as conditions in the SQL of DuckDB. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
+import { betweenBounds, dayBound, timestampBound, wholeBound } from '../../common/time-bounds.ts'
 import { duckText } from '../copy/spell.ts'
 
 /** As `Times.condition`. */
@@ -13,7 +13,7 @@ export function timeCondition({ name, type }: Column, from: string | null, to: s
     case 'timestamp': {
       if (type.digits > 6) return withinNanoseconds(column, from, to)
       const native = type.zone ? 'TIMESTAMPTZ' : 'TIMESTAMP'
-      return betweenBounds(column, from, to, (bound) => `${native} '${duckText(type, momentBound(bound))}'`)
+      return betweenBounds(column, from, to, (bound) => `${native} '${duckText(type, timestampBound(bound))}'`)
     }
     case 'int':
       return betweenBounds(column, from, to, wholeBound)
@@ -31,8 +31,8 @@ function withinNanoseconds(column: string, from: string | null, to: string | nul
     bound.endsWith(' BC') || (/^\d{4}-/.test(bound) && bound < NANOSECONDS.first)
   const isBehind = (bound: string): boolean =>
     !bound.endsWith(' BC') && (/^\d{5}/.test(bound) || bound > NANOSECONDS.last)
-  const low = from === null ? null : momentBound(from)
-  const high = to === null ? null : momentBound(to)
+  const low = from === null ? null : timestampBound(from)
+  const high = to === null ? null : timestampBound(to)
   if ((low !== null && isBehind(low)) || (high !== null && isBefore(high))) return 'false'
   return betweenBounds(
     column,

@@ -57,22 +57,22 @@ function valueOf({ stored }: StoredColumn, at: number, otherwise: Otherwise = re
         otherwise,
       )
     case 'timestamp':
-      return `make_timestamptz(epoch_us(${checkedMoment(text, at, otherwise)}))`
+      return `make_timestamptz(epoch_us(${checkedTimestamp(text, at, otherwise)}))`
     case 'timestamp_ntz':
-      return checkedMoment(text, at, otherwise)
+      return checkedTimestamp(text, at, otherwise)
     default:
       if (!isDecimal(stored)) return checked(text, at, nativeOf(stored), (value) => `${value} IS NOT NULL`, otherwise)
       return checkedDecimal(text, at, nativeOf(stored), otherwise)
   }
 }
 
-function checkedMoment(text: string, at: number, otherwise: Otherwise): string {
+function checkedTimestamp(text: string, at: number, otherwise: Otherwise): string {
   return checked(
     text,
     at,
     'TIMESTAMP',
-    (moment) =>
-      `${moment} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' AND strlen(${text}) <= ${LONGEST_MOMENT} AND ${christian(text)}`,
+    (instant) =>
+      `${instant} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' AND strlen(${text}) <= ${LONGEST_MOMENT} AND ${christian(text)}`,
     otherwise,
   )
 }

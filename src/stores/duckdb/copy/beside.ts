@@ -4,7 +4,7 @@ import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { countText } from '../../../shared/figures.ts'
 import { regexText } from '../../../shared/name-pattern.ts'
-import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
+import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import { columnsIn, expressionIn } from '../../common/column-definitions.ts'
 import { nameAt } from '../../common/definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
@@ -12,7 +12,7 @@ import type { DuckdbCopySession } from './session.ts'
 
 const HERE = 'database_name = current_database()'
 
-export class DuckdbBeside implements BesideStore {
+export class DuckdbDependencies implements DependencyStore {
   readonly #reader: DuckdbCopySession
 
   constructor(reader: DuckdbCopySession) {

@@ -9,13 +9,13 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
-import type { BesideStore } from '../../../model/copy/beside-port.ts'
+import type { DependencyStore } from '../../../model/copy/beside-port.ts'
 import { Turn } from '../../../model/run/turn.ts'
 import { DuckdbApply } from '../follow/apply/index.ts'
 import { OpenFile } from '../open-file.ts'
 import type { DuckdbOffers } from '../offered.ts'
 import { timeCondition } from '../archive/time.ts'
-import { DuckdbBeside } from './beside.ts'
+import { DuckdbDependencies } from './beside.ts'
 import { duckdbCopyError, type DuckdbCopySide } from '../errors.ts'
 import { duckdbTables } from './introspect.ts'
 import { DuckdbLedger } from './ledger.ts'
@@ -148,8 +148,8 @@ class DuckdbCopy implements CopyStore {
     return new DuckdbObjects(this.#reader, this.#writer, this.#turn, this.label)
   }
 
-  beside(): BesideStore {
-    return new DuckdbBeside(this.#reader)
+  dependencies(): DependencyStore {
+    return new DuckdbDependencies(this.#reader)
   }
 
   async ledger(): Promise<LedgerDatabase> {

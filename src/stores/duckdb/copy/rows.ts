@@ -29,7 +29,7 @@ const HELD_ROWS = 250_000
 const PAGE_ROWS = 60_000n
 
 export type DuckdbRowQuery = {
-  readonly request: Pick<RowRequest, 'table' | 'columns' | 'aside' | 'asStored'>
+  readonly request: Pick<RowRequest, 'table' | 'columns' | 'onRefused' | 'asStored'>
   /** The WHERE condition, and the user's part of it. */
   readonly condition: string
   readonly parameters: SqlRow
@@ -177,13 +177,13 @@ class RowReader {
 
   #refuse(error: unknown, values: readonly (readonly DuckDBValue[])[], r: number, i: number): null {
     if (!isRefusedValue(error)) throw error
-    const { table, columns, aside } = this.#request
+    const { table, columns, onRefused } = this.#request
     const shown = values.map((column) => shownValue(plain(column[r] ?? null)))
     const key = table.key.map((name) => shown[columns.findIndex((column) => column.name === name)] ?? '?')
     const where = `${table.table.name}.${columns[i]?.name ?? ''}, row ${key.join(', ')}`
     const named = valueError(this.#odd !== null, `${where}: ${error.message}`, { where, cause: error })
-    if (aside === undefined) throw named
-    aside(shown, named)
+    if (onRefused === undefined) throw named
+    onRefused(shown, named)
     return null
   }
 }

@@ -4,7 +4,7 @@ import type { Comparison } from '../../../model/lake/condition.ts'
 import { isEnum } from '../../../model/copy/members.ts'
 import type { Column } from '../../../model/copy/column-type.ts'
 import { conditionSql, sameBytes } from '../../common/row-condition.ts'
-import { dayBound, momentBound } from '../../common/time-bounds.ts'
+import { dayBound, timestampBound } from '../../common/time-bounds.ts'
 import { enumMemberSql, wholeNumber } from '../copy/cells.ts'
 import { isNull, quoted } from '../copy/names.ts'
 
@@ -25,7 +25,7 @@ function compare(name: string, column: Column, op: Comparison, value: string): s
     case 'date':
       return `${name} ${op} DATE '${dayBound(value)}'`
     case 'timestamp':
-      return `${name} ${op} TIMESTAMP '${momentBound(value)}'`
+      return `${name} ${op} TIMESTAMP '${timestampBound(value)}'`
     case 'native':
     case 'uuid':
     case 'text': {

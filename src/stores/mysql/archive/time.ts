@@ -1,6 +1,6 @@
 /** Time conditions in the SQL of MySQL. Our sessions are in UTC, so a `timestamp` is read and compared in UTC. */
 import type { Column } from '../../../model/copy/column-type.ts'
-import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
+import { betweenBounds, dayBound, timestampBound, wholeBound } from '../../common/time-bounds.ts'
 import { wholeNumber } from '../copy/cells.ts'
 import { quoted } from '../copy/names.ts'
 
@@ -11,7 +11,7 @@ export function mysqlTimeCondition(cutBy: Column, from: string | null, to: strin
     case 'date':
       return betweenBounds(column, from, to, (bound) => `DATE '${dayBound(bound)}'`)
     case 'timestamp':
-      return betweenBounds(column, from, to, (bound) => `TIMESTAMP '${momentBound(bound)}'`)
+      return betweenBounds(column, from, to, (bound) => `TIMESTAMP '${timestampBound(bound)}'`)
     case 'int':
       return betweenBounds(wholeNumber(column, cutBy), from, to, wholeBound)
     default:

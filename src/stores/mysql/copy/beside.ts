@@ -2,7 +2,7 @@
 import type { Column, Expression, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
+import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { mysqlLeftBehind } from './left-behind.ts'
 import { isDictionaryName } from './names.ts'
@@ -10,7 +10,7 @@ import { isDictionaryName } from './names.ts'
 /** Runs the body with a session; errors of the server are thrown as errors of the store. */
 export type AskMysql = <T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>) => Promise<T>
 
-export class MysqlBeside implements BesideStore {
+export class MysqlDependencies implements DependencyStore {
   readonly #ask: AskMysql
   readonly #database: string
 

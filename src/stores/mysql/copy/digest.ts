@@ -26,7 +26,7 @@ export async function mysqlCanonicalDigest(
   only: ReadonlySet<string> | null,
   signal: AbortSignal,
 ): Promise<Digest> {
-  const served = only === null && request.aside === undefined ? await serverDigest(session, request) : null
+  const served = only === null && request.onRefused === undefined ? await serverDigest(session, request) : null
   return served ?? (await streamedDigest(session, request, only, signal))
 }
 

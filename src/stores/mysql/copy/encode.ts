@@ -72,7 +72,7 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
       return day
     case 'datetime':
     case 'timestamp':
-      return moment(length ?? 0)
+      return timestampEncoder(length ?? 0)
     case 'time':
       return time(length ?? 0)
     case 'json':
@@ -185,7 +185,7 @@ function day(cell: Present): string {
   throw new Unfit(`no date that MySQL holds: ${shown(cell)}`)
 }
 
-function moment(digits: number): Encoder {
+function timestampEncoder(digits: number): Encoder {
   return (cell) => timed(text(cell), MOMENT, digits)
 }
 

@@ -9,8 +9,8 @@ import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { Pool } from '../../common/pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
 import type { MysqlSession } from '../session.ts'
-import type { BesideStore } from '../../../model/copy/beside-port.ts'
-import { MysqlBeside } from './beside.ts'
+import type { DependencyStore } from '../../../model/copy/beside-port.ts'
+import { MysqlDependencies } from './beside.ts'
 import { declare, declareKey } from './declare.ts'
 import { mysqlSourceError } from './errors.ts'
 import { openLedger } from './ledger.ts'
@@ -126,8 +126,8 @@ class Store implements CopyStore {
     return this.#objects
   }
 
-  beside(): BesideStore {
-    return new MysqlBeside((signal, body) => this.#ask(signal, body), this.schema)
+  dependencies(): DependencyStore {
+    return new MysqlDependencies((signal, body) => this.#ask(signal, body), this.schema)
   }
 
   async ledger(): Promise<LedgerDatabase> {

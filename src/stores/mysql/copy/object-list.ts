@@ -124,9 +124,9 @@ function defaultOf([name, value, extra, type]: SqlRow, isMariadb: boolean): read
   const quotedText = `'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`
   const literal = isMariadb || String(type) === 'bit' ? text : quotedText
   const written = words.includes('default_generated') ? expressionOf(text) : literal
-  const moment = /^\(?(?:now|current_timestamp)(?:\((\d*)\))?\)?$/i.exec(written)
-  const digits = moment?.[1] === undefined || moment[1] === '' ? '' : `(${moment[1]})`
-  const own = moment === null ? written : `CURRENT_TIMESTAMP${digits}`
+  const instant = /^\(?(?:now|current_timestamp)(?:\((\d*)\))?\)?$/i.exec(written)
+  const digits = instant?.[1] === undefined || instant[1] === '' ? '' : `(${instant[1]})`
+  const own = instant === null ? written : `CURRENT_TIMESTAMP${digits}`
   return [{ kind: 'default', name: String(name), own, columns: [String(name)] }]
 }
 

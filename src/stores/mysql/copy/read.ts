@@ -13,7 +13,7 @@ import { mysqlCellReader, gaplessText, hasGaps, mysqlSelection, type MysqlCellRe
 import { quoted, mysqlTableSql } from './names.ts'
 import { mysqlRangeCondition, mysqlKeyOrder } from './ranges.ts'
 
-type Aside = NonNullable<RowRequest['aside']>
+type OnRefused = NonNullable<RowRequest['onRefused']>
 
 /** Columns of a table in the order in which their cells are wanted. */
 type Wanted = readonly { readonly name: string; readonly as: ColumnType; readonly column: Column }[]
@@ -37,7 +37,7 @@ export async function* readMysqlRows(
   const rowOf = canonicalRowReader(
     columns,
     table,
-    request.aside ?? null,
+    request.onRefused ?? null,
     request.asStored === true ? odd : null,
     request.instead,
   )
@@ -72,7 +72,7 @@ export async function* readMysqlRows(
 export function canonicalRowReader(
   columns: Wanted,
   table: TableSpec,
-  aside: Aside | null,
+  onRefused: OnRefused | null,
   odd: OddRows | null = null,
   instead?: RowRequest['instead'],
 ): (driven: SqlRow) => Row | null {
@@ -99,8 +99,8 @@ export function canonicalRowReader(
           continue
         }
         const found = placed(error, columns[i]?.name ?? '', table, shownKey(given, keyAt), odd !== null)
-        if (aside === null || !(found instanceof SluiceError)) throw found
-        aside(
+        if (onRefused === null || !(found instanceof SluiceError)) throw found
+        onRefused(
           given.map((value) => shownValue(value)),
           found,
         )

@@ -57,7 +57,7 @@ class View implements SourceView {
     this.point = readers.point
   }
 
-  stands(): boolean {
+  isValid(): boolean {
     return this.#readers.stand
   }
 

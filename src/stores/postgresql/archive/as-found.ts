@@ -36,7 +36,7 @@ export async function lockedPartition(
 }
 
 /** True for a table that was detached. */
-export function stands({ name, parent, kind }: FoundRelation): boolean {
+export function isUnchanged({ name, parent, kind }: FoundRelation): boolean {
   return name.schema === ARCHIVED_SCHEMA && parent === null && (kind === 'r' || kind === 'p')
 }
 
@@ -52,7 +52,7 @@ export async function detachedTables(
   identity: string,
 ): Promise<readonly NumberedName[]> {
   const named = await tableByName(session, archivedName(partition, identity))
-  if (named !== null && stands(named)) return [{ identity: named.oid, table: named.name }]
+  if (named !== null && isUnchanged(named)) return [{ identity: named.oid, table: named.name }]
   const rows = await session.ask(
     `SELECT c.oid, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${literal(ARCHIVED_SCHEMA)} AND c.relkind IN ('r', 'p') AND NOT c.relispartition`,
@@ -74,7 +74,7 @@ export async function lockDetachedTable(
 ): Promise<FoundRelation | null> {
   const there = async (): Promise<FoundRelation | null> => {
     const found = await tableByIdentity(session, identity)
-    return found !== null && stands(found) ? found : null
+    return found !== null && isUnchanged(found) ? found : null
   }
   const found = await there()
   if (found === null) return null

@@ -120,13 +120,13 @@ function inTheWay(
   { rest, columns, where }: { readonly rest: TableName; readonly columns: string; readonly where: string },
   cause: unknown,
 ): SluiceError {
-  const [from, aside] = [tableSql(rest), tableSql({ ...rest, name: suffixed(rest.name, 'late') })]
-  const kept = `WITH gone AS (DELETE FROM ${from} WHERE ${where} RETURNING ${columns}) INSERT INTO ${aside} (${columns}) SELECT ${columns} FROM gone`
-  const away = `BEGIN; CREATE TABLE ${aside} AS SELECT ${columns} FROM ${from} WITH NO DATA; ${kept}; COMMIT`
+  const [from, lateTable] = [tableSql(rest), tableSql({ ...rest, name: suffixed(rest.name, 'late') })]
+  const kept = `WITH gone AS (DELETE FROM ${from} WHERE ${where} RETURNING ${columns}) INSERT INTO ${lateTable} (${columns}) SELECT ${columns} FROM gone`
+  const away = `BEGIN; CREATE TABLE ${lateTable} AS SELECT ${columns} FROM ${from} WITH NO DATA; ${kept}; COMMIT`
   return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(rest)} holds rows between its bounds`, {
     where: tableText(name),
     reason: 'they came when the partition had left, and nothing was changed',
-    hint: `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${aside}`,
+    hint: `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${lateTable}`,
     cause,
   })
 }

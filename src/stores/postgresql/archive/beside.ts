@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { BesideRequest } from '../../../model/archive/port.ts'
+import type { AmongOthersRequest } from '../../../model/archive/port.ts'
 import { quoteName } from '../server/connect.ts'
 import { digestPostgresRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
@@ -59,7 +59,7 @@ export async function bringInto(
   session: CopySession,
   parent: TableName,
   source: { readonly table: TableName; readonly columns: readonly string[] },
-  { came, expectCame, key, label }: BesideRequest,
+  { came, expectCame, key, label }: AmongOthersRequest,
   rest: TableName | null,
 ): Promise<'done' | 'differs'> {
   const pairs = came.flatMap(({ name, column }, i) =>
@@ -72,7 +72,7 @@ export async function bringInto(
       `INSERT INTO ${tableSql(parent)} (${into}) OVERRIDING SYSTEM VALUE SELECT ${values} FROM ${tableSql(source.table)}`,
     )
   } catch (error) {
-    throw refusedBeside(error, parent, label)
+    throw refusedAmongOthers(error, parent, label)
   }
   const keyOf = key.map((name) => source.columns[came.findIndex((one) => one.name === name)] ?? name)
   const condition = `(${columnList(key)}) IN (SELECT ${columnList(keyOf)} FROM ${tableSql(source.table)})`
@@ -85,7 +85,7 @@ export async function bringInto(
   return equalDigests(found, expectCame) ? 'done' : 'differs'
 }
 
-function refusedBeside(error: unknown, parent: TableName, label: string): unknown {
+function refusedAmongOthers(error: unknown, parent: TableName, label: string): unknown {
   const { detail, message, constraint } = error as {
     readonly detail?: string
     readonly message?: string

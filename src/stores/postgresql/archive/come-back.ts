@@ -1,5 +1,5 @@
 /** Brings a partition back: as the detached table, as a new table, or as rows among those that arrived meanwhile. */
-import type { BesideRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
+import type { AmongOthersRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
 import { tableSql } from '../server/sql.ts'
 import { lockDetachedTable, hasRows, tableHolds, partitionParent } from './as-found.ts'
@@ -65,9 +65,9 @@ export async function recreate(
   return 'done'
 }
 
-export async function bringBeside(
+export async function bringAmongOthers(
   { session, locks }: WithinStep,
-  request: BesideRequest,
+  request: AmongOthersRequest,
   csv: AsyncIterable<Buffer> | null,
 ): Promise<StepBodyEnd> {
   const parent = await partitionParent(session, request.parent)

@@ -3,7 +3,7 @@ import { tableText, type TableName, type TableSpec } from '../../../model/copy/c
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
-  BesideRequest,
+  AmongOthersRequest,
   Inheritance,
   Kin,
   Keeping,
@@ -26,11 +26,18 @@ import { tableSql, literal } from '../server/sql.ts'
 import { describeTables } from '../server/tables.ts'
 import { underSignal } from '../server/under-signal.ts'
 import type { WantedLock } from '../server/patience.ts'
-import { lockDetachedTable, detachedTables, tableHolds, partitionParent, lockedPartition, stands } from './as-found.ts'
+import {
+  lockDetachedTable,
+  detachedTables,
+  tableHolds,
+  partitionParent,
+  lockedPartition,
+  isUnchanged,
+} from './as-found.ts'
 import { standingBetween } from './beside.ts'
 import type { PartitionBounds } from '../server/bounds.ts'
 import { attachedTables } from './attached.ts'
-import { attach, bringBeside, recreate, type ReturnRequest } from './come-back.ts'
+import { attach, bringAmongOthers, recreate, type ReturnRequest } from './come-back.ts'
 import { inheritanceOf, kinOf } from './inheritance.ts'
 import { hasColumns, tableByIdentity, tableByName, type FoundRelation } from '../server/known.ts'
 import {
@@ -81,12 +88,12 @@ export class PostgresPartitions implements PartitionStore {
   async leave(request: LeaveRequest): Promise<DetachResult> {
     const step = { ...request, table: request.partition }
     const { begun, left, budgetMs, stop } = request
-    await this.#steps.beside(step, ensureArchivedSchema)
+    await this.#steps.inOtherSession(step, ensureArchivedSchema)
     const find = async (session: CopySession): Promise<Leave | null> => {
       const pair = await lockedPartition(session, request)
       return pair === null ? null : lookBefore(session, pair, request)
     }
-    const why = await this.#steps.beside(step, (session) => keepsFromSlowLeave(session, request))
+    const why = await this.#steps.inOtherSession(step, (session) => keepsFromSlowLeave(session, request))
     const slow =
       begun === undefined || left === undefined || why !== null ? null : { begun, left, budgetMs: budgetMs / 2 }
     try {
@@ -109,7 +116,7 @@ export class PostgresPartitions implements PartitionStore {
 
   async endLeave(request: EndRequest): Promise<StepEnd | 'in'> {
     const step = { ...request, table: request.partition }
-    const { standing } = await this.#steps.beside(step, async (session) => {
+    const { standing } = await this.#steps.inOtherSession(step, async (session) => {
       await endMarkers(session, request)
       return detachState(session, request)
     })
@@ -177,7 +184,7 @@ export class PostgresPartitions implements PartitionStore {
   async detached(_partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null> {
     return this.#read(signal, async (session) => {
       const found = await tableByIdentity(session, identity)
-      if (found === null || !stands(found)) return null
+      if (found === null || !isUnchanged(found)) return null
       const condition = `c.oid = ${found.oid}::oid`
       const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
       return spec ?? null
@@ -234,8 +241,8 @@ export class PostgresPartitions implements PartitionStore {
     })
   }
 
-  bringBeside(request: BesideRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd> {
-    return this.#steps.run({ ...request, table: request.parent }, (within) => bringBeside(within, request, csv))
+  bringAmongOthers(request: AmongOthersRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd> {
+    return this.#steps.run({ ...request, table: request.parent }, (within) => bringAmongOthers(within, request, csv))
   }
 
   detachedName(partition: TableName, identity: string): TableName {

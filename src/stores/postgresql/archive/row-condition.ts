@@ -4,7 +4,7 @@ import type { Comparison } from '../../../model/lake/condition.ts'
 import type { Column } from '../../../model/copy/column-type.ts'
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { conditionSql, sameBytes } from '../../common/row-condition.ts'
-import { dayBound, momentBound } from '../../common/time-bounds.ts'
+import { dayBound, timestampBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
 import { operatorSql } from '../server/sql.ts'
 
@@ -26,7 +26,7 @@ function compare(name: string, column: Column, comparison: Comparison, value: st
     case 'date':
       return `${name} ${op} DATE '${dayBound(value)}'`
     case 'timestamp':
-      return `${name} ${op} ${type.zone ? `TIMESTAMPTZ '${momentBound(value)}+00'` : `TIMESTAMP '${momentBound(value)}'`}`
+      return `${name} ${op} ${type.zone ? `TIMESTAMPTZ '${timestampBound(value)}+00'` : `TIMESTAMP '${timestampBound(value)}'`}`
     case 'uuid':
       return `${name} ${op} ${sqlLiteral(value)}::uuid`
     case 'text':

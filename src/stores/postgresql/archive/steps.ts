@@ -132,7 +132,7 @@ export class Steps implements AsyncDisposable {
   }
 
   /** Statements outside of any transaction. @throws as `run` */
-  beside<T>(step: LedgerCheckedStep, body: (session: CopySession) => Promise<T>): Promise<T> {
+  inOtherSession<T>(step: LedgerCheckedStep, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, (session) => underSignal(session, step.signal, () => body(session)))
   }
 

@@ -1,6 +1,6 @@
 /** Periods of time in the SQL of PostgreSQL. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
+import { betweenBounds, dayBound, timestampBound, wholeBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
@@ -15,9 +15,9 @@ export function postgresTimeCondition({ name, type }: Column, from: string | nul
     case 'date':
       return betweenBounds(column, from, to, (bound) => `DATE '${dayBound(bound)}'`)
     case 'timestamp': {
-      if (!type.zone) return betweenBounds(column, from, to, (bound) => `TIMESTAMP '${momentBound(bound)}'`)
+      if (!type.zone) return betweenBounds(column, from, to, (bound) => `TIMESTAMP '${timestampBound(bound)}'`)
       // The zone precedes the era.
-      const utc = (bound: string): string => momentBound(bound).replace(/(?= BC$)|$/, '+00')
+      const utc = (bound: string): string => timestampBound(bound).replace(/(?= BC$)|$/, '+00')
       return betweenBounds(column, from, to, (bound) => `TIMESTAMPTZ '${utc(bound)}'`)
     }
     case 'int':

@@ -3,7 +3,7 @@ import type { Column, Expression, TableName, TableSpec } from '../../../model/co
 import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
+import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import type { Pool } from '../../common/pool.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
@@ -17,7 +17,7 @@ import { underSignal } from '../server/under-signal.ts'
 
 const DENIED = '42501'
 
-export class PostgresBeside implements BesideStore {
+export class PostgresDependencies implements DependencyStore {
   readonly #settings: PostgresSettings
   readonly #sessions: Pool<CopySession>
   readonly #schema: string

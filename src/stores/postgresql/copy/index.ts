@@ -17,8 +17,8 @@ import { postgresSettings, type PostgresEnvironment, type PostgresSettings } fro
 import { openPostgres } from '../server/sql-database.ts'
 import { postgresSourceError } from '../server/errors.ts'
 import { databaseIdentity } from './identity.ts'
-import type { BesideStore } from '../../../model/copy/beside-port.ts'
-import { PostgresBeside } from './beside-tables.ts'
+import type { DependencyStore } from '../../../model/copy/beside-port.ts'
+import { PostgresDependencies } from './beside-tables.ts'
 import { PostgresLedger } from './ledger.ts'
 import { postgresOffers } from './offers.ts'
 import type { PostgresOffers } from '../server/offered.ts'
@@ -162,8 +162,8 @@ class PostgresCopy implements CopyStore {
     return new PostgresObjects(this.#settings, this.#sessions)
   }
 
-  beside(): BesideStore {
-    return new PostgresBeside(this.#settings, this.#sessions, this.schema)
+  dependencies(): DependencyStore {
+    return new PostgresDependencies(this.#settings, this.#sessions, this.schema)
   }
 
   async ledger(): Promise<LedgerDatabase> {

@@ -136,17 +136,17 @@ class Builder {
 
   async #index(object: IndexObject, broken: SchemaObject | undefined): Promise<void> {
     const name = quoteName(object.name)
-    const beside = this.#inUse && !(await this.#isPartitioned()) ? 'CONCURRENTLY ' : ''
+    const concurrently = this.#inUse && !(await this.#isPartitioned()) ? 'CONCURRENTLY ' : ''
     // It keeps nobody waiting while it waits for transactions that were there before.
-    if (beside !== '') await this.#session.ask('SET lock_timeout TO 0')
+    if (concurrently !== '') await this.#session.ask('SET lock_timeout TO 0')
     if (broken !== undefined) {
       const { schema } = this.#table.table
       const full = schema === undefined ? name : `${quoteName(schema)}.${name}`
-      await this.#session.ask(`DROP INDEX ${beside}IF EXISTS ${full}`)
+      await this.#session.ask(`DROP INDEX ${concurrently}IF EXISTS ${full}`)
     }
     const unique = object.unique ? 'UNIQUE ' : ''
     await this.#session.ask(
-      `CREATE ${unique}INDEX ${beside}${name} ON ${this.#sql} ${object.own === '' ? indexSql(object) : object.own}`,
+      `CREATE ${unique}INDEX ${concurrently}${name} ON ${this.#sql} ${object.own === '' ? indexSql(object) : object.own}`,
     )
   }
 

@@ -133,7 +133,7 @@ export class PostgresSnapshot implements AsyncDisposable {
   }
 
   /** Whether further sessions can take the state over. */
-  get stands(): boolean {
+  get isValid(): boolean {
     return this.#lost === null && this.#holder.alive
   }
 

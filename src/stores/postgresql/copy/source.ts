@@ -96,8 +96,8 @@ class PostgresView implements SourceView {
     return this.#snapshot.exported
   }
 
-  stands(): boolean {
-    return this.#snapshot.stands
+  isValid(): boolean {
+    return this.#snapshot.isValid
   }
 
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
@@ -143,13 +143,13 @@ class PostgresView implements SourceView {
   }
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
-    const { columns, aside, asStored } = request
+    const { columns, onRefused, asStored } = request
     const table = tableText(request.table.table)
     const stored = asStored === undefined ? {} : { stored: { key: request.table.key, odd: new WeakSet() } }
     yield* this.#stream(request, signal, (session, { from, condition, order }) => {
       const list = columns.map(postgresSelection).join(', ')
       const { pieces } = copyRows(session, `SELECT ${list} FROM ${from} WHERE ${condition}${order}`, 'text')
-      return batches(pieces, { table, columns, size, ...(aside === undefined ? {} : { aside }), ...stored })
+      return batches(pieces, { table, columns, size, ...(onRefused === undefined ? {} : { onRefused }), ...stored })
     })
   }
 

@@ -48,8 +48,8 @@ export class PostgresTrack implements TrackStore {
       runId: BigInt(String(runId)),
       type: type === 'VALIDATE' ? 'VALIDATE' : 'MIGRATE',
       previous: BigInt(String(previous ?? 0)),
-      started: moment(started) ?? 0,
-      ended: moment(ended),
+      started: timestampMs(started) ?? 0,
+      ended: timestampMs(ended),
       info: info == null ? null : String(info),
       status: trackStatus(status),
     }))
@@ -66,7 +66,7 @@ export class PostgresTrack implements TrackStore {
       high: BigInt(String(high)),
       status: trackStatus(status),
       info: info == null ? null : String(info),
-      started: moment(started),
+      started: timestampMs(started),
     }))
   }
 
@@ -121,7 +121,7 @@ function epoch(column: string): string {
   return `CAST(FLOOR(EXTRACT(EPOCH FROM ${column}) * 1000) AS TEXT)`
 }
 
-function moment(value: SqlValue | undefined): number | null {
+function timestampMs(value: SqlValue | undefined): number | null {
   return value == null ? null : Number(value)
 }
 

@@ -156,8 +156,8 @@ export class PostgresSchedules implements ScheduleBook {
     // A skipped time clears the error but starts no run. Another worker may have started it just before the alert was
     // noted.
     const isBegun = `(SELECT h.run_id IS NOT NULL AND h.at > a.since - interval '1 minute' FROM ${HISTORY} h WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1)`
-    const stands = `SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND (${isBegun} OR s.added_at > a.since)`
-    return await this.#read(`s.error IS NULL AND NOT ${isOtherDatabase('$1', 's')} AND EXISTS (${stands})`, [
+    const alertSql = `SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND (${isBegun} OR s.added_at > a.since)`
+    return await this.#read(`s.error IS NULL AND NOT ${isOtherDatabase('$1', 's')} AND EXISTS (${alertSql})`, [
       scheduleScope(''),
     ])
   }

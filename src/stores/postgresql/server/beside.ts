@@ -6,20 +6,25 @@ import type { PostgresSettings } from './settings.ts'
 /** True if the server works on the session's statement and does not wait for us. @throws as `connect` */
 export async function isBackendWorking(settings: PostgresSettings, backend: Backend): Promise<boolean> {
   const condition = "state IN ('active', 'fastpath function call') AND wait_event_type IS DISTINCT FROM 'Client'"
-  return (await beside(settings, backend, 'pid', condition)) > 0
+  return (await inOwnSession(settings, backend, 'pid', condition)) > 0
 }
 
 /** Ends a session if it still exists; never another one. @throws as `connect` */
 export async function terminate(settings: PostgresSettings, backend: Backend): Promise<void> {
-  await beside(settings, backend, 'pg_catalog.pg_terminate_backend(pid)', 'true')
+  await inOwnSession(settings, backend, 'pg_catalog.pg_terminate_backend(pid)', 'true')
 }
 
 /** Cancels the session's statement, not the session. @throws as `connect` */
 export async function cancel(settings: PostgresSettings, backend: Backend): Promise<void> {
-  await beside(settings, backend, 'pg_catalog.pg_cancel_backend(pid)', 'true')
+  await inOwnSession(settings, backend, 'pg_catalog.pg_cancel_backend(pid)', 'true')
 }
 
-async function beside(settings: PostgresSettings, backend: Backend, what: string, condition: string): Promise<number> {
+async function inOwnSession(
+  settings: PostgresSettings,
+  backend: Backend,
+  what: string,
+  condition: string,
+): Promise<number> {
   const { responseTimeoutMs, connectTimeoutMs } = settings
   const started = performance.now()
   const patience = { ...settings, connectTimeoutMs: Math.min(connectTimeoutMs, responseTimeoutMs) }

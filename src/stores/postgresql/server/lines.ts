@@ -16,7 +16,7 @@ type LineOptions = {
   readonly table: string
   readonly columns: readonly (ReadColumn | WriteColumn)[]
   readonly size: BatchSize
-  readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+  readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /** `RowRequest.asStored`: key columns, and the receiver of rows with a value that does not fit its type. */
   readonly stored?: StoredRows
 }
@@ -82,7 +82,7 @@ class LineReader {
 
   /** Null for a quarantined row. */
   row(line: string): Row | null {
-    const { table, columns, aside, stored } = this.#options
+    const { table, columns, onRefused, stored } = this.#options
     const fields = line.split('\t')
     const readers = this.#readers
     if (fields.length !== readers.length) {
@@ -107,8 +107,8 @@ class LineReader {
       if (stored !== undefined && isRefusedValue(thrown)) return this.#asStored(line, stored)
       const column = columns[at]
       const error = column === undefined ? thrown : inColumn(thrown, column, table, false)
-      if (aside === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
-      aside(
+      if (onRefused === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+      onRefused(
         line.split('\t').map((field) => (field === '\\N' ? null : unescaped(field))),
         error,
       )

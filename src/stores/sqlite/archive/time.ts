@@ -6,7 +6,7 @@
  */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { betweenBounds, dayBound, momentBound, movedDay, wholeBound } from '../../common/time-bounds.ts'
+import { betweenBounds, dayBound, timestampBound, movedDay, wholeBound } from '../../common/time-bounds.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 
 /** See `Times.condition`. */
@@ -20,7 +20,7 @@ export function sqliteTimeCondition({ name, type }: Column, from: string | null,
     case 'text':
       return textCondition(column, from, to)
     case 'timestamp':
-      return type.zone ? momentCondition(column, from, to) : textCondition(column, from, to)
+      return type.zone ? instantCondition(column, from, to) : textCondition(column, from, to)
     default:
       return null
   }
@@ -60,7 +60,7 @@ function textCondition(column: string, from: string | null, to: string | null): 
 }
 
 /** The limits for the index are a day wider: no offset from UTC reaches 24 hours. */
-function momentCondition(column: string, from: string | null, to: string | null): string {
+function instantCondition(column: string, from: string | null, to: string | null): string {
   const sides = [
     ...(from === null ? [] : [`${column} >= '${movedDay(shortest(from).slice(0, 10), -1)}'`]),
     ...(to === null ? [] : [`${column} < '${movedDay(shortest(to).slice(0, 10), 2)}'`]),
@@ -72,7 +72,7 @@ function momentCondition(column: string, from: string | null, to: string | null)
 /** The shortest text of a time: all texts of it begin with this or sort after it. */
 function shortest(bound: string): string {
   return ofFourDigits(
-    momentBound(bound)
+    timestampBound(bound)
       .replace(/ 00:00:00$/, '')
       .replace(/:00$/, ''),
   )

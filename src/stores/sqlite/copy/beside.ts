@@ -4,7 +4,7 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
+import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import {
   detailedTable,
@@ -17,7 +17,7 @@ import {
 import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
 import type { SqliteListQuery } from '../../common/sqlite-dialect/object-list.ts'
 
-export class SqliteBeside implements BesideStore {
+export class SqliteDependencies implements DependencyStore {
   readonly #reader: () => Database.Database
   readonly #label: string
   readonly #side: SqliteCopySide

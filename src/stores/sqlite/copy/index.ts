@@ -2,8 +2,8 @@ import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
-import type { BesideStore } from '../../../model/copy/beside-port.ts'
-import { SqliteBeside } from './beside.ts'
+import type { DependencyStore } from '../../../model/copy/beside-port.ts'
+import { SqliteDependencies } from './beside.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, DeclaredColumn, DeclareOptions } from '../../../model/copy/port.ts'
@@ -21,7 +21,7 @@ import { SqliteLedger } from './ledger.ts'
 import { sqliteOffers } from './offers.ts'
 import type { SqliteOffers } from '../offered.ts'
 import { SqliteObjects } from './objects.ts'
-import { lockBeside } from './side-lock.ts'
+import { lockSideFile } from './side-lock.ts'
 import { SqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
 import { Turn } from '../../../model/run/turn.ts'
@@ -158,15 +158,15 @@ class SqliteCopy implements CopyStore {
     })
   }
 
-  beside(): BesideStore {
-    return new SqliteBeside(() => this.#open(), this.label, this.#side)
+  dependencies(): DependencyStore {
+    return new SqliteDependencies(() => this.#open(), this.label, this.#side)
   }
 
   async ledger(): Promise<LedgerDatabase> {
     if (this.#ledger !== null) return this.#ledger
     try {
       refusePlanted(this.#open(), this.#writer !== null, this.label)
-      const lock = this.#writer === null ? null : lockBeside(this.#file, this.label)
+      const lock = this.#writer === null ? null : lockSideFile(this.#file, this.label)
       this.#ledger = new SqliteLedger({
         reader: () => this.#open(),
         writer: this.#writer === null ? null : this.#write,

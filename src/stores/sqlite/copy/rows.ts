@@ -34,7 +34,7 @@ export type SqliteScan = {
   readonly condition: SqlCondition
   /** Must fix the order: a scan may have to restart in its middle. */
   readonly order: string
-  readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+  readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /** `RowRequest.asStored`: receives rows with such a value. */
   readonly odd?: OddRows
   /** See `RowRequest.instead`. */
@@ -219,7 +219,7 @@ export class SqliteRowReader {
   /** Names the row, and quarantines it if a callback takes such rows. */
   #refuse(error: unknown, stored: readonly Stored[], i: number, at: number): 'aside' {
     if (!isRefusedValue(error)) throw error
-    const { table, columns, aside, odd } = this.#scan
+    const { table, columns, onRefused, odd } = this.#scan
     const column = columns[i]
     const where = `${table.table.name}.${column?.name ?? ''}, row ${this.#keyOf(stored, at)}`
     const named = valueError(odd !== undefined, `${where}: ${error.message}`, {
@@ -227,8 +227,8 @@ export class SqliteRowReader {
       reason: `the column is declared as ${column?.column.native === '' ? 'nothing, and its first rows hold another type' : (column?.column.native ?? '')}`,
       cause: error,
     })
-    if (aside === undefined) throw named
-    aside(
+    if (onRefused === undefined) throw named
+    onRefused(
       columns.map((_, place) => shownValue(this.#asBytes(stored, place))),
       named,
     )

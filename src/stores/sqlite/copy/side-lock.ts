@@ -8,7 +8,7 @@ import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
 
 /** @throws SluiceError LEDGER_BUSY at once if another copy or archive writes to the file; the driver's errors */
-export function lockBeside(file: string, label: string): Disposable {
+export function lockSideFile(file: string, label: string): Disposable {
   const side = `${file}-sluice`
   for (;;) {
     const connection = new Database(side, { timeout: 0 })

@@ -149,7 +149,7 @@ export class SqliteView implements SourceView {
   }
 
   async *#slices(request: RowRequest, signal: AbortSignal, odd: OddRows = new WeakSet<Row>()): AsyncGenerator<Slice> {
-    const { table, columns, where, aside, asStored, instead } = request
+    const { table, columns, where, onRefused, asStored, instead } = request
     let care = this.#cares.get(table.table.name)
     if (care === undefined) this.#cares.set(table.table.name, (care = { wide: false, bytes: false }))
     for (const range of keyListParts(request.range, table.key.length, KEY_TERMS)) {
@@ -158,7 +158,7 @@ export class SqliteView implements SourceView {
         columns,
         condition: this.#condition(table, range, where),
         order: this.#order(request),
-        ...(aside === undefined ? {} : { aside }),
+        ...(onRefused === undefined ? {} : { onRefused }),
         ...(asStored === undefined ? {} : { odd }),
         ...(instead === undefined ? {} : { instead }),
       }

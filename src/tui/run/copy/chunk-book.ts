@@ -19,7 +19,7 @@ export type Chunk = {
   readonly read: number
   readonly written: number
   readonly skipped: number
-  readonly aside: number
+  readonly quarantined: number
   readonly checksum: { readonly source: string; readonly target: string } | null
   readonly startedAt: number | null
   readonly ms: number | null
@@ -45,7 +45,7 @@ export function freshChunk(table: string, no: string, span: KeySpan): Chunk {
     read: 0,
     written: 0,
     skipped: 0,
-    aside: 0,
+    quarantined: 0,
     checksum: null,
     startedAt: null,
     ms: null,

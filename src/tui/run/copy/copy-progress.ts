@@ -80,7 +80,7 @@ export class CopyProgress {
       case 'table.steered':
         return this.#steered(event)
       case 'row.aside':
-        return this.#aside(event)
+        return this.#onQuarantined(event)
       case 'target.latency':
         this.latency = event
         break
@@ -102,12 +102,12 @@ export class CopyProgress {
 
   /** Totals of all tables, for closed chunks. */
   tally(): TableTally {
-    const sum: TableTally = { read: 0, written: 0, skipped: 0, aside: 0, proved: 0 }
+    const sum: TableTally = { read: 0, written: 0, skipped: 0, quarantined: 0, proved: 0 }
     for (const { tally } of this.#tables.values()) {
       sum.read += tally.read
       sum.written += tally.written
       sum.skipped += tally.skipped
-      sum.aside += tally.aside
+      sum.quarantined += tally.quarantined
       sum.proved += tally.proved
     }
     return sum
@@ -146,8 +146,8 @@ export class CopyProgress {
   }
 
   /** Whether earlier runs quarantined rows. */
-  get hasOlderAside(): boolean {
-    return this.tables.some(({ before }) => before.aside > 0)
+  get hasOlderQuarantined(): boolean {
+    return this.tables.some(({ before }) => before.quarantined > 0)
   }
 
   /** Chunks that the target accepts at the same time; null if unknown. */
@@ -203,7 +203,7 @@ export class CopyProgress {
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const { attempt, error } = event
     // The rows that the failed try quarantined were rolled back.
-    this.#put({ ...known, state: 'waits', attempt, error, againAt: now + event.waitMs, aside: 0, rows: [] })
+    this.#put({ ...known, state: 'waits', attempt, error, againAt: now + event.waitMs, quarantined: 0, rows: [] })
   }
 
   #done(event: Of<'chunk.done'>, now: number): void {
@@ -211,23 +211,23 @@ export class CopyProgress {
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const read = Number(event.read ?? event.done)
     const written = Number(event.written ?? event.done)
-    const aside = Number(event.quarantined ?? 0)
+    const quarantined = Number(event.quarantined ?? 0)
     const proved = isProved(table, event.checksum)
     table.here.read += read
     table.here.written += written
     table.here.skipped += Number(event.skipped ?? 0)
-    table.here.aside += aside
+    table.here.quarantined += quarantined
     if (proved) table.here.proved += written
     this.#put({
       ...known,
       span: event.from === undefined && event.to === undefined ? known.span : spanOf(event),
-      state: aside > 0 ? 'aside' : proved ? 'proved' : 'written',
+      state: quarantined > 0 ? 'aside' : proved ? 'proved' : 'written',
       worker: event.worker,
       attempt: event.attempt ?? known.attempt,
       read,
       written,
       skipped: Number(event.skipped ?? 0),
-      aside,
+      quarantined,
       checksum: event.checksum ?? null,
       startedAt: known.startedAt ?? now - event.ms,
       ms: event.ms,
@@ -239,20 +239,20 @@ export class CopyProgress {
 
   #skipped(event: Of<'chunk.skipped'>): void {
     const table = this.#at(event.table)
-    const [read, written, aside] = [Number(event.read), Number(event.written), Number(event.quarantined)]
+    const [read, written, quarantined] = [Number(event.read), Number(event.written), Number(event.quarantined)]
     const proved = isProved(table, event.checksum)
     table.before.read += read
     table.before.written += written
     table.before.skipped += Number(event.skipped)
-    table.before.aside += aside
+    table.before.quarantined += quarantined
     if (proved) table.before.proved += written
-    const state = aside > 0 ? 'aside' : proved ? 'proved' : 'written'
+    const state = quarantined > 0 ? 'aside' : proved ? 'proved' : 'written'
     table.map.set(event.chunk, state, spanOf(event))
     // Details of other chunks are not kept.
-    if (aside === 0) return
+    if (quarantined === 0) return
     const chunk = freshChunk(event.table, event.chunk, spanOf(event))
     const { attempt, checksum = null } = event
-    this.book.put({ ...chunk, state, attempt, read, written, aside, checksum, earlier: true })
+    this.book.put({ ...chunk, state, attempt, read, written, quarantined, checksum, earlier: true })
   }
 
   /** Adds chunks that are reported as a summary instead of one by one. */
@@ -307,11 +307,11 @@ export class CopyProgress {
     table.map.turn('failed', 'pending')
   }
 
-  #aside({ table, chunk, key, error }: Of<'row.aside'>): void {
+  #onQuarantined({ table, chunk, key, error }: Of<'row.aside'>): void {
     const known = this.book.find(table, chunk)
     if (known === null) return
     const rows = known.rows.length < KEPT.rowsOfChunk ? [...known.rows, { key, error }] : known.rows
-    this.book.put({ ...known, aside: known.aside + 1, rows })
+    this.book.put({ ...known, quarantined: known.quarantined + 1, rows })
   }
 
   #finished(event: Of<'table.finished'>): void {

@@ -12,9 +12,9 @@ import type { TableResult } from '../outcomes.ts'
 import { ChunkMap } from './chunk-map.ts'
 import { axisOf } from './key-axis.ts'
 
-export type TableTally = { read: number; written: number; skipped: number; aside: number; proved: number }
+export type TableTally = { read: number; written: number; skipped: number; quarantined: number; proved: number }
 
-const nothing = (): TableTally => ({ read: 0, written: 0, skipped: 0, aside: 0, proved: 0 })
+const nothing = (): TableTally => ({ read: 0, written: 0, skipped: 0, quarantined: 0, proved: 0 })
 
 export type CopyTableState =
   'waits' | 'copying' | 'copied' | 'ok' | 'failed' | 'refused' | 'stopped' | 'skipped' | 'paused'
@@ -110,7 +110,7 @@ export class CopyTable {
       read: before.read + here.read,
       written: before.written + here.written,
       skipped: before.skipped + here.skipped,
-      aside: before.aside + here.aside,
+      quarantined: before.quarantined + here.quarantined,
       proved: before.proved + here.proved,
     }
   }
@@ -148,7 +148,7 @@ function addTo(tally: TableTally, sums: ChunkEventTotals, isProved: boolean): vo
   tally.read += Number(sums.read)
   tally.written += Number(sums.written)
   tally.skipped += Number(sums.skipped)
-  tally.aside += Number(sums.quarantined)
+  tally.quarantined += Number(sums.quarantined)
   if (isProved) tally.proved += Number(sums.proved)
 }
 
@@ -157,7 +157,7 @@ function talliedBy(copied: CopyTally, proved: number): TableTally {
     read: Number(copied.read),
     written: Number(copied.written),
     skipped: Number(copied.skipped),
-    aside: Number(copied.quarantined),
+    quarantined: Number(copied.quarantined),
     proved,
   }
 }

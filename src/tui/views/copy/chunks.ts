@@ -32,13 +32,18 @@ function head(table: CopyTable | null, w: Widths): Line {
 
 function counted(table: CopyTable | null, cells: number): string {
   if (table === null) return 'chunks'
-  const { all, pending, proved, written, copying, aside, waits, failed } = table.map.counts()
+  const { all, pending, proved, written, copying, aside: quarantined, waits, failed } = table.map.counts()
   const some = (n: number, word: string): string[] => (n > 0 ? [`${word} ${shownCount(n)}`] : [])
   const wide = cells >= 100
-  const left = aside === 0 ? '' : wide ? `, ${shownCount(aside)} with quarantined rows` : ` (! ${shownCount(aside)})`
+  const left =
+    quarantined === 0
+      ? ''
+      : wide
+        ? `, ${shownCount(quarantined)} with quarantined rows`
+        : ` (! ${shownCount(quarantined)})`
   return [
     `chunks ${shownCount(all)}`,
-    `proved ${shownCount(proved + aside)}${left}`,
+    `proved ${shownCount(proved + quarantined)}${left}`,
     ...some(written, 'written'),
     ...(wide ? [...some(copying, 'copying'), ...some(waits, 'waiting')] : some(copying + waits, 'copying')),
     `pending ${shownCount(pending)}`,
@@ -47,8 +52,8 @@ function counted(table: CopyTable | null, cells: number): string {
 }
 
 function wrong(table: CopyTable | null): string {
-  const { failed, waits, aside } = table?.map.counts() ?? { failed: 0, waits: 0, aside: 0 }
-  return `errors only · failed ${shownCount(failed)} · waiting ${shownCount(waits)} · with quarantined rows ${shownCount(aside)}`
+  const { failed, waits, aside: quarantined } = table?.map.counts() ?? { failed: 0, waits: 0, aside: 0 }
+  return `errors only · failed ${shownCount(failed)} · waiting ${shownCount(waits)} · with quarantined rows ${shownCount(quarantined)}`
 }
 
 /** Title, heading and `layout.chunks` rows. */
@@ -100,7 +105,7 @@ function chunkLine(chunk: Chunk, state: State, run: RunView, table: CopyTable | 
   return [
     ...front,
     span(`${shownCount(read).padStart(9)}${written.padStart(10)}`),
-    span(shownCount(chunk.aside).padStart(7), chunk.aside > 0 ? 'warn' : 'plain'),
+    span(shownCount(chunk.quarantined).padStart(7), chunk.quarantined > 0 ? 'warn' : 'plain'),
     ...(w.sums
       ? [
           span(

@@ -21,12 +21,12 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
   }
   const why = finished.error === undefined ? '' : ` · ${finished.error.code} ${finished.error.message}`
   say('end', `${finished.status}, exit ${finished.exitCode}${why === '' ? provedText(run) : why}`, tone)
-  const aside = copy.tally().aside > 0
+  const quarantined = copy.tally().quarantined > 0
   if (finished.notChecked !== undefined) say('note', finished.notChecked, 'plain')
   const left = isFollowed(run) ? leftBehindText(copy.follow.last) : null
   if (left !== null) say('left', left, copy.follow.last?.lagMs === 0 ? 'plain' : 'warn')
   if (finished.error?.hint !== undefined) say('do', finished.error.hint, 'strong')
-  if (aside) say('retry', retryOf(run), 'strong')
+  if (quarantined) say('retry', retryOf(run), 'strong')
   if (finished.resumeCommand !== undefined) say('next', finished.resumeCommand, 'plain')
   // On a small screen the notes are only in the log.
   if (cells < 100) return lines
@@ -37,7 +37,7 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
 
 function provedText({ copy, operation, finished }: RunView): string {
   if (copy === null || operation.kind !== 'copy') return ''
-  const { all, proved, aside } = copy.chunks()
+  const { all, proved, aside: quarantined } = copy.chunks()
   // A run that only replicated has checked no chunk.
   if (all === 0 && isFollowed({ copy, operation })) return ''
   if (operation.verify === 'none') return ' · nothing was proved, as asked'
@@ -46,7 +46,7 @@ function provedText({ copy, operation, finished }: RunView): string {
   // The tables have changed since: the chunks say nothing about their current content.
   const when = isFollowed({ copy, operation }) ? ' when they were copied' : ''
   const earlier = Number(finished?.totals['earlier'] ?? 0)
-  const here = Math.max(0, proved + aside - earlier)
+  const here = Math.max(0, proved + quarantined - earlier)
   const before = earlier === 0 ? '' : `${earlier} by earlier runs`
   if (here === 0 && before !== '') return ` · ${amount(all, 'chunk')} proved ${before}`
   return ` · ${here} of ${amount(all, 'chunk')} proved: ${how}${when}${before === '' ? '' : `; ${before}`}`

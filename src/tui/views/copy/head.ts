@@ -74,11 +74,11 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
     if (run.trouble !== null) return line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn')
     return line(' planning: asking both sides what there is …', 'muted')
   }
-  const { read, written, skipped, aside, proved } = copy.tally()
+  const { read, written, skipped, quarantined, proved } = copy.tally()
   const { rows, estimated } = copy.rows()
   const whole = estimated && run.finished?.status === 'ok' ? read : Math.max(rows, read)
   const all = ` of ${shownCount(whole)}${estimated && run.finished === null ? ' est.' : ''}`
-  const sum = ` = written ${shownCount(written)} + skipped ${shownCount(skipped)} + quarantined ${shownCount(aside)}`
+  const sum = ` = written ${shownCount(written)} + skipped ${shownCount(skipped)} + quarantined ${shownCount(quarantined)}`
   const flying = run.lanes.reduce((flown, lane) => flown + lane.done, 0)
   const more = [`proved ${shownCount(proved)}`, ...(flying > 0 ? [`in flight ${shownCount(flying)}`] : [])]
   const texts = [
@@ -88,9 +88,9 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
     ` read ${shownCount(read)}${sum}`,
   ]
   const text = texts.find((one) => width(one) <= cells) ?? texts.at(-1) ?? ''
-  const tail = aside > 0 ? text.indexOf('quarantined') : -1
+  const tail = quarantined > 0 ? text.indexOf('quarantined') : -1
   if (tail < 0) return line(text)
-  const end = tail + `quarantined ${shownCount(aside)}`.length
+  const end = tail + `quarantined ${shownCount(quarantined)}`.length
   return [span(text.slice(0, tail)), span(text.slice(tail, end), 'warn'), span(text.slice(end))]
 }
 
@@ -124,11 +124,12 @@ function paceLine(state: State, run: RunView, copy: CopyProgress, cells: number,
             ? `throttled to ${rate(throttle.rate)}: ${clean(throttle.reason)}`
             : `throttled to ${rate(throttle.rate)}`,
         ]
-  const aside = [...set, ...slow]
+  const sideNotes = [...set, ...slow]
   const unit = wide ? ' rows' : ''
   const speed = now === null ? '? now' : `${shownCount(Math.round(now))}${unit}/s now`
   const means = mean === null ? '? mean' : `${shownCount(Math.round(mean))}${wide ? '' : '/s'} mean`
-  const spark = cells >= 160 || (wide && aside.length === 0) ? SPARK : aside.length === 0 ? NARROW_SPARK : SHORT_SPARK
+  const spark =
+    cells >= 160 || (wide && sideNotes.length === 0) ? SPARK : sideNotes.length === 0 ? NARROW_SPARK : SHORT_SPARK
   const moved = byteRate(run, state.now, 5000)
   const guessed = now === null || rowBytes === null ? null : now * rowBytes
   const volume = moved !== null ? [`${bytes(moved)}/s`] : guessed === null ? [] : [`~${bytes(guessed)}/s`]
@@ -136,7 +137,7 @@ function paceLine(state: State, run: RunView, copy: CopyProgress, cells: number,
   const room = cells - spark - 4
   const whole = wide
     ? [speed, means, elapsed, ...volume, ...set, ...latencyText(copy)]
-    : [speed, ...(aside.length === 0 ? [means] : aside), elapsed, ...volume]
+    : [speed, ...(sideNotes.length === 0 ? [means] : sideNotes), elapsed, ...volume]
   // Settings and throttle have priority over the target's latency.
   const facts = width(whole.join(gap)) <= room - (wide && slow.length > 0 ? 24 : 0) ? whole : whole.slice(0, -1)
   const text = facts.join(gap)

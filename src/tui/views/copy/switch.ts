@@ -34,7 +34,7 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
     ),
   ]
   // A small screen shows only checks that are not ok.
-  const gates = [...switching.gates.values()].filter(({ state: stands }) => !small || stands !== 'ok')
+  const gates = [...switching.gates.values()].filter(({ state: gateState }) => !small || gateState !== 'ok')
   const gap: Line[] = small ? [] : [[]]
   const left = body - lines.length - gap.length - 1
   if (gates.length > 0 && left > 0) {
@@ -96,11 +96,11 @@ function gatesTitle(switching: SwitchProgress): string {
   return ['gates', ...some('ok', 'open'), ...some('waiting', 'waited for'), ...some('refused', 'shut')].join(' · ')
 }
 
-function gateLine({ name, state: stands, detail }: SwitchGate, state: State, cells: number): Line {
-  const tone: Tone = stands === 'refused' ? 'bad' : stands === 'waiting' ? 'strong' : 'plain'
+function gateLine({ name, state: gateState, detail }: SwitchGate, state: State, cells: number): Line {
+  const tone: Tone = gateState === 'refused' ? 'bad' : gateState === 'waiting' ? 'strong' : 'plain'
   return [
     span(' '),
-    runMark(MARKED[stands], marksOf(state.ascii)),
+    runMark(MARKED[gateState], marksOf(state.ascii)),
     span(` ${padEnd(clean(name), NAME)}`),
     span(cutEnd(clean(detail), cells - NAME - 4), tone),
   ]

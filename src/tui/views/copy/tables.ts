@@ -84,40 +84,40 @@ function summary(copy: CopyProgress, state: State): string {
 
 /** True if all chunks are proved except for quarantined rows; then their number is shown instead of the error. */
 function lacksRowsOnly({ error, map }: CopyTable): boolean {
-  const { all, proved, aside } = map.counts()
-  return error?.code === 'ROWS_ASIDE' && all > 0 && proved + aside === all
+  const { all, proved, aside: quarantined } = map.counts()
+  return error?.code === 'ROWS_ASIDE' && all > 0 && proved + quarantined === all
 }
 
 function tableLine(table: CopyTable, run: RunView, state: State, here: boolean, cells: number): Line {
   const marks = marksOf(state.ascii)
   const wide = cells >= 100
   const name = cells >= 160 ? 48 : wide ? 32 : 20
-  const isAside = lacksRowsOnly(table)
+  const isQuarantined = lacksRowsOnly(table)
   const front = [
     span(here ? marks.row : ' '),
-    isAside ? span('!', 'warn') : runMark(MARKED[table.state], marks),
+    isQuarantined ? span('!', 'warn') : runMark(MARKED[table.state], marks),
     span(` ${padEnd(cutMiddle(clean(table.name), name - 2), name)}`),
   ]
-  if (table.error !== null && !isAside) {
+  if (table.error !== null && !isQuarantined) {
     const why = clean(`${table.error.code} ${table.error.message}`)
     return [...front, span(cutEnd(why, cells - name - 5), table.state === 'refused' ? 'warn' : 'bad')]
   }
   const flying = run.lanes.reduce((sum, lane) => sum + (lane.table === table.name ? lane.done : 0), 0)
   const read = table.tally.read + flying
   const part = table.state === 'ok' ? 1 : table.rows > 0 ? Math.min(0.99, read / table.rows) : null
-  const { all, proved, aside, failed } = table.map.counts()
+  const { all, proved, aside: quarantined, failed } = table.map.counts()
   const wrong = wide
     ? [
         ...(failed > 0 ? [`${shownCount(failed)} failed`] : []),
-        ...(aside > 0 ? [`${amount(table.tally.aside, 'row')} quarantined`] : []),
+        ...(quarantined > 0 ? [`${amount(table.tally.quarantined, 'row')} quarantined`] : []),
       ]
     : [
         ...(failed > 0 ? [`${marks.bad}${shownCount(failed)}`] : []),
-        ...(aside > 0 ? [`!${shownCount(table.tally.aside)}`] : []),
+        ...(quarantined > 0 ? [`!${shownCount(table.tally.quarantined)}`] : []),
       ]
   return [
     ...front,
-    span(padEnd(isAside ? 'done' : table.state, 8)),
+    span(padEnd(isQuarantined ? 'done' : table.state, 8)),
     span(percent(part).padStart(6)),
     span(
       `${shownCount(Math.min(read, table.rows))}/${shownCount(table.rows)}${table.estimated ? ' est.' : ' rows'}`.padStart(
@@ -125,7 +125,7 @@ function tableLine(table: CopyTable, run: RunView, state: State, here: boolean, 
       ),
     ),
     span(
-      `  ${padEnd(all === 0 ? '' : `${shownCount(proved + aside)}/${shownCount(all)}${wide ? ' proved' : ''}`, wide ? 15 : 8)}`,
+      `  ${padEnd(all === 0 ? '' : `${shownCount(proved + quarantined)}/${shownCount(all)}${wide ? ' proved' : ''}`, wide ? 15 : 8)}`,
     ),
     span(wrong.join(wide ? ', ' : ' '), failed > 0 ? 'bad' : 'warn'),
   ]

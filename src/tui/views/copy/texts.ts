@@ -27,7 +27,7 @@ export function retryOf({ operation, commandLine, runId, copy, finished }: RunVi
   // A replicated copy retries them by itself.
   if (operation.kind !== 'copy' || operation.follow !== undefined) return ''
   // While the run is active, only its own quarantined rows are known by run.
-  const runs = finished?.asideRuns ?? (copy?.hasOlderAside === true || runId === null ? [] : [runId])
+  const runs = finished?.asideRuns ?? (copy?.hasOlderQuarantined === true || runId === null ? [] : [runId])
   return retryCommand(operation, commandLine, runs)
 }
 
@@ -72,8 +72,8 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
       const [first] = chunk.rows
       const rows =
         first === undefined
-          ? `${amount(chunk.aside, 'row')} quarantined${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
-          : `${asideText(first, key)}${chunk.aside > 1 ? ` · and ${shownCount(chunk.aside - 1)} more` : ''}`
+          ? `${amount(chunk.quarantined, 'row')} quarantined${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
+          : `${quarantinedText(first, key)}${chunk.quarantined > 1 ? ` · and ${shownCount(chunk.quarantined - 1)} more` : ''}`
       return [...reported(rows, 'warn'), ...reported(`do: correct it at the source, then ${retryOf(run)}`, 'strong')]
     }
     case 'proved':
@@ -86,7 +86,7 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
         lane?.step === 'proving'
           ? 'every row is written; the target is being read back and compared'
           : `worker ${chunk.worker ?? '?'} copies it`
-      return [...reported(doing), ...chunk.rows.slice(-1).flatMap((row) => reported(asideText(row, key), 'warn'))]
+      return [...reported(doing), ...chunk.rows.slice(-1).flatMap((row) => reported(quarantinedText(row, key), 'warn'))]
     }
   }
 }
@@ -99,7 +99,7 @@ function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): s
     : `left to another run as asked${how}: S takes it in again`
 }
 
-const asideText = ({ key: values, error }: ShownRefusedRow, key: readonly string[]): string =>
+const quarantinedText = ({ key: values, error }: ShownRefusedRow, key: readonly string[]): string =>
   `row ${namedKeyText(values, key)} quarantined: ${error.code} ${error.message}`
 
 function proofText({ written, checksum, earlier }: Chunk, run: RunView): string {
@@ -149,7 +149,7 @@ export function chunkText(chunk: Chunk, run: RunView, now: number): readonly str
       : [
           fact(
             'rows',
-            `read ${shownCount(chunk.read)} = written ${shownCount(chunk.written)} + skipped ${shownCount(chunk.skipped)} + quarantined ${shownCount(chunk.aside)}`,
+            `read ${shownCount(chunk.read)} = written ${shownCount(chunk.written)} + skipped ${shownCount(chunk.skipped)} + quarantined ${shownCount(chunk.quarantined)}`,
           ),
         ]),
     ...(chunk.checksum === null
@@ -162,15 +162,17 @@ export function chunkText(chunk: Chunk, run: RunView, now: number): readonly str
     ...whatOf(chunk, run, now).map(([text]) => text),
     ...(chunk.error?.reason === undefined ? [] : [fact('because', chunk.error.reason)]),
     ...(chunk.error?.where === undefined ? [] : [fact('where', chunk.error.where)]),
-    ...asideLines(chunk, key),
+    ...quarantineLines(chunk, key),
   ]
 }
 
-function asideLines({ rows, aside }: Chunk, key: readonly string[]): readonly string[] {
+function quarantineLines({ rows, quarantined }: Chunk, key: readonly string[]): readonly string[] {
   // A single row is already shown above.
-  if (rows.length === 0 || aside === 1) return []
+  if (rows.length === 0 || quarantined === 1) return []
   const more =
-    aside > rows.length ? [`  … ${shownCount(aside - rows.length)} more: sluice quarantine list has them all`] : []
+    quarantined > rows.length
+      ? [`  … ${shownCount(quarantined - rows.length)} more: sluice quarantine list has them all`]
+      : []
   return [
     '',
     'rows quarantined',
@@ -187,7 +189,7 @@ function stateText({ state }: CopyTable): string {
 
 /** All details of a table. */
 export function copyTableLines(table: CopyTable, run: RunView): readonly string[] {
-  const { read, written, skipped, aside, proved } = table.tally
+  const { read, written, skipped, quarantined, proved } = table.tally
   const counts = table.map.counts()
   const { error, plan } = table
   return [
@@ -200,7 +202,7 @@ export function copyTableLines(table: CopyTable, run: RunView): readonly string[
     ),
     fact(
       'read',
-      `${shownCount(read)} = written ${shownCount(written)} + skipped ${shownCount(skipped)} + quarantined ${shownCount(aside)}`,
+      `${shownCount(read)} = written ${shownCount(written)} + skipped ${shownCount(skipped)} + quarantined ${shownCount(quarantined)}`,
     ),
     fact(
       'proved',
@@ -223,7 +225,7 @@ export function copyTableLines(table: CopyTable, run: RunView): readonly string[
           ...(error.where === undefined ? [] : [fact('where', error.where)]),
           ...(error.hint === undefined ? [] : [fact('do', error.hint)]),
         ]),
-    ...(aside > 0 ? [fact('then', retryOf(run))] : []),
+    ...(quarantined > 0 ? [fact('then', retryOf(run))] : []),
     ...table.notes.map((note) => fact('note', note)),
     ...(plan === null || plan.columns.length === 0
       ? []

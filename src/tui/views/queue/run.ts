@@ -57,8 +57,11 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
   const slots = shownSlots(state)
   const word = sharedWord(run, queue, slots)
   const marks = marksOf(state.ascii)
-  const stands = stateSpan(word, marks)
-  const command = cutMiddle(clean(run.commandLine.replace(/^sluice /, '')), Math.max(8, cells - stands.text.length - 4))
+  const stateText = stateSpan(word, marks)
+  const command = cutMiddle(
+    clean(run.commandLine.replace(/^sluice /, '')),
+    Math.max(8, cells - stateText.text.length - 4),
+  )
   const words = slots.map((slot) => slotWord(slot, run, queue))
   const moving = words.filter(isAtWork).length
   const order = orderLine(run, slots, queue, cells)
@@ -74,7 +77,7 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
   const time = `   ${run.endedAt === null ? 'since' : 'took'} ${clockSpan(took)}`
   const sums = `rows ${shownCount(Number(run.rows))}   ${amount(run.chunks, 'chunk')}${countedAsOf(run)}`
   return [
-    spreadLine([span(` ${command}`)], [stands, span(' ')], cells),
+    spreadLine([span(` ${command}`)], [stateText, span(' ')], cells),
     ...(queue.error === null ? [] : [queueLine(queue, listOf(run.runId, queue), cells)]),
     ...(run.status === 'running' ? [] : endLines(run, cells, roomy)),
     line(

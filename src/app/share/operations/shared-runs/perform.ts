@@ -6,7 +6,7 @@ import { errorLine } from '../../../../shared/errors.ts'
 import { causesOfSlots, notesOfSlots } from '../../causes.ts'
 import { waitingText } from '../../waiting.ts'
 import { unknownRun } from '../../unknown-run.ts'
-import { isOfNobody } from '../../steered-tables.ts'
+import { isUnknownTable } from '../../steered-tables.ts'
 import type { RunQueue } from '../../../../model/share/queue-port.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
@@ -135,7 +135,7 @@ async function reportTables(
       held,
       unheard: dec(unheard.length),
     })
-    if (known === null || !isOfNobody(table, known)) continue
+    if (known === null || !isUnknownTable(table, known)) continue
     // The request came before the first task had planned, or when a stream had just begun.
     run.emit({
       type: 'log',

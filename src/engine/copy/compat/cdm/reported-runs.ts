@@ -58,14 +58,14 @@ export class ReportedRuns {
       tally.failed++
       return
     }
-    const aside = BigInt(event.quarantined ?? 0)
-    if (aside === 0n) tally.passed++
+    const quarantined = BigInt(event.quarantined ?? 0)
+    if (quarantined === 0n) tally.passed++
     else tally.failed++
     tally.counts.push({
       Read: BigInt(event.read ?? 0),
       Write: BigInt(event.written ?? 0),
       Skipped: BigInt(event.skipped ?? 0),
-      Error: aside,
+      Error: quarantined,
     })
   }
 

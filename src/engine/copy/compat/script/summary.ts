@@ -7,7 +7,7 @@ type Sums = {
   status: TableStatus
   written: bigint
   /** Rows in the target and quarantined rows, by all runs; null if the table did not finish. */
-  all: { readonly there: bigint; readonly aside: bigint } | null
+  all: { readonly there: bigint; readonly quarantined: bigint } | null
   failed: bigint
   fallback: bigint
   recovered: number
@@ -49,7 +49,7 @@ export class CopySummary {
         sums.ms = event.ms
         if (event.copied !== undefined) {
           const { written, skipped, quarantined } = event.copied
-          sums.all = { there: BigInt(written) + BigInt(skipped), aside: BigInt(quarantined) }
+          sums.all = { there: BigInt(written) + BigInt(skipped), quarantined: BigInt(quarantined) }
         }
         if (event.error === undefined) delete sums.error
         else sums.error = event.error
@@ -69,7 +69,7 @@ export class CopySummary {
         status: sums.status,
         written: dec(sums.written),
         ...earlierOf(sums),
-        failed: dec(sums.all?.aside ?? sums.failed),
+        failed: dec(sums.all?.quarantined ?? sums.failed),
         fallback: dec(sums.fallback),
         recovered: dec(sums.recovered),
         unrecovered: dec(sums.unrecovered),

@@ -10,7 +10,7 @@ import { RunLedger } from '../../ledger/runs.ts'
 import { SharedRestarts } from '../../ledger/shared-restarts.ts'
 import { asBegun, asPlaced, type PlannedCopy } from '../../plan/plan-copy.ts'
 import type { CopyOperation } from './declaration.ts'
-import { besideRows, type PlannedCopyRun } from './plan.ts'
+import { otherRows, type PlannedCopyRun } from './plan.ts'
 import { standings } from './standings.ts'
 
 /** A copy that may start: the plan matches the ledger, and the operation says what is left to do. */
@@ -33,7 +33,7 @@ export async function agreeCopy(given: PlannedCopyRun, database: LedgerDatabase)
   let operation = await withoutRestart(known)
   let planned = await asNoted(known, given.planned, operation)
   const isOther = planned.tables.some((one, at) => one !== given.planned.tables[at])
-  const beside = isOther ? await besideRows(given, planned) : { objects: given.objects, left: given.left }
+  const others = isOther ? await otherRows(given, planned) : { objects: given.objects, left: given.left }
   if (companion === null) await refuseFollowed(to, { database, signal: run.interrupt.abort }, targetTableKeys(planned))
   const readsAll = operation.againWhenDone === true && !(await CopyTrack.goesOn({ operation, to, database }, planned))
   if (readsAll && (await isDone(planned, known))) {
@@ -44,7 +44,7 @@ export async function agreeCopy(given: PlannedCopyRun, database: LedgerDatabase)
     run.emit({ type: 'log', level: 'note', message })
   }
   if (companion !== null) operation = { ...operation, noLook: true }
-  return { ...known, ...beside, operation, planned }
+  return { ...known, ...others, operation, planned }
 }
 
 /** Today's plan, adapted to the copy in the ledger; with `restart` only the target names are taken from it. */
@@ -61,11 +61,11 @@ export function targetTableKeys({ tables }: PlannedCopy): readonly TableKey[] {
 }
 
 async function restartsOf(
-  { operation, run, isAnew }: PlannedCopyRun,
+  { operation, run, isRestart }: PlannedCopyRun,
   database: LedgerDatabase,
 ): Promise<SharedRestarts | undefined> {
-  const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0 || operation.follow?.moved === true
-  const restarts = beginsAnew && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
+  const isRestarted = isRestart || (operation.follow?.resync ?? []).length > 0 || operation.follow?.moved === true
+  const restarts = isRestarted && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
   await restarts?.prepare()
   return restarts
 }

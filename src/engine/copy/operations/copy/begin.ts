@@ -45,7 +45,7 @@ export async function begin(operation: CopyOperation, asked: CopyRun, companion:
       asked.emit(event)
     },
   }
-  if (asked.control?.onWish === undefined) await whilePaused(run)
+  if (asked.control?.onRequest === undefined) await whilePaused(run)
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
   steering.onOptions = (request) => run.emit(steeredEvent(request))
   const throttle = reportedThrottle(run, steering)

@@ -43,7 +43,7 @@ export async function divide(
 
 function context(noted: RecordedCopy, following: FollowedStream | null, work: Divided['work']): CopyContext {
   const { operation, run, views, from, left, database, owner, runs } = noted
-  const { steering, throttle, pulse, weak, shared, restarts, isAnew } = noted
+  const { steering, throttle, pulse, weak, shared, restarts, isRestart } = noted
   return {
     operation,
     run,
@@ -58,7 +58,7 @@ function context(noted: RecordedCopy, following: FollowedStream | null, work: Di
     pulse,
     weak,
     ...(shared === null ? {} : { shared }),
-    ...(restarts === undefined || !isAnew ? {} : { restarts }),
+    ...(restarts === undefined || !isRestart ? {} : { restarts }),
     ...(following === null ? {} : { fence: following.fence }),
     // A table with a stream gets its unique constraints and foreign keys when it has caught up.
     ...(following === null ? work : {}),

@@ -16,10 +16,10 @@ import type { OpenedCopy } from './open.ts'
 
 /** A copy whose tables are planned, with objects to create and dependencies left. */
 export type PlannedCopyRun = OpenedCopy &
-  BesideRows & {
+  OtherRows & {
     readonly to: CopyStore
     /** The options ask a shared run to restart. */
-    readonly isAnew: boolean
+    readonly isRestart: boolean
     /** The stream that the command resumes; null if there is none yet. */
     readonly asked: WantedStream | null
     readonly planner: Planner
@@ -28,14 +28,14 @@ export type PlannedCopyRun = OpenedCopy &
     readonly planHash: string
   }
 
-type BesideRows = { readonly objects: ObjectPlans; readonly left: readonly LeftBehind[] }
+type OtherRows = { readonly objects: ObjectPlans; readonly left: readonly LeftBehind[] }
 
 /** @throws SluiceError if the copy as a whole cannot be planned; errors of single tables are kept with the table */
 export async function planCopyRun(inspected: OpenedCopy, to: CopyStore): Promise<PlannedCopyRun> {
   const { companion, run, from, planning, steering } = inspected
   let { operation } = inspected
-  const isAnew = operation.restart && run.sharedRun !== undefined && !operation.dryRun
-  if (isAnew && companion !== null) operation = { ...operation, restart: !(await hasBegunAnew(to, run.sharedRun)) }
+  const isRestart = operation.restart && run.sharedRun !== undefined && !operation.dryRun
+  if (isRestart && companion !== null) operation = { ...operation, restart: !(await hasRestarted(to, run.sharedRun)) }
   // A plan that is only shown follows the command alone.
   const asked = operation.dryRun ? null : ((await companion?.asked(operation, from, to)) ?? null)
   const planner: Planner = {
@@ -47,15 +47,15 @@ export async function planCopyRun(inspected: OpenedCopy, to: CopyStore): Promise
   if (operation.dryRun) planned = refusedForAgain(await inNotedPlaces(planned, operation, planner), operation)
   planning.extents?.clear()
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
-  const all = { ...inspected, to, operation, isAnew, asked, planner, planned, planHash }
-  return { ...all, ...(await besideRows(all, planned)) }
+  const all = { ...inspected, to, operation, isRestart, asked, planner, planned, planHash }
+  return { ...all, ...(await otherRows(all, planned)) }
 }
 
 /** Objects to create, and dependencies that do not come along. */
-export async function besideRows(
+export async function otherRows(
   { operation, companion, run, again }: Pick<PlannedCopyRun, 'operation' | 'companion' | 'run' | 'again'>,
   some: PlannedCopy,
-): Promise<BesideRows> {
+): Promise<OtherRows> {
   const { abort } = run.interrupt
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
   return {
@@ -65,7 +65,7 @@ export async function besideRows(
 }
 
 /** True if an earlier execution of the run has restarted its stream. */
-async function hasBegunAnew(to: CopyStore, sharedRun = ''): Promise<boolean> {
+async function hasRestarted(to: CopyStore, sharedRun = ''): Promise<boolean> {
   await using database = await onSide('target', () => to.ledger())
   return await new SharedRestarts(database, sharedRun).hasStream()
 }

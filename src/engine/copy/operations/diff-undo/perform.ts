@@ -89,9 +89,9 @@ async function undoAll(
       if (table === null) continue
       const now = await rowsNow(plan, some, around, run)
       const back = some.filter((one) => {
-        const stands = packedRow(now.get(JSON.stringify(one.key)) ?? null)
+        const present = packedRow(now.get(JSON.stringify(one.key)) ?? null)
         // A killed run may have recorded a repair that never happened: then nothing needs to be restored.
-        if (stands === packedRow(one.after) || stands === packedRow(one.before)) return true
+        if (present === packedRow(one.after) || present === packedRow(one.before)) return true
         changed++
         warn(plan, one, 'is not as the repair has left it, and stays as it is', run)
         return false

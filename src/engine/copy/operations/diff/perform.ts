@@ -16,7 +16,7 @@ import { DiffProgress } from '../../diff/progress.ts'
 import { diffRing } from '../../diff/ring-table.ts'
 import { Settler, type RepairContext, type SettleOptions } from '../../diff/settle.ts'
 import { MetKeys } from '../../diff/met-keys.ts'
-import { comparesLives, findsByKey, type DiffSides } from '../../diff/sides.ts'
+import { comparesLifetimes, findsByKey, type DiffSides } from '../../diff/sides.ts'
 import { trackDiff } from '../../diff/tracked.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
@@ -217,9 +217,9 @@ async function diffTable(
   if (plan === null) throw one.error
   const { from, database, owner } = stores
   const copied = operation.fix && database !== null ? await copiedTable(one, from.identity, database, owner) : null
-  const lives = comparesLives(plan, operation.cassandra)
+  const lifetimes = comparesLifetimes(plan, operation.cassandra)
   const met = findsByKey(plan) ? {} : { met: new MetKeys().pass() }
-  const sides: DiffSides = { plan, source, target, signal: run.interrupt.abort, ...lives, ...met }
+  const sides: DiffSides = { plan, source, target, signal: run.interrupt.abort, ...lifetimes, ...met }
   const reported = copied === null ? {} : { settled: copied.settled.bind(copied) }
   const settler = new Settler(settleOptions(operation), sides, { ...stores, ...reported }, run)
   if (ring === null) {
@@ -255,7 +255,7 @@ function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation)
     ...(overwriteNewer === undefined ? {} : { overwriteNewer }),
     times: cassandra ?? {},
   }
-  return { fix, limit, mend: repair, patient: true }
+  return { fix, limit, repair, patient: true }
 }
 
 const KEYLESS = 'rows without a key differ'

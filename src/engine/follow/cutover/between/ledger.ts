@@ -44,7 +44,7 @@ export class BetweenLedger {
   /** Records the cutover before anything is created for it; called by the owner of its stream. */
   async begin(coming: ComingSwitch, document: string): Promise<void> {
     await makeLateTable(this.#database, 'migration_switches')
-    const { id, stream, reverse, turn, publicTable, takenTable, parkedTable: oldTable, actor, tool } = coming
+    const { id, stream, reverse, turn, publicTable, takenTable, oldTable, actor, tool } = coming
     await this.#database.batch([
       {
         sql: `DELETE FROM migration_switches WHERE switch_id = ? AND status IN ('preparing', 'given up')`,

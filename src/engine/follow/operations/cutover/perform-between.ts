@@ -173,7 +173,7 @@ function turnOf(around: TurnAround): BetweenTurn {
     reverse: id,
     turn: family.turns.length + 1,
     publicTable,
-    parkedTable: oldTable,
+    oldTable,
   }
   const { actor, tool } = run
   return new BetweenTurn({

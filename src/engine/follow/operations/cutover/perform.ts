@@ -73,7 +73,7 @@ async function doneBefore(
     })
   }
   const when = isoTime(last.switchedMs ?? 0)
-  const detail = `${last.publicTable} has been the table that was ${last.takenTable} since ${when}; the old one is ${last.parkedTable}`
+  const detail = `${last.publicTable} has been the table that was ${last.takenTable} since ${when}; the old one is ${last.oldTable}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
   if (!isNew || operation.dryRun)
     return { totals: { switched: '0' }, proof: `switched on ${when}`, next: followCommand(operation, family.newest) }
@@ -141,7 +141,7 @@ async function switched(
   run.emit({
     type: 'cutover.switched',
     table: publicName,
-    parked: tableText(ready.parked),
+    parked: tableText(ready.oldTable),
     revert,
     pauseMs: facts.pauseMs,
     waitedMs: facts.waitedMs,
@@ -175,7 +175,7 @@ type TurnAround = {
 
 function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run }: TurnAround): CutoverTurn {
   const { ledger, database, stream, store } = standing
-  const reverseKey = tableKeyOf(ready.parked)
+  const reverseKey = tableKeyOf(ready.oldTable)
   return new CutoverTurn({
     switches: able.switches,
     request: ready.request,
@@ -190,7 +190,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
         turn,
         publicTable: tableText(ready.request.from),
         takenTable: tableText(ready.request.to),
-        parkedTable: tableText(ready.parked),
+        oldTable: tableText(ready.oldTable),
         actor: run.actor,
         tool: run.tool,
       }),

@@ -69,10 +69,10 @@ async function streamOf(
   await refuseKnownElsewhere(to, database, `stream ${id} is`, knowsStream(id), run.interrupt.abort)
   const stream = await streamKnown(database, id, to.label)
   await finishSwitch({ store: to, database }, stream.id, run)
-  const anew = 'sluice copy --follow --restart copies its tables again and follows them'
+  const restartHint = 'sluice copy --follow --restart copies its tables again and follows them'
   const refusal =
     stream.status === 'ended'
-      ? await streamEnded(database, stream.id, (newest) => `sluice follow ${newest}`, anew)
+      ? await streamEnded(database, stream.id, (newest) => `sluice follow ${newest}`, restartHint)
       : null
   return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }), refusal }
 }

@@ -116,7 +116,7 @@ class Check {
   /** For the catalog, once `run` has ended. */
   record(): Omit<FsckRecord, 'tableId'> {
     const { version } = this.#subject
-    return { version, checkedAt: this.#run.clock.now(), looked: this.seen, findings: this.#report.told }
+    return { version, checkedAt: this.#run.clock.now(), looked: this.seen, findings: this.#report.reported }
   }
 
   /** If the catalog holds another history than the log, its files are not files of this table. */

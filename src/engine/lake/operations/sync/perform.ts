@@ -82,7 +82,7 @@ async function round(
     const begun = run.clock.ticks()
     const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs }, run)
     // An import has emitted its own event; a table without news has not.
-    if (!result.told) reportCurrent(table, run.clock.ticks() - begun, run)
+    if (!result.reported) reportCurrent(table, run.clock.ticks() - begun, run)
     outcomes.set(table.tableId, result)
   })
 }

@@ -38,7 +38,7 @@ export async function performValidate(operation: ValidateOperation, run: Validat
     // An incomplete table cannot be proved.
     await readableTable(database, { tableId: head.tableId })
     const [known] = await knownTables(database, { tableId: head.tableId })
-    let besideRanges = 0
+    let otherThanRanges = 0
     const result = await validateTable({
       catalog: database,
       tableId: head.tableId,
@@ -50,7 +50,7 @@ export async function performValidate(operation: ValidateOperation, run: Validat
       random: Math.random,
       interrupt,
       emit: (event) => {
-        if (event.type === 'verify.mismatch' && event.check !== 'ranges') besideRanges++
+        if (event.type === 'verify.mismatch' && event.check !== 'ranges') otherThanRanges++
         emit(
           event.type === 'verify.mismatch' && known !== undefined ? { ...event, importedAt: known.importedAt } : event,
         )
@@ -96,7 +96,7 @@ export async function performValidate(operation: ValidateOperation, run: Validat
         `${differences === result.witnessDifferences ? 'files of the log differ from its commits' : 'the catalog differs from the log'} in ${countText(differences, 'place')}`,
         {
           where: log.label,
-          hint: adviceOn(result, besideRanges, { tableId, path: ref.path, url: redactUrl(operation.catalog) }),
+          hint: adviceOn(result, otherThanRanges, { tableId, path: ref.path, url: redactUrl(operation.catalog) }),
         },
       ),
     }
@@ -105,13 +105,13 @@ export async function performValidate(operation: ValidateOperation, run: Validat
 
 function adviceOn(
   { differences, witnessDifferences, timeDifferences }: ValidationResult,
-  besideRanges: number,
+  otherThanRanges: number,
   { tableId, path, url }: { readonly tableId: string; readonly path: string; readonly url: string },
 ): string {
   const [id, catalog] = [shellQuote(tableId), `--database-url ${shellQuote(url)}`]
   if (differences === witnessDifferences)
     return 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
-  if (besideRanges === 0)
+  if (otherThanRanges === 0)
     return `only ranges are wrong, which could hide files from a condition: rebuild them with sluice index ${id} COLUMN --drop ${catalog}, then without --drop`
   if (differences === witnessDifferences + timeDifferences)
     return `only times of commits differ, as of a folder that was copied or restored with other file times, or whose log was cleaned of a commit that later ones took their time from: take over those of the log with sluice import ${shellQuote(path)} --table-id ${id} --moved ${catalog}`

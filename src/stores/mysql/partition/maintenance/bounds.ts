@@ -70,7 +70,7 @@ const EPOCH: Form = {
     return clock == null ? clock : `${clock}+00`
   },
   write: (bound) => {
-    const at = momentOf(bound)
+    const at = instantOf(bound)
     return at === null ? null : String(at / 1000)
   },
 }
@@ -92,7 +92,7 @@ function valueForm(isDate: boolean): Form {
       return `${from} ${h.padStart(2, '0')}:${m}:${s}${part === '' ? '' : `.${part}`}`
     },
     write: (bound) => {
-      const at = momentOf(bound)
+      const at = instantOf(bound)
       if (at === null || (isDate && at % MS_OF_DAY !== 0)) return null
       return `'${textAt(at, isDate) ?? ''}'`
     },
@@ -107,7 +107,7 @@ function numberForm(isDate: boolean, unit: number, before1970: number): Form {
       return number === undefined ? undefined : textAt((number - before1970) * unit, isDate)
     },
     write: (bound) => {
-      const at = momentOf(bound)
+      const at = instantOf(bound)
       return at === null || at % unit !== 0 ? null : String(at / unit + before1970)
     },
   }
@@ -130,7 +130,7 @@ function numberOf(text: string): number | undefined {
 }
 
 /** Milliseconds of a wall clock, taken as UTC; null for fractional seconds, and without a date of four-digit year. */
-function momentOf(bound: string): number | null {
+function instantOf(bound: string): number | null {
   const [, day, clock = '00:00:00'] = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\+00)?)?$/.exec(bound) ?? []
   const at = day === undefined ? Number.NaN : Date.parse(`${day}T${clock}Z`)
   return Number.isNaN(at) ? null : at
@@ -138,8 +138,8 @@ function momentOf(bound: string): number | null {
 
 /** A value of a date column is its midnight: a bound within a day leaves the whole day below. */
 function textAt(at: number, isDate: boolean): string | null {
-  const moment = Math.max(isDate ? Math.ceil(at / MS_OF_DAY) * MS_OF_DAY : at, Date.parse(`${FIRST}T00:00:00Z`))
-  if (moment > Date.parse(`${LAST_YEAR}-12-31T23:59:59Z`)) return null
-  const text = new Date(moment).toISOString()
+  const instant = Math.max(isDate ? Math.ceil(at / MS_OF_DAY) * MS_OF_DAY : at, Date.parse(`${FIRST}T00:00:00Z`))
+  if (instant > Date.parse(`${LAST_YEAR}-12-31T23:59:59Z`)) return null
+  const text = new Date(instant).toISOString()
   return isDate ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 19)}`
 }

@@ -93,9 +93,9 @@ export class MysqlMaintenance implements MaintenanceStore {
         `SELECT CAST(MIN(${value}) AS CHAR), CAST(MAX(${value}) AS CHAR), ${counts.join(', ')} FROM ${ticked(table)} PARTITION (${tick(rest.name.name)})`,
       )
       const [low, high, ...numbers] = row
-      const isMoment = column.type.kind === 'timestamp' && column.type.zone
+      const isInstant = column.type.kind === 'timestamp' && column.type.zone
       const text = (end: SqlValue | undefined): string | null =>
-        end == null ? null : `${String(end)}${isMoment ? '+00' : ''}`
+        end == null ? null : `${String(end)}${isInstant ? '+00' : ''}`
       return {
         spans: numbers.slice(0, -1).map(whole),
         others: { from: text(low), to: text(high), rows: whole(numbers.at(-1)) },

@@ -34,8 +34,8 @@ const TEXTS: ReadonlyMap<number, ValueText> = new Map<number, ValueText>([
   // date, time, timestamp, timestamptz
   [1082, sized(4, (data, at) => dateText(data.readInt32BE(at)))],
   [1083, sized(8, (data, at) => clockText(int64(data, at)))],
-  [1114, sized(8, (data, at) => momentText(data, at, ''))],
-  [1184, sized(8, (data, at) => momentText(data, at, '+00'))],
+  [1114, sized(8, (data, at) => timestampText(data, at, ''))],
+  [1184, sized(8, (data, at) => timestampText(data, at, '+00'))],
   // numeric, uuid, jsonb
   [1700, numericText],
   [2950, sized(16, (data, at) => uuidText(data, at))],
@@ -96,19 +96,19 @@ function int64(data: Buffer, at: number): number {
   return Number.isSafeInteger(value) ? value : NaN
 }
 
-function momentText(data: Buffer, at: number, zone: string): string {
+function timestampText(data: Buffer, at: number, zone: string): string {
   const high = data.readInt32BE(at)
   const low = data.readUInt32BE(at + 4)
   if (high === 0x7fff_ffff && low === 0xffff_ffff) return 'infinity'
   if (high === -0x8000_0000 && low === 0) return '-infinity'
   const us = high * 2 ** 32 + low
   // The last years that PostgreSQL knows lie beyond what a double counts in microseconds.
-  if (!Number.isSafeInteger(us)) return farMomentText(data.readBigInt64BE(at), zone)
+  if (!Number.isSafeInteger(us)) return farTimestampText(data.readBigInt64BE(at), zone)
   const days = Math.floor(us / US_PER_DAY)
   return dayText(days, ` ${clockText(us - days * US_PER_DAY)}${zone}`)
 }
 
-function farMomentText(us: bigint, zone: string): string {
+function farTimestampText(us: bigint, zone: string): string {
   const day = BigInt(US_PER_DAY)
   const clock = ((us % day) + day) % day
   return dayText(Number((us - clock) / day), ` ${clockText(Number(clock))}${zone}`)

@@ -36,7 +36,7 @@ const MOST_PATIENCE_MS = 150
 export type OpenedAttempt = {
   readonly session: CopySession
   /** Beside the transaction: for what a statement that fails must not end. */
-  readonly beside: CopySession
+  readonly otherSession: CopySession
   readonly settings: PostgresSettings
   readonly request: SwitchRequest
   readonly signal: AbortSignal
@@ -105,7 +105,7 @@ export class Attempt implements SwitchAttempt {
   born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth> {
     this.#mustBeExchanged()
     return this.#do(async (session) => {
-      const place = await notedPlace(this.#opened.beside)
+      const place = await notedPlace(this.#opened.otherSession)
       await session.ask(BY_INDEX)
       const { facts, shapes } = await notedWithin(session, slot, tables)
       return { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
@@ -135,12 +135,12 @@ export class Attempt implements SwitchAttempt {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { session, beside } = this.#opened
+    const { session, otherSession } = this.#opened
     if (!this.#isEnded) {
       this.#isEnded = true
       await session.rollBack()
     }
-    await Promise.all([session.close(), beside.close()])
+    await Promise.all([session.close(), otherSession.close()])
   }
 
   #mustBeExchanged(): void {

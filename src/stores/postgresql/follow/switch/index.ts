@@ -66,8 +66,8 @@ export class PostgresSwitches implements SwitchStore {
     }
     let attempt: SwitchAttempt | null = null
     try {
-      const [session, beside] = [await open(), await open()]
-      attempt = await underSignal(session, signal, () => this.#take(session, beside, request, limits, signal))
+      const [session, otherSession] = [await open(), await open()]
+      attempt = await underSignal(session, signal, () => this.#take(session, otherSession, request, limits, signal))
       return attempt
     } catch (error) {
       throwIfAborted(signal)
@@ -127,7 +127,7 @@ export class PostgresSwitches implements SwitchStore {
   /** @returns null where others did not let go in time */
   async #take(
     session: CopySession,
-    beside: CopySession,
+    otherSession: CopySession,
     request: SwitchRequest,
     { lockTimeoutMs, budgetMs = BUDGET_MS }: SwitchLimits,
     signal: AbortSignal,
@@ -155,11 +155,11 @@ export class PostgresSwitches implements SwitchStore {
     const sides = await cutoverTables(session, request)
     if (sides.from.oid !== from.oid) return null
     const position = await commitFence(session)
-    if (!(await isFlushed(session, position))) await flushLog(beside)
+    if (!(await isFlushed(session, position))) await flushLog(otherSession)
     held.rest()
     return new Attempt({
       session,
-      beside,
+      otherSession,
       settings: this.#settings,
       request,
       signal,

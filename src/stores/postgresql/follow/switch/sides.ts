@@ -74,8 +74,8 @@ export async function cutoverTables(session: CopySession, request: SwitchRequest
     from,
     to,
     public: from.sql,
-    oldTable: tableSql({ schema: from.schema, name: request.parked }),
-    oldTableName: request.parked,
+    oldTable: tableSql({ schema: from.schema, name: request.oldTable }),
+    oldTableName: request.oldTable,
   }
 }
 

@@ -110,7 +110,7 @@ export class PostgresTriggers implements ChangeSource {
       return (await insertPosition(session)) + 1n
     })
     return await this.#read(signal, (session) =>
-      verifyPostgresTriggers(session, birth, tables, applied, { told: this.notified, end }),
+      verifyPostgresTriggers(session, birth, tables, applied, { reported: this.notified, end }),
     )
   }
 

@@ -21,7 +21,7 @@ export async function verifyPostgresTriggers(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
   applied: LogPosition,
-  { told: reported, end }: { readonly told: ReportedChanges; readonly end: LogPosition },
+  { reported, end }: { readonly reported: ReportedChanges; readonly end: LogPosition },
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = lsnText(applied)

@@ -13,7 +13,11 @@ import { refusals } from './look.ts'
  * @returns what was done in addition, in words
  * @throws SluiceError TABLE_REFUSED
  */
-export async function dropParked(session: CopySession, table: KnownTable, heir: TableName): Promise<readonly string[]> {
+export async function dropOldTable(
+  session: CopySession,
+  table: KnownTable,
+  heir: TableName,
+): Promise<readonly string[]> {
   await session.ask(`SET LOCAL search_path TO ''`)
   const [refused] = await refusals(session, table.oid)
   if (refused !== undefined) {

@@ -8,7 +8,7 @@ import type {
   DecommissionStep,
   DecommissionStore,
   KnownRows,
-  ParkedLook,
+  OldTableState,
 } from '../../../../model/partition/decommission-port.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
 import { isPostgresBusy, Locks, type KnownTable } from '../../server/locks.ts'
@@ -20,9 +20,9 @@ import { tableFromSql, literal } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { Patience, type WantedLock } from '../../server/patience.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { dropParked } from './drop.ts'
+import { dropOldTable } from './drop.ts'
 import { giveBack, takeAll } from './grants.ts'
-import { inspectParked } from './look.ts'
+import { inspectOldTable } from './look.ts'
 
 const RIGHTS = 'connect as the owner of the table, who may also write the tables of the ledger'
 
@@ -46,11 +46,11 @@ export class PostgresDecommission implements DecommissionStore {
     })
   }
 
-  look(oldTable: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null> {
+  look(oldTable: TableName, heir: TableName, signal: AbortSignal): Promise<OldTableState | null> {
     // With an empty search path the server qualifies every name.
     return this.#read(signal, async (session) => {
       await session.ask(`SET LOCAL search_path TO ''`)
-      return await inspectParked(session, oldTable, heir)
+      return await inspectOldTable(session, oldTable, heir)
     })
   }
 
@@ -75,7 +75,7 @@ export class PostgresDecommission implements DecommissionStore {
       if (expect !== null && !(await holds(session, table, expect))) return null
       // The ledger needs the search path, DROP needs an empty one: write the ledger first.
       await closed(session, close)
-      return await dropParked(session, table, heir)
+      return await dropOldTable(session, table, heir)
     })
     if (typeof done === 'string') return { end: done, also: [] }
     return done.result === null ? { end: 'differs' as const, also: [] } : { end: 'done' as const, also: done.result }

@@ -1,6 +1,6 @@
 /** Inspects an old table: its users, its dependents, and what its removal would drop or change. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
-import type { DecommissionFinding, ParkedLook, TableUse } from '../../../../model/partition/decommission-port.ts'
+import type { DecommissionFinding, OldTableState, TableUse } from '../../../../model/partition/decommission-port.ts'
 import { tableByName } from '../../server/known.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -9,11 +9,11 @@ import { dropDependents, mentioning, silentLosses } from './dependents.ts'
 import { usersNow } from './sessions.ts'
 
 /** The search path must be empty. @returns null if the table does not exist */
-export async function inspectParked(
+export async function inspectOldTable(
   session: CopySession,
   table: TableName,
   heir: TableName,
-): Promise<ParkedLook | null> {
+): Promise<OldTableState | null> {
   const found = await tableByName(session, table)
   if (found === null) return null
   const { oid } = found

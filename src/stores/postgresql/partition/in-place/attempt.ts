@@ -25,10 +25,10 @@ export type PreparedNewTable = {
 }
 
 /** In the caller's transaction: others see the new table only under the public name; a rollback removes it. */
-export async function makeBeside(session: CopySession, request: InPlaceRequest): Promise<PreparedNewTable> {
+export async function makeNewParts(session: CopySession, request: InPlaceRequest): Promise<PreparedNewTable> {
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
-  const parts = await newTableParts(about, request.beside, request.partitions)
+  const parts = await newTableParts(about, request.sideName, request.partitions)
   await session.askAll(parts.made)
   return { about, parts, wanted }
 }
@@ -56,10 +56,10 @@ export async function takeTable(
  */
 export async function attachPast(
   session: CopySession,
-  beside: PreparedNewTable,
+  newParts: PreparedNewTable,
   request: InPlaceRequest,
 ): Promise<readonly PlanFinding[]> {
-  const { about, parts, wanted } = beside
+  const { about, parts, wanted } = newParts
   if ((await boundsState(about, request)) !== 'valid') throw changed(about, 'its constraint is not there any more')
   const sound = await soundIndexes(session, about.oid)
   const now = await wantedIndexes(about)
@@ -71,16 +71,16 @@ export async function attachPast(
   const steps = await takeover(sides, false)
   const refused = steps.filter(({ verdict }) => verdict === 'refused')
   if (refused.length > 0) throw inPlaceRefusal(about, refused.map(planFinding))
-  await session.askAll(await switchStatements(beside, request, sides, steps))
+  await session.askAll(await switchStatements(newParts, request, sides, steps))
   return steps.filter(({ verdict }) => verdict === 'made').map(planFinding)
 }
 
 export function sidesIn(
   session: CopySession,
-  { planned: { table }, beside, past }: InPlaceRequest,
+  { planned: { table }, sideName: newParts, past }: InPlaceRequest,
 ): Promise<CutoverTables> {
   const { schema = 'public', name } = table.table
-  return cutoverTables(session, { from: { schema, name }, to: { schema, name: beside }, parked: past })
+  return cutoverTables(session, { from: { schema, name }, to: { schema, name: newParts }, oldTable: past })
 }
 
 /** Statements to run after those that create the new table. */
@@ -90,7 +90,7 @@ export async function switchStatements(
   { from, to, oldTable: past, public: table }: CutoverTables,
   steps: readonly CutoverStep[],
 ): Promise<readonly string[]> {
-  const names = await newIndexNames(about, [request.beside, ...request.partitions.map(({ name }) => name)])
+  const names = await newIndexNames(about, [request.sideName, ...request.partitions.map(({ name }) => name)])
   const taken = new Set((await about.session.ask(takenSql(about.schema))).map(([name]) => name ?? ''))
   return [
     ...steps.flatMap(({ before = [] }) => before),
@@ -111,12 +111,12 @@ export async function switchStatements(
 /** Renames to the default name next to a table of this name; keeps the old name if the default is taken. */
 function renameDefault(
   { schema, name }: About,
-  { beside }: InPlaceRequest,
+  { sideName: newParts }: InPlaceRequest,
   taken: ReadonlySet<string>,
 ): readonly string[] {
   const asked = suffixed(name, 'default')
   if (taken.has(asked)) return []
-  return [`ALTER TABLE ${tableSql({ schema, name: suffixed(beside, 'default') })} RENAME TO ${quoteName(asked)}`]
+  return [`ALTER TABLE ${tableSql({ schema, name: suffixed(newParts, 'default') })} RENAME TO ${quoteName(asked)}`]
 }
 
 function freeName(index: string, taken: Set<string>): string {

@@ -32,7 +32,7 @@ import { LockBudget } from '../../follow/switch/held.ts'
 import { cutoverTable } from '../../follow/switch/sides.ts'
 import { lookFirstSql } from '../../follow/switch/take.ts'
 import { quoteName } from '../../server/connect.ts'
-import { attachPast, makeBeside, sidesIn, switchStatements, takeTable } from './attempt.ts'
+import { attachPast, makeNewParts, sidesIn, switchStatements, takeTable } from './attempt.ts'
 import { boundsState, boundsStatements, dropBounds, outsideOf, outsideRefused, sayBounds } from './bounds.ts'
 import { buildIndexes, indexStatements, wantedIndexes } from './indexes.ts'
 import { beforeFindings, planFinding, takeover } from './inspections.ts'
@@ -117,10 +117,10 @@ export class PostgresInPlace implements InPlaceStore {
     const { table } = request.planned.table
     return this.#locked(table, limits, (session) =>
       this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
-        const beside = await makeBeside(session, request)
-        await takeTable(session, beside, held, lockTimeoutMs)
+        const newParts = await makeNewParts(session, request)
+        await takeTable(session, newParts, held, lockTimeoutMs)
         await lastWords(session, held, limits)
-        return await attachPast(session, beside, request)
+        return await attachPast(session, newParts, request)
       }),
     )
   }
@@ -304,20 +304,20 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
   const before = await beforeFindings(about)
   if (before.some(({ verdict }) => verdict === 'refused')) return { findings: before, statements: [], bytes }
   const statements = [...(await indexStatements(about)), ...(await boundsStatements(about, request))]
-  const beside = await makeBeside(session, request)
-  await session.askAll(beside.parts.rest)
+  const newParts = await makeNewParts(session, request)
+  await session.askAll(newParts.parts.rest)
   const sides = await sidesIn(session, request)
   const steps = (await takeover(sides, true)).filter(
     ({ about: what, verdict }) => what !== 'foreign key from it' || verdict !== 'refused',
   )
-  const { made, references, rest } = beside.parts
+  const { made, references, rest } = newParts.parts
   const all = [
     'BEGIN',
     ...made,
     `LOCK TABLE ONLY ${about.sql} IN ACCESS EXCLUSIVE MODE`,
     ...references,
     ...rest,
-    ...(await switchStatements(beside, request, sides, steps)),
+    ...(await switchStatements(newParts, request, sides, steps)),
     'COMMIT',
   ]
   return {

@@ -59,7 +59,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   const past = tableSql(leaf.past)
   await refuseFilled(session, table, leaf)
   const oldTable = suffixed(name, `sluice_${leaf.oid}`)
-  const names = { from: { schema, name }, to: leaf.past, parked: oldTable }
+  const names = { from: { schema, name }, to: leaf.past, oldTable }
   const before = await cutoverTables(session, names)
   // The server checks for rows that refer to a partition before it detaches it.
   const references = (await cutoverReferenceFindings(before)).filter(({ about }) => about === 'foreign key to it')

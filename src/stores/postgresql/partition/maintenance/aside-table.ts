@@ -2,7 +2,7 @@
 import type { ComingPartition } from '../../../../model/partition/maintenance-port.ts'
 import type { NewPartitionTable } from './new-table.ts'
 
-export type AsideTable = {
+export type SideTable = {
   readonly newTable: NewPartitionTable
   /** SQL: a row of the default partition belongs into it. @param row name of the row in a statement */
   readonly belongs: (row: string) => string

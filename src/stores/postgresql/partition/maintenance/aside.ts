@@ -6,7 +6,7 @@ import { forget, keysSql, lockedSql, noted, noteSql, sameKey, type KeyLog, type 
 import { NotNow } from './not-now.ts'
 import { committed } from '../../server/patience.ts'
 import { lateConstraints, mirrorSql } from './mirror.ts'
-import type { AsideTable } from './aside-table.ts'
+import type { SideTable } from './aside-table.ts'
 
 /** Blocks copied between two progress reports: 64 MB. */
 const BLOCKS_AT_ONCE = 8192
@@ -15,14 +15,14 @@ const READS_BLOCKS = 140_000
 /** More notes than this are applied first: other sessions wait while the last ones are. */
 const MOST_LAST = 2000
 
-export class Aside {
-  readonly tables: readonly AsideTable[]
+export class SideTables {
+  readonly tables: readonly SideTable[]
   readonly #session: CopySession
   readonly #log: KeyLog
   /** Columns that the server does not generate. */
   readonly #columns: readonly string[]
 
-  constructor(session: CopySession, log: KeyLog, columns: readonly string[], tables: readonly AsideTable[]) {
+  constructor(session: CopySession, log: KeyLog, columns: readonly string[], tables: readonly SideTable[]) {
     this.#session = session
     this.#log = log
     this.#columns = columns
@@ -31,12 +31,12 @@ export class Aside {
 
   /** Copies all rows of one snapshot, taken after changes are noted. */
   async fill(onRows: (rows: bigint) => void): Promise<void> {
-    await this.#asOfOneMoment(async () => this.#fill(onRows))
+    await this.#inOneSnapshot(async () => this.#fill(onRows))
   }
 
   /** Applies noted changes. @returns how many notes it applied */
   async follow(): Promise<number> {
-    return this.#asOfOneMoment(async () => {
+    return this.#inOneSnapshot(async () => {
       const all = await noted(this.#session, this.#log)
       await this.#apply(all)
       return all.ids.length
@@ -117,7 +117,7 @@ export class Aside {
     }
   }
 
-  async #insert({ newTable, belongs }: AsideTable, join: string, condition: string): Promise<bigint> {
+  async #insert({ newTable, belongs }: SideTable, join: string, condition: string): Promise<bigint> {
     const names = this.#columns.map(quoteName)
     const list = names.map((name) => `d.${name}`).join(', ')
     const rows = await this.#session.run(
@@ -127,7 +127,7 @@ export class Aside {
     return BigInt(rows)
   }
 
-  async #asOfOneMoment<T>(body: () => Promise<T>): Promise<T> {
+  async #inOneSnapshot<T>(body: () => Promise<T>): Promise<T> {
     const session = this.#session
     const before = this.tables.map(({ rows }) => rows)
     try {

@@ -7,7 +7,7 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { noteAttached } from '../../follow/replication/partition-notes.ts'
-import { asideName, attachMark } from './names.ts'
+import { sideTableName, attachMark } from './names.ts'
 import type { Patience, WantedLock } from '../../server/patience.ts'
 import { constraintAbove, knownDefaultPartition, knownPartition, neighbourOf, referencedLocks } from './dependencies.ts'
 import { NewPartitionTable, type MissingProperty } from './new-table.ts'
@@ -29,7 +29,7 @@ export async function attachNew(
     NewPartitionTable.begin(session, {
       of,
       parent: table.identity,
-      aside: asideName(options.name.schema ?? '', table.identity, 0),
+      sideTable: sideTableName(options.name.schema ?? '', table.identity, 0),
       name: options.name,
       check: above === null ? between : `${between} AND (${above})`,
       period: { from: options.from, to: options.to, column: table.column, of: table.table },
@@ -46,12 +46,12 @@ export async function attachNew(
       ? [{ table: knownPartition(rest), mode: 'ACCESS EXCLUSIVE' } satisfies WantedLock]
       : []),
   ]
-  const { aside, name } = newTable.options
+  const { sideTable, name } = newTable.options
   const missing = await patience.run(locks, async () => {
     await session.ask(
       [
         ...late,
-        `ALTER TABLE ${tableSql(aside)} RENAME TO ${quoteName(name.name)}`,
+        `ALTER TABLE ${tableSql(sideTable)} RENAME TO ${quoteName(name.name)}`,
         `ALTER TABLE ${tableSql(table.table)} ATTACH PARTITION ${tableSql(name)} ${boundsSql(options)}`,
         `ALTER TABLE ${tableSql(name)} DROP CONSTRAINT ${quoteName(attachMark(table.identity))}`,
       ].join(';\n'),

@@ -3,7 +3,7 @@ import type { KnownTable } from '../../server/locks.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import type { AsideTable } from './aside-table.ts'
+import type { SideTable } from './aside-table.ts'
 import type { KeyLog } from './key-log.ts'
 
 /** Longest extra lock wait of other sessions, ms: if a value becomes free later in one table, the change is noted. */
@@ -21,7 +21,7 @@ const MOST_ROWS = 10_000
  */
 export function mirrorSql(
   log: KeyLog,
-  tables: readonly AsideTable[],
+  tables: readonly SideTable[],
   columns: readonly string[],
   late: readonly string[],
 ): string {
@@ -29,10 +29,10 @@ export function mirrorSql(
   const values = columns.map((name) => `d.${quoteName(name)}`).join(', ')
   const same = (row: string, of: 'OLD' | 'NEW'): string =>
     log.key.map(({ name }) => `${row}.${quoteName(name)} = ${of}.${quoteName(name)}`).join(' AND ')
-  const made = ({ newTable, belongs }: AsideTable, of: 'OLD' | 'NEW'): string => {
-    const aside = tableSql(newTable.table.name)
-    return `DELETE FROM ${aside} t WHERE ${same('t', of)}; GET DIAGNOSTICS one = ROW_COUNT; removed := removed + one;
-      INSERT INTO ${aside} (${names}) SELECT ${values} FROM ONLY ${tableSql(log.of.name)} d WHERE ${same('d', of)} AND ${belongs('d')};`
+  const made = ({ newTable, belongs }: SideTable, of: 'OLD' | 'NEW'): string => {
+    const sideTable = tableSql(newTable.table.name)
+    return `DELETE FROM ${sideTable} t WHERE ${same('t', of)}; GET DIAGNOSTICS one = ROW_COUNT; removed := removed + one;
+      INSERT INTO ${sideTable} (${names}) SELECT ${values} FROM ONLY ${tableSql(log.of.name)} d WHERE ${same('d', of)} AND ${belongs('d')};`
   }
   const both = (of: 'OLD' | 'NEW'): string => {
     if (!tables.every(({ byKey }) => byKey)) return tables.map((one) => made(one, of)).join('\n')

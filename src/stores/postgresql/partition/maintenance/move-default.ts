@@ -18,11 +18,11 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { describeTables } from '../../server/tables.ts'
 import { underSignal } from '../../server/under-signal.ts'
-import type { AsideTable } from './aside-table.ts'
-import { Aside } from './aside.ts'
+import type { SideTable } from './aside-table.ts'
+import { SideTables } from './aside.ts'
 import { definitionMark } from './definition.ts'
 import { beginKeyLog, noteSql, type KeyLog } from './key-log.ts'
-import { asideName } from './names.ts'
+import { sideTableName } from './names.ts'
 import { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
 import { proveQuarantined } from './proof.ts'
@@ -66,22 +66,23 @@ export async function moveDefault(
   const log = await patience.run(locks, () => beginKeyLog(session, knownPartition(rest), key, table.identity))
   const definition = await definitionMark(session, [table.identity, rest.identity, log.oid])
 
-  const aside = await dropping(() => begun(session, patience, { table, rest, options, spec, log }))
+  const sideTable = await dropping(() => begun(session, patience, { table, rest, options, spec, log }))
   const late: string[] = []
   await dropping(async () => {
-    await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
-    for (const { newTable } of aside.tables) await newTable.furnish()
-    for (const { newTable: partitioned } of aside.tables)
+    await patience.again(() => sideTable.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
+    for (const { newTable } of sideTable.tables) await newTable.furnish()
+    for (const { newTable: partitioned } of sideTable.tables)
       await session.ask(`ANALYZE ${tableSql(partitioned.table.name)}`)
-    for (const { newTable: twin } of aside.tables) late.push(...(await patience.again(() => twin.late())))
+    for (const { newTable: createdTable } of sideTable.tables)
+      late.push(...(await patience.again(() => createdTable.late())))
   })
   const end = performance.now() + request.budgetMs
   for (let pause = FIRST_REST_MS; ; pause *= 2) {
     try {
       const { proved, views } = await dropping(async () => {
-        await followed(patience, aside, request)
-        const since = await patience.run(locks, () => aside.mirror())
-        const compared = await patience.again(() => proveQuarantined(session, spec, log, aside))
+        await followed(patience, sideTable, request)
+        const since = await patience.run(locks, () => sideTable.mirror())
+        const compared = await patience.again(() => proveQuarantined(session, spec, log, sideTable))
         const others = await OldViews.since(session, since, table.table)
         await others.ended(request)
         return { proved: compared, views: others }
@@ -91,18 +92,18 @@ export async function moveDefault(
         table,
         rest: knownPartition(rest),
         log,
-        aside,
+        sideTable,
         late,
         definition,
         views,
       })
-      const stands = { oid: rest.identity, name: old }
+      const renamedDefault = { oid: rest.identity, name: old }
       const drop = (): Promise<unknown> => session.ask(`DROP TABLE ${tableSql(old)}`)
-      await patience.run([{ table: stands, mode: 'ACCESS EXCLUSIVE' }], drop, true).catch((error: unknown) => {
+      await patience.run([{ table: renamedDefault, mode: 'ACCESS EXCLUSIVE' }], drop, true).catch((error: unknown) => {
         // After a stop, the next run drops the old default partition.
         if (!stop.aborted) throw error
       })
-      return moved(aside, proved, missing)
+      return moved(sideTable, proved, missing)
     } catch (error) {
       if (!(error instanceof NotNow)) throw error
       // Back to noting keys only: noting and mirroring at the same time could miss a deleted row.
@@ -138,7 +139,7 @@ function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
   })
 }
 
-function moved({ tables }: Aside, proved: bigint, cloned: readonly MissingProperty[]): Moved {
+function moved({ tables }: SideTables, proved: bigint, cloned: readonly MissingProperty[]): Moved {
   const [first] = tables
   return {
     made: tables.flatMap(({ coming, rows }) => (coming === null ? [] : [{ ...coming, moved: rows }])),
@@ -153,10 +154,10 @@ function moved({ tables }: Aside, proved: bigint, cloned: readonly MissingProper
   }
 }
 
-async function followed(patience: Patience, aside: Aside, { onStep, table }: MakeRequest): Promise<void> {
+async function followed(patience: Patience, sideTable: SideTables, { onStep, table }: MakeRequest): Promise<void> {
   for (let rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
     const since = performance.now()
-    const notes = await patience.again(() => aside.follow())
+    const notes = await patience.again(() => sideTable.follow())
     onStep?.('following', BigInt(notes), null)
     if (notes <= FEW && performance.now() - since <= QUICK_MS * rounds) return
   }
@@ -183,7 +184,7 @@ async function begun(
     readonly spec: TableSpec
     readonly log: KeyLog
   },
-): Promise<Aside> {
+): Promise<SideTables> {
   const above = await constraintAbove(session, table)
   const also = above === null ? '' : ` AND (${above})`
   const parent = table.identity
@@ -195,19 +196,26 @@ async function begun(
     check: string,
     period?: NewPartitionOptions['period'],
   ): Promise<NewPartitionTable> => {
-    const asideAs = asideName(into.schema ?? '', parent, place)
-    const request = { of, parent, aside: asideAs, name: into, check: check + also, ...(period && { period }) }
+    const sideTablePlace = sideTableName(into.schema ?? '', parent, place)
+    const request = {
+      of,
+      parent,
+      sideTable: sideTablePlace,
+      name: into,
+      check: check + also,
+      ...(period && { period }),
+    }
     return patience.again(() => NewPartitionTable.begin(session, request))
   }
-  const tables: AsideTable[] = []
+  const tables: SideTable[] = []
   const byKey = log.key.some((column) => column.name === name)
-  for (const [i, wish] of options.entries()) {
-    const period = { from: wish.from, to: wish.to, column: table.column, of: table.table }
-    const newTable = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish), period)
+  for (const [i, requested] of options.entries()) {
+    const period = { from: requested.from, to: requested.to, column: table.column, of: table.table }
+    const newTable = await begin(neighbourOf(table), i, requested.name, betweenSql(name, native, requested), period)
     tables.push({
       newTable,
-      coming: wish,
-      belongs: (row) => betweenSql(name, native, wish, row),
+      coming: requested,
+      belongs: (row) => betweenSql(name, native, requested, row),
       byKey,
       rows: 0n,
     })
@@ -218,7 +226,7 @@ async function begun(
   const partitioned = await begin(knownPartition(rest), 'rest', rest.name, outsideSql(name, native, covered))
   tables.push({ newTable: partitioned, coming: null, belongs: (row) => `NOT (${within(row)})`, byKey, rows: 0n })
   const columns = spec.columns.filter(({ generated }) => generated !== true).map((column) => column.name)
-  return new Aside(session, log, columns, tables)
+  return new SideTables(session, log, columns, tables)
 }
 
 /** Ranges of existing and new partitions, merged: the server compares each pair while all others wait. */

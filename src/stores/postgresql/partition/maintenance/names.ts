@@ -8,7 +8,7 @@ const MARK = 'sluice_aside_of_'
 const OWN_NAME = /^sluice_(?:aside|keys)_\d+/
 
 /** Name of a table before it is attached, or after it was detached. */
-export function asideName(schema: string, parent: string, place: number | 'rest' | 'old'): TableName {
+export function sideTableName(schema: string, parent: string, place: number | 'rest' | 'old'): TableName {
   return { schema, name: `sluice_aside_${parent}_${place}` }
 }
 
@@ -32,12 +32,12 @@ export function isOwnName({ name }: TableName): boolean {
  * matches no table of this database: they came from a dump, or their table was dropped.
  */
 export function markedTablesSql(parent: string): string {
-  const beside = `SELECT o.relnamespace FROM pg_catalog.pg_class o WHERE o.oid = ${literal(parent)}::oid
+  const schemasSql = `SELECT o.relnamespace FROM pg_catalog.pg_class o WHERE o.oid = ${literal(parent)}::oid
     OR o.oid IN (SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = ${literal(parent)}::oid)`
   return `SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE k.conname LIKE ${literal(`${MARK.replaceAll('_', String.raw`\_`)}%`)}::text AND k.contype = 'c' AND c.relkind = 'r' AND NOT c.relispartition
-      AND (k.conname = ${literal(attachMark(parent))} OR c.relnamespace IN (${beside})
+      AND (k.conname = ${literal(attachMark(parent))} OR c.relnamespace IN (${schemasSql})
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid::text = pg_catalog.substr(k.conname, ${MARK.length + 1})))
     ORDER BY c.relname`
 }

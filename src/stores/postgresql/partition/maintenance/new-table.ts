@@ -33,7 +33,7 @@ export type NewPartitionOptions = {
   /** Number of the partitioned table. */
   readonly parent: string
   /** Its name until it is attached. */
-  readonly aside: TableName
+  readonly sideTable: TableName
   /** Its name after that, from which the names of its indexes are derived. */
   readonly name: TableName
   /** Condition that all of its rows meet. */
@@ -70,22 +70,22 @@ export class NewPartitionTable {
 
   /** Without rows, indexes, triggers and the like; columns are stored as in the model. */
   static async begin(session: CopySession, options: NewPartitionOptions): Promise<NewPartitionTable> {
-    const { of, parent, aside, name, check } = options
+    const { of, parent, sideTable, name, check } = options
     const names = await freshNames(session, of, name)
     const isParent = of.oid === parent
     const [unlogged] = await session.ask(
       `SELECT FROM pg_catalog.pg_class WHERE oid = ${literal(of.oid)}::oid AND relpersistence = 'u' AND relkind = 'r'`,
     )
     // Only the parent has identity columns.
-    const create = `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(aside)} (LIKE ${tableSql(of.name)}
+    const create = `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(sideTable)} (LIKE ${tableSql(of.name)}
       INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
       CONSTRAINT ${quoteName(attachMark(parent))} CHECK (${check}))`
-    const table = await made(session, aside, create, !isParent)
+    const table = await made(session, sideTable, create, !isParent)
     const left = isParent || options.period === undefined ? [] : await leftOut(session, options, options.period, table)
     const without = new Set(
       left.flatMap(({ name: one }) => [`the constraint ${one}`, `the comment on the constraint ${one}`]),
     )
-    const rows = await session.ask(ownStatementsSql(of.oid, '0', { name: aside, names }))
+    const rows = await session.ask(ownStatementsSql(of.oid, '0', { name: sideTable, names }))
     const statements = rows.flatMap(([stage, what, sql, place]) => {
       const own = { what: what ?? '', sql: sql ?? '', place: Number(place) }
       // Created so at once, since rows are written only once.
@@ -136,10 +136,10 @@ export class NewPartitionTable {
 
   /** Statements on triggers that the attachment creates, for the table under its final name. */
   cloned(): readonly string[] {
-    const { aside, name } = this.options
+    const { sideTable, name } = this.options
     return this.#statements
       .filter(({ stage }) => stage === 'cloned')
-      .map(({ own }) => own.sql.replace(` ${tableSql(aside)} `, () => ` ${tableSql(name)} `))
+      .map(({ own }) => own.sql.replace(` ${tableSql(sideTable)} `, () => ` ${tableSql(name)} `))
   }
 
   async #give({ what, sql }: Own): Promise<void> {
@@ -200,9 +200,9 @@ function leftOut(
   session: CopySession,
   { of, parent }: NewPartitionOptions,
   period: NonNullable<NewPartitionOptions['period']>,
-  aside: KnownTable,
+  sideTable: KnownTable,
 ): Promise<readonly LeftOutConstraint[]> {
-  return leaveOutOwn(session, of, { parent: { oid: parent, name: period.of }, aside, period })
+  return leaveOutOwn(session, of, { parent: { oid: parent, name: period.of }, sideTable, period })
 }
 
 /** Free names for indexes and statistics objects, derived as those of another table. */

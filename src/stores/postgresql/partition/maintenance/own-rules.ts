@@ -40,16 +40,20 @@ type OwnRule = {
 export async function leaveOutOwn(
   session: CopySession,
   of: KnownTable,
-  { parent, aside, period }: { readonly parent: KnownTable; readonly aside: KnownTable; readonly period: PeriodRule },
+  {
+    parent,
+    sideTable,
+    period,
+  }: { readonly parent: KnownTable; readonly sideTable: KnownTable; readonly period: PeriodRule },
 ): Promise<readonly LeftOutConstraint[]> {
   const rules = await ownRules(session, of, parent.oid, period.column.name)
   const drops = rules.flatMap(({ name, condition }) =>
     condition === null ? [] : [`DROP CONSTRAINT ${quoteName(name)}`],
   )
-  if (drops.length > 0) await session.ask(`ALTER TABLE ${tableSql(aside.name)} ${drops.join(', ')}`)
+  if (drops.length > 0) await session.ask(`ALTER TABLE ${tableSql(sideTable.name)} ${drops.join(', ')}`)
   const left: LeftOutConstraint[] = []
   for (const rule of rules)
-    left.push({ name: rule.name, ...(await judged(session, rule, { of, parent, aside, period })) })
+    left.push({ name: rule.name, ...(await judged(session, rule, { of, parent, sideTable, period })) })
   return left
 }
 
@@ -103,9 +107,14 @@ async function judged(
   {
     of,
     parent,
-    aside,
+    sideTable,
     period,
-  }: { readonly of: KnownTable; readonly parent: KnownTable; readonly aside: KnownTable; readonly period: PeriodRule },
+  }: {
+    readonly of: KnownTable
+    readonly parent: KnownTable
+    readonly sideTable: KnownTable
+    readonly period: PeriodRule
+  },
 ): Promise<Omit<LeftOutConstraint, 'name'>> {
   const only = `only ${tableText(of.name)} has it, and not ${tableText(parent.name)}`
   if (condition === null) {
@@ -118,7 +127,7 @@ async function judged(
     if (!(await mayPass(session, condition, period))) {
       return { why: `${only}, and it refuses every row of this period: ${definition}`, hint: null }
     }
-    if (await isImplied(session, condition, aside)) {
+    if (await isImplied(session, condition, sideTable)) {
       return { why: `${only}, and the bounds of this period say as much: ${definition}`, hint: null }
     }
   }
@@ -161,10 +170,10 @@ function steps({ type }: Column, low: string, high: string): { readonly at: stri
 }
 
 /** True if the server infers that no row within the bounds violates the condition. */
-async function isImplied(session: CopySession, condition: string, aside: KnownTable): Promise<boolean> {
+async function isImplied(session: CopySession, condition: string, sideTable: KnownTable): Promise<boolean> {
   await session.begin('READ ONLY', 'SET LOCAL constraint_exclusion TO on')
   try {
-    const plan = await session.ask(`EXPLAIN SELECT FROM ONLY ${tableSql(aside.name)} WHERE NOT (${condition})`)
+    const plan = await session.ask(`EXPLAIN SELECT FROM ONLY ${tableSql(sideTable.name)} WHERE NOT (${condition})`)
     return plan.some(([line]) => line?.includes('One-Time Filter: false') === true)
   } catch (error) {
     if (!session.alive || isPostgresBusy(error)) throw error

@@ -8,7 +8,7 @@ import type { KnownTable } from '../../server/locks.ts'
 import { digestPostgresRows } from '../../copy/row-digest.ts'
 import type { CopySession } from '../../server/session.ts'
 import { tableSql } from '../../server/sql.ts'
-import type { Aside } from './aside.ts'
+import type { SideTables } from './aside.ts'
 import { keysSql, lockedSql, noted, sameKey, type KeyLog } from './key-log.ts'
 import { NotNow } from './not-now.ts'
 import { staleGenerated } from './row-refusals.ts'
@@ -22,7 +22,7 @@ export async function proveQuarantined(
   session: CopySession,
   spec: TableSpec,
   log: KeyLog,
-  aside: Aside,
+  sideTable: SideTables,
 ): Promise<bigint> {
   try {
     // Lock before the first read: a later TRUNCATE would empty the table for an older snapshot, too.
@@ -41,7 +41,7 @@ export async function proveQuarantined(
       })
     const before = await digestOf(log.of)
     let [rows, sum] = [0n, 0n]
-    for (const { newTable } of aside.tables) {
+    for (const { newTable } of sideTable.tables) {
       const part = await digestOf(newTable.table)
       rows += part.rows
       sum += BigInt(`0x${part.sum}`)

@@ -8,11 +8,11 @@ import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import type { Aside } from './aside.ts'
+import type { SideTables } from './aside.ts'
 import { attachedAs, giveCloned } from './attach-new.ts'
 import { definitionMark } from './definition.ts'
 import { dropKeyLogSql, hasLogNotes, type KeyLog } from './key-log.ts'
-import { asideName, attachMark } from './names.ts'
+import { sideTableName, attachMark } from './names.ts'
 import { Changed, NotNow } from './not-now.ts'
 import type { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
@@ -23,7 +23,7 @@ export type SwitchPlan = {
   readonly table: RangedTable
   readonly rest: KnownTable
   readonly log: KeyLog
-  readonly aside: Aside
+  readonly sideTable: SideTables
   /** Statements for its tables that run last. */
   readonly late: readonly string[]
   /** Definition of the table and its default partition when the copy began (`definitionMark`). */
@@ -39,12 +39,12 @@ export type SwitchPlan = {
 export async function switchOver(
   session: CopySession,
   patience: Patience,
-  { table, rest, log, aside, late, definition, views }: SwitchPlan,
+  { table, rest, log, sideTable, late, definition, views }: SwitchPlan,
 ): Promise<{ readonly old: TableName; readonly missing: readonly MissingProperty[] }> {
   const parent = { oid: table.identity, name: table.table }
   const mark = quoteName(attachMark(table.identity))
-  const old = asideName(rest.name.schema ?? '', table.identity, 'old')
-  const successor = aside.tables.find(({ coming }) => coming === null)?.newTable
+  const old = sideTableName(rest.name.schema ?? '', table.identity, 'old')
+  const successor = sideTable.tables.find(({ coming }) => coming === null)?.newTable
   if (successor === undefined) throw new Error('no successor of the default partition')
   const statements = [
     ...late,
@@ -55,16 +55,16 @@ export async function switchOver(
     ...(await exchanged(session, rest, successor)),
     ...(await sequencesTo(session, rest, successor)),
     renamed(rest.name, old),
-    ...aside.tables.map(({ newTable }) => renamed(newTable.options.aside, newTable.options.name)),
-    ...aside.tables.map(({ newTable, coming }) => {
+    ...sideTable.tables.map(({ newTable }) => renamed(newTable.options.sideTable, newTable.options.name)),
+    ...sideTable.tables.map(({ newTable, coming }) => {
       const bounds = coming === null ? 'DEFAULT' : boundsSql(coming)
       return `ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${tableSql(newTable.options.name)} ${bounds}`
     }),
-    ...aside.tables.map(({ newTable }) => `ALTER TABLE ${tableSql(newTable.options.name)} DROP CONSTRAINT ${mark}`),
+    ...sideTable.tables.map(({ newTable }) => `ALTER TABLE ${tableSql(newTable.options.name)} DROP CONSTRAINT ${mark}`),
   ].join(';\n')
   // Fail before others have to wait.
   if (await hasLogNotes(session, log)) throw behind()
-  const cloned = aside.tables.flatMap(({ newTable }) => newTable.cloned())
+  const cloned = sideTable.tables.flatMap(({ newTable }) => newTable.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
   const missing = await patience.run(
     [{ table: parent, mode: 'ACCESS EXCLUSIVE' }, ...around, { table: rest, mode: 'ACCESS EXCLUSIVE' }],
@@ -75,7 +75,7 @@ export async function switchOver(
       await session.ask(statements)
       const to = await attachedAs(
         session,
-        aside.tables.map(({ newTable }) => newTable.options.name),
+        sideTable.tables.map(({ newTable }) => newTable.options.name),
       )
       await noteAttached(session, { table: table.identity, from: rest.oid, to })
       return giveCloned(session, cloned)
@@ -140,7 +140,7 @@ async function sequencesTo(
   { options: request }: NewPartitionTable,
 ): Promise<readonly string[]> {
   const rows = await session.ask(
-    `SELECT pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', n.nspname, c.relname, ${literal(tableSql(request.aside))}, a.attname)
+    `SELECT pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', n.nspname, c.relname, ${literal(tableSql(request.sideTable))}, a.attname)
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid

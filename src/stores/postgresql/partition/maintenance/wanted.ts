@@ -27,8 +27,8 @@ export async function stillWanted(
     if (request.from === partition.from && request.to === partition.to) there.add(request)
     else throw overlapping(now, request, partition)
   }
-  const missing = options.filter((wish) => !there.has(wish))
-  for (const wish of missing) await refuseTaken(session, wish, bounded)
+  const missing = options.filter((requested) => !there.has(requested))
+  for (const requested of missing) await refuseTaken(session, requested, bounded)
   return { missing, there: [...there] }
 }
 

@@ -204,8 +204,8 @@ function yearBounds(kind: TimeKind, year: number): readonly [string, string] {
     if (kind === 'date') return day
     if (kind === 'timestamp' || kind === 'timestamptz') return `${day} 00:00:00${kind === 'timestamptz' ? '+00' : ''}`
     // Not `Date.UTC`: it takes the year 99 for 1999.
-    const moment = new Date(0).setUTCFullYear(of, 0, 1)
-    return String(kind === 'epoch-seconds' ? moment / 1000 : moment)
+    const instant = new Date(0).setUTCFullYear(of, 0, 1)
+    return String(kind === 'epoch-seconds' ? instant / 1000 : instant)
   }
   return [begin(year), begin(year + 1)]
 }

@@ -114,7 +114,7 @@ function goneOf({ table, log }: SqliteNotedTable, isAll: boolean, last: bigint):
     from: `${quote(log)} AS k`,
     condition: { sql: `note_id IN (${newest})${isAll ? '' : ` AND NOT ${there}`}`, parameters: [last] },
     order: 'note_id',
-    aside: () => undefined,
+    onRefused: () => undefined,
   }
 }
 
