@@ -231,7 +231,7 @@ describe('where the catalog comes from', () => {
     writeFileSync(standing, '')
     expect(await operation(words, variablesOfUi)).toMatchObject({ catalog: `sqlite:///${standing}` })
     const { request } = await parseCommandLine(words.split(' '), variablesOfUi)
-    expect(request).toMatchObject({ told: { notes: [expect.stringContaining(standing)] } })
+    expect(request).toMatchObject({ reported: { notes: [expect.stringContaining(standing)] } })
     expect(await operation(`batch-import ${lake}`, variablesOfUi)).toMatchObject({ catalog: `sqlite:///${standing}` })
     expect(await operation(`${words} --database-url ${DB}`, variablesOfUi)).toMatchObject({ catalog: DB })
     // A name that is no path is one of a catalog: the only one that the UI keeps.

@@ -103,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     const [interrupt, events]: [Interrupter, Event[]] = [new Interrupter(), []]
     let options: (one: SteeringRequest) => void = () => undefined
-    const control = { paused: false, lanes: null, onWish: (listener: typeof options) => void (options = listener) }
+    const control = { paused: false, lanes: null, onRequest: (listener: typeof options) => void (options = listener) }
     const running = perform(one.copy, { interrupt, control, onEvent: (event) => void events.push(event) })
     await until(async () => of(events, 'follow.progress').length > 0)
     options({ act: 'hold', held: true })

@@ -38,7 +38,7 @@ function steered(reported: (event: Event, options: (request: SteeringRequest) =>
   const control = {
     paused: false,
     lanes: null,
-    onWish: (listener: (request: SteeringRequest) => void) => void (wish = listener),
+    onRequest: (listener: (request: SteeringRequest) => void) => void (wish = listener),
   }
   const copy = copyOf(source, target, 'a', { tables: ['a', 'b', 'c'], chunkRows: 100, workers: 1 })
   return perform(copy, { control, onEvent: (event) => reported(event, (what) => wish(what)) })
