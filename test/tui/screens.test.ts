@@ -131,6 +131,8 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     const app = start(size)
     await app.until('213')
     await app.press(['?'], 'Keys · Tables')
+    await golden('help-now', app)
+    await app.press(['?'], (screen) => !screen.includes('Keys · Tables · now'))
     await golden('help', app)
     await app.press(['esc'], (screen) => !screen.includes('Keys · Tables'))
     await app.press([':', 'imp'], ': imp')

@@ -234,7 +234,18 @@ it('brings commits in as they come beside other runs, shows the lag, and says wh
 it('says in the help of what its keys are', async () => {
   const app = await start()
   await app.press(['enter', '?'], 'Keys · Table › overview')
-  await app.press(['esc', '2', '?'], 'Keys · Runs')
+  await app.press(['esc', '2', '?'], 'Keys · Runs · now')
+  expect(app.screen()).toMatch(/NOT NOW/)
+  expect(app.screen()).toMatch(/p +pause, go on: no run is active/)
+  await app.press(['?'], (screen) => screen.includes('Keys · Runs ') && !screen.includes('· now'))
+  await app.press(['?'], (screen) => !screen.includes('Keys'))
+})
+
+it('says why a key does nothing for the row', async () => {
+  const app = await start()
+  await app.until('events/clicks')
+  await app.press(['?'], 'Keys · Tables · now')
+  expect(app.screen()).toMatch(/L +phases of a table: the row is no table of a database/)
 })
 
 it('reads versions and times', () => {

@@ -316,6 +316,10 @@ export function dialogKey(s: Acting, key: string): boolean {
     dialogCommand(s, key === 'j' ? 'dialog.next' : 'dialog.previous')
     return true
   }
+  if (dialog.kind === 'help' && key === '?' && !dialog.all) {
+    set(s, { ...dialog, all: true, top: 0 })
+    return true
+  }
   if (key === 'q' || (key === '?' && dialog.kind === 'help')) {
     dialogCommand(s, 'dialog.close')
     return true

@@ -255,7 +255,7 @@ export function reduceCommand(state: State, command: KeyCommand): State {
     case 'back':
       return back(state)
     case 'help':
-      return { ...state, dialog: { kind: 'help', field: field(), typing: false, top: 0 } }
+      return { ...state, dialog: { kind: 'help', all: false, field: field(), typing: false, top: 0 } }
     case 'palette':
       return { ...state, dialog: { kind: 'palette', field: field(), cursor: 0 } }
     default:

@@ -159,7 +159,14 @@ export type Prompt = {
 export type CheckLine = { readonly label: string; readonly text: string; readonly tone: 'ok' | 'bad' | 'plain' }
 
 export type Dialog =
-  | { readonly kind: 'help'; readonly field: TextField; readonly typing: boolean; readonly top: number }
+  /** @property all every key, not only those that work now */
+  | {
+      readonly kind: 'help'
+      readonly all: boolean
+      readonly field: TextField
+      readonly typing: boolean
+      readonly top: number
+    }
   | { readonly kind: 'palette'; readonly field: TextField; readonly cursor: number }
   | {
       readonly kind: 'text'

@@ -10,7 +10,7 @@ import { shownRun } from '../state/queue/queue-open.ts'
 import { steeredRun } from '../state/selectors.ts'
 import type { Dialog, State } from '../state/state.ts'
 import { shownAround } from '../draw/masked.ts'
-import { helpLines, helpTitle } from './help.ts'
+import { helpLines, helpLinesNow, helpTitle } from './help.ts'
 import { paletteLines } from './palette.ts'
 import { isFollowing } from '../state/copy-layout.ts'
 import { needyRows } from '../state/needy.ts'
@@ -155,7 +155,8 @@ function textBox(d: Of<'text'>, state: State): Box {
 function helpBox(d: Of<'help'>, state: State): Box {
   const cells = Math.min(state.size.columns, 120)
   const room = Math.max(3, state.size.rows - 2)
-  const all = helpLines(state, d.field.text, cells - 4)
+  const isAll = d.all || d.field.text !== ''
+  const all = isAll ? helpLines(state, d.field.text, cells - 4) : helpLinesNow(state, cells - 4)
   const top = Math.max(0, Math.min(d.top, all.length - room))
   const body = Array.from({ length: room }, (_, i) => all[top + i] ?? [])
   const find =
@@ -164,9 +165,9 @@ function helpBox(d: Of<'help'>, state: State): Box {
   return {
     lines: framed(
       state,
-      line(`${helpTitle(state)}${find}`, 'strong'),
+      line(`${helpTitle(state)}${isAll ? '' : ' · now'}${find}`, 'strong'),
       body,
-      `/ finds a key · j k scroll · esc closes${more}`,
+      `${isAll ? '' : '? all keys · '}/ finds a key · j k scroll · esc closes${more}`,
       cells,
     ),
     cells,
