@@ -25,7 +25,7 @@ import { amongSql, columnList, tableFromSql, orderSql, rangeSql, tableSql } from
 import { underSignal } from '../server/under-signal.ts'
 import { Upsert } from './upsert.ts'
 
-/** Keys that one statement looks up. */
+/** Most keys in one statement. */
 const KEYS_AT_ONCE = 5000
 
 /** Reads by the index of the key, in key order: a sort of the rows would spill to disk. */

@@ -33,7 +33,7 @@ type OwnRule = {
 
 /**
  * Removes constraints that only the neighbour has from a table made like it.
- * @param aside the new table, with a constraint that has its bounds
+ * @param parts the partitioned table; the new one, with a constraint that has its bounds; and its period
  * @returns what was left out, and foreign keys to add
  * @throws errors of the server
  */
