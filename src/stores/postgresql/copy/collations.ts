@@ -20,10 +20,7 @@ export function collationSql(oid: string, version: number): string {
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
 
-/**
- * Expression: true if texts of the collation with the given oid are equal only if their bytes are. Before version 12
- * this was true of all collations.
- */
+/** Expression: true if texts of this collation are equal only if their bytes are; before version 12 always so. */
 export function sortsOnlySql(oid: string): string {
   return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic'::text)::boolean, true)
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`

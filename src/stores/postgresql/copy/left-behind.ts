@@ -46,10 +46,7 @@ export async function postgresLeftBehind(
 const MOST_COUNTED = 1_000_000
 const MOST_COUNTED_TABLES = 8
 
-/**
- * Tables that inherit from copied ones and are not copied: a query of the parent returns their rows too, but the copy
- * reads only the parent's own.
- */
+/** Tables that inherit from copied ones and are not copied: a query of the parent returns their rows, too. */
 async function childrenOf(
   session: CopySession,
   tables: readonly TableName[],

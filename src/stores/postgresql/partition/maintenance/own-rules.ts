@@ -57,7 +57,7 @@ export async function leaveOutOwn(
   return left
 }
 
-/** What is copied though it may refuse rows, in words: its purpose is unknown. */
+/** Constraints and triggers that are copied although they may refuse rows, as text: their purpose is unknown. */
 export async function takenAlong(
   session: CopySession,
   of: KnownTable,
