@@ -153,8 +153,8 @@ function tablesSql(tables: readonly string[]): string {
 }
 
 /**
- * Objects of no copied table: views and foreign tables of its schemas, and other schemas with their number of tables,
- * without those of sluice.
+ * Objects of no copied table: views, foreign tables, free sequences and types of its schemas; other schemas with their
+ * number of tables, without those of sluice.
  */
 function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`
