@@ -55,7 +55,7 @@ export function isWithin(hours: Hours, instant: number): boolean {
   return from < to ? now >= from && now < to : now >= from || now < to
 }
 
-/** Pauses a run outside of the hours. @param report called once when the run begins to wait, and once when it resumes */
+/** Pauses a run outside of the hours. @param report called once when the run starts to wait, once when it resumes */
 export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, report: (message: string) => void): RunControl {
   let isHeld = false
   // A waiting run asks many times a second; the answer can change only with the minute.

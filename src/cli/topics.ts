@@ -1,4 +1,4 @@
-/** Pages of `sluice help TOPIC`: what would otherwise stand on the pages of many commands. */
+/** Pages of `sluice help TOPIC`: text that would otherwise be repeated on the pages of many commands. */
 import { commandNameOf, declarationOf } from '../app/operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../app/operations/list.ts'
 import { alertOptions } from '../engine/run/operations/alert-options.ts'

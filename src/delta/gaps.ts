@@ -1,4 +1,4 @@
-/** Commits that a log lacks among those that it has. Log cleanup removes the oldest commits only, so something else took these. */
+/** Commits missing between existing ones. Log cleanup removes only the oldest commits, so another cause took these. */
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import type { History } from './segment.ts'
 

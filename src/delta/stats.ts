@@ -236,7 +236,7 @@ export function jsonStringText(piece: string): string | null {
 
 const countReader = statsReader([])
 
-/** Strings, which stay as they are, and what careless writers have in JSON: NaN, infinite numbers, a comma behind the last item. */
+/** Strings, which stay as they are, and invalid JSON of careless writers: NaN, infinite numbers, a trailing comma. */
 const STRING_OR_SLIP = /"(?:[^"\\]|\\.)*"|-?\b(?:nan|inf(?:inity)?)\b|(?<![[{,]\s*),(?=\s*[}\]])/giu
 
 /** Whether a text is JSON, by the rules that DuckDB has when `validate` reads the log: half of a character is none. */

@@ -133,7 +133,10 @@ export class DeltaTable {
     return logGaps(await this.listing(signal), this.#unreadable)
   }
 
-  /** Why `run` begins no earlier; null where the log holds nothing older. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
+  /**
+   * Why `run` begins no earlier; null if the log holds nothing older.
+   * @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO
+   */
   async cutOff(signal: AbortSignal): Promise<string | null> {
     return historyCutOff(await this.listing(signal), await this.run(signal), this.#unreadable)
   }

@@ -8,7 +8,7 @@ import { aheadOf, MOST_AHEAD, spanBehind, type PlacedPeriod, type CoverageReques
 import type { TableWithCoverage } from './each-table.ts'
 
 /**
- * @param wish.missing required periods without a partition
+ * @param options `missing`: required periods without a partition
  * @returns null for a table without a default partition
  */
 export async function strayOf(

@@ -311,8 +311,8 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * Records in the queue that a sink accepted it. If none did, a check after `CONFIRM_MS` finds it unconfirmed and sends
-   * it again.
+   * Records in the queue that a sink accepted it. If none did, a check after `CONFIRM_MS` finds it unconfirmed and
+   * sends it again.
    * @param reached called if one did
    */
   #noted(key: AlertKey, state: AlertState, reached?: () => Promise<void>): Settled {

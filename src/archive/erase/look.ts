@@ -45,9 +45,10 @@ export const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 
 const TRIES = 5
 
 /**
- * Reads by what the ledger says, and once more where it says something else by then: a table that another command has taken out or dropped fails its reader.
- * @param reload what the ledger says now
- * @throws SluiceError LEDGER_BUSY where partitions are moved all the time; whatever `read` throws while none is
+ * Reads by the ledger, and again if the ledger has changed meanwhile: a table that another command removes or drops
+ * fails its reader.
+ * @param reload reads the ledger again
+ * @throws SluiceError LEDGER_BUSY if partitions keep moving; errors of `read` if none moved
  */
 export async function whileMoved<T>(
   { name, interrupt }: Pick<ArchiveContext, 'name' | 'interrupt'>,
@@ -75,7 +76,9 @@ export async function whileMoved<T>(
   }
 }
 
-/** @throws SluiceError PARTITION_STATE where a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
+/**
+ * @throws SluiceError PARTITION_STATE if a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO
+ */
 export async function lookAround(
   context: ArchiveContext,
   record: ArchiveRecord,

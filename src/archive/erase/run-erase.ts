@@ -105,7 +105,11 @@ export async function erasePartitions(
   return stopped !== true
 }
 
-/** Rows of the table that no partition of the archive has. @param reload what the ledger says now @throws SluiceError PARTITION_CHANGED where others write such rows all the time */
+/**
+ * Erases rows of the table that are in no partition of the archive.
+ * @param reload reads the ledger again
+ * @throws SluiceError PARTITION_CHANGED if others write such rows all the time
+ */
 export async function eraseOtherRows(
   { context, erasures, erasure, wanted, run }: Erasing,
   reload: () => Promise<ArchiveRecord>,

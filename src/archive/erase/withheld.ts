@@ -5,7 +5,7 @@ import type { EventBody } from '../../model/run/event.ts'
 
 export type Withhold = (text: string) => string
 
-/** Behind a number it says that this program counted something: databases quote values between brackets, quotes and commas. */
+/** Text after a number that this program counted: databases quote values in brackets, quotes and commas. */
 const COUNTED = '(?! (?:(?:more|such|archived) )*(?:rows?|files?|partitions?|of the partitions)(?![\\p{L}\\p{N}]))'
 
 /** A short number is a part of many others: only a whole one is taken out, and no count. */

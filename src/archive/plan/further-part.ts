@@ -15,7 +15,11 @@ export function partFor(record: ArchiveRecord | null, period: string): PartName 
   return parts.every(isFree) && parts.some(({ state }) => state === 'DROPPED') ? nextPart(record, parts) : null
 }
 
-/** Counts rows of dropped periods now in the table. @param options as for `periodRows` @returns by label of the period */
+/**
+ * Counts rows of dropped periods now in the table.
+ * @param options as for `periodRows`
+ * @returns by label of the period
+ */
 export async function latePeriods(
   source: PeriodSource,
   record: ArchiveRecord | null,

@@ -1,4 +1,7 @@
-/** Published partitions of the system's own that were taken out of their table by hand: their rows count there, and no query finds them. Catalogs alone tell it. */
+/**
+ * Published native partitions that were taken out of their table by hand: their rows count as in the table, but no
+ * query finds them. Found by the catalogs alone.
+ */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { gone } from '../steps/refusals.ts'
@@ -22,7 +25,7 @@ export async function missingPartitions(
   const counting = (record?.partitions ?? []).filter(isInTable)
   if (record === null || counting.length === 0 || table.columns.length === 0) return []
   const natives = await rangesOf(store, table, record, signal)
-  // Where the table is divided in another way by now, their rows may stand in whatever it has.
+  // If the table is now partitioned in another way, their rows may be in any of its partitions.
   if (natives === null) return counting.map((partition) => ({ partition, isReplaced: true }))
   const kind = nativeKind(table, natives, record) ?? 'epoch-seconds'
   const isNumbered = !isElsewhere(record.origin, (await store.offers.identification?.origin(signal)) ?? {})
@@ -53,7 +56,7 @@ export function missingDetail({ isReplaced }: MissingPartition): string {
   return isReplaced ? `${NO_PARTITION}; the partitions between its bounds were not compared` : NO_PARTITION
 }
 
-/** What a query says of archived rows that it leaves out because others stand between their bounds. */
+/** Text of a query about archived rows left out because other partitions are within their bounds. */
 export function replacedText({ label }: Pick<ArchivedPartition, 'label'>): string {
   return `${label}: ${NO_PARTITION}; they were left out, and the rows between its bounds now count`
 }

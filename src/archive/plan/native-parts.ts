@@ -8,7 +8,10 @@ import type { PartName } from './further-part.ts'
 
 type Bounds = Pick<NativePartition, 'from' | 'to'>
 
-/** A published partition that none of the table is any more. @property isReplaced whether others stand between its bounds, which may have its rows */
+/**
+ * A published partition that the table no longer has.
+ * @property isReplaced whether other partitions within its bounds may have its rows
+ */
 export type MissingPartition = { readonly partition: ArchivedPartition; readonly isReplaced: boolean }
 
 /** A partition of the table now, of any system. */
@@ -76,8 +79,9 @@ export class NativeParts {
   }
 
   /**
-   * Published entries whose rows are to be in the table, and that no partition there is.
-   * @param isNumbered whether numbers in the ledger were given by this database: in another one the partition with the same bounds is the one
+   * Published entries whose rows should be in the table, but which no partition there matches.
+   * @param isNumbered whether the partition numbers in the ledger come from this database: in another one, partitions
+   * match by equal bounds
    */
   missing(
     partitions: readonly (Standing & Pick<NativePartition, 'isLeaving'>)[],
@@ -95,7 +99,7 @@ export class NativeParts {
     })
   }
 
-  /** Why it has to stay in the table: its own hold, or that of its period, which is one of what comes late. Null where nothing holds it. */
+  /** Reason of the hold that keeps it in the table: its own, or that of its period for late rows. Null without one. */
   heldBy({ own, left }: LedgerOverlap): string | null {
     if (own !== null || left === null) return own?.held ?? null
     return this.#known.find(({ period, part }) => period === left.period && part === 1)?.held ?? null

@@ -78,7 +78,7 @@ export type ArchiveAnswer = {
   readonly formerName: string | null
   /** Texts about comparisons that the statement makes differently from the database. */
   readonly otherwise: readonly string[]
-  /** Rows of the table that stand in the place of archived ones that were gone: which of the two count, and how that is settled. */
+  /** Texts about table rows in place of archived ones that were gone: which of both count, and how to settle that. */
   readonly unsettled: readonly string[]
   readonly pages: AsyncIterable<readonly QueryAnswerRow[]>
 }
@@ -199,7 +199,10 @@ type Needed = Seen & {
   readonly shared: ReturnType<typeof sharedPartitions>
 }
 
-/** @throws SluiceError BAD_QUERY for columns that have no values there, or of which it is unsure what became of them; PARTITION_CHANGED where a published partition that it needs was taken out of the table */
+/**
+ * @throws SluiceError BAD_QUERY for columns that have no values in the files, or that may have been renamed;
+ * PARTITION_CHANGED if a published partition that the query needs was taken out of the table
+ */
 async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
   const { question, record, present, seen, archived, columns } = given
   const { missing } = given.standings

@@ -36,8 +36,9 @@ type Leaving = {
 }
 
 /**
- * @property attached tables that had left and were attached again by hand, by the labels of their partitions: their rows are read through the table
- * @property missing partitions whose rows count in the table, and that were taken out of it by hand
+ * @property attached tables that had left and were attached again by hand, by the labels of their partitions: their
+ * rows are read through the table
+ * @property missing partitions whose rows count as in the table, taken out of it by hand
  */
 export type Standings = {
   readonly leaving: readonly Leaving[]
@@ -45,7 +46,10 @@ export type Standings = {
   readonly missing: readonly MissingPartition[]
 }
 
-/** Where tables stand of which the ledger alone does not know it: those whose detach runs outside of any transaction, those that have left, and those that are to be partitions still. */
+/**
+ * Where tables are that the ledger alone cannot locate: those in a detach outside of any transaction, those that have
+ * left, and those that should still be partitions.
+ */
 export async function standingsOf(
   store: CopyStore,
   table: TableSpec,

@@ -28,8 +28,9 @@ const QUOTED = new RegExp(`^(?:(${PART})\\.)?(${PART})$`, 'su')
 
 /**
  * A source with its ledgers.
- * @param changes whether anything is going to be changed: then the ledger of a table is created, or brought to this version, once it is asked for
- * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED; UNSUPPORTED_URL where it is to be changed and no rows can leave it
+ * @param changes true if something will be changed: then the ledger of a table is created, or upgraded to this version,
+ * when it is first requested
+ * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED; UNSUPPORTED_URL if it is to be changed and cannot remove rows
  */
 export async function openArchiveSource(url: string, changes: boolean): Promise<OpenSource> {
   const store = changes ? await openExisting(url) : await openSourceStore(url)

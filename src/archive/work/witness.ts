@@ -29,7 +29,7 @@ const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
 
 /**
  * Present names of the tables of these archives, by `tableText` of the name in the ledger. In a ledger that was copied
- * into another database, the noted name is that of the table beside it. The first rule that fits decides:
+ * into another database, the noted name means the table there. The first rule that fits decides:
  * 1. The table of the noted name with the noted mark is the archived one.
  * 2. So is a table of the noted name with any of the noted rows, compared by the values whose spelling is unchanged, or
  * one that cannot be read.

@@ -32,7 +32,7 @@ export type SoundStart = {
   readonly latest: number
   /** The latest listing: of the whole log, or from the known version on. */
   readonly listing: LogListing
-  /** Why the history begins no earlier at the base; null where the log holds nothing older, or where there is no base. */
+  /** Why the history at the base begins no earlier; null if the log holds nothing older, or there is no base. */
   readonly cutOff: string | null
 }
 

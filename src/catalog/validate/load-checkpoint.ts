@@ -172,7 +172,10 @@ async function addAsStruct(transaction: SqlTransaction, from: string): Promise<s
   return `CASE WHEN "add" IS NOT NULL THEN json_object(${kept.join(', ')}) END`
 }
 
-/** DuckDB prints a decimal of as many digits as its scale as `.5`, which is no JSON. Behind the quote of a name no text begins. */
+/**
+ * DuckDB prints a decimal with as many digits as its scale as `.5`, which is invalid JSON. The pattern takes only a
+ * number after the closing quote of a name, never text in a string.
+ */
 function withWholeDigits(struct: string): string {
   return String.raw`CAST(regexp_replace(CAST(to_json(${struct}) AS VARCHAR), '([^\\:{,]":-?)\.', '\10.', 'g') AS JSON)`
 }

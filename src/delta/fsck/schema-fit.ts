@@ -43,8 +43,7 @@ type Found = { readonly misfits: ColumnMisfit[]; readonly renamed: Renamed[]; re
 /**
  * @param partitionColumns logical names; their values come from the log, so the file may hold anything under their
  * names
- * @param beside.hidden columns of the table outside its schema, such as row ids
- * @param beside.writer as named in the footer
+ * @param limits `hidden`: columns of the table outside its schema, such as row ids; `writer`: as named in the footer
  */
 export function schemaFit(
   schema: StructType,

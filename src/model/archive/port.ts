@@ -18,9 +18,15 @@ export type NativePartition = {
   readonly bytes: bigint
   /** Why it cannot be detached, as text; null if it can. */
   readonly blocked: string | null
-  /** Whether its detach was begun outside of a transaction, and has not ended: no statement that begins now finds its rows through the parent. */
+  /**
+   * Whether a detach outside of a transaction has begun and not ended: new statements do not find its rows by the
+   * parent.
+   */
   readonly isLeaving: boolean
-  /** Whether it is partitioned itself. Whoever reads it then keeps others from leaving the table, until his transaction ends. */
+  /**
+   * Whether it is partitioned itself. Reading it locks the parent table until the transaction ends, so that no other
+   * partition can be detached.
+   */
   readonly isDivided: boolean
   /** Properties that it does not inherit from its parent, as short text; they are kept when it leaves. Null if none. */
   readonly own: string | null

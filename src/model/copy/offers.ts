@@ -36,7 +36,7 @@ export type Capabilities<Store> = {
   readonly tracks: Tracks
   /** Tables lie on a ring of tokens. */
   readonly ring: TokenRing
-  /** What tells a database and its tables from a copy, or from another table of the same name. */
+  /** Identifies a database and its tables, unlike a copy or another table of the same name. */
   readonly identification: Identification
   /** How a table is recognised after a rename. */
   readonly identities: TableIdentities

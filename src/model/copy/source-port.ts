@@ -1,4 +1,4 @@
-/** What a source offers: views of one moment, and reads of ranges in them. */
+/** What a source offers: views, each of one snapshot, and reads of key ranges in them. */
 import type { TableSpec } from './column-type.ts'
 import type { ReadPoint } from './plan.ts'
 import type { Range } from './range.ts'
@@ -73,7 +73,7 @@ export type Extent = {
 /** A view of a source, in one snapshot if it has them. Several requests may run at the same time. */
 export interface SourceView extends AsyncDisposable {
   readonly point: ReadPoint
-  /** Handle for `SharedViews.joined` of another program, valid while the view is open; absent if it cannot be shared. */
+  /** Handle for `SharedViews.joined` of another program, valid while the view is open; absent if not shareable. */
   readonly exported?: string
   /** True while it can be read, for stores that know: a failed statement does not end it. */
   readonly isValid?: (() => boolean) | undefined

@@ -96,7 +96,7 @@ export interface ChunkWriter extends AsyncDisposable {
 }
 
 export interface TableOptions {
-  /** Splits options of a table of the same system into those that this one accepts, and non-default ones that it does not. */
+  /** Splits options of a table of the same system into those that this one accepts, and other non-default ones. */
   fitted(settings: Readonly<Record<string, string>>): {
     readonly kept: Readonly<Record<string, string>>
     readonly left: readonly string[]

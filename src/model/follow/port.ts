@@ -17,8 +17,8 @@ export type FollowedTable = {
   /** Columns by which the source identifies the row of an UPDATE or DELETE; part of `columns`. Set by `examine`. */
   readonly identity: readonly string[]
   /**
-   * Target columns that get no values from the source and compute none that it has too: the source column was dropped or
-   * renamed since the stream began.
+   * Target columns that get no values from the source and that the target does not compute as the source does: their
+   * source column was dropped or renamed since the stream began.
    */
   readonly unwritten?: readonly string[]
   /** Generated columns that the target computes too, and that are compared: part of the schema fingerprint. */

@@ -55,7 +55,7 @@ export type RowSpread = {
 export type NewTablePartition = { readonly name: string; readonly from: string; readonly to: string }
 
 export type MeasureRequest = TableToPartition & {
-  /** As for `twin`. */
+  /** As for `newTable`. */
   readonly partitions: readonly NewTablePartition[]
   /** Sessions that read and write at the same time. */
   readonly lanes: number
@@ -121,12 +121,12 @@ export interface PartitionPlanStore {
     signal: AbortSignal,
   ): Promise<NewTableStatements>
   /**
-   * Tries statements of `twin` in the database of this store and rolls them back, to find refusals before a run.
+   * Tries statements of `newTable` in the database of this store and rolls them back, to find refusals before a run.
    * @throws SluiceError TARGET_DENIED, CONNECTION_LOST
    */
   rehearse(statements: NewTableStatements, signal: AbortSignal): Promise<Rehearsal>
   /**
-   * Runs statements of `twin` in one transaction, in the database of this store.
+   * Runs statements of `newTable` in one transaction, in the database of this store.
    * @throws SluiceError TARGET_DENIED, TARGET_BUSY if other sessions lock a table that the new one references,
    * TABLE_REFUSED with the server's message
    */

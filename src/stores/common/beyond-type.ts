@@ -1,4 +1,4 @@
-/** Values of another system that lie beyond everything a column can hold: no row has them, and a comparison with them would be an error. */
+/** Values of another system beyond all that a column can hold: no row has them, and a comparison would fail. */
 import type { ColumnType } from '../../model/copy/column-type.ts'
 
 export type BoundSide = 'below' | 'above'

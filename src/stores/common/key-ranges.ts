@@ -236,7 +236,10 @@ export class Ascent {
   }
 }
 
-/** A system that does not hold its columns to their types may have other things among whole numbers. @throws SluiceError VALUE_REFUSED */
+/**
+ * Integer of a key's text. SQLite does not enforce column types, so an integer column may hold text.
+ * @throws SluiceError VALUE_REFUSED
+ */
 export function wholeKey(table: TableSpec, text: string): bigint {
   if (/^-?\d+$/.test(text)) return BigInt(text)
   throw new SluiceError('VALUE_REFUSED', `a key of ${table.table.name} is no whole number: ${text.slice(0, 60)}`, {
@@ -308,7 +311,7 @@ function comparison(all: readonly Column[], given: KeyBound, op: '>' | '<=', dia
       op,
       dialect,
     )
-  // No row has what cannot be held: what stands behind it in the key decides nothing.
+  // No row has a value that the column cannot hold, so later columns of the key do not matter.
   const end = given.findIndex((text) => isUnheld(text, dialect))
   const columns = all.slice(0, end === -1 ? given.length : end + 1)
   const bound = end === -1 ? given : given.map((text) => dialect.below?.(text) ?? text)

@@ -8,7 +8,7 @@ export function anyOf(conditions: readonly string[]): string {
   return conditions.map((condition) => `(${condition})`).join(' OR ')
 }
 
-/** One row with a count per condition, each looked up separately. @param from table SQL @param text count as text */
+/** One row with a count per condition, each by its own lookup. @param from table SQL @param text count as text */
 export function countsByIndex(
   from: string,
   conditions: readonly string[],

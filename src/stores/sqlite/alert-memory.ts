@@ -15,8 +15,8 @@ const CONFIRMED = { unsent_ms: 'INTEGER', is_over: 'INTEGER NOT NULL DEFAULT 0' 
 
 const KEY = 'scope = @scope AND cause = @cause AND subject = @table'
 /**
- * The time while the statement holds the lock. The time before it waits for the lock is too early: what another program wrote during the wait would
- * come from the future.
+ * The time while the statement holds the lock. A time taken before the wait for the lock is too early: what another
+ * program wrote during the wait would then be in the future.
  */
 const NOW = 'sluice_now()'
 /** `BETWEEN`: a clock that was set back must not delay the alert. */

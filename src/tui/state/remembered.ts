@@ -17,7 +17,7 @@ const NEXT: Readonly<Record<Screen, Screen>> = {
   ask: 'tables',
 }
 const SCREENS = Object.keys(NEXT) as readonly Screen[]
-/** Longer texts nobody has typed. */
+/** Longer texts are not remembered: no user typed them. */
 const MOST_CHARACTERS = 4000
 const MOST_STORES = 200
 

@@ -123,7 +123,7 @@ async function takeOver(
   for (const one of adoption.compared) await adoption.note(one)
   // Last: if the program is killed before this, the database is still refused, and adopts again.
   await context.heads.setOrigin(origin)
-  // The noted table may be that of another database, which a copied ledger is told from by the former origin alone.
+  // The noted table may be another database's; only the former origin identifies a copied ledger.
   await renewWitness(opened, table, record, run)
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical' }
 }

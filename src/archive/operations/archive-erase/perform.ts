@@ -198,7 +198,10 @@ function lookNow(
   )
 }
 
-/** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED where another erasure of the table has not ended, or this one began with another condition */
+/**
+ * @throws SluiceError LEDGER_BUSY if another erasure of the table has not ended, PLAN_CHANGED if this one began with
+ * another condition
+ */
 function refuseOther({ reason, condition, state }: Erasure, asked: string, test: RowTest, name: string): void {
   if (reason !== asked) {
     throw new SluiceError('LEDGER_BUSY', `the erasure ${reason} of ${name} has not ended`, {

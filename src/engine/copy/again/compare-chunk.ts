@@ -126,7 +126,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
   }
 }
 
-/** Identifies the differences of one round in all rounds: several rows of one key, which are not asked for, by number. */
+/** Ids of differences, equal in all rounds. Rows that share a key and are not asked for are numbered. */
 function numberedIds(): { idOf(difference: RowDifference): string; ofRefused(refused: RefusedKey): string } {
   const counts = new Map<string, number>()
   const ids = new Map<SluiceError, string>()

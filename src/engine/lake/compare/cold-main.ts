@@ -31,7 +31,7 @@ function bytesReadSoFar(): bigint | null {
 
 /**
  * DuckDB passes rows as lines through a pipe or a temporary file. The kernel counts these bytes as read a second time,
- * although they are not read from the table again. `told` gets their number, to subtract it.
+ * although they are not read from the table again. `reported` gets their number, to subtract it.
  */
 function parquetCountingLines(inner: ParquetRows, reported: (bytes: number) => void): ParquetRows {
   const rows: Proving = inner

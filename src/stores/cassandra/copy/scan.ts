@@ -19,10 +19,10 @@ import { nameInRow } from './selected.ts'
 import { isSharedBound } from './shared-only.ts'
 import { RowDecoder } from './row-decoder.ts'
 
-/** Rows that are looked up by key at the same time. */
+/** Most rows that are read by key at the same time. */
 const LOOKUPS = 64
 
-/** @throws SluiceError VALUE_REFUSED for an unreadable row, if the request has no `aside`; errors of the driver */
+/** @throws SluiceError VALUE_REFUSED for an unreadable row, if the request has no `onRefused`; errors of the driver */
 export async function* cassandraScan(
   link: CassandraLink,
   request: RowRequest,

@@ -85,8 +85,8 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   /**
-   * False if ranges mean nothing here, because rows of other chunks could not be told from older ones: then the table
-   * is checked before its first chunk.
+   * False if a range cannot be checked, because rows that other chunks wrote look like older rows: then the table is
+   * checked before its first chunk.
    */
   async occupied(): Promise<boolean> {
     if (!this.#byTokens) return false

@@ -14,8 +14,10 @@ const POSITIONS = [
 ] as const
 
 /**
- * Returns once all that is committed is on the disk. A commit by itself waits for that where `innodb_flush_log_at_trx_commit` is 1 (or 3), which no session can choose.
- * @returns TARGET_DENIED where the server neither writes its log when it is asked to nor says how far it has; null where all is well
+ * Returns once all that is committed is on disk. A commit itself waits for the disk only if
+ * `innodb_flush_log_at_trx_commit` is 1 (or 3), which no session can choose.
+ * @returns TARGET_DENIED if the server neither writes its log on request nor shows how far it is written; null
+ * otherwise
  */
 export async function untilFlushed(session: MysqlSession, label: string): Promise<SluiceError | null> {
   const [row] = await session.rows('SELECT @@GLOBAL.innodb_flush_log_at_trx_commit')

@@ -1,4 +1,4 @@
-/** What PostgreSQL tables have beside rows, keys, indexes and constraints. */
+/** Dependencies of PostgreSQL tables: what a table has in addition to rows, keys, indexes and constraints. */
 import type { Column, Expression, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
@@ -22,7 +22,7 @@ export class PostgresDependencies implements DependencyStore {
   readonly #sessions: Pool<CopySession>
   readonly #schema: string
 
-  /** @param schema that names without a schema stand for */
+  /** @param schema used for names without a schema */
   constructor(settings: PostgresSettings, sessions: Pool<CopySession>, schema: string) {
     this.#settings = settings
     this.#sessions = sessions
@@ -79,7 +79,7 @@ export class PostgresDependencies implements DependencyStore {
   }
 }
 
-/** Expressions that use functions, operators or types of users are `local`. */
+/** Adds the expressions of generated columns. `local`: the expression uses functions, operators or types of users. */
 async function withExpressions(session: CopySession, table: TableSpec, name: TableName): Promise<TableSpec> {
   const rows = await session.ask(
     `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attgenerated = 's', pg_catalog.current_setting('server_version'::text), EXISTS (

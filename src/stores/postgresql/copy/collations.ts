@@ -1,13 +1,13 @@
-/** How texts are ordered. Names are made so that equal ones stand for the same order on two servers. */
+/** Sort order of texts. Equal names mean the same order on two servers. */
 import type { CopySession, TextRow } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
 /**
- * Expression for the collation with the given oid: NULL where texts are compared by their bytes, else its name, or the locale of the database, and
- * the version of the library that orders by it.
+ * Expression for the collation with the given oid. NULL if texts are compared by their bytes, otherwise its name, or
+ * the locale of the database, and the version of the library that orders by it.
  */
 export function collationSql(oid: string, version: number): string {
-  // Before version 15 databases had nothing but the C library's locales, and nobody kept their versions.
+  // Before version 15 databases only had locales of the C library, and the server did not record their versions.
   const ofDatabase = version >= 150_000 ? 'pg_catalog.pg_database_collation_actual_version(d.oid)' : 'NULL'
   return `(SELECT CASE WHEN co.collname = 'default' THEN (
         SELECT CASE WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c') = 'b' THEN NULL
@@ -20,15 +20,15 @@ export function collationSql(oid: string, version: number): string {
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
 
-/** Expression for whether texts of the collation with the given oid are equal only where their bytes are. Before version 12 all of them were so. */
+/** Expression: true if texts of this collation are equal only if their bytes are; before version 12 always so. */
 export function sortsOnlySql(oid: string): string {
   return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic'::text)::boolean, true)
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
 
 /**
- * The quoted name of the collation that a column of another table has, if there is one of that name here; null where a column has what the
- * database gives it.
+ * Quoted name of the collation here that has the name of another table's collation. Null if there is none: the column
+ * then gets the default of the database.
  */
 export async function namedCollation(
   collation: string,
@@ -44,7 +44,7 @@ export async function namedCollation(
   return row?.[0] ?? null
 }
 
-/** Whether the database compares texts by their bytes where a column says nothing else. */
+/** Whether the database compares texts by their bytes by default. */
 export async function isBytewise(session: CopySession): Promise<boolean> {
   const [row] = await session.ask(
     `SELECT ${collationSql('\'pg_catalog."default"\'::regcollation', session.version)} IS NULL`,

@@ -1,4 +1,4 @@
-/** How the transaction of a chunk ends: committed, given up to another owner, or a question for the server. */
+/** End of a chunk's transaction: committed, fenced by another owner, or unknown until the server is asked. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
 import { retrying } from '../../common/retry.ts'
@@ -8,13 +8,16 @@ import type { PostgresSettings } from '../server/settings.ts'
 import { CopySession } from '../server/session.ts'
 import { underSignal } from '../server/under-signal.ts'
 
-/** A value that is asked for behind all statements of a transaction, in a message that is sent anyway. @property see may throw: nothing is committed then */
+/**
+ * A value that is read after all statements of a transaction, in a message that is sent anyway.
+ * @property see checks it; if it throws, nothing is committed
+ */
 export type LastLook = { readonly sql: string; readonly see: (found: string | null) => Promise<void> }
 
 /**
- * Runs the statements that close a chunk, or whatever else a ledger knows, and commits.
- * @returns `fenced` where the first of them changes nothing, and nothing is committed
- * @throws SluiceError CONNECTION_LOST where nothing was committed, COMMIT_UNKNOWN where nobody can tell
+ * Runs the statements that close a chunk, or other ledger statements, and commits.
+ * @returns `fenced` if the first statement changes no row; then nothing is committed
+ * @throws SluiceError CONNECTION_LOST if nothing was committed, COMMIT_UNKNOWN if the result cannot be found out
  */
 export async function commitChunk(
   session: CopySession,
@@ -31,7 +34,7 @@ export async function commitChunk(
   }
   const { id, found } = end
   await last?.see(found)
-  // Not to be broken off: an answer that nobody waits for would have to be found out.
+  // Not cancelled by the signal: without the reply the result would have to be found out.
   const ending = await session.commit()
   if (ending === 'committed') return 'committed'
   if (ending === 'rolled back') {
@@ -41,7 +44,7 @@ export async function commitChunk(
   throw connectionLost(ending.lost, settings)
 }
 
-/** The transaction's id, and what the last look found; null where somebody else has the chunk. */
+/** Id of the transaction, and the value that `look` read; null if the chunk has another owner. */
 async function closed(
   session: CopySession,
   statements: readonly Statement[],
@@ -58,7 +61,7 @@ async function closed(
   } catch (error) {
     const known = postgresError(error, settings)
     if (known instanceof SluiceError) throw known
-    // No row of the table is at fault.
+    // The failure is the ledger's, not that of a row.
     throw new SluiceError('TARGET_IO', `the ledger cannot be written: ${(error as Error).message}`, {
       where: settings.label,
       cause: error,
@@ -66,7 +69,7 @@ async function closed(
   }
 }
 
-/** Asks over a new connection. @throws SluiceError COMMIT_UNKNOWN */
+/** Whether the transaction is committed, by a new connection. @throws SluiceError COMMIT_UNKNOWN */
 function hasCommitted(
   { backend }: CopySession,
   {

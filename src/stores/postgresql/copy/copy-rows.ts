@@ -1,4 +1,4 @@
-/** What a query gives, as COPY prints it. */
+/** Rows of a query, as COPY prints them. */
 import type { FrameFormat } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyOut } from '../server/copy-out.ts'
@@ -7,23 +7,24 @@ import { columnList } from '../server/sql.ts'
 
 export const FRAME_FORMATS = { 'pg-binary': 'binary', 'pg-text': 'text' } as const satisfies Record<FrameFormat, string>
 
-/** The statement that frames of a range are printed by; a target prints the same bytes with it. */
+/** Query for the frames of a range. Source and target both use it, so equal rows give equal bytes. */
 export function framesQuery(columns: readonly string[], from: string, condition: string, order: string): string {
   return `SELECT ${columnList(columns)} FROM ${from} WHERE ${condition}${order}`
 }
 
 type CopiedRows = {
   readonly pieces: AsyncGenerator<Buffer>
-  /** Rows that the server says it sent, once all pieces have been read. */
+  /** Number of rows that the server reports as sent; valid once all pieces have been read. */
   rows(): bigint
 }
 
 const BINARY_END = 0xffff
 
 /**
- * The bytes of `COPY (query) TO STDOUT`, with header and end where the format has them.
- * A session whose rows are not read to the end is destroyed.
- * @throws (while reading) what the server says; SluiceError SOURCE_IO where rows are missing though it says nothing
+ * The bytes of `COPY (query) TO STDOUT`, with the header and the end mark that the format has. Destroys the session if
+ * its rows are not read to the end.
+ * @throws (while reading) errors of the server; SluiceError SOURCE_IO if rows are missing though the server reports no
+ * error
  */
 export function copyRows(session: CopySession, query: string, format: 'text' | 'csv' | 'binary'): CopiedRows {
   let rows = 0n
@@ -45,7 +46,7 @@ export function copyRows(session: CopySession, query: string, format: 'text' | '
   }
 }
 
-/** Servers send a message for each row, and of the binary format one more for its end. */
+/** Checks the count: servers send one message a row, and in the binary format one more for the end. */
 function complete(out: CopyOut, format: 'text' | 'csv' | 'binary', last: number): bigint {
   const { messages, rows } = out.counted
   const sent = format === 'binary' ? messages - 1n : messages

@@ -1,10 +1,10 @@
-/** What tells a database from all others, by whatever name it is reached. */
+/** Identity of a database, the same by whatever address it is reached. */
 import type { Origin } from '../../../model/copy/identification-port.ts'
 import { isConnectionLoss } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import type { CopySession } from '../server/session.ts'
 
-/** The server's own number and the database's in it; where the server keeps its number to itself, its address. */
+/** Number of the server and of the database in it; the server's address if it does not show its number. */
 export async function databaseIdentity(session: CopySession, settings: PostgresSettings): Promise<string> {
   const [row] = await session.ask(
     'SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()',
@@ -19,17 +19,18 @@ export async function serverIdentity(session: CopySession, { host, port }: Postg
     const [row] = await session.ask('SELECT system_identifier FROM pg_catalog.pg_control_system()')
     if (row?.[0] != null) return row[0]
   } catch {
-    // Some services keep this function to themselves.
+    // Some services deny this function.
   }
   return `${host}:${port}`
 }
 
-/** The start of the server, to the microsecond. */
+/** Start time of the server, to the microsecond. */
 export const STARTED = `SELECT pg_catalog.to_char(pg_catalog.timezone('UTC'::text, pg_catalog.pg_postmaster_start_time()), 'YYYYMMDDHH24MISSUS'::text)`
 
 /**
- * What tells a database from a copy of it: the cluster, the database in it, and the timeline that it writes now, which a failover or a restore to a point
- * in time begins anew. The control file names the timeline of the last checkpoint only, so the current WAL file is asked.
+ * Identity that a copy of the database does not share: cluster, database, and the timeline that is written now. A
+ * failover or a restore to a point in time begins a new timeline. It is read from the current WAL file, because the
+ * control file has only the timeline of the last checkpoint.
  */
 export async function originOf(session: CopySession): Promise<Origin> {
   const facts: Readonly<Record<string, string>> = {
@@ -44,7 +45,7 @@ export async function originOf(session: CopySession): Promise<Origin> {
       const [row] = await session.ask(sql)
       if (row?.[0] != null) known[name] = row[0]
     } catch (error) {
-      // Some services keep these functions to themselves; a connection that is lost says nothing about them.
+      // Some services deny these functions. A lost connection is another matter: the facts may exist.
       if (isConnectionLoss(error)) throw error
     }
   }

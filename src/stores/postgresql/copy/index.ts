@@ -31,24 +31,24 @@ import { declarePostgresType } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
 
 export type PostgresCopyOptions = {
-  /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
+  /** Variables of libpq (PGHOST, PGPASSWORD …); default: those of the program. */
   readonly environment?: PostgresEnvironment
-  /** Sessions of one view of a source at the same time; further requests wait. */
+  /** Most sessions of one view of a source at the same time; further requests wait. */
   readonly readers?: number
-  /** Longest that a session waits for a lock unless it says otherwise, ms. */
+  /** Longest wait of a session for a lock, ms, unless the session sets another. */
   readonly lockWaitMs?: number | undefined
-  /** Tables may be emptied while they are read: another view reads them again. */
+  /** Tables may be emptied during a read: another view reads them again. */
   readonly moving?: true | undefined
-  /** What is read is let go, and fails with SOURCE_BUSY, where another session waits for a table to itself. */
+  /** Releases what is read, with SOURCE_BUSY, if another session waits for an exclusive lock of a table. */
   readonly yields?: true | undefined
-  /** The server ends the sessions of a view whose program stands still for as long as a lease. */
+  /** The server ends the sessions of a view if this program freezes for as long as a lease. */
   readonly mortal?: true | undefined
-  /** Comes first in every name without a schema, instead of that of the URL. */
+  /** Schema of every name without one, instead of the schema of the URL. */
   readonly schema?: string
 }
 
 const READERS = 64
-/** How long opening waits for a server that is just starting. */
+/** Longest wait at opening for a server that is just starting, ms. */
 const STARTING_MS = 5000
 
 const ABILITIES: StoreAbilities = {
@@ -61,12 +61,12 @@ const ABILITIES: StoreAbilities = {
   keepsZeros: true,
   booleans: true,
   farTimes: true,
-  // A gigabyte, less the header of a value.
+  // One GB, less the header of a value.
   maxValueBytes: 2 ** 30 - 5,
 }
 
 /**
- * Opens a database by its URL; nothing is written before a target is asked to.
+ * Opens a database by its URL; writes nothing until a method of the target does.
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED
  */
 export async function openPostgresCopy(url: string, options: PostgresCopyOptions = {}): Promise<CopyStore> {
@@ -79,11 +79,11 @@ export async function openPostgresCopy(url: string, options: PostgresCopyOptions
     throw isConnectionLoss(error) ? postgresConnectFailed(error, settings) : error
   })
   const identity = await databaseIdentity(session, settings)
-  // The schema of the URL is made by the ledger, and may not be there yet.
+  // The ledger creates the schema of the URL, which may not exist yet.
   const [[current = null] = []] = await session.ask('SELECT pg_catalog.current_schema()')
   const schema = settings.schema ?? current
   if (schema !== null) return new PostgresCopy(url, settings, identity, schema, session, options)
-  // Nothing can be made, and nothing found without a schema, where the search_path has none that is there.
+  // The search_path has no existing schema: names without a schema could be neither created nor found.
   await session.close()
   return openPostgresCopy(url, { ...options, schema: 'public' })
 }
@@ -171,7 +171,7 @@ class PostgresCopy implements CopyStore {
     const options = {
       schema: this.#settings.schema,
       frozenMs: FROZEN_LEDGER_MS,
-      // Leases and fences that a crash takes back would be given to two programs.
+      // If a crash lost leases and fences, they would be given to two programs.
       isDurable: true,
       ...(environment === undefined ? {} : { environment }),
     }

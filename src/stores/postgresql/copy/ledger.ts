@@ -1,4 +1,4 @@
-/** The ledger of a copy in PostgreSQL, over the connections that the catalog uses too. */
+/** Ledger of a copy in PostgreSQL, by the same connection code as the catalog. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { REPEATABLE, type SqlDatabase, type SqlRow } from '../../../model/run/sql-port.ts'
@@ -32,7 +32,7 @@ export class PostgresLedger implements LedgerDatabase {
     }, REPEATABLE)
   }
 
-  /** @throws SluiceError TARGET_DENIED where the session belongs to somebody else, TARGET_BUSY where it does not end */
+  /** @throws SluiceError TARGET_DENIED if the session belongs to another user, TARGET_BUSY if it does not end */
   async endSession(session: string): Promise<void> {
     const backend = backendOf(session)
     if (backend === null) return
@@ -65,7 +65,7 @@ export class PostgresLedger implements LedgerDatabase {
   }
 }
 
-/** What `CopySession.name` was. */
+/** Parses `CopySession.name`. */
 function backendOf(session: string): Backend | null {
   const found = /^(\d+) (.+)$/.exec(session)
   return found === null ? null : { pid: Number(found[1]), startedAt: found[2] ?? '' }

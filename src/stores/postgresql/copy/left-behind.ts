@@ -1,4 +1,4 @@
-/** What tables of PostgreSQL have that a copy does not bring along, by the system catalogs. */
+/** Dependencies of PostgreSQL tables that a copy does not bring along, from the system catalogs. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { LeftScope } from '../../../model/copy/beside-port.ts'
@@ -10,7 +10,7 @@ import { literal, tableSql } from '../server/sql.ts'
 const DENIED = '42501'
 const CANCELED = '57014'
 
-/** @param own schema that names without a schema stand for */
+/** @param own schema of names without a schema */
 export async function postgresLeftBehind(
   session: CopySession,
   scope: LeftScope,
@@ -29,7 +29,7 @@ export async function postgresLeftBehind(
   for (const [kind, name] of await session.ask(databaseSql(schemas))) {
     rows.push([kind as LeftKind, undefined, name ?? null])
   }
-  // A view of a table of the copy is named with its table already.
+  // A view of a copied table is listed with its table already.
   const ofTables = new Set(
     rows.flatMap(([kind, table, name]) => (kind === 'view' && table !== undefined ? [name] : [])),
   )
@@ -42,11 +42,11 @@ export async function postgresLeftBehind(
   return [...groupedLeft(fresh), ...children, ...objects]
 }
 
-/** Most rows of a table that are counted to be named, and most tables; of others the server's own estimate has to do. */
+/** Most rows that are counted in a table, and most tables; for others the server's estimate is reported. */
 const MOST_COUNTED = 1_000_000
 const MOST_COUNTED_TABLES = 8
 
-/** Tables that inherit from those of the copy and are none of them: a query of the parent shows their rows, and the copy reads its own alone. */
+/** Tables that inherit from copied ones and are not copied: a query of the parent returns their rows, too. */
 async function childrenOf(
   session: CopySession,
   tables: readonly TableName[],
@@ -86,7 +86,7 @@ function rowsStay(rows: number): string {
   return `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row stays' : 'rows stay'}`
 }
 
-/** @throws what ends the session or cancels the statement */
+/** @throws errors that end the session or cancel the statement */
 async function rowsText(session: CopySession, table: TableName): Promise<string> {
   try {
     const [row] = await session.ask(
@@ -152,7 +152,10 @@ function tablesSql(tables: readonly string[]): string {
     ) AS found ORDER BY kind, key, name`
 }
 
-/** What no table of the copy has: views and foreign tables of its schemas, and other schemas with their number of tables, ours not counted. */
+/**
+ * Objects of no copied table: views, foreign tables, free sequences and types of its schemas; other schemas with their
+ * number of tables, without those of sluice.
+ */
 function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`
   const own = LEDGER_MARKS.map(([table, column]) => `(${literal(table)}, ${literal(column)})`).join(', ')

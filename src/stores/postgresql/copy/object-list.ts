@@ -10,9 +10,9 @@ type IndexFacts = {
   readonly primary: boolean
   readonly sound: boolean
   readonly method: string
-  /** Everything of CREATE INDEX from the name of the table on. */
+  /** The part of CREATE INDEX from the table name on. */
   readonly tail: string
-  /** That name, as it stands there. */
+  /** The table name as spelled in `tail`. */
   readonly relation: string
   readonly where: string | null
   readonly nullsEqual: boolean
@@ -25,7 +25,7 @@ type IndexFacts = {
   }[]
   readonly include: readonly string[]
   readonly columns: readonly string[] | null
-  /** u, p or x; null for an index that belongs to no constraint. */
+  /** u, p or x; null if the index belongs to no constraint. */
   readonly constraint: string | null
   readonly definition: string | null
 }

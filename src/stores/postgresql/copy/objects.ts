@@ -17,7 +17,7 @@ import { columnList, equalTo, literal, MOST_NAME_BYTES, tableSql } from '../serv
 import { underSignal } from '../server/under-signal.ts'
 import { countText } from '../../../shared/figures.ts'
 
-/** Types of this system that no ordered index takes. */
+/** Types of PostgreSQL that no ordered index takes. */
 const WITHOUT_ORDER = /^(?:json|xml|point|line|lseg|box|path|polygon|circle)$/
 
 export class PostgresObjects implements ObjectStore {
@@ -38,7 +38,7 @@ export class PostgresObjects implements ObjectStore {
     }
   }
 
-  /** Indexes are relations, and those belong to a schema. */
+  /** Indexes are relations, whose names are unique in a schema. */
   scope({ kind }: SchemaObject): 'table' | 'schema' {
     return kind === 'index' || kind === 'unique' || kind === 'exclusion' ? 'schema' : 'table'
   }
@@ -72,7 +72,7 @@ export class PostgresObjects implements ObjectStore {
       await this.#write(signal, async (session) => {
         const lock = objectLock(session, lockOf(table, inUse ? null : object), table)
         await takeObjectLock(lock, object, table, signal)
-        // Nobody is kept waiting by whoever waits for a table that nobody uses.
+        // No limit on the wait: no session uses the table, so none queues behind this one.
         if (!inUse) await session.ask('SET lock_timeout TO 0')
         await new Builder(session, table, inUse).build(object)
       })
@@ -87,7 +87,7 @@ export class PostgresObjects implements ObjectStore {
     return this.#readers.use((session) => underSignal(session, signal, () => body(session)))
   }
 
-  /** In a session of its own, which leaves nothing locked behind. */
+  /** In a session of its own, so that no lock remains. */
   async #write(signal: AbortSignal, body: (session: CopySession) => Promise<void>): Promise<void> {
     throwIfAborted(signal)
     const session = await CopySession.open(this.#settings, 'write')
@@ -137,7 +137,7 @@ class Builder {
   async #index(object: IndexObject, broken: SchemaObject | undefined): Promise<void> {
     const name = quoteName(object.name)
     const concurrently = this.#inUse && !(await this.#isPartitioned()) ? 'CONCURRENTLY ' : ''
-    // It keeps nobody waiting while it waits for transactions that were there before.
+    // No limit on the wait for older transactions: meanwhile it blocks no other session.
     if (concurrently !== '') await this.#session.ask('SET lock_timeout TO 0')
     if (broken !== undefined) {
       const { schema } = this.#table.table
@@ -150,7 +150,7 @@ class Builder {
     )
   }
 
-  /** Locks are held for moments only: rows are looked at while others go on writing. */
+  /** Adds it NOT VALID, then validates: locks are held briefly, and others can write while rows are checked. */
   async #foreignKey(object: ForeignKey, isThere: boolean): Promise<void> {
     const name = quoteName(object.name)
     const alter = `ALTER TABLE ${this.#sql}`
@@ -205,7 +205,7 @@ class Builder {
   }
 }
 
-/** What has names of its own beside other kinds. */
+/** Namespace of the object's name; names are unique in one. */
 function placeOf({ kind }: SchemaObject): string {
   if (kind === 'index' || kind === 'unique' || kind === 'exclusion') return 'relation'
   return kind === 'default' ? 'column' : 'constraint'
@@ -247,8 +247,9 @@ function objectLock(session: CopySession, lock: string, table: TableSpec): Objec
 }
 
 /**
- * The session that holds the lock, where it neither has nor waits for a lock of the table that a reader does not take, and runs no statement: it may count
- * rows. Every login sees the locks of all sessions, and the statements of its own ones.
+ * The session that holds the lock, if it is idle. Idle: it runs no statement, and has or requests no lock of the table
+ * above a reader's; it may be counting rows. Every login sees the locks of all sessions, but only the statements of its
+ * own.
  */
 function idleHolderSql(lock: string, { table }: TableSpec): string {
   const here = '(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())'
@@ -261,8 +262,9 @@ function idleHolderSql(lock: string, { table }: TableSpec): string {
 }
 
 /**
- * Names an object of a table among all locks of the database, as a bigint.
- * @param object null for all of the table: two indexes that are built beside writers of one table would wait for each other
+ * Key of an advisory lock for an object of a table, as a bigint.
+ * @param object null for the whole table: two indexes that are built concurrently on one table would wait for each
+ * other
  */
 function lockOf({ table }: TableSpec, object: SchemaObject | null): string {
   const words = JSON.stringify(['sluice object', table.schema, table.name, object?.kind, object?.name])

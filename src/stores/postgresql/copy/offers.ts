@@ -1,4 +1,4 @@
-/** What PostgreSQL offers besides the core of a store. */
+/** Optional abilities of PostgreSQL stores. */
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { Durability } from '../../../model/copy/durability-port.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -38,13 +38,13 @@ type Ask = <T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>) 
 type OfferParts = {
   readonly settings: PostgresSettings
   readonly identity: string
-  /** Comes first in a name without one. */
+  /** Schema of names without one. */
   readonly schema: string
   readonly sessions: Pool<CopySession>
   readonly steps: Steps
-  /** Sessions of one view. */
+  /** Most sessions of one view. */
   readonly readers: number
-  /** Errors are those of the source. */
+  /** Reports errors as those of a source. */
   readonly ask: Ask
   readonly withSchema: (schema: string) => Promise<CopyStore>
 }
@@ -150,7 +150,7 @@ class PostgresDurability implements Durability {
     this.#label = label
   }
 
-  /** What the server says of itself is asked once: streams come here for every position. */
+  /** Reads the server's settings once, because streams call it for every position. */
   flushed(signal: AbortSignal): Promise<void> {
     this.#synced ??= this.#refuseUnsynced(signal).catch((error: unknown) => {
       this.#synced = null

@@ -1,4 +1,4 @@
-/** Sequences that number columns of a PostgreSQL table, where they stand, and how far those of a target are set. */
+/** Sequences of the columns of a PostgreSQL table: reads their positions, and moves those of a target. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { further, type ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { CopySession } from '../server/session.ts'
@@ -10,7 +10,7 @@ type Found = {
   readonly entry: ColumnSequence
 }
 
-/** Sequences of identity columns, and of columns whose default is `nextval` of one and nothing else. */
+/** Sequences of identity columns, and of columns whose default is only `nextval` of one. */
 export async function postgresSequences(session: CopySession, table: TableName): Promise<readonly ColumnSequence[]> {
   return (await found(session, table)).map(({ entry }) => entry)
 }
@@ -61,8 +61,8 @@ async function found(session: CopySession, table: TableName): Promise<readonly F
 }
 
 /**
- * Moves sequences of a target table to the position of the source's, and never back.
- * @returns what could not be done, in words
+ * Moves sequences of a target table up to the source's position, never back.
+ * @returns what could not be done, as text
  */
 export async function movePostgresSequences(
   session: CopySession,
@@ -88,12 +88,12 @@ export async function movePostgresSequences(
     }
     const goal = further(next, entry.next, increment)
     if (goal === entry.next) continue
-    // The number before the goal is the last one that was given; there is none before the first.
+    // Set to the number before the goal, as used; if the goal is the first number, there is none before it.
     const before = goal - increment
     const last = before > max ? max : before < min && increment < 0n ? min : before
     const given = last >= min && last <= max
     const value = given ? last : goal > max ? max : goal < min ? min : goal
-    // A sequence that somebody has moved further meanwhile stays.
+    // Unchanged if another session has moved the sequence further since.
     await session.ask(
       `SELECT pg_catalog.setval(${literal(oid)}::oid::regclass, ${value}, ${given ? 'true' : 'false'}) FROM ${tableSql(sequence)} s
        WHERE s.last_value ${increment < 0n ? '>=' : '<='} ${value}`,
@@ -102,13 +102,13 @@ export async function movePostgresSequences(
   return notes
 }
 
-/** `GENERATED … AS IDENTITY` with the options of the source's sequence, as far as the column can hold its bounds. */
+/** `GENERATED … AS IDENTITY` with the options of the source's sequence; bounds are cut to the column's type. */
 export function identitySql({ options, always }: ColumnSequence, bits: number): string {
   const word = always === true ? 'ALWAYS' : 'BY DEFAULT'
   return `GENERATED ${word} AS IDENTITY${options === undefined ? '' : ` (${optionsSql(options, bits)})`}`
 }
 
-/** @param bits of the type whose numbers the sequence gives */
+/** @param bits of the number type of the column */
 export function optionsSql(options: NonNullable<ColumnSequence['options']>, bits: number): string {
   const { start, increment, min, max, cycle, cache } = options
   const least = -(2n ** BigInt(bits - 1))
@@ -120,7 +120,7 @@ export function optionsSql(options: NonNullable<ColumnSequence['options']>, bits
   ].join(' ')
 }
 
-/** The plain sequence behind `named`, in the schema of the new table; one that exists is used as it is. */
+/** DEFAULT clause for the plain sequence `named` in the schema of the new table; creates it if missing. */
 export async function createNamed(session: CopySession, table: TableName, sequence: ColumnSequence): Promise<string> {
   const name = { ...(table.schema === undefined ? {} : { schema: table.schema }), name: sequence.named?.name ?? '' }
   const sql = tableSql(name)

@@ -1,11 +1,11 @@
-/** Whether a role may write past triggers and foreign keys, as a replica does: what the source has done is not done a second time. */
+/** Whether a role may write without firing triggers and foreign keys: their effects in the source are copied. */
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { CopySession } from '../server/session.ts'
 
-/** For the transaction that is open. */
+/** Valid for the open transaction. */
 export const AS_REPLICA = 'SET LOCAL session_replication_role TO replica'
 
-/** Whether the role may keep triggers and foreign keys from firing. Nothing is changed. */
+/** Whether the role may keep triggers and foreign keys from firing. Changes nothing. */
 export async function mayBeReplica(session: CopySession): Promise<boolean> {
   await session.ask('BEGIN')
   try {

@@ -1,4 +1,4 @@
-/** The canonical digest in SQL, equal to what `RowSum` makes of the same rows; and by reading them, where a value needs a program. */
+/** The canonical digest in SQL, equal to `RowSum`'s for the same rows; by reading the rows if SQL cannot compute it. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
@@ -15,14 +15,14 @@ type AnyColumn = ReadColumn | WriteColumn
 
 export type DigestSource = {
   readonly columns: readonly AnyColumn[]
-  /** What stands behind FROM, and the condition. */
+  /** SQL after FROM, and after WHERE. */
   readonly from: string
   readonly condition: string
-  /** All of a table: then the server may add up in several of its workers, where it thinks that worth it. */
+  /** True for all rows of a table: the server may then add up in parallel workers. */
   readonly whole?: boolean
-  /** For messages. */
+  /** Name for messages. */
   readonly table: string
-  /** Of rows that are asked for `asStored`, the columns that they are found by. */
+  /** Key columns by which rows that are requested `asStored` are found. */
   readonly storedKey?: readonly string[]
 }
 
@@ -38,7 +38,7 @@ export async function digestPostgresRows(session: CopySession, source: DigestSou
   return { rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) }
 }
 
-/** Slow twin of the SQL, and the only way for JSON and lists. @param wanted which rows count */
+/** Reference implementation of the SQL, and the only way for JSON and lists. @param wanted rows that count */
 export async function digestByReading(
   session: CopySession,
   source: DigestSource,
@@ -49,7 +49,7 @@ export async function digestByReading(
   return digestOfQuery(session, sql, source, wanted)
 }
 
-/** @param sql gives the columns as `selected` asks for them; it may change rows and return them */
+/** @param sql returns the columns as `postgresSelection` writes them; it may change rows and return them */
 export async function digestOfQuery(
   session: CopySession,
   sql: string,
@@ -66,18 +66,18 @@ export async function digestOfQuery(
   return sum.digest()
 }
 
-/** Null where a column's canonical text cannot be written in SQL. */
+/** Null if a column's canonical text cannot be computed in SQL. */
 function digestSql({ columns, from, condition, whole }: DigestSource): string | null {
   const texts = canonicalTexts(columns)
   if (texts === null) return null
   const repeated = whole === true ? repeatedSql(columns) : null
   if (repeated !== null)
     return `SELECT count(*), coalesce(pg_catalog.sum(${repeated}), 0) FROM ${from} WHERE ${condition}`
-  // Computed below, so that each text is made once; OFFSET keeps the planner from making it twice after all.
+  // A subquery makes each text once; OFFSET keeps the planner from inlining it, which would make it twice.
   return `SELECT count(*), coalesce(pg_catalog.sum(${hashSql(columns)}), 0) FROM (SELECT ${texts.join(', ')} FROM ${from} WHERE ${condition} OFFSET 0) AS texts`
 }
 
-/** The number that a row adds to the sum, of the texts that `canonicalTexts` names. */
+/** Number that a row adds to the digest, from the texts that `canonicalTexts` names. */
 export function hashSql(columns: readonly AnyColumn[]): string {
   const row = columns
     .map(({ as }, i) => `coalesce(${lengthOf(as) ?? `pg_catalog.octet_length(c${i})::text || ':'`} || c${i}, 'N')`)
@@ -85,7 +85,7 @@ export function hashSql(columns: readonly AnyColumn[]): string {
   return `('x' || pg_catalog.substr(pg_catalog.md5(${row}), 21))::bit(48)::bigint`
 }
 
-/** Of types whose texts are all equally long: counting them anew for every value would cost a tenth of the whole sum. */
+/** Length prefix of types whose texts are all equally long: measuring each value costs a tenth of the whole digest. */
 function lengthOf({ kind }: ColumnType): string | null {
   switch (kind) {
     case 'bool':
@@ -100,8 +100,8 @@ function lengthOf({ kind }: ColumnType): string | null {
 }
 
 /**
- * The same number with every text made twice, once to be counted. Only a query without a subquery is shared among workers, and two of them win more than
- * the second making costs. Null where a column's text is dear to make.
+ * The same number, but each text is made twice, once to measure it. Only a query without a subquery runs in parallel
+ * workers, and two of them gain more than the second text costs. Null if a text is expensive.
  */
 function repeatedSql(columns: readonly AnyColumn[]): string | null {
   const parts: string[] = []
@@ -118,7 +118,7 @@ function repeatedSql(columns: readonly AnyColumn[]): string | null {
     : `('x' || pg_catalog.substr(pg_catalog.md5(${parts.join(' || ')}), 21))::bit(48)::bigint`
 }
 
-/** What a row is made of, with names; null where a column's canonical text cannot be written in SQL. */
+/** Canonical texts of a row, named c0, c1 …; null if a column's text cannot be computed in SQL. */
 export function canonicalTexts(columns: readonly AnyColumn[]): readonly string[] | null {
   const texts: string[] = []
   for (const [i, column] of columns.entries()) {
@@ -129,7 +129,7 @@ export function canonicalTexts(columns: readonly AnyColumn[]): readonly string[]
   return texts
 }
 
-/** docs/CANONICAL.md in this system's words. Sessions print dates in ISO style, and moments in UTC. */
+/** docs/CANONICAL.md in SQL. Sessions print dates in ISO style, and timestamps in UTC. */
 function canonicalText(column: AnyColumn): string | null {
   if (!travelsWhole(column)) return null
   const { as, name } = column
@@ -149,7 +149,7 @@ function canonicalText(column: AnyColumn): string | null {
       return `CASE WHEN ${value} = 'NaN' THEN '7ff8000000000000' ELSE pg_catalog.encode(pg_catalog.float8send(${value}::float8), 'hex') END`
     case 'text':
       if (as.padded === true) return `pg_catalog.rtrim(${value}::text, ' ')`
-      // A cast would take the blanks away that COPY prints.
+      // A cast would cut the trailing blanks that COPY prints.
       return type.kind === 'text' && type.padded === true ? printed(value) : `${value}::text`
     case 'bytes':
       return `pg_catalog.encode(${value}, 'hex')`
@@ -163,7 +163,7 @@ function canonicalText(column: AnyColumn): string | null {
   }
 }
 
-/** As COPY prints it, which casts to text do not always: of addresses, for one. A record of nothing but NULLs is no NULL there. */
+/** Text as COPY prints it; a cast differs for addresses and others. A record of only NULLs is a value, not NULL. */
 function printed(value: string): string {
   return `CASE WHEN ${value} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', ${value}) END`
 }

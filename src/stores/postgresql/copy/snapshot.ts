@@ -1,6 +1,6 @@
 /**
- * One state of the database, held by a session that does nothing else, and read by as many others as are needed. Sessions that took the state over
- * keep it even where the holder is lost; new ones cannot be had then.
+ * A snapshot of the database, kept by an otherwise idle session, the holder, and read by other sessions. If the holder
+ * is lost, sessions that have joined the snapshot keep it, but new ones cannot join.
  */
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -13,7 +13,7 @@ import { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 import { watchWanted } from '../server/wanted.ts'
 
-/** So long a session of a state that another program holds may say nothing, ms: as long as a lease. */
+/** Longest silence of a session before the server ends it, ms: as long as a lease. */
 const FROZEN_MS = 30_000
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
@@ -25,14 +25,14 @@ export class PostgresSnapshot implements AsyncDisposable {
   readonly #readers: Pool<CopySession>
   readonly #open = new Set<CopySession>()
   #unwatched: () => void = () => undefined
-  /** Of a state whose sessions the server ends where this program stands still. */
+  /** Set if the server ends the sessions of a program that freezes. */
   #heart: NodeJS.Timeout | undefined
   #lost: SluiceError | null = null
 
   /**
-   * @param readers sessions at the same time; more wait for their turn
-   * @param isMortal whether the server lets go of it where this program stands still
-   * @throws SluiceError as `connect` does; CONNECT_FAILED where a pooler would mix sessions up
+   * @param readers most sessions at the same time; further ones wait
+   * @param isMortal whether the server ends its sessions if this program freezes
+   * @throws SluiceError as `connect` does; CONNECT_FAILED if a pooler would mix up sessions
    */
   static async open(given: PostgresSettings, readers: number, isMortal = false): Promise<PostgresSnapshot> {
     const settings = isMortal ? { ...given, frozenMs: FROZEN_MS } : given
@@ -49,10 +49,10 @@ export class PostgresSnapshot implements AsyncDisposable {
   }
 
   /**
-   * The state that another program holds, wherever that runs. A program that stands still is let go of it by the server: it holds locks on tables that the other one may
-   * want to empty.
-   * @param exported name by which its server knows it
-   * @throws SluiceError as `connect` does; CONNECTION_LOST where nobody holds it any more
+   * Joins the snapshot of another program on any host. If this program freezes, the server ends its sessions: they hold
+   * locks of tables that the other program may have to empty.
+   * @param exported name of the snapshot on its server
+   * @throws SluiceError as `connect` does; CONNECTION_LOST if its holder is gone
    */
   static async joined(settings: PostgresSettings, exported: string, readers: number): Promise<PostgresSnapshot> {
     const mortal = { ...settings, frozenMs: FROZEN_MS }
@@ -68,7 +68,7 @@ export class PostgresSnapshot implements AsyncDisposable {
     }
   }
 
-  /** The state that a session sees which is in a REPEATABLE READ transaction, and belongs to the snapshot from here on. @throws what the server says */
+  /** Snapshot of a session in a REPEATABLE READ transaction; takes over the session. @throws errors of the server */
   static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<PostgresSnapshot> {
     const [row] = await holder.ask(
       `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),
@@ -99,22 +99,22 @@ export class PostgresSnapshot implements AsyncDisposable {
     this.#readers = new Pool(() => this.#opened(), { most: readers, idle: readers }, settings.label)
   }
 
-  /** The holder is never idle while this program lives. */
+  /** Keeps the holder from being idle while this program runs. */
   #beat(): void {
     this.#heart = beat(FROZEN_MS / 3, () => this.#holder.ask('SELECT 1'))
   }
 
-  /** By what other sessions take the state over, in this program or another, while the holder lives. */
+  /** Name by which sessions of any program join the snapshot, as long as the holder is connected. */
   get exported(): string {
     return this.#name
   }
 
-  /** A session that sees the state and belongs to the caller until he gives it back. @throws SluiceError CONNECTION_LOST */
+  /** A session with this snapshot, owned by the caller until `give`. @throws SluiceError CONNECTION_LOST */
   take(): Promise<CopySession> {
     return this.#readers.take()
   }
 
-  /** @param sound whether its transaction can go on; after an error it cannot, and another one is begun when it is needed */
+  /** @param sound false after an error: the transaction cannot go on, and a new one is opened when needed */
   async give(session: CopySession, sound: boolean): Promise<void> {
     if (sound || !session.alive) await this.#readers.give(session)
     else this.#readers.drop(session)
@@ -132,19 +132,20 @@ export class PostgresSnapshot implements AsyncDisposable {
     }
   }
 
-  /** Whether further sessions can take the state over. */
+  /** Whether further sessions can join the snapshot. */
   get isValid(): boolean {
     return this.#lost === null && this.#holder.alive
   }
 
-  /** Why all sessions were let go, and null while they were not. */
+  /** Why all sessions were ended; null if they were not. */
   get lost(): SluiceError | null {
     return this.#lost
   }
 
   /**
-   * From here on all sessions are let go as soon as somebody waits for one of their tables to himself: what is being read fails with `lost`.
-   * @param always also where none of the sessions waits, and whoever waits would only have to wait for the end of the copy
+   * From now on ends all sessions as soon as another one waits for an exclusive lock of a table of theirs; reads then
+   * fail with `lost`.
+   * @param always true: for any such session; false: only if a session of this snapshot waits, too
    */
   letGoWhereWanted(always: boolean): void {
     this.#unwatched = watchWanted({
@@ -162,7 +163,7 @@ export class PostgresSnapshot implements AsyncDisposable {
     })
   }
 
-  /** The state is held whoever waits: what was found in it means nothing in another. */
+  /** From now on keeps the snapshot, whichever session waits: positions found in it are invalid in another. */
   keep(): void {
     this.#unwatched()
   }
@@ -189,8 +190,9 @@ export class PostgresSnapshot implements AsyncDisposable {
 }
 
 /**
- * A position of the write-ahead log behind the commit of every transaction that the snapshot shows; null where the server does not say. The insert position:
- * with synchronous_commit=off a visible commit may not be written yet, and lies behind `pg_current_wal_lsn`.
+ * A WAL position after the commit of every transaction in the snapshot; null if the server does not show it. The insert
+ * position, because with synchronous_commit=off a visible commit may not be written yet, and is after
+ * `pg_current_wal_lsn`.
  */
 async function logPosition(session: CopySession): Promise<string | null> {
   await session.ask('SAVEPOINT position')

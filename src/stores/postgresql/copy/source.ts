@@ -1,4 +1,4 @@
-/** PostgreSQL as the source of copies: every request sees the same state of the database. */
+/** PostgreSQL as the source of copies: all requests read the same snapshot. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { Digest, FrameFormat } from '../../../model/copy/rows.ts'
@@ -30,20 +30,18 @@ import { streamUnderSignal, underSignal } from '../server/under-signal.ts'
 const NEVER = new AbortController().signal
 
 export type ViewOptions = {
-  /** Another view may take the place of this one whenever that helps. */
+  /** Another view may replace this one at any time. */
   readonly isMoving?: boolean
-  /** The view lets its tables go where another session waits for one to itself: readings fail with SOURCE_BUSY then. */
+  /** The view releases its tables if another session waits for an exclusive lock; reads then fail with SOURCE_BUSY. */
   readonly yields?: boolean
-  /** The server ends its sessions where this program stands still for as long as a lease. */
+  /** The server ends the sessions if this program freezes for as long as a lease. */
   readonly isMortal?: boolean
 }
 
-/** Rows of a block where nobody knows: some of the smallest that occur. */
+/** Rows of a block if unknown: as many as very small rows give. */
 const GUESS = 100n
 
-/**
- * @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind
- */
+/** @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind */
 export async function openPostgresSource(
   settings: PostgresSettings,
   readers: number,
@@ -58,7 +56,10 @@ export async function openPostgresSource(
   }
 }
 
-/** A view of the state that another program holds. @throws SluiceError CONNECTION_LOST where nobody holds it any more; CONNECT_FAILED … */
+/**
+ * Joins the snapshot of another program.
+ * @throws SluiceError CONNECTION_LOST if its holder is gone; CONNECT_FAILED …
+ */
 export async function joinedSource(settings: PostgresSettings, exported: string, readers: number): Promise<SourceView> {
   try {
     return new PostgresView(settings, await PostgresSnapshot.joined(settings, exported, readers), true)
@@ -67,7 +68,7 @@ export async function joinedSource(settings: PostgresSettings, exported: string,
   }
 }
 
-/** A view that reads what a session does that is in a transaction of its own. @param holder belongs to the view from here on @throws what the server says */
+/** View of a session's snapshot. @param holder in a transaction; taken over @throws errors of the server */
 export async function postgresHeldView(
   settings: PostgresSettings,
   holder: CopySession,
@@ -131,7 +132,7 @@ class PostgresView implements SourceView {
         this.#use(where, signal, (session) => session.askOne(filled(sql, parameters)))
       yield* cutByKey(table, within, where, rows, table.rows, keyDialect(relation), ask)
     } else if (within.by === 'block') {
-      // Blocks are those of one state: without it the table, which has no key to go on by, would have to be copied from its beginning.
+      // Block numbers are valid in one snapshot only. Without it a table without a key would be copied from its start.
       this.#snapshot.keep()
       const blocks = await this.#use(null, signal, async (session) => {
         const { oid } = await this.#relation(table, session)
@@ -195,7 +196,7 @@ class PostgresView implements SourceView {
     return this.#use(where, signal, async (session) => {
       const relation = await this.#relation(table, session)
       const from = tableFromSql(relation)
-      // Each range by the index of the key: together they read it once.
+      // Each range uses the index of the key; together they read it once.
       const counts = ranges.map(
         (range) => `(SELECT count(*) FROM ${from} WHERE ${rangeSql(table, relation, range, where)})`,
       )
@@ -250,7 +251,7 @@ class PostgresView implements SourceView {
     }
   }
 
-  /** Whatever a session died of, where all of them were let go that is told. */
+  /** If all sessions were ended on purpose, that is the cause, whatever error the session got. */
   #failure(thrown: unknown, signal: AbortSignal, where: string | null): unknown {
     const { lost } = this.#snapshot
     return lost === null || signal.aborted ? postgresSourceError(thrown, this.#settings, where) : lost
@@ -276,9 +277,9 @@ class PostgresView implements SourceView {
 }
 
 /**
- * Tables without a key, cut by the blocks that their rows lie in. Ranges of about so many rows.
- * @param blocks how many the table has
- * @param known rows of the table, or 0 where nobody knows
+ * Ranges of about `rows` rows of a table without a key, cut by block numbers.
+ * @param blocks of the table
+ * @param known rows of the table; 0 if unknown
  */
 function* cutByBlock(
   within: Range & { readonly by: 'block' },
@@ -304,14 +305,14 @@ function isWhole(range: Range): boolean {
 
 type RowsSql = { readonly from: string; readonly condition: string; readonly order: string }
 
-/** As many rows as the planner expects. */
+/** Number of rows that the planner expects. */
 async function estimate(session: CopySession, sql: string): Promise<bigint> {
   const [row] = await session.askOne(`EXPLAIN (FORMAT JSON) ${sql}`)
   const [plan] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: { readonly 'Plan Rows': number } }[]
   return BigInt(Math.round(plan?.Plan['Plan Rows'] ?? 0))
 }
 
-/** Smallest and largest key by the index; not every type that can be ordered has a smallest for SQL. */
+/** Smallest and largest key, by the index: SQL has no min() for some ordered types. */
 async function span(
   session: CopySession,
   table: TableSpec,

@@ -35,13 +35,13 @@ const NUMBERED: ReadonlyMap<string, number> = new Map([
 export class PostgresTarget implements CopyTarget, AsyncDisposable {
   readonly #settings: PostgresSettings
   readonly #sessions: Pool<CopySession>
-  /** Whether the role of all sessions may write as a replica; null where nobody had to know. */
+  /** Whether the role of all sessions may write as a replica; null until needed. */
   #mayBeReplica: Promise<boolean> | null = null
   readonly #relations = new RelationCache()
   readonly #steps: Steps
   readonly #database: string
 
-  /** @param database what tells this database from others */
+  /** @param database identity of this database */
   constructor(settings: PostgresSettings, steps: Steps, database: string) {
     this.#settings = settings
     this.#steps = steps
@@ -54,7 +54,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
     return this.#transaction(table, signal, async (session) => {
       const { schema } = table.table
       if (schema !== undefined) {
-        // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
+        // IF NOT EXISTS requires the right to create, which a user of an existing schema may lack.
         const found = await session.ask(`SELECT FROM pg_catalog.pg_namespace WHERE nspname = ${literal(schema)}`)
         if (found.length === 0) await session.ask(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
       }
@@ -78,7 +78,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
       try {
         await session.ask(`TRUNCATE ${from}`)
       } catch (error) {
-        // Only owners may, and only where no foreign key leads here; rows that may go one by one go that way.
+        // Only owners may TRUNCATE, and only if no foreign key refers to the table; otherwise delete the rows.
         if (!/^(?:42501|0A000)$/.test(sqlStateOf(error) ?? '')) throw error
         await session.ask('ROLLBACK TO SAVEPOINT clear')
         await session.ask(`DELETE FROM ${from}`)
@@ -108,12 +108,12 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
     const session = await this.#take(table)
     try {
       return await underSignal(session, signal, async () => {
-        // Roles and databases may be read-only unless a transaction says otherwise.
+        // A role or database may be read-only by default.
         const isReplica = request.pastTriggers === true && (await this.#mayWriteAsReplica(session))
         await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', isReplica ? AS_REPLICA : '')
         const relation = await this.#relation(table, session)
         refuseFollowed(request, relation)
-        // Whatever was read keeps its columns until the transaction ends.
+        // This lock keeps the columns of the table until the transaction ends.
         await session.ask(`SELECT FROM ${tableFromSql(relation)} LIMIT 0`)
         refuseReordered(table, await relationColumnNames(session, relation), 'target', this.#settings.label)
         return new PostgresWriter(request, relation, session, this.#settings, () => this.#sessions.give(session))
@@ -182,9 +182,9 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
 }
 
 /**
- * Numbers that a table gives its rows by itself: after rows were copied, the next one has to lie behind all of them.
- * Sets the sequences that belong to columns of a table behind the largest value; none is ever set back.
- * @param except columns whose sequences are set to a position of the source
+ * Sets the sequences of a table's columns after the largest value, so that new rows get no copied number. Never sets
+ * one back.
+ * @param except columns whose sequences are set to the source's position
  */
 async function setSequences(
   session: CopySession,
@@ -203,7 +203,7 @@ async function setSequences(
   for (const [oid, sequence, column, rising, least, most] of owned) {
     if (except.has(column ?? '')) continue
     const [edge, further] = rising === 't' ? ['max', 'greatest'] : ['min', 'least']
-    // A value beyond what the sequence can give leaves it at its end.
+    // A value beyond the sequence's bounds sets it to its end.
     await session.ask(
       `SELECT pg_catalog.setval(${literal(oid ?? '')}::oid::regclass, ${further}(
          least(greatest(t.edge::numeric, ${least}), ${most})::bigint, CASE WHEN s.is_called THEN s.last_value END))
@@ -212,7 +212,7 @@ async function setSequences(
   }
 }
 
-/** @throws SluiceError TABLE_REFUSED where rows of other tables would be lost with those that are replaced */
+/** @throws SluiceError TABLE_REFUSED if replacing rows would delete or change rows of other tables */
 function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: PostgresRelation): void {
   if (onExisting !== 'replace-range' || followers.length === 0) return
   const name = tableText(table.table)
@@ -226,7 +226,7 @@ function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: Post
   )
 }
 
-/** @param keepBytes whether texts are compared by their bytes where the column says nothing else, as ranges of a key were cut */
+/** @param keepBytes whether texts without a named collation are compared by their bytes, as key ranges were cut */
 async function columnSql(table: TableName, column: Column, keepBytes: boolean, session: CopySession): Promise<string> {
   const { name, type, native, nullable, identity, collation, expression, sequence } = column
   const parts = [quoteName(name), native]
@@ -251,7 +251,10 @@ async function columnSql(table: TableName, column: Column, keepBytes: boolean, s
 
 const LIMITS: NewTableLimits = { title: 'PostgreSQL', columns: 1600, unnamed: unspelled }
 
-/** Of a table that a plan is going to create: nothing is created or changed. All types that are missing are told at once. @throws SluiceError TABLE_REFUSED as the creation would */
+/**
+ * Checks a table to be created; changes nothing. Reports all missing types at once.
+ * @throws SluiceError TABLE_REFUSED as the creation would
+ */
 export async function refuseUnknownTypes(table: TableSpec, session: CopySession): Promise<void> {
   refuseUnmakeable(table, LIMITS)
   refuseLongNames(table)
@@ -274,7 +277,7 @@ export async function refuseUnknownTypes(table: TableSpec, session: CopySession)
   })
 }
 
-/** @throws SluiceError TABLE_REFUSED for a name that the server would cut off */
+/** @throws SluiceError TABLE_REFUSED for a name that the server would truncate */
 function refuseLongNames({ table, columns }: TableSpec): void {
   const names = [table.schema ?? '', table.name, ...columns.map(({ name }) => name)]
   const long = names.find((name) => Buffer.byteLength(name) > MOST_NAME_BYTES)
@@ -286,8 +289,8 @@ function refuseLongNames({ table, columns }: TableSpec): void {
 }
 
 /**
- * The name of a type is part of a statement as it stands: what is more than one is refused with what is none.
- * @returns TABLE_REFUSED; null for a type that is there
+ * Checks the type name, which becomes part of a statement: text that is more than a type name is refused, too.
+ * @returns TABLE_REFUSED; null if the type exists
  */
 async function unknownType(
   table: TableSpec,

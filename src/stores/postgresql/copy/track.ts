@@ -1,10 +1,10 @@
-/** The tables of the Cassandra Data Migrator in a schema of PostgreSQL, or of YugabyteDB's YSQL; times are UTC. */
+/** Tables of the Cassandra Data Migrator in a schema of PostgreSQL, or of YugabyteDB's YSQL; times are UTC. */
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../../model/copy/track-port.ts'
 
-/** Rows of one statement, and statements of one transaction. */
+/** Most rows in a statement, and most statements in a transaction. */
 const ROWS_A_STATEMENT = 100
 const STATEMENTS_A_BATCH = 20
 
@@ -25,7 +25,7 @@ export class PostgresTrack implements TrackStore {
   async prepare(): Promise<void> {
     const quoted = quotedName(this.#schema)
     const there = await this.#database.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [this.#schema])
-    // Who may not make schemas may still write into those that are there.
+    // A role that may not create schemas may still write into an existing one.
     if (there.length === 0) await this.#make(`CREATE SCHEMA IF NOT EXISTS ${quoted}`)
     await this.#make(
       `CREATE TABLE IF NOT EXISTS ${this.#info} (table_name TEXT, run_id BIGINT, run_type TEXT, prev_run_id BIGINT,
@@ -107,7 +107,7 @@ export class PostgresTrack implements TrackStore {
       await this.#database.batch(statements.slice(at, at + STATEMENTS_A_BATCH))
   }
 
-  /** Two that make the same table at the same moment: the one that comes late finds it there. */
+  /** If another session creates the same table at the same time, the table exists: that error is ignored. */
   async #make(sql: string): Promise<void> {
     try {
       await this.#database.batch([{ sql, parameters: [] }])

@@ -1,6 +1,7 @@
 /**
- * What a snapshot does not protect: a table that is rewritten or emptied by ALTER TABLE or TRUNCATE looks empty to all older snapshots, and its name and
- * its partitions are always those of now. Whoever reads without looking would take nothing for everything.
+ * Detects changes that a snapshot does not hide. A table that ALTER TABLE or TRUNCATE rewrites or empties appears empty
+ * in all older snapshots, and its name and partitions are always the current ones. Without this check a copy would read
+ * no rows and count the table as done.
  */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -12,18 +13,18 @@ import type { CopySession } from '../server/session.ts'
 import { tableFromSql, literal, tableSql } from '../server/sql.ts'
 
 export class UnchangedTables {
-  /** By session: tables that nobody can change before its transaction ends. */
+  /** By session: tables locked against such changes until its transaction ends. */
   readonly #held = new WeakMap<CopySession, Set<string>>()
   readonly #isMoving: boolean
 
-  /** @param isMoving whether another view may be taken: the error is retryable then */
+  /** @param isMoving whether another view may be used: then the error is retryable */
   constructor(isMoving: boolean) {
     this.#isMoving = isMoving
   }
 
   /**
-   * Keeps a table as it is until the session's transaction ends, and makes sure that it still is what the snapshot saw.
-   * @throws SluiceError SOURCE_GONE where it is not; errors of the server
+   * Locks a table until the session's transaction ends, and checks that it is still as in the snapshot.
+   * @throws SluiceError SOURCE_GONE if it is not; errors of the server
    */
   async hold(
     session: CopySession,
@@ -33,7 +34,7 @@ export class UnchangedTables {
   ): Promise<void> {
     const held = this.#held.get(session) ?? new Set()
     if (held.has(relation.oid)) return
-    // Locks it, with its partitions, as any reading does; a view or a foreign table cannot be locked by name.
+    // Locks it and its partitions, as any read does. LOCK TABLE does not take a view or a foreign table.
     await session.ask(`SELECT FROM ${tableFromSql(relation)} LIMIT 0`)
     const names = columns.map(({ name }) => name)
     const [row] = await session.ask(changedSql(relation, names))
@@ -59,14 +60,18 @@ export class UnchangedTables {
 }
 
 /**
- * Whether a table was planned from this very relation, so that the order of its columns is known. A partition may be read by the columns of its parent, and have them in another order.
- * @param identity as `describeTables` has it; empty for a table that a copy made, in the order that was planned
+ * Whether the table was planned from this relation, so that the order of its columns is known. A partition that is read
+ * by the columns of its parent may have them in another order.
+ * @param identity as `describeTables` returns it; empty for a table that a copy created, in the planned order
  */
 function isOf(identity: string, { oid }: PostgresRelation): boolean {
   return identity === '' || `${identity}/`.includes(`/${oid}/`)
 }
 
-/** Queries see the catalog as the snapshot does; the functions see it as it is. What is being detached concurrently is no part of the tree to whoever sees that. */
+/**
+ * Compares the catalog of the snapshot, which queries see, with the current one, which functions see. A partition in a
+ * concurrent detach is not part of the snapshot's tree.
+ */
 function changedSql({ oid, name }: PostgresRelation, columns: readonly string[]): string {
   const table = `${literal(oid)}::oid`
   const now = `pg_catalog.pg_partition_tree(${table})`

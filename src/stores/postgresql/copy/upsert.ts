@@ -1,4 +1,4 @@
-/** Rows that overwrite those of equal key, or leave them as they are: by way of a temporary table, since COPY knows no conflict. */
+/** Inserts rows; overwrites or keeps those with the same key. By a temporary table: COPY has no ON CONFLICT. */
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import { quoteName } from '../server/connect.ts'
 import type { PostgresRelation } from '../server/relation.ts'
@@ -7,7 +7,7 @@ import { columnList, tableFromSql, tableSql } from '../server/sql.ts'
 
 const STAGE = 'pg_temp.sluice_rows'
 
-/** @param periodKey the server finds a key WITHOUT OVERLAPS by its name only, and for rows that are left out only */
+/** @param periodKey constraint of a key WITHOUT OVERLAPS: ON CONFLICT takes it by name and with DO NOTHING only */
 function keySql(key: readonly string[], periodKey: string | null): string {
   return periodKey === null ? `(${columnList(key)})` : `ON CONSTRAINT ${quoteName(periodKey)}`
 }
@@ -38,7 +38,7 @@ export class Upsert {
     await this.#session.ask(this.#create)
   }
 
-  /** @returns rows that were added or changed; those that were left as they are are not among them */
+  /** @returns number of rows added or changed, without those left unchanged */
   async write(pieces: Iterable<Buffer>): Promise<number> {
     await this.#session.copyIn(this.#copy, pieces)
     const changed = await this.#session.run(this.#merge)

@@ -1,6 +1,7 @@
 /**
- * The transaction of one chunk. Triggers and foreign keys of the table fire as they do for everybody: a copy that went past them could leave rows
- * that the target's owner has forbidden. Of a table that is followed they do not (`pastTriggers`): its source has fired its own, and tells what they did.
+ * The transaction of one chunk. Triggers and foreign keys of the table fire as for any session: without them a copy
+ * could leave rows that the target's owner has forbidden. For a table with a replication stream they do not fire
+ * (`pastTriggers`): those of the source have fired, and the stream brings their changes.
  */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -24,10 +25,10 @@ import { amongSql, columnList, tableFromSql, orderSql, rangeSql, tableSql } from
 import { underSignal } from '../server/under-signal.ts'
 import { Upsert } from './upsert.ts'
 
-/** Keys that are looked up by one statement. */
+/** Most keys in one statement. */
 const KEYS_AT_ONCE = 5000
 
-/** Sorting what lies in the order of the key already would spill to the disk. */
+/** Reads by the index of the key, in key order: a sort of the rows would spill to disk. */
 const BY_INDEX = 'SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off'
 
 export class PostgresWriter implements ChunkWriter {
@@ -41,10 +42,10 @@ export class PostgresWriter implements ChunkWriter {
   readonly #upsert: Upsert | null
   #begun = false
   #ended = false
-  /** What made the transaction impossible to go on with. */
+  /** Error after which the transaction cannot go on. */
   #failure: unknown = null
 
-  /** @param session in a transaction that belongs to this writer; `giveBack` is called when it has ended */
+  /** @param session in a transaction that belongs to this writer; `giveBack` is called after its end */
   constructor(
     request: ChunkRequest,
     relation: PostgresRelation,
@@ -171,13 +172,13 @@ export class PostgresWriter implements ChunkWriter {
     return rangeSql(table, this.#relation, range, null)
   }
 
-  /** Also for chunks that turn out to have no rows: what stands in their range is gone from the source. */
+  /** Also for chunks without rows: rows of their range in the target are gone from the source. */
   async #begin(): Promise<void> {
     if (this.#begun) return
     this.#begun = true
     const { onExisting, careful } = this.#request
     await this.#do(async () => {
-      // Constraints that wait for the end of the transaction would name no row.
+      // Deferred constraints fail at the commit, without naming a row.
       if (careful) await this.#session.ask('SET CONSTRAINTS ALL IMMEDIATE')
       if (onExisting === 'replace-range')
         await this.#session.ask(`DELETE FROM ${this.#from} WHERE ${this.#condition()}`)
@@ -232,7 +233,7 @@ export class PostgresWriter implements ChunkWriter {
 }
 
 function copyStatement({ table, columns }: ChunkRequest, format: 'text' | 'binary'): string {
-  // What the server computes itself it lets nobody give.
+  // Columns that the server computes cannot be written.
   const names = columns.filter(({ column }) => column.generated !== true).map(({ name }) => name)
   const options = format === 'binary' ? ' (FORMAT binary)' : ''
   return `COPY ${tableSql(table.table)} (${columnList(names)}) FROM STDIN${options}`

@@ -80,8 +80,8 @@ export function fieldReader(column: AnyColumn): FieldReader {
 }
 
 /**
- * Reads the server's text of the column itself, without `selected` and without escapes. It gives the same cell as a
- * copy. Null if the cell is the text.
+ * Reads the server's text of the column itself, without `postgresSelection` and without escapes. It gives the same cell
+ * as a copy. Null if the cell is the text.
  * @param json `to_jsonb` for the text of an array; null if the column is none
  */
 export function valueReader(column: AnyColumn, json: ((literal: string) => string) | null): Reader | null {

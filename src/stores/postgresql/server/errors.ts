@@ -189,9 +189,7 @@ function serverError(thrown: unknown): ServerError | null {
   return sqlStateOf(thrown) !== null && !(thrown instanceof SluiceError) ? (thrown as ServerError) : null
 }
 
-/**
- * Restored rows may lack a row that they refer to, removed ones may be referred to. Only English messages say which.
- */
+/** Hint: a restored row lacks its referred row, or a removed row is referred to. Both unless the error is English. */
 export function foreignKeyHint(message: string): string {
   const lacking =
     'rows that come back refer to a row that is gone: bring that row back, or drop the foreign key, then run the same command again'

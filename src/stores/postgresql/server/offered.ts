@@ -1,4 +1,4 @@
-/** Names of what the system offers; its declaration imports no driver. */
+/** Names of the optional abilities of PostgreSQL. A separate file, because the declaration loads no driver. */
 import type { Capability } from '../../../model/copy/offers.ts'
 import type { Offered } from '../../../model/copy/port.ts'
 

@@ -100,7 +100,7 @@ async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
   })
 }
 
-/** Null if no role may create objects in the path. Each session checks for them once, at its start (`planted`). */
+/** Null if no role may create objects in the path. Each session checks for them once, at its start (`planted.ts`). */
 async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
   const rows = await reader.all(
     `${TRUSTED}

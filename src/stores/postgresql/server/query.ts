@@ -1,7 +1,7 @@
 /**
  * Typed queries: a separate session, a read-only transaction, and a cursor. The server declares a cursor only for a
- * query, not for COPY or several statements. A superuser becomes a read-only role. Whatever could leave that role, or
- * have effects other than writing rows, is refused before it runs.
+ * query, not for COPY or several statements. A superuser becomes a read-only role. A query that could leave that role,
+ * or do more than read or write rows, is refused before it runs.
  */
 import { randomUUID } from 'node:crypto'
 import { decimalType, type DeclaredType } from '../../../model/run/answer-file.ts'

@@ -40,10 +40,10 @@ import { UNQUALIFIED_PLACE, refuseStrangers, refuseStrangersSchema, Strangers } 
 
 /** How long opening waits for a server that is starting, ms. */
 const STARTING_MS = 5000
-/** Each of them has already waited for the whole lock_timeout. */
+/** Most lock timeouts before a write fails; each has waited for the whole `lock_timeout`. */
 const MOST_LOCK_TIMEOUTS = 2
 
-/** Partitions are found through their parents. */
+/** Columns of users' relations, without partitions, which are found through their parents. */
 const RELATIONS = `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname::text || '.' || c.relname::text END AS name,
     a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
   FROM pg_catalog.pg_class c

@@ -72,7 +72,9 @@ function beyond({ type }: Column, text: string): BoundSide | null {
   )
 }
 
-/** A list that another system holds is a JSON array; the server prints one with other bounds than 1 as `[0:1]={1,2}`. */
+/**
+ * A list from another system is a JSON array; the server prints one with a lower bound other than 1 as `[0:1]={1,2}`.
+ */
 function keyValue({ type }: Column, text: string): string {
   return type.kind === 'list' && /^\[.*\]$/s.test(text) ? arrayLiteral(text, arrayElements(type)) : text
 }

@@ -19,7 +19,7 @@ type PgType = {
 
 type Ask = (sql: string) => Promise<readonly TextRow[]>
 
-/** These types, and all that they consist of. */
+/** Loads these types, and the base and element types that they consist of. */
 export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<ReadonlyMap<string, PgType>> {
   const known = new Map<string, PgType>()
   let wanted = [...new Set(oids)]

@@ -61,7 +61,7 @@ export type StoredRow = readonly Stored[]
 const SLICE_ROWS = 1000
 const SLICE_BYTES = 1024 * 1024
 
-/** @throws SluiceError VALUE_REFUSED with table, column and key, unless `aside` takes such rows; the driver's errors */
+/** @throws SluiceError VALUE_REFUSED with table, column and key, without `onRefused`; the driver's errors */
 export function* slices(connection: Database.Database, scan: SqliteScan, care: Care, open: Open): Generator<Slice> {
   let done = 0
   // In columns of any type, values are distinguished by their storage classes: 7.0 is not 7.

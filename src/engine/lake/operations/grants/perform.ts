@@ -69,7 +69,11 @@ async function grantPlan(reader: SqlReader, options: GrantOptions): Promise<Gran
   return await dialect.grants(reader, options, relationNames(dialect))
 }
 
-/** Error: a file has no logins, only permissions. @param title of its system @param beside what else needs them */
+/**
+ * Error: a file has no logins, only permissions.
+ * @param title of its system
+ * @param file its text on other files needed
+ */
 function fileHasNoRoles(title: string, { beside }: { readonly beside?: string }): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', `a ${title} file has no roles to grant rights to`, {
     reason: 'users that may read or write the file may read or write the catalog',

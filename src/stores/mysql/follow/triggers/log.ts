@@ -181,8 +181,8 @@ export async function logKeyColumns(
 }
 
 /**
- * What tells apart all values of a key column that may be two in the target: bytes of a text with a collation, and the
- * number of an enum or a set, where the value number 0 is printed as the empty member is.
+ * Expression that differs for all values of a key column that the target may keep apart: the bytes of a text with a
+ * collation, and the number of an enum or a set, whose value number 0 is printed like the empty member.
  */
 export function exactSql(
   expression: string,

@@ -48,7 +48,7 @@ const MOST_REST_MS = 5000
 /** An index build takes hours: the server checks at this interval whether its client is still connected. */
 const LOOK_FOR_US =
   "SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"
-/** Statements that ran longer than others may wait. */
+/** SQLSTATE of a statement that ran longer than others may wait for it. */
 const TOO_LONG = '57014'
 
 const OTHERS = 'others held what it needs'

@@ -33,7 +33,7 @@ type OwnRule = {
 
 /**
  * Removes constraints that only the neighbour has from a table made like it.
- * @param aside the new table, with a constraint that has its bounds
+ * @param parts the partitioned table; the new one, with a constraint that has its bounds; and its period
  * @returns what was left out, and foreign keys to add
  * @throws errors of the server
  */
@@ -57,7 +57,7 @@ export async function leaveOutOwn(
   return left
 }
 
-/** What is copied though it may refuse rows, in words: its purpose is unknown. */
+/** Constraints and triggers that are copied although they may refuse rows, as text: their purpose is unknown. */
 export async function takenAlong(
   session: CopySession,
   of: KnownTable,
