@@ -388,7 +388,7 @@ class ChunkWork {
     const { database, key, owner, name, maxAside, emit } = this.#context
     const refusedRows = this.#numbered(refused)
     this.#refusedRows.push(refusedRows)
-    if (this.#refusedRows.length > maxAside) throw tooManyQuarantined(name, maxAside)
+    if (this.#refusedRows.length > maxAside) throw tooManyQuarantined(name, maxAside, refused.message)
     // In a target that commits by batch the chunk's transaction cannot record it later.
     if (this.#batchwise) {
       const held = heldQuery(owner, this.#claim)

@@ -48,9 +48,13 @@ export function notEmpty(table: string, begun = false): SluiceError {
   )
 }
 
-/** Error for too many refused rows: the cause is then the table, not its rows. */
-export function tooManyQuarantined(table: string, most: number): SluiceError {
+/**
+ * Error for too many refused rows: the cause is then the table, not its rows.
+ * @param last cause of the last one, if its chunk is given up: what a chunk that is given up refused is in no quarantine
+ */
+export function tooManyQuarantined(table: string, most: number, last?: string): SluiceError {
   return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
-    hint: 'sluice quarantine list names their causes; --max-aside allows more',
+    ...(last === undefined ? {} : { reason: `the last one: ${last}` }),
+    hint: `${last === undefined ? 'sluice quarantine list names their causes' : 'correct the rows at the source'}; --max-aside allows more`,
   })
 }
