@@ -195,7 +195,7 @@ async function foretold(
   { opened, open }: { readonly opened: OpenedArchive; readonly open: OpenArchive },
   run: RestoreRun,
 ): Promise<Ending> {
-  const standing = await resumeState(record, opened, run)
+  const standing = await resumeState(record, opened, run, table.table)
   for (const message of expiredBeside(chosen, record))
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const partitions: PlannedPartition[] = []
@@ -219,7 +219,7 @@ async function foretold(
     partitions.push({ label: known.label, status, candidate: null, known, note })
   }
   emitArchivePlan({ table, archived: record, partitions }, run.emit, standing)
-  reportStanding(record, standing, run)
+  reportStanding(table.table, standing, run)
   const [error] = refusals
   const names = [...computed].join(', ')
   const untried = [
