@@ -156,6 +156,14 @@ export function recomputed({ computed: _, ...column }: StoredColumn, now: Expres
   return now === undefined ? column : { ...column, computed: now }
 }
 
+/**
+ * True if a generated column had another expression, which may still compute the same values. Servers of different
+ * versions may print the same expression differently.
+ */
+export function isComputedOtherwise({ computed: then }: StoredColumn, { computed: now }: StoredColumn): boolean {
+  return then !== undefined && now !== undefined && then.sql !== now.sql && then.printedBy === now.printedBy
+}
+
 function notedOf(noted: ColumnNumbers | null, name: string): Pick<StoredColumn, 'number' | 'declared'> {
   const number = noted?.numbers.get(name)
   const declared = noted?.declared.get(name)
