@@ -76,7 +76,8 @@ export function evolved(table: TableSpec, before: StoredTable, options: EvolveOp
       changes.push({ kind: 'added', column: added })
       return added
     }
-    if (isSameType({ as: travelsAs(old), stored: old.stored }, rule)) {
+    const isSame = isSameType({ as: travelsAs(old), stored: old.stored }, rule)
+    if (isSame && (isLoose || !isFilledUp(old.column.native, column.native))) {
       const same = { ...old, name, column, ...rule, ...notedOf(options.numbers, name) }
       if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
       return same
@@ -149,6 +150,11 @@ export function withNumbers(stored: StoredTable, numbers: ColumnNumbers | null):
   if (numbers === null) return stored
   const columns = stored.columns.map((column): StoredColumn => ({ ...column, ...notedOf(numbers, column.name) }))
   return { ...stored, columns, numbersOf: numbers.of }
+}
+
+/** True if MySQL adds zero bytes to values of the first type in a column of the second, which has a fixed length. */
+function isFilledUp(from: string, to: string): boolean {
+  return from !== to && /^binary\b/i.test(to)
 }
 
 /** The column with its present expression; without one if it is unknown. */
