@@ -222,8 +222,14 @@ test(
     expect(new Set(events.flatMap((event) => (event.type === 'archived' ? [event.table] : [])))).toEqual(
       new Set([`${to}.${TABLE}`]),
     )
-    for (const operation of [copied.run, copied.restore])
-      expect(`${operation.kind} ${await ended(operation)}`).toBe(`${operation.kind} ARCHIVE_FOREIGN`)
+    const adoption = expect.stringContaining(`sluice archive adopt --table ${to}.${TABLE} --confirm=${to}.${TABLE}`)
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'log', level: 'warn', table: `${to}.${TABLE}`, hint: adoption }),
+    )
+    for (const operation of [copied.run, copied.restore, { ...copied.sweep, dryRun: false } as Operation]) {
+      const { finished } = await perform(operation)
+      expect(finished.error, operation.kind).toMatchObject({ code: 'ARCHIVE_FOREIGN', hint: adoption })
+    }
     expect(await ended(adopt(stage))).toBe('ok')
     expect((await countedBy(copied.query)).counted).toBe(counted)
     expect(await ended(commands.run)).toBe('ARCHIVE_FOREIGN')

@@ -366,6 +366,16 @@ describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`
     expect((await perform(restoreTo({ into: 'after_drop' }))).finished).toMatchObject({ totals: { brought: '300' } })
   })
 
+  test('two archived columns of which the table has one, under the name of the other, come into columns of their own', async () => {
+    const { place, restoreTo } = await archived('postgresql', 'plain')
+    await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN note`, `ALTER TABLE ${TABLE} RENAME COLUMN amount TO note`)
+    expect((await perform(restoreTo({ into: 'apart' }))).finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows('SELECT id, note, note__dropped FROM apart WHERE id IN (1, 7) ORDER BY id')).toEqual([
+      ['1', '1.25', expect.stringMatching(/^row 1 of 0/) as string],
+      ['7', '7.25', null],
+    ])
+  })
+
   test('types keep their declarations in one system, and become what copies make of them in others', async () => {
     const place = await makePlace('postgresql', folder)
     await place.sql(

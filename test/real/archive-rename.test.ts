@@ -366,6 +366,62 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
     },
   )
 
+  test.skipIf(AWAY[system] !== '')(
+    `a column whose name another one took since is not mistaken for it${AWAY[system]}`,
+    { timeout: 120_000 },
+    async () => {
+      const place = await makePlace(system, folder.path)
+      const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
+      const made = { place, form: 'plain', to, archive: to } as const
+      await place.sql(
+        `CREATE TABLE ${TABLE} (id ${system === 'mysql' ? 'int' : 'integer'} PRIMARY KEY, at datetime NOT NULL, last int, a int)`,
+        `INSERT INTO ${TABLE} VALUES (1, '2020-02-02', 1, 10), (2, '2090-02-02', 2, 20), (3, '2090-02-03', 3, 30)`,
+      )
+      const { run, drop, query } = commandsOf(made)
+      await done(run)
+      await done(drop)
+      // A new column before an archived one, and a copy of an archived column, are no other names of it.
+      await place.sql(
+        `ALTER TABLE ${TABLE} ADD COLUMN c int${system === 'mysql' ? ' AFTER id' : ''}`,
+        `UPDATE ${TABLE} SET c = a`,
+      )
+      const sums = { ...query, query: `SELECT sum(a), sum(last) FROM ${TABLE}` } as Operation
+      expect((await countedBy(sums)).counted).toBe('60 6')
+      await place.sql(
+        `ALTER TABLE ${TABLE} DROP COLUMN c`,
+        `ALTER TABLE ${TABLE} RENAME COLUMN a TO b`,
+        `ALTER TABLE ${TABLE} ADD COLUMN a int`,
+        `UPDATE ${TABLE} SET a = 7`,
+      )
+      const { finished: asked } = await perform(sums)
+      expect(asked.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+      // Of another type, too.
+      await place.sql(
+        `ALTER TABLE ${TABLE} DROP COLUMN a`,
+        `ALTER TABLE ${TABLE} ADD COLUMN a varchar(9)`,
+        `UPDATE ${TABLE} SET a = '7'`,
+      )
+      for (const [words, operation] of commandsOn(made, TABLE)) {
+        if (!['query', 'restore', 'restore --into', 'erase', 'run', 'plan'].includes(words)) continue
+        const { finished } = await perform(operation)
+        expect(finished.error, words).toMatchObject({
+          code: 'PARTITION_CHANGED',
+          reason: expect.stringContaining('a is called b now'),
+          hint: expect.stringContaining('--renamed a=b'),
+        })
+      }
+      // As the hint says.
+      await place.sql(`ALTER TABLE ${TABLE} RENAME COLUMN a TO a2`)
+      await done({ ...run, renamed: ['a=b'] } as Operation)
+      await place.sql(`ALTER TABLE ${TABLE} RENAME COLUMN a2 TO a`)
+      expect((await countedBy({ ...query, query: `SELECT sum(b), count(a) FROM ${TABLE}` } as Operation)).counted).toBe(
+        '60 2',
+      )
+      await done({ ...commandsOf(made).restore, partitions: ['2020-Q1'] } as Operation)
+      expect(await place.rows(`SELECT b, a FROM ${TABLE} WHERE id = 1`)).toEqual([['10', null]])
+    },
+  )
+
   test(
     `every command says that a table may be an archived one under another name`,
     { timeout: 60_000 },

@@ -111,6 +111,32 @@ describe.each([
   })
 })
 
+test('MySQL: a binary column of another length, which the server fills up, is another type', async ({ skip }) => {
+  const why = await missing('mysql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-types-'))
+  const { place, only, asked, ended, restore, fields } = await made('mysql', 'plain', folder)
+  await place.sql(`ALTER TABLE ${TABLE} ADD b binary(2)`, `UPDATE ${TABLE} SET b = 'ab'`)
+  expect(await ended(only(OLD))).toBe('ok')
+  expect(await ended(only(OLD, { drop: true, confirm: TABLE }))).toBe('ok')
+  await place.sql(retype(place, 'b', 'binary(4)'))
+  expect(
+    await asked(`SELECT octet_length(b), octet_length(b__binary_2), count(*) FROM ${TABLE} GROUP BY ALL ORDER BY 3`),
+  ).toEqual([
+    ['null', '2', '60'],
+    ['4', 'null', '120'],
+  ])
+  expect(await ended({ ...restore, dryRun: true })).toMatch(/cannot come back: b was binary\(2\) and is binary\(4\)/)
+  expect(await ended(restore)).toMatch(/cannot come back: b was binary\(2\) and is binary\(4\)/)
+  await place.sql(retype(place, 'b', 'varbinary(9)'))
+  expect(await asked(`SELECT count(b) FROM ${TABLE}`)).toEqual([['180']])
+  expect(await ended(only(NEW))).toBe('ok')
+  expect(fields().filter((one) => one.startsWith('b'))).toEqual(['b binary'])
+  expect(await ended(restore)).toBe('ok')
+  expect(await place.rows(`SELECT DISTINCT length(b) FROM ${TABLE} ORDER BY 1`)).toEqual([['2'], ['4']])
+  rmSync(folder, { recursive: true, force: true })
+})
+
 describe('values that a column of the archive cannot hold', () => {
   let folder = ''
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-schema-values-'))))

@@ -25,8 +25,9 @@ export function archivedShape(
   const found = new Map<string, { readonly file: StoredColumn; count: number; readonly of: string }>()
   const names = new Map<string, { readonly file: StoredColumn; readonly of: string }>()
   for (const { columns, label } of partitions) {
+    const present = new Set(columns.flatMap(({ physical }) => now.get(physical)?.name ?? []))
     for (const file of columns) {
-      const name = now.get(file.physical)?.name ?? file.name
+      const name = now.get(file.physical)?.name ?? nameBeside(present, file.name)
       const other = names.get(name)
       const one = { file, of: label }
       const widest = other === undefined ? one : widestOf(other, one)
@@ -44,6 +45,11 @@ export function archivedShape(
       return { name, file, partial: count < partitions.length }
     })
     .toSorted((a, b) => place(a.file) - place(b.file))
+}
+
+/** The name of a column that was dropped; another one if a column of the same rows has it now. */
+function nameBeside(present: ReadonlySet<string>, name: string): string {
+  return present.has(name) ? nameBeside(present, `${name}__dropped`) : name
 }
 
 type Named = { readonly file: StoredColumn; readonly of: string }

@@ -2,7 +2,7 @@
  * Checks for read-only commands whether a run could continue an archive, so that `plan` and `list` show a refusal
  * before a run meets it.
  */
-import { tableText } from '../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { ArchivedTable } from '../ledger/record.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, type ErrorCode, type SluiceError } from '../../shared/errors.ts'
@@ -29,12 +29,18 @@ export type ResumeState =
   /** Unknown: the log could not be read. */
   | { readonly kind: 'unread'; readonly why: string }
 
-/** Reads the newest version of the log; changes nothing. */
-export async function resumeState(archived: ArchivedTable, opened: OpenedArchive, run: Run): Promise<ResumeState> {
+/** Reads the newest version of the log; changes nothing. @param called present name of the table, for messages */
+export async function resumeState(
+  archived: ArchivedTable,
+  opened: OpenedArchive,
+  run: Run,
+  called: TableName,
+): Promise<ResumeState> {
   const patience = AbortSignal.timeout(PATIENCE_MS)
   const abort = AbortSignal.any([run.interrupt.abort, patience])
   try {
-    await inspectOrigin(await openOwned(archived, opened, { ...run, interrupt: { stop: run.interrupt.stop, abort } }))
+    const patient = { ...run, interrupt: { stop: run.interrupt.stop, abort } }
+    await inspectOrigin(await openOwned(archived, opened, patient, called))
     return { kind: 'own' }
   } catch (thrown) {
     throwIfAborted(run.interrupt.abort)
@@ -45,8 +51,8 @@ export async function resumeState(archived: ArchivedTable, opened: OpenedArchive
 }
 
 /** Emits a warning about a problem; nothing for an archive of this database. */
-export function reportStanding(archived: ArchivedTable, standing: ResumeState, { emit }: Run<'log'>): void {
-  const table = tableText(archived.table)
+export function reportStanding(called: TableName, standing: ResumeState, { emit }: Run<'log'>): void {
+  const table = tableText(called)
   if (standing.kind === 'refused') {
     const { message, hint } = standing.error
     emit({

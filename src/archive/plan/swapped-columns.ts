@@ -1,17 +1,20 @@
 /**
- * Detects columns that swapped names, in sources without column identities: rows noted in the witness distinguish this
- * from a changed column order.
+ * Detects columns that swapped names, or whose name a later column took, in sources without column identities: rows
+ * noted in the witness distinguish this from a changed column order.
  */
 import type { ArchivedTable } from '../ledger/record.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
+import type { RowKey } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
+import { settleCommand } from '../steps/unsure-columns.ts'
 import { LARGE, readWitnessRows } from '../work/witness.ts'
 
 /**
- * Reads rows only if the column order differs from the archive. If no noted row exists any more, or its values changed,
- * the names count.
- * @throws SluiceError PARTITION_CHANGED if all noted rows that exist have their values under swapped names
+ * Reads rows only if the columns are in another order than in the archive, or a new one is before an archived one. If
+ * no noted row exists any more, or its values changed, the names count.
+ * @throws SluiceError PARTITION_CHANGED if all noted rows that exist have their values under swapped names, or those of
+ * an archived column under a new name
  */
 export async function refuseSwappedColumns(
   store: CopyStore,
@@ -20,10 +23,14 @@ export async function refuseSwappedColumns(
   signal: AbortSignal,
 ): Promise<void> {
   const moved = movedColumns(table, stored.columns)
-  if (witness === null || moved.size === 0 || JSON.stringify(table.key) !== JSON.stringify(witness.key)) return
-  const columns = table.columns.filter(
-    ({ name, type }) => table.key.includes(name) || (moved.has(name) && !LARGE.has(type.kind)),
-  )
+  const fresh = freshColumns(table, stored.columns)
+  if (witness === null || moved.size + fresh.length === 0) return
+  if (JSON.stringify(table.key) !== JSON.stringify(witness.key)) return
+  const thenLike = ({ native }: Column): ReadonlySet<string> =>
+    new Set(stored.columns.flatMap(({ name, column }) => (column.native === native ? [name] : [])))
+  const perhaps = new Set(fresh.flatMap((one) => [one.name, ...thenLike(one)]))
+  const isRead = ({ name, type }: Column): boolean => !LARGE.has(type.kind) && (moved.has(name) || perhaps.has(name))
+  const columns = table.columns.filter((one) => table.key.includes(one.name) || isRead(one))
   await using view = await store.source(signal)
   const there = await readWitnessRows(
     view,
@@ -33,21 +40,57 @@ export async function refuseSwappedColumns(
     signal,
   )
   const noted = new Map(witness.rows.map(({ key, values }) => [JSON.stringify(key), values]))
+  const valueThen = (key: RowKey, name: string): string | undefined => noted.get(JSON.stringify(key))?.[name]
   const isOf = (name: string, then: string): boolean =>
-    there.every(({ key, values }) => values[name] === noted.get(JSON.stringify(key))?.[then])
-  const names = columns.flatMap(({ name }) => (table.key.includes(name) ? [] : [name]))
-  const others = names.filter((name) => !isOf(name, name))
-  const swapped = others.flatMap((name) => {
-    const before = others.find((one) => isOf(name, one))
+    there.every(({ key, values }) => values[name] === valueThen(key, then))
+  const others = columns.filter(({ name }) => !table.key.includes(name) && !isOf(name, name))
+  const exchanged = exchangedNames(
+    others.flatMap(({ name }) => (moved.has(name) ? [name] : [])),
+    isOf,
+  )
+  if (exchanged.length > 0)
+    throw swappedError(store, table, exchanged, 'give the columns the names that they had when rows were archived')
+  for (const { name: before } of others) {
+    // One value in all rows says nothing: a new column may have it, too.
+    if (new Set(there.map(({ key }) => valueThen(key, before))).size < 2) continue
+    const now = fresh.find((one) => thenLike(one).has(before) && isOf(one.name, before))
+    if (now === undefined) continue
+    const settle = settleCommand(tableText(table.table), { renamed: [`${before}=${now.name}`], dropped: [] })
+    const hint = `give the present ${before} a third name, then ${settle}, then its name again; if ${now.name} is a copy of the earlier ${before}, put it after the archived columns`
+    throw swappedError(store, table, [{ name: now.name, before }], hint)
+  }
+}
+
+type Swapped = { readonly name: string; readonly before: string }
+
+/** @param names with other values than noted; empty if these are not all under each other's names */
+function exchangedNames(names: readonly string[], isOf: (name: string, then: string) => boolean): readonly Swapped[] {
+  const swapped = names.flatMap((name) => {
+    const before = names.find((one) => isOf(name, one))
     return before === undefined ? [] : [{ name, before }]
   })
-  if (swapped.length < 2 || swapped.length < others.length) return
+  return swapped.length < 2 || swapped.length < names.length ? [] : swapped
+}
+
+function swappedError(
+  { label }: CopyStore,
+  { table }: TableSpec,
+  swapped: readonly Swapped[],
+  hint: string,
+): SluiceError {
   const words = swapped.map(({ name, before }) => `${before} is called ${name} now`).join(', ')
-  throw new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table.table)} changed names with each other`, {
-    where: store.label,
+  return new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table)} changed names with each other`, {
+    where: label,
     reason: `by the rows that the ledger noted, ${words}: archived values would be taken for those of the other column`,
-    hint: 'give the columns the names that they had when rows were archived',
+    hint,
   })
+}
+
+/** New columns before an archived one: adding alone puts them last, and a rename keeps the position. */
+function freshColumns(table: TableSpec, before: readonly { readonly name: string }[]): readonly Column[] {
+  const isArchived = ({ name }: Column): boolean => before.some((one) => one.name === name)
+  const last = table.columns.findLastIndex(isArchived)
+  return table.columns.filter((one, at) => at < last && !isArchived(one) && one.generated !== true)
 }
 
 /** Archived columns that are at the position of another archived column. */

@@ -115,7 +115,8 @@ export function changeText(change: ColumnChange): string {
   const { name, column } = change.column
   switch (change.kind) {
     case 'added': {
-      const back = column.hasDefault === true ? 'its default' : 'NULL'
+      const value = column.hasDefault === true ? 'its default' : 'NULL'
+      const back = column.generated === true ? 'what the database computes' : value
       return `${name} is new: the next publication adds it to the archive; older files have NULL there, and rows that come back from them get ${back}`
     }
     case 'dropped':

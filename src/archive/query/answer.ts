@@ -47,7 +47,7 @@ import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, t
 import { hotPart, hotRows } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows, unsettledRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
-import { collatedOf, otherMeanings, otherNumbers, otherTypes, comparedTexts } from './otherwise.ts'
+import { collatedOf, comparedTexts, otherExpressions, otherMeanings, otherNumbers, otherTypes } from './otherwise.ts'
 import { CheckedFiles } from './checked-files.ts'
 
 /** Retry limit of a query, and the pauses between retries, ms. */
@@ -293,7 +293,7 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
     columns: query.columns,
     booleans: store.can.booleans === true ? query.booleans : new Set(),
     hasArchive: record !== null,
-    otherwise: otherNumbers(columns, needs),
+    otherwise: [...otherNumbers(columns, needs), ...otherExpressions(columns, needs, read)],
     unsettled: [
       ...unsettledRows(name, read, shared, came.leftOut),
       ...standings.missing.flatMap(({ partition }) => (brought.mayMatch(partition) ? [replacedText(partition)] : [])),

@@ -1,7 +1,7 @@
 /** Describes where a statement compares values differently from the table's database, or uses another spelling. */
 import { isEnum, membersOf, zeroText } from '../../model/copy/members.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { canShowAs, otherMeaning } from '../types/index.ts'
+import { canShowAs, isComputedOtherwise, otherMeaning } from '../types/index.ts'
 import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
 
 /**
@@ -57,6 +57,25 @@ export function otherMeanings(
       const file = files.find(({ physical }) => physical === column.physical)
       const other = file === undefined ? null : otherMeaning(file, column)
       return other === null ? [] : [`${column.name} of ${label} (${other})`]
+    })
+  })
+}
+
+/** One sentence for each generated column whose values in older files come from another expression than the present one. */
+export function otherExpressions(
+  columns: readonly QueryColumn[],
+  { columns: asked }: QueryNeeds,
+  read: readonly ArchivedPartition[],
+): readonly string[] {
+  return columns.flatMap((column) => {
+    if (!asked.has(column.name)) return []
+    const earlier = read.flatMap(({ label, columns: files }) => {
+      const file = files.find(({ physical }) => physical === column.physical)
+      return file !== undefined && isComputedOtherwise(file, column) ? [{ label, sql: file.computed?.sql }] : []
+    })
+    return [...new Set(earlier.map(({ sql }) => sql))].map((sql) => {
+      const labels = earlier.flatMap((one) => (one.sql === sql ? [one.label] : [])).join(', ')
+      return `${column.name} of ${labels} was computed as ${sql}, and the database computes ${column.computed?.sql} now: archived rows keep their values`
     })
   })
 }

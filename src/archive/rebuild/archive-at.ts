@@ -24,7 +24,7 @@ export type FoundArchive = {
  */
 export async function archiveAt(to: string, table: TableSpec, opened: OpenedArchive, run: Run): Promise<FoundArchive> {
   for (const archive of placesAt(to, table)) {
-    const owned = await openOwned({ ...NOTHING, table: table.table, archive }, opened, run)
+    const owned = await openOwned({ ...NOTHING, table: table.table, archive }, opened, run, table.table)
     const state = await (await owned.log()).state(run.interrupt.abort)
     if (state === null) continue
     refuseOther(archive, table, state)

@@ -3,7 +3,7 @@ import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
-import { otherMeaning, retypedText, type Unsure } from '../types/index.ts'
+import { isComputedOtherwise, otherMeaning, retypedText, type Unsure } from '../types/index.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, archivedReadColumns, partitionRowRequest, type ArchiveContext } from './context.ts'
 import { restoreCommand, runCommand } from './refusals.ts'
@@ -30,14 +30,11 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
   ].join('; ')
 }
 
-/**
- * Text about a changed expression, which may still compute the same values. Servers of different versions may print the
- * same expression differently.
- */
-function otherwiseText({ computed: then }: StoredColumn, { name, computed: now }: StoredColumn): readonly string[] {
-  if (then === undefined || now === undefined || then.sql === now.sql || then.printedBy !== now.printedBy) return []
+function otherwiseText(file: StoredColumn, now: StoredColumn): readonly string[] {
+  if (!isComputedOtherwise(file, now)) return []
+  const { name } = now
   return [
-    `${name} was computed as ${then.sql} and is computed as ${now.sql}: rows come back from the files only where both give the same values, or with --without ${name}`,
+    `${name} was computed as ${file.computed?.sql} and is computed as ${now.computed?.sql}: rows come back from the files only where both give the same values, or with --without ${name}`,
   ]
 }
 

@@ -118,7 +118,7 @@ function paired(
 }
 
 /** Command such as `sluice archive run --table public.visits --renamed note=remark`, which records changed columns. */
-function settleCommand(name: string, { renamed, dropped }: Required<Words>): string {
+export function settleCommand(name: string, { renamed, dropped }: Required<Words>): string {
   const words = [
     ...renamed.flatMap((text) => flagWord('--renamed', text)),
     ...dropped.flatMap((column) => flagWord('--dropped', column)),

@@ -76,7 +76,8 @@ export function evolved(table: TableSpec, before: StoredTable, options: EvolveOp
       changes.push({ kind: 'added', column: added })
       return added
     }
-    if (isSameType({ as: travelsAs(old), stored: old.stored }, rule)) {
+    const isSame = isSameType({ as: travelsAs(old), stored: old.stored }, rule)
+    if (isSame && (isLoose || !isFilledUp(old.column.native, column.native))) {
       const same = { ...old, name, column, ...rule, ...notedOf(options.numbers, name) }
       if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
       return same
@@ -151,9 +152,22 @@ export function withNumbers(stored: StoredTable, numbers: ColumnNumbers | null):
   return { ...stored, columns, numbersOf: numbers.of }
 }
 
+/** True if MySQL adds zero bytes to values of the first type in a column of the second, which has a fixed length. */
+function isFilledUp(from: string, to: string): boolean {
+  return from !== to && /^binary\b/i.test(to)
+}
+
 /** The column with its present expression; without one if it is unknown. */
 export function recomputed({ computed: _, ...column }: StoredColumn, now: Expression | undefined): StoredColumn {
   return now === undefined ? column : { ...column, computed: now }
+}
+
+/**
+ * True if a generated column had another expression, which may still compute the same values. Servers of different
+ * versions may print the same expression differently.
+ */
+export function isComputedOtherwise({ computed: then }: StoredColumn, { computed: now }: StoredColumn): boolean {
+  return then !== undefined && now !== undefined && then.sql !== now.sql && then.printedBy === now.printedBy
 }
 
 function notedOf(noted: ColumnNumbers | null, name: string): Pick<StoredColumn, 'number' | 'declared'> {

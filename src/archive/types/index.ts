@@ -11,7 +11,16 @@ export { otherMeaning } from './declared.ts'
 export { doubtful } from './doubt.ts'
 export { isCarried, canShowAs, isWidening } from './same-type.ts'
 export { travelsAs } from './rule.ts'
-export { evolved, isAsText, retypedText, unsureOf, withNumbers, type ColumnChange, type Unsure } from './evolve.ts'
+export {
+  evolved,
+  isAsText,
+  isComputedOtherwise,
+  retypedText,
+  unsureOf,
+  withNumbers,
+  type ColumnChange,
+  type Unsure,
+} from './evolve.ts'
 
 export type StoringOptions = {
   /** Columns that are stored as the text that their source prints. */

@@ -1,7 +1,7 @@
 /** Writes the ledger's facts to the archive of a table, so that holds and calendar survive a lost ledger. */
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { CommitOptions } from '../steps/log.ts'
-import { tableText } from '../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { OpenedArchive } from './each-table.ts'
 import { openOwned } from './open.ts'
@@ -17,9 +17,10 @@ export async function reportArchive(
   archived: ArchivedTable,
   opened: OpenedArchive,
   run: Run,
+  called: TableName,
   change: Pick<CommitOptions, 'change'> = {},
 ): Promise<void> {
-  const owned = await openOwned(archived, opened, run)
+  const owned = await openOwned(archived, opened, run, called)
   await requireOrigin(owned)
   const info = { table: tableText(archived.table), run: run.runId }
   const log = await owned.log()

@@ -109,7 +109,8 @@ export async function openArchive<E extends EventType>(
     sums: () => heads.sums(),
     forget: (versions) => heads.forget(versions),
   }
-  const log = once(() => openLog({ reader, writer, heads: book, database, table: archived.table }, run))
+  const called = table.table
+  const log = once(() => openLog({ reader, writer, heads: book, database, table: archived.table, called }, run))
   const leaving = new Turn()
   const shared = {
     name: tableText(table.table),
@@ -220,18 +221,23 @@ function paceOf(rate: number | undefined, { clock }: Run): ThrottleBytes | null 
 /** Also part of the context of an archive. */
 export type OwnedFolder = Owned & { readonly reader: LogStore; readonly writer: LogWriter }
 
-/** Access to an archive's log, not its files: for owner and unnamed files. @throws SluiceError as `openArchive` */
+/**
+ * Access to an archive's log, not its files: for owner and unnamed files.
+ * @param called present name of the table, for messages
+ * @throws SluiceError as `openArchive`
+ */
 export async function openOwned(
   archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
   run: Run,
+  called: TableName,
 ): Promise<OwnedFolder> {
   refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, 'read')
   const heads = new HeadLedger(database, archived.table, archiveOwner(run))
-  const name = tableText(archived.table)
-  const log = (): Promise<ArchiveLog> => openLog({ reader, writer, heads, database, table: archived.table }, run)
-  return { name, archived, store, interrupt: run.interrupt, heads, log, reader, writer }
+  const parts = { reader, writer, heads, database, table: archived.table, called }
+  const log = (): Promise<ArchiveLog> => openLog(parts, run)
+  return { name: tableText(called), archived, store, interrupt: run.interrupt, heads, log, reader, writer }
 }
 
 /**
@@ -254,10 +260,13 @@ type LogParts = {
   readonly writer: LogWriter
   readonly heads: HeadBook
   readonly database: LedgerDatabase
+  /** As in the ledger. */
   readonly table: TableName
+  /** As messages have it. */
+  readonly called: TableName
 }
 
-async function openLog({ reader, writer, heads, database, table }: LogParts, run: Run): Promise<ArchiveLog> {
+async function openLog({ reader, writer, heads, database, table, called }: LogParts, run: Run): Promise<ArchiveLog> {
   return ArchiveTable.open({
     store: reader,
     writer,
@@ -265,7 +274,7 @@ async function openLog({ reader, writer, heads, database, table }: LogParts, run
     checkpoints: await checkpointWriter(),
     heads,
     properties: () => tableProperties(database, table),
-    table: tableText(table),
+    table: tableText(called),
     now: () => run.clock.now(),
     tool: run.tool,
   })

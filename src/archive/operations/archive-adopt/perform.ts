@@ -50,7 +50,7 @@ export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run:
   await using source = await openArchiveSource(from, !dryRun)
   const table = await archivedSourceTable(source, named, run.interrupt.abort)
   const { opened, record } = await archiveOf(source, table, run.interrupt.abort)
-  const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(record, opened, run))
+  const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(table, record, opened, run))
   if (!isLost) {
     if (to !== undefined) refuseElsewhere(record, to, table)
     return await takeOver(operation, table, record, opened, run)
@@ -61,9 +61,14 @@ export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run:
 }
 
 /** A run without a ledger starts a new archive, finds another in its place, and is refused without ledger rows. */
-async function isOfAnother(record: ArchiveRecord, opened: OpenedArchive, run: ArchiveAdoptRun): Promise<boolean> {
+async function isOfAnother(
+  { table }: TableSpec,
+  record: ArchiveRecord,
+  opened: OpenedArchive,
+  run: ArchiveAdoptRun,
+): Promise<boolean> {
   if (!isUnpublished(record)) return false
-  const owned = await openOwned(record, opened, run)
+  const owned = await openOwned(record, opened, run, table)
   const state = await (await owned.log()).state(run.interrupt.abort)
   return state !== null && state.tableId !== record.archiveId
 }

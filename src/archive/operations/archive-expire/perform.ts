@@ -45,7 +45,7 @@ export async function performArchiveExpire(operation: ArchiveExpireOperation, ru
   const { context } = open
   const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   if (dryRun) {
-    reportStanding(record, await resumeState(record, opened, run), run)
+    reportStanding(table.table, await resumeState(record, opened, run, table.table), run)
     const refusal = await erasureError(erasures, context.name)
     if (refusal !== null)
       run.emit({ type: 'log', level: 'warn', message: `a run would be refused: ${refusal.message}` })

@@ -70,7 +70,7 @@ async function reportedWithout(labels: readonly string[], { table, record, opene
     holds: new Map([...properties.holds].filter(([label]) => !labels.includes(label))),
   })
   try {
-    await reportArchive(record, opened, run, { change })
+    await reportArchive(record, opened, run, table.table, { change })
   } catch (thrown) {
     const error = asSluiceError(thrown)
     throw new SluiceError(error.code, `${named(table)} is not released: its archive goes on saying that it is held`, {
@@ -85,7 +85,7 @@ async function reportedWithout(labels: readonly string[], { table, record, opene
 /** Writes the ledger's holds to the archive. @throws SluiceError as `tellArchive`; then only the ledger has them */
 async function reported({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
   try {
-    await reportArchive(record, opened, run)
+    await reportArchive(record, opened, run, table.table)
   } catch (thrown) {
     const error = asSluiceError(thrown)
     throw new SluiceError(

@@ -44,8 +44,8 @@ export async function performArchiveList(
     const { abort: signal } = run.interrupt
     const table = await tableNow(opened, called, signal)
     const { record, unsure } = await seenArchive(opened.store, table, noted, signal)
-    const standing = await resumeState(record, opened, run)
-    reportStanding(record, standing, run)
+    const standing = await resumeState(record, opened, run, called)
+    reportStanding(called, standing, run)
     const name = tableText(called)
     const mistaken = await mistakenText(opened.store, table, record, signal)
     if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })

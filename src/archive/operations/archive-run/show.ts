@@ -17,7 +17,7 @@ export async function showArchivePlan({ operation, run, plans, refused }: Planne
     const { opened } = planned
     const around = aroundOf(opened, run)
     const plan = await inspectedThrough(planned, around)
-    const standing = await resumeState(plan.archived, opened, run)
+    const standing = await resumeState(plan.archived, opened, run, plan.table.table)
     emitArchivePlan(plan, run.emit, standing)
     await emitArchiveForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
     reportUnplaced(plan, run)
@@ -26,7 +26,7 @@ export async function showArchivePlan({ operation, run, plans, refused }: Planne
     reportChanges(plan, run)
     reportUnsure(plan, run)
     if (operation.exact === true) await reportDoubtful(plan, { ...around, emit: run.emit })
-    reportStanding(plan.archived, standing, run)
+    reportStanding(plan.table.table, standing, run)
     for (const { look } of plan.partitions) if (look !== undefined) inspected.look(look)
   }
   const error = refused.first === undefined ? {} : { error: refused.first }

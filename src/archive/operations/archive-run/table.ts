@@ -69,17 +69,20 @@ const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ARCHIVE_FOREIGN', 'ARC
  * @returns true if the archive could be read and belongs to this database
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT
  */
-async function inspectStanding({ archived, opened }: ArchiveTablePlan, run: ArchiveRun): Promise<boolean> {
-  const standing = await resumeState(archived, opened, run)
+async function inspectStanding(
+  { table: { table }, archived, opened }: ArchiveTablePlan,
+  run: ArchiveRun,
+): Promise<boolean> {
+  const standing = await resumeState(archived, opened, run, table)
   if (standing.kind === 'refused' && LOST.has(standing.error.code)) throw standing.error
-  reportStanding(archived, standing, run)
+  reportStanding(table, standing, run)
   return standing.kind === 'own'
 }
 
 /** A failure only warns: archived partitions are valid even if the archive lacks some properties. */
-async function reportAtLast({ archived, opened }: ArchiveTablePlan, run: ArchiveRun): Promise<void> {
+async function reportAtLast({ table: { table }, archived, opened }: ArchiveTablePlan, run: ArchiveRun): Promise<void> {
   try {
-    await reportArchive(archived, opened, run)
+    await reportArchive(archived, opened, run, table)
   } catch (thrown) {
     throwIfAborted(run.interrupt.abort)
     const { message } = asSluiceError(thrown)

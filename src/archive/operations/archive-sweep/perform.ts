@@ -29,7 +29,7 @@ export async function performArchiveSweep(operation: ArchiveSweepOperation, run:
   let bytes = 0n
   for (const { name: called, record, opened } of await recordsOf(source, tables, run.interrupt.abort)) {
     const name = tableText(called)
-    const owned = await openOwned(record, opened, run)
+    const owned = await openOwned(record, opened, run, called)
     const { reader, writer } = owned
     // Only the database that owns the archive knows which files are not yet in the log.
     if (!dryRun) await requireOrigin(owned)

@@ -52,7 +52,7 @@ export async function performArchiveVerify(operation: ArchiveVerifyOperation, ru
     reportDoubt(table, unsure, record.partitions, run)
     await using open = await openArchive(table, record, opened, run, { reads: true })
     const other = otherDatabase(open.context, await originNow(open.context))
-    if (other !== null) reportStanding(record, { kind: 'refused', error: other }, run)
+    if (other !== null) reportStanding(called, { kind: 'refused', error: other }, run)
     const damaged = new Set<string>()
     const reported = (finding: ArchiveFinding): void => {
       counts.findings++

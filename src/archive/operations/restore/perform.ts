@@ -197,7 +197,7 @@ async function foretold(
   { opened, open }: { readonly opened: OpenedArchive; readonly open: OpenArchive },
   run: RestoreRun,
 ): Promise<Ending> {
-  const standing = await resumeState(record, opened, run)
+  const standing = await resumeState(record, opened, run, table.table)
   for (const message of expiredNeighbours(chosen, record))
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const partitions: PlannedPartition[] = []
@@ -221,7 +221,7 @@ async function foretold(
     partitions.push({ label: known.label, status, candidate: null, known, note })
   }
   emitArchivePlan({ table, archived: record, partitions }, run.emit, standing)
-  reportStanding(record, standing, run)
+  reportStanding(table.table, standing, run)
   const [error] = refusals
   const names = [...computed].join(', ')
   const untried = [
