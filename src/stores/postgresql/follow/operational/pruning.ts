@@ -1,4 +1,6 @@
-/** Whether a query by the partition key reads one partition: the plan of the server says so, for the key of a row that is there. */
+/**
+ * Checks that a query by the partition key reads one partition: reads the server's plan for the key of an existing row.
+ */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'

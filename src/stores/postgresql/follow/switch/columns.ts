@@ -1,4 +1,7 @@
-/** Columns of both tables: the same ones in the same order, so that statements which others have prepared go on. */
+/**
+ * Compares the columns of both tables: same columns in the same order, so that statements which users have prepared go
+ * on.
+ */
 import { quoteName } from '../../server/connect.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
