@@ -1,7 +1,4 @@
-/**
- * Writes rows in the binary formats of their types as COPY's binary format:
- * https://www.postgresql.org/docs/18/sql-copy.html
- */
+/** Rows in binary formats, written as COPY's binary format: https://www.postgresql.org/docs/18/sql-copy.html */
 import type { PackedRows } from '../../../../model/copy/packed-rows.ts'
 import type { FrameFields } from '../replication/framed-change.ts'
 import { copiedBytes, PIECE } from './pieces.ts'

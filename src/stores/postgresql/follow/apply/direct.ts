@@ -1,7 +1,4 @@
-/**
- * Applies small batches by prepared statements with parameters, all of a batch in one message. Uses no temporary table,
- * which every commit would have to empty.
- */
+/** Applies small batches by prepared statements: one message a batch, and no temporary table for commits to empty. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
@@ -60,10 +57,7 @@ export class DirectChanges {
     return partial.length === 0 || (this.#shape.way === 'merge' && partial.every(({ isMoved }) => !isMoved))
   }
 
-  /**
-   * Updates rows that keep values.
-   * @returns puts whose row was not found, or in which a guarded column changes: nothing is written for them
-   */
+  /** Updates rows that keep values. @returns puts not written: row not found, or a guarded column would change */
   async keep(partial: readonly PartialPut[]): Promise<readonly PartialPut[]> {
     const counts = await this.#run(partial.map((one) => this.#kept(one)))
     return partial.filter((_, n) => counts[n] === 0)

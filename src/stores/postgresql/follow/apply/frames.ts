@@ -1,7 +1,4 @@
-/**
- * Writes rows that came as the bytes of a stream, for COPY and as parameters: one server can read what another one
- * sent.
- */
+/** Writes rows that came as bytes of a stream, for COPY and as parameters: servers can read each other's bytes. */
 import type { ChangeBatch, Put } from '../../../../model/copy/change.ts'
 import type { FrameLayout } from '../../../../model/copy/frame.ts'
 import { unpackedPut } from '../../../../model/copy/unpacked.ts'
@@ -60,10 +57,7 @@ export class RowFrames {
   readonly #isPlain: readonly boolean[]
   readonly #key: readonly number[]
   readonly #isKeyPlain: readonly boolean[]
-  /**
-   * Null for a layout whose rows have to be decoded. A table has one layout at a time, or one for each of its
-   * partitions.
-   */
+  /** Null for a layout whose rows must be decoded. A table has one layout at a time, or one for each partition. */
   readonly #fits = new Map<FrameLayout, Fit | null>()
   #last: Fit | null = null
 
@@ -208,10 +202,7 @@ export class RowFrames {
     return { layout, fields: new FrameFields(layout.width), whole, key: this.#key.map((at) => whole[at] as number) }
   }
 
-  /**
-   * Positions in a message of the written columns; null if a text of the source differs from what the target must be
-   * given.
-   */
+  /** Positions of the written columns in a message; null if the target must be given other texts than the source's. */
   #placesIn({ columns, places }: Framer): readonly number[] | null {
     const found: number[] = []
     for (const { at, inIdentity } of this.#written) {

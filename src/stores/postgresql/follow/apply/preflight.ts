@@ -1,7 +1,4 @@
-/**
- * Preflight check of a target: reports what would keep changes out of it, or give them another effect there. Changes
- * nothing.
- */
+/** Preflight check of a target: what would keep changes out of it, or alter their effect. Changes nothing. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { arrayText } from '../../server/array-text.ts'
@@ -117,10 +114,7 @@ function examineColumns({ table, columns, identity }: ChangeTable, shape: Postgr
   return lacking.length === 0 && identity.length > 0 && unusable.length === 0
 }
 
-/**
- * Rights and row security of the table. Those of its partitions do not matter, because rows are written through the
- * table.
- */
+/** Rights and row security of the table, not of its partitions: rows are written through the table. */
 async function examineRights(
   { table, columns }: ChangeTable,
   { relation }: PostgresApplyShape,

@@ -1,7 +1,4 @@
-/**
- * Opens sessions that apply changes: without triggers if requested, with plans that find each row by an index, under a
- * replication origin.
- */
+/** Sessions that apply changes: without triggers if requested, with plans that use indexes, under an origin. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ChangeRequest } from '../../../../model/follow/port.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
@@ -33,10 +30,7 @@ const MEMOIZE = 140_000
  */
 const READY = `${durableSql('session')}; SELECT pg_catalog.pg_is_in_recovery()`
 
-/**
- * @throws SluiceError as `CopySession.open`; CONNECT_FAILED for a standby; TARGET_BUSY if another session holds the
- * origin
- */
+/** @throws as `CopySession.open`; CONNECT_FAILED for a standby; TARGET_BUSY if another session holds the origin */
 export async function openApplySession(
   settings: PostgresSettings,
   { fireTriggers, origin }: Pick<ChangeRequest, 'fireTriggers' | 'origin'>,

@@ -1,7 +1,4 @@
-/**
- * Facts of the catalogs about a table that receives changes: columns, indexes of the table and its partitions, and how
- * changes can be applied.
- */
+/** Catalog facts about a table that receives changes: columns, indexes of it and its partitions, way of applying. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
@@ -37,15 +34,9 @@ type IndexFacts = {
   readonly valid: boolean
   readonly partial: boolean
   readonly method: string
-  /**
-   * Columns of the key, in order; null for an expression, or for a column with another collation or operator class than
-   * its own.
-   */
+  /** Columns of the key, in order; null for an expression, or another collation or operator class than the column's. */
   readonly key: readonly (string | null)[]
-  /**
-   * Columns that the index depends on, including those of its expressions and of its condition; null if it depends on
-   * whole rows.
-   */
+  /** Columns that it uses, also in expressions and its condition; null if it uses whole rows. */
   readonly columns: readonly string[] | null
 }
 
@@ -59,10 +50,7 @@ export type PostgresApplyShape = {
   readonly columns: readonly (PostgresShapeColumn | null)[]
   /** The table, its partitions, and tables that inherit from it. */
   readonly members: readonly MemberFacts[]
-  /**
-   * `merge`: rows are updated in place, by a unique index on the row key. `replace`: every changed row is deleted, then
-   * inserted.
-   */
+  /** `merge`: update rows in place, by a unique index on the row key. `replace`: delete and insert each changed row. */
   readonly way: 'merge' | 'replace'
   /**
    * Columns of the `secondary` indexes. A row in which one of them changes is deleted before other rows are written, so

@@ -1,7 +1,4 @@
-/**
- * Applies large batches: COPY into a temporary table of the session, then a few statements that merge it into the
- * target.
- */
+/** Applies large batches: COPY into a temporary table of the session, then statements that merge it. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
@@ -164,10 +161,7 @@ export class PostgresStage {
     return found
   }
 
-  /**
-   * @returns statements to run before rows come. The second batch of a transaction truncates the file of the first in
-   * place, without another row in pg_class.
-   */
+  /** @returns statements to run first. A second batch of a transaction truncates in place: no new row in pg_class. */
   async #prepared(): Promise<readonly string[]> {
     const isFull = this.#used
     this.#used = true
@@ -178,10 +172,7 @@ export class PostgresStage {
     return []
   }
 
-  /**
-   * Sends rows together with the statements that merge them, because no count of found rows is needed: each further
-   * message costs both sides a wait.
-   */
+  /** Sends rows with their merge statements, as no count is needed: each further message costs both sides a wait. */
   async #merge(batch: FramedBatch): Promise<void> {
     const puts = batch.whole.length > 0 || batch.frames !== null
     const isGone = batch.gone.length > 0 || batch.goneFrames !== null

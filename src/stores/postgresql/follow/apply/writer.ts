@@ -1,7 +1,4 @@
-/**
- * A session that applies changes, transaction by transaction. Small batches of a table use prepared statements, large
- * ones a staging table.
- */
+/** Applies changes in transactions: small batches of a table by prepared statements, large ones by a staging table. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../../model/copy/change.ts'
 import { IS_GONE, IS_NEW } from '../../../../model/copy/packed-rows.ts'
@@ -26,10 +23,7 @@ import { RowFrames, type FramedBatch } from './frames.ts'
 import { soundPostgresShape, type PostgresApplyShape } from './shape.ts'
 import { PostgresStage } from './stage.ts'
 
-/**
- * Up to this many rows of a batch, prepared statements are faster than COPY and two statements that merge it; see
- * test/bench/apply.mjs.
- */
+/** Up to this many rows prepared statements are faster than COPY and two merging statements: test/bench/apply.mjs. */
 const DIRECT_ROWS = 512
 /** How long facts of the catalogs are used before they are read again, in ms. */
 const SHAPE_MS = 60_000
@@ -99,8 +93,7 @@ export class PostgresChangeWriter implements ChangeWriter {
       try {
         await this.#session.ask(`TRUNCATE ${from.join(', ')}`)
       } catch (error) {
-        // Only an owner may TRUNCATE, and only if no foreign key of another table refers to the table. Otherwise delete
-        // the rows one by one.
+        // TRUNCATE needs the owner, and no foreign keys from other tables. Otherwise delete the rows one by one.
         if (!/^(?:42501|0A000)$/.test(sqlStateOf(error) ?? '')) throw error
         await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_truncate')
         for (const one of from) await this.#session.ask(`DELETE FROM ${one}`)
@@ -173,7 +166,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   /**
-   * Columns may be added and dropped: the next transaction reads the table again.
+   * Columns may come and go: the next transaction reads the table again.
    * @throws SluiceError TABLE_REFUSED for another table, and for columns that have exchanged their names
    */
   async #seeChanged(table: number): Promise<void> {

@@ -1,7 +1,4 @@
-/**
- * Checks that indexes, constraints, triggers and sequences of a table are in force. Those of its partitions are
- * included.
- */
+/** Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force. */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
@@ -58,10 +55,7 @@ export async function triggersFire(session: CopySession, { oid }: CheckedTable):
   }
 }
 
-/**
- * A stream does not replicate positions of sequences. If a sequence is behind its column's largest value, the next row
- * is refused, or gets a number that is already used.
- */
+/** Streams do not replicate sequences. Behind the column's largest value, the next row fails or reuses a number. */
 export async function sequencesAhead(session: CopySession, { oid, sql }: CheckedTable): Promise<OperationalVerdict> {
   const owned = await session.ask(
     `SELECT DISTINCT q.seqrelid::regclass::text, a.attname, q.seqincrement > 0

@@ -1,6 +1,4 @@
-/**
- * Checks that a query by the partition key reads one partition: reads the server's plan for the key of an existing row.
- */
+/** Checks that a query by the partition key of an existing row reads one partition, according to the server's plan. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'

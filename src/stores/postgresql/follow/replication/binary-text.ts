@@ -1,8 +1,7 @@
 /**
- * Converts values in the server's binary formats to the texts that the server prints under the settings of a stream.
- * Formats: `pg_type.typsend` of each type, see
- * https://github.com/postgres/postgres/tree/REL_18_STABLE/src/backend/utils/adt. Types whose text depends on more than
- * their bytes are not supported.
+ * Converts binary values to the texts that the server prints under the settings of a stream: `pg_type.typsend`, see
+ * https://github.com/postgres/postgres/tree/REL_18_STABLE/src/backend/utils/adt
+ * Types whose text depends on more than their bytes are not supported.
  */
 import { bytesText } from '../../../../model/copy/bytes-text.ts'
 import { eraDayText } from '../../../../model/run/civil-day.ts'

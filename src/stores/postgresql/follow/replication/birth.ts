@@ -1,7 +1,4 @@
-/**
- * Starts and ends a stream. The publication is created before the slot; every transaction before the start is visible
- * to snapshots.
- */
+/** Starts and ends a stream: publication, then slot, then every earlier transaction is visible to snapshots. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -52,8 +49,7 @@ async function slotMade(
   quiet: boolean,
 ): Promise<string> {
   const names = tables.map(({ table }) => table.table)
-  // Creating a slot waits for every open transaction. Wait for these before locking, so that no other writer waits for
-  // them.
+  // Creating a slot waits for open transactions. Wait for them before locking, so that no writer has to.
   if (quiet) await waitForRoom(wait)
   const still = quiet ? await quiesced(settings, names, wait) : null
   try {
@@ -75,10 +71,7 @@ export async function endReplication(session: CopySession, name: string, active:
   if (isOwnSlot(name)) await dropPublication(session, name)
 }
 
-/**
- * Facts and shapes that are compared later.
- * @throws SluiceError NOT_FOLLOWABLE if a table is not published, or changed since its preflight check
- */
+/** Facts to compare later. @throws NOT_FOLLOWABLE if a table is not published, or changed since its preflight check */
 export async function notedNow(
   session: CopySession,
   name: string,
@@ -94,10 +87,7 @@ export async function notedNow(
   }
 }
 
-/**
- * Server and database of a stream. Call it outside of a transaction: the server may refuse a query, which is no error
- * here but would abort the transaction.
- */
+/** Server and database of a stream. Outside of a transaction: a refused query is no error, but would abort it. */
 export async function notedPlace(session: CopySession): Promise<StreamBirth['facts']> {
   const [row] = await session.ask('SELECT pg_catalog.current_database()')
   return { ...(await originOf(session)), 'slot.plugin': PLUGIN, 'slot.database': row?.[0] ?? '' }

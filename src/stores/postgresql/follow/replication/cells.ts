@@ -1,7 +1,4 @@
-/**
- * Converts values of a stream to the cells that a copy makes of them, though a copy selects some columns in another
- * form (`selected`).
- */
+/** Converts values of a stream to the cells of a copy, though a copy selects some columns differently (`selected`). */
 import type { TableSpec } from '../../../../model/copy/column-type.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -38,9 +35,7 @@ const CASTS: Readonly<Record<number, ElementJson>> = {
   1042: (text) => JSON.stringify(text.replace(/ +$/, '')),
 }
 
-/**
- * @throws SluiceError NOT_FOLLOWABLE for a column whose values in the stream cannot be converted to the cell of a copy
- */
+/** @throws SluiceError NOT_FOLLOWABLE if a column's values in the stream cannot become the cells of a copy */
 export async function cellReaders(session: CopySession, tables: readonly FollowedTable[]): Promise<CellReaders> {
   const elements = tables.some(({ columns }) => columns.some(isList)) ? await listElements(session, tables) : null
   return tables.map(({ table, columns }) =>

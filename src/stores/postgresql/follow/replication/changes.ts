@@ -102,8 +102,7 @@ export class Changes {
 
   /**
    * Reads up to the end of the block or of a batch.
-   * @throws SluiceError BAD_STREAM, VALUE_REFUSED; PublicationMissing; ServerMessage with the server's reason for
-   * ending the stream
+   * @throws SluiceError BAD_STREAM, VALUE_REFUSED; PublicationMissing; ServerMessage if the server ended the stream
    */
   async read(): Promise<void> {
     const block = this.#block

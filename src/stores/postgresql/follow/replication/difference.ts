@@ -1,7 +1,4 @@
-/**
- * Compares a followed table with its noted shape: same, changed without losing rows, or changed so that rows may be
- * missing.
- */
+/** Compares a followed table with its noted shape: same, changed without loss of rows, or rows may be missing. */
 import type { PartitionNote } from './partition-notes.ts'
 import type { ColumnShape, Node, SeenShape, ReplicatedShape } from './shapes.ts'
 
@@ -11,10 +8,7 @@ export type Beyond = {
   readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
   /** Transactions for which the stream has reported a TRUNCATE of the table. */
   readonly truncatedBy: ReadonlySet<number>
-  /**
-   * True if the stream has reported everything that was committed before these files of partitions, each as `oid file`,
-   * were first seen.
-   */
+  /** True if the stream reported everything committed before these files (each as `oid file`) were first seen. */
   readonly caughtUp: (files: readonly string[]) => boolean
   /** Notes of `partition ensure` about partitions that it attached. */
   readonly notes: readonly PartitionNote[]
@@ -66,10 +60,7 @@ export function untoldNodes(
   return now.nodes.filter((node) => !reported(node))
 }
 
-/**
- * Detached partitions whose rows are in noted ones, and noted partitions that must exist, with the transactions that
- * attached them.
- */
+/** Detached partitions whose rows are in noted ones; noted ones that must exist, with their attaching transactions. */
 function notedPartitions(
   { nodes: [root, ...nodes] }: ReplicatedShape,
   notes: readonly PartitionNote[],
@@ -113,8 +104,7 @@ function ofColumns(before: ReplicatedShape, now: ReplicatedShape, asked: readonl
     if (!followed.has(was.name)) continue
     const changed = ofColumn(was, places.get(was.place))
     if (changed !== null) return changed
-    // An ALTER that computes every value again reports none of them, not even ALTER COLUMN … TYPE … USING to the same
-    // type.
+    // ALTER that computes all values again reports none: ALTER COLUMN … TYPE … USING to the same type, too.
     if (rewritten(before, now) && was.changed !== places.get(was.place)?.changed) {
       return `ALTER TABLE has rewritten its rows, perhaps column ${was.name}`
     }

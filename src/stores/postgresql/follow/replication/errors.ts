@@ -36,10 +36,7 @@ export class ServerMessage extends Error {
 /** The server has left changes out. */
 export class PublicationMissing extends Error {}
 
-/**
- * @returns a SluiceError of the source's kind; other errors than those of the server or the connection are returned
- * unchanged
- */
+/** @returns a SluiceError of the source's kind; errors not from the server or connection unchanged */
 export function streamError(thrown: unknown, slot: string, settings: PostgresSettings): unknown {
   const state = sqlStateOf(thrown)
   if (thrown instanceof PublicationMissing) return publicationGone(thrown, settings)

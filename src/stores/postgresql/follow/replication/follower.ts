@@ -1,7 +1,4 @@
-/**
- * The program that follows a stream. It is noted in the comment of the stream's publication, or of the schema of its
- * triggers.
- */
+/** The program that follows a stream: noted in the comment of the publication, or of the triggers' schema. */
 import type { Follower } from '../../../../model/follow/port.ts'
 import { followerFrom } from '../../../common/follower-note.ts'
 import type { CopySession } from '../../server/session.ts'

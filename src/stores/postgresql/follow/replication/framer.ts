@@ -1,7 +1,4 @@
-/**
- * Turns messages of a table into frames: whole rows that keep their row key. All other messages are read value by
- * value.
- */
+/** Turns messages of whole rows that keep their row key into frames. All others are read value by value. */
 import type { RowChange } from '../../../../model/copy/change.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
@@ -47,17 +44,11 @@ export class Framer implements MessageLayout {
   /** Position of the row key's only column if its text is the name of the row; otherwise -1. */
   readonly #nameAt: number
   readonly #fields: FrameFields
-  /**
-   * Start and length of the name in the message measured last; the length is -1 if the row key is not a single text.
-   */
+  /** Start and length of the name in the message measured last; length -1 if the row key is not a single text. */
   #named = 0
   #nameLength = -1
 
-  /**
-   * @param places positions of the columns in a message
-   * @param identity indexes of the row key's columns in `columns`
-   * @param values format and text functions of a message's values; their number is its width
-   */
+  /** @param places positions of the columns in a message @param identity indexes of the row key in `columns` */
   constructor(
     place: number,
     { columns }: FollowedTable,
@@ -95,10 +86,7 @@ export class Framer implements MessageLayout {
     return new FramedChange(type, this.#place, this, data, first, bytes, this.#named, this.#nameLength) as RowChange
   }
 
-  /**
-   * Finds the bytes of the name.
-   * @returns true if the message holds all values and nothing else, and the row key has no NULL
-   */
+  /** Finds the bytes of the name. @returns true if the message has exactly all values, and no NULL in the row key */
   #measure(data: Buffer, first: number, end: number): boolean {
     let at = first
     this.#nameLength = -1
@@ -131,11 +119,7 @@ export class Framer implements MessageLayout {
     return this.text(this.#nameAt, data, at, length)
   }
 
-  /**
-   * Text that the server prints for a value.
-   * @param place position of the value in the message
-   * @param at offset of its bytes
-   */
+  /** Text that the server prints for a value. @param place its position in the message @param at its first byte */
   text(place: number, data: Buffer, at: number, length: number): string {
     return (this.#texts[place] as ValueText)(data, at, at + length)
   }

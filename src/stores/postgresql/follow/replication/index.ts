@@ -1,7 +1,4 @@
-/**
- * PostgreSQL as a source of changes: refusals, publication, slot, and whether these are unchanged. The stream itself is
- * in `stream.ts`.
- */
+/** PostgreSQL as a source of changes: refusals, publication, slot, and their verification. Stream: `stream.ts`. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { FrameFormat } from '../../../../model/copy/rows.ts'

@@ -1,8 +1,7 @@
 /**
- * Notes of `partition ensure` for the streams of a table about partitions that it attaches: they hold no row that the
- * stream has not reported under the table's name. A note is in the comment of each stream's publication, or of the
- * schema of its triggers. It is written in the transaction that attaches the partitions, so both become visible
- * together.
+ * Notes of `partition ensure` for the streams of a table: the attached partitions hold no row that the stream has not
+ * reported under the table's name. A note is in the comment of each stream's publication, or of its triggers' schema;
+ * it is written in the attaching transaction, so both become visible together.
  */
 import { isRefusal } from '../../archive/own.ts'
 import type { CopySession } from '../../server/session.ts'

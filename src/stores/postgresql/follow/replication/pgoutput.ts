@@ -6,10 +6,7 @@
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 
-/**
- * Texts of a row, in the order of its Relation message: `null` is NULL, `undefined` an unchanged value that the server
- * does not send.
- */
+/** Texts of a row, ordered as in its Relation message: `null` is NULL, `undefined` an unchanged value not sent. */
 export type Tuple = readonly (string | null | undefined)[]
 
 export type RelationColumn = {
@@ -32,9 +29,7 @@ export type RelationMessage = {
   readonly columns: readonly RelationColumn[]
 }
 
-/**
- * The row before a change: its replica identity (other columns are null), or the whole row under REPLICA IDENTITY FULL.
- */
+/** The row before a change: its replica identity (others null), or the whole row under REPLICA IDENTITY FULL. */
 export type OldRow = { readonly whole: boolean; readonly row: Tuple }
 
 export type OutputMessage =
@@ -99,10 +94,7 @@ export class OutputReader {
     this.#binary = binary
   }
 
-  /**
-   * @throws SluiceError BAD_STREAM if it is not exactly one whole message; VALUE_REFUSED for a value too large for a
-   * text
-   */
+  /** @throws SluiceError BAD_STREAM if not exactly one message; VALUE_REFUSED for a value too large for a text */
   read(data: Buffer, start: number, end: number): OutputMessage {
     if (this.#data !== data) this.#view = new DataView(data.buffer, data.byteOffset, data.length)
     this.#data = data

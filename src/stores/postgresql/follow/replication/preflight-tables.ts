@@ -30,10 +30,7 @@ export async function examineTables(session: CopySession, tables: readonly Follo
   return await inspected(session, tables, 'slot')
 }
 
-/**
- * As `examineTables`, for tables whose changes are noted by triggers: replica identity and generated columns do not
- * matter.
- */
+/** As `examineTables`, for triggers: replica identity and generated columns do not matter. */
 export async function examineNotedTables(
   session: CopySession,
   tables: readonly FollowedTable[],

@@ -34,16 +34,10 @@ export async function createPublication(
   )
 }
 
-/**
- * First version that publishes generated columns, and refuses changes of rows that are identified by one which is not
- * published.
- */
+/** First version that publishes generated columns, and refuses changes of rows identified by unpublished ones. */
 const GENERATED = 180_000
 
-/**
- * True if the server would refuse changes of a table unless its stored generated columns are published: its replica
- * identity is FULL.
- */
+/** True if the server refuses changes unless stored generated columns are published: replica identity FULL. */
 export async function needsGenerated(session: CopySession, tables: readonly TableName[]): Promise<boolean> {
   if (session.version < GENERATED) return false
   const list = tables.map((table) => `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`).join(', ')
@@ -55,8 +49,8 @@ export async function needsGenerated(session: CopySession, tables: readonly Tabl
 }
 
 /**
- * Call it in a transaction: it locks out writers of the table. Otherwise the server may go on to leave out later
- * changes of a transaction that had changed the table before.
+ * Call it in a transaction; it locks out writers. Otherwise the server might leave out later changes of an open
+ * transaction that has already changed the table.
  */
 export async function publishTableAgain(
   session: CopySession,
@@ -70,10 +64,7 @@ export async function publishTableAgain(
   await session.ask(`ALTER PUBLICATION ${publication} ADD TABLE ONLY ${member}`)
 }
 
-/**
- * Publications of streams that report changes of the table, of one of its partitions, or of a table that it is a
- * partition of.
- */
+/** Publications of streams that report changes of the table, of a partition of it, or of a table above it. */
 export async function tablePublications(session: CopySession, table: TableName): Promise<readonly string[]> {
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
@@ -90,8 +81,8 @@ export async function dropPublication(session: CopySession, name: string): Promi
 }
 
 /**
- * Each row of the catalogs has its own object id and the number of the transaction that wrote it. So a table that was
- * removed and added again is detected.
+ * Each catalog row has its own object id and the number of the transaction that wrote it, which reveals a table that
+ * was removed and added again.
  * @returns null if the publication does not exist
  */
 export async function findPublication(session: CopySession, name: string): Promise<FoundPublication | null> {

@@ -1,7 +1,4 @@
-/**
- * Makes writers of some tables wait while a slot is created, so that no transaction has open changes in them at the
- * start position of the stream.
- */
+/** Makes writers wait while a slot is created: their tables have no open changes at the start of the stream. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'

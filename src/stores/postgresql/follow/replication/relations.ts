@@ -1,7 +1,4 @@
-/**
- * Maps relation numbers of the stream to tables: which table it is, positions of its columns, and whether it is still
- * the followed table.
- */
+/** Maps relation numbers of the stream to tables and column positions, and checks that the tables are unchanged. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'

@@ -17,10 +17,7 @@ import { waitPostgresUntil, type PostgresWait } from '../../server/waiting.ts'
 const LOCK_MS = 500
 const NO_LOCK = '55P03'
 
-/**
- * @param wait its session may write
- * @throws SluiceError SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; errors of the server
- */
+/** @param wait its session may write @throws SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; server errors */
 export async function renewTables(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
@@ -32,8 +29,7 @@ export async function renewTables(
   for (const table of tables) await published(birth, table, wait)
   const noted = await notedNow(session, birth.publication, tables)
   const members = tables.map(({ table }) => memberFact(table.table))
-  // Wait for transactions that commit before this position: every later snapshot then contains what the stream leaves
-  // out.
+  // Wait for commits before this position: later snapshots then contain what the stream leaves out.
   const since = lsnText(await commitFence(session))
   await waitForOpen(wait)
   const names = tables.map(({ table }) => tableText(table.table))

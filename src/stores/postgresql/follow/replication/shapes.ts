@@ -1,7 +1,6 @@
 /**
  * The shape of a followed table: facts that change when rows come, go or read differently without the stream reporting
- * it. Columns and their types, replica identity, partitions, and files of rows. Read without a lock that could block
- * other sessions.
+ * it. Columns, types, replica identity, partitions, files of rows. Read without a lock that could block other sessions.
  */
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
@@ -16,10 +15,7 @@ export type Node = {
   readonly kind: string
   /** `p` permanent, `u` unlogged, `t` temporary. */
   readonly stored: string
-  /**
-   * Number of its file: changes with TRUNCATE, VACUUM FULL, CLUSTER and each ALTER TABLE that rewrites rows; 0 if it
-   * has no rows of its own.
-   */
+  /** Its file number: changes with TRUNCATE, VACUUM FULL, CLUSTER, rewriting ALTER TABLE; 0 without own rows. */
   readonly file: string
   /** Digest of the bounds of a partition; empty for the table itself. */
   readonly bounds: string
@@ -71,10 +67,7 @@ export function parseReplicatedShape(text: string): ReplicatedShape {
   return JSON.parse(text) as ReplicatedShape
 }
 
-/**
- * For the transaction that reads shapes: without statistics, catalogs would be read completely for each partition
- * (2,000 partitions: 1.5 s; by index: 0.3 s).
- */
+/** Without statistics, catalogs would be read completely for each partition (2,000: 1.5 s, by index 0.3 s). */
 export const BY_INDEX = 'SET LOCAL enable_seqscan TO off'
 
 /** @returns shapes by object id of the table; dropped tables are missing */
@@ -137,9 +130,9 @@ function grouped(rows: readonly TextRow[]): ReadonlyMap<string, TextRow[]> {
  * A partition that is being detached is left out: queries of its root no longer show its rows. An index identifies rows
  * in the stream under the conditions of the server's `RelationGetIndexList`: valid and immediate.
  *
- * CREATE TABLE … PARTITION OF writes columns that are inherited from the start; ATTACH and DETACH write each of them
- * again. A column row still as written with the table proves that the table was created as a partition of this parent.
- * `cmin` has another meaning in a row that a later command has touched (`xmax`).
+ * CREATE TABLE … PARTITION OF writes columns that are inherited from the start; ATTACH and DETACH write each again. A
+ * column row still as written with the table shows that the table was created as a partition of this parent. `cmin` has
+ * another meaning in a row that a later command has touched (`xmax`).
  */
 function nodesSql(oids: string): string {
   return `
@@ -173,10 +166,7 @@ function columnsSql(oids: string): string {
     ORDER BY a.attrelid, a.attnum`
 }
 
-/**
- * User-defined types, including those inside of domains, arrays, ranges and fields. Object ids below 16384 are the
- * server's own.
- */
+/** User-defined types, also in domains, arrays, ranges and fields. Object ids below 16384 are the server's own. */
 function typesSql(oids: string): string {
   return `
     WITH RECURSIVE used AS (

@@ -11,10 +11,7 @@ import { NUMBERED, waitPostgresUntil, type PostgresWait } from '../../server/wai
 export const PLUGIN = 'pgoutput'
 /** Prefix and form of our names of slots and publications. */
 const OURS = /^sluice_[a-z0-9_]{1,56}$/
-/**
- * Longest wait for the slot, in ms. A server notices within a second that the program of a session is gone
- * (`client_connection_check_interval`).
- */
+/** Longest wait for the slot, ms. Servers notice a dead program within 1 s (`client_connection_check_interval`). */
 const RELEASE_MS = 5000
 const REST_MS = 50
 const MOMENT_MS = 1000
@@ -49,10 +46,7 @@ export function refuseForeign(name: string): void {
   })
 }
 
-/**
- * Slots of the server, by name. PostgreSQL 16 reports `conflicting` for every invalidated logical slot, even if the
- * reason was removed log.
- */
+/** Slots by name. PostgreSQL 16 reports `conflicting` for every invalidated logical slot, even for removed log. */
 export async function findSlots(session: CopySession, name: string | null = null): Promise<readonly FoundSlot[]> {
   const rows = await session.ask(
     `WITH wal AS (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
@@ -120,10 +114,9 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
 }
 
 /**
- * Waits until every transaction of this database that is open now has ended. A transaction whose commit record is
- * before the slot's position may be invisible for a while, because it waits for a synchronous standby. Each transaction
- * holds the lock of its number until every snapshot shows it. The numbers in a snapshot would not do: they leave out
- * those after the last one that ended.
+ * Waits until every transaction of this database that is open now has ended. One whose commit record is before the
+ * slot's position may be invisible for a while, waiting for a synchronous standby. Each holds the lock of its number
+ * until every snapshot shows it. A snapshot's own numbers leave out those after the last one that ended.
  */
 export function waitForOpen(wait: PostgresWait): Promise<void> {
   return ended(wait, 'the first snapshot', 'database')

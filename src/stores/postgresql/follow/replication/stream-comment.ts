@@ -1,7 +1,4 @@
-/**
- * Notes about a stream at its source, as JSON in the comment of its publication or of the schema of its triggers; each
- * fact has its own name.
- */
+/** Notes about a stream at its source: JSON with named facts, in the comment of its publication or triggers' schema. */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'

@@ -21,14 +21,9 @@ export type StreamOptions = {
   readonly signal: AbortSignal
   /** Leaves out rows that were applied under any replication origin. */
   readonly origin?: 'none'
-  /**
-   * Whole rows as bytes, for a target that accepts them; `pg-binary`: in text if a column has no binary format that
-   * this program knows.
-   */
+  /** Whole rows as bytes; `pg-binary`: as texts if a column has no binary format that this program knows. */
   readonly frames?: FrameFormat | undefined
-  /**
-   * Terminates the session that reads the slot now: the caller has the lease, so the program of that session is dead.
-   */
+  /** Terminates the session that reads the slot now: the caller has the lease, so that program is dead. */
   readonly takeOver?: boolean
 }
 

@@ -1,7 +1,4 @@
-/**
- * Notes which transactions truncated which table, as the stream reported. A TRUNCATE is the only reported change that
- * gives partitions another file.
- */
+/** Notes which transactions truncated which table: of all reported changes only this one gives partitions new files. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { Change } from '../../../../model/copy/change.ts'
 import type { ChangeStream } from '../../../../model/follow/port.ts'

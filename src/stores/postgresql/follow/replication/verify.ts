@@ -101,10 +101,7 @@ export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string):
   })
 }
 
-/**
- * Log after the slot's position is not lost, whatever this program has applied.
- * @returns why the slot is lost; null if it is not
- */
+/** Log after the slot's own position is kept, whatever this program has applied. @returns null if nothing is lost */
 export async function slotFault(
   session: CopySession,
   birth: StreamBirth,

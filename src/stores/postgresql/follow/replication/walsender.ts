@@ -1,7 +1,6 @@
 /**
- * The connection of a stream: a walsender of the server, and its messages in blocks of whole messages. While too much
- * waits here, reading is paused, but our position is still sent: the server would take silence for a dead client
- * (wal_sender_timeout).
+ * The connection of a stream: a walsender, and its messages in blocks. While too much waits here, reading is paused,
+ * but our position is still sent: the server would take silence for a dead client (wal_sender_timeout).
  */
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
@@ -17,10 +16,7 @@ import { agreeSettings, StartReplication, startSql, type WalRequest } from './st
 /** Bytes that wait for a reader: reading pauses at `FULL` and resumes at `ROOM`. */
 const FULL = 4 * 1024 * 1024
 const ROOM = 1024 * 1024
-/**
- * If fewer bytes than this come at a time, the reader is woken after a pause of `REST_MS`. Otherwise each small
- * transaction of the source would be processed separately.
- */
+/** If fewer bytes come at a time, wake the reader after `REST_MS`: small transactions are then processed together. */
 const FEW = 48 * 1024
 const REST_MS = 4
 /**
@@ -37,10 +33,7 @@ const EPOCH_MS = 946_684_800_000
 
 type Status = {
   readonly received: LogPosition
-  /**
-   * Durable in the target: sent as the flushed and as the applied position. The server may remove the log before it; 0
-   * confirms nothing.
-   */
+  /** Durable in the target: sent as flushed and applied. The server may remove log before it; 0 confirms nothing. */
   readonly durable: LogPosition
   /** Requests an immediate answer. */
   readonly answer: boolean
@@ -145,10 +138,7 @@ export class WalSender implements AsyncDisposable {
     return this.#received
   }
 
-  /**
-   * The oldest block of whole messages; null if none waits.
-   * @throws the failure of the connection, after the last block
-   */
+  /** The oldest block of whole messages; null if none waits. @throws what ended the connection, after the last block */
   shift(): Buffer | null {
     const block = this.#blocks.shift()
     if (block === null) {
@@ -309,8 +299,7 @@ export class WalSender implements AsyncDisposable {
       this.#socket.destroy()
       return
     }
-    // The server's answer shows that it is alive, and the end of its log. While reading is paused, answers would only
-    // accumulate.
+    // The answer shows that the server is alive, and its log's end. While reading is paused, answers would pile up.
     this.report(!this.#paused)
   }
 

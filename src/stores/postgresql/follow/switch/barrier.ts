@@ -1,7 +1,6 @@
 /**
- * Closes a table to every writer except its stream: by the trigger of `guard.ts` on the table and each partition, all
- * with one function. The function contains the token by which the table is closed. Replacing the body of the function
- * opens the table, which needs no lock of the table.
+ * Closes a table to every writer except its stream: the trigger of `guard.ts` on it and on each partition, all with one
+ * function, which contains the token of the closing. Replacing its body opens the table, without a lock of the table.
  */
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -58,15 +57,11 @@ export async function barePartsSql(session: CopySession, side: CutoverTable): Pr
   ])
 }
 
-/** Statements that open a table. */
 export function openSql(side: CutoverTable): readonly string[] {
   return functionSql(side, 'BEGIN /* sluice open */ RETURN NULL; END')
 }
 
-/**
- * Statements that remove trigger and function of an open table; none for a closed one. The table must be locked against
- * all sessions.
- */
+/** Statements that remove trigger and function of an open table; none if closed. Needs the table exclusively locked. */
 export async function tidySql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   return (await tokenOf(session, side)) === null ? await unguardSql(session, side.oid) : []
 }

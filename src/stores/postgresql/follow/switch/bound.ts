@@ -1,7 +1,4 @@
-/**
- * Objects of users that refer to the table by its object id: recreated within the cutover from the text that the server
- * prints, which contains names.
- */
+/** User objects that refer to the table by object id: recreated in the cutover from the server's text with names. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'

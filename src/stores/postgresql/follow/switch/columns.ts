@@ -1,7 +1,4 @@
-/**
- * Compares the columns of both tables: same columns in the same order, so that statements which users have prepared go
- * on.
- */
+/** Columns of both tables must be the same in the same order, so that users' prepared statements go on. */
 import { quoteName } from '../../server/connect.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 

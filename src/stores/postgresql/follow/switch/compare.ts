@@ -1,6 +1,4 @@
-/**
- * Compares some rows of both tables, found by row key and read by the session of the cutover: by count and two hashes.
- */
+/** Compares some rows of both tables, found by row key, in the session of the cutover: by count and two hashes. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -13,10 +11,7 @@ import type { CutoverTable } from './sides.ts'
 
 const KEYS_AT_ONCE = 1000
 
-/**
- * As in sessions that apply changes: a newly filled table has no statistics, and would be read completely while all
- * other sessions wait.
- */
+/** Index plans, as for applying: a newly filled table has no statistics, and would be read whole while others wait. */
 const BY_INDEX = ['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']
   .map((name) => `SET LOCAL ${name} TO off`)
   .join('; ')
@@ -40,10 +35,7 @@ export async function compareTableRows(
   return { rows, targetRows, isEqual }
 }
 
-/**
- * Digest of rows of one table, to compare with a table of another database.
- * @throws SluiceError TABLE_REFUSED if a column of the row key is missing
- */
+/** Digest to compare with a table of another database. @throws TABLE_REFUSED if a column of the row key is missing */
 export async function digestTableRows(
   session: CopySession,
   side: CutoverTable,
@@ -130,10 +122,7 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
   return [list, ...nulls].join(' AND ')
 }
 
-/**
- * Types to compare columns in, in order; base types for domains. Without a modifier: it would truncate values, and for
- * `character` it would be 1.
- */
+/** Types to compare columns in; base types of domains. No modifier: it would truncate, and is 1 for `character`. */
 async function columnTypes(session: CopySession, { oid }: CutoverTable): Promise<ReadonlyMap<string, string>> {
   const rows = await session.ask(
     `WITH RECURSIVE below AS (

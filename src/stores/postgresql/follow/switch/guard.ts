@@ -1,7 +1,4 @@
-/**
- * Protects an old table from writers: a trigger on it and on each of its partitions. Our sessions that apply changes
- * pass it; other replicas do not.
- */
+/** Guards an old table and its partitions by triggers that pass only our applying sessions, not other replicas. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -13,8 +10,8 @@ import type { CutoverTable, CutoverTables } from './sides.ts'
 export const TRIGGER = ' sluice_parked'
 
 /**
- * Statements for the time after the tables have changed places. Writes by foreign key actions pass too: they change the
- * rows of the public table in the same way.
+ * Statements for after the tables have changed places. Foreign key actions pass too: they change the rows of the public
+ * table alike.
  */
 export function guardSql(
   { from, oldTable, oldTableName }: CutoverTables,
@@ -99,8 +96,7 @@ export async function isGuarded(session: CopySession, oid: string): Promise<bool
 }
 
 /**
- * Statements that remove the guard of a table, of its partitions, and of partitions detached since; none if there is no
- * guard.
+ * Statements that remove the guard of a table, of its partitions, and of partitions detached since; none if unguarded.
  * @param oid of the table
  */
 export async function unguardSql(session: CopySession, oid: string): Promise<readonly string[]> {

@@ -1,7 +1,4 @@
-/**
- * Limits how long other sessions wait for the locks of a transaction. The server enforces it: it ends a session that is
- * idle between two statements for too long.
- */
+/** Limits how long other sessions wait for a transaction's locks. The server ends it if idle between statements. */
 import type { CopySession } from '../../server/session.ts'
 
 /** Extra time after the budget, in ms: a program that is only slow gives up by itself before. */

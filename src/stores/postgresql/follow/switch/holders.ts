@@ -1,6 +1,4 @@
-/**
- * Sessions that have held a lock of the public table for long: until they release it, every attempt to lock it fails.
- */
+/** Sessions that have held the public table for long: until they release it, every attempt to lock it fails. */
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 

@@ -14,10 +14,9 @@ import { cutoverShapeFindings } from './shape.ts'
 import type { CutoverInspection, CutoverTables, CutoverStep } from './sides.ts'
 
 /**
- * Inspections in the order in which their statements must run: sequences need the owner of their table, and their final
- * names before these are exchanged.
- * @param codeOf inspects triggers and rules: what happens to those of the old table depends on whether changes are
- * applied to it
+ * In the order in which their statements must run: sequences need their table's owner, and their names before the
+ * exchange.
+ * @param codeOf inspects triggers and rules: those of the old table depend on whether changes are applied to it
  */
 export function inspections(codeOf: CutoverInspection): readonly CutoverInspection[] {
   return [

@@ -14,10 +14,7 @@ type Lacking = {
 export const partitionColumnSql = (oid: string): string =>
   `(SELECT a.attname FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] WHERE p.partrelid = ${oid}::oid)`
 
-/**
- * A unique index of a partitioned table must include the partition column.
- * @param by that column; null for a plain table
- */
+/** A partitioned table's unique index needs its partition column. @param by that column; null for a plain table */
 export function makeUnique(sql: string, { name, what, columns }: Lacking, by: string | null): string {
   const tail = by === null || columns.includes(by) ? what : withColumn(what, quoteName(by))
   return `CREATE UNIQUE INDEX ${quoteName(suffixed(name, 'p'))} ON ${sql} ${tail}`

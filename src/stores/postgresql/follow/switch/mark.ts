@@ -1,7 +1,4 @@
-/**
- * Changes of two tables other than changes of rows: partitions that are added or removed, files that are truncated or
- * rewritten.
- */
+/** Changes of two tables besides rows: partitions added or removed, files truncated or rewritten. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchMark } from '../../../../model/follow/switch-port.ts'

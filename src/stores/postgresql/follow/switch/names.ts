@@ -1,7 +1,4 @@
-/**
- * Exchanges names of indexes, constraints and statistics, so that the table with the public name keeps the public
- * names.
- */
+/** Exchanges names of indexes, constraints and statistics: the table with the public name keeps the public ones. */
 import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import { tableSql } from '../../server/sql.ts'
@@ -26,7 +23,6 @@ type Named = {
 /** Suffixes that `partition plan` appends to the names of the new table's indexes. */
 const MARKS = ['p', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'p8', 'p9']
 
-/** Exchanges the names of each pair. */
 export async function namesOf(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const old = await namedOf(sides, sides.from)
   const fresh = await namedOf(sides, sides.to)

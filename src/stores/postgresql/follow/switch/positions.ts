@@ -1,7 +1,4 @@
-/**
- * Sequences of both sides of a cutover between two databases: the opened side gives out only numbers that the other
- * side has never given out.
- */
+/** Sequences in a cutover between databases: the opened side gives out only numbers that the other one never gave. */
 import type { SidePositions } from '../../../../model/follow/switch-side-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'

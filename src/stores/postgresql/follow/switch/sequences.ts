@@ -1,7 +1,4 @@
-/**
- * Sequences of both tables: after the switch no number is given out that a row has, or that a session may still have in
- * its cache.
- */
+/** Sequences: after the switch no number is given out that a row has, or that a session may have cached. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
@@ -48,8 +45,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
         ...(one.options === other.options
           ? []
           : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
-        // Locks the sequence until the end of the transaction, also against sessions that take numbers without writing
-        // a row.
+        // Locks the sequence until the transaction ends, also against sessions that take numbers without a row.
         `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`,
         beyondSql(literal(other.sql), one, `(SELECT b.last_value FROM ${other.sql} b)`, one.cache),
       ],

@@ -1,7 +1,4 @@
-/**
- * Facts about a table other than its rows, from one database: compared by name with those of the other database of a
- * cutover.
- */
+/** Facts about a table besides its rows, compared by name with those of the other database of a cutover. */
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionColumnSql } from './lacking-index.ts'
@@ -13,10 +10,7 @@ export type ColumnFact = {
   readonly type: string
   readonly notNull: boolean
   readonly inKey: boolean
-  /**
-   * `numbers` for an identity column or a default from a sequence; `GENERATED ALWAYS AS (…)` for a generated column;
-   * otherwise empty.
-   */
+  /** `numbers`: identity, or default from a sequence; `GENERATED ALWAYS AS (…)`: generated; otherwise empty. */
   readonly kind: string
   /** Null if there is none, or if it takes numbers from a sequence. */
   readonly default: string | null

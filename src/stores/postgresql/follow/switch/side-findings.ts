@@ -1,7 +1,4 @@
-/**
- * What the table to be opened in another database lacks compared to the closed one. Nothing of it is created: it may be
- * missing on purpose.
- */
+/** What the table to be opened lacks compared to the closed one. Nothing is created: it may be missing on purpose. */
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { makeUnique } from './lacking-index.ts'

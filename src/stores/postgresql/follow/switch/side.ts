@@ -1,7 +1,4 @@
-/**
- * One of two PostgreSQL databases between which a table moves: closed and opened on its own, and compared by digests
- * that both databases compute in the same way.
- */
+/** One of two databases between which a table moves: closed and opened alone, compared by digests valid in both. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'

@@ -28,10 +28,7 @@ export type CutoverTables = {
   readonly oldTableName: string
 }
 
-/**
- * A finding of an inspection, with the statements that recreate the object. They use the names that the tables have at
- * that time.
- */
+/** A finding, with statements that recreate the object; they use the names that the tables have by then. */
 export type CutoverStep = SwitchFinding & {
   /** To run while the tables have their old names. */
   readonly before?: readonly string[]
@@ -39,10 +36,7 @@ export type CutoverStep = SwitchFinding & {
   readonly after?: readonly string[]
 }
 
-/**
- * One inspection; each covers one topic. Call it in a transaction with an empty search path, so that the server writes
- * every name in full.
- */
+/** Covers one topic. Needs a transaction with an empty search path, so that the server writes full names. */
 export type CutoverInspection = (sides: CutoverTables) => Promise<readonly CutoverStep[]>
 
 /** @returns null if no relation has this name */

@@ -1,16 +1,12 @@
-/**
- * One attempt to lock a table, in the order in which other sessions take their locks: a session that reads a view locks
- * the view before the table.
- */
+/** One attempt to lock a table, in the lock order of other sessions: a reader of a view locks the view first. */
 import type { CopySession } from '../../server/session.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import type { CutoverTable } from './sides.ts'
 
 /**
- * Wait after which the server checks for a deadlock, in ms. The session that checks first is cancelled: this must be
- * ours, and not one that waits for the table. The server then also cancels an autovacuum that blocks us; otherwise we
- * might wait for it for hours.
+ * Wait in ms after which the server checks for a deadlock. The first session to check is cancelled: this must be ours.
+ * The server then also cancels an autovacuum that blocks us, for which we might wait for hours.
  */
 const LOOK_MS = 20
 
@@ -58,8 +54,8 @@ export async function lockDependent(
 }
 
 /**
- * Views, and tables with rules, policies or foreign keys, that read a table. Leaves out those that this role may not
- * change: they are refused.
+ * Views, and tables with rules, policies or foreign keys, that read a table, if this role may change them. Others are
+ * refused.
  */
 export async function dependentsWithRules(session: CopySession, { oid }: CutoverTable): Promise<readonly Dependent[]> {
   const rows = await session.ask(

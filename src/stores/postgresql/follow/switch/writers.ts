@@ -6,7 +6,6 @@ import type { CutoverTable } from './sides.ts'
 /** Lock modes of sessions that write into a table or lock it exclusively. */
 const WRITES = `('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`
 
-/** True if this role may terminate a session. */
 const MAY_END = `(SELECT m.rolsuper OR (NOT r.rolsuper AND (pg_catalog.pg_has_role(m.oid, r.oid, 'USAGE') OR pg_catalog.pg_has_role(m.oid, 'pg_signal_backend', 'USAGE')))
   FROM pg_catalog.pg_roles m WHERE m.rolname = current_user)`
 
@@ -34,10 +33,7 @@ export async function writersOf(session: CopySession, side: CutoverTable): Promi
   }
 }
 
-/**
- * Terminates sessions that hold a table for writing, as far as this role may.
- * @returns the terminated sessions, in words
- */
+/** Terminates sessions that hold a table for writing, as far as this role may. @returns these, in words */
 export async function endWriters(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   // In one statement, so that a session that has already released the table is not terminated.
   const rows = await session.ask(

@@ -1,7 +1,4 @@
-/**
- * Starts and ends a stream by triggers: removes the rest of an earlier attempt, then creates the schema, and logs and
- * triggers table by table.
- */
+/** Starts and ends a stream by triggers: removes earlier attempts, then creates schema, logs and triggers. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -70,10 +67,7 @@ export async function beginPostgresTriggers(
   }
 }
 
-/**
- * Removes triggers, functions and logs. Safe to call twice.
- * @throws SluiceError SOURCE_BUSY if a table cannot be locked
- */
+/** Removes triggers, functions, logs. Safe to call twice. @throws SOURCE_BUSY if a table cannot be locked */
 export async function endPostgresTriggers(name: string, wait: PostgresWait): Promise<void> {
   const { session } = wait
   if (!isOwnSlot(name)) return

@@ -1,7 +1,4 @@
-/**
- * Measures the cost of noting for writers: on copies of some rows, in a transaction that is rolled back. The tables
- * themselves are only read.
- */
+/** Measures what noting costs writers, on copies of rows in a transaction that is rolled back. Only reads tables. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'

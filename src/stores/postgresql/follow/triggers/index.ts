@@ -1,7 +1,4 @@
-/**
- * PostgreSQL as a source of changes without logical replication: triggers note the keys of changed rows, and rounds
- * read the rows.
- */
+/** PostgreSQL as a source of changes without logical replication: triggers note keys, and rounds read the rows. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -52,10 +49,7 @@ export class PostgresTriggers implements ChangeSource {
   /** Lists the slots of the server, too. */
   readonly #server: PostgresChanges
 
-  /**
-   * @param readers sessions of a view at the same time
-   * @param patienceMs how long `begin` and `end` try to lock a table, in ms
-   */
+  /** @param readers sessions of a view at a time @param patienceMs how long `begin` and `end` try to lock a table */
   constructor(settings: PostgresSettings, sessions: Pool<CopySession>, readers: number, patienceMs = POSTGRES_WAIT_MS) {
     this.#settings = settings
     this.#sessions = sessions
@@ -110,8 +104,7 @@ export class PostgresTriggers implements ChangeSource {
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    // A position after everything that this check can see; the next catch-up position makes the log grow if no session
-    // writes.
+    // After all that this check can see; the next catch-up position makes the log grow if no session writes.
     const end = await this.#read(signal, async (session) => {
       await refuseStandby(session)
       return (await insertPosition(session)) + 1n

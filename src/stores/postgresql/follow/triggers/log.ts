@@ -1,7 +1,6 @@
 /**
- * What a stream by triggers keeps at the source, in one schema: for each table a log of keys and the function that
- * notes them; a row with the position up to which notes were forgotten; a guard against other programs that would empty
- * a log.
+ * What a stream by triggers keeps at the source, in one schema: for each table a log of keys and its noting function; a
+ * row with the position up to which notes were forgotten; a guard against other programs emptying a log.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -12,19 +11,14 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { postgresLogKeyColumn, makeKeyLog, type KeyColumn } from '../../partition/maintenance/key-log.ts'
 import { revokeOthers } from '../../partition/maintenance/rights.ts'
 
-/**
- * Names of a stream's triggers on a followed table. They begin with a blank, which sorts before letters, so they fire
- * before the user's triggers.
- */
+/** A stream's triggers on a followed table: a blank sorts before letters, so they fire before the user's. */
 function triggersOf(schema: string): readonly [rows: string, emptied: string] {
   return [` ${schema}_rows`, ` ${schema}_emptied`]
 }
 
 /** Setting that permits a session to delete notes. */
 const FORGETS = 'sluice.forgets'
-/**
- * Vacuum a log after this many dead notes; a share of the table would not do, because a log is empty most of the time.
- */
+/** Vacuum after this many dead notes, not after a share of the log: it is empty most of the time. */
 const VACUUM_ROWS = 10_000
 
 /** The log of one table as it was created; stored as JSON. */
@@ -96,10 +90,7 @@ export async function ownLog(session: CopySession, schema: string, { table }: Fo
   return { schema, name: `keys_${row?.[0] ?? ''}` }
 }
 
-/**
- * Creates log, function and triggers of one table, in a transaction that has locked it against writers.
- * @throws SluiceError, Changed, errors of the server
- */
+/** Log, function and triggers of a table that is locked against writers. @throws SluiceError, Changed, server errors */
 export async function makePostgresLog(
   session: CopySession,
   schema: string,
@@ -183,10 +174,7 @@ export function keysAs({ key }: PostgresTableLog): string {
   return key.map(({ name }, i) => `${postgresLogKeyColumn(i)} AS ${quoteName(name)}`).join(', ')
 }
 
-/**
- * Deletes exactly the notes that one snapshot showed, in one transaction that also records the position.
- * @param snapshot as `pg_current_snapshot` prints it
- */
+/** Deletes exactly what a snapshot showed, and records the position. @param snapshot text of `pg_current_snapshot` */
 export function forgetSql(name: string, logs: readonly PostgresTableLog[], snapshot: string, upTo: string): string {
   const seen = `pg_catalog.txid_visible_in_snapshot(txid, ${literal(snapshot)}::pg_catalog.txid_snapshot)`
   return [

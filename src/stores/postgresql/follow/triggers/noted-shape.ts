@@ -1,7 +1,4 @@
-/**
- * The shape of a table whose changes are noted by triggers: as for a slot, but without replica identity, and with the
- * triggers of the table and of each partition.
- */
+/** The shape of a table noted by triggers: without replica identity, with the triggers of it and its partitions. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -112,10 +109,7 @@ function only({ rows, emptied }: Firing, schema: string): Firing {
   return { rows: own(rows), emptied: own(emptied) }
 }
 
-/**
- * Schemas of streams (of any program) whose triggers note changes of a table, of its partitions, or of a table that it
- * is a partition of.
- */
+/** Schemas of any program's streams whose triggers note changes of a table, its partitions, or a table above it. */
 export async function notedBy(session: CopySession, table: TableName): Promise<readonly string[]> {
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(

@@ -1,6 +1,4 @@
-/**
- * Preflight check of server, role and tables for triggers: reports every obstacle at once, before anything is created.
- */
+/** Preflight check of server, role and tables for triggers: reports all obstacles before anything is created. */
 import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { examineNotedTables } from '../replication/preflight-tables.ts'

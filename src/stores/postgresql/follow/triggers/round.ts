@@ -28,7 +28,6 @@ const MANY = 10_000
 /** Lock timeout of a round, in ms: other sessions queue behind its request. */
 const LOCK_MS = 1000
 
-/** A followed table with its log. */
 export type PostgresNotedTable = {
   readonly table: FollowedTable
   readonly log: PostgresTableLog
@@ -36,7 +35,6 @@ export type PostgresNotedTable = {
   readonly shape: ReplicatedShape
 }
 
-/** Result of a round. */
 export type PostgresReportedRound = {
   /** As `pg_current_snapshot` prints it: exactly the notes visible in it were reported. */
   readonly snapshot: string
@@ -55,7 +53,6 @@ type Begun = PostgresReportedRound & {
 /** @property emptiedBy transactions after which all rows have to be read; null if the keys are enough */
 type Notes = { readonly place: number; readonly count: number; readonly emptiedBy: readonly string[] | null }
 
-/** A table that has changed. */
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 
 type RoundOptions = {

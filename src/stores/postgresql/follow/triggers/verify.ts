@@ -1,6 +1,4 @@
-/**
- * Checks that a stream by triggers is as it was at its start: server, logs, functions, triggers, shapes of its tables.
- */
+/** Checks that a stream by triggers is unchanged: server, logs, functions, triggers, shapes of its tables. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
