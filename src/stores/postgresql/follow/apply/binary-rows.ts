@@ -1,19 +1,19 @@
-/** Rows that came in the binary formats of their types, as COPY's binary format: https://www.postgresql.org/docs/18/sql-copy.html */
+/** Rows in binary formats, written as COPY's binary format: https://www.postgresql.org/docs/18/sql-copy.html */
 import type { PackedRows } from '../../../../model/copy/packed-rows.ts'
 import type { FrameFields } from '../replication/framed-change.ts'
 import { copiedBytes, PIECE } from './pieces.ts'
 
-/** Signature, flags, and the length of an extension that there is not. */
+/** Signature, flags, and length of the extension (0). */
 const HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)])
-/** In place of the number of values, or of the length of one. */
+/** Byte of -1, in place of the number of values (end of data) or of the length of a value (NULL). */
 const NONE = 0xff
 
-/** @property places of the values that are written, in their order */
+/** @property places positions of the written values, in order */
 export type BinaryFit = { readonly fields: FrameFields; readonly places: readonly number[] }
 
 /**
  * @param fit how the row in a slot is read
- * @param first value in front of each row, of a type whose binary format is its text; none where it is empty
+ * @param first value put before each row, of a type whose binary format is its text; omitted if empty
  */
 export function* binaryRows(
   packed: PackedRows,
@@ -28,7 +28,7 @@ export function* binaryRows(
     const slot = slots[i] as number
     const { fields, places } = fit(slot)
     const data = packed.data(slot)
-    // Behind the number of values each one has its length in front.
+    // The number of values, then each value with its length before it.
     const most = 2 + (places.length + 1) * 4 + head.length + fields.find(data, packed.at(slot))
     if (at + most + 2 > piece.length) {
       yield piece.subarray(0, at)
@@ -49,7 +49,7 @@ export function* binaryRows(
   yield piece.subarray(0, at)
 }
 
-/** @returns where they end */
+/** @returns end of the values */
 function values(
   data: Buffer,
   { starts, lengths }: FrameFields,
@@ -65,7 +65,7 @@ function values(
       for (let b = 0; b < 4; b++) piece[at++] = NONE
       continue
     }
-    // The message has the same four bytes of the length in front of the value.
+    // The message has the same four bytes of length before the value.
     at = copiedBytes(data, (starts[place] as number) - 4, length + 4, piece, at)
   }
   return at

@@ -1,4 +1,4 @@
-/** Small batches: prepared statements with parameters, all of a batch in one message. No temporary table is touched, which every commit would have to empty. */
+/** Applies small batches by prepared statements: one message a batch, and no temporary table for commits to empty. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
@@ -21,11 +21,11 @@ import type { PartialPut } from '../../../common/apply/puts.ts'
 import type { FramedBatch, RowFrames } from './frames.ts'
 import type { PostgresApplyShape } from './shape.ts'
 
-/** Rows of one statement, largest first: each other number would be one more statement to keep prepared. */
+/** Rows of one statement, largest first: each further size would be one more prepared statement. */
 const SIZES = [64, 16, 4, 1]
 /** The protocol numbers parameters with 16 bits. */
 const MOST_PARAMETERS = 65_535
-/** Characters of one message: what it holds stands in memory twice. */
+/** Characters of one message: its content is in memory twice. */
 const MESSAGE = 1024 * 1024
 
 type Values = readonly (string | null)[]
@@ -35,7 +35,7 @@ export class DirectChanges {
   readonly #request: ChangeTable
   readonly #shape: PostgresApplyShape
   readonly #written: readonly MergeColumn[]
-  /** Places of the identity's columns among the written ones. */
+  /** Indexes in the written columns of the row key's columns. */
   readonly #key: readonly number[]
   readonly #text: (cell: Exclude<Cell, null>, at: number) => string
   readonly #frames: RowFrames
@@ -52,18 +52,18 @@ export class DirectChanges {
     this.#text = parameterTexts(tableText(request.table.table), columns)
   }
 
-  /** Whether a batch can go this way: others need the rows as they are before it. */
+  /** True if a batch can be applied this way: other batches need the rows as they were before. */
   takes({ partial }: Pick<FramedBatch, 'partial'>): boolean {
     return partial.length === 0 || (this.#shape.way === 'merge' && partial.every(({ isMoved }) => !isMoved))
   }
 
-  /** Updates rows that keep values. @returns those that were not found, or in which a guarded column changes: nothing is written for them */
+  /** Updates rows that keep values. @returns puts not written: row not found, or a guarded column would change */
   async keep(partial: readonly PartialPut[]): Promise<readonly PartialPut[]> {
     const counts = await this.#run(partial.map((one) => this.#kept(one)))
     return partial.filter((_, n) => counts[n] === 0)
   }
 
-  /** Removes what is gone, and writes rows that are whole. */
+  /** Deletes rows that are gone, and writes whole rows. */
   async write({ gone, goneFrames, whole, frames }: Omit<FramedBatch, 'partial'>): Promise<void> {
     const { way } = this.#shape
     const puts: Values[] = this.#frames.texts(frames)
@@ -89,7 +89,7 @@ export class DirectChanges {
     ])
   }
 
-  /** @param places of the parameters of one row among the written columns */
+  /** @param places indexes in the written columns of one row's parameters */
   *#steps(
     kind: string,
     rows: readonly Values[],
@@ -151,7 +151,7 @@ export class DirectChanges {
     return key.map((cell, i) => this.#value(cell, this.#key[i] as number))
   }
 
-  /** @param place among the written columns */
+  /** @param place index in the written columns */
   #value(cell: Cell, place: number): string | null {
     return cell === null ? null : this.#text(cell, place)
   }

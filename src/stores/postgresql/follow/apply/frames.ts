@@ -1,4 +1,4 @@
-/** Rows that came as the bytes of a stream, for COPY and as parameters: what a server sent is what another one reads. */
+/** Writes rows that came as bytes of a stream, for COPY and as parameters: servers can read each other's bytes. */
 import type { ChangeBatch, Put } from '../../../../model/copy/change.ts'
 import type { FrameLayout } from '../../../../model/copy/frame.ts'
 import { unpackedPut } from '../../../../model/copy/unpacked.ts'
@@ -16,7 +16,7 @@ import { binaryRows } from './binary-rows.ts'
 import { identityColumns, type MergeColumn } from './merge.ts'
 import { copiedBytes, LONG, PIECE } from './pieces.ts'
 
-/** More layouts than tables have at a time. */
+/** More layouts than a table has at any time. */
 const MOST_LAYOUTS = 1000
 
 const TAB = 9
@@ -26,10 +26,10 @@ const BACKSLASH = 92
 const LETTERS: Readonly<Record<number, number>> = { [TAB]: code('t'), [NEWLINE]: code('n'), [RETURN]: code('r') }
 const LETTER_N = code('N')
 
-/** Rows of a batch that are written from their bytes, by their slots: all in the binary formats, or all as texts. */
+/** Rows of a batch that are written from their bytes, by slot: all in the binary formats, or all as texts. */
 export type Framed = { readonly packed: PackedRows; readonly slots: readonly number[]; readonly isBinary: boolean }
 
-/** A batch in which rows that came as bytes stay so. */
+/** A batch whose rows stay bytes where they came as bytes. */
 export type FramedBatch = SortedBatch & {
   /** Rows that are put. */
   readonly frames: Framed | null
@@ -37,27 +37,27 @@ export type FramedBatch = SortedBatch & {
   readonly goneFrames: Framed | null
 }
 
-/** Which rows of a batch: those that the target should not have yet, or the others with all that are gone. */
+/** Which rows of a batch: rows that the target should not have yet, or the others with all deleted ones. */
 export type Share = 'all' | 'new' | 'others'
 
-/** How the rows of one layout are written. */
+/** How rows of one layout are written. */
 type Fit = {
   readonly layout: Framer
   readonly fields: FrameFields
-  /** Where the written columns stand in a message. */
+  /** Positions in a message of the written columns. */
   readonly whole: readonly number[]
-  /** Where those of the identity stand, in its order. */
+  /** Positions in a message of the row key's columns, in order of the row key. */
   readonly key: readonly number[]
 }
 
 export class RowFrames {
   readonly #request: ChangeTable
   readonly #written: readonly MergeColumn[]
-  /** Of each written column, whether none of its values needs an escape. */
+  /** For each written column: true if no value needs an escape. */
   readonly #isPlain: readonly boolean[]
   readonly #key: readonly number[]
   readonly #isKeyPlain: readonly boolean[]
-  /** Null for a layout whose rows have to be decoded. A table has one layout at a time, or one for each of its partitions. */
+  /** Null for a layout whose rows must be decoded. A table has one layout at a time, or one for each partition. */
   readonly #fits = new Map<FrameLayout, Fit | null>()
   #last: Fit | null = null
 
@@ -69,7 +69,7 @@ export class RowFrames {
     this.#isKeyPlain = this.#key.map((at) => this.#isPlain[at] === true)
   }
 
-  /** @throws SluiceError ROW_REFUSED for an identity with a NULL, which finds no row; VALUE_REFUSED */
+  /** @throws SluiceError ROW_REFUSED for a row key with a NULL, which finds no row; VALUE_REFUSED */
   sorted(batch: ChangeBatch, share: Share): FramedBatch {
     const { packed } = batch
     const [puts, slots, goneSlots]: [Put[], number[], number[]] = [[], [], []]
@@ -106,19 +106,19 @@ export class RowFrames {
     return this.#textsOf(framed, 'whole')
   }
 
-  /** Values of the identity of each row. */
+  /** Values of the row key of each row. */
   keyTexts(framed: Framed | null): (string | null)[][] {
     return this.#textsOf(framed, 'key')
   }
 
-  /** The written columns for COPY, in pieces that suit a socket: in its binary format where the rows are binary. */
+  /** The written columns for COPY, in pieces that suit a socket: in COPY's binary format if the rows are binary. */
   rows(framed: Framed | null): Generator<Buffer> {
     return framed?.isBinary === true
       ? this.#binaryOf(framed, 'whole', '')
       : this.#linesOf(framed, 'whole', this.#isPlain, '')
   }
 
-  /** The same of the identity, each behind a value that is the same in all rows: the text of a type that sends its text. */
+  /** As `rows`, for row keys, each after `first`: the text of a type that sends its text. */
   keyRows(framed: Framed | null, first: string): Generator<Buffer> {
     return framed?.isBinary === true
       ? this.#binaryOf(framed, 'key', first)
@@ -161,7 +161,7 @@ export class RowFrames {
       const slot = slots[i] as number
       const { fields, [which]: places } = this.#fit(packed.layout(slot))
       const data = packed.data(slot)
-      // An escape is two bytes, and so are a NULL and what ends a value.
+      // An escape takes two bytes, and so does a NULL; a separator ends each value.
       const most = fields.find(data, packed.at(slot)) * 2 + places.length * 3 + 1 + head.length
       if (at + most > piece.length) {
         if (at > 0) yield piece.subarray(0, at)
@@ -188,7 +188,7 @@ export class RowFrames {
       this.#last = known ?? this.#last
       return known
     }
-    // Layouts of Relation messages before are asked for no more.
+    // Layouts of earlier Relation messages are no longer used.
     if (this.#fits.size >= MOST_LAYOUTS) this.#fits.clear()
     const fit = this.#fitted(layout)
     this.#fits.set(layout, fit)
@@ -202,13 +202,13 @@ export class RowFrames {
     return { layout, fields: new FrameFields(layout.width), whole, key: this.#key.map((at) => whole[at] as number) }
   }
 
-  /** Where the written columns stand in a message; null where what the source prints is not what the target would be given. */
+  /** Positions of the written columns in a message; null if the target must be given other texts than the source's. */
   #placesIn({ columns, places }: Framer): readonly number[] | null {
     const found: number[] = []
     for (const { at, inIdentity } of this.#written) {
       const [from, to, place] = [columns[at], this.#request.columns[at], places[at]]
       if (from === undefined || to === undefined || place === undefined || !isSame(from, to)) return null
-      // Of an identity 1.5 and 1.50 are one, and written in one way.
+      // In a row key 1.5 and 1.50 are equal, and must be written in one form.
       if (inIdentity && from.as.kind === 'decimal' && from.as.scale === undefined) return null
       found.push(place)
     }
@@ -216,7 +216,7 @@ export class RowFrames {
   }
 }
 
-/** @returns where the line ends */
+/** @returns end of the line */
 function line(
   data: Buffer,
   { starts, lengths }: FrameFields,
@@ -246,7 +246,7 @@ function isOf(share: Share, isNew: boolean): boolean {
   return share === 'all' || isNew === (share === 'new')
 }
 
-/** Whether what the source prints is what the target would have to be given. */
+/** True if the target can be given the source's text. */
 function isSame(from: ReadColumn, to: WriteColumn): boolean {
   return from.codec === undefined && from.column.native === to.column.native && travelsWhole(from) && travelsWhole(to)
 }

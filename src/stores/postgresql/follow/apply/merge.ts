@@ -1,42 +1,42 @@
-/** The SQL that brings changes into one table: through a staging table, and row by row. */
+/** SQL that applies changes to one table: through a staging table, and row by row. */
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { columnList, tableFromSql, tableSql } from '../../server/sql.ts'
 import type { PostgresShapeColumn, PostgresApplyShape } from './shape.ts'
 
-/** What stands in column `o` of a staging table. */
+/** Values of column `o` of a staging table. */
 export const OPERATION = {
   gone: 'd',
   put: 'p',
-  /** A put with unchanged values, which are taken from the row of its base. */
+  /** A put with unchanged values, which are copied from the row of its base. */
   fill: 'm',
-  /** A put with unchanged values that stay where they are: its base is its own identity. */
+  /** A put with unchanged values that stay in place: its base is its own row key. */
   keep: 'u',
 } as const
 
-/** Statements over a staging table, none with a parameter. */
+/** Statements over a staging table, without parameters. */
 export type StageSql = {
   readonly create: string
-  /** Of identities, of rows that are whole, and of rows with columns for unchanged values. */
+  /** For row keys, for whole rows, and for rows with columns for unchanged values. */
   readonly copy: Readonly<Record<'gone' | 'whole' | 'partial', string>>
   readonly clear: string
   /** See `findingSql`. */
   readonly find: string
-  /** Makes of those that stay, and in which a guarded column changes, rows to fill. */
+  /** Turns `keep` rows in which a guarded column changes into `fill` rows. */
   readonly demote: string
-  /** Takes unchanged values from the rows of their bases; changes as many rows as it found. */
+  /** Copies unchanged values from the rows of their bases; the count is the number of rows found. */
   readonly fill: string
-  /** `n` of those whose base `fill` did not find. */
+  /** `n` of rows whose base `fill` did not find. */
   readonly unfilled: string
-  /** Sets what has changed in rows that stay: of those with one mask, or of all (null). An empty text where nothing has changed. */
+  /** Updates `keep` rows: those with one mask, or all (null). Empty text if no column has changed. */
   readonly keep: (mask: string | null) => string
-  /** `n` of those that stay and are not there. */
+  /** `n` of `keep` rows that the target does not have. */
   readonly absent: string
   readonly remove: string
   readonly insert: string
 }
 
-/** Columns of a table that changes are written to, with their places in the request. */
+/** A column that changes are written to, with its index in the request. */
 export type MergeColumn = PostgresShapeColumn & {
   readonly at: number
   readonly inIdentity: boolean
@@ -65,7 +65,7 @@ export function stageSql(stage: string, request: ChangeTable, shape: PostgresApp
   const bases = key.map(({ typeSql }, i) => `b${i} ${typeSql}`)
   const same = (column: 'c' | 'b'): string =>
     key.map((one, i) => sameSql(one, `s.${column === 'c' ? `c${one.at}` : `b${i}`}`)).join(' AND ')
-  // A mask has one character for each column of the request; 1 is an unchanged value.
+  // A mask has one character for each column of the request; 1 means unchanged.
   const unchanged = (at: number): string => `pg_catalog.substr(s.m, ${at + 1}, 1) = '1'`
   const filled = written.map(({ name, at }) => `c${at} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`) // prettier-ignore
   const keep = (mask: string | null): string => {
@@ -109,12 +109,13 @@ export function stageSql(stage: string, request: ChangeTable, shape: PostgresApp
   }
 }
 
-/** Rows from which on a table is known to be no small one: a plan that reads all of it for each row is never the cheaper one then. */
+/** From this many rows on a table is large: reading all of it for each row is never the cheaper plan. */
 const MANY_ROWS = 1000
 
 /**
- * For the transaction that is open, before rows are found by their identities. Where the statistics say that a table is all but empty, and it was filled since, the planner reads all of its
- * index and compares each entry with each of the changes. Bitmaps of an index can only be used to find rows, so that this is no choice then; they cost a fifth more.
+ * For the open transaction, before rows are found by row key. If the statistics call a table nearly empty, but it was
+ * filled since, the planner reads its whole index and compares each entry with each change. A bitmap scan can only find
+ * rows, so it excludes this plan; it costs a fifth more.
  */
 export function findingSql({ members }: PostgresApplyShape): string {
   const holders = members.filter(({ kind }) => kind === 'r').map(({ oid }) => oid)
@@ -126,13 +127,13 @@ export function findingSql({ members }: PostgresApplyShape): string {
   )
 }
 
-/** One statement for so many rows: parameters are the cells of the written columns, row by row. */
+/** One statement for `rows` rows: parameters are the cells of the written columns, row by row. */
 export function putSql(request: ChangeTable, shape: PostgresApplyShape, rows: number): string {
   const written = mergeColumns(request, shape)
   return putStatement(request, shape, written, `VALUES ${valueLists(rows, written.length)}`)
 }
 
-/** One statement for so many rows: parameters are their identities. */
+/** One statement for `rows` rows: parameters are their row keys. */
 export function removeSql(request: ChangeTable, shape: PostgresApplyShape, rows: number): string {
   const identity = identityColumns(request, mergeColumns(request, shape))
   const keys = identity.map((_, i) => `k${i}`).join(', ')
@@ -141,8 +142,9 @@ export function removeSql(request: ChangeTable, shape: PostgresApplyShape, rows:
 }
 
 /**
- * Deletes any number of rows: the only parameter is an array of their identities. Measured 0.7 µs a row, where a join with a staging table takes 1.7 µs and the COPY into it 0.5 µs.
- * @returns null for an identity of several columns
+ * Deletes any number of rows: the only parameter is an array of row keys. Measured: 0.7 µs a row; a join with a staging
+ * table takes 1.7 µs, its COPY 0.5 µs.
+ * @returns null for a row key of several columns
  */
 export function removeAnySql(request: ChangeTable, shape: PostgresApplyShape): string | null {
   const [only, ...others] = identityColumns(request, mergeColumns(request, shape))
@@ -150,7 +152,7 @@ export function removeAnySql(request: ChangeTable, shape: PostgresApplyShape): s
   return `DELETE FROM ${tableFromSql(shape.relation)} AS t WHERE ${sameSql(only, `ANY ($1::${only.typeSql}[])`)}`
 }
 
-/** As `removeSql`, of rows in which a guarded column changes only: parameters are the identity and the guarded columns. */
+/** As `removeSql`, only for rows in which a guarded column changes: parameters are row key and guarded columns. */
 export function removeChangedSql(request: ChangeTable, shape: PostgresApplyShape, rows: number): string {
   const written = mergeColumns(request, shape)
   const identity = identityColumns(request, written)
@@ -167,7 +169,10 @@ export function removeChangedSql(request: ChangeTable, shape: PostgresApplyShape
   )
 }
 
-/** Sets some columns of one row, or looks whether it is there: parameters are their cells, then the identity. Counts rows that it found; one in which a guarded column changes is none. */
+/**
+ * Sets some columns of one row, or checks that the row exists: parameters are their cells, then the row key. Counts the
+ * rows found; a row in which a guarded column changes is not counted.
+ */
 export function keepSql(request: ChangeTable, shape: PostgresApplyShape, changed: readonly MergeColumn[]): string {
   const sets = changed.map(({ name }, i) => `${quoteName(name)} = $${i + 1}`).join(', ')
   const identity = identityColumns(request, mergeColumns(request, shape))
@@ -180,12 +185,12 @@ export function keepSql(request: ChangeTable, shape: PostgresApplyShape, changed
   return `UPDATE ${from} SET ${sets} WHERE ${same}${guards.join('')}`
 }
 
-/** Columns that an UPDATE of a row found by its identity may set. */
+/** Columns that an UPDATE of a row found by its row key may set. */
 export function settable(written: readonly MergeColumn[]): readonly MergeColumn[] {
   return written.filter(({ inIdentity, alwaysNumbered }) => !inIdentity && !alwaysNumbered)
 }
 
-/** In the order of the identity. */
+/** In the order of the row key. */
 export function identityColumns({ identity }: ChangeTable, written: readonly MergeColumn[]): readonly MergeColumn[] {
   return identity.map((name) => {
     const column = written.find((one) => one.name === name)
@@ -195,8 +200,9 @@ export function identityColumns({ identity }: ChangeTable, written: readonly Mer
 }
 
 /**
- * MERGE looks each row up once, and neither inserts on trial nor locks before it updates, as INSERT … ON CONFLICT does: measured 1.5 times as fast.
- * @param rows gives the written columns, in their order
+ * MERGE finds each row once; unlike INSERT … ON CONFLICT it neither inserts on trial nor locks before it updates:
+ * measured 1.5 times as fast.
+ * @param rows query that returns the written columns, in order
  */
 function putStatement(
   request: ChangeTable,
@@ -212,7 +218,7 @@ function putStatement(
     .map((column) => sameSql(column, value(column.name)))
     .join(' AND ')
   const sets = written
-    // Values that are equal and not the same, as 'A' and 'a' of citext, are written too.
+    // Values that are equal but not identical, as 'A' and 'a' of citext, are written too.
     .filter(({ alwaysNumbered }) => !alwaysNumbered)
     .map(({ name }) => `${quoteName(name)} = ${value(name)}`)
   const change = sets.length === 0 ? 'DO NOTHING' : `UPDATE SET ${sets.join(', ')}`
@@ -223,22 +229,22 @@ function putStatement(
   )
 }
 
-/** OIDs below are types that each server has. */
+/** Types with a smaller OID exist on each server. */
 const FIRST_USER_TYPE = 16_384
 
 /**
- * Of the target row `t`: whether a column has a value. The operator is that of pg_catalog, since another role may have put one for varchar or for a domain into the search_path; a type
- * that the server does not have by itself is compared as its own schema says.
+ * SQL: a column of the target row `t` has a value. Uses the operator of pg_catalog, since another role may have put one
+ * for varchar or for a domain into the search_path; a user's type is compared by the operator of its own schema.
  */
 function sameSql({ name, typeOid }: PostgresShapeColumn, value: string): string {
   return `t.${quoteName(name)} ${typeOid < FIRST_USER_TYPE ? 'OPERATOR(pg_catalog.=)' : '='} ${value}`
 }
 
-/** Whether values are others, byte for byte: an expression of an index may tell apart what is equal. */
+/** SQL: values differ byte for byte, because an expression of an index may distinguish equal values. */
 function differs(columns: readonly MergeColumn[], values: readonly string[]): string {
-  // Of a domain the type below it, or the server would not compare them.
+  // A domain is cast to its base type, or the server would not compare the records.
   const own = columns.map(({ name, typeSql }) => `t.${quoteName(name)}::${typeSql}`)
-  // As records, or each column would be compared by an operator of its own.
+  // As records: otherwise each column would be compared by its own operator.
   return `ROW(${own.join(', ')})::record *<> ROW(${values.join(', ')})::record`
 }
 

@@ -1,2 +1,2 @@
-/** By this setting a session says that what it writes are changes of a stream: a guarded table lets it pass. */
+/** Setting that marks a session's writes as changes of a stream: a guarded table accepts only these. */
 export const APPLY = 'sluice.apply'

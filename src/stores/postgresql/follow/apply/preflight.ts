@@ -1,4 +1,4 @@
-/** What would keep changes out of a target, or make them mean something else there. Looks, and changes nothing. */
+/** Preflight check of a target: what would keep changes out of it, or alter their effect. Changes nothing. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { arrayText } from '../../server/array-text.ts'
@@ -12,13 +12,13 @@ import { isGuardSql } from '../switch/guard.ts'
 import { originRefusal } from './session.ts'
 import { indexHint, readPostgresApplyShape, unindexedText, type PostgresApplyShape } from './shape.ts'
 
-/** What an exam finds out once, for all tables. */
+/** Facts that are found once for all tables. */
 type Ground = {
   readonly session: CopySession
   readonly request: ChangeRequest
   /** Triggers and foreign keys do not fire for changes. */
   readonly isReplica: boolean
-  /** Object ids of the tables that changes go to, with their partitions. */
+  /** Object ids of the tables that receive changes, and of their partitions. */
   readonly followed: ReadonlySet<string>
 }
 
@@ -114,7 +114,7 @@ function examineColumns({ table, columns, identity }: ChangeTable, shape: Postgr
   return lacking.length === 0 && identity.length > 0 && unusable.length === 0
 }
 
-/** Rights and row security of the table: those of its partitions do not matter where rows go through it. */
+/** Rights and row security of the table, not of its partitions: rows are written through the table. */
 async function examineRights(
   { table, columns }: ChangeTable,
   { relation }: PostgresApplyShape,
@@ -240,7 +240,7 @@ async function examineForeignKeys(
   }
 }
 
-/** @param dropped statements */
+/** @param dropped statements that drop the keys or indexes */
 function droppedHint(dropped: readonly string[]): string {
   return `drop them: ${dropped.join('; ')}; and make them again once the table is live: copy --with indexes,constraints does that by itself, partition run does not`
 }
@@ -255,7 +255,7 @@ async function examineSecondary(
   const name = tableText(table.table)
   const names = secondary.map((index) => index.name).join(', ')
   if (secondary.length > 0 && catchingUp === true) {
-    // Those of partitions go with those of their root.
+    // Indexes of partitions are dropped with those of the root.
     const dropped = await session.ask(
       `SELECT CASE WHEN k.oid IS NULL THEN 'DROP INDEX ' || i.name ELSE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::pg_catalog.regclass, k.conname) END
        FROM pg_catalog.unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name)::oid AND k.contype IN ('u', 'p', 'x')

@@ -1,4 +1,4 @@
-/** Sessions that apply changes: past triggers where that is wanted, with plans that find each row by an index, under an origin. */
+/** Sessions that apply changes: without triggers if requested, with plans that use indexes, under an origin. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ChangeRequest } from '../../../../model/follow/port.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
@@ -10,8 +10,8 @@ import { literal } from '../../server/sql.ts'
 import { APPLY } from './pass.ts'
 
 /**
- * Staging tables have no statistics, and plans of prepared statements outlive those of their tables: a plan made for an empty table would read a large one
- * for every batch.
+ * Staging tables have no statistics, and prepared plans are kept when the table has grown: a plan made for an empty
+ * table would read a large one completely for every batch.
  */
 const BY_INDEX: Readonly<Record<string, string>> = {
   enable_seqscan: 'off',
@@ -21,16 +21,16 @@ const BY_INDEX: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
 }
 
-/** The first version that remembers what an index found. */
+/** First version that caches the results of index lookups. */
 const MEMOIZE = 140_000
 
 /**
- * A commit is on the disk before the source is told to forget what is in it, whatever role and database have as `synchronous_commit`. A standby is one for a
- * while: whoever leads the way to it promotes it.
+ * A commit must be on disk before the source may remove its log, whatever `synchronous_commit` role and database have.
+ * A standby is refused as retryable: in a failover it is promoted later.
  */
 const READY = `${durableSql('session')}; SELECT pg_catalog.pg_is_in_recovery()`
 
-/** @throws SluiceError as `CopySession.open` does; CONNECT_FAILED for a standby; TARGET_BUSY where another session holds the origin */
+/** @throws as `CopySession.open`; CONNECT_FAILED for a standby; TARGET_BUSY if another session holds the origin */
 export async function openApplySession(
   settings: PostgresSettings,
   { fireTriggers, origin }: Pick<ChangeRequest, 'fireTriggers' | 'origin'>,
@@ -40,7 +40,7 @@ export async function openApplySession(
     const [ready] = await session.ask(READY)
     if (ready?.[0] === 't') throw isStandby(settings)
     for (const [name, value] of Object.entries(BY_INDEX)) await session.ask(`SET ${name} TO ${value}`)
-    // No row is looked for twice.
+    // No row is searched for twice, so a cache costs more than it saves.
     if (session.version >= MEMOIZE) await session.ask('SET enable_memoize TO off')
     await session.ask(`SET ${APPLY} TO 'on'`)
     if (!fireTriggers && (await mayBeReplica(session))) await session.ask('SET session_replication_role TO replica')
@@ -60,7 +60,7 @@ function isStandby({ label }: PostgresSettings): SluiceError {
   })
 }
 
-/** Whether the role may mark its transactions; null if so, otherwise what the server says. */
+/** @returns null if the role may mark its transactions; otherwise the server's reason */
 export async function originRefusal(session: CopySession, origin: string): Promise<string | null> {
   const [row] = await session.ask(
     `SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
@@ -87,7 +87,7 @@ async function setOrigin(session: CopySession, origin: string, settings: Postgre
       await session.ask(`BEGIN READ WRITE; SELECT pg_catalog.pg_replication_origin_create(${name}); COMMIT`)
     } catch (error) {
       await session.rollBack()
-      // Another session may have made it meanwhile.
+      // Another session may have created it meanwhile.
       if (!session.alive || !(await known())) throw error
     }
   }

@@ -1,4 +1,4 @@
-/** What the catalogs say of a table that changes go to: its columns, the indexes of it and of its partitions, and the way that changes can take. */
+/** Catalog facts about a table that receives changes: columns, indexes of it and its partitions, way of applying. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
@@ -6,7 +6,7 @@ import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { missingTable, RelationCache, type PostgresRelation } from '../../server/relation.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 
-/** The first version that knows MERGE. */
+/** First version with MERGE. */
 const MERGE = 150_000
 
 type Ask = (sql: string) => Promise<readonly TextRow[]>
@@ -14,9 +14,9 @@ type Ask = (sql: string) => Promise<readonly TextRow[]>
 /** A column of the table itself. */
 export type PostgresShapeColumn = {
   readonly name: string
-  /** Of a domain the type below it. */
+  /** For a domain, its base type. */
   readonly typeOid: number
-  /** The same with length and precision, as a new column of it is declared. */
+  /** The same type with length and precision, for a column declaration. */
   readonly typeSql: string
   readonly generated: boolean
   /** GENERATED ALWAYS AS IDENTITY: no UPDATE may set it. */
@@ -24,7 +24,7 @@ export type PostgresShapeColumn = {
 }
 
 type IndexFacts = {
-  /** Name of the index, and of the table it belongs to, as the server writes them. */
+  /** Names of the index and of its table, as the server writes them. */
   readonly name: string
   readonly of: string
   readonly relation: string
@@ -34,9 +34,9 @@ type IndexFacts = {
   readonly valid: boolean
   readonly partial: boolean
   readonly method: string
-  /** Columns of the key, in order; null for an expression, or a column with another collation or operators than its own. */
+  /** Columns of the key, in order; null for an expression, or another collation or operator class than the column's. */
   readonly key: readonly (string | null)[]
-  /** Columns that it is made of, those of its expressions and of its condition among them; null where it is made of whole rows. */
+  /** Columns that it uses, also in expressions and its condition; null if it uses whole rows. */
   readonly columns: readonly string[] | null
 }
 
@@ -44,28 +44,28 @@ type MemberFacts = { readonly oid: string; readonly name: string; readonly kind:
 
 export type PostgresApplyShape = {
   readonly relation: PostgresRelation
-  /** Names of all columns, in their order. */
+  /** Names of all columns, in order. */
   readonly names: readonly string[]
-  /** Columns of the request, in its order; null where the table has no such column. */
+  /** Columns of the request, in its order; null if the table has no such column. */
   readonly columns: readonly (PostgresShapeColumn | null)[]
-  /** The table, its partitions and tables that inherit from it. */
+  /** The table, its partitions, and tables that inherit from it. */
   readonly members: readonly MemberFacts[]
-  /** `merge`: rows are updated where they are, by a unique index on the identity. `replace`: whatever is touched is deleted, then inserted. */
+  /** `merge`: update rows in place, by a unique index on the row key. `replace`: delete and insert each changed row. */
   readonly way: 'merge' | 'replace'
   /**
-   * Columns that `secondary` is made of. A row in which one of them changes is deleted before others are written, so that values can go from row to row;
-   * others stay where they are.
+   * Columns of the `secondary` indexes. A row in which one of them changes is deleted before other rows are written, so
+   * that values can move from row to row; other rows are updated in place.
    */
   readonly guarded: readonly string[]
-  /** Exclusion constraints, and unique indexes that can refuse a row whose identity no other row has. */
+  /** Exclusion constraints, and unique indexes that can refuse a row whose row key no other row has. */
   readonly secondary: readonly IndexFacts[]
-  /** Tables that hold rows and have no index by which a row is found by its identity. */
+  /** Tables that hold rows and have no index that finds a row by its row key. */
   readonly unindexed: readonly string[]
-  /** Changes when a statement or a staging table made of this shape is no longer right. */
+  /** Changes when statements or a staging table made for this shape become invalid. */
   readonly mark: string
 }
 
-/** @returns null where there is no such table */
+/** @returns null if the table does not exist */
 export async function readPostgresApplyShape(
   request: ChangeTable,
   session: CopySession,
@@ -100,7 +100,8 @@ export async function readPostgresApplyShape(
 
 /**
  * @param label of the database
- * @throws SluiceError TABLE_REFUSED where there is no such table, its columns have exchanged their names, or something that every change needs is missing
+ * @throws SluiceError TABLE_REFUSED if the table does not exist, its columns have exchanged their names, or something
+ * that every change needs is missing
  */
 export async function soundPostgresShape(
   request: ChangeTable,
@@ -137,18 +138,18 @@ export function indexHint({ identity }: ChangeTable): string {
   return `create an index whose first columns are (${identity.join(', ')})`
 }
 
-/** Whether it keeps two rows of one identity from being in the table, at any time. */
+/** True if the index always prevents two rows with the same row key. */
 function isArbiter(index: IndexFacts, identity: readonly string[]): boolean {
   const { unique, exclusion, immediate, valid, partial, key } = index
   return unique && !exclusion && immediate && valid && !partial && sameNames(key, identity)
 }
 
-/** Whether rows of different identities are different for it too. */
+/** True if rows with different row keys never conflict in the index. */
 function covers({ exclusion, key }: IndexFacts, identity: readonly string[]): boolean {
   return !exclusion && identity.every((name) => key.includes(name))
 }
 
-/** Whether a lookup by the identity reads few rows of it. */
+/** True if a lookup by row key reads only few rows of the index. */
 function finds({ unique, valid, partial, method, key }: IndexFacts, identity: readonly string[]): boolean {
   if (!valid || partial) return false
   if (method === 'hash') return identity.length === 1 && sameNames(key, identity)

@@ -1,4 +1,4 @@
-/** Large batches: COPY into a temporary table of the session, then a few statements that merge it into the target. */
+/** Applies large batches: COPY into a temporary table of the session, then statements that merge it. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
@@ -21,21 +21,19 @@ import type { PartialPut } from '../../../common/apply/puts.ts'
 import type { Framed, FramedBatch, RowFrames } from './frames.ts'
 import type { PostgresApplyShape } from './shape.ts'
 
-/** Sets of unchanged columns that get a statement of their own, which sets the others only. */
+/** Masks (sets of unchanged columns) that get their own statement, which sets only the other columns. */
 const MOST_MASKS = 8
-/** Batches after a refusal in which new rows are not tried to be copied straight into the table. */
+/** After a refusal, new rows of this many batches are not copied straight into the table. */
 const RESTING = 8
 const CANCELED = '57014'
 
-/** A COPY … FROM STDIN, and what it reads. */
+/** A COPY … FROM STDIN, and its data. */
 type Copy = readonly [sql: string, rows: Iterable<Buffer>]
 
-/**
- * Identities of one literal, and characters after which the next one begins: the whole message stands in memory twice.
- */
+/** Limits of one array literal, in row keys and characters: the whole message is in memory twice. */
 const MOST_KEYS = 10_000
 const MOST_CHARACTERS = 1024 * 1024
-/** Texts that an array literal can hold without quotes. `NULL` would be no text. */
+/** Texts that an array literal can hold without quotes. An unquoted `NULL` would be a null. */
 const PLAIN = /^(?!null$)[\w.:+-]+$/i
 
 export class PostgresStage {
@@ -45,7 +43,7 @@ export class PostgresStage {
   readonly #isGuarded: boolean
   readonly #sql: StageSql
   readonly #written: readonly MergeColumn[]
-  /** Where the columns of the identity stand among the written ones, in the order of the identity. */
+  /** Indexes in the written columns of the row key's columns, in the order of the row key. */
   readonly #keyPlaces: readonly number[]
   readonly #keyText: (cell: Exclude<Cell, null>, at: number) => string
   readonly #removeAny: PreparedStatement | null
@@ -55,15 +53,15 @@ export class PostgresStage {
   readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
   readonly #copyRows: string
   readonly #frames: RowFrames
-  /** So many batches more go no other way than all: the table took no COPY, or a row was there that was said to be new. */
+  /** Batches left that use only the general way: the table refused a COPY, or had a row that was reported as new. */
   #resting = 0
   #made = false
-  /** The temporary table was made in the transaction that is open: it goes where that is rolled back. */
+  /** The temporary table was created in the open transaction: a rollback removes it. */
   #isNew = false
-  /** Rows of this transaction stand in it. */
+  /** It contains rows of this transaction. */
   #used = false
 
-  /** @param name no two tables of a session may share it */
+  /** @param name unique among the tables of a session */
   constructor(session: CopySession, name: string, request: ChangeTable, shape: PostgresApplyShape, frames: RowFrames) {
     this.#session = session
     this.#frames = frames
@@ -80,7 +78,7 @@ export class PostgresStage {
     this.#encodeGone = encoder(table, bases, OPERATION.gone)
     this.#keyText = parameterTexts(table, bases)
     const removeAny = removeAnySql(request, shape)
-    // The server takes the type of the parameter from the statement.
+    // 0: the server takes the type of the parameter from the statement.
     this.#removeAny = removeAny === null ? null : { text: removeAny, types: [0] }
     this.#find = { text: this.#sql.find, types: [] }
     this.#encodeRows = encoder(table, columns)
@@ -88,7 +86,7 @@ export class PostgresStage {
     this.#encodePartial = encoder(table, [TEXT, TEXT, TEXT, ...bases, ...columns])
   }
 
-  /** @returns which of the partial puts found no row to take values from */
+  /** @returns partial puts that found no row to take values from */
   async apply(batch: FramedBatch): Promise<readonly PartialPut[]> {
     const { gone, goneFrames, whole, frames, partial } = batch
     const stays = ({ isMoved }: PartialPut): boolean => this.#way === 'merge' && !isMoved
@@ -115,9 +113,10 @@ export class PostgresStage {
   }
 
   /**
-   * Rows that should be new go straight into the table. Where one of them is there, or the table takes no COPY, they go the way of all others, which says what is wrong with
-   * a row.
-   * @param whole cells of the written columns @param frames rows that came as bytes
+   * Copies new rows straight into the table. If one of them exists already, or the table refuses a COPY, they are
+   * applied like other rows, which reports what is wrong with a row.
+   * @param whole cells of the written columns
+   * @param frames rows that came as bytes
    */
   async insert({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Promise<void> {
     if (this.#resting > 0) this.#resting--
@@ -137,20 +136,20 @@ export class PostgresStage {
     await this.apply({ gone: [], goneFrames: null, whole, frames, partial: [] })
   }
 
-  /** The transaction has ended. */
+  /** Call it when the transaction has ended. */
   ended(outcome: 'committed' | 'rolled back'): void {
     if (outcome === 'rolled back' && this.#isNew) this.#made = false
     this.#isNew = false
     this.#used = false
   }
 
-  /** For a table whose columns are others now. */
+  /** For a table whose columns have changed. */
   async drop(): Promise<void> {
     if (this.#made) await this.#session.ask(`DROP TABLE IF EXISTS pg_temp.${this.#name}`)
     this.#made = false
   }
 
-  /** @returns rows that were there; fewer where a row had nothing to set */
+  /** @returns number of rows found; smaller if a row had nothing to set */
   async #keep(kept: ReadonlySet<PartialPut>): Promise<number> {
     const masks = new Set([...kept].map(({ mask }) => mask))
     const each = masks.size > MOST_MASKS ? [null] : masks
@@ -162,7 +161,7 @@ export class PostgresStage {
     return found
   }
 
-  /** @returns what has to be run before rows come: the second batch of a transaction empties the file of the first in its place, without another row of pg_class */
+  /** @returns statements to run first. A second batch of a transaction truncates in place: no new row in pg_class. */
   async #prepared(): Promise<readonly string[]> {
     const isFull = this.#used
     this.#used = true
@@ -173,11 +172,11 @@ export class PostgresStage {
     return []
   }
 
-  /** Rows of which nobody has to know what they found, with the statements that bring them to the table: each message more is one that both sides wait for. */
+  /** Sends rows with their merge statements, as no count is needed: each further message costs both sides a wait. */
   async #merge(batch: FramedBatch): Promise<void> {
     const puts = batch.whole.length > 0 || batch.frames !== null
     const isGone = batch.gone.length > 0 || batch.goneFrames !== null
-    // No row takes values from another one here, so that those which are gone may go first.
+    // No row takes values from another one here, so rows that are gone can be deleted first.
     const gone = isGone && !(await this.#removedByKeys(batch))
     if (!gone && !puts) return
     const before = await this.#prepared()
@@ -195,7 +194,7 @@ export class PostgresStage {
     }
   }
 
-  /** @returns false where the identity has several columns: nothing was done */
+  /** @returns false if the row key has several columns: then nothing was done */
   async #removedByKeys({ gone, goneFrames }: FramedBatch): Promise<boolean> {
     const remove = this.#removeAny
     if (remove === null) return false
@@ -237,8 +236,8 @@ export class PostgresStage {
 }
 
 /**
- * Identities of one column as PostgreSQL's array literals: one parameter for thousands of rows.
- * @param keys as the server prints the values, none NULL
+ * Row keys of one column as PostgreSQL's array literals: one parameter for thousands of rows.
+ * @param keys values as the server prints them, none NULL
  */
 function* keyArrays(keys: Iterable<string>): Generator<string> {
   let items: string[] = []
@@ -255,7 +254,7 @@ function* keyArrays(keys: Iterable<string>): Generator<string> {
   if (items.length > 0) yield `{${items.join(',')}}`
 }
 
-/** @returns nothing where there are no rows; two where some of them are binary, which cannot stand among lines */
+/** @returns no COPY if there are no rows; two if some rows are binary, which cannot be mixed with lines */
 function copies(
   sql: string,
   encode: (rows: readonly Row[]) => Generator<Buffer>,
@@ -274,7 +273,7 @@ function* both(first: Iterable<Buffer>, second: Iterable<Buffer>): Generator<Buf
   yield* second
 }
 
-/** How the columns of a staging table that are not the target's are written. */
+/** Format of the staging table's own columns. */
 const TEXT: WriteColumn = {
   name: 'change',
   as: { kind: 'text' },

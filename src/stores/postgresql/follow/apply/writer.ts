@@ -1,4 +1,4 @@
-/** One session that applies changes, transaction by transaction. A table's small batches go by prepared statements, its large ones through a staging table. */
+/** Applies changes in transactions: small batches of a table by prepared statements, large ones by a staging table. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../../model/copy/change.ts'
 import { IS_GONE, IS_NEW } from '../../../../model/copy/packed-rows.ts'
@@ -23,9 +23,9 @@ import { RowFrames, type FramedBatch } from './frames.ts'
 import { soundPostgresShape, type PostgresApplyShape } from './shape.ts'
 import { PostgresStage } from './stage.ts'
 
-/** Rows of a batch up to which prepared statements are faster than COPY and two statements that merge it; see test/bench/apply.mjs. */
+/** Up to this many rows prepared statements are faster than COPY and two merging statements: test/bench/apply.mjs. */
 const DIRECT_ROWS = 512
-/** How long the catalogs are not asked again. */
+/** How long facts of the catalogs are used before they are read again, in ms. */
 const SHAPE_MS = 60_000
 
 type KnownTable = {
@@ -43,17 +43,17 @@ export class PostgresChangeWriter implements ChangeWriter {
   readonly #session: CopySession
   readonly #settings: PostgresSettings
   readonly #tables = new Map<number, KnownTable>()
-  /** Of the transaction that is open, or was last. */
+  /** Number of the open transaction, or of the last one. */
   #number = 0
-  /** Tables that it has written to. */
+  /** Tables that this transaction has written to. */
   readonly #written = new Set<number>()
-  /** Table of the call that runs. */
+  /** Table of the current call. */
   #current: KnownTable | null = null
   #inTransaction = false
   #isDisposed = false
-  /** What made the transaction impossible to go on with. */
+  /** Error after which the transaction cannot go on. */
   #failure: unknown = null
-  /** Staging tables that were ever named. */
+  /** Number of staging tables named so far. */
   #stages = 0
 
   constructor(request: ChangeRequest, session: CopySession, settings: PostgresSettings) {
@@ -74,7 +74,7 @@ export class PostgresChangeWriter implements ChangeWriter {
       this.#written.add(table)
       const isParted = known.shape.way === 'merge' && newRows(batch) > DIRECT_ROWS
       const lacking = await this.#others(known, known.frames.sorted(batch, isParted ? 'others' : 'all'))
-      // Behind the others: a unique value may have come free.
+      // After the other rows: they may have released a unique value.
       if (isParted) await known.stage.insert(known.frames.sorted(batch, 'new'))
       return { lacking: lacking.map(({ put }) => put.key) }
     })
@@ -93,7 +93,7 @@ export class PostgresChangeWriter implements ChangeWriter {
       try {
         await this.#session.ask(`TRUNCATE ${from.join(', ')}`)
       } catch (error) {
-        // Only owners may, and only where no foreign key of another table leads here; rows that may go one by one go that way.
+        // TRUNCATE needs the owner, and no foreign keys from other tables. Otherwise delete the rows one by one.
         if (!/^(?:42501|0A000)$/.test(sqlStateOf(error) ?? '')) throw error
         await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_truncate')
         for (const one of from) await this.#session.ask(`DELETE FROM ${one}`)
@@ -140,8 +140,9 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   /**
-   * Whatever has been written to is held until the end of the transaction: names of tables and columns still lead to what was filled, or they did not from the first statement on.
-   * It throws SluiceError TABLE_REFUSED.
+   * Last check before the commit. Written tables stay locked until the end of the transaction, so their names and
+   * columns are either still those of the tables that were filled, or were wrong from the first statement on. Throws
+   * SluiceError TABLE_REFUSED.
    */
   #lastLook(): LastLook {
     const wanted = [...this.#written].flatMap((table) => {
@@ -164,7 +165,10 @@ export class PostgresChangeWriter implements ChangeWriter {
     }
   }
 
-  /** Columns may come and go: the next transaction reads the table again. @throws SluiceError TABLE_REFUSED for another table, and for columns that exchanged their names */
+  /**
+   * Columns may come and go: the next transaction reads the table again.
+   * @throws SluiceError TABLE_REFUSED for another table, and for columns that have exchanged their names
+   */
   async #seeChanged(table: number): Promise<void> {
     const request = this.#table(table)
     const known = this.#tables.get(table)
@@ -180,7 +184,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     return found
   }
 
-  /** A table as the catalogs had it, at most a minute ago. */
+  /** A table with facts of the catalogs that are at most a minute old. */
   async #known(table: number): Promise<KnownTable> {
     const known = this.#tables.get(table)
     const now = performance.now()
@@ -214,7 +218,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   async #begin(): Promise<void> {
     if (this.#inTransaction) return
     if (!this.#session.alive) throw this.#session.loss()
-    // Constraints that may wait for the end of the transaction have to: the source checked them there.
+    // The source checked deferrable constraints at the end of the transaction, so they must be deferred here too.
     await this.#session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', 'SET CONSTRAINTS ALL DEFERRED')
     this.#inTransaction = true
     this.#number++
@@ -236,7 +240,7 @@ export class PostgresChangeWriter implements ChangeWriter {
 
   #failed(error: unknown, where: string): unknown {
     const known = postgresTargetError(error, this.#settings, where)
-    // What was known of the table before this transaction may be the cause; the next one looks again.
+    // Outdated facts about the table may be the cause; the next transaction reads them again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables.values()) table.readAt = -Infinity
     this.#failure = isOld && mayBeChanged(known) ? again(known) : known
@@ -284,12 +288,12 @@ function otherTable({ table: { table } }: ChangeTable): SluiceError {
   )
 }
 
-/** Whether a table that has changed can be the cause: other types of its columns, or a unique index that was not there. */
+/** True if a changed table can be the cause: other column types, or a new unique index. */
 function mayBeChanged(error: unknown): error is SluiceError {
   return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
 }
 
-/** The same, worth another attempt, which reads the catalogs first. */
+/** The same error as retryable: the next attempt reads the catalogs first. */
 function again(error: SluiceError): SluiceError {
   const { code, message, where, reason, hint, cause } = error
   return new SluiceError(code, message, {

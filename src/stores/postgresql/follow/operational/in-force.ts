@@ -1,10 +1,10 @@
-/** Whether what a table has beside its rows is in force: indexes, constraints, triggers, sequences. Partitions count with their table. */
+/** Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force. */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import type { CheckedTable, OperationalVerdict } from './examined.ts'
 
-/** Names that a line shows. */
+/** Most names in one line. */
 const SHOWN = 5
 
 /** Object ids of the table and of all of its partitions. */
@@ -40,7 +40,7 @@ export async function constraintsHold(session: CopySession, { oid }: CheckedTabl
   }
 }
 
-/** Those of foreign keys among them: where they are disabled, nothing holds the key. */
+/** Includes triggers of foreign keys: while they are disabled, the key is not enforced. */
 export async function triggersFire(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
   const rows = await session.ask(
     `SELECT t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
@@ -55,7 +55,7 @@ export async function triggersFire(session: CopySession, { oid }: CheckedTable):
   }
 }
 
-/** The stream does not carry their positions: behind a column's largest value, the next row is refused, or takes a number that was there. */
+/** Streams do not replicate sequences. Behind the column's largest value, the next row fails or reuses a number. */
 export async function sequencesAhead(session: CopySession, { oid, sql }: CheckedTable): Promise<OperationalVerdict> {
   const owned = await session.ask(
     `SELECT DISTINCT q.seqrelid::regclass::text, a.attname, q.seqincrement > 0

@@ -1,4 +1,4 @@
-/** Whether tables of PostgreSQL can be worked with. */
+/** Checks that tables of PostgreSQL are ready for use. */
 import { tableText, type TableName, type TableSpec } from '../../../../model/copy/column-type.ts'
 import type { SignOffCheck } from '../../../../model/follow/sign-off.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -19,7 +19,7 @@ import { pruningWorks } from './pruning.ts'
 
 type Check = (session: CopySession, table: CheckedTable) => Promise<OperationalVerdict>
 
-/** How long a check waits for a lock. */
+/** Longest wait of a check for a lock, in ms. */
 const LOCK_WAIT_MS = 10_000
 
 const CHECKS: readonly (readonly [name: string, check: Check])[] = [
@@ -32,8 +32,8 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
 ]
 
 /**
- * Whether a row can be written: one is updated to itself, found by its key, and the transaction is rolled back.
- * Triggers fire as they would for anybody; what they write is rolled back with the row.
+ * Checks that a row can be written: updates one row to itself by its key, and rolls the transaction back. Triggers fire
+ * as for any writer; their writes are rolled back too.
  */
 async function writeLands(session: CopySession, { oid, sql, spec }: CheckedTable): Promise<OperationalVerdict> {
   const key = keyColumns(spec)
@@ -53,7 +53,7 @@ async function writeLands(session: CopySession, { oid, sql, spec }: CheckedTable
   const same = key.map((one, i) => `${quoteName(one.name)} ${operatorSql('=', [one])} ${literal(row[i] ?? '')}`)
   const column = quoteName(settable)
   const changed = await session.run(`UPDATE ${sql} SET ${column} = ${column} WHERE ${same.join(' AND ')}`)
-  // What is only checked at the end of a transaction has to be checked before this one is rolled back.
+  // Deferred constraints must be checked before this transaction is rolled back.
   await session.ask('SET CONSTRAINTS ALL IMMEDIATE')
   const [[role] = []] = await session.ask('SELECT current_user')
   if (changed === 1)
@@ -103,7 +103,7 @@ export class PostgresOperational implements OperationalPreflight {
     throwIfAborted(signal)
     const { label } = this.#settings
     try {
-      // Of a session that writes: what it would be refused, the checks have to meet.
+      // A session that writes: the checks must meet the same refusals.
       const session = await CopySession.open(this.#settings, 'write')
       try {
         return await underSignal(session, signal, () => body(session))
@@ -116,7 +116,7 @@ export class PostgresOperational implements OperationalPreflight {
   }
 }
 
-/** What a server refuses is what a check finds; only a lost connection ends them all. */
+/** An error of the server is the result of a check; only a lost connection ends all checks. */
 async function verdictOf(
   session: CopySession,
   look: Check,

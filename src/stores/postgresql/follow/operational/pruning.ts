@@ -1,4 +1,4 @@
-/** Whether a query by the partition key reads one partition: the plan of the server says so, for the key of a row that is there. */
+/** Checks that a query by the partition key of an existing row reads one partition, according to the server's plan. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'

@@ -1,16 +1,16 @@
-/** PostgreSQL's array literals as JSON arrays: `{1,NULL,"a b"}` as `[1,null,"a b"]`, which is what `to_jsonb` makes of the array. */
+/** Converts PostgreSQL's array literals to JSON: `{1,NULL,"a b"}` becomes `[1,null,"a b"]`, as `to_jsonb` does. */
 import type { ColumnType } from '../../../../model/copy/column-type.ts'
 import { refusedValue } from '../../../../model/copy/refused.ts'
 
-/** How one element that is not NULL is written in JSON. */
+/** Writes one element that is not NULL as JSON. */
 export type ElementJson = (text: string) => string
 
-/** `[0:2]={…}`: bounds of the dimensions, where they are not 1 and so on. JSON has none. */
+/** `[0:2]={…}`: bounds of dimensions that do not start at 1. JSON has none. */
 const BOUNDS = /^(?:\[[+-]?\d+:[+-]?\d+\])+=/
 
 /**
- * @param delimiter between elements, as pg_type.typdelim
- * @throws SluiceError VALUE_REFUSED for a text that is no array
+ * @param delimiter between elements: pg_type.typdelim
+ * @throws SluiceError VALUE_REFUSED if the text is not an array
  */
 export function arrayJson(literal: string, element: ElementJson, delimiter = ','): string {
   let at = BOUNDS.exec(literal)?.[0].length ?? 0
@@ -53,7 +53,7 @@ export function arrayJson(literal: string, element: ElementJson, delimiter = ','
   return json
 }
 
-/** For elements of a type that every system knows; null for others. */
+/** @returns null for a type that not every system knows */
 export function elementJson(type: ColumnType): ElementJson | null {
   switch (type.kind) {
     case 'bool':
@@ -62,7 +62,7 @@ export function elementJson(type: ColumnType): ElementJson | null {
       return (text) => text
     case 'decimal':
     case 'float':
-      // NaN and the infinities are texts in JSON.
+      // JSON stores NaN and the infinities as texts.
       return (text) => (/n/i.test(text) ? JSON.stringify(text) : text)
     case 'timestamp':
       return type.zone

@@ -1,16 +1,17 @@
 /**
- * Values in the server's binary formats as the texts that it prints for them, under the settings of a stream: `pg_type.typsend` of each type, see
- * https://github.com/postgres/postgres/tree/REL_18_STABLE/src/backend/utils/adt. Types whose text takes more than their bytes to know are not among them.
+ * Converts binary values to the texts that the server prints under the settings of a stream: `pg_type.typsend`, see
+ * https://github.com/postgres/postgres/tree/REL_18_STABLE/src/backend/utils/adt
+ * Types whose text depends on more than their bytes are not supported.
  */
 import { bytesText } from '../../../../model/copy/bytes-text.ts'
 import { eraDayText } from '../../../../model/run/civil-day.ts'
 import { broken, MOST_VALUE, pgoutputText, tooLarge } from './pgoutput.ts'
 
-/** The text of a value, between two places of a buffer. @throws SluiceError BAD_STREAM, VALUE_REFUSED */
+/** Text of a value between two offsets of a buffer. @throws SluiceError BAD_STREAM, VALUE_REFUSED */
 export type ValueText = (data: Buffer, start: number, end: number) => string
 
 const US_PER_DAY = 86_400_000_000
-/** Days from 1970 to 2000, where PostgreSQL begins to count. */
+/** Days from 1970 to 2000, the epoch of PostgreSQL. */
 const EPOCH_DAYS = 10_957
 const NUMERIC_SIGN: Readonly<Record<number, string>> = { 0x0000: '', 0x4000: '-' }
 const NUMERIC_NAMES: Readonly<Record<number, string>> = { 0xc000: 'NaN', 0xd000: 'Infinity', 0xf000: '-Infinity' }
@@ -42,16 +43,16 @@ const TEXTS: ReadonlyMap<number, ValueText> = new Map<number, ValueText>([
   [3802, jsonbText],
 ])
 
-/** Types of floating point: what is printed here is the same number in other words. */
+/** Floating-point types: the text here is the same number, but may be spelled in another way than the server's. */
 const FLOATS: ReadonlySet<number> = new Set([700, 701])
 
-/** @param kind as pg_type.typtype @returns null for a type that is sent as text */
+/** @param kind pg_type.typtype @returns null for a type that is sent as text */
 export function binaryText(type: number, kind: string): ValueText | null {
   // An enum sends its label.
   return kind === 'e' ? pgoutputText : (TEXTS.get(type) ?? null)
 }
 
-/** Whether `binaryText` is the very text that the server prints. */
+/** True if `binaryText` returns exactly the text that the server prints. */
 export function isPrinted(type: number): boolean {
   return !FLOATS.has(type)
 }
@@ -68,7 +69,7 @@ function byteaText(data: Buffer, start: number, end: number): string {
   return bytesText(data.subarray(start, end))
 }
 
-/** The number in front is the version of the format. */
+/** The first byte is the version of the format. */
 function jsonbText(data: Buffer, start: number, end: number): string {
   if (data[start] !== 1 || start === end) throw broken('a value of type jsonb has an unknown version')
   return pgoutputText(data, start + 1, end)
@@ -79,7 +80,7 @@ function uuidText(data: Buffer, at: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** Read by any server as the number that it is. */
+/** Not the server's spelling, but any server reads the same number from it. */
 function floatText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
@@ -102,7 +103,7 @@ function timestampText(data: Buffer, at: number, zone: string): string {
   if (high === 0x7fff_ffff && low === 0xffff_ffff) return 'infinity'
   if (high === -0x8000_0000 && low === 0) return '-infinity'
   const us = high * 2 ** 32 + low
-  // The last years that PostgreSQL knows lie beyond what a double counts in microseconds.
+  // PostgreSQL's last years in microseconds exceed what a double holds exactly.
   if (!Number.isSafeInteger(us)) return farTimestampText(data.readBigInt64BE(at), zone)
   const days = Math.floor(us / US_PER_DAY)
   return dayText(days, ` ${clockText(us - days * US_PER_DAY)}${zone}`)
@@ -119,12 +120,12 @@ function dateText(days: number): string {
   return days === -0x8000_0000 ? '-infinity' : dayText(days, '')
 }
 
-/** @param days since 2000-01-01 @param rest stands before BC */
+/** @param days since 2000-01-01 @param rest text before BC */
 function dayText(days: number, rest: string): string {
   return eraDayText(days + EPOCH_DAYS, rest)
 }
 
-/** @param us since midnight */
+/** @param us microseconds since midnight */
 function clockText(us: number): string {
   if (!(us >= 0 && us <= US_PER_DAY)) throw broken('a value is no time of a day')
   const seconds = Math.floor(us / 1_000_000)
@@ -140,7 +141,7 @@ function two(value: number): string {
   return value < 10 ? `0${value}` : String(value)
 }
 
-/** Digits of base 10,000, the weight of the first one, sign, and digits behind the point. */
+/** Format: number of base-10,000 digits, weight of the first digit, sign, number of decimal places, digits. */
 function numericText(data: Buffer, start: number, end: number): string {
   if (end - start < 8) throw broken('a value of type numeric is too short')
   const count = data.readUInt16BE(start)

@@ -1,4 +1,4 @@
-/** The begin and the end of a stream: publication, then slot, then nothing that was committed before is invisible. */
+/** Starts and ends a stream: publication, then slot, then every earlier transaction is visible to snapshots. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -13,9 +13,10 @@ import { createSlot, dropSlot, isOwnSlot, PLUGIN, waitForOpen, waitForRoom } fro
 import type { PostgresWait } from '../../server/waiting.ts'
 
 /**
+ * If this fails, publication and slot are removed.
  * @param wait its session may write
- * @param quiet writers of the tables wait while the slot is made
- * @throws SluiceError SOURCE_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ * @param quiet makes writers of the tables wait while the slot is created
+ * @throws SluiceError SOURCE_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; errors of the server
  */
 export async function beginStream(
   settings: PostgresSettings,
@@ -39,7 +40,7 @@ export async function beginStream(
   }
 }
 
-/** @returns where the stream begins: no snapshot that is taken from now on lacks a transaction before it */
+/** @returns start position of the stream: snapshots taken from now on include every transaction before it */
 async function slotMade(
   settings: PostgresSettings,
   name: string,
@@ -48,7 +49,7 @@ async function slotMade(
   quiet: boolean,
 ): Promise<string> {
   const names = tables.map(({ table }) => table.table)
-  // A slot waits for every transaction that is open, and nobody else has to wait for those.
+  // Creating a slot waits for open transactions. Wait for them before locking, so that no writer has to.
   if (quiet) await waitForRoom(wait)
   const still = quiet ? await quiesced(settings, names, wait) : null
   try {
@@ -62,15 +63,15 @@ async function slotMade(
 }
 
 /**
- * Removes slot and publication; done twice it does no harm.
- * @param active `end`: a session that reads the slot is ended
+ * Removes slot and publication. Safe to call twice.
+ * @param active `end`: terminates a session that reads the slot
  */
 export async function endReplication(session: CopySession, name: string, active: 'end' | 'refuse'): Promise<void> {
   await dropSlot(session, name, active)
   if (isOwnSlot(name)) await dropPublication(session, name)
 }
 
-/** Everything that is compared later. @throws SluiceError NOT_FOLLOWABLE where a table is not published, or not as it was examined */
+/** Facts to compare later. @throws NOT_FOLLOWABLE if a table is not published, or changed since its preflight check */
 export async function notedNow(
   session: CopySession,
   name: string,
@@ -86,13 +87,13 @@ export async function notedNow(
   }
 }
 
-/** Server and database of a stream. A question that the server refuses is no error: outside of a transaction, which it would end. */
+/** Server and database of a stream. Outside of a transaction: a refused query is no error, but would abort it. */
 export async function notedPlace(session: CopySession): Promise<StreamBirth['facts']> {
   const [row] = await session.ask('SELECT pg_catalog.current_database()')
   return { ...(await originOf(session)), 'slot.plugin': PLUGIN, 'slot.database': row?.[0] ?? '' }
 }
 
-/** What the transaction that is open sees of publication and tables. @throws SluiceError NOT_FOLLOWABLE as `notedNow` */
+/** Publication and tables as the open transaction sees them. @throws SluiceError NOT_FOLLOWABLE as `notedNow` */
 export async function notedWithin(
   session: CopySession,
   name: string,
@@ -120,7 +121,7 @@ export async function notedWithin(
   return { facts: { ...facts, ...publication?.facts }, shapes }
 }
 
-/** Whether the server still names rows by the columns that the examination found. */
+/** True if the server still identifies rows by the columns that the preflight check found. */
 function isNamedBy({ identity }: FollowedTable, { nodes: [root] }: ReplicatedShape): boolean {
   const [mode, ...columns] = root?.identity ?? []
   return mode === 'f' || (columns.length === identity.length && columns.every((name) => identity.includes(name)))
@@ -132,7 +133,7 @@ function changedMeanwhile({ table }: FollowedTable): SluiceError {
   })
 }
 
-/** The session may be gone by now, and the next `begin` would remove it as well. */
+/** Uses a new session, because the failed one may be closed. If this fails too, the next `begin` removes both. */
 async function removeMade(settings: PostgresSettings, name: string): Promise<void> {
   try {
     const session = await CopySession.open(settings, 'write')
@@ -142,6 +143,6 @@ async function removeMade(settings: PostgresSettings, name: string): Promise<voi
       await session.close()
     }
   } catch {
-    // What went wrong before says more.
+    // The error before this one is the useful one.
   }
 }

@@ -1,4 +1,4 @@
-/** Values of a stream as cells: the same that a copy makes of them, though it asks for some columns in another form (`selected`). */
+/** Converts values of a stream to the cells of a copy, though a copy selects some columns differently (`selected`). */
 import type { TableSpec } from '../../../../model/copy/column-type.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -9,33 +9,33 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { arrayJson, elementJson, type ElementJson } from './array-json.ts'
 
-/** Of each table, by place, and of each of its columns: how texts become cells; null where the cell is the text. */
+/** Readers by table and column, in order; null if the cell is the text itself. */
 export type CellReaders = readonly (readonly (Reader | null)[])[]
 
-/** Elements of arrays, as the server describes them. */
+/** Element type of an array column, as the server describes it. */
 type Element = {
   readonly delimiter: string
-  /** Object id of the type, of a domain that below it. */
+  /** Object id of the type; for a domain, of its base type. */
   readonly base: number
-  /** What casts it to text: a function, or nothing but its own output. */
+  /** Function that casts it to text; empty if the cast is the type's own output. */
   readonly cast: string
 }
 
-/** Casts to text that differ from what the type prints, or do not, by object id of the type. */
+/** Casts to text by object id of the type, including those that differ from what the type prints. */
 const CASTS: Readonly<Record<number, ElementJson>> = {
   // bool
   16: (text) => JSON.stringify(text === 't' ? 'true' : 'false'),
   // "char", name
   18: (text) => JSON.stringify(text),
   19: (text) => JSON.stringify(text),
-  // cidr, inet: the cast tells the mask of a single address, too
+  // cidr, inet: the cast includes the mask of a single address
   650: (text) => JSON.stringify(withMask(text)),
   869: (text) => JSON.stringify(withMask(text)),
   // character(n)
   1042: (text) => JSON.stringify(text.replace(/ +$/, '')),
 }
 
-/** @throws SluiceError NOT_FOLLOWABLE for a column whose values the stream tells in a form that cannot be turned into the cell of a copy */
+/** @throws SluiceError NOT_FOLLOWABLE if a column's values in the stream cannot become the cells of a copy */
 export async function cellReaders(session: CopySession, tables: readonly FollowedTable[]): Promise<CellReaders> {
   const elements = tables.some(({ columns }) => columns.some(isList)) ? await listElements(session, tables) : null
   return tables.map(({ table, columns }) =>
@@ -75,7 +75,7 @@ function listReader(
   return (text) => arrayJson(text, json, element.delimiter)
 }
 
-/** Elements that a copy asks for as texts. */
+/** For elements that a copy selects as texts; null if the server casts them by an unknown function. */
 function nativeJson({ base, cast }: Element): ElementJson | null {
   const known = CASTS[base]
   if (known !== undefined) return known

@@ -1,4 +1,4 @@
-/** Blocks of a walsender's messages as changes of the tables that are followed. */
+/** Decodes blocks of walsender messages into changes of the followed tables. */
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
 import { PublicationMissing, ServerMessage } from './errors.ts'
 import { HEADER } from './frames.ts'
@@ -6,7 +6,7 @@ import { broken, OutputReader, type OutputMessage } from './pgoutput.ts'
 import type { ReplicatedRelation, ReplicatedRelations } from './relations.ts'
 import { MisfitRow, type TableRows } from './table-rows.ts'
 
-/** Changes, and bytes that they were made of, after which a batch is given out. */
+/** Limits of a batch: changes, and bytes of their messages. */
 const BATCH = 4096
 const BATCH_BYTES = 512 * 1024
 
@@ -20,10 +20,10 @@ const INSERT = code('I')
 const UPDATE = code('U')
 const DELETE = code('D')
 const KEEPALIVE = code('k')
-/** Behind the letter of a message of the log: where it begins, where the log ends, and the clock. */
+/** After the letter of a WAL message: its start position, the end of the log, the clock. */
 const WAL_HEADER = 1 + 8 + 8 + 8
 
-/** Of a buffer whose rows may stay bytes. */
+/** Largest buffer whose rows may stay bytes. */
 const MOST_BLOCK = 256 * 1024
 
 type RowMessage = Extract<OutputMessage, { type: 'insert' | 'update' | 'delete' }>
@@ -41,25 +41,27 @@ export class Changes {
   readonly #since: readonly LogPosition[]
   readonly #isFramed: boolean
   readonly #reader: OutputReader
-  /** Tables that are told to be another one now. */
+  /** Tables already reported as changed. */
   readonly #reshaped = new Set<number>()
   #block: Buffer = Buffer.alloc(0)
   #at = 0
   #batch: Change[] = []
   #bytes = 0
   #state: 'between' | 'within' | 'skipping' = 'between'
-  /** Where the commit record of the transaction under way begins. */
+  /** Start of the commit record of the current transaction. */
   #commit: LogPosition = 0n
-  /** The transaction under way is of another origin. */
+  /** The current transaction has another replication origin. */
   #foreign = false
-  /** Everything before it was given out. */
+  /** Every change before this position was given out. */
   notified: LogPosition
 
   /**
    * @param from transactions whose commit record begins before it are left out
-   * @param options.ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send them whatever is asked for
-   * @param options.isFramed whole rows are given out as bytes, see `RowFrame`
-   * @param options.since by table: rows of transactions whose commit record begins before it are left out, whatever their columns are
+   * @param options.ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send
+   * them even if not requested
+   * @param options.isFramed gives out whole rows as bytes, see `RowFrame`
+   * @param options.since by table: rows of transactions whose commit record begins before it are left out, whatever
+   * their columns are
    */
   constructor(
     relations: ReplicatedRelations,
@@ -75,7 +77,7 @@ export class Changes {
     this.notified = from
   }
 
-  /** Whether all of the last block was read. */
+  /** True if the last block was read completely. */
   get isEmpty(): boolean {
     return this.#at >= this.#block.length
   }
@@ -84,13 +86,13 @@ export class Changes {
     return this.#batch.length >= BATCH || this.#bytes >= BATCH_BYTES
   }
 
-  /** @param block whole messages; the one before was read to its end */
+  /** @param block whole messages; the previous block must have been read completely */
   give(block: Buffer): void {
     this.#block = block
     this.#at = 0
   }
 
-  /** What was read since the last call. */
+  /** Changes read since the last call. */
   take(): readonly Change[] {
     const batch = this.#batch
     this.#batch = []
@@ -99,8 +101,8 @@ export class Changes {
   }
 
   /**
-   * Reads on, to the end of the block or of a batch.
-   * @throws SluiceError BAD_STREAM, VALUE_REFUSED; PublicationMissing; ServerMessage with what the server ended the stream for
+   * Reads up to the end of the block or of a batch.
+   * @throws SluiceError BAD_STREAM, VALUE_REFUSED; PublicationMissing; ServerMessage if the server ended the stream
    */
   async read(): Promise<void> {
     const block = this.#block
@@ -143,9 +145,9 @@ export class Changes {
     return null
   }
 
-  /** @returns null for whatever is no row, or one that has to be looked into */
+  /** @returns null if it is no row, or a row that has to be decoded */
   #framed(block: Buffer, at: number, end: number): RowChange | null {
-    // Each frame keeps the whole buffer, and a batch may hold thousands.
+    // Each frame keeps the whole buffer in memory, and a batch may hold thousands of frames.
     if (block.buffer.byteLength > MOST_BLOCK) return null
     const kind = block[at]
     if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return null
@@ -154,7 +156,7 @@ export class Changes {
     return relation.rows.frame(block, at, end)
   }
 
-  /** Whether it is a row of a table that is not followed, or not any more: what types its values have is not known. */
+  /** True for a row of a table that is not followed, or no longer: the types of its values are unknown. */
   #isUnread(block: Buffer, at: number, end: number): boolean {
     const kind = block[at]
     if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return false
@@ -215,7 +217,7 @@ export class Changes {
     if (tables.length > 0) this.#batch.push({ type: 'truncate', tables })
   }
 
-  /** The table of a change that is given out; tells once where it is another one now. */
+  /** Table of a change that is given out. If the table has changed, reports this once. */
   #followed(id: number): ReplicatedRelation | null {
     if (this.#state === 'between') throw broken('a change is outside of a transaction')
     const relation = this.#relations.of(id)
@@ -232,7 +234,7 @@ export class Changes {
     return this.#commit >= (this.#since[table] ?? 0n)
   }
 
-  /** A keepalive tells how far the server has come; within a transaction that means nothing. */
+  /** A keepalive reports the server's position; within a transaction it has no meaning. */
   #idle(position: LogPosition): void {
     if (this.#state !== 'between' || position <= this.notified) return
     this.notified = position

@@ -1,20 +1,20 @@
-/** What became of a followed table since its shape was noted: nothing, something that loses no row, or something after which rows may be missing. */
+/** Compares a followed table with its noted shape: same, changed without loss of rows, or rows may be missing. */
 import type { PartitionNote } from './partition-notes.ts'
 import type { ColumnShape, Node, SeenShape, ReplicatedShape } from './shapes.ts'
 
-/** What the database is asked where two shapes alone do not tell. */
+/** Facts from the database for what two shapes alone cannot decide. */
 export type Beyond = {
-  /** Whether a partition that is new holds rows; `unclear` where it could not be looked at now. */
+  /** Whether a new partition holds rows; `unclear` if it cannot be inspected now. */
   readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
-  /** Transactions by which the stream has told a TRUNCATE of the table. */
+  /** Transactions for which the stream has reported a TRUNCATE of the table. */
   readonly truncatedBy: ReadonlySet<number>
-  /** Whether the stream has told everything that was committed when files of partitions, each as `oid file`, were seen first. */
+  /** True if the stream reported everything committed before these files (each as `oid file`) were first seen. */
   readonly caughtUp: (files: readonly string[]) => boolean
-  /** What `partition ensure` has said of partitions that it attached. */
+  /** Notes of `partition ensure` about partitions that it attached. */
   readonly notes: readonly PartitionNote[]
 }
 
-/** `unclear`: to be looked at again. */
+/** `unclear`: inspect it again later. */
 export type ShapeDifference =
   | { readonly type: 'same' | 'unclear' }
   | { readonly type: 'moved'; readonly shape: ReplicatedShape }
@@ -41,7 +41,7 @@ export function shapeDifference(
   return JSON.stringify(before) === JSON.stringify(shape) ? { type: 'same' } : { type: 'moved', shape }
 }
 
-/** Partitions that were not there before, and may have brought rows along that no stream has told. */
+/** New partitions that may contain rows which no stream has reported. */
 export function untoldNodes(
   before: ReplicatedShape,
   now: ReplicatedShape,
@@ -51,7 +51,7 @@ export function untoldNodes(
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
   const known = new Set(before.nodes.map(({ oid }) => oid))
   const { added } = notedPartitions(before, notes)
-  // What was made inside of a partitioned table that was attached later was filled through that one.
+  // A partition created inside of a partitioned table that was attached later was filled through that table.
   const reported = ({ oid, parent, attached }: Node): boolean => {
     if (known.has(oid) || added.get(oid) === attached) return true
     const above = parent === null ? undefined : nodes.get(parent)
@@ -60,7 +60,7 @@ export function untoldNodes(
   return now.nodes.filter((node) => !reported(node))
 }
 
-/** Partitions that went with their rows into noted ones, and those noted ones that have to be there, with the transactions that attached them. */
+/** Detached partitions whose rows are in noted ones; noted ones that must exist, with their attaching transactions. */
 function notedPartitions(
   { nodes: [root, ...nodes] }: ReplicatedShape,
   notes: readonly PartitionNote[],
@@ -91,7 +91,7 @@ function ofTable({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: ReplicatedS
   return ofNode(was, is)
 }
 
-/** Of the table and of each of its partitions. */
+/** Compares the table or one of its partitions. */
 function ofNode(was: Node, is: Node): string | null {
   if (was.stored !== is.stored) return is.stored === 'u' ? 'it is unlogged now' : 'it was unlogged, and is logged now'
   return JSON.stringify(was.identity) === JSON.stringify(is.identity) ? null : 'its replica identity is another one'
@@ -104,7 +104,7 @@ function ofColumns(before: ReplicatedShape, now: ReplicatedShape, asked: readonl
     if (!followed.has(was.name)) continue
     const changed = ofColumn(was, places.get(was.place))
     if (changed !== null) return changed
-    // An ALTER that computes each value anew tells none of them: ALTER COLUMN … TYPE … USING to the same type, too.
+    // ALTER that computes all values again reports none: ALTER COLUMN … TYPE … USING to the same type, too.
     if (rewritten(before, now) && was.changed !== places.get(was.place)?.changed) {
       return `ALTER TABLE has rewritten its rows, perhaps column ${was.name}`
     }
@@ -119,12 +119,12 @@ function ofColumn(was: ColumnShape, is: ColumnShape | undefined): string | null 
   if (is.name !== was.name) return `column ${was.name} is called ${is.name} now`
   if (is.type !== was.type) return `column ${was.name} was ${was.native} and is ${is.native}`
   if (is.generated !== was.generated) return `column ${was.name} is generated in another way`
-  // Shapes that older programs noted have no expressions.
+  // Shapes noted by older programs have no expressions.
   if (was.expression === undefined || was.expression === is.expression) return null
   return `column ${was.name} was computed from ${was.expression} and is computed from ${is.expression ?? 'nothing'}`
 }
 
-/** A table without partitions lies in another file. Of a partitioned one every new file halts by itself. */
+/** True if a table without partitions has another file. For a partitioned table `ofFiles` halts on every new file. */
 function rewritten({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: ReplicatedShape): boolean {
   return was?.file !== is?.file
 }
@@ -132,10 +132,10 @@ function rewritten({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: Replicate
 function ofTypes(before: ReplicatedShape, now: ReplicatedShape): string | null {
   for (const [type, parts] of Object.entries(before.types)) {
     const is = now.types[type]
-    // A type that no column has any more went with its column.
+    // The type was dropped with the last column that had it.
     if (is === undefined) continue
     const lost = parts.find((part) => !is.includes(part))
-    // Of enums an object id and a label; of composite types a place, a type and its modifier.
+    // A part is object id and label (enum), or place, type and modifier (composite type).
     if (lost !== undefined) return `a type of its columns was changed (${lost.slice(lost.indexOf(' ') + 1)})`
   }
   return null
@@ -172,7 +172,10 @@ function ofPartitions(
   return filled === undefined ? null : `partition ${filled.name} was attached with rows`
 }
 
-/** TRUNCATE of a single partition is not told through its root, and its file is another one afterwards. So it is after VACUUM FULL, which cannot be told apart. */
+/**
+ * A TRUNCATE of a single partition is not reported for its root, but gives the partition another file. VACUUM FULL does
+ * so too and cannot be distinguished from it.
+ */
 function ofFiles(
   before: ReplicatedShape,
   now: ReplicatedShape,

@@ -1,10 +1,10 @@
-/** What the server says of a stream, as errors of ours. */
+/** Maps the server's errors of a stream to SluiceErrors. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { postgresSourceError } from '../../server/errors.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 
-/** An error or a notice of the server, read off its message by hand: the fields that the driver would give it. */
+/** Error or notice of the server, parsed here into the fields that the driver would return. */
 export class ServerMessage extends Error {
   readonly severity: string
   readonly code: string
@@ -19,7 +19,7 @@ export class ServerMessage extends Error {
       if (field !== '') known.set(field.slice(0, 1), field.slice(1))
     }
     super(known.get('M') ?? 'the server says nothing')
-    // `V` is `S` in English, whatever lc_messages is.
+    // `V` is `S` in English, independent of lc_messages.
     this.severity = known.get('V') ?? known.get('S') ?? 'ERROR'
     this.code = known.get('C') ?? 'XX000'
     this.detail = known.get('D')
@@ -27,7 +27,7 @@ export class ServerMessage extends Error {
     this.routine = known.get('R')
   }
 
-  /** From version 18 on a server skips the changes of a publication that was not there when they were made, with a warning. */
+  /** From version 18 on a server skips changes made while their publication did not exist, with a warning. */
   get skipsPublication(): boolean {
     return this.severity === 'WARNING' && this.routine === 'LoadPublications'
   }
@@ -36,13 +36,13 @@ export class ServerMessage extends Error {
 /** The server has left changes out. */
 export class PublicationMissing extends Error {}
 
-/** @returns a SluiceError of the source's kind, unless the error is none of the server or the way to it */
+/** @returns a SluiceError of the source's kind; errors not from the server or connection unchanged */
 export function streamError(thrown: unknown, slot: string, settings: PostgresSettings): unknown {
   const state = sqlStateOf(thrown)
   if (thrown instanceof PublicationMissing) return publicationGone(thrown, settings)
   const where = settings.label
   if (state === '42501' && thrown instanceof Error) {
-    // Where connecting failed, what the server said stands below.
+    // If connecting failed, the server's message is in the cause.
     const said = thrown instanceof SluiceError && thrown.cause instanceof Error ? thrown.cause : thrown
     const hint = `as a superuser: ALTER ROLE ${settings.user} REPLICATION`
     return new SluiceError('SOURCE_DENIED', said.message, { where, hint, cause: thrown })
@@ -61,7 +61,7 @@ export function streamError(thrown: unknown, slot: string, settings: PostgresSet
     })
   }
   if (/publication/.test(message) && state === '42704') return publicationGone(thrown, settings)
-  // A slot that is gone, of another kind or database, or invalidated; and log that was removed under it.
+  // The slot is gone, invalidated, or of another kind or database; or log that it needs was removed.
   if (state === '42704' || (state === '55000' && !message.includes('wal_level')) || state === '58P01') {
     return new SluiceError('SLOT_LOST', `the replication slot ${slot} cannot be read any more`, {
       where,

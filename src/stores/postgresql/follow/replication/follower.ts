@@ -1,4 +1,4 @@
-/** Who follows a stream: noted in the comment of its publication, or of the schema of its triggers. */
+/** The program that follows a stream: noted in the comment of the publication, or of the triggers' schema. */
 import type { Follower } from '../../../../model/follow/port.ts'
 import { followerFrom } from '../../../common/follower-note.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -10,8 +10,9 @@ export async function readPostgresFollower(session: CopySession, of: StreamObjec
 
 /**
  * @param was owner that is noted now; null for none
- * @param lock statement that keeps notes from being forgotten meanwhile
- * @returns false where another one is noted @throws what the server says
+ * @param lock statement that keeps notes from being lost meanwhile
+ * @returns false if another owner is noted
+ * @throws errors of the server
  */
 export async function writePostgresFollower(
   session: CopySession,

@@ -1,27 +1,27 @@
 /**
- * A row of the stream that is not decoded: the bytes of its message, and the text that tells it from other rows. Most rows are written as they came; cells would cost six
- * times as many objects.
+ * A row of the stream that is not decoded: the bytes of its message, and the text that identifies the row. Most rows
+ * are written as they came; cells would cost six times as many objects.
  */
 import type { FrameLayout, RowFrame } from '../../../../model/copy/frame.ts'
 import { identityName } from '../../../../model/copy/identity-name.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
 
-/** What the messages of one table have in common, from one Relation message to the next. */
+/** What the messages of one table have in common between two Relation messages. */
 export interface MessageLayout extends FrameLayout {
   /** In the order of the cells of a row. */
   readonly columns: readonly ReadColumn[]
-  /** Where they stand in a message, by the same order. */
+  /** Position of each column in a message, in the same order. */
   readonly places: readonly number[]
-  /** Columns of a message. */
+  /** Number of columns of a message. */
   readonly width: number
-  /** Whether values are in the binary formats of their types. */
+  /** True if values are in the binary formats of their types. */
   readonly isBinary: boolean
 }
 
 const NULL = 'n'.charCodeAt(0)
 
-/** An INSERT, an UPDATE that sends the whole row and keeps its identity, or a DELETE. */
+/** An INSERT, an UPDATE that sends the whole row and keeps its row key, or a DELETE. */
 export class FramedChange implements RowFrame {
   readonly type: 'insert' | 'update' | 'delete'
   readonly table: number
@@ -29,7 +29,7 @@ export class FramedChange implements RowFrame {
   readonly nameLength: number
   readonly layout: MessageLayout
   readonly data: Buffer
-  /** Where its first value begins, with the letter before it: all of them are texts or NULLs. */
+  /** Offset of the first value, with its letter: all values are of one format or NULL. */
   readonly at: number
   readonly bytes: number
 
@@ -68,17 +68,17 @@ export class FramedChange implements RowFrame {
     return this.layout.cells(this.data, this.at)
   }
 
-  /** Of a DELETE the identity of its row; null else, since the identity stays. */
+  /** Row key of a DELETE; null otherwise, since the row key stays. */
   get key(): Row | null {
     return this.type === 'delete' ? this.layout.identity(this.data, this.at) : null
   }
 }
 
-/** Where the values of a row stand: filled for one row after the other. */
+/** Offsets of a row's values: reused for one row after the other. */
 export class FrameFields {
-  /** First byte of each value of the message. */
+  /** Offset of the first byte of each value of the message. */
   readonly starts: Int32Array
-  /** Its bytes; -1 for NULL. */
+  /** Bytes of each value; -1 for NULL. */
   readonly lengths: Int32Array
 
   constructor(width: number) {
@@ -86,7 +86,7 @@ export class FrameFields {
     this.lengths = new Int32Array(width)
   }
 
-  /** @param from where the first value begins @returns bytes of all values */
+  /** @param from offset of the first value @returns bytes of all values */
   find(data: Buffer, from: number): number {
     const { starts, lengths } = this
     const width = lengths.length
@@ -108,7 +108,7 @@ export class FrameFields {
   }
 }
 
-/** Four bytes as a length: negative where none can be so long. */
+/** Reads four bytes as a length: negative if the length is impossible. */
 export function lengthAt(data: Buffer, at: number): number {
   return (
     ((data[at] as number) << 24) |

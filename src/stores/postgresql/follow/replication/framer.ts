@@ -1,4 +1,4 @@
-/** Messages of a table that become frames: whole rows which keep their identity. All others are read value by value. */
+/** Turns messages of whole rows that keep their row key into frames. All others are read value by value. */
 import type { RowChange } from '../../../../model/copy/change.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
@@ -6,13 +6,13 @@ import type { Reader } from '../../server/cells.ts'
 import type { ValueText } from './binary-text.ts'
 import { FramedChange, FrameFields, lengthAt, type MessageLayout } from './framed-change.ts'
 
-/** Larger messages are read value by value: frames of one batch hold the blocks that they came in. */
+/** Larger messages are read value by value, because the frames of a batch keep the blocks that they came in. */
 const MOST = 8 * 1024 * 1024
 
 const INSERT = code('I')
 const UPDATE = code('U')
 const DELETE = code('D')
-/** What stands before a row. */
+/** Letters before a row, and before a value in it. */
 const NEW = code('N')
 const KEY = code('K')
 const OLD = code('O')
@@ -22,10 +22,10 @@ const BINARY = code('b')
 /** Letter, relation, letter of the row, number of columns. */
 const HEAD = 1 + 4 + 1 + 2
 
-/** @param column its place among those that were asked for @throws SluiceError VALUE_REFUSED */
+/** @param column its index among the requested columns @throws SluiceError VALUE_REFUSED */
 type CellOf = (column: number, text: string) => Cell
 
-/** How the values of a message are sent, and what makes texts of them. */
+/** Format of the values of a message, and functions that make texts of them. */
 export type MessageValues = { readonly isBinary: boolean; readonly texts: readonly ValueText[] }
 
 export class Framer implements MessageLayout {
@@ -34,21 +34,21 @@ export class Framer implements MessageLayout {
   readonly width: number
   readonly isBinary: boolean
   readonly #letter: number
-  /** Of each value of a message. */
+  /** One for each value of a message. */
   readonly #texts: readonly ValueText[]
   readonly #place: number
   readonly #cell: CellOf
-  /** Columns of the identity among `columns`. */
+  /** Indexes in `columns` of the columns of the row key. */
   readonly #identity: readonly number[]
   readonly #isKey: readonly boolean[]
-  /** Place of the only column of the identity where its text is its name; -1 else. */
+  /** Position of the row key's only column if its text is the name of the row; otherwise -1. */
   readonly #nameAt: number
   readonly #fields: FrameFields
-  /** Where the bytes of the name begin in the message that was measured last, and how many they are: -1 where the identity is no single text. */
+  /** Start and length of the name in the message measured last; length -1 if the row key is not a single text. */
   #named = 0
   #nameLength = -1
 
-  /** @param places of the columns in a message @param identity places of the identity among the columns @param columns of a message, by the texts that are made of their values */
+  /** @param places positions of the columns in a message @param identity indexes of the row key in `columns` */
   constructor(
     place: number,
     { columns }: FollowedTable,
@@ -74,7 +74,7 @@ export class Framer implements MessageLayout {
     this.#fields = new FrameFields(width)
   }
 
-  /** @returns null for a message that has to be read value by value, or is broken */
+  /** @returns null if the message is broken or has to be read value by value */
   frame(data: Buffer, start: number, end: number): RowChange | null {
     const kind = data[start] as number
     if (end - start > MOST || start + HEAD > end || !isWhole(kind, data[start + 5] as number)) return null
@@ -86,7 +86,7 @@ export class Framer implements MessageLayout {
     return new FramedChange(type, this.#place, this, data, first, bytes, this.#named, this.#nameLength) as RowChange
   }
 
-  /** Finds the bytes of the name. @returns whether all values and none else are told, those of the identity too */
+  /** Finds the bytes of the name. @returns true if the message has exactly all values, and no NULL in the row key */
   #measure(data: Buffer, first: number, end: number): boolean {
     let at = first
     this.#nameLength = -1
@@ -119,7 +119,7 @@ export class Framer implements MessageLayout {
     return this.text(this.#nameAt, data, at, length)
   }
 
-  /** What the server prints for a value. @param place of the value in the message @param at where its bytes begin */
+  /** Text that the server prints for a value. @param place its position in the message @param at its first byte */
   text(place: number, data: Buffer, at: number, length: number): string {
     return (this.#texts[place] as ValueText)(data, at, at + length)
   }
@@ -140,7 +140,7 @@ export class Framer implements MessageLayout {
   }
 }
 
-/** Whether a row follows that tells all that is needed: its key, or all of its values. */
+/** True if a complete row follows: the key for a DELETE, all values otherwise. */
 function isWhole(kind: number, letter: number): boolean {
   return kind === DELETE ? letter === KEY || letter === OLD : (kind === INSERT || kind === UPDATE) && letter === NEW
 }

@@ -1,45 +1,46 @@
 /**
- * Bytes of a connection as whole messages of PostgreSQL's protocol, in blocks; what has no end yet waits for the rest. Blocks are parts of a few large buffers, into which
- * the connection is read: a buffer for each reading, and another one where a message lies in two of them, were most of what the garbage collector had to free.
+ * Splits the bytes of a connection into whole messages of PostgreSQL's protocol, in blocks; an incomplete message waits
+ * for the rest. Blocks are parts of a few large buffers, into which the connection is read. A buffer for each reading,
+ * and another one for each message that lies in two of them, were most of the garbage collector's work.
  */
 import { broken } from './pgoutput.ts'
 
-/** A letter, and the length of all that follows it. */
+/** A letter, and the length of the rest. */
 export const HEADER = 5
-/** The largest message that a server can send. */
+/** Largest message that a server can send. */
 const MOST = 2 ** 30 + HEADER
-/** Bytes of a buffer: rows that wait hold all of it. */
+/** Bytes of a buffer: rows that wait keep all of it in memory. */
 const BUFFER = 256 * 1024
-/** Room for one reading of the connection. */
+/** Free space for one reading of the connection. */
 const ROOM = 32 * 1024
 
-/** @param at where the message begins, with its header @param end where the next one begins */
+/** @param at start of the message, with its header @param end start of the next message */
 export type Visit = (data: Buffer, at: number, end: number) => void
 
 export class ReplicationFrames {
   #buffer = Buffer.allocUnsafeSlow(BUFFER)
-  /** Where the message under way begins. */
+  /** Start of the current message. */
   #from = 0
-  /** Behind the last byte that came. */
+  /** End of the received bytes. */
   #to = 0
-  /** Bytes that the message under way has, as far as it is known. */
+  /** Bytes of the current message, as far as known. */
   #need = HEADER
 
-  /** Bytes of a message that has no end yet. */
+  /** Bytes of the incomplete message. */
   get waiting(): number {
     return this.#to - this.#from
   }
 
-  /** Where the next bytes of the connection belong; `took` says how many came. */
+  /** Buffer for the next bytes of the connection; report their number with `took`. */
   room(): Buffer {
     this.#reserve(ROOM)
     return this.#buffer.subarray(this.#to)
   }
 
   /**
-   * @param bytes that were read into `room`
-   * @param visit sees each message that is whole
-   * @returns all of them in one block; null where none is whole yet
+   * @param bytes number of bytes read into `room`
+   * @param visit is called for each whole message
+   * @returns all whole messages in one block; null if there is none yet
    * @throws SluiceError BAD_STREAM
    */
   took(bytes: number, visit: Visit): Buffer | null {
@@ -62,12 +63,12 @@ export class ReplicationFrames {
     this.#from = at
     this.#need = need
     if (at === from) return null
-    // Small messages behind a large one would hold the room of that one.
+    // Small messages after a large one would keep its large buffer in memory.
     if (data.length > BUFFER) this.#renew(BUFFER)
     return data.subarray(from, at)
   }
 
-  /** The same for bytes that were read elsewhere. */
+  /** As `took`, for bytes that were read elsewhere. */
   take(given: Buffer, visit: Visit): Buffer | null {
     this.#reserve(given.length)
     given.copy(this.#buffer, this.#to)
@@ -76,7 +77,7 @@ export class ReplicationFrames {
 
   #reserve(bytes: number): void {
     if (this.#buffer.length - this.#to >= bytes) return
-    // What is copied doubles each time: copying a large message at each reading would take hours.
+    // Double the buffer each time: copying a large message at each reading would take hours.
     this.#renew(Math.max(BUFFER, Math.min(this.#need + ROOM, 2 * this.waiting)))
     if (this.#buffer.length - this.#to < bytes) this.#renew(this.#to + bytes)
   }

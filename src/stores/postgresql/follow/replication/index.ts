@@ -1,4 +1,4 @@
-/** PostgreSQL as a source of changes: refusals, publication, slot, and whether they are still what they were. The stream itself is in `stream.ts`. */
+/** PostgreSQL as a source of changes: refusals, publication, slot, and their verification. Stream: `stream.ts`. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { FrameFormat } from '../../../../model/copy/rows.ts'
@@ -39,7 +39,7 @@ export class PostgresChanges implements ChangeSource {
   readonly #notes = new TruncateNotes()
   readonly #patienceMs: number
 
-  /** @param patienceMs how long `begin` waits for transactions of others */
+  /** @param patienceMs longest wait of `begin` for other transactions, in ms */
   constructor(settings: PostgresSettings, readers: Pool<CopySession>, patienceMs = POSTGRES_WAIT_MS) {
     this.#settings = settings
     this.#readers = readers
@@ -112,10 +112,10 @@ export class PostgresChanges implements ChangeSource {
     signal: AbortSignal,
     frames?: FrameFormat,
   ): Promise<ChangeStream> {
-    // Whoever has the lease of the run reads the slot; another reader is a program that is dead.
+    // The owner of the run's lease reads the slot; another reader is a dead program.
     const stream = await openReplicationStream(this.#settings, birth, tables, from, { signal, takeOver: true, frames })
     try {
-      // Nobody else can replace the slot from here on, and nothing is confirmed yet.
+      // From here on no other program can replace the slot, and nothing is confirmed yet.
       const fault = await this.#read(signal, (session) => slotFault(session, birth, from))
       if (fault !== null) {
         throw new SluiceError('SLOT_LOST', fault, {

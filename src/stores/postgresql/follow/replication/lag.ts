@@ -1,4 +1,4 @@
-/** How far behind a slot is, and how much of the log it holds back. */
+/** Lag of a slot, and how much of the log it holds back. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ReplicationSlotLine, SourceLag, StreamBirth } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -7,7 +7,7 @@ import { findSlots, isOwnSlot } from './slot.ts'
 
 const CLOCK_MS = '(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric)::bigint'
 
-/** @throws SluiceError SLOT_LOST where there is no such slot */
+/** @throws SluiceError SLOT_LOST if the slot does not exist */
 export async function sourceLag(session: CopySession, { slot: name }: StreamBirth): Promise<SourceLag> {
   const [slot] = await findSlots(session, name)
   if (slot === undefined) {
@@ -25,7 +25,7 @@ export async function sourceLag(session: CopySession, { slot: name }: StreamBirt
   }
 }
 
-/** Only the session of a walsender that has sent everything waits for more of the log; while it decodes it computes, reads or waits for a lock. */
+/** Only a walsender that has sent everything waits for log; while decoding it computes, reads or waits for a lock. */
 async function readerOf(session: CopySession, pid: number | null): Promise<Pick<SourceLag, 'clockMs' | 'readerWaits'>> {
   const [row] = await session.ask(
     `SELECT ${CLOCK_MS}, coalesce((SELECT pg_catalog.lower(a.wait_event) = 'walsenderwaitforwal' FROM pg_catalog.pg_stat_activity a WHERE a.pid = ${pid ?? 'NULL'}), false)`,
@@ -33,7 +33,7 @@ async function readerOf(session: CopySession, pid: number | null): Promise<Pick<
   return { clockMs: Number(row?.[0]), readerWaits: row?.[1] === 't' }
 }
 
-/** Now, ms since the epoch, by the clock of the server. */
+/** The server's clock, in ms since the epoch. */
 export async function postgresClockMs(session: CopySession): Promise<number> {
   const [row] = await session.ask(`SELECT ${CLOCK_MS}`)
   return Number(row?.[0])

@@ -1,6 +1,7 @@
 /**
- * What `partition ensure` tells the streams of a table about partitions that it attaches: they hold no row that the stream has not told under the table's name. It
- * stands in the comment of each stream's publication, or of the schema of its triggers, written in the transaction that attaches them, so that both are seen together or not at all.
+ * Notes of `partition ensure` for the streams of a table: the attached partitions hold no row that the stream has not
+ * reported under the table's name. A note is in the comment of each stream's publication, or of its triggers' schema;
+ * it is written in the attaching transaction, so both become visible together.
  */
 import { isRefusal } from '../../archive/own.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -10,23 +11,24 @@ import { changeComment, readComment, type StreamObject, type StreamComment } fro
 export type PartitionNote = {
   /** Object id of the partitioned table. */
   readonly table: string
-  /** A partition that was detached, whose rows are in the new ones; null where the new ones are empty. */
+  /** A detached partition whose rows are in the new ones; null if the new ones are empty. */
   readonly from: string | null
-  /** Object ids of those that were attached, each with the transaction. */
+  /** Object ids of the attached partitions, each with the transaction that attached it. */
   readonly to: Readonly<Record<string, string>>
 }
 
-/** Looks come every few seconds: older ones are in what was noted of the table by then. */
+/** Notes kept. A stream reads them every few seconds, so older ones are already part of the noted shape. */
 const MOST = 200
 
-/** Of a stream, oldest first. */
+/** Notes of a stream, oldest first. */
 export async function readNotes(session: CopySession, of: StreamObject): Promise<readonly PartitionNote[]> {
   return notesOf(await readComment(session, of))
 }
 
 /**
- * Within the transaction that attaches the partitions. Where the role does not own it nothing is written, and the stream halts the table.
- * @throws what the server says, but for a lack of rights
+ * Call it within the transaction that attaches the partitions. If the role does not own the object, nothing is written,
+ * and the stream halts the table.
+ * @throws errors of the server, except missing rights
  */
 export async function noteAttached(session: CopySession, note: PartitionNote): Promise<void> {
   const publications = await session.ask(

@@ -1,18 +1,19 @@
 /**
- * Messages of the output plugin `pgoutput`, protocol version 1 without streaming: https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html
- * Values are what the server prints for them.
+ * Decodes messages of the output plugin `pgoutput`, protocol version 1 without streaming:
+ * https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html
+ * Values are the texts that the server prints.
  */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 
-/** Texts of a row, in the order of its Relation message: `null` is NULL, `undefined` an unchanged value that the server does not send. */
+/** Texts of a row, ordered as in its Relation message: `null` is NULL, `undefined` an unchanged value not sent. */
 export type Tuple = readonly (string | null | undefined)[]
 
 export type RelationColumn = {
   /** Part of the replica identity. */
   readonly key: boolean
   readonly name: string
-  /** Object id of its type, and length or precision as pg_attribute has it. */
+  /** Object id of the type, and its length or precision: pg_attribute.atttypmod. */
   readonly type: number
   readonly modifier: number
 }
@@ -23,16 +24,16 @@ export type RelationMessage = {
   readonly id: number
   readonly schema: string
   readonly name: string
-  /** As pg_class.relreplident: `d`, `n`, `f` or `i`. */
+  /** pg_class.relreplident: `d`, `n`, `f` or `i`. */
   readonly identity: string
   readonly columns: readonly RelationColumn[]
 }
 
-/** The row before a change: its replica identity (other columns are null), or all of it under REPLICA IDENTITY FULL. */
+/** The row before a change: its replica identity (others null), or the whole row under REPLICA IDENTITY FULL. */
 export type OldRow = { readonly whole: boolean; readonly row: Tuple }
 
 export type OutputMessage =
-  /** @property commit where the commit record begins @property at ms since the epoch */
+  /** @property commit start of the commit record @property at ms since the epoch */
   | { readonly type: 'begin'; readonly xid: number; readonly commit: LogPosition; readonly at: number }
   | { readonly type: 'commit'; readonly end: LogPosition }
   | RelationMessage
@@ -40,20 +41,20 @@ export type OutputMessage =
   | { readonly type: 'update'; readonly relation: number; readonly old: OldRow | null; readonly row: Tuple }
   | { readonly type: 'delete'; readonly relation: number; readonly old: OldRow }
   | { readonly type: 'truncate'; readonly relations: readonly number[] }
-  /** Behind `begin`: the transaction was applied under a replication origin. */
+  /** Follows `begin`: the transaction was applied under a replication origin. */
   | { readonly type: 'origin' }
-  /** Messages that change no row: Type, and what pg_logical_emit_message wrote. */
+  /** Messages that change no row: Type, and those of pg_logical_emit_message. */
   | { readonly type: 'other' }
 
 const FOREIGN: OutputMessage = { type: 'origin' }
 const OTHER: OutputMessage = { type: 'other' }
-/** Milliseconds from 1970 to 2000, where PostgreSQL begins to count. */
+/** Milliseconds from 1970 to 2000, the epoch of PostgreSQL. */
 const EPOCH_MS = 946_684_800_000
-/** Bytes of a value beyond which no text can hold it. */
+/** Largest value in bytes that fits into a text. */
 export const MOST_VALUE = 500 * 1024 * 1024
-/** Up to this length reading bytes one by one is faster than calling into a decoder. */
+/** Up to this length reading bytes one by one is faster than calling a decoder. */
 const SHORT = 12
-/** Up to this length it is worth looking whether a text is ASCII, whose decoder takes a third of the time of that of UTF-8. */
+/** Up to this length it pays to check whether a text is ASCII: its decoder takes a third of the time of UTF-8's. */
 const LOOKED_AT = 128
 
 const BEGIN = code('B')
@@ -66,7 +67,7 @@ const UPDATE = code('U')
 const DELETE = code('D')
 const TRUNCATE = code('T')
 const MESSAGE = code('M')
-/** What stands before a row, and before a value in it. */
+/** Letters before a row, and before a value in it. */
 const NEW = code('N')
 const KEY = code('K')
 const OLD = code('O')
@@ -75,13 +76,13 @@ const UNCHANGED = code('u')
 const TEXT = code('t')
 const BINARY = code('b')
 
-/** Makes texts of what is sent in the binary format of a type, by its object id. */
+/** Text function for the binary format of a type, by its object id. */
 export type BinaryTexts = (type: number) => (data: Buffer, start: number, end: number) => string
 
-/** Reads one message between two places of a buffer. One reader is used for many, one after the other. */
+/** Reads one message between two offsets of a buffer. Reusable, for one message after the other. */
 export class OutputReader {
   #data: Buffer = Buffer.alloc(0)
-  /** Of the same bytes: a buffer makes four large numbers to read one. */
+  /** View of the same bytes: a Buffer creates four large numbers to read one. */
   #view = new DataView(this.#data.buffer)
   #at = 0
   #end = 0
@@ -93,7 +94,7 @@ export class OutputReader {
     this.#binary = binary
   }
 
-  /** @throws SluiceError BAD_STREAM for anything else than one whole message; VALUE_REFUSED for a value too large for a text */
+  /** @throws SluiceError BAD_STREAM if not exactly one message; VALUE_REFUSED for a value too large for a text */
   read(data: Buffer, start: number, end: number): OutputMessage {
     if (this.#data !== data) this.#view = new DataView(data.buffer, data.byteOffset, data.length)
     this.#data = data
@@ -124,7 +125,7 @@ export class OutputReader {
         return { type: 'begin', commit, at, xid: this.#uint32() }
       }
       case COMMIT: {
-        // Flags, and where the commit record begins: `begin` has told it.
+        // Flags, and the start of the commit record, which `begin` has already.
         this.#skip(1 + 8)
         const end = this.#uint64()
         this.#skip(8)
@@ -164,7 +165,7 @@ export class OutputReader {
 
   #relation(): RelationMessage {
     const id = this.#uint32()
-    // The schema of the system itself is sent as an empty name.
+    // The server sends the schema pg_catalog as an empty name.
     const schema = this.#name() || 'pg_catalog'
     const name = this.#name()
     const identity = String.fromCharCode(this.#byte())
@@ -181,7 +182,7 @@ export class OutputReader {
 
   #tuple(relation: number): Tuple {
     const count = this.#uint16()
-    // Of its length from the beginning: one that grows keeps room for as much again.
+    // Allocated at full length: an array that grows reserves as much again.
     const cells = new Array<string | null | undefined>(count)
     for (let i = 0; i < count; i++) {
       const kind = this.#byte()
@@ -266,7 +267,7 @@ function neverBinary(): never {
   throw broken('a value came in a binary format that was not requested')
 }
 
-/** A value that no text can hold. */
+/** A value that is too large for a text. */
 export function tooLarge(bytes: number): SluiceError {
   return new SluiceError('VALUE_REFUSED', `a value of ${bytes} bytes is too large to be parsed`, {
     kind: 'source',
@@ -274,7 +275,7 @@ export function tooLarge(bytes: number): SluiceError {
   })
 }
 
-/** The text of a value, between two places of a buffer. */
+/** Text of a value between two offsets of a buffer. */
 export function pgoutputText(data: Buffer, start: number, end: number): string {
   const length = end - start
   if (length > LOOKED_AT || !isAscii(data, start, end)) return data.toString('utf8', start, end)
@@ -289,7 +290,7 @@ function isAscii(data: Buffer, start: number, end: number): boolean {
 function shortAscii(data: Buffer, start: number, end: number): string {
   let text = ''
   let at = start
-  // Each text on the way to the last one is garbage.
+  // Four characters at a time: each intermediate text is garbage.
   for (; at + 4 <= end; at += 4) {
     const [a, b, c, d] = [data[at], data[at + 1], data[at + 2], data[at + 3]] as [number, number, number, number]
     text += String.fromCharCode(a, b, c, d)
@@ -306,7 +307,7 @@ function shown(byte: number): string {
   return byte > 32 && byte < 127 ? `'${String.fromCharCode(byte)}'` : `byte ${byte}`
 }
 
-/** A message that does not follow the protocol. */
+/** A message that violates the protocol. */
 export function broken(reason: string): SluiceError {
   return new SluiceError('BAD_STREAM', 'the stream of changes cannot be read', {
     reason,

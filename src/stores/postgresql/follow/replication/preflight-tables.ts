@@ -1,4 +1,4 @@
-/** Whether the changes of tables can be followed: by what the server names a row, and whether it tells every row. */
+/** Preflight check of tables: whether the server identifies a row of a change, and whether it reports every row. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { Cdc, FollowedTable, FollowRefusal } from '../../../../model/follow/port.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -10,7 +10,7 @@ const GENERATED_SINCE = 180_000
 
 export type TablePreflight = {
   readonly refusals: readonly FollowRefusal[]
-  /** Columns that name a row of each table; empty for a refused one. */
+  /** Columns that identify a row of each table; empty for a refused one. */
   readonly identities: readonly (readonly string[])[]
 }
 
@@ -23,14 +23,14 @@ type Found = {
   readonly hasHeirs: boolean
 }
 
-/** What is in the way of a table, and what to do about it. */
+/** Reason why a table cannot be followed, and what to do about it. */
 type Obstacle = Omit<FollowRefusal, 'table'>
 
 export async function examineTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TablePreflight> {
   return await inspected(session, tables, 'slot')
 }
 
-/** The same of tables whose changes are noted by triggers: of replica identities and of generated columns it does not matter. */
+/** As `examineTables`, for triggers: replica identity and generated columns do not matter. */
 export async function examineNotedTables(
   session: CopySession,
   tables: readonly FollowedTable[],
@@ -75,7 +75,7 @@ async function inspected(session: CopySession, tables: readonly FollowedTable[],
   }
 }
 
-/** @returns in the order of the names; null where there is no such table */
+/** @returns in the order of the names; null if the table does not exist */
 export async function findReplicatedTables(
   session: CopySession,
   names: readonly TableName[],
@@ -101,11 +101,11 @@ export async function findReplicatedTables(
   )
 }
 
-/** Columns without NULL of a unique index. */
+/** Columns of a unique index, all NOT NULL. */
 type UniqueKey = {
   readonly columns: readonly string[]
   readonly isPrimary: boolean
-  /** Checked with each row, and not only with a statement or a transaction. */
+  /** Checked with each row, not at the end of a statement or transaction. */
   readonly isImmediate: boolean
 }
 
@@ -141,7 +141,7 @@ async function uniqueKeys(
   return keys
 }
 
-/** By the object id of a partition, the names of the tables above it. */
+/** Name of the root table by the object id of a partition. */
 function partitionsOf(shapes: readonly ReplicatedShape[]): ReadonlyMap<string, string> {
   return new Map(
     shapes.flatMap(({ nodes: [root, ...nodes] }) => nodes.map(({ oid }) => [oid, root?.name ?? ''] as const)),
@@ -196,7 +196,7 @@ const KINDS: Readonly<Record<string, string>> = {
 function ofColumns({ columns }: FollowedTable, shape: ReplicatedShape, version: number): readonly Obstacle[] {
   const known = new Map(shape.columns.map((column) => [column.name, column]))
   return columns.flatMap(({ name, column }) => {
-    // Constants and entries of a map are made here, and are in no stream.
+    // Constants and entries of a map are made here; no stream contains them.
     if (column.made !== undefined) return []
     const found = known.get(name)
     if (found === undefined) return [obstacle(`has no column ${name}`, 'plan the copy again')]
@@ -212,8 +212,9 @@ function ofColumns({ columns }: FollowedTable, shape: ReplicatedShape, version: 
 }
 
 /**
- * From version 18 on a server refuses every UPDATE and DELETE where the replica identity has a generated column that is not published, and those that are not stored cannot be:
- * CheckCmdReplicaIdentity in https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/executor/execReplication.c
+ * From version 18 on a server refuses every UPDATE and DELETE if the replica identity has a generated column that is
+ * not published; one that is not stored cannot be published: CheckCmdReplicaIdentity in
+ * https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/executor/execReplication.c
  */
 function ofWholeRows({ columns, nodes: [root] }: ReplicatedShape, version: number): readonly Obstacle[] {
   if (root?.identity[0] !== 'f' || version < GENERATED_SINCE) return []
@@ -229,7 +230,7 @@ function ofWholeRows({ columns, nodes: [root] }: ReplicatedShape, version: numbe
   )
 }
 
-/** By what columns the source names the row of an UPDATE or DELETE. */
+/** Columns by which the source identifies the row of an UPDATE or DELETE. */
 function identityOf(
   { table }: FollowedTable,
   { nodes: [root] }: ReplicatedShape,
@@ -260,7 +261,7 @@ function identityOf(
       )
 }
 
-/** By what columns triggers note a row. A key may be deferrable: what two transactions see of each other has it once. */
+/** Columns by which triggers note a row. A deferrable key is allowed: it is unique between transactions. */
 function keyOf({ table }: FollowedTable, keys: readonly UniqueKey[]): readonly string[] | Obstacle {
   const isSame = ({ columns }: UniqueKey): boolean =>
     columns.length === table.key.length && columns.every((name) => table.key.includes(name))

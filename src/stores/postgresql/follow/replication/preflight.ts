@@ -1,4 +1,4 @@
-/** Whether a server, a role and tables can be followed: everything that is in the way, at once, before anything is made. */
+/** Preflight check of server, role and tables: reports every obstacle at once, before anything is created. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FollowedTable, FollowPreflight, FollowRefusal, WalRoom } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -7,7 +7,7 @@ import { examineTables } from './preflight-tables.ts'
 import { openTransactions } from '../../server/waiting.ts'
 
 const OLDEST = 140_000
-/** So long the log is watched. */
+/** How long the growth of the log is measured, in ms. */
 const RATE_MS = 500
 
 const NOT_TOLD =
@@ -26,7 +26,7 @@ export async function examineSource(
     NOT_TOLD,
   ]
   const all = [...server, ...refusals]
-  // What is refused needs no room.
+  // A refused source needs no free space.
   return { refusals: all, notes, identities, wal: all.length > 0 ? null : await walRoom(session, signal) }
 }
 
@@ -99,7 +99,7 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
   return refusals
 }
 
-/** The server tells nobody how much space is free below its log. */
+/** A server does not report the free space of its log's disk. */
 async function walRoom(session: CopySession, signal: AbortSignal): Promise<WalRoom> {
   const [row] = await session.ask(
     `SELECT setting::bigint * 1024 * 1024, pg_catalog.pg_current_wal_insert_lsn() FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'`,

@@ -1,4 +1,4 @@
-/** The publication of a stream: which tables the server tells, and what of them. */
+/** The publication of a stream: the tables that the server sends, and which of their changes and columns. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -9,19 +9,19 @@ const ACTIONS = 'insert, update, delete, truncate'
 export type PublicationRequest = {
   readonly name: string
   readonly tables: readonly TableName[]
-  /** Stored generated columns as well; of PostgreSQL 18 and newer. */
+  /** Includes stored generated columns; PostgreSQL 18 and newer. */
   readonly generated: boolean
 }
 
-/** What a publication sends, as texts that are compared: of itself, and of its tables by object id. */
+/** What a publication sends, as texts to compare: facts of the publication, and of its tables by object id. */
 export type FoundPublication = {
   readonly facts: Readonly<Record<string, string>>
   readonly tables: ReadonlyMap<string, string>
 }
 
 /**
- * Tables by name, and never all of them: ledgers would come along. Without a list of columns, which would make the server refuse every UPDATE as soon as
- * somebody changes the replica identity to columns outside of it.
+ * Names the tables; FOR ALL TABLES would include ledgers. Has no column list: with one the server would refuse every
+ * UPDATE as soon as the replica identity is changed to columns outside of the list.
  */
 export async function createPublication(
   session: CopySession,
@@ -34,10 +34,10 @@ export async function createPublication(
   )
 }
 
-/** The first version that publishes generated columns, and refuses changes of rows that are named by one which is not published. */
+/** First version that publishes generated columns, and refuses changes of rows identified by unpublished ones. */
 const GENERATED = 180_000
 
-/** Whether the server would refuse changes of a table if its stored generated columns were not published: where all columns name its rows. */
+/** True if the server refuses changes unless stored generated columns are published: replica identity FULL. */
 export async function needsGenerated(session: CopySession, tables: readonly TableName[]): Promise<boolean> {
   if (session.version < GENERATED) return false
   const list = tables.map((table) => `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`).join(', ')
@@ -48,7 +48,10 @@ export async function needsGenerated(session: CopySession, tables: readonly Tabl
   return rows.length > 0
 }
 
-/** In a transaction that keeps writers away from the table: of one that had changed it before, the server may go on to leave out what comes after. */
+/**
+ * Call it in a transaction; it locks out writers. Otherwise the server might leave out later changes of an open
+ * transaction that has already changed the table.
+ */
 export async function publishTableAgain(
   session: CopySession,
   name: string,
@@ -61,7 +64,7 @@ export async function publishTableAgain(
   await session.ask(`ALTER PUBLICATION ${publication} ADD TABLE ONLY ${member}`)
 }
 
-/** Those of streams that tell changes of a table, of one of its partitions, or of a table that it is a partition of. */
+/** Publications of streams that report changes of the table, of a partition of it, or of a table above it. */
 export async function tablePublications(session: CopySession, table: TableName): Promise<readonly string[]> {
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
@@ -78,8 +81,9 @@ export async function dropPublication(session: CopySession, name: string): Promi
 }
 
 /**
- * Each row of the catalogs has an object id of its own, and the number of the transaction that wrote it: what was taken out and put back since is found.
- * @returns null where there is no such publication
+ * Each catalog row has its own object id and the number of the transaction that wrote it, which reveals a table that
+ * was removed and added again.
+ * @returns null if the publication does not exist
  */
 export async function findPublication(session: CopySession, name: string): Promise<FoundPublication | null> {
   const [row] = await session.ask(
@@ -90,7 +94,7 @@ export async function findPublication(session: CopySession, name: string): Promi
   )
   if (row === undefined) return null
   const [oid, changed, actions, root, generated] = row.map((text) => text ?? '')
-  // Row filters and lists of columns are there since version 15.
+  // Row filters and column lists exist from version 15 on.
   const tables = await session.ask(
     `SELECT r.prrelid, r.oid, pg_catalog.md5(pg_catalog.to_jsonb(r) ->> 'prqual'::text), pg_catalog.to_jsonb(r) ->> 'prattrs'::text
      FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = ${literal(oid ?? '')}::oid`,
@@ -110,13 +114,13 @@ export async function findPublication(session: CopySession, name: string): Promi
   }
 }
 
-/** What a publication says of a table that it sends as `createPublication` has asked for; `member` is left out. */
+/** True if a publication sends a table as `createPublication` created it; `member` itself is not compared. */
 export function sendsWholeTable(member: string): boolean {
   const { filter, columns } = JSON.parse(member) as { readonly filter: unknown; readonly columns: unknown }
   return filter === null && columns === null
 }
 
-/** Under which name the facts of a stream have what its publication says of a table. */
+/** Name under which the facts of a stream hold the publication's entry of a table. */
 export function memberFact(table: TableName): string {
   return `publication of ${tableText(table)}`
 }

@@ -1,4 +1,4 @@
-/** Keeps writers of some tables waiting while a slot is made, so that no transaction is under way in them at the position where the stream begins. */
+/** Makes writers wait while a slot is created: their tables have no open changes at the start of the stream. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -9,19 +9,19 @@ import { tableSql } from '../../server/sql.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import type { PostgresWait } from '../../server/waiting.ts'
 
-/** Most that writers wait for the slot, ms: then they go on, and nothing is made. */
+/** Longest wait of writers for the slot, in ms: then they go on, and no slot is created. */
 export const QUIET_MS = 10_000
-/** Most that one try waits for the lock, and writers behind it, ms. */
+/** Longest wait for the lock in one attempt, and of writers queued behind it, in ms. */
 const LOCK_MS = 500
 const REST_MS = 200
-/** So long locks are tried for, ms. */
+/** How long attempts go on, in ms. */
 const TRY_MS = 60_000
 
 /**
- * Takes the tables in SHARE ROW EXCLUSIVE, which readers do not notice. The lock has no transaction number: one in ACCESS EXCLUSIVE has, and the making of a slot
- * would wait for it for ever.
- * @returns to be disposed when the slot is there; it tells then how long writers may have waited
- * @throws SluiceError SOURCE_BUSY where others keep a table for the whole time
+ * Locks the tables in SHARE ROW EXCLUSIVE mode, which does not block readers. This lock gets no transaction number; one
+ * in ACCESS EXCLUSIVE mode would, and creating a slot would wait for it for ever.
+ * @returns to be disposed once the slot exists; disposing reports how long writers may have waited
+ * @throws SluiceError SOURCE_BUSY if other sessions lock a table during all attempts
  */
 export async function quiesced(
   settings: PostgresSettings,

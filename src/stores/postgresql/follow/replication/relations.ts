@@ -1,4 +1,4 @@
-/** What the stream calls by numbers: which table it is, where its columns are, and whether it still is the table that is followed. */
+/** Maps relation numbers of the stream to tables and column positions, and checks that the tables are unchanged. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
@@ -9,11 +9,11 @@ import { parseReplicatedShape, type ColumnShape } from './shapes.ts'
 import { TableRows } from './table-rows.ts'
 import { TEXT_WIRE, replicationWire, type ReplicationWire, type WireColumn } from './wire.ts'
 
-/** @property misfit why its rows cannot be read as they were asked for */
+/** @property misfit why its rows cannot be read as requested */
 export type ReplicatedRelation =
   { readonly table: number; readonly rows: TableRows } | { readonly table: number; readonly misfit: string }
 
-/** The first version whose output plugin sends values in binary formats. */
+/** First version whose output plugin sends values in binary formats. */
 const BINARY = 140_000
 
 type Ask = (sql: string) => Promise<readonly TextRow[]>
@@ -22,21 +22,21 @@ export class ReplicatedRelations {
   readonly #tables: readonly FollowedTable[]
   readonly #readers: CellReaders
   readonly #places: ReadonlyMap<string, number>
-  /** Object ids of the tables when the stream was opened; absent where there was none of that name. */
+  /** Object ids of the tables when the stream was opened; no entry for a table that did not exist. */
   readonly #ids: ReadonlyMap<number, number>
   readonly #ask: Ask
-  /** How the server writes a type with its length, by `typeKey`. */
+  /** Type with its length as the server prints it, by `typeKey`. */
   readonly #types: Map<string, string>
-  /** Columns of each table in the order of their numbers, as the stream noted them; none where it has not. */
+  /** Columns of each table in the order of their numbers, as the stream noted them; empty if it noted none. */
   readonly #noted: readonly (readonly ColumnShape[])[]
   readonly #known = new Map<number, ReplicatedRelation>()
-  /** How values are sent. */
+  /** Format of values. */
   readonly wire: ReplicationWire
 
   /**
-   * @param shapes as `StreamBirth` has them
-   * @param ask for types that were not in use when the stream was opened
-   * @param mayBeBinary whether whoever asks for the rows takes them in the binary formats too
+   * @param shapes from `StreamBirth`
+   * @param ask queries types that were not in use when the stream was opened
+   * @param mayBeBinary true if the caller also accepts rows in the binary formats
    * @throws SluiceError NOT_FOLLOWABLE
    */
   static async open(
@@ -86,17 +86,17 @@ export class ReplicatedRelations {
     this.#places = new Map(tables.map(({ table }, place) => [tableText(table.table), place]))
   }
 
-  /** Null for a table that is not followed. */
+  /** @returns null for a table that is not followed */
   of(id: number): ReplicatedRelation | null {
     return this.#known.get(id) ?? null
   }
 
-  /** From here on nothing of the table is read. */
+  /** Stops reading the table from here on. */
   dismiss(id: number, table: number, misfit: string): void {
     this.#known.set(id, { table, misfit })
   }
 
-  /** @returns a promise where the server has to be asked for a type first; changes of the table cannot be read before it ends */
+  /** @returns a promise if a type has to be queried first; changes of the table cannot be read before it resolves */
   see(message: RelationMessage): Promise<void> | null {
     const place = this.#placeOf(message)
     if (place === null) return null
@@ -108,7 +108,7 @@ export class ReplicatedRelations {
     return this.#learn(unknown).then(() => void this.#known.set(message.id, this.#compared(place, message)))
   }
 
-  /** By name; a table that was renamed is known by its number. */
+  /** Finds a table by name; a renamed table by its number. */
   #placeOf({ id, schema, name }: RelationMessage): number | null {
     return this.#places.get(tableText({ schema, name })) ?? this.#known.get(id)?.table ?? this.#ids.get(id) ?? null
   }
@@ -156,8 +156,9 @@ export class ReplicatedRelations {
 }
 
 /**
- * Names outlive no change of a column, but may come back: only the order of the numbers, and the number of the type, tell which column has a name in this message.
- * @returns why a name stands for another column than was noted; null where none does
+ * A name may be given to another column after a rename. Only the order of the column numbers, and the type's number,
+ * show which column has a name in this message.
+ * @returns why a name belongs to another column than noted; null if none does
  */
 function renumberedIn(noted: readonly ColumnShape[], columns: RelationMessage['columns']): string | null {
   const before = new Map(noted.map((column) => [column.name, column]))

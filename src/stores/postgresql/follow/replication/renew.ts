@@ -1,4 +1,4 @@
-/** Tables of a stream that are copied anew within it: published again where they are not, and noted as they are now. */
+/** Tables of a stream that are copied again within it: published again if missing, and noted in their current form. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -13,11 +13,11 @@ import { waitForOpen } from './slot.ts'
 import { lostByAll, otherServer, publicationFault, slotFault } from './verify.ts'
 import { waitPostgresUntil, type PostgresWait } from '../../server/waiting.ts'
 
-/** So long writers of a table may be kept waiting at once. */
+/** Longest single wait of a table's writers, in ms. */
 const LOCK_MS = 500
 const NO_LOCK = '55P03'
 
-/** @param wait its session may write @throws SluiceError SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; what the server says */
+/** @param wait its session may write @throws SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; server errors */
 export async function renewTables(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
@@ -29,7 +29,7 @@ export async function renewTables(
   for (const table of tables) await published(birth, table, wait)
   const noted = await notedNow(session, birth.publication, tables)
   const members = tables.map(({ table }) => memberFact(table.table))
-  // Whoever commits before this position is waited for: what the stream leaves out, every later snapshot shows.
+  // Wait for commits before this position: later snapshots then contain what the stream leaves out.
   const since = lsnText(await commitFence(session))
   await waitForOpen(wait)
   const names = tables.map(({ table }) => tableText(table.table))
@@ -50,7 +50,7 @@ async function refuseLost(session: CopySession, birth: StreamBirth, applied: Log
   if (whole !== null) throw lostByAll(whole === lost ? 'SLOT_LOST' : 'STREAM_HALTED', whole)
 }
 
-/** @throws SluiceError STREAM_HALTED where the publication as a whole is another one by now */
+/** @throws SluiceError STREAM_HALTED if the publication itself has changed */
 async function published(birth: StreamBirth, { table }: FollowedTable, wait: PostgresWait): Promise<void> {
   const { session } = wait
   const name = tableText(table.table)

@@ -1,32 +1,32 @@
 /**
- * The shape of a followed table: what changes when rows come or go, or read differently, and no stream tells of it. Columns and their types, replica identity,
- * partitions, and the files that rows lie in. Read without a lock that anybody would wait for.
+ * The shape of a followed table: facts that change when rows come, go or read differently without the stream reporting
+ * it. Columns, types, replica identity, partitions, files of rows. Read without a lock that could block other sessions.
  */
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
-/** A table, or a partition of one, at any depth. */
+/** A table, or one of its partitions at any depth. */
 export type Node = {
   readonly oid: string
   /** Null for the table itself. */
   readonly parent: string | null
   readonly name: string
-  /** As `pg_class` has it: `r` table, `p` partitioned table, `f` foreign table, `v` view … */
+  /** pg_class.relkind: `r` table, `p` partitioned table, `f` foreign table, `v` view … */
   readonly kind: string
   /** `p` permanent, `u` unlogged, `t` temporary. */
   readonly stored: string
-  /** Number of its file: another one after TRUNCATE, VACUUM FULL, CLUSTER and each ALTER TABLE that rewrites rows; 0 without rows of its own. */
+  /** Its file number: changes with TRUNCATE, VACUUM FULL, CLUSTER, rewriting ALTER TABLE; 0 without own rows. */
   readonly file: string
   /** Digest of the bounds of a partition; empty for the table itself. */
   readonly bounds: string
   /** Transaction that attached it; empty for the table itself. */
   readonly attached: string
-  /** Replica identity as `pg_class` has it (`d`, `i`, `f`, `n`), then the columns that it comes to. */
+  /** pg_class.relreplident (`d`, `i`, `f`, `n`), then the columns that it means. */
   readonly identity: readonly string[]
 }
 
 export type ColumnShape = {
-  /** Number of the column, which outlives its name. */
+  /** Number of the column: stays the same when the column is renamed. */
   readonly place: string
   readonly name: string
   /** Object id and modifier of the type. */
@@ -34,43 +34,43 @@ export type ColumnShape = {
   readonly native: string
   /** `s` stored, `v` virtual, empty for a column that is not generated. */
   readonly generated: string
-  /** What a generated column is computed from, as the server prints it; absent for others. */
+  /** Expression of a generated column, as the server prints it; absent for other columns. */
   readonly expression?: string
-  /** Transaction that wrote the description of the column. */
+  /** Transaction that wrote the column's row in pg_attribute. */
   readonly changed: string
 }
 
 export type ReplicatedShape = {
   readonly columns: readonly ColumnShape[]
-  /** Labels of enums and fields of composite types that its columns are made of, by the object id of the type. */
+  /** Labels of enums and fields of composite types that its columns use, by the object id of the type. */
   readonly types: Readonly<Record<string, readonly string[]>>
   /** The table first, then its partitions by object id. */
   readonly nodes: readonly Node[]
 }
 
-/** A shape with what says how it came to be. */
+/** A shape, with facts about how it was made. */
 export type SeenShape = {
   readonly shape: ReplicatedShape
-  /** Partitions that were made as partitions, in one command: the stream tells all of their rows. */
+  /** Partitions created as partitions, in one command: the stream reports all of their rows. */
   readonly bornInside: ReadonlySet<string>
-  /** Transaction that wrote the row of `pg_class`, by node. */
+  /** Transaction that wrote the node's row in pg_class, by node. */
   readonly changedBy: ReadonlyMap<string, number>
 }
 
-/** The form that is stored, and that two looks are compared in. */
+/** The form that is stored and compared. */
 export function shapeText(shape: ReplicatedShape): string {
   return JSON.stringify(shape)
 }
 
-/** @throws SyntaxError for a text that is no JSON */
+/** @throws SyntaxError if the text is not JSON */
 export function parseReplicatedShape(text: string): ReplicatedShape {
   return JSON.parse(text) as ReplicatedShape
 }
 
-/** For the transaction of a look: catalogs without statistics would be read whole for each partition (1.5 s for 2,000 of them, and 0.3 s by index). */
+/** Without statistics, catalogs would be read completely for each partition (2,000: 1.5 s, by index 0.3 s). */
 export const BY_INDEX = 'SET LOCAL enable_seqscan TO off'
 
-/** @returns by object id of the table; tables that are gone are not in it */
+/** @returns shapes by object id of the table; dropped tables are missing */
 export async function readShapes(
   session: CopySession,
   oids: readonly string[],
@@ -127,11 +127,12 @@ function grouped(rows: readonly TextRow[]): ReadonlyMap<string, TextRow[]> {
 }
 
 /**
- * A partition that is being detached is out already: queries of its root do not show its rows. An index names rows in the stream under the same conditions as
- * in the server's `RelationGetIndexList`: valid, and checked at once.
+ * A partition that is being detached is left out: queries of its root no longer show its rows. An index identifies rows
+ * in the stream under the conditions of the server's `RelationGetIndexList`: valid and immediate.
  *
- * CREATE TABLE … PARTITION OF writes columns that are inherited from the first; ATTACH and DETACH write each of them again. One that is still as it was written
- * with the table shows that it was never anything but a partition of this one. `cmin` means something else in a row that a later command has touched (`xmax`).
+ * CREATE TABLE … PARTITION OF writes columns that are inherited from the start; ATTACH and DETACH write each again. A
+ * column row still as written with the table shows that the table was created as a partition of this parent. `cmin` has
+ * another meaning in a row that a later command has touched (`xmax`).
  */
 function nodesSql(oids: string): string {
   return `
@@ -165,7 +166,7 @@ function columnsSql(oids: string): string {
     ORDER BY a.attrelid, a.attnum`
 }
 
-/** Types that somebody declared, below domains, arrays, ranges and fields as well. Object ids below 16384 are the server's own. */
+/** User-defined types, also in domains, arrays, ranges and fields. Object ids below 16384 are the server's own. */
 function typesSql(oids: string): string {
   return `
     WITH RECURSIVE used AS (

@@ -1,4 +1,4 @@
-/** The replication slot of a stream: made, looked at, removed. */
+/** The replication slot of a stream: creates, inspects, drops it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
@@ -9,23 +9,23 @@ import type { PostgresSettings } from '../../server/settings.ts'
 import { NUMBERED, waitPostgresUntil, type PostgresWait } from '../../server/waiting.ts'
 
 export const PLUGIN = 'pgoutput'
-/** What names of slots and publications of ours begin with. */
+/** Prefix and form of our names of slots and publications. */
 const OURS = /^sluice_[a-z0-9_]{1,56}$/
-/** A server notices within a second that the program behind a session is gone (`client_connection_check_interval`). */
+/** Longest wait for the slot, ms. Servers notice a dead program within 1 s (`client_connection_check_interval`). */
 const RELEASE_MS = 5000
 const REST_MS = 50
 const MOMENT_MS = 1000
 
 export type FoundSlot = {
   readonly name: string
-  /** Null of a physical slot. */
+  /** Null for a physical slot. */
   readonly plugin: string | null
   readonly database: string | null
-  /** Server process that uses it. */
+  /** PID of the server process that uses it. */
   readonly activeBy: number | null
-  /** `reserved`, `extended`, `unreserved`, `lost`; null where it holds nothing yet. */
+  /** `reserved`, `extended`, `unreserved`, `lost`; null if it keeps no log yet. */
   readonly status: string | null
-  /** Why the server gave it up; of PostgreSQL 16 and newer. */
+  /** Why the server invalidated it; PostgreSQL 16 and newer. */
   readonly invalidation: string | null
   readonly restart: string | null
   readonly confirmed: string | null
@@ -33,12 +33,12 @@ export type FoundSlot = {
   readonly safeBytes: bigint | null
 }
 
-/** Whether a name is one that this program gives to slots and publications. */
+/** True for a name that this program gives to slots and publications. */
 export function isOwnSlot(name: string): boolean {
   return OURS.test(name)
 }
 
-/** @throws SluiceError BAD_CONFIG for a name that is none of ours */
+/** @throws SluiceError BAD_CONFIG if the name is not one of ours */
 export function refuseForeign(name: string): void {
   if (isOwnSlot(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is no name for a slot of this program`, {
@@ -46,7 +46,7 @@ export function refuseForeign(name: string): void {
   })
 }
 
-/** Slots of the server, by name. PostgreSQL 16 says `conflicting` of every logical slot that it gave up, also where that was for the log. */
+/** Slots by name. PostgreSQL 16 reports `conflicting` for every invalidated logical slot, even for removed log. */
 export async function findSlots(session: CopySession, name: string | null = null): Promise<readonly FoundSlot[]> {
   const rows = await session.ask(
     `WITH wal AS (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
@@ -77,14 +77,14 @@ export async function findSlots(session: CopySession, name: string | null = null
 }
 
 /**
- * Makes the slot, which takes until every transaction has ended that was open when it began.
- * @returns the position from which on the slot tells every transaction
- * @throws SluiceError SOURCE_BUSY as `waitUntil`; what the server says
+ * Creates the slot. This takes until every transaction that was open at its start has ended.
+ * @returns the position from which on the slot reports every transaction
+ * @throws SluiceError SOURCE_BUSY as `waitUntil`; errors of the server
  */
 export async function createSlot(settings: PostgresSettings, name: string, wait: PostgresWait): Promise<string> {
   const maker = await CopySession.open(settings, 'write')
   try {
-    // It waits for transactions, and not for locks that others hold by mistake.
+    // The session waits for transactions; a lock or statement timeout must not end this wait.
     await maker.ask('SET lock_timeout TO 0; SET statement_timeout TO 0')
     await noticeDeath(maker)
     return await underSignal(maker, wait.signal, async () => {
@@ -114,28 +114,28 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
 }
 
 /**
- * Waits until every transaction of this database has ended that was open by now. One whose commit record lies before the slot's position may be invisible for a
- * while: it waits for a synchronous standby. Each holds the lock of its number until every snapshot shows it; what a snapshot itself says of numbers leaves out
- * those behind the last one that has ended.
+ * Waits until every transaction of this database that is open now has ended. One whose commit record is before the
+ * slot's position may be invisible for a while, waiting for a synchronous standby. Each holds the lock of its number
+ * until every snapshot shows it. A snapshot's own numbers leave out those after the last one that ended.
  */
 export function waitForOpen(wait: PostgresWait): Promise<void> {
   return ended(wait, 'the first snapshot', 'database')
 }
 
 /**
- * Waits until a slot can be made at once: no transaction of the server is open any more that was open a moment ago.
+ * Waits until a slot can be created at once: the server's older transactions have ended.
  * @throws SluiceError SOURCE_BUSY as `waitUntil`
  */
 export async function waitForRoom(wait: PostgresWait): Promise<void> {
   for (;;) {
     const since = performance.now()
     await ended(wait, 'the lock that keeps writers waiting', 'server')
-    // Others may have begun meanwhile that last as long.
+    // During a long wait other long transactions may have begun: wait again.
     if (performance.now() - since < MOMENT_MS) return
   }
 }
 
-/** Waits for all transactions with a number that are open now. */
+/** Waits for all transactions that have a number and are open now. */
 async function ended(wait: PostgresWait, what: string, of: 'database' | 'server'): Promise<void> {
   const { session } = wait
   const here =
@@ -159,9 +159,9 @@ async function ended(wait: PostgresWait, what: string, of: 'database' | 'server'
 }
 
 /**
- * Removes a slot; one that is not there is none.
- * @param active `end`: the session that uses it is ended, because the caller knows that its program is dead
- * @throws SluiceError SLOT_ACTIVE where it stays in use
+ * Drops a slot; does nothing if it does not exist.
+ * @param active `end`: terminates the session that uses it, because the caller knows that its program is dead
+ * @throws SluiceError SLOT_ACTIVE if it stays in use
  */
 export async function dropSlot(session: CopySession, name: string, active: 'end' | 'refuse'): Promise<void> {
   const end = performance.now() + RELEASE_MS
@@ -173,7 +173,7 @@ export async function dropSlot(session: CopySession, name: string, active: 'end'
         await session.ask(`SELECT pg_catalog.pg_drop_replication_slot(${literal(name)})`)
         return
       } catch (error) {
-        // It was taken, or is gone, since we looked.
+        // The slot was taken or dropped after it was read.
         if (sqlStateOf(error) !== '55006' && sqlStateOf(error) !== '42704') throw error
       }
     } else if (active === 'end') {
@@ -191,11 +191,11 @@ function slotActive(name: string, pid: number | null): SluiceError {
   })
 }
 
-/** So that the server does not go on waiting for a program that was killed. */
+/** Makes the server stop waiting if this program is killed. */
 async function noticeDeath(session: CopySession): Promise<void> {
   try {
     await session.ask("SET client_connection_check_interval TO '1s'")
   } catch {
-    // Servers on some systems cannot look.
+    // Servers on some systems do not support this check.
   }
 }

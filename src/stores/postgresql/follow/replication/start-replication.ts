@@ -1,4 +1,4 @@
-/** How a stream is asked for: START_REPLICATION, and the settings that hold before it. */
+/** Requests a stream: START_REPLICATION, and the session settings before it. */
 import type { Duplex } from 'node:stream'
 import type { Client, Connection, Submittable } from 'pg'
 import type { LogPosition } from '../../../../model/copy/change.ts'
@@ -9,10 +9,10 @@ import { literal } from '../../server/sql.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { lsnText } from '../../server/lsn.ts'
 
-/** The first version that leaves out changes by their origin. */
+/** First version that leaves out changes by their origin. */
 const ORIGINS = 160_000
 
-/** Under these, values are the texts that a copy reads. */
+/** Under these settings values are the texts that a copy reads. */
 const EXPECTED: Readonly<Record<string, RegExp>> = {
   client_encoding: /^UTF8$/,
   TimeZone: /^UTC$/,
@@ -28,9 +28,9 @@ export type WalRequest = {
   readonly slot: string
   readonly publication: string
   readonly from: LogPosition
-  /** Sends no changes that came by replication themselves, where the server can leave them out. */
+  /** Leaves out changes that were replicated to the source, if the server supports this. */
   readonly origin?: 'none' | undefined
-  /** Sends values in the binary formats of their types; servers before version 14 cannot. */
+  /** Sends values in the binary formats of their types; PostgreSQL 14 and newer. */
   readonly isBinary?: boolean
 }
 
@@ -45,9 +45,9 @@ export function startSql({ slot, publication, from, origin, isBinary = false }: 
 }
 
 /**
- * Makes the settings of a session those of a copy, and looks whether they hold.
- * @returns wal_sender_timeout, in ms; 0 where there is none
- * @throws SluiceError CONNECT_FAILED where something between here and the server keeps settings to itself
+ * Gives a session the settings of a copy, and checks that the server uses them.
+ * @returns wal_sender_timeout in ms; 0 if there is none
+ * @throws SluiceError CONNECT_FAILED if a pooler between here and the server does not pass settings on
  */
 export async function agreeSettings(client: Client, settings: PostgresSettings): Promise<number> {
   await client.query(copySettings(settings))
@@ -72,7 +72,7 @@ export async function agreeSettings(client: Client, settings: PostgresSettings):
 
 type Listeners = { readonly data: (data: Buffer) => void; readonly failed: (error: unknown) => void }
 
-/** START_REPLICATION: from its answer on the driver reads nothing any more, and only says when the connection has ended. */
+/** START_REPLICATION: after its answer the driver reads no more data, and only reports the end of the connection. */
 export class StartReplication implements Submittable {
   readonly #sql: string
   readonly #socket: Duplex

@@ -1,14 +1,14 @@
-/** What is noted of a stream at its source, in the comment of its publication or of the schema of its triggers: JSON, each fact under a name of its own. */
+/** Notes about a stream at its source: JSON with named facts, in the comment of its publication or triggers' schema. */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
-/** Of a stream that follows by a publication, or by triggers in a schema. */
+/** The object whose comment is used: the publication of a stream, or the schema of its triggers. */
 export type StreamObject = readonly [kind: 'PUBLICATION' | 'SCHEMA', name: string]
 
 export type StreamComment = Readonly<Record<string, unknown>>
 
-/** @returns without facts where there is no comment, or one of other form */
+/** @returns an empty object if there is no comment, or one of another form */
 export async function readComment(session: CopySession, [kind, name]: StreamObject): Promise<StreamComment> {
   const [row] = await session.ask(
     kind === 'PUBLICATION'
@@ -24,10 +24,10 @@ export async function readComment(session: CopySession, [kind, name]: StreamObje
 }
 
 /**
- * Within a transaction of READ COMMITTED, whose end frees the lock.
- * @param change of what stands there once no other transaction writes it; null changes nothing
+ * Call it within a READ COMMITTED transaction, whose end releases the lock.
+ * @param change receives the comment once no other transaction writes it; null changes nothing
  * @returns whether it was changed
- * @throws what the server says
+ * @throws errors of the server
  */
 export async function changeComment(
   session: CopySession,
@@ -36,7 +36,7 @@ export async function changeComment(
 ): Promise<boolean> {
   const write = (comment: StreamComment): Promise<unknown> =>
     session.ask(`COMMENT ON ${of[0]} ${quoteName(of[1])} IS ${literal(JSON.stringify(comment))}`)
-  // The first comment locks it: what another transaction writes meanwhile is seen then.
+  // Writing the comment locks it; the second read then sees what another transaction wrote meanwhile.
   await write(await readComment(session, of))
   const changed = change(await readComment(session, of))
   if (changed !== null) await write(changed)

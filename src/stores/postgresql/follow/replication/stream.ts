@@ -1,4 +1,4 @@
-/** Changes of a slot, in the order of their commits. */
+/** Changes of a slot, in commit order. */
 import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import type { FrameFormat } from '../../../../model/copy/rows.ts'
@@ -17,20 +17,20 @@ import type { WalRequest } from './start-replication.ts'
 import { WalSender } from './walsender.ts'
 
 export type StreamOptions = {
-  /** Aborted, it ends the stream: `next` throws. */
+  /** Aborting it ends the stream: `next` throws. */
   readonly signal: AbortSignal
   /** Leaves out rows that were applied under any replication origin. */
   readonly origin?: 'none'
-  /** Whole rows as bytes, for a target that takes them as they are; `pg-binary`: in text where a column has no binary format that is known here. */
+  /** Whole rows as bytes; `pg-binary`: as texts if a column has no binary format that this program knows. */
   readonly frames?: FrameFormat | undefined
-  /** Ends the session that reads the slot now: the caller has the lease, so the program behind it is dead. */
+  /** Terminates the session that reads the slot now: the caller has the lease, so that program is dead. */
   readonly takeOver?: boolean
 }
 
-/** How long a session that was told to end may take. */
+/** Longest wait for a terminated session to end, in ms. */
 const TAKE_OVER_MS = 15_000
 const LOOK_MS = 50
-/** Batches that are decoded while whoever asked for one writes it: what they hold stands in memory twice, as bytes and as cells. */
+/** Batches decoded while the caller writes one: their rows are in memory twice, as bytes and as cells. */
 const AHEAD = 2
 
 /**
@@ -129,7 +129,7 @@ class SlotStream implements ChangeStream {
     await this.#sender[Symbol.asyncDispose]()
   }
 
-  /** Decodes what has come while others do their work, batch by batch. */
+  /** Decodes further batches while the caller works. */
   #readAhead(): void {
     if (this.#reading !== null || this.#ready.length >= AHEAD || this.#failure !== null) return
     this.#reading = (async () => {
@@ -140,14 +140,14 @@ class SlotStream implements ChangeStream {
     })()
   }
 
-  /** @returns whether anything was there */
+  /** @returns whether there was a batch */
   async #readBatch(): Promise<boolean> {
     const changes = await this.#read()
     if (changes.length > 0) this.#ready.push(changes)
     return changes.length > 0
   }
 
-  /** What was read before a failure is given out before the failure is thrown. */
+  /** Changes read before a failure are given out before the failure is thrown. */
   async #read(): Promise<readonly Change[]> {
     try {
       while (!this.#changes.isBatch) {
@@ -190,7 +190,7 @@ async function started(
   }
 }
 
-/** @throws what the server says where the role may not end it */
+/** @throws errors of the server if the role may not terminate the session */
 async function endReader(settings: PostgresSettings, slot: string): Promise<void> {
   await withSession(settings, (session) =>
     session.ask(

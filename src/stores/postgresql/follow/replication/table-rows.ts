@@ -1,4 +1,4 @@
-/** Rows of one table of the stream: the columns that were asked for, in that order, as cells. */
+/** Converts rows of one table of the stream: the requested columns as cells, in the requested order. */
 import type { ChangeRow, RowChange } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
@@ -10,21 +10,21 @@ import { broken, type OldRow, type RelationMessage, type Tuple } from './pgoutpu
 
 type Text = string | null | undefined
 
-/** A row by which the table cannot go on: its replica identity is not the one that is followed. */
+/** A row after which the table cannot be followed: it has another replica identity. */
 export class MisfitRow extends Error {}
 
 export class TableRows {
   readonly #place: number
   readonly #table: FollowedTable
   readonly #readers: readonly (Reader | null)[]
-  /** Where the columns stand in a tuple. */
+  /** Position of each column in a tuple. */
   readonly #at: readonly number[]
-  /** Columns of the identity, by their places among the columns that were asked for. */
+  /** Columns of the row key, as indexes of the requested columns. */
   readonly #identity: readonly number[]
   readonly #width: number
   readonly #framer: Framer
 
-  /** @param message has every column of the table that was asked for */
+  /** @param message contains every requested column */
   constructor(
     place: number,
     table: FollowedTable,
@@ -49,7 +49,7 @@ export class TableRows {
     )
   }
 
-  /** A message as bytes that nobody looks into. @returns null for one that has to be read value by value */
+  /** A message as undecoded bytes. @returns null if it has to be read value by value */
   frame(data: Buffer, start: number, end: number): RowChange | null {
     return this.#framer.frame(data, start, end)
   }
@@ -82,7 +82,7 @@ export class TableRows {
     return cells
   }
 
-  /** A value that did not change and is not sent: the old row may have it. */
+  /** An unchanged value that is not sent: the old row may contain it. */
   #kept(column: number, place: number, old: OldRow | null): Cell | undefined {
     const isKey = this.#identity.includes(column)
     const text = old === null || !(old.whole || isKey) ? undefined : old.row[place]
@@ -91,7 +91,7 @@ export class TableRows {
     return undefined
   }
 
-  /** The identity before the change; null where it is the same. */
+  /** The row key before the change; null if it is the same. */
   #moved(old: OldRow, row: ChangeRow): Row | null {
     const key = this.#key(old)
     return key.every((cell, i) => isSame(cell, row[this.#identity[i] as number])) ? null : key
@@ -101,7 +101,7 @@ export class TableRows {
     this.#measure(row)
     return this.#identity.map((column) => {
       const text = row[this.#at[column] as number]
-      // A partition may have another replica identity than its root: other columns of the old row are NULL then.
+      // A partition may have another replica identity than its root: then other columns of the old row are NULL.
       if (text === undefined || (text === null && !whole)) {
         throw new MisfitRow(`${this.#name(column)} belongs to the identity, and an old row came without it`)
       }

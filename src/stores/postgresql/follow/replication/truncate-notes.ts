@@ -1,10 +1,10 @@
-/** Which transactions have emptied which table, as the stream told: the files of a partitioned table's partitions change with it, and with nothing else that is told. */
+/** Notes which transactions truncated which table: of all reported changes only this one gives partitions new files. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { Change } from '../../../../model/copy/change.ts'
 import type { ChangeStream } from '../../../../model/follow/port.ts'
 import type { ReportedChanges } from './verify.ts'
 
-/** Notes of this many transactions a table are kept: a look comes once a minute, and right after each TRUNCATE. */
+/** Transactions noted for each table: tables are inspected once a minute, and right after each TRUNCATE. */
 const MOST = 1000
 
 export class TruncateNotes implements ReportedChanges {
@@ -38,7 +38,7 @@ export class TruncateNotes implements ReportedChanges {
     }
   }
 
-  /** A transaction has emptied a table. @param xid its number, 32 bits */
+  /** Notes that a transaction truncated a table. @param xid its number, 32 bits */
   note(table: string, xid: number): void {
     const known = this.truncates.get(table) ?? new Set()
     this.truncates.set(table, known.add(xid))

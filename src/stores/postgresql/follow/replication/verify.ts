@@ -1,4 +1,4 @@
-/** Whether a stream is as it was when it began: server, slot, publication, shapes of its tables. */
+/** Checks that a stream is as it was at its start: server, slot, publication, shapes of its tables. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -21,17 +21,17 @@ import {
 } from './shapes.ts'
 import { findSlots, PLUGIN } from './slot.ts'
 
-/** So long a look at a partition waits for those who hold it. */
+/** Longest wait for locks on a partition, in ms. */
 const LOOK_MS = 200
 
-/** Of a table that is gone, or was never noted. */
+/** For a table that is gone or was never noted. */
 const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
 
 /** What this program has seen of the stream. */
 export type ReportedChanges = {
-  /** Transactions by which the stream has told a TRUNCATE, by table. */
+  /** Transactions for which the stream reported a TRUNCATE, by table. */
   readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
-  /** Ends of the log at which something was seen first that only the stream can explain; kept by `verifyStream`. */
+  /** End of the log when something was first seen that only the stream can explain; written by `verifyStream`. */
   readonly unclear: Map<string, LogPosition>
 }
 
@@ -93,7 +93,7 @@ export async function verifyStream(
   }
 }
 
-/** What all tables of a stream have lost, no copy of some of them mends. */
+/** The loss affects all tables of a stream: copying some of them again does not repair it. */
 export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string): SluiceError {
   return new SluiceError(code, message, {
     reason: 'changes of every table of the stream may be missing',
@@ -101,7 +101,7 @@ export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string):
   })
 }
 
-/** What is written after the slot's own position is not lost, whatever this program has applied. @returns null where nothing is */
+/** Log after the slot's own position is kept, whatever this program has applied. @returns null if nothing is lost */
 export async function slotFault(
   session: CopySession,
   birth: StreamBirth,
@@ -116,14 +116,14 @@ export async function slotFault(
   if (slot.status === 'lost' || slot.invalidation !== null) {
     return `${name} was invalidated by the server (${slot.invalidation ?? 'wal_removed'}): the log that it needs is removed`
   }
-  // A slot that is made anew begins behind everything that was applied before.
+  // A recreated slot begins after everything that was applied before.
   if (slot.confirmed !== null && lsnOf(slot.confirmed) > applied) {
     return `${name} was recreated or advanced, or the target is an older one, failed over or restored: it is at ${slot.confirmed}, and changes up to ${lsnText(applied)} are applied`
   }
   return null
 }
 
-/** What became of a table since its shape was noted. @param around `end`: of the log, when this look began */
+/** Compares a table with its noted shape. @param around `end`: end of the log when this comparison began */
 export async function tableDifference(
   session: CopySession,
   {
@@ -142,7 +142,7 @@ export async function tableDifference(
   },
 ): Promise<ShapeDifference> {
   const { notes, end, applied, reported } = around
-  // A start plans with the columns that are there now: a noted one that went meanwhile is among none of them.
+  // A start plans with the current columns; a noted column that was dropped meanwhile is not among them.
   const there = new Set(now.shape.columns.map(({ name }) => name))
   const kept = new Set(unwritten.map((name) => name.toLowerCase()))
   const gone = before.columns.flatMap(({ name }) => (!there.has(name) && kept.has(name.toLowerCase()) ? [name] : []))
@@ -156,8 +156,9 @@ export async function tableDifference(
 }
 
 /**
- * Why this is not the server that the stream began at; null where it is.
- * @throws SluiceError CONNECT_FAILED (retryable) for a standby: nothing is lost there, and until it is promoted nobody knows its timeline
+ * Why this is not the server at which the stream began; null if it is.
+ * @throws SluiceError CONNECT_FAILED (retryable) for a standby: nothing is lost there, and its timeline is unknown
+ * until it is promoted
  */
 export async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
   const now: Record<string, string | undefined> = await originOf(session)
@@ -199,14 +200,14 @@ export function publicationFault(
     : `publication ${publication} was changed since`
 }
 
-/** Whether the stream has told everything that was committed when this was seen first. */
+/** True if the stream has reported everything that was committed when this file was first seen. */
 function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { unclear }: ReportedChanges): boolean {
   const first = unclear.get(what)
   if (first === undefined) unclear.set(what, end)
   return applied >= (first ?? end)
 }
 
-/** Whether partitions that are new, and that the stream does not tell by itself, hold rows. */
+/** Whether new partitions that the stream does not cover by itself hold rows. */
 async function rowsOf(
   session: CopySession,
   before: ReplicatedShape,
@@ -221,7 +222,7 @@ async function rowsOf(
   return rows
 }
 
-/** Never waits long for who holds the partition: whoever asks for a lock of it stands behind us. */
+/** Waits for the partition's lock for `LOOK_MS` at most, because other sessions queue behind this request. */
 async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some' | 'unclear'> {
   await session.ask('SAVEPOINT look')
   try {
@@ -238,7 +239,7 @@ async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some
     return some?.[0] === 't' ? 'some' : 'none'
   } catch (error) {
     if (isConnectionLoss(error)) throw error
-    // Held by others, or dropped meanwhile: seen at the next look.
+    // Locked by another session, or dropped meanwhile: the next check sees it.
     if (!/^(?:55P03|42P01|XX000)$/.test(sqlStateOf(error) ?? '')) throw error
     return 'unclear'
   } finally {

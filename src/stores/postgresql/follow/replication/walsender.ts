@@ -1,6 +1,6 @@
 /**
- * The connection of a stream: a walsender of the server, and what it sends, in blocks of whole messages. The server is kept from sending more while too
- * much waits here, and is told our position all the same: it would take silence for a dead client (wal_sender_timeout).
+ * The connection of a stream: a walsender, and its messages in blocks. While too much waits here, reading is paused,
+ * but our position is still sent: the server would take silence for a dead client (wal_sender_timeout).
  */
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
@@ -13,38 +13,38 @@ import { ServerMessage } from './errors.ts'
 import { ReplicationFrames, HEADER, type Visit } from './frames.ts'
 import { agreeSettings, StartReplication, startSql, type WalRequest } from './start-replication.ts'
 
-/** Bytes that wait for a reader before the server is kept from sending more, and below which it may go on. */
+/** Bytes that wait for a reader: reading pauses at `FULL` and resumes at `ROOM`. */
 const FULL = 4 * 1024 * 1024
 const ROOM = 1024 * 1024
-/** Where fewer bytes than this come at a time, there is a rest before anybody is told: else each small transaction of the source is a turn of its own for all that follows. */
+/** If fewer bytes come at a time, wake the reader after `REST_MS`: small transactions are then processed together. */
 const FEW = 48 * 1024
 const REST_MS = 4
 /**
- * So many bytes are read in a rest. A server whose connection is not read at all has each row on its way to a full buffer by itself, which costs it twice as much (measured
- * on one machine).
+ * Bytes read during such a pause. If a connection is not read at all, the server handles each row separately until the
+ * buffer is full, which costs it twice as much (measured on one machine).
  */
 const RESTING = 16 * 1024
 const STATUS_MS = 5000
 const END_MS = 1000
 
 const STATUS_LENGTH = 1 + 8 + 8 + 8 + 8 + 1
-/** ms from 1970 to 2000, where PostgreSQL begins to count. */
+/** ms from 1970 to 2000, the epoch of PostgreSQL. */
 const EPOCH_MS = 946_684_800_000
 
 type Status = {
   readonly received: LogPosition
-  /** Flushed and applied are the same position here: what is durable in the target. The server may forget what lies before it; 0 tells it nothing. */
+  /** Durable in the target: sent as flushed and applied. The server may remove log before it; 0 confirms nothing. */
   readonly durable: LogPosition
-  /** The server is to answer at once. */
+  /** Requests an immediate answer. */
   readonly answer: boolean
 }
 
-/** Blocks of whole messages that wait for their reader. What was read bit by bit into one buffer is one block. */
+/** Blocks of whole messages that wait for their reader. Adjacent parts of one buffer are joined to one block. */
 export class Blocks {
   #queue: Buffer[] = []
   #bytes = 0
 
-  /** Of all of them. */
+  /** Bytes of all blocks. */
   get bytes(): number {
     return this.#bytes
   }
@@ -57,7 +57,7 @@ export class Blocks {
     else this.#queue[this.#queue.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + block.length)
   }
 
-  /** The oldest one; null where none waits. */
+  /** The oldest block; null if none waits. */
   shift(): Buffer | null {
     const block = this.#queue.shift()
     if (block === undefined) return null
@@ -75,7 +75,7 @@ const COPY_DATA = code('d')
 const COPY_BOTH = code('W')
 const ERROR = code('E')
 const KEEPALIVE = code('k')
-/** Of a keepalive, behind its letter: the end of the log, the clock, and whether an answer is wanted at once. */
+/** Offset of the reply flag in a keepalive, after its letter, the end of the log and the clock. */
 const ASKS = 1 + 8 + 8
 
 const COPY_DONE = Buffer.from([code('c'), 0, 0, 0, 4])
@@ -89,28 +89,28 @@ export class WalSender implements AsyncDisposable {
   #timer: NodeJS.Timeout | null = null
   readonly #blocks = new Blocks()
   #paused = false
-  /** Bytes that have come in this turn of the event loop, and in the rest. */
+  /** Bytes received in this turn of the event loop, and during the pause. */
   #bytes = 0
   #rested = 0
-  /** Set while nobody is told what comes because little came. */
+  /** Set while the reader is not woken because few bytes came. */
   #rest: NodeJS.Timeout | null = null
   #failure: unknown = null
   #wake: (() => void) | null = null
   #heard = performance.now()
   readonly #from: LogPosition
   #received: LogPosition
-  /** 0 is no position: until one is confirmed here, the server keeps what it has of the slot. */
+  /** 0 is no position: until a position is confirmed here, the server keeps the slot's log. */
   #confirmed: LogPosition = 0n
   #closed = false
-  /** Of the block under way: where its last message of the stream stands, and whether the server asks for an answer. */
+  /** In the current block: position of its last stream message, and whether the server requests an answer. */
   #lastIn: Buffer | null = null
   #last = 0
   #lastEnd = 0
   #asked = false
-  /** Set while START_REPLICATION has no answer. */
+  /** Set until START_REPLICATION is answered. */
   #onServerError: ((error: unknown) => void) | null = null
 
-  /** @throws what the server says; SluiceError CONNECT_FAILED … as `connect` does */
+  /** @throws errors of the server; SluiceError CONNECT_FAILED … as `connect` */
   static async start(settings: PostgresSettings, request: WalRequest): Promise<WalSender> {
     const { client, socket, version } = await connect(settings, 'read', 'replication')
     try {
@@ -119,7 +119,7 @@ export class WalSender implements AsyncDisposable {
       await sender.#begin(startSql(request, version), timeoutMs)
       return sender
     } catch (error) {
-      // The server lets go of a slot only behind its error message.
+      // The server releases a slot only after its error message.
       await leave(socket, TERMINATE)
       throw error
     }
@@ -133,12 +133,12 @@ export class WalSender implements AsyncDisposable {
     this.#received = from
   }
 
-  /** End of the server's log, as it told last. */
+  /** End of the server's log, as last reported. */
   get end(): LogPosition {
     return this.#received
   }
 
-  /** Blocks of whole messages, the oldest first; null where nothing waits. @throws what ended the connection, behind the last block */
+  /** The oldest block of whole messages; null if none waits. @throws what ended the connection, after the last block */
   shift(): Buffer | null {
     const block = this.#blocks.shift()
     if (block === null) {
@@ -153,7 +153,7 @@ export class WalSender implements AsyncDisposable {
     return block
   }
 
-  /** Ends when something waits, when the connection has ended, after so long, or by `wake`. */
+  /** Resolves when a block waits, when the connection has ended, after `waitMs`, or by `wake`. */
   async arrival(waitMs: number): Promise<void> {
     if (this.#blocks.bytes > 0 || this.#failure !== null) return
     await new Promise<void>((resolve) => {
@@ -166,24 +166,24 @@ export class WalSender implements AsyncDisposable {
     this.#wake = null
   }
 
-  /** Ends `arrival` now. */
+  /** Resolves `arrival` now. */
   wake(): void {
     this.#wake?.()
   }
 
-  /** The source may forget what lies before this position. One before `from`, or before the last one, is not told. */
+  /** The source may remove the log before this position. A position before `from` or before the last one is ignored. */
   confirm(position: LogPosition): void {
     if (position < this.#from || position <= this.#confirmed) return
     this.#confirmed = position
     this.report(false)
   }
 
-  /** The server tells at once how far it is, and does not wait until it would tell by itself. */
+  /** Requests the server's position now, without waiting for its next keepalive. */
   ask(): void {
     this.report(true)
   }
 
-  /** Ends when the server has let go of the slot, or does not answer. Never throws. */
+  /** Resolves when the server has released the slot, or does not answer. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -211,13 +211,13 @@ export class WalSender implements AsyncDisposable {
       this.#onServerError = (error) => begun.handleError(error)
     })
     this.#onServerError = null
-    // Four in the time after which the server takes the client for dead.
+    // Four within the timeout after which the server takes the client for dead.
     const everyMs = timeoutMs === 0 ? STATUS_MS : Math.max(50, Math.min(STATUS_MS, timeoutMs / 4))
     this.#timer = setInterval(() => this.#beat(), everyMs).unref()
     this.report(false)
   }
 
-  /** @param begun is called when the server has answered that it streams */
+  /** @param begun is called when the server has confirmed that it streams */
   #sink(begun: () => void): SocketSink {
     const frames = this.#frames
     const see: Visit = (data, at, end) => this.#see(data, at, end, begun)
@@ -265,7 +265,7 @@ export class WalSender implements AsyncDisposable {
     }, REST_MS)
   }
 
-  /** What cannot wait until somebody reads. */
+  /** Handles what cannot wait for the reader. */
   #see(data: Buffer, at: number, end: number, begun: () => void): void {
     const kind = data[at]
     if (kind === COPY_DATA) {
@@ -278,7 +278,7 @@ export class WalSender implements AsyncDisposable {
     else if (kind === ERROR) this.#onServerError?.(new ServerMessage(data.subarray(at + HEADER, end)))
   }
 
-  /** Where the log ended when the last message of a block was sent: one of a block will do. */
+  /** Notes the end of the log from the last message of a block; one message of a block is enough. */
   #note(): void {
     const data = this.#lastIn
     if (data !== null) {
@@ -299,7 +299,7 @@ export class WalSender implements AsyncDisposable {
       this.#socket.destroy()
       return
     }
-    // What the server answers shows that it is there, and where its log ends; while nothing is read, answers would only pile up.
+    // The answer shows that the server is alive, and its log's end. While reading is paused, answers would pile up.
     this.report(!this.#paused)
   }
 
@@ -317,8 +317,8 @@ export class WalSender implements AsyncDisposable {
 }
 
 /**
- * Standby status updates: what a client of a walsender tells of itself. The whole message, a CopyData with the update
- * in it.
+ * A standby status update, by which a client reports its position to a walsender.
+ * @returns the whole message: a CopyData that contains the update
  */
 export function statusUpdate({ received, durable, answer }: Status): Buffer {
   const message = Buffer.alloc(HEADER + STATUS_LENGTH)
@@ -333,12 +333,12 @@ export function statusUpdate({ received, durable, answer }: Status): Buffer {
   return message
 }
 
-/** Ends when the server has closed the connection, or does not answer. */
+/** Resolves when the server has closed the connection, or does not answer. */
 async function leave(socket: Duplex, farewell: Buffer): Promise<void> {
   if (socket.destroyed) return
   const ended = new Promise<void>((resolve) => socket.once('close', resolve))
   const timer = setTimeout(() => socket.destroy(), END_MS)
-  // What is still on its way has to be read, or the end behind it is never seen.
+  // Remaining data must be read, or the end after it is never seen.
   socket.resume()
   socket.end(farewell)
   await ended

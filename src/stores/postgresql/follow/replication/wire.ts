@@ -1,22 +1,22 @@
-/** How a stream sends values: as texts, or in the binary formats of their types, which cost both servers less. */
+/** Format of values in a stream: texts, or the binary formats of their types, which cost both servers less. */
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { binaryText, isPrinted, type ValueText } from './binary-text.ts'
 import { broken, pgoutputText } from './pgoutput.ts'
 
-/** A column of a table that is followed, as the catalogs have it. @property kind as pg_type.typtype */
+/** A column of a followed table, from the catalogs. @property kind pg_type.typtype */
 export type WireColumn = { readonly name: string; readonly type: number; readonly kind: string }
 
 export type ReplicationWire = {
   readonly isBinary: boolean
-  /** Makes the text of a value, by the object id of its type. */
+  /** Returns the function that makes texts of a type's values, by the type's object id. */
   readonly text: (type: number) => ValueText
 }
 
 export const TEXT_WIRE: ReplicationWire = { isBinary: false, text: () => pgoutputText }
 
 /**
- * One form holds for all tables of a stream.
- * @param tables with their columns in the catalogs, those that were not asked for too
+ * One format is used for all tables of a stream.
+ * @param tables with all of their columns in the catalogs, including those not requested
  */
 export function replicationWire(
   tables: readonly { readonly table: FollowedTable; readonly columns: readonly WireColumn[] }[],
@@ -34,7 +34,7 @@ export function replicationWire(
   return { isBinary: true, text: (type) => texts.get(type) ?? unknown }
 }
 
-/** Tables that are not followed, or are others now, have rows that nobody reads. */
+/** Rows of tables that are not followed, or have changed, are never read. */
 function unknown(): never {
   throw broken('a value came in a binary format that is not known')
 }

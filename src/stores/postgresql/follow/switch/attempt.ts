@@ -1,4 +1,4 @@
-/** The transaction of a switch, once it has the table that has the public name for itself. */
+/** The transaction of a cutover, once it has locked the table with the public name. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
@@ -30,12 +30,15 @@ import { changesSinceMark } from './mark.ts'
 import { cutoverTables, type CutoverTable, type CutoverTables } from './sides.ts'
 import { lockAll } from './take.ts'
 
-/** Everybody waits by now. Whoever holds what else is needed, and waits for the table himself, would be ended as one of a circle: we give up before. */
+/**
+ * Longest wait for further locks, ms. All other sessions wait for the table by now. If one of them holds a lock that we
+ * need, the server would cancel it to end the deadlock: so we give up first.
+ */
 const MOST_PATIENCE_MS = 150
 
 export type OpenedAttempt = {
   readonly session: CopySession
-  /** Beside the transaction: for what a statement that fails must not end. */
+  /** A session outside of the transaction, for statements whose failure must not abort it. */
   readonly otherSession: CopySession
   readonly settings: PostgresSettings
   readonly request: SwitchRequest
@@ -124,7 +127,7 @@ export class Attempt implements SwitchAttempt {
     const isHeld = await this.#do(async () => (await session.all(guard.sql, guard.parameters)).length > 0)
     this.#opened.held.work()
     try {
-      // It is not to be broken off once COMMIT is sent, and knows when that is.
+      // `commitChunk` handles the signal itself: it must not be interrupted once COMMIT is sent.
       const outcome = isHeld ? await commitChunk(session, closing, settings, signal, 'a switch') : 'fenced'
       if (!isHeld) await session.rollBack()
       this.#isEnded = true
@@ -165,7 +168,7 @@ export class Attempt implements SwitchAttempt {
   }
 }
 
-/** Both names may be exchanged: then each is taken while the other one is free. */
+/** The tables may exchange names: then one of them is renamed to a temporary name first. */
 function renames({ from, to, oldTable, oldTableName }: CutoverTables): readonly string[] {
   const rename = (table: string, name: string): string => `ALTER TABLE ${table} RENAME TO ${quoteName(name)}`
   if (oldTable !== to.sql) return [rename(from.sql, oldTableName), rename(to.sql, from.name)]

@@ -1,6 +1,6 @@
 /**
- * What closes a table to everybody but its stream: the trigger of `guard.ts` on it and on each partition, of one function. The function says by which token it is
- * closed; a table is opened by another body of the function, for which nobody needs a lock of the table.
+ * Closes a table to every writer except its stream: the trigger of `guard.ts` on it and on each partition, all with one
+ * function, which contains the token of the closing. Replacing its body opens the table, without a lock of the table.
  */
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -12,15 +12,15 @@ import type { CutoverTable } from './sides.ts'
 /** First half of the key of an advisory lock; the second half is the table. */
 const LOCK = 1_936_487_785n
 
-/** How long who closes or opens a table waits for another one who does, ms. */
+/** Longest wait for another session that closes or opens the table, in ms. */
 const LOCK_MS = 5000
 
-/** Statement: nobody else closes or opens this table until the transaction ends. */
+/** Statement: no other session can close or open this table until the transaction ends. */
 export function alone({ oid }: CutoverTable): string {
   return `SET LOCAL lock_timeout TO ${LOCK_MS}; SELECT pg_catalog.pg_advisory_xact_lock(${(LOCK << 32n) | BigInt(oid)})`
 }
 
-/** The token by which a table is closed; null where it is open. Of the table itself, without a look at its partitions. */
+/** Token by which a table is closed; null if it is open. Checks only the table itself, without its partitions. */
 export async function tokenOf(session: CopySession, side: CutoverTable): Promise<string | null> {
   const [row] = await session.ask(
     `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
@@ -29,12 +29,12 @@ export async function tokenOf(session: CopySession, side: CutoverTable): Promise
   return row?.[0] ?? null
 }
 
-/** Whether each table below it has the trigger of its function, too. */
+/** True if the table and each of its partitions have the trigger of its function. */
 export async function hasWholeBarrier(session: CopySession, side: CutoverTable): Promise<boolean> {
   return (await bareOf(session, side)).length === 0
 }
 
-/** Statements that close a table by a token. With the table taken from writers. */
+/** Statements that close a table by a token. The table must be locked against writers. */
 export async function closeSql(
   session: CopySession,
   side: CutoverTable,
@@ -48,7 +48,7 @@ END`
   return [...functionSql(side, body), ...(await barePartsSql(session, side))]
 }
 
-/** Statements for partitions that have come since a table was closed. */
+/** Statements for partitions that were added after the table was closed. */
 export async function barePartsSql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   return (await bareOf(session, side)).flatMap(({ sql, hasOne }) => [
     ...(hasOne ? [`DROP TRIGGER ${quoteName(TRIGGER)} ON ${sql}`] : []),
@@ -57,12 +57,11 @@ export async function barePartsSql(session: CopySession, side: CutoverTable): Pr
   ])
 }
 
-/** Statements that open a table. */
 export function openSql(side: CutoverTable): readonly string[] {
   return functionSql(side, 'BEGIN /* sluice open */ RETURN NULL; END')
 }
 
-/** Statements that remove trigger and function of a table that is open; none of a closed one. With the table taken from everybody. */
+/** Statements that remove trigger and function of an open table; none if closed. Needs the table exclusively locked. */
 export async function tidySql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   return (await tokenOf(session, side)) === null ? await unguardSql(session, side.oid) : []
 }
@@ -83,7 +82,7 @@ function functionSqlName(side: CutoverTable): string {
   return tableSql({ schema: side.schema, name: functionName(side) })
 }
 
-/** The table and its partitions, as far as they have not the trigger of its function, or one that does not always fire. */
+/** The table and its partitions that lack the trigger of its function, or whose trigger does not always fire. */
 async function bareOf(
   session: CopySession,
   side: CutoverTable,

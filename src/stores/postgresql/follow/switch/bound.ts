@@ -1,13 +1,13 @@
-/** What others have made of the table, and is bound to it by its number: made again within the switch by the text that the server prints, which has names. */
+/** User objects that refer to the table by object id: recreated in the cutover from the server's text with names. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Bound = {
   readonly kind: 'view' | 'materialized view' | 'rule' | 'policy' | 'function' | 'row function'
-  /** As people call it. */
+  /** Name for messages. */
   readonly name: string
-  /** As SQL has it, of the relation or the function. */
+  /** Name of the relation or function in SQL. */
   readonly sql: string
   readonly own: string
   readonly definition: string | null
@@ -15,9 +15,9 @@ type Bound = {
   readonly owned: boolean
   readonly owner: string
   readonly isTemporary: boolean
-  /** It holds only because of the primary key. */
+  /** It is valid only because of the primary key. */
   readonly byKey: boolean
-  /** It returns or takes rows of the table, and this depends on it. */
+  /** An object that depends on it, if it returns or takes rows of the table. */
   readonly needed: string | null
   readonly comment: string | null
   readonly grants: readonly string[] | null
@@ -85,12 +85,12 @@ function statementsOf(
   }
 }
 
-/** The server ends what it prints of views and rules with a semicolon. */
+/** The server prints views and rules with a semicolon at the end. */
 function unended(definition: string): string {
   return definition.replace(/;\s*$/, '')
 }
 
-/** Whatever else depends on the table or on the type of its rows. */
+/** All other objects that depend on the table or on its row type. */
 async function unknownTo(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from } = sides
   const rows = await sides.session.ask(`
@@ -121,7 +121,7 @@ function typesSql(oid: string): string {
   return `SELECT c.oid, c.reltype, coalesce(y.typarray, 0) AS typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid`
 }
 
-/** Whether the primary keys have the same columns. */
+/** True if the primary keys have the same columns. */
 function sameKeySql({ from, to }: CutoverTables): string {
   const key = (
     oid: string,

@@ -1,4 +1,4 @@
-/** Columns of both tables: the same ones in the same order, so that statements which others have prepared go on. */
+/** Columns of both tables must be the same in the same order, so that users' prepared statements go on. */
 import { quoteName } from '../../server/connect.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 

@@ -1,4 +1,4 @@
-/** Whether some rows are the same on both sides: found by their identities, read by the session of the switch, compared by count and two hashes each. */
+/** Compares some rows of both tables, found by row key, in the session of the cutover: by count and two hashes. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -11,12 +11,12 @@ import type { CutoverTable } from './sides.ts'
 
 const KEYS_AT_ONCE = 1000
 
-/** As sessions that apply changes have it: a table that was filled a moment ago has no statistics, and would be read whole while everybody waits. */
+/** Index plans, as for applying: a newly filled table has no statistics, and would be read whole while others wait. */
 const BY_INDEX = ['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']
   .map((name) => `SET LOCAL ${name} TO off`)
   .join('; ')
 
-/** @throws SluiceError TABLE_REFUSED where a column of the identity is not there; what the server says */
+/** @throws SluiceError TABLE_REFUSED if a column of the row key is missing; errors of the server */
 export async function compareTableRows(
   session: CopySession,
   [from, to]: readonly [CutoverTable, CutoverTable],
@@ -35,7 +35,7 @@ export async function compareTableRows(
   return { rows, targetRows, isEqual }
 }
 
-/** Rows of one table, for a table of another database. @throws SluiceError TABLE_REFUSED where a column of the identity is not there */
+/** Digest to compare with a table of another database. @throws TABLE_REFUSED if a column of the row key is missing */
 export async function digestTableRows(
   session: CopySession,
   side: CutoverTable,
@@ -53,7 +53,7 @@ export async function digestTableRows(
   return { rows, sums: sums.join(' ') }
 }
 
-/** What is read of each row, and conditions that find the rows by an index. */
+/** Columns to read of each row, and conditions that find the rows by an index. */
 async function asked(
   session: CopySession,
   side: CutoverTable,
@@ -96,7 +96,7 @@ function* conditionsOf(
       yield among(identity, types, group.slice(at, at + KEYS_AT_ONCE))
 }
 
-/** Keys with NULLs at the same places. */
+/** Groups keys by the positions of their NULLs. */
 function byNulls(keys: readonly RowKey[]): Iterable<readonly RowKey[]> {
   const groups = new Map<string, RowKey[]>()
   for (const key of keys) {
@@ -108,7 +108,7 @@ function byNulls(keys: readonly RowKey[]): Iterable<readonly RowKey[]> {
   return groups.values()
 }
 
-/** @param keys with NULLs at the same places */
+/** @param keys with NULLs at the same positions */
 function among(identity: readonly string[], types: ReadonlyMap<string, string>, keys: readonly RowKey[]): string {
   const places = identity.map((name, at) => ({ name, at }))
   const isNull = ({ at }: { readonly at: number }): boolean => keys[0]?.[at] === null
@@ -122,7 +122,7 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
   return [list, ...nulls].join(' AND ')
 }
 
-/** Types to compare columns in, in their order: those below domains. Without a modifier, which would cut values off, and would be 1 of a character. */
+/** Types to compare columns in; base types of domains. No modifier: it would truncate, and is 1 for `character`. */
 async function columnTypes(session: CopySession, { oid }: CutoverTable): Promise<ReadonlyMap<string, string>> {
   const rows = await session.ask(
     `WITH RECURSIVE below AS (

@@ -1,4 +1,4 @@
-/** What keeps others from writing into a parked table: a trigger on it and on each of its partitions. Sessions that apply changes of ours pass it, and no other replica. */
+/** Guards an old table and its partitions by triggers that pass only our applying sessions, not other replicas. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -6,18 +6,19 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import type { CutoverTable, CutoverTables } from './sides.ts'
 
-/** Triggers of one kind fire by their names: nothing of anybody else has run before this one. */
+/** Triggers of one kind fire in order of their names: the blank makes this one fire before those of users. */
 export const TRIGGER = ' sluice_parked'
 
 /**
- * Statements for the time when the tables have changed places. What foreign keys do to rows by themselves passes, too: the rows of the public table they change alike.
+ * Statements for after the tables have changed places. Foreign key actions pass too: they change the rows of the public
+ * table alike.
  */
 export function guardSql(
   { from, oldTable, oldTableName }: CutoverTables,
   leaves: readonly string[],
 ): readonly string[] {
   const name = tableText(from)
-  // A partition that came from another parked table has one already, of another function.
+  // A partition that came from another old table already has a guard, with another function.
   const tables = [oldTable, ...leaves].map((sql) => ({ sql, hasOne: true }))
   return guardedSql(from, tables, {
     says: `${tableText({ schema: from.schema, name: oldTableName })} is the old table: its rows follow those of ${name}, and only the stream may write into it`,
@@ -25,7 +26,7 @@ export function guardSql(
   })
 }
 
-/** Statements before the tables have changed places; none where each table is guarded already. */
+/** Statements for the time before the tables change places; none if each table has its guard. */
 export async function guardBeforeSql({ session, from, to }: CutoverTables): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, c.oid = ${to.oid}::oid, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
@@ -39,7 +40,7 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
     sql: tableSql({ schema: schema ?? '', name: name ?? '' }),
     hasOne: hasOne === 't',
   }))
-  // Where the table itself has its guard, partitions have come since: they get the same one.
+  // If the table itself has its guard, the others are newer partitions: they get the same one.
   if (rows[0]?.[3] === 't') return tables.flatMap((table) => triggerSql(guardName(to), table))
   const [name, other] = [tableText(from), tableText(to)]
   return guardedSql(to, tables, {
@@ -54,7 +55,7 @@ function guardName({ schema, oid }: CutoverTable): string {
   return tableSql({ schema, name: `sluice_parked_${oid}` })
 }
 
-/** @param of table that the function is called after */
+/** @param of table after which the function is named */
 function guardedSql(
   of: CutoverTable,
   tables: readonly Guarded[],
@@ -74,19 +75,19 @@ END`
 
 function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] {
   return [
-    // Which takes the table from readers, too.
+    // DROP TRIGGER locks out readers, too.
     ...(hasOne ? [`DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${sql}`] : []),
     `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${sql} FOR EACH STATEMENT EXECUTE FUNCTION ${guard}()`,
     `ALTER TABLE ONLY ${sql} ENABLE ALWAYS TRIGGER ${quoteName(TRIGGER)}`,
   ]
 }
 
-/** Condition in SQL: whether a trigger is one of these. @param trigger alias of `pg_trigger` */
+/** SQL condition: a trigger is one of these guards. @param trigger alias of `pg_trigger` */
 export function isGuardSql(trigger: string): string {
   return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND f.proname ~ '^sluice_parked_[0-9]+$'::text))`
 }
 
-/** Whether a table is parked: nobody but its stream writes into it. @param oid of the table */
+/** True for a guarded (old) table: only its stream writes into it. @param oid of the table */
 export async function isGuarded(session: CopySession, oid: string): Promise<boolean> {
   const [row] = await session.ask(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${literal(oid)}::oid AND g.tgname = ${literal(TRIGGER)})`,
@@ -95,7 +96,7 @@ export async function isGuarded(session: CopySession, oid: string): Promise<bool
 }
 
 /**
- * Statements that take a guard away from a table, its partitions, and those that were detached from it since; none where there is none.
+ * Statements that remove the guard of a table, of its partitions, and of partitions detached since; none if unguarded.
  * @param oid of the table
  */
 export async function unguardSql(session: CopySession, oid: string): Promise<readonly string[]> {
@@ -122,7 +123,7 @@ export async function unguardSql(session: CopySession, oid: string): Promise<rea
   ]
 }
 
-/** Partitions of a table that hold rows, in SQL. */
+/** Partitions of a table, at any depth, as names in SQL. */
 export async function leavesOf(session: CopySession, oid: string): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t JOIN pg_catalog.pg_class c ON c.oid = t.relid::oid

@@ -1,37 +1,37 @@
-/** How long others wait for what a transaction holds, and the server's part in it: whoever stands still between two statements is ended there. */
+/** Limits how long other sessions wait for a transaction's locks. The server ends it if idle between statements. */
 import type { CopySession } from '../../server/session.ts'
 
-/** Behind the budget: whoever only is slow gives up by himself. */
+/** Extra time after the budget, in ms: a program that is only slow gives up by itself before. */
 const GRACE_MS = 200
-/** The server does not look at once. */
+/** Delay of the server when it ends a session, in ms. */
 const LATE_MS = 50
 
 export class LockBudget {
   readonly #session: CopySession
   readonly #budgetMs: number
-  /** By `performance.now`: when the lock was first asked for, and when the server last began to wait for a statement. */
+  /** By `performance.now`: when the lock was first requested, and since when the server waits for a statement. */
   #since = 0
   #idleSince: number | null = null
   #idleMs: number
 
-  /** @param budgetMs others may wait so long */
+  /** @param budgetMs longest wait of other sessions */
   constructor(session: CopySession, budgetMs: number) {
     this.#session = session
     this.#budgetMs = budgetMs
     this.#idleMs = this.#leftMs()
   }
 
-  /** Statement for the begin of the transaction. */
+  /** Statement for the start of the transaction. */
   get firstSql(): string {
     return idleSql(this.#idleMs)
   }
 
-  /** The lock is asked for from now on. */
+  /** Call it when the lock is requested. */
   begin(): void {
     this.#since = performance.now()
   }
 
-  /** From now on the server waits no longer for a statement than others may still wait for the end. */
+  /** From now on the server waits for a statement only as long as other sessions may still wait for the end. */
   async shorten(): Promise<void> {
     const leftMs = this.#leftMs()
     await this.#session.ask(idleSql(leftMs))
@@ -39,17 +39,17 @@ export class LockBudget {
     this.rest()
   }
 
-  /** A statement is about to be sent. */
+  /** Call it before a statement is sent. */
   work(): void {
     this.#idleSince = null
   }
 
-  /** The last statement is answered. */
+  /** Call it when the last statement is answered. */
   rest(): void {
     this.#idleSince = performance.now()
   }
 
-  /** Since the lock was asked for, ms; not longer than the server waits. */
+  /** Ms since the lock was requested; at most until the server ends the session. */
   waitedMs(): number {
     const now = performance.now()
     const end = this.#idleSince === null ? now : Math.min(now, this.#idleSince + this.#idleMs + LATE_MS)

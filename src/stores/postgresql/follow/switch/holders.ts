@@ -1,4 +1,4 @@
-/** Who has held the public table for long: until they let go, no try for its lock ends well. */
+/** Sessions that have held the public table for long: until they release it, every attempt to lock it fails. */
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
@@ -26,7 +26,7 @@ export async function cutoverHolderFindings(sides: CutoverTables): Promise<reado
   })
 }
 
-/** A prepared transaction has no session, and is told by the lock that it has of its own number. */
+/** A prepared transaction has no session; it is identified by the lock of its own number. */
 function holdersSql({ from }: CutoverTables): string {
   const age = (since: string): string => `extract(epoch FROM pg_catalog.clock_timestamp() - ${since})::int`
   return `

@@ -1,4 +1,4 @@
-/** Two tables of PostgreSQL that change places: what that would meet, and the transaction in which it happens. */
+/** Cutover of two tables of PostgreSQL: its preflight check, and the transaction that exchanges the tables. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type {
@@ -27,7 +27,7 @@ import { cutoverTable, cutoverTables, type CutoverTable } from './sides.ts'
 import { dependentsWithRules, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
 const BUDGET_MS = 5000
-/** Nobody waits long for a guard: whoever holds the table does so for long, or not at all. */
+/** Limits for guarding, ms: no session waits long for a guard, since a table is held for long or not at all. */
 const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
 
 export class PostgresSwitches implements SwitchStore {
@@ -97,7 +97,7 @@ export class PostgresSwitches implements SwitchStore {
     })
   }
 
-  /** @param wanted statements, asked for once without a lock and once with it */
+  /** @param wanted returns the statements; called once without a lock and once with it */
   async #alter(
     name: TableName,
     from: 'everybody' | 'writers',
@@ -124,7 +124,7 @@ export class PostgresSwitches implements SwitchStore {
     }
   }
 
-  /** @returns null where others did not let go in time */
+  /** @returns null if other sessions did not release the table in time */
   async #take(
     session: CopySession,
     otherSession: CopySession,
@@ -151,7 +151,7 @@ export class PostgresSwitches implements SwitchStore {
     }
     await held.shorten()
     held.work()
-    // The names may have led to other tables before the lock was there.
+    // Before the lock was taken, the names may have referred to other tables.
     const sides = await cutoverTables(session, request)
     if (sides.from.oid !== from.oid) return null
     const position = await commitFence(session)

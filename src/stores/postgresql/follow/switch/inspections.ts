@@ -1,4 +1,4 @@
-/** All that is looked at before and within a switch. */
+/** All inspections before and within a cutover. */
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { cutoverBoundFindings } from './bound.ts'
 import { cutoverColumnFindings } from './columns.ts'
@@ -14,8 +14,9 @@ import { cutoverShapeFindings } from './shape.ts'
 import type { CutoverInspection, CutoverTables, CutoverStep } from './sides.ts'
 
 /**
- * In the order in which their statements are to run: sequences belong to the owner of their table, and have their names before they are exchanged.
- * @param codeOf looks at triggers and rules: what becomes of those of the old table depends on whether anything is applied to it
+ * In the order in which their statements must run: sequences need their table's owner, and their names before the
+ * exchange.
+ * @param codeOf inspects triggers and rules: those of the old table depend on whether changes are applied to it
  */
 export function inspections(codeOf: CutoverInspection): readonly CutoverInspection[] {
   return [
@@ -32,17 +33,17 @@ export function inspections(codeOf: CutoverInspection): readonly CutoverInspecti
 }
 
 const LOOKS = inspections(ownCodeOf)
-/** These have no statements, and nobody waits for them. */
+/** Only reported: these have no statements, and no session should wait for them. */
 const ONLY_TOLD: readonly CutoverInspection[] = [cutoverLeftFindings, cutoverHolderFindings]
 
-/** @param within the switch: without what is only told */
+/** @param within true within the cutover: leaves out inspections that are only reported */
 export async function stepsOf(sides: CutoverTables, within: boolean): Promise<readonly CutoverStep[]> {
   const steps: CutoverStep[] = []
   for (const look of [...LOOKS, ...(within ? [] : ONLY_TOLD)]) steps.push(...(await look(sides)))
   return steps
 }
 
-/** Without the statements, which are the store's own. */
+/** Leaves out the statements, which only the store uses. */
 export function findingOf({ before: _, after: __, ...finding }: CutoverStep): SwitchFinding {
   return finding
 }

@@ -1,4 +1,4 @@
-/** What stays with each table, and what somebody may want to do about it. */
+/** What stays with each table, and what a user may want to do about it. */
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Left = {
@@ -6,7 +6,7 @@ type Left = {
   readonly analyzed: boolean
   readonly comment: boolean
   readonly options: boolean
-  /** Sessions that rest within a transaction and keep a snapshot. */
+  /** Sessions that are idle in a transaction and keep a snapshot. */
   readonly snapshots: number
 }
 

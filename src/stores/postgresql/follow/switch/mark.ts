@@ -1,4 +1,4 @@
-/** What becomes of two tables besides changes of rows: partitions that come or go, files that are emptied or written anew. */
+/** Changes of two tables besides rows: partitions added or removed, files truncated or rewritten. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchMark } from '../../../../model/follow/switch-port.ts'
@@ -8,16 +8,16 @@ import type { CutoverTable } from './sides.ts'
 
 type Tree = { readonly oid: string; readonly nodes: readonly Node[] }
 
-/** In a transaction. */
+/** Call it in a transaction. */
 export async function cutoverMark(session: CopySession, tables: readonly CutoverTable[]): Promise<SwitchMark> {
   return { text: JSON.stringify(await treesOf(session, tables)) }
 }
 
 /**
- * With both tables for oneself.
+ * Both tables must be locked against all other sessions.
  * @param tables the one that has the public name, then the one that gets it; or one of two databases
- * @returns in words; nothing where all is as it was
- * @throws SluiceError NOT_SWITCHABLE where a partition of the second one is gone
+ * @returns the changes in words; empty if nothing changed
+ * @throws SluiceError NOT_SWITCHABLE if a partition of the second table is gone
  */
 export async function changesSinceMark(
   session: CopySession,

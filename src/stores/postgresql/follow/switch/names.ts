@@ -1,4 +1,4 @@
-/** Names of indexes, constraints and statistics: the table with the public name has those that the table before it had. */
+/** Exchanges names of indexes, constraints and statistics: the table with the public name keeps the public ones. */
 import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import { tableSql } from '../../server/sql.ts'
@@ -12,18 +12,17 @@ type Named = {
   readonly kind: 'INDEX' | 'STATISTICS' | 'SEQUENCE'
   readonly schema: string
   readonly name: string
-  /** What it is, without its name and that of its table. */
+  /** Its definition, without its own name and the table's. */
   readonly what: string
   readonly unique: boolean
   readonly exclusion: boolean
-  /** Of an index alone. */
+  /** Only for an index. */
   readonly columns?: readonly string[]
 }
 
-/** What `partition plan` puts behind the names of the new table's indexes. */
+/** Suffixes that `partition plan` appends to the names of the new table's indexes. */
 const MARKS = ['p', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'p8', 'p9']
 
-/** Exchanges the names of each pair. */
 export async function namesOf(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const old = await namedOf(sides, sides.from)
   const fresh = await namedOf(sides, sides.to)
@@ -74,7 +73,7 @@ function exchange([one, other]: readonly [Named, Named]): readonly string[] {
   return [renamed(one, one.name, between), renamed(other, other.name, one.name), renamed(one, between, other.name)]
 }
 
-/** By the names that they were given, and then by what they are, where that is the same of one on each side only. */
+/** Pairs by name and suffix first; then by definition, if exactly one object on each side has it. */
 function pairsOf(old: readonly Named[], fresh: readonly Named[]): readonly (readonly [Named, Named])[] {
   const left = new Set(fresh)
   const pairs: [Named, Named][] = []
@@ -106,7 +105,7 @@ function isOneKind(one: Named, other: Named): boolean {
 }
 
 function isSibling(one: Named, other: Named): boolean {
-  // Another exclusion keeps other rows apart, and has no name to go by.
+  // Different exclusion constraints are never a pair, whatever their names: they exclude other rows.
   if (!isOneKind(one, other) || (one.exclusion && one.what !== other.what)) return false
   return MARKS.some((mark) => suffixed(one.name, mark) === other.name || suffixed(other.name, mark) === one.name)
 }

@@ -1,4 +1,4 @@
-/** Triggers and rules of the table: the other one gets exactly those that the public table has. */
+/** Triggers and rules: the other table gets exactly those of the public table. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
@@ -7,9 +7,9 @@ type Code = {
   readonly kind: 'TRIGGER' | 'RULE'
   readonly name: string
   readonly definition: string
-  /** The table as the definition names it. */
+  /** Name of the table as the definition writes it. */
   readonly table: string
-  /** As pg_trigger has it: O, D, R, A. */
+  /** pg_trigger.tgenabled: O, D, R, A. */
   readonly state: string
   readonly comment: string | null
   readonly rowTables: boolean
@@ -27,7 +27,7 @@ export async function ownCodeOf(sides: CutoverTables): Promise<readonly CutoverS
   return [...(await replaced(sides, old)), ...old.flatMap((one) => silenced(sides, one))]
 }
 
-/** The same, where nothing is applied to the old table any more. */
+/** As `ownCodeOf`, if no more changes are applied to the old table. */
 export async function sameCode(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   return await replaced(sides, await codeOf(sides, sides.from))
 }
@@ -87,7 +87,7 @@ function made({ to, public: name }: CutoverTables, one: Code, other: Code | null
   ]
 }
 
-/** Of the parked table: what fires for replicas would do again what it has done on the public one. */
+/** Disables triggers of the old table that fire for replicas: they would repeat what they did on the public table. */
 function silenced({ oldTable }: CutoverTables, { kind, name, state }: Code): readonly CutoverStep[] {
   if (state !== 'A' && state !== 'R') return []
   return [
@@ -101,7 +101,7 @@ function silenced({ oldTable }: CutoverTables, { kind, name, state }: Code): rea
   ]
 }
 
-/** The name of the table stands behind the first ON or TO that is no part of a name. */
+/** Removes the table's name, which follows the first ON or TO outside of quotes. */
 function withoutTable({ kind, definition, table }: Code): string {
   const word = `${kind === 'TRIGGER' ? ' ON ' : ' TO '}${table}`
   let quoted = false
@@ -112,7 +112,7 @@ function withoutTable({ kind, definition, table }: Code): string {
   return definition
 }
 
-/** Without ours: those of streams know their table by its number, and those of guards go by themselves. */
+/** Leaves out our own: those of streams refer to their table by object id, and guards are removed separately. */
 function codeOf(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Code[]> {
   return cutoverFacts<Code>(
     sides,

@@ -1,4 +1,4 @@
-/** Sequences of both sides of a switch between two databases: the side that is opened gives numbers that the other one has never given. */
+/** Sequences in a cutover between databases: the opened side gives out only numbers that the other one never gave. */
 import type { SidePositions } from '../../../../model/follow/switch-side-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
@@ -17,7 +17,7 @@ type Numbering = {
 
 type Position = Pick<Numbering, 'column' | 'cache'> & { readonly last: string }
 
-/** @throws what the server says */
+/** @throws errors of the server */
 export async function positionsOf(session: CopySession, side: CutoverTable): Promise<SidePositions> {
   const positions: Position[] = []
   for (const { column, cache, sql } of await numberings(session, side)) {
@@ -28,8 +28,9 @@ export async function positionsOf(session: CopySession, side: CutoverTable): Pro
 }
 
 /**
- * What would lie outside of a sequence leaves it as far as its numbers go.
- * @param source of the other side @returns in words, what was set
+ * If a new position would exceed the range of the sequence, it is set only as far as numbers were given out.
+ * @param source positions of the other side
+ * @returns in words, what was set
  */
 export async function advanceSequence(
   session: CopySession,
@@ -50,7 +51,7 @@ export async function advanceSequence(
   return reported
 }
 
-/** Sequences that belong to columns, or that their defaults take numbers from. */
+/** Sequences owned by columns or used by their defaults. */
 function numberings(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
   return cutoverFacts<Numbering>(
     { session },

@@ -1,4 +1,4 @@
-/** Publications of others: what names the public table names the other one from the switch on, with the same columns and filter. */
+/** User publications: from the switch on they contain the other table, with the same column list and row filter. */
 import { quoteName } from '../../server/connect.ts'
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
@@ -8,7 +8,7 @@ type Publication = {
   readonly viaRoot: boolean
   readonly owned: boolean
   readonly owner: string
-  /** The other table is a member by itself. */
+  /** The other table is already a member itself. */
   readonly both: boolean
   readonly columns: readonly string[] | null
   readonly filter: string | null
@@ -57,7 +57,7 @@ function stepOf(
   }
 }
 
-/** Publications of schemas, lists of columns and filters are there since version 15. */
+/** Publications of schemas, column lists and row filters exist from version 15 on. */
 function publicationsSql({ session, from, to }: CutoverTables): string {
   const narrow = session.version >= 150_000
   const columns = narrow

@@ -1,4 +1,4 @@
-/** Foreign keys to the public table, and the constraints that both tables have. */
+/** Foreign keys to the public table, and constraints of both tables. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
@@ -21,7 +21,7 @@ type Incoming = {
 
 type Constraint = { readonly kind: 'c' | 'f'; readonly name: string; readonly definition: string }
 
-/** Foreign keys of partitioned tables can be made without a look at their rows since this version. */
+/** First version that adds foreign keys of partitioned tables without checking their rows. */
 const UNCHECKED_PARTITIONED = 180_000
 
 export async function cutoverReferenceFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
@@ -81,7 +81,7 @@ function ofItself({ name, definition, fits }: Incoming, { from, to }: CutoverTab
   ]
 }
 
-/** What only one of them is held to would be lost, or would refuse rows from one moment to the other. */
+/** A constraint that only one table has would be lost by the switch, or would suddenly refuse rows. */
 function differing(
   { from, to }: CutoverTables,
   old: readonly Constraint[],
@@ -133,7 +133,7 @@ function incomingSql({ from, to }: CutoverTables): string {
     WHERE k.contype = 'f' AND k.confrelid = ${from.oid}::oid AND k.conparentid = 0::oid ORDER BY c.oid, k.conname`
 }
 
-/** Whether one was ever checked, and whether tables inherit it, is not compared: it says nothing of a partitioned table. */
+/** NOT VALID and NO INHERIT are not compared: they mean nothing for a partitioned table. */
 function constraintsSql({ oid }: CutoverTable): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))

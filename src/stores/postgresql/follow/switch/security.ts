@@ -1,4 +1,4 @@
-/** Owner, rights, policies and row security: the other table gets exactly those of the public one. */
+/** Owner, rights, policies and row security: the other table gets exactly those of the public table. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { leavesOf } from './guard.ts'
@@ -14,7 +14,7 @@ type Security = {
 type Grant = {
   readonly column: string | null
   readonly privilege: string
-  /** As SQL has it. */
+  /** As written in SQL. */
   readonly grantee: string
   readonly grantable: boolean
 }
@@ -50,7 +50,7 @@ export async function securityOf(sides: CutoverTables): Promise<readonly Cutover
   return steps
 }
 
-/** @param object of the new one, by its name after the switch: `TABLE public.t` */
+/** @param object of the new table, by its name after the switch: `TABLE public.t` */
 async function grantSteps(
   sides: CutoverTables,
   from: string,
@@ -134,7 +134,7 @@ function securitySql({ oid }: CutoverTable): string {
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
-/** Rights on a table, and on its columns. @param owner whose owner the table will have by then */
+/** Rights on a table and on its columns. @param owner object id of the table whose owner will then own this one */
 function grantsSql(oid: string, owner: string): string {
   const grantee = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' WHEN c.relowner THEN (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.relowner)) FROM pg_catalog.pg_class o WHERE o.oid = ${owner})
     ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`

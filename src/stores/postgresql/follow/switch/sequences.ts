@@ -1,4 +1,4 @@
-/** Numbers that the tables give their rows by themselves: after the switch nobody gets one that anybody has, or may still have in a session. */
+/** Sequences: after the switch no number is given out that a row has, or that a session may have cached. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
@@ -34,7 +34,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
       continue
     }
     const other = fresh.find(({ identity, column }) => identity && column === one.column)
-    // Columns that differ are refused by themselves.
+    // Other inspections refuse columns that differ.
     if (other === undefined) continue
     steps.push({
       verdict: 'made',
@@ -45,7 +45,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
         ...(one.options === other.options
           ? []
           : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
-        // By this it is held until the end, also by those who take numbers without a row.
+        // Locks the sequence until the transaction ends, also against sessions that take numbers without a row.
         `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`,
         beyondSql(literal(other.sql), one, `(SELECT b.last_value FROM ${other.sql} b)`, one.cache),
       ],
@@ -54,17 +54,17 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
   return steps
 }
 
-/** `SET INCREMENT BY 1 SET …`, of the options as a definition has them. */
+/** `SET INCREMENT BY 1 SET …` from the options as a definition writes them. */
 function set(options: string): string {
   return options.replaceAll(/(?:^|, )/g, ' SET ').trim()
 }
 
 /**
- * Sets a sequence behind one and another, and behind what sessions may have taken ahead. What would lie outside of the sequence leaves it as far as the numbers go that
- * were given.
- * @param sequence the one that is set, as SQL that becomes its regclass
- * @param one whose last value and range count
- * @param other the last value of the other, in SQL
+ * SQL that sets a sequence after the last values of two sequences, and after the numbers that sessions may have cached.
+ * If that exceeds the range of the sequence, it is set only as far as numbers were given out.
+ * @param sequence the sequence to set, as SQL that is cast to regclass
+ * @param one sequence whose last value and range are used
+ * @param other last value of the other sequence, in SQL
  * @param cache numbers that a session takes at once, in SQL
  */
 export function beyondSql(

@@ -1,4 +1,4 @@
-/** What the tables are, and whether this role may exchange them. */
+/** What kind of tables they are, and whether this role may exchange them. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
@@ -93,7 +93,7 @@ function ofSide(
   }
 }
 
-/** Who writes into a table by its number goes on with it under whatever name; not every role may look. */
+/** A subscription writes by object id, so it goes on under any name. Not every role may read subscriptions. */
 async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
   await session.ask('SAVEPOINT looking')
   try {

@@ -1,4 +1,4 @@
-/** What belongs to a table and is no row, as one database has it: compared by name with what the other database of a switch has. */
+/** Facts about a table besides its rows, compared by name with those of the other database of a cutover. */
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionColumnSql } from './lacking-index.ts'
@@ -10,18 +10,18 @@ export type ColumnFact = {
   readonly type: string
   readonly notNull: boolean
   readonly inKey: boolean
-  /** `GENERATED …` of identity and generated columns; `numbers` of a default that takes them from a sequence. */
+  /** `numbers`: identity, or default from a sequence; `GENERATED ALWAYS AS (…)`: generated; otherwise empty. */
   readonly kind: string
-  /** Null without one, and of one that takes numbers from a sequence. */
+  /** Null if there is none, or if it takes numbers from a sequence. */
   readonly default: string | null
 }
 
-/** Something with a name. */
+/** A named object with its definition. */
 export type NamedFact = { readonly name: string; readonly definition: string }
 
 export type IndexFact = {
   readonly name: string
-  /** What it is, without its name and that of its table. */
+  /** Its definition, without its own name and the table's. */
   readonly what: string
   readonly unique: boolean
   readonly exclusion: boolean
@@ -32,7 +32,7 @@ export type CutoverTableFacts = {
   readonly encoding: string
   readonly columns: readonly ColumnFact[]
   readonly indexes: readonly IndexFact[]
-  /** Column of its partitions; null of a plain table. */
+  /** Partition column; null for a plain table. */
   readonly by: string | null
   readonly checks: readonly NamedFact[]
   readonly references: readonly (NamedFact & { readonly to: string })[]
@@ -42,11 +42,11 @@ export type CutoverTableFacts = {
   readonly security: boolean
   readonly policies: readonly NamedFact[]
   readonly owner: string
-  /** Whether the role that asks is a member of the owner, and may make functions beside the table. */
+  /** The current role; whether it is a member of the owner, and may create functions in the table's schema. */
   readonly me: string
   readonly owned: boolean
   readonly mayCreate: boolean
-  /** Roles that are neither owner nor PUBLIC alone, with their rights. */
+  /** Rights of roles other than the owner, including PUBLIC. */
   readonly grants: readonly { readonly role: string; readonly rights: readonly string[] }[]
   /** Views, rules and functions that depend on it. */
   readonly dependents: readonly string[]
@@ -59,7 +59,7 @@ export type CutoverTableFacts = {
   readonly heirs: number
 }
 
-/** @throws what the server says */
+/** @throws errors of the server */
 export async function cutoverTableFacts(session: CopySession, side: CutoverTable): Promise<CutoverTableFacts> {
   const [facts] = await cutoverFacts<CutoverTableFacts>({ session }, factsSql(side))
   if (facts === undefined) throw new Error('the server reports nothing of a table')

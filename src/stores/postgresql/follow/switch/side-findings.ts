@@ -1,4 +1,4 @@
-/** What the table that is going to be opened in another database lacks of what the closed one has. Nothing of it is made: it may be missing on purpose. */
+/** What the table to be opened lacks compared to the closed one. Nothing is created: it may be missing on purpose. */
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { makeUnique } from './lacking-index.ts'
@@ -7,17 +7,17 @@ import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact } from './side
 const KEPT_APART = 'what it keeps apart would be kept apart no more'
 const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
 
-/** What only the database of the target can answer. */
+/** Facts that only the target database has. */
 export type TargetRights = {
-  /** Roles of the source that there are. */
+  /** Roles of the source that exist. */
   readonly roles: ReadonlySet<string>
-  /** Tables that foreign keys of the source go to and that there are. */
+  /** Existing tables among those that foreign keys of the source refer to. */
   readonly tables: ReadonlySet<string>
-  /** Whether a role that owns or writes the source has a right, by itself or through others. */
+  /** True if a role that owns or writes the source has a right, directly or through other roles. */
   readonly may: (role: string, right: string) => boolean
 }
 
-/** @param sql the table that is going to be opened */
+/** @param sql the table to be opened */
 export function sideFindings(
   from: CutoverTableFacts,
   to: CutoverTableFacts,
@@ -121,7 +121,7 @@ function indexFinding(one: IndexFact, to: CutoverTableFacts, sql: string): Switc
   const narrower = to.indexes.find((other) => other.unique && other.columns.every((column) => columns.includes(column)))
   if (narrower !== undefined && narrower.columns.length > 0)
     return left('unique index', name, `that of the target keeps more apart: ${narrower.what}`)
-  // A partitioned table keeps rows apart within a partition only.
+  // A unique index of a partitioned table is enforced within each partition only.
   const wider = to.indexes.find((other) => other.unique && columns.every((column) => other.columns.includes(column)))
   return wider === undefined
     ? refused(

@@ -1,4 +1,4 @@
-/** One of two PostgreSQL databases between which a table moves: closed and opened by itself, and compared by digests that mean the same in both. */
+/** One of two databases between which a table moves: closed and opened alone, compared by digests valid in both. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
@@ -37,12 +37,12 @@ import { endWriters, writersOf } from './writers.ts'
 
 const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
 const TIDY = { patienceMs: 200, budgetMs: 3000 }
-/** Behind so many tries for the lock sessions are ended. */
+/** After this many attempts at the lock, sessions are terminated. */
 const TRIES = 2
 const REST_MS = 50
-/** A program that stands still while it holds a table is ended by the server, ms. */
+/** The server ends a frozen program that holds a table after this time, in ms. */
 const FROZEN_MS = 2000
-/** The look before a table is opened waits so long for who changes its partitions, ms. */
+/** Longest wait, before a table is opened, for a session that changes its partitions, in ms. */
 const OPEN_MS = 2000
 const WRITE = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
 
@@ -138,7 +138,7 @@ export class PostgresSwitchSide implements SwitchSide {
           gone.push(...those)
         } else await restUnder(signal, REST_MS)
       }
-      // The name may have led to another table before the lock was there.
+      // Before the lock was taken, the name may have referred to another table.
       if ((await cutoverTable(session, table))?.oid !== side.oid) throw goneTable(table)
       await session.askAll(await closeSql(session, side, request))
       await committed(session)
@@ -204,7 +204,7 @@ export class PostgresSwitchSide implements SwitchSide {
   ): Promise<'opened' | 'fenced' | { readonly changed: readonly string[] }> {
     return this.#write(table, signal, async (session, side) => {
       await session.begin(WRITE, `SET LOCAL idle_in_transaction_session_timeout TO ${FROZEN_MS}; ${alone(side)}`)
-      // Who attaches a partition takes the same lock.
+      // Attaching a partition takes the same lock.
       await session.ask(
         `SET LOCAL lock_timeout TO ${OPEN_MS}; LOCK TABLE ONLY ${side.sql} IN SHARE UPDATE EXCLUSIVE MODE`,
       )

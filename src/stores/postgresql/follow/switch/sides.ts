@@ -1,4 +1,4 @@
-/** The two tables of a switch, as the system catalogs have them now. */
+/** The two tables of a cutover, from the catalogs as they are now. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchFinding, SwitchRequest } from '../../../../model/follow/switch-port.ts'
@@ -9,10 +9,10 @@ export type CutoverTable = {
   readonly oid: string
   readonly schema: string
   readonly name: string
-  /** Schema and name as SQL has them. */
+  /** Schema and name in SQL. */
   readonly sql: string
   readonly isPartitioned: boolean
-  /** `r`, `p`, or what else it is that has the name. */
+  /** pg_class.relkind: `r`, `p`, or that of another object with this name. */
   readonly kind: string
 }
 
@@ -21,25 +21,25 @@ export type CutoverTables = {
   /** Has the public name until the switch. */
   readonly from: CutoverTable
   readonly to: CutoverTable
-  /** The public name as SQL has it; the name of `from` before the switch, and of `to` after it. */
+  /** The public name in SQL: name of `from` before the switch, and of `to` after it. */
   readonly public: string
-  /** What `from` is called after the switch, as SQL has it. */
+  /** Name of `from` after the switch, in SQL. */
   readonly oldTable: string
   readonly oldTableName: string
 }
 
-/** One thing that a switch meets, with the statements that make it anew. They name the tables as they are called by then. */
+/** A finding, with statements that recreate the object; they use the names that the tables have by then. */
 export type CutoverStep = SwitchFinding & {
-  /** While the tables have their old names. */
+  /** To run while the tables have their old names. */
   readonly before?: readonly string[]
-  /** Once they have changed places. */
+  /** To run after the tables have changed places. */
   readonly after?: readonly string[]
 }
 
-/** One of the looks; each is about one idea. In a transaction whose search path is empty, so that the server writes every name in full. */
+/** Covers one topic. Needs a transaction with an empty search path, so that the server writes full names. */
 export type CutoverInspection = (sides: CutoverTables) => Promise<readonly CutoverStep[]>
 
-/** @returns null where there is nothing of that name */
+/** @returns null if no relation has this name */
 export async function cutoverTable(
   session: CopySession,
   { schema = 'public', name }: TableName,
@@ -60,7 +60,7 @@ export async function cutoverTable(
   }
 }
 
-/** @throws SluiceError SOURCE_GONE where one of the tables is not there, or is no table */
+/** @throws SluiceError SOURCE_GONE if one of the tables does not exist, or is not a table */
 export async function cutoverTables(session: CopySession, request: SwitchRequest): Promise<CutoverTables> {
   const sides: CutoverTable[] = []
   for (const table of [request.from, request.to]) {
@@ -79,7 +79,7 @@ export async function cutoverTables(session: CopySession, request: SwitchRequest
   }
 }
 
-/** Of a name that leads to no table. */
+/** Error for a name that refers to no table. */
 export function goneTable(table: TableName): SluiceError {
   return new SluiceError('SOURCE_GONE', `there is no table ${tableText(table)}`, {
     where: tableText(table),
@@ -88,7 +88,7 @@ export function goneTable(table: TableName): SluiceError {
   })
 }
 
-/** Rows of a statement that gives one object of JSON a row. */
+/** Rows of a statement that returns one JSON object a row. */
 export async function cutoverFacts<T>({ session }: Pick<CutoverTables, 'session'>, sql: string): Promise<readonly T[]> {
   return (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
 }

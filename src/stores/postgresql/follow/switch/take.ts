@@ -1,16 +1,16 @@
-/** One try to have a table to oneself, in the order in which others take their locks: who reads a view holds it before he asks for the table. */
+/** One attempt to lock a table, in the lock order of other sessions: a reader of a view locks the view first. */
 import type { CopySession } from '../../server/session.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import type { CutoverTable } from './sides.ts'
 
 /**
- * The server looks after so long whether we wait in a circle, ms. Who looks first is ended: that is to be us, and nobody who waits for the table. It is also when the
- * server ends an autovacuum that is in the way, which would keep us waiting for hours.
+ * Wait in ms after which the server checks for a deadlock. The first session to check is cancelled: this must be ours.
+ * The server then also cancels an autovacuum that blocks us, for which we might wait for hours.
  */
 const LOOK_MS = 20
 
-/** Statement for the begin of the transaction. Roles that may not set it wait as everybody does. */
+/** Statement for the start of the transaction. A role that may not set it waits as long as every other session. */
 export function lookFirstSql(version: number): string {
   const granted =
     version < 150_000 ? '' : " OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')"
@@ -20,10 +20,10 @@ export function lookFirstSql(version: number): string {
 export type Dependent = { readonly sql: string; readonly isView: boolean; readonly owner: string }
 
 /**
- * Takes a table and its partitions from everybody.
+ * Locks a table and its partitions against all other sessions.
  * @param patienceMs longest wait for the lock
- * @param from readers go on where it is taken from writers only
- * @throws what the server says
+ * @param from `writers`: readers go on
+ * @throws errors of the server
  */
 export async function lockAll(
   session: CopySession,
@@ -38,8 +38,9 @@ export async function lockAll(
 }
 
 /**
- * Takes what is made again within the switch from everybody, and by itself: LOCK TABLE of a view would lock every table that it reads.
- * @throws what the server says
+ * Locks an object that is recreated within the switch against all sessions, and only this one: LOCK TABLE of a view
+ * would lock every table that it reads.
+ * @throws errors of the server
  */
 export async function lockDependent(
   session: CopySession,
@@ -52,7 +53,10 @@ export async function lockDependent(
   await session.ask(`SET LOCAL lock_timeout TO ${Math.max(1, Math.floor(patienceMs))}; ${taken}`)
 }
 
-/** Views, and tables with rules, policies or foreign keys, that read a table. Without those that this role may not change: they are refused. */
+/**
+ * Views, and tables with rules, policies or foreign keys, that read a table, if this role may change them. Others are
+ * refused.
+ */
 export async function dependentsWithRules(session: CopySession, { oid }: CutoverTable): Promise<readonly Dependent[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, c.relkind = 'v', pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

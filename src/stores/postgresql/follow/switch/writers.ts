@@ -1,12 +1,11 @@
-/** Sessions that write into a table, and how those are ended that do not let go of it. */
+/** Sessions that write into a table, and terminating those that do not release it. */
 import type { SideWriters } from '../../../../model/follow/switch-side-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import type { CutoverTable } from './sides.ts'
 
-/** Modes that a table is held in by who writes, or has it for himself. */
+/** Lock modes of sessions that write into a table or lock it exclusively. */
 const WRITES = `('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`
 
-/** Whether this role may end a session. */
 const MAY_END = `(SELECT m.rolsuper OR (NOT r.rolsuper AND (pg_catalog.pg_has_role(m.oid, r.oid, 'USAGE') OR pg_catalog.pg_has_role(m.oid, 'pg_signal_backend', 'USAGE')))
   FROM pg_catalog.pg_roles m WHERE m.rolname = current_user)`
 
@@ -34,9 +33,9 @@ export async function writersOf(session: CopySession, side: CutoverTable): Promi
   }
 }
 
-/** Ends sessions that hold a table for writing, as far as this role may. @returns those that were ended, in words */
+/** Terminates sessions that hold a table for writing, as far as this role may. @returns these, in words */
 export async function endWriters(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
-  // In one statement: who has let go by then is not ended.
+  // In one statement, so that a session that has already released the table is not terminated.
   const rows = await session.ask(
     `SELECT h.words, pg_catalog.pg_terminate_backend(h.pid) FROM (SELECT a.pid, ${WORDS} AS words FROM ${holders(side)} AND ${MAY_END} ORDER BY a.pid) h`,
   )

@@ -1,4 +1,4 @@
-/** The begin and the end of a stream by triggers: what an earlier attempt left goes first, then schema, logs and triggers, table by table. */
+/** Starts and ends a stream by triggers: removes earlier attempts, then creates schema, logs and triggers. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -31,19 +31,19 @@ import { insertPosition } from './position.ts'
 import { readNoted, postgresShapeText } from './noted-shape.ts'
 import { logsFault, otherTime } from './verify.ts'
 
-/** Whoever comes behind a lock that is wanted waits for it, too. */
+/** Lock timeout in ms: other sessions queue behind a requested lock. */
 const LOCK_MS = 700
-/** So often without; then longer than the second after which a server has an autovacuum give way. */
+/** Attempts with `LOCK_MS`; then longer than 1 s, after which a server cancels an autovacuum that blocks a lock. */
 const SHORT_TRIES = 5
 const LONG_LOCK_MS = 1500
-/** A program that stands still with locks in its hands is ended by the server. */
+/** The server ends a frozen program that holds locks after this time, in ms. */
 const FROZEN_MS = 5000
 
 /**
- * No transaction of others has to end: each table is locked against writers for the moment that its triggers are made, so whoever wrote before has ended and is
- * visible, and whoever writes later is noted.
+ * Waits for no long transaction: each table is locked against writers only while its triggers are created. So an
+ * earlier writer has ended and is visible, and a later one is noted. If this fails, everything created is removed.
  * @param wait its session may write
- * @throws SluiceError SOURCE_BUSY where a table is not to be had, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ * @throws SluiceError SOURCE_BUSY if a table cannot be locked, NOT_FOLLOWABLE; errors of the server
  */
 export async function beginPostgresTriggers(
   settings: PostgresSettings,
@@ -67,7 +67,7 @@ export async function beginPostgresTriggers(
   }
 }
 
-/** Removes triggers, functions and logs; done twice it does no harm. @throws SluiceError SOURCE_BUSY where a table is not to be had */
+/** Removes triggers, functions, logs. Safe to call twice. @throws SOURCE_BUSY if a table cannot be locked */
 export async function endPostgresTriggers(name: string, wait: PostgresWait): Promise<void> {
   const { session } = wait
   if (!isOwnSlot(name)) return
@@ -90,8 +90,9 @@ export async function endPostgresTriggers(name: string, wait: PostgresWait): Pro
 }
 
 /**
- * Tables of a stream that are copied anew within it: their notes are of a time that the new copy has in it, so they are begun anew, too.
- * @throws SluiceError STREAM_HALTED, SLOT_LOST where all tables of the stream have lost changes; as `beginTriggers`
+ * Starts tables of a stream again that are copied again within it: the new copy contains what their old notes are
+ * about.
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as `beginTriggers`
  */
 export async function renewPostgresTriggers(
   birth: StreamBirth,
@@ -113,7 +114,7 @@ export async function renewPostgresTriggers(
   }
 }
 
-/** @param before the log that goes, with its function and the triggers that call it */
+/** @param before the log that is dropped, with its function and the triggers that call it */
 function logged(
   name: string,
   table: FollowedTable,
@@ -131,7 +132,7 @@ function logged(
   })
 }
 
-/** Does something in a transaction that wants locks shortly, again and again, until it has them. */
+/** Runs a transaction with a short lock timeout, and repeats it until it has its locks. */
 async function patiently<T>(wait: PostgresWait, what: string, waitsFor: WaitsFor, body: () => Promise<T>): Promise<T> {
   const results: T[] = []
   let tries = 0
@@ -166,7 +167,7 @@ async function inTransaction<T>(session: CopySession, body: () => Promise<T>, lo
   }
 }
 
-/** Everything that is compared later. */
+/** Facts and shapes that are compared later. */
 async function notedNow(
   session: CopySession,
   tables: readonly FollowedTable[],
@@ -206,7 +207,7 @@ function changedMeanwhile(reason: string): SluiceError {
   })
 }
 
-/** The session may be gone by now, and the next `begin` would remove it as well. */
+/** Uses a new session, because the failed one may be closed. If this fails too, the next `begin` removes everything. */
 async function removeMade(settings: PostgresSettings, name: string, { tell: report }: PostgresWait): Promise<void> {
   try {
     const session = await CopySession.open(settings, 'write')
@@ -217,7 +218,7 @@ async function removeMade(settings: PostgresSettings, name: string, { tell: repo
       await session.close()
     }
   } catch {
-    // What went wrong before says more.
+    // The error before this one is the useful one.
     report(
       `triggers and logs in schema ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`,
     )

@@ -1,4 +1,4 @@
-/** What noting costs those who write: measured on copies of some rows, in a transaction that is rolled back. The tables themselves are read, and nothing else. */
+/** Measures what noting costs writers, on copies of rows in a transaction that is rolled back. Only reads tables. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
@@ -11,13 +11,13 @@ import type { CopySession } from '../../server/session.ts'
 import { makePostgresLog, makeSchema } from './log.ts'
 
 const WRITES = 200
-/** Of each way of writing, the median counts: others work on the same machine. */
+/** Trials of each kind of write; the median counts, because other programs use the same machine. */
 const TRIALS = 5
-/** Largest tables first; more are not measured. */
+/** Only the largest tables are measured. */
 const MOST_TABLES = 8
 const SCHEMA = 'sluice_trial'
 
-/** @returns a line for each table that was measured, and one for those that were not */
+/** @returns a line for each measured table, and one for the rest */
 export async function postgresTriggerCost(
   session: CopySession,
   tables: readonly FollowedTable[],
@@ -39,7 +39,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
   try {
     await makeSchema(session, SCHEMA)
     const scratch = { schema: SCHEMA, name: 'scratch' }
-    // Without defaults, checks and indexes over expressions: they would call functions of others.
+    // Defaults, checks and indexes over expressions are left out: they would call functions of users.
     await session.ask(`CREATE TABLE ${tableSql(scratch)} (LIKE ${tableSql(one.table.table)} INCLUDING STORAGE)`)
     const rows = await session.run(
       `INSERT INTO ${tableSql(scratch)} SELECT * FROM ${tableSql(one.table.table)} LIMIT ${WRITES}`,
@@ -61,7 +61,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
   }
 }
 
-/** Ms for one write of each row, statement by statement, within the server. */
+/** Ms for one write of each row, in single statements, within the server. */
 async function median(
   session: CopySession,
   table: { readonly schema: string; readonly name: string },
@@ -75,7 +75,7 @@ async function median(
     END LOOP;
   END`
   const taken: number[] = []
-  // The first one finds nothing in the caches.
+  // The first trial is not counted: caches are empty.
   for (let trial = 0; trial <= TRIALS; trial++) {
     const [from] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric')
     await session.ask(`DO ${literal(body)}`)

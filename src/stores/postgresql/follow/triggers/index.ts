@@ -1,4 +1,4 @@
-/** PostgreSQL as a source of changes without logical replication: triggers note the keys of what changes, and rounds read the rows. */
+/** PostgreSQL as a source of changes without logical replication: triggers note keys, and rounds read the rows. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -37,7 +37,7 @@ import { insertPosition, triggerFence } from './position.ts'
 import { PostgresRounds } from './rounds.ts'
 import { verifyPostgresTriggers } from './verify.ts'
 
-/** What a transaction is known by in the catalogs: the lower half of its number. */
+/** The catalogs store the lower half of a transaction's number. */
 const HALF = 0xffff_ffffn
 
 export class PostgresTriggers implements ChangeSource {
@@ -46,10 +46,10 @@ export class PostgresTriggers implements ChangeSource {
   readonly #readers: number
   readonly notified = new TruncateNotes()
   readonly #patienceMs: number
-  /** Its slots are those of the server, too. */
+  /** Lists the slots of the server, too. */
   readonly #server: PostgresChanges
 
-  /** @param readers sessions of a view at the same time @param patienceMs how long `begin` and `end` try to get at a table */
+  /** @param readers sessions of a view at a time @param patienceMs how long `begin` and `end` try to lock a table */
   constructor(settings: PostgresSettings, sessions: Pool<CopySession>, readers: number, patienceMs = POSTGRES_WAIT_MS) {
     this.#settings = settings
     this.#sessions = sessions
@@ -104,7 +104,7 @@ export class PostgresTriggers implements ChangeSource {
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    // Behind what this look can see; the next fence makes the log grow where nobody writes.
+    // After all that this check can see; the next catch-up position makes the log grow if no session writes.
     const end = await this.#read(signal, async (session) => {
       await refuseStandby(session)
       return (await insertPosition(session)) + 1n
@@ -123,7 +123,7 @@ export class PostgresTriggers implements ChangeSource {
       name.startsWith('log of ') ? [(JSON.parse(text) as { readonly oid: string }).oid] : [],
     )
     return this.#read(signal, async (session) => {
-      // Read before the notes: where there are none, none was made until then.
+      // Read before the notes: if there are none, none was made until this time.
       const at = await postgresClockMs(session)
       const found = await session.ask(
         `SELECT pg_catalog.pg_total_relation_size(c.oid), c.oid::regclass FROM pg_catalog.pg_class c WHERE c.oid = ANY (${literal(`{${logs.join(',')}}`)}::oid[])`,

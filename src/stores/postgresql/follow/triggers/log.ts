@@ -1,6 +1,6 @@
 /**
- * What a stream by triggers keeps at the source, all in one schema: of each table a log of keys and the function that notes them, a row that says what was
- * forgotten, and a guard against others who would empty a log.
+ * What a stream by triggers keeps at the source, in one schema: for each table a log of keys and its noting function; a
+ * row with the position up to which notes were forgotten; a guard against other programs emptying a log.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -11,54 +11,54 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { postgresLogKeyColumn, makeKeyLog, type KeyColumn } from '../../partition/maintenance/key-log.ts'
 import { revokeOthers } from '../../partition/maintenance/rights.ts'
 
-/** Names of the triggers on a followed table, one for each stream: a blank comes before all letters, so they fire before those of others. */
+/** A stream's triggers on a followed table: a blank sorts before letters, so they fire before the user's. */
 function triggersOf(schema: string): readonly [rows: string, emptied: string] {
   return [` ${schema}_rows`, ` ${schema}_emptied`]
 }
 
-/** Said by who may forget notes. */
+/** Setting that permits a session to delete notes. */
 const FORGETS = 'sluice.forgets'
-/** Dead notes are cleared away by their number, and not by a share of a log that is empty most of the time. */
+/** Vacuum after this many dead notes, not after a share of the log: it is empty most of the time. */
 const VACUUM_ROWS = 10_000
 
-/** The log of one table, as it was made; stored as JSON. */
+/** The log of one table as it was created; stored as JSON. */
 export type PostgresTableLog = {
   readonly table: TableName
   readonly key: readonly KeyColumn[]
   readonly oid: string
-  /** Number of the sequence of its notes. */
+  /** Object id of the sequence of its notes. */
   readonly counter: string
-  /** The function that notes: its number, and the transaction that wrote it. */
+  /** The function that notes: its object id, and the transaction that wrote it. */
   readonly note: string
-  /** The trigger that guards the log: its number, and the transaction that wrote it. */
+  /** The trigger that guards the log: its object id, and the transaction that wrote it. */
   readonly guard: string
-  /** A condition of SQL that the log and the columns of the key are as they were. */
+  /** SQL condition: the log and the columns of the key are unchanged. */
   readonly unchanged: string
 }
 
-/** Under which name the facts of a stream have the log of a table. */
+/** Name of a table's log among the facts of a stream. */
 export function postgresLogFact(table: TableName): string {
   return `log of ${tableText(table)}`
 }
 
-/** @throws Error for a stream that has no log of the table */
+/** @throws Error if the stream has no log of the table */
 export function postgresLogOf({ facts, slot }: StreamBirth, { table }: FollowedTable): PostgresTableLog {
   const text = facts[postgresLogFact(table.table)]
   if (text === undefined) throw new Error(`stream ${slot} has no log of ${tableText(table.table)}`)
   return JSON.parse(text) as PostgresTableLog
 }
 
-/** The row that says up to where notes were forgotten. */
+/** The row with the position up to which notes were forgotten. */
 export function progressSql(name: string): string {
   return tableSql({ schema: name, name: 'progress' })
 }
 
-/** Makes whoever forgets notes wait, or waits for that one; in a transaction. */
+/** Locks the progress row, so that only one program at a time forgets notes; for use in a transaction. */
 export function progressLock(name: string): string {
   return `SELECT one FROM ${progressSql(name)} FOR UPDATE`
 }
 
-/** The schema, its guard, and the row of what was forgotten; in a transaction. */
+/** Creates the schema, its guard, and the progress row; for use in a transaction. */
 export async function makeSchema(session: CopySession, name: string): Promise<void> {
   const schema = quoteName(name)
   const guard = `BEGIN
@@ -84,13 +84,13 @@ export async function makeSchema(session: CopySession, name: string): Promise<vo
   await revokeOthers(session, 'TABLE', progressOid ?? '')
 }
 
-/** How the log of a table is called, whether it is there or not. */
+/** Name of a table's log, whether it exists or not. */
 export async function ownLog(session: CopySession, schema: string, { table }: FollowedTable): Promise<TableName> {
   const [row] = await session.ask(`SELECT ${literal(tableSql(table.table))}::pg_catalog.regclass::oid`)
   return { schema, name: `keys_${row?.[0] ?? ''}` }
 }
 
-/** Log, function and triggers of one table, in a transaction that has locked it against writers. @throws SluiceError, Changed, what the server says */
+/** Log, function and triggers of a table that is locked against writers. @throws SluiceError, Changed, server errors */
 export async function makePostgresLog(
   session: CopySession,
   schema: string,
@@ -123,7 +123,7 @@ export async function makePostgresLog(
   return { table: log.table, key, oid: log.oid, counter: log.counter, note: '', guard: '', unchanged: log.unchanged }
 }
 
-/** Servers differ in whether partitions take over that a trigger fires always. */
+/** Not all server versions pass ENABLE ALWAYS of a trigger on to partitions. */
 async function enableInPartitions(session: CopySession, note: string): Promise<void> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, g.tgname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
@@ -150,7 +150,7 @@ async function keyColumns(
   return rows.map(([name, type]) => ({ name: name ?? '', type: type ?? '' }))
 }
 
-/** Function and guard of a log as they are now, each with the transaction that wrote it last; empty where they are gone. */
+/** Current function and guard of each log, each with the transaction that last wrote it; empty if gone. */
 export async function writtenNow(
   session: CopySession,
   logs: readonly PostgresTableLog[],
@@ -169,12 +169,12 @@ export function noteOf({ schema, name }: TableName): string {
   return `${tableSql({ ...(schema === undefined ? {} : { schema }), name: name.replace('keys_', 'note_') })}()`
 }
 
-/** The columns of a log that hold a key, under the names that they have in the table. */
+/** The key columns of a log, under their names in the table. */
 export function keysAs({ key }: PostgresTableLog): string {
   return key.map(({ name }, i) => `${postgresLogKeyColumn(i)} AS ${quoteName(name)}`).join(', ')
 }
 
-/** Removes what one snapshot showed of the logs, and exactly that, in one transaction that notes up to where. @param snapshot as `pg_current_snapshot` prints it */
+/** Deletes exactly what a snapshot showed, and records the position. @param snapshot text of `pg_current_snapshot` */
 export function forgetSql(name: string, logs: readonly PostgresTableLog[], snapshot: string, upTo: string): string {
   const seen = `pg_catalog.txid_visible_in_snapshot(txid, ${literal(snapshot)}::pg_catalog.txid_snapshot)`
   return [

@@ -1,14 +1,14 @@
-/** The shape of a table whose changes are noted: as for a slot, but for its replica identity, and with the triggers of the table and of each partition. */
+/** The shape of a table noted by triggers: without replica identity, with the triggers of it and its partitions. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { readShapes, type SeenShape, type ReplicatedShape } from '../replication/shapes.ts'
 
-/** What fires on a table, or on a partition of one, and calls a function of a stream. */
+/** Triggers of a table or partition that call a function of a stream. */
 type Firing = {
-  /** Each trigger that fires always and for every row: its number, and the transaction that wrote it. */
+  /** Each trigger that fires always and for every row: its object id, and the transaction that wrote it. */
   readonly rows: string
-  /** The same of TRUNCATE. */
+  /** The same for TRUNCATE. */
   readonly emptied: string
 }
 
@@ -16,10 +16,10 @@ type Firing = {
 type NotedShape = { readonly seen: SeenShape; readonly firing: Readonly<Record<string, Firing>> }
 
 const NOTHING: Firing = { rows: '', emptied: '' }
-/** As `pg_trigger.tgtype` has it: after each row that is inserted, updated or deleted; after each TRUNCATE. */
+/** pg_trigger.tgtype: after each row that is inserted, updated or deleted; after each TRUNCATE. */
 const [ROWS, EMPTIED] = ['29', '32']
 
-/** The form that is stored, and that two looks are compared in. */
+/** The form that is stored and compared. */
 export function postgresShapeText({
   seen,
   firing,
@@ -27,7 +27,7 @@ export function postgresShapeText({
   return JSON.stringify({ shape: seen.shape, firing })
 }
 
-/** @throws SyntaxError for a text that is no JSON */
+/** @throws SyntaxError if the text is not JSON */
 export function notedOf(text: string | undefined): {
   readonly shape: ReplicatedShape
   readonly firing: NotedShape['firing']
@@ -36,14 +36,14 @@ export function notedOf(text: string | undefined): {
   return JSON.parse(text) as { readonly shape: ReplicatedShape; readonly firing: NotedShape['firing'] }
 }
 
-/** @returns by object id of the table; tables that are gone are not in it */
+/** @returns shapes by object id of the table; dropped tables are missing */
 export async function readNoted(
   session: CopySession,
   oids: readonly string[],
 ): Promise<ReadonlyMap<string, NotedShape>> {
   const shapes = await readShapes(session, oids)
   const nodes = [...shapes.values()].flatMap(({ shape }) => shape.nodes.map(({ oid }) => oid))
-  // Triggers of other streams are none of ours, and each stream has a schema of its own: the function says whose they are.
+  // Each stream has its own schema; the schema of the function shows to which stream a trigger belongs.
   const rows = await session.ask(
     `SELECT g.tgrelid, g.tgtype, p.proname, n.nspname, g.oid::text || ' ' || g.xmin::text
      FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -71,15 +71,15 @@ function firingOf(
   return firing
 }
 
-/** By what a publication would name rows does not matter. */
+/** The replica identity does not matter for triggers. */
 function withoutIdentity(seen: SeenShape): SeenShape {
   const nodes = seen.shape.nodes.map((node) => ({ ...node, identity: [] }))
   return { ...seen, shape: { ...seen.shape, nodes } }
 }
 
 /**
- * What is wrong with the triggers of a table; null where all fire that did.
- * @param before as they were; of a partition that is new any that fires will do
+ * Why triggers of a table may have missed changes; null if all of them still fire.
+ * @param before triggers as noted; on a new partition any trigger that fires is accepted
  */
 export function firingFault(
   before: NotedShape['firing'],
@@ -109,7 +109,7 @@ function only({ rows, emptied }: Firing, schema: string): Firing {
   return { rows: own(rows), emptied: own(emptied) }
 }
 
-/** Schemas of streams, whoever runs them, whose triggers note changes of a table, of a partition of it, or of what it is a partition of. */
+/** Schemas of any program's streams whose triggers note changes of a table, its partitions, or a table above it. */
 export async function notedBy(session: CopySession, table: TableName): Promise<readonly string[]> {
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(

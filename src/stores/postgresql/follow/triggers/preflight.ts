@@ -1,4 +1,4 @@
-/** Whether a server, a role and tables can be followed by triggers: everything that is in the way, at once, before anything is made. */
+/** Preflight check of server, role and tables for triggers: reports all obstacles before anything is created. */
 import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { examineNotedTables } from '../replication/preflight-tables.ts'

@@ -1,4 +1,4 @@
-/** One round: everything that one snapshot of the source shows of the logs, as one transaction. */
+/** One round: reports everything that one snapshot of the source shows of the logs, as one transaction. */
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
@@ -17,62 +17,60 @@ import { keysAs, type PostgresTableLog } from './log.ts'
 import { WRITTEN } from './position.ts'
 
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
-/** Rows that are handed over at once. */
+/** Rows and bytes of one piece. */
 const PIECE = { rows: 2000, bytes: 4 * 1024 * 1024 }
 /**
- * A round with more keys is large: the target writes it in pieces, and a unique value may have gone from a row of a later piece to one of an earlier. So of a
- * table with other unique values than its key all keys are told as gone before the rows come.
+ * A round with more keys is large: the target writes it in pieces, and a unique value may move from a row of a later
+ * piece to a row of an earlier one. So if a table has other unique values than its key, all keys are reported as
+ * deleted before the rows.
  */
 const MANY = 10_000
-/** So long a round waits for who holds a table: everybody behind it waits, too. */
+/** Lock timeout of a round, in ms: other sessions queue behind its request. */
 const LOCK_MS = 1000
 
-/** A table that is followed, with its log. */
 export type PostgresNotedTable = {
   readonly table: FollowedTable
   readonly log: PostgresTableLog
-  /** Object id, and the columns as they were when the stream began. */
+  /** Object id and columns as of the start of the stream. */
   readonly shape: ReplicatedShape
 }
 
-/** What a round came to. */
 export type PostgresReportedRound = {
-  /** As `pg_current_snapshot` prints it: exactly what it shows of the logs was told. */
+  /** As `pg_current_snapshot` prints it: exactly the notes visible in it were reported. */
   readonly snapshot: string
-  /** Tables of which something was told, by place. */
+  /** Tables with reported changes, by place. */
   readonly tables: readonly number[]
 }
 
 type Begun = PostgresReportedRound & {
   readonly type: 'begun'
   readonly at: number
-  /** Whether everything that the snapshot shows is on the source's disk. */
+  /** True if everything that the snapshot shows is on the source's disk. */
   readonly isWritten: boolean
   readonly noted: readonly Notes[]
 }
 
-/** @property emptiedBy transactions after which all rows have to be read; null where the keys are enough */
+/** @property emptiedBy transactions after which all rows have to be read; null if the keys are enough */
 type Notes = { readonly place: number; readonly count: number; readonly emptiedBy: readonly string[] | null }
 
-/** A table that is not what it was. */
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 
 type RoundOptions = {
-  /** Has begun no transaction; it is in the round's afterwards, and free of locks. */
+  /** Must be in no transaction; afterwards it is in the round's transaction, without locks. */
   readonly session: CopySession
   readonly tables: readonly PostgresNotedTable[]
-  /** Read before, see `position.ts`. */
+  /** Read before the round, see `position.ts`. */
   readonly position: LogPosition
-  /** Brings everything that was committed onto the source's disk. */
+  /** Writes everything committed to the source's disk. */
   readonly flush: () => Promise<void>
-  /** Told of each transaction that has emptied a table, before the round tells it. */
+  /** Called for each transaction that truncated a table, before the round reports it. */
   readonly onEmptied: (place: number, txid: string) => void
 }
 
 /**
- * Changes in pieces; none at all where no table has notes.
- * @returns null where a table was not to be had: nothing was told then
- * @throws SluiceError VALUE_REFUSED, and what the server says; the session has to be destroyed then
+ * Changes in pieces; none if no table has notes.
+ * @returns null if a table could not be locked: then nothing was reported
+ * @throws SluiceError VALUE_REFUSED, and errors of the server; then the session has to be destroyed
  */
 export async function* postgresReportedRound(
   options: RoundOptions,
@@ -99,16 +97,16 @@ export async function* postgresReportedRound(
       else yield* rowsOf(session, place, one, null)
     }
   }
-  // Nobody waits for the locks of a view that lives on.
+  // Release the locks: a view may use this snapshot for long, and no session should wait for it.
   await session.ask('ROLLBACK TO SAVEPOINT round; RELEASE SAVEPOINT round')
   return { snapshot, tables: begun.tables }
 }
 
-/** Locks, then the snapshot. @returns null where a table is held by others */
+/** Takes the locks, then the snapshot. @returns null if another session holds a table's lock */
 async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshaped | null> {
   const names = tables.map(({ table }) => tableSql(table.table.table)).join(', ')
   try {
-    // Nobody can empty a table between its log and its rows: TRUNCATE does not heed snapshots.
+    // The locks prevent a TRUNCATE between reading a log and its rows: TRUNCATE ignores snapshots.
     await session.begin(
       KIND,
       `SAVEPOINT round; SET LOCAL lock_timeout = ${LOCK_MS}; LOCK TABLE ${names} IN ACCESS SHARE MODE`,
@@ -132,11 +130,11 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
       `SELECT ${place}, count(*), array_agg(DISTINCT txid) FILTER (WHERE emptied) FROM ${tableSql(log.table)} HAVING count(*) > 0`,
   )
   const rows = await session.ask(counted.join(' UNION ALL '))
-  // The transaction began before its snapshot: what was committed until then is in it.
+  // The transaction began before its snapshot, so everything committed until then is in it.
   const [now] = await session.ask(
     `SELECT pg_catalog.pg_current_snapshot(), floor(extract(epoch FROM pg_catalog.now()) * 1000)::bigint, ${WRITTEN}`,
   )
-  // Keys are looked up one by one: a plan that reads a table whole for some keys would take as long as the table is large.
+  // Look up keys one by one: a plan that reads a whole table for some keys would take as long as the table is large.
   await session.ask('SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off')
   const noted = rows
     .map(([place, count, txids]) => ({
@@ -155,7 +153,7 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
   }
 }
 
-/** The first table that is not what it was: its followed columns are others, or another table has its name. */
+/** The first table that has changed: its followed columns are different, or another table has its name. */
 async function firstOther(session: CopySession, tables: readonly PostgresNotedTable[]): Promise<number | null> {
   const wanted = tables.map(({ table, shape }, at) => {
     const followed = new Set(table.columns.map(({ name }) => name))
@@ -189,7 +187,7 @@ async function* changesOf(
   yield* rowsOf(session, place, one, keys)
 }
 
-/** Whether values of the table, or of a partition, have to be unique that are not its key; an exclusion constraint is one of that kind. */
+/** True if the table or a partition has other unique values than its key; an exclusion constraint counts too. */
 async function hasOtherUnique(session: CopySession, { shape }: PostgresNotedTable): Promise<boolean> {
   const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
   const [row] = await session.ask(
@@ -200,7 +198,7 @@ async function hasOtherUnique(session: CopySession, { shape }: PostgresNotedTabl
   return row !== undefined
 }
 
-/** @param keys what stands behind FROM for the keys of the rows; null for all rows of the table */
+/** @param keys FROM item with the keys of the rows; null for all rows of the table */
 async function* rowsOf(
   session: CopySession,
   place: number,

@@ -1,4 +1,4 @@
-/** Rounds of a PostgreSQL source: its sessions, and what each of them is for. */
+/** Rounds of a PostgreSQL source: the sessions that they use. */
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -24,7 +24,7 @@ type RoundsOptions = {
   readonly settings: PostgresSettings
   readonly birth: StreamBirth
   readonly tables: readonly FollowedTable[]
-  /** Told of each transaction that has emptied a table. @param table by place */
+  /** Called for each transaction that truncated a table. @param table by place */
   readonly onEmptied: (table: number, txid: string) => void
   /** Sessions of a view at the same time. */
   readonly readers: number
@@ -142,7 +142,7 @@ async function heldOrGone(settings: PostgresSettings, session: CopySession, read
   }
 }
 
-/** A session under whose search path nothing of others is found. */
+/** A session with an empty search path, so that it finds no objects of users without their schema. */
 async function ownSession(settings: PostgresSettings, mode: 'read' | 'write'): Promise<CopySession> {
   const session = await CopySession.open(settings, mode)
   try {

@@ -1,4 +1,4 @@
-/** Whether a stream by triggers is as it was when it began: server, logs, functions, triggers, shapes of its tables. */
+/** Checks that a stream by triggers is unchanged: server, logs, functions, triggers, shapes of its tables. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
@@ -15,7 +15,7 @@ import { firingFault, notedOf, postgresShapeText, readNoted } from './noted-shap
 
 const GONE = { seen: { shape: { columns: [], types: {}, nodes: [] }, bornInside: new Set<string>(), changedBy: new Map<string, number>() }, firing: {} } // prettier-ignore
 
-/** @param end a fence that was read before */
+/** @param end a catch-up position that was read before */
 export async function verifyPostgresTriggers(
   session: CopySession,
   birth: StreamBirth,
@@ -78,7 +78,7 @@ export async function verifyPostgresTriggers(
   }
 }
 
-/** Why this is not the server that the stream began at, or one of an earlier time; null where it is. */
+/** Why this is not the server at which the stream began, or is an earlier state of it; null if it is the server. */
 export async function otherTime(
   session: CopySession,
   birth: StreamBirth,
@@ -87,7 +87,7 @@ export async function otherTime(
   return (await otherServer(session, birth)) ?? (await setBack(session, applied))
 }
 
-/** The log of a server never goes back behind what was told of it. */
+/** Detects a restored server: its log ends before a position that it has reported. */
 async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
   const [row] = await session.ask('SELECT pg_catalog.pg_current_wal_insert_lsn()')
   const now = row?.[0] ?? '0/0'
@@ -95,7 +95,7 @@ async function setBack(session: CopySession, applied: LogPosition): Promise<stri
   return `the server's log ends at ${now}, and changes up to ${lsnText(applied)} are applied: it was restored from an earlier time`
 }
 
-/** Notes that were forgotten and not applied: the target is an older one, or somebody forgot them. */
+/** Detects notes that were forgotten but not applied: the target is an older one, or another program deleted them. */
 export async function logsFault(
   session: CopySession,
   { slot }: StreamBirth,
@@ -123,7 +123,7 @@ async function keptLogs(session: CopySession, logs: readonly PostgresTableLog[])
          AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhasrules AND NOT c.relrowsecurity)`,
     )
     const isLog = log?.[0] === 't'
-    // It was written where no name was found without its schema.
+    // The condition was written under an empty search path.
     const look = `SELECT ${lostSql(counter)}, coalesce(${unchanged}, false)`
     const [row] = isLog ? await withFullNames(session, () => session.ask(look)) : []
     kept.push({ isLog, isLost: row?.[0] === 't', isSame: row?.[1] === 't' })
