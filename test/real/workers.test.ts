@@ -169,7 +169,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(refusal?.error.reason).toContain(
       `oid of the database: ${await oid('target')} here, ${await oid('parked')} where the run was begun`,
     )
-    expect(refusal?.error.hint).toContain('begin the run again')
+    expect(refusal?.error.hint).toContain('start the run again')
     // As if it had refused the run a while ago.
     await stage.ask(
       stage.queue,
