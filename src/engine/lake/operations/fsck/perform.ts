@@ -206,6 +206,8 @@ class Check {
   async reportActions(): Promise<void> {
     const { all } = this.#counts
     const report = this.#report
+    const isTracked = this.#subject.metadata.configuration?.['delta.enableRowTracking']?.toLowerCase() === 'true'
+    if (isTracked) for (const finding of this.#rowIds.absent()) report.add(finding)
     if (this.#rowIds.count > 0) {
       const domain = await this.#subject.domain(ROW_TRACKING_DOMAIN)
       for (const finding of this.#rowIds.findings(domain)) report.add(finding)
@@ -290,8 +292,9 @@ class Check {
       interrupt.stop,
     )
     const report = this.#report
-    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked, untimely } = history
-    for (const finding of [...doubled, ...marked, ...untimely, ...spellings.findings()]) report.add(finding)
+    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked, incomplete, untimely } = history
+    for (const finding of [...doubled, ...marked, ...incomplete, ...untimely, ...spellings.findings()])
+      report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
       const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`
