@@ -56,6 +56,43 @@ test('many lines of a commit are one finding, and whole ones are none', async ()
   expect(await found(lines, 'action-fields')).toEqual([[COMMITS[1], 'add.dataChange is missing, of a and 2 more']])
 })
 
+const mapping = (id: number | null, physicalName: string | null): Line => ({
+  ...(id !== null && { 'delta.columnMapping.id': id }),
+  ...(physicalName !== null && { 'delta.columnMapping.physicalName': physicalName }),
+})
+
+function mapped(
+  mode: string,
+  ...columns: readonly (readonly [id: number | null, physicalName: string | null])[]
+): Line {
+  const leaf = (name: string, type: unknown, no: number): Line => ({
+    name,
+    type,
+    nullable: true,
+    metadata: mapping(...(columns[no] ?? [no + 1, `c${no}`])),
+  })
+  const inner = { type: 'struct', fields: [leaf('x', 'long', 2)] }
+  const list = { type: 'array', elementType: inner, containsNull: true }
+  const fields = [leaf('day', 'date', 0), leaf('a', list, 1)]
+  const schemaString = JSON.stringify({ type: 'struct', fields })
+  return { metaData: { ...metaData, schemaString, configuration: { 'delta.columnMapping.mode': mode } } }
+}
+
+test.each([
+  ['name', mapped('name', [1, 'p'], [2, 'q'], [3, 'p']), []],
+  ['none', mapped('none', [1, 'p'], [1, 'p']), []],
+  [
+    'name',
+    mapped('name', [1, 'p'], [2, 'q'], [1, 'r']),
+    ['columns day and a.element.x have one delta.columnMapping.id'],
+  ],
+  ['id', mapped('id', [1, 'p'], [2, 'p']), ['columns day and a have one delta.columnMapping.physicalName']],
+  ['name', mapped('name', [1, 'p'], [2, null]), ['column a has no delta.columnMapping.physicalName']],
+])('columns that are mapped by %s', async (_mode, schema, details) => {
+  const protocol = { protocol: { minReaderVersion: 2, minWriterVersion: 5 } }
+  expect(await found([[protocol, schema]], 'action-fields')).toEqual(details.map((detail) => [COMMITS[0], detail]))
+})
+
 test('a schema or protocol that a later commit replaces is no finding', async () => {
   const bare = [changed(PROTOCOL, 'minReaderVersion', -1), changed(METADATA, 'format')]
   expect(await found([bare, [PROTOCOL]], 'action-fields')).toEqual([[COMMITS[0], 'metaData.format is missing']])

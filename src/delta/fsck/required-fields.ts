@@ -1,10 +1,11 @@
 /**
- * Finds actions of commits without fields that PROTOCOL.md requires. delta-spark reads them with a default, as sluice
+ * Finds actions of commits without what PROTOCOL.md requires. delta-spark reads them with a default, as sluice
  * does; readers on delta-kernel refuse the whole table.
  */
-import { isObject } from '../action-fields.ts'
+import { isObject, type JsonObject } from '../action-fields.ts'
 import type { ActionKind } from '../actions.ts'
 import type { Finding } from './finding.ts'
+import { mappingFaults } from './mapped-columns.ts'
 
 type Fault = { readonly kind: ActionKind; readonly what: string; readonly first: string; count: number }
 
@@ -38,7 +39,7 @@ export class RequiredFields {
     const action = (JSON.parse(raw) as Record<string, unknown>)[kind]
     if (!isObject(action)) return
     const faults = required.flatMap((name) => (action[name] == null ? [`${kind}.${name} is missing`] : []))
-    const more = kind === 'protocol' ? ofProtocol(action) : kind === 'remove' ? ofRemove(action) : []
+    const more = MORE[kind]?.(action) ?? []
     const path = typeof action['path'] === 'string' ? action['path'] : ''
     for (const what of [...faults, ...more]) {
       const known = this.#commit.get(what)
@@ -70,7 +71,7 @@ function isWhole(kind: ActionKind, raw: string): boolean {
   return kind === 'remove' && FLAG.test(raw) && !NO_WHOLE_TIME.test(raw)
 }
 
-function ofProtocol(protocol: Readonly<Record<string, unknown>>): readonly string[] {
+function ofProtocol(protocol: JsonObject): readonly string[] {
   return (['Reader', 'Writer'] as const).flatMap((side) => {
     const version = Number(protocol[`min${side}Version`])
     const features = `${side.toLowerCase()}Features`
@@ -81,6 +82,12 @@ function ofProtocol(protocol: Readonly<Record<string, unknown>>): readonly strin
   })
 }
 
-function ofRemove({ deletionTimestamp: time }: Readonly<Record<string, unknown>>): readonly string[] {
+function ofRemove({ deletionTimestamp: time }: JsonObject): readonly string[] {
   return time == null || Number.isInteger(time) ? [] : ['remove.deletionTimestamp is no whole number']
+}
+
+const MORE: Readonly<Partial<Record<ActionKind, (action: JsonObject) => readonly string[]>>> = {
+  protocol: ofProtocol,
+  remove: ofRemove,
+  metaData: mappingFaults,
 }
