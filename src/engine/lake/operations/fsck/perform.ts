@@ -271,7 +271,7 @@ class Check {
 
   reportCompacted({ all, read, notRead }: CompactedCounts): void {
     if (all === 0) return
-    const rest = notRead.length === 0 ? '' : `; the commits of ${notRead.length} are gone: nothing judges those`
+    const rest = notRead.length === 0 ? '' : `; of ${notRead.length} not all commits are there: nothing judges those`
     const detail = `log compaction files compared with their commits${rest}`
     this.#report.checked('compacted', read, all, this.#report.of('compacted-'), detail)
   }
