@@ -195,11 +195,25 @@ test.each([4.5, 3.5, 60])('a checkpoint without its commit, written at second %d
   await agree(at)
 })
 
-const within = (...times: readonly number[]): readonly (readonly Line[])[] =>
+const within = (...times: readonly (number | string | null)[]): readonly (readonly Line[])[] =>
   SWITCHED_OFF.slice(0, times.length).map(([, ...lines], version) => [
     { commitInfo: { inCommitTimestamp: times[version], operation: 'WRITE' } },
     ...lines,
   ])
+
+test.each([
+  ['are absent', null],
+  ['are texts', `${FILE + 5}`],
+] as const)('in-commit timestamps that %s in one commit', async (_name, time) => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  writeLog(table, within(FILE, time, FILE + 6))
+  const { events } = await perform(fsckOf(table))
+  const found = events.flatMap((event) =>
+    event.type === 'fsck.finding' && event.finding === 'in-commit-times' ? [[event.path, event.detail]] : [],
+  )
+  expect(found).toEqual([[`_delta_log/${commitName(1)}`, 'it has no in-commit timestamp, and the table requires one']])
+})
 
 test.each([
   ['grow', [FILE, FILE + 5, FILE + 6, FILE + 9], []],

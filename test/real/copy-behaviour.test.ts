@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
+import { slotEnd } from '../../src/app/share/slot-end.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
@@ -488,4 +489,36 @@ test('a table without a key is copied by one program of a shared run alone, and 
   expect(of(events, 'chunk.done').map(({ table }) => table)).toEqual(['loose'])
   expect(done).toEqual(['t', 't', 't'])
   expect(await shared.rows('SELECT name FROM loose ORDER BY name')).toEqual([['a'], ['b']])
+})
+
+test.for([
+  ['CONNECT_FAILED', 'rest'],
+  ['TABLE_LOCKED', 'rest'],
+  ['PROOF_FAILED', 'none'],
+] as const)('a chunk that another task of a shared run gave up with %s', async ([code, left], { skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', why)
+  const shared = await makePlace('postgresql', folder)
+  const control = { paused: false, lanes: null }
+  let isDone = (): void => undefined
+  const done = new Promise<void>((resolve) => (isDone = resolve))
+  const running = perform(copyOf(source, shared, 't', { chunkRows: 100, workers: 1 }), {
+    sharedRun: '7',
+    control,
+    onEvent: ({ type }) => {
+      if (type !== 'chunk.done') return
+      control.paused = true
+      isDone()
+    },
+  })
+  await done
+  await shared.sql(
+    `UPDATE migration_checkpoints SET status = 'failed', error_code = '${code}', error_message = 'gone' WHERE status = 'pending'`,
+  )
+  control.paused = false
+  const { exitCode, error } = (await running).finished
+  expect(error?.message).toBe('2 of 3 chunks of t failed: gone')
+  expect(slotEnd({ exitCode, crashed: false, ...(error && { error }) }, { times: 0, cause: null }).left).toBe(left)
+  const again = await perform(copyOf(source, shared, 't', { chunkRows: 100 }), { sharedRun: '7' })
+  expect(again.finished.exitCode).toBe(0)
 })

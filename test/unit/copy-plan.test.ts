@@ -160,6 +160,7 @@ function chunk(no: number, range: Range, status = 'pending'): StoredChunk {
     attempt: 0,
     proof: null,
     error: null,
+    errorCode: null,
     view: null,
     sourceSum: null,
     skipped: 0n,

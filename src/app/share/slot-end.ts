@@ -1,21 +1,9 @@
 /** Decides what happens to a task after its program has ended. */
 import { restsFor, type Rested, type SlotEnd } from '../../model/share/distributed.ts'
+import { PASSING } from '../../model/share/passing.ts'
 import { ERROR_CODES, errorFromInfo, EXIT_OF_KIND, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 import type { SlotDone } from './slot-messages.ts'
 
-/** Errors that are transient, or can be resolved: the task rests and is retried. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'CONNECTION_LOST',
-  'COMMIT_UNKNOWN',
-  'TARGET_BUSY',
-  'SOURCE_BUSY',
-  'LEDGER_BUSY',
-  'TABLE_LOCKED',
-  'LEASE_LOST',
-  'SLOT_ACTIVE',
-  'RATE_LIMITED',
-  'NO_SPACE',
-])
 /** Number of retries after crashes. */
 const CRASHES = 5
 /** Number of rests for a refused login or a session-sharing pooler: 2 min, in which a password change may end. */

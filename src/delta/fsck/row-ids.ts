@@ -9,17 +9,33 @@ type Ids = { readonly path: string; readonly first: number; readonly last: numbe
 
 export class RowIds {
   readonly #files: Ids[] = []
+  #without = 0
+  /** The first file without a base id. */
+  #bare: string | null = null
 
-  /** Ignores a file without a base id or with an unknown number of rows. */
+  /** Counts a file without a base id, and ignores one with an unknown number of rows. */
   add(path: string, baseRowId: number | null, stats: string | null): void {
+    if (baseRowId === null) {
+      this.#without++
+      this.#bare ??= path
+      return
+    }
     const rows = numRecordsOf(stats)
-    if (baseRowId !== null && rows !== null && rows > 0) {
+    if (rows !== null && rows > 0) {
       this.#files.push({ path, first: baseRowId, last: baseRowId + rows - 1 })
     }
   }
 
   get count(): number {
     return this.#files.length
+  }
+
+  /** Of a table that tracks rows: at most one, for all files without a base id. */
+  absent(): readonly Finding[] {
+    if (this.#bare === null) return []
+    const more = this.#without === 1 ? '' : `, like ${this.#without - 1} more`
+    const detail = `it has no baseRowId, and delta.enableRowTracking is true${more}`
+    return [{ level: 'finding', kind: 'row-ids', path: this.#bare, detail }]
   }
 
   /** @param configuration of the row tracking domain; null if the domain is not active */

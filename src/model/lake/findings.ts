@@ -31,6 +31,8 @@ export const FINDINGS = {
     'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
   'actions-doubled':
     'a commit may name a file, schema, protocol, transaction or domain once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: let a writer commit what is meant once more, or RESTORE TABLE to the version before',
+  'action-fields':
+    'delta-spark reads the line with a default, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or restore the file of the commit',
   'byte-order-mark':
     'delta-spark reads behind it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
   'in-commit-times':

@@ -18,6 +18,8 @@ export type ChunkTotals = {
   readonly failed: bigint
   /** Error of the first failed chunk. */
   readonly cause: string | null
+  /** Error codes of failed chunks. */
+  readonly codes: readonly string[]
   readonly quarantined: bigint
   readonly written: bigint
   /** Of completed chunks. */
@@ -77,10 +79,18 @@ export async function chunkTotals(
           `SELECT error_message FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${BROKEN} ORDER BY id LIMIT 1`,
           identity,
         )
+  const codes =
+    failed === 0n
+      ? []
+      : await database.all(
+          `SELECT DISTINCT error_code FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${BROKEN}`,
+          identity,
+        )
   return {
     chunks: chunks ?? 0n,
     failed: failed ?? 0n,
     cause: broken?.[0] == null ? null : String(broken[0]),
+    codes: codes.flatMap(([code]) => (code == null ? [] : [String(code)])),
     quarantined: quarantined ?? 0n,
     written: written ?? 0n,
     done: {

@@ -25,6 +25,7 @@ export type StoredChunk = {
   readonly attempt: number
   readonly proof: string | null
   readonly error: string | null
+  readonly errorCode: string | null
   readonly view: string | null
   readonly sourceSum: string | null
   readonly skipped: bigint
@@ -113,6 +114,7 @@ export function chunkOf(row: SqlRow): StoredChunk {
     attempt: Number(attempt ?? 0),
     proof: text(proof),
     error: text(error),
+    errorCode: text(code),
     view: text(view),
     sourceSum: text(sourceSum),
     skipped: whole(skipped),

@@ -13,6 +13,8 @@ export class TableTotals {
   failed = 0n
   /** Error of the first failed chunk. */
   cause: string | null = null
+  /** Error codes of failed chunks. */
+  readonly codes = new Set<string>()
   quarantined = 0n
   /** Some chunks are not completed. */
   isOpen = false
@@ -51,6 +53,7 @@ export class TableTotals {
     this.quarantined += chunk.quarantined
     if (chunk.status === 'failed') {
       if (this.failed === 0n) this.cause = chunk.error
+      if (chunk.errorCode !== null) this.codes.add(chunk.errorCode)
       this.failed++
     }
     this.isOpen ||= chunk.status !== 'completed'
@@ -65,6 +68,7 @@ export class TableTotals {
     chunks,
     failed,
     cause,
+    codes,
     quarantined,
     written,
     done,
@@ -77,6 +81,7 @@ export class TableTotals {
     this.chunks += chunks
     this.failed += failed
     this.cause ??= cause
+    for (const code of codes) this.codes.add(code)
     this.quarantined += quarantined
     this.written += written
     this.isOpen ||= done.chunks < chunks

@@ -6,7 +6,6 @@ import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { settingsRefused } from '../plan/rows-left.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { againNotes, againReported } from '../again/again-work.ts'
 import { compareDigests } from '../chunk/chunk-proof.ts'
 import { comparedColumns, inspectTarget, plannedReadColumns, writeColumns, type TableContext } from './context.ts'
@@ -19,6 +18,7 @@ import { wholeProof } from '../ledger/proofs.ts'
 import { settleStatement } from '../ledger/quarantine.ts'
 import type { RunLedger } from '../ledger/runs.ts'
 import { lookEarlier, type EarlierInspection } from '../look/look-earlier.ts'
+import { passingOf } from '../../../model/share/passing.ts'
 import { openTokens } from '../plan/ring-plan.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import { buildOwnObjects, objectsError } from '../objects/build-objects.ts'
@@ -48,7 +48,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
       await context.database.batch([settleStatement(context.key)])
       standing = await standingOf(context, table, around)
     }
-    error ??= verdict(context, standing, table, operation, leavesOut)
+    error ??= verdict(context, standing, table, around, leavesOut)
     if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, standing))) {
       error = new SluiceError('CHUNKS_FAILED', `${context.name} is not cut into chunks to its end`, {
         hint: 'run the same command again: it goes on where this one ended',
@@ -159,16 +159,20 @@ async function isHalfCut(
 
 function verdict(
   { name, plan }: TableContext,
-  { chunks, failed, cause, quarantined, isOpen }: TableTotals,
+  { chunks, failed, cause, codes, quarantined, isOpen }: TableTotals,
   table: TableRun,
-  operation: CopyOperation,
+  { operation, shared }: CopyContext,
   leavesOut: boolean,
 ): SluiceError | null {
   if (failed > 0n) {
+    // Another task may have given them up for a while: the next turn of this one tries them by itself.
+    const passing = shared === undefined ? undefined : passingOf(codes)
     return new SluiceError(
-      'CHUNKS_FAILED',
+      passing ?? 'CHUNKS_FAILED',
       `${failed} of ${chunks} chunks of ${name} failed: ${cause ?? 'no cause is noted'}`,
       {
+        kind: 'verify',
+        retryable: passing !== undefined,
         hint: 'correct the cause, then run the same command again: it does only what is not done',
       },
     )

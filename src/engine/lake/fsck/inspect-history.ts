@@ -4,6 +4,7 @@ import type { ActionKind, CommitInfoAction } from '../../../delta/actions.ts'
 import { DoubledActions } from '../../../delta/fsck/doubled-actions.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { MARKS, type ListedFiles } from '../../../delta/fsck/listed-files.ts'
+import { RequiredFields } from '../../../delta/fsck/required-fields.ts'
 import { logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { fileKey } from '../../../delta/replay.ts'
@@ -32,7 +33,9 @@ export type HistoryCounts = {
   readonly doubled: readonly Finding[]
   /** Commits that begin with a byte order mark. */
   readonly marked: readonly Finding[]
-  /** Commits whose in-commit timestamp is not above that of the previous commit. */
+  /** Actions without required fields. */
+  readonly incomplete: readonly Finding[]
+  /** Commits without an in-commit timestamp, or with one that is not above that of the previous commit. */
   readonly untimely: readonly Finding[]
 }
 
@@ -65,6 +68,7 @@ export async function inspectHistory(
   const base = checkpoints.findLast((one) => one.version <= wanted)?.version ?? -1
   const decides = (version: number): boolean => version > base && version <= wanted
   const doubled = new DoubledActions(decides)
+  const required = new RequiredFields()
   const marked: Finding[] = []
   const times = new InCommitTimes(inCommitRule(await snapshot.head(signal)))
   const name = (kind: 'add' | 'remove', file: FileAction, raw: string, version: number): void => {
@@ -86,11 +90,12 @@ export async function inspectHistory(
     for await (const block of readLog(store, commit, { signal, kinds: KINDS, onMark })) {
       for (const { action, raw } of block) {
         doubled.state(action, logPathOf(commit), raw)
+        required.take(action.kind, raw)
         if (action.kind === 'add') name('add', action.add, raw, version)
         else if (action.kind === 'remove') name('remove', action.remove, raw, version)
         if (action.kind === 'add') await older.refer(fileOf(action.add), MARKS.expired, null)
         else if (action.kind === 'remove') await older.refer(fileOf(action.remove), MARKS.expired, version)
-        else if (action.kind === 'commitInfo') times.take(version, logPathOf(commit), action.commitInfo)
+        else if (action.kind === 'commitInfo') times.take(action.commitInfo)
         else if (action.kind === 'cdc') {
           changeFiles++
           const path = canonicalPath(action.cdc.path, store.root)
@@ -101,6 +106,8 @@ export async function inspectHistory(
       }
     }
     doubled.endCommit(version)
+    required.endCommit(logPathOf(commit), decides(version))
+    times.endCommit(version, logPathOf(commit))
   }
   return {
     commits: commits.length,
@@ -110,6 +117,7 @@ export async function inspectHistory(
     changeGone,
     doubled: doubled.findings(),
     marked,
+    incomplete: required.findings,
     untimely: times.findings,
   }
 }
@@ -161,6 +169,7 @@ function fileOf({ path, size, deletionVector }: FileAction): FsckFile {
 class InCommitTimes {
   readonly findings: Finding[] = []
   readonly #rule: InCommitRule
+  #time: number | null = null
   #last: { readonly version: number; readonly time: number } | null = null
 
   /** @param rule of the newest version */
@@ -168,15 +177,25 @@ class InCommitTimes {
     this.#rule = rule
   }
 
+  take(commitInfo: CommitInfoAction): void {
+    this.#time = inCommitTimeOf(commitInfo)
+  }
+
   /** Call in the order of the versions. @param path of the commit's file */
-  take(version: number, path: string, commitInfo: CommitInfoAction): void {
-    const time = inCommitTimeOf(commitInfo)
-    if (this.#rule === null || version < this.#rule.fromVersion || time === null) return
+  endCommit(version: number, path: string): void {
+    const time = this.#time
+    this.#time = null
+    if (this.#rule === null || version < this.#rule.fromVersion) return
+    const wrong = { level: 'finding', kind: 'in-commit-times', path } as const
+    if (time === null) {
+      this.findings.push({ ...wrong, detail: 'it has no in-commit timestamp, and the table requires one' })
+      return
+    }
     const before = this.#last
     this.#last = { version, time }
     if (before === null || time > before.time) return
     const detail = `its in-commit timestamp is not above that of version ${before.version}`
     const [log, found] = [isoTime(before.time), isoTime(time)]
-    this.findings.push({ level: 'finding', kind: 'in-commit-times', path, log, found, detail })
+    this.findings.push({ ...wrong, log, found, detail })
   }
 }

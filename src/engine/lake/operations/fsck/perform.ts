@@ -206,6 +206,8 @@ class Check {
   async reportActions(): Promise<void> {
     const { all } = this.#counts
     const report = this.#report
+    const isTracked = this.#subject.metadata.configuration?.['delta.enableRowTracking']?.toLowerCase() === 'true'
+    if (isTracked) for (const finding of this.#rowIds.absent()) report.add(finding)
     if (this.#rowIds.count > 0) {
       const domain = await this.#subject.domain(ROW_TRACKING_DOMAIN)
       for (const finding of this.#rowIds.findings(domain)) report.add(finding)
@@ -269,7 +271,7 @@ class Check {
 
   reportCompacted({ all, read, notRead }: CompactedCounts): void {
     if (all === 0) return
-    const rest = notRead.length === 0 ? '' : `; the commits of ${notRead.length} are gone: nothing judges those`
+    const rest = notRead.length === 0 ? '' : `; of ${notRead.length} not all commits are there: nothing judges those`
     const detail = `log compaction files compared with their commits${rest}`
     this.#report.checked('compacted', read, all, this.#report.of('compacted-'), detail)
   }
@@ -290,8 +292,9 @@ class Check {
       interrupt.stop,
     )
     const report = this.#report
-    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked, untimely } = history
-    for (const finding of [...doubled, ...marked, ...untimely, ...spellings.findings()]) report.add(finding)
+    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked, incomplete, untimely } = history
+    for (const finding of [...doubled, ...marked, ...incomplete, ...untimely, ...spellings.findings()])
+      report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
       const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`

@@ -1,0 +1,110 @@
+/** Actions without fields that the protocol requires: readers on delta-kernel refuse such a table, so `fsck` names them. */
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+import { fsckOf, perform } from './operation-kit.ts'
+
+const metaData = METADATA['metaData'] as Line
+const tracked = {
+  protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['rowTracking', 'domainMetadata'] },
+}
+const trackedMetadata = { metaData: { ...metaData, configuration: { 'delta.enableRowTracking': 'true' } } }
+
+/** `line` without a field, or with another value of it. */
+function changed(line: Line, field: string, value?: unknown): Line {
+  return Object.fromEntries(Object.entries(line).map(([kind, of]) => [kind, { ...(of as Line), [field]: value }]))
+}
+
+/** @returns kind, path and detail of each finding of these kinds */
+async function found(lines: readonly (readonly Line[])[], kind: string): Promise<readonly (readonly unknown[])[]> {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 't')
+  writeLog(table, lines)
+  const { events } = await perform(fsckOf(table))
+  return events.flatMap((event) =>
+    event.type === 'fsck.finding' && event.level === 'finding' && event.finding === kind
+      ? [[event.path, event.detail]]
+      : [],
+  )
+}
+
+const COMMITS = [0, 1].map((version) => `_delta_log/${String(version).padStart(20, '0')}.json`)
+
+const WITHOUT: readonly (readonly [string, Line])[] = [
+  ['add.partitionValues is missing, of a', changed(add('a'), 'partitionValues')],
+  ['add.partitionValues is missing, of a', changed(add('a'), 'partitionValues', null)],
+  ['add.dataChange is missing, of a', changed(add('a', { stats: '{"dataChange":true}' }), 'dataChange')],
+  ['remove.dataChange is missing, of a', changed(remove('a'), 'dataChange', null)],
+  ['remove.deletionTimestamp is no whole number, of a', changed(remove('a'), 'deletionTimestamp', 'x')],
+  ...['format', 'schemaString', 'partitionColumns', 'configuration'].map(
+    (field) => [`metaData.${field} is missing`, changed(METADATA, field)] as const,
+  ),
+  ['protocol.minReaderVersion is -1', changed(PROTOCOL, 'minReaderVersion', -1)],
+  ['protocol.writerFeatures is missing, which minWriterVersion 7 requires', changed(PROTOCOL, 'minWriterVersion', 7)],
+]
+
+test.each(WITHOUT)('%s', async (detail, line) => {
+  expect(await found([[PROTOCOL, METADATA, add('b')], [line]], 'action-fields')).toEqual([[COMMITS[1], detail]])
+})
+
+test('many lines of a commit are one finding, and whole ones are none', async () => {
+  const bare = ['a', 'b', 'c'].map((path) => changed(add(path), 'dataChange'))
+  const lines = [
+    [PROTOCOL, METADATA, add('d', { tags: { dataChange: 'x', partitionValues: 'y' } })],
+    [...bare, remove('d', { deletionTimestamp: null })],
+  ]
+  expect(await found(lines, 'action-fields')).toEqual([[COMMITS[1], 'add.dataChange is missing, of a and 2 more']])
+})
+
+const mapping = (id: number | null, physicalName: string | null): Line => ({
+  ...(id !== null && { 'delta.columnMapping.id': id }),
+  ...(physicalName !== null && { 'delta.columnMapping.physicalName': physicalName }),
+})
+
+function mapped(
+  mode: string,
+  ...columns: readonly (readonly [id: number | null, physicalName: string | null])[]
+): Line {
+  const leaf = (name: string, type: unknown, no: number): Line => ({
+    name,
+    type,
+    nullable: true,
+    metadata: mapping(...(columns[no] ?? [no + 1, `c${no}`])),
+  })
+  const inner = { type: 'struct', fields: [leaf('x', 'long', 2)] }
+  const list = { type: 'array', elementType: inner, containsNull: true }
+  const fields = [leaf('day', 'date', 0), leaf('a', list, 1)]
+  const schemaString = JSON.stringify({ type: 'struct', fields })
+  return { metaData: { ...metaData, schemaString, configuration: { 'delta.columnMapping.mode': mode } } }
+}
+
+test.each([
+  ['name', mapped('name', [1, 'p'], [2, 'q'], [3, 'p']), []],
+  ['none', mapped('none', [1, 'p'], [1, 'p']), []],
+  [
+    'name',
+    mapped('name', [1, 'p'], [2, 'q'], [1, 'r']),
+    ['columns day and a.element.x have one delta.columnMapping.id'],
+  ],
+  ['id', mapped('id', [1, 'p'], [2, 'p']), ['columns day and a have one delta.columnMapping.physicalName']],
+  ['name', mapped('name', [1, 'p'], [2, null]), ['column a has no delta.columnMapping.physicalName']],
+])('columns that are mapped by %s', async (_mode, schema, details) => {
+  const protocol = { protocol: { minReaderVersion: 2, minWriterVersion: 5 } }
+  expect(await found([[protocol, schema]], 'action-fields')).toEqual(details.map((detail) => [COMMITS[0], detail]))
+})
+
+test('a schema or protocol that a later commit replaces is no finding', async () => {
+  const bare = [changed(PROTOCOL, 'minReaderVersion', -1), changed(METADATA, 'format')]
+  expect(await found([bare, [PROTOCOL]], 'action-fields')).toEqual([[COMMITS[0], 'metaData.format is missing']])
+  expect(await found([bare, [PROTOCOL, METADATA]], 'action-fields')).toEqual([])
+})
+
+test('a file without row ids, in a table that tracks rows', async () => {
+  const first = add('a', { baseRowId: 0, defaultRowCommitVersion: 0, stats: '{"numRecords":2}' })
+  const bare = [add('b'), add('c')]
+  expect(await found([[tracked, trackedMetadata, first], bare], 'row-ids')).toEqual([
+    [expect.stringMatching(/^[bc]$/), 'it has no baseRowId, and delta.enableRowTracking is true, like 1 more'],
+  ])
+  expect(await found([[tracked, METADATA, first], bare], 'row-ids')).toEqual([])
+  expect(await found([[tracked, trackedMetadata, first]], 'row-ids')).toEqual([])
+})
