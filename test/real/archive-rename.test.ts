@@ -422,6 +422,43 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
     },
   )
 
+  test.skipIf(AWAY[system] !== '')(
+    `a column that took the name of a dropped one is not mistaken for it${AWAY[system]}`,
+    { timeout: 120_000 },
+    async () => {
+      const place = await makePlace(system, folder.path)
+      const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
+      const made = { place, form: 'plain', to, archive: to } as const
+      await place.sql(
+        `CREATE TABLE ${TABLE} (id ${system === 'mysql' ? 'int' : 'integer'} PRIMARY KEY, at datetime NOT NULL, a int, c int, b int)`,
+        `INSERT INTO ${TABLE} VALUES (1, '2020-02-02', 1, 0, 10), (2, '2090-02-02', 2, 0, 20), (3, '2090-02-03', 3, 0, 30)`,
+      )
+      const { run, drop, query } = commandsOf(made)
+      await done(run)
+      await done(drop)
+      await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN a`, `ALTER TABLE ${TABLE} RENAME COLUMN b TO a`)
+      for (const [words, operation] of commandsOn(made, TABLE)) {
+        if (!['query', 'restore', 'restore --into', 'erase', 'run', 'plan'].includes(words)) continue
+        const { finished } = await perform(operation)
+        expect(finished.error, words).toMatchObject({
+          code: 'PARTITION_CHANGED',
+          reason: expect.stringContaining('b is called a now'),
+          hint: expect.stringMatching(/--dropped a,.*--renamed b=a/),
+        })
+      }
+      // As the hint says.
+      await place.sql(`ALTER TABLE ${TABLE} RENAME COLUMN a TO b`)
+      await done({ ...run, dropped: ['a'] } as Operation)
+      await place.sql(`ALTER TABLE ${TABLE} RENAME COLUMN b TO a`)
+      await done({ ...run, renamed: ['b=a'] } as Operation)
+      expect((await countedBy({ ...query, query: `SELECT sum(a), sum(c) FROM ${TABLE}` } as Operation)).counted).toBe(
+        '60 0',
+      )
+      await done({ ...commandsOf(made).restore, partitions: ['2020-Q1'], without: ['a'] } as Operation)
+      expect(await place.rows(`SELECT a, c FROM ${TABLE} WHERE id = 1`)).toEqual([['10', '0']])
+    },
+  )
+
   test(
     `every command says that a table may be an archived one under another name`,
     { timeout: 60_000 },

@@ -90,6 +90,10 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     )
     const planned = await perform(only(NEW, { dryRun: true }))
     expect(said(planned)).toContain('extra is new: the next publication adds it to the archive')
+    const stored = place.system === 'sqlite' ? 'VIRTUAL' : 'STORED'
+    await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN g integer GENERATED ALWAYS AS (extra + 1) ${stored}`)
+    expect(said(await perform(only(NEW, { dryRun: true })))).toMatch(/g is new: .* get what the database computes/)
+    await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN g`)
     expect(fields()).toHaveLength(5)
     expect((await perform(only(NEW))).finished).toMatchObject({ exitCode: 0 })
     expect(fields()).toEqual([

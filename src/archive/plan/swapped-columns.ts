@@ -50,15 +50,34 @@ export async function refuseSwappedColumns(
   )
   if (exchanged.length > 0)
     throw swappedError(store, table, exchanged, 'give the columns the names that they had when rows were archived')
-  for (const { name: before } of others) {
-    // One value in all rows says nothing: a new column may have it, too.
-    if (new Set(there.map(({ key }) => valueThen(key, before))).size < 2) continue
-    const now = fresh.find((one) => thenLike(one).has(before) && isOf(one.name, before))
-    if (now === undefined) continue
-    const settle = settleCommand(tableText(table.table), { renamed: [`${before}=${now.name}`], dropped: [] })
-    const hint = `give the present ${before} a third name, then ${settle}, then its name again; if ${now.name} is a copy of the earlier ${before}, put it after the archived columns`
-    throw swappedError(store, table, [{ name: now.name, before }], hint)
+  // One value in all rows says nothing: another column may have it, too.
+  const isTold = (name: string): boolean => new Set(there.map(({ key }) => valueThen(key, name))).size > 1
+  const gone = stored.columns.filter(({ name }) => !table.columns.some((one) => one.name === name))
+  for (const { name, native } of others) {
+    const now = isTold(name) ? fresh.find((one) => thenLike(one).has(name) && isOf(one.name, name)) : undefined
+    if (now !== undefined) throw takenError(store, table, { name: now.name, before: name })
+    const before = gone.find((one) => one.column.native === native && isTold(one.name) && isOf(name, one.name))
+    if (before !== undefined && moved.has(name)) throw tookError(store, table, { name, before: before.name })
   }
+}
+
+/** A new column took the name of a renamed one. */
+function takenError(store: CopyStore, table: TableSpec, swapped: Swapped): SluiceError {
+  const { name, before } = swapped
+  const settle = settleCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] })
+  const hint = `give the present ${before} a third name, then ${settle}, then its name again; if ${name} is a copy of the earlier ${before}, put it after the archived columns`
+  return swappedError(store, table, [swapped], hint)
+}
+
+/** A renamed column took the name of a dropped one. */
+function tookError(store: CopyStore, table: TableSpec, swapped: Swapped): SluiceError {
+  const { name, before } = swapped
+  const [dropped, renamed] = [
+    settleCommand(tableText(table.table), { renamed: [], dropped: [name] }),
+    settleCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] }),
+  ]
+  const hint = `give ${name} the name ${before} again, then ${dropped}, then its name ${name}, then ${renamed}`
+  return swappedError(store, table, [swapped], hint)
 }
 
 type Swapped = { readonly name: string; readonly before: string }
