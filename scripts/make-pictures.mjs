@@ -21,7 +21,7 @@ const PALETTE =
   '#14171c #e06c75 #98c379 #e5c07b #61afef #c678dd #56b6c2 #d5d9e0 #6b7280 #ff7b86 #b5e08d #ffd68a #82c4ff #dd9bf0 #7fd6e0 #ffffff'.split(
     ' ',
   )
-const TIMEOUT_MS = 30_000
+const TIMEOUT_MS = 120_000
 const DROPPED = /^(?:CI|CONTINUOUS_INTEGRATION|FORCE_COLOR|NO_COLOR|GITHUB_ACTIONS|NODE_ENV|VITEST|SLUICE_.*|npm_.*)$/
 
 /** The program in a terminal of its own. @param onDrawn called when all that came is drawn */

@@ -89,3 +89,19 @@ test('a slow batch goes in parts of a second, and ends within seconds of a stop'
   await expect(throttle.paced(10_000, NEVER, () => undefined)).rejects.toMatchObject({ code: 'STOPPED' })
   expect(now() - from).toBeLessThan(5000)
 })
+
+test('each of many chunks shows progress within four seconds, at a rate that they share', async () => {
+  const { throttle, now } = throttleOf(100)
+  const longest = await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      let [last, longest] = [now(), 0]
+      await throttle.paced(100, NEVER, () => {
+        longest = Math.max(longest, now() - last)
+        last = now()
+      })
+      return longest
+    }),
+  )
+  expect(Math.max(...longest)).toBeLessThan(4000)
+  expect(now()).toBeGreaterThan(14_000)
+})

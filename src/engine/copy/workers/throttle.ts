@@ -50,6 +50,8 @@ export class Throttle {
   /** Rows per second before the current slowness. */
   #unhurried: number | null = null
   #stoppedAt: number | null = null
+  /** Chunks whose rows wait. */
+  #waiting = 0
 
   constructor(options: ThrottleOptions) {
     this.#options = options
@@ -85,17 +87,23 @@ export class Throttle {
   }
 
   /**
-   * As `take`, in parts of one second each, so that progress is visible at any rate. Without a limit nothing waits.
+   * As `take`, in parts that all waiting chunks get within a second, so that each shows progress at any rate. Without a
+   * limit nothing waits.
    * @param left called after each part, and at the end, with the number of rows that still wait
    * @throws SluiceError as `take`
    */
   async paced(rows: number, signal: AbortSignal, left: (rows: number) => void): Promise<void> {
     let rest = rows
-    for (let limit = this.limit; limit !== null && rest > 0 && !signal.aborted; limit = this.limit) {
-      const part = Math.min(rest, Math.max(1, limit * BURST_SECONDS))
-      await this.take(part, signal)
-      rest -= part
-      if (rest > 0) left(rest)
+    this.#waiting++
+    try {
+      for (let limit = this.limit; limit !== null && rest > 0 && !signal.aborted; limit = this.limit) {
+        const part = Math.min(rest, Math.max(1, (limit * BURST_SECONDS) / this.#waiting))
+        await this.take(part, signal)
+        rest -= part
+        if (rest > 0) left(rest)
+      }
+    } finally {
+      this.#waiting--
     }
     left(0)
   }
