@@ -379,7 +379,9 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   },
   actions: {
     'archive plan': { byHand: [...PLANNED, 'exact'] },
-    'archive run': { byHand: [...PLANNED, 'between', 'lock-timeout', 'retry-limit', 'workers', 'rate', ...words.ALERT_FLAGS] },
+    'archive run': {
+      byHand: [...PLANNED, 'between', 'lock-timeout', 'retry-limit', 'workers', 'rate', ...words.ALERT_FLAGS],
+    },
   },
   shape: 'long',
   pauses: true,

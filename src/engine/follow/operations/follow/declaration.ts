@@ -104,7 +104,18 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
           'only report what was compared, found and repaired since the stream began: - is standard output, else a file (JSON if its name ends in .json, else Markdown)',
       },
     ],
-    first: ['from', 'to', 'end', 'until-caught-up', 'until-equal', 'prove-every', 'apply-workers', 'resync', 'moved', 'report'],
+    first: [
+      'from',
+      'to',
+      'end',
+      'until-caught-up',
+      'until-equal',
+      'prove-every',
+      'apply-workers',
+      'resync',
+      'moved',
+      'report',
+    ],
     epilogue:
       'sluice copy --follow begins a stream; ctrl-c ends a run of it after the batch that is being applied, and slot and position stay. While a stream ' +
       'does not run, its slot keeps the log of the source: end streams that are no longer needed.\n',
