@@ -93,7 +93,7 @@ test('writes hostile names as text, in a page that loads nothing', async () => {
 
 test('is whole on a narrow screen and on paper: each value has the head of its column, and long words may be broken', async () => {
   const page = textOf(await perform(asked(copied, { to: to.url, format: 'html' })))
-  expect(page).toContain('data-head="set aside"')
+  expect(page).toContain('data-head="quarantined"')
   // Nobody scrolls on paper: what a box would hide is lost.
   expect(page).toMatch(/@media print \{[^]*\.wide \{ overflow: visible; \}/)
   expect(page).toMatch(/@media screen and \(max-width: 48rem\) \{[^]*td \{ display: block;/)
