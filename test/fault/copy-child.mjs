@@ -26,7 +26,9 @@ const {
 patchModules([
   ...(host === 'here' ? [] : [onHost(host)]),
   ...(leaseMs === undefined ? [] : [leaseOfCopies(leaseMs)]),
-  ...(isSilent === true ? [{ file: 'engine/copy/workers/heartbeat.js', from: 'COPY_LEASE_MS / 3', to: '2 ** 30' }] : []),
+  ...(isSilent === true
+    ? [{ file: 'engine/copy/workers/heartbeat.js', from: 'COPY_LEASE_MS / 3', to: '2 ** 30' }]
+    : []),
 ])
 
 if (aheadMs !== 0) {
