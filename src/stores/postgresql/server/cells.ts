@@ -2,7 +2,6 @@
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
-import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { isRefusedValue, valueError } from '../../common/as-stored.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
@@ -28,9 +27,7 @@ export function postgresSelection({ name, as, column: { type } }: AnyColumn): st
   if (isWidened(as, type)) return `${column}::float8`
   if (asJson(as, type)) {
     // As texts: records and the like would become objects, which cannot be turned back into literals.
-    const json = `pg_catalog.to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
-    // JSON has no bounds: a list with others than 1 is refused as the literal that it is.
-    return `CASE WHEN pg_catalog.array_dims(${column}) ~ '\\[(?!1:)' THEN ${column}::text ELSE ${json} END`
+    return `pg_catalog.to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
   }
   return column
 }
@@ -99,18 +96,9 @@ export function valueReader(column: AnyColumn, json: ((literal: string) => strin
   return quick === undefined ? slowReader(column) : quick
 }
 
-/** `[0:1]={a,b}`, which no JSON begins with. */
-const BOUNDS = /^\[[+-]?\d+:/
-
 /** An instant that travels as a local time or a date does so in UTC. */
 function slowReader({ as, column: { type } }: AnyColumn): Reader {
   const read = normalizer(as)
-  if (asJson(as, type)) {
-    return (text) => {
-      if (BOUNDS.test(text)) throw refusedValue('a list that begins at 1', text)
-      return read(text)
-    }
-  }
   return type.kind === 'timestamp' && type.zone ? (text) => read(withoutZone(text)) : read
 }
 
