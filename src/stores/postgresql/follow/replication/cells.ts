@@ -1,4 +1,4 @@
-/** Converts values of a stream to the cells of a copy, though a copy selects some columns differently (`postgresSelection`). */
+/** Converts values of a stream to the cells of a copy, which selects some columns differently (`postgresSelection`). */
 import type { TableSpec } from '../../../../model/copy/column-type.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
