@@ -111,5 +111,5 @@ test('diff counts rows that nothing tells apart as what they are, and advises no
   expect(finished.error?.hint).not.toContain('--delete-extra')
   const table = events.find((one) => one.type === 'table.finished')
   expect(table).toMatchObject({ status: 'failed' })
-  expect(table?.type === 'table.finished' ? table.notes?.join(' ') : '').toContain('no key')
+  expect(table?.type === 'table.finished' ? table.notes?.join(' ') : '').toContain('rows without a key differ')
 })
