@@ -17,7 +17,7 @@ test.for([
 ] as const)('the lines of %s', { timeout: 600_000 }, async ([page, least], context) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-readme-'))
   context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  for (const name of ['package.json', 'dist', 'node_modules', 'fixtures'])
+  for (const name of ['package.json', 'index.js', 'dist', 'node_modules', 'fixtures'])
     symlinkSync(join(ROOT, name), join(folder, name))
   const blocks = readFileSync(join(ROOT, page), 'utf8').matchAll(/^```(?:bash|sh)\n(.*?)^```/gms)
   const lines = [...blocks].flatMap(([, block = '']) => block.split('\n'))

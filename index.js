@@ -1,0 +1,2 @@
+// `node .` runs the program in a clone. A package has its bin alone.
+import './dist/cli/bin.js'
