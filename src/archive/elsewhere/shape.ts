@@ -27,7 +27,7 @@ export function archivedShape(
   for (const { columns, label } of partitions) {
     const present = new Set(columns.flatMap(({ physical }) => now.get(physical)?.name ?? []))
     for (const file of columns) {
-      const name = now.get(file.physical)?.name ?? nameBeside(present, file.name)
+      const name = now.get(file.physical)?.name ?? nameOfDropped(present, file.name)
       const other = names.get(name)
       const one = { file, of: label }
       const widest = other === undefined ? one : widestOf(other, one)
@@ -48,8 +48,8 @@ export function archivedShape(
 }
 
 /** The name of a column that was dropped; another one if a column of the same rows has it now. */
-function nameBeside(present: ReadonlySet<string>, name: string): string {
-  return present.has(name) ? nameBeside(present, `${name}__dropped`) : name
+function nameOfDropped(present: ReadonlySet<string>, name: string): string {
+  return present.has(name) ? nameOfDropped(present, `${name}__dropped`) : name
 }
 
 type Named = { readonly file: StoredColumn; readonly of: string }

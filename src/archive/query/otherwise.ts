@@ -45,36 +45,47 @@ function errorText(native: string): string {
   return text === '' ? '' : `, whose error value is '${text}' here`
 }
 
-/** Columns in which a text of older files means another value of the enum or composite than now. */
-export function otherMeanings(
+/** The asked columns, with what the files of each partition recorded of them. */
+function recordedColumns(
   columns: readonly QueryColumn[],
   { columns: asked }: QueryNeeds,
   read: readonly ArchivedPartition[],
+) {
+  return columns
+    .filter(({ name }) => asked.has(name))
+    .map((column) => ({
+      column,
+      recorded: read.flatMap(({ label, columns: files }) => {
+        const file = files.find(({ physical }) => physical === column.physical)
+        return file === undefined ? [] : [{ label, file }]
+      }),
+    }))
+}
+
+/** Columns in which a text of older files means another value of the enum or composite than now. */
+export function otherMeanings(
+  columns: readonly QueryColumn[],
+  needs: QueryNeeds,
+  read: readonly ArchivedPartition[],
 ): readonly string[] {
-  return columns.flatMap((column) => {
-    if (!asked.has(column.name)) return []
-    return read.flatMap(({ label, columns: files }) => {
-      const file = files.find(({ physical }) => physical === column.physical)
-      const other = file === undefined ? null : otherMeaning(file, column)
+  return recordedColumns(columns, needs, read).flatMap(({ column, recorded }) =>
+    recorded.flatMap(({ label, file }) => {
+      const other = otherMeaning(file, column)
       return other === null ? [] : [`${column.name} of ${label} (${other})`]
-    })
-  })
+    }),
+  )
 }
 
 /** One sentence for each generated column whose values in older files come from another expression than the present one. */
 export function otherExpressions(
   columns: readonly QueryColumn[],
-  { columns: asked }: QueryNeeds,
+  needs: QueryNeeds,
   read: readonly ArchivedPartition[],
 ): readonly string[] {
-  return columns.flatMap((column) => {
-    if (!asked.has(column.name)) return []
-    const earlier = read.flatMap(({ label, columns: files }) => {
-      const file = files.find(({ physical }) => physical === column.physical)
-      return file !== undefined && isComputedOtherwise(file, column) ? [{ label, sql: file.computed?.sql }] : []
-    })
-    return [...new Set(earlier.map(({ sql }) => sql))].map((sql) => {
-      const labels = earlier.flatMap((one) => (one.sql === sql ? [one.label] : [])).join(', ')
+  return recordedColumns(columns, needs, read).flatMap(({ column, recorded }) => {
+    const earlier = recorded.filter(({ file }) => isComputedOtherwise(file, column))
+    return [...new Set(earlier.map(({ file }) => file.computed?.sql))].map((sql) => {
+      const labels = earlier.flatMap(({ label, file }) => (file.computed?.sql === sql ? [label] : [])).join(', ')
       return `${column.name} of ${labels} was computed as ${sql}, and the database computes ${column.computed?.sql} now: archived rows keep their values`
     })
   })

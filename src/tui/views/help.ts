@@ -84,52 +84,45 @@ function keysOf({ keys }: Binding<KeyCommand>): string {
   return keys.length === 0 ? ': only' : keys.map(shownKeyName).join(' ')
 }
 
-/** @param isPaired a pair of keys has one line */
-function groupLines(group: KeyGroup, from: Listed, find: string, isPaired: boolean, cells: number): Line[] {
+/** Keys of a group. A search lists each binding of a pair; else a pair has one line. */
+function groupLines(group: KeyGroup, from: Listed, find: string, cells: number): Line[] {
   const found = from.flatMap((b) => {
     if (b.group !== group) return []
     const keys = keysOf(b)
-    const [shown, text] = isPaired && b.help !== undefined ? b.help : [keys, b.label]
+    const [shown, text] = find === '' && b.help !== undefined ? b.help : [keys, b.label]
     return matches(find, `${keys} ${b.label}`) ? [fit([span(padEnd(shown, KEYS), 'info'), span(text)], cells)] : []
   })
   return found.length === 0 ? [] : [fit(line(group, 'strong'), cells), ...found, []]
 }
 
 /** Groups of keys, `cells` wide. Two columns from 76 cells on; each group goes below the shorter one. */
-function columns(groups: readonly ((cells: number) => Line[])[], cells: number): readonly Line[] {
-  if (cells < 76) return groups.flatMap((lines) => lines(cells))
+function columns(groups: readonly KeyGroup[], from: Listed, find: string, cells: number): readonly Line[] {
+  if (cells < 76) return groups.flatMap((group) => groupLines(group, from, find, cells))
   const half = Math.floor((cells - 2) / 2)
   const left: Line[] = []
   const right: Line[] = []
-  for (const lines of groups) (left.length <= right.length ? left : right).push(...lines(half))
+  for (const group of groups) (left.length <= right.length ? left : right).push(...groupLines(group, from, find, half))
   const rows = Math.max(left.length, right.length)
   const l = block(left, half, rows)
   const r = block(right, half, rows)
   return l.map((row, i) => [...row, span('  '), ...(r[i] ?? [])])
 }
 
-/** All keys, or those that `find` matches: a search covers each binding of a pair. */
+/** All keys, or those that `find` matches. */
 export function helpLines(state: State, find: string, cells: number): readonly Line[] {
   const from: Listed = find === '' ? KEYMAP.filter((b: Binding<KeyCommand>) => b.unlisted !== true) : KEYMAP
-  return columns(
-    ORDER[state.screen].map((group) => (width) => groupLines(group, from, find, find === '', width)),
-    cells,
-  )
+  return columns(ORDER[state.screen], from, find, cells)
 }
 
 /** The keys that work now, and why others of the screen do nothing for the row under the cursor. */
 export function helpLinesNow(state: State, cells: number): readonly Line[] {
   // One line covers a pair; a key with a hint of its own is no part of one.
   const working = workingBindings(state).filter((b) => b.unlisted !== true || b.hint !== undefined)
-  const groups = ORDER[state.screen].filter((group) => group !== 'DIALOGS')
   const missing = unavailableBindings(state).map(({ binding, reason }) =>
     fit([span(padEnd(keysOf(binding), KEYS), 'muted'), span(`${binding.label}: ${reason}`, 'muted')], cells),
   )
   return [
-    ...columns(
-      groups.map((group) => (width) => groupLines(group, working, '', true, width)),
-      cells,
-    ),
+    ...columns(ORDER[state.screen], working, '', cells),
     ...(missing.length === 0 ? [] : [fit(line('NOT NOW', 'strong'), cells), ...missing]),
   ]
 }
