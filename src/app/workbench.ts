@@ -32,7 +32,7 @@ export type RunningOperation = {
   stop(exitCode?: number): void
   abort(exitCode?: number): void
   pause(paused: boolean): void
-  lanes(count: number): void
+  workers(count: number): void
   /** Rate limit of a copy in rows per second; `Infinity` for none. */
   rate(rows: number): void
   /** Copy only: `table.steered` reports the result. */

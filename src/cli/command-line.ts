@@ -6,6 +6,7 @@ import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import { COMMANDS } from './command-list.ts'
 import { shownUrl } from './copy-ends.ts'
+import { currentFlags } from './former-flags.ts'
 import { firstWord } from './globals.ts'
 import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
@@ -45,14 +46,18 @@ export type PrintedMore = {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/** The typed words, redacted: a catalog URL from the environment as its variable, else without its password. */
+/**
+ * The typed words, flags under their present names, without passwords: a catalog URL from the environment is printed as
+ * its variable.
+ */
 export function commandLine(
-  argv: readonly string[],
+  typed: readonly string[],
   catalog: CatalogChoice | null,
   secrets: readonly string[],
   { add = [], drop = [], dropValued = [], env = {} }: PrintedMore = {},
 ): string {
   const words = ['sluice']
+  const argv = currentFlags(typed)
   const end = argv.indexOf('--')
   const flags = end === -1 ? argv : argv.slice(0, end)
   const isLeft = flags.includes(TO_WORKERS) && !OF_ITSELF.has(firstWord(flags) ?? '')

@@ -18,7 +18,6 @@ import { isCatalogUrl } from '../engine/run/systems.ts'
 import { isWatched } from '../app/live/watched.ts'
 import type { Event } from '../model/run/event.ts'
 import { listInstead, openUi, showRun, type OpenOptions } from './open.ts'
-import { currentFlags } from './former-flags.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import type { CliContext } from './ports.ts'
@@ -68,8 +67,7 @@ function namingPassedOver(error: SluiceError, { passedOver }: FoundConfig): Slui
 }
 
 /** Runs a command line. Resolves with the exit code once all output is written; never rejects. */
-export async function main(words: readonly string[], context: CliContext): Promise<number> {
-  const typed = currentFlags(words)
+export async function main(typed: readonly string[], context: CliContext): Promise<number> {
   let config = foundConfig(typed, context)
   let argv = withConfig(typed, config.file)
   let parsed: Parsed

@@ -25,7 +25,7 @@ const MAY_NAME: Readonly<Record<string, string>> = {
   'cli/catalog-choice.ts': 'the catalog that a lake gets without a word is a file of SQLite',
   'engine/copy/operations/copy/declaration.ts': 'what a run wishes of Cassandra alone goes by its name',
   'engine/copy/operations/diff/declaration.ts': 'what a run wishes of Cassandra alone goes by its name',
-  'engine/copy/compat/script/auto-sizes.ts': 'sets what a run wishes of Cassandra',
+  'engine/copy/operations/copy/script-copy.ts': 'sets what a run wishes of Cassandra',
   'cli/commands/': 'what a run wishes of Cassandra alone goes by its name',
   'cli/settings/flags.ts': 'sets what a run wishes of Cassandra',
   'model/run/sql-port.ts': 'names of the dialects of SQL',

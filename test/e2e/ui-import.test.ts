@@ -57,7 +57,7 @@ describe('an import in a terminal', () => {
       const app = start(cwd, words('stopped'), 120, 40)
       await under(app)
       expect(app.alternate()).toBe(true)
-      expect(app.screen()).toMatch(/LANE TABLE/)
+      expect(app.screen()).toMatch(/WORKER TABLE/)
       app.type('x')
       await app.until('q leave')
       expect(app.alternate()).toBe(true)

@@ -95,7 +95,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     await stage.until('two at work', () => two.every(({ slots }) => slots.includes('begun')))
     await stage.until('chunks of a', async () => (await chunks('a')) > 5)
     expect(await refused(run, 'pause', 'nowhere')).toContain(`the run ${run} has no table nowhere`)
-    expect(await refused(run, 'lanes', '2')).toContain('does not follow, and has no lanes')
+    expect(await refused(run, 'lanes', '2')).toContain('does not follow, and has no apply workers')
     await steer(run, 'pause', 'a')
     await stage.until('both have heard', async () => (await held(run)).includes('public.a paused, 0 have not heard'))
     await stage.until('chunks that were begun are done', async () => (await chunks('a', true)) === 0)

@@ -134,7 +134,7 @@ function seen(run: RunView): unknown {
     counts: run.counts,
     phase: run.phase,
     baseline: run.baseline,
-    lanes: run.lanes.map(({ worker, table, chunk, done, waits }) => ({ worker, table, chunk, done, waits })),
+    lanes: run.workers.map(({ worker, table, chunk, done, waits }) => ({ worker, table, chunk, done, waits })),
     tally: copy?.tally(),
     states: copy?.chunks(),
     begunAt: copy?.begunAt,

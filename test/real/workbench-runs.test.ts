@@ -204,12 +204,12 @@ describe('a run that is interrupted', () => {
     })
     const operation = { ...batchImportOf(at.lake, at.bench), batchSize: 1 }
     const { running, events, first, end } = watch(at.bench, operation)
-    running.lanes(1)
+    running.workers(1)
     await first('table.finished')
     const began = events.filter(({ type }) => type === 'table.started').length
     // Two began before the word came at most; then one at a time.
     expect(began).toBeLessThan(names.length)
-    running.lanes(4)
+    running.workers(4)
     expect((await end()).exitCode).toBe(0)
     expect(events.filter((event) => event.type === 'table.finished').map(({ status }) => status)).toEqual(
       names.map(() => 'ok'),

@@ -78,7 +78,7 @@ describe('a copy', () => {
       told.rowAside(1, '7'),
     )
     run = fold(run, 1000, told.retried(1, 2, 500))
-    expect(run.lanes[0]).toMatchObject({ done: 0, attempt: 2 })
+    expect(run.workers[0]).toMatchObject({ done: 0, attempt: 2 })
     expect(copyOf(run).book.find(told.TABLE, '1')).toMatchObject({ state: 'waits', quarantined: 0, againAt: 1500 })
     run = fold(run, 2000, told.moved(1, 1, 10, 'reading'), told.rowAside(1, '7'), told.done(1, 1, 1))
     expect(copyOf(run).book.find(told.TABLE, '1')).toMatchObject({

@@ -122,7 +122,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     expectGolden(`${name}-${columns}x${rows}`, screen)
   }
 
-  it('shows the key space of a copy that fills, its lanes, and what became of a chunk', async () => {
+  it('shows the key space of a copy that fills, its workers, and what became of a chunk', async () => {
     const { app, run } = await copying(size, ONE)
     await work(app, run)
     await golden('copy', app)

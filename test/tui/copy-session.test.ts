@@ -31,9 +31,9 @@ async function copying(more: AppOptions = {}): Promise<{ app: App; run: FakeRun 
   return { app, run }
 }
 
-it('turns rate and lanes, pauses and goes on, stops and aborts', async () => {
+it('turns rate and workers, pauses and goes on, stops and aborts', async () => {
   const { app, run } = await copying()
-  expect(app.row(24)).toMatch(/p pause {2}\+\/- lanes {2}<> rate {2}x stop {2}X abort/)
+  expect(app.row(24)).toMatch(/p pause {2}\+\/- workers {2}<> rate {2}x stop {2}X abort/)
   await app.press(['>'], 'there is no limit to lift')
   await app.press(['<'], 'nothing moves yet')
   for (let second = 1; second <= 3; second++) {
@@ -43,7 +43,7 @@ it('turns rate and lanes, pauses and goes on, stops and aborts', async () => {
   }
   await app.press(['<'], 'limit 4,000/s')
   await app.press(['<', '>'], 'limit 4,000/s')
-  await app.press(['+', '+', '-'], 'lanes wanted 5')
+  await app.press(['+', '+', '-'], 'workers wanted 5')
   await app.press(['p'], 'copying, paused')
   expect(app.row(24)).toContain('p go on')
   await app.press(['p'], (screen) => !screen.includes('paused'))
@@ -55,9 +55,9 @@ it('turns rate and lanes, pauses and goes on, stops and aborts', async () => {
     'rate 4000',
     'rate 2000',
     'rate 4000',
-    'lanes 5',
-    'lanes 6',
-    'lanes 5',
+    'workers 5',
+    'workers 6',
+    'workers 5',
     'pause true',
     'pause false',
     'stop',
@@ -81,21 +81,21 @@ it('is not steered by the mouse, by answers of the terminal, or by a paste', asy
   expect(run.calls).toEqual(['rate 4000'])
 })
 
-it('hints no key that does nothing, and goes from lanes to chunks and back', async () => {
+it('hints no key that does nothing, and goes from workers to chunks and back', async () => {
   const { app, run } = await copying()
   await app.press(['enter'], 'STATE')
-  expect(app.row(24)).toContain('tab lanes')
-  await app.press(['esc'], 'LANE')
+  expect(app.row(24)).toContain('tab workers')
+  await app.press(['esc'], 'WORKER')
   await app.press(['j'], 'STATE')
-  await app.press(['tab'], 'LANE')
+  await app.press(['tab'], 'WORKER')
   run.emit(told.failed(1))
   await app.press(['e'], 'errors only')
   await app.until('PROOF_FAILED')
   await app.press(['enter'], 'sluice diff names the rows that differ')
-  await app.press(['esc', 'e'], 'LANE')
+  await app.press(['esc', 'e'], 'WORKER')
   run.finish(1, { error: told.fault('CHUNKS_FAILED', 'one chunk failed') })
   await app.until('failed, exit 1')
-  expect(app.row(24)).not.toMatch(/pause|lanes|rate|stop|abort/)
+  expect(app.row(24)).not.toMatch(/pause|workers|rate|stop|abort/)
 })
 
 it('keeps the chunk under the cursor by its number while others come and go', async () => {

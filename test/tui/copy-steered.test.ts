@@ -118,14 +118,14 @@ it('holds single chunks back, and shows what somebody else has turned', async ()
   await app.until((screen) => !new RegExp(` ${chunk} .* paused`).test(screen.split('log ─')[0] ?? ''))
   run.emit({ type: 'run.steered', paused: true, workers: 7, rate: '2500' })
   await app.until('copying, paused')
-  await app.until('lanes wanted 7')
+  await app.until('workers wanted 7')
   await app.until('limit 2,500')
   await app.press(['p'], (screen) => !screen.includes('copying, paused'))
   run.emit({ type: 'run.steered', stopping: true })
   await app.until('copying, stopping')
 })
 
-it('asks for no more lanes than the target takes, and tells a table that lacks single rows from one that failed', async () => {
+it('asks for no more workers than the target takes, and tells a table that lacks single rows from one that failed', async () => {
   const { app, run } = await three({ columns: 120, rows: 40 })
   run.emit({ ...told.begun({ table: ORDERS, rows: 50_000, chunks: 1 }), writers: '1' } as EventBody)
   run.emit(on(ORDERS, told.started(1, 1)))

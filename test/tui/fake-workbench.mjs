@@ -242,8 +242,8 @@ class FakeRun {
     this.calls.push(`pause ${paused}`)
     this.paused = paused
   }
-  lanes(count) {
-    this.calls.push(`lanes ${count}`)
+  workers(count) {
+    this.calls.push(`workers ${count}`)
   }
   steer({ act, table, chunk }) {
     this.calls.push(`${act} ${table}${chunk === undefined ? '' : `#${chunk}`}`)

@@ -26,7 +26,7 @@ describe('keymap', () => {
   it('hints only what works now, within the row', () => {
     const shown = hints(state, 78)
     expect(shown.reduce((n, h) => n + width(h.keys) + 1 + width(h.text) + 2, -2)).toBeLessThanOrEqual(78)
-    expect(shown.map((h) => h.text)).toContain('all keys')
+    expect(shown.map((h) => h.text)).toContain('keys')
     expect(shown.map((h) => h.text)).not.toContain('import')
     expect(workingBindings(state).map((b) => b.command)).not.toContain('rollback')
   })

@@ -7,7 +7,7 @@ import {
   doneNow,
   eta,
   freshRun,
-  laneRate,
+  workerRate,
   meanRate,
   rateOf,
   runProgress,
@@ -86,7 +86,8 @@ describe('progress', () => {
 
   it('has a rate for each lane, also where no chunk takes a second', () => {
     let run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400))
-    const rate = (now: number): number | null => (run.lanes[0] === undefined ? null : laneRate(run, run.lanes[0], now))
+    const rate = (now: number): number | null =>
+      run.workers[0] === undefined ? null : workerRate(run, run.workers[0], now)
     expect([rate(600), rate(2100)]).toEqual([null, 200])
     run = fold(run, 700, chunkDone(500, 250), progress(10))
     expect([rate(800), rate(1700)]).toEqual([2000, 10])
@@ -110,7 +111,7 @@ describe('a run', () => {
     expect(runProgress(run)).toBe(0.99)
     run = fold(run, 12_000, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 })
     expect(runProgress(run)).toBe(1)
-    expect(run.lanes).toEqual([])
+    expect(run.workers).toEqual([])
   })
 
   it('tells no time to go when nothing moves', () => {
@@ -133,7 +134,7 @@ describe('a run', () => {
       ms: 3,
     })
     expect(runProgress(run)).toBe(0.5)
-    expect(run.lanes).toEqual([])
+    expect(run.workers).toEqual([])
   })
 
   it('keeps bounded lists and counts the rest', () => {
@@ -187,7 +188,7 @@ describe('a screen that was held up', () => {
     elapsed: now - run.startedAt,
     begunAt: run.copy?.begunAt,
     chunks: run.copy?.book.list(copied.TABLE, false).map(({ no, startedAt, ms }) => [no, startedAt, ms]),
-    lanes: run.laneRates,
+    workers: run.workerRates,
   })
   const shown = (held: boolean, ended: readonly Event[]): RunView => {
     let state = initialState({ columns: 80, rows: 24, ascii: false, lake: null, catalog: 'c', now: BEGAN })

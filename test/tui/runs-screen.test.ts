@@ -109,7 +109,7 @@ function elsewhere() {
     stop: call('stop'),
     abort: call('abort'),
     pause: call('pause'),
-    lanes: call('lanes'),
+    workers: call('workers'),
     rate: call('rate'),
     steer: call('steer'),
   }

@@ -286,7 +286,7 @@ it('takes 80×24 where the terminal says 0×0', async () => {
   const app = start({ unsized: true })
   await app.until('213')
   await app.settled()
-  expect(app.row(24)).toContain('? all keys')
+  expect(app.row(24)).toContain('? keys')
   expect(app.row(1)).toMatch(/idle$/)
 })
 

@@ -60,11 +60,11 @@ it('steers the run it shows', async () => {
   run?.emit({ type: 'chunk.started', table: 't', chunk: 'c', worker: 1, total: '10', unit: 'action' })
   await app.until('p pause')
   await app.press(['p'], 'importing, paused')
-  await app.press(['p', '+'], 'lanes wanted 2')
+  await app.press(['p', '+'], 'workers wanted 2')
   await app.press(['x'], 'importing, stopping')
   await app.press(['X'], 'Abort now')
   await app.press(['tab', 'enter'], 'aborted as asked')
-  expect(run?.calls).toEqual(['pause true', 'pause false', 'lanes 2', 'stop', 'abort'])
+  expect(run?.calls).toEqual(['pause true', 'pause false', 'workers 2', 'stop', 'abort'])
 })
 
 it('keeps the row under the cursor by its key when the order or the list changes', async () => {
@@ -85,9 +85,9 @@ it('copies through the terminal', async () => {
 it('says that a key does nothing here instead of staying silent', async () => {
   const app = await start()
   await app.press(['/', 'rates', 'enter', 'r'], 'does nothing here')
-  expect(app.row(24)).not.toContain('all keys')
+  expect(app.row(24)).not.toContain('? keys')
   // It goes by itself, and nothing is written after it.
-  await app.until((screen) => screen.includes('all keys') && !screen.includes('does nothing here'))
+  await app.until((screen) => screen.includes('? keys') && !screen.includes('does nothing here'))
 })
 
 it('leaves with the exit code of the one run it was started for', async () => {

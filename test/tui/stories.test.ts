@@ -70,7 +70,7 @@ function isOf(screen: string, line: string): boolean {
 
 async function close(): Promise<void> {
   await app.press(['esc'], 'ctrl-f find')
-  await app.press(['esc'], '? all keys')
+  await app.press(['esc'], '? keys')
 }
 
 describe.skipIf(!compiled)('the guide', { timeout: 120_000 }, () => {

@@ -23,7 +23,7 @@ const CUTOVER: Operation = {
   confirm: 'public.bookings',
 }
 const FOLLOW: Operation = { kind: 'follow', stream: '7', to: TO, end: false, untilCaughtUp: false, untilEqual: false }
-const BARS = /░|chunk|key space|LANE|\?|0 %/
+const BARS = /░|chunk|key space|WORKER|\?|0 %/
 /** Without the log, which says what a plan has. */
 const drawn = (screen: string): string => screen.replace(/^─ log ─[^]*$/m, '')
 
@@ -99,7 +99,7 @@ describe.each([
     await app.until('49 %')
     await app.settled()
     expectGolden(`switch-${at}`, trimmed(app))
-    expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|LANE| 0 %/)
+    expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|WORKER| 0 %/)
     expect(app.screen()).toContain('waits for gate compared')
     expect(app.screen()).toContain('no lag')
     run.emit(gate('compared', 'ok', '400000 rows equal as of 0/C541438'))
@@ -123,7 +123,7 @@ describe.each([
       wayBack: 'sluice cutover 1 --revert',
     })
     await app.until('switched: public.bookings means')
-    expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|LANE/)
+    expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|WORKER/)
   })
 
   it('a stream that goes on says what it does before it is open, and since when it is paused', async () => {
@@ -131,10 +131,10 @@ describe.each([
     run.emit({ type: 'run.started', command: 'follow', tool: '0.1.0', target: TO })
     await app.until('asking both sides')
     const before = app.screen()
-    expect(before).not.toMatch(/░|chunk|key space|LANE|\?  \?/)
+    expect(before).not.toMatch(/░|chunk|key space|WORKER|\?  \?/)
     run.emit(told.planned([told.planLine('public.bookings', 400_000), told.planLine('public.accounts', 20_000)]))
     await app.until('opening the stream')
-    expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|LANE| 0 %/)
+    expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|WORKER| 0 %/)
     run.emit(progress({ tables: { copying: '0', catchup: '0', live: '2' } }))
     await app.until('live 2 of 2')
     run.emit({ type: 'run.steered', paused: true })

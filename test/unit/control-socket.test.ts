@@ -131,7 +131,7 @@ test('whoever watches hears what was, then what comes, without passwords; leavin
   live.take(note('goes on'))
   const refused: string[] = []
   joined.onRefused((message) => refused.push(message))
-  joined.lanes(3)
+  joined.workers(3)
   await expect.poll(() => refused).toEqual(['this run takes no workers from elsewhere'])
   joined.stop()
   await expect.poll(() => live.interrupt.stop.aborted).toBe(true)

@@ -126,7 +126,7 @@ describe('a table that is meant', () => {
     expect(refused({ kind: 'diff', tables: ['a'] }, {}, [hold('a')])).toBe('diff takes no pause of single tables')
     expect(refused({ kind: 'follow' }, {}, [hold('a')])).toContain('not for a run that follows')
     expect(refused({ kind: 'copy', tables: ['a'] }, { lanes: 2 }, [])).toBe(
-      'the run 7 does not follow, and has no lanes',
+      'the run 7 does not follow, and has no apply workers',
     )
     expect(refused({ kind: 'of tomorrow' }, { lanes: 2 }, [])).toContain('of another program')
     refuseForOperation(run({ kind: 'copy', tables: ['a'], follow: {} }), { lanes: 2 }, [hold('a')])

@@ -179,7 +179,7 @@ class Joined {
       stop: () => this.#ask({ set: { stop: true } }),
       abort: () => this.#ask({ abort: true }),
       pause: (paused) => this.#ask({ set: { paused } }),
-      lanes: (count) => this.#ask({ set: { workers: Math.max(1, count) } }),
+      workers: (count) => this.#ask({ set: { workers: Math.max(1, count) } }),
       rate: (rows) => this.#ask({ set: { rate: Number.isFinite(rows) ? Math.max(1, Math.round(rows)) : null } }),
       steer,
     }

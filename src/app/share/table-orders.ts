@@ -28,7 +28,7 @@ export function refuseForOperation(run: DistributedRun, options: RunRequests, ta
   }
   const follows = sharingOf(operation).by === 'stream'
   if (options.lanes !== undefined && !follows)
-    throw new SluiceError('BAD_FLAG', `the run ${run.runId} does not follow, and has no lanes`, {
+    throw new SluiceError('BAD_FLAG', `the run ${run.runId} does not follow, and has no apply workers`, {
       hint: 'workers N says how many chunks are copied at once',
     })
   const [request] = tables

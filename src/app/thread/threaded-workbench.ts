@@ -252,7 +252,7 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
       set(FLAG.paused, held ? 1 : 0)
       options({ act: 'hold', held })
     },
-    lanes: (count) => {
+    workers: (count) => {
       set(FLAG.lanes, Math.max(1, count))
       options({ act: 'workers', workers: Math.max(1, count) })
     },

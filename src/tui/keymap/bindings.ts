@@ -128,7 +128,7 @@ const MOVE = section('MOVE', 'screen', [
     ['tab', 'shift-tab'],
     'tables or chunks (a copy)',
     is.copyPanes,
-    { hint: (s) => (is.inChunks(s) ? (is.copiesMany(s) ? 'tables' : 'lanes') : 'chunks'), rank: 3, unlisted: true },
+    { hint: (s) => (is.inChunks(s) ? (is.copiesMany(s) ? 'tables' : 'workers') : 'chunks'), rank: 3, unlisted: true },
   ],
   [
     'pane.next',
@@ -255,18 +255,18 @@ const RUN = section('RUN screen', 'screen', [
   [
     'run.more',
     ['+', '='],
-    'one lane more',
-    is.steersLanes,
+    'one worker more',
+    is.steersWorkers,
     {
-      hint: 'lanes',
+      hint: 'workers',
       hintKeys: '+/-',
       hintWhen: is.steeringHinted,
       rank: 2,
       palette: true,
-      help: ['+ -', 'more, fewer lanes'],
+      help: ['+ -', 'more, fewer workers'],
     },
   ],
-  ['run.fewer', ['-'], 'one lane fewer', is.steersLanes, { palette: true, unlisted: true }],
+  ['run.fewer', ['-'], 'one worker fewer', is.steersWorkers, { palette: true, unlisted: true }],
   [
     'run.slower',
     ['<'],
@@ -445,7 +445,7 @@ const PROGRAM = section('PROGRAM', 'screen', [
   ['quit', ['q'], 'back; at the top quits', is.anywhere, { palette: true, unlisted: true }],
   ['palette', [':', 'ctrl-p'], 'any command by name', is.anywhere, { hint: 'command', rank: 8 }],
   ['suspend', ['ctrl-z'], 'suspend when idle', is.idle],
-  ['help', ['?'], 'keys now; again: all keys', is.anywhere, { hint: 'all keys', rank: 0 }],
+  ['help', ['?'], 'keys now; again: all keys', is.anywhere, { hint: 'keys', rank: 0 }],
 ])
 
 const DIALOGS = section('DIALOGS', 'dialog', [

@@ -127,10 +127,10 @@ export const inBatches: When = (s) => {
   const { stores } = declarationOf(run.operation.kind)
   return isFollowing(run) || stores.some(({ family, access }) => family === 'catalog' && access === 'write')
 }
-export const steersLanes: When = (s) =>
-  (steers(s) && !isLiveStream(s) && (copies(s) || hasLanes(s))) || sharedSteers('workers')(s)
+export const steersWorkers: When = (s) =>
+  (steers(s) && !isLiveStream(s) && (copies(s) || hasWorkers(s))) || sharedSteers('workers')(s)
 /** An import has at most one worker per table; archive and sync work on one table at a time. */
-const hasLanes: When = (s) => {
+const hasWorkers: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && declarationOf(run.operation.kind).lanes === true
 }

@@ -12,29 +12,30 @@ type Reported = Extract<Event, { type: 'run.summary' | 'chunks.summary' }>
 const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
   list.length < keep ? [...list, item] : [...list.slice(list.length - keep + 1), item]
 
-function setLane(run: RunView, lane: WorkerView): readonly WorkerView[] {
-  const others = run.lanes.filter((l) => l.worker !== lane.worker)
-  return [...others, lane].toSorted((a, b) => a.worker - b.worker)
+function setWorker(run: RunView, view: WorkerView): readonly WorkerView[] {
+  const others = run.workers.filter((l) => l.worker !== view.worker)
+  return [...others, view].toSorted((a, b) => a.worker - b.worker)
 }
 
 const NO_STEP = { step: null, span: {}, attempt: 1 } as const
 
 const withoutChunk = (run: RunView, table: string, chunk: string): readonly WorkerView[] =>
-  run.lanes.filter((l) => l.table !== table || l.chunk !== chunk)
+  run.workers.filter((l) => l.table !== table || l.chunk !== chunk)
 
 /** Most notes kept of a comparison. */
 const MOST_NOTES = 6
 
 const doneIn = (run: RunView, table: string): number =>
-  run.lanes.reduce(
-    (sum, lane) => sum + (lane.table === table && (run.plan === null || lane.unit === run.plan.unit) ? lane.done : 0),
+  run.workers.reduce(
+    (sum, worker) =>
+      sum + (worker.table === table && (run.plan === null || worker.unit === run.plan.unit) ? worker.done : 0),
     0,
   )
 
-function ratesAfter(run: RunView, event: Extract<Event, { type: 'chunk.done' }>): RunView['laneRates'] {
-  const worker = run.lanes.find(({ table, chunk }) => table === event.table && chunk === event.chunk)?.worker
-  if (worker === undefined || event.ms <= 0) return run.laneRates
-  return { ...run.laneRates, [worker]: (Number(event.read ?? event.done) * 1000) / event.ms }
+function ratesAfter(run: RunView, event: Extract<Event, { type: 'chunk.done' }>): RunView['workerRates'] {
+  const worker = run.workers.find(({ table, chunk }) => table === event.table && chunk === event.chunk)?.worker
+  if (worker === undefined || event.ms <= 0) return run.workerRates
+  return { ...run.workerRates, [worker]: (Number(event.read ?? event.done) * 1000) / event.ms }
 }
 
 /** `run` after one event that arrived at `now`. */
@@ -67,7 +68,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         },
       }
     case 'chunk.started': {
-      const lane = {
+      const view = {
         worker: event.worker,
         table: event.table,
         chunk: event.chunk,
@@ -78,23 +79,23 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       }
       const { from, to } = event
       const span = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
-      return { ...run, lanes: setLane(run, { ...lane, ...NO_STEP, span, startedAt: now, waits: null }) }
+      return { ...run, workers: setWorker(run, { ...view, ...NO_STEP, span, startedAt: now, waits: null }) }
     }
     case 'copy.started':
       return { ...run, baseline: run.baseline + Number(event.done.rows) }
     case 'chunk.progress': {
-      const before = run.lanes.find((l) => l.worker === event.worker)
+      const before = run.workers.find((l) => l.worker === event.worker)
       const same = before?.table === event.table && before.chunk === event.chunk
       const { worker, table, chunk, unit, step = null } = event
       const { span, attempt } = same ? before : NO_STEP
-      const lane = { worker, table, chunk, unit, waits: null, step, span, attempt }
+      const view = { worker, table, chunk, unit, waits: null, step, span, attempt }
       // A copy starts its chunk from the beginning after a wait, so its rate does too.
       const again = run.copy !== null && before?.waits !== null
       const startedAt = same && !again ? before.startedAt : now
       return {
         ...run,
-        lanes: setLane(run, {
-          ...lane,
+        workers: setWorker(run, {
+          ...view,
           done: Number(event.done),
           bytes: Number(event.bytes ?? 0),
           total: Number(event.total),
@@ -107,17 +108,17 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       const { attempt } = event
       // A failed try of a copy is rolled back; an import continues after its last batch.
       const left = run.copy === null ? {} : { done: 0, bytes: 0 }
-      const lanes = run.lanes.map((l) =>
+      const workers = run.workers.map((l) =>
         l.table === event.table && l.chunk === event.chunk ? { ...l, ...left, waits, attempt } : l,
       )
-      return { ...run, lanes, retries: run.retries + 1 }
+      return { ...run, workers, retries: run.retries + 1 }
     }
     case 'chunk.done': {
       const counts = run.plan === null || event.unit === run.plan.unit
       return {
         ...run,
-        lanes: withoutChunk(run, event.table, event.chunk),
-        laneRates: ratesAfter(run, event),
+        workers: withoutChunk(run, event.table, event.chunk),
+        workerRates: ratesAfter(run, event),
         chunksDone: run.chunksDone + 1,
         doneBefore: run.doneBefore + (counts ? Number(event.read ?? event.done) : 0),
         bytesBefore: run.bytesBefore + Number(event.bytes ?? 0),
@@ -126,19 +127,19 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
     case 'diff.progress':
       return comparing(run, event, now)
     case 'chunk.released':
-      return { ...run, lanes: withoutChunk(run, event.table, event.chunk) }
+      return { ...run, workers: withoutChunk(run, event.table, event.chunk) }
     case 'run.steered':
       return steered(run, event, now)
     case 'chunk.failed':
       return {
         ...run,
-        lanes: withoutChunk(run, event.table, event.chunk),
+        workers: withoutChunk(run, event.table, event.chunk),
         errors: last(run.errors, event.error, KEPT.listed),
       }
     case 'table.finished':
       return {
         ...run,
-        lanes: run.lanes.filter((l) => l.table !== event.table),
+        workers: run.workers.filter((l) => l.table !== event.table),
         // Comparisons and stopped imports have no `chunk.done`, so count their work here. Unfinished work of a copy is
         // rolled back.
         doneBefore: run.doneBefore + (run.copy === null ? doneIn(run, event.table) : 0),
@@ -175,7 +176,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         ...run,
         phase: 'done',
         pausedAt: null,
-        lanes: [],
+        workers: [],
         // Chunks that a copy has not closed are rolled back.
         doneBefore: run.copy === null ? doneNow(run) : run.doneBefore,
         endedAt: now,
@@ -221,8 +222,8 @@ function withCounts(run: RunView, event: Extract<Reported, { type: 'run.summary'
 /** A table that is being compared is shown as a worker: rows of its source, and the ranges left. */
 function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }>, now: number): RunView {
   const { table, step, done, total, left } = event
-  const known = run.lanes.find((lane) => lane.table === table)
-  const lane: WorkerView = {
+  const known = run.workers.find((worker) => worker.table === table)
+  const view: WorkerView = {
     worker: 1,
     table,
     chunk: step === 'comparing' ? `${countDec(left)} left` : step,
@@ -234,7 +235,7 @@ function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }
     ...NO_STEP,
     startedAt: known?.startedAt ?? now,
   }
-  return { ...run, lanes: setLane(run, lane), comparing: event }
+  return { ...run, workers: setWorker(run, view), comparing: event }
 }
 
 /** `run` in another phase, with when it was paused. @param now ms since the epoch */
@@ -252,7 +253,7 @@ function steered(
   const phase = stopping === true ? 'stopping' : paused === undefined ? run.phase : paused ? 'paused' : 'running'
   return {
     ...(turned ? turnedTo(run, phase, now) : run),
-    wantedLanes: workers ?? run.wantedLanes,
+    wantedWorkers: workers ?? run.wantedWorkers,
     wantedRate: rate === undefined ? run.wantedRate : rate === null ? Infinity : Number(rate),
   }
 }

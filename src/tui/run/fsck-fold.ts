@@ -28,10 +28,10 @@ export function foldFsck(run: RunView, event: Reported, now: number): RunView {
 /** Files are the work of the plan; earlier and later steps show only as a worker. */
 function progressed(run: RunView, event: Extract<Reported, { type: 'fsck.progress' }>, now: number): RunView {
   const { step, table, done, total = '0', bytes } = event
-  const known = run.lanes.find((lane) => lane.chunk === step)
+  const known = run.workers.find((worker) => worker.chunk === step)
   const isWork = step === 'files' || step === 'sample'
   const plan = { tables: 0, chunks: 0, total: Number(total), unit: 'file', estimated: false, bytes: 0 }
-  const lane: WorkerView = {
+  const view: WorkerView = {
     worker: 1,
     table,
     chunk: step,
@@ -48,7 +48,7 @@ function progressed(run: RunView, event: Extract<Reported, { type: 'fsck.progres
   const after = run.plan !== null && !isWork
   return {
     ...run,
-    lanes: [lane],
+    workers: [view],
     plan: isWork ? plan : run.plan,
     // A sample is read after all files, and is counted separately.
     doneBefore: after ? (run.plan?.total ?? 0) : 0,

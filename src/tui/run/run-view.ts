@@ -61,10 +61,10 @@ export type RunView = {
   readonly bytesBefore: number
   readonly chunksDone: number
   readonly retries: number
-  readonly lanes: readonly WorkerView[]
+  readonly workers: readonly WorkerView[]
   /** Work per second of the last finished chunk, by worker. Used for chunks that take less than a second. */
-  readonly laneRates: Readonly<Record<number, number>>
-  readonly wantedLanes: number | null
+  readonly workerRates: Readonly<Record<number, number>>
+  readonly wantedWorkers: number | null
   /** Rows per second set by keys; null if not set, `Infinity` for no limit. */
   readonly wantedRate: number | null
   /** State of a copy. Not immutable: it changes in place with every event. */
@@ -119,9 +119,9 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     bytesBefore: 0,
     chunksDone: 0,
     retries: 0,
-    lanes: [],
-    laneRates: {},
-    wantedLanes: null,
+    workers: [],
+    workerRates: {},
+    wantedWorkers: null,
     wantedRate: null,
     copy: isRunShownOn(operation, 'copy') ? new CopyProgress() : null,
     archiving: isRunShownOn(operation, 'archiving') ? new ArchiveProgress(operation) : null,
@@ -148,14 +148,14 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
 export function doneNow(run: RunView): number {
   if (run.archiving !== null) return run.archiving.done()
   let sum = run.doneBefore
-  for (const lane of run.lanes) if (run.plan === null || lane.unit === run.plan.unit) sum += lane.done
+  for (const worker of run.workers) if (run.plan === null || worker.unit === run.plan.unit) sum += worker.done
   return sum
 }
 
 /** Bytes moved by a copy since this run began; 0 if unknown. */
 export function bytesNow(run: RunView): number {
   if (run.archiving !== null) return run.archiving.moved()
-  return run.lanes.reduce((sum, lane) => sum + lane.bytes, run.bytesBefore)
+  return run.workers.reduce((sum, worker) => sum + worker.bytes, run.bytesBefore)
 }
 
 /** Total work including earlier runs; null without a plan. */
@@ -264,10 +264,10 @@ export function perSecond(run: RunView): number[] {
 }
 
 /** Work per second of a worker: of its chunk, or of its last one while this is younger than 1 s; null if unknown. */
-export function laneRate(run: RunView, lane: WorkerView, now: number): number | null {
-  const ms = now - lane.startedAt
-  if (ms >= 1000) return (lane.done * 1000) / ms
-  return run.laneRates[lane.worker] ?? null
+export function workerRate(run: RunView, worker: WorkerView, now: number): number | null {
+  const ms = now - worker.startedAt
+  if (ms >= 1000) return (worker.done * 1000) / ms
+  return run.workerRates[worker.worker] ?? null
 }
 
 /** Total work to show next to `done`: at least `done`, and exactly `done` after a successful run. */

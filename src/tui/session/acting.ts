@@ -20,7 +20,7 @@ import type { SharedRuns } from './shared-runs.ts'
 import type { LedgerPicture } from './ledger-look.ts'
 import type { JobQueue } from './job-queue.ts'
 
-export type SteeringControls = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'lanes' | 'rate' | 'steer'>
+export type SteeringControls = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'workers' | 'rate' | 'steer'>
 
 /** Control of the open form. */
 export type Filling = {

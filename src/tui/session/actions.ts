@@ -145,23 +145,25 @@ function openChunk(s: Acting): void {
     )
 }
 
-const MOST_LANES = 64
+const MOST_WORKERS = 64
 
-function lanesAfter(run: RunView, by: number): number {
+function workersAfter(run: RunView, by: number): number {
   const asked =
-    run.operation.kind === 'copy' ? Math.min(run.operation.workers, run.copy?.writers ?? MOST_LANES) : run.lanes.length
-  return Math.max(1, Math.min(MOST_LANES, (run.wantedLanes ?? asked) + by))
+    run.operation.kind === 'copy'
+      ? Math.min(run.operation.workers, run.copy?.writers ?? MOST_WORKERS)
+      : run.workers.length
+  return Math.max(1, Math.min(MOST_WORKERS, (run.wantedWorkers ?? asked) + by))
 }
 
-function turnLanes(s: Acting, run: RunView, by: number): void {
-  const wanted = lanesAfter(run, by)
+function setWorkers(s: Acting, run: RunView, by: number): void {
+  const wanted = workersAfter(run, by)
   const { writers } = run.copy ?? { writers: null }
   if (by > 0 && writers !== null && wanted > writers) {
     const many = writers === 1 ? 'one chunk' : `${writers} chunks`
-    s.flash(`the target takes ${many} at a time: more lanes would only wait`)
+    s.flash(`the target takes ${many} at a time: more workers would only wait`)
     return
   }
-  s.steering.lanes(wanted)
+  s.steering.workers(wanted)
 }
 
 function turnRate(s: Acting, run: RunView, faster: boolean): void {
@@ -330,7 +332,7 @@ export function actOn(s: Acting, command: KeyCommand, rows: readonly TableRow[] 
       break
     case 'run.more':
     case 'run.fewer':
-      if (run !== undefined) turnLanes(s, run, command === 'run.more' ? 1 : -1)
+      if (run !== undefined) setWorkers(s, run, command === 'run.more' ? 1 : -1)
       break
     case 'run.slower':
     case 'run.faster':

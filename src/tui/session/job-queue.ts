@@ -97,10 +97,10 @@ export class JobQueue {
     this.#store.dispatch({ type: 'run-phase', id: this.#current.id, phase: paused ? 'paused' : 'running' })
   }
 
-  lanes(count: number): void {
+  workers(count: number): void {
     if (this.#current === null) return
-    this.#current.handle.lanes(count)
-    this.#store.dispatch({ type: 'run-lanes', id: this.#current.id, lanes: count })
+    this.#current.handle.workers(count)
+    this.#store.dispatch({ type: 'run-workers', id: this.#current.id, workers: count })
   }
 
   /** @param rows rows per second; `Infinity` for no limit */

@@ -77,7 +77,7 @@ export type Action =
   | { readonly type: 'machine-runs'; readonly runs: readonly MachineRun[]; readonly now: number }
   | { readonly type: 'ledger-runs'; readonly url: string; readonly runs: readonly CopyRunEvent[] }
   | { readonly type: 'run-phase'; readonly id: number; readonly phase: 'running' | 'paused' | 'stopping' | 'aborting' }
-  | { readonly type: 'run-lanes'; readonly id: number; readonly lanes: number }
+  | { readonly type: 'run-workers'; readonly id: number; readonly workers: number }
   | { readonly type: 'run-rate'; readonly id: number; readonly rate: number }
   | { readonly type: 'run-ended'; readonly id: number; readonly exitCode: number; readonly now: number }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly Event[]; readonly now: number }

@@ -15,7 +15,7 @@ export type CopyLayout = {
   readonly chart: number
   readonly tables: number
   readonly legend: boolean
-  readonly lanes: number
+  readonly workers: number
   readonly chunks: number
   readonly detail: number
   readonly log: number
@@ -59,7 +59,7 @@ function streamLayout(state: State, run: RunView): CopyLayout {
     chart: 0,
     tables,
     legend: false,
-    lanes: 0,
+    workers: 0,
     chunks: 0,
     detail: 0,
     log: Math.max(0, left - tables),
@@ -97,7 +97,7 @@ export function copyLayout(state: State, run: RunView): CopyLayout {
   if (legend) left -= airy ? 2 : 1
   const tables = showsTables ? take(Math.min(count, tall ? 10 : wide ? 6 : 4), TITLE) : 0
   const most = tall ? 12 : wide ? 6 : 4
-  const lanes =
+  const workers =
     run.finished !== null || (!wide && showsChunks)
       ? 0
       : take(Math.max(1, Math.min(run.copy?.workers ?? 1, most)), TITLE)
@@ -111,6 +111,6 @@ export function copyLayout(state: State, run: RunView): CopyLayout {
   const log = Math.max(0, left - TITLE - gap)
   // Chunks get the rows that are too few for a log.
   const chunks = listed > 0 && log === 0 ? listed + left : listed
-  const rest = { lanes, chunks, detail, log, ending, titled: true, gap, airy } as const
+  const rest = { workers, chunks, detail, log, ending, titled: true, gap, airy } as const
   return { wide, stream: false, cursor, chart, tables, legend, ...rest }
 }

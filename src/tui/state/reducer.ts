@@ -244,8 +244,8 @@ function reduce(state: State, action: Action): State {
       return opened(state, action.id)
     case 'run-phase':
       return withRun(state, action.id, (run) => (run.phase === 'done' ? run : turnedTo(run, action.phase, state.now)))
-    case 'run-lanes':
-      return withRun(state, action.id, (run) => ({ ...run, wantedLanes: action.lanes }))
+    case 'run-workers':
+      return withRun(state, action.id, (run) => ({ ...run, wantedWorkers: action.workers }))
     case 'run-rate':
       return withRun(state, action.id, (run) => ({ ...run, wantedRate: action.rate }))
     case 'run-ended':
@@ -253,7 +253,7 @@ function reduce(state: State, action: Action): State {
         ...withRun({ ...state, flash: null }, action.id, (run) => ({
           ...run,
           phase: 'done',
-          lanes: [],
+          workers: [],
           endedAt: run.endedAt ?? action.now,
         })),
         now: action.now,

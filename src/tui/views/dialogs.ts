@@ -51,7 +51,7 @@ function choiceBox(
 function goingOn(state: State, id?: number): string {
   const run = steeredRun(state)
   if (run === undefined || (id !== undefined && run.id !== id)) return 'It has just ended.'
-  const lanes = run.lanes.length === 0 ? '' : `, ${amount(run.lanes.length, 'lane')}`
+  const workers = run.workers.length === 0 ? '' : `, ${amount(run.workers.length, 'worker')}`
   const more = state.runs.queue.length === 0 ? '' : `, ${state.runs.queue.length} more in line`
   const { joined, runId } = run
   const owner =
@@ -60,7 +60,7 @@ function goingOn(state: State, id?: number): string {
   const done = runProgress(run)
   // Streams and cutovers have no percentage.
   const part = done === null || isFollowing(run) ? '' : `, ${percent(done)}`
-  return `${run.operation.kind}${about === '' ? '' : ` of ${about}`}${part}${lanes}${more}.${owner}`
+  return `${run.operation.kind}${about === '' ? '' : ` of ${about}`}${part}${workers}${more}.${owner}`
 }
 
 function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {

@@ -23,7 +23,7 @@ import {
   bytesNow,
   doneNow,
   eta,
-  laneRate,
+  workerRate,
   meanRate,
   perSecond,
   rateOf,
@@ -130,7 +130,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const mean = meant === null ? '' : `  ${rate(meant)} mean `
   const speeds =
     run.plan === null || run.finished !== null ? mean : `  ${rate(rateOf(run, state.now, 5000))} now${mean}`
-  const wanted = run.wantedLanes === null ? '' : `   lanes wanted ${run.wantedLanes}`
+  const wanted = run.wantedWorkers === null ? '' : `   workers wanted ${run.wantedWorkers}`
   const lines: Line[] = [
     spreadLine(
       [span(` ${cutMiddle(clean(title(run)), Math.max(10, cells - right.length - 3))}`)],
@@ -155,39 +155,39 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
 }
 
-function laneLine(lane: WorkerView, run: RunView, state: State, cells: number, wide: boolean): Line {
+function workerLine(worker: WorkerView, run: RunView, state: State, cells: number, wide: boolean): Line {
   const table = wide ? 24 : 18
   const step = wide ? 16 : 11
-  const barCells = Math.max(6, cells - 6 - table - step - 26)
+  const barCells = Math.max(6, cells - 8 - table - step - 26)
   const front: Line = [
     span(
-      ` ${padEnd(String(lane.worker), 4)} ${padEnd(cutMiddle(shownTableName(lane.table, state.lake), table - 1), table)}`,
+      ` ${padEnd(String(worker.worker), 6)} ${padEnd(cutMiddle(shownTableName(worker.table, state.lake), table - 1), table)}`,
     ),
   ]
-  if (lane.waits !== null)
+  if (worker.waits !== null)
     return [
       ...front,
       span(padEnd('waits', step), 'warn'),
-      span(cutEnd(clean(lane.waits), cells - 6 - table - step), 'warn'),
+      span(cutEnd(clean(worker.waits), cells - 8 - table - step), 'warn'),
     ]
-  const part = lane.total > 0 ? Math.min(1, lane.done / lane.total) : null
-  const speed = laneRate(run, lane, state.now)
-  const left = speed === null || speed <= 0 || lane.total <= 0 ? null : ((lane.total - lane.done) / speed) * 1000
+  const part = worker.total > 0 ? Math.min(1, worker.done / worker.total) : null
+  const speed = workerRate(run, worker, state.now)
+  const left = speed === null || speed <= 0 || worker.total <= 0 ? null : ((worker.total - worker.done) / speed) * 1000
   return [
     ...front,
-    span(padEnd(cutEnd(clean(lane.chunk), step - 1), step)),
+    span(padEnd(cutEnd(clean(worker.chunk), step - 1), step)),
     span(progressBar(part, barCells, state.ascii), 'info'),
     span(`${percent(part).padStart(6)}${rate(speed).padStart(11)}${clockSpan(left).padStart(7)}`),
   ]
 }
 
-function lanes(run: RunView, state: State, cells: number, rows: number, wide: boolean): Line[] {
+function workers(run: RunView, state: State, cells: number, rows: number, wide: boolean): Line[] {
   const table = wide ? 24 : 18
   const step = wide ? 16 : 11
-  const barCells = Math.max(6, cells - 6 - table - step - 26)
-  const head = ` ${'LANE'.padEnd(5)}${'TABLE'.padEnd(table)}${'STEP'.padEnd(step)}${' '.repeat(barCells)}${'DONE'.padStart(6)}${'RATE'.padStart(11)}${'ETA'.padStart(7)}`
-  const drawn = run.lanes.slice(0, rows).map((lane) => laneLine(lane, run, state, cells, wide))
-  if (drawn.length === 0) drawn.push(line('   no lane works yet', 'muted'))
+  const barCells = Math.max(6, cells - 8 - table - step - 26)
+  const head = ` ${'WORKER'.padEnd(7)}${'TABLE'.padEnd(table)}${'STEP'.padEnd(step)}${' '.repeat(barCells)}${'DONE'.padStart(6)}${'RATE'.padStart(11)}${'ETA'.padStart(7)}`
+  const drawn = run.workers.slice(0, rows).map((worker) => workerLine(worker, run, state, cells, wide))
+  if (drawn.length === 0) drawn.push(line('   no worker yet', 'muted'))
   return [line(head, 'strong'), ...drawn]
 }
 
@@ -226,7 +226,7 @@ function resultsTitle(run: RunView, state: State): string {
   if (c.stopped > 0) parts.push(`stopped ${c.stopped}`)
   if (run.plan !== null && run.finished === null)
     parts.push(
-      `waiting ${Math.max(0, run.plan.tables - c.ok - c.current - c.failed - c.refused - c.stopped - c.skipped - run.lanes.length)}`,
+      `waiting ${Math.max(0, run.plan.tables - c.ok - c.current - c.failed - c.refused - c.stopped - c.skipped - run.workers.length)}`,
     )
   if (run.retries > 0) parts.push(amount(run.retries, 'retry', 'retries'))
   return parts.join(' · ') + inLine(state) + (state.runs.errorsOnly ? ' · errors only' : '')
@@ -353,7 +353,7 @@ export function runScreen(state: State, run: RunView, cells: number): Line[] {
     ...headLines(state, run, cells, layout.wide),
     ...(layout.chart > 0 ? [[], ...minuteChart(run, cells, layout.chart, state.ascii)] : []),
     [],
-    ...(layout.lanes > 0 ? [...lanes(run, state, cells, layout.lanes, layout.wide), []] : []),
+    ...(layout.workers > 0 ? [...workers(run, state, cells, layout.workers, layout.wide), []] : []),
     ...results(run, state, cells, Math.max(1, layout.results - end.length)),
     ...end,
   ]

@@ -7,7 +7,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { archiveVerify, ArchiveVerifyOperation } from './declaration.ts'
-import { openArchiveSource, recordsOf, tableNow, reportUnreadLedgers } from '../../work/each-table.ts'
+import { openArchiveSource, recordsOf, tableNow, reportUnreadLedgers, type RecordOf } from '../../work/each-table.ts'
 import { originNow, otherDatabase } from '../../work/require-origin.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { periodSums } from '../../plan/period-sum.ts'
@@ -29,94 +29,133 @@ type ArchiveVerifyRun = RunOf<typeof archiveVerify>
 /** @property notCompared commits that were not compared, as text; null if each one was */
 type ChangedCommits = { readonly findings: readonly ArchiveFinding[]; readonly notCompared: string | null }
 
+/** What was read of all archives, and what was found. */
+type Verified = {
+  checked: number
+  files: number
+  rows: bigint
+  findings: number
+  late: number
+  /** Error of the first archive that was not read to its end. */
+  unread: SluiceError | null
+  readonly inspected: PlanCounts
+  readonly foreign: string[]
+  readonly notCompared: string[]
+  readonly movedOn: Set<string>
+}
+
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function performArchiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
   await using source = await openArchiveSource(operation.from, false)
   if (operation.tables.length === 0) await reportUnreadLedgers(source, run)
   const records = await recordsOf(source, operation.tables, run.interrupt.abort)
-  const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
-  const foreign: string[] = []
-  const notCompared: string[] = []
-  let unread: SluiceError | null = null
-  const inspected = new PlanCounts()
-  const movedOn = new Set<string>()
   refuseUnknown(
     records.map(({ record }) => record),
     operation.partitions,
   )
-  for (const { name: called, record: noted, opened } of records) {
-    if (run.interrupt.stop.aborted) break
-    const name = tableText(called)
-    const table = await tableNow(opened, called, run.interrupt.abort)
-    const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
-    reportDoubt(table, unsure, record.partitions, run)
-    await using open = await openArchive(table, record, opened, run, { reads: true })
-    const other = otherDatabase(open.context, await originNow(open.context))
-    if (other !== null) reportStanding(called, { kind: 'refused', error: other }, run)
-    const damaged = new Set<string>()
-    const reported = (finding: ArchiveFinding): void => {
-      counts.findings++
-      if (finding.finding === 'late rows') counts.late++
-      if (finding.finding === 'foreign archive') foreign.push(name)
-      if (finding.partition !== undefined) damaged.add(finding.partition)
-      run.emit({ type: 'archive.finding', table: name, ...finding })
-    }
-    const calendar = recordCalendar(record)
-    const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
-    const wanted = (label: string): boolean =>
-      isNamedPart(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
-    try {
-      for await (const step of findings(open.context, record, wanted, run.interrupt)) {
-        if ('finding' in step) reported(step)
-        else {
-          counts.checked++
-          counts.files += step.files
-          counts.rows += step.rows
-        }
-      }
-    } catch (thrown) {
-      throwIfAborted(run.interrupt.abort)
-      if (!isUnread(open.context, thrown)) throw thrown
-      unread ??= asSluiceError(thrown)
-      notCompared.push(`the archive of ${name} was not read to its end: ${asSluiceError(thrown).message}`)
-      continue
-    }
-    const commits = await changedCommits(open.context, other !== null || foreign.includes(name))
-    commits.findings.forEach(reported)
-    if (commits.notCompared !== null) notCompared.push(commits.notCompared)
-    for await (const found of periodSums(open.context, record, ({ label }) => wanted(label), damaged)) {
-      if ('finding' in found) reported(found)
-      else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
-    }
-    for await (const found of sourceFindings(
-      open.context,
-      record,
-      ({ label }) => wanted(label),
-      operation.deep,
-      inspected,
-    )) {
-      // Another command may have changed its state since the ledger was read: the finding is then not valid.
-      const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
-      if (moved) movedOn.add(`${found.partition ?? ''} of ${name}`)
-      else reported(found)
-    }
+  const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
+  const verified: Verified = {
+    ...counts,
+    unread: null,
+    inspected: new PlanCounts(),
+    foreign: [],
+    notCompared: [],
+    movedOn: new Set(),
   }
-  const stopped = run.interrupt.stop.aborted
+  for (const one of records) {
+    if (run.interrupt.stop.aborted) break
+    await verifyOne(one, operation, run, verified)
+  }
+  return endingOf(verified, operation, run.interrupt.stop.aborted)
+}
+
+/** Reads the wanted partitions of an archive, their commits, their periods and the rows of the source. */
+async function verifyOne(
+  { name: called, record: noted, opened }: RecordOf,
+  operation: ArchiveVerifyOperation,
+  run: ArchiveVerifyRun,
+  verified: Verified,
+): Promise<void> {
+  const name = tableText(called)
+  const table = await tableNow(opened, called, run.interrupt.abort)
+  const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  reportDoubt(table, unsure, record.partitions, run)
+  await using open = await openArchive(table, record, opened, run, { reads: true })
+  const other = otherDatabase(open.context, await originNow(open.context))
+  if (other !== null) reportStanding(called, { kind: 'refused', error: other }, run)
+  const damaged = new Set<string>()
+  const reported = (finding: ArchiveFinding): void => {
+    verified.findings++
+    if (finding.finding === 'late rows') verified.late++
+    if (finding.finding === 'foreign archive') verified.foreign.push(name)
+    if (finding.partition !== undefined) damaged.add(finding.partition)
+    run.emit({ type: 'archive.finding', table: name, ...finding })
+  }
+  const calendar = recordCalendar(record)
+  const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
+  const wanted = (label: string): boolean =>
+    isNamedPart(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
+  try {
+    for await (const step of findings(open.context, record, wanted, run.interrupt)) {
+      if ('finding' in step) reported(step)
+      else {
+        verified.checked++
+        verified.files += step.files
+        verified.rows += step.rows
+      }
+    }
+  } catch (thrown) {
+    throwIfAborted(run.interrupt.abort)
+    if (!isUnread(open.context, thrown)) throw thrown
+    verified.unread ??= asSluiceError(thrown)
+    verified.notCompared.push(`the archive of ${name} was not read to its end: ${asSluiceError(thrown).message}`)
+    return
+  }
+  const commits = await changedCommits(open.context, other !== null || verified.foreign.includes(name))
+  commits.findings.forEach(reported)
+  if (commits.notCompared !== null) verified.notCompared.push(commits.notCompared)
+  for await (const found of periodSums(open.context, record, ({ label }) => wanted(label), damaged)) {
+    if ('finding' in found) reported(found)
+    else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
+  }
+  const ofSource = sourceFindings(
+    open.context,
+    record,
+    ({ label }) => wanted(label),
+    operation.deep,
+    verified.inspected,
+  )
+  for await (const found of ofSource) {
+    // Another command may have changed its state since the ledger was read: the finding is then not valid.
+    const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
+    if (moved) verified.movedOn.add(`${found.partition ?? ''} of ${name}`)
+    else reported(found)
+  }
+}
+
+function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped: boolean): Ending {
+  const { movedOn, unread } = verified
   const totals = {
-    checked: dec(counts.checked),
-    files: dec(counts.files),
-    rows: dec(counts.rows),
-    findings: dec(counts.findings),
+    checked: dec(verified.checked),
+    files: dec(verified.files),
+    rows: dec(verified.rows),
+    findings: dec(verified.findings),
   }
   const notJudged = movedOn.size === 0 ? [] : [`${[...movedOn].join(', ')} changed in the ledger while they were read`]
-  const sentences = [...notCompared, ...notJudged, ...Object.values(inspected.notChecked(operation.deep ? '' : DEEP))]
+  const sentences = [
+    ...verified.notCompared,
+    ...notJudged,
+    ...Object.values(verified.inspected.notChecked(deep ? '' : DEEP)),
+  ]
   const notChecked = sentences.length === 0 ? {} : { notChecked: sentences.join('; ') }
   // No proof if nothing was read.
-  const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
-  if (counts.findings === 0 && unread !== null) return { totals, ...notChecked, error: unread }
-  if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
+  const proof = stopped || verified.checked === 0 ? {} : { proof: 'canonical' }
+  if (verified.findings === 0 && unread !== null) return { totals, ...notChecked, error: unread }
+  if (verified.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
   const error =
-    counts.checked > 0 && counts.late === counts.findings ? lateError(counts) : damageError(counts.findings, foreign)
+    verified.checked > 0 && verified.late === verified.findings
+      ? lateError(verified)
+      : damageError(verified.findings, verified.foreign)
   return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
 }
 

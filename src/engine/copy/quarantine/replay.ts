@@ -35,32 +35,8 @@ export async function replay(
   },
 ): Promise<'written' | 'gone'> {
   const { to, view, database, signal } = around
-  if (quarantinedRow.key.length === 0) {
-    throw new SluiceError(
-      'UNSUPPORTED_KEY',
-      `a row of ${quarantinedRow.table.name} has no key by which it could be found again`,
-      {
-        hint: 'correct the row, then copy the table again with --restart',
-      },
-    )
-  }
   const key = trueKey(quarantinedRow, plan)
-  const range = { by: 'keys', keys: [key] } as const
-  const request = {
-    table: plan.source,
-    columns: plannedReadColumns(plan),
-    range,
-    where: plan.where ?? null,
-    ordered: false,
-  }
-  const rows: Row[] = []
-  for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
-  if (rows.length > 1 && isOneRow(key)) {
-    throw new SluiceError('ROW_REFUSED', `the source holds ${rows.length} rows of the key ${rowKeyText(key)}`, {
-      reason: 'the target takes one of them: its key has to be unique',
-      hint: 'leave one of them at the source, then run the same command again',
-    })
-  }
+  const rows = await sourceRows(key, plan, view, signal)
   // A comparison names a row by the key that the target holds, which other rows of the source may become, too.
   const isBare = !findsByKey(plan) && JSON.stringify(targetKeys(plan, key)[0]) === JSON.stringify(key)
   if (rows.length === 0) refuseUnfindable(quarantinedRow, key, plan)
@@ -82,11 +58,7 @@ export async function replay(
     async (writer) => {
       // A row with its key may be in the target already: the copy leaves or overwrites such rows, or a repair wrote it.
       const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
-      // Another entry of this key was replayed, so the row of this entry is gone.
-      const isOther = isOneRow(key) && (await hasReplayed(database, quarantinedRow))
-      const change = isOther
-        ? await chunkChange(database, quarantinedRow, undefined, 1)
-        : await chunkChange(database, quarantinedRow, rows[0], before === 0n ? 1 : 0)
+      const change = await changeOf(database, quarantinedRow, key, before === 0n ? 1 : 0, rows[0])
       const sum = new RowSum()
       for (const row of rows) sum.add(row)
       const only = new Set(rows.map((row) => keyTextOf(row, positions)))
@@ -114,6 +86,40 @@ export async function replay(
   )
 }
 
+/** Rows of the source with the key. @throws SluiceError ROW_REFUSED if there are several of a key that names one row */
+async function sourceRows(key: RowKey, plan: TablePlan, view: SourceView, signal: AbortSignal): Promise<Row[]> {
+  const request = {
+    table: plan.source,
+    columns: plannedReadColumns(plan),
+    range: { by: 'keys', keys: [key] },
+    where: plan.where ?? null,
+    ordered: false,
+  } as const
+  const rows: Row[] = []
+  for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
+  if (rows.length > 1 && isOneRow(key)) {
+    throw new SluiceError('ROW_REFUSED', `the source holds ${rows.length} rows of the key ${rowKeyText(key)}`, {
+      reason: 'the target takes one of them: its key has to be unique',
+      hint: 'leave one of them at the source, then run the same command again',
+    })
+  }
+  return rows
+}
+
+/** Change of the chunk by the row; that of a row that is gone if another entry of this key was replayed. */
+async function changeOf(
+  database: LedgerDatabase,
+  quarantinedRow: QuarantinedRow,
+  key: RowKey,
+  added: 0 | 1,
+  row: Row | undefined,
+): ReturnType<typeof chunkChange> {
+  const isOther = isOneRow(key) && (await hasReplayed(database, quarantinedRow))
+  return isOther
+    ? await chunkChange(database, quarantinedRow, undefined, 1)
+    : await chunkChange(database, quarantinedRow, row, added)
+}
+
 /** True if another entry of the same key and chunk is replayed. */
 async function hasReplayed(database: LedgerDatabase, { id }: QuarantinedRow): Promise<boolean> {
   const found = await database.all(
@@ -137,6 +143,13 @@ function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
 
 /** Entries of older versions have an empty text for a NULL key; the stored row shows which it was. */
 function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey {
+  if (quarantinedRow.key.length === 0) {
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `a row of ${quarantinedRow.table.name} has no key by which it could be found again`,
+      { hint: 'correct the row, then copy the table again with --restart' },
+    )
+  }
   const key = quarantinedRow.key.map((text, i) => {
     const name = source.key[i] ?? ''
     return text === '' && Object.hasOwn(quarantinedRow.row, name) && quarantinedRow.row[name] === null ? null : text

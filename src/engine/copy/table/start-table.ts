@@ -20,7 +20,6 @@ import type { RunLedger } from '../ledger/runs.ts'
 import { isRanged } from '../look/ranged.ts'
 import { retryMsOf } from '../workers/failure.ts'
 import { patiently } from '../workers/patience.ts'
-import { periodsToStart } from './start-periods.ts'
 import { targetTableNow, type PlannedCopy, type PlannedTable } from '../plan/plan-copy.ts'
 import { planTable } from '../plan/table-plan.ts'
 import { honourRing } from './cut-ring.ts'
@@ -32,6 +31,13 @@ import type { CopyContext } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 import { UnevenElements } from '../chunk/uneven-elements.ts'
 import { comparePeriodTimes } from '../plan/period-cut.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { targetRange, targetRequest } from '../diff/sides.ts'
+import { countRanges, keysRequest } from '../look/counts.ts'
+import { PeriodProgress } from './period-progress.ts'
+import type { KeyRange } from '../plan/covered.ts'
+import { onSide } from '../sides.ts'
 
 /** Rows between two replies of the target: enough for its fastest path, few enough for memory and for a stop. */
 const BATCH_ROWS = 5000
@@ -325,4 +331,29 @@ async function planAgain(context: TableContext, one: PlannedTable, planned: Plan
   const detailed = await to.dependencies().detailed(found, signal)
   const again = planTable(from, to, plan.source, detailed, one.targetName, one.options)
   return { ...context, plan: { ...again, chunkRows: plan.chunkRows } }
+}
+
+/** @param name of the source's table, for events @param store the target */
+function periodsToStart(
+  name: string,
+  plan: TablePlan,
+  store: CopyStore,
+  { operation, run }: CopyContext,
+): Pick<TableContext, 'periods'> {
+  const options = operation.periods
+  if (options === undefined) return {}
+  const proof = operation.verify === 'count' ? 'count' : 'chunk'
+  const { abort: signal } = run.interrupt
+  const request = keysRequest(plan, targetRequest({ plan }, { by: 'all' }))
+  const count = (range: KeyRange): Promise<bigint> =>
+    onSide('target', async () => {
+      await using view = await store.source(signal)
+      return (await countRanges(view, request, [targetRange({ plan }, range)], signal))[0] ?? 0n
+    })
+  return {
+    periods: {
+      options,
+      progress: new PeriodProgress(name, options, { emit: run.emit, clock: run.clock, proof, count }),
+    },
+  }
 }

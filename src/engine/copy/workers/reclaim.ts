@@ -1,7 +1,6 @@
 /** Frees chunks whose owners are gone. Their server sessions are ended first, so that these can commit nothing. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { endedHolder } from '../../../stores/common/lease/columns.ts'
-import { handOver } from '../../../stores/common/lease/hand-over.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
 import type { RunOwner } from '../ledger/owner.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
@@ -42,6 +41,10 @@ export async function reclaimOthers(
   ]
 }
 
+/**
+ * First ends the owner's session at the server, so that nothing of it can commit any more, then frees its chunk. Changes
+ * nothing if the lease has a new owner since.
+ */
 async function free(
   database: LedgerDatabase,
   ledger: ChunkLedger,
@@ -49,7 +52,8 @@ async function free(
   why: Reclaimed['why'],
 ): Promise<readonly Reclaimed[]> {
   for (const chunk of chunks) {
-    await handOver(database, chunk.session, () => ledger.claims.free(chunk))
+    if (chunk.session !== null && chunk.session !== '') await database.endSession(chunk.session)
+    await ledger.claims.free(chunk)
   }
   return chunks.map((chunk) => ({ chunk, why }))
 }

@@ -25,7 +25,7 @@ export class Steering {
   onOptions: (request: SteeringRequest) => void = () => undefined
   /** Why a request cannot be applied now, of any kind; null if it can. @throws nothing */
   refusal: (request: SteeringRequest) => SluiceError | null = ({ act }) =>
-    act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not follow, and has no lanes') : null
+    act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not follow, and has no apply workers') : null
   readonly #control: RunControl | undefined
   readonly #asked: number
   #workers: number | null = null

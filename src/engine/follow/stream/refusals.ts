@@ -63,7 +63,7 @@ export function lanesRefusal(
   if (wanted < 1 || wanted > MOST_LANES)
     return new SluiceError('BAD_FLAG', `lanes are 1 to ${MOST_LANES}, and not ${wanted}`)
   if (wanted === 1 || can.writers > 1) return null
-  return new SluiceError('BAD_FLAG', `${wanted} lanes: ${system} takes one writer at a time`, {
+  return new SluiceError('BAD_FLAG', `${wanted} apply workers: ${system} takes one writer at a time`, {
     where: label,
     hint: 'leave --apply-workers out',
   })

@@ -2,15 +2,15 @@
  * State of a copy, folded from its events: tables, chunks, checksums, throttle. Its size does not grow with the number
  * of chunks; therefore it is changed in place.
  */
-import { countDifferenceText } from '../../../render/difference-text.ts'
 import { WorkPace } from '../../../model/copy/work-pace.ts'
-import type { Event, EventBody, KeySpan, TargetLatency } from '../../../model/run/event.ts'
+import type { Event, EventBody, KeySpan, TargetLatency, LookDifferenceEvent } from '../../../model/run/event.ts'
 import { KEPT } from '../../../model/run/kept.ts'
 import { ChunkBook, freshChunk, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
 import { CopyTable, type TableTally } from './copy-table.ts'
 import { FollowProgress } from './follow-progress.ts'
 import { SwitchProgress } from './switch-progress.ts'
+import { countDec } from '../../../render/screen-format.ts'
 
 type Of<T extends EventBody['type']> = Extract<Event, { type: T }>
 
@@ -352,3 +352,11 @@ function spanOf({ from, to }: KeySpan): KeySpan {
 }
 
 const NOWHERE: KeySpan = {}
+
+/** `expected 50,000 rows, found 49,990`, and how the source has changed since. */
+function countDifferenceText({ side, sourceBefore, source, expected, target }: LookDifferenceEvent): string {
+  const rows = `expected ${countDec(expected)} rows, found ${countDec(target)}`
+  const changed =
+    source === sourceBefore ? '' : `; the source had ${countDec(sourceBefore)} rows, and has ${countDec(source)}`
+  return `${side === 'source' ? 'only the source has changed: ' : ''}${rows}${changed}`
+}

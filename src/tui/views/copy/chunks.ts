@@ -81,17 +81,17 @@ function noChunks(state: State, table: CopyTable | null): string {
 
 function chunkLine(chunk: Chunk, state: State, run: RunView, table: CopyTable | null, w: Widths, here: boolean): Line {
   const marks = marksOf(state.ascii)
-  const lane = run.lanes.find((one) => one.table === chunk.table && one.chunk === chunk.no)
+  const worker = run.workers.find((one) => one.table === chunk.table && one.chunk === chunk.no)
   const open = chunk.state === 'copying' || chunk.state === 'written'
   const [mark, tone] = chunkMark(chunk.state, state.ascii)
-  const read = lane !== undefined && open ? lane.done : chunk.read
-  const written = lane !== undefined && open ? '' : shownCount(chunk.written)
+  const read = worker !== undefined && open ? worker.done : chunk.read
+  const written = worker !== undefined && open ? '' : shownCount(chunk.written)
   const ms = chunk.ms ?? (chunk.startedAt === null || run.finished !== null ? null : state.now - chunk.startedAt)
   const front = [
     span(
       ` ${here ? marks.row : ' '} ${chunk.no.padStart(6)}   ${padEnd(fitSpan(chunk.span, table?.key ?? [], w.key - 2), w.key)}`,
     ),
-    span(`${mark} ${padEnd(open ? (lane?.step ?? chunkWord(chunk)) : chunkWord(chunk), 8)}`, tone),
+    span(`${mark} ${padEnd(open ? (worker?.step ?? chunkWord(chunk)) : chunkWord(chunk), 8)}`, tone),
   ]
   const tail = span(`${(ms === null ? '' : seconds(ms)).padStart(9)}${String(chunk.attempt).padStart(5)}`)
   if (chunk.error !== null) {
@@ -109,7 +109,7 @@ function chunkLine(chunk: Chunk, state: State, run: RunView, table: CopyTable | 
     ...(w.sums
       ? [
           span(
-            `   ${sum(chunk.checksum?.source)}  ${lane?.step === 'proving' ? padEnd('reading it back', SUM) : sum(targetSum(chunk))}`,
+            `   ${sum(chunk.checksum?.source)}  ${worker?.step === 'proving' ? padEnd('reading it back', SUM) : sum(targetSum(chunk))}`,
           ),
         ]
       : []),

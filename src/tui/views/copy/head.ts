@@ -79,7 +79,7 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
   const whole = estimated && run.finished?.status === 'ok' ? read : Math.max(rows, read)
   const all = ` of ${shownCount(whole)}${estimated && run.finished === null ? ' est.' : ''}`
   const sum = ` = written ${shownCount(written)} + skipped ${shownCount(skipped)} + quarantined ${shownCount(quarantined)}`
-  const flying = run.lanes.reduce((flown, lane) => flown + lane.done, 0)
+  const flying = run.workers.reduce((flown, worker) => flown + worker.done, 0)
   const more = [`proved ${shownCount(proved)}`, ...(flying > 0 ? [`in flight ${shownCount(flying)}`] : [])]
   const texts = [
     ` read ${shownCount(read)}${all}${sum}    ${more.join('    ')}`,
@@ -161,5 +161,5 @@ function latencyText({ latency }: CopyProgress): readonly string[] {
 function settings(run: RunView): string[] {
   const limit = limitOf(run)
   const rates = Number.isFinite(limit) ? [`limit ${rate(limit)}`] : run.wantedRate === null ? [] : ['no limit']
-  return run.wantedLanes === null ? rates : [`lanes wanted ${run.wantedLanes}`, ...rates]
+  return run.wantedWorkers === null ? rates : [`workers wanted ${run.wantedWorkers}`, ...rates]
 }

@@ -14,7 +14,7 @@ import { minuteChart } from '../minute-chart.ts'
 import { chunkDetail, chunkList } from './chunks.ts'
 import { endingLines } from './ending.ts'
 import { copyHead } from './head.ts'
-import { copyLanes } from './lanes.ts'
+import { copyWorkers } from './workers.ts'
 import { streamTables } from './stream-tables.ts'
 import { keyStrip, legend } from './strip.ts'
 import { tableList } from './tables.ts'
@@ -52,7 +52,7 @@ export function copyScreen(state: State, run: RunView, copy: CopyProgress, cells
   const strip = keyStrip(shownTable(state, run), copy.tables.length > 1, cells, state.ascii)
   const meaning = layout.legend ? [...(layout.airy ? [[]] : []), legend(cells, state.ascii)] : []
   part([...strip, ...meaning], strip.length + meaning.length)
-  if (layout.lanes > 0) part(copyLanes(state, run, copy, cells, layout.lanes), layout.lanes + 1)
+  if (layout.workers > 0) part(copyWorkers(state, run, copy, cells, layout.workers), layout.workers + 1)
   if (layout.chunks > 0) part(chunkList(state, run, layout, cells), layout.chunks + 2)
   if (layout.detail > 0) part(chunkDetail(state, run, layout, cells), layout.detail + 1)
   if (layout.ending > 0) part(endingLines(run, cells), layout.ending)

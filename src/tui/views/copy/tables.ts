@@ -102,7 +102,7 @@ function tableLine(table: CopyTable, run: RunView, state: State, here: boolean, 
     const why = clean(`${table.error.code} ${table.error.message}`)
     return [...front, span(cutEnd(why, cells - name - 5), table.state === 'refused' ? 'warn' : 'bad')]
   }
-  const flying = run.lanes.reduce((sum, lane) => sum + (lane.table === table.name ? lane.done : 0), 0)
+  const flying = run.workers.reduce((sum, worker) => sum + (worker.table === table.name ? worker.done : 0), 0)
   const read = table.tally.read + flying
   const part = table.state === 'ok' ? 1 : table.rows > 0 ? Math.min(0.99, read / table.rows) : null
   const { all, proved, aside: quarantined, failed } = table.map.counts()

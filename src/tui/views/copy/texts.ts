@@ -81,9 +81,9 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
     case 'written':
       return reported(`${amount(chunk.written, 'row')} written; ${notProved(run, chunk)}`)
     default: {
-      const lane = run.lanes.find((one) => one.table === chunk.table && one.chunk === chunk.no)
+      const worker = run.workers.find((one) => one.table === chunk.table && one.chunk === chunk.no)
       const doing =
-        lane?.step === 'proving'
+        worker?.step === 'proving'
           ? 'every row is written; the target is being read back and compared'
           : `worker ${chunk.worker ?? '?'} copies it`
       return [...reported(doing), ...chunk.rows.slice(-1).flatMap((row) => reported(quarantinedText(row, key), 'warn'))]

@@ -114,7 +114,7 @@ export function optionsText({ held, rate: rows, workers, lanes, tables = [], sto
     ...(held === true ? ['pause'] : []),
     ...(rows === undefined ? [] : [rows === null ? 'no limit of rate' : `${rate(rows)} at most`]),
     ...(workers === undefined ? [] : [`${amount(workers, 'chunk')} at once`]),
-    ...(lanes === undefined ? [] : [amount(lanes, 'lane')]),
+    ...(lanes === undefined ? [] : [amount(lanes, 'apply worker')]),
     ...heldTexts(tables),
   ].join(', ')
 }
