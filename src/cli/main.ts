@@ -6,29 +6,25 @@ import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { Request, CommandTexts } from './commands/command.ts'
 import { given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
-import { hasFlag, searchConfig, withConfig, type FoundConfig } from './config-search.ts'
+import { hasFlag, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
-import type { Globals } from './globals.ts'
-import { configFlag, firstWord, helpAsked } from './globals.ts'
+import { type Globals, configFlag, firstWord } from './globals.ts'
 import { beginningReported, refuseBackground } from './background-words.ts'
 import { toolVersion } from './help.ts'
-import { chooseMode } from './mode.ts'
-import type { FrontendMode } from './mode.ts'
-import { isCatalogUrl } from '../engine/run/systems.ts'
+import { chooseMode, type FrontendMode } from './mode.ts'
 import { isWatched } from '../app/live/watched.ts'
 import type { Event } from '../model/run/event.ts'
-import { listInstead, openUi, showRun, type OpenOptions } from './open.ts'
-import { parseCommandLine } from './parse.ts'
-import type { Parsed } from './parse.ts'
+import { listInstead, showRun } from './open.ts'
+import { parseCommandLine, type Parsed } from './parse.ts'
 import type { CliContext } from './ports.ts'
 import { holdsPassword, PASSWORD_NOTE } from './shown-words.ts'
-import { actorName, deadlineOf, openCliSession, secretsOf } from './session.ts'
+import { openCliSession, secretsOf, type CliSession } from './session.ts'
 import { isTrusted, trustFile } from './trust.ts'
 import { NO_TELEMETRY, openTelemetry, refuseMetrics, reportBeforeScreen } from './telemetry.ts'
-import type { TranscriptOptions } from './transcript.ts'
-import type { CliSession } from './session.ts'
 import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
+import { namingPassedOver, foundConfig, settledTrust } from './settled-config.ts'
+import { namedBy, printed, whoAndWhat, openScreen } from './open-screen.ts'
 
 function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: CliContext): FrontendMode {
   const { ci, json, quiet, input, tui } = globals
@@ -57,13 +53,6 @@ async function refuseEarly(argv: readonly string[], error: SluiceError, context:
   const exitCode = session.refuse(firstWord(argv) ?? 'sluice', error)
   await session.close()
   return exitCode
-}
-
-/** A refusal of the words, with the config files that were not read: they may hold what is missing. */
-function namingPassedOver(error: SluiceError, { passedOver }: FoundConfig): SluiceError {
-  if (passedOver.length === 0 || error.kind !== 'usage') return error
-  const hint = [...(error.hint === undefined ? [] : [error.hint]), ...passedOver].join('; ')
-  return new SluiceError(error.code, error.message, { ...error.info(), hint, cause: error })
 }
 
 /** Runs a command line. Resolves with the exit code once all output is written; never rejects. */
@@ -111,40 +100,6 @@ async function signalsOf({ request, globals }: Parsed, { signals }: CliContext):
   if (!globals.background) return signals
   const { signalsOfStart } = await import('./background.ts')
   return signalsOfStart(signals)
-}
-
-function foundConfig(argv: readonly string[], { env, searchFrom }: CliContext): FoundConfig {
-  if (searchFrom === undefined) return { file: null, passedOver: [], untrusted: null }
-  return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
-}
-
-/** Commands that continue without an untrusted config file, and report that it was not read: operands are enough. */
-const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
-
-/**
- * The found config after deciding about an untrusted file; in a terminal the user is asked.
- * @throws SluiceError BAD_CONFIG if it is not trusted and the command might mean something else without it
- */
-async function settledTrust(argv: readonly string[], config: FoundConfig, context: CliContext): Promise<FoundConfig> {
-  const { untrusted, passedOver } = config
-  if (untrusted === null) return config
-  const { askTrust, notTrusted } = await import('./run-trust.ts')
-  const isHelp = helpAsked(argv) !== null || hasFlag(argv, '--version')
-  if (!isHelp && canAsk(argv, context) && (await askTrust(untrusted, context))) return foundConfig(argv, context)
-  const refusal = notTrusted(untrusted, context.env)
-  if (!isHelp && !WITHOUT_TRUST.has(firstWord(argv) ?? '')) throw refusal
-  return {
-    ...config,
-    passedOver: [...passedOver, `${untrusted} is not read: it is not trusted; ${refusal.hint ?? ''}`],
-  }
-}
-
-/** Whether the user can be asked; `--yes` does not answer this question. */
-function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: CliContext): boolean {
-  const has = (flag: string): boolean => hasFlag(argv, flag)
-  const input = !has('--no-input') && !has('--yes') && !has('-y')
-  const options = { ci: has('--ci'), json: has('--json'), quiet: has('--quiet') || has('-q'), input, tui: false }
-  return chooseMode({ stdinTTY, stdoutTTY, env, ...options }) === 'tui'
 }
 
 /**
@@ -215,11 +170,6 @@ function secretsOfParsed(
     ...queue,
     ...(connect === null ? [] : [connect.url]),
   ])
-}
-
-/** URLs that the UI is opened on; a store name is resolved to a URL that is not on the line. */
-function namedBy({ target, database }: { readonly target: string; readonly database?: string }): readonly string[] {
-  return database === undefined ? [target] : [target, database]
 }
 
 function commandOf({ request }: Parsed): string {
@@ -395,57 +345,6 @@ async function attach(
   const ended = await showJoined(joined, globals.quit, face, context)
   if (ended.goesOn) context.stderr.write(`sluice: ${goesOn(runId)}\n`)
   return ended.exitCode
-}
-
-/** Options of the lines left in the scrollback. */
-function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[]): TranscriptOptions {
-  return { quiet, verbose, logFile, secrets }
-}
-
-async function whoAndWhat(
-  { ascii, maxRuntimeMs, connect }: Globals,
-  { env }: CliContext,
-): Promise<Pick<OpenOptions, 'ascii' | 'tool' | 'actor' | 'host' | 'deadline' | 'queue'>> {
-  const { hostname } = await import('node:os')
-  const who = { ascii, tool: toolVersion(), actor: actorName(env), host: hostname() }
-  return { ...who, ...given('deadline', deadlineOf(maxRuntimeMs)), ...given('queue', connect ?? undefined) }
-}
-
-async function openScreen(
-  argv: readonly string[],
-  { target, database, lifecycle, stores = [] }: Omit<Extract<Request, { kind: 'open' }>, 'kind'>,
-  globals: Globals,
-  context: CliContext,
-  remembers = true,
-): Promise<number> {
-  const { catalog, connect } = globals
-  if (isCatalogUrl(target) && catalog?.from === 'flag') {
-    throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as a word and one with --database-url', {
-      hint: 'leave one out',
-    })
-  }
-  const urls = [
-    ...(catalog === null ? [] : [catalog.url]),
-    ...namedBy({ target, ...given('database', database) }),
-    ...(lifecycle?.databases ?? []),
-    ...stores.map(({ url }) => url),
-    ...(connect === null ? [] : [connect.url]),
-  ]
-  const secrets = secretsOf(argv, context.env, urls)
-  const options = {
-    target,
-    catalog,
-    database: database ?? null,
-    ...given('lifecycle', lifecycle),
-    stores,
-    ...given('config', configFlag(argv) ?? undefined),
-    remembers,
-    transcript: printed(globals, secrets),
-    ...(await whoAndWhat(globals, context)),
-  }
-  await using telemetry = await openTelemetry(globals.metrics, secrets, true, context)
-  reportBeforeScreen(telemetry, context)
-  return await openUi(options, context, telemetry.listen)
 }
 
 async function printHelp(text: string, context: CliContext): Promise<number> {

@@ -5,7 +5,7 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
 import { beat } from '../../stores/common/lease/heartbeat.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
-import { PARTITION_LEASE_MS } from './partition-ledger.ts'
+import { PARTITION_LEASE_MS } from './partition-facts.ts'
 
 /** A row by its id, its holder at the time of the read, and its name in messages. */
 export type LeasedRow = { readonly id: bigint; readonly holder: Holder | null; readonly what: string }

@@ -6,62 +6,21 @@ import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
-import type { ReadPoint } from '../../model/copy/plan.ts'
-import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Owner } from '../../shared/owner.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import { filesText, ledgerText } from './cells.ts'
-import type { ArchivedPartition, ArchivedTable, NewArchive } from './record.ts'
-
-/** How long the lease of a silent owner lasts, ms; the same as for copies. Without it a program changes nothing. */
-export const PARTITION_LEASE_MS = 30_000
-
-export type ArchiveOwner = Owner & { readonly runId: bigint }
-
-/** A claimed partition. */
-export type PartitionClaim = { readonly label: string; readonly fence: bigint }
-
-/** Facts to record with a state. Absent ones do not change. */
-export type PartitionFacts = {
-  readonly digest?: Digest
-  readonly sourceBytes?: bigint
-  readonly files?: readonly ArchivedFile[]
-  readonly filePrefix?: string
-  readonly version?: number
-  readonly removed?: Digest
-  readonly restoring?: boolean
-  readonly retracted?: boolean
-  readonly point?: ReadPoint
-  readonly exportMs?: number
-  /** From now on. */
-  readonly graceMs?: number
-  readonly error?: SluiceError | null
-  /** Paths that the Delta log names for the partition from now on. */
-  readonly logged?: readonly string[]
-  /** Only if the partition has no hold. */
-  readonly unheld?: true
-  /** Columns of the files and of the digest. */
-  readonly columns?: readonly StoredColumn[]
-  /** True if its table is detached from its parent, and its rows count there. */
-  readonly away?: boolean
-  /** Who expired it, at the current time; null if it was restored. */
-  readonly expired?: { readonly by: string } | null
-  /** Its files are being destroyed from now on. */
-  readonly swept?: true
-  /** Label of a period of a plain table: this partition takes over the rows of the period's restored parts. */
-  readonly absorbs?: string
-  /** True if a detach outside of any transaction may have begun. */
-  readonly leaving?: boolean
-}
-
-/** `period` and `part` only for a further part of a period. */
-export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'> &
-  Partial<Pick<ArchivedPartition, 'period' | 'part' | 'chosenBy'>>
+import type { ArchivedTable, NewArchive } from './record.ts'
+import {
+  PARTITION_LEASE_MS,
+  type ArchiveOwner,
+  type PartitionClaim,
+  type PartitionFacts,
+  type NewPartition,
+} from './partition-facts.ts'
 
 const PARTITION = 'schema_name = ? AND table_name = ? AND partition_name = ?'
 

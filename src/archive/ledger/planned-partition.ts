@@ -1,5 +1,5 @@
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
-import type { NewPartition } from './partition-ledger.ts'
+import type { NewPartition } from './partition-facts.ts'
 import type { ArchivedPartition } from './record.ts'
 
 /** A partition before its first step. @param columns for its files, once it has any */

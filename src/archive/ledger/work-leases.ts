@@ -11,7 +11,7 @@ import {
 } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import { storedName, ledgerText } from './cells.ts'
-import { PARTITION_LEASE_MS } from './partition-ledger.ts'
+import { PARTITION_LEASE_MS } from './partition-facts.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** @property native the partition, if it is a table */

@@ -3,60 +3,34 @@
  * under its name or not at all. A writer that finds the version taken reads on and tries the next one, as long as its
  * partition has no newer commit.
  */
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commitName, logPathOf } from '../../delta/log-path.ts'
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { compilePruning, type Pruning } from '../../delta/pruning.ts'
 import { schemaOf } from '../../delta/schema.ts'
-import type { CheckpointWriter } from '../../model/lake/checkpoint-writer.ts'
-import type { LogStore } from '../../model/lake/log-store.ts'
-import type { LogWriter } from '../../model/lake/log-writer.ts'
-import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import type { Predicate } from '../../model/lake/condition.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { isWellFormed } from '../../shared/well-formed.ts'
 import { Turn } from '../../model/run/turn.ts'
 import type { Adoption, ArchiveLog, Departed, Publication, CommitOptions } from '../steps/log.ts'
 import { compareArchiveCommits } from './compare-commits.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { findDeparted } from './find-departed.ts'
-import { adoptCommand, foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
+import { adoptCommand, foreignHead, isOwnHead, nextHead } from './head.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
 import { tokenLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
 import { conflict, openTable, readArchiveState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
-
-export type ArchiveTableParts = {
-  readonly store: LogStore
-  /** Has the same root as `store`. */
-  readonly writer: LogWriter
-  readonly parquet: () => Promise<ParquetRows>
-  readonly checkpoints: CheckpointWriter
-  /** Ownership tokens in the ledger that the archive belongs to. */
-  readonly heads: HeadBook
-  /** Facts for the table's properties, from the current ledger; null if the ledger does not have the table. */
-  readonly properties?: () => Promise<ArchiveProperties | null>
-  /** Name of the archived table, for commands in messages. */
-  readonly table?: string
-  /** ms since the epoch. */
-  readonly now: () => number
-  /** Version of sluice. */
-  readonly tool: string
-  /** Called for harmless failures: a checkpoint that could not be written. */
-  readonly note?: (text: string) => void
-}
-
-export type Published = { readonly version: number; readonly outcome: 'published' | 'already' }
+import { sha256Of, isSaid, areSame, refuseUnfit } from './publication-checks.ts'
+import type { ArchiveTableParts, Published } from './archive-table-parts.ts'
 
 /** Most attempts to commit; each conflict means that another writer has committed. */
 const TRIES = 200
+
 /** Prefix of properties that must have the expected value. */
 const OWN = 'sluice.'
-const MAX_INT64 = 2n ** 63n - 1n
 
 /** Lines of a commit, or the version that already says the same. */
 type Plan = { readonly lines: (author: Author) => readonly string[] } | { readonly already: number }
@@ -407,33 +381,4 @@ export class ArchiveTable implements ArchiveLog {
       this.#parts.note?.(`no checkpoint of version ${version} was written: ${why}`)
     }
   }
-}
-
-function sha256Of(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-function isSaid({ txns }: ArchiveTableState, { appId, version }: Publication['txn']): boolean {
-  const said = txns.get(appId)
-  return said !== undefined && said >= version
-}
-
-function areSame(active: readonly ActiveArchiveFile[], { files, tags }: Publication): boolean {
-  const found = new Map(active.map((file) => [file.path, file]))
-  return (
-    found.size === files.length &&
-    files.every((file) => {
-      const logged = found.get(file.name)
-      if (logged === undefined || logged.size !== file.bytes) return false
-      return Object.entries(tags(file)).every(([name, value]) => logged.tags[name] === value)
-    })
-  )
-}
-
-/** Delta reads the empty text as NULL, and UTF-8 cannot hold a lone surrogate. */
-function refuseUnfit(partition: string, fence: bigint): void {
-  if (partition === '' || !isWellFormed(partition)) {
-    throw new SluiceError('VALUE_REFUSED', `a Delta table cannot hold '${partition}' as the value of a partition`)
-  }
-  if (fence < 0n || fence > MAX_INT64) throw new Error(`a fence of ${fence}`)
 }

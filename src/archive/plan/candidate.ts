@@ -1,5 +1,5 @@
 /** Partitions that may be archived, and the request that selects them. */
-import type { NewPartition } from '../ledger/partition-ledger.ts'
+import type { NewPartition } from '../ledger/partition-facts.ts'
 import type { NamedPartition } from '../work/named-partitions.ts'
 import type { PartName } from './further-part.ts'
 import type { CalendarSpec, Epoch } from '../../model/calendar/calendar.ts'

@@ -4,7 +4,7 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/run/event.ts'
 import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
-import { streamsInto } from '../../engine/copy/ledger/streams-into.ts'
+import { streamsInto } from '../../engine/copy/ledger/stream-lookup.ts'
 import type { OpenedArchive } from '../work/each-table.ts'
 
 /** @throws SluiceError TABLE_FOLLOWED with the first of these tables that a stream uses */

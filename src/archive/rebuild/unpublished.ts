@@ -1,6 +1,6 @@
 /** Partitions without files in the newest version of an archive: restored, expired, or held before publishing. */
 import type { ArchivedPartition } from '../ledger/record.ts'
-import type { NewPartition } from '../ledger/partition-ledger.ts'
+import type { NewPartition } from '../ledger/partition-facts.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'

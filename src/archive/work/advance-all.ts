@@ -1,7 +1,7 @@
 /** Processes partitions with several workers, each as far as allowed. An error of one does not stop the others. */
 import { advancePartition, nextStep, type AdvanceOptions } from '../steps/advance.ts'
 import { partitionCondition, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
-import type { PartitionClaim } from '../ledger/partition-ledger.ts'
+import type { PartitionClaim } from '../ledger/partition-facts.ts'
 import { otherParts } from '../ledger/parts.ts'
 import { readArchive, readDetached, readPartition, readParts, type ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'

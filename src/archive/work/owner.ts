@@ -1,5 +1,6 @@
 /** The owner of a partition, for the ledger. */
-import { PARTITION_LEASE_MS, type ArchiveOwner, type PartitionLedger } from '../ledger/partition-ledger.ts'
+import { type PartitionLedger } from '../ledger/partition-ledger.ts'
+import { PARTITION_LEASE_MS, type ArchiveOwner } from '../ledger/partition-facts.ts'
 import { beat } from '../../stores/common/lease/heartbeat.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 

@@ -8,7 +8,7 @@ import type { DecommissionFinding, DecommissionStore, TableUse } from '../../mod
 import { allLedgers, DAMAGED_HINT, schemaText, type UnreadLedger } from '../../engine/copy/ledger/elsewhere.ts'
 import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
-import { streamsIntoTables } from '../../engine/copy/ledger/streams.ts'
+import { streamsIntoTables } from '../../engine/copy/ledger/stream-lookup.ts'
 import type { DecommissionRow } from './decommission-ledger.ts'
 import { graceFinding, archiveHolds, switchFinding, wayBack } from './known.ts'
 import { useSince } from './use.ts'

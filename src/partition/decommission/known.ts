@@ -8,7 +8,7 @@ import type { DecommissionFinding } from '../../model/partition/decommission-por
 import { findArchive } from '../../archive/work/find-archive.ts'
 import { Ledgers } from '../../archive/work/find-ledger.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
-import { hasStreams } from '../../engine/copy/ledger/streams.ts'
+import { hasStreams } from '../../engine/copy/ledger/stream-lookup.ts'
 
 export type WayBack = {
   /** True if a stream may still write to the old table. */

@@ -19,7 +19,8 @@ import {
   type StreamTableState,
 } from '../../engine/copy/ledger/stream-row.ts'
 import { SignOffLedger, type SignOffScope } from '../../engine/follow/ledger/sign-offs.ts'
-import { hasStreams, StreamLedger } from '../../engine/copy/ledger/streams.ts'
+import { StreamLedger } from '../../engine/copy/ledger/streams.ts'
+import { hasStreams } from '../../engine/copy/ledger/stream-lookup.ts'
 
 export type StreamProofNow = { readonly ms: number; readonly equal: boolean; readonly differing: string }
 

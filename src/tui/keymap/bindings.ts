@@ -3,66 +3,9 @@
  * several bindings of one key, the first whose condition holds wins. Keys that terminals cannot distinguish or that
  * control the flow of text (ctrl-s, ctrl-q, ctrl-i, ctrl-m, ctrl-h) are never bound.
  */
-import type { State } from '../state/state.ts'
 import * as is from './conditions.ts'
-
-export type KeyGroup =
-  | 'MOVE'
-  | 'FIND AND SORT'
-  | 'ACT on the row or the marked rows'
-  | 'RUN screen'
-  | 'COMPARE screen'
-  | 'ASK screen'
-  | 'LOG screen'
-  | 'PROGRAM'
-  | 'DIALOGS'
-
-/** Which layer receives a key: the innermost open one; `always` works everywhere. */
-export type KeyScope = 'screen' | 'dialog' | 'always'
-
-type Entry = {
-  /** Keys, named as in `KeyPress`. */
-  readonly keys: readonly string[]
-  /** Description for help, palette and docs. */
-  readonly label: string
-  readonly when: (state: State) => boolean
-  /** Hint text of the last row, which may depend on the state. Without it there is no hint. */
-  readonly hint?: string | ((state: State) => string)
-  /** Key names in the hint, if not the first of `keys`. */
-  readonly hintKeys?: string
-  /** Which hints are dropped first when the last row is short: the highest rank. */
-  readonly rank?: number
-  /** When the hint is shown, if not always when the key works. */
-  readonly hintWhen?: (state: State) => boolean
-  /** Line of the help page for this binding and its counterpart: keys and text. */
-  readonly help?: readonly [string, string]
-  /** True: the help line of the counterpart covers it. */
-  readonly unlisted?: true
-  /** True: listed in the palette. Cursor movement is not. */
-  readonly palette?: true
-}
-
-export type Binding<C extends string = string> = Entry & {
-  readonly command: C
-  readonly group: KeyGroup
-  readonly scope: KeyScope
-}
-
-type Row<C extends string> = readonly [
-  C,
-  readonly string[],
-  string,
-  (state: State) => boolean,
-  Partial<Omit<Entry, 'keys' | 'label' | 'when'>>?,
-]
-
-function section<const C extends string>(
-  group: KeyGroup,
-  scope: KeyScope,
-  rows: readonly Row<C>[],
-): readonly Binding<C>[] {
-  return rows.map(([command, keys, label, when, more]) => ({ command, keys, label, when, group, scope, ...more }))
-}
+import { section } from './binding.ts'
+import { RUN } from './run-bindings.ts'
 
 const MOVE = section('MOVE', 'screen', [
   ['cursor.down', ['j', 'down'], 'one row down', is.anywhere, { help: ['j k ↑ ↓', 'one row'] }],
@@ -243,125 +186,6 @@ const FIND = section('FIND AND SORT', 'screen', [
   ['sort.reverse', ['S'], 'turn the order round', is.sortable, { palette: true, unlisted: true }],
 ])
 
-const RUN = section('RUN screen', 'screen', [
-  ['run.pause', ['p'], 'pause, go on', is.works, { hint: 'pause', rank: 1, palette: true }],
-  [
-    'run.go-on',
-    ['p'],
-    'go on after a pause',
-    is.rests,
-    { hint: (s) => (is.sharedEnded(s) ? 'go on with what is left' : 'go on'), rank: 1, palette: true, unlisted: true },
-  ],
-  [
-    'run.more',
-    ['+', '='],
-    'one worker more',
-    is.steersWorkers,
-    {
-      hint: 'workers',
-      hintKeys: '+/-',
-      hintWhen: is.steeringHinted,
-      rank: 2,
-      palette: true,
-      help: ['+ -', 'more, fewer workers'],
-    },
-  ],
-  ['run.fewer', ['-'], 'one worker fewer', is.steersWorkers, { palette: true, unlisted: true }],
-  [
-    'run.slower',
-    ['<'],
-    'fewer rows a second (a copy)',
-    is.steersCopy,
-    {
-      hint: 'rate',
-      hintKeys: '<>',
-      hintWhen: is.steeringHinted,
-      rank: 2,
-      palette: true,
-      help: ['< >', 'slower, faster (a copy)'],
-    },
-  ],
-  ['run.faster', ['>'], 'more rows a second (a copy)', is.steersCopy, { palette: true, unlisted: true }],
-  [
-    'run.stop',
-    ['x'],
-    'stop after batch or chunks',
-    is.canStop,
-    {
-      hint: (s) =>
-        is.narrow(s)
-          ? 'stop'
-          : is.archives(s)
-            ? 'stop after this step'
-            : is.copies(s) && !is.isLiveStream(s)
-              ? s.size.columns < 100
-                ? 'stop'
-                : 'stop after chunks'
-              : is.inBatches(s)
-                ? 'stop after this batch'
-                : 'stop',
-      rank: 1,
-      palette: true,
-    },
-  ],
-  ['run.abort', ['X'], 'abort (asks)', is.canAbort, { hint: 'abort', rank: 2, palette: true }],
-  [
-    'row.pause',
-    ['P'],
-    'pause the row, go on',
-    is.canHold,
-    {
-      hint: (s) => (is.isRunHeld(s, 'paused') ? 'row goes on' : 'pause row'),
-      rank: 3,
-      palette: true,
-      help: ['P S', 'pause row, leave it out'],
-    },
-  ],
-  [
-    'row.skip',
-    ['S'],
-    'leave the row out, take in',
-    is.canHold,
-    {
-      hint: (s) => (is.isRunHeld(s, 'skipped') ? 'take row in' : 'leave row out'),
-      rank: 4,
-      palette: true,
-      unlisted: true,
-    },
-  ],
-  [
-    'worker.drain',
-    ['x'],
-    'drain a worker',
-    is.onLivingWorker,
-    { hint: 'drain', rank: 6, palette: true, unlisted: true },
-  ],
-  [
-    'schedule.pause',
-    ['p'],
-    'pause a schedule, go on',
-    is.onLivingSchedule,
-    { hint: (s) => (is.onPausedSchedule(s) ? 'go on' : 'pause'), rank: 1, palette: true, unlisted: true },
-  ],
-  ['schedule.run-now', ['r'], 'run a schedule now', is.onLivingSchedule, { hint: 'run now', rank: 6, palette: true }],
-  ['row.retry', ['r'], 'try what failed again', is.canRetry, { hint: 'try again', rank: 2, palette: true }],
-  [
-    'open.chunk',
-    ['enter'],
-    'a chunk or table of a copy',
-    is.onCopyRow,
-    { hint: (s) => (is.inChunks(s) ? 'chunk' : 'table'), rank: 3 },
-  ],
-  ['copy.chunks', ['enter'], 'chunks of a copy', is.offCopyRow, { unlisted: true }],
-  ['open.result', ['enter'], 'details, why it failed', is.hasResults, { hint: 'details', rank: 3 }],
-  ['queue.ledger', ['L'], "a slot's run in its ledger", is.hasSlotLedger, { hint: 'ledger', rank: 3, palette: true }],
-  ['queue.workers', ['w'], 'workers of the queue', is.nearWorkers, { hint: 'workers', rank: 3, palette: true }],
-  ['queue.workers', [], 'workers of the queue', is.farFromWorkers, { palette: true, unlisted: true }],
-  ['queue.schedules', ['T'], 'schedules of the queue', is.nearSchedules, { hint: 'schedules', rank: 3, palette: true }],
-  ['queue.schedules', [], 'schedules of the queue', is.farFromSchedules, { palette: true, unlisted: true }],
-  ['errors', ['e'], 'errors only', (s) => is.runOpen(s) || is.onLog(s), { hint: 'errors', rank: 3, palette: true }],
-])
-
 const COMPARE = section('COMPARE screen', 'screen', [
   ['compare.again', ['enter'], 'this question again', is.askAgain, { hint: 'this again', rank: 1, palette: true }],
   ['compare.all', ['a'], 'all questions again', is.askAgain, { hint: 'all again', rank: 2, palette: true }],
@@ -480,4 +304,5 @@ export const KEYMAP = [
   ...DIALOGS,
   ...ALWAYS,
 ] as const
+
 export type KeyCommand = (typeof KEYMAP)[number]['command']

@@ -1,6 +1,7 @@
 /** Generates docs/KEYS.md from the keymap. */
 import { width } from '../../render/screen-text.ts'
-import type { Binding, KeyCommand } from './bindings.ts'
+import type { KeyCommand } from './bindings.ts'
+import type { Binding } from './binding.ts'
 import { KEYMAP } from './bindings.ts'
 import { shownKeyName } from './lookup.ts'
 

@@ -2,7 +2,8 @@
 import { activeRun, comparison } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow } from '../state/tables-list.ts'
-import type { Binding, KeyCommand, KeyGroup } from './bindings.ts'
+import type { KeyCommand } from './bindings.ts'
+import type { Binding, KeyGroup } from './binding.ts'
 import { KEYMAP } from './bindings.ts'
 import { workingBindings } from './lookup.ts'
 

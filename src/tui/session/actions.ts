@@ -14,7 +14,7 @@ import {
   selectedVersion,
   steeredRun,
 } from '../state/selectors.ts'
-import type { Dialog } from '../state/state.ts'
+import type { Dialog } from '../state/dialog.ts'
 import { needyIndex, needyRows } from '../state/needy.ts'
 import { cursorRow, storeOfRow, targetRows } from '../state/tables-list.ts'
 import { commitText, fileLines, resultText, runText } from '../views/texts.ts'

@@ -4,7 +4,8 @@ import type { RunRequests, WorkerRow } from '../../model/share/distributed.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'
-import type { Dialog, State } from '../state/state.ts'
+import type { State } from '../state/state.ts'
+import type { Dialog } from '../state/dialog.ts'
 import type { Store } from '../state/store.ts'
 
 type Flash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void

@@ -1,5 +1,5 @@
 /** State of the plan dialog: whether the command may start, and what is shown. */
-import type { Dialog } from './state.ts'
+import type { Dialog } from './dialog.ts'
 
 type Start = Extract<Dialog, { kind: 'start' }>
 

@@ -1,7 +1,4 @@
 import type { LogEntry } from '../../render/log-entry.ts'
-import type { WorkerRow } from '../../model/share/distributed.ts'
-/** All visible state, as one plain value. Reducers replace it, views read it; no other state exists. */
-import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import type { AsOf } from '../../model/lake/as-of.ts'
 import type {
   CommitDetail,
@@ -16,13 +13,11 @@ import type {
   TableRow,
 } from '../../model/lake/answers.ts'
 import type { MachineRun } from '../../app/workbench.ts'
-import type { CommitEvent, CopyRunEvent, CopyPlanLine, PlanLine, RelationEvent } from '../../model/run/event.ts'
+import type { CommitEvent, CopyRunEvent, RelationEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { CommandForm, Startable } from '../../app/command-port.ts'
-import type { Form } from '../form/form.ts'
+import type { CommandForm } from '../../app/command-port.ts'
 import { FRESH_ASK, type AskState } from './ask-state.ts'
 import type { BarsShown } from './compare-figures.ts'
-import type { RelationRow } from './relation-row.ts'
 import { freshStore, type RememberedStore, type ListedStore } from './listed-store.ts'
 import type { Sync } from './sync-shown.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -32,19 +27,24 @@ import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
 import type { TextField } from './text-field.ts'
 import type { Operation } from '../../app/operations/list.ts'
+import type { Dialog } from './dialog.ts'
 
 /** `queue`: a screen of the queue of worker processes, opened from the Runs screen. */
 export type Screen = 'tables' | 'runs' | 'compare' | 'log' | 'ask' | 'queue'
 
 export const TABS = ['overview', 'schema', 'history', 'files', 'partitions', 'features'] as const
+
 export type Tab = (typeof TABS)[number]
 
 export const TABLE_SORTS = ['name', 'version', 'files', 'bytes', 'changed', 'catalog', 'proof'] as const
+
 export type TableSort = (typeof TABLE_SORTS)[number]
+
 export const FILE_SORTS: readonly FileSort[] = ['added', 'path', 'size', 'rows']
 
 /** Position in a list: the row under the cursor and the first visible row. */
 export type ListPosition = { readonly cursor: number; readonly top: number }
+
 export const START: ListPosition = { cursor: 0, top: 0 }
 
 /** Data read from the workbench, with the key of its question; `loading` is the key of the pending question. */
@@ -68,7 +68,9 @@ export type SlotValues = {
   readonly largest: Page<PartitionRow>
   readonly files: FilesPage
 }
+
 export type SlotName = keyof SlotValues
+
 export type DataSlots = { readonly [K in SlotName]: DataSlot<SlotValues[K]> }
 
 export type TablesState = {
@@ -113,6 +115,7 @@ export type CopySelection = {
   readonly chunk: string | null
   readonly top: number
 }
+
 export const NO_SELECTION: CopySelection = { pane: 'top', table: null, chunk: null, top: 0 }
 
 /** A database whose tables are listed. */
@@ -155,110 +158,6 @@ export type Prompt = {
   readonly before: string
   readonly error: string | null
 }
-
-export type CheckLine = { readonly label: string; readonly text: string; readonly tone: 'ok' | 'bad' | 'plain' }
-
-export type Dialog =
-  /** @property all every key, not only those that work now */
-  | {
-      readonly kind: 'help'
-      readonly all: boolean
-      readonly field: TextField
-      readonly typing: boolean
-      readonly top: number
-    }
-  | { readonly kind: 'palette'; readonly field: TextField; readonly cursor: number }
-  | {
-      readonly kind: 'text'
-      readonly title: string
-      readonly lines: readonly string[]
-      readonly top: number
-      readonly copy: string
-      readonly isCommand?: boolean
-      /** The form to show again on close. */
-      readonly form?: Form
-    }
-  | { readonly kind: 'form'; readonly form: Form }
-  | {
-      readonly kind: 'plan'
-      readonly title: string
-      readonly operation: Operation
-      readonly commandLine: string
-      /** Whether `enter` starts the operation; false if only the plan was requested. */
-      readonly start: boolean
-      readonly state: 'reading' | 'ready' | 'failed'
-      readonly lines: readonly PlanLine[]
-      readonly error: ErrorInfo | null
-      readonly top: number
-    }
-  | {
-      readonly kind: 'copy-plan'
-      readonly title: string
-      readonly operation: Operation
-      readonly commandLine: string
-      readonly state: 'reading' | 'ready' | 'failed'
-      /** When the plan was requested, ms since the epoch. */
-      readonly askedAt: number
-      /** Latest warning while source and target are read. */
-      readonly reported: string | null
-      readonly lines: readonly CopyPlanLine[]
-      /** Dependencies that the copy does not bring along. */
-      readonly left: readonly LeftBehind[]
-      readonly error: ErrorInfo | null
-      readonly top: number
-    }
-  | {
-      readonly kind: 'rollback'
-      readonly row: TableRow
-      readonly operation: Operation
-      readonly commandLine: string
-      readonly field: TextField
-      readonly focus: 'cancel' | 'go'
-      readonly state: 'checking' | 'safe' | 'unsafe' | 'failed'
-      readonly lines: readonly CheckLine[]
-      readonly error: ErrorInfo | null
-    }
-  | {
-      readonly kind: 'lifecycle'
-      readonly row: RelationRow
-      /** Command under the cursor; null for the first. */
-      readonly chosen: string | null
-      readonly top: number
-    }
-  | {
-      readonly kind: 'start'
-      readonly of: {
-        readonly title: string
-        /** The table whose phases offered it, or the form it was filled in. */
-        readonly row: RelationRow | null
-        readonly form: Form | null
-        readonly command: string
-      }
-      readonly state: 'reading' | 'ready' | 'failed'
-      /** Null until the command is parsed. */
-      readonly read: Startable | null
-      /** Lines of the plan. */
-      readonly lines: readonly string[]
-      /** Name to type for confirmation; null if none is needed. */
-      readonly typed: { readonly confirm: string; readonly what: string; readonly name: string | null } | null
-      readonly error: ErrorInfo | null
-      readonly field: TextField
-      readonly focus: 'back' | 'go'
-      readonly top: number
-      /** Cells by which wide tables are scrolled to the left. */
-      readonly left: number
-    }
-  /** Why a row needs attention, by its key. */
-  | { readonly kind: 'need'; readonly key: string }
-  | { readonly kind: 'quit'; readonly choice: number }
-  /** @property run view id of the run: by now another run may be steered */
-  | { readonly kind: 'abort'; readonly run: number; readonly choice: number }
-  /** Confirmation before stopping a run of another program. */
-  | { readonly kind: 'stop'; readonly run: number; readonly choice: number }
-  /** Confirmations for the queue: drain a worker, run a schedule, stop a run or queue the rest of an ended one. */
-  | { readonly kind: 'drain'; readonly worker: WorkerRow; readonly choice: number }
-  | { readonly kind: 'schedule'; readonly name: string; readonly choice: number }
-  | { readonly kind: 'shared'; readonly act: 'stop' | 'resume'; readonly runId: string; readonly choice: number }
 
 export type Flash = { readonly text: string; readonly tone: 'plain' | 'ok' | 'bad' }
 

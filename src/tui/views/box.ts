@@ -3,7 +3,8 @@ import type { Line } from '../draw/line.ts'
 import { fit, span } from '../draw/line.ts'
 import { cutEnd, width } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import type { Dialog, State } from '../state/state.ts'
+import type { State } from '../state/state.ts'
+import type { Dialog } from '../state/dialog.ts'
 
 export type Box = { readonly lines: readonly Line[]; readonly cells: number; readonly top: boolean }
 /** A dialog of one kind. */

@@ -1,5 +1,6 @@
 /** Two help pages, made from the keymap: keys that work now, and all keys; groups of the open screen first. */
-import type { Binding, KeyCommand, KeyGroup } from '../keymap/bindings.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
+import type { Binding, KeyGroup } from '../keymap/binding.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
 import { shownKeyName, workingBindings } from '../keymap/lookup.ts'
 import { unavailableBindings } from '../keymap/reasons.ts'

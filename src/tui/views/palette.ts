@@ -1,5 +1,6 @@
 /** The palette: commands that work now, found by name. */
-import type { Binding, KeyCommand } from '../keymap/bindings.ts'
+import type { KeyCommand } from '../keymap/bindings.ts'
+import type { Binding } from '../keymap/binding.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
 import { shownKeyName, workingBindings } from '../keymap/lookup.ts'
 import type { CommandForm } from '../../app/command-port.ts'

@@ -1,7 +1,7 @@
 /** `restore --into`: writes archived rows into another table or another database. The archive still counts for them. */
 import { fileTest } from '../../erase/found.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
-import type { PartitionClaim } from '../../ledger/partition-ledger.ts'
+import type { PartitionClaim } from '../../ledger/partition-facts.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
 import { bringElsewhere } from '../../steps/elsewhere/bring.ts'
 import { standingIn } from '../../steps/elsewhere/destination.ts'

@@ -21,14 +21,13 @@ import {
   LANE_COLUMNS,
   joinedLanes,
   laneOf,
-  STREAM_COLUMNS,
-  streamOf,
   type LaneRow,
   type StreamRow,
   type StreamStatus,
   type StreamTable,
   type StreamTableState,
 } from './stream-row.ts'
+import { hasStreams } from './stream-lookup.ts'
 
 const TABLES = [
   'migration_streams',
@@ -425,32 +424,4 @@ export function streamFence(id: string, fence: number): Statement {
     sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.fence = ?',
     parameters: [id, fence],
   }
-}
-
-/** A stream by its id, or by the id of the run that worked on it last; null if there is none. */
-export async function streamNamed(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
-  if (!/^\d{1,19}$/.test(id) || !(await hasStreams(database))) return null
-  const sql = `SELECT ${STREAM_COLUMNS} FROM migration_streams WHERE stream_id = ? OR run_id = ? ORDER BY created_ms DESC`
-  const rows = (await database.all(sql, [id, BigInt(id)])).map(streamOf)
-  return rows.find((row) => row.id === id) ?? rows[0] ?? null
-}
-
-/** True if any stream was ever started into this database. */
-export async function hasStreams(database: LedgerDatabase): Promise<boolean> {
-  return (await database.all(ledgerDialect(database.dialect).columns, ['migration_streams'])).length > 0
-}
-
-/** Streams that have not ended and write into any of these tables, newest first. */
-export async function streamsIntoTables(
-  database: LedgerDatabase,
-  keys: readonly TableKey[],
-): Promise<readonly StreamRow[]> {
-  if (keys.length === 0 || !(await hasStreams(database))) return []
-  const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)
-  const rows = await database.all(
-    `SELECT DISTINCT ${columns.join(', ')}, s.created_ms FROM migration_streams s JOIN migration_stream_tables t ON t.stream_id = s.stream_id
-     WHERE s.status <> 'ended' AND (${keys.map(() => '(t.schema_name = ? AND t.table_name = ?)').join(' OR ')}) ORDER BY s.created_ms DESC`,
-    keys.flatMap(({ schema, name }) => [schema, name]),
-  )
-  return rows.map((row) => streamOf(row.slice(0, -1)))
 }

@@ -3,7 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
-import { streamNamed } from '../../copy/ledger/streams.ts'
+import { streamNamed } from '../../copy/ledger/stream-lookup.ts'
 
 /** True if a ledger has a stream of that id, or of that run. */
 export function knowsStream(id: string): (database: LedgerDatabase) => Promise<boolean> {

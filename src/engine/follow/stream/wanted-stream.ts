@@ -11,7 +11,7 @@ import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { onSide } from '../../copy/sides.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { STREAM_COLUMNS, streamOf } from '../../copy/ledger/stream-row.ts'
-import { hasStreams } from '../../copy/ledger/streams.ts'
+import { hasStreams } from '../../copy/ledger/stream-lookup.ts'
 
 /** @param source its identity @returns null if no active stream began with the same tables, or several did */
 export async function requestedStream(

@@ -1,7 +1,7 @@
 /** Latest ledger record of a moved table: copied, replicated, compared, cut over. */
 import { isoTime } from '../../../shared/clock.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { hasStreams } from '../../../engine/copy/ledger/streams.ts'
+import { hasStreams } from '../../../engine/copy/ledger/stream-lookup.ts'
 import type { MovedTable } from './moved.ts'
 
 export type LastProof = {

@@ -4,7 +4,6 @@ import {
   SILENT_AFTER_MS,
   type EndedRun,
   type LedgerTotals,
-  type RunRequests,
   type SlotEnd,
   type TurnProgress,
   type UncountedRun,
@@ -16,7 +15,6 @@ import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
   ClaimedSlot,
   LossReport,
-  QueuedStore,
   QueueRunner,
   QueueWorker,
   Released,
@@ -46,13 +44,19 @@ import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
+import { type ClaimRecord, type KeyRecord, unconfirmedRuns, keysOf } from './worker-rows.ts'
 
 const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
+
 const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
+
 const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
+
 /** First rest after a transient failure, ms. It doubles with each retry, up to `LONGEST_REST_MS`. */
 const FIRST_REST_MS = 2_000
+
 const LONGEST_REST_MS = 60_000
+
 /** A slot that one worker refused is offered to others after this, ms. */
 const OFFERED_AFTER_MS = 1_000
 
@@ -62,25 +66,6 @@ const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id 
 /** SQL over `s`, a slot of a lost worker: the report of its loss as `SilentSlot`, and when it was found. */
 const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host', (SELECT w.host FROM ${WORKERS} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
   'chunks', s.open_chunks, 'at', ${ms('clock_timestamp()')})`
-
-type ClaimRecord = {
-  readonly fence: number
-  readonly rests: number
-  readonly rested_for: ErrorInfo | null
-  readonly about: string
-  readonly kind: string
-  readonly takes_turns: boolean
-  readonly operation: unknown
-  readonly stores: readonly QueuedStore[]
-  readonly command_line: string
-  readonly mark: string | null
-  readonly resumed: string | null
-  readonly on_call: boolean
-  readonly wishes: RunRequests
-  readonly working: number
-}
-
-type KeyRecord = { readonly run_id: string; readonly slot_no: number }
 
 export class PostgresQueueWorker implements QueueWorker {
   readonly #pool: QueuePool
@@ -406,16 +391,4 @@ export class PostgresQueueWorker implements QueueWorker {
   #mine({ runId, no, fence }: ClaimedSlot): unknown[] {
     return [runId, no, fence, this.#about.workerId]
   }
-}
-
-async function unconfirmedRuns(client: PoolClient, identity: string): Promise<readonly string[]> {
-  const { rows } = await client.query<{ run_id: string }>(
-    `SELECT r.run_id FROM ${RUNS} r WHERE ${unconfirmedSql('$1')} ORDER BY r.run_id`,
-    [identity],
-  )
-  return rows.map(({ run_id }) => run_id)
-}
-
-function keysOf(rows: readonly KeyRecord[]): readonly SlotKey[] {
-  return rows.map(({ run_id, slot_no }) => ({ runId: run_id, no: slot_no }))
 }

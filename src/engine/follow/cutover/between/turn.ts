@@ -5,88 +5,29 @@
  * updates this row.
  */
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
-import type { Clock } from '../../../../shared/clock.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
-import type { TableName } from '../../../../model/copy/column-type.ts'
-import type { ChangeSource } from '../../../../model/follow/port.ts'
-import type { SwitchFinding, SwitchMark } from '../../../../model/follow/switch-port.ts'
+import type { SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
 import type { TouchedRows } from '../../compare/touched-rows.ts'
 import type { Standstill, Watch } from '../../progress/watch.ts'
 import { Approach, type AttemptReady } from '../approach.ts'
-import type { Gates } from '../gates.ts'
 import type { MadeStream } from '../reverse-stream.ts'
 import { hasSwitched } from '../switch-row.ts'
-import { documentOf, type BetweenDocument } from './document.ts'
-import type { BetweenLedger, HeldStream } from './ledger.ts'
+import { documentOf } from './document.ts'
+import type { HeldStream } from './ledger.ts'
+import type { BetweenParts, BetweenFacts, BetweenEnd } from './turn-facts.ts'
 
 /** Longest wait for the source's lock in one attempt, ms: writers queue behind it. */
 const LOCK_MS = 300
+
 /** Share of the pause budget that closing the source may take. */
 const CLOSE_SHARE = 0.6
+
 /** Longest single wait for changes during an attempt, ms. */
 const NEXT_MS = 20
+
 /** Timeout for opening the source again, ms. */
 const REOPEN_MS = 10_000
-
-export type BetweenParts = {
-  readonly id: string
-  readonly stream: string
-  readonly runId: string
-  readonly closing: SwitchSide
-  readonly opening: SwitchSide
-  readonly from: TableName
-  readonly to: TableName
-  /** Row key columns of the stream: both tables have them. */
-  readonly identity: readonly string[]
-  readonly changes: ChangeSource
-  /** Of the target: the reverse stream. */
-  readonly back: ChangeSource
-  readonly steps: BetweenLedger
-  /** Records the cutover before anything is created for it. */
-  readonly begin: () => Promise<void>
-  /** Error texts for statements that a closed side refuses. */
-  readonly says: { readonly source: Says; readonly target: Says }
-  readonly wayBack: () => MadeStream | null
-  readonly findings: () => Promise<readonly SwitchFinding[]>
-  /** Reads again what may have changed in the ledger since the run began. */
-  readonly look: () => Promise<void>
-  readonly document: (facts: DocumentFacts) => string
-  readonly gates: Gates
-  readonly budgetMs: number
-  readonly triesForMs: number
-  readonly endsSessions: boolean
-  readonly clock: Clock
-  readonly signal: AbortSignal
-  readonly tell: (step: BetweenStep, detail: string) => void
-}
-
-type Says = { readonly says: string; readonly hint: string }
-
-export type BetweenStep = 'closing' | 'session ended' | 'closed' | 'proved' | 'opened' | 'released' | 'again'
-
-export type DocumentFacts = Pick<BetweenDocument, 'token' | 'fence' | 'sessionsEnded' | 'mark' | 'proof'> & {
-  readonly made?: MadeStream
-  readonly reversePosition?: string
-}
-
-export type BetweenFacts = {
-  readonly fence: string
-  readonly position: string
-  readonly reversePosition: string
-  readonly pauseMs: number
-  readonly waitedMs: number
-  readonly tries: number
-  readonly rows: bigint
-  readonly touched: bigint
-  readonly sessionsEnded: readonly string[]
-  readonly sequences: readonly string[]
-}
-
-export type BetweenEnd =
-  | { readonly type: 'switched'; readonly facts: BetweenFacts }
-  /** No attempt succeeded in time: the first check that was not met says why. */
-  | { readonly type: 'late' }
 
 /** State of an attempt. */
 type Try = {

@@ -1,0 +1,74 @@
+/** Opens the terminal UI. */
+import { SluiceError } from '../shared/errors.ts'
+import type { Request } from './commands/command.ts'
+import { given } from './arguments.ts'
+import { type Globals, configFlag } from './globals.ts'
+import { toolVersion } from './help.ts'
+import { isCatalogUrl } from '../engine/run/systems.ts'
+import { openUi, type OpenOptions } from './open.ts'
+import type { CliContext } from './ports.ts'
+import { actorName, deadlineOf, secretsOf } from './session.ts'
+import { openTelemetry, reportBeforeScreen } from './telemetry.ts'
+import type { TranscriptOptions } from './transcript.ts'
+
+/** Options of the lines left in the scrollback. */
+export function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[]): TranscriptOptions {
+  return { quiet, verbose, logFile, secrets }
+}
+
+export async function whoAndWhat(
+  { ascii, maxRuntimeMs, connect }: Globals,
+  { env }: CliContext,
+): Promise<Pick<OpenOptions, 'ascii' | 'tool' | 'actor' | 'host' | 'deadline' | 'queue'>> {
+  const { hostname } = await import('node:os')
+  const who = { ascii, tool: toolVersion(), actor: actorName(env), host: hostname() }
+  return { ...who, ...given('deadline', deadlineOf(maxRuntimeMs)), ...given('queue', connect ?? undefined) }
+}
+
+export async function openScreen(
+  argv: readonly string[],
+  { target, database, lifecycle, stores = [] }: Omit<Extract<Request, { kind: 'open' }>, 'kind'>,
+  globals: Globals,
+  context: CliContext,
+  remembers = true,
+): Promise<number> {
+  const { catalog, connect } = globals
+  if (isCatalogUrl(target) && catalog?.from === 'flag') {
+    throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as a word and one with --database-url', {
+      hint: 'leave one out',
+    })
+  }
+  const urls = [
+    ...(catalog === null ? [] : [catalog.url]),
+    ...namedBy({ target, ...given('database', database) }),
+    ...(lifecycle?.databases ?? []),
+    ...stores.map(({ url }) => url),
+    ...(connect === null ? [] : [connect.url]),
+  ]
+  const secrets = secretsOf(argv, context.env, urls)
+  const options = {
+    target,
+    catalog,
+    database: database ?? null,
+    ...given('lifecycle', lifecycle),
+    stores,
+    ...given('config', configFlag(argv) ?? undefined),
+    remembers,
+    transcript: printed(globals, secrets),
+    ...(await whoAndWhat(globals, context)),
+  }
+  await using telemetry = await openTelemetry(globals.metrics, secrets, true, context)
+  reportBeforeScreen(telemetry, context)
+  return await openUi(options, context, telemetry.listen)
+}
+
+/** URLs that the UI is opened on; a store name is resolved to a URL that is not on the line. */
+export function namedBy({
+  target,
+  database,
+}: {
+  readonly target: string
+  readonly database?: string
+}): readonly string[] {
+  return database === undefined ? [target] : [target, database]
+}

@@ -1,0 +1,54 @@
+/** Streams found in a ledger by readers that do not hold them. */
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { TableKey } from './owner.ts'
+import { STREAM_COLUMNS, streamOf, type StreamRow } from './stream-row.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { knowingLedgers } from './elsewhere.ts'
+
+/** A stream by its id, or by the id of the run that worked on it last; null if there is none. */
+export async function streamNamed(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
+  if (!/^\d{1,19}$/.test(id) || !(await hasStreams(database))) return null
+  const sql = `SELECT ${STREAM_COLUMNS} FROM migration_streams WHERE stream_id = ? OR run_id = ? ORDER BY created_ms DESC`
+  const rows = (await database.all(sql, [id, BigInt(id)])).map(streamOf)
+  return rows.find((row) => row.id === id) ?? rows[0] ?? null
+}
+
+/** True if any stream was ever started into this database. */
+export async function hasStreams(database: LedgerDatabase): Promise<boolean> {
+  return (await database.all(ledgerDialect(database.dialect).columns, ['migration_streams'])).length > 0
+}
+
+/** Streams that have not ended and write into any of these tables, newest first. */
+export async function streamsIntoTables(
+  database: LedgerDatabase,
+  keys: readonly TableKey[],
+): Promise<readonly StreamRow[]> {
+  if (keys.length === 0 || !(await hasStreams(database))) return []
+  const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)
+  const rows = await database.all(
+    `SELECT DISTINCT ${columns.join(', ')}, s.created_ms FROM migration_streams s JOIN migration_stream_tables t ON t.stream_id = s.stream_id
+     WHERE s.status <> 'ended' AND (${keys.map(() => '(t.schema_name = ? AND t.table_name = ?)').join(' OR ')}) ORDER BY s.created_ms DESC`,
+    keys.flatMap(({ schema, name }) => [schema, name]),
+  )
+  return rows.map((row) => streamOf(row.slice(0, -1)))
+}
+
+/** Streams that have not ended: of the own ledger, else of the first other one that counts for a table and has any. */
+export async function streamsInto(
+  store: CopyStore,
+  { database, signal }: { readonly database: LedgerDatabase; readonly signal: AbortSignal },
+  keys: readonly TableKey[],
+): Promise<readonly StreamRow[]> {
+  const own = await streamsIntoTables(database, keys)
+  if (own.length > 0) return own
+  for (const key of keys) {
+    const table = { ...(key.schema === '' ? {} : { schema: key.schema }), name: key.name }
+    await using others = await knowingLedgers(store, database, table, signal)
+    for (const other of others.places) {
+      const found = await streamsIntoTables(other.database, [key])
+      if (found.length > 0) return found
+    }
+  }
+  return []
+}

@@ -1,0 +1,60 @@
+/** A binding of keys to a command, and where it works. */
+import type { State } from '../state/state.ts'
+
+export type KeyGroup =
+  | 'MOVE'
+  | 'FIND AND SORT'
+  | 'ACT on the row or the marked rows'
+  | 'RUN screen'
+  | 'COMPARE screen'
+  | 'ASK screen'
+  | 'LOG screen'
+  | 'PROGRAM'
+  | 'DIALOGS'
+
+/** Which layer receives a key: the innermost open one; `always` works everywhere. */
+export type KeyScope = 'screen' | 'dialog' | 'always'
+
+type Entry = {
+  /** Keys, named as in `KeyPress`. */
+  readonly keys: readonly string[]
+  /** Description for help, palette and docs. */
+  readonly label: string
+  readonly when: (state: State) => boolean
+  /** Hint text of the last row, which may depend on the state. Without it there is no hint. */
+  readonly hint?: string | ((state: State) => string)
+  /** Key names in the hint, if not the first of `keys`. */
+  readonly hintKeys?: string
+  /** Which hints are dropped first when the last row is short: the highest rank. */
+  readonly rank?: number
+  /** When the hint is shown, if not always when the key works. */
+  readonly hintWhen?: (state: State) => boolean
+  /** Line of the help page for this binding and its counterpart: keys and text. */
+  readonly help?: readonly [string, string]
+  /** True: the help line of the counterpart covers it. */
+  readonly unlisted?: true
+  /** True: listed in the palette. Cursor movement is not. */
+  readonly palette?: true
+}
+
+export type Binding<C extends string = string> = Entry & {
+  readonly command: C
+  readonly group: KeyGroup
+  readonly scope: KeyScope
+}
+
+type Row<C extends string> = readonly [
+  C,
+  readonly string[],
+  string,
+  (state: State) => boolean,
+  Partial<Omit<Entry, 'keys' | 'label' | 'when'>>?,
+]
+
+export function section<const C extends string>(
+  group: KeyGroup,
+  scope: KeyScope,
+  rows: readonly Row<C>[],
+): readonly Binding<C>[] {
+  return rows.map(([command, keys, label, when, more]) => ({ command, keys, label, when, group, scope, ...more }))
+}
