@@ -2,6 +2,10 @@
  * Compares one range of a table that was copied before, repairs it as `diff --fix` does, and repeats until nothing is
  * left to repair. The last comparison is the proof.
  */
+import { hasWholeBounds, keyMayBeNull, type TableSpec } from '../../../model/copy/column-type.ts'
+import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import type { ChunkLedger } from '../ledger/chunks.ts'
+import { Cover } from '../plan/covered.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
@@ -146,4 +150,23 @@ function numberedIds(): { idOf(difference: RowDifference): string; ofRefused(ref
 /** Rows without a key cannot be repaired. If the source has none, all are extra; else the larger count is open. */
 function keylessRows({ rows, targetRows }: ComparedPiece): { readonly extra: bigint; readonly open: bigint } {
   return rows === 0n ? { extra: targetRows, open: 0n } : { extra: 0n, open: rows > targetRows ? rows : targetRows }
+}
+
+/** Without checksums where the sides differ: rows were then compared one by one. */
+export function sumsOf({ piece: { source, target } }: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {
+  if (equalDigests(source, target)) return { source, target }
+  return { source: { ...source, sum: '' }, target: { ...target, sum: '' } }
+}
+
+/** Key ranges that no chunk covers. */
+export async function rangesOfOthers(ledger: ChunkLedger, table: TableSpec): Promise<readonly Range[]> {
+  const cover = new Cover()
+  let nullKeys = false
+  for await (const chunk of ledger.each()) {
+    cover.add(chunk)
+    nullKeys ||= chunk.range.by === 'nullKey'
+  }
+  const mayBeNull = keyMayBeNull(table).length > 0
+  const gaps = cover.gaps(hasWholeBounds(table))
+  return mayBeNull && !nullKeys ? [...gaps, { by: 'nullKey' }] : gaps
 }

@@ -4,12 +4,9 @@
  * covers dividing it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasWholeBounds, keyMayBeNull, type TableSpec } from '../../../model/copy/column-type.ts'
-import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
-import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { EVERY_KEY } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { ReadPoint, TallyOfChunk } from '../../../model/copy/plan.ts'
-import { Attempts } from '../../../shared/attempts.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { chunkKeyBounds } from '../chunk/chunk-events.ts'
@@ -17,25 +14,22 @@ import type { TableContext } from '../table/context.ts'
 import { tooManyQuarantined } from '../chunk/refused-rows.ts'
 import type { RowDifference } from '../diff/difference.ts'
 import { unproved } from '../diff/explained.ts'
-import { noneSettled, Settler, type ComparedSides } from '../diff/settle.ts'
-import { MetKeys } from '../diff/met-keys.ts'
-import { comparesLifetimes, findsByKey } from '../diff/sides.ts'
+import { noneSettled, Settler } from '../diff/settle.ts'
 import { findExtra } from '../diff/extra.ts'
-import { failureKind, yieldedText } from '../workers/failure.ts'
+import { failureKind } from '../workers/failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
-import type { ChunkLedger } from '../ledger/chunks.ts'
 import { proveAgain } from '../ledger/proofs.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../workers/patience.ts'
-import { Cover } from '../plan/covered.ts'
 import { rowCountText } from '../chunk/rows-text.ts'
 import type { TableRun } from '../table/table-run.ts'
 import type { CopyContext } from '../table/copy-context.ts'
 import type { AgainWork } from './again-work.ts'
-import { refusedRowsOf, quarantineStatements } from './aside.ts'
-import { compareChunk, type ChunkComparison } from './compare-chunk.ts'
+import { refusedRowsOf, quarantineStatements } from './quarantined.ts'
+import { rangesOfOthers, sumsOf, type ChunkComparison } from './compare-chunk.ts'
+import { AgainSides } from './sides.ts'
 import { unnamed } from './delete-extra.ts'
-import { compareInWorkers } from './lanes.ts'
+import { compareInWorkers } from './workers.ts'
 import { NumberSet } from './numbers.ts'
 import { sharedView } from './shared-view.ts'
 
@@ -85,24 +79,19 @@ class TableComparison {
   readonly #context: TableContext
   readonly #again: AgainWork
   readonly #around: CopyContext
-  readonly #compared: ComparedSides
-  readonly #met: MetKeys | null
+  readonly #sides: AgainSides
   /** Remaining rows by chunk id: only in the target, open, and written later. Only chunks that have any. */
   readonly #rest = new Map<number, Pick<ChunkComparison, 'extra' | 'open' | 'newer'>>()
   readonly #differed = new NumberSet()
   /** Rows that only the target has, outside of all chunks. */
   #surplus = 0n
-  /** Opened once and shared by all workers. */
-  #target: Promise<SourceView> | null = null
 
   constructor(table: TableRun, context: TableContext, again: AgainWork, around: CopyContext) {
     this.#table = table
     this.#context = context
     this.#again = again
     this.#around = around
-    const { plan, signal } = context
-    this.#met = findsByKey(plan) ? null : new MetKeys()
-    this.#compared = { plan, signal, ...comparesLifetimes(plan, around.operation.cassandra) }
+    this.#sides = new AgainSides(table, context, around)
   }
 
   async run(): Promise<void> {
@@ -119,7 +108,7 @@ class TableComparison {
       settler.reportUnnamed(0)
       if (!this.#isOver()) await this.#deleteExtra()
     } finally {
-      await this.#dropTarget(this.#target)
+      await this.#sides.closeTarget()
     }
     if (steering.stop.aborted) return
     await this.#noteSurplus()
@@ -161,7 +150,7 @@ class TableComparison {
     const counting = plan.columns.some(({ target }) => target.native === 'counter')
     const repair = { deleteExtra, ...(counting ? { counters: true as const } : {}), times: operation.cassandra ?? {} }
     const stores = { from, to: store, database, runId: owner.runId, hold: planning.hold }
-    return new Settler({ fix: true, limit: MOST_NAMED, repair, patient: false }, this.#compared, stores, run)
+    return new Settler({ fix: true, limit: MOST_NAMED, repair, patient: false }, this.#sides.compared, stores, run)
   }
 
   async #lanes(
@@ -171,7 +160,7 @@ class TableComparison {
     const { steering } = this.#around
     await compareInWorkers(chunks, body, {
       // Which row of a key is the first of its chunk depends on the order of the chunks.
-      most: this.#met === null ? this.#context.store.can.writers : 1,
+      most: this.#sides.met === null ? this.#context.store.can.writers : 1,
       isOver: () => this.#isOver(),
       waits: (worker) =>
         steering.isPaused || steering.table(this.#table.name) === 'paused' || worker > steering.workersNow,
@@ -192,8 +181,8 @@ class TableComparison {
       reported = clock.ticks()
       emit({ type: 'chunk.progress', table: name, chunk: no, worker, done: dec(rows), total, unit: 'row', step })
     }
-    const found = await this.#patiently(chunk, (source) =>
-      this.#compare(chunk.range, source, settler, { deletes, extraOnly: false, progress, part: chunk.no }),
+    const found = await this.#sides.retried(chunk, (source) =>
+      this.#sides.compare(chunk.range, source, settler, { deletes, extraOnly: false, progress, part: chunk.no }),
     )
     if (found === null) return
     const { comparison, point } = found
@@ -222,80 +211,6 @@ class TableComparison {
       attempt: chunk.attempt,
       ...(source.sum === '' ? {} : { checksum: { source: source.sum, target: target.sum } }),
     })
-  }
-
-  async #compare(
-    range: Range,
-    source: SourceView,
-    settler: Settler,
-    how: {
-      readonly deletes: boolean
-      readonly extraOnly: boolean
-      readonly progress: (step: 'reading' | 'writing', rows: bigint) => void
-      /** Number of the chunk. */
-      readonly part: number
-    },
-  ): Promise<ChunkComparison | null> {
-    const met = this.#met
-    const { store, ring, signal } = this.#context
-    this.#target ??= store.source(signal)
-    const opened = this.#target
-    return await compareChunk(range, {
-      sides: { ...this.#compared, source },
-      target: await opened.catch((error: unknown) => {
-        if (this.#target === opened) this.#target = null
-        throw error
-      }),
-      met: met === null ? null : () => met.pass(how.part),
-      to: store,
-      ring,
-      settler,
-      ends: () => this.#stop.aborted,
-      ...how,
-    })
-  }
-
-  /** Retries after transient failures. @returns null if the run stops or the chunk is given up */
-  async #patiently(
-    chunk: StoredChunk | null,
-    body: (source: SourceView) => Promise<ChunkComparison | null>,
-  ): Promise<{ readonly comparison: ChunkComparison; readonly point: ReadPoint } | null> {
-    const { views } = this.#around
-    const { emit, name } = this.#context
-    const attempts = new Attempts(this.#context.retryMs)
-    for (let attempt = 1; ; attempt++) {
-      const target = this.#target
-      const view = await patiently(() => views.current(), this.#context, this.#stop)
-      try {
-        const comparison = await body(view)
-        return comparison === null ? null : { comparison, point: view.point }
-      } catch (thrown) {
-        const { kind, error } = failureKind(thrown)
-        if (kind === 'stop' || this.#stop.aborted) return null
-        const waitMs = kind === 'retry' ? attempts.failed() : null
-        if (waitMs === null) {
-          if (error.code === 'INTERNAL') throw thrown
-          if (chunk !== null) emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: error.info() })
-          this.#table.error ??= error
-          return null
-        }
-        if (error.kind === 'source') {
-          const yielded = (await views.renew(view, error)) ? yieldedText(error) : null
-          if (yielded !== null) emit({ type: 'log', level: 'note', table: name, message: yielded })
-        } else if (this.#target === target) await this.#dropTarget(target)
-        if (chunk !== null) {
-          const again = { chunk: String(chunk.no), attempt: attempt + 1, waitMs, error: error.info() }
-          emit({ type: 'chunk.retried', table: name, ...again })
-        }
-        await sleep(waitMs, undefined, { signal: this.#stop }).catch(() => undefined)
-      }
-    }
-  }
-
-  async #dropTarget(opened: Promise<SourceView> | null): Promise<void> {
-    this.#target = null
-    // Ignore errors: the server may be gone, and the view with it.
-    await opened?.then((view) => view[Symbol.asyncDispose]()).catch(() => undefined)
   }
 
   /**
@@ -373,7 +288,7 @@ class TableComparison {
     let extra = 0n
     for (const range of await rangesOfOthers(ledger, plan.source)) {
       const how = { deletes, extraOnly: true, progress: () => undefined, part: NO_CHUNK }
-      const found = await this.#patiently(null, (source) => this.#compare(range, source, settler, how))
+      const found = await this.#sides.retried(null, (source) => this.#sides.compare(range, source, settler, how))
       extra += found?.comparison.extra ?? 0n
       this.#again.tally.removed += found?.comparison.removed ?? 0n
     }
@@ -391,7 +306,7 @@ class TableComparison {
       const settled = noneSettled()
       const waiting: RowDifference[] = []
       await using target = await store.source(signal)
-      await findExtra({ ...this.#compared, source, target }, EVERY_KEY, async (difference) => {
+      await findExtra({ ...this.#sides.compared, source, target }, EVERY_KEY, async (difference) => {
         if (!deletes) extra += 1n
         else if (waiting.push(difference) >= TOGETHER) await settler.settle(waiting.splice(0), settled)
       })
@@ -400,7 +315,7 @@ class TableComparison {
       this.#again.tally.removed += BigInt(settled.removed)
       return null
     }
-    await this.#patiently(null, body)
+    await this.#sides.retried(null, body)
     return extra
   }
 
@@ -415,7 +330,7 @@ class TableComparison {
       return
     }
     const settler = this.#settler(true)
-    await this.#dropTarget(this.#target)
+    await this.#sides.closeTarget()
     await this.#lanes(this.#withExtra(), (chunk, worker) => this.#chunk(chunk, worker, settler, true))
     if (!this.#isOver() && this.#surplus > 0n) this.#surplus = await this.#surplusChunks(settler, true)
     settler.reportUnnamed(0)
@@ -459,12 +374,6 @@ class TableComparison {
   }
 }
 
-/** Without checksums where the sides differ: rows were then compared one by one. */
-function sumsOf({ piece: { source, target } }: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {
-  if (equalDigests(source, target)) return { source, target }
-  return { source: { ...source, sum: '' }, target: { ...target, sum: '' } }
-}
-
 function openRows(open: bigint, newer: bigint): SluiceError {
   const rows = open === 1n ? 'one row is not in the target' : `${open} rows are not in the target`
   const why = newer === 0n ? '' : `, ${newer} of them because the target wrote later`
@@ -474,17 +383,4 @@ function openRows(open: bigint, newer: bigint): SluiceError {
         ? 'what the target wrote later stays; sluice diff --fix --overwrite-newer writes over it'
         : 'the same command compares once more; sluice diff names the rows that differ',
   })
-}
-
-/** Key ranges that no chunk covers. */
-async function rangesOfOthers(ledger: ChunkLedger, table: TableSpec): Promise<readonly Range[]> {
-  const cover = new Cover()
-  let nullKeys = false
-  for await (const chunk of ledger.each()) {
-    cover.add(chunk)
-    nullKeys ||= chunk.range.by === 'nullKey'
-  }
-  const mayBeNull = keyMayBeNull(table).length > 0
-  const gaps = cover.gaps(hasWholeBounds(table))
-  return mayBeNull && !nullKeys ? [...gaps, { by: 'nullKey' }] : gaps
 }
