@@ -74,7 +74,7 @@ export async function runDistributed(
     return 0
   }
   const [look = '', steer = ''] = inspections
-  const count = `${countText(begun.slots, 'slot')}${begun.onCall === 0 ? '' : `, ${begun.onCall} on call`}`
+  const count = `${countText(begun.slots, 'task')}${begun.onCall === 0 ? '' : `, ${begun.onCall} on call`}`
   session.output.data(`run ${runId} is queued: ${count} in ${label}\n     look     ${look}\n     steer    ${steer}\n`)
   if (workers === 0) {
     const from = queue === null ? '' : ` --queues ${queue}`

@@ -30,7 +30,7 @@ const HELD = {
 
 function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shared.table' }>, block: MakeBlock): Block {
   const name = `${visible(table)}${chunk === undefined ? '' : `/${chunk}`}`
-  const late = unheard === '0' ? '' : `; ${plural(Number(unheard), 'slot')} at work not heard of it yet`
+  const late = unheard === '0' ? '' : `; ${plural(Number(unheard), 'task')} at work not heard of it yet`
   return block('note', `${name}  ${HELD[held]}${late}`)
 }
 
@@ -39,7 +39,7 @@ export function workerEventLines(event: Event, block: MakeBlock): readonly Block
   if (event.type === 'shared.table') return [tableLine(event, block)]
   if (event.type !== 'worker.slot') return []
   const { run, slot, about, state, command, rows, chunks, ms, exitCode, error } = event
-  const what = [`run ${run} slot ${slot}`, command, about].filter((part) => part !== undefined).join('  ')
+  const what = [`run ${run} task ${slot}`, command, about].filter((part) => part !== undefined).join('  ')
   const came =
     ms === undefined
       ? ''

@@ -205,10 +205,10 @@ describe('text', () => {
       ]),
     )
     const text = `${out}${err}`
-    expect(text).toMatch(/slot 0 {2}is done: 5 rows/)
-    expect(text).toMatch(/slot 1 {2}has failed: 5 rows.*exit 4/)
-    expect(text).toMatch(/slot 3 {2}failed after .*, and is tried again after a rest: 5 rows, 1 chunk, exit 4/)
-    expect(text).toMatch(/slot 2 {2}has stopped: 5 rows.*exit 75/)
+    expect(text).toMatch(/task 0 {2}is done: 5 rows/)
+    expect(text).toMatch(/task 1 {2}has failed: 5 rows.*exit 4/)
+    expect(text).toMatch(/task 3 {2}failed after .*, and is tried again after a rest: 5 rows, 1 chunk, exit 4/)
+    expect(text).toMatch(/task 2 {2}has stopped: 5 rows.*exit 75/)
   })
   it('counts the share in commits when the plan does', async () => {
     const chunk = { table: 'a', chunk: 'v0..v9', worker: 1, unit: 'action' } as const

@@ -262,7 +262,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const url = stage.queue.url('queue')
     const soon = await stage.sluice('ctl', run, 'resume', '--distributed', '--connect', url)
     expect(soon.code).toBe(2)
-    expect(soon.err).toMatch(new RegExp(`the run ${run} is stopping: [12] of its slots end their batches`))
+    expect(soon.err).toMatch(new RegExp(`the run ${run} is stopping: [12] of its tasks end their batches`))
     // Pasted, it finds the queue.
     expect(soon.err).toMatch(new RegExp(`sluice runs --distributed --run ${run} --connect \\S+`))
     worker.signal('SIGCONT')
@@ -298,7 +298,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await stage.until('the stop', async () => (await stage.run(other)).status === 'stopped', 60_000)
     await stage.until('the alert', () => existsSync(file) && readFileSync(file, 'utf8').includes('\n'))
     expect(readFileSync(file, 'utf8')).toMatch(
-      /^worker-lost the program of slot 1 stood still on slow and was killed, /,
+      /^worker-lost the program of task 1 stood still on slow and was killed, /,
     )
     const { chunks } = await stage.run(run)
     await stage.until('more chunks', async () => (await stage.run(run)).chunks > chunks)
@@ -342,7 +342,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     app.type('enter')
     await seen('2 working')
     app.type('p')
-    await seen('pause: 2 of 2 slots have not heard yet')
+    await seen('pause: 2 of 2 tasks have not heard yet')
     await seen('copy: paused')
     expect(await stage.run(run)).toMatchObject({ status: 'running', wishes: { held: true } })
     const before = await stage.chunksDone()

@@ -221,9 +221,9 @@ it('opens one, and says what was ordered until all who work have heard', async (
   await app.press(['j', 'j', 'enter'], 'host2')
   await app.until('silent')
   // The rate is that of those who were heard of.
-  expect(app.screen()).toMatch(/3,047\/s of 1 slot/)
+  expect(app.screen()).toMatch(/3,047\/s of 1 task/)
   expectGolden('shared-run-80x24', trimmed(app))
-  await app.press(['p'], /pause: 2 of 2 slots have not heard yet/)
+  await app.press(['p'], /pause: 2 of 2 tasks have not heard yet/)
   expect(from.ordered).toEqual([{ held: true }])
   expect(app.screen()).toContain('pausing')
   from.told.now += 2_000
@@ -232,9 +232,9 @@ it('opens one, and says what was ordered until all who work have heard', async (
     slot(2, { beatAt: NOW + 1_500, rate: 0 }),
     slot(3, WAITS),
   ]
-  await app.until('all slots have heard')
+  await app.until('all tasks have heard')
   await app.until('copy: paused')
-  await app.press(['p'], /go on: 2 of 2 slots/)
+  await app.press(['p'], /go on: 2 of 2 tasks/)
   await app.press(['+'], '10 chunks at once')
   await app.press(['<'], /nothing moves yet/)
   expect(from.ordered).toEqual([{ held: true }, { held: false }, { workers: 10 }])
@@ -278,8 +278,8 @@ it('says how one ended, and queues what is left only when asked twice', async ()
   const app = start(from, 120, 40)
   await app.until('213')
   await app.press(['2'], /failed +copy/)
-  await app.press(['j', 'j', 'enter'], 'slot 1')
-  await app.press(['j'], 'slot 2')
+  await app.press(['j', 'j', 'enter'], 'task 1')
+  await app.press(['j'], 'task 2')
   await app.until('3 rows differ')
   expectGolden('shared-run-ended-120x40', trimmed(app))
   await app.press(['p'], 'Queue what is left of it')

@@ -160,7 +160,7 @@ export const METRICS = {
     'state',
   ),
   sluice_worker_turns_total: counter(
-    'Turns of slots that have ended, by status of their run',
+    'Turns of tasks that have ended, by status of their run',
     'run',
     'status',
     'error',
@@ -179,7 +179,7 @@ export const METRICS = {
   sluice_queue_schedules_refused: gauge(
     'Schedules that begin nothing, because their command cannot be read or is not the one that was confirmed',
   ),
-  sluice_queue_oldest_beat_seconds: gauge('Age of the oldest last heartbeat of a slot that is worked on'),
+  sluice_queue_oldest_beat_seconds: gauge('Age of the oldest last heartbeat of a task that is worked on'),
 } as const satisfies Readonly<Record<string, Declared<string>>>
 
 export type MetricName = keyof typeof METRICS

@@ -166,8 +166,8 @@ export class RunWatch implements QueueWatch {
         })
       if (state === 'queued' && status === 'running') continue
       if (!(await queue.noteLoss(key, at, 'over'))) continue
-      const isOver = status === 'running' ? `slot ${no} has ended, and the run goes on without it` : 'the run has ended'
-      const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
+      const isOver = status === 'running' ? `task ${no} has ended, and the run goes on without it` : 'the run has ended'
+      const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has task ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
       this.#send(known, { ...reported, state: 'cleared', value }, async (isReported) => {
         if (isReported) await queue.noteLoss(key, at, 'forgotten')
@@ -366,8 +366,8 @@ function lossText({ no, host, beatAt, at, chunks, isKilled }: WatchedRun['lost']
   const had = [...byTable(chunks)].map(([table, some]) => `${chunksText(some)} of ${table}`).join(', ')
   const what = had === '' ? '' : `; it worked on ${had}`
   if (isKilled === true)
-    return `the program of slot ${no} stood still on ${host ?? 'a worker'} and was killed, and the slot waits for a worker${what}`
-  return `${host ?? 'a worker'} was not heard of for ${tookText(at - beatAt)}, and slot ${no} waits for another worker${what}`
+    return `the program of task ${no} stood still on ${host ?? 'a worker'} and was killed, and the task waits for a worker${what}`
+  return `${host ?? 'a worker'} was not heard of for ${tookText(at - beatAt)}, and task ${no} waits for another worker${what}`
 }
 
 function hostOf(host: string | null): { readonly host?: string } {

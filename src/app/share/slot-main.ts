@@ -46,7 +46,7 @@ const order = await new Promise<SlotOrder>((resolve) => {
   })
 })
 // Without the worker there are no heartbeats, so another worker may soon get the task.
-process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED', 'the worker of this slot is gone')))
+process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED', 'the worker of this task is gone')))
 // A terminal signals all of its programs; the worker decides what to do.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 

@@ -61,7 +61,7 @@ async function standing(queue: RunQueue, runId: string): Promise<DistributedRun>
 
 /** Tasks may have received the stop, so nothing else can be requested before all of them have ended. */
 function stopping({ runId, slots }: DistributedRun): SluiceError {
-  return new SluiceError('BAD_FLAG', `the run ${runId} is stopping: ${slots.working} of its slots end their batches`, {
+  return new SluiceError('BAD_FLAG', `the run ${runId} is stopping: ${slots.working} of its tasks end their batches`, {
     hint: `wait until sluice runs --distributed --run ${runId} shows that it has stopped, then run the same command again`,
   })
 }

@@ -50,7 +50,7 @@ const MOVE = section('MOVE', 'screen', [
     is.onScheduleRun,
     { hint: 'its run', rank: 0, unlisted: true },
   ],
-  ['queue.slot', ['enter'], 'a slot in full (a shared run)', is.onSlot, { hint: 'slot', rank: 3, unlisted: true }],
+  ['queue.slot', ['enter'], 'a task in full (a shared run)', is.onSlot, { hint: 'task', rank: 3, unlisted: true }],
   ['open.run', ['enter'], 'open the run (Runs)', is.runsListed, { hint: 'open', rank: 0, unlisted: true }],
   [
     'open.database',

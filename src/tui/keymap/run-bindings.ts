@@ -113,7 +113,7 @@ export const RUN = section('RUN screen', 'screen', [
   ],
   ['copy.chunks', ['enter'], 'chunks of a copy', is.offCopyRow, { unlisted: true }],
   ['open.result', ['enter'], 'details, why it failed', is.hasResults, { hint: 'details', rank: 3 }],
-  ['queue.ledger', ['L'], "a slot's run in its ledger", is.hasSlotLedger, { hint: 'ledger', rank: 3, palette: true }],
+  ['queue.ledger', ['L'], "a task's run in its ledger", is.hasSlotLedger, { hint: 'ledger', rank: 3, palette: true }],
   ['queue.workers', ['w'], 'workers of the queue', is.nearWorkers, { hint: 'workers', rank: 3, palette: true }],
   ['queue.workers', [], 'workers of the queue', is.farFromWorkers, { palette: true, unlisted: true }],
   ['queue.schedules', ['T'], 'schedules of the queue', is.nearSchedules, { hint: 'schedules', rank: 3, palette: true }],

@@ -54,7 +54,7 @@ export function actOnShared(s: Acting, command: KeyCommand): boolean {
       if (slot === null || queue === null) return true
       const dialog = {
         kind: 'text',
-        title: `slot ${slot.no} of run ${runId}`,
+        title: `task ${slot.no} of run ${runId}`,
         lines: slotText(slot, run, queue),
         top: 0,
       } as const

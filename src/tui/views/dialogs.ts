@@ -68,7 +68,7 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
   const run = shownRun(state)
   const isStop = act === 'stop'
   const working = run?.slots.working ?? 0
-  const slots = isStop ? `, and ${amount(working, 'slot')} of it ${working === 1 ? 'works' : 'work'}` : ''
+  const slots = isStop ? `, and ${amount(working, 'task')} of it ${working === 1 ? 'works' : 'work'}` : ''
   const about = run === null ? '' : ` is ${cutMiddle(clean(nameOfRun(run)), 30)}${slots}.`
   return choiceBox(
     state,
@@ -91,7 +91,7 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
 function drainBox({ worker, choice }: Of<'drain'>, state: State): Box {
   const { host, pid, slots } = worker
   const has =
-    slots.length === 0 ? 'It has no slot now.' : `It gives back ${amount(slots.length, 'slot')} after the batch.`
+    slots.length === 0 ? 'It has no task now.' : `It gives back ${amount(slots.length, 'task')} after the batch.`
   return choiceBox(
     state,
     'Drain a worker',

@@ -77,7 +77,7 @@ const HERE = 'here'
 /** Note for a run that is the turn of a task, because the shared run is also listed; null for others. */
 function slotOf(run: string, state: State): string | null {
   const shared = sharedBy(state, run)
-  return shared === null ? null : `queue slot, of run ${shared.runId}`
+  return shared === null ? null : `queue task, of run ${shared.runId}`
 }
 
 /** Cells of a queue run. While the queue is away it is not shown as working. */
@@ -88,7 +88,7 @@ function sharedCells(reported: SharedRun, { queue, now }: State): Cells {
   const status = sharedWord(run, queue)
   const isOpen = run.status === 'running' && queue.error === null
   const counts = [
-    ...(isOpen && slots.working > 0 ? [amount(slots.working, 'slot')] : []),
+    ...(isOpen && slots.working > 0 ? [amount(slots.working, 'task')] : []),
     ...(isOpen && slots.queued > 0 ? [`${shownCount(slots.queued)} ${slots.queued === 1 ? 'waits' : 'wait'}`] : []),
   ]
   const pace = isOpen && run.rate >= 0.5 ? [rate(run.rate)] : []

@@ -57,7 +57,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
     ],
     epilogue:
       'The ledger of --to and the audit of --database-url are asked where they are named, and the book of this machine always: its part of the report is for showing ' +
-      'only. Where none of them knows the run, the queue of --connect is asked: it knows runs that workers share by the id of runs --distributed, with their slots, and the run in the ledger that each slot ' +
+      'only. Where none of them knows the run, the queue of --connect is asked: it knows runs that workers share by the id of runs --distributed, with their tasks, and the run in the ledger that each task ' +
       'is. One that is not reached is named, and the exit code is that of its error. Nothing is compared.\n',
   },
   words: {

@@ -95,7 +95,7 @@ async function turnToLook(context: TableContext, shared: SharedTables, stop: Abo
     }
     if (stop.aborted) return null
     if (!reported)
-      emit({ type: 'log', level: 'note', table: name, message: 'another slot counts or divides it; waiting' })
+      emit({ type: 'log', level: 'note', table: name, message: 'another task counts or divides it; waiting' })
     await sleep(TURN_WAIT_MS, undefined, { signal: stop }).catch(() => undefined)
   }
 }

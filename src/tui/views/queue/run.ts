@@ -72,7 +72,7 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
         ? '   rate not known'
         : moving === 0
           ? '   nothing moves'
-          : `   ${rate(rateOfSlots(slots, run, queue))} of ${amount(moving, 'slot')}`
+          : `   ${rate(rateOfSlots(slots, run, queue))} of ${amount(moving, 'task')}`
   const took = (run.endedAt ?? queue.now ?? run.begunAt) - run.begunAt
   const time = `   ${run.endedAt === null ? 'since' : 'took'} ${clockSpan(took)}`
   const sums = `rows ${shownCount(Number(run.rows))}   ${amount(run.chunks, 'chunk')}${countedAsOf(run)}`
@@ -86,7 +86,7 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
     ...(order === null ? [] : [order]),
     ...untaken(run, queue).map((text) => line(` ${cutEnd(text, cells - 2)}`, 'warn')),
     ...refusals(run, cells, roomy),
-    ...(roomy ? [line(` slots  ${slotCounts(words)}`), aboutLine(run, state, cells)] : []),
+    ...(roomy ? [line(` tasks  ${slotCounts(words)}`), aboutLine(run, state, cells)] : []),
   ]
 }
 
@@ -190,7 +190,7 @@ function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: numb
   ]
   const why = error === null ? '' : `${slot.state === 'ended' ? '' : 'last turn: '}${queueErrorText(error)}`
   return [
-    rule(`slot ${no}`, cells),
+    rule(`task ${no}`, cells),
     line(` ${cutEnd(facts.join(' · '), cells - 2)}`),
     line(` ${cutEnd(why, cells - 2)}`, 'bad'),
   ]
@@ -220,7 +220,7 @@ export function sharedRunScreen(state: State, cells: number): Line[] {
     [
       ...head,
       grid.head,
-      ...block(lines.length === 0 ? [line('   reading its slots …', 'muted')] : rows, cells, list),
+      ...block(lines.length === 0 ? [line('   reading its tasks …', 'muted')] : rows, cells, list),
       ...(below === 0 ? [] : slotDetail(state, run, queue, cells)),
     ],
     cells,

@@ -68,7 +68,7 @@ function detail(state: State, cells: number): Line[] {
   const next =
     nextAt === undefined ? 'runs at no time now' : `next ${fullTime(msOf(nextAt))} UTC for ${nextPeriod ?? '?'}`
   const where = queue === undefined ? '' : ` · only workers of ${clean(queue)}`
-  const many = slots === '1' ? '' : ` · ${shownCount(Number(slots))} slots`
+  const many = slots === '1' ? '' : ` · ${shownCount(Number(slots))} tasks`
   const why = error === undefined ? [] : wrap(clean(error), cells - 2).slice(0, 2)
   return [
     rule(`schedule ${clean(name)}`, cells),

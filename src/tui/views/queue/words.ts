@@ -142,9 +142,9 @@ export function orderLine(run: SharedRun, slots: readonly TaskRow[], queue: Queu
 function heardBy(all: number, deaf: number, word: SharedWord): string {
   if (all === 0) return 'applied by the next worker that takes a task'
   if (deaf === 0)
-    return `all slots have heard${word === 'pausing' || word === 'stopping' ? ', and finish what they have begun' : ''}`
+    return `all tasks have heard${word === 'pausing' || word === 'stopping' ? ', and finish what they have begun' : ''}`
   const who =
-    all === 1 ? 'its slot has' : `${shownCount(deaf)} of ${amount(all, 'slot')} ${deaf === 1 ? 'has' : 'have'}`
+    all === 1 ? 'its task has' : `${shownCount(deaf)} of ${amount(all, 'task')} ${deaf === 1 ? 'has' : 'have'}`
   return `${who} not heard yet`
 }
 

@@ -57,7 +57,7 @@ function slotLine({ worker, slot }: WorkerLine, queue: QueueShown, cells: number
   const name = run === undefined ? 'works on' : clean(nameOfRun(run))
   const what = isGone(worker, queue) ? `had ${name}` : name
   const pace = rateOf(worker, [slot], queue)
-  const place = cells < 60 ? `slot ${slot.no}` : `slot ${slot.no} of run ${slot.runId}`
+  const place = cells < 60 ? `task ${slot.no}` : `task ${slot.no} of run ${slot.runId}`
   return `  ${cutMiddle(what, Math.max(12, cells - 52))}  ${place}${pace === '' ? '' : `  ${pace}`}`
 }
 
@@ -70,7 +70,7 @@ function detail(state: State, queue: QueueShown, cells: number): Line[] {
   const takes = queues.length === 0 ? 'takes what is queued without a name' : `takes from ${clean(queues.join(', '))}`
   return [
     rule(`worker on ${clean(host)}, process ${pid}`, cells),
-    line(` ${cutEnd(`${takes} · ${amount(concurrency, 'slot')} at once · since ${fullTime(begunAt)}`, cells - 2)}`),
+    line(` ${cutEnd(`${takes} · ${amount(concurrency, 'task')} at once · since ${fullTime(begunAt)}`, cells - 2)}`),
     other
       ? line(
           ` ${cutEnd(`${version}: takes no run that is begun with this program (${queue.program})`, cells - 2)}`,

@@ -34,7 +34,7 @@ export const worker: Declaration<WorkerOperation, (typeof EVENTS)[number]> = {
         default: 1,
         least: 1,
         most: MOST,
-        describe: 'slots that it works on at once, each in a program of its own',
+        describe: 'tasks that it works on at once, each in a program of its own',
       },
       {
         name: 'queues',
@@ -50,7 +50,7 @@ export const worker: Declaration<WorkerOperation, (typeof EVENTS)[number]> = {
       },
     ],
     epilogue:
-      'The queue hands out slots of runs that were begun with --distributed. Leases, fences and proofs are those of the ledger, so a worker may be killed at any time: what it had ' +
+      'The queue hands out tasks of runs that were begun with --distributed. Leases, fences and proofs are those of the ledger, so a worker may be killed at any time: what it had ' +
       'goes on elsewhere within 35 seconds where a worker is free. Databases go by the names below stores: of the config file, and have to be the same ones here as where the run was begun. ' +
       'ctrl-c gives back what it works on after its batch; a second one drops the batch.\n',
   },

@@ -18,7 +18,7 @@ export async function performWorker(operation: WorkerOperation, run: RunOf<typeo
   run.emit({
     type: 'log',
     level: 'note',
-    message: `worker ${workerId} takes from ${queue.label}${from}: ${countText(concurrency, 'slot')} at once`,
+    message: `worker ${workerId} takes from ${queue.label}${from}: ${countText(concurrency, 'task')} at once`,
   })
   if (run.readCommand === undefined) {
     const message = 'it begins no schedules: only a worker of the command line can read their commands'

@@ -22,7 +22,7 @@ export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
         type: 'text',
         completes: 'run',
         describe:
-          'with --to: the chunks of this run, failed ones first, with their tokens and errors; with --distributed: its slots',
+          'with --to: the chunks of this run, failed ones first, with their tokens and errors; with --distributed: its tasks',
       },
       {
         name: 'distributed',
