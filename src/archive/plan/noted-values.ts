@@ -6,7 +6,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { LARGE, readWitnessRows } from '../work/witness.ts'
 
 /** Digests of the values of a recorded row, by the column names at each time. */
-type NotedValues = { readonly now: WitnessRow['values']; readonly then: WitnessRow['values'] }
+type NotedValues = { readonly now: WitnessRow['values']; readonly before: WitnessRow['values'] }
 
 /** Those recorded rows that still exist. @param columns including the key */
 export async function notedValues(
@@ -20,7 +20,7 @@ export async function notedValues(
   const range = { by: 'keys', keys: rows.map(({ key }) => key) } as const
   const there = await readWitnessRows(view, table, columns, range, signal)
   const noted = new Map(rows.map(({ key, values }) => [JSON.stringify(key), values]))
-  return there.map(({ key, values }) => ({ now: values, then: noted.get(JSON.stringify(key)) ?? {} }))
+  return there.map(({ key, values }) => ({ now: values, before: noted.get(JSON.stringify(key)) ?? {} }))
 }
 
 /**
@@ -42,10 +42,10 @@ export async function keptNames(
   const there = await notedValues(store, table, witness, table.columns.filter(isRead), signal)
   const isKept = ({ column: { name }, of }: TakenName): boolean =>
     of.every(({ name: other }) => {
-      const told = there.filter(({ then }) => then[other] !== undefined && then[name] !== then[other])
+      const told = there.filter(({ before }) => before[other] !== undefined && before[name] !== before[other])
       return (
-        told.some(({ now, then }) => now[name] === then[name]) &&
-        !told.some(({ now, then }) => now[name] === then[other])
+        told.some(({ now, before }) => now[name] === before[name]) &&
+        !told.some(({ now, before }) => now[name] === before[other])
       )
     })
   return new Set(taken.filter(isKept).map(({ column }) => column.name))

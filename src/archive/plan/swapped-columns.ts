@@ -32,7 +32,7 @@ export async function refuseSwappedColumns(
   const isRead = ({ name, type }: Column): boolean => !LARGE.has(type.kind) && (moved.has(name) || perhaps.has(name))
   const columns = table.columns.filter((one) => table.key.includes(one.name) || isRead(one))
   const there = await notedValues(store, table, witness, columns, signal)
-  const isOf = (name: string, before: string): boolean => there.every(({ now, then }) => now[name] === then[before])
+  const isOf = (name: string, former: string): boolean => there.every(({ now, before }) => now[name] === before[former])
   const others = columns.filter(({ name }) => !table.key.includes(name) && !isOf(name, name))
   const exchanged = exchangedNames(
     others.flatMap(({ name }) => (moved.has(name) ? [name] : [])),
@@ -41,7 +41,7 @@ export async function refuseSwappedColumns(
   if (exchanged.length > 0)
     throw swappedError(store, table, exchanged, 'give the columns the names that they had when rows were archived')
   // One value in all rows says nothing: another column may have it, too.
-  const isTold = (name: string): boolean => new Set(there.map(({ then }) => then[name])).size > 1
+  const isTold = (name: string): boolean => new Set(there.map(({ before }) => before[name])).size > 1
   const gone = stored.columns.filter(({ name }) => !table.columns.some((one) => one.name === name))
   for (const { name, native } of others) {
     const now = isTold(name) ? fresh.find((one) => thenLike(one).has(name) && isOf(one.name, name)) : undefined

@@ -8,7 +8,7 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       names: ['array_extract', 'array_slice'],
       where: 'text',
       what: 'takes an element of an array or of JSON in PostgreSQL, and characters of its text here',
-      instead: `string_split(trim(a, '{}'), ',')[1] is an element of an array without quotes, j->'k' a field of JSON, and substr(t, 1, 1) a character`,
+      instead: `string_split(trim(a, '{}'), ',')[1] is an element of an array without quotes, j->'k' a field of JSON, and left(t, 1) a character`,
     },
     {
       names: ['regexp_full_match'],
