@@ -57,7 +57,9 @@ export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
       throwIfAborted(request.signal)
       throw queryFailure(error, hint)
     }
-    if (request.expressions !== undefined) {
+    // A statement of DuckDB alone, with expressions of its own.
+    const isSummary = /^\s*SUMMARIZE\b/i.test(request.sql)
+    if (request.expressions !== undefined && !isSummary) {
       const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(request.sql)})`)
       const isReal = ({ name, stored }: QueryColumn): boolean =>
         (stored === 'float' || stored === 'double') && query.needs.columns.has(name)
