@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
@@ -13,6 +13,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-hints-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => void vi.unstubAllEnvs())
 
 type Run = Operation & { readonly kind: 'archive' }
 
@@ -220,4 +221,28 @@ test('a query that names a column like a word of SQL is shown the names that nee
     expect(hint, where).toContain('names in double quotes need them')
   }
   fine(await asked(`"at" >= '2020-01-01' AND "order" > 1 AND user = 'a'`))
+})
+
+test('a run with nothing due says which archive it did not read; a new archive has to be read first', async () => {
+  vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:9')
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'id')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'key')
+  vi.stubEnv('AWS_REGION', 'us-east-1')
+  const { place, run } = await archiving(
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL)`,
+    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00'), (2, '2090-01-02 00:00:00')`,
+    `CREATE TABLE later (id INTEGER PRIMARY KEY, at DATETIME NOT NULL)`,
+    `INSERT INTO later VALUES (2, '2090-01-02 00:00:00')`,
+  )
+  fine(await perform(run))
+  await place.sql(`UPDATE migration_archives SET archive = 's3://gone/${TABLE}'`)
+  const { to: _, by: __, ...again } = run as unknown as Record<string, unknown>
+  const { finished } = fine(await perform(again as unknown as Operation))
+  expect(finished).toMatchObject({
+    totals: { partitions: '0' },
+    notChecked: expect.stringMatching(/^s3:\/\/gone\/.*: nothing was due, and it was not read \(/) as string,
+  })
+  const first = await perform({ ...run, tables: ['later'], to: 's3://gone/other' })
+  expect(first.finished.exitCode, JSON.stringify(first.finished)).toBeGreaterThan(0)
+  expect(await place.rows('SELECT table_name FROM migration_archives')).toEqual([[TABLE]])
 })

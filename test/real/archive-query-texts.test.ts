@@ -27,7 +27,7 @@ const COMPARED = [
   `SELECT count(*) FROM s WHERE n = 'eu'`,
   `SELECT count(*) FROM s WHERE n <> 'eu'`,
   `SELECT count(*) FROM s WHERE n IN ('eu', 'us')`,
-  `SELECT count(*) FROM s WHERE n LIKE 'e%'`,
+  `SELECT count(*) FROM s WHERE n ILIKE 'e%'`,
   `SELECT count(*) FROM s WHERE n BETWEEN 'a' AND 'f'`,
   'SELECT n, count(*) FROM s GROUP BY n',
   'SELECT DISTINCT n FROM s',
@@ -78,7 +78,7 @@ describe.each(SYSTEMS)('%s', (system) => {
         `SELECT count(*) FROM s WHERE b = 'eu'`,
         'SELECT id, n FROM s WHERE id > 1 ORDER BY id',
         'SELECT id, count(n) FROM s GROUP BY id',
-        'SELECT id, length(n) FROM s WHERE length(n) > 1',
+        'SELECT id, char_length(n) FROM s WHERE char_length(n) > 1',
       ])
         expect(await said(sql), sql).not.toContain('by bytes')
       const flags = await s.ask('SELECT f, id > 2 AS g FROM s WHERE f IS NULL OR id < 1 ORDER BY id')

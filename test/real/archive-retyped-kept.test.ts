@@ -23,7 +23,7 @@ async function retype({ system, sql }: Place, table: string, column: string): Pr
   if (system === 'mysql') return await sql(`ALTER TABLE ${table} MODIFY ${column} ${text} NOT NULL`)
   const of = (name: string): string => (name === column ? text : number)
   await sql(
-    `CREATE TABLE again (id ${of('id')} NOT NULL PRIMARY KEY, at ${time} NOT NULL, n ${of('n')} NOT NULL)`,
+    `CREATE TABLE again (id ${of('id')} NOT NULL PRIMARY KEY, at ${column === 'at' ? text : time} NOT NULL, n ${of('n')} NOT NULL)`,
     `INSERT INTO again SELECT id, at, n FROM ${table}`,
     `DROP TABLE ${table}`,
     `ALTER TABLE again RENAME TO ${table}`,
@@ -120,6 +120,61 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
         })
       expect((await perform({ ...restore, into: 'elsewhere' })).finished).toMatchObject({ exitCode: 0 })
       expect(await place.rows('SELECT count(*) FROM elsewhere')).toEqual([['2']])
+    },
+  )
+
+  test.each(['detached', 'dropped'] as const)(
+    'rows of a %s one do not come back without the time that cuts the table: it gets its type again',
+    { timeout: 60_000 },
+    async (stage) => {
+      if ((await missing(system)) !== '') return
+      const { place, table, archive, drop, restore } = await visits(system)
+      for (const operation of stage === 'dropped' ? [archive, drop] : [archive])
+        expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+      await retype(place, table, 'at')
+      // Texts are times there, and cut the rows that are still in the table.
+      if (system === 'sqlite' && stage === 'detached') {
+        expect((await perform({ ...restore, without: ['at'] })).finished.error).toBeUndefined()
+        return
+      }
+      for (const operation of [restore, { ...restore, without: ['at'] }, { ...restore, without: ['at'], dryRun: true }])
+        expect((await perform(operation as Operation)).finished.error).toMatchObject({
+          code: 'PARTITION_CHANGED',
+          hint: expect.stringMatching(
+            /^make it at (timestamp|datetime)\b.* again, run the same command, and change the type then; or bring the rows into another table: .* --into NEW_TABLE$/i,
+          ),
+        })
+      expect((await perform({ ...restore, into: `elsewhere_${stage}` })).finished).toMatchObject({ exitCode: 0 })
+      const { time = '' } = KINDS[system] ?? {}
+      await place.sql(
+        ...(system === 'postgresql'
+          ? [`ALTER TABLE ${table} ALTER COLUMN at TYPE ${time} USING at::${time}`]
+          : system === 'mysql'
+            ? [`ALTER TABLE ${table} MODIFY at ${time} NOT NULL`]
+            : [
+                `CREATE TABLE again (id INTEGER NOT NULL PRIMARY KEY, at ${time} NOT NULL, n INTEGER NOT NULL)`,
+                `INSERT INTO again SELECT id, at, n FROM ${table}`,
+                `DROP TABLE ${table}`,
+                `ALTER TABLE again RENAME TO ${table}`,
+              ]),
+      )
+      expect((await perform(restore)).finished.error).toBeUndefined()
+      expect(await place.rows(`SELECT count(at) FROM ${table}`)).toEqual([['3']])
+    },
+  )
+
+  test(
+    'a column that needs a value: the command of the hint works once it has a default',
+    { timeout: 60_000 },
+    async (context) => {
+      if ((await missing(system)) !== '') context.skip()
+      const { place, table, archive, drop, restore } = await visits(system)
+      for (const operation of [archive, drop])
+        expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+      await retype(place, table, 'n')
+      expect((await perform(restore)).finished.error?.hint).toMatch(
+        /; or give n a default, or let it be NULL, and leave its values in the archive.* --without n$/,
+      )
     },
   )
 })

@@ -5,7 +5,8 @@
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { ArchivedTable } from '../ledger/record.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { asSluiceError, type ErrorCode, type SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { OpenedArchive } from '../work/each-table.ts'
 import { openOwned } from '../work/open.ts'
@@ -27,7 +28,7 @@ export type ResumeState =
   /** The error of a run. */
   | { readonly kind: 'refused'; readonly error: SluiceError }
   /** Unknown: the log could not be read. */
-  | { readonly kind: 'unread'; readonly why: string }
+  | { readonly kind: 'unread'; readonly error: SluiceError }
 
 /** Reads the newest version of the log; changes nothing. @param called present name of the table, for messages */
 export async function resumeState(
@@ -44,10 +45,16 @@ export async function resumeState(
     return { kind: 'own' }
   } catch (thrown) {
     throwIfAborted(run.interrupt.abort)
-    if (patience.aborted) return { kind: 'unread', why: `the archive did not answer within ${PATIENCE_MS / 1000} s` }
-    const error = asSluiceError(thrown)
-    return REFUSED.has(error.code) ? { kind: 'refused', error } : { kind: 'unread', why: error.message }
+    const error = patience.aborted ? unansweredError(archived) : asSluiceError(thrown)
+    return { kind: REFUSED.has(error.code) ? 'refused' : 'unread', error }
   }
+}
+
+function unansweredError({ archive }: ArchivedTable): SluiceError {
+  return new SluiceError('SOURCE_IO', `the archive did not answer within ${PATIENCE_MS / 1000} s`, {
+    where: redactUrl(archive),
+    retryable: true,
+  })
 }
 
 /** Emits a warning about a problem; nothing for an archive of this database. */
@@ -64,7 +71,7 @@ export function reportStanding(called: TableName, standing: ResumeState, { emit 
     })
   }
   if (standing.kind === 'unread') {
-    const message = `it was not checked whether the archive belongs to this database: ${standing.why}`
+    const message = `the archive was not read, and whether it belongs to this database was not checked: ${standing.error.message}`
     emit({ type: 'log', level: 'warn', table, message })
   }
 }
@@ -74,7 +81,10 @@ export function standingFields(
   standing: ResumeState,
   notInspected: readonly string[] = [],
 ): { readonly foreign?: string; readonly notLooked?: readonly string[] } {
-  const all = [...(standing.kind === 'unread' ? [`whose archive it is: ${standing.why}`] : []), ...notInspected]
+  const all = [
+    ...(standing.kind === 'unread' ? [`whose archive it is: ${standing.error.message}`] : []),
+    ...notInspected,
+  ]
   return {
     ...(standing.kind === 'refused' ? { foreign: standing.error.message } : {}),
     ...(all.length === 0 ? {} : { notLooked: all }),

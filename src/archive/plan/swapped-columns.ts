@@ -4,11 +4,11 @@
  */
 import type { ArchivedTable } from '../ledger/record.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
-import type { RowKey } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { settleCommand } from '../steps/unsure-columns.ts'
-import { LARGE, readWitnessRows } from '../work/witness.ts'
+import { LARGE } from '../work/witness.ts'
+import { notedValues } from './noted-values.ts'
 
 /**
  * Reads rows only if the columns are in another order than in the archive, or a new one is before an archived one. If
@@ -31,18 +31,8 @@ export async function refuseSwappedColumns(
   const perhaps = new Set(fresh.flatMap((one) => [one.name, ...thenLike(one)]))
   const isRead = ({ name, type }: Column): boolean => !LARGE.has(type.kind) && (moved.has(name) || perhaps.has(name))
   const columns = table.columns.filter((one) => table.key.includes(one.name) || isRead(one))
-  await using view = await store.source(signal)
-  const there = await readWitnessRows(
-    view,
-    table,
-    columns,
-    { by: 'keys', keys: witness.rows.map(({ key }) => key) },
-    signal,
-  )
-  const noted = new Map(witness.rows.map(({ key, values }) => [JSON.stringify(key), values]))
-  const valueThen = (key: RowKey, name: string): string | undefined => noted.get(JSON.stringify(key))?.[name]
-  const isOf = (name: string, then: string): boolean =>
-    there.every(({ key, values }) => values[name] === valueThen(key, then))
+  const there = await notedValues(store, table, witness, columns, signal)
+  const isOf = (name: string, former: string): boolean => there.every(({ now, before }) => now[name] === before[former])
   const others = columns.filter(({ name }) => !table.key.includes(name) && !isOf(name, name))
   const exchanged = exchangedNames(
     others.flatMap(({ name }) => (moved.has(name) ? [name] : [])),
@@ -51,7 +41,7 @@ export async function refuseSwappedColumns(
   if (exchanged.length > 0)
     throw swappedError(store, table, exchanged, 'give the columns the names that they had when rows were archived')
   // One value in all rows says nothing: another column may have it, too.
-  const isTold = (name: string): boolean => new Set(there.map(({ key }) => valueThen(key, name))).size > 1
+  const isTold = (name: string): boolean => new Set(there.map(({ before }) => before[name])).size > 1
   const gone = stored.columns.filter(({ name }) => !table.columns.some((one) => one.name === name))
   for (const { name, native } of others) {
     const now = isTold(name) ? fresh.find((one) => thenLike(one).has(name) && isOf(one.name, name)) : undefined

@@ -1,11 +1,20 @@
 /** Compares the present columns of an archived table with those of its archive. */
 import type { ArchiveRecord } from '../ledger/record.ts'
-import { evolved, isWidening, retypedText, unsureOf, type ColumnChange, type Unsure } from '../types/index.ts'
+import {
+  evolved,
+  isWidening,
+  retypedText,
+  unsureOf,
+  type ColumnChange,
+  type EvolveOptions,
+  type Unsure,
+} from '../types/index.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { withExpressions } from './new-archive.ts'
+import { keptNames } from './noted-values.ts'
 
 /** The user's statements about columns that the source cannot identify. */
 export type ColumnWords = {
@@ -36,14 +45,18 @@ export async function presentArchive(
   words: ColumnWords = {},
 ): Promise<PresentArchive> {
   if (table.columns.length === 0) return { record, changes: [], unsure: null }
-  const { stored, changes, unsure } = evolved(await withExpressions(store, table, signal), record.stored, {
-    numbers: (await store.offers.columnFacts?.numbers(table, signal)) ?? null,
+  const described = await withExpressions(store, table, signal)
+  const options: EvolveOptions = {
+    ...(await known(store, table, signal)),
     ...saidOf(words, table, record),
     asText: words.asText ?? [],
     isLoose: store.can.looseTypes === true,
     widen: words.widen === true,
     comments: (await store.offers.columnFacts?.comments(table, signal)) ?? {},
-  })
+  }
+  const first = evolved(described, record.stored, options)
+  const sure = await keptNames(store, table, record, first.unsure?.taken ?? [], signal)
+  const { stored, changes, unsure } = sure.size === 0 ? first : evolved(described, record.stored, { ...options, sure })
   const moved = changes.find((change) => change.kind === 'renamed' && change.from === record.timeColumn)
   const timeColumn = moved === undefined ? record.timeColumn : moved.column.name
   return { record: { ...record, stored, timeColumn }, changes, unsure }
@@ -64,9 +77,21 @@ export async function seenArchive(
   } catch (thrown) {
     // A column that a run would refuse must not prevent reading the archive.
     if (!(thrown instanceof SluiceError) || !READ_ALL_THE_SAME.has(thrown.code)) throw thrown
-    const numbers = (await store.offers.columnFacts?.numbers(table, signal)) ?? null
-    return { record, changes: [], unsure: unsureOf(table, record.stored, numbers) }
+    const options = await known(store, table, signal)
+    const taken = unsureOf(table, record.stored, options)?.taken ?? []
+    const sure = await keptNames(store, table, record, taken, signal)
+    return { record, changes: [], unsure: unsureOf(table, record.stored, { ...options, sure }) }
   }
+}
+
+/** What the system shows of its columns. Without identities of tables it has no renames that lose a name. */
+async function known(
+  store: CopyStore,
+  table: TableSpec,
+  signal: AbortSignal,
+): Promise<Pick<EvolveOptions, 'numbers' | 'canRename'>> {
+  const numbers = (await store.offers.columnFacts?.numbers(table, signal)) ?? null
+  return { numbers, canRename: store.offers.identities != null }
 }
 
 const READ_ALL_THE_SAME: ReadonlySet<string> = new Set(['UNSUPPORTED_TYPE', 'PLAN_CHANGED'])

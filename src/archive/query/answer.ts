@@ -151,11 +151,13 @@ type Try = {
 }
 
 async function answerOnce(one: Try, reported: (answer: ArchiveAnswer) => Promise<void>): Promise<void> {
-  const { table, sql, limit, verify = false, signal, open } = one.question
+  const { store, table, sql, limit, verify = false, signal, open } = one.question
   const seen = await inspect(one)
   const { columns, root } = seen
   const files = await localPaths(root, seen.files, signal)
-  await using query = await open({ table: table.table, columns, sql, limit, files, signal })
+  const { expressions } = store.can
+  const rules = expressions === undefined ? {} : { expressions }
+  await using query = await open({ table: table.table, columns, sql, limit, files, signal, ...rules })
   const needed = await neededOf(seen, query)
   await using local =
     root === null

@@ -1,6 +1,6 @@
 /**
- * Columns that may have been renamed: the table lost one and got another, and its system does not number columns. Every
- * command that reads archived values by column names must use this check.
+ * Columns that may have been renamed: the table lost one, and got another or has a similar one, and its system does not
+ * number columns. Every command that reads archived values by column names must use this check.
  */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
@@ -28,10 +28,11 @@ export function doubtOf(
 ): SluiceError | null {
   if (unsure === null) return null
   const filed = new Set(partitions.flatMap(({ columns }) => columns.map(({ physical }) => physical)))
-  const gone = unsure.gone.filter(({ physical, was = [] }) => [physical, ...was].some((one) => filed.has(one)))
-  if (gone.length === 0) return null
-  const isRead = [...gone.map(({ name }) => name), ...unsure.fresh].some((name) => names?.has(name) ?? true)
-  return isRead ? unsureError(table, unsure) : null
+  const isFiled = ({ physical, was = [] }: StoredColumn): boolean => [physical, ...was].some((one) => filed.has(one))
+  const gone = unsure.fresh.length === 0 ? [] : unsure.gone.filter(isFiled)
+  const taken = unsure.taken.map(({ column, of }) => [column, ...of]).filter((either) => either.some(isFiled))
+  const doubted = [...[...gone, ...taken.flat()].map(({ name }) => name), ...(gone.length === 0 ? [] : unsure.fresh)]
+  return doubted.some((name) => names?.has(name) ?? true) ? unsureError(table, unsure) : null
 }
 
 /** Warns about uncertain columns, for a command that reads no column by name. */
@@ -50,11 +51,13 @@ export function reportDoubt(
 /** Error instead of a guess. @param words the user's statements on other columns @param hint if no run can help */
 export function unsureError(
   { table, columns }: Pick<TableSpec, 'table' | 'columns'>,
-  { gone: lost, fresh }: Unsure,
+  unsure: Unsure,
   { renamed = [], dropped = [] }: Words = {},
   hint?: string,
 ): SluiceError {
   const name = tableText(table)
+  const { gone: lost, fresh } = unsure
+  if (fresh.length === 0) return takenError(name, unsure, { renamed, dropped }, hint)
   const gone = lost.map((column) => column.name)
   const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
   const { pairs, open, without } = paired(
@@ -82,6 +85,39 @@ export function unsureError(
       hint: hint ?? `${same} where ${one}${chosen}, ${other} where not${mixed}; then the same command again`,
     },
   )
+}
+
+/** Error instead of a guess about columns that may have taken the name of a dropped one. */
+function takenError(
+  name: string,
+  { gone: lost, taken }: Unsure,
+  { renamed, dropped }: Required<Words>,
+  hint?: string,
+): SluiceError {
+  const types = new Set(taken.flatMap(({ of }) => of.map(({ column }) => column.native)))
+  const gone = lost.flatMap((column) => (types.has(column.column.native) ? [column.name] : []))
+  const kept = settleCommand(name, { renamed, dropped: [...dropped, ...gone] })
+  const [[now, then] = [], ...more] = taken.flatMap(({ column, of }) => of.map((one) => [column.name, one.name]))
+  const back =
+    now === undefined || then === undefined || more.length > 0 || gone.length > 1
+      ? 'give the columns their archived names again, run sluice archive run with --dropped for each that is gone then, and rename them one after the other, each with sluice archive run --renamed OLD=NEW'
+      : `give ${now} the name ${then} again, then ${settleCommand(name, { renamed, dropped: [...dropped, now] })}, then its name ${now}, then ${settleCommand(name, { renamed: [...renamed, `${then}=${now}`], dropped })}`
+  return new SluiceError(
+    'PLAN_CHANGED',
+    `the columns of ${name} are not those of its archive: ${gone.join(', ')} ${gone.length === 1 ? 'is' : 'are'} gone, and ${takenText(taken)}`,
+    {
+      where: name,
+      reason:
+        'columns have no numbers here: a column that took the name of a dropped one looks like one that kept its name',
+      hint: hint ?? `${kept} where all columns kept their names; where not, ${back}; then the same command again`,
+    },
+  )
+}
+
+/** Example: `v may be w under another name`. */
+function takenText(taken: Unsure['taken']): string {
+  const texts = taken.map(({ column, of }) => `${column.name} may be ${of.map(({ name }) => name).join(' or ')}`)
+  return `${texts.join(', ')} under another name`
 }
 
 /**

@@ -11,6 +11,7 @@ import { folded, isFreeName } from './names.ts'
 import { ruleFor, travelsAs } from './rule.ts'
 import { ruled } from './ruled.ts'
 import { isSameType, isWidening } from './same-type.ts'
+import { takenNames, type TakenName } from './taken-names.ts'
 
 export type ColumnChange =
   | { readonly kind: 'added'; readonly column: StoredColumn }
@@ -27,6 +28,10 @@ export type EvolveOptions = {
   readonly renamed: ReadonlyMap<string, string>
   /** Columns dropped for good, for sources that cannot identify renamed columns. */
   readonly dropped: ReadonlySet<string>
+  /** False if the system renames no columns. */
+  readonly canRename: boolean
+  /** Columns whose rows show that they kept their names. */
+  readonly sure?: ReadonlySet<string>
   /** Columns that are stored as text from now on. */
   readonly asText: readonly string[]
   /** `StoreAbilities.looseTypes` of the source. */
@@ -36,8 +41,15 @@ export type EvolveOptions = {
   readonly comments: Readonly<Record<string, string>>
 }
 
-/** Columns removed from the table, and new names in it, if a rename may also be drop and add. */
-export type Unsure = { readonly gone: readonly StoredColumn[]; readonly fresh: readonly string[] }
+/**
+ * Columns removed from the table, and new names in it, if a rename may also be drop and add; and columns that may have
+ * taken the name of a removed one.
+ */
+export type Unsure = {
+  readonly gone: readonly StoredColumn[]
+  readonly fresh: readonly string[]
+  readonly taken: readonly TakenName[]
+}
 
 export type Evolved = {
   readonly stored: StoredTable
@@ -120,14 +132,24 @@ export function evolved(table: TableSpec, before: StoredTable, options: EvolveOp
 }
 
 /** `Evolved.unsure`, also for a table with a column that no archive can hold. */
-export function unsureOf(table: TableSpec, stored: StoredTable, numbers: ColumnNumbers | null): Unsure | null {
-  return matched(table, stored, { numbers, renamed: new Map(), dropped: new Set() }).unsure
+export function unsureOf(
+  table: TableSpec,
+  stored: StoredTable,
+  options: Pick<EvolveOptions, 'numbers' | 'canRename' | 'sure'>,
+): Unsure | null {
+  return matched(table, stored, { ...options, renamed: new Map(), dropped: new Set() }).unsure
 }
 
 function matched(
-  { columns }: TableSpec,
+  { columns, key }: TableSpec,
   stored: StoredTable,
-  { numbers, renamed, dropped }: Pick<EvolveOptions, 'numbers' | 'renamed' | 'dropped'>,
+  {
+    numbers,
+    renamed,
+    dropped,
+    canRename,
+    sure,
+  }: Pick<EvolveOptions, 'numbers' | 'renamed' | 'dropped' | 'canRename' | 'sure'>,
 ): { readonly matches: readonly Match[]; readonly gone: readonly StoredColumn[]; readonly unsure: Unsure | null } {
   const isNumbered =
     numbers !== null && numbers.of === stored.numbersOf && stored.columns.every(({ number }) => number !== undefined)
@@ -142,7 +164,17 @@ function matched(
   const gone = stored.columns.filter(({ physical }) => !met.has(physical))
   const fresh = matches.flatMap(({ old, column }) => (old === null ? [column.name] : []))
   const unsaid = isNumbered ? [] : gone.filter(({ name }) => !dropped.has(name))
-  return { matches, gone, unsure: unsaid.length > 0 && fresh.length > 0 ? { gone: unsaid, fresh } : null }
+  const isSure = (name: string, old: StoredColumn): boolean =>
+    old.name !== name || key.includes(name) || sure?.has(name) === true
+  const taken = canRename
+    ? takenNames(
+        matches.flatMap(({ column, old }) => (old === null ? [] : [{ column, old, isSure: isSure(column.name, old) }])),
+        stored.columns.filter((one) => !gone.includes(one) || unsaid.includes(one)),
+        unsaid,
+      )
+    : []
+  const isUnsure = unsaid.length > 0 && fresh.length + taken.length > 0
+  return { matches, gone, unsure: isUnsure ? { gone: unsaid, fresh, taken } : null }
 }
 
 /** Records the source's column numbers and declared types. */

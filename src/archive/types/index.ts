@@ -19,8 +19,10 @@ export {
   unsureOf,
   withNumbers,
   type ColumnChange,
+  type EvolveOptions,
   type Unsure,
 } from './evolve.ts'
+export { type TakenName } from './taken-names.ts'
 
 export type StoringOptions = {
   /** Columns that are stored as the text that their source prints. */

@@ -3,6 +3,7 @@
  * statement and returns what it needs; the caller brings only that, and gets the answer.
  */
 import type { TableName } from '../copy/column-type.ts'
+import type { ExpressionRules } from './expressions.ts'
 import type { StoredColumn, StoredType } from './stored-column.ts'
 
 /** A column as the statement sees it. */
@@ -40,6 +41,8 @@ export type QueryRequest = {
   readonly limit: number
   /** Local files of the archive that may be read; no other files can be. */
   readonly files: readonly string[]
+  /** How the source computes expressions; absent if unknown. */
+  readonly expressions?: ExpressionRules
   /** If set, a source value that its column's type cannot hold fails the statement at once, not when it is read. */
   readonly strict?: true
   readonly signal: AbortSignal

@@ -1,4 +1,5 @@
 /** Differences between systems as data: the engine reads them and never tests a system's name. */
+import type { ExpressionRules } from '../archive/expressions.ts'
 import type { FrameFormat } from './rows.ts'
 import type { LetterCase } from '../../shared/name-pattern.ts'
 
@@ -51,6 +52,8 @@ export type StoreAbilities = {
    * key. It counts up only. Absent if sequences are objects, or if there are none.
    */
   readonly numbering?: 'first of key' | 'whole key'
+  /** Expressions of its SQL that DuckDB computes differently; absent if unknown. */
+  readonly expressions?: ExpressionRules
   /** `single`: only one condition as `Times.condition` writes it, no combinations. Otherwise any SQL condition. */
   readonly conditions?: 'single'
 }

@@ -39,17 +39,21 @@ function refuseUnconfirmed({ drop, confirm, tables, dryRun }: ArchiveOperation):
 /** @throws SluiceError if the whole run cannot continue; the error of a partition is in its outcome */
 async function work({ operation, run, plans, refused }: PlannedArchiveRun): Promise<Ending> {
   const outcomes: PartitionOutcome[] = []
+  const unread: string[] = []
   for (const one of plans) {
     if (run.interrupt.stop.aborted) break
     if (one.fresh && one.timeless !== null) continue
     try {
-      outcomes.push(...(await archiveTable(one, { operation, run })))
+      const of = await archiveTable(one, { operation, run })
+      outcomes.push(...of.outcomes)
+      if (of.unread !== null) unread.push(of.unread)
       await renewWitness(one.opened, one.table, one.archived, run)
     } catch (thrown) {
       refused.add(one.table, thrown)
     }
   }
-  const { proof, ...ending } = endOfArchive(outcomes, run.interrupt.stop.aborted)
+  const { proof, ...ended } = endOfArchive(outcomes, run.interrupt.stop.aborted)
+  const ending = { ...ended, ...(unread.length === 0 ? {} : { notChecked: unread.join('; ') }) }
   const error = ending.error ?? refused.first
   if (error !== undefined) return { ...ending, error }
   return { ...ending, ...(proof === undefined ? {} : { proof }) }

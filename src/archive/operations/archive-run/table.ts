@@ -3,12 +3,14 @@ import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { readArchive } from '../../ledger/record.ts'
 import type { AdvanceOptions } from '../../steps/advance.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { asSluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import { asSluiceError, type ErrorCode, type SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
 import { advanceAll, type PartitionOutcome } from '../../work/advance-all.ts'
 import { openArchive } from '../../work/open.ts'
 import { archiveOwner } from '../../work/owner.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
-import { resumeState, reportStanding } from '../../plan/resumable.ts'
+import { resumeState, reportStanding, type ResumeState } from '../../plan/resumable.ts'
 import { reportArchive } from '../../work/note-in-archive.ts'
 import { planArchive } from '../../plan/plan.ts'
 import { aroundOf, moves, workersOf, type ArchiveRun, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
@@ -16,12 +18,17 @@ import { reportTable } from './tell.ts'
 
 type Work = Pick<PlannedArchiveRun, 'operation' | 'run'>
 
-/** @returns an outcome for each partition that was to move; empty if there was none */
-export async function archiveTable(
-  plan: ArchiveTablePlan,
-  { operation, run }: Work,
-): Promise<readonly PartitionOutcome[]> {
+/** @property unread text about the archive of a table with nothing due, if it could not be read; otherwise null */
+export type ArchivedTableOutcome = { readonly outcomes: readonly PartitionOutcome[]; readonly unread: string | null }
+
+/**
+ * @returns an outcome for each partition that was to move; empty if there was none
+ * @throws SluiceError if a new archive cannot be read: its place would be recorded without a test
+ */
+export async function archiveTable(plan: ArchiveTablePlan, { operation, run }: Work): Promise<ArchivedTableOutcome> {
   const { table, archived, opened } = plan
+  const chosen = plan.partitions.filter(moves)
+  const standing = chosen.length === 0 ? await inspectStanding(plan, run) : null
   const ledger = new PartitionLedger(opened.database, archived.table, archiveOwner(run))
   if (plan.fresh) {
     await ledger.addTable(archived, run.tool)
@@ -31,12 +38,10 @@ export async function archiveTable(
       return archiveTable({ ...(await planArchive(table, operation, around)), opened }, { operation, run })
     }
   }
-  const chosen = plan.partitions.filter(moves)
-  if (chosen.length === 0) {
-    const isOwn = await inspectStanding(plan, run)
+  if (standing !== null) {
     await noteColumns(plan, ledger)
-    if (isOwn) await reportAtLast(plan, run)
-    return []
+    if (standing.kind === 'own') await reportAtLast(plan, run)
+    return { outcomes: [], unread: standing.kind === 'unread' ? unreadText(plan, standing.error) : null }
   }
   const workers = Math.min(workersOf(plan, operation), chosen.length)
   await using open = await openArchive(table, archived, opened, run, { ...operation, workers })
@@ -52,7 +57,7 @@ export async function archiveTable(
   // Usually the commits have written the properties. This covers a hold whose command could not write to the archive,
   // and an archive of an older program.
   if (!run.interrupt.stop.aborted) await reportAtLast(plan, run)
-  return outcomes
+  return { outcomes, unread: null }
 }
 
 /** Record the columns in the ledger before the first file has them. */
@@ -66,17 +71,21 @@ const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ARCHIVE_FOREIGN', 'ARC
 /**
  * A scheduled run reports at once, and not only when a partition is due, that the archive is gone or belongs to another
  * database.
- * @returns true if the archive could be read and belongs to this database
- * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT
+ * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; any error if the archive is new and cannot be read
  */
 async function inspectStanding(
-  { table: { table }, archived, opened }: ArchiveTablePlan,
+  { table: { table }, archived, opened, fresh }: ArchiveTablePlan,
   run: ArchiveRun,
-): Promise<boolean> {
+): Promise<ResumeState> {
   const standing = await resumeState(archived, opened, run, table)
-  if (standing.kind === 'refused' && LOST.has(standing.error.code)) throw standing.error
+  const isLost = standing.kind === 'refused' && LOST.has(standing.error.code)
+  if (isLost || (standing.kind === 'unread' && fresh)) throw standing.error
   reportStanding(table, standing, run)
-  return standing.kind === 'own'
+  return standing
+}
+
+function unreadText({ table: { table }, archived }: ArchiveTablePlan, { message }: SluiceError): string {
+  return `${redactUrl(archived.archive)}, the archive of ${tableText(table)}: nothing was due, and it was not read (${message})`
 }
 
 /** A failure only warns: archived partitions are valid even if the archive lacks some properties. */

@@ -26,6 +26,7 @@ import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-
 import { queryPages } from '../query.ts'
 import { answerFailure, bringFailure, changedFile, NOT_BROUGHT, unreadValue } from './failures.ts'
 import { needsOf, WITHOUT } from './needs.ts'
+import { refuseOtherExpressions } from './other-expressions.ts'
 import { readCsv } from './read-csv.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type ArchiveStatement } from './statement.ts'
@@ -46,14 +47,25 @@ export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
     const shown = await quotedWhereNeeded(session, names)
     const isQuoted = shown.some((name) => name.startsWith('"'))
     const hint = `the table is ${tableText(request.table)} (${shown.join(', ')})${casesText(own, names)}; ${isQuoted ? 'names in double quotes need them; ' : ''}the SQL is that of DuckDB`
+    let query: DuckdbArchiveQuery
     try {
+      await divideAs(session, request)
       await makeStandIn(session, request, names)
       const statement = await readStatement(session, request.sql, request.limit)
-      return new DuckdbArchiveQuery(session, request, names, statement, await plan(session, request), hint)
+      query = new DuckdbArchiveQuery(session, request, names, statement, await plan(session, request), hint)
     } catch (error) {
       throwIfAborted(request.signal)
       throw queryFailure(error, hint)
     }
+    // A statement of DuckDB alone, with expressions of its own.
+    const isSummary = /^\s*SUMMARIZE\b/i.test(request.sql)
+    if (request.expressions !== undefined && !isSummary) {
+      const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(request.sql)})`)
+      const isReal = ({ name, stored }: QueryColumn): boolean =>
+        (stored === 'float' || stored === 'double') && query.needs.columns.has(name)
+      if (typeof json === 'string') refuseOtherExpressions(json, request.expressions, request.columns.some(isReal))
+    }
+    return query
   } catch (error) {
     await session[Symbol.asyncDispose]()
     throw error
@@ -322,6 +334,12 @@ async function makeStandIn(session: QuerySession, request: QueryRequest, names: 
   }
   const listed = names.map((name, i) => `c${i} AS ${quotedName(name)}`)
   await session.run(`CREATE VIEW ${nameOf(request)} AS SELECT ${listed.join(', ')} FROM main.${STAND_IN}`)
+}
+
+async function divideAs(session: QuerySession, { expressions }: QueryRequest): Promise<void> {
+  if (expressions === undefined) return
+  await session.run(`SET integer_division = ${expressions.division === 'cuts'}`)
+  await session.run('SET ieee_floating_point_ops = false')
 }
 
 async function plan(session: QuerySession, { columns, sql }: QueryRequest): Promise<QueryNeeds> {

@@ -4,7 +4,7 @@
  */
 import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
 
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 type Span = { least: bigint | null; most: bigint | null }
 
 /** Optimizers that use the contents of the empty table, or would add a second scan of it. All others may run. */
@@ -54,8 +54,7 @@ const LARGEST = 9_000_000_000_000_000_000n
  * @returns null if the plan cannot be read
  */
 export function needsOf(plan: string, standIn: string, columns: readonly QueryColumn[]): QueryNeeds | null {
-  // Keeps as text what JSON would round, or does not have. Inside a text of the statement the quotes would be escaped.
-  const parsed = JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as Json
+  const parsed = parsedPlan(plan)
   if (at(parsed, 'error') !== false) return null
   const scans = scansOf(at(parsed, 'plans'), standIn)
   const indexes = new Set<number>()
@@ -74,6 +73,11 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
   const intervals = scan === undefined || scans.length > 1 ? [] : intervalsOf(scan, columns)
   const numbers = new Set(NUMBERS.filter((type) => compares(at(parsed, 'plans'), type)))
   return { columns: names, intervals, texts: textsIn(at(parsed, 'plans')), ...(numbers.size === 0 ? {} : { numbers }) }
+}
+
+/** Keeps as text what JSON would round, or does not have. Inside a text of the statement the quotes would be escaped. */
+export function parsedPlan(plan: string): Json {
+  return JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as Json
 }
 
 /** Every scan of the empty table, anywhere in the plan. */

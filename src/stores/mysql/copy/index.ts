@@ -13,6 +13,7 @@ import type { DependencyStore } from '../../../model/copy/beside-port.ts'
 import { MysqlDependencies } from './beside.ts'
 import { declare, declareKey } from './declare.ts'
 import { mysqlSourceError } from './errors.ts'
+import { MYSQL_EXPRESSIONS } from './expressions.ts'
 import { openLedger } from './ledger.ts'
 import { mysqlOffers } from './offers.ts'
 import type { MysqlOffers } from '../offered.ts'
@@ -77,6 +78,7 @@ class Store implements CopyStore {
       frames: [],
       folds: session.facts.foldsTables ? { tables: 'unicode', columns: true } : { columns: true },
       numbering: 'first of key',
+      expressions: MYSQL_EXPRESSIONS,
       maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
       retryMs: config.retryMs,
     }

@@ -19,6 +19,7 @@ import { postgresSourceError } from '../server/errors.ts'
 import { databaseIdentity } from './identity.ts'
 import type { DependencyStore } from '../../../model/copy/beside-port.ts'
 import { PostgresDependencies } from './beside-tables.ts'
+import { POSTGRES_EXPRESSIONS } from './expressions.ts'
 import { PostgresLedger } from './ledger.ts'
 import { postgresOffers } from './offers.ts'
 import type { PostgresOffers } from '../server/offered.ts'
@@ -60,6 +61,7 @@ const ABILITIES: StoreAbilities = {
   keepsSchemas: true,
   keepsZeros: true,
   booleans: true,
+  expressions: POSTGRES_EXPRESSIONS,
   farTimes: true,
   // One GB, less the header of a value.
   maxValueBytes: 2 ** 30 - 5,

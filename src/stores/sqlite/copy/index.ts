@@ -24,6 +24,7 @@ import { SqliteObjects } from './objects.ts'
 import { lockSideFile } from './side-lock.ts'
 import { SqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
+import { SQLITE_EXPRESSIONS } from './expressions.ts'
 import { Turn } from '../../../model/run/turn.ts'
 import { createSqliteDialectTable } from '../../common/sqlite-dialect/ddl.ts'
 import { declareSqliteType } from '../../common/sqlite-dialect/types.ts'
@@ -40,6 +41,7 @@ const ABILITIES: StoreAbilities = {
   decimals: 'declared',
   textTimes: true,
   looseTypes: true,
+  expressions: SQLITE_EXPRESSIONS,
   numbering: 'whole key',
   // Half a gigabyte is the largest text that JavaScript can hold.
   maxValueBytes: 500_000_000,

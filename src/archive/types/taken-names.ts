@@ -1,0 +1,52 @@
+/** Finds columns that may have taken the name of a dropped one, in systems that do not number columns. */
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import type { Column } from '../../model/copy/column-type.ts'
+
+/** A present column, the archived one of its name, and whether that is certain. */
+export type NamedColumn = { readonly column: Column; readonly old: StoredColumn; readonly isSure: boolean }
+
+/** An archived column whose present namesake may be another archived column. */
+export type TakenName = { readonly column: StoredColumn; readonly of: readonly StoredColumn[] }
+
+/**
+ * A rename keeps position and type. So a column may be each archived one of its type for which all columns keep their
+ * order. If they cannot keep it, it may be each of its type that is gone.
+ * @param named in the order of the table @param stored archived columns, in the order that they had
+ */
+export function takenNames(
+  named: readonly NamedColumn[],
+  stored: readonly StoredColumn[],
+  gone: readonly StoredColumn[],
+): readonly TakenName[] {
+  if (gone.length === 0) return []
+  const fits = ({ column, old, isSure }: NamedColumn, then: StoredColumn): boolean =>
+    then === old || (!isSure && then.column.native === column.native && then.column.generated === column.generated)
+  const first = firstPlaces(named, stored, fits)
+  const last = firstPlaces(named.toReversed(), stored.toReversed(), fits)
+    ?.map((place) => stored.length - 1 - place)
+    .toReversed()
+  return named.flatMap((one, i) => {
+    if (one.isSure) return []
+    const [least, most] = [first?.[i], last?.[i]]
+    const may = least === undefined || most === undefined ? gone : stored.slice(least, most + 1)
+    const of = may.filter((then) => then !== one.old && fits(one, then))
+    return of.length === 0 ? [] : [{ column: one.old, of }]
+  })
+}
+
+/** The first place of each column that leaves one for all before it; null if they cannot keep their order. */
+function firstPlaces(
+  named: readonly NamedColumn[],
+  stored: readonly StoredColumn[],
+  fits: (one: NamedColumn, then: StoredColumn) => boolean,
+): readonly number[] | null {
+  const places: number[] = []
+  let from = 0
+  for (const one of named) {
+    const place = stored.findIndex((then, at) => at >= from && fits(one, then))
+    if (place === -1) return null
+    places.push(place)
+    from = place + 1
+  }
+  return places
+}

@@ -1,0 +1,99 @@
+/** Refuses expressions that the source computes differently, so that no answer differs from its own in silence. */
+import type { ArgumentTest, ExpressionRules, OtherExpression } from '../../../model/archive/expressions.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { parsedPlan, type Json } from './needs.ts'
+
+type Node = { readonly [key: string]: Json }
+
+/**
+ * @param plan of the statement before any optimizer, as `json_serialize_plan` writes it
+ * @param readsReal true if it reads a column of floating point numbers
+ * @throws SluiceError BAD_QUERY
+ */
+export function refuseOtherExpressions(plan: string, { others }: ExpressionRules, readsReal: boolean): void {
+  const found = otherIn(parsedPlan(plan), others, readsReal)
+  if (found === null) return
+  const [name, { what, instead }] = found
+  throw new SluiceError('BAD_QUERY', `${name} ${what}`, {
+    reason: 'DuckDB answers for rows of the table and of the archive, and the database would answer otherwise',
+    hint: instead,
+  })
+}
+
+function otherIn(
+  part: Json,
+  others: readonly OtherExpression[],
+  readsReal: boolean,
+): readonly [string, OtherExpression] | null {
+  if (part === null || typeof part !== 'object') return null
+  for (const inner of Object.values(part)) {
+    const found = otherIn(inner, others, readsReal)
+    if (found !== null) return found
+  }
+  if (Array.isArray(part)) return null
+  const node = part as Node
+  const called = callOf(node)
+  if (called === null) return null
+  const rule = others.find(({ names, where }) => names.includes(called.name) && isWhere(where, called.parts, readsReal))
+  return rule === undefined ? null : [called.name, rule]
+}
+
+/** A function, an aggregate, or a cast to a whole number. */
+function callOf(node: Node): { readonly name: string; readonly parts: readonly Node[] } | null {
+  const { expression_class: kind, name, children, child } = node
+  if (kind === 'BOUND_CAST') return WHOLE.has(typeOf(node)) && isNode(child) ? { name: 'CAST', parts: [child] } : null
+  if (typeof name !== 'string' || !Array.isArray(children)) return null
+  return kind === 'BOUND_FUNCTION' || kind === 'BOUND_AGGREGATE' ? { name, parts: children.filter(isNode) } : null
+}
+
+const WHOLE: ReadonlySet<string> = new Set(['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT'])
+const FRACTIONS: ReadonlySet<string> = new Set(['FLOAT', 'DOUBLE', 'DECIMAL'])
+const MOMENTS: ReadonlySet<string> = new Set(['DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE'])
+
+function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsReal: boolean): boolean {
+  const types = parts.map(typeOf)
+  const second = constantOf(parts[1])
+  switch (where) {
+    case undefined:
+      return true
+    case 'text':
+      return types[0] === 'VARCHAR'
+    case 'fraction':
+      return types.some((type) => FRACTIONS.has(type))
+    case 'real':
+      // DuckDB's averages of whole numbers are floating point numbers, and those of databases have all digits.
+      return readsReal && (types[0] === 'DOUBLE' || types[0] === 'FLOAT')
+    case 'single':
+      return parts.length === 1
+    case 'negative':
+      return typeof second === 'number' && second < 0
+    case 'zero':
+      return second === 0
+    case 'letters':
+      return typeof second !== 'string' || /\p{L}/u.test(second)
+    case 'moment':
+      return types.some((type) => MOMENTS.has(type)) && !types.includes('INTERVAL')
+  }
+}
+
+/** The value of a constant, also below casts and a sign; null if it is none. */
+function constantOf(part: Node | undefined): number | string | null {
+  if (part === undefined) return null
+  const { expression_class: kind, value, child, children, name } = part
+  if (kind === 'BOUND_CAST') return isNode(child) ? constantOf(child) : null
+  if (kind === 'BOUND_FUNCTION' && name === '-' && Array.isArray(children) && children.length === 1) {
+    const inner = constantOf(children.filter(isNode)[0])
+    return typeof inner === 'number' ? -inner : null
+  }
+  const found = kind === 'BOUND_CONSTANT' && isNode(value) ? value['value'] : null
+  return typeof found === 'number' || typeof found === 'string' ? found : null
+}
+
+function typeOf({ return_type: type, value }: Node): string {
+  const found = isNode(type) ? type : isNode(value) && isNode(value['type']) ? value['type'] : null
+  return found !== null && typeof found['id'] === 'string' ? found['id'] : ''
+}
+
+function isNode(part: Json | undefined): part is Node {
+  return part !== null && typeof part === 'object' && !Array.isArray(part)
+}

@@ -1,0 +1,75 @@
+/** What DuckDB computes differently from MySQL and MariaDB. */
+import type { ExpressionRules } from '../../../model/archive/expressions.ts'
+
+export const MYSQL_EXPRESSIONS: ExpressionRules = {
+  division: 'keeps',
+  others: [
+    { names: ['^'], what: 'is XOR in MySQL, and a power here', instead: 'xor(a, b), or pow(a, b)' },
+    {
+      names: ['||'],
+      what: 'is OR in MySQL, and joins texts here',
+      instead: `a OR b, or concat_ws('', a, b), which leaves NULL out`,
+    },
+    {
+      names: ['concat'],
+      what: 'is NULL in MySQL if one of its texts is, and leaves NULL out here',
+      instead: `if(a IS NULL OR b IS NULL, NULL, concat_ws('', a, b)), or concat_ws('', a, b), which leaves NULL out`,
+    },
+    {
+      names: ['greatest', 'least'],
+      what: 'is NULL in MySQL if one of its values is, and leaves NULL out here',
+      instead: 'if(a IS NULL OR b IS NULL, NULL, if(a > b, a, b))',
+    },
+    {
+      names: ['length', 'len'],
+      where: 'text',
+      what: 'counts bytes in MySQL, and characters here',
+      instead: 'strlen(t) counts bytes, char_length(t) characters',
+    },
+    {
+      names: ['substring', 'substr'],
+      where: 'zero',
+      what: 'is empty in MySQL if its start is 0, and begins with the first character here',
+      instead: 'a start from 1 on',
+    },
+    {
+      names: ['left', 'right'],
+      where: 'negative',
+      what: 'is empty in MySQL for a negative number, and leaves that many characters out here',
+      instead: 'substr(t, 1, 2), substr(t, -2)',
+    },
+    {
+      names: ['round'],
+      where: 'real',
+      what: 'rounds 2.5 to 2 in MySQL if that is a floating point number, and to 3 here',
+      instead: 'round_even(f, 0) rounds as MySQL',
+    },
+    {
+      names: ['log'],
+      where: 'single',
+      what: 'is the natural logarithm in MySQL, and that to base 10 here',
+      instead: 'ln(x), or log10(x)',
+    },
+    {
+      names: ['dayofweek', 'weekday'],
+      what: 'counts days from another one in MySQL',
+      instead: 'isodow(d) is 1 on Mondays and 7 on Sundays',
+    },
+    {
+      names: ['week', 'weekofyear', 'yearweek'],
+      what: 'counts weeks by a mode of the server in MySQL, and by ISO 8601 here',
+      instead: `strftime(d, '%V') for ISO 8601, strftime(d, '%U') for weeks from the first Sunday on`,
+    },
+    {
+      names: ['stddev', 'variance'],
+      what: 'is that of all values in MySQL, and that of a sample here',
+      instead: 'stddev_pop(x) and var_pop(x), or stddev_samp(x) and var_samp(x)',
+    },
+    {
+      names: ['+', '-'],
+      where: 'moment',
+      what: 'takes a date for a number such as 20240131 in MySQL, and counts days here',
+      instead: `datediff('day', e, d), or d + INTERVAL 1 DAY`,
+    },
+  ],
+}

@@ -1,0 +1,153 @@
+/** Expressions over archived rows: as the server computes them, or refused by name. Judged by the server's own answer. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { missing } from '../support/copy-systems.ts'
+import { COLD, HOT, queryPlace } from '../support/query-place.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-query-expressions-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Case = {
+  readonly columns: string
+  readonly values: string
+  readonly same: readonly string[]
+  /** With the words of the hint. */
+  readonly refused: Readonly<Record<string, string>>
+}
+
+/** Each has the answer of the server in every system. */
+const SAME = ['-n % 2', 'n / 2.0', 'q / 2', 'abs(m)', 'round(q)', 'coalesce(u, t)', 'nullif(n, 7)', 'n BETWEEN 1 AND 9']
+
+const CASES: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', Case>> = {
+  postgresql: {
+    columns: 'n int, m int, f double precision, q numeric(10,2), t text, u text, d date, e date, a int[]',
+    values: `7, -2, 2.5, 7.55, 'ab', NULL, '2024-03-05', '2024-02-01', ARRAY[3,4]`,
+    same: [
+      'n / 2',
+      'n / m',
+      '-n / 2',
+      'f / 2',
+      'q / n > 1.07',
+      '10 / 4 * 4',
+      'n ^ 2',
+      'd - e',
+      'n & 3',
+      'CAST(f AS int)',
+      'CAST(q AS int)',
+      'left(t, -1)',
+      'substr(t, 0, 2)',
+      't || u',
+      'concat(t, u)',
+    ],
+    refused: {
+      'a[1]': 'string_split',
+      'a[1:1]': 'string_split',
+      "t ~ 'b'": 'regexp_matches',
+      "t !~ 'b'": 'regexp_matches',
+      "t SIMILAR TO '%b'": 'regexp_matches',
+      'round(f)': 'round_even',
+      'substring(t, -1)': 'right(t, 2)',
+      "format('%s', t)": 'printf',
+    },
+  },
+  mysql: {
+    columns:
+      'n int, m int, f double, q decimal(10,2), t varchar(9) COLLATE utf8mb4_nopad_bin, u varchar(9), d date, e date',
+    values: `7, -2, 2.5, 7.55, 'ab', NULL, '2024-03-05', '2024-02-01'`,
+    same: ['n / 2', 'n / m', 'n / 0', 'f / 0', 'n % 0', 'substr(t, -1)', 'char_length(t)', 'ln(n) > 1.9', 'log10(100)'],
+    refused: {
+      'n ^ 2': 'xor(a, b)',
+      "t || 'x'": 'concat_ws',
+      'concat(t, u)': 'concat_ws',
+      'greatest(n, NULL)': 'IS NULL',
+      'length(t)': 'strlen(t)',
+      'substr(t, 0)': 'from 1 on',
+      'left(t, -1)': 'substr',
+      'round(f)': 'round_even',
+      'log(100)': 'log10',
+      'dayofweek(d)': 'isodow',
+      'weekday(d)': 'isodow',
+      'week(d)': 'strftime',
+      'stddev(n)': 'stddev_pop',
+      'd - e': 'datediff',
+      'd + 1': 'INTERVAL',
+    },
+  },
+  sqlite: {
+    columns: 'n INTEGER, m INTEGER, f REAL, q REAL, t TEXT, u TEXT, d DATE, e DATE, j TEXT',
+    values: `7, -2, 2.7, 7.5, 'ab', NULL, '2024-03-05', '2024-02-01', '{"a": "z"}'`,
+    same: [
+      'n / 2',
+      'n / m',
+      'n / 0',
+      'f / 0',
+      'n % 0',
+      'f / 2',
+      '10 / 4 * 4',
+      'n & 3',
+      't || u',
+      'substr(t, -1)',
+      'substr(t, 0, 2)',
+      `t LIKE '_%'`,
+      `t GLOB 'A*'`,
+      `j ->> '$.a'`,
+    ],
+    refused: {
+      "t LIKE 'A%'": 'ILIKE',
+      "t NOT LIKE 'A%'": 'ILIKE',
+      't LIKE u': 'ILIKE',
+      'd - e': 'datediff',
+      'd + 1': 'INTERVAL',
+      'f % 2': 'trunc',
+      'CAST(f AS INTEGER)': 'trunc',
+      "json_extract(j, '$.a')": '->>',
+      "format('%s', n)": 'printf',
+    },
+  },
+}
+
+describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s', async (system) => {
+  const why = await missing(system)
+
+  test.skipIf(why !== '')(
+    `an expression has the answer of the server, or is refused with the words that give it${why}`,
+    { timeout: 180_000 },
+    async () => {
+      const { columns, values, same, refused } = CASES[system]
+      const rows = [COLD, HOT].map((ts) => ({ ts, values }))
+      const s = await queryPlace(system, folder, columns, rows)
+      await s.archive()
+      const all = [...SAME, ...same]
+      const [server = []] = await s.place.rows(`SELECT ${all.join(', ')} FROM s WHERE id = 1`)
+      for (const id of [0, 1]) {
+        const { rows: found, finished } = await s.ask(`SELECT ${all.join(', ')} FROM s WHERE id = ${id}`)
+        expect(finished.error, `row ${id}`).toBeUndefined()
+        const answers = Object.fromEntries(all.map((sql, i) => [sql, plain(found[0]?.[i])]))
+        expect(answers, `row ${id}`).toEqual(Object.fromEntries(all.map((sql, i) => [sql, plain(server[i])])))
+      }
+      for (const [sql, words] of Object.entries(refused)) {
+        const { finished } = await s.ask(`SELECT ${sql} FROM s`)
+        expect(finished.error, sql).toMatchObject({ code: 'BAD_QUERY', hint: expect.stringContaining(words) as string })
+      }
+      // An average of whole numbers is no floating point number for a database.
+      expect((await s.ask('SELECT round(avg(n + 1)) FROM s')).rows.map(([one]) => plain(one))).toEqual([8])
+      // In a condition as well.
+      const [first = ''] = Object.keys(refused)
+      expect((await s.ask(`SELECT count(*) FROM s WHERE ${first} IS NOT NULL`)).finished.error).toMatchObject({
+        code: 'BAD_QUERY',
+      })
+    },
+  )
+})
+
+/** Without the digits and words in which servers print the same value. */
+function plain(value: unknown): unknown {
+  if (value === null || value === undefined) return null
+  if (value === true || value === 't') return 1
+  if (value === false || value === 'f') return 0
+  const isNumber = typeof value === 'string' && value !== '' && Number.isFinite(Number(value))
+  return isNumber ? Number(value) : value
+}
