@@ -105,6 +105,8 @@ export type TableSpec = {
   readonly key: readonly string[]
   /** True for a primary key, false for a unique one. */
   readonly primary: boolean
+  /** The unique key takes NULLs for equal (`NULLS NOT DISTINCT`). */
+  readonly nullsEqual?: true
   /** Estimates of the system, unless counting costs nothing. */
   readonly rows: bigint
   readonly bytes: bigint
