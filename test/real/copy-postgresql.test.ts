@@ -284,13 +284,18 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
         { kind: 'list', of: { kind: 'int', bits: 64, unsigned: true } },
       ]
       const columns = types.map((type, i) => ({ name: `c${i}`, nullable: true, ...to.declare(type) }))
-      const scaled = columns.map((one) =>
-        one.type.kind === 'decimal' && one.type.precision === undefined ? { ...one, scaled: true } : one,
-      )
+      const printed = columns.map((one) => {
+        const zeros = one.type.kind === 'decimal' && one.type.scale !== 0 ? { zeros: true } : {}
+        return {
+          ...one,
+          ...(one.type.kind === 'decimal' && one.type.precision === undefined ? { printed: true } : {}),
+          ...zeros,
+        }
+      })
       const table = { schema: 'public', name: 'declared' }
       await to.target().create({ ...zoo, table, columns, key: [] }, SIGNAL)
       const found = await tableNamed(to, 'public.declared')
-      expect(found.columns).toEqual(scaled)
+      expect(found.columns).toEqual(printed)
       expect(found).toMatchObject({ key: [], primary: false, rows: 0n })
     })
   })

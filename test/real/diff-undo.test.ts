@@ -84,6 +84,27 @@ describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)('%s', 
   })
 })
 
+test.for(['sqlite', 'd1'] as const)(
+  'an undo that %s refuses is finished by the next one',
+  { timeout: 120_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+    await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)', 'INSERT INTO t VALUES (1, 1), (2, 2)')
+    const copy = copyOf(source, target, 't')
+    expect((await perform(copy)).finished.exitCode).toBe(0)
+    await target.sql('UPDATE t SET n = 5')
+    const repaired = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: false })
+    expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: '2' } })
+    await target.sql("CREATE TRIGGER held BEFORE UPDATE ON t BEGIN SELECT RAISE(ABORT, 'held'); END")
+    expect((await undoOf(target, repaired)).finished.exitCode).not.toBe(0)
+    await target.sql('DROP TRIGGER held')
+    expect((await undoOf(target, repaired)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
+    expect(await target.rows('SELECT n FROM t ORDER BY id')).toEqual([['5'], ['5']])
+  },
+)
+
 test('what cannot be known is refused before anything is touched', async () => {
   const source = await makePlace('sqlite', folder)
   const target = await makePlace('sqlite', folder)

@@ -61,8 +61,13 @@ export type Column = {
   readonly asText?: true
   /** Keeps JSON as written; other JSON columns drop duplicate names and normalise numbers. */
   readonly spelled?: true
-  /** Decimals of any scale, of which its system distinguishes 1.5 and 1.50, but not in a key. */
-  readonly scaled?: true
+  /**
+   * Its system prints more than the canonical form has, outside of a key: 1.50 of a decimal without a scale, or days that
+   * no calendar has, such as 0000-00-00.
+   */
+  readonly printed?: true
+  /** Its system prints the zeros at the end of decimals, which a text column of the target keeps. */
+  readonly zeros?: true
   /** The system cannot recreate the same values from their texts. */
   readonly oneWay?: true
   /** Portable form of its values, if no other system reads the native one: a native type of that name. */
@@ -105,6 +110,8 @@ export type TableSpec = {
   readonly key: readonly string[]
   /** True for a primary key, false for a unique one. */
   readonly primary: boolean
+  /** The unique key takes NULLs for equal (`NULLS NOT DISTINCT`). */
+  readonly nullsEqual?: true
   /** Estimates of the system, unless counting costs nothing. */
   readonly rows: bigint
   readonly bytes: bigint

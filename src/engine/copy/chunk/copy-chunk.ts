@@ -8,7 +8,7 @@ import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
-import { type Digest, type Row, type Stamp } from '../../../model/copy/rows.ts'
+import { type Digest, type ProofScheme, type Row, type Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
@@ -157,7 +157,7 @@ class ChunkWork {
     this.#fresh =
       !shared ||
       (isRanged(plan) && writer.seesRange && this.#cursor === null && this.#isFirst() && !(await writer.occupied()))
-    const frames = !this.#careful && plan.frames !== undefined && plan.proof !== 'canonical'
+    const frames = plan.frames !== undefined && !this.#careful && this.#scheme !== 'canonical'
     const source = frames ? await this.#forward(writer) : await this.#copyRows(writer)
     return await this.#close(writer, source, frames)
   }
@@ -257,10 +257,9 @@ class ChunkWork {
   }
 
   async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
-    const { plan, database, owner, key } = this.#context
+    const { database, owner, key } = this.#context
     this.#progress('proving', this.#read, this.#bytes)
-    // Rows read one by one are proved by values, even if the plan forwards bytes.
-    const scheme = plan.proof === 'echo' && this.#careful ? 'canonical' : plan.proof
+    const scheme = this.#scheme
     const proof = new ChunkProof({
       context: this.#context,
       view: this.#view,
@@ -409,6 +408,12 @@ class ChunkWork {
     const before = await quarantineLines(this.#context.database, this.#claim.id)
     for (const one of this.#refusedRows) taken(before, lineOf(one))
     return [...before.values()].reduce((sum, count) => sum + BigInt(count), 0n)
+  }
+
+  /** Bytes are compared in key order, which rows without a key do not have; careful mode reads one row at a time. */
+  get #scheme(): ProofScheme {
+    const { proof } = this.#context.plan
+    return proof === 'echo' && (this.#careful || this.#claim.range.by !== 'key') ? 'canonical' : proof
   }
 
   #request(range: Range): RowRequest {

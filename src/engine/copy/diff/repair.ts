@@ -264,16 +264,29 @@ export type Undoing = {
   readonly after: Row | null
 }
 
-/** Restores rows as they were before a repair; the rows of one call together. */
+/**
+ * Restores rows as they were before a repair; the rows of one call together. Only a target with transactions notes that
+ * they are undone: in others `noteUndone` has to follow, because an undo that breaks off before is repeated.
+ */
 export async function undoRepairs(plan: TablePlan, undone: readonly Undoing[], around: Repairing): Promise<void> {
   const back = undone.map(({ ids, key, before, after }) => {
     return { ids, text: '', key, before: after, after: before, stamp: undefined, source: null }
   })
   for (const some of grouped(back, around.to.can.atomic === 'row')) {
     const ids = some.flatMap((one) => one.ids)
-    const notes = ids.map((id) => undoneStatement(around.database, id))
-    await change(plan, some, notes, wasUndone(ids[0] ?? ''), around)
+    const isNoted = around.to.can.atomic === 'chunk'
+    const notes = isNoted ? ids.map((id) => undoneStatement(around.database, id)) : []
+    await change(plan, some, notes, isNoted ? wasUndone(ids[0] ?? '') : NEVER, around)
   }
+}
+
+/** Notes that rows are as before their repairs; nothing in a target with transactions, which has noted it. */
+export async function noteUndone(
+  undone: readonly Undoing[],
+  { to, database }: Pick<Repairing, 'to' | 'database'>,
+): Promise<void> {
+  if (to.can.atomic === 'chunk' || undone.length === 0) return
+  await database.batch(undone.flatMap(({ ids }) => ids.map((id) => undoneStatement(database, id))))
 }
 
 /**

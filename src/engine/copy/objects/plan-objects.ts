@@ -113,11 +113,21 @@ function isPrimary(object: SchemaObject): boolean {
 }
 
 /** The key with which a new table is created. */
-function keyOf({ key }: TableSpec): readonly SchemaObject[] {
+function keyOf({ key, nullsEqual }: TableSpec): readonly SchemaObject[] {
   if (key.length === 0) return []
   const parts = key.map((column) => ({ column }))
   return [...ORDERED].map((method): SchemaObject => {
-    return { kind: 'unique', name: '', own: '', columns: key, unique: true, method, parts, include: [] }
+    const unique = {
+      kind: 'unique',
+      name: '',
+      own: '',
+      columns: key,
+      unique: true,
+      method,
+      parts,
+      include: [],
+    } as const
+    return nullsEqual === true ? { ...unique, nullsEqual } : unique
   })
 }
 

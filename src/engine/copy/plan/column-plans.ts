@@ -36,10 +36,18 @@ export function planColumn(
   const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
   const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name), rewritten)
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
-  const keepsScale =
-    converted === null && sameSystem && source.native === column.native && source.scaled === true && !isKey
-  const whole = keepsScale && trimmed !== true ? { as: { kind: 'native', name: source.native } as const } : {}
+  const isPrinted =
+    converted === null && !isKey && (keepsPrinted(source, column, sameSystem) || keepsZeros(source, column.type))
+  const whole = isPrinted && trimmed !== true ? { as: { kind: 'native', name: source.native } as const } : {}
   return { from: source.name, to: column.name, source, target: column, ...pairing, ...whole }
+}
+
+function keepsPrinted(source: Column, target: Column, sameSystem: boolean): boolean {
+  return source.printed === true && sameSystem && source.native === target.native
+}
+
+function keepsZeros({ zeros }: Column, target: ColumnType): boolean {
+  return zeros === true && target.kind === 'text' && target.padded !== true
 }
 
 /** The column of exactly this name, or else one whose name differs only in case. */

@@ -27,6 +27,7 @@ export function newTable(
     key: source.key.map((name) => rename.get(name) ?? name),
     // A key that may be NULL cannot be a primary key.
     primary: !source.key.some((name) => chosen.find((one) => one.name === name)?.nullable === true),
+    ...(sameSystem && source.nullsEqual === true ? { nullsEqual: true as const } : {}),
     rows: 0n,
     bytes: 0n,
     ...(sameSystem && source.types !== undefined ? { types: source.types } : {}),

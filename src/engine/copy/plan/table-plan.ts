@@ -212,7 +212,8 @@ export function recommendedChunkRows(rows: bigint, bytes: bigint): number {
 export function withKey(table: TableSpec, key: readonly string[] | undefined): TableSpec {
   if (key === undefined) return table
   for (const name of key) columnOf(table, name, '--key')
-  return { ...table, key, primary: false }
+  const { nullsEqual: _nullsEqual, ...rest } = table
+  return { ...rest, key, primary: false }
 }
 
 /** Two rows would get one key. @throws SluiceError UNSUPPORTED_KEY */

@@ -19,7 +19,8 @@ export function zeroNotes(
   const isSame = from.system === target.system
   const isUnbound = (type: ColumnType): boolean => type.kind === 'decimal' && type.precision === undefined
   const losing = columns.filter(
-    ({ source, target: made }) =>
+    ({ source, target: made, as }) =>
+      as.kind !== 'native' &&
       isUnbound(source.type) &&
       (isUnbound(made.type) || made.type.kind === 'text') &&
       !(isSame && source.native === made.native),

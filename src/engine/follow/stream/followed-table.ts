@@ -68,11 +68,11 @@ export function identityPlaces({ source }: FollowTable): readonly number[] {
   return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
 }
 
-/** Forwards a numeric without scale as text, to keep 1.50 apart from 1.5; not for a key, where both are equal. */
+/** Forwards values as their system prints them where the canonical form has less; not in a key. */
 function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
   const { as, source, target, from, codec } = column
   const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined
-  if ((!isFree && source.scaled !== true) || source.native !== target.native || codec !== undefined) return column
+  if ((!isFree && source.printed !== true) || source.native !== target.native || codec !== undefined) return column
   if (!identity.includes(from)) return { ...column, as: { kind: 'native', name: source.native } }
   return isFree ? column : { ...column, as: source.type }
 }

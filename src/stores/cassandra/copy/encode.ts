@@ -1,4 +1,5 @@
 /** Encodes canonical cells as the bytes that Cassandra stores. */
+import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { bytesOfBlob } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
@@ -18,10 +19,10 @@ import { uvintBytes } from './vint.ts'
 /**
  * Returns the function that encodes a cell; null for null. Refuses values that Cassandra would return changed.
  * @param as type that the values travel as
- * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED
+ * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED, ROW_REFUSED
  */
 export function cassandraEncoder(type: CqlType, as: ColumnType): (cell: Cell) => Buffer | null {
-  const bytes = bytesOf(type, as)
+  const bytes = withoutArrayBounds(as, bytesOf(type, as))
   return (cell) => (cell === null ? null : bytes(cell))
 }
 

@@ -2,6 +2,7 @@
  * Binds canonical values for columns of SQLite, which converts values by the column's affinity: a value that would
  * change is refused. Needs no driver.
  */
+import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
@@ -36,6 +37,8 @@ export function binderOf(as: ColumnType, affinity: Affinity): Binder {
       return unless((cell) => !WHOLE.test(String(cell)), integerBinder(affinity))
     case 'decimal':
       return unless((cell) => typeof cell !== 'string', decimalBinder(affinity))
+    case 'list':
+      return withoutArrayBounds(as, ofText(affinity))
     case 'native':
       return as.name === 'any' ? (cell) => valueOfLiteral(String(cell)) : ofText(affinity)
     default:

@@ -63,11 +63,13 @@ function specOf(
     const text = String(column)
     const collation = definedAs(sql, text, String(native), / COLLATE (?:"((?:[^"]|"")+)"|([\w.]+))/y)
     const generated = definedAs(sql, text, String(native), / GENERATED ALWAYS AS/y) !== null
+    const type = duckdbColumnType(String(native))
     return {
       name: text,
-      type: duckdbColumnType(String(native)),
+      type,
       native: String(native),
       ...(native === 'JSON' ? { spelled: true } : {}),
+      ...(type.kind === 'decimal' && (type.scale ?? 0) > 0 ? { zeros: true } : {}),
       ...(hasUnion(String(native)) ? { oneWay: true } : {}),
       nullable: nullable === 1,
       ...(generated ? { generated: true } : {}),

@@ -1,4 +1,5 @@
 /** Canonical values as DuckDB reads them. Values that it would silently round or truncate are refused here. */
+import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -44,7 +45,7 @@ export function spellerOf(as: ColumnType, column: Column): Speller {
     case 'date':
       return type.kind === 'text' ? String : (cell) => duckText(as, String(cell))
     case 'list':
-      return type.kind === 'list' ? (cell) => flat(wellFormed(cell)) : wellFormed
+      return withoutArrayBounds(as, type.kind === 'list' ? (cell) => flat(wellFormed(cell)) : wellFormed)
     default:
       return wellFormed
   }

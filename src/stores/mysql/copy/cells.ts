@@ -8,11 +8,11 @@ import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { quoted } from './names.ts'
+import { isDated } from './printed-days.ts'
 import { baseTypeName, isOpaque, isText } from './types.ts'
 
 /** The server prints these faster than the driver builds them from numbers, and exactly even if they are large. */
 const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bigint', 'uuid', 'inet4', 'inet6'])
-const DATED = new Set(['date', 'datetime', 'timestamp'])
 
 /** Names of columns that the driver refuses: it ends the connection. */
 const REFUSED = /"(__(?:proto|(?:define|lookup)[GS]etter)__)"$/
@@ -81,7 +81,7 @@ export type MysqlCellReader = (value: SqlValue) => Cell
 export function mysqlCellReader(as: ColumnType, column: Column): MysqlCellReader {
   const normalize = normalizer(as)
   if (hasGaps(column)) return (value) => (value === null ? null : normalize(wholeText(value)))
-  if (DATED.has(baseTypeName(column.native)) && (as.kind === 'date' || as.kind === 'timestamp')) {
+  if (isDated(column.native) && (as.kind === 'date' || as.kind === 'timestamp')) {
     return (value) => (value === null ? null : normalize(realDate(value)))
   }
   if (!isPlainType(as)) return (value) => (value === null ? null : normalize(value))

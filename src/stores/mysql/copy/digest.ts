@@ -14,6 +14,7 @@ import { hasGaps, isBroken, enumMemberSql } from './cells.ts'
 import { quoted, mysqlTableSql } from './names.ts'
 import { mysqlRangeCondition } from './ranges.ts'
 import { readMysqlRows } from './read.ts'
+import { isDated } from './printed-days.ts'
 import { baseTypeName, isBytes, isText, isWholeType } from './types.ts'
 
 /** Rows and bytes of a batch in memory while rows are added up. */
@@ -125,8 +126,8 @@ function spelling(name: string, as: ColumnType, column: Column): Spelling | null
       if (!hasFraction(native)) return { text: realDay(name, printed), length: '19' }
       return { text: realDay(name, withoutZeros(printed)), length: `LENGTH(${withoutZeros(printed)})` }
     case 'native':
-      if (base === 'json') return { text: printed }
-      return base === 'enum' || base === 'set' ? { text: utf8 } : null
+      if (base === 'json' || base === 'decimal' || isDated(native)) return { text: printed }
+      return base === 'enum' || base === 'set' || isText(base) ? { text: utf8 } : null
     default:
       return null
   }

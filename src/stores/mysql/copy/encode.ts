@@ -2,6 +2,7 @@
  * Converts values for a column. Refuses what the server would accept and change (round, cut, pad, take for another
  * value); what the server refuses itself is left to it.
  */
+import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
@@ -14,6 +15,7 @@ import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { internalOf } from '../../../model/copy/ewkb.ts'
 import { jsonTokens } from '../../../model/lake/json-tokens.ts'
 import { mysqlRowRefused } from './errors.ts'
+import { isPrintedDay } from './printed-days.ts'
 import { baseTypeName, isBytes, isOpaque, isText, isWholeType, isShape } from './types.ts'
 
 type Present = Exclude<Cell, null>
@@ -31,9 +33,11 @@ export function mysqlEncoder(
   flavour: 'mysql' | 'mariadb',
   where: string,
 ): (cell: Cell) => SqlValue {
-  // Dates that the server printed are checked by the server: it has dates that no calendar has.
-  const isPrinted = as.kind === 'native' && /^(?:date|datetime|timestamp)$/.test(baseTypeName(column.native))
-  const encode = isPrinted ? text : (memberEncoder(as, column.native) ?? encoderFor(column.native, flavour))
+  // Dates that the server printed are checked by the server.
+  const plain = isPrintedDay({ as, column })
+    ? text
+    : (memberEncoder(as, column.native) ?? encoderFor(column.native, flavour))
+  const encode = withoutArrayBounds(as, plain, name)
   // The server would replace such a NULL by a number or the current time.
   const mayBeNull = column.nullable && column.identity !== true
   return (cell) => {

@@ -6,6 +6,7 @@ import type { MysqlSession } from '../session.ts'
 import { readsAll } from './hidden-columns.ts'
 import { chooseKey, type MysqlIndexPart } from './keys.ts'
 import { isDictionaryName, quoted, tablePattern, type NameTest } from './names.ts'
+import { isDated } from './printed-days.ts'
 import { baseTypeName, isByBytes, isHexed, isShape, mysqlColumnType } from './types.ts'
 
 /** The server's own databases. */
@@ -181,6 +182,8 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
     type,
     native,
     ...(isJson ? { spelled: true } : {}),
+    ...(isDated(native) ? { printed: true } : {}),
+    ...(type.kind === 'decimal' && type.scale !== 0 ? { zeros: true } : {}),
     ...(isShape(String(base)) ? { portable: 'ewkb' } : {}),
     ...(isHexed(String(base)) ? { hexed: true } : {}),
     ...(isMembered(native) && doubledMember(native) !== null ? { oneWay: true } : {}),

@@ -22,7 +22,7 @@ import { mysqlTableSql } from './names.ts'
 import { mysqlRangeCondition } from './ranges.ts'
 import { keyIndex, type MysqlTableShape } from './shape.ts'
 import { columnsInOrder } from './same-table.ts'
-import { baseTypeName } from './types.ts'
+import { isPrintedDay, ODD_DAYS, USUAL_DAYS } from './printed-days.ts'
 import { takeMark } from '../mark.ts'
 
 export type Writing = {
@@ -43,12 +43,6 @@ export async function openMysqlWriter(writing: Writing, session: MysqlSession): 
     throw error
   }
 }
-
-/** Zero dates such as 0000-00-00 are restored from an archive as the texts that the server printed. */
-const ODD_DAYS =
-  "SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', '')"
-const USUAL_DAYS = 'SET SESSION sql_mode = @sluice_mode'
-const DATED = new Set(['date', 'datetime', 'timestamp'])
 
 class Writer implements ChunkWriter {
   readonly #writing: Writing
@@ -73,9 +67,7 @@ class Writer implements ChunkWriter {
   }
 
   get #odd(): boolean {
-    return this.#writing.request.columns.some(
-      ({ as, column }) => as.kind === 'native' && DATED.has(baseTypeName(column.native)),
-    )
+    return this.#writing.request.columns.some(isPrintedDay)
   }
 
   get session(): string {

@@ -66,7 +66,8 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
         const keepBytes = !bytewise && table.key.includes(column.name)
         parts.push(await columnSql(table.table, column, keepBytes, session))
       }
-      if (table.key.length > 0) parts.push(`${table.primary ? 'PRIMARY KEY' : 'UNIQUE'} (${columnList(table.key)})`)
+      const unique = table.nullsEqual === true ? 'UNIQUE NULLS NOT DISTINCT' : 'UNIQUE'
+      if (table.key.length > 0) parts.push(`${table.primary ? 'PRIMARY KEY' : unique} (${columnList(table.key)})`)
       await session.ask(`CREATE TABLE ${tableSql(table.table)} (${parts.join(', ')})`)
     })
   }

@@ -1,4 +1,5 @@
 /** JSON arrays as PostgreSQL's array literals: `[1,null,"a b"]` as `{1,NULL,"a b"}`. Numbers keep their digits. */
+import { hasArrayBounds } from '../../../model/copy/array-bounds.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
@@ -12,8 +13,9 @@ export function arrayElements({ of }: ColumnType & { readonly kind: 'list' }): E
   return of.kind === 'json' ? 'json' : 'values'
 }
 
-/** @param json canonical JSON of an array @throws SluiceError VALUE_REFUSED for JSON that is no array */
+/** @param json canonical JSON of an array, or the literal of one with bounds of its own @throws SluiceError VALUE_REFUSED for JSON that is no array */
 export function arrayLiteral(json: string, of: Elements): string {
+  if (hasArrayBounds(json)) return json
   if (!json.startsWith('[')) {
     throw new SluiceError('VALUE_REFUSED', `this is no list: ${json.slice(0, 60)}`, {
       hint: 'map the column to json or text',

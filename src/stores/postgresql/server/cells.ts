@@ -1,4 +1,5 @@
 /** Reading columns: the SELECT expression for each, and how COPY output becomes a cell. */
+import { hasArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -27,7 +28,9 @@ export function postgresSelection({ name, as, column: { type } }: AnyColumn): st
   if (isWidened(as, type)) return `${column}::float8`
   if (asJson(as, type)) {
     // As texts: records and the like would become objects, which cannot be turned back into literals.
-    return `pg_catalog.to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
+    const json = `pg_catalog.to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
+    const bounded = `pg_catalog.array_dims(${column}) OPERATOR(pg_catalog.~) '\\[(?!1:)'::text`
+    return `CASE WHEN ${bounded} THEN ${column}::text ELSE ${json} END`
   }
   return column
 }
@@ -89,16 +92,22 @@ export function valueReader(column: AnyColumn, json: ((literal: string) => strin
   if (as.kind === 'bytes' && type.kind === 'bytes') return bytesOfText
   if (isWidened(as, type)) return (text) => Math.fround(Number(text))
   if (asJson(as, type) && json !== null) {
-    const read = normalizer(as)
-    return (text) => read(json(text))
+    const read = listReader(as)
+    return (text) => read(hasArrayBounds(text) ? text : json(text))
   }
   const quick = travelsWhole(column) ? quickReader(column) : undefined
   return quick === undefined ? slowReader(column) : quick
 }
 
+/** JSON of an array; of one with bounds of its own the text that the server prints. */
+function listReader(as: ColumnType): Reader {
+  const read = normalizer(as)
+  return as.kind === 'list' ? (text) => (hasArrayBounds(text) ? text : read(text)) : read
+}
+
 /** An instant that travels as a local time or a date does so in UTC. */
 function slowReader({ as, column: { type } }: AnyColumn): Reader {
-  const read = normalizer(as)
+  const read = asJson(as, type) ? listReader(as) : normalizer(as)
   return type.kind === 'timestamp' && type.zone ? (text) => read(withoutZone(text)) : read
 }
 

@@ -1,4 +1,5 @@
 /** Encodes rows of cells in COPY's text format, in pieces for a socket. */
+import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { isLong, cellPieces } from '../../../model/copy/long-cell.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -125,23 +126,18 @@ export function parameterTexts(
   }
 }
 
-function valueOf({ as, column: { type } }: WriteColumn): Field {
+function valueOf({ as, name, column: { type } }: WriteColumn): Field {
   if (as.kind === 'list' && type.kind === 'list') {
     const of = arrayElements(type)
     return (cell) => arrayLiteral(String(cell), of)
   }
   if (as.kind === 'float') return (cell) => (Object.is(cell, -0) ? '-0' : String(cell))
-  return (cell) => (typeof cell === 'object' ? bytesText(cell) : String(cell))
+  return withoutArrayBounds(as, (cell) => (typeof cell === 'object' ? bytesText(cell) : String(cell)), name)
 }
 
 function fieldOf(column: WriteColumn): Field {
-  const {
-    as,
-    column: { type },
-  } = column
   const value = valueOf(column)
-  if (as.kind === 'list' && type.kind === 'list') return (cell) => escaped(value(cell))
-  switch (as.kind) {
+  switch (column.as.kind) {
     // Values of these types need no escapes.
     case 'bool':
     case 'int':
@@ -150,6 +146,8 @@ function fieldOf(column: WriteColumn): Field {
       return String
     case 'float':
       return value
+    case 'list':
+      return (cell) => escaped(value(cell))
     default:
       return fieldText
   }

@@ -98,7 +98,8 @@ export async function describeTables(
             type: known,
             native: native ?? '',
             ...(native === 'json' ? { spelled: true } : {}),
-            ...(known.kind === 'decimal' && known.precision === undefined ? { scaled: true } : {}),
+            ...(known.kind === 'decimal' && known.precision === undefined ? { printed: true } : {}),
+            ...(known.kind === 'decimal' && known.scale !== 0 ? { zeros: true } : {}),
             nullable: nullable === 't',
             ...(generated === 't' ? { generated: true } : {}),
             ...(identity === 't' ? { identity: true } : {}),
@@ -121,6 +122,7 @@ export async function describeTables(
       columns,
       key: key.columns,
       primary: key.primary,
+      ...(key.nullsEqual ? { nullsEqual: true as const } : {}),
       rows: BigInt(rows ?? 0),
       bytes: BigInt(bytes ?? 0),
       ...(partitioning == null ? {} : { partitioning }),
@@ -181,7 +183,8 @@ function columnsSql(oids: string, version: number): string {
 /** Unique indexes on plain columns, the preferred key first. */
 function indexesSql(oids: string): string {
   return `
-    SELECT i.indrelid, i.indisprimary, pg_catalog.json_agg(a.attname ORDER BY k.n)
+    SELECT i.indrelid, i.indisprimary, pg_catalog.json_agg(a.attname ORDER BY k.n),
+      pg_catalog.bool_or(coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct'::text)::boolean, false) AND NOT a.attnotnull)
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
@@ -195,10 +198,11 @@ function indexesSql(oids: string): string {
 function bestKey(
   indexes: readonly TextRow[],
   floats: readonly string[],
-): { readonly columns: readonly string[]; readonly primary: boolean } {
-  for (const [, primary, names] of indexes) {
+): { readonly columns: readonly string[]; readonly primary: boolean; readonly nullsEqual: boolean } {
+  for (const [, primary, names, nullsEqual] of indexes) {
     const columns = JSON.parse(names ?? '[]') as string[]
-    if (!columns.some((name) => floats.includes(name))) return { columns, primary: primary === 't' }
+    if (!columns.some((name) => floats.includes(name)))
+      return { columns, primary: primary === 't', nullsEqual: nullsEqual === 't' }
   }
-  return { columns: [], primary: false }
+  return { columns: [], primary: false, nullsEqual: false }
 }

@@ -8,7 +8,7 @@ import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import { undoRepairs, type Repairing, type Undoing } from '../../diff/repair.ts'
+import { noteUndone, undoRepairs, type Repairing, type Undoing } from '../../diff/repair.ts'
 import { rowBound, rowsByKey, targetRequest } from '../../diff/sides.ts'
 import { repairPlan } from '../../ledger/repair-plans.ts'
 import { packedRow, repairsOf, type RecordedRepair } from '../../ledger/repairs.ts'
@@ -103,6 +103,10 @@ async function undoAll(
       const repairing = { ...around, key: table, signal: run.interrupt.abort }
       undone += await putBack(plan, back, repairing)
       const kept = await stillThere(plan, back, around, run)
+      await noteUndone(
+        back.filter((one) => !kept.includes(one)),
+        around,
+      )
       undone -= kept.length
       changed += kept.length
       for (const one of kept) warn(plan, one, 'has a part that was written a short time ago, and stays', run)

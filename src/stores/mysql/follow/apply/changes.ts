@@ -12,6 +12,7 @@ import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { mysqlEncoder } from '../../copy/encode.ts'
 import { addRows, KEPT_ROWS, upsertRows, type InsertInto } from '../../copy/insert.ts'
 import { quoted, mysqlTableSql } from '../../copy/names.ts'
+import { isPrintedDay } from '../../copy/printed-days.ts'
 import type { MysqlSession } from '../../session.ts'
 import { forceIndex, equalSql, keyValues, removeRowsByKey } from './by-identity.ts'
 import type { ApplyShape } from './shape.ts'
@@ -24,6 +25,10 @@ const FEW = 4
 
 /** Types that the source never leaves out of a change. */
 const FIXED = new Set(['bool', 'int', 'float', 'uuid', 'date', 'time', 'timestamp'])
+
+function isFixed(column: WriteColumn | undefined): boolean {
+  return column !== undefined && (FIXED.has(column.as.kind) || isPrintedDay(column))
+}
 
 export class TableChanges {
   readonly #session: MysqlSession
@@ -54,9 +59,7 @@ export class TableChanges {
       key: request.identity,
       where,
     }
-    const mayLack = this.#written.some(
-      ({ at, inIdentity }) => !inIdentity && !FIXED.has(request.columns[at]?.as.kind ?? ''),
-    )
+    const mayLack = this.#written.some(({ at, inIdentity }) => !inIdentity && !isFixed(request.columns[at]))
     this.#stage = mayLack ? new MysqlStage(session, request, this.#written, this.#encoders, where) : null
   }
 

@@ -11,6 +11,7 @@ import type { MysqlConfig } from '../../config.ts'
 import { closeMysqlChunk } from '../../copy/commit.ts'
 import { mysqlTargetError } from '../../copy/errors.ts'
 import { mysqlTableSql } from '../../copy/names.ts'
+import { isPrintedDay, ODD_DAYS } from '../../copy/printed-days.ts'
 import { columnsInOrder } from '../../copy/same-table.ts'
 import { takeMark } from '../../mark.ts'
 import type { MysqlSession } from '../../session.ts'
@@ -40,6 +41,7 @@ export async function openChangeWriter(
   try {
     const mark = await takeMark(session)
     const tables: KnownTable[] = []
+    if (request.tables.some(({ columns }) => columns.some(isPrintedDay))) await session.command(ODD_DAYS)
     for (const table of request.tables) {
       throwIfAborted(request.signal)
       const shape = await soundMysqlShape(table, session)

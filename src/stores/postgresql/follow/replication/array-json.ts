@@ -5,15 +5,13 @@ import { refusedValue } from '../../../../model/copy/refused.ts'
 /** Writes one element that is not NULL as JSON. */
 export type ElementJson = (text: string) => string
 
-/** `[0:2]={…}`: bounds of dimensions that do not start at 1. JSON has none. */
-const BOUNDS = /^(?:\[[+-]?\d+:[+-]?\d+\])+=/
-
 /**
+ * @param literal without bounds, which JSON does not have
  * @param delimiter between elements: pg_type.typdelim
  * @throws SluiceError VALUE_REFUSED if the text is not an array
  */
 export function arrayJson(literal: string, element: ElementJson, delimiter = ','): string {
-  let at = BOUNDS.exec(literal)?.[0].length ?? 0
+  let at = 0
   const array = (): string => {
     const items: string[] = []
     for (at++; literal[at] !== '}';) {

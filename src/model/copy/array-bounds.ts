@@ -1,0 +1,34 @@
+/** Arrays of PostgreSQL with bounds that do not begin at 1, such as `[0:1]={a,b}`: JSON has none, so they keep that text. */
+import type { ColumnType } from './column-type.ts'
+import type { Cell } from './rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+/** No JSON begins like this. */
+const BOUNDS = /^\[[+-]?\d+:/
+
+/** Whether the text of a list is that of an array with bounds of its own. */
+export function hasArrayBounds(text: string): boolean {
+  return BOUNDS.test(text)
+}
+
+/**
+ * Encoder of a column that holds no bounds: JSON would renumber the elements.
+ * @param as type that the values travel as
+ * @param name of the column, where the caller does not add it to errors
+ * @throws (the function) SluiceError ROW_REFUSED for an array with bounds of its own
+ */
+export function withoutArrayBounds<C extends Cell, T>(
+  as: ColumnType,
+  encode: (cell: C) => T,
+  name?: string,
+): (cell: C) => T {
+  if (as.kind !== 'list') return encode
+  return (cell) => {
+    if (typeof cell !== 'string' || !hasArrayBounds(cell)) return encode(cell)
+    const column = name === undefined ? 'the column' : `column ${name}`
+    throw new SluiceError('ROW_REFUSED', `${column} would not keep the bounds of this array: ${cell.slice(0, 60)}`, {
+      reason: 'its elements are not numbered from 1, as those of a list in another system are',
+      hint: 'change the value at its source, or leave the column out with --columns',
+    })
+  }
+}

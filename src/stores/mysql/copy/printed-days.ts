@@ -1,0 +1,19 @@
+/** Dates that travel as the server prints them: MySQL and MariaDB hold days that no calendar has, such as 0000-00-00. */
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
+import { baseTypeName } from './types.ts'
+
+const DATED = new Set(['date', 'datetime', 'timestamp'])
+
+/** `native`: as declared. */
+export function isDated(native: string): boolean {
+  return DATED.has(baseTypeName(native))
+}
+
+export function isPrintedDay({ as, column }: Pick<WriteColumn, 'as' | 'column'>): boolean {
+  return as.kind === 'native' && isDated(column.native)
+}
+
+/** Takes days that no calendar has into dates of this session. */
+export const ODD_DAYS =
+  "SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = CONCAT(REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', ''), ',ALLOW_INVALID_DATES')"
+export const USUAL_DAYS = 'SET SESSION sql_mode = @sluice_mode'
