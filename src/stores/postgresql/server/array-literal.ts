@@ -13,7 +13,10 @@ export function arrayElements({ of }: ColumnType & { readonly kind: 'list' }): E
   return of.kind === 'json' ? 'json' : 'values'
 }
 
-/** @param json canonical JSON of an array, or the literal of one with bounds of its own @throws SluiceError VALUE_REFUSED for JSON that is no array */
+/**
+ * @param json canonical JSON of an array, or the literal of one with bounds of its own
+ * @throws SluiceError VALUE_REFUSED for JSON that is no array
+ */
 export function arrayLiteral(json: string, of: Elements): string {
   if (hasArrayBounds(json)) return json
   if (!json.startsWith('[')) {
