@@ -284,7 +284,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
         { kind: 'list', of: { kind: 'int', bits: 64, unsigned: true } },
       ]
       const columns = types.map((type, i) => ({ name: `c${i}`, nullable: true, ...to.declare(type) }))
-      const printed = columns.map((one) => {
+      const described = columns.map((one) => {
         const zeros = one.type.kind === 'decimal' && one.type.scale !== 0 ? { zeros: true } : {}
         return {
           ...one,
@@ -295,7 +295,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
       const table = { schema: 'public', name: 'declared' }
       await to.target().create({ ...zoo, table, columns, key: [] }, SIGNAL)
       const found = await tableNamed(to, 'public.declared')
-      expect(found.columns).toEqual(printed)
+      expect(found.columns).toEqual(described)
       expect(found).toMatchObject({ key: [], primary: false, rows: 0n })
     })
   })

@@ -3,7 +3,7 @@ import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { ArchivedPartition } from './record.ts'
 
