@@ -6,7 +6,6 @@ import type { SourceView } from '../../model/copy/source-port.ts'
 import { isComputedOtherwise, otherMeaning, retypedText, type Unsure } from '../types/index.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, archivedReadColumns, partitionRowRequest, type ArchiveContext } from './context.ts'
-import { cutCondition } from './cut-condition.ts'
 import { restoreCommand, runCommand } from './refusals.ts'
 import { doubtOf } from './unsure-columns.ts'
 
@@ -52,10 +51,9 @@ export function columnRefusal(
   const doubt = doubtOf(context.table, unsure, null, [partition])
   if (doubt !== null) return doubt
   const { lost } = fitNow(context, partition)
-  const now = archived.stored.columns
-  const cuts = lost.filter((column) => isCut(context, partition, column))
-  const kept = cuts.length > 0 ? cuts : lost.filter((column) => !without.has(column.name))
+  const kept = lost.filter((column) => !without.has(column.name))
   if (kept.length === 0) return isWholeInTable(partition) ? null : valuelessRefusal(context, partition)
+  const now = archived.stored.columns
   const what = kept.map((column) => lostText(now, column)).join(', ')
   const isKey = lost.some((column) => context.table.key.includes(retypedNow(now, column)?.name ?? ''))
   if (isKey && !isWholeInTable(partition)) return refusal(context, partition, what, elsewhereHint(context, partition))
@@ -67,30 +65,16 @@ export function columnRefusal(
       : retyped.length === 0 && archived.stored.numbersOf === undefined
         ? 'add the column again, then run the same command; or '
         : ''
-  if (cuts.length > 0) return refusal(context, partition, what, `${again}${intoText(context, partition)}`)
-  const needed = isWholeInTable(partition) ? [] : retyped.filter(isNeeded).map((column) => column.name)
-  const optional = needed.length === 0 ? '' : `give ${needed.join(', ')} a default, or let it be NULL, and `
   const command = restoreCommand(name, partition, ...withoutFlags(lost))
-  const hint = `${again}${optional}leave its values in the archive, where older versions show them: ${command}`
+  const hint = `${again}leave its values in the archive, where older versions show them: ${command}`
   return refusal(context, partition, what, hint)
-}
-
-/** True for the column that cuts a plain table if it cuts it no more, or rows would come back without it. */
-function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: StoredColumn): boolean {
-  const { archived, store, table } = context
-  const now = retypedNow(archived.stored.columns, lost) ?? lost
-  if (partition.native !== null || now.name !== archived.timeColumn) return false
-  return !isWholeInTable(partition) || cutCondition(store, table, archived, partition) === null
-}
-
-/** True if no row can be without a value in it. */
-function isNeeded({ column }: StoredColumn): boolean {
-  return !column.nullable && column.hasDefault !== true && column.generated !== true && column.identity !== true
 }
 
 /** Error if restored rows would lack a value in a column that needs one; otherwise null. */
 export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
-  const needed = fitNow(context, partition).fresh.find(isNeeded)
+  const needed = fitNow(context, partition).fresh.find(
+    ({ column }) => !column.nullable && column.hasDefault !== true && column.generated !== true && !column.identity,
+  )
   if (needed === undefined) return null
   const hint = context.table.key.includes(needed.name)
     ? elsewhereHint(context, partition)
@@ -111,12 +95,8 @@ export function meaningRefusal(context: ArchiveContext, partition: ArchivedParti
 }
 
 /** If other rows have the key now, archived rows cannot go into the table. */
-function elsewhereHint(context: ArchiveContext, partition: ArchivedPartition): string {
-  return `give the key its earlier type, then run the same command; or ${intoText(context, partition)}`
-}
-
-function intoText({ name }: ArchiveContext, partition: ArchivedPartition): string {
-  return `bring the rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`
+function elsewhereHint({ name }: ArchiveContext, partition: ArchivedPartition): string {
+  return `give the key its earlier type, then run the same command; or bring the rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`
 }
 
 function refusal({ name }: ArchiveContext, partition: ArchivedPartition, what: string, hint: string): SluiceError {

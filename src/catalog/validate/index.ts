@@ -217,7 +217,7 @@ async function noteBase(scratch: SqlDatabase, report: Report): Promise<void> {
   if (count === 0) return
   const more = count === 1 ? '' : `, like ${count - 1} more`
   report.notes.push(
-    `checkpoint ${String(row?.[2])} lists ${String(row?.[1])} twice: readers have its rows twice${more}; sluice fsck TABLE names each`,
+    `checkpoint ${String(row?.[2])} lists ${String(row?.[1])} twice: readers have its rows twice until a commit removes it${more}; sluice fsck TABLE names each`,
   )
 }
 
