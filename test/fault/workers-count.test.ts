@@ -25,13 +25,13 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
   })
 
   /** Rows of chunks that the ledger has as done. */
-  async function rowsDone(): Promise<bigint> {
+  async function rowsDone(table = 'orders'): Promise<bigint> {
     const client = new pg.Client({ connectionString: target.url('cold') })
     client.on('error', () => undefined)
     await client.connect()
     try {
-      const sql = `SELECT coalesce(sum(rows_read), 0)::text AS n FROM migration_checkpoints WHERE status = 'completed'`
-      const { rows } = await client.query<{ n: string }>(sql).catch(() => ({ rows: [{ n: '0' }] }))
+      const sql = `SELECT coalesce(sum(rows_read), 0)::text AS n FROM migration_checkpoints WHERE status = 'completed' AND table_name = $1`
+      const { rows } = await client.query<{ n: string }>(sql, [table]).catch(() => ({ rows: [{ n: '0' }] }))
       return BigInt(rows[0]?.n ?? 0)
     } finally {
       await client.end()
@@ -88,5 +88,29 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
     })
     expect(await stage.run(run)).toMatchObject({ status: 'stopped', rows: truth, chunks: Number(truth) / 100 })
     expect(shared((await stage.sluice('runs', '--distributed')).events)).not.toHaveProperty('countedAt')
+  })
+
+  test('also if the only worker is killed in the first seconds, before its copy reads the ledger again', async () => {
+    const run = await stage.distribute('copy', ...COPY, '--to-table', 'young', '--rate', '4000', '--tasks', '1')
+    const worker = stage.worker({ host: 'killed' })
+    await stage.until('rows that the worker has not reported', async () => {
+      const { rows } = await stage.run(run)
+      return rows > 0n && (await rowsDone('young')) > rows
+    })
+    worker.signal('SIGKILL')
+    await worker.ended
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    stage.worker({ host: 'heir' })
+    await stage.until('the end by the ledger', async () => {
+      const { status, rows, countedAt } = await stage.run(run)
+      const done = await rowsDone('young')
+      return (
+        (status === 'stopped' && countedAt === null && rows === done) || {
+          status,
+          rows: String(rows),
+          done: String(done),
+        }
+      )
+    })
   })
 })

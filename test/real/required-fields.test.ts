@@ -1,4 +1,5 @@
 /** Actions without fields that the protocol requires: readers on delta-kernel refuse such a table, so `fsck` names them. */
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
@@ -107,4 +108,33 @@ test('a file without row ids, in a table that tracks rows', async () => {
   ])
   expect(await found([[tracked, METADATA, first], bare], 'row-ids')).toEqual([])
   expect(await found([[tracked, trackedMetadata, first]], 'row-ids')).toEqual([])
+})
+
+const rowsOf = (path: string, version: number): Line => {
+  const baseRowId = path.charCodeAt(0) * 10
+  return add(path, { baseRowId, defaultRowCommitVersion: version, stats: '{"numRecords":2}' })
+}
+
+test('row commit versions above the commit that adds the file', async () => {
+  const first = [tracked, trackedMetadata, rowsOf('a', 0)]
+  expect(await found([first, [rowsOf('b', 1)], [rowsOf('c', 1)]], 'row-ids')).toEqual([])
+  expect(await found([first, [rowsOf('b', 2)], [rowsOf('c', 3), rowsOf('d', 4)]], 'row-ids')).toEqual([
+    ['b', 'its defaultRowCommitVersion is 2, above commit 1 that adds it'],
+    ['c', 'its defaultRowCommitVersion is 3, above commit 2 that adds it, like 1 more'],
+  ])
+})
+
+test('row commit versions above the checkpoint that holds the file', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 't')
+  writeLog(table, [[tracked]])
+  const lines = [{ checkpointMetadata: { version: 0 } }, tracked, trackedMetadata, rowsOf('a', 0), rowsOf('b', 1)]
+  const name = `${'0'.repeat(20)}.checkpoint.3a0d65cd-4056-49b8-937b-95f9e3ee90e5.json`
+  writeFileSync(join(table, '_delta_log', name), lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  rmSync(join(table, COMMITS[0] as string))
+  const { events } = await perform(fsckOf(table))
+  const details = events.flatMap((event) =>
+    event.type === 'fsck.finding' && event.finding === 'row-ids' ? [[event.path, event.detail]] : [],
+  )
+  expect(details).toEqual([['b', 'its defaultRowCommitVersion is 1, above checkpoint 0 that holds it']])
 })

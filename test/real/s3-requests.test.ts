@@ -162,7 +162,10 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     ).toBe(true)
     expect((await bytesOf(log, '_delta_log/object', { start: BIG.length - 5 })).equals(BIG.subarray(-5))).toBe(true)
     expect(await bytesOf(log, '_delta_log/object', { start: BIG.length + 5 })).toEqual(Buffer.alloc(0))
-    expect((await errorOf(bytesOf(log, '_delta_log/none'))).code).toBe('SOURCE_GONE')
+    expect(await errorOf(bytesOf(log, '_delta_log/none'))).toMatchObject({
+      code: 'SOURCE_GONE',
+      hint: expect.stringContaining('run the same command again') as string,
+    })
     expect((await errorOf(bytesOf(log, '../other/x'))).code).toBe('PATH_ESCAPES')
   })
 

@@ -103,6 +103,15 @@ describe('a log in a local folder', () => {
     await expect(codeOf(openLocalLog(folder).localFile('none', NEVER))).resolves.toBe('SOURCE_GONE')
   })
 
+  test('a file of the log that vanishes between listing and reading says what helps', async () => {
+    const folder = temporaryFolder()
+    const hint = expect.stringContaining('run the same command again') as string
+    const log = openLocalLog(folder)
+    await expect(log.localFile('_delta_log/none', NEVER)).rejects.toMatchObject({ code: 'SOURCE_GONE', hint })
+    await expect(bytes(folder, '_delta_log/none')).rejects.toMatchObject({ code: 'SOURCE_GONE', hint })
+    await expect(bytes(folder, 'none')).rejects.toMatchObject({ code: 'SOURCE_GONE', hint: undefined })
+  })
+
   // Root may read everything, so the refusal cannot be made there.
   test.skipIf(process.getuid?.() === 0)('a file that may not be read', async () => {
     const folder = temporaryFolder()

@@ -18,6 +18,8 @@ export type OpenLife = {
   readonly records: number | null
   /** Row of the catalog that must be closed by an UPDATE; null if the row was inserted with its end. */
   readonly fileNo: number | null
+  /** Another lifetime of this key, open too: a base checkpoint may list a file twice. */
+  readonly other?: OpenLife | null
 }
 
 export class LookupMismatch extends Error {}
@@ -36,6 +38,7 @@ export class CloseIndex {
   #lifeRecords = new Float64Array(0)
   /** Few lifetimes began before this range. */
   readonly #lifeFileNo = new Map<number, number>()
+  readonly #otherLife = new Map<number, OpenLife>()
 
   #events = 0
   #eventVersion = new Float64Array(1 << 12)
@@ -90,7 +93,12 @@ export class CloseIndex {
     const size = this.#lifeSize[slot] as number
     if (size === NONE) return null
     const records = this.#lifeRecords[slot] as number
-    return { size, records: records === NONE ? null : records, fileNo: this.#lifeFileNo.get(slot) ?? null }
+    return {
+      size,
+      records: records === NONE ? null : records,
+      fileNo: this.#lifeFileNo.get(slot) ?? null,
+      other: this.#otherLife.get(slot) ?? null,
+    }
   }
 
   setLife(slot: number, life: OpenLife | null): void {
@@ -98,6 +106,8 @@ export class CloseIndex {
     this.#lifeRecords[slot] = life?.records ?? NONE
     if (life !== null && life.fileNo !== null) this.#lifeFileNo.set(slot, life.fileNo)
     else if (this.#lifeFileNo.size > 0) this.#lifeFileNo.delete(slot)
+    if (life?.other != null) this.#otherLife.set(slot, life.other)
+    else if (this.#otherLife.size > 0) this.#otherLife.delete(slot)
   }
 
   /** True once per slot: the catalog must still be queried for a lifetime from before this range of commits. */

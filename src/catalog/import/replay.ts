@@ -85,7 +85,10 @@ export class Replay {
       const live = liveRecords(action.add, records)
       this.#opened(action.add, live)
       // Rows already written get their end by an UPDATE, the others with the INSERT.
-      if (slot !== null && write) this.#index.setLife(slot, { size: action.add.size, records: live, fileNo: null })
+      if (slot !== null && write) {
+        const other = this.#index.openLife(slot)
+        this.#index.setLife(slot, { size: action.add.size, records: live, fileNo: null, other })
+      }
       if (write)
         this.#pushFile(
           action.add,
@@ -314,26 +317,29 @@ export class Replay {
     this.#pushFile(add, raw, line, version, this.#index.nextVersion(slot), dv, records, false)
   }
 
-  /** Ends the open lifetime of a key at `version`. */
-  #close(slot: number, version: number, life: OpenLife): void {
-    this.totals.files--
-    this.totals.bytes -= life.size
-    this.#tally.removedBytes += life.size
-    if (life.records === null) this.totals.withoutRecords--
-    else this.totals.records -= life.records
-    if (life.fileNo !== null) this.#batch.closes.push({ fileNo: life.fileNo, version })
+  /** Ends the open lifetimes of a key at `version`. */
+  #close(slot: number, version: number, open: OpenLife): void {
+    for (let life: OpenLife | null | undefined = open; life != null; life = life.other) {
+      this.totals.files--
+      this.totals.bytes -= life.size
+      this.#tally.removedBytes += life.size
+      if (life.records === null) this.totals.withoutRecords--
+      else this.totals.records -= life.records
+      if (life.fileNo !== null) this.#batch.closes.push({ fileNo: life.fileNo, version })
+    }
     this.#index.setLife(slot, null)
   }
 
   async #ask(path: string, keyHash: number, dv: string | null): Promise<OpenLife | null> {
     const rows = this.#openRows.get(keyHash) ?? (await this.#rowsOf([keyHash]))
     const canonical = canonicalPath(path, this.#log.root)
+    let life: OpenLife | null = null
     for (const { fileNo, path: stored, dvId: storedDv, size, records, vector } of rows) {
       if (storedDv !== dv || canonicalPath(stored, this.#log.root) !== canonical) continue
       const deletionVector = vector === null ? null : (JSON.parse(vector) as DeletionVectorDescriptor)
-      return { size, records: liveRecords({ deletionVector }, records), fileNo }
+      life = { size, records: liveRecords({ deletionVector }, records), fileNo, other: life }
     }
-    return null
+    return life
   }
 
   async #rowsOf(hashes: readonly number[]): Promise<readonly OpenRow[]> {

@@ -101,7 +101,7 @@ export function compareActive(version: number): ValidateComparison {
     check: 'active files',
     version: `${version}`,
     path: 'coalesce(l.path, c.path)',
-    on: 'l.key = c.key AND l.dv = c.dv',
+    on: 'l.key = c.key AND l.dv = c.dv AND l.nth = c.nth',
     log: `SELECT *, 1 AS present FROM (${logActiveAt(version)})`,
     catalog: `SELECT *, 1 AS present FROM (${catalogActiveAt(version)})`,
     fields: same(['size', 'num_records']),

@@ -25,6 +25,7 @@ import { LongLines } from './long-lines.ts'
 import { checkRanges } from './ranges.ts'
 import { noteDoubled, notePartitions } from './partition-notes.ts'
 import {
+  DOUBLED_IN_BASE,
   logDomainsAt,
   logMetadataAt,
   logProtocolAt,
@@ -155,6 +156,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   await noteSpellings(scratch, report, head.version)
   await notePartitions(scratch, report, head.version)
   await noteDoubled(scratch, report, tableId)
+  await noteBase(scratch, report)
   await noteTimes(scratch, report)
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
@@ -205,6 +207,17 @@ async function noteSpellings(scratch: SqlDatabase, report: Report, version: numb
   const files = count === 1 ? 'one file is' : `${count} files are`
   report.notes.push(
     `${files} spelled in several ways in the commits: readers that compare paths as they are written have other files at version ${version}, unless a checkpoint has settled it; sluice fsck TABLE names both readings`,
+  )
+}
+
+/** Log and catalog agree that a file of the base checkpoint is active twice; its writer did not mean that. */
+async function noteBase(scratch: SqlDatabase, report: Report): Promise<void> {
+  const [row] = await scratch.all(DOUBLED_IN_BASE)
+  const count = Number(row?.[0] ?? 0)
+  if (count === 0) return
+  const more = count === 1 ? '' : `, like ${count - 1} more`
+  report.notes.push(
+    `checkpoint ${String(row?.[2])} lists ${String(row?.[1])} twice: readers have its rows twice until a commit removes it${more}; sluice fsck TABLE names each`,
   )
 }
 

@@ -14,11 +14,15 @@ UNION ALL
 SELECT r.version, r.source, r.line, coalesce(k.key, r.path), coalesce(r.dv_id, ''), false
 FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = 0`
 
-/** A lifetime ends with the next event of its key, of either kind; `nth` numbers those that begin in one version. */
+/**
+ * A lifetime ends with the next event of its key in a commit, of either kind; `nth` numbers those that begin in one
+ * version. Two rows of the base checkpoint do not end each other: readers have both.
+ */
 const LIVES = `
 CREATE TABLE log_life AS
 SELECT version, source, line, key, dv, removed_version, row_number() OVER (PARTITION BY key, dv, version ORDER BY line) AS nth
-FROM (SELECT *, lead(version) OVER (PARTITION BY key, dv ORDER BY version, line) AS removed_version FROM log_event)
+FROM (SELECT *, lead(CASE WHEN source = 0 THEN version END IGNORE NULLS) OVER (PARTITION BY key, dv ORDER BY version, line) AS removed_version
+  FROM log_event)
 WHERE is_add`
 
 /** Keys with more than one lifetime that begins in a version, which is legal and rare. */
@@ -137,11 +141,19 @@ export const logTxnsAt = (version: number): string => newest('txn', `raw->>'$.tx
 export const logDomainsAt = (version: number): string =>
   `SELECT raw FROM (${newest('domainMetadata', `raw->>'$.domainMetadata.domain'`, version)}) WHERE coalesce(raw->>'$.domainMetadata.removed', 'false') <> 'true'`
 
-/** Active files at a version, defined in another way: the newest event of a key is an add. */
+/** Active files at a version, defined in another way: the newest event of a key is an add, or a row of the base. */
 export const logActiveAt = (version: number): string => `
-SELECT e.*, a.size, a.num_records, a.path FROM (
-  SELECT * FROM log_event WHERE version <= ${version} QUALIFY row_number() OVER (PARTITION BY key, dv ORDER BY version DESC, line DESC) = 1) e
-JOIN log_add a USING (version, source, line) WHERE e.is_add`
+SELECT e.*, coalesce(n.nth, 1) AS nth, a.size, a.num_records, a.path FROM (
+  SELECT * FROM log_event WHERE version <= ${version}
+  QUALIFY rank() OVER (PARTITION BY key, dv ORDER BY version DESC, CASE WHEN source = 0 THEN line END DESC) = 1) e
+JOIN log_add a USING (version, source, line)
+LEFT JOIN (SELECT version, source, line, nth FROM log_life WHERE nth > 1) n USING (version, source, line) WHERE e.is_add`
+
+/** Number of files that the base checkpoint lists more than once, the first of them, and the checkpoint's version. */
+export const DOUBLED_IN_BASE = `
+SELECT count(*), min(path), min(version) FROM (
+  SELECT min(a.path) AS path, version FROM log_life l JOIN log_add a USING (version, source, line)
+  WHERE l.source = 1 AND l.nth = 2 GROUP BY l.key, l.dv, version)`
 
 /** Active files of the catalog at a version, by the predicate of docs/CATALOG.md. */
 export const catalogActiveAt = (version: number): string =>

@@ -1,4 +1,8 @@
-/** Checks row ids of active files (PROTOCOL.md, "Row Tracking"): unique, and not above the high water mark. */
+/**
+ * Checks row ids of active files (PROTOCOL.md, "Row Tracking"): unique, and not above the high water mark. Commit
+ * versions of rows are not above the version that adds the file.
+ */
+import type { AddAction } from '../actions.ts'
 import { numRecordsOf } from '../stats.ts'
 import type { Finding } from './finding.ts'
 
@@ -59,6 +63,28 @@ export class RowIds {
       if (before === null || last > before.last) before = ids
     }
     return findings
+  }
+}
+
+export class RowCommitVersions {
+  #count = 0
+  #first = { path: '', of: 0 }
+
+  /** @param version of the commit that adds the file, or of a checkpoint that holds it */
+  take({ path, defaultRowCommitVersion: of }: AddAction, version: number): void {
+    if (of == null || of <= version) return
+    if (this.#count++ === 0) this.#first = { path, of }
+  }
+
+  /** Ends a commit or checkpoint. @returns at most one finding for all of its files */
+  end(what: 'commit' | 'checkpoint', version: number, level: Finding['level']): readonly Finding[] {
+    const { path, of } = this.#first
+    const more = this.#count === 1 ? '' : `, like ${this.#count - 1} more`
+    const does = what === 'commit' ? 'adds' : 'holds'
+    const detail = `its defaultRowCommitVersion is ${of}, above ${what} ${version} that ${does} it${more}`
+    const found = this.#count === 0 ? [] : [{ level, kind: 'row-ids', path, log: `${of}`, detail } as const]
+    this.#count = 0
+    return found
   }
 }
 

@@ -40,7 +40,7 @@ export const FINDINGS = {
   'path-spellings':
     'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would settle it unseen',
   'row-ids':
-    'rows cannot be distinguished by their ids: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
+    'rows cannot be distinguished by their ids or commit versions: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
   'checkpoint-unreadable':
     'readers that start from it cannot open the table: restore the file, or write a new checkpoint while the commits are there',

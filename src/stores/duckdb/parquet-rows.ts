@@ -7,6 +7,7 @@ import { mkdtemp, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { sourceGone } from '../../model/lake/gone.ts'
 import { PARQUET_THREADS } from '../../model/lake/parquet-rows.ts'
 import type { ParquetFacts, ParquetRows, ParquetSelection } from '../../model/lake/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -64,7 +65,7 @@ function parquetError(error: unknown, file: string, signal: AbortSignal): unknow
     return new SluiceError('NO_SPACE', 'no space left for the temporary file of a checkpoint', kind)
   }
   if (/^(IO Error: No files found|.*No such file or directory)/i.test(message)) {
-    return new SluiceError('SOURCE_GONE', 'the file is gone', { where: file, cause: error })
+    return sourceGone('file', file, { cause: error })
   }
   if (/Permission denied/i.test(message)) {
     return new SluiceError(...permissionDenied('SOURCE_DENIED', { where: file, cause: error }))

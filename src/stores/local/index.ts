@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises'
 import type { Dirent, Stats } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { sourceGone } from '../../model/lake/gone.ts'
 import type { FileEntry, LogListingEntry, LogObject, LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
@@ -34,9 +35,7 @@ const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'
 export function localSourceError(error: unknown, where: string): SluiceError {
   if (error instanceof SluiceError) return error
   const code = codeOf(error)
-  if (ABSENT.has(code)) {
-    return new SluiceError('SOURCE_GONE', 'the file is gone', { where, cause: error })
-  }
+  if (ABSENT.has(code)) return sourceGone('file', where, { cause: error })
   if (code === 'EACCES' || code === 'EPERM') {
     return new SluiceError(...permissionDenied('SOURCE_DENIED', { where, cause: error }))
   }
@@ -216,7 +215,7 @@ class LocalLog implements LogStore {
   async localFile(path: string, signal: AbortSignal): Promise<AsyncDisposable & { readonly file: string }> {
     throwIfAborted(signal)
     const file = this.#absolute(path)
-    if (statOrNull(file) === null) throw new SluiceError('SOURCE_GONE', 'the file is gone', { where: file })
+    if (statOrNull(file) === null) throw sourceGone('file', file)
     return { file, [Symbol.asyncDispose]: async () => {} }
   }
 }

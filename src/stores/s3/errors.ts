@@ -1,4 +1,5 @@
 /** Maps answers of S3 and network errors to SluiceErrors. Reports code and request id, nothing of the request. */
+import { sourceGone } from '../../model/lake/gone.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { tagText } from './xml.ts'
 
@@ -117,7 +118,7 @@ export function refusalError(refusal: S3Refusal, where: string, tries: number): 
   if (refusal.foreign !== null && (status === 404 || (status >= 300 && status < 400)))
     return foreignError(where, refusal.foreign)
   if (status >= 300 && status < 400 && refusal.region === null) return foreignError(where, `HTTP ${status}, a redirect`)
-  if (status === 404) return new SluiceError('SOURCE_GONE', 'the object is gone', { where, reason })
+  if (status === 404) return sourceGone('object', where, { reason })
   if (status === 412) {
     return new SluiceError('LOG_CHANGED', 'the object was replaced while it was read', {
       where,

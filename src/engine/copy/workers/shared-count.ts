@@ -16,12 +16,12 @@ export class SharedCount {
   #reading: Promise<void> = Promise.resolve()
   #isOver = false
 
-  /** Reads every five seconds until `end`. */
+  /** Reads at once, so that a worker killed within seconds leaves a reading too, and every five seconds until `end`. */
   constructor(shared: SharedTables, report: (totals: LedgerTotals) => void, clock: Clock) {
     this.#shared = shared
     this.#report = report
     this.#clock = clock
-    this.#wait(EVERY_MS)
+    this.#reading = this.#readAndWait()
   }
 
   /** Reads once more, after this execution's last chunk. An unreachable ledger is no failure: the next one reads it. */

@@ -8,6 +8,7 @@ import { readCheckpoint, sidecarPath } from '../../../delta/checkpoint.ts'
 import { FileSums } from '../../../delta/file-sums.ts'
 import { CheckedCheckpointRows } from '../../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
+import { RowCommitVersions } from '../../../delta/fsck/row-ids.ts'
 import { hintFault, inspectHint } from '../../../delta/last-checkpoint.ts'
 import type { CheckpointFiles } from '../../../delta/listing.ts'
 import { LAST_CHECKPOINT, LOG_FOLDER, logPathOf, SIDECAR_FOLDER } from '../../../delta/log-path.ts'
@@ -131,6 +132,7 @@ async function inspect(
   const wrong: Finding[] = []
   const named = new CheckedCheckpointRows(checkpoint.version, store.root, schema)
   const names = spellings.ofCheckpoint(checkpoint)
+  const rowVersions = new RowCommitVersions()
   try {
     for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, fields: 'structs' })) {
       for (const { action, raw } of block) {
@@ -145,11 +147,12 @@ async function inspect(
           if (again.length === 0) sums.add(canonicalPath(path, store.root), dvId(deletionVector), size)
           wrong.push(...again, ...named.structsOf(action.add, raw))
           names?.take('add', action.add)
+          rowVersions.take(action.add, checkpoint.version)
         }
       }
     }
     names?.end()
-    for (const finding of wrong) found(finding)
+    for (const finding of [...wrong, ...rowVersions.end('checkpoint', checkpoint.version, 'finding')]) found(finding)
     for (const [kind, count] of Object.entries(rows)) {
       if (count !== 1) found(unreadable(checkpoint, name, `it has ${count} ${kind} rows instead of one`))
     }

@@ -5,6 +5,7 @@ import { DoubledActions } from '../../../delta/fsck/doubled-actions.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { MARKS, type ListedFiles } from '../../../delta/fsck/listed-files.ts'
 import { RequiredFields } from '../../../delta/fsck/required-fields.ts'
+import { RowCommitVersions } from '../../../delta/fsck/row-ids.ts'
 import { logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { fileKey } from '../../../delta/replay.ts'
@@ -35,6 +36,8 @@ export type HistoryCounts = {
   readonly marked: readonly Finding[]
   /** Actions without required fields. */
   readonly incomplete: readonly Finding[]
+  /** Files with commit versions of rows above their own commit. */
+  readonly early: readonly Finding[]
   /** Commits without an in-commit timestamp, or with one that is not above that of the previous commit. */
   readonly untimely: readonly Finding[]
 }
@@ -69,6 +72,8 @@ export async function inspectHistory(
   const decides = (version: number): boolean => version > base && version <= wanted
   const doubled = new DoubledActions(decides)
   const required = new RequiredFields()
+  const rowVersions = new RowCommitVersions()
+  const early: Finding[] = []
   const marked: Finding[] = []
   const times = new InCommitTimes(inCommitRule(await snapshot.head(signal)))
   const name = (kind: 'add' | 'remove', file: FileAction, raw: string, version: number): void => {
@@ -91,6 +96,7 @@ export async function inspectHistory(
       for (const { action, raw } of block) {
         doubled.state(action, logPathOf(commit), raw)
         required.take(action.kind, raw)
+        if (action.kind === 'add') rowVersions.take(action.add, version)
         if (action.kind === 'add') name('add', action.add, raw, version)
         else if (action.kind === 'remove') name('remove', action.remove, raw, version)
         if (action.kind === 'add') await older.refer(fileOf(action.add), MARKS.expired, null)
@@ -106,6 +112,7 @@ export async function inspectHistory(
       }
     }
     doubled.endCommit(version)
+    early.push(...rowVersions.end('commit', version, decides(version) ? 'finding' : 'note'))
     required.endCommit(logPathOf(commit), decides(version))
     times.endCommit(version, logPathOf(commit))
   }
@@ -118,6 +125,7 @@ export async function inspectHistory(
     doubled: doubled.findings(),
     marked,
     incomplete: required.findings,
+    early,
     untimely: times.findings,
   }
 }

@@ -292,8 +292,9 @@ class Check {
       interrupt.stop,
     )
     const report = this.#report
-    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked, incomplete, untimely } = history
-    for (const finding of [...doubled, ...marked, ...incomplete, ...untimely, ...spellings.findings()])
+    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked, incomplete, early, untimely } =
+      history
+    for (const finding of [...doubled, ...marked, ...incomplete, ...early, ...untimely, ...spellings.findings()])
       report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`

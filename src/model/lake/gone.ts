@@ -1,0 +1,12 @@
+/** Error for a file or object that does not exist, although a listing or a log names it. */
+import { SluiceError, type ErrorDetails } from '../../shared/errors.ts'
+
+const IN_LOG = '/_delta_log/'
+
+/** Files of a log are read after they were listed, so a missing one was deleted in between. */
+export function sourceGone(what: 'file' | 'object', where: string, details: ErrorDetails = {}): SluiceError {
+  const hint = where.includes(IN_LOG)
+    ? { hint: 'a program that cleans the log deleted it after the log was listed: run the same command again' }
+    : {}
+  return new SluiceError('SOURCE_GONE', `the ${what} is gone`, { where, ...hint, ...details })
+}
