@@ -415,6 +415,40 @@ describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`
   })
 })
 
+test.for([
+  {
+    system: 'postgresql',
+    cut: 'PARTITION BY RANGE (at)',
+    lacks: /PARTITION OF/,
+    makes: "CREATE TABLE later PARTITION OF cut FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+  },
+  {
+    system: 'mysql',
+    cut: 'PARTITION BY LIST (YEAR(at)) (PARTITION earlier VALUES IN (2019))',
+    lacks: /ADD PARTITION/,
+    makes: 'ALTER TABLE cut ADD PARTITION (PARTITION later VALUES IN (2020))',
+  },
+] as const)(
+  '$system: a table without a partition for a row takes none, and the refusal says how to make one',
+  { timeout: 60_000 },
+  async ({ system, cut, lacks, makes }, { skip }) => {
+    skip(whyNot(system) !== '', whyNot(system))
+    const { place, restoreTo } = await archived(system, 'plain')
+    const at = system === 'mysql' ? 'datetime' : 'timestamp(0)'
+    await place.sql(
+      `CREATE TABLE cut (id bigint, at ${at}, note varchar(400), amount numeric(12,2), PRIMARY KEY (id, at)) ${cut}`,
+    )
+    const restore = restoreTo({ into: 'cut' })
+    expect((await perform(restore)).finished.error).toMatchObject({
+      code: 'ROW_REFUSED',
+      hint: expect.stringMatching(lacks) as string,
+    })
+    await place.sql(makes)
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows('SELECT count(*) FROM cut')).toEqual([['300']])
+  },
+)
+
 test.for(SYSTEMS)('quotes in names and values go into %s as they are', { timeout: 60_000 }, async (other, { skip }) => {
   const why = whyNot('sqlite', other)
   if (why !== '') skip(why)

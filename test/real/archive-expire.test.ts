@@ -151,6 +151,11 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
     await done({ ...restore, partitions: ['2020-Q2'] } as Operation)
     expect((await countedBy(query)).counted).toMatch(/^600 /)
+    expect((await perform(expireOf(place))).finished.error).toMatchObject({
+      code: 'PARTITIONS_BLOCKED',
+      reason: expect.stringMatching(/^2020-Q2: it is RESTORED/) as string,
+      hint: expect.stringMatching(/archive run --partition/) as string,
+    })
   })
 
   test.skipIf(why !== '')(`what must not go stays, and is named${why}`, { timeout: 120_000 }, async () => {
@@ -158,6 +163,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const blocked = await perform(expireOf(place))
     expect(blocked.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITIONS_BLOCKED' } })
     expect(blocked.finished.error?.reason).toMatch(/2020-Q1: it is DETACHED.*2020-Q2: it is DETACHED/)
+    expect(blocked.finished.error?.hint).toMatch(/archive run --drop/)
     await done(drop)
     expect((await perform(expireOf(place, { confirm: 'other' }))).finished.error?.code).toBe('MISSING_CONFIRM')
     const unsaid = expireOf(place)

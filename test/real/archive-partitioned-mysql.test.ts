@@ -1,5 +1,7 @@
 /** Tables of MySQL that are partitioned: a plan says how, archives them by a column, and calls none of them plain. */
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
 
@@ -38,4 +40,25 @@ test.skipIf(why !== '').each([
   expect(unsaid.finished.error?.message).toContain(`visits is partitioned by ${kind}`)
   const by = await perform({ ...plan, by: 'made' })
   expect(by.finished).toMatchObject({ exitCode: 0 })
+})
+
+test.skipIf(why !== '')('rows whose partition was dropped by hand: the refusal says how to make one', async () => {
+  using folder = temporaryFolder()
+  const place = await makePlace('mysql', folder.path)
+  const made = await makeBookings(place, 'plain', join(folder.path, 'to'), 5)
+  await place.sql(
+    `ALTER TABLE ${TABLE} DROP PRIMARY KEY, ADD PRIMARY KEY (id, at)`,
+    `ALTER TABLE ${TABLE} PARTITION BY LIST (YEAR(at)) (PARTITION past VALUES IN (2020), PARTITION now VALUES IN (2090))`,
+  )
+  const { run, drop, restore } = commandsOf(made)
+  for (const one of [run, drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+  await place.sql(`ALTER TABLE ${TABLE} DROP PARTITION past`)
+  const only = { ...restore, partitions: ['2020-Q1'] }
+  expect((await perform(only)).finished.error).toMatchObject({
+    code: 'ROW_REFUSED',
+    hint: expect.stringMatching(/ADD PARTITION/) as string,
+  })
+  await place.sql(`ALTER TABLE ${TABLE} ADD PARTITION (PARTITION past VALUES IN (2020))`)
+  expect((await perform(only)).finished).toMatchObject({ exitCode: 0 })
+  expect(await place.rows(`SELECT COUNT(*) FROM ${TABLE}`)).toEqual([['10']])
 })

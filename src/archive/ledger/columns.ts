@@ -7,8 +7,8 @@
 export type ArchiveColumnKind = 'integer' | 'name' | 'text'
 export type ArchiveColumns = Readonly<Record<string, ArchiveColumnKind>>
 
-/** Key and columns of one table; `key` columns are NOT NULL, and the primary key if `unique`. */
-export type LedgerTable = { readonly key: ArchiveColumns; readonly unique: boolean; readonly columns: ArchiveColumns }
+/** Key and columns of one table. Each has a primary key: some servers refuse tables, or changes of rows, without one. */
+export type LedgerTable = { readonly key: ArchiveColumns; readonly columns: ArchiveColumns }
 
 const OF_TABLE: ArchiveColumns = { schema_name: 'name', table_name: 'name' }
 const OF_PARTITION: ArchiveColumns = { ...OF_TABLE, partition_name: 'name' }
@@ -190,26 +190,23 @@ const SWEEPS: ArchiveColumns = {
 }
 
 export const TABLES: Readonly<Record<string, LedgerTable>> = {
-  migration_archives: { key: OF_TABLE, unique: true, columns: ARCHIVES },
-  migration_archive_partitions: { key: OF_PARTITION, unique: true, columns: PARTITIONS },
+  migration_archives: { key: OF_TABLE, columns: ARCHIVES },
+  migration_archive_partitions: { key: OF_PARTITION, columns: PARTITIONS },
   migration_archive_history: {
     key: { ...OF_PARTITION, fence: 'integer', state: 'name' },
-    unique: false,
     columns: HISTORY,
   },
-  migration_archive_erasures: { key: { ...OF_TABLE, erasure_id: 'integer' }, unique: true, columns: ERASURES },
+  migration_archive_erasures: { key: { ...OF_TABLE, erasure_id: 'integer' }, columns: ERASURES },
   // `place`: the partition, or `table/` and the number of the run for rows in no partition.
   migration_archive_erased: {
     key: { ...OF_TABLE, erasure_id: 'integer', place: 'name' },
-    unique: true,
     columns: ERASED,
   },
-  migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, unique: true, columns: SWEEPS },
-  migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, unique: true, columns: HEADS },
+  migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, columns: SWEEPS },
+  migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, columns: HEADS },
   // Since version 10. Two programs may intend the same version: `head` says which of them landed.
   migration_archive_commits: {
     key: { ...OF_TABLE, delta_version: 'integer', head: 'integer' },
-    unique: true,
     columns: COMMITS,
   },
 }

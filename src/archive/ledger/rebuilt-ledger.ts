@@ -27,18 +27,19 @@ export async function writeRebuilt(
 ): Promise<void> {
   const { table } = record
   const key = [table.schema ?? '', table.name]
-  const { now } = ledgerDialect(database.dialect)
+  const { now, unlessThere } = ledgerDialect(database.dialect)
   const ofTable = 'schema_name = ? AND table_name = ?'
   const begun = JSON.stringify(BEGUN)
   const insert = (
     into: string,
     values: Readonly<Record<string, SqlValue>>,
     times: Readonly<Record<string, string>>,
+    end = '',
   ) => ({
     sql: `INSERT INTO ${into} (${['schema_name', 'table_name', ...Object.keys(values), ...Object.keys(times)].join(', ')})
           VALUES (${[...key, ...Object.values(values)].map(() => '?').join(', ')}${Object.values(times)
             .map((time) => `, ${time}`)
-            .join('')})`,
+            .join('')}) ${end}`,
     parameters: [...key, ...Object.values(values)],
   })
   await database.batch([
@@ -88,6 +89,8 @@ export async function writeRebuilt(
           error_message: 'the ledger was rebuilt from the archive',
         },
         { at_ms: now },
+        // The history of the ledger before is kept.
+        unlessThere,
       ),
     ),
     ...more,

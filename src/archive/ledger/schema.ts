@@ -9,7 +9,7 @@
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { changeTable, makeLate } from '../../stores/common/late-table.ts'
+import { changeTable, makeLate, noteVersion } from '../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../stores/common/ledger-tables.ts'
 import { INDEXES, TABLES, type ArchiveColumns } from './columns.ts'
@@ -32,13 +32,13 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
   if (version === ARCHIVE_LEDGER_VERSION) return
   await refuseForeignTables(database, ['migration_archive_ledger', ...Object.keys(TABLES)])
   const { types } = dialect
-  await makeLate(database, 'migration_archive_ledger', `version ${types.integer} NOT NULL`)
-  for (const [name, { key, unique, columns }] of Object.entries(TABLES)) {
+  await makeLate(database, 'migration_archive_ledger', `version ${types.integer} NOT NULL PRIMARY KEY`)
+  for (const [name, { key, columns }] of Object.entries(TABLES)) {
     const there = await ledgerColumns(database, name)
     if (there.size === 0) {
       const keys = Object.entries(key).map(([column, kind]) => `${column} ${types[kind]} NOT NULL`)
-      const primary = unique ? [`PRIMARY KEY (${Object.keys(key).join(', ')})`] : []
-      const parts = [...keys, ...Object.entries(columns).map((one) => columnSql(one, dialect)), ...primary]
+      const primary = `PRIMARY KEY (${Object.keys(key).join(', ')})`
+      const parts = [...keys, ...Object.entries(columns).map((one) => columnSql(one, dialect)), primary]
       await makeLate(database, name, parts.join(', '))
       continue
     }
@@ -52,10 +52,7 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
   const { kept, unlessThere } = dialect.indexes
   for (const [name, { table, columns }] of kept ? Object.entries(INDEXES) : [])
     await changeTable(database, `CREATE INDEX ${unlessThere}${name} ON ${table} (${columns})`)
-  await database.batch([
-    { sql: 'DELETE FROM migration_archive_ledger WHERE version <= ?', parameters: [ARCHIVE_LEDGER_VERSION] },
-    { sql: 'INSERT INTO migration_archive_ledger (version) VALUES (?)', parameters: [ARCHIVE_LEDGER_VERSION] },
-  ])
+  await noteVersion(database, 'migration_archive_ledger', ARCHIVE_LEDGER_VERSION)
 }
 
 /**

@@ -10,6 +10,24 @@ export async function makeLate(database: LedgerDatabase, name: string, body: str
   await changeTable(database, `CREATE TABLE IF NOT EXISTS ${name} (${body})`)
 }
 
+/**
+ * Writes the version of a ledger into its table, unless that is as high already: a newer program, or one at the same
+ * time, has written it.
+ */
+export async function noteVersion(database: LedgerDatabase, table: string, version: number): Promise<void> {
+  const noted = async (): Promise<number> =>
+    Number((await database.all(`SELECT MAX(version) FROM ${table}`))[0]?.[0] ?? 0)
+  if ((await noted()) >= version) return
+  try {
+    await database.batch([
+      { sql: `DELETE FROM ${table} WHERE version < ?`, parameters: [version] },
+      { sql: `INSERT INTO ${table} (version) VALUES (?)`, parameters: [version] },
+    ])
+  } catch (error) {
+    if ((await noted()) < version) throw error
+  }
+}
+
 /** Makes one change to a ledger table; if another program has made it at the same time, it counts as done. */
 export async function changeTable(database: LedgerDatabase, sql: string): Promise<void> {
   try {

@@ -181,8 +181,15 @@ function allBlocked(name: string, blocked: readonly PlannedExpiry[]): SluiceErro
   return new SluiceError('PARTITIONS_BLOCKED', `of what is old enough, nothing of ${name} can expire`, {
     where: name,
     reason: `${named.join('; ')}${blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''}`,
-    hint: 'nothing was changed; sluice archive run --drop takes detached partitions out of the database first',
+    hint: `nothing was changed${wayOut(new Set(blocked.map(({ partition }) => partition.state)))}`,
   })
+}
+
+/** What lets a partition expire that has not left the database. */
+function wayOut(states: ReadonlySet<ArchivedPartition['state']>): string {
+  if (states.has('DETACHED')) return '; sluice archive run --drop takes detached partitions out of the database first'
+  if (states.has('RESTORED')) return '; sluice archive run --partition archives a restored one again'
+  return ''
 }
 
 function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveExpireOperation): void {

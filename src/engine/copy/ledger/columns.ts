@@ -187,14 +187,14 @@ export function tables(dialect: Types): readonly string[] {
   const { id, integer, name, time, currentTime } = dialect.types
   const list = listed.bind(null, dialect)
   return [
-    `CREATE TABLE IF NOT EXISTS migration_ledger (version ${integer} NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS migration_ledger (version ${integer} NOT NULL PRIMARY KEY)`,
     `CREATE TABLE IF NOT EXISTS migration_tokens (token ${name} NOT NULL PRIMARY KEY)`,
     `CREATE TABLE IF NOT EXISTS migration_runs (run_id ${integer} NOT NULL PRIMARY KEY, ${list(RUN_COLUMNS)})`,
     `CREATE TABLE IF NOT EXISTS migration_plans (schema_name ${name} NOT NULL, table_name ${name} NOT NULL, ${list(PLAN_COLUMNS)},
       PRIMARY KEY (schema_name, table_name))`,
     `CREATE TABLE IF NOT EXISTS migration_checkpoints (id ${id}, ${list(SEED_COLUMNS)},
       created_at ${time} DEFAULT ${currentTime}, ${list(CHUNK_COLUMNS)})`,
-    `CREATE TABLE IF NOT EXISTS migration_chunk_history (id ${integer}, ${list(SEED_COLUMNS)},
+    `CREATE TABLE IF NOT EXISTS migration_chunk_history (history_id ${id}, id ${integer}, ${list(SEED_COLUMNS)},
       created_at ${time}, ${list(CHUNK_COLUMNS)}, reason ${name}, retired_ms ${integer})`,
     `CREATE TABLE IF NOT EXISTS migration_repairs (repair_id ${name} NOT NULL PRIMARY KEY, ${list(REPAIR_COLUMNS)})`,
     `CREATE TABLE IF NOT EXISTS migration_quarantine (quarantine_id ${name} NOT NULL PRIMARY KEY, ${list(QUARANTINE_COLUMNS)})`,

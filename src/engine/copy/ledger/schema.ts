@@ -5,6 +5,7 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
+import { noteVersion } from '../../../stores/common/late-table.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../../stores/common/ledger-tables.ts'
 import { CHUNK_COLUMNS, ledgerColumnType, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
@@ -45,7 +46,7 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
   for (const { version: next, statements } of STEPS) {
     if (next <= version) continue
     for (const sql of await statements(look)) await runDdl(database, sql)
-    await noteVersion(database, next)
+    await noteVersion(database, 'migration_ledger', next)
   }
   return { adopted }
 }
@@ -64,14 +65,6 @@ async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise
   // One by one: some systems commit each DDL statement at once, and each of these may run again.
   for (const sql of statements) await runDdl(database, sql)
   return adopted
-}
-
-/** Keeps a higher version that a newer program has written meanwhile. */
-async function noteVersion(database: LedgerDatabase, version: number): Promise<void> {
-  await database.batch([
-    { sql: 'DELETE FROM migration_ledger WHERE version <= ?', parameters: [version] },
-    { sql: 'INSERT INTO migration_ledger (version) VALUES (?)', parameters: [version] },
-  ])
 }
 
 /**

@@ -118,6 +118,8 @@ export function mysqlTargetError(thrown: unknown, where: string): unknown {
 export function rowHint(errno: number | undefined): string {
   if (errno === 1452 || errno === 1216)
     return 'the row refers to one that is not there: bring that row back, or drop the foreign key, then run the same command again'
+  if (errno === 1526)
+    return 'make a partition for it (ALTER TABLE … ADD PARTITION, or REORGANIZE PARTITION), then run the same command again'
   if (errno === 1451 || errno === 1217) return 'rows of another table refer to it: archive or delete those first'
   return 'compare the value with the type, the keys and the constraints of the table'
 }

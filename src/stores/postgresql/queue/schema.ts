@@ -51,7 +51,7 @@ type Asked = {
 const VERSION_TABLE = `${QUEUE_SCHEMA}.sluice_queue_version`
 
 const TABLES = `
-  CREATE TABLE ${QUEUE_SCHEMA}.sluice_queue_version (version int NOT NULL);
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_queue_version (version int PRIMARY KEY);
   INSERT INTO ${QUEUE_SCHEMA}.sluice_queue_version VALUES (1);
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_runs (
     run_id text PRIMARY KEY, kind text NOT NULL, takes_turns boolean NOT NULL, operation jsonb NOT NULL, stores jsonb NOT NULL, command_line text NOT NULL,

@@ -3,7 +3,7 @@ import { conditionHint } from '../../common/query-errors.ts'
 import { StoredKeyError } from '../../common/as-stored.ts'
 import { MemberRefused } from '../../common/refusals.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import { isPostgresReadOnly, postgresError, sqlStateOf } from './server-errors.ts'
+import { isPostgresReadOnly, lacksIdentity, postgresError, sqlStateOf } from './server-errors.ts'
 import { missingRight } from './missing-right.ts'
 import type { PostgresSettings } from './settings.ts'
 import { literal } from './sql.ts'
@@ -18,6 +18,7 @@ type ServerError = {
   readonly table?: string
   readonly column?: string
   readonly constraint?: string
+  readonly routine?: string
 }
 
 const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
@@ -69,7 +70,13 @@ export function postgresSourceError(thrown: unknown, settings: PostgresSettings,
 export function postgresTargetError(thrown: unknown, settings: PostgresSettings, table: string): unknown {
   const state = sqlStateOf(thrown)
   const server = serverError(thrown)
-  if (state === null || server === null || thrown instanceof SluiceError || isPostgresReadOnly(thrown))
+  if (
+    state === null ||
+    server === null ||
+    thrown instanceof SluiceError ||
+    isPostgresReadOnly(thrown) ||
+    lacksIdentity(thrown)
+  )
     return postgresError(thrown, settings)
   if (/^2[23]|^P0|^(?:21000|44000|54000)$/.test(state)) {
     const details = {
@@ -79,6 +86,10 @@ export function postgresTargetError(thrown: unknown, settings: PostgresSettings,
     }
     if (state === '23503')
       return new SluiceError('ROW_REFUSED', server.message, { ...details, hint: foreignKeyHint(server.message) })
+    if (server.routine === 'ExecFindPartition') {
+      const hint = 'make a partition for it (CREATE TABLE … PARTITION OF …), then run the same command again'
+      return new SluiceError('ROW_REFUSED', server.message, { ...details, hint })
+    }
     const member = memberOf(server)
     if (member === null) return new SluiceError('ROW_REFUSED', server.message, details)
     return new MemberRefused(member, server.message, { ...details, hint: `at the target: ${member.add}` })

@@ -66,6 +66,11 @@ export function isPostgresReadOnly(error: unknown): boolean {
   return state === '25006' || (state === '0A000' && rawOf(raw)?.routine === 'call_bool_check_hook')
 }
 
+/** True if a publication has the table, and nothing identifies the rows that a statement changes or removes. */
+export function lacksIdentity(error: unknown): boolean {
+  return sqlStateOf(error) === '55000' && rawOf(error)?.routine === 'CheckCmdReplicaIdentity'
+}
+
 /** @returns a SluiceError of the target; SQL mistakes (class 42) and other errors are returned unchanged */
 export function postgresError(thrown: unknown, settings: PostgresSettings): unknown {
   if (thrown instanceof SluiceError) return thrown
@@ -88,6 +93,13 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
     const { message } = thrown as { readonly message: string }
     const hint = `as its owner: GRANT USAGE, CREATE ON SCHEMA ${quotedName(settings.schema ?? 'public')} TO ${quotedName(settings.user)}${settings.schema === null ? '; or name another schema with schema=NAME in the URL' : ''}`
     return make(...permissionDenied('TARGET_DENIED', { reason: message, hint }))
+  }
+  if (lacksIdentity(thrown)) {
+    const { message } = thrown as { readonly message: string }
+    return make('TABLE_REFUSED', message, {
+      reason: 'a publication has this table, perhaps as one FOR ALL TABLES, and no primary key identifies its rows',
+      hint: 'give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or take it out of the publication',
+    })
   }
   if (isPostgresReadOnly(thrown)) {
     const reason = 'the server or the session is read-only: a standby, or default_transaction_read_only'
