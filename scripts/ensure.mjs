@@ -18,7 +18,7 @@ const dist = path.join(root, 'dist')
 const lockFile = path.join(dist, '.ensure-lock')
 const buildInfo = path.join(dist, '.tsbuildinfo')
 
-/** Exit codes as docs/EXIT-CODES.md has them: 2 for the surroundings, 70 for our own source. */
+/** Exit codes as docs/reference/EXIT-CODES.md has them: 2 for the surroundings, 70 for our own source. */
 const EXIT_CONFIGURATION = 2
 const EXIT_BUG = 70
 

@@ -8,7 +8,7 @@ import subprocess
 from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.models import BaseOperator
 
-# docs/EXIT-CODES.md: what no second try of the same command changes.
+# docs/reference/EXIT-CODES.md: what no second try of the same command changes.
 FINAL = {2, 5, 6, 70}
 
 

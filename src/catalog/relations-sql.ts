@@ -1,5 +1,5 @@
 /**
- * Migration 1 of the catalogs on PostgreSQL, MySQL and DuckDB: the relations of docs/CATALOG.md in the types of each.
+ * Migration 1 of the catalogs on PostgreSQL, MySQL and DuckDB: the relations of docs/reference/CATALOG.md in the types of each.
  * SQLite's is in sqlite/001-catalog.ts. Never edited after a release; later changes are new migrations.
  */
 

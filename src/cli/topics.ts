@@ -49,7 +49,7 @@ function alerts(): readonly string[] {
       return entry(form, `${means}: ${commandsThatReport(cause).join(', ')}`, 14)
     }),
     '',
-    'docs/ALERTS.md says when each cause begins and ends.',
+    'docs/guides/alerts.md says when each cause begins and ends.',
   ]
 }
 

@@ -5,7 +5,7 @@ const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 30_000
 /** Minimum number of attempts before work with transient failures is given up. */
 const FEWEST_ATTEMPTS = 8
-/** How long such work is retried, ms, unless the URL of a store sets `retry_seconds` (docs/DATABASES.md). */
+/** How long such work is retried, ms, unless the URL of a store sets `retry_seconds` (docs/reference/DATABASES.md). */
 export const RETRY_MS = 60_000
 
 /** Milliseconds before another attempt: random up to the doubled limit, so that workers do not retry in step. */

@@ -17,7 +17,7 @@ export const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   stopped: 75,
 }
 
-/** Closed list of codes. A new one must also be added to docs/EXIT-CODES.md; a test compares the two. */
+/** Closed list of codes. A new one must also be added to docs/reference/EXIT-CODES.md; a test compares the two. */
 export const ERROR_CODES = {
   // usage and configuration
   BAD_FLAG: 'usage',

@@ -59,7 +59,7 @@ describe('an operation that writes', () => {
   })
 
   test('is named in ALERTS, where it can tell anything', () => {
-    const page = readFileSync(path.join(ROOT, 'docs', 'ALERTS.md'), 'utf8')
+    const page = readFileSync(path.join(ROOT, 'docs/guides/alerts.md'), 'utf8')
     const named = KINDS.filter((kind) => declarationOf(kind).alerts !== undefined)
       .flatMap(waysOf)
       .filter(([, takes]) => takes.has('alert'))

@@ -95,9 +95,9 @@ describe('a recipe', () => {
 const RIGHT_IN: Readonly<Record<string, readonly string[]>> = {
   'docs/dev/set-back.md': ['anew'],
   // The verdict of a finding that could not be made.
-  'docs/PARTITIONS.md': ['looked'],
+  'docs/guides/partitions.md': ['looked'],
   // A state of the metric `sluice_queue_workers`, in a table that is made from the program.
-  'docs/METRICS.md': ['lives'],
+  'docs/reference/METRICS.md': ['lives'],
 }
 
 /** @returns words of sentences; code, addresses of links and headings (which are anchors) have words of their own */

@@ -1,4 +1,4 @@
-/** The table of docs/DATABASES.md is what the systems declare; `-u` writes it. That stores have just that, the compiler says. */
+/** The table of docs/reference/DATABASES.md is what the systems declare; `-u` writes it. That stores have just that, the compiler says. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import type { SystemDeclaration } from '../../src/stores/declaration.ts'
 import { SYSTEMS } from '../../src/stores/systems.ts'
 import { ROOT } from './source-files.ts'
 
-const PAGE = path.join(ROOT, 'docs/DATABASES.md')
+const PAGE = path.join(ROOT, 'docs/reference/DATABASES.md')
 
 /** What each means for people, in the order of the table. */
 const MEANS: Readonly<Record<Capability, string>> = {

@@ -61,14 +61,14 @@ test('what no copy by pattern takes along are the ledgers, and a table of birds 
 
 test('documents name every table', () => {
   const place: Readonly<Record<OwnTableOwner, string>> = {
-    catalog: 'CATALOG.md',
-    copy: 'LEDGER.md',
-    archive: 'LEDGER.md',
-    'ledger log': 'LEDGER.md',
-    track: 'CASSANDRA.md',
-    partitions: 'LEDGER.md',
-    streams: 'FOLLOW.md',
-    queue: 'WORKERS.md',
+    catalog: 'reference/CATALOG.md',
+    copy: 'reference/LEDGER.md',
+    archive: 'reference/LEDGER.md',
+    'ledger log': 'reference/LEDGER.md',
+    track: 'guides/cassandra.md',
+    partitions: 'reference/LEDGER.md',
+    streams: 'guides/follow.md',
+    queue: 'guides/workers.md',
   }
   const text = (file: string): string => readFileSync(join(ROOT, 'docs', file), 'utf8')
   const unnamed = OWN_TABLES.filter(({ name, owner }) => !new RegExp(`\\b${name}\\b`).test(text(place[owner])))

@@ -1,10 +1,10 @@
-/** docs/SECURITY.md says which code defends and which test shows it: what it names is there, and no threat goes without a word on its test. */
+/** docs/explain/security.md says which code defends and which test shows it: what it names is there, and no threat goes without a word on its test. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
-const document = readFileSync(join(ROOT, 'docs/SECURITY.md'), 'utf8')
+const document = readFileSync(join(ROOT, 'docs/explain/security.md'), 'utf8')
 const named = (text: string, folder: string): readonly string[] =>
   [...text.matchAll(new RegExp(`\`(${folder}/[^\`]+)\``, 'g'))].map(([, file = '']) => file)
 

@@ -148,8 +148,8 @@ describe('help as JSON', () => {
   })
 })
 
-describe('docs/EXIT-CODES.md', () => {
-  const page = read('docs/EXIT-CODES.md')
+describe('docs/reference/EXIT-CODES.md', () => {
+  const page = read('docs/reference/EXIT-CODES.md')
   it('lists every code with its exit code', () => {
     const listed = [...page.matchAll(/^\| ([A-Z][A-Z_]+) +\| (\d+) +\|/gm)].map((match) => [match[1], Number(match[2])])
     const known = Object.entries(ERROR_CODES).map(([code, kind]) => [code, EXIT_OF_KIND[kind]])
@@ -161,10 +161,10 @@ describe('docs/EXIT-CODES.md', () => {
   })
 })
 
-describe('docs/EVENTS.md', () => {
+describe('docs/reference/EVENTS.md', () => {
   it('names every event', () => {
-    const listed = [...read('docs/EVENTS.md').matchAll(/^\| `([a-z.]+)` +\|/gm)].map((match) => match[1] ?? '')
-    const talked = read('docs/EVENTS.md').includes('`log`: `level`') ? ['log'] : []
+    const listed = [...read('docs/reference/EVENTS.md').matchAll(/^\| `([a-z.]+)` +\|/gm)].map((match) => match[1] ?? '')
+    const talked = read('docs/reference/EVENTS.md').includes('`log`: `level`') ? ['log'] : []
     expect([...listed, ...talked].toSorted()).toEqual([...EVENT_TYPES].toSorted())
   })
   it('has a JSON schema that fits the program', async () => {

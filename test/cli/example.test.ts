@@ -13,7 +13,7 @@ import { d1Account, type D1Account, type D1Database } from '../support/servers/d
 
 const root = path.join(import.meta.dirname, '..', '..')
 const example = path.join(root, 'examples', 'resumable-migration')
-const guide = readFileSync(path.join(root, 'docs', 'RESUMABLE-MIGRATION.md'), 'utf8')
+const guide = readFileSync(path.join(root, 'docs/guides/resumable-migration.md'), 'utf8')
 const ROWS = 2500
 
 type Step = { readonly id?: string; readonly run?: string; readonly env?: Readonly<Record<string, string>> }

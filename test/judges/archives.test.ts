@@ -72,7 +72,7 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
         const reading = await judge.ask({ root, version })
         const refusal = refusalAt(version)
         if ('refused' in reading || refusal !== undefined) {
-          // One that reads by now what it refused is news for docs/ARCHIVE.md.
+          // One that reads by now what it refused is news for docs/guides/archive.md.
           const said = 'refused' in reading ? reading.refused.split('\n\tat ')[0] : 'it is read'
           expect(said, `version ${version}`).toMatch(refusal ?? /^$/)
           return

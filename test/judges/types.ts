@@ -1,4 +1,4 @@
-/** A table of PostgreSQL with a column for every type of docs/ARCHIVE.md, and rows that readers go wrong on. */
+/** A table of PostgreSQL with a column for every type of docs/guides/archive.md, and rows that readers go wrong on. */
 import type { Place } from '../support/copy-systems.ts'
 
 /** Column, its declaration, and values as SQL; the first values are of the first row. */

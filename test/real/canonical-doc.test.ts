@@ -1,4 +1,4 @@
-/** What docs/CANONICAL.md says can be run, and computes what the program computes. */
+/** What docs/reference/CANONICAL.md says can be run, and computes what the program computes. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -12,11 +12,11 @@ import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { RowSum, rowText } from '../../src/model/copy/row-hash.ts'
 import type { Answer } from '../setup/servers.ts'
 
-const page = readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', 'CANONICAL.md'), 'utf8')
+const page = readFileSync(path.join(import.meta.dirname, '..', '..', 'docs/reference/CANONICAL.md'), 'utf8')
 
 function block(language: string): string {
   const found = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'm').exec(page)?.[1]
-  if (found === undefined) throw new Error(`docs/CANONICAL.md has no block ${language}`)
+  if (found === undefined) throw new Error(`docs/reference/CANONICAL.md has no block ${language}`)
   return found
 }
 

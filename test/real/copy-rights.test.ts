@@ -1,4 +1,4 @@
-/** Roles that have exactly what docs/DATABASES.md lists can copy; without any one of it the refusal names what is missing. */
+/** Roles that have exactly what docs/reference/DATABASES.md lists can copy; without any one of it the refusal names what is missing. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 
-const PAGE = readFileSync(path.join(import.meta.dirname, '../../docs/DATABASES.md'), 'utf8')
+const PAGE = readFileSync(path.join(import.meta.dirname, '../../docs/reference/DATABASES.md'), 'utf8')
 const [, BLOCK = ''] = /### Rights of copies[^]*?```sql\n([^]*?)```/.exec(PAGE) ?? []
 
 /** Statements of the page below a comment that begins so. */

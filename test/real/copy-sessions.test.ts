@@ -86,7 +86,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
       const { ran, most } = await counted(operation, [from, to])
       expect([ran.finished.error, ran.finished.exitCode]).toEqual([undefined, 0])
       const [source = 0, target = 0] = most
-      // As docs/SCALE.md has it.
+      // As docs/explain/scale.md has it.
       expect([name, source <= WORKERS + 4, source]).toEqual([name, true, source])
       expect([name, target <= 3 * WORKERS + 12, target]).toEqual([name, true, target])
     }
@@ -117,7 +117,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
     ] as const) {
       expect([name, ran.finished.error, ran.finished.exitCode]).toEqual([name, undefined, 0])
       const [source = 0, target = 0] = counts
-      // As docs/SCALE.md has it.
+      // As docs/explain/scale.md has it.
       expect([name, source <= WORKERS + 4, source]).toEqual([name, true, source])
       const most = name === 'copy --follow' ? 3 * WORKERS + 12 : 2 * LANES + 6
       expect([name, target <= most, target]).toEqual([name, true, target])

@@ -14,9 +14,9 @@ const SECRET = 'hunter2'
 /** A role that a careless statement would take for more. */
 const HOSTILE = 'o"ne\'; DROP SCHEMA sluice_queue; -- $(id)'
 
-/** The statements that docs/WORKERS.md shows. */
+/** The statements that docs/guides/workers.md shows. */
 function grantsOfPage(): readonly string[] {
-  const page = readFileSync(path.join(import.meta.dirname, '../../docs/WORKERS.md'), 'utf8')
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/guides/workers.md'), 'utf8')
   const [, block = ''] = /## Rights in the queue's database[^]*?```sql\n([^]*?)```/.exec(page) ?? []
   return block.split('\n').flatMap((line) => (line === '' || line.startsWith('--') ? [] : [line.replace(/;$/, '')]))
 }

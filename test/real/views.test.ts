@@ -1,4 +1,4 @@
-/** The views of the catalog against what the log says, and every query of docs/CATALOG.md as it stands there. */
+/** The views of the catalog against what the log says, and every query of docs/reference/CATALOG.md as it stands there. */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -166,13 +166,13 @@ it(`no view of ${BACKEND} shows what lies above the current version`, async () =
   await head(2)
 })
 
-const page = readFileSync(resolve(import.meta.dirname, '../../docs/CATALOG.md'), 'utf8')
+const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/CATALOG.md'), 'utf8')
 const queries = [...page.matchAll(/^```sql\n(.*?)^```/gms)]
   .flatMap(([, block = '']) => block.split(/;\s*$/m))
   .map((query) => query.trim())
   .filter((query) => query !== '' && !/^DELETE/m.test(query))
 
-it('finds the queries of docs/CATALOG.md', () => expect(queries.length).toBeGreaterThan(15))
+it('finds the queries of docs/reference/CATALOG.md', () => expect(queries.length).toBeGreaterThan(15))
 
 it.each(queries)(`runs in ${BACKEND}: %s`, async (query) => {
   const pages = database.query(query, { pageRows: 100, signal: new AbortController().signal })

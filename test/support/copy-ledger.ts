@@ -1,4 +1,4 @@
-/** What must hold of a ledger, checked past our own code: `docs/LEDGER.md` says it in words. */
+/** What must hold of a ledger, checked past our own code: `docs/reference/LEDGER.md` says it in words. */
 import type { Place } from './copy-systems.ts'
 
 type Text = string | null | undefined

@@ -9,8 +9,8 @@ import { initialState } from '../../src/tui/state/state.ts'
 const state = initialState({ columns: 80, rows: 24, ascii: false, lake: './lake', catalog: 'sqlite:///x', now: 0 })
 
 describe('keymap', () => {
-  it('is what docs/KEYS.md says', () => {
-    expect(readFileSync(new URL('../../docs/KEYS.md', import.meta.url), 'utf8')).toBe(keysDoc())
+  it('is what docs/reference/KEYS.md says', () => {
+    expect(readFileSync(new URL('../../docs/reference/KEYS.md', import.meta.url), 'utf8')).toBe(keysDoc())
   })
 
   it('binds no key that terminals cannot send or that stops the terminal', () => {

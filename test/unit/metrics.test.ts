@@ -287,8 +287,8 @@ test('a hostile name of a table is read back as it is, and what is secret is not
   expect(valuesOf(families, 'sluice_follow_changes_total', 'table')).toEqual({ [hostile]: 2, 'x-***-y': 1 })
 })
 
-describe('docs/METRICS.md', () => {
-  const file = path.join(ROOT, 'docs/METRICS.md')
+describe('docs/reference/METRICS.md', () => {
+  const file = path.join(ROOT, 'docs/reference/METRICS.md')
 
   test('lists every metric as it is declared', () => {
     const rows = Object.entries(METRICS).map(([name, { kind, labels, help }]) => {

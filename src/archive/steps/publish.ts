@@ -131,7 +131,7 @@ export function tagsOf(
     ...(part === 1 ? {} : { 'sluice.period': period, 'sluice.part': String(part) }),
     ...(from === null ? {} : { 'sluice.from': from }),
     ...(to === null ? {} : { 'sluice.to': to }),
-    // Defined in docs/CANONICAL.md.
+    // Defined in docs/reference/CANONICAL.md.
     'sluice.checksum': digest.sum,
     'sluice.sha256': sha256,
     // For rebuilding a lost ledger: the columns of the file, by their name among the table's properties, and the native

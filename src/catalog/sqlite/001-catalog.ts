@@ -1,4 +1,4 @@
-/** Migration 1 of the SQLite catalog: every relation of docs/CATALOG.md. Never edited after a release. */
+/** Migration 1 of the SQLite catalog: every relation of docs/reference/CATALOG.md. Never edited after a release. */
 export const sqliteCatalogSql = `
 CREATE TABLE delta_tables (
   table_id TEXT PRIMARY KEY,

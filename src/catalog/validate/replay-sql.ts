@@ -155,7 +155,7 @@ SELECT count(*), min(path), min(version) FROM (
   SELECT min(a.path) AS path, version FROM log_life l JOIN log_add a USING (version, source, line)
   WHERE l.source = 1 AND l.nth = 2 GROUP BY l.key, l.dv, version)`
 
-/** Active files of the catalog at a version, by the predicate of docs/CATALOG.md. */
+/** Active files of the catalog at a version, by the predicate of docs/reference/CATALOG.md. */
 export const catalogActiveAt = (version: number): string =>
   `SELECT * FROM cat_life WHERE added <= ${version} AND (removed_version IS NULL OR removed > ${version})`
 

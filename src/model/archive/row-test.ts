@@ -1,4 +1,4 @@
-/** Condition on rows, independent of the engine; values are canonical texts (docs/CANONICAL.md). */
+/** Condition on rows, independent of the engine; values are canonical texts (docs/reference/CANONICAL.md). */
 import type { Comparison } from '../lake/condition.ts'
 
 /** Three-valued as in SQL: a comparison with NULL is neither true nor false. A row matches if the whole is true. */

@@ -1,6 +1,6 @@
 /**
  * Column types that do not depend on a system. A pair of columns travels as one of these types, and is proved in it;
- * docs/CANONICAL.md defines the canonical text of each.
+ * docs/reference/CANONICAL.md defines the canonical text of each.
  */
 import type { ColumnSequence } from './sequence.ts'
 import type { TableName } from './table-name.ts'

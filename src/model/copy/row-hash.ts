@@ -1,6 +1,6 @@
 /**
  * Canonical checksum of a set of rows: each row's text is hashed, and the low 48 bits of the hashes are added. Equal
- * sets have equal checksums in any order, and SQL can compute the same (docs/CANONICAL.md).
+ * sets have equal checksums in any order, and SQL can compute the same (docs/reference/CANONICAL.md).
  */
 import { createHash, type Hash } from 'node:crypto'
 import * as crypto from 'node:crypto'

@@ -22,7 +22,7 @@ export type SignedTable = {
   readonly partition?: string
   readonly rows: Dec
   readonly targetRows: Dec
-  /** Checksums of all rows (docs/CANONICAL.md); null if a row of the source cannot be read. */
+  /** Checksums of all rows (docs/reference/CANONICAL.md); null if a row of the source cannot be read. */
   readonly sourceSum: string | null
   readonly targetSum: string | null
   readonly differing: Dec

@@ -1,6 +1,6 @@
 /** Alert conditions of a run, and the actions for an alert: options of an operation. */
 
-/** Syntax and meaning of a cause. `docs/ALERTS.md` has the same table. */
+/** Syntax and meaning of a cause. `docs/guides/alerts.md` has the same table. */
 type CauseForm = {
   /** Example, with a limit. */
   readonly form: string

@@ -1,7 +1,7 @@
 /** Errors of a typed query, the same for every store. */
 import { SluiceError } from '../../shared/errors.ts'
 
-const HINT = 'docs/CATALOG.md names the relations, and has queries to begin with'
+const HINT = 'docs/reference/CATALOG.md names the relations, and has queries to begin with'
 
 /** Hint for a condition that the system does not understand. @param system its display name */
 export function conditionHint(system: string): string {

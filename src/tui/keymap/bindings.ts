@@ -1,5 +1,5 @@
 /**
- * The only list of keys: dispatch, the hints in the last row, the help page, the palette and docs/KEYS.md use it. Of
+ * The only list of keys: dispatch, the hints in the last row, the help page, the palette and docs/reference/KEYS.md use it. Of
  * several bindings of one key, the first whose condition holds wins. Keys that terminals cannot distinguish or that
  * control the flow of text (ctrl-s, ctrl-q, ctrl-i, ctrl-m, ctrl-h) are never bound.
  */

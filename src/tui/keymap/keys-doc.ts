@@ -1,4 +1,4 @@
-/** Generates docs/KEYS.md from the keymap. */
+/** Generates docs/reference/KEYS.md from the keymap. */
 import { width } from '../../render/screen-text.ts'
 import type { KeyCommand } from './bindings.ts'
 import type { Binding } from './binding.ts'

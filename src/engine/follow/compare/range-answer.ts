@@ -13,7 +13,7 @@ const MOST_DIFFERENCES = 20_000
 export type RangeAnswer = {
   readonly rows: bigint
   readonly targetRows: bigint
-  /** Checksums of both sides, see docs/CANONICAL.md; null if a row of the source cannot be read. */
+  /** Checksums of both sides, see docs/reference/CANONICAL.md; null if a row of the source cannot be read. */
   readonly sums: readonly [source: string, target: string] | null
   readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
   readonly more: number

@@ -164,7 +164,7 @@ function ledgerBlocks(part: LedgerPart): readonly ReportBlock[] {
   ]
 }
 
-/** Meaning of each proof of the ledger (docs/LEDGER.md); other words are printed unchanged. */
+/** Meaning of each proof of the ledger (docs/reference/LEDGER.md); other words are printed unchanged. */
 const PROOFS: Readonly<Record<string, string>> = {
   echo: 'read back and equal byte for byte (echo)',
   canonical: 'equal by the sum of row hashes (canonical)',

@@ -129,7 +129,7 @@ export function canonicalTexts(columns: readonly AnyColumn[]): readonly string[]
   return texts
 }
 
-/** docs/CANONICAL.md in SQL. Sessions print dates in ISO style, and timestamps in UTC. */
+/** docs/reference/CANONICAL.md in SQL. Sessions print dates in ISO style, and timestamps in UTC. */
 function canonicalText(column: AnyColumn): string | null {
   if (!travelsWhole(column)) return null
   const { as, name } = column
