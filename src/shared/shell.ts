@@ -4,3 +4,8 @@
 export function shellQuote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
+
+/** A list of names as one word of a flag: a name with a comma or a quote is in double quotes. */
+export function quotedNames(names: readonly string[]): string {
+  return shellQuote(names.map((name) => (/[,"]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name)).join(','))
+}

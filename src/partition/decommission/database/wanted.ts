@@ -47,7 +47,7 @@ export async function wantedInside(
       about: 'stream',
       object: String(id),
       detail: `it is ${String(status)}, writes into this database, and its ledger is here`,
-      hint: `sluice follow ${String(id)} --end --to URL with the URL of this database gives up a way back that it keeps${ofSchema(place)}`,
+      hint: `give up a way back that it keeps, by its end: sluice follow ${String(id)} --end --to ${shellQuote(redactUrl(place.store.label))}${ofSchema(place)}`,
     })),
     ...(await waysBack(place, null)),
     ...(await wentBack(database, target)),
