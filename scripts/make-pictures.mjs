@@ -232,7 +232,7 @@ async function screens() {
     ui.close()
     await ui.ended
     rmSync(join(cwd, 'lake.db'))
-    found.set('moving', await moving(cwd))
+    found.set('moving', (await moving(cwd)).replaceAll(cwd, '.'))
   } finally {
     rmSync(cwd, { recursive: true, force: true })
   }
