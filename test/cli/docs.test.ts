@@ -163,7 +163,9 @@ describe('docs/reference/EXIT-CODES.md', () => {
 
 describe('docs/reference/EVENTS.md', () => {
   it('names every event', () => {
-    const listed = [...read('docs/reference/EVENTS.md').matchAll(/^\| `([a-z.]+)` +\|/gm)].map((match) => match[1] ?? '')
+    const listed = [...read('docs/reference/EVENTS.md').matchAll(/^\| `([a-z.]+)` +\|/gm)].map(
+      (match) => match[1] ?? '',
+    )
     const talked = read('docs/reference/EVENTS.md').includes('`log`: `level`') ? ['log'] : []
     expect([...listed, ...talked].toSorted()).toEqual([...EVENT_TYPES].toSorted())
   })

@@ -269,7 +269,7 @@ const PROGRAM = section('PROGRAM', 'screen', [
   ['quit', ['q'], 'back; at the top quits', is.anywhere, { palette: true, unlisted: true }],
   ['palette', [':', 'ctrl-p'], 'any command by name', is.anywhere, { hint: 'command', rank: 8 }],
   ['suspend', ['ctrl-z'], 'suspend when idle', is.idle],
-  ['help', ['?'], 'keys now; again: all keys', is.anywhere, { hint: 'keys', rank: 0 }],
+  ['help', ['?'], 'keys now, then all', is.anywhere, { hint: 'keys', rank: 0 }],
 ])
 
 const DIALOGS = section('DIALOGS', 'dialog', [

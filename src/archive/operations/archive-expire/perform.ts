@@ -188,7 +188,8 @@ function allBlocked(name: string, blocked: readonly PlannedExpiry[]): SluiceErro
 /** What lets a partition expire that has not left the database. */
 function wayOut(states: ReadonlySet<ArchivedPartition['state']>): string {
   if (states.has('DETACHED')) return '; sluice archive run --drop takes detached partitions out of the database first'
-  if (states.has('RESTORED')) return '; a restored partition is archived again by sluice archive run --partition PARTITION'
+  if (states.has('RESTORED'))
+    return '; a restored partition is archived again by sluice archive run --partition PARTITION'
   return ''
 }
 
