@@ -4,3 +4,11 @@
 export function shellQuote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
+
+/** Names as one quoted word, for a flag that takes a list: a name with a comma or a quote is in double quotes. */
+export function shellNames(names: readonly string[]): string {
+  const listed = names.map((name) =>
+    /[",]/.test(name) || name !== name.trim() ? `"${name.replaceAll('"', '""')}"` : name,
+  )
+  return shellQuote(listed.join(','))
+}

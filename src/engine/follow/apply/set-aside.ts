@@ -6,6 +6,7 @@ import type { CellBatch, ChangeBatch, Put } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { unpacked } from '../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { shellNames } from '../../../shared/shell.ts'
 import type { ChangeWriter } from '../../../model/follow/port.ts'
 import { failureKind } from '../../copy/workers/failure.ts'
 
@@ -58,7 +59,7 @@ export async function applyBatches(
       const found = around.isAlone && !refused.has(failed.at) ? await withoutRefused(failed, around) : null
       if (found === null) {
         // The log keeps the old values, so only a resync helps.
-        throw advised(error, `then run the same command with --resync ${around.name(failed.at)}`)
+        throw advised(error, `then run the same command with --resync ${shellNames([around.name(failed.at)])}`)
       }
       refused.set(failed.at, found.refused)
       left[place] = { ...failed, batch: found.batch }
