@@ -155,7 +155,11 @@ export function isOld(
 }
 
 /** Estimates are good enough to show, except an estimate of zero. */
-async function rowsOf({ table, rows }: NativePartition, store: CopyStore, signal: AbortSignal): Promise<bigint | null> {
+export async function rowsOf(
+  { table, rows }: Pick<NativePartition, 'table' | 'rows'>,
+  store: CopyStore,
+  signal: AbortSignal,
+): Promise<bigint | null> {
   if (rows > 0n) return null
   await using view = await store.source(signal)
   return (await view.extent(table, null, true)).rows

@@ -1,6 +1,7 @@
 /** Phase IV: partitions older than the limit are in an archive, and no longer in the table. */
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
+import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/run/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
@@ -9,6 +10,7 @@ import { cutOff, parseAge } from '../../model/calendar/age.ts'
 import { listedPartitions } from '../listed.ts'
 import { entryOf, isRestored, ledgerParts } from '../state.ts'
 import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
+import { rowsOf } from '../../archive/plan/native-candidates.ts'
 import { ofTable } from './commands.ts'
 import type { InspectedTable, PartitionedCopy, Phase } from './inspected.ts'
 import { blocks } from './partitioning-phase.ts'
@@ -48,14 +50,17 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
       detail: archivedText(archive),
       blocks: ['its calendar is unknown: name it in the entry'],
     }
-  const due = dueOf(inspected, olderThan)
+  const old = oldOf(inspected, olderThan)
+  const empty = await withoutRows(inspected, old)
+  const due = old.flatMap(({ label, partition }) => (empty.has(partition) ? [] : [label ?? partition]))
+  const emptied = old.flatMap(({ label, partition }) => (empty.has(partition) ? [label ?? partition] : []))
   const failed = (archive?.partitions ?? []).filter(({ state, error }) => state === 'FAILED' || error !== null)
   const onTheirWay = (archive?.partitions ?? []).filter(({ state }) => ON_ITS_WAY.has(state))
   const worked = onTheirWay.filter(({ holder }) => holder !== null && fateOf(holder, inspected.run.owner) !== 'ended')
   const reported = {
     ...facts,
     due: dec(due.length),
-    detail: `${archivedText(archive)}; ${dueText(due, restoredOf(inspected), olderThan)}`,
+    detail: `${archivedText(archive)}; ${dueText(due, { restored: restoredOf(inspected), emptied, olderThan })}`,
   }
   const next = { next: ofTable('archive run', entry) }
   if (failed.length > 0) {
@@ -91,8 +96,10 @@ async function followedBy({ store, database, table, run }: InspectedTable): Prom
   }
 }
 
-/** Periods older than the limit that are still in the table. */
-function dueOf({ standing, name, archive, now }: InspectedTable, olderThan: string): readonly string[] {
+type Old = { readonly label?: string; readonly partition: string }
+
+/** Partitions older than the limit that are still in the table. */
+function oldOf({ standing, name, archive, now }: InspectedTable, olderThan: string): readonly Old[] {
   if (standing === null || standing.calendar === null) return []
   const { spec } = standing.calendar
   const first = cutOff(spec, parseAge(olderThan), now)
@@ -104,9 +111,20 @@ function dueOf({ standing, name, archive, now }: InspectedTable, olderThan: stri
     cutOff: first,
     parts: ledgerParts(standing, archive),
   }
-  return listedPartitions({ name, standing, archive }, options, null, []).flatMap(({ state, label, partition }) =>
-    state === 'due' ? [label ?? partition] : [],
-  )
+  return listedPartitions({ name, standing, archive }, options, null, []).filter(({ state }) => state === 'due')
+}
+
+/** Those without rows, by name: no run archives them. */
+async function withoutRows({ store, table, run }: InspectedTable, old: readonly Old[]): Promise<ReadonlySet<string>> {
+  const signal = run.interrupt.abort
+  const names = new Set(old.map(({ partition }) => partition))
+  const natives = old.length === 0 ? null : ((await store.offers.partitions?.list(table, signal)) ?? null)
+  const empty = new Set<string>()
+  for (const native of natives?.partitions ?? []) {
+    const name = tableText(native.table.table)
+    if (names.has(name) && (await rowsOf(native, store, signal)) === 0n) empty.add(name)
+  }
+  return empty
 }
 
 /** Labels of restored partitions in the table. */
@@ -117,9 +135,14 @@ function restoredOf({ standing, archive }: InspectedTable): readonly string[] {
   return back.flatMap((one) => (one !== null && isRestored(one) ? [one.label] : []))
 }
 
-function dueText(due: readonly string[], restored: readonly string[], olderThan: string): string {
-  if (due.length === 0 && restored.length > 0)
-    return `nothing is due; restored, and archived again only with --partition: ${labels(restored)}`
+type NotDue = { readonly restored: readonly string[]; readonly emptied: readonly string[]; readonly olderThan: string }
+
+function dueText(due: readonly string[], { restored, emptied, olderThan }: NotDue): string {
+  const others = [
+    ...(restored.length === 0 ? [] : [`restored, and archived again only with --partition: ${labels(restored)}`]),
+    ...(emptied.length === 0 ? [] : [`without rows, to be detached and dropped by hand: ${labels(emptied)}`]),
+  ]
+  if (due.length === 0 && others.length > 0) return ['nothing is due', ...others].join('; ')
   if (due.length === 0) return `nothing older than ${olderThan} is in the table`
   return `${due.length} older than ${olderThan}: ${labels(due)}`
 }
