@@ -5,7 +5,10 @@ export function shellQuote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
-/** A list of names as one word of a flag: a name with a comma or a quote is in double quotes. */
-export function quotedNames(names: readonly string[]): string {
-  return shellQuote(names.map((name) => (/[,"]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name)).join(','))
+/** Names as one quoted word, for a flag that takes a list: a name with a comma or a quote is in double quotes. */
+export function shellNames(names: readonly string[]): string {
+  const listed = names.map((name) =>
+    /[",]/.test(name) || name !== name.trim() ? `"${name.replaceAll('"', '""')}"` : name,
+  )
+  return shellQuote(listed.join(','))
 }

@@ -24,6 +24,10 @@ async function turned(stage: TwoStage, turns: number): Promise<void> {
     expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
     const kept = await perform(retire({ old, to }))
     expect(kept.finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
+    if (turn === 1)
+      expect(findings(kept.events, 'stream').map(({ hint }) => hint)).toEqual([
+        expect.stringMatching(/^sluice follow \d+ --end --from (\S+) --to (\S+) gives up a way back/),
+      ])
     const back = findings(kept.events, 'switch').filter(({ detail }) => detail.includes('brought its users'))
     expect(back).toHaveLength(revert ? 1 : 0)
   }

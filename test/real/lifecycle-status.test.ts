@@ -229,6 +229,12 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(back).toMatchObject({ state: 'done', due: '0', archived: '1' })
     expect(back?.detail).toContain(`restored, and archived again only with --partition: ${label}`)
 
+    // A run archives nothing of a partition without rows, so it is due no more.
+    await place.sql(`CREATE TABLE "p 4" PARTITION OF ${QUOTED} FOR VALUES FROM ('${day(4)}') TO ('${day(3)}')`)
+    const [, , , empty] = await look()
+    expect(empty).toMatchObject({ state: 'done', due: '0' })
+    expect(empty?.detail).toContain('without rows, to be detached and dropped by hand: ')
+
     await place.sql(`INSERT INTO ${QUOTED} VALUES (77, '${day(2)}', 'late')`)
     const [, , late] = await look()
     expect(late?.blocks?.join()).toContain('sluice restore --table')

@@ -2,8 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import { hintOfFollow } from '../../src/engine/follow/operations/follow/hints.ts'
 import { declarationOf } from '../../src/app/operations/facts.ts'
-import { splitNames } from '../../src/cli/name-list.ts'
-import { quotedNames } from '../../src/shared/shell.ts'
 import { readSources } from '../arch/source-files.ts'
 
 const FOLLOWING =
@@ -48,13 +46,5 @@ describe('hints of following', () => {
       'single rows are mended by sluice diff --fix --run 7 with --key, --range or --partition',
     ])
       expect(hintOfFollow(hint)).toBe(hint)
-  })
-
-  test('hold names with blanks, commas and quotes as one word', () => {
-    const names = ['sh op.e1', 'a,b', 'a "b"', "it's"]
-    expect(quotedNames(names)).toBe(`'sh op.e1,"a,b","a ""b""",it'\\''s'`)
-    const word = quotedNames(names).slice(1, -1).replaceAll(`'\\''`, "'")
-    expect(splitNames('--resync', word)).toEqual(names)
-    expect(quotedNames(['public.t'])).toBe('public.t')
   })
 })

@@ -1,12 +1,14 @@
 /** Phase IV: partitions older than the limit are in an archive, and no longer in the table. */
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
+import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/run/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import { fateOf } from '../../shared/owner.ts'
 import { cutOff, parseAge } from '../../model/calendar/age.ts'
 import { listedPartitions } from '../listed.ts'
+import { maintenanceOf } from '../standing.ts'
 import { entryOf, isRestored, ledgerParts } from '../state.ts'
 import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
 import { ofTable } from './commands.ts'
@@ -48,14 +50,14 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
       detail: archivedText(archive),
       blocks: ['its calendar is unknown: name it in the entry'],
     }
-  const due = dueOf(inspected, olderThan)
+  const { due, empty } = await dueOf(inspected, olderThan)
   const failed = (archive?.partitions ?? []).filter(({ state, error }) => state === 'FAILED' || error !== null)
   const onTheirWay = (archive?.partitions ?? []).filter(({ state }) => ON_ITS_WAY.has(state))
   const worked = onTheirWay.filter(({ holder }) => holder !== null && fateOf(holder, inspected.run.owner) !== 'ended')
   const reported = {
     ...facts,
     due: dec(due.length),
-    detail: `${archivedText(archive)}; ${dueText(due, restoredOf(inspected), olderThan)}`,
+    detail: `${archivedText(archive)}; ${dueText(due, { restored: restoredOf(inspected), empty, olderThan })}`,
   }
   const next = { next: ofTable('archive run', entry) }
   if (failed.length > 0) {
@@ -91,9 +93,15 @@ async function followedBy({ store, database, table, run }: InspectedTable): Prom
   }
 }
 
-/** Periods older than the limit that are still in the table. */
-function dueOf({ standing, name, archive, now }: InspectedTable, olderThan: string): readonly string[] {
-  if (standing === null || standing.calendar === null) return []
+type DuePeriods = { readonly due: readonly string[]; readonly empty: readonly string[] }
+
+/**
+ * Labels of periods older than the limit that are still in the table. @returns `empty`: those without rows, which no run
+ * archives
+ */
+async function dueOf(inspected: InspectedTable, olderThan: string): Promise<DuePeriods> {
+  const { standing, name, archive, now, store, run } = inspected
+  if (standing === null || standing.calendar === null) return { due: [], empty: [] }
   const { spec } = standing.calendar
   const first = cutOff(spec, parseAge(olderThan), now)
   const options = {
@@ -104,9 +112,20 @@ function dueOf({ standing, name, archive, now }: InspectedTable, olderThan: stri
     cutOff: first,
     parts: ledgerParts(standing, archive),
   }
-  return listedPartitions({ name, standing, archive }, options, null, []).flatMap(({ state, label, partition }) =>
-    state === 'due' ? [label ?? partition] : [],
-  )
+  const old = listedPartitions({ name, standing, archive }, options, null, []).filter(({ state }) => state === 'due')
+  const names = new Set(old.map(({ partition }) => partition))
+  // Estimates are good enough, except an estimate of zero.
+  const perhaps = standing.table.partitions.filter((one) => names.has(tableText(one.name)) && (one.rows ?? 0n) === 0n)
+  const counts =
+    perhaps.length === 0
+      ? []
+      : await maintenanceOf(store).count({ ...standing.table, partitions: perhaps }, run.interrupt.abort)
+  const without = new Set(perhaps.flatMap((one, i) => (counts[i] === 0n ? [tableText(one.name)] : [])))
+  const labelled = (some: typeof old): readonly string[] => some.map(({ label, partition }) => label ?? partition)
+  return {
+    due: labelled(old.filter(({ partition }) => !without.has(partition))),
+    empty: labelled(old.filter(({ partition }) => without.has(partition))),
+  }
 }
 
 /** Labels of restored partitions in the table. */
@@ -117,11 +136,17 @@ function restoredOf({ standing, archive }: InspectedTable): readonly string[] {
   return back.flatMap((one) => (one !== null && isRestored(one) ? [one.label] : []))
 }
 
-function dueText(due: readonly string[], restored: readonly string[], olderThan: string): string {
-  if (due.length === 0 && restored.length > 0)
-    return `nothing is due; restored, and archived again only with --partition: ${labels(restored)}`
-  if (due.length === 0) return `nothing older than ${olderThan} is in the table`
-  return `${due.length} older than ${olderThan}: ${labels(due)}`
+type NotDue = { readonly restored: readonly string[]; readonly empty: readonly string[]; readonly olderThan: string }
+
+function dueText(due: readonly string[], { restored, empty, olderThan }: NotDue): string {
+  const others = [
+    ...(restored.length === 0 ? [] : [`restored, and archived again only with --partition: ${labels(restored)}`]),
+    ...(empty.length === 0 ? [] : [`without rows, to be detached and dropped by hand: ${labels(empty)}`]),
+  ]
+  if (due.length > 0) return `${due.length} older than ${olderThan}: ${labels(due)}`
+  return others.length === 0
+    ? `nothing older than ${olderThan} is in the table`
+    : ['nothing is due', ...others].join('; ')
 }
 
 /** Number of labels in a sentence. */

@@ -2,11 +2,11 @@
  * Leaves out rows of a batch that the target refuses, and notes them to be read again from the source. The log keeps
  * the refused value even after the source row is repaired: a stream that cannot skip it would fail on that row forever.
  */
-import { quotedNames } from '../../../shared/shell.ts'
 import type { CellBatch, ChangeBatch, Put } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { unpacked } from '../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { shellNames } from '../../../shared/shell.ts'
 import type { ChangeWriter } from '../../../model/follow/port.ts'
 import { failureKind } from '../../copy/workers/failure.ts'
 
@@ -59,7 +59,7 @@ export async function applyBatches(
       const found = around.isAlone && !refused.has(failed.at) ? await withoutRefused(failed, around) : null
       if (found === null) {
         // The log keeps the old values, so only a resync helps.
-        throw advised(error, `then run the same command with --resync ${quotedNames([around.name(failed.at)])}`)
+        throw advised(error, `then run the same command with --resync ${shellNames([around.name(failed.at)])}`)
       }
       refused.set(failed.at, found.refused)
       left[place] = { ...failed, batch: found.batch }

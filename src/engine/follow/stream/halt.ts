@@ -1,6 +1,6 @@
 /** Halts a stream that may have lost changes: records and reports it, and returns the error that ends the run. */
-import { quotedNames } from '../../../shared/shell.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { shellNames } from '../../../shared/shell.ts'
 import type { StreamFault } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
@@ -59,14 +59,14 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
   const isSingle = ({ code, tables: of }: StreamFault): boolean =>
     code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
   return faults.length > 0 && faults.every(isSingle)
-    ? `sluice follow ${stream} --resync ${quotedNames(tables)}`
+    ? `sluice follow ${stream} --resync ${shellNames(tables)}`
     : 'the command that began the stream, with --restart'
 }
 
 /** A missing table cannot be copied again. */
 function withoutThem(stream: string, gone: readonly string[]): string {
   return (
-    `give ${gone.join(', ')} back under that name, then sluice follow ${stream} --resync ${quotedNames(gone)}; ` +
+    `give ${gone.join(', ')} back under that name, then sluice follow ${stream} --resync ${shellNames(gone)}; ` +
     `or go on without: end the stream by sluice follow ${stream} --end; a new copy --follow takes the --tables that are there`
   )
 }

@@ -16,7 +16,7 @@ export async function streamKnown(database: LedgerDatabase, id: string, label: s
   if (found !== null) return found
   throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no stream ${id}`, {
     where: label,
-    hint: 'sluice copy --follow begins one, and names it in its first lines',
+    hint: 'sluice runs --to URL lists the runs of this ledger; the stream of a way back has an id of its own, which its cutover printed',
   })
 }
 

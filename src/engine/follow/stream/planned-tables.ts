@@ -1,8 +1,8 @@
 /** Checks and messages about the tables of a plan before a stream resumes with them. */
-import { quotedNames } from '../../../shared/shell.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { refuseReorderedTarget } from '../../../stores/common/column-order.ts'
+import { shellNames } from '../../../shared/shell.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
@@ -15,7 +15,7 @@ export function reportOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow
   if (unfollowed.length === 0 || stream === null) return
   const names = unfollowed.map(tableText)
   const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
-  const hint = `sluice copy --follow --tables ${quotedNames(names)} follows ${them} by a stream of ${names.length === 1 ? 'its' : 'their'} own`
+  const hint = `sluice copy --follow --tables ${shellNames(names)} follows ${them} by a stream of ${names.length === 1 ? 'its' : 'their'} own`
   const message = `${names.join(', ')} ${verb} not followed: stream ${stream.id} began without ${them}`
   run.emit({ type: 'log', level: 'note', message, hint })
 }

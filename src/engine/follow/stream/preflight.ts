@@ -2,6 +2,7 @@
 import { changesBy } from '../../../model/copy/offers.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { shellNames } from '../../../shared/shell.ts'
 import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
 import type { InspectedParts, StreamParts } from '../../copy/companion.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -114,7 +115,7 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
     refusals.push({
       table,
       message: `the source names rows of ${name} by ${target.identity.join(', ')}, and a table that is made for it is unique by ${plan.target.key.join(', ')}`,
-      hint: `create the table in the target first, with an index on (${target.identity.join(', ')}) and no other unique one; or use --key ${target.identity.join(',')}`,
+      hint: `create the table in the target first, with an index on (${target.identity.join(', ')}) and no other unique one; or use --key ${shellNames(target.identity)}`,
     })
   }
   const lossy = plan.columns.find((one) => target.identity.includes(one.to) && mayMerge(one))

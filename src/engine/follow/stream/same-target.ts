@@ -1,7 +1,7 @@
 /** Checks that the tables of the target are still those to which the stream's position applies. */
-import { quotedNames } from '../../../shared/shell.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { shellNames } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
@@ -78,6 +78,6 @@ async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): 
 function missing(message: string, reason: string, stream: string, names: readonly string[]): SluiceError {
   return new SluiceError('STREAM_HALTED', message, {
     reason,
-    hint: `copy ${names.length === 1 ? 'it' : 'them'} again: sluice follow ${stream} --resync ${quotedNames(names)}`,
+    hint: `copy ${names.length === 1 ? 'it' : 'them'} again: sluice follow ${stream} --resync ${shellNames(names)}`,
   })
 }

@@ -70,11 +70,11 @@ async function wantedThere({
 /** The same for every ledger in the database itself. */
 async function wantedHere(
   { store, archives }: { readonly store: CopyStore; readonly archives: Ledgers },
-  { database, signal }: Pick<ExamineDatabase, 'database' | 'signal'>,
+  { to, database, signal }: Pick<ExamineDatabase, 'to' | 'database' | 'signal'>,
 ): Promise<Findings> {
   const found: DecommissionFinding[] = []
   await using ledgers = await allLedgers(store, archives.own, signal)
-  for (const place of ledgers.places) found.push(...(await wantedInside(place, database)))
+  for (const place of ledgers.places) found.push(...(await wantedInside(place, to, database)))
   return [...found, ...ledgers.unread.map(unreadLedger)]
 }
 

@@ -32,22 +32,27 @@ export async function wantedByTarget(place: LedgerWhere, identity: string): Prom
   ]
 }
 
-/** From a ledger in the database itself. @param target ledger of the database that the tables moved to */
+/** From a ledger in the database itself. @param to the database that the tables moved to @param target its ledger */
 export async function wantedInside(
   place: LedgerWhere,
+  to: CopyStore,
   target: LedgerDatabase,
 ): Promise<readonly DecommissionFinding[]> {
-  const { database } = place
+  const { database, store } = place
   const streams = (await hasStreams(database))
-    ? await database.all(`SELECT stream_id, status FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`)
+    ? await database.all(
+        `SELECT stream_id, status, source_identity FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`,
+      )
     : []
+  // Source and target of such a stream are those of the command exchanged, so neither is left for it to add.
+  const source = (identity: unknown): string => (identity === to.identity ? shellQuote(to.label) : 'SOURCE')
   return [
-    ...streams.map(([id, status]): DecommissionFinding => ({
+    ...streams.map(([id, status, identity]): DecommissionFinding => ({
       verdict: 'refused',
       about: 'stream',
       object: String(id),
       detail: `it is ${String(status)}, writes into this database, and its ledger is here`,
-      hint: `give up a way back that it keeps, by its end: sluice follow ${String(id)} --end --to ${shellQuote(redactUrl(place.store.label))}${ofSchema(place)}`,
+      hint: `sluice follow ${String(id)} --end --from ${source(identity)} --to ${shellQuote(store.label)} gives up a way back that it keeps${ofSchema(place)}`,
     })),
     ...(await waysBack(place, null)),
     ...(await wentBack(database, target)),

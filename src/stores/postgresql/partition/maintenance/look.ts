@@ -1,6 +1,7 @@
 /** Inspects a table partitioned by ranges: a few statements, for any number of partitions. */
 import { tableText, type Column, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
 import { boundsOf, orderedBounds, type PartitionBounds } from '../../server/bounds.ts'
 import {
@@ -53,9 +54,10 @@ export async function inspectPostgresPartitions(
 async function isPartition(session: CopySession, { name }: FoundRelation, of: string): Promise<SluiceError> {
   const parent = await tableByIdentity(session, of)
   const whole = parent === null ? 'another table' : tableText(parent.name)
+  const named = parent === null ? '' : `: --table ${shellQuote(whole)}`
   return new SluiceError('UNSUPPORTED_TYPE', `${tableText(name)} is a partition of ${whole}`, {
     where: tableText(name),
-    hint: `name the table that it is a part of: --table ${whole}`,
+    hint: `name the table that it is a part of${named}`,
     kind: 'unsupported',
   })
 }

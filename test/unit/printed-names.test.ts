@@ -1,0 +1,43 @@
+/** Names of tables in printed commands: pasted into a shell, the command gets exactly these names. */
+import { describe, expect, test } from 'vitest'
+import { callsIn } from '../../src/app/whole-commands/call.ts'
+import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
+import { splitNames } from '../../src/cli/name-list.ts'
+import { notThere, reportedHalt } from '../../src/engine/follow/stream/halt.ts'
+import { shellNames } from '../../src/shared/shell.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
+
+const NAMES = [
+  'public.t',
+  'sh op.e1',
+  'public.a, b $x',
+  'Re sort.Bookings "24"',
+  'public.Or`ders',
+  "public.day's \\ ;x",
+  ' s. t ',
+]
+const whole = wholeCommands(`sluice copy --follow --from "$OLD" --to 'postgresql://a/n,ew%20$x' --config sluice.yaml`)
+
+/** Names that a pasted command gives to its flag. */
+function given(text: string, flag: string): readonly string[] {
+  const [call] = callsIn(whole(text))
+  const words = shellWords((call?.flags.get(flag) ?? []).map((word) => word?.raw).join(' '), {})
+  return words.flatMap((word) => splitNames(`--${flag}`, word))
+}
+
+describe('names of tables in a printed command', () => {
+  test.each(NAMES.map((name) => [name]))('%s', (name) => {
+    expect(splitNames('--resync', shellWords(shellNames([name]), {})[0] ?? '')).toEqual([name])
+  })
+
+  test('a halted stream names its tables', () => {
+    const fault = { code: 'TABLE_CHANGED', tables: NAMES, message: 'm', since: '0/1' } as const
+    const error = reportedHalt('12', [fault], { emit: () => undefined } as never)
+    expect(given(error.hint ?? '', 'resync')).toEqual(NAMES)
+    expect(whole(error.hint ?? '')).toMatch(/ --config sluice\.yaml; nothing is applied/)
+  })
+
+  test('a table that is gone is named', () => {
+    expect(given(notThere('12', NAMES).hint ?? '', 'resync')).toEqual(NAMES)
+  })
+})
