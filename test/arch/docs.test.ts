@@ -96,14 +96,10 @@ describe('a recipe', () => {
   })
 })
 
-/**
- * Files in the tables of a page. A short name is below the folder at the head of its column. Without one there, it is
- * below the folder in the first column of its row, or of the last row that has one.
- */
+/** Files in the tables of a page. A short name is below the folder at the head of its column, or in the first column. */
 function filesOfTables(text: string): readonly string[] {
   const found: string[] = []
   let heads: readonly string[] = []
-  let folder = ''
   const lines = text.split('\n')
   for (const [at, line] of lines.entries()) {
     if (!line.startsWith('|') || line.startsWith('| -')) continue
@@ -113,10 +109,9 @@ function filesOfTables(text: string): readonly string[] {
       .map((cell) => spansOf(cell))
     if (lines[at + 1]?.startsWith('| -') === true) {
       heads = cells.map(([head = '']) => head)
-      folder = ''
       continue
     }
-    folder = cells[0]?.find((span) => span.startsWith('src/')) ?? folder
+    const folder = cells[0]?.find((span) => span.startsWith('src/')) ?? ''
     for (const [column, spans] of cells.entries()) {
       const files = spans.filter((span) => /^[\w./-]+\.tsx?$/.test(span))
       const above = heads[column] ?? ''
