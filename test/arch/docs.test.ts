@@ -96,7 +96,7 @@ describe('a recipe', () => {
   })
 })
 
-/** Files in the tables of a page. A short name is below the folder at the head of its column, or in the first column. */
+/** Files in the tables of a page. A short name is in the folder at the head of its column, or in the first column. */
 function filesOfTables(text: string): readonly string[] {
   const found: string[] = []
   let heads: readonly string[] = []
