@@ -7,6 +7,7 @@ import { readSources, ROOT } from './source-files.ts'
 const read = (file: string): string => fs.readFileSync(path.join(ROOT, file), 'utf8')
 const architecture = read('docs/ARCHITECTURE.md')
 const recipes = read('docs/dev/recipes.md')
+const rooms = read('docs/dev/rooms.md')
 const sources = readSources()
 
 /** Paths of the project in code spans; one with a placeholder in capitals is none. */
@@ -14,6 +15,11 @@ function pathsOf(text: string): readonly string[] {
   const spans = [...text.matchAll(/`((?:src|test|docs|scripts)\/[\w./-]+)`/g)].map(([, one = '']) => one)
   return spans.filter((one) => !/\/[A-Z]+(?:\/|$)/.test(one))
 }
+
+const missing = (files: readonly string[]): readonly string[] =>
+  files.filter((file) => !fs.existsSync(path.join(ROOT, file)))
+
+const spansOf = (text: string): readonly string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, one = '']) => one)
 
 describe('ARCHITECTURE', () => {
   const steps = [...architecture.matchAll(/^\d+\. `(\S+)` `(\w+)`: .*$/gm)].map(
@@ -30,7 +36,7 @@ describe('ARCHITECTURE', () => {
   })
 
   test('names no path that is not there', () => {
-    expect(pathsOf(architecture).filter((one) => !fs.existsSync(path.join(ROOT, one)))).toEqual([])
+    expect(missing(pathsOf(architecture))).toEqual([])
   })
 
   test('links every page of dev', () => {
@@ -54,11 +60,10 @@ const RECIPES: readonly Recipe[] = recipes
     const [, said] = /^Example: (.*)$/m.exec(text) ?? []
     if (said === undefined) return []
     const [examples = '', within = ''] = said.split(', in ')
-    const spans = (line: string): string[] => [...line.matchAll(/`([^`]+)`/g)].map(([, one = '']) => one)
     return {
       title: text.slice(0, text.indexOf('\n')),
-      examples: spans(examples),
-      within: within === '' ? ['src'] : spans(within),
+      examples: spansOf(examples),
+      within: within === '' ? ['src'] : spansOf(within),
       files: [...text.matchAll(/^- `(src\/[^`]+)`:/gm)].map(([, one = '']) => one),
     }
   })
@@ -87,7 +92,53 @@ describe('a recipe', () => {
   })
 
   test('names no path that is not there', () => {
-    expect(pathsOf(recipes).filter((one) => !fs.existsSync(path.join(ROOT, one)))).toEqual([])
+    expect(missing(pathsOf(recipes))).toEqual([])
+  })
+})
+
+/** Files in the tables of a page. A short name is in the folder at the head of its column, or in the first column. */
+function filesOfTables(text: string): readonly string[] {
+  const found: string[] = []
+  let heads: readonly string[] = []
+  const lines = text.split('\n')
+  for (const [at, line] of lines.entries()) {
+    if (!line.startsWith('|') || line.startsWith('| -')) continue
+    const cells = line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => spansOf(cell))
+    if (lines[at + 1]?.startsWith('| -') === true) {
+      heads = cells.map(([head = '']) => head)
+      continue
+    }
+    const folder = cells[0]?.find((span) => span.startsWith('src/')) ?? ''
+    for (const [column, spans] of cells.entries()) {
+      const files = spans.filter((span) => /^[\w./-]+\.tsx?$/.test(span))
+      const above = heads[column] ?? ''
+      found.push(...files.map((file) => (file.startsWith('src/') ? file : `${above === '' ? folder : above}/${file}`)))
+    }
+  }
+  return found
+}
+
+describe('rooms', () => {
+  test('names no file or folder that is not there', () => {
+    const files = filesOfTables(rooms)
+    expect(files.length).toBeGreaterThan(1000)
+    expect(missing(files)).toEqual([])
+    expect(missing(pathsOf(rooms))).toEqual([])
+  })
+
+  test('has every folder of three or more files', () => {
+    const sizes = new Map<string, number>()
+    for (const { name } of sources) {
+      const folder = `src/${path.posix.dirname(name)}`
+      sizes.set(folder, (sizes.get(folder) ?? 0) + 1)
+    }
+    const named = new Set(spansOf(rooms))
+    const large = [...sizes].filter(([, files]) => files >= 3).map(([folder]) => folder)
+    expect(large.length).toBeGreaterThan(100)
+    expect(large.filter((folder) => !named.has(folder))).toEqual([])
   })
 })
 
