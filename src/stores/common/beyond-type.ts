@@ -6,7 +6,7 @@ export type BoundSide = 'below' | 'above'
 /** Smallest and largest value of a type, as canonical texts. */
 export type Limits = readonly [low: string, high: string]
 
-/** The side of the limits on which a canonical text is; null if it is within them. @param limits null if there are none */
+/** The side of the limits on which a canonical text is; null if within them. @param limits null if there are none */
 export function beyondLimits({ kind }: ColumnType, text: string, limits: Limits | null): BoundSide | null {
   if (limits === null) return null
   const compare = kind === 'date' || kind === 'timestamp' ? compareTimes : compareNumbers
