@@ -37,7 +37,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
         name: 'to',
         type: 'text',
         completes: 'database',
-        describe: 'URL of the database that a copy went into: ask its ledger',
+        describe: 'URL of the target of a copy: also read its ledger',
       },
       CONNECT,
       {
@@ -51,7 +51,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
         name: 'write',
         type: 'text',
         completes: 'file',
-        describe: 'write it to this file, which must not be there yet; - prints it',
+        describe: 'file for the report, which must not exist yet; - prints it',
       },
       { name: 'overwrite', type: 'flag', default: false, describe: 'with --write: replace the file' },
     ],

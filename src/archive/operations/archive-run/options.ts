@@ -168,7 +168,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     unit: 'bytes',
     shown: '256mb',
     group: 'plan and run:',
-    describe: 'about how large a Parquet file becomes',
+    describe: 'approximate size of a Parquet file',
   },
   {
     name: 'memory',
@@ -176,7 +176,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     unit: 'bytes',
     shown: '1gb',
     group: 'plan and run:',
-    describe: 'what writing Parquet may take',
+    describe: 'memory limit for writing Parquet',
   },
   {
     name: 'workers',
@@ -202,7 +202,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     fallback: '100ms',
     least: 1,
     group: 'run:',
-    describe: 'most that others wait for a lock because of us',
+    describe: 'longest that other sessions wait because of one of our lock requests',
   },
   {
     name: 'retry-limit',

@@ -89,15 +89,14 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         type: 'text',
         group: 'Into another table (the archive stays as it is):',
         completes: 'table',
-        describe:
-          'table that the rows go into, made if it is not there; in another database the same name without this',
+        describe: 'target table, created if missing; with --into-url it defaults to the same name',
       },
       {
         name: 'into-url',
         type: 'text',
         group: 'Into another table (the archive stays as it is):',
         completes: 'database',
-        describe: 'URL of another database that the rows go into; its file is made if it is not there',
+        describe: 'URL of another database as target; its file is created if missing',
       },
       {
         name: 'where',

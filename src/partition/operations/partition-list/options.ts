@@ -101,7 +101,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     fallback: '100ms',
     least: 1,
     group: 'ensure and decommission:',
-    describe: 'most that others wait for a lock because of us',
+    describe: 'longest that other sessions wait because of one of our lock requests',
   },
   {
     name: 'retry-limit',

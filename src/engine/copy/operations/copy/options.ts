@@ -169,11 +169,11 @@ export const CASSANDRA: readonly Option[] = inGroup('Cassandra:', [
     type: 'text',
     choices: CONSISTENCY,
     shown: 'that of the URL, or LOCAL_QUORUM',
-    describe: 'replicas of Cassandra that answer reads and writes',
+    describe: 'consistency level of reads and writes in Cassandra',
   },
   { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for reads only' },
   { name: 'write-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for writes only' },
-  { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows that Cassandra gives at once' },
+  { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows per page that Cassandra returns' },
 ])
 
 /** How rows are written. */
@@ -182,7 +182,7 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
     name: 'batch-rows',
     type: 'number',
     unit: 'rows',
-    describe: 'rows of one partition that go to Cassandra as one batch',
+    describe: 'rows of one partition that are written to Cassandra as one batch',
   },
   {
     name: 'ttl',
@@ -193,13 +193,13 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'writetime',
     type: 'text',
-    describe: 'microseconds since 1970 that every row is written with, instead of what the source says',
+    describe: 'write time of all rows in microseconds since 1970, instead of that of the source',
   },
   {
     name: 'stamps',
     type: 'flag',
     default: true,
-    describe: 'values keep their write times and TTLs between two Cassandras; --no-stamps writes them as of now',
+    describe: 'keep write times and TTLs between two Cassandra clusters; --no-stamps uses the current time',
   },
   {
     name: 'constants',
