@@ -27,7 +27,7 @@ export const EXCLUDE: Option = {
   type: 'list',
   shown: 'none',
   config: 'default',
-  describe: 'leave out paths holding this word, or fitting this glob; repeatable',
+  describe: 'skip paths that contain this word or match this glob; repeatable',
 }
 
 /** How deep a lake is searched. */
@@ -36,7 +36,7 @@ export const RECURSIVE: Option = {
   alias: 'r',
   type: 'flag',
   default: false,
-  describe: 'look in folders below too',
+  describe: 'also search subfolders',
 }
 
 /** For commands that write actions into a catalog. */
@@ -64,7 +64,7 @@ export const WOULD_GO: Option = {
   alias: 'n',
   type: 'flag',
   default: false,
-  describe: 'say what would go and change nothing',
+  describe: 'show what would be removed and change nothing',
 }
 
 /** For imports. */
@@ -72,7 +72,7 @@ export const RESUME: Option = {
   name: 'resume',
   type: 'flag',
   default: false,
-  describe: 'go on where an import stopped; happens without it too',
+  describe: 'resume where an import stopped; this is also the default',
 }
 
 /** For commands that write into a catalog. @param standard default wait */

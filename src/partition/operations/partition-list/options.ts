@@ -118,6 +118,6 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: 'ensure, in-place and decommission:',
-    describe: 'say what would be done and change nothing',
+    describe: 'show what would be done and change nothing',
   },
 ]

@@ -98,20 +98,20 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     alias: 'properties-file',
     type: 'text',
     completes: 'file',
-    describe: 'a file of the Cassandra Data Migrator (spark.cdm.*), read as it is; flags win',
+    describe: 'properties file of the Cassandra Data Migrator (spark.cdm.*); flags take precedence',
   },
   {
     name: 'conf',
     group: AS_OTHERS,
     type: 'list',
     shown: 'none',
-    describe: 'key=value: a property more; wins over the file; repeatable',
+    describe: 'key=value: another property; takes precedence over the file; repeatable',
   },
   {
     name: 'class',
     group: AS_OTHERS,
     type: 'text',
-    describe: 'the program of the Cassandra Data Migrator that is meant; sluice may then stand for spark-submit',
+    describe: 'main class of the Cassandra Data Migrator to imitate, so that sluice can replace spark-submit',
   },
   { name: 'spark-word', type: 'list', hidden: true, describe: '' },
 ])
@@ -122,7 +122,7 @@ export const RING: readonly Option[] = inGroup('Cassandra:', [
     name: 'splits',
     type: 'number',
     shown: 'by the size of the table',
-    describe: 'ranges of tokens that a table of Cassandra is cut into',
+    describe: 'number of token ranges per Cassandra table',
   },
   { name: 'partition-min', type: 'text', describe: 'the smallest token that is read; else the first of the ring' },
   { name: 'partition-max', type: 'text', describe: 'the largest token that is read; else the last of the ring' },
@@ -143,19 +143,19 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
     default: false,
     describe: 'record the run in cdm_run_info and cdm_run_details of the target, range by range',
   },
-  { name: 'run-id', type: 'text', shown: 'that of the run', describe: 'the number of the run there' },
+  { name: 'run-id', type: 'text', shown: 'that of the run', describe: 'number of the run in cdm_run_info' },
   {
     name: 'prev-run-id',
     type: 'text',
     completes: 'run',
     runsOf: ['copy'],
-    describe: 'only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF there',
+    describe: 'only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF in cdm_run_details',
   },
   {
     name: 'auto-rerun',
     type: 'flag',
     default: false,
-    describe: 'the same with the latest run there, where that did not end well',
+    describe: 'the same for the latest run, if it did not end well',
   },
 ])
 
@@ -222,7 +222,7 @@ export const UNTIL_EQUAL: Option = {
   name: 'until-equal',
   type: 'flag',
   default: false,
-  describe: 'compare all rows as of one snapshot of both sides, repair what differs, and end when all rows are equal',
+  describe: 'compare all rows in one snapshot of both sides, repair differences, and end once all rows are equal',
 }
 
 export const PROVE_EVERY: Option = {
@@ -230,7 +230,7 @@ export const PROVE_EVERY: Option = {
   type: 'text',
   unit: 'duration',
   shown: 'never',
-  describe: 'while following, compare all rows again and again, with so much time between two rounds, such as 1h',
+  describe: 'while following, compare all rows repeatedly, with this pause between two comparisons, such as 1h',
 }
 
 export const LANES: Option = {
@@ -238,7 +238,7 @@ export const LANES: Option = {
   type: 'number',
   shown: 'as before; 1',
   describe:
-    'while following, sessions of the target that apply changes at the same time, each to its tables; those that foreign keys join share one. A transaction of the source may then be several of the target',
+    'while following, number of apply workers, each for its own tables; tables joined by foreign keys share one. A source transaction may then become several in the target',
 }
 
 /** Alert causes of a copy, while it copies. */

@@ -9,7 +9,7 @@ export type TokensOperation = {
   readonly tables: readonly string[]
   /** Equal parts of the ring that are reported. */
   readonly splits: number
-  /** Windows that are read. */
+  /** Number of windows to read; a window is a few hundred rows. */
   readonly sample: number
   /** The same seed reads the same windows. */
   readonly seed: string

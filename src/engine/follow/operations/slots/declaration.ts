@@ -29,7 +29,7 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
       {
         name: 'drop',
         type: 'text',
-        describe: 'remove this slot, and the publication of ours that belongs to it; never one that is in use',
+        describe: 'remove this slot and the publication that sluice created for it; a slot in use is refused',
       },
       WOULD_GO,
     ],

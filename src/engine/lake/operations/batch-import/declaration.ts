@@ -59,7 +59,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
         least: 1,
         most: 64,
         config: 'default',
-        describe: 'tables imported at the same time',
+        describe: 'tables imported in parallel',
       },
       EXCLUDE,
       BATCH_SIZE,

@@ -21,7 +21,7 @@ export const discover: Declaration<DiscoverOperation, (typeof EVENTS)[number]> =
         operand: true,
         type: 'text',
         completes: 'path',
-        describe: 'folder to look in, or URL of a bucket or a database',
+        describe: 'folder to search, or URL of a bucket or a database',
       },
       RECURSIVE,
       EXCLUDE,

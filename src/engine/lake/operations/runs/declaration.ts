@@ -15,7 +15,7 @@ export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
         name: 'to',
         type: 'text',
         completes: 'database',
-        describe: 'URL of a database that copies went into: list those, by its ledger',
+        describe: 'URL of a target: list its copies from its ledger',
       },
       {
         name: 'run',
@@ -28,14 +28,14 @@ export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
         name: 'distributed',
         type: 'flag',
         default: false,
-        describe: 'runs that workers of a queue share, on whatever host',
+        describe: 'runs that workers of a queue share, on all hosts',
       },
       CONNECT,
       {
         name: 'here',
         type: 'flag',
         default: false,
-        describe: 'runs of this user on this machine, whatever they work on; so too where no catalog is named',
+        describe: 'all runs of this user on this machine; the default if no catalog is named',
       },
       {
         name: 'limit',
