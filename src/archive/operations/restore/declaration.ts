@@ -53,7 +53,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         shown: 'none',
         group: 'Options:',
         completes: 'table',
-        describe: 'the table that partitions were taken from',
+        describe: 'table that the partitions were archived from',
       },
       {
         name: 'partition',
@@ -61,20 +61,20 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         shown: 'none',
         group: 'Options:',
         completes: 'partition',
-        describe: 'the partition to bring back, by its label or name, such as Q2-FY21; repeatable',
+        describe: 'partition to restore, by its label or name, such as Q2-FY21; repeatable',
       },
       {
         name: 'dry-run',
         alias: 'n',
         type: 'flag',
         default: false,
-        describe: 'compare, show what would come back, and change nothing',
+        describe: 'compare, show what would be restored, and change nothing',
       },
       {
         name: 'as-changed',
         type: 'flag',
         default: false,
-        describe: 'rows that have changed in the database since they were archived count as they are now',
+        describe: 'accept the present values of rows that changed in the database after they were archived',
       },
       {
         name: 'without',
@@ -82,7 +82,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         shown: 'none',
         completes: 'column',
         describe:
-          'bring rows back without the values of this column, which the table no longer has or computes; repeatable',
+          'restore rows without the values of this column, which the table no longer has, or computes; repeatable',
       },
       {
         name: 'into',
@@ -103,7 +103,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         type: 'text',
         withheld: true,
         group: 'Into another table (the archive stays as it is):',
-        describe: 'only rows of this condition, such as "customer_id = 42"',
+        describe: 'only rows that match this condition, such as "customer_id = 42"',
       },
       ...alertOptions(FAILED),
     ],

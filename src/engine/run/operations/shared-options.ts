@@ -82,7 +82,7 @@ export function waitOption(standard: '0s' | '10s'): Option {
     type: 'text',
     unit: 'duration',
     default: standard,
-    describe: 'how long to wait for a program that writes the table, or has the file of the catalog open',
+    describe: 'how long to wait for a program that writes the table or has the catalog file open',
   }
 }
 
@@ -98,7 +98,7 @@ export const CHECK_FILES: Option = {
   choices: CHECKED_FILES,
   default: 'sample',
   config: 'default',
-  describe: 'which data files must still be there',
+  describe: 'which data files to check for existence',
 }
 
 /** Which version of a table is meant. */
@@ -117,7 +117,7 @@ export const ROW_OPTIONS: readonly Option[] = [
     type: 'choice',
     choices: ROW_FORMATS,
     default: 'table',
-    describe: 'how rows are written; json is one object a row',
+    describe: 'format of the rows; json writes one object per row',
   },
   {
     name: 'timeout',
@@ -138,5 +138,5 @@ export const ROW_WORDS = {
 export const BETWEEN_OPTION: Option = {
   name: 'between',
   type: 'text',
-  describe: 'hours of the day to work in, such as 22:00-05:00; outside of them nothing begins, and the run waits',
+  describe: 'hours of the day to work in, such as 22:00-05:00; outside of them the run waits and begins nothing',
 }

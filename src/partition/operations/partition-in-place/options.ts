@@ -9,7 +9,7 @@ export const IN_PLACE_OPTIONS: readonly Option[] = [
     type: 'text',
     shown: 'TABLE_past',
     group: GROUP,
-    describe: 'name that the table gets as the first partition',
+    describe: 'name of the existing table once it is the first partition',
   },
   {
     name: 'last',

@@ -11,7 +11,7 @@ export const PLAN_OPTIONS: readonly Option[] = [
     type: 'text',
     group: ALL,
     completes: 'column',
-    describe: 'the column that says when a row belongs',
+    describe: 'time column',
   },
   {
     name: 'slices',
@@ -28,13 +28,13 @@ export const PLAN_OPTIONS: readonly Option[] = [
     unit: 'duration',
     group: BOTH,
     describe:
-      'time that there is for one period, such as 3h; run begins no chunk behind its end (exit 75), and the same command goes on',
+      'time limit for one period, such as 3h; after it, run begins no more chunks and ends (exit 75); the same command resumes',
   },
   {
     name: 'exact',
     type: 'flag',
     fallback: false,
     group: PLAN,
-    describe: 'count rows, whatever it takes; else a sample is taken where no index helps',
+    describe: 'count all rows, however long it takes; else use a sample if no index helps',
   },
 ]

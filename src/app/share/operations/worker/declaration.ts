@@ -34,19 +34,19 @@ export const worker: Declaration<WorkerOperation, (typeof EVENTS)[number]> = {
         default: 1,
         least: 1,
         most: MOST,
-        describe: 'tasks that it works on at once, each in a program of its own',
+        describe: 'tasks to process in parallel, each in its own process',
       },
       {
         name: 'queues',
         type: 'list',
         commas: true,
-        describe: 'take from these queues only (copy --distributed --queue NAME); else from that of runs without one',
+        describe: 'take work only from these queues (default: the unnamed queue)',
       },
       {
         name: 'idle',
         type: 'text',
         unit: 'duration',
-        describe: 'end when nothing has waited for so long; else it waits for ever',
+        describe: 'exit after this long without work (default: never)',
       },
     ],
     epilogue:

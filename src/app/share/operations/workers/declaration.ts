@@ -22,7 +22,7 @@ export const workers: Declaration<WorkersOperation, (typeof EVENTS)[number]> = {
         name: 'drain',
         type: 'text',
         describe:
-          'ask the workers of a host, or the one of this id (first column of --json), to take nothing new, give back what they have after the batch, and end',
+          'a host, or the id of one worker (first column of --json): these workers take no new work, return their tasks after the current batch, and exit',
       },
     ],
     epilogue:

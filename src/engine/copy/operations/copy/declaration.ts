@@ -173,7 +173,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         completes: 'file',
         describe:
-          'work as the parallel script for Cassandra does, with its migrator_settings.yaml; writes migrator.log too',
+          'work like the parallel script for Cassandra, with its migrator_settings.yaml; also writes migrator.log',
       },
       {
         name: 'preset',
@@ -219,7 +219,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         choices: PROOFS,
         default: 'chunk',
         config: 'default',
-        describe: 'proof of every chunk: number and checksum of its rows (chunk), their number, or none',
+        describe: 'proof of every chunk: count and checksum of its rows (chunk), only the count (count), or none',
       },
       {
         name: 'checkpoint-size',
@@ -227,7 +227,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'number',
         unit: 'rows',
         shown: 'by the size of the table',
-        describe: 'rows of a chunk',
+        describe: 'rows per chunk',
       },
       {
         name: 'batch-size',
@@ -235,7 +235,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'number',
         unit: 'rows',
         shown: 'by the target',
-        describe: 'rows written at once',
+        describe: 'rows per write',
       },
       {
         name: 'rate',
@@ -243,13 +243,13 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'number',
         unit: 'rows a second',
         shown: 'no limit',
-        describe: 'rows a second, at most',
+        describe: 'maximum rows per second',
       },
       {
         name: 'part',
         group: AGAIN,
         type: 'text',
-        describe: "i/n: this job's share of the chunks, where n jobs split a copy",
+        describe: 'i/n: copy only the chunks of job i, if n jobs share a copy',
       },
       {
         name: 'max-aside',
@@ -312,7 +312,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         completes: 'table',
         shown: 'none',
-        describe: 'name of the table of which more than 1000 rows may be removed',
+        describe: 'name of the table from which more than 1,000 rows may be deleted',
       },
       {
         name: 'follow',
@@ -336,7 +336,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         group: FOLLOWED,
         type: 'flag',
         default: false,
-        describe: 'with --follow, triggers of the target fire for changes of the source, too',
+        describe: 'with --follow: triggers of the target also fire for changes of the source',
       },
       {
         name: 'cdc',
@@ -344,7 +344,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         choices: ['slot', 'trigger'],
         describe:
-          'with --follow, how the source reports changes: by a replication slot, or by triggers on its tables (if wal_level is not logical, and in SQLite, MySQL and MariaDB); a stream keeps the way it began with (slot)',
+          'with --follow: how the source reports changes: by a replication slot, or by triggers on its tables (if wal_level is not logical, and in SQLite, MySQL and MariaDB); fixed for the whole stream (default: slot)',
       },
       ...RING,
       ...TRACK,

@@ -31,14 +31,13 @@ export const ENDS: readonly Option[] = inGroup('Source and target:', [
     name: 'from',
     type: 'text',
     completes: 'database',
-    describe: 'URL of the source, or a store of the config file; else that file or $DATABASE_URL',
+    describe: 'URL or alias of the source (default: config file, then $DATABASE_URL)',
   },
   {
     name: 'to',
     type: 'text',
     completes: 'database',
-    describe:
-      'URL of the target, or a store of the config file; else that file, or d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID',
+    describe: 'URL or alias of the target (default: config file, then d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID)',
   },
 ])
 
@@ -51,14 +50,14 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     commas: true,
     shown: 'none',
     completes: 'table',
-    describe: "names and patterns with commas between them, such as 'public.*'; repeatable",
+    describe: "names and patterns, comma-separated, such as 'public.*'; repeatable",
   },
-  { name: 'to-schema', type: 'text', describe: 'schema of the target; else that of the source, where it has one' },
+  { name: 'to-schema', type: 'text', describe: 'schema in the target (default: that of the source)' },
   {
     name: 'to-table',
     type: 'text',
     completes: 'table',
-    describe: 'name of the table in the target, where one table is meant',
+    describe: 'name of the table in the target, if one table is copied',
   },
   {
     name: 'columns',
@@ -66,7 +65,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     commas: true,
     shown: 'all',
     completes: 'column',
-    describe: 'columns, with commas between; repeatable',
+    describe: 'only these columns, comma-separated; repeatable',
   },
   {
     name: 'rename',
@@ -75,14 +74,14 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     completes: 'column',
     describe: 'old=new: name of a column in the target; repeatable',
   },
-  { name: 'where', type: 'text', describe: 'only rows that fit this condition, in the SQL of the source' },
+  { name: 'where', type: 'text', describe: 'only rows that match this condition, in the SQL of the source' },
   {
     name: 'key',
     type: 'list',
     commas: true,
     shown: 'that of the table',
     completes: 'column',
-    describe: 'columns that identify a row, with commas between',
+    describe: 'columns that identify a row, comma-separated',
   },
   {
     name: 'workers',
@@ -90,7 +89,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     type: 'number',
     fallback: 4,
     config: 'shown',
-    describe: 'chunks under way at the same time',
+    describe: 'chunks processed in parallel',
   },
   {
     name: 'properties',
@@ -124,14 +123,14 @@ export const RING: readonly Option[] = inGroup('Cassandra:', [
     shown: 'by the size of the table',
     describe: 'number of token ranges per Cassandra table',
   },
-  { name: 'partition-min', type: 'text', describe: 'the smallest token that is read; else the first of the ring' },
-  { name: 'partition-max', type: 'text', describe: 'the largest token that is read; else the last of the ring' },
+  { name: 'partition-min', type: 'text', describe: 'smallest token to read (default: the first of the ring)' },
+  { name: 'partition-max', type: 'text', describe: 'largest token to read (default: the last of the ring)' },
   {
     name: 'coverage',
     type: 'number',
     unit: 'percent',
     fallback: 100,
-    describe: 'percent of each range that is read, from its beginning on',
+    describe: 'percentage of each range to read, from its start',
   },
 ])
 
@@ -171,8 +170,8 @@ export const CASSANDRA: readonly Option[] = inGroup('Cassandra:', [
     shown: 'that of the URL, or LOCAL_QUORUM',
     describe: 'consistency level of reads and writes in Cassandra',
   },
-  { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for reads only' },
-  { name: 'write-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for writes only' },
+  { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'as --consistency, for reads only' },
+  { name: 'write-consistency', type: 'text', choices: CONSISTENCY, describe: 'as --consistency, for writes only' },
   { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows per page that Cassandra returns' },
 ])
 
@@ -253,5 +252,5 @@ export const RESYNC: Option = {
   shown: 'none',
   completes: 'table',
   describe:
-    'tables of the stream, with commas between, to empty in the target and copy again, such as one that may have lost changes; other tables keep their rows',
+    'tables of the stream to empty in the target and copy again, comma-separated, such as one that may lack changes; other tables keep their rows',
 }

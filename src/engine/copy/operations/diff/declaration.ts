@@ -62,7 +62,7 @@ const KEY: Option = {
   shown: 'that of the table',
   completes: 'column',
   describe:
-    'columns that identify a row, with commas between; with --run: key values of one row, with commas between; repeatable',
+    'columns that identify a row, comma-separated; with --run: key values of one row, comma-separated; repeatable',
 }
 
 export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
@@ -95,7 +95,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         alias: 'n',
         type: 'flag',
         default: false,
-        describe: 'only report what differs now, including rows in flight; the same without --fix',
+        describe: 'only report current differences, including rows in flight; the same without --fix',
       },
       ...RING,
       ...TRACK,

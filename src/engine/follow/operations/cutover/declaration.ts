@@ -58,7 +58,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         name: 'parked',
         type: 'text',
         shown: 'the name it had before, else TABLE_before_cutover',
-        describe: 'name that the old table gets',
+        describe: 'new name of the old table',
       },
       {
         name: 'pause-budget',

@@ -24,7 +24,7 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
         name: 'from',
         type: 'text',
         completes: 'database',
-        describe: 'URL of the source, or a store of the config file; else that file or $DATABASE_URL',
+        describe: 'URL or alias of the source (default: config file, then $DATABASE_URL)',
       },
       {
         name: 'drop',

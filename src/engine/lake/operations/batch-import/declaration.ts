@@ -49,7 +49,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
   command: {
     ...PAGES['batch-import'],
     takes: [
-      { name: 'path', operand: true, type: 'text', completes: 'path', describe: 'folder whose tables are imported' },
+      { name: 'path', operand: true, type: 'text', completes: 'path', describe: 'folder with the tables to import' },
       RECURSIVE,
       {
         name: 'parallel',

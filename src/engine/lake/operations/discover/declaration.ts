@@ -31,7 +31,7 @@ export const discover: Declaration<DiscoverOperation, (typeof EVENTS)[number]> =
         commas: true,
         shown: 'all',
         completes: 'table',
-        describe: "of a database: only tables of these names or patterns, such as 'public.*'; repeatable",
+        describe: "for a database: only tables with these names or patterns, such as 'public.*'; repeatable",
       },
     ],
   },

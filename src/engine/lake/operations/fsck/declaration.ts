@@ -51,7 +51,12 @@ export const fsck: Declaration<FsckOperation, (typeof EVENTS)[number]> = {
         least: 1,
         describe: 'open only this many files; all are listed, and all deletion vectors read',
       },
-      { name: 'seed', type: 'text', default: '0', describe: 'the same seed opens the same files' },
+      {
+        name: 'seed',
+        type: 'text',
+        default: '0',
+        describe: 'selects the files of --sample; the same seed opens the same files',
+      },
       { name: 'since', type: 'number', describe: 'only files added after this version' },
       {
         name: 'outside',

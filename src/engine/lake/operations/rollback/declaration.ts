@@ -30,7 +30,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     ...PAGES.rollback,
     takes: [
       TABLE,
-      { name: 'confirm', type: 'text', describe: 'the name of the table, instead of being asked' },
+      { name: 'confirm', type: 'text', describe: 'name of the table; answers the question in advance' },
       WOULD_GO,
       {
         name: 'forget',

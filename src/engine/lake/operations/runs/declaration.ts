@@ -42,7 +42,7 @@ export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
         type: 'number',
         default: 20,
         config: 'default',
-        describe: 'runs to list, newest first, or chunks',
+        describe: 'runs (newest first) or chunks to show',
       },
     ],
   },
