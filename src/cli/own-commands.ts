@@ -13,7 +13,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
         operand: true,
         type: 'text',
         completes: 'run',
-        describe: 'id of a run on this machine; else all that go on are listed',
+        describe: 'id of a run on this machine; without it all running ones are listed',
       },
       {
         name: 'setting',

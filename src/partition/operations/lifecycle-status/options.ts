@@ -85,7 +85,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     type: 'text',
     group: INIT,
     completes: 'folder or bucket',
-    describe: 'folder or s3://bucket/prefix that old partitions go to; none are archived without it',
+    describe: 'folder or s3://bucket/prefix of the archive; without it nothing is archived',
   },
   {
     name: 'older-than',
@@ -99,7 +99,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     shown: 'that of --config, or sluice.yaml',
     group: INIT,
     completes: 'file',
-    describe: 'the config file that gets the entry; - prints it',
+    describe: 'config file to which the entry is written; - prints it',
   },
   {
     name: 'replace',

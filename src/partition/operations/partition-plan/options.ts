@@ -20,7 +20,7 @@ export const PLAN_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: BOTH,
     describe:
-      'parts of a period that are copied in parallel and reported one by one: week or month, clipped at its edges; 1-6 or month:1-2: run copies only these of the first period, and ends (exit 75)',
+      'slices of a period that are copied in parallel and reported separately: week or month, cut off at its bounds; with week:1-6 or month:1-2 run copies only these of the first period and ends (exit 75)',
   },
   {
     name: 'window',

@@ -87,6 +87,6 @@ export const RUN_OPTIONS: readonly Option[] = [
     type: 'flag',
     default: false,
     group: RUN,
-    describe: 'begin again: the new table is emptied first',
+    describe: 'start again; empties the new table first',
   },
 ]
