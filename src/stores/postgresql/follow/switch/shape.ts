@@ -1,4 +1,4 @@
-/** What kind of tables they are, and whether this role may exchange them. */
+/** Refuses tables that cannot be exchanged because of their kind, or because this role lacks rights. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'

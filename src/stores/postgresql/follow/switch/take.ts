@@ -22,7 +22,7 @@ export type Dependent = { readonly sql: string; readonly isView: boolean; readon
 /**
  * Locks a table and its partitions against all other sessions.
  * @param patienceMs longest wait for the lock
- * @param from `writers`: readers go on
+ * @param from `writers`: readers are not blocked
  * @throws errors of the server
  */
 export async function lockAll(

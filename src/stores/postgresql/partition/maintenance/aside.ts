@@ -12,7 +12,7 @@ import type { SideTable } from './aside-table.ts'
 const BLOCKS_AT_ONCE = 8192
 /** First server version that reads a range of blocks without a full scan. */
 const READS_BLOCKS = 140_000
-/** Maximum of notes for the last round, because other sessions wait for it. */
+/** Most notes that the last round applies, because other sessions wait for it. */
 const MOST_LAST = 2000
 
 export class SideTables {
