@@ -13,7 +13,7 @@ import { committed } from '../../server/patience.ts'
 import { revokeOthers } from './rights.ts'
 import { leaveOutOwn, takenAlong, type LeftOutConstraint, type PeriodRule } from './own-rules.ts'
 
-/** Places of `ownStatementsSql` that run last: foreign keys, triggers, rules, row security. Only other users need them. */
+/** Places of `ownStatementsSql` that run last: foreign keys, triggers, rules, row security. The copy needs none. */
 const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
 const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 64, 65])
