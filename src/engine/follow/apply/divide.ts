@@ -1,4 +1,4 @@
-/** Assigns tables to lanes. Tables joined by foreign keys share one, so a reader never finds a dangling reference. */
+/** Assigns tables to apply workers. Tables joined by foreign keys share one, so readers never see a missing parent. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { FollowingParts, StreamSides } from '../stream/preflight.ts'
@@ -7,7 +7,7 @@ import { joinedLanes, type ChangeCounts, type LaneRow } from '../../copy/ledger/
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
 /**
- * Divides a stream into `wanted` lanes, or fewer if it has fewer groups of tables.
+ * Divides a stream among `wanted` apply workers (lanes), or fewer if it has fewer groups of tables.
  * @returns false if its lanes are at different positions: the division stays as it is
  * @throws what the stores throw
  */
@@ -76,7 +76,7 @@ export function spreadGroups(
   return lanes
 }
 
-/** First row of each lane: the changes of its own tables. Lane 0 also gets the transaction count. */
+/** First ledger row of each lane: change counts of its own tables. Lane 0 also gets the transaction count. */
 function rowsOf(lanes: readonly number[], tables: readonly FollowTable[], all: LaneRow): readonly LaneRow[] {
   return [...new Set(lanes)]
     .toSorted((a, b) => a - b)

@@ -1,4 +1,4 @@
-/** Opens a session of the target for each lane of a stream. */
+/** Opens a session of the target for each apply worker (lane) of a stream. */
 import type { Clock } from '../../../shared/clock.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
