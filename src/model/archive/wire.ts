@@ -3,7 +3,7 @@
  * commas, lines ended by a line feed. NULL is an empty field. A text field is quoted if it is empty or holds a quote, a
  * comma, CR or LF; quotes inside are doubled. A field is the canonical text of its value (docs/reference/CANONICAL.md),
  * except floats (the shortest decimal digits that name the value; `NaN`, `Infinity`, `-Infinity`) and decimals (trailing
- * zeros allowed). Bytes are hexadecimal digits without a prefix, booleans are `1` and `0`, timestamps are UTC without a zone.
+ * zeros allowed). Bytes are hexadecimal digits without a prefix, booleans `1` and `0`, timestamps UTC without a zone.
  */
 import { hexDigits } from '../copy/bytes-text.ts'
 import { isLong, cellPieces, type LongCell } from '../copy/long-cell.ts'

@@ -131,7 +131,7 @@ export type SourceLag = {
   readonly safeBytes: bigint | null
   /** As reported by the server: `reserved`, `extended`, `unreserved`, `lost`. */
   readonly status: string
-  /** Current time of the clock of commit times, ms since the epoch: may differ by hours. Absent if it is this machine's. */
+  /** Current time of the clock of commit times, ms since the epoch, maybe hours off. Absent: that of this machine. */
   readonly clockMs?: number
   /**
    * True if the server's log reader has read everything and waits: a silent stream then has no changes. False if it
