@@ -166,8 +166,8 @@ export class ApplyWorker {
   }
 
   /**
-   * @throws SluiceError STREAM_HALTED if a table differs from the plan, LEASE_LOST if another program has the lane, and
-   * what the writer throws; the lane cannot be used after that
+   * @throws SluiceError STREAM_HALTED if a table differs from the plan, LEASE_LOST if another program has taken over;
+   * errors of the writer. The apply worker cannot be used after that
    */
   async take(changes: readonly Change[]): Promise<void> {
     this.#now = this.#parts.clock.ticks()
@@ -209,7 +209,7 @@ export class ApplyWorker {
     }
   }
 
-  /** The open transaction changes a table of this lane. */
+  /** The open transaction changes a table of this apply worker. */
   #joined(): void {
     if (!this.#isEmpty || this.#open === null) return
     this.#isEmpty = false
@@ -307,7 +307,7 @@ export class ApplyWorker {
     if (this.#failure !== null) throw this.#failure
   }
 
-  /** Rolls back whatever was not committed; the lane cannot be used after that. */
+  /** Rolls back whatever was not committed; the apply worker cannot be used after that. */
   async giveUp(): Promise<void> {
     await this.#writing?.ended
     await this.#parts.writer.rollBack().catch(() => undefined)

@@ -1,5 +1,5 @@
 /**
- * Lower bound of the row counts of an apply worker's tables in the target. It is not a sum, because changes that come
+ * Lower bound of the rows in the tables of an apply worker. Row counts are not added up, because changes that come
  * again during catch-up would count twice: a batch deletes at most as many rows as it names, and leaves at least those
  * that it writes.
  */

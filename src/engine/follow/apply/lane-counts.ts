@@ -1,4 +1,4 @@
-/** Counts changes of an apply worker by table and kind, in plain numbers, for hundreds of thousands per second. */
+/** Counts changes of an apply worker by table and kind; as plain numbers, because 100,000s come per second. */
 import type { RowChange } from '../../../model/copy/change.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'

@@ -15,11 +15,11 @@ export type LoopParts = ProvingParts & {
   readonly target: ChangeTarget
   readonly database: LedgerDatabase
   readonly states: TableStates
-  /** Number of apply workers that the command requests; null keeps the present number. */
+  /** Apply workers that the command asks for; null keeps the existing ones. */
   readonly lanes: number | null
   /** By name of a partly copied table: the rows to which changes are applied. */
   readonly parts: ReadonlyMap<string, CopiedStretches>
-  /** Divides the stream among this number of apply workers. @returns false if they are at different positions */
+  /** Divides the stream again. @returns false if its apply workers are at different positions */
   readonly divide: (lanes: number) => Promise<boolean>
   readonly fireTriggers: boolean
   readonly steering: Steering

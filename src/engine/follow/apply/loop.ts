@@ -37,7 +37,7 @@ export class FollowLoop {
   readonly #wholeness: StreamWholeness
   readonly #held: HeldLook
   readonly #goal: LoopGoal
-  /** Last requested number of apply workers that was honoured; null if none was requested. */
+  /** Last requested number of apply workers that was applied; null if none was requested. */
   #lanesAsked: number | null = null
   #provedAt: string | null = null
   /** The comparison round that the watch relies on; null while it needs a new one. */
@@ -140,7 +140,7 @@ export class FollowLoop {
     return end
   }
 
-  /** Loads table states from the ledger, including commits without a reply. @returns lane number by table */
+  /** Loads table states from the ledger, including commits without a reply. @returns apply worker number by table */
   async #load(): Promise<readonly number[]> {
     const { states, ledger, stream, changes, tables } = this.#parts
     const stored = await ledger.tables(stream, changes)
