@@ -78,7 +78,7 @@ export class ApplyWorkers {
     return this.#lanes.some(({ hasTransactions }) => hasTransactions)
   }
 
-  /** As `ApplyWorker.isShownBy`, for all lanes. */
+  /** As `ApplyWorker.isShownBy`, for all apply workers. */
   isShownBy(snapshot: VisibleTransactions): boolean {
     return this.#lanes.every((lane) => lane.isShownBy(snapshot))
   }
