@@ -49,7 +49,7 @@ export type Column = {
   readonly nullable: boolean
   /** The system computes its values and refuses others. */
   readonly generated?: true
-  /** Expression of a generated column; only for tables read by `BesideStore.detailed`. */
+  /** Expression of a generated column; only for tables read by `DependencyStore.detailed`. */
   readonly expression?: Expression
   /** Sequence that generates its values; only for tables of a plan. */
   readonly sequence?: ColumnSequence
@@ -127,7 +127,7 @@ export type TableSpec = {
   readonly blocks?: bigint
   /** Rows lie on a token ring: key ranges are ranges of the integer hash of the first key columns. */
   readonly ring?: RingSpec
-  /** Creation options of the table, such as `STRICT`; only for tables read by `BesideStore.detailed`. */
+  /** Creation options of the table, such as `STRICT`; only for tables read by `DependencyStore.detailed`. */
   readonly options?: readonly TableOption[]
   /** User-defined types of its columns, each after the types that it uses. */
   readonly types?: readonly UserType[]

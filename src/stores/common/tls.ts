@@ -30,7 +30,7 @@ export type TlsPlan = {
    * @throws SluiceError BAD_CONFIG if a file cannot be read
    */
   readonly options: ConnectionOptions | null
-  /** Whether a server without TLS is refused; otherwise the connection goes on in plain text. */
+  /** Whether a server without TLS is refused; otherwise the connection continues in plain text. */
   readonly required: boolean
   /** Whether the certificate must be for the host, for drivers with their own option. */
   readonly verifyHost: boolean

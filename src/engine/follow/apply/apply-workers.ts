@@ -63,7 +63,7 @@ export class ApplyWorkers {
     return this.#open === null && this.#lanes.every(({ hasNothing }) => hasNothing)
   }
 
-  /** True if no transaction of the source is half taken. */
+  /** True between two transactions of the source. */
   get isBoundary(): boolean {
     return this.#open === null
   }
@@ -78,12 +78,12 @@ export class ApplyWorkers {
     return this.#lanes.some(({ hasTransactions }) => hasTransactions)
   }
 
-  /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
+  /** As `ApplyWorker.isShownBy`, for all apply workers. */
   isShownBy(snapshot: VisibleTransactions): boolean {
     return this.#lanes.every((lane) => lane.isShownBy(snapshot))
   }
 
-  /** Commit time of the oldest transaction not durable, ms since the epoch by the source's clock; null if none. */
+  /** Commit time of the oldest transaction that is not durable yet: ms since the epoch, source clock; null if none. */
   get oldestMs(): number | null {
     const oldest = this.#lanes.flatMap((lane) => lane.oldestMs ?? [])
     return oldest.length === 0 ? (this.#open?.at ?? null) : Math.min(...oldest)
@@ -114,7 +114,7 @@ export class ApplyWorkers {
           this.#give(parts, change.table, change)
           break
         case 'reshaped':
-          // Can come between two transactions as well: a read finds it before it returns changes.
+          // May also come between two transactions: a read finds it before it returns changes.
           if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
           else this.#give(parts, change.table, change)
           break

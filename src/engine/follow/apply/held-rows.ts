@@ -11,7 +11,7 @@ export class HeldRows {
   readonly #names: readonly string[]
   /** By table; absent if the count is unknown. */
   readonly #rows = new Map<number, number>()
-  /** Tables that may be empty: no row is known. */
+  /** Tables that may be empty: their lower bound is 0. */
   readonly #unsure = new Set<number>()
   /** A check found rows that the ledger does not have. */
   #isFresh = false

@@ -3,13 +3,13 @@ import type { RowChange } from '../../../model/copy/change.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
 
-/** Numbers of a table: inserts, updates, deletes, truncates. */
+/** Counts per table: inserts, updates, deletes, truncates. */
 const KINDS = 4
 
 export class LaneCounts {
   readonly #tables: readonly FollowTable[]
   readonly #sums: Record<string, ChangeCounts>
-  /** Since the last `sums`. */
+  /** Counts since the last `sums`. */
   readonly #fresh: Float64Array
 
   /** @param sums counts of the ledger, by name of the source's table */

@@ -1,4 +1,4 @@
-/** Maps DuckDB's errors about an archive's files to ours. */
+/** Maps DuckDB's errors about an archive's files to SluiceErrors. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'

@@ -227,7 +227,7 @@ export class WireSession implements Pooled {
     })
   }
 
-  /** Maps an error to ours if it is clear without context. */
+  /** Maps an error to a SluiceError if it is clear without context. */
   protected named(error: unknown): unknown {
     return postgresError(error, this.settings)
   }

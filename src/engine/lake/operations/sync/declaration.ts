@@ -10,7 +10,7 @@ export type SyncOperation = {
   /** Empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
-  /** Go on until stopped. */
+  /** Run until stopped. */
   readonly watch: boolean
   /** While watching: how often every log is inspected, ms. */
   readonly intervalMs: number

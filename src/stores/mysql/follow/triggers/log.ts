@@ -37,7 +37,7 @@ export type LogMarks = {
   readonly triggers: Readonly<Record<string, string>>
 }
 
-/** @throws SluiceError BAD_CONFIG for a name that no stream of ours can have */
+/** @throws SluiceError BAD_CONFIG for a name that no stream of sluice can have */
 export function refuseForeignName(name: string): void {
   if (isOwnTriggerLog(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is no name for a stream of this program`, {

@@ -6,7 +6,7 @@ import type { CutoverTable } from './sides.ts'
 
 /**
  * Wait in ms after which the server checks for a deadlock. The first session to check is cancelled: this must be ours.
- * The server then also cancels an autovacuum that blocks us, for which we might wait for hours.
+ * The server then also cancels an autovacuum that blocks this session, which might wait for it for hours.
  */
 const LOOK_MS = 20
 
