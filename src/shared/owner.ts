@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
-/** Identity of a process that others can check. */
+/** Identity of a process that other processes can check. */
 export type ProcessIdentity = {
   /** Where its number is valid: one boot of one kernel, and a PID namespace; null if the system does not report it. */
   readonly machine: string | null

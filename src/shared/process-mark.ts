@@ -1,5 +1,5 @@
 /**
- * Names of files and folders that belong to one process, so that others recognize leftovers.
+ * Names of files and folders that belong to one process, so that other processes recognize leftovers.
  * Containers share folders but have processes with the same numbers.
  */
 import { createHash } from 'node:crypto'

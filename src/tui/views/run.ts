@@ -125,7 +125,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const end = run.finished === null ? clockSpan(left) : run.finished.status
   const barCells = Math.max(8, cells - 20)
   const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
-  // Without a plan there is no rate; for a stream or a cutover the plan counts what others have copied.
+  // Without a plan there is no rate; for a stream or a cutover the plan counts rows of earlier copies.
   const meant = run.plan === null || streams(run) ? null : meanRate(run, state.now)
   const mean = meant === null ? '' : `  ${rate(meant)} mean `
   const speeds =

@@ -40,7 +40,7 @@ export class ScheduleAlerts {
     this.#parts = parts
   }
 
-  /** Sends ended alerts, and those that no sink accepted. @param due all schedules due now: others were begun */
+  /** Sends ended alerts, and those that no sink accepted. @param due all schedules due now; the others have begun */
   async look(due: readonly Schedule[]): Promise<void> {
     const periods = new Set(due.map(periodOf))
     for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)

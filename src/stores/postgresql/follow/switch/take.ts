@@ -10,7 +10,7 @@ import type { CutoverTable } from './sides.ts'
  */
 const LOOK_MS = 20
 
-/** Statement for the start of the transaction. A role that may not set it waits as long as every other session. */
+/** Statement for the start of the transaction. A role that may not set it waits as long as any other session. */
 export function lookFirstSql(version: number): string {
   const granted =
     version < 150_000 ? '' : " OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')"

@@ -47,7 +47,7 @@ export class SideTables {
    * From now on the transaction of each change also applies it to the new tables. So in every later snapshot the new
    * tables equal the default partition. The caller's transaction has locked the default partition against writers.
    * @returns id of this transaction: a snapshot is a later one if this transaction is visible in it
-   * @throws NotNow if more notes are left than others can wait for
+   * @throws NotNow if more notes are left than other sessions can wait for
    */
   async mirror(): Promise<string> {
     const session = this.#session

@@ -1,6 +1,6 @@
 /**
  * Moves rows out of a default partition, or replaces one that is too large to read under an exclusive lock. Rows are
- * copied while others write, changes are applied by keys, and one short transaction swaps in the copies.
+ * copied while other sessions write, changes are applied by keys, and one short transaction swaps in the copies.
  */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
 import { NEVER, restUnder } from '../../../../shared/abort.ts'

@@ -62,7 +62,7 @@ export async function switchOver(
     }),
     ...sideTable.tables.map(({ newTable }) => `ALTER TABLE ${tableSql(newTable.options.name)} DROP CONSTRAINT ${mark}`),
   ].join(';\n')
-  // Fail before others have to wait.
+  // Fail before other sessions have to wait.
   if (await hasLogNotes(session, log)) throw behind()
   const cloned = sideTable.tables.flatMap(({ newTable }) => newTable.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
