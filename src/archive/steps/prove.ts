@@ -59,7 +59,7 @@ export async function proveArchived(
   return proveInPlace(context, partition)
 }
 
-/** The same, independent of the log. @throws SluiceError as `proveArchived` */
+/** As `proveArchived`, independent of the log. @throws SluiceError as `proveArchived` */
 export async function proveInPlace(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -46,7 +46,7 @@ export async function refuseFollowed(
 }
 
 /**
- * The same for a table that is being copied: a stream started since then is in the copy's own ledger.
+ * `refuseFollowed` for a table that is being copied: a stream started since then is in the copy's own ledger.
  * @throws SluiceError TABLE_FOLLOWED
  */
 export async function refuseFollowedSince(database: LedgerDatabase, key: TableKey): Promise<void> {

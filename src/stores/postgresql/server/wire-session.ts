@@ -132,7 +132,7 @@ export class WireSession implements Pooled {
   }
 
   /**
-   * The same among other statements, all in one message: earlier ones run first, later ones after the rows. The first
+   * `copyIn` among other statements, all in one message: earlier ones run first, later ones after the rows. The first
    * failure ends all.
    * @param statements one of them a COPY; rows of others are not read
    */
