@@ -6,7 +6,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'ctl',
     operands: '[run] [setting..]',
     group: 'Copies',
-    summary: 'look at running copies, or steer one',
+    summary: 'list running copies, or change one',
     takes: [
       {
         name: 'run',
@@ -28,7 +28,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'attach',
     operands: '[run]',
     group: 'Operate',
-    summary: 'watch a run of this machine, and leave it',
+    summary: 'watch a run of this machine',
     takes: [
       {
         name: 'run',
@@ -46,7 +46,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'init',
     operands: '',
     group: 'Operate',
-    summary: 'write a sluice.yaml for what lies here',
+    summary: 'write a sluice.yaml for this folder',
     takes: [
       {
         name: 'lake',
@@ -79,7 +79,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'trust',
     operands: '[folder]',
     group: 'Operate',
-    summary: 'let the sluice.yaml of a folder be read',
+    summary: 'trust the sluice.yaml of a folder',
     takes: [
       {
         name: 'folder',
@@ -137,7 +137,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'completion',
     operands: '<shell>',
     group: 'Operate',
-    summary: 'print what completes words in bash, zsh or fish',
+    summary: 'print completions for bash, zsh or fish',
     takes: [
       { name: 'shell', operand: true, type: 'text', choices: ['bash', 'zsh', 'fish'], describe: 'bash, zsh or fish' },
     ],
