@@ -63,7 +63,7 @@ export type WholeChange = {
   readonly version: number
   readonly line: number
   readonly kind: string
-  /** Of an add, as stored in its row. */
+  /** Deletion vector id of an add, as stored in its row. */
   readonly dvId: string | null
   readonly add: AddRecord | null
   /** The raw line; null for an add. */

@@ -68,9 +68,9 @@ export type ValidationResult = {
   readonly checks: number
   readonly differences: number
   readonly checkpoints: CheckpointsInspected
-  /** Those of them that are only commit times: copies of a folder have other file times. */
+  /** Number of differences that are only commit times: copies of a folder have other file times. */
   readonly timeDifferences: number
-  /** Those of the differences that are with checksum files, `_last_checkpoint` and checkpoints. */
+  /** Number of differences from checksum files, `_last_checkpoint` and checkpoints. */
   readonly witnessDifferences: number
   /** Compared files of the log: `_delta_log`, checksum files, checkpoints. */
   readonly witnesses: readonly string[]

@@ -323,7 +323,7 @@ export interface ChangeTarget {
  * with `commit` or `rollBack`.
  */
 export interface ChangeWriter extends AsyncDisposable {
-  /** For `LedgerDatabase.endSession`. */
+  /** Id of its session, for `LedgerDatabase.endSession`. */
   readonly session: string
   /**
    * Deletes the removed rows and writes the changed ones, each found by its row key.

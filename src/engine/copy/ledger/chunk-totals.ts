@@ -22,7 +22,7 @@ export type ChunkTotals = {
   readonly codes: readonly string[]
   readonly quarantined: bigint
   readonly written: bigint
-  /** Of completed chunks. */
+  /** Totals of completed chunks. */
   readonly done: {
     readonly chunks: bigint
     readonly read: bigint

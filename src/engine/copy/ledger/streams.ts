@@ -273,7 +273,7 @@ export class StreamLedger {
     }
   }
 
-  /** For a stream that is about to end, whose tables are emptied. */
+  /** Statement for a stream that is about to end and whose tables are emptied. */
   emptiedStatement(id: string): Statement {
     return {
       sql: `UPDATE migration_streams SET fault = NULL, ended_ms = ${this.#now} WHERE stream_id = ? AND owner = ?`,

@@ -61,7 +61,7 @@ export type TableContext = {
   readonly maxAside: number
   /** Receives rows that could only be written at ONE. */
   readonly weak?: WeakWrites
-  /** Of chunks copied by this process. */
+  /** Uneven elements in chunks that this process copied. */
   readonly uneven: UnevenElements
   /** This run compares and repairs what earlier runs copied. */
   readonly compares?: true

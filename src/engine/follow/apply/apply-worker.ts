@@ -137,7 +137,7 @@ export class ApplyWorker {
     return this.#held.unsure.length > 0
   }
 
-  /** Those tables, if the target can be queried because everything written is durable; otherwise none. */
+  /** Tables of `hasUnsure`; none while a write is not durable, because the target cannot be queried then. */
   get unsure(): readonly number[] {
     return this.#writing !== null || this.#isBegun ? [] : this.#held.unsure
   }

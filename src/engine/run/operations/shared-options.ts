@@ -127,7 +127,7 @@ export const ROW_OPTIONS: readonly Option[] = [
   },
 ]
 
-/** How they are parsed. */
+/** Parsers of `ROW_OPTIONS`. */
 export const ROW_WORDS = {
   limit: words.count('limit'),
   format: words.choice('format', ROW_FORMATS),

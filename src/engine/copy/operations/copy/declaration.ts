@@ -105,7 +105,7 @@ export type CopyOperation = {
   readonly cassandra?: CassandraOptions
   /** Work as the parallel script for Cassandra does: sum up the tables at the end. */
   readonly script?: ScriptOptions
-  /** For a copy without a stream. */
+  /** Alerts of a copy without a stream. */
   readonly alert?: AlertOptions
 }
 

@@ -54,7 +54,7 @@ const EVENTS = [
   'log',
 ] as const
 
-/** For a table with a stream it names rows. */
+/** `--key`: columns of a row key; with `--run` the key values of a row. */
 const KEY: Option = {
   name: 'key',
   type: 'list',

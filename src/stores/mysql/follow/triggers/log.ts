@@ -33,7 +33,7 @@ export type MysqlTableLog = {
 export type LogMarks = {
   /** InnoDB's id of the log. */
   readonly id: string
-  /** Of the three triggers and the guard, by name: table, timing, event, creation time, definer, sql_mode and body. */
+  /** By name of each trigger and of the guard: table, timing, event, creation time, definer, sql_mode and body. */
   readonly triggers: Readonly<Record<string, string>>
 }
 
