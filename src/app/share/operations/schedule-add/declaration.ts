@@ -160,9 +160,11 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
     ],
     first: ['connect', 'every', 'at', 'day', 'zone', 'tasks', 'queue', 'replace', 'limit', 'as'],
     notes:
-      'Workers begin what is due: sluice worker has to run somewhere. Each period has one run; the next one waits until it has ended. What destroys something is dry-run when it is ' +
-      'added, and the schedule is void as soon as its plan is another one; archives want --confirm=NAME in the command. May be scheduled: partition ensure, archive run, archive verify, ' +
-      'archive expire, import, batch-import, sync, validate, fsck, diff, copy --again and lifecycle status. print needs no queue.\n',
+      'Workers start what is due, so sluice worker must run somewhere. Each period has one run; the next run ' +
+      'waits until it has ended. A destructive command is planned when it is added, and the schedule becomes ' +
+      'void if its plan changes; archives need --confirm=NAME in the command. These commands can be scheduled: ' +
+      'partition ensure, archive run, archive verify, archive expire, import, batch-import, sync, validate, ' +
+      'fsck, diff, copy --again and lifecycle status. print needs no queue.\n',
   },
   actions: {
     'schedule add': {

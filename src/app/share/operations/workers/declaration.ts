@@ -26,7 +26,9 @@ export const workers: Declaration<WorkersOperation, (typeof EVENTS)[number]> = {
       },
     ],
     epilogue:
-      'A worker that was not heard of for 7 seconds is silent, and counts in no rate; after 30 it is lost, and a free one has what it had within 35 seconds of its last heartbeat. Those that have ended are listed for a day. sluice runs --distributed lists the runs.\n',
+      'A worker without a heartbeat for 7 seconds is silent and counts in no rate. After 30 seconds it is lost: ' +
+      'a free worker takes over its tasks within 35 seconds of the last heartbeat. Ended workers are listed for ' +
+      'a day. sluice runs --distributed lists the runs.\n',
   },
   shape: 'listing',
   stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],

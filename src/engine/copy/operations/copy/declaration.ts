@@ -363,10 +363,10 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
     epilogue:
       'Each chunk is compared on both sides before it counts as copied. The same command resumes a copy that stopped or was killed.\n',
     notes:
-      'Where --from or --to is left to the environment, the variables of the resumable migration script count: DATABASE_URL, ' +
-      'CLOUDFLARE_ACCOUNT_ID with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and RESUME_MODE=false for ' +
-      '--restart; rows are then written over those of equal key (--on-existing upsert). Flags win. The token of D1 is ' +
-      'CLOUDFLARE_API_TOKEN.\n',
+      'Without --from or --to, the variables of the resumable migration script apply: DATABASE_URL, ' +
+      'CLOUDFLARE_ACCOUNT_ID with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and ' +
+      'RESUME_MODE=false for --restart; rows with an equal key are then overwritten (--on-existing upsert). ' +
+      'Flags take precedence. The token of D1 is CLOUDFLARE_API_TOKEN.\n',
   },
   shape: 'long',
   doing: 'copying',

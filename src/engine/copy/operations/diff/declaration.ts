@@ -143,7 +143,9 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
     ],
     first: ['from', 'to', 'table', 'tables', 'where', 'key', 'fix', 'delete-extra', 'limit', 'dry-run'],
     epilogue:
-      'The stream alone writes to a table that is followed: diff --fix --run STREAM with --key, --range or --partition names rows to the stream, and waits until they are equal. Where no program follows the stream, this command follows it until it has caught up.\n',
+      'Only the stream may write to a replicated table: diff --fix --run STREAM with --key, --range or ' +
+      '--partition names rows to the stream, and waits until they are equal. If no program runs the stream, ' +
+      'this command runs it until it has caught up.\n',
   },
   shape: 'long',
   doing: 'comparing',

@@ -121,8 +121,10 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
       'dry-run',
     ],
     epilogue:
-      'Every row is compared before the tables change places, and those that were changed since are compared within it. Both happens in one transaction, or not at all. The old table stays, ' +
-      'and a stream keeps it equal: cutover RUN --revert goes back, as often as wanted. A run that was killed is run again.\n',
+      'Every row is compared before the tables change places. Rows that changed since then are compared in the ' +
+      'transaction that exchanges the tables: it does all of this, or nothing. The old table stays, and a ' +
+      'stream keeps it equal: cutover RUN --revert goes back, as often as needed. After a kill, run the same ' +
+      'command again.\n',
   },
   words: {
     stream: words.text('run'),
