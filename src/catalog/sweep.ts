@@ -27,7 +27,8 @@ export async function hasFewRows(reader: SqlReader, tableId: string, most: numbe
 const STEP_ROWS = 50_000
 
 /**
- * Lifetimes that ended at or before a version and began earlier: one that began in that version is part of its commit.
+ * File lifetimes that began before a version and ended at or before it. A lifetime that began in that version is part
+ * of its commit and stays.
  * The `+ 0` keeps the planner from scanning all closed lifetimes at every step.
  */
 const ENDED = 'added_version < ? AND removed_version + 0 <= ?'
@@ -35,7 +36,7 @@ const ENDED = 'added_version < ? AND removed_version + 0 <= ?'
 /** A range of row numbers: above `after`, up to `upTo`. */
 type Step = { readonly after: number; readonly upTo: number }
 
-/** The file rows of a table in ranges of so many rows. */
+/** Splits the file rows of a table into ranges of at most `rows` rows. */
 export async function* fileSteps(
   reader: SqlReader,
   tableId: string,
@@ -87,7 +88,7 @@ export async function sweepBelow(at: CatalogSweep, below: number): Promise<Relat
   ].filter(({ rows }) => rows > 0)
 }
 
-/** The rows that `sweepBelow` would remove, counted. */
+/** Counts the rows that `sweepBelow` would remove. */
 export async function rowsBelow(reader: SqlReader, tableId: string, below: number): Promise<RelationRowCounts> {
   const count = async (sql: string, parameters: readonly (string | number)[]): Promise<number> =>
     Number((await reader.all(`SELECT count(*) FROM ${sql}`, parameters))[0]?.[0] ?? 0)
@@ -114,7 +115,7 @@ export async function rowsBelow(reader: SqlReader, tableId: string, below: numbe
   return counts.filter(({ rows }) => rows > 0)
 }
 
-/** Removes the raw lines of versions above `above` and below `below`. @returns how many */
+/** Removes the raw lines of versions above `above` and below `below`. @returns number of removed lines */
 export async function dropActions(at: CatalogSweep, above: number, below: number): Promise<number> {
   const { tableId } = at
   const range = 'table_id = ? AND version > ? AND version < ?'

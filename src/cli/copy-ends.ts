@@ -91,7 +91,7 @@ export function namedDatabase(option: string, args: Arguments, defaults: ConfigD
   return checked('to', storeOr(word, defaults, env), `--${option}`, defaults)
 }
 
-/** The same for a repeatable flag; `gone:ID` stays as it is. Undefined if it is not given. */
+/** As `namedDatabase`, for a repeatable flag; `gone:ID` is returned unchanged. Undefined if it is not given. */
 export function namedDatabases(
   option: string,
   args: Arguments,

@@ -37,7 +37,7 @@ function levelOf(event: Event): keyof typeof LEVELS {
   return 'info'
 }
 
-/** Another user of the machine must not choose which file of ours gets the lines; root's links are the system's. */
+/** Another user of the machine must not choose which file of the user gets the lines; root's links are the system's. */
 function refuseLinkOfOthers(file: string): void {
   const link = lstatSync(file, { throwIfNoEntry: false })
   const uid = process.getuid?.()

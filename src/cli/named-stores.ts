@@ -34,7 +34,7 @@ export function storeOr(word: string, defaults: ConfigDefaults, env: Env): strin
 }
 
 /**
- * The same for a word that may be a path: an existing path has priority over a store. @throws SluiceError as
+ * As `storeOr`, for a word that may be a path: an existing path has priority over a store. @throws SluiceError as
  * `storeNamed`
  */
 export function placeOr(word: string, defaults: ConfigDefaults, env: Env): string {

@@ -9,7 +9,7 @@ type Configured = string | number | boolean | string[] | undefined
 
 /**
  * Declares what a command takes, with the defaults of the config file.
- * @param all false: the page shows the first options and leaves the rest out
+ * @param all false: the help page shows only the first options
  */
 export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults, all: boolean): void {
   const left = new Set(all ? [] : laterOptions(command))
@@ -21,7 +21,7 @@ export function declareCommand(yargs: Argv, command: CommandDeclaration, default
   if (said.length > 0) yargs.epilogue(said.join('\n'))
 }
 
-/** Options that only `--help=all` shows: those of alerts, and where a command names its first ones all others. */
+/** Options that only `--help=all` shows: those of alerts, and all but `first` if the command has `first`. */
 export function laterOptions({ takes, first }: CommandDeclaration): readonly Option[] {
   return takes.filter(
     ({ name, operand, hidden }) =>

@@ -6,21 +6,21 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'ctl',
     operands: '[run] [setting..]',
     group: 'Copies',
-    summary: 'look at running copies, or steer one',
+    summary: 'list running copies, or change one',
     takes: [
       {
         name: 'run',
         operand: true,
         type: 'text',
         completes: 'run',
-        describe: 'id of a run on this machine; else all that go on are listed',
+        describe: 'id of a run on this machine; without it all running ones are listed',
       },
       {
         name: 'setting',
         operand: true,
         type: 'list',
         describe:
-          'workers N, lanes N, rate N, pause, resume, stop; pause, resume, skip, retry with TABLE or TABLE/CHUNK; without one the run says how it does',
+          'workers N, lanes N, rate N, pause, resume, stop; pause, resume, skip, retry with TABLE or TABLE/CHUNK; without one, show the state of the run',
       },
     ],
   },
@@ -28,72 +28,74 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'attach',
     operands: '[run]',
     group: 'Operate',
-    summary: 'watch a run of this machine, and leave it',
+    summary: 'watch a run of this machine',
     takes: [
       {
         name: 'run',
         operand: true,
         type: 'text',
         completes: 'run',
-        describe: 'id of a run on this machine; the only one that goes on when absent',
+        describe: 'id of a run on this machine (default: the only one that is running)',
       },
     ],
     epilogue:
-      'In a terminal its Run screen: q leaves, and the run goes on; p + - < > x X steer it. Else its lines, or with --json its events. ' +
-      'The exit code is that of the run when it ends while it is watched.\n',
+      'In a terminal it opens the Run screen: q leaves it, and the run continues; p + - < > x X steer the run. ' +
+      'Elsewhere it prints the lines of the run, or its events with --json. If the run ends while it is ' +
+      'watched, the exit code is that of the run.\n',
   },
   {
     name: 'init',
     operands: '',
     group: 'Operate',
-    summary: 'write a sluice.yaml for what lies here',
+    summary: 'write a sluice.yaml for this folder',
     takes: [
       {
         name: 'lake',
         type: 'text',
         completes: 'path',
-        describe: 'folder or bucket with Delta tables below it; else one that lies here',
+        describe: 'folder or bucket with Delta tables (default: a lake found in the current folder)',
       },
-      { name: 'from', type: 'text', completes: 'database', describe: 'URL of the database that copies come from' },
-      { name: 'to', type: 'text', completes: 'database', describe: 'URL of the database that copies go to' },
+      { name: 'from', type: 'text', completes: 'database', describe: 'URL of the source of copies' },
+      { name: 'to', type: 'text', completes: 'database', describe: 'URL of the target of copies' },
       {
         name: 'write',
         type: 'text',
         default: './sluice.yaml',
         completes: 'file',
-        describe: 'file to write; one that is there stays as it is',
+        describe: 'file to write; an existing file is not changed',
       },
       {
         name: 'dry-run',
         alias: 'n',
         type: 'flag',
         default: false,
-        describe: 'print what would stand in it, and write nothing',
+        describe: 'print the content of the file, and write nothing',
       },
     ],
     epilogue:
-      'Databases are those that are given, with --database-url for the catalog, and those that variables of the environment name. ' +
-      'An URL with a password is written as the variable that holds it. Nothing is opened. In a terminal the text is shown first.\n',
+      'Databases come from the flags, with --database-url for the catalog, and from environment variables. A ' +
+      'URL with a password is written as the variable that contains it. Nothing is opened. In a terminal the ' +
+      'text is shown first.\n',
   },
   {
     name: 'trust',
     operands: '[folder]',
     group: 'Operate',
-    summary: 'let the sluice.yaml of a folder be read',
+    summary: 'trust the sluice.yaml of a folder',
     takes: [
       {
         name: 'folder',
         operand: true,
         type: 'text',
         completes: 'folder',
-        describe: 'folder that holds the file; else the one that we are in',
+        describe: 'folder of the file (default: the current one)',
       },
       { name: 'list', type: 'flag', default: false, describe: 'list the files that are trusted' },
-      { name: 'remove', type: 'flag', default: false, describe: 'trust the file of the folder no longer' },
+      { name: 'remove', type: 'flag', default: false, describe: 'no longer trust the file of this folder' },
     ],
     epilogue:
-      'The file can name databases, files that are written and commands that are run: read it first. It is trusted with its present content; after a change sluice asks again. ' +
-      '--config FILE reads a file without this.\n',
+      'The file can name databases, files to write and commands to run: read it first. It is trusted with its ' +
+      'present content; after a change sluice asks again. --config FILE reads a file without this.\n',
   },
   {
     name: 'demo',
@@ -106,14 +108,14 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
         operand: true,
         type: 'text',
         completes: 'path',
-        describe: 'a lake of your own; else the small one that comes along',
+        describe: 'a lake of your own (default: a small one that sluice includes)',
       },
       {
         name: 'dir',
         type: 'text',
         default: './sluice-demo',
         completes: 'folder',
-        describe: 'folder that gets the catalog',
+        describe: 'folder for the catalog',
       },
     ],
   },
@@ -137,12 +139,13 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'completion',
     operands: '<shell>',
     group: 'Operate',
-    summary: 'print what completes words in bash, zsh or fish',
+    summary: 'print completions for bash, zsh or fish',
     takes: [
       { name: 'shell', operand: true, type: 'text', choices: ['bash', 'zsh', 'fish'], describe: 'bash, zsh or fish' },
     ],
     epilogue:
-      'source <(sluice completion bash) completes commands, actions, flags, choices and files from then on, and behind ' +
-      '--config FILE the names of stores too. Tables, columns and partitions are asked of the database or the catalog that the line names.\n',
+      'source <(sluice completion bash) completes commands, actions, flags, choices and files in this shell; ' +
+      'with --config FILE also the names of stores. Tables, columns and partitions are read from the database ' +
+      'or the catalog that the command line names.\n',
   },
 ]

@@ -5,14 +5,14 @@ import { givenFlag, givenList, type Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 import { configNames } from './copy-flags.ts'
 
-/** `--table` takes one name as it is, including commas. */
+/** Tables of the flags, else of the config file. `--table` takes one name, including its commas. */
 export function namedTableArguments(args: Arguments, { table = [], tables }: ConfigDefaults): readonly string[] {
   const flags = givenList(args, 'table', '--table')
   if (flags.length > 0) return flags
   return [...(typeof table === 'string' ? [table] : table), ...configNames('tables', tables)]
 }
 
-/** The same, at least one. @throws SluiceError BAD_FLAG */
+/** As `namedTableArguments`, at least one. @throws SluiceError BAD_FLAG if there is none */
 export function someTableArguments(args: Arguments, defaults: ConfigDefaults): readonly string[] {
   const tables = namedTableArguments(args, defaults)
   if (tables.length > 0) return tables

@@ -9,7 +9,7 @@ import { jsonStringText } from './stats.ts'
 export const MOST_NESTED_IN_LOG = 1000
 
 /**
- * Number of names in all objects of a value from `JSON.parse`; NaN if it is nested deeper than `MOST_NESTED`.
+ * Number of names in all objects of a value from `JSON.parse`; NaN if it is nested deeper than `room`.
  * @param room levels that may still follow
  */
 export function countNames(value: unknown, room = MOST_NESTED_IN_LOG): number {

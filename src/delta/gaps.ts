@@ -69,7 +69,7 @@ function isOne(spans: readonly VersionInterval[]): boolean {
   return spans.length === 1 && spans[0]?.from === spans[0]?.to
 }
 
-/** Spans of a text; behind so many the rest is counted. */
+/** Most spans in a text; further ones are only counted. */
 const SHOWN = 5
 
 /** `commit 4`, `commits 0 to 3, 5`; no text for no spans. */

@@ -99,7 +99,7 @@ export async function readLogHead(source: ReplaySource, signal: AbortSignal): Pr
   return headOf(await collect(source, signal, true), source)
 }
 
-/** `readHead` with transactions and domains; reads every commit of the segment. */
+/** As `readLogHead`, with transactions and domains; reads every commit of the segment. */
 export async function readTableState(source: ReplaySource, signal: AbortSignal): Promise<DeltaTableState> {
   const found = await collect(source, signal, false)
   const domains = new Map([...found.domains].filter(([, domain]) => !domain.removed))

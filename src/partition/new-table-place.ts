@@ -36,7 +36,7 @@ export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortS
   return { source: { store: from, plan, signal }, target, maker, isElsewhere: from.identity !== target.identity }
 }
 
-/** Plan of the new table, with the default name for this place. @throws as `planTwin` */
+/** Plan of the new table, with the default name for this place. @throws as `planNewTable` */
 export async function planNewTableAt(
   place: NewTablePlace,
   options: Omit<NewTablePlanOptions, 'nameOf'>,

@@ -40,7 +40,7 @@ function levelOf(event: Event, { word, problem }: Block): LogEntry['level'] {
   return isWarning || ['aside', 'refused', 'retry', 'throttle'].includes(word) ? 'warn' : 'note'
 }
 
-/** In one row: columns, tables and pointers are for lines below each other. */
+/** A block as one row: without columns, tables and pointers, which need several lines. */
 function textOf({ word, text, details }: Block): string {
   const begun = word === 'note' ? '' : `${word} `
   const more = details.filter(([label]) => ERROR_LABELS.has(label)).map(([label, detail]) => ` · ${label}: ${detail}`)

@@ -16,7 +16,7 @@ export function isoTime(ms: number): string {
 const TIME_TEXT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-]\d\d)(?::?(\d\d))?)?$/
 
 /**
- * The same form for a time as databases print it: with `T` or a space, with a zone or, in UTC, without.
+ * A time as databases print it, in the form of `isoTime`: with `T` or a space, with a zone or, in UTC, without.
  * Microseconds are kept. A text that is not such a time is returned unchanged.
  */
 export function isoOfText(text: string): string {

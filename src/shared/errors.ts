@@ -248,7 +248,7 @@ export function errorFromInfo(info: ErrorInfo, kind?: ErrorKind): SluiceError {
   })
 }
 
-/** Any thrown value as a `SluiceError`; anything else is a bug of ours and becomes INTERNAL. */
+/** Any thrown value as a `SluiceError`; anything else is a bug of sluice and becomes INTERNAL. */
 export function asSluiceError(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown
   const error = thrown instanceof Error ? thrown : new Error(String(thrown))

@@ -6,11 +6,11 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
-/** Identity of a process that others can check. */
+/** Identity of a process that other processes can check. */
 export type ProcessIdentity = {
   /** Where its number is valid: one boot of one kernel, and a PID namespace; null if the system does not report it. */
   readonly machine: string | null
-  /** For people. */
+  /** Name of the host, for messages only. */
   readonly host: string
   readonly pid: number
   /** Its start in ticks since boot (proc_pid_stat(5), field 22), which identifies a reused number; null if unknown. */

@@ -1,5 +1,5 @@
 /**
- * Names of files and folders that belong to one process, so that others recognize leftovers.
+ * Names of files and folders that belong to one process, so that other processes recognize leftovers.
  * Containers share folders but have processes with the same numbers.
  */
 import { createHash } from 'node:crypto'
@@ -48,7 +48,7 @@ export function isLeft(
   return one.pid === here.pid && one.started === null && age > process.uptime() * 1000 + TICK_MS
 }
 
-/** The same for older names, which have only the number of the process. */
+/** As `isLeft`, for older names, which have only the number of the process. */
 export function isLeftUnmarked(pid: number, modified: number): boolean {
   const here = thisProcess()
   const one = { machine: here.machine, host: here.host, pid, started: null }

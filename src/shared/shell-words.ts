@@ -1,5 +1,5 @@
 /**
- * Splits a command that we have printed as a POSIX shell does: quotes, backslashes and variables only.
+ * Splits a command that sluice has printed, as a POSIX shell does: quotes, backslashes and variables only.
  * Anything that would run another command is rejected.
  */
 import { SluiceError } from './errors.ts'
@@ -30,7 +30,7 @@ export function shellWords(line: string, env: Env): readonly string[] {
     }
     const name = variable ?? braced
     if (name !== undefined) {
-      // A shell splits an unquoted value at its blanks, but not a quoted one, as we print it.
+      // A shell splits an unquoted value at its blanks, but not a quoted one, as sluice prints it.
       if (/\s/.test(env[name] ?? '')) throw unread(line, at)
       word = (word ?? '') + (env[name] ?? '')
       continue

@@ -14,7 +14,7 @@ export function renamedColumns(names: readonly string[]): readonly string[] {
   return uniqueNames(names).flatMap((name, i) => (name === names[i] ? [] : [`${names[i] || '(no name)'} -> ${name}`]))
 }
 
-/** The same in a sentence with the remedy; null if every column keeps its name. */
+/** `renamedColumns` as a sentence with the remedy; null if every column keeps its name. */
 export function renamedText(names: readonly string[]): string | null {
   const renamed = renamedColumns(names)
   if (renamed.length === 0) return null

@@ -26,7 +26,7 @@ export class RunJournal {
   readonly #keyed = new Map<string, Event>()
   readonly #newest = new Map<EventType, Event[]>()
   readonly #tables = new Map<string, TableChunks>()
-  /** Of runs that are not copies, and of tables that were planned again. */
+  /** Completed work of runs that are not copies, and of tables that were planned again. */
   readonly #work = new CompletedWork()
   readonly #ended = new Map<string, Of<'table.finished'>>()
   readonly #endedBefore = new Map<TableStatus, bigint>()
@@ -189,7 +189,7 @@ export class RunJournal {
     }
   }
 
-  /** Of a chunk in work. */
+  /** State of a chunk that is being copied. */
   #lifeOf({ table, chunk }: { readonly table: string; readonly chunk: string }): ChunkLife {
     const key = keyOf({ table, chunk })
     const known = this.#active.get(key)

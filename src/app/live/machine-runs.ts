@@ -121,7 +121,7 @@ function machineRun({ owner, end: stored, ...row }: BookRow, isListening: boolea
   return { ...row, commandLine, host: owner.host, state, canJoin: state === 'live' && isListening, end, doneBy }
 }
 
-/** Its id is its start time in ns. */
+/** A run that is not in the run history yet. The run id is its start time in ns. */
 function unbooked(run: string): MachineRun {
   return {
     run,

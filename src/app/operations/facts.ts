@@ -66,7 +66,7 @@ export function actionsOf(command: string): readonly SpokenAction[] {
   )
 }
 
-/** Names of its options. */
+/** Names of the options of an action. */
 export function takenBy({ words, byHand, flag }: SpokenAction): ReadonlySet<string> {
   return new Set([
     ...(flag === null ? [] : [flag]),
@@ -138,7 +138,7 @@ export function urlsOf(operation: Operation): readonly string[] {
     .map(({ name }) => name)
 }
 
-/** The same by command-line flag; of several databases in one field only the last. */
+/** `urlsOf` by command-line flag; if one field has several databases, only the last. */
 export function urlsByFlag(operation: Operation): Readonly<Record<string, string>> {
   return Object.fromEntries(
     storesOf(operation)
@@ -147,7 +147,7 @@ export function urlsByFlag(operation: Operation): Readonly<Record<string, string
   )
 }
 
-/** The operation with its database URLs replaced, as by labels. */
+/** The operation with its database URLs replaced, such as by labels. */
 export function withUrls(operation: Operation, urlOf: (name: string) => string): Operation {
   const named = storesOf(operation).filter(({ family }) => hasPassword(family))
   const fields = [...new Set(named.map(({ field }) => field))]
@@ -168,7 +168,7 @@ export function withPlaces(operation: Operation, placeOf: (name: string) => stri
   return { ...operation, ...(Object.fromEntries(renamed) as object) }
 }
 
-/** Its subject: tables as given, or a folder. */
+/** Subject of the operation: tables as given, or a folder. */
 export function subjectsOf(operation: Operation): readonly string[] {
   const fields = subjectFieldsOf(operation.kind)
   return fields.map((field) => textsOf(operation, field)).find((names) => names.length > 0) ?? []
@@ -242,7 +242,10 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
   )
 }
 
-/** Fields one of which must be set before anything can be confirmed, empty if nothing ever can; null if it can now. */
+/**
+ * Why `--confirm` has no effect in this operation.
+ * @returns null if it has one; else the fields of which one must be set first; empty if no field helps
+ */
 export function unconfirmable(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)
   const held = (destroys as readonly AnyDestruction[]).filter(({ confirm }) => confirm !== undefined)

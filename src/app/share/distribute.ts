@@ -13,7 +13,7 @@ import { sharingOf } from './sharing.ts'
 
 export type DistributeOptions = {
   readonly operation: Operation
-  /** Without secrets. */
+  /** The command line without secrets. */
   readonly commandLine: string
   /** URL of the queue's database. */
   readonly queue: string
@@ -36,7 +36,7 @@ export type Distributed = {
   readonly slots: number
   /** Tasks that wait for requests of the stream's task. */
   readonly onCall: number
-  /** Of the queue, without password. */
+  /** URL of the queue, without password. */
   readonly label: string
   /** Live workers of the same program version that take it. */
   readonly workers: number

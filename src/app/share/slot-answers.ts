@@ -45,8 +45,8 @@ export class SlotAnswers {
   }
 
   /**
-   * True if it may be in a long computation: its worker sends no heartbeats for it, so others see the task as silent.
-   * False while it starts: others would start a second program, on hosts that are as slow.
+   * True if it may be in a long computation: its worker sends no heartbeats for it, so other workers see the task as
+   * silent. False while it starts: other workers would start a second program, on hosts that are as slow.
    */
   get isLate(): boolean {
     return this.#hasAnswered && this.#silentMs >= this.#limit / 3

@@ -24,7 +24,7 @@ export async function steerSharedRun(
   return await steered(queue, runId, options, tables)
 }
 
-/** The same over an open queue. @throws SluiceError as `steerShared` */
+/** As `steerSharedRun`, over an open queue. @throws SluiceError as `steerShared` */
 export async function steered(
   queue: RunQueue,
   runId: string,

@@ -51,7 +51,7 @@ export function refuseWorkers({ operation }: DistributedRun, known: SteeredTable
 }
 
 /**
- * The requests with full table names, and earlier ones under shorter names converted.
+ * The requests with full table names; earlier requests that are kept under shorter names are moved to the full ones.
  * @param known null if the queue belongs to an older program
  * @throws SluiceError BAD_FLAG for an unknown or ambiguous table, or a run that only replicates by now
  */

@@ -108,7 +108,7 @@ export class WorkerAlerts {
     return found.is === 'cleared' ? found : before
   }
 
-  /** From now on the queue's memory counts. */
+  /** Drops this worker's own memory of an alert: from then on the memory of the queue is used. */
   async #forgotten(key: AlertKey): ReturnType<AlertMemory['end']> {
     const { own } = this.#parts
     const before = await own.end(key)

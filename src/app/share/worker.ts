@@ -221,7 +221,7 @@ export class Worker {
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
       // The database's identity is unknown: the next try reads the password again. A login that stays refused belongs
-      // to this worker; others may have another one.
+      // to this worker; other workers may have another one.
       if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)

@@ -123,7 +123,7 @@ export class QueryDesk implements Answers {
   }
 
   async changed(seen: readonly string[]): Promise<readonly TableRow[]> {
-    // Opening a file with one opener every few seconds would block others.
+    // Opening a file with one opener every few seconds would block other requests.
     const isShared = !this.#hasOneOpener && this.#away === null
     const ask = async (): Promise<SqlDatabase | null> => (isShared ? this.#unlessAway() : null)
     const due = await this.#fresh.due(seen, Date.now(), ask, this.#signal)

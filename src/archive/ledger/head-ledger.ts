@@ -140,7 +140,7 @@ export class HeadLedger implements HeadBook {
     await this.#database.batch(this.beginning(head, version, sha256, name))
   }
 
-  /** The same as statements for a larger transaction. */
+  /** `begin` as statements for a larger transaction. */
   beginning(head: bigint, version: number, sha256: string, name: LedgerName): Statement[] {
     return [
       {

@@ -19,7 +19,7 @@ export async function refuseFollowedTables(
   }
 }
 
-/** The same as a warning, for a plan. */
+/** `refuseFollowedTables` as a warning, for a plan. */
 export async function reportFollowedTables(
   opened: Pick<OpenedArchive, 'store' | 'database'>,
   tables: readonly TableName[],

@@ -63,8 +63,8 @@ export async function presentArchive(
 }
 
 /**
- * The same for a caller that publishes nothing. Uncertain columns appear as dropped and added; a caller that reads
- * their values must call `doubtOf` first.
+ * As `presentArchive`, for a caller that publishes nothing. Uncertain columns appear as dropped and added; a caller
+ * that reads their values must call `doubtOf` first.
  */
 export async function seenArchive(
   store: CopyStore,

@@ -77,7 +77,7 @@ export async function reportDoubtful(
   }
 }
 
-/** The same for a row with a value outside its type: its texts are as the source prints them. */
+/** True if a printed value is doubtful, for a row with a value outside its type: the source prints its texts. */
 function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
   if (text === null) return false
   const { name, as } = doubt.column

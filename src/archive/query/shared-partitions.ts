@@ -40,7 +40,7 @@ export function sharedPartitions(
   return read.filter(sharesRows).flatMap((partition) => sharedPartition(table, record, columns, partition) ?? [])
 }
 
-/** The same for one partition in any state; null if its rows cannot be compared by key. */
+/** As `sharedPartitions`, for one partition in any state; null if its rows cannot be compared by key. */
 export function sharedPartition(
   table: TableSpec,
   record: ArchiveRecord | null,

@@ -40,7 +40,7 @@ export type AdvanceContext = {
   readonly periodParts: NeighbourParts
 }
 
-/** Most exports of a changing partition, before the run fails. */
+/** Maximum number of exports of a partition that keeps changing; then the run fails. */
 const MOST_EXPORTS = 3
 
 /** @returns the state that was reached @throws SluiceError, which is also recorded in the ledger */
@@ -103,7 +103,7 @@ export async function advancePartition(
   }
 }
 
-/** True if its files are published, and its rows count in the source. */
+/** True if its files are published while queries still take its rows from the source. */
 function isOut({ state }: ArchivedPartition): boolean {
   return state === 'PUBLISHED' || state === 'DETACHING'
 }
@@ -176,12 +176,12 @@ async function heldAgain({ ledger, name }: ArchiveContext, { label }: PartitionC
   throw lost(name, { label })
 }
 
-/** Steps that compare columns: for an exported partition still in its table, present columns count. */
+/** Steps that need the exported columns to equal those of the table: after a change the partition is exported again. */
 const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish', 'detach', 'leave'])
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
 
-/** True if a step removes rows from the table, or ends that they count. A detached one proceeds despite a hold. */
+/** True if a step takes rows out of the table, or drops them: a hold forbids it. A `leave` that has begun continues. */
 function takesOut(next: Step, { away, leaving }: ArchivedPartition): boolean {
   return next === 'detach' || next === 'drop' || (next === 'leave' && !away && !leaving)
 }

@@ -71,7 +71,7 @@ export async function refuseDoubledRows(
 }
 
 /**
- * The same check on the files just proved, which are what is published and later removed from the source.
+ * `refuseDoubledRows` for the files just proved: their rows are published, and later removed from the source.
  * @param folder of the files
  * @throws as `refuseDoubledRows`; SOURCE_IO
  */

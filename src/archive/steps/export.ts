@@ -166,7 +166,7 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
   return folder
 }
 
-/** Cut files of an attempt that failed: they take room that the next attempt may need, and nothing names them. */
+/** Deletes incomplete files of a failed attempt: they take space that the next one may need, and no log names them. */
 export async function removeParts(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   const own = names.filter((name) => name.startsWith(`${prefix}-`))

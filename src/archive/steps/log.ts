@@ -73,9 +73,9 @@ export type Publication = {
 export type Adoption = Pick<Publication, 'tableId' | 'info'> & { readonly ledger: LedgerName }
 
 export interface ArchiveLog {
-  /** Null where there is no log yet. */
+  /** Null if there is no log yet. */
   state(signal: AbortSignal): Promise<ArchiveLogState | null>
-  /** The same for a writer. @throws SluiceError ARCHIVE_FOREIGN if another database has continued the log */
+  /** As `state`, for a writer. @throws SluiceError ARCHIVE_FOREIGN if another database has continued the log */
   own(signal: AbortSignal, expected?: { readonly tableId?: string }): Promise<ArchiveLogState | null>
   publish(
     publication: Publication,

@@ -11,7 +11,7 @@ export type NamedRows = {
   readonly outside?: NamedRows
 }
 
-/** Number of keys that a sentence names. */
+/** Maximum of keys that a message names. */
 const NAMED = 5
 
 /** Counts rows, and keeps the keys of some of them. */

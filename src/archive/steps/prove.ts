@@ -59,7 +59,7 @@ export async function proveArchived(
   return proveInPlace(context, partition)
 }
 
-/** The same, independent of the log. @throws SluiceError as `proveArchived` */
+/** As `proveArchived`, independent of the log. @throws SluiceError as `proveArchived` */
 export async function proveInPlace(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -104,7 +104,7 @@ export async function requireWhole(
 }
 
 /**
- * Digest of some columns of a partition, in their travel types: the proof if these are all columns of the files,
+ * Digest of some columns of a partition, in the types of the transfer: the proof if these are all columns of the files,
  * otherwise computed from the files, which are proved first.
  * @throws SluiceError PROOF_FAILED if the rows of the files are not those of the proof
  */

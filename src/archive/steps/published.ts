@@ -1,6 +1,6 @@
 /**
- * Rows of a partition that is PUBLISHED, or detached and not yet proved, count in the source: they are compared there
- * before the archive removes its files.
+ * Partitions that are PUBLISHED, or detached and not yet proved. Queries still take their rows from the source ("they
+ * count there"), so the rows are compared before the archive removes its files.
  */
 import type { SameKeys } from '../../model/archive/parquet-port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'

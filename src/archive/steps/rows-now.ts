@@ -259,7 +259,7 @@ export function rowsNowText(found: RowsNow, archived: bigint): string {
   return parts.length === 0 ? 'no row is missing, changed or late' : parts.join(', ')
 }
 
-/** A row outside of the range is another row with the same key, or the archived one with another time. */
+/** A row outside of the range is another row with the same key, or the archived row with a changed time. */
 function outsideText(outside: NamedRows, changed: bigint): string {
   if (outside.rows === changed)
     return changed === 1n ? 'which is outside of the partition' : 'all of them outside of the partition'

@@ -2,7 +2,7 @@
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { returnsAs } from './same-type.ts'
 
-/** `file`: as in the files, with the type in which its values travel into the table; `now`: as in the table. */
+/** `file`: as in the files, with the type of the transfer into the table; `now`: as in the table. */
 export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
 
 export type ColumnsFit = {

@@ -70,7 +70,7 @@ export function namesObjects(type: ColumnType): boolean {
   return type.kind === 'list' ? namesObjects(type.of) : type.kind === 'native' && OBJECT.test(type.name)
 }
 
-/** The type in which values of a column travel. Older ledgers store untyped literals under an empty name. */
+/** The type in which values of a column are transferred. Older ledgers store untyped literals under an empty name. */
 export function travelsAs({ as, column }: Pick<StoredColumn, 'as' | 'column'>): ColumnType {
   return as.kind === 'native' && isAny(column.type) ? ANY : as
 }

@@ -84,7 +84,7 @@ export function returnsAs(from: StoredColumn, to: StoredColumn): ColumnType | nu
   if (isCarried(a, b)) return a
   if (a.kind === 'float' && b.kind === 'float') return b.bits >= a.bits ? b : null
   if (a.kind === 'text' && b.kind === 'text') return b.padded === true && a.padded !== true ? null : b
-  // A number without a scale keeps its trailing zeros, so it travels as its system prints it.
+  // A number without a scale keeps its trailing zeros, so it is transferred as its system prints it.
   if (a.kind === 'decimal' && b.kind === 'native') return isAnyDecimal(to.column.type) ? b : null
   if (a.kind === 'native' && b.kind === 'native')
     return isGrown(a.name, b.name) || (a.name === 'json' && b.name === 'jsonb') ? b : null

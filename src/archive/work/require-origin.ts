@@ -51,7 +51,7 @@ export function ledgerName(before: LedgerName | null, { label }: Pick<CopyStore,
   return { id: randomUUID(), at: placeOfUrl(label), of: now }
 }
 
-/** The same check without changes. @throws SluiceError as `requireOrigin` */
+/** The check of `requireOrigin` without its changes. @throws SluiceError as `requireOrigin` */
 export async function inspectOrigin(context: Omit<Owned, 'heads'>): Promise<void> {
   await inspectedAt(context, await originNow(context))
 }

@@ -63,7 +63,7 @@ export type WholeChange = {
   readonly version: number
   readonly line: number
   readonly kind: string
-  /** Of an add, as stored in its row. */
+  /** Deletion vector id of an add, as stored in its row. */
   readonly dvId: string | null
   readonly add: AddRecord | null
   /** The raw line; null for an add. */
@@ -74,7 +74,7 @@ const NO_ADD = ADD_COLUMNS.split(',')
   .map((column) => (column.trim() === 'line' ? 'line' : 'NULL'))
   .join(', ')
 
-/** The changes of `changesBetween`, complete: as many bytes as a reader of the log gets. */
+/** The changes of `catalogChanges`, complete: as many bytes as a reader of the log gets. */
 export async function* wholeChangesBetween(
   reader: SqlReader,
   tableId: string,

@@ -29,7 +29,7 @@ export function numberKey({ unscaled, scale }: ExactNumber, direction: Direction
   return keyOfDigits((isNegative ? -unscaled : unscaled).toString(), scale, isNegative, direction)
 }
 
-/** The same, faster, for a whole number of at most 15 digits as text; null for other texts. */
+/** As `numberKey`, faster, for a whole number of at most 15 digits as text; null for other texts. */
 export function integerKey(text: string): Buffer | null {
   if (!PLAIN_INTEGER.test(text)) return null
   const isNegative = text.startsWith('-')

@@ -23,7 +23,7 @@ export type CheckpointsInspected = {
   readonly unreadable: number
   /** Complete checkpoints up to the validated version. */
   readonly all: number
-  /** Checkpoints without their commits, so that nothing can contradict them. */
+  /** Checkpoints whose commits are gone: there is nothing to compare them with. */
   readonly notJudged: number
 }
 

@@ -1,4 +1,4 @@
-/** The table's own row in the catalog, and its comparison with the rows below it. */
+/** The row of a table in `delta_tables`, and its comparison with the log and with the table's other rows. */
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { sqlLiteral } from '../../shared/sql-text.ts'
@@ -35,9 +35,9 @@ export async function importedHead(scratch: SqlDatabase, tableId: string): Promi
 }
 
 /**
- * True if the catalog's first version was read from a checkpoint. Not so for a table pruned to this version, even if
- * its log was cleaned to the same one. A checkpoint has protocol and metadata, so three relations show it; the majority
- * decides, and the comparison then finds rows that disagree.
+ * True if the catalog's first version was read from a checkpoint. False for a table pruned to this version, even if its
+ * log was cleaned to the same version. Three relations show it, because a checkpoint also has protocol and metadata.
+ * The majority decides; the comparison then reports rows that disagree.
  */
 export async function beganAtBase(scratch: SqlDatabase, version: number): Promise<boolean> {
   const relations = ['cat_actions', 'cat_protocols', 'cat_metadata']
@@ -59,7 +59,7 @@ export const hideAhead = (version: number): readonly string[] => [
 
 const ISO = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$'
 
-/** The whole row, derived from the log's lines and the relations below it. */
+/** Compares all columns of the row with values derived from the log and from `cat_commits`. */
 const headComparison = (version: number, root: string): ValidateComparison => ({
   check: 'table',
   version: `${version}`,
@@ -97,7 +97,7 @@ const headComparison = (version: number, root: string): ValidateComparison => ({
       mode: 'values',
     },
     { name: 'protocol', log: "l.protocol->>'$.protocol'", catalog: 'c.protocol', mode: 'json' },
-    // Times and notes of the import itself are not in the log, but have a fixed form.
+    // These columns are not in the log: the importer writes them, so only their format can be checked.
     {
       name: 'created_at',
       log: `CASE WHEN regexp_matches(c.created_at, '${ISO}') AND c.created_at <= c.updated_at THEN c.created_at END`,
@@ -116,7 +116,7 @@ const headComparison = (version: number, root: string): ValidateComparison => ({
   ],
 })
 
-/** Checks the row of `delta_tables`; `sameStart` as in `Range`. */
+/** Compares the row of `delta_tables`; `sameStart` as in `Range`. */
 export async function checkHead(report: Report, head: CatalogHead, root: string, sameStart: boolean): Promise<void> {
   const comparison = headComparison(head.version, root)
   const isKnown = sameStart ? 'true' : 'l.has_commit'
@@ -129,8 +129,8 @@ export async function checkHead(report: Report, head: CatalogHead, root: string,
 }
 
 /**
- * A table counts as imported only if its import's row is completed. Both rows are of one state of the catalog: an
- * import may have continued since.
+ * A table counts as imported only if the row of its import is completed. Both rows are from one snapshot of the
+ * catalog: an import may have continued since.
  */
 export async function checkImport(report: Report, scratch: SqlDatabase, head: CatalogHead): Promise<void> {
   const rows = await scratch.all(`SELECT import_id, status, version FROM ${copyOf('migration_status')}`)

@@ -68,9 +68,9 @@ export type ValidationResult = {
   readonly checks: number
   readonly differences: number
   readonly checkpoints: CheckpointsInspected
-  /** Those of them that are only commit times: copies of a folder have other file times. */
+  /** Number of differences that are only commit times: copies of a folder have other file times. */
   readonly timeDifferences: number
-  /** Those of the differences that are with checksum files, `_last_checkpoint` and checkpoints. */
+  /** Number of differences from checksum files, `_last_checkpoint` and checkpoints. */
   readonly witnessDifferences: number
   /** Compared files of the log: `_delta_log`, checksum files, checkpoints. */
   readonly witnesses: readonly string[]
@@ -199,7 +199,7 @@ async function startsAlike(scratch: SqlDatabase, { window, folder }: LoadedLog):
   return (await beganAtBase(scratch, start)) === (base !== null)
 }
 
-/** The catalog has the files of readers that decode paths; other readers may have others. */
+/** Notes paths with several spellings: the catalog decodes paths, and other readers may see other files. */
 async function noteSpellings(scratch: SqlDatabase, report: Report, version: number): Promise<void> {
   const [row] = await scratch.all(spelledApartAt(version))
   const count = Number(row?.[0] ?? 0)
@@ -234,7 +234,7 @@ async function noteTimes(scratch: SqlDatabase, report: Report): Promise<void> {
   report.notes.push(`${times}: readers disagree on the version of a time; sluice fsck TABLE names each`)
 }
 
-/** Every row of every relation. */
+/** Compares every row of every relation. */
 async function checkRelations(report: Report, range: VersionRange): Promise<void> {
   const { version } = range
   await report.compare(version, 'files', LOG, compareFileLifetimes(range))
@@ -247,7 +247,7 @@ async function checkRelations(report: Report, range: VersionRange): Promise<void
   await report.compare(version, 'partitions', LOG, [comparePartitions, comparePartitionRows])
 }
 
-/** The whole state of one version, each side by its own rule. */
+/** Compares the whole state of one version; each side computes it by its own rule. */
 async function checkVersion(report: Report, version: number, range: VersionRange): Promise<void> {
   await report.compare(version, 'active files', LOG, [compareActive(version)])
   for (const kind of PARSED_KINDS) {

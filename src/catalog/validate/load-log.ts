@@ -43,7 +43,7 @@ CREATE OR REPLACE TEMP TABLE parsed AS SELECT version, source, line, text, raw, 
 const dvIdOf = (dv: string): string =>
   `(${dv}->>'storageType') || (${dv}->>'pathOrInlineDv') || coalesce('@' || (${dv}->>'offset'), '')`
 
-/** Of valid JSON alone, and up to what a double holds as a whole number: more no catalog stores. */
+/** Row count from valid JSON only, up to the largest integer that a double holds: no catalog stores more. */
 const COUNT = `nullif(least(TRY(CAST(regexp_extract(CAST(json_extract(coalesce(f.stats, f.stats_parsed), '$.numRecords') AS VARCHAR), '^\\d{1,16}$') AS BIGINT)), ${2 ** 53}), ${2 ** 53})`
 
 const ADDS = `

@@ -1,4 +1,4 @@
-/** Notes on partition values of the newest version that other readers read differently, or refuse: no differences. */
+/** Notes on partition values that other readers interpret differently or refuse. They are no differences. */
 import { partitionCheck } from '../../delta/fsck/partitions.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'

@@ -217,7 +217,7 @@ export function boundsRule(kind: unknown): BoundsRule | null {
   return typeof kind === 'string' && Object.hasOwn(RULES, kind) ? (RULES[kind] ?? null) : null
 }
 
-/** The outer of both bounds on each side; no bound is the outermost. */
+/** The wider of both bounds on each side; a missing bound is the widest. */
 export function outerBounds(a: ByteBounds, b: ByteBounds): ByteBounds {
   const { low, high } = a
   if (low === null && high === null) return NOTHING

@@ -30,7 +30,7 @@ export async function checkRanges(
     await report.note(version, 'ranges', waiting)
     waiting = []
   }
-  // One state of the catalog: an import may extend ranges meanwhile.
+  // One snapshot of the catalog: an import may extend ranges meanwhile.
   const seen = await catalog.read((reader) =>
     proveRanges(reader, tableId, signal, async (difference) => {
       waiting.push(difference)

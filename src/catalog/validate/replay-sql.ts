@@ -159,7 +159,7 @@ SELECT count(*), min(path), min(version) FROM (
 export const catalogActiveAt = (version: number): string =>
   `SELECT * FROM cat_life WHERE added <= ${version} AND (removed_version IS NULL OR removed > ${version})`
 
-/** Number of files that readers without path decoding have differently: more copies, or any if the replay has none. */
+/** Number of files for which readers without path decoding get another result: several copies, or a removed file. */
 export const spelledApartAt = (version: number): string => `
 SELECT count(*) FROM (
   SELECT key, dv, count(*) FILTER (is_add) AS written, arg_max(is_add, newest) AS here FROM (

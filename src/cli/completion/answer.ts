@@ -7,7 +7,7 @@ type Env = Readonly<Record<string, string | undefined>>
 type Quote = "'" | '"' | null
 
 /**
- * The same for a shell that passes words as typed, and expects quoted answers.
+ * Answers a shell that passes words as typed, and expects quoted answers.
  * @param raw words with their quotes; the last may have an open one
  */
 export async function rawAnswer(

@@ -29,7 +29,7 @@ export async function namesFor(
   return (await knownTo(wanted, words, env, patienceMs)).filter(({ word }) => !UNSAID.test(word))
 }
 
-/** The same including names that an answer cannot contain. Empty if the database does not answer in time. */
+/** As `namesFor`, including names that an answer cannot contain. Empty if the database does not answer in time. */
 export async function knownTo(
   { kind, flag, takes, commas, table }: CompletionRequest,
   words: readonly string[],

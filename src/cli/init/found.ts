@@ -11,7 +11,7 @@ import { secretsOfUrl } from '../../shared/redact.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 /**
- * @property written text for the file: a URL, a path, or `$NAME` @property unset whether that variable is not set yet
+ * @property written text for the file: a URL, a path, or `$NAME` @property unset true if that variable is not set
  */
 export type NamedPlace = {
   readonly name: string
@@ -22,7 +22,7 @@ export type NamedPlace = {
 
 export type FoundPlaces = {
   readonly places: readonly NamedPlace[]
-  /** Names of places by the flag that they are the default of. */
+  /** By flag: name of the place that the file makes its default. */
   readonly defaults: Readonly<Partial<Record<'database-url' | 'from' | 'to', string>>>
 }
 
@@ -37,7 +37,7 @@ const DEPTH = 3
 const MOST_FOLDERS = 2000
 const CATALOG_VARIABLE = 'SLUICE_DATABASE_URL'
 
-/** Reads folders and variables; opens no database. */
+/** Reads folders and environment variables; opens no database. */
 export function findPlaces(asked: GivenPlaces, cwd: string, env: Env): FoundPlaces {
   const places: NamedPlace[] = []
   const defaults: Partial<Record<'database-url' | 'from' | 'to', string>> = {}
@@ -93,7 +93,7 @@ function writtenOf(url: string, variable: string, cwd: string, env: Env): Omit<N
   return { written: absoluteUrl(url, cwd), about: 'as it was given', unset: false }
 }
 
-/** Absolute URL of a database file: the config file also applies in subfolders. */
+/** URL of a database file with its absolute path, because the config file also applies in subfolders. */
 function absoluteUrl(url: string, cwd: string): string {
   const [, scheme, file] = /^([a-z0-9+]+):\/\/\/(.+)$/is.exec(url) ?? []
   if (scheme === undefined || file === undefined || systemOf(url)?.file === undefined) return url
@@ -102,12 +102,12 @@ function absoluteUrl(url: string, cwd: string): string {
 
 const absolute = (place: string, cwd: string): string => (place.includes('://') ? place : path.resolve(cwd, place))
 
-/** Whether a Delta table is in a folder or a few folders below it; a folder with too many folders counts as none. */
+/** True if a Delta table is in the folder or at most `DEPTH` + 1 levels below; reads at most `MOST_FOLDERS` folders. */
 export function holdsTable(folder: string): boolean {
   return tablesBelow(folder, DEPTH + 1, { left: MOST_FOLDERS }) > 0
 }
 
-/** The folder that we are in, or one in it, with most tables below; null where there is none. */
+/** The one subfolder that has Delta tables; the current folder if several have; null if none has. */
 function lakeAt(cwd: string): { readonly folder: string; readonly tables: number } | null {
   const budget = { left: MOST_FOLDERS }
   const below = foldersOf(cwd).map((name) => ({

@@ -26,7 +26,7 @@ const CONFIG: Option = {
   type: 'text',
   completes: 'file',
   group: 'sluice:',
-  describe: 'config file: what it says counts where nothing is filled in, and its stores have names',
+  describe: 'config file: gives values for empty fields, and names of stores',
 }
 
 type AnyWords = Readonly<Record<string, OperationWord>>

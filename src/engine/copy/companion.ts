@@ -15,7 +15,7 @@ import type { CopyContext } from './table/copy-context.ts'
 /** The stream that a command resumes. @property tables names of the source's tables, by `tableText` */
 export type WantedStream = { readonly row: StreamRow; readonly tables: ReadonlySet<string> }
 
-/** What a stream is opened with. */
+/** Arguments for opening a stream. */
 export type StreamParts = {
   readonly operation: CopyOperation
   readonly planned: PlannedCopy

@@ -20,7 +20,7 @@ export type FoundInFolder =
       readonly modified: number
     }
   | { readonly kind: 'excluded'; readonly name: string; readonly word: string }
-  /** A table with so many files that its subfolders were not all searched. */
+  /** A table with too many files: not all of its subfolders were searched. */
   | ({ readonly kind: 'unseen'; readonly name: string; readonly path: string } & Unseen)
   | { readonly kind: 'unreadable'; readonly name: string; readonly path: string; readonly error: SluiceError }
 

@@ -15,7 +15,7 @@ export type SteeringRequest =
   /** Stop after the chunks that run. */
   | { readonly act: 'stop' }
   | { readonly act: 'workers'; readonly workers: number }
-  /** Of a replication stream: number of apply workers. */
+  /** Number of apply workers of a replication stream. */
   | { readonly act: 'lanes'; readonly lanes: number }
   /** Rows per second; null for no limit. */
   | { readonly act: 'rate'; readonly rate: number | null }

@@ -18,7 +18,7 @@ export type FileStats = {
 }
 
 export type InspectedFile = WrittenFile & {
-  /** Of all bytes of the file, 64 hexadecimal digits. */
+  /** Digest of all bytes of the file, 64 hexadecimal digits. */
   readonly sha256: string
   readonly digest: Digest
   readonly stats: FileStats

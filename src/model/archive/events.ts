@@ -29,7 +29,7 @@ export type ArchiveForecastEvent = {
   /** `partitions`: exported or resumed; `drops`: only dropped. */
   partitions: Dec
   drops: Dec
-  /** Of the partitions that are not only dropped; `estimated` if some of them were not counted. */
+  /** Rows of the partitions that are not only dropped; `estimated` if some of them were not counted. */
   rows: Dec
   estimated: boolean
   /** Estimated text from the database, and size of the Parquet files; absent if nothing was exported before. */
@@ -70,7 +70,7 @@ export type ArchiveProgressEvent = {
   rows: Dec
   /** Estimated until the rows are counted. */
   total: Dec
-  /** Of the text read from the source so far. */
+  /** Bytes of text read from the source so far. */
   bytes: Dec
 }
 
@@ -120,7 +120,7 @@ export type ArchivedEvent = {
   expiredBy?: string
   until?: string
   destroyedAt?: string
-  /** Of the proved rows; only for expired partitions. */
+  /** Checksum of the proved rows; only for expired partitions. */
   checksum?: string
   /** Rows of the period that the table holds now; absent if they were not counted. */
   counted?: Dec

@@ -121,13 +121,13 @@ export type AmongOthersRequest = PartitionRequest & {
 
 /** Triggers and rules of a plain table that fire on DELETE or INSERT, as text. */
 export type RowTriggers = {
-  /** Those that may change a row or prevent its removal. */
+  /** Triggers and rules that may change a row or prevent its removal. */
   readonly changing: readonly string[]
-  /** All others. */
+  /** All other triggers and rules. */
   readonly firing: readonly string[]
   /** True if none of them fires in transactions that remove or restore archived rows. */
   readonly quiet: boolean
-  /** What to do about those in `changing`, as a hint. */
+  /** Hint: what to do about those in `changing`. */
   readonly remedy: string
   /** Set if their bodies are functions that sluice does not read: then those of `firing` may change other rows too. */
   readonly unread?: true
@@ -136,7 +136,7 @@ export type RowTriggers = {
 }
 
 export interface RowTriggerStore {
-  /** Those that fire on INSERT or DELETE of a plain table. */
+  /** Lists triggers and rules that fire on INSERT or DELETE of a plain table. */
   list(table: TableName, signal: AbortSignal): Promise<RowTriggers>
 }
 

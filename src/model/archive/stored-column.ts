@@ -42,7 +42,7 @@ export type StoredColumn = {
   readonly physical: string
   /** Definition in the source; a restored table gets it back. */
   readonly column: Column
-  /** Type in which values travel and are proved (docs/reference/CANONICAL.md). `native`: as the source prints and accepts. */
+  /** Type of transfer and proof (docs/reference/CANONICAL.md). `native`: as the source prints and accepts values. */
   readonly as: ColumnType
   readonly stored: StoredType
   readonly comment?: string

@@ -1,9 +1,10 @@
 /**
- * The CSV in which rows travel to and from Parquet files. One line per row, columns in table order, separated by
+ * The CSV form of rows on the way to and from Parquet files. One line per row, columns in table order, separated by
  * commas, lines ended by a line feed. NULL is an empty field. A text field is quoted if it is empty or holds a quote, a
- * comma, CR or LF; quotes inside are doubled. A field is the canonical text of its value (docs/reference/CANONICAL.md), except
- * floats (the shortest decimal digits that name the value; `NaN`, `Infinity`, `-Infinity`) and decimals (trailing zeros
- * allowed). Bytes are hexadecimal digits without a prefix, booleans are `1` and `0`, timestamps are UTC without a zone.
+ * comma, CR or LF; quotes inside are doubled. A field is the canonical text of its value (docs/reference/CANONICAL.md),
+ * except floats (the shortest decimal digits that name the value; `NaN`, `Infinity`, `-Infinity`) and decimals
+ * (trailing zeros allowed). Bytes are hexadecimal digits without a prefix, booleans are `1` and `0`, timestamps are UTC
+ * without a zone.
  */
 import { hexDigits } from '../copy/bytes-text.ts'
 import { isLong, cellPieces, type LongCell } from '../copy/long-cell.ts'

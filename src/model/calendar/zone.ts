@@ -1,5 +1,5 @@
 /**
- * Start of days in a time zone. Instants are milliseconds since the epoch, days are numbers of civil.ts.
+ * Start of days in a time zone. Instants are milliseconds since the epoch; days are numbered as in civil.ts.
  *
  * Clocks can be put forward over midnight (the day begins at 1:00), put back over it (midnight comes twice), or moved
  * over a whole day. A day begins when the clock first shows it or a later day, and lasts until the next begins. So each

@@ -13,7 +13,7 @@ export function hasArrayBounds(text: string): boolean {
 
 /**
  * Encoder of a column that holds no bounds: JSON would renumber the elements.
- * @param as type that the values travel as
+ * @param as type in which the values are transferred
  * @param name of the column, where the caller does not add it to errors
  * @throws (the function) SluiceError ROW_REFUSED for an array with bounds of its own
  */

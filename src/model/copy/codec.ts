@@ -35,7 +35,7 @@ export type Codec = {
   readonly offsetMs?: number
 }
 
-/** The codec between two columns, and the type in which values then travel; null if none applies. */
+/** The codec between two columns, and the type in which values are then transferred; null if none applies. */
 export function codecBetween(
   source: Column,
   target: Column,
@@ -86,7 +86,7 @@ export type Conversion = {
 }
 
 /**
- * @param as type in which the values travel
+ * @param as type in which the values are transferred
  * @param inKey set for key columns: a value that `back` cannot restore is refused
  */
 export function conversionOf(codec: Codec, as: ColumnType, inKey: boolean): Conversion {

@@ -22,7 +22,7 @@ export type ColumnType =
       readonly spelled?: true
     }
   | { readonly kind: 'float'; readonly bits: 32 | 64 }
-  /** `most`: length limit in characters; `padded`: filled up with insignificant blanks. */
+  /** `most`: length limit in characters; `padded`: values are padded with insignificant blanks. */
   | { readonly kind: 'text'; readonly most?: number; readonly padded?: true }
   | { readonly kind: 'bytes' }
   | { readonly kind: 'uuid' }
@@ -44,14 +44,14 @@ export type Column = {
   readonly type: ColumnType
   /** As declared in the system, with length and precision. */
   readonly native: string
-  /** What the type is while the table holds no rows, where its rows say another one. */
+  /** Declared type, valid while the table is empty; set if `type` was inferred from rows (SQLite). */
   readonly typeOfNone?: ColumnType
   readonly nullable: boolean
   /** The system computes its values and refuses others. */
   readonly generated?: true
-  /** Expression of a generated column; only for tables read by `BesideStore.detailed`. */
+  /** Expression of a generated column; only for tables read by `DependencyStore.detailed`. */
   readonly expression?: Expression
-  /** The sequence that numbers it; only for tables of a plan. */
+  /** Sequence that generates its values; only for tables of a plan. */
   readonly sequence?: ColumnSequence
   /** Numbered by the system if no value is given. */
   readonly identity?: true
@@ -62,25 +62,25 @@ export type Column = {
   /** Keeps JSON as written; other JSON columns drop duplicate names and normalise numbers. */
   readonly spelled?: true
   /**
-   * Its system prints more than the canonical form has, outside of a key: 1.50 of a decimal without a scale, or days that
-   * no calendar has, such as 0000-00-00.
+   * Outside of a key, its system prints values that have no canonical form: 1.50 of a decimal without a scale, or days
+   * that no calendar has, such as 0000-00-00.
    */
   readonly printed?: true
-  /** Its system prints the zeros at the end of decimals, which a text column of the target keeps. */
+  /** Its system prints trailing zeros of decimals; a text column of the target keeps them. */
   readonly zeros?: true
   /** The system cannot recreate the same values from their texts. */
   readonly oneWay?: true
-  /** Portable form of its values, if no other system reads the native one: a native type of that name. */
+  /** Portable form of its values, if no other system can read the native form; a native type has this name. */
   readonly portable?: 'ewkb'
-  /** Only its system understands its values: they travel as the hexadecimal digits of their bytes. */
+  /** Only its system understands its values: they are copied as the hexadecimal digits of their bytes. */
   readonly hexed?: true
-  /** Collation that sorts and compares it; absent if that is by bytes. */
+  /** Collation by which it is sorted and compared; absent if by bytes. */
   readonly collation?: string
   /** The collation only sorts: texts are equal if their bytes are equal. */
   readonly sortsOnly?: true
   /** All rows of one partition share its value (Cassandra). */
   readonly static?: true
-  /** Not a column of the table: a constant, or key or value of a map entry that becomes a row. */
+  /** Not a column of the source table: a constant, or the key or value of a map entry that becomes a row. */
   readonly made?: 'constant' | 'key' | 'value'
   /** The value of a constant, as text. */
   readonly always?: string
@@ -88,7 +88,7 @@ export type Column = {
 
 /**
  * Expression of a generated column, in the SQL of its system, as its server prints it.
- * @property local it uses functions, operators, types or quoting that another database may lack: no new table gets it
+ * @property local it uses functions, operators, types or quoting that another database may lack: new tables omit it
  * @property printedBy version of the server, if another one may print the same expression differently
  */
 export type Expression = {
@@ -127,7 +127,7 @@ export type TableSpec = {
   readonly blocks?: bigint
   /** Rows lie on a token ring: key ranges are ranges of the integer hash of the first key columns. */
   readonly ring?: RingSpec
-  /** Creation options of the table, such as `STRICT`; only for tables read by `BesideStore.detailed`. */
+  /** Creation options of the table, such as `STRICT`; only for tables read by `DependencyStore.detailed`. */
   readonly options?: readonly TableOption[]
   /** User-defined types of its columns, each after the types that it uses. */
   readonly types?: readonly UserType[]
@@ -164,7 +164,7 @@ export function isNative(type: ColumnType): boolean {
   return type.kind === 'native' || (type.kind === 'list' && isNative(type.of))
 }
 
-/** True if values lose something on their way, so that only sluice's own code can compute the result. */
+/** True if the copy rounds or truncates values: only sluice's own code can then compute the expected result. */
 export function isCut(type: ColumnType): boolean {
   return 'cut' in type && type.cut !== undefined
 }

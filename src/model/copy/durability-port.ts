@@ -1,4 +1,4 @@
-/** What a crash of the server may take back. */
+/** Commits and tables that a crash of the server may undo or empty. */
 import type { TableName } from './column-type.ts'
 
 /** A table that a server crash may empty: which one and why, and the statement that prevents it. */
@@ -13,6 +13,6 @@ export interface Durability {
 }
 
 export interface LosableTables {
-  /** Those of the tables and their partitions that a server crash may empty. */
+  /** Finds tables and partitions that a server crash may empty. */
   among(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]>
 }

@@ -70,7 +70,7 @@ export type CopyTally = {
   proved: Dec
   /** Chunks proved by other runs, which this run did not change. */
   earlier: Dec
-  /** Of those: chunks whose rows this run counted, on both sides. */
+  /** Number of these chunks whose rows this run counted, on both sides. */
   looked: Dec
   /** Earliest and latest time at which chunks of other runs were proved. */
   provedAt?: [string, string]
@@ -110,7 +110,7 @@ export type CopySummaryLine = {
   earlier?: Dec
   /** Rows of the table that could not be copied, by this run or an earlier one. */
   failed: Dec
-  /** Of the written rows: at a lower consistency level than requested. */
+  /** Rows written at a lower consistency level than requested. */
   fallback: Dec
   /** Errors that a retry resolved, and those that it did not. */
   recovered: Dec

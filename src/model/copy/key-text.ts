@@ -10,7 +10,7 @@ export function keyText(cells: readonly Cell[]): string {
   return JSON.stringify(cells.map((cell) => (cell === null ? null : canonicalCellText(cell))))
 }
 
-/** The same for a whole row. @param places indexes of the key columns in the row */
+/** `keyText` of a whole row. @param places indexes of the key columns in the row */
 export function keyTextOf(row: Row, places: readonly number[]): string {
   return keyText(places.map((at) => row[at] ?? null))
 }

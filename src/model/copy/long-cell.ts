@@ -2,7 +2,7 @@
 import { hexDigits } from './bytes-text.ts'
 import type { Cell } from './rows.ts'
 
-/** In characters of a text, or bytes. */
+/** Length from which a value counts as long: characters of a text, or bytes. */
 const LONG = 1 << 20
 /** Small, so that pieces that were hashed or sent are freed at once. */
 const PIECE = 1 << 15

@@ -1,4 +1,4 @@
-/** Copy by period: where the rows are split, and the order of parts. Pure data, stored with a stream's options. */
+/** Copy by period: where rows are split, and the order of the periods. Plain data, stored with a stream's options. */
 
 /** Start of a period, or of a slice of one. */
 export type PeriodMark = {
@@ -12,7 +12,7 @@ export type PeriodMark = {
   readonly slice?: string
 }
 
-/** A range of the time column, as the source prints values. @property through null if it has no end */
+/** A range of the time column, as the source prints values. @property through null if the range has no end */
 export type TimeSpan = {
   /** The largest value before it. */
   readonly after: string

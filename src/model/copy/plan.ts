@@ -18,7 +18,7 @@ export type OnExisting =
 export type ColumnPlan = {
   readonly from: string
   readonly to: string
-  /** Type in which the values travel and are proved. */
+  /** Type in which the values are transferred and proved. */
   readonly as: ColumnType
   readonly source: Column
   readonly target: Column
@@ -46,7 +46,7 @@ export type TablePlan = {
   readonly where?: string
   readonly onExisting: OnExisting
   readonly proof: ProofScheme
-  /** Rows are forwarded in this format without decoding; absent if values travel one by one. */
+  /** Rows are forwarded in this format without decoding; absent if values are transferred one by one. */
   readonly frames?: FrameFormat
   /** Target columns for the key of the source: ranges of the target use these columns. */
   readonly rangeKey: readonly string[]

@@ -37,7 +37,7 @@ export type ChunksSummaryEvent = {
   retries: Dec
   /** The highest worker number. */
   workers: Int
-  /** Of this run, and of earlier ones. */
+  /** Totals of this run, and of earlier ones. */
   here: ChunkEventTotals
   before: ChunkEventTotals
   states: readonly ChunkStretch[]
@@ -55,7 +55,7 @@ export type RunSummaryEvent = {
   retries: Dec
   mismatches: Dec
   differences: Dec
-  /** Of checked files. */
+  /** Findings in checked files. */
   findings: Dec
 }
 

@@ -27,7 +27,7 @@ export type ChunkRequest = {
 
 export type DigestRequest = {
   readonly scheme: 'echo' | 'canonical' | 'count'
-  /** Only rows with these `keyText`s, when other rows may lie in between. */
+  /** Limits the work to rows with these `keyText`s, if other rows may lie between them. */
   readonly only?: ReadonlySet<string>
   readonly frames?: FrameFormat
   /** Other columns than those of the chunk, over all rows, not only written ones; only with `canonical`. */

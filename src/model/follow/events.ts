@@ -27,7 +27,7 @@ export type FollowTableEvent = {
   position?: string
   /** Rows read from the source again, because the stream does not contain all of their values. */
   reread?: Dec
-  /** Of those: rows that a comparison found to differ, and that were changed. */
+  /** Reread rows that a comparison found to differ, and that were changed. */
   mended?: Dec
 }
 

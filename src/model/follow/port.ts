@@ -131,7 +131,7 @@ export type SourceLag = {
   readonly safeBytes: bigint | null
   /** As reported by the server: `reserved`, `extended`, `unreserved`, `lost`. */
   readonly status: string
-  /** Current time of the clock of commit times, ms since the epoch; maybe hours from ours. Absent if it is ours. */
+  /** Current time of the clock of commit times, ms since the epoch, maybe hours off. Absent: that of this machine. */
   readonly clockMs?: number
   /**
    * True if the server's log reader has read everything and waits: a silent stream then has no changes. False if it
@@ -248,7 +248,7 @@ export interface ChangeSource {
   streamsOf?(table: TableName, signal: AbortSignal): Promise<readonly string[]>
   /** All slots of the server, of all databases. */
   slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]>
-  /** Name of the connected database, as in `SlotLine.database`. */
+  /** Name of the connected database, as in `ReplicationSlotLine.database`. */
   database(signal: AbortSignal): Promise<string>
 }
 
@@ -323,7 +323,7 @@ export interface ChangeTarget {
  * with `commit` or `rollBack`.
  */
 export interface ChangeWriter extends AsyncDisposable {
-  /** For `LedgerDatabase.endSession`. */
+  /** Id of its session, for `LedgerDatabase.endSession`. */
   readonly session: string
   /**
    * Deletes the removed rows and writes the changed ones, each found by its row key.

@@ -31,7 +31,7 @@ export type SignedTable = {
   readonly ms: Ms
 }
 
-/** In one snapshot of both sides. */
+/** Result of a comparison of both sides in one common snapshot. */
 export type SignedComparison = {
   /** Log position of the source: both sides contained exactly the changes before it. */
   readonly position: string

@@ -10,7 +10,7 @@ export interface LogWriter {
   /**
    * Writes a small object unless one of that name exists. On return it is complete and durable. Of two concurrent
    * writers exactly one succeeds.
-   * @returns `exists` if there is another one. After a lost reply the object is read: equal bytes were ours
+   * @returns `exists` if there is another one. After a lost reply the object is read: equal bytes are from this writer
    * @throws SluiceError TARGET_DENIED, NO_SPACE, TARGET_IO; UNSUPPORTED_URL for a bucket that overwrites nevertheless
    */
   putIfAbsent(path: string, bytes: Buffer, signal: AbortSignal): Promise<'written' | 'exists'>

@@ -195,7 +195,7 @@ export type PartitionRateEvent = {
   rows: Dec
   bytes: Dec
   ms: Ms
-  /** Of all copy sessions together. */
+  /** Rate of all copy sessions together. */
   bytesPerHour: Dec
   /** Sessions that read and wrote at the same time. */
   lanes: Int

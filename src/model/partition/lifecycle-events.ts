@@ -1,7 +1,7 @@
 /** Progress of a table from no partitions to archived partitions. */
 import type { Dec, Int, Ms, Time } from '../run/dec.ts'
 
-/** In order. */
+/** Lifecycle phases, in order. */
 export const LIFECYCLE_PHASES = ['partitioning', 'switch', 'new partitions', 'archiving'] as const
 export type LifecyclePhaseName = (typeof LIFECYCLE_PHASES)[number]
 

@@ -67,7 +67,7 @@ export type MeasureRequest = TableToPartition & {
 }
 
 export type MeasuredRead = {
-  /** Of all sessions together. */
+  /** Rows read by all sessions together. */
   readonly rows: bigint
   /** Size of these rows on disk, without indexes. */
   readonly bytes: bigint

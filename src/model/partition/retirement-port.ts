@@ -31,7 +31,7 @@ export type ContainedTable = {
   /** Estimate of the server; null if there is none. */
   readonly rows: string | null
   readonly bytes: string
-  /** Without generated ones. */
+  /** Columns that are not generated. */
   readonly columns: readonly string[]
 }
 

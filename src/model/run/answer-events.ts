@@ -185,7 +185,7 @@ export type SlotEvent = {
   slot: string
   plugin: string | null
   database: string | null
-  /** In use by a session now. */
+  /** True if a session uses it now. */
   active: boolean
   /** `reserved`, `extended`, `unreserved`, `lost`. */
   status: string | null

@@ -1,4 +1,4 @@
-/** Causes of failures that pass by themselves, or that people can remove while a shared run goes on. */
+/** Causes of failures that end by themselves, or that a user can remove while a shared run continues. */
 import type { ErrorCode } from '../../shared/errors.ts'
 
 /** Errors that are transient, or can be resolved: the task rests and is retried. */

@@ -91,7 +91,7 @@ export type AlertNote = { readonly at?: number; readonly run?: string; readonly 
 
 /** As `AlertMemory`, by the clock of the queue. @throws SluiceError CONNECTION_LOST … */
 export type AlertBook = {
-  /** For an active alert the chunks are added. */
+  /** Begins an alert; if it is active already, the chunks are added to it. */
   begin(key: AlertKey, note?: AlertNote): ReturnType<AlertMemory['begin']>
   /** Removes chunks with progress from an alert. @returns true if it is active, and none of its chunks is left */
   moved(key: AlertKey, chunks: readonly string[]): Promise<boolean>

@@ -109,7 +109,7 @@ export interface ScheduleBook {
   recovered(): Promise<readonly Schedule[]>
   /** Void ones whose alert is not active, or was begun by a program that did not confirm it. */
   unalerted(): Promise<readonly Schedule[]>
-  /** Those that are due and have no current run. */
+  /** Schedules that are due and have no current run. */
   due(): Promise<readonly Schedule[]>
   /**
    * In one transaction: the run, its tasks and jobs, the history line, and the next time. @returns obstacle: `runs`, an

@@ -79,7 +79,7 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
   })
 }
 
-/** True if a ledger has a cutover of the table. @param name as in `parkedSwitch` */
+/** True if a ledger has a cutover of the table. @param name as in `switchOfOldTable` */
 export function knowsOldTable(name: string): (database: LedgerDatabase) => Promise<boolean> {
   return async (database) =>
     (await readSwitches(database)).some(

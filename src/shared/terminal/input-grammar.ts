@@ -2,8 +2,7 @@
  * Splits the bytes of a terminal into characters, keys sent as sequences, and pastes between their brackets. Everything
  * else (reports of mouse and focus, answers about the device, colours and modes) is swallowed. A sequence may arrive in
  * pieces of any size. Memory is bounded: a sequence is kept up to the length of the longest key, a paste up to that of
- * a
- * text field. The caller decides when an incomplete sequence is given up.
+ * a text field. The caller decides when an incomplete sequence is given up.
  */
 import { keyOfCsi, keyOfSs3 } from './key-sequences.ts'
 import type { KeyPress } from './key-press.ts'
@@ -59,7 +58,7 @@ export class InputGrammar {
   /** A second escape precedes the sequence, which is alt in rxvt. */
   #isDouble = false
   #parameters = ''
-  /** Characters that are missing of a mouse report. */
+  /** Number of characters that a mouse report still lacks. */
   #left = 0
   #pieces: string[] = []
   #pasteLength = 0

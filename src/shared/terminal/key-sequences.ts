@@ -1,16 +1,16 @@
 /**
- * Maps sequences to keys. Every other one is a report or an answer of the terminal, and is swallowed.
- * Modifiers of arrows and named keys are ignored, because no such key is bound. Releases, and keys with super, hyper or
- * meta, are not keys.
+ * Maps escape sequences of a terminal to keys. All other sequences are reports or replies of the terminal: no key.
+ * Modifiers of arrows and named keys are ignored, because no such key is bound. Key releases, and keys pressed with
+ * super, hyper or meta, are ignored.
  */
 import { bareKey, keyOfCharacter, type KeyPress } from './key-press.ts'
 
 export type SequenceKey =
   | { readonly kind: 'key'; readonly press: KeyPress }
-  /** With alt. */
+  /** A key pressed together with alt. */
   | { readonly kind: 'alt'; readonly name: string }
 
-/** After `CSI`, `CSI 1 ; modifiers` and `SS3`. */
+/** Keys by the final letter after `CSI`, `CSI 1 ; modifiers` or `SS3`. */
 const LETTERS: Readonly<Record<string, string>> = {
   A: 'up',
   B: 'down',
@@ -23,7 +23,7 @@ const LETTERS: Readonly<Record<string, string>> = {
   S: 'f4',
 }
 
-/** `CSI n ~`, and in rxvt `CSI n ^`, `CSI n $`, `CSI n @`. */
+/** Keys by the number n of `CSI n ~`, and in rxvt of `CSI n ^`, `CSI n $` and `CSI n @`. */
 const NUMBERS: Readonly<Record<number, string>> = {
   1: 'home',
   2: 'insert',
@@ -157,7 +157,7 @@ function character(text: string, modifiers: number): SequenceKey {
   return (modifiers & ALT) > 0 ? { kind: 'alt', name: press.name } : { kind: 'key', press }
 }
 
-/** @returns the bits; 0 if there are none, null if it is not a key of ours */
+/** @returns the modifier bits; 0 if there are none; null if they are out of range or have super, hyper or meta */
 function modifiersOf(text: string | undefined): number | null {
   const bits = text === undefined ? 0 : Number(text) - 1
   return bits < 0 || bits > 255 || (bits & OTHERS) > 0 ? null : bits

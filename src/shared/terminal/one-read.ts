@@ -46,7 +46,7 @@ export function oneRead(tokens: readonly InputToken[], inField: boolean): OneRea
   return inField ? filledIn(heard) : moved(heard)
 }
 
-/** @param isDirty whether something was swallowed with it: then a character may be the rest of that */
+/** @param isDirty true if other input was swallowed with it: then the character may be the rest of that input */
 function singleKey(token: InputToken, isDirty: boolean): OneRead | null {
   if (token.kind === 'key') return { inputs: [pressed(token.press)], note: null }
   if (isDirty) return null

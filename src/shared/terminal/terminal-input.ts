@@ -1,23 +1,24 @@
-/** The reads of a terminal as tokens, with timeouts for incomplete input. */
+/** Input of a terminal as tokens, with timeouts for incomplete input. */
 import { InputGrammar, type InputToken } from './input-grammar.ts'
 
 /** Enables brackets around pastes, and disables reports of mouse and focus that an earlier program may have enabled. */
 export const ENTER_INPUT = '\u001b[?1000;1002;1003;1004;1005;1006;1015;1016l\u001b[?2004h'
 export const LEAVE_INPUT = '\u001b[?2004l'
 
-/** No user presses another key so fast after escape, and a terminal sends the rest of a sequence at once. */
+/** Wait after escape: no user presses another key so fast, and a terminal sends the rest of a sequence at once. */
 const ESCAPE_MS = 50
 /**
- * A slow line may split a sequence; of all keys only alt with one of `[ O P X ] ^ _` begins like one, and is not bound.
+ * Wait within a sequence, which a slow line may split. The only keys that begin like one are alt with `[ O P X ] ^ _`,
+ * which no action uses.
  */
 const SEQUENCE_MS = 500
-/** A distant terminal sends a paste in pieces. */
+/** Wait within a paste, which a distant terminal sends in pieces. */
 const PASTE_MS = 1000
-/** Maximum time that keys in an unfinished sequence or paste are swallowed. A piece larger than typed restarts it. */
+/** Maximum time to drop keys in an unfinished sequence or paste. A piece of `NO_HAND_BYTES` or more restarts it. */
 const SEQUENCE_IN_ALL_MS = 2000
 const PASTE_IN_ALL_MS = 10_000
 const NO_HAND_BYTES = 64
-/** A terminal delivers no more at once (macOS 1,024 bytes, Linux 4,095): after so many the rest follows. */
+/** A read of this size may be incomplete: terminals deliver at most 1,024 bytes (macOS) or 4,095 (Linux) at once. */
 const FULL_BYTES = 1000
 const REST_MS = 100
 
@@ -53,7 +54,7 @@ export class TerminalInput {
     this.forget()
   }
 
-  /** Drops incomplete input, after another program had the terminal. */
+  /** Drops incomplete input; called after another program has used the terminal. */
   forget(): void {
     this.#stopWaiting()
     this.#grammar.end()
@@ -80,7 +81,7 @@ export class TerminalInput {
     if (tokens.length > 0) this.#take(tokens)
   }
 
-  /** @param isNew whether the wait has begun now, or the input comes in pieces that no user types */
+  /** @param isNew true if the wait begins now, or if the input is larger than a user types */
   #wait(now: number, isNew: boolean): void {
     const { waiting } = this.#grammar
     const isPaste = waiting === 'paste'

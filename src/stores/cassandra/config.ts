@@ -15,7 +15,7 @@ export type CassandraSettings = {
   readonly hosts: readonly string[]
   /** The hosts with their ports, as the driver takes them. */
   readonly contactPoints: readonly string[]
-  /** Of the first host; used for all nodes that the cluster reports. */
+  /** Port of the first host; used for all nodes that the cluster reports. */
   readonly port: number
   readonly keyspace: string | null
   readonly user: string | null

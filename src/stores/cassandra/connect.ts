@@ -214,7 +214,7 @@ function clientOf(
       prepare: false,
       ...(levels === null ? {} : { consistency: levels.readLevel, serialConsistency: levels.serialLevel }),
     },
-    // This read timeout is for the login and the driver's own requests; ours have that of the profile.
+    // This read timeout is for the login and the driver's own requests; sluice's requests have that of the profile.
     socketOptions: { connectTimeout: connectTimeoutMs, readTimeout: connectTimeoutMs, keepAlive: true },
     profiles: [new ExecutionProfile('default', { readTimeout: requestTimeoutMs })],
     monitorReporting: { enabled: false },

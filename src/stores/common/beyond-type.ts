@@ -1,12 +1,12 @@
-/** Values of another system beyond all that a column can hold: no row has them, and a comparison would fail. */
+/** Values of another system outside of the limits of a column: no row has them, and a comparison would fail. */
 import type { ColumnType } from '../../model/copy/column-type.ts'
 
 export type BoundSide = 'below' | 'above'
 
-/** Smallest and largest value, as canonical texts have them. */
+/** Smallest and largest value of a type, as canonical texts. */
 export type Limits = readonly [low: string, high: string]
 
-/** Limits by a column's native type, or by its kind. */
+/** The side of the limits on which a canonical text is; null if within them. @param limits null if there are none */
 export function beyondLimits({ kind }: ColumnType, text: string, limits: Limits | null): BoundSide | null {
   if (limits === null) return null
   const compare = kind === 'date' || kind === 'timestamp' ? compareTimes : compareNumbers
@@ -14,13 +14,13 @@ export function beyondLimits({ kind }: ColumnType, text: string, limits: Limits 
   return compare(text, limits[1]) > 0 ? 'above' : null
 }
 
-/** Of whole numbers of so many bits. */
+/** Limits of integers with this number of bits. */
 export function wholeLimits(bits: number, unsigned: boolean): Limits {
   const values = 1n << BigInt(bits)
   return unsigned ? ['0', String(values - 1n)] : [String(-values / 2n), String(values / 2n - 1n)]
 }
 
-/** Texts that are no number, or no time, lie beyond nothing: the system says what is wrong with them. */
+/** A text that is no number or time counts as within the limits: the system itself reports what is wrong with it. */
 const NUMBER = /^(-?)0*(\d*)(?:\.(\d*))?$/
 const TIME = /^(\d+)-(\d\d-\d\d(?:[ T][\d:.]+)?)(?:[+-][\d:]+)?( \(?BC\)?)?/
 const ERA = / \(BC\)/
@@ -44,7 +44,7 @@ function fraction([, , , digits = '']: RegExpExecArray): string {
 }
 
 function compareTimes(a: string, b: string): number {
-  // DuckDB puts the era behind the date.
+  // DuckDB writes the era after the date.
   const [x, y] = [a, b].map((text) => TIME.exec(ERA.test(text) ? `${text.replace(ERA, '')} BC` : text)) as [
     RegExpExecArray | null,
     RegExpExecArray | null,

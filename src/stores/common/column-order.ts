@@ -11,7 +11,7 @@ type Planned = { readonly table: TableName; readonly columns: readonly { readonl
 /**
  * For rows of a chunk.
  * @param now names in the table's order, under the lock or in the snapshot that rows are read or written by
- * @param side whose table it is @param label of its database
+ * @param side source or target, of which it is the table @param label of its database
  * @throws SluiceError SOURCE_GONE, TABLE_REFUSED if planned columns have another order
  */
 export function refuseReordered(

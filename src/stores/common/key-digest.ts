@@ -10,7 +10,7 @@ import { keyColumns } from './key-ranges.ts'
 
 const KEYS_AT_ONCE = 200
 
-/** Keys in the form of ranges. @param only as `keyText` @param columns with the types that their values travelled as */
+/** Keys in the form of ranges. @param only as `keyText` @param columns with the types in which values were sent */
 export function rowKeysOf(
   only: Iterable<string>,
   { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },

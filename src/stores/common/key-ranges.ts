@@ -11,9 +11,9 @@ export type KeyDialect = {
   quote(name: string): string
   /** The table's qualified, quoted name. */
   from(table: TableSpec): string
-  /** SQL of a bound, as `CAST(? AS bigint)`. */
+  /** SQL of a bound, such as `CAST(? AS bigint)`. */
   bound(column: Column): string
-  /** The parameter for it. */
+  /** Parameter of that SQL. */
   value(column: Column, text: string): SqlValue
   /** Expression that gives a key as the text that `value` takes. */
   text(column: Column): string
@@ -22,14 +22,17 @@ export type KeyDialect = {
    * other text. No row has such a key, and a range that ends there ends at the smaller text.
    */
   below?(text: string): string | null
-  /** Where a value lies that the column's type cannot hold, and a bound of it would be an error; null of all others. */
+  /**
+   * For a value outside of the limits of the column's type, with which a comparison would fail: whether it sorts below
+   * or above all values of the column. Null for every other value.
+   */
   beyond?(column: Column, text: string): BoundSide | null
   /**
    * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value
    * into a BETWEEN of structs, which its readers of row groups refuse.
    */
   readonly byColumns?: true
-  /** Condition that is true of NULL only; default `IS NULL`. @param name quoted */
+  /** Condition that is true for NULL only; default `IS NULL`. @param name quoted */
   isNull?(name: string): string
   /** How `op` is written between these columns and their bounds; default unchanged. */
   operator?(op: '=' | '>' | '<=', columns: readonly Column[]): string
@@ -77,7 +80,7 @@ export function rangeCondition(
     parts.push(some.length === 0 ? '1 = 0' : `(${some.map(({ sql }) => sql).join(' OR ')})`)
     for (const { parameters: values } of some) parameters.push(...values)
   }
-  // End the line, so that a comment at the end of the user's text cannot hide the bracket.
+  // The line break ends a comment at the end of the user's text, which would hide the bracket.
   if (where !== null) parts.push(`(${where}\n)`)
   return { sql: parts.length === 0 ? '1 = 1' : parts.join(' AND '), parameters }
 }
@@ -267,7 +270,7 @@ function isNull(column: Column, dialect: KeyDialect): string {
 const NONE: SqlCondition = { sql: '1 = 0', parameters: [] }
 const ALL: SqlCondition = { sql: '1 = 1', parameters: [] }
 
-/** A NULL is found by a test for it: no value equals it. */
+/** NULL needs a test of its own, because no value equals it. */
 function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): SqlCondition {
   const isHeld = (column: Column, text: string | null): boolean =>
     text === null || (!isUnheld(text, dialect) && (dialect.beyond?.(column, text) ?? null) === null)
@@ -299,7 +302,7 @@ function operator(op: '=' | '>' | '<=', columns: readonly Column[], dialect: Key
   return dialect.operator?.(op, columns) ?? op
 }
 
-/** @param given of the first columns of the key, or of all of them */
+/** @param given values of the first key columns, or of all key columns */
 function comparison(all: readonly Column[], given: KeyBound, op: '>' | '<=', dialect: KeyDialect): SqlCondition {
   const at = given.findIndex((text, i) => all[i] !== undefined && (dialect.beyond?.(all[i], text) ?? null) !== null)
   const far = all[at]
@@ -328,7 +331,10 @@ function comparison(all: readonly Column[], given: KeyBound, op: '>' | '<=', dia
   return { sql: `(${names.join(', ')}) ${written} (${marks.join(', ')})`, parameters: values }
 }
 
-/** The same for a bound that goes on with a value beyond all that are there: the columns before it decide. */
+/**
+ * `comparison` for a bound with a value outside of its column's limits: only the key columns before it are compared.
+ * @param side of the limits on which that value is
+ */
 function comparedBefore(
   columns: readonly Column[],
   bound: KeyBound,

@@ -83,7 +83,7 @@ export async function ledgerColumnNames(
   return found
 }
 
-/** The same for tables that are known already. @throws SluiceError TABLE_REFUSED */
+/** As `refuseForeignTables`, for tables that were already read. @throws SluiceError TABLE_REFUSED */
 export function refuseForeignAmong(tables: readonly Pick<TableSpec, 'table' | 'columns'>[]): void {
   for (const { table, columns } of tables) refuseForeign(table.name, namesOf(columns))
 }

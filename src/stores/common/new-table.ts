@@ -1,17 +1,17 @@
-/** What a system cannot have in a new table: a plan asks for it before anything is made. */
+/** Limits of a system for new tables. A plan checks them before anything is created. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 export type NewTableLimits = {
   /** The system in messages. */
   readonly title: string
-  /** Columns of one table; absent where memory alone bounds them. */
+  /** Most columns of one table; absent if only memory limits them. */
   readonly columns?: number
-  /** Why the system takes no such name, in words; null for a name that it takes. */
+  /** Why the system accepts no such name, in words; null for a name that it accepts. */
   readonly unnamed: (name: string) => string | null
 }
 
-/** @throws SluiceError TABLE_REFUSED for names and a number of columns that the system does not take */
+/** @throws SluiceError TABLE_REFUSED for names, or a number of columns, that the system does not accept */
 export function refuseUnmakeable(table: TableSpec, { title, columns, unnamed }: NewTableLimits): void {
   const refuse = (what: string, reason: string, hint: string): never => {
     throw new SluiceError('TABLE_REFUSED', `${title} takes no ${what}`, { where: tableText(table.table), reason, hint })

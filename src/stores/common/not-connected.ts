@@ -3,7 +3,7 @@
 export type NoConnectionCause = readonly [reason: string, hint: string]
 
 type Failed = {
-  /** Of the operating system: ECONNREFUSED … */
+  /** Error code of the operating system: ECONNREFUSED … */
   readonly code: string
   /** `host:port`, or the path of a socket file. */
   readonly place: string

@@ -10,8 +10,8 @@ export function objectFailed(object: SchemaObject, message: string, details: Err
 }
 
 /**
- * Maps a server's error about an object that it does not make; passing errors, and errors about other things, are only
- * named.
+ * Maps a server's error about an object that it does not create. Temporary errors, and errors about other objects, are
+ * only mapped by `named`.
  * @param named maps an error of the driver
  */
 export function asObjectError(thrown: unknown, object: SchemaObject, named: (thrown: unknown) => unknown): unknown {

@@ -4,7 +4,7 @@
  */
 import { SluiceError } from '../../shared/errors.ts'
 
-/** @param what as in a DROP: `VIEW "migration_runs"` @param on the table of ours that a trigger is on */
+/** @param what as in a DROP: `VIEW "migration_runs"` @param on sluice's table that has the trigger */
 export type PlantedOwn = { readonly what: string; readonly on?: string }
 
 /** @returns a SluiceError TABLE_REFUSED that names the object, and how to remove it */

@@ -5,7 +5,7 @@ import type { Column } from '../../model/copy/column-type.ts'
 
 export type ComparisonWords = {
   readonly quote: (name: string) => string
-  /** Condition that is true of NULL only; default `IS NULL`. @param name quoted */
+  /** Condition that is true for NULL only; default `IS NULL`. @param name quoted */
   readonly isNull?: (name: string) => string
   /**
    * A comparison with the same result as on canonical texts, byte by byte or number by number.

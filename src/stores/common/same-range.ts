@@ -1,4 +1,4 @@
-/** Whether a key range of the source holds the same rows in a target that sorts by its own rules. */
+/** Whether a key range of the source has the same rows in a target, which sorts by its own rules. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { ChunkRequest } from '../../model/copy/target-port.ts'
 import { keyColumns } from './key-ranges.ts'
@@ -36,7 +36,7 @@ export function rangeMeansTheSame(
   })
 }
 
-/** Types by which values travel into the columns of a target. */
+/** Types in which values are transferred into the columns of a target. */
 export function typesOf({ columns }: Pick<ChunkRequest, 'columns'>): (column: Column) => ColumnType {
   return (column) => columns.find(({ name }) => name === column.name)?.as ?? column.type
 }

@@ -31,7 +31,7 @@ export function timestampBound(bound: string): string {
   return canonical
 }
 
-/** The first day that begins at the timestamp or after it. @throws as `momentBound` */
+/** The first day that begins at the timestamp or after it. @throws as `timestampBound` */
 export function dayBound(bound: string): string {
   const canonical = timestampBound(bound)
   const day = canonical.replace(/ \d\d:\d\d:\d\d(?:\.\d+)?/, '')

@@ -7,14 +7,14 @@ export const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 
 export type TlsMode = (typeof TLS_MODES)[number]
 
 export type TlsOptions = {
-  /** What the user wrote. Default: a remote server must prove its identity, a local one need not. */
+  /** As the user wrote it. Default: a remote server must prove its identity, a local one need not. */
   readonly mode?: TlsMode | undefined
   /** PEM file of the authorities to trust instead of those that come with Node. */
   readonly ca?: PemFile | undefined
   /** PEM files of the client's own certificate and key, for servers that ask for one. */
   readonly cert?: PemFile | undefined
   readonly key?: PemFile | undefined
-  /** Name or address the user gave; the certificate has to be for it. */
+  /** Name or address that the user gave; the certificate must be for it. */
   readonly host: string
   readonly isLocal: boolean
 }
@@ -30,7 +30,7 @@ export type TlsPlan = {
    * @throws SluiceError BAD_CONFIG if a file cannot be read
    */
   readonly options: ConnectionOptions | null
-  /** Whether a server without TLS is refused; otherwise the connection goes on in plain text. */
+  /** Whether a server without TLS is refused; otherwise the connection continues in plain text. */
   readonly required: boolean
   /** Whether the certificate must be for the host, for drivers with their own option. */
   readonly verifyHost: boolean

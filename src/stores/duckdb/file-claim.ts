@@ -12,7 +12,7 @@ import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../shared/process-mark
 const WAIT_MS = 10_000
 const LOOK_MS = 15
 
-/** Claims a file for this thread, after others that have it. @throws SluiceError TARGET_BUSY after ten seconds */
+/** Claims a file for this thread; waits for threads that have it. @throws SluiceError TARGET_BUSY after ten seconds */
 export async function claimFile(file: string, label: string): Promise<Disposable> {
   const name = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32)
   const prefix = `sluice-duckdb-${name}-`

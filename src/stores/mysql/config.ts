@@ -27,7 +27,7 @@ export type MysqlConfig = {
   readonly poolSize: number
   /** Lock timeout, ms, of reading sessions of a copy; absent: the server's own. */
   readonly lockWaitMs?: number | undefined
-  /** The server ends a transaction that is idle for so many ms, if it can (MariaDB); absent: never. */
+  /** The server ends a transaction that is idle for this many ms, if it can (MariaDB); absent: never. */
   readonly frozenMs?: number | undefined
   /** The route to the server, if not direct. */
   readonly route?: Route | undefined

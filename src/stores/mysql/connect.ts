@@ -1,4 +1,4 @@
-/** Opens one connection: socket, encryption, login, and the settings that every session of ours has. */
+/** Opens one connection: socket, encryption, login, and the settings that every session of sluice has. */
 import { connect as connectSocket, type Socket } from 'node:net'
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'

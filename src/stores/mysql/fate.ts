@@ -33,7 +33,7 @@ export async function isMysqlWorking(session: MysqlSession, asker: MysqlSession)
     const [[holder] = []] = await asker.rows('SELECT IS_USED_LOCK(?)', [session.mark])
     if (holder === null || Number(holder) !== session.facts.id) return false
   }
-  // A server that waits for us to read or write is not working: the connection is dead.
+  // A server that waits for the client to read or write is not working: the connection is dead.
   return typeof command === 'string' && command !== 'Sleep' && !/\bnet$|to client$/i.test(String(state))
 }
 

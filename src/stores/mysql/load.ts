@@ -9,7 +9,7 @@ import { numberText, packetBytes } from './values.ts'
 /** Parameters of one statement: the protocol counts them in two bytes. */
 const MOST_PARAMETERS = 65_535
 const MOST_ROWS = 1_000
-/** Bytes of one INSERT, if the server accepts so many. */
+/** Bytes of one INSERT, if the server accepts this many. */
 const INSERT_BYTES = 4 * 2 ** 20
 /** Below this, the two round trips of a LOAD DATA cost more than they save. */
 const FEW_ROWS = 4

@@ -70,7 +70,7 @@ export class RowStream {
   /** Resolves when the statement is over, failed or not. */
   readonly ended: Promise<void>
 
-  /** @param mostBytes that may wait for their reader; `take` returns at most so many, or a single larger row */
+  /** @param mostBytes that may wait for their reader; `take` returns at most this many, or a single larger row */
   constructor(running: Running, line: Line, mostBytes = Infinity) {
     this.#line = line
     this.#mostBytes = mostBytes

@@ -101,7 +101,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
   }
 }
 
-/** The same in chunks of up to 2 MB. */
+/** As `readPieces`, in chunks of up to 2 MB. */
 export async function* readChunks(client: S3Client, request: BodyRequest): AsyncGenerator<Buffer> {
   let held: Buffer[] = []
   let length = 0

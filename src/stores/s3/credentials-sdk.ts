@@ -131,7 +131,7 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
     awsContainerCredentialsFullUri: relative === undefined ? (full ?? '') : '',
     awsContainerAuthorizationToken: token ?? '',
     awsContainerAuthorizationTokenFile: '',
-    // The library's own limit only warns, on stderr, and goes on waiting.
+    // The library's own limit only warns, on stderr, and continues to wait.
     timeout: 0,
     maxRetries: 0,
     logger,

@@ -91,7 +91,7 @@ function fromEnvironment(env: Env): Credentials | null {
   return pair(accessKeyId, secretAccessKey, presentText(env['AWS_SESSION_TOKEN']), 'the environment')
 }
 
-/** Keys in such a profile are for taking the role. */
+/** True if the profile assumes a role: its own keys then serve only to assume it. */
 function takesRole({ settings }: Profile): boolean {
   return settings.has('role_arn') && (settings.has('source_profile') || settings.has('credential_source'))
 }

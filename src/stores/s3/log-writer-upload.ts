@@ -183,7 +183,7 @@ async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<
   await client.request(request, bodyText, [204, 404]).catch(() => undefined)
 }
 
-/** An existing object with the same bytes is ours: the answer got lost, or an earlier attempt wrote it. */
+/** An existing object with the same bytes is from this writer: the reply was lost, or an earlier attempt wrote it. */
 async function refuseOther(at: S3Object, handle: FileHandle, size: number, signal: AbortSignal): Promise<void> {
   let position = 0
   for await (const piece of readPieces(at.client, { ...at, signal })) {

@@ -67,7 +67,7 @@ function isDiskFull(label: string): boolean {
   }
 }
 
-/** @returns a SluiceError of the target's kind; an error that is not SQLite's is returned unchanged */
+/** @returns a SluiceError with a code for a target; an error that is not SQLite's is returned unchanged */
 export function sqliteError(thrown: unknown, label: string): unknown {
   if (thrown instanceof SluiceError) return thrown
   const { message } = thrown as Coded

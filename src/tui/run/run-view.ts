@@ -84,7 +84,7 @@ export type RunView = {
   readonly differenceCount: number
   /** Progress of the table being compared. */
   readonly comparing: Extract<EventBody, { type: 'diff.progress' }> | null
-  /** Of `fsck`. */
+  /** State of an `fsck` run. */
   readonly fsck: FsckView | null
   readonly errors: readonly ErrorInfo[]
   /** Why there is no plan yet, as the run reported it; null if it did not. */

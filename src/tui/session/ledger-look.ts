@@ -36,7 +36,7 @@ export class LedgerPicture {
   }
 
   /**
-   * The same for a run known only by its id.
+   * As `open`, for a run known only by its id.
    * @param before shown until the ledger has answered
    */
   openById(before: CopyRunEvent, url: string): void {

@@ -32,7 +32,7 @@ export async function askStart(s: Acting, row: RelationRow, command: string): Pr
   }
 }
 
-/** The same for a filled-in form. */
+/** As `askStart`, for a filled-in form. */
 export function askFormStart(s: Acting, form: Form, read: Startable): void {
   const dialog = opened(s, { title: form.of.words.join(' '), row: null, form, command: read.commandLine })
   void show(s, dialog, read).catch((thrown: unknown) => fail(s, dialog, thrown))

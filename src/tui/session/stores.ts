@@ -1,4 +1,4 @@
-/** Stores in addition to the program's own. Each is read when it is unfolded; a failing one does not hide others. */
+/** Stores in addition to the program's own. Each is read when it is unfolded; one that fails does not hide the rest. */
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { CommandPort } from '../../app/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'

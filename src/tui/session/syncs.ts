@@ -47,7 +47,7 @@ export class Syncs {
     this.#say(`commits of ${what} are brought in as they come, until w or until the screen is left`)
   }
 
-  /** The same for the whole catalog. */
+  /** As `toggle`, for the whole catalog. */
   toggleAll(place: OpenLake): void {
     if (this.#running.has(ALL_CATALOG_TABLES)) {
       this.#stop(ALL_CATALOG_TABLES)

@@ -43,7 +43,7 @@ export type GridPlace = {
 }
 
 export type AskState = {
-  /** Null until chosen; then the default applies, see `placeNow`. */
+  /** Null until chosen; then the default applies, see `currentAskPlace`. */
   readonly place: AskPlace | null
   readonly editor: Editor
   readonly pane: 'editor' | 'grid'

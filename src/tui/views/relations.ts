@@ -95,7 +95,7 @@ function lined(texts: readonly string[], cells: number): Line[] {
   })
 }
 
-/** Summary below the list on a small screen: the table, copying it, and totals. */
+/** Summary below the list on a small screen: the table, its last copy or whether a copy can resume, and totals. */
 export function relationSummary(relation: RelationEvent, all: readonly RelationEvent[], cells: number): Line[] {
   const { table, columns, partitioning, note, resumable } = relation
   const facts = [
@@ -117,7 +117,7 @@ export function relationSummary(relation: RelationEvent, all: readonly RelationE
 
 const fact = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 
-/** The same as text, with `#` before titles. */
+/** Facts and columns of a table as text, with `#` before titles. */
 export function relationText(relation: RelationEvent): readonly string[] {
   return [...factTexts(relation), ...columnTexts(relation)]
 }

@@ -31,7 +31,7 @@ export function ringLines(shown: RingShown, cells: number, ascii: boolean): Line
   return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
 }
 
-/** The same as plain text for a dialog of `cells`; the first line is the title. */
+/** `ringLines` as plain text for a dialog of `cells`; the first line is the title. */
 export function ringText(shown: RingShown, cells: number, ascii: boolean): readonly string[] {
   const [title, ...rest] = pictureLines(shown, cells, ascii)
   return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]

@@ -44,7 +44,7 @@ export function pageRows<T>(
   return block(lines, cells, height)
 }
 
-/** The same for a fully loaded list. */
+/** As `pageRows`, for a fully loaded list. */
 export function listRows<T>(
   state: State,
   rows: readonly T[],

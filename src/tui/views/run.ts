@@ -64,7 +64,7 @@ function totals(run: RunView): string {
   const ended =
     finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
   const parts: string[] = []
-  // Tables of a stream are no work of a run that copies none.
+  // Such a run copies no tables, so counts of tables and rows show no progress.
   if (streams(run)) return ''
   if (run.checks.length > 0) parts.push(amount(run.checks.length, 'check'), amount(run.mismatchCount, 'difference'))
   if (run.plan === null) {
@@ -99,7 +99,7 @@ function totals(run: RunView): string {
   return parts.join('   ')
 }
 
-/** Work of an import that failed or was stopped; its total is only an estimate. */
+/** Work done by an import that failed or was stopped; the total is only an estimate. */
 function cutShort(run: RunView, plan: NonNullable<RunView['plan']>): string {
   const { ok, current, failed, refused } = run.counts
   const some = (many: number, word: string): string[] => (many === 0 ? [] : [`${shownCount(many)} ${word}`])
@@ -125,7 +125,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const end = run.finished === null ? clockSpan(left) : run.finished.status
   const barCells = Math.max(8, cells - 20)
   const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
-  // Without a plan there is no rate; for a stream or a cutover the plan counts what others have copied.
+  // Without a plan there is no rate; for a stream or a cutover the plan counts rows of earlier copies.
   const meant = run.plan === null || streams(run) ? null : meanRate(run, state.now)
   const mean = meant === null ? '' : `  ${rate(meant)} mean `
   const speeds =
@@ -217,7 +217,7 @@ function resultLine(result: TableResult, state: State, here: boolean, cells: num
   return [...front, span(parts.join(''))]
 }
 
-/** Number of runs waiting for this one. */
+/** Number of queued runs, as text; empty if there are none. */
 const inLine = ({ runs }: State): string => (runs.queue.length === 0 ? '' : ` · ${runs.queue.length} in line`)
 
 function resultsTitle(run: RunView, state: State): string {

@@ -55,7 +55,7 @@ export function catalogState(row: TableRow, marks: ThemeMarks): { readonly text:
   }
 }
 
-/** The same for a table that is being synchronized: with the mark of a sync, or its error. */
+/** As `catalogState`, for a table that is being synchronized: with the mark of a sync, or its error. */
 export function syncedState(
   row: TableRow,
   syncs: State['syncs'],

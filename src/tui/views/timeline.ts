@@ -33,7 +33,7 @@ export function timelineLines(shown: TimelineShown, cells: number, ascii: boolea
   return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
 }
 
-/** The same as plain text for a dialog of `cells`; the first line is the title. */
+/** `timelineLines` as plain text for a dialog of `cells`; the first line is the title. */
 export function timelineText(shown: TimelineShown, cells: number, ascii: boolean): readonly string[] {
   const [title, ...rest] = pictureLines(shown, cells, ascii)
   return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]

@@ -1,11 +1,11 @@
-/** Derives causes of alerts from the events of a run. Independent of sinks and of earlier runs. */
+/** Derives causes of alerts from the events of one run. Independent of alert sinks and earlier runs. */
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 
-/** State of a cause according to an event; there is none for tables that were not inspected. */
+/** State of a cause according to an event. Tables that were not inspected have none. */
 export type CauseVerdict = {
   readonly cause: RunCause
-  /** Empty if it concerns the whole run. */
+  /** Empty if the cause concerns the whole run. */
   readonly table: string
   /** `failed` only: the first table that failed. */
   readonly failed?: string
@@ -14,7 +14,7 @@ export type CauseVerdict = {
   readonly notBefore?: number
   readonly value: string
   readonly limit?: string
-  /** How long it has been true already, ms; absent if it just began. */
+  /** How long the cause has held already, ms; absent if it just began. */
   readonly stoodMs?: number
 }
 

@@ -54,7 +54,7 @@ export class StandingChunks {
     }
   }
 
-  /** Those without progress for longer than `limit` ms; none while the run is paused. */
+  /** Chunks without progress for longer than `limit` ms; none while the run is paused. */
   standing(at: number, limit: number): readonly OpenChunk[] {
     return this.#heldAt === null ? [...this.#open.values()].filter(({ since }) => at - since > limit) : []
   }

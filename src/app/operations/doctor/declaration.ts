@@ -15,7 +15,7 @@ export const doctor: Declaration<DoctorOperation, (typeof EVENTS)[number]> = {
         operand: true,
         type: 'text',
         completes: 'path',
-        describe: 'a lake or a table to look at too; or the URL of a database, such as d1://ACCOUNT/DATABASE',
+        describe: 'a lake or table to check as well, or the URL of a database, such as d1://ACCOUNT/DATABASE',
       },
     ],
   },

@@ -37,7 +37,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
         name: 'to',
         type: 'text',
         completes: 'database',
-        describe: 'URL of the database that a copy went into: ask its ledger',
+        describe: 'URL of the target of a copy: also read its ledger',
       },
       CONNECT,
       {
@@ -45,20 +45,22 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
         type: 'choice',
         choices: REPORT_FORMATS,
         default: 'markdown',
-        describe: 'html is one file with pictures, which loads nothing',
+        describe: 'html is one file with charts, which loads nothing from the network',
       },
       {
         name: 'write',
         type: 'text',
         completes: 'file',
-        describe: 'write it to this file, which must not be there yet; - prints it',
+        describe: 'file for the report, which must not exist yet; - prints it',
       },
       { name: 'overwrite', type: 'flag', default: false, describe: 'with --write: replace the file' },
     ],
     epilogue:
-      'The ledger of --to and the audit of --database-url are asked where they are named, and the book of this machine always: its part of the report is for showing ' +
-      'only. Where none of them knows the run, the queue of --connect is asked: it knows runs that workers share by the id of runs --distributed, with their tasks, and the run in the ledger that each task ' +
-      'is. One that is not reached is named, and the exit code is that of its error. Nothing is compared.\n',
+      'Reads the ledger of --to and the audit of --database-url if they are given, and always the run history ' +
+      'of this machine, whose part of the report is for display only. If none of them has the run, the queue of ' +
+      '--connect is read: it has shared runs by their id in runs --distributed, with their tasks and the ledger ' +
+      'run of each task. A source that cannot be reached is named, and the exit code is that of its error. ' +
+      'Nothing is compared.\n',
   },
   words: {
     run: words.text('run'),

@@ -40,7 +40,7 @@ export class ScheduleAlerts {
     this.#parts = parts
   }
 
-  /** Sends ended alerts, and those that no sink accepted. @param due all schedules due now: others were begun */
+  /** Sends ended alerts, and those that no sink accepted. @param due all schedules due now; the others have begun */
   async look(due: readonly Schedule[]): Promise<void> {
     const periods = new Set(due.map(periodOf))
     for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)
@@ -79,7 +79,7 @@ export class ScheduleAlerts {
     return await this.#sending.done(ms)
   }
 
-  /** Also if its options no longer include `failed`: the end is sent to its current alert command. */
+  /** Ends the alert of a schedule, also if its options no longer include `failed`, by its current alert command. */
   #end(schedule: Schedule): void {
     const options = failedOptions(schedule.words) ?? { conditions: [] }
     this.#append(schedule, async () => {
@@ -121,7 +121,7 @@ export class ScheduleAlerts {
   }
 }
 
-/** What is due of it. A start by hand does not move the time. */
+/** Identifies the due period of a schedule. A start by hand does not change it. */
 const periodOf = ({ name, since, wanted }: Schedule): string => JSON.stringify([name, since, wanted])
 
 const keyOf = ({ name }: Schedule): AlertKey => ({ scope: scheduleScope(name), cause: 'failed', table: '' })

@@ -63,7 +63,7 @@ type About = {
   readonly run: ArchiveHoldRun
 }
 
-/** @throws SluiceError as `tellArchive`; then nothing is released */
+/** @throws SluiceError as `reportArchive`; then nothing is released */
 async function reportedWithout(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
   const change = (properties: ArchiveProperties): ArchiveProperties => ({
     ...properties,
@@ -82,7 +82,7 @@ async function reportedWithout(labels: readonly string[], { table, record, opene
   }
 }
 
-/** Writes the ledger's holds to the archive. @throws SluiceError as `tellArchive`; then only the ledger has them */
+/** Writes the ledger's holds to the archive. @throws SluiceError as `reportArchive`; then only the ledger has them */
 async function reported({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
   try {
     await reportArchive(record, opened, run, table.table)

@@ -104,15 +104,18 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
     takes: ARCHIVE_OPTIONS,
     first: ['from', 'table', 'to', 'older-than', 'partition', 'by', 'calendar', 'drop', 'deep', 'dry-run'],
     notes:
-      'plan shows which partitions are due and how their columns are stored. run writes them to Parquet, reads that back ' +
-      'whole, compares it with what the database says of its own rows, publishes it as one commit of a Delta table, and takes' +
-      ' it out of the table; nothing is dropped before its grace is over, and not without --drop --confirm=TABLE. list shows ' +
-      'what the ledger knows, verify reads archives again, sweep removes files that no archive names, hold keeps partitions ' +
-      'where they are, and release ends that. adopt compares an archive with this database and takes it over, after a ' +
-      'failover, a restore or a move; the database that wrote into it before is refused from then on. With --to it rebuilds a lost ledger. erase writes files once more without ' +
-      'some rows, removes these from the database, and destroys every older version of the archive. expire lets partitions leave the archive for good; ' +
-      'sweep destroys their files, and those of other older versions, once the retention is over. Of one table that ' +
-      '`lifecycle:` of the config file names by this very name, options count that its entry has and the line does not; `archive` of it is --to.\n',
+      'plan shows which partitions are due and how their columns are stored. run writes them to Parquet, reads ' +
+      'the files back completely, compares them with the rows in the database, publishes them as one commit of ' +
+      'a Delta table, and detaches them from the table; nothing is dropped before the grace period ends, and ' +
+      'not without --drop --confirm=TABLE. list shows the archives of the ledger, verify checks archives again, ' +
+      'sweep deletes files that no archive names, hold keeps partitions in their state, and release ends that. ' +
+      'adopt compares an archive with this database and takes it over, after a failover, a restore or a move; ' +
+      'the database that wrote into it before is refused from then on. With --to it rebuilds a lost ledger. ' +
+      'erase writes files again without some rows, deletes these rows from the database, and destroys every ' +
+      'older version of the archive. expire removes partitions from the archive for good; sweep destroys their ' +
+      'files, and those of other older versions, after the retention period. For a table that `lifecycle:` of ' +
+      'the config file names exactly so, options of its entry apply unless the command line sets them; ' +
+      '`archive` of the entry is --to.\n',
   },
   actions: {
     'archive plan': { byHand: [...PLANNED, 'exact'] },

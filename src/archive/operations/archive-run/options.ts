@@ -25,7 +25,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: 'all actions:',
     completes: 'table',
-    describe: 'a table or a pattern; repeatable. list, verify and sweep take all archives without one',
+    describe: 'table or pattern; repeatable. Without it, list, verify and sweep take all archives',
   },
   {
     name: 'partition',
@@ -41,28 +41,28 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     group: 'plan, run and adopt:',
     completes: 'folder or bucket',
     describe:
-      'folder or s3://bucket/prefix of archives; a table has a folder of its own below it, and stays there. adopt: where the archive is whose ledger was lost',
+      'folder or s3://bucket/prefix of archives; each table has a subfolder, which is not moved later. adopt: location of the archive whose ledger was lost',
   },
   {
     name: 'older-than',
     type: 'text',
     group: 'plan, run and expire:',
     describe:
-      'what is older than so many whole periods: 8q, 24m, 52w, 365d, 7y; expire has it from the command line alone',
+      'age, in whole periods, from which a partition is due: 8q, 24m, 52w, 365d, 7y; expire ignores that of the config file',
   },
   {
     name: 'by',
     type: 'text',
     group: 'plan, run and adopt:',
     completes: 'column',
-    describe: 'the column that says when a row belongs, of a table without partitions',
+    describe: 'time column of a table without partitions',
   },
   {
     name: 'by-value',
     type: 'text',
     group: 'plan and run:',
     completes: 'column',
-    describe: 'a column each of whose values is a partition, instead of periods of time; --partition says which',
+    describe: 'column whose values are the partitions, instead of periods; --partition names the values to archive',
   },
   {
     name: 'epoch',
@@ -70,7 +70,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     choices: EPOCHS,
     shown: 'what bounds and ledger say',
     group: 'plan, run and expire:',
-    describe: 'whole numbers of a column are times: seconds (s) or milliseconds (ms) since 1970',
+    describe: 'unit of the times in an integer column: seconds (s) or milliseconds (ms) since 1970',
   },
   {
     name: 'calendar',
@@ -79,7 +79,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     shown: 'that of the ledger, or quarter',
     config: 'shown',
     group: 'plan, run and adopt:',
-    describe: 'periods that the table is cut by',
+    describe: 'periods into which the table is divided',
   },
   {
     name: 'first-month',
@@ -107,7 +107,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'text',
     shown: 'UTC',
     group: 'plan, run and adopt:',
-    describe: 'where days begin at midnight, such as Europe/Berlin',
+    describe: 'time zone in which days begin, such as Europe/Berlin',
   },
   {
     name: 'as-text',
@@ -123,7 +123,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: 'plan and run:',
     completes: 'column',
-    describe: 'OLD=NEW: a renamed column, if the database cannot tell; repeatable',
+    describe: 'OLD=NEW: a renamed column, if the database does not record it; repeatable',
   },
   {
     name: 'dropped',
@@ -131,7 +131,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: 'plan and run:',
     completes: 'column',
-    describe: 'a column that was dropped, if the database cannot tell; repeatable',
+    describe: 'column that was dropped, if the database does not record it; repeatable',
   },
   {
     name: 'widen',
@@ -145,14 +145,14 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: true,
     group: 'plan and run:',
-    describe: 'take partitions out of the table when they are published; --no-detach leaves them there',
+    describe: 'detach partitions once they are published; --no-detach keeps them in the table',
   },
   {
     name: 'drop',
     type: 'flag',
     fallback: false,
     group: 'plan and run:',
-    describe: 'remove what is detached and past its grace, after one more full check; wants --confirm=TABLE',
+    describe: 'remove what is detached and past its grace period, after one more full check; needs --confirm=TABLE',
   },
   {
     name: 'grace',
@@ -168,7 +168,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     unit: 'bytes',
     shown: '256mb',
     group: 'plan and run:',
-    describe: 'about how large a Parquet file becomes',
+    describe: 'approximate size of a Parquet file',
   },
   {
     name: 'memory',
@@ -176,7 +176,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     unit: 'bytes',
     shown: '1gb',
     group: 'plan and run:',
-    describe: 'what writing Parquet may take',
+    describe: 'memory limit for writing Parquet',
   },
   {
     name: 'workers',
@@ -185,7 +185,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     least: 1,
     most: 16,
     group: 'run:',
-    describe: 'partitions that are worked on side by side; they share --memory and --rate',
+    describe: 'partitions processed in parallel; they share --memory and --rate',
   },
   {
     name: 'rate',
@@ -193,7 +193,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     unit: 'bytes',
     shown: 'no limit',
     group: 'run:',
-    describe: 'bytes a second, at most, that are read out of the database or removed from it: 20mb',
+    describe: 'maximum bytes per second to read from the database or remove from it, such as 20mb',
   },
   {
     name: 'lock-timeout',
@@ -202,7 +202,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     fallback: '100ms',
     least: 1,
     group: 'run:',
-    describe: 'most that others wait for a lock because of us',
+    describe: 'longest that other sessions wait because of one of our lock requests',
   },
   {
     name: 'retry-limit',
@@ -211,14 +211,15 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     fallback: '60s',
     least: 1,
     group: 'run:',
-    describe: 'how long locks of one partition are tried for before it stays; the same command goes on',
+    describe:
+      'how long to retry the locks of one partition; after that it stays in the table, and the same command resumes',
   },
   {
     name: 'exact',
     type: 'flag',
     fallback: false,
     group: 'plan:',
-    describe: 'read the rows that are due, and name columns with values that the archive cannot hold',
+    describe: 'read all rows that are due, and name columns with values that the archive cannot store',
   },
   { ...BETWEEN_OPTION, group: 'run:' },
   {
@@ -234,14 +235,14 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: 'verify:',
-    describe: 'compare with rows that are still in the database, too',
+    describe: 'also compare with rows that are still in the database',
   },
   {
     name: 'count',
     type: 'flag',
     fallback: false,
     group: 'list:',
-    describe: 'count the rows that tables still hold of archived periods, also where that reads a whole table',
+    describe: 'count rows of archived periods that are still in the tables, even if that reads a whole table',
   },
   ...SWEEP_OPTIONS,
   {
@@ -250,13 +251,13 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     withheld: true,
     group: 'erase:',
     describe:
-      'which rows go, of the table and of its archive: customer_id = 42; it is kept nowhere, and shown by no command that is printed',
+      'condition of the rows to erase from the table and its archive: customer_id = 42; it is not stored, and printed commands omit it',
   },
   {
     name: 'reason',
     type: 'text',
     group: 'hold and erase:',
-    describe: 'why these partitions have to stay (archive list shows it), or the ticket that asks for an erasure',
+    describe: 'reason of a hold (archive list shows it), or ticket of an erasure',
   },
   {
     name: 'accept-difference',

@@ -38,7 +38,7 @@ export const SWEEP_OPTIONS: readonly Option[] = [
     shown: 'that of the ledger',
     group: 'sweep and expire:',
     describe:
-      'how long files stay that have left the archive: 30d; said once, and kept. Until then restore brings back what has expired, and older versions can be read',
+      'how long to keep files that the archive no longer uses: 30d; recorded for later runs. Until then expired partitions can be restored, and older versions can be read',
   },
   {
     name: 'ledger',
@@ -46,7 +46,7 @@ export const SWEEP_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: 'sweep and erase:',
     describe:
-      "database whose ledger is asked too before anything is destroyed, of those that the archive's log names; or gone:ID of a ledger that is gone for good; repeatable",
+      "another database that the archive's log names: its ledger is read before files are destroyed; or gone:ID for a ledger that is lost for good; repeatable",
   },
 ]
 

@@ -35,19 +35,20 @@ export const query: Declaration<QueryOperation, (typeof EVENTS)[number]> = {
         name: 'query',
         operand: true,
         type: 'text',
-        describe: 'one query in the SQL of DuckDB, in quotes; conditions on the time column keep it to few partitions',
+        describe:
+          'one query in the SQL of DuckDB, in quotes; conditions on the time column limit the partitions to read',
       },
       {
         name: 'from',
         type: 'text',
         completes: 'database',
-        describe: 'URL of the database, which knows where the archive is; else the config file or $DATABASE_URL',
+        describe: 'URL of the database, whose ledger names the archive; else the config file or $DATABASE_URL',
       },
       {
         name: 'verify',
         type: 'flag',
         default: false,
-        describe: 'fetch the files that are read whole, and compare their sha256 first',
+        describe: 'first download each file that is read, and compare its sha256',
       },
       ...ROW_OPTIONS,
     ],

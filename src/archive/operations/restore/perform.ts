@@ -150,7 +150,10 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
   })
 }
 
-/** Moves late rows from the default partition into the restored native partition, unless it has their keys. */
+/**
+ * For `--dry-run`: what happens to late rows of a period that are in the default partition. They move into the restored
+ * partition; the restore is refused if the archive has some of their keys, or if the table has no key.
+ */
 async function defaultPartitionRows(
   { context }: OpenArchive,
   record: ArchiveRecord,

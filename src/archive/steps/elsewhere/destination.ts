@@ -1,4 +1,4 @@
-/** The table that archived rows are written into, and which of them it already has. */
+/** The table that a restore writes archived rows into, and which of these rows it already has. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { RowSum, rowHash } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
@@ -14,7 +14,7 @@ import { countText } from '../../../shared/figures.ts'
 
 export type Destination = {
   readonly store: CopyStore
-  /** As it exists. */
+  /** The existing table. */
   readonly table: TableSpec
   /** Columns to write, and their types. */
   readonly columns: readonly ReadColumn[]
@@ -22,12 +22,12 @@ export type Destination = {
   readonly rowOf: (partition: ArchivedPartition) => (row: Row) => Row
 }
 
-/** Rows that are read or written at once, and the most rows that are selected by their keys. */
+/** Rows per read or write, and the maximum of rows that are selected by their keys. */
 export const RESTORE_ROWS = 5000
-/** Number of keys that a sentence names. */
+/** Maximum of keys that a message names. */
 const NAMED = 5
 
-/** `empty`: no rows. `free`: rows, but none with these keys. `there`: all of these rows with their values. */
+/** `empty`: no rows. `free`: other rows, none with these keys. `there`: all of the archived rows, with equal values. */
 export type DestinationState =
   | { readonly kind: 'empty' }
   | {
@@ -38,7 +38,7 @@ export type DestinationState =
   | { readonly kind: 'there'; readonly digest: Digest }
 
 /**
- * Finds which rows of the parts an existing table has.
+ * Finds which archived rows of the parts an existing table has.
  * @throws SluiceError TARGET_NOT_EMPTY if keys are taken, or rows cannot be distinguished from those in the table; as
  * `rowsOf`
  */
@@ -128,7 +128,7 @@ async function byKey(
       const asked = rows.map((one) => rowKeyOf(one, places))
       const found = await standing(context, view, into, asked, places)
       const names = new Set(asked.map((key) => JSON.stringify(key)))
-      // The collation of the table treats their keys as equal to keys of these rows.
+      // Rows of the table with other spellings: its collation treats their keys as equal to keys of these rows.
       const others = [...found.keys()].filter((name) => !names.has(name))
       changed += BigInt(others.length)
       for (const name of others.slice(0, NAMED - taken.length)) taken.push(rowKeyText(JSON.parse(name) as RowKey))

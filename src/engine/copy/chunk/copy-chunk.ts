@@ -110,7 +110,7 @@ class ChunkWork {
     this.#exact = new ExactKeys(plan)
     this.#computed = new Computed(plan)
     this.#targetKey = targetKeyPositions(plan)
-    // Other rows may lie between ours, so prove only the keys that were written.
+    // Other rows may lie between the written ones, so prove only the keys that were written.
     const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append' || !plan.sortsAlike
     // A token range is no range of a target without a ring; there rows can only be counted by their keys.
     const counted = plan.proof === 'count' && plan.source.ring !== undefined && !plan.sortsAlike

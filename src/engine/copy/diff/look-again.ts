@@ -23,7 +23,7 @@ export type Again = {
 
 /** Result of the last read of the differences. */
 type InspectedAt = {
-  /** Those that still differ, with current values; unchanged if a side cannot be queried by the key. */
+  /** Rows that still differ, with current values; unchanged if a side cannot be queried by the key. */
   readonly differ: readonly RowDifference[]
   /** Rows that no longer differ. */
   readonly gone: number

@@ -46,7 +46,7 @@ export type RepairOptions = {
 export type RepairResult = 'fixed' | 'left' | 'equal' | SluiceError
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
-/** For writes that may be repeated: a write whose reply was lost is done again. */
+/** Statements for writes that may be repeated: a write whose reply was lost is done again. */
 const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
 const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 

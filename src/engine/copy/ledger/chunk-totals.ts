@@ -12,7 +12,7 @@ import { readRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
 import { BROKEN, CLOSED, OF_TABLE } from './stored-chunk.ts'
 
-/** The same totals as `Standing` sums up chunk by chunk. */
+/** The same totals as `TableTotals` adds up chunk by chunk. */
 export type ChunkTotals = {
   readonly chunks: bigint
   readonly failed: bigint
@@ -22,7 +22,7 @@ export type ChunkTotals = {
   readonly codes: readonly string[]
   readonly quarantined: bigint
   readonly written: bigint
-  /** Of completed chunks. */
+  /** Totals of completed chunks. */
   readonly done: {
     readonly chunks: bigint
     readonly read: bigint

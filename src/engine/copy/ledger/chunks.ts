@@ -72,12 +72,12 @@ export class ChunkLedger {
     return rows.map(chunkOf)
   }
 
-  /** The same, one by one. */
+  /** As `pages`, chunk by chunk. */
   async *each(such: string | null = null, size = PAGE): AsyncGenerator<StoredChunk> {
     for await (const chunks of this.pages(such, size)) yield* chunks
   }
 
-  /** The same as a list. */
+  /** As `pages`, as one list. */
   async some(such: string): Promise<readonly StoredChunk[]> {
     const chunks: StoredChunk[] = []
     for await (const page of this.pages(such)) chunks.push(...page)

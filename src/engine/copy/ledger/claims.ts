@@ -13,7 +13,7 @@ import { readRange } from './keys.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { BROKEN, chunkColumns, chunkOf, HELD, heldBy, heldQuery, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 
-/** Ids read ahead where no index leads to the next chunk. */
+/** Number of ids to read ahead if no index leads to the next chunk. */
 const READ_AHEAD = 200
 
 /** Whether a table has chunks of these kinds for this run. */
@@ -39,7 +39,7 @@ export class ChunkClaims {
   #fence: Statement | null = null
   /** Called after each claim to check whether it may stay; null: no check. */
   #allowed: (() => Promise<void>) | null = null
-  /** Chunks that may be free, where no index finds them, with their position in the table when read. */
+  /** Chunks that were free when read, with their row position at that time; used if no index leads to them. */
   #ahead: { readonly id: number; readonly place: bigint }[] = []
 
   constructor(database: LedgerDatabase, key: TableKey, owner: RunOwner) {
@@ -68,8 +68,8 @@ export class ChunkClaims {
   }
 
   /**
-   * Check after a claim, for a copy that cannot know who forbids it. Those record their ban and then search for claims;
-   * a claim is recorded before this check. So at least one side sees the other.
+   * Sets a check that follows each claim. Another program may forbid the copy: it records that first, and searches for
+   * claims then. A claim is recorded before its check, so at least one of the two programs sees the other.
    * @param allowed throws if a claimed chunk must be given back
    */
   askBehind(allowed: () => Promise<void>): void {
@@ -131,7 +131,7 @@ export class ChunkClaims {
     return null
   }
 
-  /** For a file of one process, without an index: takes the results of one scan in turn, skipping those not free. */
+  /** For a file of one process, without an index: claims the results of one scan in turn, and skips taken ones. */
   async #claimAhead(due: string): Promise<Claim | null> {
     for (;;) {
       const next = this.#ahead.shift()
@@ -229,7 +229,7 @@ export class ChunkClaims {
     return { ...claim, cursor: row[0] == null ? null : String(row[0]), written: BigInt(String(row[1] ?? 0)) }
   }
 
-  /** Whether unfinished chunks are left, claimed or not. @param except chunk numbers that do not count */
+  /** Which kinds of unfinished chunks the table has. @param except chunk numbers to ignore */
   async left(part: JobShare | null, except: readonly string[] = []): Promise<RemainingChunks> {
     const left = { pending: false, held: false, failed: false }
     for (const look of this.#search.all()) {
@@ -295,7 +295,7 @@ export class ChunkClaims {
     return new Set(rows.flatMap(([id]) => (id == null ? [] : [BigInt(String(id))])))
   }
 
-  /** A chunk may be pending again: it is the next one, unless a smaller one is pending. */
+  /** Notes that this chunk may be pending again: the next search starts at it, unless a smaller number is pending. */
   released(no: number): void {
     this.#search.released(no)
   }
@@ -385,7 +385,7 @@ function scattered(seed: number | null): string {
   return seed === null ? '' : `((chunk_no + ${seed % AROUND}) % ${AROUND}) * ${STRIDE} % ${AROUND}, `
 }
 
-/** Heartbeat: extends the lease of all chunks that this process holds. */
+/** Heartbeat: extends the leases of all chunks that this process has claimed. */
 export function renewal(database: LedgerDatabase, owner: string): Statement {
   const { sql, parameters } = leaseOf(database).renewed
   return {

@@ -18,7 +18,7 @@ export class ObjectLedger {
     this.#owner = owner
   }
 
-  /** Its creation starts now. */
+  /** Records that the creation of an object starts. */
   async begin(table: TableKey, object: ObjectRow): Promise<void> {
     await (this.#made ??= this.#make())
     const { now } = ledgerDialect(this.#database.dialect)

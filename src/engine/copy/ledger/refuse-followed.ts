@@ -17,13 +17,13 @@ const WRITE: Instead = {
     `resume it with sluice follow ${stream}; repair single rows with sluice diff --fix --run ${stream} --key KEY, or with --range or --partition instead of --key; or end it first with sluice follow ${stream} --end`,
 }
 
-/** For undoing a repair. */
+/** Texts for a refused undo of a repair. */
 export const UNDO: Instead = {
   reason: 'the row would differ from its source again, and the next comparison of the stream would repair it again',
   hint: (stream) => `change the row at the source; or end the stream first with sluice follow ${stream} --end`,
 }
 
-/** For retrying quarantined rows. */
+/** Texts for a refused retry of quarantined rows. */
 export const RETRY: Instead = {
   reason: 'the run of a stream writes quarantined rows after they are corrected at the source',
   hint: (stream) =>
@@ -46,7 +46,7 @@ export async function refuseFollowed(
 }
 
 /**
- * The same for a table that is being copied: a stream started since then is in the copy's own ledger.
+ * `refuseFollowed` for a table that is being copied: a stream started since then is in the copy's own ledger.
  * @throws SluiceError TABLE_FOLLOWED
  */
 export async function refuseFollowedSince(database: LedgerDatabase, key: TableKey): Promise<void> {

@@ -7,7 +7,7 @@ import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from './late-tables.ts'
 
 type Stored = {
-  /** Of the source, by its names. */
+  /** Row key of the source, by the names of its columns. */
   readonly key: readonly string[]
   readonly rangeKey: readonly string[]
   readonly columns: readonly { readonly from: string; readonly to: string; readonly as: ColumnType }[]

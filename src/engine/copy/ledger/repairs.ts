@@ -12,7 +12,7 @@ export type RecordedRepair = {
   readonly id: string
   readonly table: TableKey
   readonly key: RowKey
-  /** In the plan's columns; null if the target held no such row. */
+  /** Earlier row of the target, in the plan's columns; null if there was none. */
   readonly before: Row | null
   readonly after: Row | null
 }

@@ -88,7 +88,7 @@ export type LaneRow = {
   readonly batches: number
   /** Commit time of the last applied transaction, ms since the epoch by the source's clock. */
   readonly commitMs: number | null
-  /** Of the source; a transaction over tables of several apply workers is counted by the worker of its first table. */
+  /** Source transactions; one over tables of several apply workers is counted by the worker of its first table. */
   readonly transactions: number
   readonly counts: Readonly<Record<string, ChangeCounts>>
 }

@@ -273,7 +273,7 @@ export class StreamLedger {
     }
   }
 
-  /** For a stream that is about to end, whose tables are emptied. */
+  /** Statement for a stream that is about to end and whose tables are emptied. */
   emptiedStatement(id: string): Statement {
     return {
       sql: `UPDATE migration_streams SET fault = NULL, ended_ms = ${this.#now} WHERE stream_id = ? AND owner = ?`,
@@ -379,7 +379,7 @@ export class StreamLedger {
     if (held.length === 0) throw streamLost()
   }
 
-  /** The same, for a batch that checks the fencing token. */
+  /** `noteState` as a statement, for a batch that checks the fencing token. */
   stateStatement(id: string, key: TableKey, state: StreamTableState, fence: string | null): Statement {
     return {
       sql: `UPDATE migration_stream_tables SET state = ?, fence_position = ?, changed_ms = ${this.#now} WHERE stream_id = ? AND schema_name = ? AND table_name = ?`,

@@ -7,7 +7,7 @@ import { areStamped } from '../diff/sides.ts'
 /** Rows and bytes per read if a store cannot count. */
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
-/** Only the key if a store cannot count; with write times if the copy reads them: they bring rows of static columns. */
+/** Request for keys only, if a store cannot count. With write times if the copy reads them: they add static rows. */
 export function keysRequest(plan: TablePlan, request: RowRequest): RowRequest {
   const { key } = request.table
   const columns = request.columns.filter(({ name }) => key.includes(name))

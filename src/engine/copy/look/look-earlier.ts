@@ -40,7 +40,7 @@ const TURN_WAIT_MS = 500
  */
 type LookTurn = 'mine' | { readonly by: bigint } | null
 
-/** Counts chunks of other runs, unless declined. @param standing of the run's chunks @throws as `lookAt` */
+/** Counts chunks of other runs, unless declined. @param standing of the run's chunks @throws as `inspectCopied` */
 export async function lookEarlier(
   context: TableContext,
   standing: TableTotals,

@@ -96,7 +96,7 @@ function plainIndex(object: IndexObject, passage: Passage): Translated {
   }
 }
 
-/** Only between tables of one run: of other tables it is unknown whether their rows exist. */
+/** Translates a foreign key between tables of one run: it is unknown whether rows of other tables exist. */
 function foreignKey(object: ForeignKey, passage: Passage): Translated {
   const { plan, sameWords, from } = passage
   const other = planOf(object.to.table, passage)

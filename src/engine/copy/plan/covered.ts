@@ -15,7 +15,7 @@ export class Cover {
   readonly #keepsIds: boolean
   readonly #starts = new Map<string, AdjacentChunks>()
   readonly #ends = new Map<string, AdjacentChunks>()
-  /** Those that begin or end where another one does. */
+  /** Chunks that begin or end where another chunk does. */
   readonly #more: AdjacentChunks[] = []
 
   /** @param keepsIds keep chunk ids, for `stretches` */

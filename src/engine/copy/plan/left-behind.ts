@@ -72,7 +72,7 @@ function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boo
   return sequence.options?.cycle === true ? 'cyclic sequence' : null
 }
 
-/** The same, for two tables of one database that a cutover may switch. */
+/** The dependency, if both tables are in one database and a cutover may switch them. */
 function within(entry: LeftBehind): LeftBehind {
   if (entry.kind !== 'view') return entry
   return { ...entry, means: 'it reads the table of the source; a cut-over makes it again for the new one' }

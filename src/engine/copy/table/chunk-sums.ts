@@ -20,7 +20,7 @@ export class TableTotals {
   isOpen = false
   /** Tokens of chunks on a ring. */
   readonly tokens: TokenRange[] = []
-  /** From this run's view: chunks that it should compare and has not are not completed. */
+  /** True if all chunks are completed, as this run sees it: chunks that it has yet to compare are not. */
   isWhole = true
   /** Views of the source in which chunks were read. */
   readonly views = new Set<string>()
@@ -31,9 +31,9 @@ export class TableTotals {
   extra = 0n
   /** Chunks that other runs completed. */
   earlier = 0n
-  /** Of these, completed before `begunMs`. */
+  /** Number of these chunks that were completed before `begunMs`. */
   old = 0n
-  /** First and last completion of these; null if none is recorded. */
+  /** First and last completion of chunks of other runs; null if none is recorded. */
   provedSpan: readonly [number, number] | null = null
   readonly #context: TableContext
   readonly #again: AgainWork | undefined

@@ -61,7 +61,7 @@ export type TableContext = {
   readonly maxAside: number
   /** Receives rows that could only be written at ONE. */
   readonly weak?: WeakWrites
-  /** Of chunks copied by this process. */
+  /** Uneven elements in chunks that this process copied. */
   readonly uneven: UnevenElements
   /** This run compares and repairs what earlier runs copied. */
   readonly compares?: true
@@ -127,7 +127,7 @@ export function keyedTargetTable({ target, rangeKey }: TablePlan): TableSpec {
   return rangeKey.length === 0 ? target : { ...target, key: rangeKey }
 }
 
-/** The same for the key of the target; empty if it has none, or not all of it is copied. */
+/** Positions of the target's key columns in a row; empty if it has no key, or if not all of it is copied. */
 export function targetKeyPositions(plan: TablePlan): readonly number[] {
   const positions = keyedTargetTable(plan).key.map((name) => plan.columns.findIndex(({ to }) => to === name))
   return positions.includes(-1) ? [] : positions

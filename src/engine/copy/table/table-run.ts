@@ -8,14 +8,14 @@ export type Tallies = {
   readonly written: bigint
   readonly skipped: bigint
   readonly quarantined: bigint
-  /** Of the source, approximate. */
+  /** Bytes of the source, approximate. */
   readonly bytes: bigint
   readonly chunks: bigint
-  /** By this run. */
+  /** Chunks proved by this run. */
   readonly proved: bigint
-  /** Completed by other runs, and left as they are. */
+  /** Chunks completed by other runs, and not changed by this one. */
   readonly earlier: bigint
-  /** Of these: counted by this run on both sides. */
+  /** Number of these chunks whose rows this run counted on both sides. */
   readonly looked: bigint
 }
 

@@ -32,7 +32,7 @@ export type SocketRun = {
 }
 
 /**
- * Listens until disposed; if no socket can be created, the run goes on without one.
+ * Listens until disposed; if no socket can be created, the run continues without one.
  * @param complain called if the cause is a folder that another user owns or may write to
  */
 export async function openControlSocket(

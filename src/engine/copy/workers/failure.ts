@@ -6,7 +6,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 export type WorkFailureKind =
   /** Transient: retry after a pause. */
   | 'retry'
-  /** One row is refused: find it, quarantine it, go on. */
+  /** One row is refused: find it, quarantine it, continue. */
   | 'row'
   /** Another process has the chunk now. */
   | 'lost'

@@ -314,7 +314,7 @@ class Worker {
   }
 }
 
-/** Retries the failed chunks of a table while the run goes on. */
+/** Retries the failed chunks of a table during the run. */
 async function retryFailed(table: TableRun, context: TableContext, { chunk, shared }: TableSteering): Promise<void> {
   const { emit, ledger, name } = context
   const reopened = await ledger.reopenFailed(chunk ?? null)

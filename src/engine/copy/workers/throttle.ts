@@ -16,7 +16,7 @@ const OUTGROWN = 1.5
 /** Rows that may go at once after a pause: those of one second. */
 const BURST_SECONDS = 1
 
-/** How long a batch may go on at its rate after a stop, ms; the rest is given back. */
+/** How long a batch may continue at its rate after a stop, ms; the rest is given back. */
 const STOP_MS = 3_000
 
 /** Lowest share of the earlier rate to which slow answers alone can lower it. */

@@ -25,7 +25,7 @@ import { WaitingChanges, BatchRows } from './waiting-changes.ts'
 const PIECE_ROWS = 20_000
 /** Interval at which to ask again while a batch is written. */
 const WRITING_MS = 10
-/** Complete transactions are committed after this pause: longer than the source rests between two reads. */
+/** Complete transactions are committed after this time without a change: longer than the time between two reads. */
 const QUIET_MS = 10
 
 /** The write in progress. */
@@ -45,13 +45,13 @@ export class ApplyWorker {
   readonly #held: HeldRows
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
-  /** It has changed nothing here so far; also true if none is open. */
+  /** True if the open transaction has changed no table of this worker so far, or if none is open. */
   #isEmpty = true
-  /** The open transaction of the target has changes. */
+  /** True if the target's transaction is open and has changes. */
   #isBegun = false
   /** Complete transactions that are not being written yet. */
   #waiting = 0
-  /** Those of them that no other lane counts. */
+  /** Transactions of `#waiting` that only this worker counts. */
   #counted = 0
   readonly #apart = new WaitingChanges()
   readonly #addEach = (change: RowChange): void => this.#add(change)
@@ -63,7 +63,7 @@ export class ApplyWorker {
   /** The last complete transaction; null if this run has none yet. */
   #last: Extract<Change, { type: 'begin' }> | null = null
   #since = 0
-  /** Tick of the run's clock at which the current changes came. */
+  /** Tick of the run's clock when the current changes arrived. */
   #now = 0
   #rows = 0
   /** Rows and bytes not yet handed to the target. */
@@ -89,7 +89,7 @@ export class ApplyWorker {
     this.#folds = tables.map((table) => new Fold(identityPlaces(table)))
   }
 
-  /** Durable in the target; exclusive, see `LogPosition`. */
+  /** End of what is durable in the target; exclusive, see `LogPosition`. */
   get applied(): LogPosition {
     return this.#applied
   }
@@ -99,7 +99,7 @@ export class ApplyWorker {
     return this.#end
   }
 
-  /** The lane's row as last written. */
+  /** This worker's ledger row as last written. */
   get row(): LaneRow {
     return this.#row
   }
@@ -114,42 +114,45 @@ export class ApplyWorker {
     return this.#open === null && !this.hasTransactions
   }
 
-  /** True if no transaction of the source is half taken. */
+  /** True between two transactions of the source. */
   get isBoundary(): boolean {
     return this.#open === null
   }
 
-  /** True if complete transactions wait for their commit; a mere position of an idle source does not count. */
+  /** True if complete transactions wait for their commit. A position of an idle source is no transaction. */
   get hasTransactions(): boolean {
     return this.#waiting > 0 || (this.#writing?.transactions ?? 0) > 0
   }
 
-  /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
+  /**
+   * True if this snapshot of the source contains all taken transactions, so it is not older than the target.
+   * @param snapshot made after the last change was taken
+   */
   isShownBy(snapshot: VisibleTransactions): boolean {
     return this.#taken.areVisible(snapshot)
   }
 
-  /** True if for some table no row is known. */
+  /** True if for some table it is unknown whether the target has rows. */
   get hasUnsure(): boolean {
     return this.#held.unsure.length > 0
   }
 
-  /** Those tables, if the target can be queried because everything written is durable; otherwise none. */
+  /** Tables of `hasUnsure`; none while a write is not durable, because the target cannot be queried then. */
   get unsure(): readonly number[] {
     return this.#writing !== null || this.#isBegun ? [] : this.#held.unsure
   }
 
-  /** Result of a check of a table of `unsure`, reported before anything else is written. */
+  /** Takes the answer for a table of `unsure`; must be called before anything else is written. */
   found(table: number, hasRows: boolean): void {
     this.#held.found(table, hasRows)
   }
 
-  /** Makes results of checks durable, unless a batch is about to do so. */
+  /** Writes answers of `found` to the ledger, unless the next batch does. */
   async noteFound(): Promise<void> {
     if (this.#held.isFresh && this.isSettled) await this.#closed()()
   }
 
-  /** Commit time of the oldest transaction not durable, ms since the epoch by the source's clock; null if none. */
+  /** Commit time of the oldest transaction that is not durable yet: ms since the epoch, source clock; null if none. */
   get oldestMs(): number | null {
     const written = this.#writing?.oldestMs ?? null
     return written ?? (this.#waiting > 0 ? this.#oldestMs : (this.#open?.at ?? null))
@@ -163,8 +166,8 @@ export class ApplyWorker {
   }
 
   /**
-   * @throws SluiceError STREAM_HALTED if a table differs from the plan, LEASE_LOST if another program has the lane, and
-   * what the writer throws; the lane cannot be used after that
+   * @throws SluiceError STREAM_HALTED if a table differs from the plan, LEASE_LOST if another program has taken over;
+   * errors of the writer. The apply worker cannot be used after that
    */
   async take(changes: readonly Change[]): Promise<void> {
     this.#now = this.#parts.clock.ticks()
@@ -206,7 +209,7 @@ export class ApplyWorker {
     }
   }
 
-  /** The open transaction changes a table of this lane. */
+  /** The open transaction changes a table of this apply worker. */
   #joined(): void {
     if (!this.#isEmpty || this.#open === null) return
     this.#isEmpty = false
@@ -216,7 +219,7 @@ export class ApplyWorker {
 
   #ended(end: LogPosition, isCounted: boolean): Promise<void> | null {
     if (this.#isEmpty) {
-      // A position without changed rows is not worth a transaction of its own at once.
+      // Without changed rows the position need not be written at once.
       this.#open = null
       if (end > this.#end) this.#end = end
       return null
@@ -264,7 +267,7 @@ export class ApplyWorker {
     await this.written()
   }
 
-  /** Writes rows read again, in a transaction outside the stream. @param also statements of this transaction */
+  /** Writes rows that were read again, in a transaction outside of the stream. @param also statements for it */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)
       throw new Error('rows from outside of the stream are written between two of its transactions only')
@@ -304,7 +307,7 @@ export class ApplyWorker {
     if (this.#failure !== null) throw this.#failure
   }
 
-  /** Rolls back whatever was not committed; the lane cannot be used after that. */
+  /** Rolls back whatever was not committed; the apply worker cannot be used after that. */
   async giveUp(): Promise<void> {
     await this.#writing?.ended
     await this.#parts.writer.rollBack().catch(() => undefined)

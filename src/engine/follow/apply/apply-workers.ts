@@ -1,7 +1,7 @@
 /**
- * Applies a stream with several sessions: each lane has its own tables, session and position. A source transaction that
- * changes tables of several lanes becomes several transactions of the target. When all lanes are at one position, the
- * target holds what the source held there.
+ * Applies a stream with several sessions: each apply worker has its own tables, session and position. A source
+ * transaction that changes tables of several apply workers becomes several transactions of the target. When all apply
+ * workers are at one position, the target equals the source at this position.
  */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
@@ -15,18 +15,18 @@ type Begin = Extract<Change, { type: 'begin' }>
 
 export class ApplyWorkers {
   readonly #lanes: readonly ApplyWorker[]
-  /** By table, the index of its lane. */
+  /** By table, the index of its apply worker. */
   readonly #of: readonly number[]
   readonly #positions: Positions
   readonly #database: LedgerDatabase
-  /** Start position of each lane: changes that it already applied come again if another lane was behind it. */
+  /** Start position of each worker: changes that it already applied come again if another worker was behind it. */
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
-  /** Lane of the transaction's first table. Only this lane counts it, also if it comes again for other lanes. */
+  /** Worker of the transaction's first table. Only this worker counts it, also if it comes again for other workers. */
   #counting: number | null = null
 
-  /** @param lanes at least one @param of by table, the index of its lane */
+  /** @param lanes at least one @param of by table, the index of its apply worker */
   constructor(lanes: readonly ApplyWorker[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
     this.#database = database
     this.#lanes = lanes
@@ -35,7 +35,7 @@ export class ApplyWorkers {
     this.#from = lanes.map(({ applied }) => applied)
   }
 
-  /** Durable in the target, in all lanes; exclusive, see `LogPosition`. */
+  /** Durable in the target, in all apply workers; exclusive, see `LogPosition`. */
   get applied(): LogPosition {
     return least(this.#lanes.map(({ applied }) => applied))
   }
@@ -45,7 +45,7 @@ export class ApplyWorkers {
     return least(this.#lanes.map(({ taken }) => taken))
   }
 
-  /** The lanes as last written, joined into one. */
+  /** The apply workers as last written, joined into one. */
   get row(): LaneRow {
     return joinedLanes(
       this.#lanes.map(({ row }) => row),
@@ -53,7 +53,7 @@ export class ApplyWorkers {
     )
   }
 
-  /** True if everything taken is durable in the target: then all lanes are at one position. */
+  /** True if everything taken is durable in the target: then all apply workers are at one position. */
   get isSettled(): boolean {
     return this.#open === null && this.#lanes.every(({ isSettled }) => isSettled)
   }
@@ -63,12 +63,12 @@ export class ApplyWorkers {
     return this.#open === null && this.#lanes.every(({ hasNothing }) => hasNothing)
   }
 
-  /** True if no transaction of the source is half taken. */
+  /** True between two transactions of the source. */
   get isBoundary(): boolean {
     return this.#open === null
   }
 
-  /** True if all lanes have reached one position. */
+  /** True if all apply workers have reached one position. */
   get isLevel(): boolean {
     return new Set(this.#lanes.map(({ taken }) => taken)).size === 1
   }
@@ -78,12 +78,12 @@ export class ApplyWorkers {
     return this.#lanes.some(({ hasTransactions }) => hasTransactions)
   }
 
-  /** True if a snapshot made after the last change shows everything taken, and so is not older than the target. */
+  /** As `ApplyWorker.isShownBy`, for all apply workers. */
   isShownBy(snapshot: VisibleTransactions): boolean {
     return this.#lanes.every((lane) => lane.isShownBy(snapshot))
   }
 
-  /** Commit time of the oldest transaction not durable, ms since the epoch by the source's clock; null if none. */
+  /** Commit time of the oldest transaction that is not durable yet: ms since the epoch, source clock; null if none. */
   get oldestMs(): number | null {
     const oldest = this.#lanes.flatMap((lane) => lane.oldestMs ?? [])
     return oldest.length === 0 ? (this.#open?.at ?? null) : Math.min(...oldest)
@@ -96,7 +96,7 @@ export class ApplyWorkers {
     return due.length === 0 ? null : Math.min(...due)
   }
 
-  /** @throws as `Lane.take`, for the first lane that fails; no lane can be used after that */
+  /** @throws as `ApplyWorker.take`, for the first one that fails; no apply worker can be used after that */
   async take(changes: readonly Change[]): Promise<void> {
     const [only, ...others] = this.#lanes
     if (only !== undefined && others.length === 0 && this.#isForOne(changes)) return await only.take(changes)
@@ -114,7 +114,7 @@ export class ApplyWorkers {
           this.#give(parts, change.table, change)
           break
         case 'reshaped':
-          // Can come between two transactions as well: a read finds it before it returns changes.
+          // May also come between two transactions: a read finds it before it returns changes.
           if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
           else this.#give(parts, change.table, change)
           break
@@ -136,7 +136,7 @@ export class ApplyWorkers {
     await this.#all((lane, at) => lane.take(parts[at] ?? []))
   }
 
-  /** True if the only lane gets all changes as they are: none must be split, and none comes again. */
+  /** True if the only apply worker gets all changes as they are: none must be split, and none comes again. */
   #isForOne(changes: readonly Change[]): boolean {
     const [from = 0n] = this.#from
     let open = this.#open
@@ -158,7 +158,7 @@ export class ApplyWorkers {
     if (this.#open === null) await this.#all((lane) => lane.commit())
   }
 
-  /** The same, only for lanes in which transactions wait. */
+  /** The same, only for apply workers in which transactions wait. */
   async commitTransactions(): Promise<void> {
     if (this.#open === null)
       await this.#all(async (lane) => {
@@ -166,22 +166,22 @@ export class ApplyWorkers {
       })
   }
 
-  /** As `Lane.hasUnsure`, for any lane. */
+  /** As `ApplyWorker.hasUnsure`, for any apply worker. */
   get hasUnsure(): boolean {
     return this.#lanes.some((lane) => lane.hasUnsure)
   }
 
-  /** As `Lane.unsure`, for all lanes. */
+  /** As `ApplyWorker.unsure`, for all apply workers. */
   get unsure(): readonly number[] {
     return this.#lanes.flatMap((lane) => lane.unsure)
   }
 
-  /** As `Lane.found`. */
+  /** As `ApplyWorker.found`. */
   found(table: number, hasRows: boolean): void {
     this.#lane(table).found(table, hasRows)
   }
 
-  /** As `Lane.noteFound`, for all lanes. */
+  /** As `ApplyWorker.noteFound`, for all apply workers. */
   async noteFound(): Promise<void> {
     await this.#all((lane) => lane.noteFound())
   }
@@ -191,7 +191,7 @@ export class ApplyWorkers {
     await this.#all((lane) => lane.written())
   }
 
-  /** Writes rows outside the stream, in a transaction of their own, see `Lane.amend`. */
+  /** Writes rows outside the stream, in a transaction of their own, see `ApplyWorker.amend`. */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)
       throw new Error('rows from outside of the stream are written between two of its transactions only')
@@ -207,7 +207,7 @@ export class ApplyWorkers {
     return true
   }
 
-  /** Rolls back whatever was not committed; the lanes cannot be used after that. */
+  /** Rolls back whatever was not committed; the apply workers cannot be used after that. */
   async giveUp(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.giveUp()))
   }
@@ -228,7 +228,7 @@ export class ApplyWorkers {
     part.push(change)
   }
 
-  /** Waits for all lanes, also if one has failed. */
+  /** Waits for all apply workers, also if one has failed. */
   async #all(body: (lane: ApplyWorker, at: number) => Promise<void>): Promise<void> {
     const ends = await Promise.allSettled(this.#lanes.map(body))
     for (const end of ends) if (end.status === 'rejected') throw end.reason

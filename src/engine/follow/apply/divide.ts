@@ -1,4 +1,4 @@
-/** Assigns tables to lanes. Tables joined by foreign keys share one, so a reader never finds a dangling reference. */
+/** Assigns tables to apply workers. Tables joined by foreign keys share one: no reader finds a dangling reference. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { FollowingParts, StreamSides } from '../stream/preflight.ts'
@@ -7,8 +7,8 @@ import { joinedLanes, type ChangeCounts, type LaneRow } from '../../copy/ledger/
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
 /**
- * Divides a stream into `wanted` lanes, or fewer if it has fewer groups of tables.
- * @returns false if its lanes are at different positions: the division stays as it is
+ * Divides a stream into `wanted` apply workers, or fewer if it has fewer groups of tables.
+ * @returns false if its apply workers are at different positions: the division stays as it is
  * @throws what the stores throw
  */
 export async function divideLanes(
@@ -54,7 +54,7 @@ async function joinedTables(
   return [...new Set(group)].map((of) => group.flatMap((one, at) => (one === of ? [at] : [])))
 }
 
-/** Assigns each group, largest first, to the least loaded lane. @returns lane by table; no lane is empty */
+/** Assigns each group, largest first, to the least loaded apply worker. @returns its number by table; none is empty */
 export function spreadGroups(
   groups: readonly (readonly number[])[],
   tables: readonly Pick<FollowTable, 'name'>[],
@@ -76,7 +76,7 @@ export function spreadGroups(
   return lanes
 }
 
-/** First row of each lane: the changes of its own tables. Lane 0 also gets the transaction count. */
+/** First row of each apply worker: the changes of its own tables. Apply worker 0 also gets the transaction count. */
 function rowsOf(lanes: readonly number[], tables: readonly FollowTable[], all: LaneRow): readonly LaneRow[] {
   return [...new Set(lanes)]
     .toSorted((a, b) => a - b)

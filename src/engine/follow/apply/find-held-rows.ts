@@ -1,4 +1,4 @@
-/** Checks which target tables hold rows: with it the next start detects tables that another program has emptied. */
+/** Checks which target tables hold rows, so that the next start detects tables that another program has emptied. */
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeTable } from '../../../model/follow/port.ts'

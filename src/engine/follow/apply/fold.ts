@@ -23,9 +23,9 @@ export class Fold {
   readonly #identity: readonly number[]
   /** Rows that came as bytes. */
   #packed = new PackedRows()
-  /** Finds them by key name, as long as the batch has no other rows. */
+  /** Finds packed rows by key name, as long as the batch has no other rows. */
   readonly #index = new NameIndex()
-  /** Otherwise by `identityName` of the row key: the slot of a row that came as bytes, or a row as cells. */
+  /** In other batches, by `identityName` of the row key: the slot of a packed row, or a row as cells. */
   readonly #last = new Map<string, number | Last>()
   #isByName = false
 
@@ -112,7 +112,7 @@ export class Fold {
     this.#index.add(this.#packed, this.#packed.add(frame, flagsOf(isNew, false, isGone)))
   }
 
-  /** The same if the batch also holds rows as cells. */
+  /** `#frame` for a batch that also holds rows as cells. */
   #named(frame: RowFrame, isNew: boolean, isGone: boolean): void {
     this.#goByName()
     const { name } = frame

@@ -1,7 +1,7 @@
 /**
- * Lower bound of the rows that the tables of a lane hold. Row counts are not added up, because changes that come again
- * during catch-up would count twice: a batch deletes at most as many rows as it names, and leaves at least those that
- * it writes.
+ * Lower bound of the rows in the tables of an apply worker. Row counts are not added up, because changes that come
+ * again during catch-up would count twice: a batch deletes at most as many rows as it names, and leaves at least those
+ * that it writes.
  */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
 import { IS_GONE, type PackedRows } from '../../../model/copy/packed-rows.ts'
@@ -11,7 +11,7 @@ export class HeldRows {
   readonly #names: readonly string[]
   /** By table; absent if the count is unknown. */
   readonly #rows = new Map<number, number>()
-  /** Tables that may be empty: no row is known. */
+  /** Tables that may be empty: their lower bound is 0. */
   readonly #unsure = new Set<number>()
   /** A check found rows that the ledger does not have. */
   #isFresh = false
@@ -19,7 +19,7 @@ export class HeldRows {
   /**
    * @param names of the source's tables
    * @param counts as the ledger has them
-   * @param own numbers of the tables that only this lane writes, and from which no trigger deletes rows
+   * @param own numbers of the tables that only this apply worker writes, and from which no trigger deletes rows
    */
   constructor(names: readonly string[], counts: Readonly<Record<string, ChangeCounts>>, own: readonly number[]) {
     this.#names = names

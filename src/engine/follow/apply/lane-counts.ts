@@ -1,15 +1,15 @@
-/** Counts changes of a lane by table and kind, in plain numbers first: hundreds of thousands come per second. */
+/** Counts changes of an apply worker by table and kind; as plain numbers, because 100,000s come per second. */
 import type { RowChange } from '../../../model/copy/change.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
 
-/** Numbers of a table: inserts, updates, deletes, truncates. */
+/** Counts per table: inserts, updates, deletes, truncates. */
 const KINDS = 4
 
 export class LaneCounts {
   readonly #tables: readonly FollowTable[]
   readonly #sums: Record<string, ChangeCounts>
-  /** Since the last `sums`. */
+  /** Counts since the last `sums`. */
   readonly #fresh: Float64Array
 
   /** @param sums counts of the ledger, by name of the source's table */

@@ -1,4 +1,4 @@
-/** Dependencies of a lane. */
+/** Dependencies of an apply worker. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -19,7 +19,7 @@ export type LaneParts = {
   readonly held: HeldLane
   readonly row: LaneRow
   readonly tables: readonly FollowTable[]
-  /** Numbers of the tables from which only this lane, and no trigger, deletes rows. */
+  /** Numbers of the tables from which only this apply worker, and no trigger, deletes rows. */
   readonly known: readonly number[]
   readonly states: Pick<TableStates, 'isApplied' | 'isExact' | 'isLive' | 'part'>
   readonly positions: Positions

@@ -15,11 +15,11 @@ export type LoopParts = ProvingParts & {
   readonly target: ChangeTarget
   readonly database: LedgerDatabase
   readonly states: TableStates
-  /** Lanes that the command asks for; null keeps the existing ones. */
+  /** Apply workers that the command asks for; null keeps the existing ones. */
   readonly lanes: number | null
   /** By name of a partly copied table: the rows to which changes are applied. */
   readonly parts: ReadonlyMap<string, CopiedStretches>
-  /** Divides the stream again. @returns false if its lanes are at different positions */
+  /** Divides the stream again. @returns false if its apply workers are at different positions */
   readonly divide: (lanes: number) => Promise<boolean>
   readonly fireTriggers: boolean
   readonly steering: Steering

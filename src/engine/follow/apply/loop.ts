@@ -26,7 +26,7 @@ const VERIFY_MS = 5000
 const IDLE_MS = 1000
 /** Interval at which live tables are checked for rows to read again, left by a command or an ended program. */
 const WAITING_MS = 1000
-/** The same while such rows are known. */
+/** The same interval while such rows are known. */
 const AGAIN_MS = 100
 /** Interval at which the ledger is checked for waiting sign-offs. */
 const ASKED_MS = 1000
@@ -37,7 +37,7 @@ export class FollowLoop {
   readonly #wholeness: StreamWholeness
   readonly #held: HeldLook
   readonly #goal: LoopGoal
-  /** Last requested number of lanes that was applied; null if none was requested. */
+  /** Last requested number of apply workers that was applied; null if none was requested. */
   #lanesAsked: number | null = null
   #provedAt: string | null = null
   /** The comparison round that the watch relies on; null while it needs a new one. */
@@ -98,7 +98,7 @@ export class FollowLoop {
     }
   }
 
-  /** From one opening of both sides to the next. @returns null if both must be opened again */
+  /** Runs until the connections of both sides must be opened again. @returns null then */
   async #session(telling: ProgressReporter): Promise<LoopEnd | null> {
     const { stream, fence, ledger, changes, tables, clock, run, steering } = this.#parts
     const signal = run.interrupt.abort
@@ -140,7 +140,7 @@ export class FollowLoop {
     return end
   }
 
-  /** Loads table states from the ledger, including commits without a reply. @returns lane number by table */
+  /** Loads table states from the ledger, including commits without a reply. @returns apply worker number by table */
   async #load(): Promise<readonly number[]> {
     const { states, ledger, stream, changes, tables } = this.#parts
     const stored = await ledger.tables(stream, changes)
@@ -177,7 +177,7 @@ export class FollowLoop {
       }
       if (steering.isPaused && lane.isBoundary) {
         await lane.commit()
-        // Read only to learn whether anything waits.
+        // This read only shows whether anything waits.
         await lane.take(await source.next(WAIT_MS))
       } else {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
@@ -243,7 +243,7 @@ export class FollowLoop {
     return watch !== null && !source.isHolding && (await this.#watched(watch, lane, source))
   }
 
-  /** @returns true if the run ends with it */
+  /** Asks the watch. @returns true if its answer ends the run */
   async #watched(watch: Watch, lane: ApplyWorkers, source: PacedStream): Promise<boolean> {
     if (!lane.isSettled || this.#rowsWait) return false
     const answer = await watch.between({
@@ -302,7 +302,7 @@ export class FollowLoop {
     return round
   }
 
-  /** Records a refused sign-off; no other table is concerned. @throws SluiceError if the run is for it alone */
+  /** Records a refused sign-off; other tables continue. @throws SluiceError if the run is only for this sign-off */
   async #refuse({ request, refused }: Unanswered): Promise<void> {
     await this.#signOffs.refuse(request.id, refused.info())
     if (request.id === this.#goal.signOff) throw refused
@@ -332,7 +332,7 @@ export class FollowLoop {
     return { why, row, applied, provedAt: this.#provedAt }
   }
 
-  /** Creates missing indexes and constraints of live tables, once a run: a run failed to, or a user dropped them. */
+  /** Once per run: creates indexes and constraints of live tables that an earlier run could not, or a user dropped. */
   async #buildLacking(): Promise<void> {
     if (this.#isBuilt) return
     this.#isBuilt = true

@@ -1,4 +1,4 @@
-/** Opens a session of the target for each lane of a stream. */
+/** Opens a session of the target for each apply worker of a stream. */
 import type { Clock } from '../../../shared/clock.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -12,7 +12,7 @@ import type { TouchedRows } from '../compare/touched-rows.ts'
 
 export type OpenLanes = AsyncDisposable & {
   readonly lanes: ApplyWorkers
-  /** Sets the receiver of the position that is durable in all lanes. */
+  /** Sets the receiver of the position that is durable in all apply workers. */
   answerTo(confirm: (position: LogPosition) => void): void
 }
 
@@ -23,7 +23,7 @@ export type LanesRequest = {
   readonly database: LedgerDatabase
   readonly target: ChangeTarget
   readonly tables: readonly FollowTable[]
-  /** By table, the number of its lane. */
+  /** By table, the number of its apply worker. */
   readonly laneOf: readonly number[]
   readonly states: TableStates
   readonly positions: Positions

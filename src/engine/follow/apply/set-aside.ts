@@ -1,6 +1,6 @@
 /**
- * Leaves out rows of a batch that the target refuses, and notes them to be read again from the source. The log keeps
- * the refused value even after the source row is repaired: a stream that cannot skip it would fail on that row forever.
+ * Leaves rows that the target refuses out of a batch; they are read from the source again later. The log keeps the
+ * refused value even after the source row is corrected: a stream that cannot skip it would fail on that row forever.
  */
 import type { CellBatch, ChangeBatch, Put } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
@@ -10,7 +10,7 @@ import { shellNames } from '../../../shared/shell.ts'
 import type { ChangeWriter } from '../../../model/follow/port.ts'
 import { failureKind } from '../../copy/workers/failure.ts'
 
-/** Most rows of one batch that are left out, and most attempts to find them, before the table counts as the cause. */
+/** Most refused rows of one batch, and most attempts to find them; above that the cause is the table, not its rows. */
 const MOST_REFUSED = 10
 const MOST_TRIES = 200
 
@@ -19,8 +19,8 @@ export type TableBatch = { readonly at: number; readonly batch: ChangeBatch; rea
 
 /**
  * @property batch that was written
- * @property unwritten puts of it that found no row to take values from
- * @property refused keys of rows that the target refuses as they are
+ * @property unwritten number of its puts that were not written, because the row with their other values is missing
+ * @property refused keys of rows that the target refuses
  */
 export type AppliedBatch = TableBatch & { readonly unwritten: number; readonly refused: readonly Row[] }
 
@@ -28,13 +28,13 @@ export type ApplyAround = {
   readonly writer: Pick<ChangeWriter, 'apply' | 'rollBack'>
   /** Name of a table, by its number in the stream. */
   readonly name: (at: number) => string
-  /** True if nothing else is in the transaction; otherwise a refused row ends the stream: a rollback loses more. */
+  /** True if the transaction has no other work. If false, a refused row ends the stream: a rollback would lose that. */
   readonly isAlone: boolean
 }
 
 /**
  * Writes batches within the open transaction of the target.
- * @throws SluiceError ROW_REFUSED if no few refused rows can be found, and what the writer throws
+ * @throws SluiceError ROW_REFUSED if the refused rows are too many or cannot be found, and errors of the writer
  */
 export async function applyBatches(
   batches: readonly TableBatch[],
@@ -67,7 +67,7 @@ export async function applyBatches(
   }
 }
 
-/** The error of a refused row that was just read from the source. */
+/** Adds a hint to the error of a refused row that was just read from the source; other errors are unchanged. */
 export function refusedNow(thrown: unknown): unknown {
   const error = refusal(thrown)
   return error === null ? thrown : advised(error, 'then run the same command again')
@@ -89,7 +89,7 @@ function advised({ code, message, where, reason, hint, kind, cause }: SluiceErro
   })
 }
 
-/** The same batch, with the refused rows deleted instead; null if too many are refused, or no row is refused alone. */
+/** The batch with refused rows deleted instead of written; null if too many are refused, or no row is refused alone. */
 async function withoutRefused(
   { at, batch }: TableBatch,
   { writer }: ApplyAround,
@@ -122,7 +122,7 @@ async function withoutRefused(
   return { batch: without(refused), refused: [...refused].map(({ key }) => key) }
 }
 
-/** Tries something in a transaction of its own, which is rolled back. */
+/** True if the target accepts `body`; it runs in its own transaction, which is rolled back. */
 async function isTaken(body: () => Promise<unknown>, writer: ApplyAround['writer']): Promise<boolean> {
   try {
     await body()

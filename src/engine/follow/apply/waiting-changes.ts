@@ -1,4 +1,4 @@
-/** Size of a batch, and changes of an open transaction that wait behind complete ones. */
+/** Size of a batch, and changes of an open transaction that wait until complete transactions are written. */
 import type { RowChange } from '../../../model/copy/change.ts'
 import { changeBytes, MOST_BYTES } from './change-bytes.ts'
 
@@ -6,17 +6,17 @@ const FEWEST = 10_000
 const MOST = 20_000
 /** After a transaction slower than this (ms), the next batch has twice as many rows. */
 const SLOW_MS = 500
-/** After a transaction faster than this (ms), half as many. */
+/** After a transaction faster than this (ms), the next batch has half as many rows. */
 const QUICK_MS = 50
 /** How long a transaction waits for others to share its commit. */
 const LINGER_MS = 20
-/** The same in a burst of many small transactions (all three limits reached): larger batches cost less per row. */
+/** `LINGER_MS` in a burst of small transactions (all three limits reached): larger batches cost less per row. */
 const RUSH_LINGER_MS = 150
 const RUSH_ROWS = 400
 const RUSH_TRANSACTIONS = 20
 const RUSH_ROWS_A_MS = 10
 
-/** An open transaction with more changes no longer waits apart: the complete ones are written first. */
+/** Changes of an open transaction that are kept apart; before more are taken, the complete transactions are written. */
 const MOST_APART = 2_000
 
 /**

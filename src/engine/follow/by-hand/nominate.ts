@@ -1,4 +1,4 @@
-/** Compares rows that a command named, and nominates those that differ: the stream's lane then reads them again. */
+/** Compares rows that a command named, and notes those that differ: the apply worker of the stream reads them again. */
 import { changesBy } from '../../../model/copy/offers.ts'
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -198,7 +198,7 @@ export async function compareByHand(
   return { ...kinds, ...inspected, nowhere: [], more, keys }
 }
 
-/** Notes keys in the ledger; the lane reads these rows between two of its transactions. */
+/** Notes keys in the ledger; the apply worker reads these rows between two of its transactions. */
 export async function nominate(
   { stream, ledger }: RepairByHand,
   table: FollowTable,

@@ -27,7 +27,7 @@ export type Waited = {
 }
 
 /**
- * Waits until the lane has read the rows and the table is live again.
+ * Waits until the apply worker has read the rows and the table is live again.
  * @param label of the target
  * @returns `free` if no running program has the stream: no program would read them
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if the stream halts meanwhile

@@ -46,7 +46,7 @@ export type SnapshotParts = {
  */
 export type NoSnapshot = 'order' | 'many changes' | 'late'
 
-/** @returns after every received change is applied or in the lane @throws what the stores and the lane throw */
+/** Returns once the apply worker has every received change. @throws errors of the stores and of the apply worker */
 export async function openCompareMoment(parts: SnapshotParts): Promise<ComparedSnapshot | NoSnapshot> {
   const { from, to, stream, signal } = parts
   const source = reportsSnapshots(stream) ? await reported(stream, parts) : await from.source(signal)
@@ -73,7 +73,7 @@ export async function openCompareMoment(parts: SnapshotParts): Promise<ComparedS
 
 /**
  * Runs `body` while the target holds exactly what a view of the source shows; changes wait meanwhile.
- * @throws what the stores, the lane and `body` throw
+ * @throws what the stores, the apply worker and `body` throw
  */
 export async function atSnapshot<T>(
   parts: SnapshotParts,
@@ -170,7 +170,7 @@ class Halt {
     if (isRow(change)) this.#bytes += changeBytes(change)
   }
 
-  /** Passes the held changes to the lane. */
+  /** Passes the held changes to the apply worker. */
   async release(): Promise<void> {
     if (this.#since !== null) this.pauseMs = Math.round(this.#clock.ticks() - this.#since)
     this.#since = null

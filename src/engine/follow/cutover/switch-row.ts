@@ -46,7 +46,7 @@ export type SwitchRow = {
   readonly pauseMs: number | null
   readonly switchedMs: number | null
   readonly actor: string
-  /** Its tables are in two databases, this ledger in the opened one. `parkedTable` is then a table of the other. */
+  /** Its tables are in two databases, this ledger in the opened one. `oldTable` is then a table of the other. */
   readonly isBetween: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Statements that move a lane's position, in the transaction of the rows that it covers. */
+/** Statements that move an apply worker's position, in the transaction of the rows that it covers. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'

@@ -14,7 +14,7 @@ const MOST_LOOKS = 4096
 export type Behind = {
   /** 0 if everything that the source has to send is applied. */
   readonly lagMs: number
-  /** What `lagMs` is if the source has not reported its position, or if notes wait; absent if it is exact. */
+  /** How `lagMs` bounds the lag if the source has not reported its position, or if notes wait; absent if exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly isCaughtUp: boolean
   /** True while the source is silent no longer than an idle one may be: `lagMs` may be a guess, and raises no alert. */
@@ -35,7 +35,7 @@ export type LagInput = {
   readonly emptyForMs?: number | null
   /** `lag` was used before: the source has not answered since. */
   readonly isOld?: boolean
-  /** What the source sends is not read now, because a write or a query is in progress. */
+  /** True if changes of the source are not read now, because a write or a query is in progress. */
   readonly isUnread?: boolean
   /** Now, ms by the source's clock. */
   readonly clockMs: number

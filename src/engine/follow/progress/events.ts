@@ -110,7 +110,7 @@ export class ProgressReporter implements AsyncDisposable {
     if (this.#known === null) await this.#source.settled(BRIEFLY_MS)
     if (this.#failure !== null) throw this.#failure.thrown
     if (this.#known?.isTold !== false) {
-      // The source's answer is late, and the loop goes on.
+      // The source's answer is late, and the loop continues.
       if (this.#roundAt - this.reportedAt > OVERDUE_MS) this.report(false)
       return
     }

@@ -11,7 +11,7 @@ const TOLD_MS = 5000
 
 export type AnsweringSide = {
   readonly name: 'source' | 'target'
-  /** Of its store, without secrets. */
+  /** URL of its store, without secrets. */
   readonly label: string
   readonly clock: Clock
   readonly emit: Emit<'log'>

@@ -17,7 +17,7 @@ export async function haltStream(
   return reportedHalt(stream, faults, run, gone)
 }
 
-/** The same for a halt that is already recorded. */
+/** As `haltStream`, for a halt that is already recorded. */
 export function reportedHalt(
   stream: string,
   faults: readonly StreamFault[],

@@ -55,7 +55,7 @@ export function refusedForStream(act: TableRequest['act']): SluiceError {
 /** More sessions would wait for each other. */
 const MOST_LANES = 16
 
-/** Why a stream cannot be divided into that many lanes; null if it can. */
+/** Why a stream cannot be divided into that many apply workers; null if it can. */
 export function lanesRefusal(
   wanted: number,
   { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>,

@@ -37,7 +37,7 @@ export type SharedProof = {
   readonly call: () => void
 }
 
-/** As `compareMoment`, with other workers. @throws what stores and ledger throw, or the reason of the signal */
+/** As `compareSnapshot`, shared with other workers. @throws what stores and ledger throw; the signal's reason */
 export async function compareTogether(
   tables: NumberedTables,
   snapshot: ComparedSnapshot,

@@ -144,7 +144,7 @@ async function* lastCommits(plan: ComparePlan, table: ReadableTable, reader: Sql
   yield answerPage(await commitsUpTo(reader, table.tableId, table.version, plan.commits), recordRow)
 }
 
-/** Kinds that the reader of the files does not return either. */
+/** Kinds of actions to leave out, because the reader of the files does not return them either. */
 const UNNAMED = /^(?:unknown:|commitInfo$)/
 
 async function* changes(plan: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {

@@ -60,7 +60,7 @@ export class Distance implements AsyncDisposable {
   }
 }
 
-/** Text: what was delayed on either side, and what was not. */
+/** Describes what was delayed on either side, and what was not. */
 export function latencyText({ ms, lake, sql }: LatencySetting): string {
   const onWire =
     lake === 'wire' && sql === 'wire'
@@ -91,7 +91,7 @@ export function takesThreads(dialect: SqlDialect): boolean {
   return systemNamed(dialect).catalog?.threads === true
 }
 
-/** Text: threads of DuckDB on either side; the number is the same on both. */
+/** Describes the threads of DuckDB on either side; both sides have the same number. */
 export function threadsText(dialect: SqlDialect): string {
   const threads = PARQUET_THREADS === 1 ? 'one thread' : `${PARQUET_THREADS} threads`
   return takesThreads(dialect)

@@ -34,7 +34,7 @@ export class FarCalls {
   }
 }
 
-/** A local log that counts calls as the requests they would be, and waits for each. */
+/** A local log that counts each call as the requests that a bucket would need, and waits for each request. */
 export class FarLog implements LogStore {
   readonly root: string
   readonly label: string
@@ -43,7 +43,7 @@ export class FarLog implements LogStore {
   readonly #log: LogStore
   readonly #calls: FarCalls
   readonly #waits = new Map<string, Promise<void>>()
-  /** Paths that the reader of buckets would keep for a second reading. */
+  /** Paths whose contents the reader of buckets would keep for a second read. */
   readonly #keeps = new Set<string>()
   readonly #kept = new Set<string>()
   #coming: string[] = []

@@ -121,7 +121,7 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
   return summarise(options, plan, results, skipped)
 }
 
-/** Text: requests of all questions, each asked once; null if the lake is a local folder. */
+/** Describes the requests of all questions, each asked once; null if the lake is a local folder. */
 export function requestsText(results: readonly Pick<QuestionEvent, 'files'>[]): string | null {
   const counted = results.flatMap(({ files }) => (files.requests === undefined ? [] : [files]))
   if (counted.length === 0) return null

@@ -1,5 +1,5 @@
 /**
- * Timers that never fire early. Node's count whole milliseconds of their own clock, and may fire a part of one early.
+ * Timers that never fire early. Timers of Node count whole milliseconds, and may fire a part of a millisecond early.
  */
 
 /**

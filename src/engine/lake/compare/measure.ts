@@ -182,7 +182,7 @@ function requestsSince(log: LogStore): RequestCounts | null {
   return log.requests === undefined ? null : { ...log.requests }
 }
 
-/** All requests, of whatever kind. */
+/** Number of all requests, of every kind. */
 function totalRequests({ lists, gets, heads }: RequestCounts): number {
   return lists + gets + heads
 }
@@ -193,7 +193,7 @@ async function timed(run: () => Promise<number>): Promise<{ readonly ms: number;
   return { ms: performance.now() - begun, rows }
 }
 
-/** A proof holds for the timed runs only if they gave as many rows; a table that changes in between fails here. */
+/** A proof holds for the timed runs only if they returned as many rows; a table that changed meanwhile fails here. */
 function changedRows(
   which: string,
   proved: number,

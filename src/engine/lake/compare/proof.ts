@@ -21,9 +21,9 @@ export type CompareProof = {
 
 /** Rows of one side in memory at the same time: about 100 MB of large rows. */
 const HELD_ROWS = 100_000
-/** Differences that are named. */
+/** Most differences that the result names. */
 const NAMED = 3
-/** Characters of a value that are shown. */
+/** Most characters of a value in a message. */
 const SHOWN = 60
 
 /** @param schema of the table: with it statistics and partition values are compared by the types of their columns */

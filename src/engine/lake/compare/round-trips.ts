@@ -1,4 +1,4 @@
-/** Counts the sequential round trips of one answer on either side. It is asked once for this, untimed. */
+/** Counts the sequential round trips that a question needs on either side. The runs for this are not timed. */
 import type { LogStore, RequestCounts } from '../../../model/lake/log-store.ts'
 import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
 import { openCatalogDatabase } from '../../run/registry.ts'
@@ -7,14 +7,14 @@ import { drain, type PagedAnswer } from './answer.ts'
 import { FarCalls, FarLog } from './far-log.ts'
 import { DelayedWire } from './wire/wire.ts'
 
-/** The requests that the log of a folder would need if it were in a bucket. */
+/** Counts the requests that a log in a local folder would need if it were in a bucket. */
 export async function asInBucket(log: LogStore, ask: (log: LogStore) => PagedAnswer): Promise<RequestCounts> {
   const far = new FarLog(log, new FarCalls(0))
   await drain(ask(far))
   return far.requests
 }
 
-/** Counts the round trips of questions to a catalog, on the wire to its server; 0 for a database of this process. */
+/** Counts round trips between this process and the server of a catalog; 0 for a database file. */
 export class SqlTrips implements AsyncDisposable {
   readonly #wire: DelayedWire | null
   readonly #database: SqlDatabase | null
@@ -40,7 +40,7 @@ export class SqlTrips implements AsyncDisposable {
     const [wire, database] = [this.#wire, this.#database]
     if (wire === null || database === null) return 0
     const once = (): Promise<number> => database.read((reader) => drain(ask(reader)))
-    // The first one logs in and prepares statements; only the second is counted.
+    // The first run logs in and prepares statements; only the second run is counted.
     await once()
     const before = wire.turns
     await once()

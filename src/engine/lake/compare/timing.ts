@@ -1,6 +1,6 @@
 /** Reduces durations of repeated runs to the figures that are shown. */
 
-/** Medians closer than this factor are called even: machines are not quieter. */
+/** Medians within this factor are reported as even: repeated runs differ by as much. */
 const EVEN = 1.05
 /** Keeps ratios finite if the clock has not advanced. */
 const LEAST_MS = 1e-6
@@ -30,7 +30,7 @@ export function verdict(filesMs: number, sqlMs: number): TimingVerdict {
   return { faster, factor: Math.round(factor * 100) / 100 }
 }
 
-/** To the microsecond. */
+/** Rounds to microseconds. */
 export function roundMs(ms: number): number {
   return Math.round(ms * 1000) / 1000
 }

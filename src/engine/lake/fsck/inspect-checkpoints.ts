@@ -29,7 +29,7 @@ export type CheckpointCounts = {
   readonly read: number
   /** Versions of checkpoints that were not read. */
   readonly notRead: readonly number[]
-  /** Those whose files were compared with what the log gives without them. */
+  /** Number of checkpoints whose files were compared with a replay of the log without them. */
   readonly compared: number
   /** Versions of checkpoints that were read, but could not be compared: nothing else in the log gives their version. */
   readonly notJudged: readonly number[]

@@ -10,7 +10,7 @@ import { LaneThread } from './lane-thread.ts'
 import { importAndReport, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
 import { inWorkers } from '../in-lanes.ts'
 
-/** Most workers if the user can change their number while the run goes on. */
+/** Most workers if the user can change their number during the run. */
 const MAX_LANES = 16
 /** Starting a thread takes as long as parsing some megabytes of a log. */
 const LARGE_LOG_BYTES = 16 * 2 ** 20

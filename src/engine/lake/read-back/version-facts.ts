@@ -9,7 +9,7 @@ export const FIELDS = {
   metadata: METADATA_FIELDS,
   transactions: TXN_FIELDS,
   domains: DOMAIN_FIELDS,
-  /** Of all files; the log's totals are known only after its files were read. */
+  /** Totals of all files; those of the log are known only after its files were read. */
   totals: ['files', 'bytes', 'rows'],
 } as const
 

@@ -18,7 +18,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     type: 'text',
     value: ' URL',
     completes: 'database',
-    describe: 'the catalog; else $SLUICE_DATABASE_URL or the config file',
+    describe: 'catalog URL; else $SLUICE_DATABASE_URL or the config file',
   },
   {
     name: 'schema',
@@ -43,13 +43,13 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     default: false,
     describe: 'start a run that goes on when the terminal closes',
   },
-  { name: 'distributed', type: 'flag', default: false, describe: 'leave a run to the workers of a queue' },
+  { name: 'distributed', type: 'flag', default: false, describe: 'hand a run over to the workers of a queue' },
   {
     name: 'connect',
     type: 'text',
     value: ' URL',
     completes: 'database',
-    describe: 'the queue of workers; else connect: of the config file',
+    describe: 'URL of the queue; else connect: of the config file',
   },
   {
     name: 'queue',
@@ -96,7 +96,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     type: 'flag',
     default: false,
     config: 'default',
-    describe: 'no signs outside ASCII in the terminal UI',
+    describe: 'only ASCII characters in the terminal UI',
   },
   { name: 'log-file', type: 'text', value: ' FILE', completes: 'file', describe: 'write every event to a file too' },
   {

@@ -27,7 +27,7 @@ export const EXCLUDE: Option = {
   type: 'list',
   shown: 'none',
   config: 'default',
-  describe: 'leave out paths holding this word, or fitting this glob; repeatable',
+  describe: 'skip paths that contain this word or match this glob; repeatable',
 }
 
 /** How deep a lake is searched. */
@@ -36,7 +36,7 @@ export const RECURSIVE: Option = {
   alias: 'r',
   type: 'flag',
   default: false,
-  describe: 'look in folders below too',
+  describe: 'also search subfolders',
 }
 
 /** For commands that write actions into a catalog. */
@@ -64,7 +64,7 @@ export const WOULD_GO: Option = {
   alias: 'n',
   type: 'flag',
   default: false,
-  describe: 'say what would go and change nothing',
+  describe: 'show what would be removed and change nothing',
 }
 
 /** For imports. */
@@ -72,7 +72,7 @@ export const RESUME: Option = {
   name: 'resume',
   type: 'flag',
   default: false,
-  describe: 'go on where an import stopped; happens without it too',
+  describe: 'resume where an import stopped; this is also the default',
 }
 
 /** For commands that write into a catalog. @param standard default wait */
@@ -82,7 +82,7 @@ export function waitOption(standard: '0s' | '10s'): Option {
     type: 'text',
     unit: 'duration',
     default: standard,
-    describe: 'how long to wait for a program that writes the table, or has the file of the catalog open',
+    describe: 'how long to wait for a program that writes the table or has the catalog file open',
   }
 }
 
@@ -98,7 +98,7 @@ export const CHECK_FILES: Option = {
   choices: CHECKED_FILES,
   default: 'sample',
   config: 'default',
-  describe: 'which data files must still be there',
+  describe: 'which data files to check for existence',
 }
 
 /** Which version of a table is meant. */
@@ -111,13 +111,13 @@ const ROW_FORMATS: readonly RowFormat[] = ['table', 'csv', 'json']
 
 /** For commands that return rows of a query. */
 export const ROW_OPTIONS: readonly Option[] = [
-  { name: 'limit', type: 'number', unit: 'rows', least: 1, default: 1000, describe: 'rows to give' },
+  { name: 'limit', type: 'number', unit: 'rows', least: 1, default: 1000, describe: 'most rows to return' },
   {
     name: 'format',
     type: 'choice',
     choices: ROW_FORMATS,
     default: 'table',
-    describe: 'how rows are written; json is one object a row',
+    describe: 'format of the rows; json writes one object per row',
   },
   {
     name: 'timeout',
@@ -127,7 +127,7 @@ export const ROW_OPTIONS: readonly Option[] = [
   },
 ]
 
-/** How they are parsed. */
+/** Parsers of `ROW_OPTIONS`. */
 export const ROW_WORDS = {
   limit: words.count('limit'),
   format: words.choice('format', ROW_FORMATS),
@@ -138,5 +138,5 @@ export const ROW_WORDS = {
 export const BETWEEN_OPTION: Option = {
   name: 'between',
   type: 'text',
-  describe: 'hours of the day to work in, such as 22:00-05:00; outside of them nothing begins, and the run waits',
+  describe: 'hours of the day to work in, such as 22:00-05:00; outside of them the run waits and begins nothing',
 }

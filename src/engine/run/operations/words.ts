@@ -90,7 +90,7 @@ export const optionalChoice = <T extends string>(
   as: 'choice',
   option,
 })
-/** In ms. */
+/** A duration, in ms. */
 export const duration = (option: string): WordSource<number> => ({ as: 'duration', option, required: true })
 export const optionalDuration = (option: string): WordSource<number | undefined> => ({ as: 'duration', option })
 /** Id of a run. */

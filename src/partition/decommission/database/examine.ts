@@ -67,7 +67,7 @@ async function wantedThere({
   return [...found, ...ledgers.unread.map(unreadLedger)]
 }
 
-/** The same for every ledger in the database itself. */
+/** As `wantedThere`, for every ledger in the database itself. */
 async function wantedHere(
   { store, archives }: { readonly store: CopyStore; readonly archives: Ledgers },
   { to, database, signal }: Pick<ExamineDatabase, 'to' | 'database' | 'signal'>,

@@ -25,10 +25,12 @@ export const lifecycleStatus: Declaration<LifecycleStatusOperation, (typeof EVEN
     takes: LIFECYCLE_OPTIONS,
     first: ['table', 'from', 'by', 'calendar', 'first-month', 'zone', 'archive', 'older-than', 'write', 'replace'],
     notes:
-      'A table goes through four phases: it becomes partitioned, it takes the place of the old one, it gets partitions for what is to come, and old ones go to ' +
-      'an archive. `lifecycle:` of the config file says what is wanted of each table, under the names of the options of partition and archive; these commands ' +
-      'take from it what their line does not say. init inspects a table and writes its entry, with comments. status says of each phase what is done, due or ' +
-      'blocked, and the command that goes on; it changes nothing. Without --config both use sluice.yaml of this folder.\n',
+      'A table has four phases: it is partitioned, it takes the place of the old table, it gets partitions for ' +
+      'coming periods, and old partitions are archived. `lifecycle:` of the config file has the options of each ' +
+      'table, with the names of the options of partition and archive; these commands use them unless the ' +
+      'command line sets them. init inspects a table and writes its entry, with comments. status shows for each ' +
+      'phase what is done, due or blocked, and the command that continues; it changes nothing. Without --config ' +
+      'both use sluice.yaml of this folder.\n',
   },
   actions: { 'lifecycle status': { byHand: ['table', ...ALERT_FLAGS] } },
   shape: 'listing',

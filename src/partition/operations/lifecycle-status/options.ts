@@ -15,7 +15,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     shown: 'all of the file',
     group: 'all actions:',
     completes: 'table',
-    describe: 'the table of init; the only tables of status, as the config file names them; repeatable',
+    describe: 'for init: the table; for status: only these tables of the config file; repeatable',
   },
   {
     name: 'from',
@@ -29,7 +29,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     type: 'text',
     group: INIT,
     completes: 'column',
-    describe: 'the column that says when a row belongs; a partitioned table says it itself',
+    describe: 'time column; not needed for a partitioned table',
   },
   {
     name: 'epoch',
@@ -37,7 +37,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     choices: EPOCHS,
     shown: 'what bounds and ledger say',
     group: INIT,
-    describe: 'whole numbers of the column are times: seconds (s) or milliseconds (ms) since 1970',
+    describe: 'unit of the times in an integer column: seconds (s) or milliseconds (ms) since 1970',
   },
   {
     name: 'calendar',
@@ -46,7 +46,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     shown: 'that of the partitions, or quarter',
     config: 'shown',
     group: INIT,
-    describe: 'periods that the table is cut by',
+    describe: 'periods into which the table is divided',
   },
   {
     name: 'first-month',
@@ -78,20 +78,20 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     shown: 'that of the database, or UTC',
     config: 'shown',
     group: INIT,
-    describe: 'where days begin at midnight, such as Europe/Berlin',
+    describe: 'time zone in which days begin, such as Europe/Berlin',
   },
   {
     name: 'archive',
     type: 'text',
     group: INIT,
     completes: 'folder or bucket',
-    describe: 'folder or s3://bucket/prefix that old partitions go to; none are archived without it',
+    describe: 'folder or s3://bucket/prefix of the archive; without it nothing is archived',
   },
   {
     name: 'older-than',
     type: 'text',
     group: INIT,
-    describe: 'what is older than so many whole periods goes to the archive: 8q, 24m, 52w, 365d, 7y',
+    describe: 'age, in whole periods, from which a partition is archived: 8q, 24m, 52w, 365d, 7y',
   },
   {
     name: 'write',
@@ -99,7 +99,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     shown: 'that of --config, or sluice.yaml',
     group: INIT,
     completes: 'file',
-    describe: 'the config file that gets the entry; - prints it',
+    describe: 'config file to which the entry is written; - prints it',
   },
   {
     name: 'replace',

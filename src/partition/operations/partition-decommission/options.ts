@@ -17,7 +17,7 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: GROUP,
     describe:
-      'with --database: a table that goes with it although no run has copied it, or the words "large objects"; repeatable',
+      'with --database: a table to drop with it although no run has copied it, or the words "large objects"; repeatable',
   },
   {
     name: 'maintenance-db',
@@ -48,7 +48,7 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     completes: 'database',
     group: GROUP,
     describe:
-      'copy the inactive table to this database, such as duckdb:///old.duckdb, before it is dropped; rows are compared again then',
+      'copy the inactive table to this database, such as duckdb:///old.duckdb, before it is dropped, and compare the rows again',
   },
   {
     name: 'undo',

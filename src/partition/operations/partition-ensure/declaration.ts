@@ -16,7 +16,7 @@ export type PartitionEnsureOperation = {
   readonly epoch?: Epoch | undefined
   /** Whole periods after the current one. */
   readonly ahead: number
-  /** Longest wait of other sessions for a lock of ours, ms. */
+  /** Longest wait of other sessions for a lock of sluice, ms. */
   readonly patienceMs: number
   /** Total time for lock tries, ms. */
   readonly budgetMs: number

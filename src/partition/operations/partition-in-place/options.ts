@@ -9,7 +9,7 @@ export const IN_PLACE_OPTIONS: readonly Option[] = [
     type: 'text',
     shown: 'TABLE_past',
     group: GROUP,
-    describe: 'name that the table gets as the first partition',
+    describe: 'name of the existing table once it is the first partition',
   },
   {
     name: 'last',
@@ -17,14 +17,14 @@ export const IN_PLACE_OPTIONS: readonly Option[] = [
     shown: 'the current one, or the latest with rows',
     group: GROUP,
     describe:
-      'last period of the past, such as Q2-FY25; no row may lie behind it until the new table has the name, and none without a time',
+      'last period of the first partition, such as Q2-FY25; until the cutover no row may be later, and no time may be NULL',
   },
   {
     name: 'slice',
     type: 'text',
     group: GROUP,
     describe:
-      'take the last period of the past, such as Q2-FY25, into a partition of its own; everybody waits while its rows move, and how long is said first',
+      'move the last period of the first partition, such as Q2-FY25, into its own partition; all sessions wait meanwhile, and the expected wait is printed first',
   },
   {
     name: 'pause-budget',
@@ -33,7 +33,7 @@ export const IN_PLACE_OPTIONS: readonly Option[] = [
     fallback: '2s',
     least: 100,
     group: GROUP,
-    describe: 'longest that others may wait: a try that takes longer changes nothing, and is made again later',
+    describe: 'longest wait of other sessions: a try that takes longer changes nothing and is repeated later',
   },
   {
     name: 'tries-for',
@@ -41,13 +41,13 @@ export const IN_PLACE_OPTIONS: readonly Option[] = [
     unit: 'duration',
     fallback: '10m',
     group: GROUP,
-    describe: 'how long tries are made; exit code 75 after that, and the same command goes on',
+    describe: 'stop retrying after this time (exit 75); the same command resumes',
   },
   {
     name: 'revert',
     type: 'flag',
     fallback: false,
     group: GROUP,
-    describe: 'go back: the past is the table again, as long as no other partition holds rows',
+    describe: 'go back: the first partition becomes the table again, if no other partition has rows',
   },
 ]

@@ -50,14 +50,17 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
     ],
     first: ['from', 'table', 'by', 'calendar', 'ahead', 'to', 'into', 'workers', 'until-caught-up', 'dry-run'],
     notes:
-      'list shows the partitions of tables that are partitioned by ranges of time, ' +
-      'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
-      'that fell into the default partition; it can run at any time. Calendar and names come from the partitions that are there. ' +
-      'plan says what it takes to partition a table that is not, and changes nothing. run does it while the table is used: it makes a partitioned table ' +
-      'beside it, copies the current period first and older ones after, proves each, and follows what changes; a cut-over lets both change places. ' +
-      'in-place does without a copy, for tables too large to hold twice: all rows become the first partition, and new periods get partitions of their own. ' +
-      'decommission retires the old table of a cutover: its first run revokes the rights on it, a run after the grace period drops it. ' +
-      'Of one table that `lifecycle:` of the config file names by this very name, options count that its entry has and the line does not.\n',
+      'list shows the partitions of tables that are partitioned by time ranges, created by any program, and ' +
+      'which partitions are missing. ensure creates the partitions of the current and the coming periods, like ' +
+      'their neighbours, and moves rows from the default partition into them; it can run at any time. Calendar ' +
+      'and names are derived from existing partitions. plan shows what the partitioning of a table needs, and ' +
+      'changes nothing. run does it while the table is in use: it creates a partitioned table next to it, ' +
+      'copies the current period first and older ones after it, proves each, and replicates changes; a cutover ' +
+      'exchanges both tables. in-place needs no copy, for tables too large to store twice: all rows become the ' +
+      'first partition, and new periods get their own partitions. decommission retires the old table of a ' +
+      'cutover: its first run revokes the rights on it, a run after the grace period drops it. For a table that ' +
+      '`lifecycle:` of the config file names exactly so, options of its entry apply unless the command line ' +
+      'sets them.\n',
   },
   actions: {
     'partition list': {

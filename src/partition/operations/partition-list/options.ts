@@ -28,7 +28,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     choices: EPOCHS,
     shown: 'what bounds and ledger say',
     group: 'list, ensure, plan, run and in-place:',
-    describe: 'whole numbers of the column are times: seconds (s) or milliseconds (ms) since 1970',
+    describe: 'unit of the times in an integer column: seconds (s) or milliseconds (ms) since 1970',
   },
   {
     name: 'calendar',
@@ -37,7 +37,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     shown: 'that of the partitions; quarter for plan',
     config: 'shown',
     group: ALL,
-    describe: 'periods that the table is cut by',
+    describe: 'periods into which the table is divided',
   },
   {
     name: 'first-month',
@@ -69,7 +69,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     shown: 'that of the database; UTC for plan',
     config: 'shown',
     group: ALL,
-    describe: 'where days begin at midnight, such as Europe/Berlin',
+    describe: 'time zone in which days begin, such as Europe/Berlin',
   },
   {
     name: 'ahead',
@@ -77,7 +77,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     fallback: 2,
     most: MOST_AHEAD,
     group: 'list and ensure:',
-    describe: 'whole periods after the current one that have to be there',
+    describe: 'whole periods after the current one that must exist',
   },
   {
     name: 'older-than',
@@ -85,14 +85,14 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     shown: 'nothing is due',
     config: 'shown',
     group: 'list:',
-    describe: 'what is older than so many whole periods is due: 8q, 24m, 52w, 365d, 7y',
+    describe: 'age, in whole periods, from which a partition is due: 8q, 24m, 52w, 365d, 7y',
   },
   {
     name: 'count',
     type: 'flag',
     fallback: false,
     group: 'list:',
-    describe: 'count the rows of every partition, which reads them all; else the statistics of the database count',
+    describe: 'count the rows of every partition, which reads all of them; else use the statistics of the database',
   },
   {
     name: 'lock-timeout',
@@ -101,7 +101,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     fallback: '100ms',
     least: 1,
     group: 'ensure and decommission:',
-    describe: 'most that others wait for a lock because of us',
+    describe: 'longest that other sessions wait because of one of our lock requests',
   },
   {
     name: 'retry-limit',
@@ -110,7 +110,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     fallback: '60s',
     least: 1,
     group: 'ensure and decommission:',
-    describe: 'how long locks are tried for before it gives up; the same command goes on',
+    describe: 'how long to retry locks before the command ends; the same command resumes',
   },
   {
     name: 'dry-run',
@@ -118,6 +118,6 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: 'ensure, in-place and decommission:',
-    describe: 'say what would be done and change nothing',
+    describe: 'show what would be done and change nothing',
   },
 ]

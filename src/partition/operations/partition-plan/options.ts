@@ -11,7 +11,7 @@ export const PLAN_OPTIONS: readonly Option[] = [
     type: 'text',
     group: ALL,
     completes: 'column',
-    describe: 'the column that says when a row belongs',
+    describe: 'time column',
   },
   {
     name: 'slices',
@@ -20,7 +20,7 @@ export const PLAN_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: BOTH,
     describe:
-      'parts of a period that are copied in parallel and reported one by one: week or month, clipped at its edges; 1-6 or month:1-2: run copies only these of the first period, and ends (exit 75)',
+      'slices of a period that are copied in parallel and reported separately: week or month, cut off at its bounds; with week:1-6 or month:1-2 run copies only these of the first period and ends (exit 75)',
   },
   {
     name: 'window',
@@ -28,13 +28,13 @@ export const PLAN_OPTIONS: readonly Option[] = [
     unit: 'duration',
     group: BOTH,
     describe:
-      'time that there is for one period, such as 3h; run begins no chunk behind its end (exit 75), and the same command goes on',
+      'time limit for one period, such as 3h; after it, run begins no more chunks and ends (exit 75); the same command resumes',
   },
   {
     name: 'exact',
     type: 'flag',
     fallback: false,
     group: PLAN,
-    describe: 'count rows, whatever it takes; else a sample is taken where no index helps',
+    describe: 'count all rows, however long it takes; else use a sample if no index helps',
   },
 ]

@@ -15,22 +15,21 @@ export const RUN_OPTIONS: readonly Option[] = [
     group: BOTH,
     completes: 'database',
     describe:
-      'URL of the database of the new table, or a store of the config file; of decommission --database, the one that the tables have moved to',
+      'URL or alias of the database of the new table; for decommission --database: of the one that the tables have moved to',
   },
   {
     name: 'into',
     type: 'text',
     shown: 'TABLE_partitioned, or TABLE in another database',
     group: BOTH,
-    describe: 'name of the new table; one that is there has to be partitioned by the column, and empty',
+    describe: 'name of the new table; an existing one must be empty and partitioned by the column',
   },
   {
     name: 'first',
     type: 'text',
     shown: 'the current one',
     group: RUN,
-    describe:
-      'partition that is copied before all others, by its name or its period, such as Q2-FY25; then older ones, the newest first',
+    describe: 'partition to copy first, by its name or period, such as Q2-FY25; then older ones, newest first',
   },
   {
     name: 'workers',
@@ -40,7 +39,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     least: 1,
     most: 64,
     group: BOTH,
-    describe: 'chunks under way at the same time; for plan, slices that are copied at the same time',
+    describe: 'chunks processed in parallel; for plan: slices copied in parallel',
   },
   {
     name: 'checkpoint-size',
@@ -48,7 +47,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     unit: 'rows',
     shown: 'by the size of the table',
     group: RUN,
-    describe: 'rows of a chunk',
+    describe: 'rows per chunk',
   },
   {
     name: 'verify',
@@ -56,7 +55,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     choices: CHUNK_PROOFS,
     shown: 'chunk',
     group: RUN,
-    describe: 'proof of every chunk: number and checksum of its rows (chunk), or their number',
+    describe: 'proof of every chunk: count and checksum of its rows (chunk), or only the count (count)',
   },
   {
     name: 'rate',
@@ -64,14 +63,14 @@ export const RUN_OPTIONS: readonly Option[] = [
     unit: 'rows a second',
     shown: 'no limit',
     group: RUN,
-    describe: 'rows a second, at most',
+    describe: 'maximum rows per second',
   },
   {
     name: 'until-caught-up',
     type: 'flag',
     default: false,
     group: RUN,
-    describe: 'end as soon as everything is applied that the table held when its rows were copied; else follow on',
+    describe: 'end once the new table has everything that the table had when its rows were copied; else keep following',
   },
   { ...UNTIL_EQUAL, group: RUN },
   { ...PROVE_EVERY, group: RUN },
@@ -81,13 +80,13 @@ export const RUN_OPTIONS: readonly Option[] = [
     default: false,
     group: RUN,
     describe:
-      'keep writers of the table waiting while the slot is made, 10 seconds at most; nothing is missed without it, because the slot comes before every snapshot',
+      'make writers of the table wait while the slot is created, 10 seconds at most; without it no change is lost either, because the slot precedes every snapshot',
   },
   {
     name: 'restart',
     type: 'flag',
     default: false,
     group: RUN,
-    describe: 'begin again: the new table is emptied first',
+    describe: 'start again; empties the new table first',
   },
 ]

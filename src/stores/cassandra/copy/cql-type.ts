@@ -39,7 +39,7 @@ export type CqlType =
       readonly frozen: boolean
     }
   | { readonly kind: 'vector'; readonly of: CqlType; readonly size: number }
-  /** A class of the server; its values travel as bytes. */
+  /** A class of the server; its values are transferred as bytes. */
   | { readonly kind: 'custom'; readonly name: string }
 
 /** Whether a server is older than a release. */

@@ -18,7 +18,7 @@ import { uvintBytes } from './vint.ts'
 
 /**
  * Returns the function that encodes a cell; null for null. Refuses values that Cassandra would return changed.
- * @param as type that the values travel as
+ * @param as type in which the values are transferred
  * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED, ROW_REFUSED
  */
 export function cassandraEncoder(type: CqlType, as: ColumnType): (cell: Cell) => Buffer | null {

@@ -13,7 +13,7 @@ import { settingsFor } from './table-settings.ts'
 
 type OfferParts = {
   readonly link: CassandraLink
-  /** That of the ledger. @throws SluiceError BAD_CONFIG */
+  /** Keyspace of the ledger. @throws SluiceError BAD_CONFIG */
   readonly keyspace: () => string
   readonly source: (signal: AbortSignal) => Promise<SourceView>
 }

@@ -125,7 +125,7 @@ export function keyOfBound(request: ChunkRequest, shape: CassandraShape, bound: 
   return { values: valuesOf(request, shape, bound, [...shape.partition, ...shape.clustering]), staticOnly: false }
 }
 
-/** The same for its partition only. */
+/** As `keyOfBound`, only for the partition. */
 export function partitionOfBound(
   request: ChunkRequest,
   shape: CassandraShape,

@@ -134,7 +134,7 @@ export class RowDecoder {
     })
   }
 
-  /** The same for a row of which only the partition is known. */
+  /** As `shown`, for a row of which only the partition is known. */
   shownPartition(partition: readonly unknown[] | bigint): readonly (string | null)[] {
     return this.#parts.map(({ name, decode }) => {
       const at = this.#shape.partition.indexOf(name)

@@ -24,7 +24,7 @@ export class CassandraStatements {
     return this.#sets < MOST_SETS || this.#cache.has(insertKey(columns, using))
   }
 
-  /** The same for an UPDATE. A single column is always accepted. */
+  /** As `takes`, for an UPDATE. A single column is always accepted. */
   takesUpdate(columns: readonly string[], using: UsingClause): boolean {
     if (columns.length === 1 || this.#sets < MOST_SETS) return true
     return this.#cache.has(updateKey(columns, using))

@@ -1,4 +1,4 @@
-/** Splits a map, which travels as JSON, into entries with cells for their columns. */
+/** Splits a map, which is transferred as JSON, into entries with cells for their columns. */
 import { bytesOfBlob } from '../../../model/copy/bytes-text.ts'
 import { converter } from '../../../model/copy/convert.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
@@ -65,7 +65,7 @@ function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
   }
 }
 
-/** The JSON of a value as its original cell: as member names, bytes and numbers are texts. */
+/** The original cell of a value in JSON, where member names, bytes and numbers are texts. */
 function rawOf(value: Json, { type }: ReadColumn['column']): Exclude<Cell, null> {
   if (type.kind === 'json') return printedJson(value)
   const text = typeof value === 'string' ? value : printedJson(value)

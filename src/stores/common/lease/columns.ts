@@ -1,4 +1,4 @@
-/** Columns of a lease, in the row of the leased work: an edit of the row by hand changes the lease with it. */
+/** Columns of a lease, in the row of the leased work: an edit of that row by hand also changes its lease. */
 import { fateOf, type Fate, type Owner, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 
@@ -27,7 +27,7 @@ export const LEASE_COLUMNS: LeaseColumns = {
 /** The lease owner that a row names. */
 export type Holder = StoredIdentity & { readonly id: string }
 
-/** Columns that identify the owner, in the order of `holderOf` and `ownerValues`. */
+/** Columns that identify the owner, in the order of `storedLeaseOwner` and `ownerValues`. */
 export function ownerColumns(columns: LeaseColumns): readonly string[] {
   return [columns.owner, columns.host, columns.pid, columns.machine, columns.started]
 }

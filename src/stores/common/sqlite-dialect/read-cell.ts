@@ -19,7 +19,7 @@ export type CellReader = (stored: StoredValue) => Exclude<Cell, null>
 const LARGEST = 2 ** 63
 
 /**
- * @param as the type that values travel as; the column's own, or one that the plan allows
+ * @param as the type in which values are transferred: the column's own, or one that the plan allows
  * @throws (the function) SluiceError VALUE_REFUSED if a value is not of the column's type
  */
 export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
@@ -28,7 +28,7 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
   switch (type.kind) {
     case 'bytes':
       return (stored) => convert(typeof stored === 'object' ? stored : wrongClass('bytes', stored))
-    // Untyped columns give literals if they travel as such, else the stored texts.
+    // Untyped columns give literals if they are transferred as such, else the stored texts.
     case 'native':
     case 'text':
     case 'json':
@@ -49,8 +49,8 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
 }
 
 /**
- * As `cellReader`, for values that must be restorable: refuses a value if writing its canonical form would give another
- * class or spelling. Timestamps may be spelled differently.
+ * As `sqliteCellReaderOf`, for values that must be restorable: refuses a value if writing its canonical form would give
+ * another class or spelling. Timestamps may be spelled differently.
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {
@@ -86,7 +86,7 @@ function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isI
   return typeof value === 'string' ? value === String(stored) : Number(value) === Number(stored)
 }
 
-/** An archive that began without zones continues so: times with a zone become UTC, as in SQLite's functions. */
+/** For archives whose ledger has no zones: times with a zone become UTC, as in SQLite's functions. */
 function inUtc(convert: Normalizer): CellReader {
   return (stored) =>
     convert(typeof stored === 'string' ? canonicalInstant(stored, true) : withoutBytes('timestamp', stored))

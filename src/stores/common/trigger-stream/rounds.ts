@@ -8,10 +8,10 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 
 /** State between two rounds. */
 export type RoundState = {
-  /** Where the source is now. */
+  /** Position of the source now. */
   readonly end: LogPosition
   readonly isNoted: boolean
-  /** If nothing is noted: everything committed before this position was emitted, and is on the source's disk. */
+  /** Position, if nothing is noted: everything committed before it was emitted, and is on the source's disk. */
   readonly idle: LogPosition
 }
 
@@ -42,8 +42,8 @@ export type RoundChanges = AsyncGenerator<readonly Change[], StreamRound | null>
 export interface Rounds {
   look(): Promise<RoundState>
   /**
-   * @param forView the snapshot stays open until `Round.view` takes it, or until the generator is ended early; else it
-   * ends with the round
+   * @param forView the snapshot stays open until `StreamRound.view` takes it, or until the generator is ended early;
+   * else it ends with the round
    * @throws SluiceError VALUE_REFUSED, and errors of the source: then the stream ends
    */
   report(forView: boolean): RoundChanges

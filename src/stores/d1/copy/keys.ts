@@ -28,7 +28,7 @@ export const D1_SOURCE_KEYS: KeyDialect = {
 
 /**
  * For tables that are written: bounds come from another system, in its spelling; rows hold canonical values.
- * @param asOf the type that the values of a column travelled as
+ * @param asOf the type in which the values of a column were transferred
  */
 export function d1TargetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   return {
@@ -48,7 +48,7 @@ function textSql({ name, type, native }: Column): string {
   const column = quote(name)
   if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
   const affinity = affinityOf(native)
-  // 15 digits give the decimal itself if a double can keep it: with more digits other systems would read a neighbour.
+  // 15 digits if a double holds the decimal exactly: with more digits other systems would read a neighbouring value.
   const digits = type.kind === 'decimal' && fitsDouble(type.precision, type.scale) ? 15 : 17
   const number = `CASE typeof(${column}) WHEN 'real' THEN printf('%!.${digits}g', ${column}) ELSE CAST(${column} AS TEXT) END`
   if (isAny(type)) {
@@ -77,7 +77,7 @@ function anyValue(literal: string): SqlValue {
   return typeof value === 'string' ? JSON.stringify([value]) : `[${literal}]`
 }
 
-/** A name of the rowid that is not the name of a column. @throws SluiceError UNSUPPORTED_KEY */
+/** A name by which SQL can read the rowid, because no column has it. @throws SluiceError UNSUPPORTED_KEY if none */
 export function rowidOf(table: TableSpec): string {
   const taken = new Set(table.columns.map(({ name }) => name.toLowerCase()))
   const free = ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name))

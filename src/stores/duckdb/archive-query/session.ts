@@ -89,7 +89,7 @@ export class QuerySession implements AsyncDisposable {
     }
   }
 
-  /** All rows of a statement of ours with a small result. */
+  /** All rows of a statement of sluice with a small result. */
   async rows(sql: string): Promise<readonly (readonly DuckDBValue[])[]> {
     throwIfAborted(this.#signal)
     try {

@@ -47,7 +47,7 @@ function copySql(
     `ROW_GROUP_SIZE_BYTES ${within(memoryBytes / 16, GROUP_BYTES)}`,
     `FILE_SIZE_BYTES ${Math.max(1, Math.floor(fileBytes))}`,
     `FILENAME_PATTERN ${sqlLiteral(`${prefix}-{i}`)}`,
-    // The folder may contain files with other names; no other file has ours.
+    // The folder may contain other files; no other program uses these names.
     'OVERWRITE_OR_IGNORE true',
     'RETURN_STATS true',
     ...(table.columns.some(isFloat) ? [NO_DICTIONARY] : []),

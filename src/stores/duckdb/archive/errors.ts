@@ -1,4 +1,4 @@
-/** Maps DuckDB's errors about an archive's files to ours. */
+/** Maps DuckDB's errors about an archive's files to SluiceErrors. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
@@ -28,7 +28,7 @@ export function machineError(error: unknown, where: string, side: 'source' | 'ta
   return null
 }
 
-/** For rows that are written to files. @throws the signal's reason */
+/** Maps an error of writing rows to files. @throws the signal's reason */
 export function parquetWriteError(
   error: unknown,
   folder: string,
@@ -61,7 +61,7 @@ export function parquetWriteError(
   })
 }
 
-/** Without the row that DuckDB prints. */
+/** The reason in DuckDB's message, without the row that the message shows. */
 function csvReason(message: string, line: string | undefined): string {
   const why =
     /Value with unterminated quote|Expected Number of Columns: \d+ Found: \d+|Invalid unicode|unhex/.exec(
@@ -71,7 +71,7 @@ function csvReason(message: string, line: string | undefined): string {
   return line === undefined ? why : `${why}, in line ${Number(line) - 1}`
 }
 
-/** For files that are read. @throws the signal's reason */
+/** Maps an error of reading files. @throws the signal's reason */
 export function readError(error: unknown, file: string, signal: AbortSignal): unknown {
   throwIfAborted(signal)
   if (error instanceof SluiceError) return error
@@ -89,7 +89,7 @@ export function readError(error: unknown, file: string, signal: AbortSignal): un
   return machineError(error, file, 'source') ?? unsound(firstLine(error), file, error)
 }
 
-/** For a file that is not the one that the archive wrote. */
+/** Error for a file that is not the one that the archive wrote. */
 export function unsound(why: string, file: string, cause?: unknown): SluiceError {
   return new SluiceError('PROOF_FAILED', `a Parquet file of the archive is damaged or another one: ${why}`, {
     where: file,

@@ -23,7 +23,7 @@ export type LargeRows = {
   readonly columns: readonly StoredColumn[]
   /** Rows with a longer text are removed from the CSV. */
   readonly limit: number
-  /** For the field files; the taker of a row removes them. */
+  /** Folder of the field files; the receiver of a row removes them. */
   readonly folder: string
   readonly signal: AbortSignal
   /** The next row is read once this has resolved. */
@@ -140,7 +140,7 @@ class FieldFiles {
     if (this.#bytes + this.#length > INLINE_BYTES && this.#isLong()) await this.#flush()
   }
 
-  /** For a row that does not end. */
+  /** Closes the file of a row that was not completed. */
   async close(): Promise<void> {
     await this.#file?.handle.close()
   }

@@ -25,7 +25,7 @@ export function castField(column: StoredColumn, at: number): string {
   return column.stored === 'binary' ? `wire.${wireName(at)} AS ${quotedName(column.physical)}` : castColumn(column, at)
 }
 
-/** The same for reading only: infinite dates and timestamps are values, and NULL replaces what the type cannot hold. */
+/** As `castColumn`, only for reading: infinite times are values, and NULL replaces what the type cannot hold. */
 export function readableColumn(column: StoredColumn, at: number): string {
   const { stored } = column
   const value = valueOf(column, at, () => 'NULL')

@@ -36,7 +36,7 @@ export async function duckdbDigest(
   return { rows: BigInt(String(row[0])), sum: sumText(BigInt(String(row[1]))) }
 }
 
-/** The same from the values, row by row. */
+/** As `duckdbDigest`, from the values, row by row. */
 export async function slowDigest(
   session: DuckdbCopySession,
   query: DuckdbRowQuery,

@@ -188,7 +188,7 @@ class RowReader {
   }
 }
 
-/** True if SQL gives values in the canonical form of their travel type: never for JSON. */
+/** True if SQL gives values in the canonical form of the type of the transfer: never for JSON. */
 function equalTypes(type: ColumnType, as: ColumnType): boolean {
   return type.kind !== 'json' && type.kind !== 'list' && JSON.stringify(type) === JSON.stringify(as)
 }

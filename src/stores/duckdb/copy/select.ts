@@ -114,7 +114,7 @@ export function proofText(column: Column, as: ColumnType, ours: boolean): string
 /** Types whose text is the one that their system prints. */
 const OWN_TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['native', 'json', 'list', 'text', 'decimal'])
 
-/** True if the canonical texts of the column's type and of its travel type are equal for every value. */
+/** True if the canonical texts of the column's type and of the type of the transfer are equal for every value. */
 function sameForm({ type, native }: Column, as: ColumnType, ours: boolean): boolean {
   if (as.kind === 'native') return OWN_TEXTS.has(type.kind)
   switch (type.kind) {

@@ -41,7 +41,7 @@ export async function countDigest(session: MysqlSession, request: RowRequest): P
   return { rows: BigInt(String(rows)), sum: '' }
 }
 
-/** As `canonicalDigest`, by reading the rows. */
+/** As `mysqlCanonicalDigest`, by reading the rows. */
 export async function streamedDigest(
   session: MysqlSession,
   request: RowRequest,
@@ -58,7 +58,7 @@ export async function streamedDigest(
   return sum.digest()
 }
 
-/** As `canonicalDigest`, in one statement; null if the server cannot print all of the values. */
+/** As `mysqlCanonicalDigest`, in one statement; null if the server cannot print all of the values. */
 export async function serverDigest(session: MysqlSession, request: RowRequest): Promise<Digest | null> {
   const { table, columns, range, where } = request
   const spelled = columns.map(({ name, as, column }) => spelling(quoted(name), as, column))

@@ -113,7 +113,7 @@ async function columnsOf(session: CopySession, { oid }: Parent): Promise<string>
 
 /**
  * Statements that move late rows out of the default partition, and back after the attachment. One statement deletes and
- * keeps the same rows, whatever others write meanwhile.
+ * keeps the same rows, whatever other sessions write meanwhile.
  */
 function inTheWay(
   { name }: Parent,

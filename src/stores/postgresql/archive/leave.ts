@@ -64,7 +64,7 @@ async function leavingLocks(
  * Under all locks: records the table's own properties, detaches and moves it.
  * @returns `differs` if it has other columns than were archived
  * @throws SluiceError TARGET_BUSY if its definition changed since it was read, TABLE_REFUSED if the server's check for
- * referring rows takes longer than others should wait
+ * referring rows takes longer than other sessions should wait
  */
 export async function takeAway(
   session: CopySession,

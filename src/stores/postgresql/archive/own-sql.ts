@@ -184,7 +184,7 @@ SELECT stage, what, sql, place FROM made ORDER BY place, what, sql`
 const INDEX_OF_TWIN = `pg_catalog.format('CREATE %sINDEX %I ON %s ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, t.name)
     || pg_catalog.substr(pg_catalog.pg_get_indexdef(x.indexrelid), pg_catalog.length(CASE WHEN x.indisunique THEN 'CREATE UNIQUE ' ELSE 'CREATE ' END || x.head) + 1)`
 
-/** The same; the table is at the end. */
+/** The server's text of statistics, with the new table's name at its end. */
 const STATISTICS_OF_TWIN = `pg_catalog.format('CREATE STATISTICS %I.%I', s.schema, s.name)
     || pg_catalog.left(pg_catalog.substr(pg_catalog.pg_get_statisticsobjdef(s.oid), pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', s.own_schema, s.stxname)) + 1), -length(t.own)) || t.name`
 

@@ -67,7 +67,7 @@ export class GivenBack {
   readonly missing: NotRestored[] = []
   readonly #session: CopySession
   readonly #own: Own
-  /** Of its indexes and statistics. */
+  /** Names of its indexes and statistics. */
   readonly #names: ReadonlySet<string>
   /** Schemas that its statements name and that do not exist. */
   #gone: ReadonlySet<string> | null = null

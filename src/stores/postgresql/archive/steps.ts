@@ -54,7 +54,7 @@ export class Steps implements AsyncDisposable {
 
   /**
    * Runs the body in a transaction, closes the ledger entry and commits; rolls back unless the body ends with `done`.
-   * @throws SluiceError TARGET_BUSY if others hold what it needs, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST,
+   * @throws SluiceError TARGET_BUSY if other sessions hold its locks, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST,
    * COMMIT_UNKNOWN
    */
   run(step: LedgerCheckedStep, body: (within: WithinStep) => Promise<StepBodyEnd>): Promise<StepEnd> {
@@ -77,7 +77,8 @@ export class Steps implements AsyncDisposable {
   /**
    * Tries to get all locks, each time in a new transaction and only briefly, then runs the body.
    * @param find what to lock, read again for each try; null if it does not exist
-   * @returns the outcome, how often others were in the way, and the longest time from the first lock to the end, ms
+   * @returns the outcome, the number of tries that other sessions blocked, and the longest time from the first lock to
+   * the end, ms
    * @throws SluiceError TARGET_BUSY if the locks were not granted within the retry limit, STOPPED; else as `run`
    */
   patiently<T extends { readonly locks: readonly WantedLock[] }>(

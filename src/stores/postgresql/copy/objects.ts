@@ -150,7 +150,7 @@ class Builder {
     )
   }
 
-  /** Adds it NOT VALID, then validates: locks are held briefly, and others can write while rows are checked. */
+  /** Adds it NOT VALID, then validates: locks are held briefly, and other sessions can write while rows are checked. */
   async #foreignKey(object: ForeignKey, isThere: boolean): Promise<void> {
     const name = quoteName(object.name)
     const alter = `ALTER TABLE ${this.#sql}`

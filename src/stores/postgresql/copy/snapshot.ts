@@ -114,7 +114,7 @@ export class PostgresSnapshot implements AsyncDisposable {
     return this.#readers.take()
   }
 
-  /** @param sound false after an error: the transaction cannot go on, and a new one is opened when needed */
+  /** @param sound false after an error: the transaction cannot continue, and a new one is opened when needed */
   async give(session: CopySession, sound: boolean): Promise<void> {
     if (sound || !session.alive) await this.#readers.give(session)
     else this.#readers.drop(session)

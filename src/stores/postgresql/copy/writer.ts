@@ -42,7 +42,7 @@ export class PostgresWriter implements ChunkWriter {
   readonly #upsert: Upsert | null
   #begun = false
   #ended = false
-  /** Error after which the transaction cannot go on. */
+  /** Error after which the transaction cannot continue. */
   #failure: unknown = null
 
   /** @param session in a transaction that belongs to this writer; `giveBack` is called after its end */

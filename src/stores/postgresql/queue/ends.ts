@@ -64,7 +64,7 @@ export async function dropQueued(
 /**
  * Records the end of a run of which no slot is queued or worked on. Slots that share one operation report on all of it:
  * the last one with a verdict counts. Of slots with work of their own the worst counts.
- * @returns null if the run goes on, or ended earlier
+ * @returns null if the run is active, or ended earlier
  */
 export async function endOfRun(client: PoolClient, runId: string): Promise<EndedRun | null> {
   const { rows } = await client.query<EndRecord>(

@@ -51,7 +51,7 @@ export function hasWorker(queue: string): string {
 }
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom`. */
 export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
-/** SQL over `r`, a run that goes on: not confirmed in this database (the parameter is its identity), so it waits. */
+/** SQL over `r`, an active run: not confirmed in this database (the parameter is its identity), so it waits. */
 export const unconfirmedSql = (identity: string): string =>
   `(r.status = 'running' AND ${isOtherDatabase(identity, 'r')})`
 /** SQL: slots of the run `r` are queued or lost, and no worker that takes them had a heartbeat in `LOST_AFTER_MS`. */

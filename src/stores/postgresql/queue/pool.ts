@@ -139,7 +139,7 @@ export class QueuePool implements AsyncDisposable {
     }
   }
 
-  /** Maps an error of the server or of the connection to ours. @param use names the right that is missing */
+  /** Maps an error of the server or of the connection to a SluiceError. @param use names the right that is missing */
   async said(thrown: unknown, use: QueueUse): Promise<unknown> {
     const error = firstLoss(thrown)
     if (MISSING.has(sqlStateOf(error) ?? '')) return await this.#notWhole(error)
@@ -167,7 +167,7 @@ export class QueuePool implements AsyncDisposable {
   }
 }
 
-/** Returns a row if the schemas of a queue exist, and in ours the table that is created first. */
+/** Returns a row if the schemas of a queue exist, and in that of sluice the table that is created first. */
 const IS_WHOLE = `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = 'sluice_queue' AND c.relname = 'sluice_queue_version' AND EXISTS (SELECT FROM pg_catalog.pg_namespace j WHERE j.nspname = 'graphile_worker')`
 

@@ -20,12 +20,12 @@ const WITH_COUNTED_ENDS = 7
  * on the older queue that a read-only session may find.
  */
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares'::text)::boolean, false)"
-/** The same over `w`, a worker. */
+/** SQL over `w`, a worker, as `ON_CALL`: it shall take no more work. */
 export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted'::text)::boolean, false)"
-/** The same over `r`, a run: null if no slot has read the ledger. */
+/** SQL over `r`, a run, as `ON_CALL`: rows and chunks of the ledger; null if no slot has read it. */
 export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows'::text)::bigint"
 export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks'::text)::int"
-/** The same: the ledger was read before the run ended. False in a queue before version 7, which has no such column. */
+/** SQL over `r`, as `ON_CALL`: the ledger was last read before the run ended. False in a queue before version 7. */
 export const COUNT_IS_DUE =
   "(to_jsonb(r) ? 'counted_end'::text AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows'::text IS NOT NULL AND (to_jsonb(r) ->> 'counted_end'::text)::timestamptz IS DISTINCT FROM r.ended_at)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows'::text)::bigint, 0)"

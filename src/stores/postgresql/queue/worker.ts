@@ -57,7 +57,7 @@ const FIRST_REST_MS = 2_000
 
 const LONGEST_REST_MS = 60_000
 
-/** A slot that one worker refused is offered to others after this, ms. */
+/** A slot that one worker refused is offered to other workers after this, ms. */
 const OFFERED_AFTER_MS = 1_000
 
 /** SQL: the slot is this worker's, under this fencing token. */

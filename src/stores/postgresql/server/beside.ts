@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { connect, type Backend } from './connect.ts'
 import type { PostgresSettings } from './settings.ts'
 
-/** True if the server works on the session's statement and does not wait for us. @throws as `connect` */
+/** True if the server works on the session's statement and does not wait for the client. @throws as `connect` */
 export async function isBackendWorking(settings: PostgresSettings, backend: Backend): Promise<boolean> {
   const condition = "state IN ('active', 'fastpath function call') AND wait_event_type IS DISTINCT FROM 'Client'"
   return (await inOwnSession(settings, backend, 'pid', condition)) > 0

@@ -43,7 +43,7 @@ function asJson(as: ColumnType, type: ColumnType): type is ColumnType & { readon
   return type.kind === 'list' && (as.kind === 'list' || as.kind === 'json')
 }
 
-/** True if every value of the column fits the type it travels as, without loss. */
+/** True if every value of the column fits the type in which it is transferred, without loss. */
 export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
   switch (as.kind) {
     case 'float':
@@ -105,7 +105,7 @@ function listReader(as: ColumnType): Reader {
   return as.kind === 'list' ? (text) => (hasArrayBounds(text) ? text : read(text)) : read
 }
 
-/** An instant that travels as a local time or a date does so in UTC. */
+/** An instant that is transferred as a local time or a date is converted to UTC. */
 function slowReader({ as, column: { type } }: AnyColumn): Reader {
   const read = asJson(as, type) ? listReader(as) : normalizer(as)
   return type.kind === 'timestamp' && type.zone ? (text) => read(withoutZone(text)) : read

@@ -117,7 +117,7 @@ export class CopyIn implements Submittable {
     this.#socket.removeListener('drain', this.#wake)
   }
 
-  /** While we wait for the server, a silence is its own; while we wait for rows, it is ours. */
+  /** A silence counts for the server only while this program waits for it, not while it waits for rows. */
   async #server<T>(promise: Promise<T>): Promise<T> {
     this.#flow.waiting()
     try {

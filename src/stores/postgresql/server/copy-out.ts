@@ -15,7 +15,7 @@ const FULL = 1024 * 1024
 
 type Listener = (data: Buffer) => void
 
-/** Called when the server has to wait for us, and when we wait for it again. */
+/** Called when the server has to wait for this program, and when this program waits for the server again. */
 export type CopyFlow = { waiting(): void; paused(): void }
 
 export class CopyOut implements Submittable {

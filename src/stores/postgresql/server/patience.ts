@@ -23,7 +23,7 @@ export type WantedLock = {
 }
 
 export type PatienceLimits = {
-  /** Longest time that others wait for a transaction, ms; lock waits get only a part of it. */
+  /** Longest time that other sessions wait for a transaction, ms; lock waits get only a part of it. */
   readonly patienceMs: number
   /** Retry limit without the locks, ms. */
   readonly budgetMs: number
@@ -58,7 +58,7 @@ export class Patience {
     return Math.ceil(this.#longestMs)
   }
 
-  /** How often a transaction was given up because others held what it needs. */
+  /** How often a transaction was given up because other sessions held its locks. */
   get tries(): number {
     return this.#tries
   }

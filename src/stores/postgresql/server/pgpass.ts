@@ -17,7 +17,7 @@ function fileOf(environment: PostgresEnvironment): string {
   return environment['PGPASSFILE'] || join(environment['HOME'] || homedir(), '.pgpass')
 }
 
-/** Path of a password file that exists and is ignored, because others may read it. */
+/** Path of a password file that exists and is ignored, because other users may read it. */
 export function ignoredPasswordFile(environment: PostgresEnvironment): string | null {
   const file = fileOf(environment)
   try {
@@ -27,7 +27,7 @@ export function ignoredPasswordFile(environment: PostgresEnvironment): string | 
   }
 }
 
-/** Password of the first matching line; undefined without one, or if others may read the file, as in libpq. */
+/** Password of the first matching line; undefined without one, or if other users may read the file, as in libpq. */
 export function passwordFromFile(server: Server, environment: PostgresEnvironment): string | undefined {
   const text = optionFileText(fileOf(environment), isOpenToOthers)
   if (text === null) return undefined

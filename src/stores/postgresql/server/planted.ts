@@ -31,7 +31,7 @@ type Catalog = {
   readonly dropped: string
   /** SQL over `o` and `b`, a built-in of that name: same arguments, so the built-in is found first and used. */
   readonly same: string
-  /** SQL over `o`: a statement of ours can call it. */
+  /** SQL over `o`: a statement of sluice can call it. */
   readonly called: string
 }
 

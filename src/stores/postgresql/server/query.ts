@@ -155,7 +155,7 @@ class QuerySession extends WireSession {
     if (rows[0] !== undefined) throw refusedUse(rows[0], this.settings.label)
   }
 
-  /** Runs a typed statement, or its end. @param prefix of ours @param leftOut typed characters before the text */
+  /** Runs a typed statement, or its end. @param prefix by sluice @param leftOut typed characters before the text */
   async typed(prefix: string, text: string, leftOut = 0): Promise<QueryPage> {
     this.ahead = prefix.length - leftOut
     return await this.page(prefix + text)

@@ -1,4 +1,4 @@
-/** Maps errors of PostgreSQL and of the connection to ours, in the guide's words if it has them. */
+/** Maps errors of PostgreSQL and of the connection to SluiceErrors, in the guide's words if it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
 import { redactText } from '../../../shared/redact.ts'
@@ -231,7 +231,7 @@ export function connectionLost(thrown: unknown, settings: PostgresSettings): Slu
   })
 }
 
-/** The driver's error below those of ours; null if the cause is another one. */
+/** The driver's error that a SluiceError has as cause; null for another cause. */
 function rawOf(error: unknown): Raw | null {
   let at: unknown = error
   while (at instanceof SluiceError) {

@@ -25,7 +25,7 @@ export type PostgresSettings = {
    * change while a program runs for days. Null without one.
    */
   password(): string | null
-  /** Path of a password file that is ignored, because others may read it. */
+  /** Path of a password file that is ignored, because other users may read it. */
   readonly ignoredPasswordFile: string | null
   readonly tls: TlsPlan
   readonly applicationName: string

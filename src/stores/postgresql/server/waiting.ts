@@ -24,7 +24,7 @@ export type PostgresWait = {
 /**
  * Transactions whose end is awaited. A replication slot starts once all numbered transactions of the server, in any
  * database, have ended; a snapshot shows all of its own database; a lock waits for the sessions that hold the tables.
- * @property without server process of a session of ours
+ * @property without server process of a session of sluice
  */
 export type WaitsFor =
   | { readonly of: 'server'; readonly without?: number }

@@ -132,7 +132,7 @@ export class WireSession implements Pooled {
   }
 
   /**
-   * The same among other statements, all in one message: earlier ones run first, later ones after the rows. The first
+   * `copyIn` among other statements, all in one message: earlier ones run first, later ones after the rows. The first
    * failure ends all.
    * @param statements one of them a COPY; rows of others are not read
    */
@@ -227,7 +227,7 @@ export class WireSession implements Pooled {
     })
   }
 
-  /** Maps an error to ours if it is clear without context. */
+  /** Maps an error to a SluiceError if it is clear without context. */
   protected named(error: unknown): unknown {
     return postgresError(error, this.settings)
   }

@@ -1,4 +1,4 @@
-/** Splits a table into pieces of so many rows: a SQLite statement on a large table would block everything else. */
+/** Splits a table into pieces of a fixed number of rows: a statement on a large table would block all other work. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'

@@ -4,7 +4,7 @@ import { axisPlace, type KeyAxis, type AxisPart } from './key-axis.ts'
 import { StripCells } from './strip-cells.ts'
 
 export const CHUNK_STATES = ['pending', 'proved', 'written', 'copying', 'aside', 'waits', 'failed'] as const
-/** `aside`: proved except for quarantined rows. `waits`: waits for its next try. */
+/** `aside`: proved except for quarantined rows. `waits`: waits for its next attempt. */
 export type ChunkState = (typeof CHUNK_STATES)[number]
 
 /** States that outrank pending in a cell of the strip, worst first. */

@@ -47,7 +47,8 @@ export function keyRangeText({ from, to }: KeySpan, key: readonly string[]): str
 }
 
 /**
- * The same in at most `cells`: numbers are cut at their start, texts at their end, so that ranges stay distinguishable.
+ * `keyRangeText` in at most `cells`: numbers are cut at their start, texts at their end, so that ranges stay
+ * distinguishable.
  */
 export function fitSpan(span: KeySpan, key: readonly string[], cells: number): string {
   const text = clean(keyRangeText(span, key))

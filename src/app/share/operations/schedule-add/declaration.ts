@@ -51,12 +51,12 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         type: 'text',
         describe: 'add, list, next, history, pause, resume, run-now, remove, print',
       },
-      { name: 'name', operand: true, type: 'text', describe: 'what the schedule is called' },
+      { name: 'name', operand: true, type: 'text', describe: 'name of the schedule' },
       {
         name: 'command',
         operand: true,
         type: 'list',
-        describe: 'add and print: the command, behind --: -- archive run --from shop --table orders --older-than 8q',
+        describe: 'for add and print: the command, after --: -- archive run --from shop --table orders --older-than 8q',
       },
       { ...CONNECT, group: 'all actions but print:' },
       {
@@ -71,7 +71,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         type: 'text',
         shown: '00:00',
         group: 'add and print:',
-        describe: 'time of the day, such as 02:30, by the clock on the wall of --zone',
+        describe: 'time of day in --zone, such as 02:30',
       },
       {
         name: 'day',
@@ -106,7 +106,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         type: 'text',
         shown: 'UTC',
         group: 'add and print:',
-        describe: 'whose clock counts, such as Europe/Berlin',
+        describe: 'time zone of the schedule, such as Europe/Berlin',
       },
       {
         name: 'catch-up',
@@ -115,7 +115,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         fallback: 'last',
         group: 'add:',
         describe:
-          'times at which no worker was there: the last one runs late, all do, or none that is over an hour late',
+          'missed times, when no worker ran: start the last one late, all of them, or none that is over an hour late',
       },
       {
         name: 'tasks',
@@ -130,14 +130,14 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         name: 'queue',
         type: 'text',
         group: 'add:',
-        describe: 'queue that its runs wait in; else that of every worker',
+        describe: 'queue of its runs (default: the unnamed queue)',
       },
       {
         name: 'replace',
         type: 'flag',
         fallback: false,
         group: 'add:',
-        describe: 'in place of the schedule of that name; its history stays',
+        describe: 'replace the schedule of this name; its history is kept',
       },
       {
         name: 'limit',
@@ -147,22 +147,24 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         group: 'next and history:',
         describe: 'lines to show',
       },
-      { name: 'output', type: 'flag', fallback: false, group: 'history:', describe: 'what its newest run has said' },
-      { name: 'run', type: 'text', completes: 'run', group: 'history:', describe: 'what this run has said' },
+      { name: 'output', type: 'flag', fallback: false, group: 'history:', describe: 'output of its newest run' },
+      { name: 'run', type: 'text', completes: 'run', group: 'history:', describe: 'output of this run' },
       {
         name: 'as',
         type: 'choice',
         choices: ['systemd', 'crontab'],
         fallback: 'systemd',
         group: 'print:',
-        describe: 'for whom: units of systemd, or a line of a crontab',
+        describe: 'output format: systemd units or a crontab line',
       },
     ],
     first: ['connect', 'every', 'at', 'day', 'zone', 'tasks', 'queue', 'replace', 'limit', 'as'],
     notes:
-      'Workers begin what is due: sluice worker has to run somewhere. Each period has one run; the next one waits until it has ended. What destroys something is dry-run when it is ' +
-      'added, and the schedule is void as soon as its plan is another one; archives want --confirm=NAME in the command. May be scheduled: partition ensure, archive run, archive verify, ' +
-      'archive expire, import, batch-import, sync, validate, fsck, diff, copy --again and lifecycle status. print needs no queue.\n',
+      'Workers start what is due, so sluice worker must run somewhere. Each period has one run; the next run ' +
+      'waits until it has ended. A destructive command is planned when it is added, and the schedule becomes ' +
+      'void if its plan changes; archives need --confirm=NAME in the command. These commands can be scheduled: ' +
+      'partition ensure, archive run, archive verify, archive expire, import, batch-import, sync, validate, ' +
+      'fsck, diff, copy --again and lifecycle status. print needs no queue.\n',
   },
   actions: {
     'schedule add': {

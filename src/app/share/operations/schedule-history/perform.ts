@@ -1,4 +1,4 @@
-/** `schedule history`. */
+/** `schedule history`: the runs of a schedule, or the output of one of them. */
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { errorLine, SluiceError } from '../../../../shared/errors.ts'
@@ -10,7 +10,7 @@ import type { scheduleHistory, ScheduleHistoryOperation } from './declaration.ts
 
 type Run = RunOf<typeof scheduleHistory>
 
-/** More than a schedule keeps. */
+/** More runs than the history of a schedule keeps. */
 const ALL = 1_000
 
 /** @throws SluiceError NO_SUCH_PATH for an unknown schedule or run, CONNECT_FAILED, LEDGER_NEWER */

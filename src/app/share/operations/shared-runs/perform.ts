@@ -40,7 +40,7 @@ export async function performSharedRuns(operation: SharedRunsOperation, run: Sha
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
 }
 
-/** For an ended run: notes of its tables, causes of failure, and its own error with a hint. */
+/** Reports of an ended run: notes of its tables, causes of failure, and its own error with a hint. */
 async function reportEnd(
   found: DistributedRun,
   slots: readonly TaskRow[],
@@ -104,7 +104,7 @@ function reportWaiting(one: DistributedRun, run: SharedRuns): void {
   if (waiting !== null) run.emit({ type: 'log', level: 'warn', ...waiting })
 }
 
-/** For a run that ended after its ledger was read. */
+/** Warns if a run ended after its ledger was read. */
 function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   if (countedAt === null) return
   const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger was not reached since`
@@ -112,7 +112,7 @@ function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
-/** For a running run; the error of an ended one names what was left out. */
+/** Reports tables of an active run; for an ended run its error names the tables that were left out. */
 async function reportTables(
   one: DistributedRun,
   slots: readonly TaskRow[],

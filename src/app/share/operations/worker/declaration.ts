@@ -34,25 +34,27 @@ export const worker: Declaration<WorkerOperation, (typeof EVENTS)[number]> = {
         default: 1,
         least: 1,
         most: MOST,
-        describe: 'tasks that it works on at once, each in a program of its own',
+        describe: 'tasks to process in parallel, each in its own process',
       },
       {
         name: 'queues',
         type: 'list',
         commas: true,
-        describe: 'take from these queues only (copy --distributed --queue NAME); else from that of runs without one',
+        describe: 'take work only from these queues (default: the unnamed queue)',
       },
       {
         name: 'idle',
         type: 'text',
         unit: 'duration',
-        describe: 'end when nothing has waited for so long; else it waits for ever',
+        describe: 'exit after this long without work (default: never)',
       },
     ],
     epilogue:
-      'The queue hands out tasks of runs that were begun with --distributed. Leases, fences and proofs are those of the ledger, so a worker may be killed at any time: what it had ' +
-      'goes on elsewhere within 35 seconds where a worker is free. Databases go by the names below stores: of the config file, and have to be the same ones here as where the run was begun. ' +
-      'ctrl-c gives back what it works on after its batch; a second one drops the batch.\n',
+      'The queue hands out tasks of runs that were started with --distributed. Leases, fencing tokens and ' +
+      'proofs are in the ledger, so a worker may be killed at any time: a free worker takes over its tasks ' +
+      'within 35 seconds. Databases have the names below stores: in the config file, and each name must mean ' +
+      'the same database as where the run was started. ctrl-c gives tasks back after the running batch; a ' +
+      'second ctrl-c drops the batch.\n',
   },
   shape: 'lines',
   doing: 'working',

@@ -22,11 +22,13 @@ export const workers: Declaration<WorkersOperation, (typeof EVENTS)[number]> = {
         name: 'drain',
         type: 'text',
         describe:
-          'ask the workers of a host, or the one of this id (first column of --json), to take nothing new, give back what they have after the batch, and end',
+          'a host, or the id of one worker (first column of --json): these workers take no new work, return their tasks after the current batch, and exit',
       },
     ],
     epilogue:
-      'A worker that was not heard of for 7 seconds is silent, and counts in no rate; after 30 it is lost, and a free one has what it had within 35 seconds of its last heartbeat. Those that have ended are listed for a day. sluice runs --distributed lists the runs.\n',
+      'A worker without a heartbeat for 7 seconds is silent and counts in no rate. After 30 seconds it is lost: ' +
+      'a free worker takes over its tasks within 35 seconds of the last heartbeat. Ended workers are listed for ' +
+      'a day. sluice runs --distributed lists the runs.\n',
   },
   shape: 'listing',
   stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],

@@ -8,7 +8,7 @@ const NAMES = {
 
 export type CountName = (typeof NAMES)[RunType][number]
 
-/** Of one range or of a whole run; an absent counter is 0. */
+/** Counters of one range or of a whole run; an absent counter is 0. */
 export type CdmCounts = Partial<Readonly<Record<CountName, bigint>>>
 
 /** Counters with their names, in order. */

@@ -6,12 +6,12 @@ import type { TokenRange } from '../../../../model/copy/ring.ts'
 import type { RunType, TrackedRange, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
 import { runInfo, sumCounts, type CdmCounts } from './run-info.ts'
 
-/** How long a change may wait to be written with others, in milliseconds. */
+/** Longest wait of a change to be written together with others, in milliseconds. */
 const WAIT_MS = 250
 
 export type TrackedTableOptions = {
   readonly store: TrackStore
-  /** Without a schema. */
+  /** Name of the table without a schema. */
   readonly table: string
   readonly runId: bigint
   readonly type: RunType

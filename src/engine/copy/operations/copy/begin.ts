@@ -22,14 +22,14 @@ export type BegunCopy = {
   readonly operation: CopyOperation
   /** Null for a copy without a stream. */
   readonly companion: Companion | null
-  /** Its events pass the listeners. */
+  /** The run; `hearers` receive its events. */
   readonly run: CopyRun
   readonly hearers: Hearers
   readonly steering: Steering
   readonly throttle: Throttle
   readonly pulse: SlowTarget
   readonly weak: WeakWrites
-  /** For both stores: waits are reported once for both. */
+  /** Options for both stores, so that a wait is reported only once. */
   readonly options: Pick<CopyOptions, 'onRetry' | 'mortal'>
 }
 

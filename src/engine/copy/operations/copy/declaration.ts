@@ -105,7 +105,7 @@ export type CopyOperation = {
   readonly cassandra?: CassandraOptions
   /** Work as the parallel script for Cassandra does: sum up the tables at the end. */
   readonly script?: ScriptOptions
-  /** For a copy without a stream. */
+  /** Alerts of a copy without a stream. */
   readonly alert?: AlertOptions
 }
 
@@ -165,7 +165,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         choices: ['indexes', 'constraints', 'defaults', 'all'],
         shown: 'rows, primary keys and NOT NULL only',
         describe:
-          'what else of a table is made when its rows are there: indexes, constraints (unique, check, foreign keys), defaults, or all; with commas between, repeatable',
+          'objects to create after the rows are copied: indexes, constraints (unique, check, foreign keys), defaults, or all; with commas between, repeatable',
       },
       {
         name: 'settings',
@@ -173,7 +173,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         completes: 'file',
         describe:
-          'work as the parallel script for Cassandra does, with its migrator_settings.yaml; writes migrator.log too',
+          'work like the parallel script for Cassandra, with its migrator_settings.yaml; also writes migrator.log',
       },
       {
         name: 'preset',
@@ -192,7 +192,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         fallback: 'refuse',
         config: 'shown',
         describe:
-          'what becomes of rows that the target holds: refuse to go on, overwrite those of equal key (upsert), remove those in the range of a chunk before it is written, or append to them',
+          'if the target already has rows: refuse, overwrite rows with an equal key (upsert), remove the rows in the range of each chunk before it is written, or append',
       },
       {
         name: 'accept-lossy',
@@ -201,7 +201,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         shown: 'none',
         completes: 'column',
         describe:
-          'a column whose type in the target does not hold all of its values, of every table that has it, or TABLE.COLUMN of one; repeatable',
+          'column that may lose values in the target type: COLUMN of every table, or TABLE.COLUMN of one; repeatable',
       },
       {
         name: 'decimal',
@@ -210,7 +210,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         choices: DECIMALS,
         shown: 'real up to 15 digits, else text',
         describe:
-          'what decimals become in tables that are made in SQLite and D1: texts, which keep every digit and compare as texts, or real numbers, which keep 15 digits',
+          'type of decimals in tables that are created in SQLite and D1: text keeps every digit and compares as text, real keeps 15 digits',
       },
       {
         name: 'verify',
@@ -219,7 +219,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         choices: PROOFS,
         default: 'chunk',
         config: 'default',
-        describe: 'proof of every chunk: number and checksum of its rows (chunk), their number, or none',
+        describe: 'proof of every chunk: count and checksum of its rows (chunk), only the count (count), or none',
       },
       {
         name: 'checkpoint-size',
@@ -227,7 +227,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'number',
         unit: 'rows',
         shown: 'by the size of the table',
-        describe: 'rows of a chunk',
+        describe: 'rows per chunk',
       },
       {
         name: 'batch-size',
@@ -235,7 +235,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'number',
         unit: 'rows',
         shown: 'by the target',
-        describe: 'rows written at once',
+        describe: 'rows per write',
       },
       {
         name: 'rate',
@@ -243,13 +243,13 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'number',
         unit: 'rows a second',
         shown: 'no limit',
-        describe: 'rows a second, at most',
+        describe: 'maximum rows per second',
       },
       {
         name: 'part',
         group: AGAIN,
         type: 'text',
-        describe: "i/n: this job's share of the chunks, where n jobs split a copy",
+        describe: 'i/n: copy only the chunks of job i, if n jobs share a copy',
       },
       {
         name: 'max-aside',
@@ -258,14 +258,14 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         unit: 'rows',
         fallback: 1000,
         config: 'shown',
-        describe: 'quarantined rows of a table at which it fails',
+        describe: 'a table fails at this number of quarantined rows',
       },
       {
         name: 'resume',
         group: AGAIN,
         type: 'flag',
         default: false,
-        describe: 'go on where a copy stopped; happens without it too',
+        describe: 'resume where a copy stopped; this is also the default',
       },
       {
         name: 'look',
@@ -273,7 +273,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'flag',
         default: true,
         describe:
-          'count the rows of chunks that earlier runs have proved, on both sides, before the copy says that it is done; --no-look believes them',
+          'before the copy ends, count the rows of chunks that earlier runs proved, on both sides; --no-look skips this',
       },
       {
         name: 'accept-difference',
@@ -282,15 +282,14 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         shown: 'none',
         completes: 'table',
         describe:
-          'a table whose chunks of earlier runs may hold the numbers of rows that they hold now; noted with date and name; repeatable',
+          'accept the current row counts of a table whose proved chunks have changed; recorded with date and user; repeatable',
       },
       {
         name: 'restart',
         group: AGAIN,
         type: 'flag',
         default: false,
-        describe:
-          'copy everything again; rows that the target holds stay there, but for those of a stream: with --follow its tables are emptied first',
+        describe: 'copy everything again; rows of the target stay, but --follow empties its tables first',
       },
       {
         name: 'again',
@@ -298,14 +297,14 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'flag',
         default: false,
         describe:
-          'compare every chunk that earlier runs have copied on both sides, and write what differs, as diff --fix does; --undo of diff takes it back',
+          'compare every chunk of earlier runs on both sides and write what differs, as diff --fix does; diff --undo reverts it',
       },
       {
         name: 'delete-extra',
         group: WRITTEN,
         type: 'flag',
         default: false,
-        describe: 'with --again, remove rows that the source has not; more than 1000 of a table want --confirm=TABLE',
+        describe: 'with --again: delete target rows that the source lacks; above 1000 per table needs --confirm=TABLE',
       },
       {
         name: 'confirm',
@@ -313,7 +312,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         completes: 'table',
         shown: 'none',
-        describe: 'name of the table of which more than 1000 rows may be removed',
+        describe: 'name of the table from which more than 1,000 rows may be deleted',
       },
       {
         name: 'follow',
@@ -321,14 +320,14 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'flag',
         default: false,
         describe:
-          'apply what is changed at the source from then on, until it is stopped; the same command goes on where it was (PostgreSQL with logical replication)',
+          'then apply changes of the source until stopped; the same command resumes (PostgreSQL with logical replication)',
       },
       {
         name: 'until-caught-up',
         group: FOLLOWED,
         type: 'flag',
         default: false,
-        describe: 'with --follow, end as soon as everything is applied that the source held when the rows were copied',
+        describe: 'with --follow: end once all changes up to the end of the copy are applied',
       },
       ...inGroup(FOLLOWED, [UNTIL_EQUAL, PROVE_EVERY, LANES, RESYNC]),
       ...alertOptions(`${formsText(COPY_CAUSES)}; with --follow ${formsText(STREAM_CAUSES)} too`),
@@ -337,7 +336,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         group: FOLLOWED,
         type: 'flag',
         default: false,
-        describe: 'with --follow, triggers of the target fire for changes of the source, too',
+        describe: 'with --follow: triggers of the target also fire for changes of the source',
       },
       {
         name: 'cdc',
@@ -345,7 +344,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         choices: ['slot', 'trigger'],
         describe:
-          'with --follow, how the source reports changes: by a replication slot, or by triggers on its tables (if wal_level is not logical, and in SQLite, MySQL and MariaDB); a stream keeps the way it began with (slot)',
+          'with --follow: how the source reports changes: by a replication slot, or by triggers on its tables (if wal_level is not logical, and in SQLite, MySQL and MariaDB); fixed for the whole stream (default: slot)',
       },
       ...RING,
       ...TRACK,
@@ -364,10 +363,10 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
     epilogue:
       'Each chunk is compared on both sides before it counts as copied. The same command resumes a copy that stopped or was killed.\n',
     notes:
-      'Where --from or --to is left to the environment, the variables of the resumable migration script count: DATABASE_URL, ' +
-      'CLOUDFLARE_ACCOUNT_ID with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and RESUME_MODE=false for ' +
-      '--restart; rows are then written over those of equal key (--on-existing upsert). Flags win. The token of D1 is ' +
-      'CLOUDFLARE_API_TOKEN.\n',
+      'Without --from or --to, the variables of the resumable migration script apply: DATABASE_URL, ' +
+      'CLOUDFLARE_ACCOUNT_ID with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and ' +
+      'RESUME_MODE=false for --restart; rows with an equal key are then overwritten (--on-existing upsert). ' +
+      'Flags take precedence. The token of D1 is CLOUDFLARE_API_TOKEN.\n',
   },
   shape: 'long',
   doing: 'copying',

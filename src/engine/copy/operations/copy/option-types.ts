@@ -25,7 +25,7 @@ export type TrackOptions = {
   readonly previous?: string
   /** Continue the latest run if it did not end well. */
   readonly autoRerun?: true
-  /** Its number there; default: that of the run. */
+  /** Number of the run in `cdm_run_info`; default: the id of the run. */
   readonly runId?: string
 }
 

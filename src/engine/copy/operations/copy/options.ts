@@ -31,14 +31,13 @@ export const ENDS: readonly Option[] = inGroup('Source and target:', [
     name: 'from',
     type: 'text',
     completes: 'database',
-    describe: 'URL of the source, or a store of the config file; else that file or $DATABASE_URL',
+    describe: 'URL or alias of the source (default: config file, then $DATABASE_URL)',
   },
   {
     name: 'to',
     type: 'text',
     completes: 'database',
-    describe:
-      'URL of the target, or a store of the config file; else that file, or d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID',
+    describe: 'URL or alias of the target (default: config file, then d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID)',
   },
 ])
 
@@ -51,14 +50,14 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     commas: true,
     shown: 'none',
     completes: 'table',
-    describe: "names and patterns with commas between them, such as 'public.*'; repeatable",
+    describe: "names and patterns, comma-separated, such as 'public.*'; repeatable",
   },
-  { name: 'to-schema', type: 'text', describe: 'schema of the target; else that of the source, where it has one' },
+  { name: 'to-schema', type: 'text', describe: 'schema in the target (default: that of the source)' },
   {
     name: 'to-table',
     type: 'text',
     completes: 'table',
-    describe: 'name of the table in the target, where one table is meant',
+    describe: 'name of the table in the target, if one table is copied',
   },
   {
     name: 'columns',
@@ -66,7 +65,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     commas: true,
     shown: 'all',
     completes: 'column',
-    describe: 'columns, with commas between; repeatable',
+    describe: 'only these columns, comma-separated; repeatable',
   },
   {
     name: 'rename',
@@ -75,14 +74,14 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     completes: 'column',
     describe: 'old=new: name of a column in the target; repeatable',
   },
-  { name: 'where', type: 'text', describe: 'only rows that fit this condition, in the SQL of the source' },
+  { name: 'where', type: 'text', describe: 'only rows that match this condition, in the SQL of the source' },
   {
     name: 'key',
     type: 'list',
     commas: true,
     shown: 'that of the table',
     completes: 'column',
-    describe: 'columns that identify a row, with commas between',
+    describe: 'columns that identify a row, comma-separated',
   },
   {
     name: 'workers',
@@ -90,7 +89,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     type: 'number',
     fallback: 4,
     config: 'shown',
-    describe: 'chunks under way at the same time',
+    describe: 'chunks processed in parallel',
   },
   {
     name: 'properties',
@@ -98,20 +97,20 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     alias: 'properties-file',
     type: 'text',
     completes: 'file',
-    describe: 'a file of the Cassandra Data Migrator (spark.cdm.*), read as it is; flags win',
+    describe: 'properties file of the Cassandra Data Migrator (spark.cdm.*); flags take precedence',
   },
   {
     name: 'conf',
     group: AS_OTHERS,
     type: 'list',
     shown: 'none',
-    describe: 'key=value: a property more; wins over the file; repeatable',
+    describe: 'key=value: another property; takes precedence over the file; repeatable',
   },
   {
     name: 'class',
     group: AS_OTHERS,
     type: 'text',
-    describe: 'the program of the Cassandra Data Migrator that is meant; sluice may then stand for spark-submit',
+    describe: 'main class of the Cassandra Data Migrator to imitate, so that sluice can replace spark-submit',
   },
   { name: 'spark-word', type: 'list', hidden: true, describe: '' },
 ])
@@ -122,16 +121,16 @@ export const RING: readonly Option[] = inGroup('Cassandra:', [
     name: 'splits',
     type: 'number',
     shown: 'by the size of the table',
-    describe: 'ranges of tokens that a table of Cassandra is cut into',
+    describe: 'number of token ranges per Cassandra table',
   },
-  { name: 'partition-min', type: 'text', describe: 'the smallest token that is read; else the first of the ring' },
-  { name: 'partition-max', type: 'text', describe: 'the largest token that is read; else the last of the ring' },
+  { name: 'partition-min', type: 'text', describe: 'smallest token to read (default: the first of the ring)' },
+  { name: 'partition-max', type: 'text', describe: 'largest token to read (default: the last of the ring)' },
   {
     name: 'coverage',
     type: 'number',
     unit: 'percent',
     fallback: 100,
-    describe: 'percent of each range that is read, from its beginning on',
+    describe: 'percentage of each range to read, from its start',
   },
 ])
 
@@ -143,19 +142,19 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
     default: false,
     describe: 'record the run in cdm_run_info and cdm_run_details of the target, range by range',
   },
-  { name: 'run-id', type: 'text', shown: 'that of the run', describe: 'the number of the run there' },
+  { name: 'run-id', type: 'text', shown: 'that of the run', describe: 'number of the run in cdm_run_info' },
   {
     name: 'prev-run-id',
     type: 'text',
     completes: 'run',
     runsOf: ['copy'],
-    describe: 'only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF there',
+    describe: 'only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF in cdm_run_details',
   },
   {
     name: 'auto-rerun',
     type: 'flag',
     default: false,
-    describe: 'the same with the latest run there, where that did not end well',
+    describe: 'the same for the latest run, if it did not end well',
   },
 ])
 
@@ -169,11 +168,11 @@ export const CASSANDRA: readonly Option[] = inGroup('Cassandra:', [
     type: 'text',
     choices: CONSISTENCY,
     shown: 'that of the URL, or LOCAL_QUORUM',
-    describe: 'replicas of Cassandra that answer reads and writes',
+    describe: 'consistency level of reads and writes in Cassandra',
   },
-  { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for reads only' },
-  { name: 'write-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for writes only' },
-  { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows that Cassandra gives at once' },
+  { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'as --consistency, for reads only' },
+  { name: 'write-consistency', type: 'text', choices: CONSISTENCY, describe: 'as --consistency, for writes only' },
+  { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows per page that Cassandra returns' },
 ])
 
 /** How rows are written. */
@@ -182,7 +181,7 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
     name: 'batch-rows',
     type: 'number',
     unit: 'rows',
-    describe: 'rows of one partition that go to Cassandra as one batch',
+    describe: 'rows of one partition that are written to Cassandra as one batch',
   },
   {
     name: 'ttl',
@@ -193,13 +192,13 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'writetime',
     type: 'text',
-    describe: 'microseconds since 1970 that every row is written with, instead of what the source says',
+    describe: 'write time of all rows in microseconds since 1970, instead of that of the source',
   },
   {
     name: 'stamps',
     type: 'flag',
     default: true,
-    describe: 'values keep their write times and TTLs between two Cassandras; --no-stamps writes them as of now',
+    describe: 'keep write times and TTLs between two Cassandra clusters; --no-stamps uses the current time',
   },
   {
     name: 'constants',
@@ -222,7 +221,7 @@ export const UNTIL_EQUAL: Option = {
   name: 'until-equal',
   type: 'flag',
   default: false,
-  describe: 'compare all rows as of one snapshot of both sides, repair what differs, and end when all rows are equal',
+  describe: 'compare all rows in one snapshot of both sides, repair differences, and end once all rows are equal',
 }
 
 export const PROVE_EVERY: Option = {
@@ -230,7 +229,7 @@ export const PROVE_EVERY: Option = {
   type: 'text',
   unit: 'duration',
   shown: 'never',
-  describe: 'while following, compare all rows again and again, with so much time between two rounds, such as 1h',
+  describe: 'while following, compare all rows repeatedly, with this pause between two comparisons, such as 1h',
 }
 
 export const LANES: Option = {
@@ -238,7 +237,7 @@ export const LANES: Option = {
   type: 'number',
   shown: 'as before; 1',
   describe:
-    'while following, sessions of the target that apply changes at the same time, each to its tables; those that foreign keys join share one. A transaction of the source may then be several of the target',
+    'while following, number of apply workers, each for its own tables; tables joined by foreign keys share one. A source transaction may then become several in the target',
 }
 
 /** Alert causes of a copy, while it copies. */
@@ -253,5 +252,5 @@ export const RESYNC: Option = {
   shown: 'none',
   completes: 'table',
   describe:
-    'tables of the stream, with commas between, to empty in the target and copy again, such as one that may have lost changes; other tables keep their rows',
+    'tables of the stream to empty in the target and copy again, comma-separated, such as one that may lack changes; other tables keep their rows',
 }

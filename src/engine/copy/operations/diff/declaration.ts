@@ -54,7 +54,7 @@ const EVENTS = [
   'log',
 ] as const
 
-/** For a table with a stream it names rows. */
+/** `--key`: columns of a row key; with `--run` the key values of a row. */
 const KEY: Option = {
   name: 'key',
   type: 'list',
@@ -62,7 +62,7 @@ const KEY: Option = {
   shown: 'that of the table',
   completes: 'column',
   describe:
-    'columns that identify a row, with commas between; with --run: key values of one row, with commas between; repeatable',
+    'columns that identify a row, comma-separated; with --run: key values of one row, comma-separated; repeatable',
 }
 
 export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
@@ -95,7 +95,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         alias: 'n',
         type: 'flag',
         default: false,
-        describe: 'only report what differs now, including rows in flight; the same without --fix',
+        describe: 'only report current differences, including rows in flight; the same without --fix',
       },
       ...RING,
       ...TRACK,
@@ -106,45 +106,46 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         type: 'number',
         default: 100,
         config: 'default',
-        describe: 'differences to name of each table; all are counted',
+        describe: 'differences listed per table; all are counted',
       },
       {
         name: 'fix',
         type: 'flag',
         default: false,
-        describe: 'make the target hold what the source holds; what it held before is kept for --undo',
+        describe: 'make the target equal to the source; earlier values are kept for --undo',
       },
       {
         name: 'delete-extra',
         type: 'flag',
         default: false,
-        describe: 'with --fix: remove rows that the source has not',
+        describe: 'with --fix: delete target rows that the source lacks',
       },
       {
         name: 'fix-counters',
         type: 'flag',
         default: false,
-        describe: 'with --fix: count up rows of counters that the target has not',
+        describe: 'with --fix: also add counter rows that the target lacks',
       },
       {
         name: 'overwrite-newer',
         type: 'flag',
         default: false,
-        describe: 'with --fix: write over values that were written later in the target than in the source',
+        describe: 'with --fix: overwrite values that are newer in the target than in the source',
       },
       {
         name: 'undo',
         type: 'text',
         completes: 'run',
         runsOf: ['diff'],
-        describe:
-          'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
+        describe: 'revert the repairs of this run; needs only --to; --table limits it to some tables',
       },
       ...alertOptions(FAILED),
     ],
     first: ['from', 'to', 'table', 'tables', 'where', 'key', 'fix', 'delete-extra', 'limit', 'dry-run'],
     epilogue:
-      'The stream alone writes to a table that is followed: diff --fix --run STREAM with --key, --range or --partition names rows to the stream, and waits until they are equal. Where no program follows the stream, this command follows it until it has caught up.\n',
+      'Only the stream may write to a replicated table: diff --fix --run STREAM with --key, --range or ' +
+      '--partition names rows to the stream, and waits until they are equal. If no program runs the stream, ' +
+      'this command runs it until it has caught up.\n',
   },
   shape: 'long',
   doing: 'comparing',

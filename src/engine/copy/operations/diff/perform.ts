@@ -292,7 +292,7 @@ function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: DiffC
     : 'rows that only the target has stay unless --delete-extra is given'
 }
 
-/** Without `timesOf` and `livesOf`: the repair applies them value by value. */
+/** Leaves out `timesOf` and `livesOf`, which the repair applies value by value. */
 function writing({ timesOf, livesOf, ...others }: CassandraOptions): CassandraOptions {
   void timesOf
   void livesOf

@@ -31,7 +31,7 @@ export const quarantineList: Declaration<QuarantineListOperation, (typeof EVENTS
         type: 'number',
         default: 100,
         config: 'default',
-        describe: 'rows that list shows, the oldest first; all are counted',
+        describe: 'rows to show, oldest first; all are counted',
       },
       ...alertOptions(FAILED, 'retry:'),
     ],

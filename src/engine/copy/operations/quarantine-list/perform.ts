@@ -1,4 +1,4 @@
-/** `quarantine list`: rows that copies into a database quarantined and that still wait. */
+/** `quarantine list`: rows that copies into a database quarantined and that are not retried yet. */
 import { dec } from '../../../../model/run/event.ts'
 import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
 import { hasLedger } from '../../ledger/schema.ts'

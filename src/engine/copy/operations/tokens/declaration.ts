@@ -9,7 +9,7 @@ export type TokensOperation = {
   readonly tables: readonly string[]
   /** Equal parts of the ring that are reported. */
   readonly splits: number
-  /** Windows that are read. */
+  /** Number of windows to read; a window is a few hundred rows. */
   readonly sample: number
   /** The same seed reads the same windows. */
   readonly seed: string
@@ -54,13 +54,13 @@ export const tokens: Declaration<TokensOperation, (typeof EVENTS)[number]> = {
         default: 256,
         least: 1,
         most: MOST_WINDOWS,
-        describe: 'windows of some hundred rows that are read, at least one in each part',
+        describe: 'number of windows of a few hundred rows to read, at least one in each part',
       },
       {
         name: 'seed',
         type: 'text',
         default: 'sluice',
-        describe: 'where the windows lie; the same seed reads the same ones',
+        describe: 'selects the windows; the same seed reads the same ones',
       },
     ],
   },

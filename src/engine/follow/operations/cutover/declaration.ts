@@ -58,7 +58,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         name: 'parked',
         type: 'text',
         shown: 'the name it had before, else TABLE_before_cutover',
-        describe: 'name that the old table gets',
+        describe: 'new name of the old table',
       },
       {
         name: 'pause-budget',
@@ -66,16 +66,21 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         unit: 'duration',
         least: 100,
         shown: '2s, and 10s between two databases',
-        describe: 'longest that writers may wait: a try that takes longer changes nothing, and is made again later',
+        describe: 'longest pause of writers: a try that takes longer changes nothing and is repeated later',
       },
       {
         name: 'tries-for',
         type: 'text',
         unit: 'duration',
         default: '10m',
-        describe: 'how long tries are made, counted from the end of the first comparison; exit code 75 after that',
+        describe: 'stop retrying after this time, counted from the end of the first comparison (exit 75)',
       },
-      { name: 'unsigned', type: 'flag', default: false, describe: 'ask for no sign-off; the ledger says so' },
+      {
+        name: 'unsigned',
+        type: 'flag',
+        default: false,
+        describe: 'do not require a sign-off; the ledger records that it was missing',
+      },
       { name: 'revert', type: 'flag', default: false, describe: 'go back: the old table gets its name again' },
       {
         name: 'on-switch',
@@ -86,20 +91,20 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         name: 'keep-sessions',
         type: 'flag',
         default: false,
-        describe: 'two databases: wait for sessions that hold the source for writing, end none',
+        describe: 'two databases: do not terminate sessions that keep the source open for writing, wait for them',
       },
       {
         name: 'follow',
         type: 'flag',
         default: false,
-        describe: 'go on following the way back; else the run ends when it has caught up',
+        describe: 'keep running the reverse stream; else the run ends when it has caught up',
       },
       {
         name: 'dry-run',
         alias: 'n',
         type: 'flag',
         default: false,
-        describe: 'show gates and findings, and change nothing',
+        describe: 'show cutover checks and findings, and change nothing',
       },
       ...alertOptions(FAILED),
     ],
@@ -116,8 +121,10 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
       'dry-run',
     ],
     epilogue:
-      'Every row is compared before the tables change places, and those that were changed since are compared within it. Both happens in one transaction, or not at all. The old table stays, ' +
-      'and a stream keeps it equal: cutover RUN --revert goes back, as often as wanted. A run that was killed is run again.\n',
+      'Every row is compared before the tables change places. Rows that changed since then are compared in the ' +
+      'transaction that exchanges the tables: it does all of this, or nothing. The old table stays, and a ' +
+      'stream keeps it equal: cutover RUN --revert goes back, as often as needed. After a kill, run the same ' +
+      'command again.\n',
   },
   words: {
     stream: words.text('run'),

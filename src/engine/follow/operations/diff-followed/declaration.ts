@@ -2,7 +2,7 @@ import type { ScopeOptions } from '../../by-hand/scope.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 
-/** Compares named rows of a replicated table; the lane of its stream repairs those that differ. */
+/** Compares named rows of a replicated table; the apply worker of its stream repairs those that differ. */
 export type DiffFollowedOperation = {
   readonly kind: 'diff-followed'
   /** Id of the stream, or of the run that last worked on it. */

@@ -1,7 +1,7 @@
 /**
- * `diff --run STREAM`: compares named rows of a replicated table as they are now. With `--fix` the lane of the stream
- * repairs them, in whichever program it runs. Only the lane may write into the table: otherwise pending changes would
- * be overwritten or applied twice.
+ * `diff --run STREAM`: compares named rows of a replicated table as they are now. With `--fix` the apply worker of the
+ * stream repairs them, in whichever program it runs. Only the apply worker may write into the table: otherwise pending
+ * changes would be overwritten or applied twice.
  */
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'

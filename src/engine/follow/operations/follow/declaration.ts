@@ -76,13 +76,13 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
         type: 'flag',
         default: false,
         describe:
-          'of a stream of partition run: changes are applied to the periods that are copied, and nothing is copied, so that the source need not keep its log between two windows',
+          'of a stream of partition run: apply changes to copied periods only and copy nothing, so that the slot does not grow between two windows',
       },
       {
         name: 'until-caught-up',
         type: 'flag',
         default: false,
-        describe: 'end as soon as everything is applied that the source holds now',
+        describe: 'end once all changes that the source has now are applied',
       },
       UNTIL_EQUAL,
       PROVE_EVERY,
@@ -93,7 +93,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
         type: 'flag',
         default: false,
         describe:
-          'go on into this target, which has another address than the stream was followed into last, or is another database: the target before is refused from then on',
+          'resume into this target, which has a new address or is another database; the earlier target is refused from then on',
       },
       ...alertOptions(FOLLOW_CAUSES),
       {

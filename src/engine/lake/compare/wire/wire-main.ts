@@ -24,7 +24,7 @@ parentPort?.on('message', ({ id, address }: WireOrder) => {
  * server's accept; what the server sends unasked leaves half a round trip later, when the server would know of the
  * client.
  * @param turnMs added to the real round trip to the server, ms
- * @param onTurn called if the client sends for the first time, or again after its server
+ * @param onTurn called when the client sends for the first time, and when it sends again after the server has sent
  */
 function relay(client: Socket, address: ServerAddress, turnMs: number, onTurn: () => void): void {
   const half = turnMs / 2

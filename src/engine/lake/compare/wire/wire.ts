@@ -5,7 +5,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { startThread } from '../../../../shared/thread.ts'
 import type { Route, ServerAddress } from '../../../../model/run/route.ts'
 
-/** `turns`: one cell that counts how often a client sent for the first time, or again after its server. */
+/** `turns`: one cell that counts the calls of `onTurn` in `wire-main.ts`. */
 export type WireStart = { readonly roundTripMs: number; readonly turns: SharedArrayBuffer }
 export type WireOrder = { readonly id: number; readonly address: ServerAddress }
 export type WireAnswer = { readonly id: number } & ({ readonly port: number } | { readonly error: string })

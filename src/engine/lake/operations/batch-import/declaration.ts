@@ -49,7 +49,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
   command: {
     ...PAGES['batch-import'],
     takes: [
-      { name: 'path', operand: true, type: 'text', completes: 'path', describe: 'folder whose tables are imported' },
+      { name: 'path', operand: true, type: 'text', completes: 'path', describe: 'folder with the tables to import' },
       RECURSIVE,
       {
         name: 'parallel',
@@ -59,7 +59,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
         least: 1,
         most: 64,
         config: 'default',
-        describe: 'tables imported at the same time',
+        describe: 'tables imported in parallel',
       },
       EXCLUDE,
       BATCH_SIZE,

@@ -36,7 +36,7 @@ export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]>
         type: 'text',
         required: true,
         completes: 'folder',
-        describe: 'folder that gets the _delta_log; must not hold one',
+        describe: 'folder for the _delta_log; must not have one yet',
       },
       {
         name: 'checkpoint',

@@ -57,7 +57,7 @@ async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise
 
 const BREATHE_EVERY = 1000
 
-/** Active files of the version: all, wanted, with a vector, and existing ones. */
+/** Numbers of active files of the version: all, those to check (`wanted`), with a vector, and found (`there`). */
 type Counts = { all: number; bytes: bigint; wanted: number; vectors: number; there: number }
 
 function activeTwice({ path, vector }: FsckFile): Finding {
@@ -113,13 +113,13 @@ class Check {
     return this.#ending(inside, checkpoints, listed.count)
   }
 
-  /** For the catalog, once `run` has ended. */
+  /** Result to store in the catalog; complete once `run` has ended. */
   record(): Omit<FsckRecord, 'tableId'> {
     const { version } = this.#subject
     return { version, checkedAt: this.#run.clock.now(), looked: this.seen, findings: this.#report.reported }
   }
 
-  /** If the catalog holds another history than the log, its files are not files of this table. */
+  /** Reports a log that was replaced since the import: then the files in the catalog are not files of this table. */
   async inspectNewest(signal: AbortSignal): Promise<void> {
     const { catalog, table } = this.#subject
     if (catalog === null) return
@@ -174,9 +174,7 @@ class Check {
     return { ...drawn, vectors: inside.vectors }
   }
 
-  /**
-   * A missing file that only an old version needs may have been deleted regularly: then it is a note, not a finding.
-   */
+  /** Reports missing files. If only an old version needs a file, VACUUM may have deleted it: a note, not a finding. */
   async reportAbsent(): Promise<void> {
     const { table, version } = this.#subject
     const absent = this.#absent
@@ -202,7 +200,7 @@ class Check {
     }
   }
 
-  /** Checks of the active files' actions by themselves. */
+  /** Reports findings about the add actions of active files, which need no file. */
   async reportActions(): Promise<void> {
     const { all } = this.#counts
     const report = this.#report
@@ -346,7 +344,7 @@ class Check {
     })
   }
 
-  /** Files and vectors that have findings of their own. */
+  /** Files and vectors that are missing, which is already reported. */
   #missing(): ReadonlySet<string> {
     return new Set([...this.#report.absent, ...this.#absent.map((finding) => finding.absent ?? '')])
   }

@@ -28,11 +28,16 @@ export const grants: Declaration<GrantsOperation, (typeof EVENTS)[number]> = {
         choices: [...ACCESS_LEVELS, ...QUEUE_ROLES],
         required: true,
         describe:
-          'of a catalog: reader (asks), importer (writes rows) or admin (makes and upgrades it); of a queue: worker (works, submits and steers runs) or observer (reads)',
+          'for a catalog: reader (queries), importer (writes rows) or admin (creates and upgrades it); for a queue: worker (works, submits and steers runs) or observer (reads)',
       },
       { name: 'to', type: 'text', required: true, describe: 'role or user that gets the rights; name@host for MySQL' },
       CONNECT,
-      { name: 'apply', type: 'flag', default: false, describe: 'run the statements too, and not only print them' },
+      {
+        name: 'apply',
+        type: 'flag',
+        default: false,
+        describe: 'also execute the statements, instead of only printing them',
+      },
     ],
   },
   shape: 'answer',

@@ -53,7 +53,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
         name: 'table-id',
         type: 'text',
         completes: 'catalog table',
-        describe: 'name in the catalog; else the folder name and 8 hex digits',
+        describe: 'name in the catalog (default: the folder name and 8 hex digits)',
       },
       {
         name: 'moved',
@@ -68,7 +68,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
         name: 'allow-refused',
         type: 'flag',
         default: false,
-        describe: 'import a table with features we cannot read, marked as refused',
+        describe: 'import a table with features that sluice cannot read, marked as refused',
       },
       waitOption('0s'),
       ...alertOptions(CAUSES),

@@ -33,7 +33,7 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
         name: 'older-than',
         type: 'text',
         unit: 'duration',
-        describe: 'give up what was replaced longer ago than 30d, 12h',
+        describe: 'remove versions that were replaced longer ago than this, such as 30d or 12h',
       },
       WOULD_GO,
       waitOption('10s'),

@@ -30,13 +30,13 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     ...PAGES.rollback,
     takes: [
       TABLE,
-      { name: 'confirm', type: 'text', describe: 'the name of the table, instead of being asked' },
+      { name: 'confirm', type: 'text', describe: 'name of the table; answers the question in advance' },
       WOULD_GO,
       {
         name: 'forget',
         type: 'flag',
         default: false,
-        describe: 'take it out even where its log is gone or another one, and say what is lost',
+        describe: 'remove the table even if its log is missing or another one; report what is lost',
       },
       CHECK_FILES,
       waitOption('0s'),

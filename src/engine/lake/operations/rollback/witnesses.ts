@@ -30,7 +30,7 @@ type Sides = {
   readonly database: SqlDatabase
   readonly log: LogStore
   readonly table: DeltaTable
-  /** Of `version`. */
+  /** Snapshot of `version`. */
   readonly snapshot: Snapshot
 }
 

@@ -10,7 +10,7 @@ export type SyncOperation = {
   /** Empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
-  /** Go on until stopped. */
+  /** Run until stopped. */
   readonly watch: boolean
   /** While watching: how often every log is inspected, ms. */
   readonly intervalMs: number
@@ -48,7 +48,7 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
         describe: 'paths with a _delta_log below them, or table ids of the catalog',
       },
       ALL_TABLES,
-      { name: 'watch', type: 'flag', default: false, describe: 'go on until stopped, and bring commits as they come' },
+      { name: 'watch', type: 'flag', default: false, describe: 'run until stopped, and import commits as they arrive' },
       {
         name: 'interval',
         type: 'text',
@@ -65,7 +65,7 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
         least: 1,
         most: 64,
         config: 'default',
-        describe: 'tables brought at the same time',
+        describe: 'tables synced in parallel',
       },
       BATCH_SIZE,
       waitOption('10s'),

@@ -1,5 +1,5 @@
 /**
- * Finds rows by their keys, with the index named in the statement: after stale statistics of a table that was just
+ * Finds rows by their keys. Statements name the index: with stale statistics, such as those of a table that was just
  * empty, the server would scan the table.
  */
 import { keyPart } from '../../../../model/copy/row-key.ts'
@@ -13,8 +13,8 @@ import type { MysqlSession } from '../../session.ts'
 import type { ApplyShape } from './shape.ts'
 
 /**
- * Keys per statement, smallest first; each further size would be one more prepared statement. Above the largest,
- * servers stop looking keys up one by one.
+ * Keys per statement, smallest first; few sizes, because each is a prepared statement of its own. With more keys than
+ * the largest size, servers no longer use the index for each key.
  */
 const SIZES = [1, 4, 16, 64, 256] as const
 const MOST = 256

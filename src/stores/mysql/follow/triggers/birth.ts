@@ -93,7 +93,7 @@ export async function endMysqlTriggers(database: string, name: string, wait: Mys
 /**
  * Creates logs and triggers again for tables of a stream that are copied again: the new copy already includes what the
  * old notes are about.
- * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as `beginTriggers`
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as `beginMysqlTriggers`
  */
 export async function renewMysqlTriggers(
   config: MysqlConfig,

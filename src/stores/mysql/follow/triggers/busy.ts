@@ -18,11 +18,11 @@ const SILENT_MS = 2000
 const FIRST_REST_MS = 20
 const MOST_REST_MS = 1000
 /**
- * So many first attempts use a lock timeout of 0, where the server can (MariaDB): nothing queues behind them. Later
- * attempts use 1 s, the shortest timeout that every server has.
+ * Number of first attempts with a lock timeout of 0, if the server can (MariaDB): no session queues behind them.
+ * Later attempts use 1 s, the shortest timeout that every server has.
  */
 const TRIES_AT_ONCE = 8
-/** At most so many open transactions are named. */
+/** Most open transactions that a message names. */
 const MOST_NAMED = 5
 
 export type MysqlWait = {

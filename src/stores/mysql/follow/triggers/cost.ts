@@ -10,7 +10,7 @@ import type { MysqlSession } from '../../session.ts'
 import { logKeyColumns, logStatements, triggerStatements } from './log.ts'
 
 const WRITES = 200
-/** The median of so many trials counts, because the machine has other load. */
+/** Number of trials, of which the median counts, because the machine has other load. */
 const TRIALS = 5
 /** Largest tables first; more are not measured. */
 const MOST_TABLES = 8

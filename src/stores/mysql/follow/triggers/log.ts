@@ -33,11 +33,11 @@ export type MysqlTableLog = {
 export type LogMarks = {
   /** InnoDB's id of the log. */
   readonly id: string
-  /** Of the three triggers and the guard, by name: table, timing, event, creation time, definer, sql_mode and body. */
+  /** By name of each trigger and of the guard: table, timing, event, creation time, definer, sql_mode and body. */
   readonly triggers: Readonly<Record<string, string>>
 }
 
-/** @throws SluiceError BAD_CONFIG for a name that no stream of ours can have */
+/** @throws SluiceError BAD_CONFIG for a name that no stream of sluice can have */
 export function refuseForeignName(name: string): void {
   if (isOwnTriggerLog(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is no name for a stream of this program`, {

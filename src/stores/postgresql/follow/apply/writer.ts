@@ -51,7 +51,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   #current: KnownTable | null = null
   #inTransaction = false
   #isDisposed = false
-  /** Error after which the transaction cannot go on. */
+  /** Error after which the transaction cannot continue. */
   #failure: unknown = null
   /** Number of staging tables named so far. */
   #stages = 0

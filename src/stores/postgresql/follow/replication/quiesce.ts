@@ -9,12 +9,12 @@ import { tableSql } from '../../server/sql.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import type { PostgresWait } from '../../server/waiting.ts'
 
-/** Longest wait of writers for the slot, in ms: then they go on, and no slot is created. */
+/** Longest wait of writers for the slot, in ms: then they continue, and no slot is created. */
 export const QUIET_MS = 10_000
 /** Longest wait for the lock in one attempt, and of writers queued behind it, in ms. */
 const LOCK_MS = 500
 const REST_MS = 200
-/** How long attempts go on, in ms. */
+/** How long attempts are repeated, in ms. */
 const TRY_MS = 60_000
 
 /**

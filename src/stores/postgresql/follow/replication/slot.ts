@@ -38,7 +38,7 @@ export function isOwnSlot(name: string): boolean {
   return OURS.test(name)
 }
 
-/** @throws SluiceError BAD_CONFIG if the name is not one of ours */
+/** @throws SluiceError BAD_CONFIG if the name is not one of sluice */
 export function refuseForeign(name: string): void {
   if (isOwnSlot(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is no name for a slot of this program`, {
@@ -79,7 +79,7 @@ export async function findSlots(session: CopySession, name: string | null = null
 /**
  * Creates the slot. This takes until every transaction that was open at its start has ended.
  * @returns the position from which on the slot reports every transaction
- * @throws SluiceError SOURCE_BUSY as `waitUntil`; errors of the server
+ * @throws SluiceError SOURCE_BUSY as `waitPostgresUntil`; errors of the server
  */
 export async function createSlot(settings: PostgresSettings, name: string, wait: PostgresWait): Promise<string> {
   const maker = await CopySession.open(settings, 'write')
@@ -124,7 +124,7 @@ export function waitForOpen(wait: PostgresWait): Promise<void> {
 
 /**
  * Waits until a slot can be created at once: the server's older transactions have ended.
- * @throws SluiceError SOURCE_BUSY as `waitUntil`
+ * @throws SluiceError SOURCE_BUSY as `waitPostgresUntil`
  */
 export async function waitForRoom(wait: PostgresWait): Promise<void> {
   for (;;) {

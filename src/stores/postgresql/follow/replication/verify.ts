@@ -24,7 +24,7 @@ import { findSlots, PLUGIN } from './slot.ts'
 /** Longest wait for locks on a partition, in ms. */
 const LOOK_MS = 200
 
-/** For a table that is gone or was never noted. */
+/** Shape of a table that is gone or was never noted. */
 const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
 
 /** What this program has seen of the stream. */

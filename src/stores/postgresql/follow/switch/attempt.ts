@@ -168,7 +168,7 @@ export class Attempt implements SwitchAttempt {
   }
 }
 
-/** The tables may exchange names: then one of them is renamed to a temporary name first. */
+/** Rename statements. If the tables exchange names, one of them gets a temporary name first. */
 function renames({ from, to, oldTable, oldTableName }: CutoverTables): readonly string[] {
   const rename = (table: string, name: string): string => `ALTER TABLE ${table} RENAME TO ${quoteName(name)}`
   if (oldTable !== to.sql) return [rename(from.sql, oldTableName), rename(to.sql, from.name)]

@@ -1,6 +1,6 @@
 /**
- * Closes a table to every writer except its stream: the trigger of `guard.ts` on it and on each partition, all with one
- * function, which contains the token of the closing. Replacing its body opens the table, without a lock of the table.
+ * Closes a table to every writer except its stream, by the trigger of `guard.ts` on the table and on each partition.
+ * All call one function, which contains the closing token. Replacing its body opens the table without locking it.
  */
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -20,7 +20,7 @@ export function alone({ oid }: CutoverTable): string {
   return `SET LOCAL lock_timeout TO ${LOCK_MS}; SELECT pg_catalog.pg_advisory_xact_lock(${(LOCK << 32n) | BigInt(oid)})`
 }
 
-/** Token by which a table is closed; null if it is open. Checks only the table itself, without its partitions. */
+/** Token that closed the table; null if it is open. Checks only the table itself, not its partitions. */
 export async function tokenOf(session: CopySession, side: CutoverTable): Promise<string | null> {
   const [row] = await session.ask(
     `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid

@@ -1,4 +1,4 @@
-/** Columns of both tables must be the same in the same order, so that users' prepared statements go on. */
+/** Columns of both tables must be the same in the same order, so that prepared statements of users still work. */
 import { quoteName } from '../../server/connect.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 

@@ -10,8 +10,8 @@ import type { CutoverTable, CutoverTables } from './sides.ts'
 export const TRIGGER = ' sluice_parked'
 
 /**
- * Statements for after the tables have changed places. Foreign key actions pass too: they change the rows of the public
- * table alike.
+ * Statements to run after the tables have changed places. The guard also passes foreign key actions: they change the
+ * rows of the public table in the same way.
  */
 export function guardSql(
   { from, oldTable, oldTableName }: CutoverTables,
@@ -26,7 +26,7 @@ export function guardSql(
   })
 }
 
-/** Statements for the time before the tables change places; none if each table has its guard. */
+/** Statements to run before the tables change places; none if each table already has its guard. */
 export async function guardBeforeSql({ session, from, to }: CutoverTables): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, c.oid = ${to.oid}::oid, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),

@@ -33,7 +33,7 @@ export function inspections(codeOf: CutoverInspection): readonly CutoverInspecti
 }
 
 const LOOKS = inspections(ownCodeOf)
-/** Only reported: these have no statements, and no session should wait for them. */
+/** Inspections that only report: they have no statements, and no session should wait for them. */
 const ONLY_TOLD: readonly CutoverInspection[] = [cutoverLeftFindings, cutoverHolderFindings]
 
 /** @param within true within the cutover: leaves out inspections that are only reported */

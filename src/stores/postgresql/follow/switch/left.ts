@@ -1,4 +1,4 @@
-/** What stays with each table, and what a user may want to do about it. */
+/** Findings about properties that a cutover does not exchange between the two tables. Each may have a hint. */
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Left = {

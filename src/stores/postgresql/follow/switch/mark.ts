@@ -1,4 +1,4 @@
-/** Changes of two tables besides rows: partitions added or removed, files truncated or rewritten. */
+/** Detects changes of two tables that are no row changes: partitions added or removed, files truncated or rewritten. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchMark } from '../../../../model/follow/switch-port.ts'

@@ -1,4 +1,4 @@
-/** What kind of tables they are, and whether this role may exchange them. */
+/** Refuses tables that cannot be exchanged because of their kind, or because this role lacks rights. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
@@ -93,7 +93,7 @@ function ofSide(
   }
 }
 
-/** A subscription writes by object id, so it goes on under any name. Not every role may read subscriptions. */
+/** A subscription writes by object id, so it continues under any name. Not every role may read subscriptions. */
 async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
   await session.ask('SAVEPOINT looking')
   try {

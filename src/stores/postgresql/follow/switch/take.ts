@@ -6,11 +6,11 @@ import type { CutoverTable } from './sides.ts'
 
 /**
  * Wait in ms after which the server checks for a deadlock. The first session to check is cancelled: this must be ours.
- * The server then also cancels an autovacuum that blocks us, for which we might wait for hours.
+ * The server then also cancels an autovacuum that blocks this session, which might wait for it for hours.
  */
 const LOOK_MS = 20
 
-/** Statement for the start of the transaction. A role that may not set it waits as long as every other session. */
+/** Statement for the start of the transaction. A role that may not set it waits as long as any other session. */
 export function lookFirstSql(version: number): string {
   const granted =
     version < 150_000 ? '' : " OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')"
@@ -22,7 +22,7 @@ export type Dependent = { readonly sql: string; readonly isView: boolean; readon
 /**
  * Locks a table and its partitions against all other sessions.
  * @param patienceMs longest wait for the lock
- * @param from `writers`: readers go on
+ * @param from `writers`: readers are not blocked
  * @throws errors of the server
  */
 export async function lockAll(

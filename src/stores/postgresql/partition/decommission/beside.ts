@@ -42,7 +42,7 @@ export async function moveSequence(
 /** @property sql name and arguments, quoted */
 export type GuardFunction = { readonly oid: string; readonly sql: string }
 
-/** Functions of ours that only triggers of this table use. */
+/** Functions of sluice that only triggers of this table use. */
 export async function guardFunctions(session: CopySession, oid: string): Promise<readonly GuardFunction[]> {
   const rows = await session.ask(
     `SELECT DISTINCT p.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'

@@ -38,7 +38,7 @@ export async function readGrants(session: CopySession, oid: string): Promise<rea
 }
 
 /**
- * Revokes all of them.
+ * Revokes the rights of all roles but the owner.
  * @returns what was revoked, as text for `giveBack`
  * @throws SluiceError TABLE_REFUSED if a right is left
  */

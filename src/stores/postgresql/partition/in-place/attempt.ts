@@ -24,7 +24,7 @@ export type PreparedNewTable = {
   readonly wanted: readonly IndexToBuild[]
 }
 
-/** In the caller's transaction: others see the new table only under the public name; a rollback removes it. */
+/** In the caller's transaction: other sessions see the new table only under the public name; a rollback removes it. */
 export async function makeNewParts(session: CopySession, request: InPlaceRequest): Promise<PreparedNewTable> {
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
@@ -51,7 +51,7 @@ export async function takeTable(
 }
 
 /**
- * Attaches the table to the new one, which gets its name and its dependencies. All others wait for this.
+ * Attaches the table to the new one, which gets its name and its dependencies. All other sessions wait for this.
  * @throws SluiceError TABLE_REFUSED, PLAN_CHANGED
  */
 export async function attachPast(

@@ -48,7 +48,7 @@ const MOST_REST_MS = 5000
 /** An index build takes hours: the server checks at this interval whether its client is still connected. */
 const LOOK_FOR_US =
   "SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"
-/** SQLSTATE of a statement that ran longer than others may wait for it. */
+/** SQLSTATE of a statement that ran longer than other sessions may wait for it. */
 const TOO_LONG = '57014'
 
 const OTHERS = 'others held what it needs'
@@ -296,7 +296,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
   return left
 }
 
-/** Creates the new table and rolls it back, to compare both. Without foreign keys: others would wait for them. */
+/** Creates the new table and rolls it back, to compare both. Without foreign keys, which block writers. */
 async function planned(session: CopySession, request: InPlaceRequest): Promise<InPlacePlan> {
   const about = await aboutTable(session, request.planned, false)
   const [row] = await session.ask(`SELECT pg_catalog.pg_table_size(${about.oid})`)
@@ -327,7 +327,7 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
   }
 }
 
-/** From here on the server ends this session if it stalls, or takes longer than others may wait. */
+/** From here on the server ends this session if it stalls, or takes longer than other sessions may wait. */
 async function lastWords(session: CopySession, held: LockBudget, { budgetMs }: InPlaceLimits): Promise<void> {
   await held.shorten()
   held.work()

@@ -1,4 +1,4 @@
-/** Unique indexes that the new table needs on its past: built while others write, before anything is locked. */
+/** Unique indexes that the new table needs on its past: built while other sessions write, before anything is locked. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { InPlaceStatement, InPlaceReported } from '../../../../model/partition/in-place-port.ts'
 import { quoteName } from '../../server/connect.ts'

@@ -1,4 +1,4 @@
-/** Makes the latest period of a past a partition. Its rows move in one transaction that all others wait for. */
+/** Makes the latest period of a past a partition. Its rows move in one transaction; all other sessions wait for it. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SlicePlan, SliceRequest } from '../../../../model/partition/in-place-port.ts'
@@ -50,7 +50,7 @@ export async function planSlice(session: CopySession, request: SliceRequest): Pr
 }
 
 /**
- * Adds a check that the server later accepts as the bounds of the narrower past. It calls a function of ours, which
+ * Adds a check that the server later accepts as the bounds of the narrower past. It calls a function of sluice, which
  * returns true until the later rows are gone. Others do not wait for the validation.
  */
 export async function prepareSlice(session: CopySession, request: SliceRequest, patience: Patience): Promise<void> {

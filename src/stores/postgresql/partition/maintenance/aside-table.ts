@@ -4,9 +4,9 @@ import type { NewPartitionTable } from './new-table.ts'
 
 export type SideTable = {
   readonly newTable: NewPartitionTable
-  /** SQL: a row of the default partition belongs into it. @param row name of the row in a statement */
+  /** SQL condition: a row of the default partition belongs to this table. @param row its name in the statement */
   readonly belongs: (row: string) => string
-  /** The key decides: all rows with the same key belong into the same table. */
+  /** True if the key alone decides: all rows with the same key belong to the same table. */
   readonly byKey: boolean
   /** Null for the successor of the default partition. */
   readonly coming: ComingPartition | null

@@ -10,9 +10,9 @@ import type { SideTable } from './aside-table.ts'
 
 /** Blocks copied between two progress reports: 64 MB. */
 const BLOCKS_AT_ONCE = 8192
-/** Older versions find rows by block only with a full scan. */
+/** First server version that reads a range of blocks without a full scan. */
 const READS_BLOCKS = 140_000
-/** More notes than this are applied first: other sessions wait while the last ones are. */
+/** Most notes that the last round applies, because other sessions wait for it. */
 const MOST_LAST = 2000
 
 export class SideTables {
@@ -29,7 +29,7 @@ export class SideTables {
     this.tables = tables
   }
 
-  /** Copies all rows of one snapshot, taken after changes are noted. */
+  /** Copies all rows of one snapshot, which is taken once changes are noted. */
   async fill(onRows: (rows: bigint) => void): Promise<void> {
     await this.#inOneSnapshot(async () => this.#fill(onRows))
   }
@@ -44,10 +44,10 @@ export class SideTables {
   }
 
   /**
-   * From now on each change is also applied to the new tables, in its own transaction, so every later snapshot shows
-   * both as equal. The caller's transaction has locked the default partition against writers.
-   * @returns number of this transaction: snapshots that show it show both as equal
-   * @throws NotNow if more notes are left than others can wait for
+   * From now on the transaction of each change also applies it to the new tables. So in every later snapshot the new
+   * tables equal the default partition. The caller's transaction has locked the default partition against writers.
+   * @returns id of this transaction: a snapshot is a later one if this transaction is visible in it
+   * @throws NotNow if more notes are left than other sessions can wait for
    */
   async mirror(): Promise<string> {
     const session = this.#session
@@ -69,7 +69,7 @@ export class SideTables {
     }
   }
 
-  /** In a transaction that sees exactly these notes. */
+  /** Applies these notes; must run in a transaction whose snapshot has exactly them. */
   async #apply({ ids, emptied }: LogNotes): Promise<void> {
     if (ids.length === 0) return
     const session = this.#session
@@ -131,7 +131,7 @@ export class SideTables {
     const session = this.#session
     const before = this.tables.map(({ rows }) => rows)
     try {
-      // Lock before the first read: a later TRUNCATE would empty the table for an older snapshot, too.
+      // Lock before the first read: TRUNCATE empties the table for older snapshots, too.
       await session.begin('ISOLATION LEVEL REPEATABLE READ READ WRITE', lockedSql(this.#log))
       const result = await body()
       await committed(session)

@@ -13,8 +13,9 @@ import { constraintAbove, knownDefaultPartition, knownPartition, neighbourOf, re
 import { NewPartitionTable, type MissingProperty } from './new-table.ts'
 
 /**
- * @returns what it could not be given, and notes to report
- * @throws errors of the server: if another partition has its bounds by now, or the default partition holds rows of them
+ * @returns properties that the new partition did not get, and notes to report
+ * @throws errors of the server: if another partition has these bounds by now, or the default partition has rows within
+ * them
  */
 export async function attachNew(
   session: CopySession,

@@ -5,7 +5,7 @@ import type { CopySession } from '../../server/session.ts'
 
 /** The letters `sluc`, in front of the number of a table. */
 const NAMESPACE = 0x736c7563n << 32n
-/** The letters `sluf`: lock that shows triggers that a session follows their notes. */
+/** The letters `sluf`: by this lock the triggers see that a session reads their notes. */
 const FOLLOWER = 0x736c7566n << 32n
 const REST_MS = 50
 const MOST_REST_MS = 500
@@ -15,7 +15,7 @@ export function followerKey(oid: string): bigint {
   return FOLLOWER | BigInt(oid)
 }
 
-/** Held until the session ends. @throws SluiceError TARGET_BUSY if another session has it for longer than `budgetMs` */
+/** Takes the lock until the session ends. @throws SluiceError TARGET_BUSY if another session has it for `budgetMs` */
 export async function takeHostLock(
   session: CopySession,
   oid: string,

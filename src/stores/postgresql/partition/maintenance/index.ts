@@ -84,7 +84,7 @@ export class PostgresMaintenance implements MaintenanceStore {
       })
     } catch (error) {
       if (isStop(error, request)) return NOTHING_MADE
-      // Such an error already names the obstacle.
+      // A SluiceError already says what failed.
       if (error instanceof SluiceError) throw error
       if (!isPostgresBusy(error) || !session.alive) throw stepError(error, about)
       const locks = new Locks(session)
@@ -106,7 +106,7 @@ export class PostgresMaintenance implements MaintenanceStore {
       await prepare(session, { ...limits, table })
       await clearLeftOver(session, new Patience(session, limits), table.identity)
     } catch {
-      // The error of the run says more.
+      // The error of the run itself is reported instead.
     } finally {
       await session?.close()
     }
@@ -122,7 +122,7 @@ export class PostgresMaintenance implements MaintenanceStore {
   }
 }
 
-/** Takes the host lock of the table. Names are resolved only in full, and objects get the server's default settings. */
+/** Takes the host lock of the table. From then on names need their schema, and new objects get default settings. */
 async function prepare(
   session: CopySession,
   { table, patienceMs, budgetMs, signal }: Pick<MakeRequest, 'table' | 'patienceMs' | 'budgetMs' | 'signal'>,
@@ -135,7 +135,7 @@ async function prepare(
   await takeHostLock(session, table.identity, { budgetMs, signal, table: tableText(table.table) })
 }
 
-/** Checked first: otherwise some objects would be created and others refused. */
+/** Error for a read-only session. Checked first: otherwise some objects would be created and others refused. */
 function readOnly(table: string, isStandby: boolean): SluiceError {
   return new SluiceError('TARGET_DENIED', `no partitions can be made of ${table}: nothing may be written here`, {
     where: table,

@@ -26,7 +26,7 @@ type LeftOver = {
   readonly noting: readonly Noting[]
 }
 
-/** In words; null if nothing is left. @param parent number of the partitioned table */
+/** @param parent number of the partitioned table @returns the left-over objects in words; null if there are none */
 export async function leftOverOf(session: CopySession, parent: string): Promise<string | null> {
   const { tables, noting } = await look(session, parent)
   const words = [
@@ -36,7 +36,7 @@ export async function leftOverOf(session: CopySession, parent: string): Promise<
   return words.length === 0 ? null : words.join('; ')
 }
 
-/** Only if no other program works on the table: the objects could be that one's. */
+/** Drops left-over objects. No other program may work on the table: the objects could be its own. */
 export async function clearLeftOver(session: CopySession, patience: Patience, parent: string): Promise<void> {
   const { tables, noting } = await look(session, parent)
   for (const one of noting) await dropNoting(session, patience, one)
@@ -91,7 +91,7 @@ async function marked(session: CopySession, parent: string): Promise<readonly Kn
 }
 
 /**
- * Of partitions and former partitions: the triggers show their table.
+ * Finds noting triggers and functions of partitions and former partitions; a trigger shows its table.
  * @param logged numbers of tables that have logs; null for tables that are no log
  */
 async function notingOf(

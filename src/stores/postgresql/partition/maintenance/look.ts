@@ -105,7 +105,7 @@ function partition(row: TextRow): RangePartition {
   }
 }
 
-/** Of a partition that has partitions of its own. */
+/** Note of a partition that has partitions itself. */
 export const PARTITIONED_ITSELF = 'it is partitioned itself'
 
 function noteOf(kind: string | null | undefined, leaving: boolean): string | null {

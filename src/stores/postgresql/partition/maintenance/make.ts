@@ -25,7 +25,7 @@ import { knownDefaultPartition, knownPartition } from './dependencies.ts'
 import { Changed } from './not-now.ts'
 import { canonicalOptions, stillWanted } from './wanted.ts'
 
-/** Most inspections of the table in one run: others may change it meanwhile. */
+/** Most inspections of the table in one run: another session may change the table after each. */
 const MOST_LOOKS = 4
 /** A default partition up to this size, bytes, is read under an exclusive lock; a larger one never. */
 const SMALL_DEFAULT = 2 * 1024 * 1024
@@ -48,7 +48,7 @@ export async function makePostgresPartitions(
   return making.made()
 }
 
-/** Refuses what the table does not allow now. @throws SluiceError TABLE_REFUSED */
+/** Tests whether `makePostgresPartitions` would be refused now. @throws SluiceError TABLE_REFUSED */
 export async function foreseePostgresPartitions(
   session: CopySession,
   { table, partitions }: Pick<MakeRequest, 'table' | 'partitions'>,
@@ -152,7 +152,7 @@ class Making {
   }
 }
 
-/** The neighbours have partitions of their own, which a plain new table would not. @throws SluiceError TABLE_REFUSED */
+/** Refuses a table whose partitions are partitioned: a new one would be plain. @throws SluiceError TABLE_REFUSED */
 function refuseDivided({ table, partitions }: RangedTable): void {
   const newest = partitions.findLast(({ isDefault }) => !isDefault)
   if (newest?.note !== PARTITIONED_ITSELF) return

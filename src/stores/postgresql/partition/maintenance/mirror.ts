@@ -6,9 +6,9 @@ import { literal, tableSql } from '../../server/sql.ts'
 import type { SideTable } from './aside-table.ts'
 import type { KeyLog } from './key-log.ts'
 
-/** Longest extra lock wait of other sessions, ms: if a value becomes free later in one table, the change is noted. */
+/** Longest extra lock wait of a writer, ms. A change that would wait longer in a replacement table is only noted. */
 const MOST_WAIT_MS = 100
-/** Rows of one transaction that are changed in both places; more are noted, which is faster. */
+/** Most rows of one transaction that are changed in both tables at once; further ones are noted, which is faster. */
 const MOST_ROWS = 10_000
 
 /**

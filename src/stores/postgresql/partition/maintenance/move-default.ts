@@ -1,6 +1,6 @@
 /**
  * Moves rows out of a default partition, or replaces one that is too large to read under an exclusive lock. Rows are
- * copied while others write, changes are applied by keys, and one short transaction swaps in the copies.
+ * copied while other sessions write, changes are applied by keys, and one short transaction swaps in the copies.
  */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
 import { NEVER, restUnder } from '../../../../shared/abort.ts'
@@ -35,7 +35,7 @@ import { NewPartitionTable, type MissingProperty, type NewPartitionOptions } fro
 /** Switches over after a round with at most this many notes that took at most `QUICK_MS`. */
 const FEW = 500
 const QUICK_MS = 100
-/** After this many rounds others write faster than changes can be applied. */
+/** Most rounds: if notes are left after them, other sessions write faster than changes can be applied. */
 const MOST_ROUNDS = 100
 const FIRST_REST_MS = 50
 
@@ -229,7 +229,7 @@ async function begun(
   return new SideTables(session, log, columns, tables)
 }
 
-/** Ranges of existing and new partitions, merged: the server compares each pair while all others wait. */
+/** Ranges of existing and new partitions, adjacent ones merged: the server compares each while other sessions wait. */
 async function merged(
   session: CopySession,
   table: RangedTable,

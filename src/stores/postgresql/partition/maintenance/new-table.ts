@@ -13,7 +13,7 @@ import { committed } from '../../server/patience.ts'
 import { revokeOthers } from './rights.ts'
 import { leaveOutOwn, takenAlong, type LeftOutConstraint, type PeriodRule } from './own-rules.ts'
 
-/** Places of `ownStatementsSql`: foreign keys, triggers, rules, row security. They take effect once others use it. */
+/** Places of `ownStatementsSql` that run last: foreign keys, triggers, rules, row security. The copy needs none. */
 const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
 const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 64, 65])
@@ -42,7 +42,7 @@ export type NewPartitionOptions = {
   readonly period?: PeriodRule & { readonly of: TableName }
 }
 
-/** Created in three steps, so that rows can be written in between. */
+/** A new table, created in three steps, so that rows can be written between them. */
 export class NewPartitionTable {
   readonly table: KnownTable
   readonly missing: MissingProperty[] = []
@@ -68,7 +68,7 @@ export class NewPartitionTable {
     this.#statements = statements
   }
 
-  /** Without rows, indexes, triggers and the like; columns are stored as in the model. */
+  /** Creates the table without rows, indexes and triggers; columns are stored as in the model table. */
   static async begin(session: CopySession, options: NewPartitionOptions): Promise<NewPartitionTable> {
     const { of, parent, sideTable, name, check } = options
     const names = await freshNames(session, of, name)
@@ -88,7 +88,7 @@ export class NewPartitionTable {
     const rows = await session.ask(ownStatementsSql(of.oid, '0', { name: sideTable, names }))
     const statements = rows.flatMap(([stage, what, sql, place]) => {
       const own = { what: what ?? '', sql: sql ?? '', place: Number(place) }
-      // Created so at once, since rows are written only once.
+      // Place 3 is UNLOGGED: the table was created so, because a later change would write all rows again.
       if (own.place === 3 || BROUGHT.has(own.place) || without.has(own.what) || (isParent && !OF_PARENT.has(own.place)))
         return []
       return [{ stage: stage ?? '', own }]
@@ -99,7 +99,7 @@ export class NewPartitionTable {
     return newTable
   }
 
-  /** Indexes, statistics, rights and comments: all that is harmless while no other session uses it. */
+  /** Adds indexes, statistics, rights and comments: all that has no effect until other sessions use the table. */
   async furnish(): Promise<void> {
     for (const { stage, own } of this.#statements) {
       if (stage === 'empty' || stage === 'cloned' || LATE.has(own.place)) continue
@@ -180,7 +180,7 @@ export class NewPartitionTable {
   }
 }
 
-/** @param closed true: only its neighbour's rights, so other roles never have any, even by default privileges */
+/** @param closed true: revokes rights from default privileges, so that only roles with rights on the model get any */
 async function made(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
   await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
   try {

@@ -1,6 +1,6 @@
-/** Reasons to delay or restart a switch that are no failures. */
+/** Errors that delay or restart a switch instead of failing it. */
 
-/** It must wait for something temporary. */
+/** The switch must wait for a temporary obstacle, such as an old snapshot. */
 export class NotNow extends Error {}
 
 /** Another session changed the partitions: start again. */

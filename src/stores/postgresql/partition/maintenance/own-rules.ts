@@ -1,6 +1,6 @@
 /**
- * Constraints of a new partition's neighbour that the partitioned table lacks. One made for a single period could
- * refuse every row of another period: such constraints are not copied.
+ * A new partition is created like its neighbour, but without constraints that the partitioned table lacks: a constraint
+ * for a single period could refuse every row of another period.
  */
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'
 import type { PrintedBounds } from '../../../../model/partition/maintenance-port.ts'
@@ -32,9 +32,10 @@ type OwnRule = {
 }
 
 /**
- * Removes constraints that only the neighbour has from a table made like it.
- * @param parts the partitioned table; the new one, with a constraint that has its bounds; and its period
- * @returns what was left out, and foreign keys to add
+ * Drops check constraints that a new table got from its neighbour, but that the partitioned table lacks.
+ * @param of the neighbour
+ * @param parts `parent`: the partitioned table; `sideTable`: the new table, with a check constraint for its bounds
+ * @returns the dropped constraints, and foreign keys of the neighbour that the new table did not get
  * @throws errors of the server
  */
 export async function leaveOutOwn(
@@ -57,7 +58,10 @@ export async function leaveOutOwn(
   return left
 }
 
-/** Constraints and triggers that are copied although they may refuse rows, as text: their purpose is unknown. */
+/**
+ * Names of triggers, foreign keys and unique indexes that only the neighbour has. The new table gets them too, although
+ * they may refuse rows, because their purpose is unknown.
+ */
 export async function takenAlong(
   session: CopySession,
   of: KnownTable,
@@ -137,7 +141,7 @@ async function judged(
   }
 }
 
-/** True if a condition on the column accepts a tested time of the period, or the server cannot compute it. */
+/** True if a condition on the column accepts at least one tested time, or if the server cannot compute it. */
 async function mayPass(session: CopySession, condition: string, { column, from, to }: PeriodRule): Promise<boolean> {
   const name = quoteName(column.name)
   const bound = (text: string): string => `CAST(${literal(text)} AS ${column.native})`

@@ -32,7 +32,7 @@ function ofKind({ name, note }: RangePartition): Why | null {
   return { reason: note, hint: `put a plain table in the place of ${tableText(name)}` }
 }
 
-/** Rows may violate them and be refused in another table. NOT ENFORCED constraints (version 18) never refuse. */
+/** Constraints that are not validated: another table refuses rows that violate them. NOT ENFORCED never refuses. */
 async function ofUnvalidated(session: CopySession, { identity, name }: RangePartition): Promise<Why | null> {
   const rows = await session.ask(
     `SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint k

@@ -62,7 +62,7 @@ export async function switchOver(
     }),
     ...sideTable.tables.map(({ newTable }) => `ALTER TABLE ${tableSql(newTable.options.name)} DROP CONSTRAINT ${mark}`),
   ].join(';\n')
-  // Fail before others have to wait.
+  // Fail before other sessions have to wait.
   if (await hasLogNotes(session, log)) throw behind()
   const cloned = sideTable.tables.flatMap(({ newTable }) => newTable.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
@@ -88,7 +88,7 @@ function behind(): NotNow {
   return new NotNow('changes could not be made in both at once')
 }
 
-/** For a partition that was added meanwhile, ATTACH would scan the whole new default partition. */
+/** For a partition that was added meanwhile, ATTACH would scan the whole new default partition. @throws Changed */
 async function refuseChanged(
   session: CopySession,
   { identity, partitions }: RangedTable,
@@ -110,7 +110,7 @@ function renamed(from: TableName, to: TableName): string {
   return `ALTER TABLE ${tableSql(from)} RENAME TO ${quoteName(to.name)}`
 }
 
-/** Names of indexes and statistics objects, and so of constraints: the successor gets those of the old one. */
+/** Statements that give the new default partition the names of the old one's indexes, constraints and statistics. */
 async function exchanged(
   session: CopySession,
   of: KnownTable,

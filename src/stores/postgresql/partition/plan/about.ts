@@ -1,4 +1,4 @@
-/** The table of a plan, from its catalogs, and how the inspections query it. */
+/** Facts about the table of a plan, and helpers of the inspections that query it. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { PlanFinding, TableToPartition } from '../../../../model/partition/plan-port.ts'
@@ -18,14 +18,14 @@ export type About = {
   /** The column, quoted for SQL. */
   readonly by: string
   readonly attnum: string
-  /** True if rows without a value in the column exist. */
+  /** True if some row has NULL in the column. */
   readonly nulls: boolean
 }
 
 /** One inspection, about one topic. */
 export type PlanInspection = (about: About) => Promise<readonly PlanFinding[]>
 
-/** With an empty search path, for which the server qualifies every name. @throws SluiceError SOURCE_GONE */
+/** @param session has an empty search path, so that the server qualifies every name @throws SluiceError SOURCE_GONE */
 export async function aboutTable(session: CopySession, planned: TableToPartition, nulls: boolean): Promise<About> {
   const { table } = planned.table
   const column = planned.column.name
@@ -53,5 +53,5 @@ export function andList(names: readonly string[]): string {
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }
 
-/** For objects bound to the table's number: they stay with the old table when the new one takes its name. */
+/** Text for objects bound to the table's oid: they stay with the old table when the new one gets its name. */
 export const BOUND = 'it is bound to the table by its number, and not by its name: it would go on with the old one'

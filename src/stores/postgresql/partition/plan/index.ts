@@ -167,7 +167,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
 
 /**
  * Creates the new table with its partitions: all of it, or nothing.
- * @throws errors of the server; its lock refusal if a referenced table was locked by others in all tries
+ * @throws errors of the server; its lock refusal if a referenced table was locked by other sessions in all tries
  */
 async function makeTables(session: CopySession, statements: readonly string[]): Promise<void> {
   for (let left = TRIES; ; left--) {

@@ -1,4 +1,4 @@
-/** Measures how fast rows are read, and written into a table with the new indexes, on this machine, as in a copy. */
+/** Measures how fast a copy reads rows, and writes them into a table with the new indexes, on this machine. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { isNative } from '../../../../model/copy/column-type.ts'
 import type { MeasureRequest, MeasuredRead } from '../../../../model/partition/plan-port.ts'
@@ -99,7 +99,7 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
   return { blocks: Number(blocks), each, sql, columns: columnList(written.map(({ name }) => name)), format }
 }
 
-/** Workers start at equal distances in the table, so each reads different rows. */
+/** Workers start at equal distances in the table, so that each reads other rows. */
 async function fill(
   on: Lane,
   table: Table,
@@ -111,7 +111,7 @@ async function fill(
   const from = Math.floor((blocks / lanes) * lane)
   const end = Math.floor((blocks / lanes) * (lane + 1))
   const done: Piece = { rows: 0n, from, to: from }
-  // A key with the column in it takes no NULL.
+  // A key that contains the column accepts no NULL.
   const by = quoteName(column.name)
   while (done.to < end && done.rows < most && on.sent < MOST_BYTES && performance.now() < until) {
     throwIfAborted(signal)

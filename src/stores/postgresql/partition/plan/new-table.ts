@@ -81,7 +81,7 @@ export async function newTableParts(
   const all = [target, ...leaves.map(({ leaf }) => leaf)]
   const indexed = (some: readonly NewTableIndex[]): readonly string[] =>
     some.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? ''))
-  // Without a primary key rows are found by one of the others.
+  // Without a primary key rows are found by one of the other keys.
   const hasPrimary = indexes.some(({ primary }) => primary)
   const secondary = hasPrimary ? indexed(indexes.filter((one) => (one.unique && !one.primary) || one.exclusion)) : []
   const made = [

@@ -17,7 +17,7 @@ type Source = { readonly object: string; readonly text: string }
 
 const SHOWN = 160
 const MOST = 5
-/** The server's text for statements of others that this role may not read. */
+/** The server's text for statements of other roles that this role may not read. */
 const HIDDEN = '<insufficient privilege>'
 const LOOK = 'look for ON CONFLICT in the code that writes the table'
 
@@ -53,7 +53,7 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
   return found
 }
 
-/** Use of one of the keys by a text; null if it depends on none. */
+/** Describes how a text uses one of the keys; null if it depends on none. */
 function userOf(
   { object, text }: Source,
   ways: readonly Way[],
@@ -80,7 +80,7 @@ function isInto({ into }: ConflictClause, ways: readonly Way[]): boolean {
   return ways.some((way) => way.name === name && (schema === undefined || way.schema === schema))
 }
 
-/** What changes once the keys are wider; null if nothing does. */
+/** Describes what changes once the keys are wider; null if nothing does. */
 function lost({ target, columns: given }: ConflictClause, narrow: readonly Narrow[], column: string): string | null {
   const wider = `finds a row only where ${column} is the same, too: what it passes over or changes today is inserted a second time`
   if (target === null) {

@@ -97,7 +97,7 @@ async function tablesIn(session: CopySession, identity: string): Promise<readonl
   }))
 }
 
-/** Streams of ours by triggers; those with a replication slot are seen from outside. */
+/** Streams of sluice that use triggers; those with a replication slot are found from outside. */
 async function streamsOut(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -122,7 +122,7 @@ async function publications(session: CopySession): Promise<readonly Decommission
   }))
 }
 
-/** What a copy does not carry over, or only in part. */
+/** Finds objects that a copy does not transfer, or only in part. */
 async function others(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const kinds: readonly (readonly [about: string, detail: string, sql: string])[] = [
     ['views', 'they go with the database', relations(`c.relkind IN ('v', 'm')`)],

@@ -40,7 +40,7 @@ export async function openMaintenance(
   })
 }
 
-/** It is missing, or refuses connections or this user; another database may not. */
+/** True if this database is missing, or refuses connections or this user: another database may accept them. */
 function isOfThisDatabase(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state === '3D000' || state === '55000' || state === '42501' || state?.startsWith('28') === true

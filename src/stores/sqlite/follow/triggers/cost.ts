@@ -11,7 +11,7 @@ import { sqliteColumns } from '../../copy/shape.ts'
 import { makeSqliteLog, makeProgress } from './log.ts'
 
 const WRITES = 200
-/** The median of so many trials counts, because the machine has other load. */
+/** Number of trials, of which the median counts, because the machine has other load. */
 const TRIALS = 9
 /** Largest tables first; more are not measured. */
 const MOST_TABLES = 8

@@ -7,7 +7,7 @@
  * programs use in WAL mode, a power cut may lose a commit; with FULL the WAL is synced after the commit
  * (sqlite.org/pragma.html#pragma_synchronous: "FULL … in WAL mode … the WAL file is synced after each transaction
  * commit"). A WAL is only appended to, and is recovered from its beginning up to the first incomplete frame
- * (sqlite.org/walformat.html). So once a commit of ours is synced, every commit before it is on disk too, of any
+ * (sqlite.org/walformat.html). So once a commit of sluice is synced, every commit before it is on disk too, of any
  * program; and what was checkpointed earlier was synced by the program that did so, unless with `synchronous = OFF`.
  */
 import { existsSync } from 'node:fs'

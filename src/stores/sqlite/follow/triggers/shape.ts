@@ -46,7 +46,7 @@ export function sqliteShapeText(
 /** Fault of one table of a stream. */
 type NotedFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonly reason: string }
 
-/** @param before `notedText` at the start @param now the current one @returns null if no change can have been missed */
+/** @param before `sqliteShapeText` at the start @param now the present one @returns null if no change can be missing */
 export function notedFault(before: string | undefined, now: string): NotedFault | null {
   if (before === now) return null
   const [was, is] = [JSON.parse(before ?? '{"table":null,"unique":{},"made":[]}') as Noted, JSON.parse(now) as Noted]
