@@ -1,4 +1,4 @@
-/** Arrays of PostgreSQL with bounds that do not begin at 1, such as `[0:1]={a,b}`: JSON has none, so they keep that text. */
+/** PostgreSQL arrays with bounds that do not begin at 1, such as `[0:1]={a,b}`. JSON has none, so they stay texts. */
 import type { ColumnType } from './column-type.ts'
 import type { Cell } from './rows.ts'
 import { SluiceError } from '../../shared/errors.ts'

@@ -162,9 +162,9 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
     notes:
       'Workers start what is due, so sluice worker must run somewhere. Each period has one run; the next run ' +
       'waits until it has ended. A destructive command is planned when it is added, and the schedule becomes ' +
-      'void if its plan changes; archives need --confirm=NAME in the command. These commands can be scheduled: ' +
-      'partition ensure, archive run, archive verify, archive expire, import, batch-import, sync, validate, ' +
-      'fsck, diff, copy --again and lifecycle status. print needs no queue.\n',
+      'void if its plan changes; archives need --confirm=NAME in the command. May be scheduled: partition ' +
+      'ensure, archive run, archive verify, archive expire, import, batch-import, sync, validate, fsck, diff, ' +
+      'copy --again and lifecycle status. print needs no queue.\n',
   },
   actions: {
     'schedule add': {
