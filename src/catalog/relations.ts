@@ -1,4 +1,7 @@
-/** The catalog's relations as lists of columns, for all code that uses them. docs/reference/CATALOG.md explains each to users. */
+/**
+ * The catalog's relations as lists of columns, for all code that uses them. docs/reference/CATALOG.md explains each to
+ * users.
+ */
 
 export const FILE_COLUMNS = [
   'file_no',

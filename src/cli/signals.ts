@@ -4,7 +4,10 @@ import { SluiceError } from '../shared/errors.ts'
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
-/** 128 plus the signal number. A lost terminal ends like SIGTERM, because docs/reference/EXIT-CODES.md has only two codes. */
+/**
+ * 128 plus the signal number. A lost terminal ends like SIGTERM, because docs/reference/EXIT-CODES.md has only two
+ * codes.
+ */
 export const EXIT_OF_SIGNAL: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 }
 
 /** npm and pnpm forward a signal that the terminal has sent: repeats within this time are the same key press, ms. */

@@ -1,4 +1,6 @@
-/** Every metric of sluice: name, kind, labels and help. docs/reference/METRICS.md is this list; a test compares both. */
+/**
+ * Every metric of sluice: name, kind, labels and help. docs/reference/METRICS.md is this list; a test compares both.
+ */
 
 export type MetricKind = 'counter' | 'gauge'
 
@@ -22,7 +24,10 @@ const gauge = <L extends string>(help: string, ...labels: readonly L[]): Declare
 })
 const lone = <L extends string>(declared: Declared<L>): Declared<L> => ({ ...declared, others: 'none' })
 
-/** `run`: id of a run; for a worker that of the shared run. `error`, `code`: codes of docs/reference/EXIT-CODES.md, not texts. */
+/**
+ * `run`: id of a run; for a worker that of the shared run. `error`, `code`: codes of docs/reference/EXIT-CODES.md, not
+ * texts.
+ */
 export const METRICS = {
   // ── a run
   sluice_run_info: gauge('1 for each run that is known here', 'run', 'command', 'version'),

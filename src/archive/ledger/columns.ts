@@ -7,7 +7,9 @@
 export type ArchiveColumnKind = 'integer' | 'name' | 'text'
 export type ArchiveColumns = Readonly<Record<string, ArchiveColumnKind>>
 
-/** Key and columns of one table. Each has a primary key: some servers refuse tables, or changes of rows, without one. */
+/**
+ * Key and columns of one table. Each has a primary key: some servers refuse tables, or changes of rows, without one.
+ */
 export type LedgerTable = { readonly key: ArchiveColumns; readonly columns: ArchiveColumns }
 
 const OF_TABLE: ArchiveColumns = { schema_name: 'name', table_name: 'name' }

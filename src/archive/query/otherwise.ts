@@ -76,7 +76,9 @@ export function otherMeanings(
   )
 }
 
-/** One sentence for each generated column whose values in older files come from another expression than the present one. */
+/**
+ * One sentence for each generated column whose values in older files come from another expression than the present one.
+ */
 export function otherExpressions(
   columns: readonly QueryColumn[],
   needs: QueryNeeds,

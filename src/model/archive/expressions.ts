@@ -18,8 +18,9 @@ export type OtherExpression = {
 }
 
 /**
- * `text`: the first is a text. `fraction`: one is a number that may have a fraction. `real`: the same, and the statement
- * reads a column of floating point numbers. `single`: there is one. `negative`, `zero`: the second is such a constant.
- * `letters`: the second is a text that may have letters. `moment`: one is a date or time, and none an interval.
+ * `text`: the first is a text. `fraction`: one is a number that may have a fraction. `real`: the same, and the
+ * statement reads a column of floating point numbers. `single`: there is one. `negative`, `zero`: the second is such a
+ * constant. `letters`: the second is a text that may have letters. `moment`: one is a date or time, and none an
+ * interval.
  */
 export type ArgumentTest = 'text' | 'fraction' | 'real' | 'single' | 'negative' | 'zero' | 'letters' | 'moment'

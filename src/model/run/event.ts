@@ -1,7 +1,7 @@
 /**
  * Events of a run as one closed, versioned union: the UI folds them, other frontends print them; no code reads them
- * back as the truth. Documented in docs/reference/EVENTS.md; docs/events.schema.json is made from these types. Ids, versions,
- * counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
+ * back as the truth. Documented in docs/reference/EVENTS.md; docs/events.schema.json is made from these types. Ids,
+ * versions, counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
  */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { ArchiveEvents } from '../archive/events.ts'

@@ -231,9 +231,9 @@ async function planOne(
 }
 
 /**
- * Decisions that older versions made differently: decimals without trailing zeros, only days of the calendar, and before
- * that JSON in canonical form, no key of an enum, no values of generated columns, no times of collections. And of any
- * version: column types not taken from rows of the target.
+ * Decisions that older versions made differently: decimals without trailing zeros, only days of the calendar, and
+ * before that JSON in canonical form, no key of an enum, no values of generated columns, no times of collections. And
+ * of any version: column types not taken from rows of the target.
  */
 const BEFORE: readonly Partial<TableOptions>[] = [
   { trimmed: true },

@@ -42,8 +42,8 @@ export async function reclaimOthers(
 }
 
 /**
- * First ends the owner's session at the server, so that nothing of it can commit any more, then frees its chunk. Changes
- * nothing if the lease has a new owner since.
+ * First ends the owner's session at the server, so that nothing of it can commit any more, then frees its chunk.
+ * Changes nothing if the lease has a new owner since.
  */
 async function free(
   database: LedgerDatabase,

@@ -1,4 +1,7 @@
-/** Dates, times of day, timestamps, durations: Cassandra's numbers and their canonical texts (docs/reference/CANONICAL.md). */
+/**
+ * Dates, times of day, timestamps, durations: Cassandra's numbers and their canonical texts
+ * (docs/reference/CANONICAL.md).
+ */
 import { DAYS_OF_400_YEARS, DAYS_TO_1970, eraDayText } from '../../../model/run/civil-day.ts'
 
 const DAY = 86_400_000

@@ -75,7 +75,9 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
   return { columns: names, intervals, texts: textsIn(at(parsed, 'plans')), ...(numbers.size === 0 ? {} : { numbers }) }
 }
 
-/** Keeps as text what JSON would round, or does not have. Inside a text of the statement the quotes would be escaped. */
+/**
+ * Keeps as text what JSON would round, or does not have. Inside a text of the statement the quotes would be escaped.
+ */
 export function parsedPlan(plan: string): Json {
   return JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as Json
 }

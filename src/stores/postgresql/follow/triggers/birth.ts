@@ -92,7 +92,8 @@ export async function endPostgresTriggers(name: string, wait: PostgresWait): Pro
 /**
  * Starts tables of a stream again that are copied again within it: the new copy contains what their old notes are
  * about.
- * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as `beginPostgresTriggers`
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as
+ * `beginPostgresTriggers`
  */
 export async function renewPostgresTriggers(
   birth: StreamBirth,
