@@ -17,6 +17,7 @@ const NO_PLACES = new Set([
   'database-url',
   'exclude',
   'from',
+  'ledger',
   'path',
   'retention',
   'schema',

@@ -40,6 +40,9 @@ const STATE_FIELDS: readonly ComparedField[] = [
   { name: 'key_hash', log: 'c.expected_hash', catalog: 'c.key_hash' },
 ]
 
+/** SQL: numbers the active rows of a file, of which a base checkpoint may list several. */
+const placeBy = (order: string): string => `row_number() OVER (PARTITION BY key, dv ORDER BY ${order}) AS place`
+
 /** If a checkpoint holds a file's stats in columns, there is no text: the values are compared. */
 const STATS_FIELDS: readonly ComparedField[] = [
   {
@@ -101,9 +104,9 @@ export function compareActive(version: number): ValidateComparison {
     check: 'active files',
     version: `${version}`,
     path: 'coalesce(l.path, c.path)',
-    on: 'l.key = c.key AND l.dv = c.dv AND l.nth = c.nth',
-    log: `SELECT *, 1 AS present FROM (${logActiveAt(version)})`,
-    catalog: `SELECT *, 1 AS present FROM (${catalogActiveAt(version)})`,
+    on: 'l.key = c.key AND l.dv = c.dv AND l.place = c.place',
+    log: `SELECT *, 1 AS present, ${placeBy('line')} FROM (${logActiveAt(version)})`,
+    catalog: `SELECT *, 1 AS present, ${placeBy('nth')} FROM (${catalogActiveAt(version)})`,
     fields: same(['size', 'num_records']),
   }
 }

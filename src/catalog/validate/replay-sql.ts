@@ -143,11 +143,10 @@ export const logDomainsAt = (version: number): string =>
 
 /** Active files at a version, defined in another way: the newest event of a key is an add, or a row of the base. */
 export const logActiveAt = (version: number): string => `
-SELECT e.*, coalesce(n.nth, 1) AS nth, a.size, a.num_records, a.path FROM (
+SELECT e.*, a.size, a.num_records, a.path FROM (
   SELECT * FROM log_event WHERE version <= ${version}
   QUALIFY rank() OVER (PARTITION BY key, dv ORDER BY version DESC, CASE WHEN source = 0 THEN line END DESC) = 1) e
-JOIN log_add a USING (version, source, line)
-LEFT JOIN (SELECT version, source, line, nth FROM log_life WHERE nth > 1) n USING (version, source, line) WHERE e.is_add`
+JOIN log_add a USING (version, source, line) WHERE e.is_add`
 
 /** Number of files that the base checkpoint lists more than once, the first of them, and the checkpoint's version. */
 export const DOUBLED_IN_BASE = `
