@@ -1,4 +1,5 @@
 /** Words for a POSIX shell, in commands that are printed to be copied. */
+import { quotedName } from './sql-text.ts'
 
 /** A word, quoted for a POSIX shell. */
 export function shellQuote(word: string): string {
@@ -7,8 +8,6 @@ export function shellQuote(word: string): string {
 
 /** Names as one quoted word, for a flag that takes a list: a name with a comma or a quote is in double quotes. */
 export function shellNames(names: readonly string[]): string {
-  const listed = names.map((name) =>
-    /[",]/.test(name) || name !== name.trim() ? `"${name.replaceAll('"', '""')}"` : name,
-  )
+  const listed = names.map((name) => (/[",]/.test(name) || name !== name.trim() ? quotedName(name) : name))
   return shellQuote(listed.join(','))
 }

@@ -157,10 +157,10 @@ export const METRICS = {
   ),
   // ── workers
   sluice_worker_info: gauge('1 for a worker', 'version'),
-  sluice_worker_concurrency: gauge('Slots that it works on at once'),
-  sluice_worker_slots_working: gauge('Slots that it works on now'),
+  sluice_worker_concurrency: gauge('Tasks that it works on at once'),
+  sluice_worker_slots_working: gauge('Tasks that it works on now'),
   sluice_worker_slots_total: counter(
-    'Slots that it is done with for now: ended, queued, resting, lost or refused',
+    'Tasks that it is done with for now: ended, queued, resting, lost or refused',
     'run',
     'state',
   ),
@@ -173,7 +173,7 @@ export const METRICS = {
   sluice_worker_last_beat_timestamp_seconds: gauge('When the queue last heard of it, in seconds since 1970'),
   // ── the whole queue, equal on all its workers
   sluice_queue_workers: gauge('Workers of the queue by the age of their heartbeat: lives, silent or lost', 'state'),
-  sluice_queue_slots: gauge('Slots of runs that go on: queued, working, and of those lost ones', 'state'),
+  sluice_queue_slots: gauge('Tasks of runs that go on: queued, working, and of those lost ones', 'state'),
   sluice_queue_runs_waiting: gauge('Runs that wait, because no running worker takes them'),
   sluice_queue_schedules_unconfirmed: gauge(
     'Schedules that begin nothing, because the queue is in another database than the one in which they were confirmed',

@@ -42,10 +42,10 @@ export async function keptNames(
   const there = await notedValues(store, table, witness, table.columns.filter(isRead), signal)
   const isKept = ({ column: { name }, of }: TakenName): boolean =>
     of.every(({ name: other }) => {
-      const told = there.filter(({ before }) => before[other] !== undefined && before[name] !== before[other])
+      const distinct = there.filter(({ before }) => before[other] !== undefined && before[name] !== before[other])
       return (
-        told.some(({ now, before }) => now[name] === before[name]) &&
-        !told.some(({ now, before }) => now[name] === before[other])
+        distinct.some(({ now, before }) => now[name] === before[name]) &&
+        !distinct.some(({ now, before }) => now[name] === before[other])
       )
     })
   return new Set(taken.filter(isKept).map(({ column }) => column.name))

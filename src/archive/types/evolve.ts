@@ -11,7 +11,7 @@ import { folded, isFreeName } from './names.ts'
 import { ruleFor, travelsAs } from './rule.ts'
 import { ruled } from './ruled.ts'
 import { isSameType, isWidening } from './same-type.ts'
-import { takenNames, type TakenName } from './taken-names.ts'
+import { doubtfulNames, type TakenName } from './taken-names.ts'
 
 export type ColumnChange =
   | { readonly kind: 'added'; readonly column: StoredColumn }
@@ -167,7 +167,7 @@ function matched(
   const isSure = (name: string, old: StoredColumn): boolean =>
     old.name !== name || key.includes(name) || sure?.has(name) === true
   const taken = canRename
-    ? takenNames(
+    ? doubtfulNames(
         matches.flatMap(({ column, old }) => (old === null ? [] : [{ column, old, isSure: isSure(column.name, old) }])),
         stored.columns.filter((one) => !gone.includes(one) || unsaid.includes(one)),
         unsaid,

@@ -13,7 +13,7 @@ export type TakenName = { readonly column: StoredColumn; readonly of: readonly S
  * order. If they cannot keep it, it may be each of its type that is gone.
  * @param named in the order of the table @param stored archived columns, in the order that they had
  */
-export function takenNames(
+export function doubtfulNames(
   named: readonly NamedColumn[],
   stored: readonly StoredColumn[],
   gone: readonly StoredColumn[],

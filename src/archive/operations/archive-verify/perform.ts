@@ -95,6 +95,7 @@ async function verifyOne(
   const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
   const wanted = (label: string): boolean =>
     isNamedPart(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
+  const isWanted = ({ label }: { readonly label: string }): boolean => wanted(label)
   try {
     for await (const step of findings(open.context, record, wanted, run.interrupt)) {
       if ('finding' in step) reported(step)
@@ -114,17 +115,11 @@ async function verifyOne(
   const commits = await changedCommits(open.context, other !== null || verified.foreign.includes(name))
   commits.findings.forEach(reported)
   if (commits.notCompared !== null) verified.notCompared.push(commits.notCompared)
-  for await (const found of periodSums(open.context, record, ({ label }) => wanted(label), damaged)) {
+  for await (const found of periodSums(open.context, record, isWanted, damaged)) {
     if ('finding' in found) reported(found)
     else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
   }
-  const ofSource = sourceFindings(
-    open.context,
-    record,
-    ({ label }) => wanted(label),
-    operation.deep,
-    verified.inspected,
-  )
+  const ofSource = sourceFindings(open.context, record, isWanted, operation.deep, verified.inspected)
   for await (const found of ofSource) {
     // Another command may have changed its state since the ledger was read: the finding is then not valid.
     const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))

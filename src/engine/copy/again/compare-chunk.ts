@@ -153,7 +153,9 @@ function keylessRows({ rows, targetRows }: ComparedPiece): { readonly extra: big
 }
 
 /** Without checksums where the sides differ: rows were then compared one by one. */
-export function sumsOf({ piece: { source, target } }: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {
+export function comparedSums({
+  piece: { source, target },
+}: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {
   if (equalDigests(source, target)) return { source, target }
   return { source: { ...source, sum: '' }, target: { ...target, sum: '' } }
 }

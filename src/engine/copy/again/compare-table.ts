@@ -26,7 +26,7 @@ import type { TableRun } from '../table/table-run.ts'
 import type { CopyContext } from '../table/copy-context.ts'
 import type { AgainWork } from './again-work.ts'
 import { refusedRowsOf, quarantineStatements } from './quarantined.ts'
-import { rangesOfOthers, sumsOf, type ChunkComparison } from './compare-chunk.ts'
+import { rangesOfOthers, comparedSums, type ChunkComparison } from './compare-chunk.ts'
 import { AgainSides } from './sides.ts'
 import { unnamed } from './delete-extra.ts'
 import { compareInWorkers } from './workers.ts'
@@ -188,7 +188,7 @@ class TableComparison {
     const { comparison, point } = found
     throttle.moved(Number(comparison.piece.rows))
     if (throttle.limit !== null) await throttle.take(Number(comparison.piece.rows), signal)
-    const { source, target } = sumsOf(comparison)
+    const { source, target } = comparedSums(comparison)
     const tally = await this.#close(chunk, comparison, point, begun).catch((thrown: unknown) => {
       if (asSluiceError(thrown).code === 'LEASE_LOST')
         emit({ type: 'chunk.released', table: name, chunk: no, reason: 'taken' })
@@ -250,7 +250,7 @@ class TableComparison {
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
     const tookMs = this.#around.run.clock.ticks() - begun
-    const proof = { scheme: piece.scheme, ...sumsOf(comparison), point, before: chunk.surplus, surplus, tookMs }
+    const proof = { scheme: piece.scheme, ...comparedSums(comparison), point, before: chunk.surplus, surplus, tookMs }
     const also = quarantineStatements(this.#context, chunk, refusedRows)
     const closed = await patiently(
       () => proveAgain(database, owner, chunk, stored, proof, planning.hold.guard, also),

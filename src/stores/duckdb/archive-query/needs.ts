@@ -4,7 +4,7 @@
  */
 import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type PlanJson = null | boolean | number | string | readonly PlanJson[] | { readonly [key: string]: PlanJson }
 type Span = { least: bigint | null; most: bigint | null }
 
 /** Optimizers that use the contents of the empty table, or would add a second scan of it. All others may run. */
@@ -78,14 +78,14 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
 /**
  * Keeps as text what JSON would round, or does not have. Inside a text of the statement the quotes would be escaped.
  */
-export function parsedPlan(plan: string): Json {
-  return JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as Json
+export function parsedPlan(plan: string): PlanJson {
+  return JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as PlanJson
 }
 
 /** Every scan of the empty table, anywhere in the plan. */
-function scansOf(plan: Json | undefined, standIn: string): readonly Json[] {
+function scansOf(plan: PlanJson | undefined, standIn: string): readonly PlanJson[] {
   if (plan === null || typeof plan !== 'object') return []
-  if (Array.isArray(plan)) return plan.flatMap((item: Json) => scansOf(item, standIn))
+  if (Array.isArray(plan)) return plan.flatMap((item: PlanJson) => scansOf(item, standIn))
   const inner = Object.values(plan).flatMap((item) => scansOf(item, standIn))
   const isScan = at(plan, 'type') === 'LOGICAL_GET' && at(at(plan, 'function_data'), 'table') === standIn
   return isScan ? [plan, ...inner] : inner
@@ -94,10 +94,10 @@ function scansOf(plan: Json | undefined, standIn: string): readonly Json[] {
 const NUMBERS = ['FLOAT', 'SMALLINT', 'INTEGER'] as const
 
 /** True if the plan compares values of a numeric type, anywhere. */
-function compares(plan: Json | undefined, type: (typeof NUMBERS)[number]): boolean {
+function compares(plan: PlanJson | undefined, type: (typeof NUMBERS)[number]): boolean {
   if (plan === null || typeof plan !== 'object') return false
-  if (Array.isArray(plan)) return plan.some((item: Json) => compares(item, type))
-  const node = plan as { readonly [key: string]: Json }
+  if (Array.isArray(plan)) return plan.some((item: PlanJson) => compares(item, type))
+  const node = plan as { readonly [key: string]: PlanJson }
   const isOne =
     node['expression_class'] === 'BOUND_BETWEEN' ||
     node['filter_type'] === 'IN_FILTER' ||
@@ -107,14 +107,14 @@ function compares(plan: Json | undefined, type: (typeof NUMBERS)[number]): boole
 }
 
 /** What the plan does with texts, anywhere. */
-function textsIn(plan: Json | undefined): QueryNeeds['texts'] {
+function textsIn(plan: PlanJson | undefined): QueryNeeds['texts'] {
   if (plan === null || typeof plan !== 'object') return 'none'
-  if (Array.isArray(plan)) return strongest(plan.map((item: Json) => textsIn(item)))
-  const node = plan as { readonly [key: string]: Json }
+  if (Array.isArray(plan)) return strongest(plan.map((item: PlanJson) => textsIn(item)))
+  const node = plan as { readonly [key: string]: PlanJson }
   return strongest([ownTexts(node), ...Object.values(node).map(textsIn)])
 }
 
-function ownTexts(node: { readonly [key: string]: Json }): QueryNeeds['texts'] {
+function ownTexts(node: { readonly [key: string]: PlanJson }): QueryNeeds['texts'] {
   const { name, expression_class: kind } = node
   if (OPERANDS.some((key) => isOf(node[key], 'VARCHAR'))) {
     if (kind === 'BOUND_BETWEEN') return 'order'
@@ -129,7 +129,7 @@ function ownTexts(node: { readonly [key: string]: Json }): QueryNeeds['texts'] {
   return GROUPED.some((key) => isOf(node[key], 'VARCHAR')) ? 'equal' : 'none'
 }
 
-function isComparison(word: Json | undefined): word is string {
+function isComparison(word: PlanJson | undefined): word is string {
   return typeof word === 'string' && word.startsWith('COMPARE_')
 }
 
@@ -138,13 +138,13 @@ function strongest(found: readonly QueryNeeds['texts'][]): QueryNeeds['texts'] {
 }
 
 /** True if an expression, or one of a list, gives a value of a type, also within lists and structs. */
-function isOf(part: Json | undefined, type: string): boolean {
-  if (Array.isArray(part)) return part.some((one: Json) => isOf(one, type))
+function isOf(part: PlanJson | undefined, type: string): boolean {
+  if (Array.isArray(part)) return part.some((one: PlanJson) => isOf(one, type))
   const found = at(part, 'return_type') ?? at(at(part, 'value'), 'type') ?? at(part, 'type')
   return JSON.stringify(found ?? null).includes(`"${type}"`)
 }
 
-function intervalsOf(scan: Json, columns: readonly QueryColumn[]): readonly Interval[] {
+function intervalsOf(scan: PlanJson, columns: readonly QueryColumn[]): readonly Interval[] {
   const filters = listOf(at(at(scan, 'table_filters'), 'filters')) ?? []
   return filters.flatMap((filter) => {
     const key = at(filter, 'key')
@@ -159,7 +159,7 @@ function intervalsOf(scan: Json, columns: readonly QueryColumn[]): readonly Inte
 const OPEN: Span = { least: null, most: null }
 
 /** Values that a filter accepts, or more. */
-function spanOf(filter: Json | undefined, type: string): Span {
+function spanOf(filter: PlanJson | undefined, type: string): Span {
   switch (at(filter, 'filter_type')) {
     case 'CONSTANT_COMPARISON':
       return compared(at(filter, 'comparison_type'), unitsOf(at(filter, 'constant'), type))
@@ -176,7 +176,7 @@ function spanOf(filter: Json | undefined, type: string): Span {
   }
 }
 
-function compared(how: Json | undefined, value: bigint | null): Span {
+function compared(how: PlanJson | undefined, value: bigint | null): Span {
   if (value === null) return OPEN
   switch (how) {
     case 'COMPARE_EQUAL':
@@ -201,7 +201,7 @@ function both(a: Span, b: Span): Span {
   }
 }
 
-function unitsOf(constant: Json | undefined, type: string): bigint | null {
+function unitsOf(constant: PlanJson | undefined, type: string): bigint | null {
   if (at(at(constant, 'type'), 'id') !== type || at(constant, 'is_null') !== false) return null
   const value = at(constant, 'value')
   if (typeof value === 'number' ? !Number.isSafeInteger(value) : typeof value !== 'string' || !/^-?\d+$/.test(value)) {
@@ -211,11 +211,11 @@ function unitsOf(constant: Json | undefined, type: string): bigint | null {
   return units > LARGEST || units < -LARGEST ? null : units
 }
 
-function at(value: Json | undefined, key: string): Json | undefined {
+function at(value: PlanJson | undefined, key: string): PlanJson | undefined {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined
-  return (value as { readonly [key: string]: Json })[key]
+  return (value as { readonly [key: string]: PlanJson })[key]
 }
 
-function listOf(value: Json | undefined): readonly Json[] | null {
-  return Array.isArray(value) ? (value as readonly Json[]) : null
+function listOf(value: PlanJson | undefined): readonly PlanJson[] | null {
+  return Array.isArray(value) ? (value as readonly PlanJson[]) : null
 }

@@ -1,9 +1,9 @@
 /** Refuses expressions that the source computes differently, so that no answer differs from its own in silence. */
 import type { ArgumentTest, ExpressionRules, OtherExpression } from '../../../model/archive/expressions.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { parsedPlan, type Json } from './needs.ts'
+import { parsedPlan, type PlanJson } from './needs.ts'
 
-type Node = { readonly [key: string]: Json }
+type Node = { readonly [key: string]: PlanJson }
 
 /**
  * @param plan of the statement before any optimizer, as `json_serialize_plan` writes it
@@ -21,7 +21,7 @@ export function refuseOtherExpressions(plan: string, { others }: ExpressionRules
 }
 
 function otherIn(
-  part: Json,
+  part: PlanJson,
   others: readonly OtherExpression[],
   readsReal: boolean,
 ): readonly [string, OtherExpression] | null {
@@ -94,6 +94,6 @@ function typeOf({ return_type: type, value }: Node): string {
   return found !== null && typeof found['id'] === 'string' ? found['id'] : ''
 }
 
-function isNode(part: Json | undefined): part is Node {
+function isNode(part: PlanJson | undefined): part is Node {
   return part !== null && typeof part === 'object' && !Array.isArray(part)
 }
