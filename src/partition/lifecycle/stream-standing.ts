@@ -81,7 +81,7 @@ export async function streamStanding(
     endedMs: endedMs == null ? null : Number(endedMs),
     key,
     state: String(state) as StreamTableState,
-    isFollowed: row.status !== 'ended' && (await new StreamLedger(database, owner).holder(row.id)) !== null,
+    isFollowed: row.status !== 'ended' && (await new StreamLedger(database, owner).lease.holder(row.id)) !== null,
     lane: lanes.length === 0 ? null : joinedLanes(lanes.map(laneOf), { position: positionOf }),
     ...(await chunksOf(database, key, String(state) as StreamTableState)),
     periods: state === 'copying' ? await periodsOf(database, row, key, owner) : null,

@@ -1,18 +1,10 @@
-/** Streams in the ledger of the target: source, start, owner, and progress of each table. */
+/** Streams in the ledger of the target: source, start, and progress of each table. Their leases are in stream-lease.ts. */
 import { randomUUID } from 'node:crypto'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
-import {
-  endedHolder,
-  storedLeaseOwner,
-  LEASE_COLUMNS,
-  ownerColumns,
-  ownerValues,
-  type Holder,
-} from '../../../stores/common/lease/columns.ts'
-import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
+import { LEASE_COLUMNS, ownerColumns, ownerValues } from '../../../stores/common/lease/columns.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { makeLateTable } from './late-tables.ts'
@@ -27,6 +19,7 @@ import {
   type StreamTable,
   type StreamTableState,
 } from './stream-row.ts'
+import { StreamLease, streamLost } from './stream-lease.ts'
 import { hasStreams } from './stream-lookup.ts'
 
 const TABLES = [
@@ -36,9 +29,6 @@ const TABLES = [
   'migration_stream_rereads',
   'migration_stream_proofs',
 ] as const
-
-/** Separator of session names. */
-const SESSIONS = '\n'
 
 /** Conversion of source positions to text and back. */
 export type Positions = {
@@ -60,15 +50,15 @@ export type StoredStreamProof = {
 export class StreamLedger {
   readonly database: LedgerDatabase
   readonly rereads: RereadLedger
+  readonly lease: StreamLease
   readonly #owner: RunOwner
-  readonly #lease: LeaseSql
   readonly #now: string
 
   constructor(database: LedgerDatabase, owner: RunOwner) {
     this.database = database
     this.rereads = new RereadLedger(database)
     this.#owner = owner
-    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, COPY_LEASE_MS))
+    this.lease = new StreamLease(database, owner)
     this.#now = ledgerDialect(database.dialect).now
   }
 
@@ -117,97 +107,6 @@ export class StreamLedger {
       {
         sql: `UPDATE migration_streams SET status = 'active', birth = ? WHERE stream_id = ? AND owner = ?`,
         parameters: [JSON.stringify(birth), id, this.#owner.id],
-      },
-    ])
-  }
-
-  /**
-   * Takes the lease of a stream under a new fencing token: later writes of earlier owners are refused.
-   * @returns the fencing token; or the current owner, if its lease cannot be taken yet
-   */
-  async take(id: string): Promise<number | Holder> {
-    const columns = ownerColumns(LEASE_COLUMNS).join(', ')
-    const read = async (): Promise<readonly [Holder | null, string | null]> => {
-      const [row] = await this.database.all(`SELECT ${columns}, session FROM migration_streams WHERE stream_id = ?`, [
-        id,
-      ])
-      return [storedLeaseOwner(row?.slice(0, -1) ?? []), row?.at(-1) == null ? null : String(row.at(-1))]
-    }
-    const [before, session] = await read()
-    const ended = endedHolder(before, this.#owner)
-    const [taken, free] = [this.#lease.taken(this.#owner), this.#lease.free(this.#owner, ended)]
-    const update = async (): Promise<void> => {
-      await this.database.batch([
-        {
-          sql: `UPDATE migration_streams SET ${taken.sql}, fence = fence + 1, session = NULL, run_id = ? WHERE stream_id = ? AND ${free.sql}`,
-          parameters: [...taken.parameters, this.#owner.runId, id, ...free.parameters],
-        },
-        {
-          sql: `UPDATE migration_stream_lanes SET fence = (SELECT s.fence FROM migration_streams s WHERE s.stream_id = ?)
-                WHERE stream_id = ? AND EXISTS (SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ?)`,
-          parameters: [id, id, id, this.#owner.id],
-        },
-      ])
-    }
-    if (ended !== null)
-      for (const one of session?.split(SESSIONS) ?? []) if (one !== '') await this.database.endSession(one)
-    await update()
-    const [now] = await read()
-    if (now !== null && now.id !== this.#owner.id) return now
-    const [row] = await this.database.all('SELECT fence FROM migration_streams WHERE stream_id = ?', [id])
-    return Number(row?.[0])
-  }
-
-  /** Current owner of a stream, as far as known; null if this process may take it. */
-  async holder(id: string): Promise<Holder | null> {
-    const { sql, parameters } = this.#lease.held
-    const columns = ownerColumns(LEASE_COLUMNS).join(', ')
-    const [row] = await this.database.all(`SELECT ${columns} FROM migration_streams WHERE stream_id = ? AND ${sql}`, [
-      id,
-      ...parameters,
-    ])
-    const holder = storedLeaseOwner(row ?? [])
-    if (holder === null || holder.id === this.#owner.id) return null
-    return endedHolder(holder, this.#owner) === null ? holder : null
-  }
-
-  /**
-   * Call before reading the replication slot again: a new reader disconnects the earlier one.
-   * @throws SluiceError LEASE_LOST if another process has the stream now
-   */
-  async refuseLost(id: string, fence: number): Promise<void> {
-    const sql = 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND owner = ? AND fence = ?'
-    if ((await this.database.all(sql, [id, this.#owner.id, fence])).length > 0) return
-    throw streamLost()
-  }
-
-  /** Records the sessions that apply changes, so that they can be ended if their process is gone. */
-  async noteSessions(id: string, sessions: readonly string[]): Promise<void> {
-    await this.database.batch([
-      {
-        sql: 'UPDATE migration_streams SET session = ? WHERE stream_id = ? AND owner = ?',
-        parameters: [sessions.join(SESSIONS), id, this.#owner.id],
-      },
-    ])
-  }
-
-  /** Heartbeat: extends this owner's lease. */
-  async renew(id: string): Promise<void> {
-    const { sql, parameters } = this.#lease.renewed
-    await this.database.batch([
-      {
-        sql: `UPDATE migration_streams SET ${sql} WHERE stream_id = ? AND owner = ?`,
-        parameters: [...parameters, id, this.#owner.id],
-      },
-    ])
-  }
-
-  /** Releases the lease. */
-  async release(id: string): Promise<void> {
-    await this.database.batch([
-      {
-        sql: `UPDATE migration_streams SET ${this.#lease.back}, session = NULL WHERE stream_id = ? AND owner = ?`,
-        parameters: [id, this.#owner.id],
       },
     ])
   }
@@ -409,19 +308,5 @@ export class StreamLedger {
         ],
       },
     ])
-  }
-}
-
-function streamLost(): SluiceError {
-  return new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-    hint: 'nothing of this program is applied any more; end one of both',
-  })
-}
-
-/** Gives a row while no other process has taken the stream. @param fence as returned by `StreamLedger.take` */
-export function streamFence(id: string, fence: number): Statement {
-  return {
-    sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.fence = ?',
-    parameters: [id, fence],
   }
 }

@@ -102,7 +102,7 @@ export class FollowLoop {
   async #session(telling: ProgressReporter): Promise<LoopEnd | null> {
     const { stream, fence, ledger, changes, tables, clock, run, steering } = this.#parts
     const signal = run.interrupt.abort
-    await ledger.refuseLost(stream, fence)
+    await ledger.lease.refuseLost(stream, fence)
     await this.#wholeness.verify()
     const lanes = this.#lanesWanted
     if (lanes !== null && lanes !== this.#lanesAsked && (await this.#parts.divide(lanes))) this.#lanesAsked = lanes

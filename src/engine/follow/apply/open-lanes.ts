@@ -62,7 +62,7 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
   try {
     const wanted = { tables: tables.map((one) => one.target), fireTriggers, signal }
     for (const _ of rows) writers.push(await changeTarget.open(wanted))
-    await ledger.noteSessions(
+    await ledger.lease.noteSessions(
       stream,
       writers.map(({ session }) => session),
     )

@@ -45,7 +45,7 @@ export async function untilRead(
     const waiting = await ledger.rereads.stillWaiting(stream, table)
     if (!nominated.ids.some((id) => waiting.has(id)) && (await isLive(ledger.database, stream, table))) return 'read'
     refuseStanding(await streamKnown(ledger.database, stream, label), run)
-    if ((await ledger.holder(stream)) === null) return 'free'
+    if ((await ledger.lease.holder(stream)) === null) return 'free'
     if (run.interrupt.stop.aborted) return 'stopped'
     const message = 'the program that follows the stream reads these rows between two of its transactions'
     if (!reported) run.emit({ type: 'log', level: 'note', message })

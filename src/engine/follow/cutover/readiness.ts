@@ -130,7 +130,7 @@ export async function streamGates(
   { stream, streams }: Pick<OpenedFamily, 'stream' | 'streams'>,
   changes: ChangeSource,
 ): Promise<readonly ReadinessRefusal[]> {
-  const holder = await streams.holder(stream.id)
+  const holder = await streams.lease.holder(stream.id)
   const [stored] = await streams.tables(stream.id, changes)
   const state = stored?.state ?? 'copying'
   const name = stored === undefined ? 'the table' : tableText(stored.key)

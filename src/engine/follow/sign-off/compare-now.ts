@@ -55,7 +55,7 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
     if (answer !== null) return answer
     const refused = await signOffs.refused(id)
     if (refused !== null) throw errorFromInfo(refused)
-    const holder = await streams.holder(stream)
+    const holder = await streams.lease.holder(stream)
     if (holder === null) return 'free'
     const who = `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'}`
     if (!reported) note(run, `${who} follows the stream: it is asked to compare both sides as of one snapshot`)

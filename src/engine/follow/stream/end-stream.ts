@@ -47,7 +47,7 @@ export async function endStreamAtBoth(
   const other = isAsked ? (await notedFollower(birth, changes, to, run)).other : null
   if (other === null) await changes?.end(name, run.interrupt.abort)
   await ledger.note(id, 'ended')
-  await ledger.release(id)
+  await ledger.lease.release(id)
   if (other === null) {
     run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
     return

@@ -17,7 +17,7 @@ import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { copiedPart, type CopiedStretches } from '../compare/copied-part.ts'
 import { divideLanes } from '../apply/divide.ts'
 import { refuse, type FollowingParts } from './preflight.ts'
-import { streamFence } from '../../copy/ledger/streams.ts'
+import { streamFence } from '../../copy/ledger/stream-lease.ts'
 import { openFollowedStream, type OpenStream } from './open-stream.ts'
 import { refusedWhileFollowing } from './refusals.ts'
 import { FollowLoop } from '../apply/loop.ts'
@@ -239,7 +239,7 @@ export class Following implements FollowedStream {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#open.heart)
     await this.#open.watch?.[Symbol.asyncDispose]()
-    await this.#open.ledger.release(this.#open.stream).catch(() => undefined)
+    await this.#open.ledger.lease.release(this.#open.stream).catch(() => undefined)
     await this.#open.alerting.sent()
   }
 }

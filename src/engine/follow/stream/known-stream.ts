@@ -96,7 +96,7 @@ export async function refuseFaulty(
   if (birth === null && gone.length > 0) throw notThere(id, gone)
   // A program that runs the stream checks by itself. From outside, a slot that advances during the check would seem to
   // be ahead of the target.
-  if (birth === null || (await ledger.holder(id)) !== null) return
+  if (birth === null || (await ledger.lease.holder(id)) !== null) return
   const { position } = await ledger.progress(id, changes)
   const tables = planned.tables
     .map(({ source, plan }) => (plan === null ? unknown(source) : sourceOf(plan)))

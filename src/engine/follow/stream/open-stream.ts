@@ -63,7 +63,7 @@ export async function openFollowedStream(parts: FollowingParts): Promise<OpenStr
     clearInterval(heart)
     await watch?.[Symbol.asyncDispose]()
     await alerting.sent()
-    await ledger.release(stream).catch(() => undefined)
+    await ledger.lease.release(stream).catch(() => undefined)
     const ended = watch?.ended ?? null
     if (ended !== null && asSluiceError(error).kind === 'stopped') throw ended
     throw error
@@ -142,7 +142,7 @@ async function take(begun: Begun): Promise<Taken> {
   const { parts, ledger, stream, found } = begun
   const { operation, run } = parts
   const fence = await takeStream(ledger, stream, run)
-  const heart = beat(COPY_LEASE_MS / 3, () => ledger.renew(stream))
+  const heart = beat(COPY_LEASE_MS / 3, () => ledger.lease.renew(stream))
   const alerting = openAlerts(operation, run)
   return { ...begun, fence, heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
 }

@@ -17,7 +17,7 @@ const LOOK_MS = 1000
  */
 export async function takeStream(ledger: StreamLedger, stream: string, run: CopyRun): Promise<number> {
   for (let reported = false; ; reported = true) {
-    const got = await ledger.take(stream)
+    const got = await ledger.lease.take(stream)
     if (typeof got === 'number') {
       await freeChunks(ledger, stream, run)
       return got

@@ -24,7 +24,7 @@ export async function settleLeft(
 ): Promise<boolean> {
   const { opens, stream } = between
   if (row.status === 'preparing') return false
-  const fence = await opens.streams.take(stream.id)
+  const fence = await opens.streams.lease.take(stream.id)
   if (typeof fence !== 'number') {
     throw new SluiceError(
       'LEDGER_BUSY',
@@ -61,7 +61,7 @@ export async function settleLeft(
     run.emit({ type: 'cutover.step', step: 'taken back', detail })
     return false
   } finally {
-    await opens.streams.release(stream.id)
+    await opens.streams.lease.release(stream.id)
   }
 }
 
@@ -72,7 +72,7 @@ export async function givenUp(
   id: string,
   report: (detail: string) => void,
 ): Promise<void> {
-  const fence = await opens.streams.take(stream.id)
+  const fence = await opens.streams.lease.take(stream.id)
   if (typeof fence !== 'number') return
   const signal = AbortSignal.timeout(END_MS)
   try {
@@ -93,6 +93,6 @@ export async function givenUp(
     await back.end(streamName(id), signal)
     report(`the source is open; slot and publication ${streamName(id)} are removed`)
   } finally {
-    await opens.streams.release(stream.id)
+    await opens.streams.lease.release(stream.id)
   }
 }

@@ -265,7 +265,7 @@ async function givenUp(
   id: string,
   run: CutoverRun,
 ): Promise<void> {
-  if (typeof (await streams.take(stream.id)) !== 'number') return
+  if (typeof (await streams.lease.take(stream.id)) !== 'number') return
   try {
     // A program that owned the stream in between may have completed this cutover.
     const row = await ledger.find(id)
@@ -284,7 +284,7 @@ async function givenUp(
       detail: `slot, publication and guard of ${streamName(id)} are removed`,
     })
   } finally {
-    await streams.release(stream.id)
+    await streams.lease.release(stream.id)
   }
 }
 
