@@ -4,25 +4,18 @@
  * target see all of it or nothing. While one batch is written the next one is folded.
  */
 import type { Change, LogPosition, RowChange } from '../../../model/copy/change.ts'
-import { keyText } from '../../../model/copy/key-text.ts'
-import { keyPart } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
-import { changeBytes, MOST_BYTES } from './change-bytes.ts'
-import { Fold } from './fold.ts'
+import { FoldedChanges } from './folded-changes.ts'
 import { HeldRows } from './held-rows.ts'
-import { identityPlaces, type FollowTable } from '../stream/followed-table.ts'
 import { positionClosing } from '../ledger/position.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'
-import { LaneCounts } from './lane-counts.ts'
 import type { LaneParts } from './lane-parts.ts'
 import { applyBatches, refusedNow } from './set-aside.ts'
 import { TakenTransactions, type VisibleTransactions } from '../compare/visible.ts'
 import { WaitingChanges, BatchRows } from './waiting-changes.ts'
 
-/** Most changed rows in memory: a larger transaction is sent to the target in pieces, and committed at its end. */
-const PIECE_ROWS = 20_000
 /** Interval at which to ask again while a batch is written. */
 const WRITING_MS = 10
 /** Complete transactions are committed after this time without a change: longer than the time between two reads. */
@@ -38,10 +31,9 @@ type Writing = {
 
 export class ApplyWorker {
   readonly #parts: LaneParts
-  readonly #folds: readonly Fold[]
+  readonly #folded: FoldedChanges
   #row: LaneRow
   #applied: LogPosition
-  readonly #counts: LaneCounts
   readonly #held: HeldRows
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
@@ -65,12 +57,6 @@ export class ApplyWorker {
   #since = 0
   /** Tick of the run's clock when the current changes arrived. */
   #now = 0
-  #rows = 0
-  /** Rows and bytes not yet handed to the target. */
-  #folded = 0
-  #bytes = 0
-  /** Ledger statements for the next transaction. */
-  #also: Statement[] = []
   readonly #batch = new BatchRows()
   readonly #taken = new TakenTransactions()
 
@@ -80,13 +66,12 @@ export class ApplyWorker {
     this.#row = row
     this.#applied = positions.position(row.position)
     this.#end = this.#applied
-    this.#counts = new LaneCounts(tables, row.counts)
+    this.#folded = new FoldedChanges(parts)
     this.#held = new HeldRows(
       tables.map(({ name }) => name),
       row.counts,
       parts.known,
     )
-    this.#folds = tables.map((table) => new Fold(identityPlaces(table)))
   }
 
   /** End of what is durable in the target; exclusive, see `LogPosition`. */
@@ -192,14 +177,16 @@ export class ApplyWorker {
         this.#joined()
         if (this.#waiting === 0) {
           this.#add(change)
-          return this.#folded >= PIECE_ROWS || this.#bytes >= MOST_BYTES ? this.#piece() : null
+          return this.#folded.isPiece ? this.#piece() : null
         }
         return this.#apart.add(change) ? this.#complete() : null
       case 'truncate':
         this.#joined()
         return this.#emptied(change.tables)
-      case 'reshaped':
-        throw this.#reshaped(change)
+      case 'reshaped': {
+        const { name } = this.#folded.table(change.table)
+        throw new SluiceError('STREAM_HALTED', `the columns of ${name} changed: ${change.reason}`, { where: name })
+      }
       case 'commit':
         return this.#ended(change.end, change.isCounted !== false)
       case 'idle':
@@ -256,7 +243,11 @@ export class ApplyWorker {
     this.#join()
     await this.written()
     await this.#flush()()
-    await this.#truncate(tables)
+    this.#parts.touched?.noteAll()
+    this.#isBegun = true
+    await this.#parts.writer.truncate(tables)
+    this.#held.emptied(tables)
+    for (const table of tables) this.#folded.truncated(table)
   }
 
   /** Makes complete transactions and an idle source's position durable. No effect within a transaction. */
@@ -271,17 +262,9 @@ export class ApplyWorker {
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)
       throw new Error('rows from outside of the stream are written between two of its transactions only')
-    const places = this.#identity(table)
-    for (const row of puts)
-      this.#touch(
-        table,
-        places.map((at) => row[at] ?? null),
-      )
-    for (const key of gone) this.#touch(table, key)
-    const keyed = puts.map((row) => ({ row, key: places.map((at) => row[at] ?? null), base: null }))
+    const batch = this.#folded.keyed(table, puts, gone)
     this.#isBegun = true
     try {
-      const batch = { puts: keyed, gone }
       const { lacking } = await this.#parts.writer.apply(table, batch)
       this.#held.applied(table, batch, lacking.length)
     } catch (error) {
@@ -297,7 +280,7 @@ export class ApplyWorker {
   async note(statements: readonly Statement[]): Promise<boolean> {
     await this.written()
     if (this.isSettled) await this.#parts.database.batch(statements)
-    else this.#also.push(...statements)
+    else this.#folded.note(statements)
     return this.isSettled
   }
 
@@ -315,23 +298,13 @@ export class ApplyWorker {
 
   /** True if the waiting rows are enough for a transaction of the target. */
   get #isBatch(): boolean {
-    return this.#rows >= this.#batch.most || this.#bytes >= MOST_BYTES
+    return this.#folded.rows >= this.#batch.most || this.#folded.isLarge
   }
 
   /** Ms from `now` until complete transactions should be committed. */
   #dueIn(now: number): number {
     const withinMs = now - this.#since
-    return this.#batch.lingerMs(this.#rows, this.#waiting, withinMs) - withinMs
-  }
-
-  #identity(table: number): readonly number[] {
-    return identityPlaces(this.#table(table))
-  }
-
-  #table(at: number): FollowTable {
-    const table = this.#parts.tables[at]
-    if (table === undefined) throw new Error(`the stream reports table ${at}, which is not followed`)
-    return table
+    return this.#batch.lingerMs(this.#folded.rows, this.#waiting, withinMs) - withinMs
   }
 
   /** Merges the changes that were kept apart into the batch. */
@@ -340,49 +313,8 @@ export class ApplyWorker {
   }
 
   #add(change: RowChange): void {
-    const open = this.#open
-    if (open === null) throw new SluiceError('BAD_STREAM', 'a change came outside of a transaction')
-    const { states } = this.#parts
-    const fold = this.#folds[change.table]
-    if (fold === undefined || !states.isApplied(change.table))
-      throw new Error(`table ${change.table} is not applied to yet`)
-    // What the target holds matters only for moved and new rows.
-    const isMoved = change.type === 'update' && change.key !== null
-    const isHeld = isMoved && states.isExact(change.table, open.commit, keyText(change.key))
-    const { touched } = this.#parts
-    if (touched !== undefined) {
-      if (change.type === 'delete') this.#touch(change.table, change.key)
-      else {
-        this.#touch(
-          change.table,
-          change.frame?.layout.identity(change.frame.data, change.frame.at) ??
-            this.#identity(change.table).map((at) => change.row[at] ?? null),
-        )
-        if (change.type === 'update' && change.key !== null) this.#touch(change.table, change.key)
-      }
-    }
-    const where = change.type === 'delete' ? 'copied' : (states.part(change.table)?.of(change.row) ?? 'copied')
-    if (where === 'copied' || change.type === 'delete')
-      fold.add(change, isHeld || (change.type === 'insert' && states.isLive(change.table)))
-    else this.#leave(fold, change, where)
-    this.#counts.add(change.table, change.type)
-    this.#rows++
-    this.#folded++
-    this.#bytes += changeBytes(change)
-  }
-
-  /** Applies only the row's deletion: its chunk is still to be copied (`open`), or the source must be asked. */
-  #leave(fold: Fold, change: Exclude<RowChange, { type: 'delete' }>, where: 'open' | 'unsure'): void {
-    const key = fold.leave(change)
-    if (where === 'open') return
-    const { held, ledger } = this.#parts
-    this.#also.push(
-      ...ledger.rereads.statements(held.stream, this.#table(change.table).key, [key.map(keyPart)], 'bound'),
-    )
-  }
-
-  #touch(table: number, key: Row): void {
-    this.#parts.touched?.note(table, key.map(keyPart))
+    if (this.#open === null) throw new SluiceError('BAD_STREAM', 'a change came outside of a transaction')
+    this.#folded.add(change, this.#open)
   }
 
   #close(end: LogPosition): void {
@@ -422,44 +354,27 @@ export class ApplyWorker {
 
   /** @returns a function that sends everything folded so far to the target, within its open transaction */
   #flush(): () => Promise<void> {
-    this.#folded = 0
-    this.#bytes = 0
-    const batches = [...this.#folds.entries()].flatMap(([at, fold]) => (fold.size === 0 ? [] : { at, ...fold.take() }))
+    const batches = this.#folded.takeBatches()
     return async () => {
-      const { held, ledger, writer } = this.#parts
+      const { writer } = this.#parts
       const isAlone = !this.#isBegun
       this.#isBegun ||= batches.length > 0
-      const name = (at: number): string => this.#table(at).name
+      const name = (at: number): string => this.#folded.table(at).name
       for (const { at, batch, unwritten, lacking, refused } of await applyBatches(batches, { writer, name, isAlone })) {
         this.#held.applied(at, batch, unwritten)
-        for (const [keys, reason] of [
-          [lacking, 'unchanged'],
-          [refused, 'refused'],
-        ] as const) {
-          if (keys.length === 0) continue
-          const named = keys.map((key) => key.map(keyPart))
-          this.#also.push(...ledger.rereads.statements(held.stream, this.#table(at).key, named, reason))
-        }
+        this.#folded.reread(at, lacking, 'unchanged')
+        this.#folded.reread(at, refused, 'refused')
       }
     }
-  }
-
-  async #truncate(tables: readonly number[]): Promise<void> {
-    this.#parts.touched?.noteAll()
-    this.#isBegun = true
-    await this.#parts.writer.truncate(tables)
-    this.#held.emptied(tables)
-    for (const table of tables) this.#counts.add(table, 'truncate')
   }
 
   /** @returns a function that makes everything complete so far durable @param also further statements */
   #closed(also: readonly Statement[] = []): () => Promise<void> {
     const flush = this.#flush()
     const [end, transactions] = [this.#end, this.#counted]
-    const moved = { commitMs: this.#last?.at ?? this.#row.commitMs, counts: this.#counts.sums() }
+    const moved = { commitMs: this.#last?.at ?? this.#row.commitMs, counts: this.#folded.closed() }
     this.#waiting = 0
     this.#counted = 0
-    this.#rows = 0
     return async () => {
       await flush()
       const { database, held, positions, writer, confirm } = this.#parts
@@ -469,7 +384,7 @@ export class ApplyWorker {
         position: positions.text(end),
         transactions: this.#row.transactions + transactions,
       }
-      const closing = positionClosing(database, held, this.#row, after, [...this.#also.splice(0), ...also])
+      const closing = positionClosing(database, held, this.#row, after, [...this.#folded.takeStatements(), ...also])
       if ((await writer.commit(closing)) === 'fenced') {
         throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
           hint: 'nothing of this batch was written; end one of both programs',
@@ -480,11 +395,5 @@ export class ApplyWorker {
       this.#applied = end
       confirm(end)
     }
-  }
-
-  #reshaped({ table, reason }: Extract<Change, { type: 'reshaped' }>): SluiceError {
-    return new SluiceError('STREAM_HALTED', `the columns of ${this.#table(table).name} changed: ${reason}`, {
-      where: this.#table(table).name,
-    })
   }
 }
