@@ -1,7 +1,8 @@
 /** Messages between a worker and the program of a task. */
 import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 import type { Event } from '../../model/run/event.ts'
-import type { LedgerTotals, Rested } from '../../model/share/distributed.ts'
+import { TASK_TURN_MS, type LedgerTotals, type Rested } from '../../model/share/distributed.ts'
+import type { ClaimedSlot } from '../../model/share/queue-port.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { SteeringRequest } from '../../engine/run/operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
@@ -46,6 +47,29 @@ export type SlotOrder = {
   readonly mark?: string
   /** Folder of this machine's run history. */
   readonly book?: string
+}
+
+/** The order of a claimed task. @param stores URLs of its names on this machine */
+export function orderOf(
+  slot: ClaimedSlot,
+  stores: readonly NamedUrl[],
+  { tool, actor, host, book }: Pick<SlotOrder, 'tool' | 'actor' | 'host' | 'book'>,
+): Omit<SlotOrder, 'wishes'> {
+  return {
+    operation: slot.operation,
+    stores,
+    commandLine: slot.commandLine,
+    sharedRun: slot.sharedRun,
+    rested: slot.rested,
+    tool,
+    actor,
+    host,
+    ...(slot.takesTurns ? { turnMs: TASK_TURN_MS } : {}),
+    ...(slot.mark === null ? {} : { mark: slot.mark }),
+    ...(slot.onCall ? { onCall: true } : {}),
+    // On-call runs follow each other without a subject of their own, so they are not recorded.
+    ...(book === undefined || slot.onCall ? {} : { book }),
+  }
 }
 
 /** Call of the alert memory in the queue. `begin`: start, ms since the epoch; `sent`: which state was sent. */

@@ -1,10 +1,24 @@
 /** Steering requests for a task's program: changes since the last message. Numbers of a run are shared among tasks. */
 import type { RunRequests } from '../../model/share/distributed.ts'
 import { isSameTable, type TableHold, type TableRetry } from '../../model/run/table-request.ts'
+import type { ClaimedSlot, SlotOrders } from '../../model/share/queue-port.ts'
 import type { SteeringRequest } from '../../engine/run/operation.ts'
 
 /** @property among number of tasks that share the numbers */
 export type SharedRequests = { readonly wishes: RunRequests; readonly among: number }
+
+/** What a task is asked to do now. */
+export function requestsOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): SharedRequests {
+  return { wishes: { ...askedRate(slot), ...wishes }, among: working }
+}
+
+/** The rate of the run's command applies to all of its tasks together, until another one is requested. */
+function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunRequests, 'rate'> {
+  if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
+  // In a copy without a stream and without turns, each task has its own part.
+  if (!takesTurns && !('follow' in operation)) return {}
+  return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
+}
 
 /** Before any message. */
 export const NOTHING_TOLD: SharedRequests = { wishes: {}, among: 0 }

@@ -2,18 +2,10 @@
  * A worker: takes tasks from the queue, runs each in its own program, and sends heartbeats for both every two seconds.
  * An unreachable queue or a late request never stops the work: leases and proofs are in the ledger.
  */
-import {
-  BEAT_MS,
-  SILENT_AFTER_MS,
-  SWEEP_MS,
-  TASK_TURN_MS,
-  restsFor,
-  type EndedRun,
-  type RunRequests,
-} from '../../model/share/distributed.ts'
+import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, restsFor, type EndedRun } from '../../model/share/distributed.ts'
 import { dec } from '../../model/run/event.ts'
 import { restUnder } from '../../shared/abort.ts'
-import { asSluiceError, errorLine } from '../../shared/errors.ts'
+import { asSluiceError } from '../../shared/errors.ts'
 import { oneAtATime } from '../../shared/one-at-a-time.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type {
@@ -22,7 +14,6 @@ import type {
   QueueWorker,
   RunQueue,
   SlotKey,
-  SlotOrders,
   WorkerAbout,
 } from '../../model/share/queue-port.ts'
 import type { ScheduleBook } from '../../model/share/schedule-port.ts'
@@ -33,19 +24,20 @@ import { isFolderName } from './folder-identity.ts'
 import { checkStores } from './identity.ts'
 import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
 import type { OwnSlot, QueueWatch } from '../../engine/run/watch-port.ts'
-import { RefusedLogin } from './refused-login.ts'
-import { ScheduleAlerts } from './schedules/schedule-alerts.ts'
-import { Scheduler } from './schedules/scheduler.ts'
+import { QueueContact } from './queue-contact.ts'
+import { workerScheduler, type Scheduler } from './schedules/scheduler.ts'
 import { REFUSED_LOGINS, slotEnd } from './slot-end.ts'
-import type { SlotOrder, SlotDone } from './slot-messages.ts'
+import { orderOf, type SlotDone } from './slot-messages.ts'
 import { SlotProgram } from './slot-program.ts'
-import type { SharedRequests } from './slot-requests.ts'
+import { requestsOf } from './slot-requests.ts'
 import { standReported } from './queue-status.ts'
 import { SweptLines } from './swept-lines.ts'
 import { WorkerAlerts } from './worker-alerts.ts'
 
 type WorkerRun = RunOf<typeof worker>
 
+/** Interval at which an idle worker compares its clock with the limit, ms. */
+const LOOK_MS = 100
 /** Time for a task's program to end after an abort, ms. */
 const GRACE_MS = 20_000
 /** Minimum interval of heartbeat events, ms. */
@@ -80,10 +72,8 @@ export class Worker {
   /** Tasks being claimed, processed or given back. */
   #taken = 0
   #busyAt: number
-  reportedAt = Number.NEGATIVE_INFINITY
-  /** Last reason why the queue was unreachable; null if it is reachable. */
-  #silence: string | null = null
-  readonly #login: RefusedLogin
+  #reportedAt = Number.NEGATIVE_INFINITY
+  readonly #contact: QueueContact
   readonly #sweptLines = new SweptLines()
   #watch: QueueWatch | undefined
 
@@ -92,11 +82,11 @@ export class Worker {
     this.#concurrency = about.concurrency
     this.#schedules = queue.schedules
     this.#alertBook = queue.alerts
-    const say = (what: string): void => this.#log('warn', what)
+    const log = (level: 'note' | 'warn', message: string): void => this.#log(level, message)
     this.#alerts = new WorkerAlerts({
       queue: queue.alerts,
-      own: run.book === undefined ? memoryOfProgram() : memoryOfMachine(run.book, say),
-      note: (error) => this.#note(error),
+      own: run.book === undefined ? memoryOfProgram() : memoryOfMachine(run.book, (what) => log('warn', what)),
+      note: (error) => this.#contact.failed(error),
       cleared: (ended, key, since) => this.#watch?.cleared(ended, key, since),
     })
     this.#stand = () => queue.stand()
@@ -104,35 +94,13 @@ export class Worker {
     this.#run = run
     this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
     this.#busyAt = run.clock.ticks()
-    this.#login = new RefusedLogin(run.clock, () => {
-      this.#log('warn', 'the queue refuses the login of this worker: it ends, and gives its work back after the batch')
+    this.#contact = new QueueContact(run.clock, this.#secrets, log, () => {
+      log('warn', 'the queue refuses the login of this worker: it ends, and gives its work back after the batch')
       this.#drain.abort()
     })
     this.#stop = AbortSignal.any([run.interrupt.stop, this.#drain.signal])
-    const { readCommand, workOf, tool, host, clock } = run
-    this.#scheduler =
-      readCommand === undefined || workOf === undefined
-        ? null
-        : new Scheduler({
-            book: queue.schedules,
-            known,
-            secrets: this.#secrets,
-            readCommand,
-            workOf,
-            tool,
-            host,
-            queues: about.queues,
-            clock,
-            log: (level, message) => this.#log(level, message),
-            alerts: new ScheduleAlerts({
-              alerts: queue.alerts,
-              schedules: queue.schedules,
-              host,
-              clock,
-              emit: run.emit,
-              note: (error) => this.#note(error),
-            }),
-          })
+    const failed = (error: unknown): void => this.#contact.failed(error)
+    this.#scheduler = workerScheduler(queue, run, { known, secrets: this.#secrets, queues: about.queues, log }, failed)
   }
 
   /**
@@ -162,7 +130,7 @@ export class Worker {
     stop.addEventListener('abort', () => this.#each((program) => program.stop()), { once: true })
     abort.addEventListener('abort', () => this.#each((program) => this.#drop(program)), { once: true })
     // Schedules that became due without a worker do not wait for the first sweep.
-    await this.#scheduler?.look().catch((error: unknown) => this.#note(error))
+    await this.#scheduler?.look().catch((error: unknown) => this.#contact.failed(error))
     while (!stop.aborted) {
       let runner: QueueRunner | null = null
       try {
@@ -171,28 +139,31 @@ export class Worker {
           () => [...this.#refused],
         )
         // Also ends if the queue gives up by itself: then it is opened again.
-        await Promise.race([runner.ended.catch((error: unknown) => this.#note(error)), this.#idle(idleMs, stop)])
+        await Promise.race([
+          runner.ended.catch((error: unknown) => this.#contact.failed(error)),
+          this.#idle(idleMs, stop),
+        ])
       } catch (error) {
-        this.#note(error)
+        this.#contact.failed(error)
       }
       const isIdle = this.#isIdle(idleMs)
-      await runner?.stop().catch((error: unknown) => this.#note(error))
+      await runner?.stop().catch((error: unknown) => this.#contact.failed(error))
       if (isIdle) break
       if (!stop.aborted) await restUnder(stop, AGAIN_MS)
     }
     over.abort()
     await Promise.all([beats, sweeps, watches])
     // Its last changes need not wait for another worker.
-    if (this.#silence === null) {
-      await this.#alerts.deliver().catch((error: unknown) => this.#note(error))
-      await watch?.look([]).catch((error: unknown) => this.#note(error))
+    if (this.#contact.isReached) {
+      await this.#alerts.deliver().catch((error: unknown) => this.#contact.failed(error))
+      await watch?.look([]).catch((error: unknown) => this.#contact.failed(error))
     }
     const left = await Promise.all([watch?.sent(LAST_ALERTS_MS), this.#scheduler?.sent(LAST_ALERTS_MS)])
     const unsent = left.reduce<number>((sum, one) => sum + (one ?? 0), 0)
     if (unsent > 0)
       this.#log('warn', `alerts that were not sent before this worker ended: ${unsent}; another worker sends them`)
     await this.#queue.leave().catch(() => undefined)
-    if (this.#login.error !== null) throw this.#login.error
+    if (this.#contact.refusal !== null) throw this.#contact.refusal
     return { slots: this.#slots, rows: this.#rows }
   }
 
@@ -205,7 +176,7 @@ export class Worker {
       if (slot !== null) await this.#worked(slot)
     } catch (error) {
       // Not claimed, or unknown: a sweep finds it.
-      this.#note(error)
+      this.#contact.failed(error)
     } finally {
       this.#taken -= 1
       this.#busyAt = this.#run.clock.ticks()
@@ -225,38 +196,23 @@ export class Worker {
       if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
-      this.report(slot, { state: 'refused', error })
+      this.#report(slot, { state: 'refused', error })
       return await this.#toQueue(() => this.#queue.refuse(slot, error))
     }
     this.#slots += 1
-    this.report(slot, { state: 'begun', command: slot.kind })
+    this.#report(slot, { state: 'begun', command: slot.kind })
     const began = this.#run.clock.ticks()
-    const { tool, actor, host, book, slots } = this.#run
-    const order: Omit<SlotOrder, 'wishes'> = {
-      operation: slot.operation,
-      stores,
-      commandLine: slot.commandLine,
-      sharedRun: slot.sharedRun,
-      rested: slot.rested,
-      tool,
-      actor,
-      host,
-      ...(slot.takesTurns ? { turnMs: TASK_TURN_MS } : {}),
-      ...(slot.mark === null ? {} : { mark: slot.mark }),
-      ...(slot.onCall ? { onCall: true } : {}),
-      // On-call runs follow each other without a subject of their own, so they are not recorded.
-      ...(book === undefined || slot.onCall ? {} : { book }),
-    }
-    const program = new SlotProgram(order, reportedOf(slot, slot.orders))
+    const program = new SlotProgram(orderOf(slot, stores, this.#run), requestsOf(slot, slot.orders))
+    const { slots } = this.#run
     if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
     // If the queue is unreachable no other worker comes, and the task works alone.
-    program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
+    program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#contact.failed(error))
     const beat = async (): Promise<void> => await this.#beatSlot(slot, program)
-    program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#note(error)))
+    program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#contact.failed(error)))
     program.asked = async (question) => await this.#alerts.answer(question, slot)
     this.#programs.set(program, { runId: slot.runId, heardAt: this.#run.clock.ticks() })
     if (this.#stop.aborted) program.stop()
-    await beat().catch((error: unknown) => this.#note(error))
+    await beat().catch((error: unknown) => this.#contact.failed(error))
     const over = new AbortController()
     const beats = this.#every(BEAT_MS, over.signal, beat)
     const questions = this.#every(BEAT_MS, over.signal, async () => program.ask())
@@ -275,10 +231,10 @@ export class Worker {
       this.#log('note', 'this worker was asked to end: it returns its tasks after the batch')
       this.#drain.abort()
     }
-    this.#heard()
+    this.#contact.wrote()
     const now = this.#run.clock.ticks()
-    if (now - this.reportedAt < TOLD_MS) return
-    this.reportedAt = now
+    if (now - this.#reportedAt < TOLD_MS) return
+    this.#reportedAt = now
     const [concurrency, working] = [dec(this.#concurrency), dec(this.#programs.size)]
     this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standReported(await this.#stand()) })
   }
@@ -293,7 +249,7 @@ export class Worker {
     if (orders === null || orders.isOver) return program.abort()
     const known = this.#programs.get(program)
     if (known !== undefined) known.heardAt = this.#run.clock.ticks()
-    program.applyRequests(reportedOf(slot, orders))
+    program.applyRequests(requestsOf(slot, orders))
   }
 
   #ownSlots(): readonly OwnSlot[] {
@@ -329,10 +285,10 @@ export class Worker {
       ;({ isMine, goesOn, ended } = released)
       if (ended !== null) this.#run.slots?.ended(ended)
     })
-    if (ended !== null) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
+    if (ended !== null) await this.#watch?.countEnds().catch((error: unknown) => this.#contact.failed(error))
     const state = !isMine ? 'lost' : !goesOn ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
     const progress = program?.progress(this.#run.clock.ticks())
-    this.report(slot, {
+    this.#report(slot, {
       state,
       ms: Math.round(ms),
       exitCode: end.exitCode,
@@ -352,7 +308,7 @@ export class Worker {
       await this.#queue.keep(slot, redactValue(program.said, this.#secrets))
     } catch (error) {
       if (asSluiceError(error).retryable) throw error
-      this.#note(error)
+      this.#contact.failed(error)
     }
   }
 
@@ -366,7 +322,7 @@ export class Worker {
         await say()
         return
       } catch (error) {
-        this.#note(error)
+        this.#contact.failed(error)
         since ??= clock.ticks()
         if (this.#stop.aborted && clock.ticks() - since >= LEAVING_MS) return
         await restUnder(abort, AGAIN_MS)
@@ -392,7 +348,7 @@ export class Worker {
       try {
         await what()
       } catch (error) {
-        this.#note(error)
+        this.#contact.failed(error)
       }
     }
   }
@@ -415,31 +371,11 @@ export class Worker {
     for (const program of this.#programs.keys()) what(program)
   }
 
-  /** Logs once until the queue is reachable again; causes other than a lost connection are logged separately. */
-  #note(error: unknown): void {
-    this.#login.failed(asSluiceError(error))
-    const info = redactValue(asSluiceError(error).info(), this.#secrets)
-    const text = errorLine(info)
-    // A refused login is another cause than an unreachable server.
-    const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
-    if (this.#silence === cause) return
-    this.#silence = cause
-    this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
-  }
-
-  /** Called after writes: a queue that only answers reads, such as a standby, counts as unreachable. */
-  #heard(): void {
-    this.#login.answered()
-    if (this.#silence === null) return
-    this.#silence = null
-    this.#log('note', 'the queue is reached again')
-  }
-
   #log(level: 'note' | 'warn', message: string): void {
     this.#run.emit({ type: 'log', level, message })
   }
 
-  report(
+  #report(
     slot: ClaimedSlot,
     more: Omit<Parameters<WorkerRun['emit']>[0] & { type: 'worker.slot' }, 'type' | 'run' | 'slot'>,
   ): void {
@@ -451,20 +387,4 @@ export class Worker {
       ...more,
     })
   }
-}
-
-const LOOK_MS = 100
-/** Errors of a lost connection, or one that cannot be made. */
-const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED'])
-
-function reportedOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): SharedRequests {
-  return { wishes: { ...askedRate(slot), ...wishes }, among: working }
-}
-
-/** The rate of the run's command applies to all of its tasks together, until another one is requested. */
-function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunRequests, 'rate'> {
-  if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
-  // In a copy without a stream and without turns, each task has its own part.
-  if (!takesTurns && !('follow' in operation)) return {}
-  return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../../../shared/clock.ts'
 import { asSluiceError, errorLine, SluiceError } from '../../../shared/errors.ts'
 import { redactValue } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { QueuedRun } from '../../../model/share/queue-port.ts'
+import type { QueuedRun, RunQueue } from '../../../model/share/queue-port.ts'
 import type { Clockwork, Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
 import type { NamedUrl } from '../../../model/share/own-url.ts'
 import { dueOf, type Due, type PassedOver } from './due.ts'
@@ -15,7 +15,9 @@ import { differences, planChanged } from './plan.ts'
 import { parseRule } from './rule-text.ts'
 import type { ReadWords, WorkOf } from '../../../model/share/work-port.ts'
 import { occurrencesAfter, type ScheduleRule } from './rule.ts'
-import type { ScheduleAlerts } from './schedule-alerts.ts'
+import { ScheduleAlerts } from './schedule-alerts.ts'
+import type { RunOf } from '../../../engine/run/run-context.ts'
+import type { worker } from '../operations/worker/declaration.ts'
 
 /** Delay after which a schedule that no worker takes gets an error, ms: a worker of its queue may be starting. */
 const LATE_MS = 60_000
@@ -170,4 +172,19 @@ export function passedText({ first, last, count }: PassedOver): string {
   return count === 1
     ? `the time of ${first.period} was passed over`
     : `${count} times were passed over: ${first.period} to ${last.period}`
+}
+
+/**
+ * The scheduler of a worker; null if its program cannot parse commands: then other workers begin due schedules.
+ * @param failed receives errors of calls to the queue
+ */
+export function workerScheduler(
+  { schedules, alerts }: Pick<RunQueue, 'schedules' | 'alerts'>,
+  { readCommand, workOf, tool, host, clock, emit }: RunOf<typeof worker>,
+  own: Pick<SchedulerOptions, 'known' | 'secrets' | 'queues' | 'log'>,
+  failed: (error: unknown) => void,
+): Scheduler | null {
+  if (readCommand === undefined || workOf === undefined) return null
+  const scheduleAlerts = new ScheduleAlerts({ alerts, schedules, host, clock, emit, note: failed })
+  return new Scheduler({ ...own, book: schedules, readCommand, workOf, tool, host, clock, alerts: scheduleAlerts })
 }

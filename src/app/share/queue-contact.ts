@@ -1,0 +1,57 @@
+/** Whether a worker reaches its queue: logs each cause once, and ends a worker whose login stays refused. */
+import { asSluiceError, errorLine, type SluiceError } from '../../shared/errors.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { redactValue } from '../../shared/redact.ts'
+import { RefusedLogin } from './refused-login.ts'
+
+/** Errors of a lost connection, or one that cannot be made. */
+const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED'])
+
+export class QueueContact {
+  readonly #secrets: readonly string[]
+  readonly #log: (level: 'note' | 'warn', message: string) => void
+  readonly #login: RefusedLogin
+  /** Last reason why the queue was unreachable; null if it is reachable. */
+  #silence: string | null = null
+
+  /** @param refused called once, after two minutes in which the queue refused the login */
+  constructor(
+    clock: Pick<Clock, 'ticks'>,
+    secrets: readonly string[],
+    log: (level: 'note' | 'warn', message: string) => void,
+    refused: () => void,
+  ) {
+    this.#secrets = secrets
+    this.#log = log
+    this.#login = new RefusedLogin(clock, refused)
+  }
+
+  get isReached(): boolean {
+    return this.#silence === null
+  }
+
+  /** The refusal that ends the worker; null if none does. */
+  get refusal(): SluiceError | null {
+    return this.#login.error
+  }
+
+  /** Logs once until the queue is reachable again; causes other than a lost connection are logged separately. */
+  failed(error: unknown): void {
+    this.#login.failed(asSluiceError(error))
+    const info = redactValue(asSluiceError(error).info(), this.#secrets)
+    const text = errorLine(info)
+    // A refused login is another cause than an unreachable server.
+    const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
+    if (this.#silence === cause) return
+    this.#silence = cause
+    this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
+  }
+
+  /** Call after writes: a queue that only answers reads, such as a standby, counts as unreachable. */
+  wrote(): void {
+    this.#login.answered()
+    if (this.#silence === null) return
+    this.#silence = null
+    this.#log('note', 'the queue is reached again')
+  }
+}
