@@ -81,14 +81,15 @@ export function rowidKey(table: TableSpec): string | null {
 export type OnConflict = 'fail' | 'skip' | 'overwrite'
 
 /**
- * Start and end of an INSERT, around rows or a SELECT. `skip`, `overwrite` use only the key: other constraints fail.
+ * Start and end of an INSERT, around rows or a SELECT. `skip`, `overwrite` use only the key: other constraints fail,
+ * also those that a table declares ON CONFLICT REPLACE or IGNORE, which would remove or leave out rows in silence.
  */
 export function insertEnds(
   table: TableSpec,
   columns: readonly string[],
   onConflict: OnConflict,
 ): { readonly head: string; readonly tail: string } {
-  const head = `INSERT INTO ${quote(table.table.name)} (${columns.map(quote).join(', ')}) `
+  const head = `INSERT OR ABORT INTO ${quote(table.table.name)} (${columns.map(quote).join(', ')}) `
   if (onConflict === 'fail' || table.key.length === 0) return { head, tail: '' }
   const on = ` ON CONFLICT (${table.key.map(quote).join(', ')}) DO `
   if (onConflict === 'skip') return { head, tail: `${on}NOTHING` }
