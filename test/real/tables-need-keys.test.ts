@@ -6,9 +6,12 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { openQueue } from '../../src/app/share/queues.ts'
 import { commandsOf, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
+import { add, METADATA, PROTOCOL, remove, writeLog } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, placeOn, type Place } from '../support/copy-systems.ts'
+import { importOf } from './operation-kit.ts'
 import { MARIADB_AVAILABLE, startMariadb } from '../support/servers/mariadb.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-keys-'))
@@ -62,6 +65,45 @@ test('PostgreSQL, every table published: a queue', async ({ skip }) => {
   await (await openQueue(place.url, 'work'))[Symbol.asyncDispose]()
   const versions = await place.rows('SELECT COUNT(*) FROM sluice_queue.sluice_queue_version')
   expect(versions).toEqual([['1']])
+})
+
+/** Partitions of `delta_files` whose rows no index identifies. */
+const UNIDENTIFIED = `SELECT i.inhrelid::regclass::text FROM pg_inherits i WHERE i.inhparent = 'delta_files'::regclass
+  AND NOT EXISTS (SELECT 1 FROM pg_index x WHERE x.indrelid = i.inhrelid AND x.indisreplident)`
+
+test.for(['new', 'old'] as const)('PostgreSQL, every table published: a catalog, %s', async (age, { skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const place = await makePlace('postgresql', folder)
+  const catalog = place.url
+  const [small, large] = [mkdtempSync(join(folder, 'small-')), mkdtempSync(join(folder, 'large-'))]
+  writeLog(small, [[PROTOCOL, METADATA, add('a'), add('b')]])
+  // Enough for a partition of its own.
+  writeLog(large, [[PROTOCOL, METADATA, ...Array.from({ length: 100_001 }, (_, i) => add(`f${i}`))]])
+  const done = async (operation: Operation): Promise<void> => {
+    const { finished } = await perform(operation)
+    expect([operation.kind, finished.error ?? null, finished.exitCode]).toEqual([operation.kind, null, 0])
+  }
+  for (const table of [small, large]) await done(importOf(table, catalog))
+  if (age === 'old')
+    await place.sql(
+      'DELETE FROM catalog_migrations WHERE version > 6',
+      `DO $$ DECLARE one text; BEGIN
+         FOR one IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'delta_files'::regclass
+         LOOP EXECUTE format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', one); END LOOP; END $$`,
+    )
+  await place.sql(PUBLISHED)
+  writeLog(small, [[remove('a')]], 1)
+  writeLog(large, [[remove('f7')]], 1)
+  for (const table of [small, large]) await done(importOf(table, catalog))
+  expect(await place.rows(UNIDENTIFIED)).toEqual([])
+  for (const table of [small, large, small, large])
+    await done(
+      (await place.rows(`SELECT 1 FROM delta_tables WHERE location LIKE '%${table}'`)).length === 0
+        ? importOf(table, catalog)
+        : { kind: 'rollback', table, catalog, confirm: table, checkFiles: 'none', dryRun: false },
+    )
+  expect(await place.rows(UNIDENTIFIED)).toEqual([])
 })
 
 test('PostgreSQL: rows of a published table without an identity are refused by name', async ({ skip }) => {
