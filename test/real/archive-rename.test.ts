@@ -506,6 +506,62 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
     },
   )
 
+  test.skipIf(AWAY[system] !== '').each([
+    ['of its type', 'int', ''],
+    ['of another type', 'varchar(9)', ''],
+    ['behind another column', 'int', ', c int'],
+  ])(
+    `a name passed on and given to a new column %s is not mistaken for its column${AWAY[system]}`,
+    { timeout: 120_000 },
+    async (_, type, behind) => {
+      const place = await makePlace(system, folder.path)
+      const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
+      const made = { place, form: 'plain', to, archive: to } as const
+      await place.sql(
+        `CREATE TABLE ${TABLE} (id ${system === 'mysql' ? 'int' : 'integer'} PRIMARY KEY, at datetime NOT NULL, v int, w int${behind})`,
+        `INSERT INTO ${TABLE} (id, at, v, w) VALUES (1, '2020-02-02', 1, 10), (2, '2090-02-02', 2, 20), (3, '2090-02-03', 3, 30)`,
+      )
+      const { run, drop, query } = commandsOf(made)
+      const renamed = (before: string, now: string): string => `ALTER TABLE ${TABLE} RENAME COLUMN ${before} TO ${now}`
+      const counted = async (sql: string): Promise<string> =>
+        (await countedBy({ ...query, query: `SELECT ${sql} FROM ${TABLE}` } as Operation)).counted
+      await done(run)
+      await done(drop)
+      // A copy of another column's values is no other name of it.
+      await place.sql(`UPDATE ${TABLE} SET v = w`)
+      expect(await counted('sum(v), sum(w)')).toBe('51 60')
+      await place.sql(
+        `ALTER TABLE ${TABLE} DROP COLUMN v`,
+        renamed('w', 'v'),
+        `ALTER TABLE ${TABLE} ADD COLUMN w ${type}`,
+      )
+      for (const [words, operation] of commandsOn(made, TABLE)) {
+        if (!['query', 'restore', 'restore --into', 'erase', 'run', 'plan'].includes(words)) continue
+        expect((await perform(operation)).finished.error, words).toMatchObject({
+          code: 'PARTITION_CHANGED',
+          reason: expect.stringContaining('w is called v now'),
+          hint: expect.stringMatching(/give the present w a third name.*--dropped v,.*--renamed w=v.*--renamed v=v/),
+        })
+      }
+      // As the hint says.
+      await place.sql(renamed('w', 'x'), renamed('v', 'w'))
+      await done({ ...run, dropped: ['v'] } as Operation)
+      await place.sql(renamed('w', 'v'))
+      await done({ ...run, renamed: ['w=v'] } as Operation)
+      await place.sql(renamed('x', 'w'))
+      await done({ ...run, renamed: ['x=w'] } as Operation)
+      expect(await counted('sum(v), count(w)')).toBe('60 0')
+      if (type !== 'int') return
+      // Values that moved on look the same, and a word decides.
+      await place.sql(`UPDATE ${TABLE} SET w = v + 1`)
+      await done(run)
+      await place.sql(`UPDATE ${TABLE} SET v = v + 1, w = v + 2`)
+      expect((await perform(run)).finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+      await done({ ...run, renamed: ['v=v'] } as Operation)
+      expect(await counted('sum(v)')).toBe('62')
+    },
+  )
+
   test.skipIf(AWAY[system] !== '')(
     `a column beside a dropped one is certain by a recorded row, or by --dropped${AWAY[system]}`,
     { timeout: 180_000 },

@@ -9,7 +9,7 @@
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { changeTable, makeLate, noteVersion } from '../../stores/common/late-table.ts'
+import { changeTable, keyTables, makeLate, noteVersion } from '../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../stores/common/ledger-tables.ts'
 import { INDEXES, TABLES, type ArchiveColumns } from './columns.ts'
@@ -21,6 +21,14 @@ import { INDEXES, TABLES, type ArchiveColumns } from './columns.ts'
  */
 export const ARCHIVE_LEDGER_VERSION = 11
 
+/** The primary key of each table. */
+const KEYS: Readonly<Record<string, string>> = {
+  migration_archive_ledger: 'PRIMARY KEY (version)',
+  ...Object.fromEntries(
+    Object.entries(TABLES).map(([name, { key }]) => [name, `PRIMARY KEY (${Object.keys(key).join(', ')})`]),
+  ),
+}
+
 /**
  * Creates missing tables, and upgrades an older ledger to this version. A killed upgrade leaves the old version, and
  * the next one repeats it; two upgrades at once run the same statements.
@@ -29,16 +37,16 @@ export const ARCHIVE_LEDGER_VERSION = 11
 export async function prepareArchiveLedger(database: LedgerDatabase): Promise<void> {
   const dialect = ledgerDialect(database.dialect)
   const version = await refuseNewer(database)
-  if (version === ARCHIVE_LEDGER_VERSION) return
+  if (version === ARCHIVE_LEDGER_VERSION) return await keyTables(database, KEYS)
   await refuseForeignTables(database, ['migration_archive_ledger', ...Object.keys(TABLES)])
+  if (version > 0) await keyTables(database, KEYS)
   const { types } = dialect
   await makeLate(database, 'migration_archive_ledger', `version ${types.integer} NOT NULL PRIMARY KEY`)
   for (const [name, { key, columns }] of Object.entries(TABLES)) {
     const there = await ledgerColumns(database, name)
     if (there.size === 0) {
       const keys = Object.entries(key).map(([column, kind]) => `${column} ${types[kind]} NOT NULL`)
-      const primary = `PRIMARY KEY (${Object.keys(key).join(', ')})`
-      const parts = [...keys, ...Object.entries(columns).map((one) => columnSql(one, dialect)), primary]
+      const parts = [...keys, ...Object.entries(columns).map((one) => columnSql(one, dialect)), KEYS[name]]
       await makeLate(database, name, parts.join(', '))
       continue
     }

@@ -177,7 +177,7 @@ async function presentOf(
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<PresentArchive> {
   refuseUnknownColumns(table, operation.asText)
-  await refuseSwappedColumns(store, table, record, signal)
+  await refuseSwappedColumns(store, table, record, signal, operation.renamed)
   const present = await presentArchive(store, table, record, signal, operation)
   if (present.changes.length === 0 || !isUnpublished(record)) return present
   const { timeColumn } = present.record

@@ -11,29 +11,29 @@ import { LARGE } from '../work/witness.ts'
 import { notedValues } from './noted-values.ts'
 
 /**
- * Reads rows only if the columns are in another order than in the archive, or a new one is before an archived one. If
- * no noted row exists any more, or its values changed, the names count.
+ * Compares the recorded rows that still exist. If none does, or their values changed, the names count.
+ * @param renamed the user's statements; `NAME=NAME` for a column that kept its name
  * @throws SluiceError PARTITION_CHANGED if all noted rows that exist have their values under swapped names, or those of
- * an archived column under a new name
+ * an archived column under a new name, or under that of another one while its own name has other values
  */
 export async function refuseSwappedColumns(
   store: CopyStore,
   table: TableSpec,
   { stored, witness }: Pick<ArchivedTable, 'stored' | 'witness'>,
   signal: AbortSignal,
+  renamed: readonly string[] = [],
 ): Promise<void> {
+  if (witness === null || JSON.stringify(table.key) !== JSON.stringify(witness.key)) return
+  const isValue = ({ name, type }: Column): boolean => !table.key.includes(name) && !LARGE.has(type.kind)
+  const values = table.columns.filter(isValue)
+  const thenLike = ({ name, native }: Column): readonly string[] =>
+    stored.columns.flatMap((one) => (one.column.native === native && one.name !== name ? [one.name] : []))
   const moved = movedColumns(table, stored.columns)
-  const fresh = freshColumns(table, stored.columns)
-  if (witness === null || moved.size + fresh.length === 0) return
-  if (JSON.stringify(table.key) !== JSON.stringify(witness.key)) return
-  const thenLike = ({ native }: Column): ReadonlySet<string> =>
-    new Set(stored.columns.flatMap(({ name, column }) => (column.native === native ? [name] : [])))
-  const perhaps = new Set(fresh.flatMap((one) => [one.name, ...thenLike(one)]))
-  const isRead = ({ name, type }: Column): boolean => !LARGE.has(type.kind) && (moved.has(name) || perhaps.has(name))
-  const columns = table.columns.filter((one) => table.key.includes(one.name) || isRead(one))
+  if (moved.size === 0 && values.every((one) => thenLike(one).length === 0)) return
+  const columns = table.columns.filter((one) => table.key.includes(one.name) || isValue(one))
   const there = await notedValues(store, table, witness, columns, signal)
   const isOf = (name: string, former: string): boolean => there.every(({ now, before }) => now[name] === before[former])
-  const others = columns.filter(({ name }) => !table.key.includes(name) && !isOf(name, name))
+  const others = values.filter(({ name }) => !renamed.includes(`${name}=${name}`) && !isOf(name, name))
   const exchanged = exchangedNames(
     others.flatMap(({ name }) => (moved.has(name) ? [name] : [])),
     isOf,
@@ -42,12 +42,20 @@ export async function refuseSwappedColumns(
     throw swappedError(store, table, exchanged, 'give the columns the names that they had when rows were archived')
   // One value in all rows says nothing: another column may have it, too.
   const isTold = (name: string): boolean => new Set(there.map(({ before }) => before[name])).size > 1
-  const gone = stored.columns.filter(({ name }) => !table.columns.some((one) => one.name === name))
-  for (const { name, native } of others) {
-    const now = isTold(name) ? fresh.find((one) => thenLike(one).has(name) && isOf(one.name, name)) : undefined
+  const fresh = freshColumns(table, stored.columns)
+  for (const { name } of others.filter((one) => isTold(one.name))) {
+    const now = fresh.find((one) => thenLike(one).includes(name) && isOf(one.name, name))
     if (now !== undefined) throw takenError(store, table, { name: now.name, before: name })
-    const before = gone.find((one) => one.column.native === native && isTold(one.name) && isOf(name, one.name))
-    if (before !== undefined && moved.has(name)) throw tookError(store, table, { name, before: before.name })
+  }
+  const isThere = (name: string): boolean => table.columns.some((one) => one.name === name)
+  // Values that two columns exchanged are those of UPDATE; a column that was added has others.
+  const isAnother = (before: string, name: string): boolean => !isOf(before, before) && !isOf(before, name)
+  for (const one of others) {
+    const { name } = one
+    const before = thenLike(one).find(
+      (then) => isTold(then) && isOf(name, then) && (isThere(then) ? isAnother(then, name) : moved.has(name)),
+    )
+    if (before !== undefined) throw tookError(store, table, { name, before }, isThere(before))
   }
 }
 
@@ -59,14 +67,15 @@ function takenError(store: CopyStore, table: TableSpec, swapped: Swapped): Sluic
   return swappedError(store, table, [swapped], hint)
 }
 
-/** A renamed column took the name of a dropped one. */
-function tookError(store: CopyStore, table: TableSpec, swapped: Swapped): SluiceError {
+/** A renamed column took the name of a dropped one. @param isAgain a new column has the name that it had */
+function tookError(store: CopyStore, table: TableSpec, swapped: Swapped, isAgain: boolean): SluiceError {
   const { name, before } = swapped
-  const [dropped, renamed] = [
-    settleCommand(tableText(table.table), { renamed: [], dropped: [name] }),
-    settleCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] }),
-  ]
-  const hint = `give ${name} the name ${before} again, then ${dropped}, then its name ${name}, then ${renamed}`
+  const settled = (words: { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }): string =>
+    settleCommand(tableText(table.table), { renamed: [], dropped: [], ...words })
+  const steps = `give ${name} the name ${before} again, then ${settled({ dropped: [name] })}, then its name ${name}, then ${settled({ renamed: [`${before}=${name}`] })}`
+  const hint = isAgain
+    ? `give the present ${before} a third name, ${steps}, then give the third one the name ${before}; if the columns kept their names, and only the values moved: ${settled({ renamed: [`${name}=${name}`] })}`
+    : steps
   return swappedError(store, table, [swapped], hint)
 }
 

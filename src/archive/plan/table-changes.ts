@@ -18,7 +18,7 @@ import { keptNames } from './noted-values.ts'
 
 /** The user's statements about columns that the source cannot identify. */
 export type ColumnWords = {
-  /** `OLD=NEW` */
+  /** `OLD=NEW`; `NAME=NAME`: it kept its name */
   readonly renamed?: readonly string[]
   readonly dropped?: readonly string[]
   readonly asText?: readonly string[]
@@ -111,8 +111,10 @@ function saidOf(
     // Allows scheduled runs to repeat the flag after the rename was applied.
     if (!had(from) && had(to)) continue
     if (!had(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the archive has no column ${from}`)
-    if (!has(to) || had(to)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: ${to} is no new column of the table`)
-    if (has(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the table still has the column ${from}`)
+    if (!has(to) || (had(to) && from !== to))
+      throw new SluiceError('BAD_FLAG', `--renamed ${text}: ${to} is no new column of the table`)
+    if (has(from) && from !== to)
+      throw new SluiceError('BAD_FLAG', `--renamed ${text}: the table still has the column ${from}`)
     names.set(from, to)
   }
   for (const name of dropped) {

@@ -24,7 +24,7 @@ export type ColumnChange =
 export type EvolveOptions = {
   /** Null if the source does not number columns. */
   readonly numbers: ColumnNumbers | null
-  /** New names by old ones, for sources that cannot identify renamed columns. */
+  /** New names by old ones, for sources that cannot identify renamed columns; the same name if it was kept. */
   readonly renamed: ReadonlyMap<string, string>
   /** Columns dropped for good, for sources that cannot identify renamed columns. */
   readonly dropped: ReadonlySet<string>
@@ -165,7 +165,7 @@ function matched(
   const fresh = matches.flatMap(({ old, column }) => (old === null ? [column.name] : []))
   const unsaid = isNumbered ? [] : gone.filter(({ name }) => !dropped.has(name))
   const isSure = (name: string, old: StoredColumn): boolean =>
-    old.name !== name || key.includes(name) || sure?.has(name) === true
+    renamed.get(old.name) === name || key.includes(name) || sure?.has(name) === true
   const taken = canRename
     ? doubtfulNames(
         matches.flatMap(({ column, old }) => (old === null ? [] : [{ column, old, isSure: isSure(column.name, old) }])),

@@ -6,10 +6,10 @@
 import type { Migration } from '../dialect-port.ts'
 
 /** The quoted name of the catalog's schema, and that name as a literal, in the texts below. */
-const HOME = '@home@'
-const HOME_TEXT = '@home text@'
+export const HOME = '@home@'
+export const HOME_TEXT = '@home text@'
 
-const SETTINGS = 'LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp'
+export const SETTINGS = 'LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp'
 
 const FUNCTIONS = `
 CREATE OR REPLACE FUNCTION ${HOME}.catalog_file_partition_name(id text) RETURNS text LANGUAGE sql IMMUTABLE
@@ -71,12 +71,12 @@ END $f$;
 
 const home = 'pg_catalog.quote_ident(pg_catalog.current_schema())'
 
-export const functions: Migration = {
-  version: 6,
-  name: 'functions',
-  sql: `DO $do$ BEGIN
-  EXECUTE pg_catalog.replace(pg_catalog.replace($sql$${FUNCTIONS}$sql$, '${HOME_TEXT}', pg_catalog.quote_literal(${home})), '${HOME}', ${home});
+/** Statements that run with the catalog's schema in place of `HOME` and `HOME_TEXT`. */
+export function inHome(statements: string): string {
+  return `DO $do$ BEGIN
+  EXECUTE pg_catalog.replace(pg_catalog.replace($sql$${statements}$sql$, '${HOME_TEXT}', pg_catalog.quote_literal(${home})), '${HOME}', ${home});
 END $do$;
-`,
-  breaking: false,
+`
 }
+
+export const functions: Migration = { version: 6, name: 'functions', sql: inHome(FUNCTIONS), breaking: false }

@@ -5,6 +5,7 @@ import type { CatalogDialect } from '../dialect-port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { filePartitions } from './file-partitions.ts'
 import { functions } from './006-functions.ts'
+import { identities } from './007-identities.ts'
 import { postgresqlGrants } from './grants.ts'
 import { postgresqlRights } from './rights.ts'
 
@@ -35,6 +36,7 @@ export const postgresqlDialect: CatalogDialect = {
     { version: 1, name: 'catalog', sql: relations + filePartitions, breaking: true },
     ...laterMigrations,
     functions,
+    identities,
   ],
   transactionalDdl: true,
   numbering: 'table',

@@ -1,5 +1,7 @@
 /** Ledger tables that are created at their first use, also in an older ledger, and by several programs at once. */
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { ledgerDialect } from '../ledger-dialect.ts'
 import { refuseForeignTables } from './ledger-tables.ts'
 import { ownTable } from './own-tables.ts'
 
@@ -25,6 +27,26 @@ export async function noteVersion(database: LedgerDatabase, table: string, versi
     ])
   } catch (error) {
     if ((await noted()) < version) throw error
+  }
+}
+
+/**
+ * Gives the tables of an older ledger a primary key, because some servers refuse changes of rows without one. A table
+ * stays as it is if its rows, the login or another session prevent that.
+ * @param keys what is added to each table; a table that does not exist is skipped
+ */
+export async function keyTables(database: LedgerDatabase, keys: Readonly<Record<string, string>>): Promise<void> {
+  const { keyless } = ledgerDialect(database.dialect)
+  if (keyless === null) return
+  const names = Object.keys(keys)
+  for (const [name] of await database.all(keyless(names.length), names)) {
+    try {
+      await changeTable(database, `ALTER TABLE ${String(name)} ADD ${keys[String(name)] ?? ''}`)
+    } catch (error) {
+      const { code, message } = asSluiceError(error)
+      const isEqual = /could not create unique index|duplicate entry/i.test(message)
+      if (!isEqual && !/(?:DENIED|BUSY|REFUSED)$/.test(code)) throw error
+    }
   }
 }
 

@@ -29,6 +29,11 @@ export type LedgerDialect = {
   readonly columns: string
   /** Names of tables, as given, and of their columns, for this number of tables, whose names are the parameters. */
   columnsOfAll(tables: number): string
+  /**
+   * Those of this number of tables, whose names are the parameters, that have no primary key. Null if a key cannot be
+   * added to a table, and none is ever needed.
+   */
+  readonly keyless: ((tables: number) => string) | null
   /** Indexes of the table of chunks. */
   readonly indexes: {
     /**

@@ -21,6 +21,7 @@ export const DUCKDB_LEDGER: LedgerDialect = {
     'SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?',
   columnsOfAll: (tables) => `SELECT lower(table_name), column_name FROM information_schema.columns
     WHERE table_schema = current_schema() AND lower(table_name) IN (${marks(tables)})`,
+  keyless: null,
   indexes: { kept: false, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',
   // One long text is read a hundred times faster.

@@ -27,6 +27,13 @@ export const MYSQL_LEDGER: LedgerDialect = {
       () =>
         'SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?',
     ).join(' UNION ALL '),
+  keyless: (tables) =>
+    Array.from(
+      { length: tables },
+      () => `SELECT t.table_name FROM information_schema.tables t WHERE t.table_schema = DATABASE() AND t.table_name = ?
+        AND NOT EXISTS (SELECT 1 FROM information_schema.table_constraints k WHERE k.table_schema = t.table_schema
+          AND k.table_name = t.table_name AND k.constraint_type = 'PRIMARY KEY')`,
+    ).join(' UNION ALL '),
   // MySQL has neither IF EXISTS nor IF NOT EXISTS here; the caller accepts the errors instead.
   indexes: { kept: true, unlessThere: '', drop: (name, table) => `DROP INDEX ${name} ON ${table}` },
   updates: 'join',

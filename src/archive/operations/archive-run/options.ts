@@ -123,7 +123,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: 'plan and run:',
     completes: 'column',
-    describe: 'OLD=NEW: a renamed column, if the database does not record it; repeatable',
+    describe: 'OLD=NEW: a renamed column, if the database does not record it; NAME=NAME: it kept its name; repeatable',
   },
   {
     name: 'dropped',

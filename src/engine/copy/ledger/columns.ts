@@ -201,6 +201,11 @@ export function tables(dialect: Types): readonly string[] {
   ]
 }
 
+/** Primary keys of tables that older programs made without one. */
+export function lateKeys({ types }: Types): Readonly<Record<string, string>> {
+  return { migration_ledger: 'PRIMARY KEY (version)', migration_chunk_history: `COLUMN history_id ${types.id}` }
+}
+
 export const CHUNK_TABLE = 'migration_checkpoints'
 
 /** Indexes of that table: next chunk by status, and all chunks of a table in order. Since version 3. */

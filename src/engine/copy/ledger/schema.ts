@@ -5,9 +5,9 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
-import { noteVersion } from '../../../stores/common/late-table.ts'
+import { keyTables, noteVersion } from '../../../stores/common/late-table.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../../stores/common/ledger-tables.ts'
-import { CHUNK_COLUMNS, ledgerColumnType, removals, SEED_COLUMNS, tables } from './columns.ts'
+import { CHUNK_COLUMNS, lateKeys, ledgerColumnType, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
 
 export const LEDGER_VERSION = 4
@@ -35,6 +35,7 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
   if (version < LEDGER_VERSION) await refuseForeignTables(database)
   if (version > 0) await refuseIncomplete(database, 'copy', version)
   for (const sql of removals(dialect)) await runDdl(database, sql)
+  if (version > 0) await keyTables(database, lateKeys(dialect))
   if (version === LEDGER_VERSION) return { adopted: false }
   const adopted = version === 0 && (await create(database, dialect))
   const look = {

@@ -22,6 +22,7 @@ export const SQLITE_LEDGER: LedgerDialect = {
   columnsOfAll: (tables) =>
     `SELECT lower(t.name), c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
      WHERE t.type IN ('table', 'view') AND lower(t.name) IN (${marks(tables)})`,
+  keyless: null,
   indexes: { kept: true, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',
   bulk: null,

@@ -182,8 +182,16 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
   })
 }
 
+/** A publication of all tables refuses to change a table without a key, as older programs made this one. */
+const KEYED = `DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = '${VERSION_TABLE}'::pg_catalog.regclass::oid AND indisprimary) THEN
+    ALTER TABLE ${VERSION_TABLE} ADD PRIMARY KEY (version);
+  END IF;
+END $$`
+
 /** Upgrades from a version to that of this program. */
 async function bringUp(client: Asked, version: number, identity: string): Promise<void> {
+  if (version < VERSION) await client.query(KEYED)
   if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
   if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
   if (version < WITH_TABLES) await client.query(STEERED_TABLES)

@@ -24,6 +24,9 @@ export const POSTGRESQL_LEDGER: LedgerDialect = {
     tables,
   ) => `SELECT t.name, a.attname FROM pg_catalog.unnest(CAST(ARRAY[${marks(tables)}] AS text[])) AS t (name)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = pg_catalog.to_regclass(t.name)::oid AND a.attnum > 0 AND NOT a.attisdropped`,
+  keyless: (tables) => `SELECT t.name FROM pg_catalog.unnest(CAST(ARRAY[${marks(tables)}] AS text[])) AS t (name)
+    JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass(t.name)::oid
+    WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary)`,
   indexes: { kept: true, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',
   // One array per column is two to three times faster.
