@@ -1,6 +1,6 @@
 /** `<version>.crc` (PROTOCOL.md, "Version Checksum File"): the writer's own summary of the table at a version. */
 import type { LogStore } from '../model/lake/log-store.ts'
-import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from './actions.ts'
+import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from './actions.ts'
 import { countOrNull, parseObject, readSmall } from './last-checkpoint.ts'
 import { crcName, logPathOf } from './log-path.ts'
 import { parseAction } from './parse-action.ts'
@@ -19,6 +19,8 @@ export type VersionChecksum = {
   readonly domains: readonly DomainMetadataAction[] | null
   readonly numDeletedRecords: number | null
   readonly numDeletionVectors: number | null
+  /** Parses the list of all files; null if the writer did not record it, or an entry is no add action. */
+  readonly listed: () => readonly AddAction[] | null
 }
 
 /** Parses one action from its bare object; null if it is not valid. */
@@ -74,5 +76,6 @@ export async function readCrc(store: LogStore, version: number, signal: AbortSig
     ),
     numDeletedRecords: countOrNull(object['numDeletedRecordsOpt']),
     numDeletionVectors: countOrNull(object['numDeletionVectorsOpt']),
+    listed: () => actionsOf('add', object['allFiles'], (one) => (one.kind === 'add' ? one.add : null)),
   }
 }

@@ -12,6 +12,17 @@ export type LastCheckpointHint = {
   readonly numOfAddFiles: number | null
   /** MD5 of the canonical form of the other fields, as computed by the writer. */
   readonly checksum: string | null
+  readonly copy: HintCopy | null
+}
+
+/**
+ * Copy of a V2 checkpoint's contents, as Delta on Spark writes it. Null lists: it has none.
+ * @property name of the checkpoint's file @property actions JSON texts of all actions but files and sidecars
+ */
+export type HintCopy = {
+  readonly name: string
+  readonly sidecars: readonly string[] | null
+  readonly actions: readonly string[] | null
 }
 
 /** Largest hint that is read, bytes; a schema of a thousand columns takes some hundred KB. */
@@ -40,9 +51,7 @@ export function parseObject(bytes: Buffer | null): Readonly<Record<string, unkno
   if (bytes === null) return null
   try {
     const parsed: unknown = JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, ''))
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-      ? (parsed as Record<string, unknown>)
-      : null
+    return isObject(parsed) ? parsed : null
   } catch {
     return null
   }
@@ -50,6 +59,21 @@ export function parseObject(bytes: Buffer | null): Readonly<Record<string, unkno
 
 export function countOrNull(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
+}
+
+function copyOf(value: unknown): HintCopy | null {
+  if (!isObject(value) || typeof value['path'] !== 'string') return null
+  const list = (name: string): readonly unknown[] | null => (Array.isArray(value[name]) ? value[name] : null)
+  const pathOf = (sidecar: unknown): string => (isObject(sidecar) ? String(sidecar['path']) : '')
+  return {
+    name: value['path'].slice(value['path'].lastIndexOf('/') + 1),
+    sidecars: list('sidecarFiles')?.map(pathOf) ?? null,
+    actions: list('nonFileActions')?.map((action) => JSON.stringify(action)) ?? null,
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function hintOf(object: Readonly<Record<string, unknown>>): LastCheckpointHint | null {
@@ -64,6 +88,7 @@ function hintOf(object: Readonly<Record<string, unknown>>): LastCheckpointHint |
     sizeInBytes: count('sizeInBytes', 'size_in_bytes'),
     numOfAddFiles: count('numOfAddFiles', 'num_of_add_files'),
     checksum: typeof object['checksum'] === 'string' ? object['checksum'] : null,
+    copy: copyOf(object['v2Checkpoint']),
   }
 }
 

@@ -353,3 +353,52 @@ test('commits are read once, whatever number of compacted files stands for them'
   expect(ofCommits).toHaveLength(6)
   expect(ofCommits.filter(([, times]) => times > 1)).toEqual([])
 })
+
+describe.skipIf(!HAVE_TABLES)('copies of a checkpoint that other readers trust', () => {
+  const V2 = 'kernel-rs-packed/v2-checkpoints-parquet-with-last-checkpoint'
+  type Copy = { sidecarFiles: unknown[]; nonFileActions: { protocol?: { readerFeatures: string[] } }[] }
+
+  const edits: readonly (readonly [string, (copy: Copy) => void, RegExp])[] = [
+    ['sidecars that are left out', (copy) => (copy.sidecarFiles = []), /other sidecars .* lacks \d/],
+    [
+      'another protocol',
+      ({ nonFileActions }) => {
+        for (const { protocol } of nonFileActions) if (protocol !== undefined) protocol.readerFeatures = []
+      },
+      /other actions .* lacks protocol/,
+    ],
+  ]
+  test.each(edits)('of _last_checkpoint: %s', async (_, edit, detail) => {
+    const folder = copied(V2)
+    expect(kinds(await perform(fsckOf(folder)))).toEqual([])
+    const path = join(folder, '_delta_log', '_last_checkpoint')
+    const hint = JSON.parse(readFileSync(path, 'utf8')) as { v2Checkpoint: Copy; checksum?: string }
+    edit(hint.v2Checkpoint)
+    delete hint.checksum
+    writeFileSync(path, JSON.stringify(hint))
+    const performed = await perform(fsckOf(folder))
+    expect(kinds(performed)).toEqual(['last-checkpoint'])
+    const found = performed.events.filter((event) => event.type === 'fsck.finding')
+    expect(found.map((event) => event.detail).join('\n')).toMatch(detail)
+  })
+
+  test('the list of files in the checksum file', async () => {
+    const folder = copied('kernel-rs/v1-single-part-struct-stats-only')
+    expect(kinds(await perform(fsckOf(folder)))).toEqual([])
+    const path = join(folder, '_delta_log', '00000000000000000005.crc')
+    const crc = JSON.parse(readFileSync(path, 'utf8')) as { allFiles: unknown[] }
+    crc.allFiles.pop()
+    writeFileSync(path, JSON.stringify(crc))
+    expect(kinds(await perform(fsckOf(folder)))).toEqual(['checksum-file'])
+  })
+
+  test('a deletion vector outside of the table is named where it is not read', async () => {
+    const folder = join(work.path, `table-${places++}`)
+    const pathOrInlineDv = `file://${join(work.path, 'elsewhere', 'deletion_vector_1.bin')}`
+    const deletionVector = { storageType: 'p', pathOrInlineDv, offset: 1, sizeInBytes: 36, cardinality: 1 }
+    writeLog(folder, [[PROTOCOL, METADATA, add('x.parquet', { deletionVector })]])
+    const { events } = await perform(fsckOf(folder))
+    const notes = events.filter((event) => event.type === 'fsck.finding').map((event) => event.detail)
+    expect(notes).toContain('1 deletion vectors lie outside the table and were not read')
+  })
+})

@@ -1,6 +1,6 @@
 /** How columns of any system are stored in an archive. */
 import { describe, expect, it } from 'vitest'
-import { doubtful, storedTable } from '../../src/archive/types/index.ts'
+import { canShowAs, doubtful, storedTable } from '../../src/archive/types/index.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { column, stored, tableOf } from '../support/archive-kit.ts'
 
@@ -98,4 +98,16 @@ describe('names', () => {
   it('of the source are never that of the partition', () => {
     expect(physical('Sluice_Partition', 'sluice_partition_2')[1]).toBe('sluice_partition_3')
   })
+})
+
+it.each([
+  ['PostgreSQL', ['boolean', 'integer', 32], false],
+  ['PostgreSQL', ['boolean', 'bigint', 64], false],
+  ['MySQL', ['tinyint(1)', 'int', 32], true],
+  ['SQLite', ['BOOLEAN', 'INTEGER', 64], true],
+  ['SQLite', ['boolean', 'integer', 64], true],
+] as const)('a boolean of %s is shown as a number where the system converts it: %j', (_, [from, to, bits], isShown) => {
+  const before = { as: { kind: 'bool' }, stored: 'boolean', column: { native: from } } as const
+  const after = { as: { kind: 'int', bits }, stored: bits === 64 ? 'long' : 'integer', column: { native: to } } as const
+  expect(canShowAs(before, after)).toBe(isShown)
 })

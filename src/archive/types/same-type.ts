@@ -48,7 +48,9 @@ export function canShowAs(from: Native, to: Native): boolean {
   if (b.kind === 'decimal' && to.stored !== 'string' && a.kind === 'int') {
     return (b.precision ?? 0) - (b.scale ?? 0) >= wholeDigits(a)
   }
-  if (b.kind === 'int' && a.kind === 'bool') return true
+  // Booleans of MySQL and SQLite are numbers. PostgreSQL converts its own only by an expression of ALTER TABLE.
+  if (b.kind === 'int' && a.kind === 'bool')
+    return from.column.native !== 'boolean' || (b.bits === 64 && to.column.native !== 'bigint')
   if (b.kind === 'timestamp' && a.kind === 'date') return !b.zone
   // A numeric without a scale keeps the digits of each value.
   if (to.column.native === 'numeric') return a.kind === 'decimal' || a.kind === 'int'

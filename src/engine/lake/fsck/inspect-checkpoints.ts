@@ -18,6 +18,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { parquetRows } from '../../run/registry.ts'
 import { compareCheckpoint } from './compare-checkpoint.ts'
+import { HintCopyCheck } from './compare-hint.ts'
 import type { SpellingCheck } from './inspect-spellings.ts'
 import type { FsckProgress } from './progress.ts'
 import type { Subject } from './subject.ts'
@@ -70,7 +71,8 @@ export async function inspectCheckpoints(
     throwIfAborted(signal)
     progress.add(1)
     if (broken.has(checkpoint)) continue
-    const sums = await inspect(subject, checkpoint, parquet, spellings, found, signal)
+    const copy = HintCopyCheck.of(hint.state === 'hint' ? hint.hint.copy : null, checkpoint)
+    const sums = await inspect(subject, checkpoint, copy, parquet, spellings, found, signal)
     if (sums === null) continue
     const wrong = await compareCheckpoint({ subject, checkpoint, signal }, sums)
     if (wrong === null) notJudged.push(checkpoint.version)
@@ -116,10 +118,11 @@ function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
   return unreadable(checkpoint, where, error.message)
 }
 
-/** @returns the digest of its files; null if it cannot be read */
+/** @param copy that of `_last_checkpoint`, if it is of this one @returns the digest of its files; null if unreadable */
 async function inspect(
   { store, schema }: Subject,
   checkpoint: CheckpointFiles,
+  copy: HintCopyCheck | null,
   parquet: () => Promise<ParquetFooters>,
   spellings: SpellingCheck,
   found: (finding: Finding) => void,
@@ -136,6 +139,7 @@ async function inspect(
   try {
     for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, fields: 'structs' })) {
       for (const { action, raw } of block) {
+        copy?.take(action)
         if (action.kind === 'protocol' || action.kind === 'metaData') rows[action.kind]++
         else if (action.kind === 'sidecar') files.push(sidecarPath(store, action.sidecar))
         else if (action.kind === 'remove') {
@@ -152,7 +156,12 @@ async function inspect(
       }
     }
     names?.end()
-    for (const finding of [...wrong, ...rowVersions.end('checkpoint', checkpoint.version, 'finding')]) found(finding)
+    for (const finding of [
+      ...wrong,
+      ...(copy?.end() ?? []),
+      ...rowVersions.end('checkpoint', checkpoint.version, 'finding'),
+    ])
+      found(finding)
     for (const [kind, count] of Object.entries(rows)) {
       if (count !== 1) found(unreadable(checkpoint, name, `it has ${count} ${kind} rows instead of one`))
     }

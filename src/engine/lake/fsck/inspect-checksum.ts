@@ -1,8 +1,14 @@
 /** Checks the checksum file (`.crc`) of a version: number and size of files as its writer recorded them. */
+import type { AddAction } from '../../../delta/actions.ts'
 import { readCrc } from '../../../delta/crc.ts'
+import { onlyInOne, sumsOf, type SetFile } from '../../../delta/file-sums.ts'
 import { crcName, logPathOf } from '../../../delta/log-path.ts'
+import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import type { FsckReport } from './report.ts'
 import type { Subject } from './subject.ts'
+
+/** Most paths that are named. */
+const MOST_NAMED = 3
 
 /**
  * Compares the checksum file of the version with its active files, and reports how many others exist.
@@ -10,11 +16,12 @@ import type { Subject } from './subject.ts'
  * @throws SluiceError of a store that cannot be read
  */
 export async function inspectChecksum(
-  { store, table, version }: Subject,
+  subject: Subject,
   { all, bytes }: { readonly all: number; readonly bytes: bigint },
   report: FsckReport,
   signal: AbortSignal,
 ): Promise<void> {
+  const { store, table, version } = subject
   const { crcs } = await table.listing(signal)
   if (crcs.length === 0) return
   const isThere = crcs.some((one) => one.version === version)
@@ -27,12 +34,42 @@ export async function inspectChecksum(
     const detail = `the checksum file of version ${version} says ${said}, the version has ${given}`
     report.add({ level: 'finding', kind: 'checksum-file', path, log: given, found: said, detail })
   }
+  const listed = crc?.listed() ?? null
+  const lost = listed === null ? '' : await differenceOf(subject, listed)
+  if (lost !== '') {
+    const detail = `the list of files in the checksum file of version ${version} ${lost}`
+    report.add({ level: 'finding', kind: 'checksum-file', path: logPathOf(crcName(version)), detail })
+  }
+  const what = listed === null ? 'files and bytes' : 'files, bytes and the paths of its list of files'
   const own = !isThere
     ? `version ${version} has none`
     : crc === null
       ? `that of version ${version} cannot be read, and readers pass it over`
-      : `files and bytes of version ${version} compared`
+      : `${what} of version ${version} compared`
   const others = crcs.length - Number(isThere)
   const rest = others === 0 ? '' : '; those of other versions were not judged'
-  report.checked('checksums', crc === null ? 0 : 1, crcs.length, Number(isWrong), `${own}${rest}`)
+  report.checked('checksums', crc === null ? 0 : 1, crcs.length, Number(isWrong) + Number(lost !== ''), `${own}${rest}`)
+}
+
+/** How the paths of a list differ from those of the active files; '' if they are equal. */
+async function differenceOf({ store, files }: Subject, listed: readonly AddAction[]): Promise<string> {
+  const ofList = async function* (): AsyncGenerator<readonly SetFile[]> {
+    yield listed.map((add) => setFile(add.path, add.deletionVector, add.size, store.root))
+  }
+  const ofTable = async function* (): AsyncGenerator<readonly SetFile[]> {
+    for await (const block of files())
+      yield block.map(({ file }) => setFile(file.path, file.vector, file.size, store.root))
+  }
+  const [list, active] = [await sumsOf(ofList), await sumsOf(ofTable)]
+  const apart = list.apart(active)
+  if (apart.size === 0) return ''
+  const { one, other } = await onlyInOne(ofList, ofTable, apart, Math.max(list.files, active.files))
+  const parts = [...other.map((path) => `lacks ${path}`), ...one.map((path) => `names ${path}, which is not active`)]
+  return (
+    parts.slice(0, MOST_NAMED).join(', ') + (parts.length > MOST_NAMED ? ` and ${parts.length - MOST_NAMED} more` : '')
+  )
+}
+
+function setFile(path: string, vector: AddAction['deletionVector'], size: number, root: string): SetFile {
+  return { path: canonicalPath(path, root), dvId: dvId(vector), size }
 }

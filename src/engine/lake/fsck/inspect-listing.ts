@@ -42,6 +42,8 @@ export async function listTable(
 export type ListingCounts = {
   /** Not checked: outside of the table root. */
   outside: number
+  /** Deletion vectors that are not checked: outside of the table root. */
+  vectorsOutside: number
   /** Not checked: cannot be read. */
   unread: number
   /** Modification time differs from the log's. */
@@ -54,7 +56,7 @@ export class ListingCheck {
   readonly #signal: AbortSignal
   /** Active files that are not in the listing. */
   readonly #unlisted = new Set<string>()
-  readonly counts: ListingCounts = { outside: 0, unread: 0, times: 0 }
+  readonly counts: ListingCounts = { outside: 0, vectorsOutside: 0, unread: 0, times: 0 }
 
   constructor(listed: ListedFiles, places: Places, signal: AbortSignal) {
     this.#listed = listed
@@ -142,7 +144,9 @@ export class ListingCheck {
   async #vectorPlace(file: FsckFile, found?: (finding: Finding) => void): Promise<FilePlace | 'inline' | null> {
     if (file.vector === null) return null
     try {
-      return await this.#places.vector(file.vector)
+      const place = await this.#places.vector(file.vector)
+      if (place === null && found !== undefined) this.counts.vectorsOutside++
+      return place
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'BAD_DELETION_VECTOR') throw error
       const detail = `its deletion vector: ${error.reason ?? error.message}`

@@ -228,6 +228,10 @@ class Check {
       const detail = `${counts.outside} files lie outside the table and were not inspected`
       this.#report.add({ level: 'note', kind: 'file-outside', detail })
     }
+    if (counts.vectorsOutside > 0) {
+      const detail = `${counts.vectorsOutside} deletion vectors lie outside the table and were not read`
+      this.#report.add({ level: 'note', kind: 'file-outside', detail })
+    }
     if (counts.times > 0) {
       const detail = `${counts.times} of ${wanted} files have another modification time than the log says`
       this.#report.add({ level: 'note', kind: 'file-time', detail })

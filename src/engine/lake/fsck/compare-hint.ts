@@ -1,0 +1,89 @@
+/**
+ * Compares the copy of a V2 checkpoint in `_last_checkpoint` (`v2Checkpoint`) with the checkpoint. Delta on Spark reads
+ * sidecars, protocol and metadata from the copy where there is one; the protocol does not describe it.
+ */
+import type { LogAction } from '../../../delta/actions.ts'
+import type { Finding } from '../../../delta/fsck/finding.ts'
+import type { HintCopy } from '../../../delta/last-checkpoint.ts'
+import type { CheckpointFiles } from '../../../delta/listing.ts'
+import { LAST_CHECKPOINT } from '../../../delta/log-path.ts'
+import { parseAction } from '../../../delta/parse-action.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** Most differences that are named one by one. */
+const MOST_NAMED = 3
+
+export class HintCopyCheck {
+  readonly #copy: HintCopy
+  readonly #sidecars = new Set<string>()
+  readonly #actions = new Set<string>()
+
+  private constructor(copy: HintCopy) {
+    this.#copy = copy
+  }
+
+  /** Null if the copy is of another checkpoint. */
+  static of(copy: HintCopy | null, { files }: CheckpointFiles): HintCopyCheck | null {
+    return copy !== null && files.some(({ name }) => name === copy.name) ? new HintCopyCheck(copy) : null
+  }
+
+  /** Takes an action of the checkpoint. */
+  take(action: LogAction): void {
+    if (action.kind === 'sidecar') this.#sidecars.add(action.sidecar.path)
+    const text = comparedText(action)
+    if (text !== null) this.#actions.add(text)
+  }
+
+  /** Call after all actions. */
+  end(): readonly Finding[] {
+    const { sidecars, actions } = this.#copy
+    const copied = actions?.map((text) => comparedText(parsed(text)) ?? '').filter((text) => text !== '')
+    return [...differences('sidecar', sidecars, this.#sidecars), ...differences('action', copied, this.#actions)]
+  }
+}
+
+function parsed(text: string): LogAction {
+  try {
+    return parseAction(text, () => LAST_CHECKPOINT)
+  } catch (error) {
+    if (error instanceof SluiceError) return { kind: 'unknown', name: text }
+    throw error
+  }
+}
+
+/** What readers use of an action, in one spelling; null if a copy does not hold such actions. */
+function comparedText(action: LogAction): string | null {
+  if (action.kind === 'protocol') {
+    const { minReaderVersion, minWriterVersion, readerFeatures, writerFeatures } = action.protocol
+    const sorted = [readerFeatures, writerFeatures].map((features) => features?.toSorted() ?? [])
+    return `protocol ${JSON.stringify([minReaderVersion, minWriterVersion, ...sorted])}`
+  }
+  if (action.kind === 'metaData') {
+    const { id, schemaString, partitionColumns, configuration } = action.metaData
+    const properties = Object.entries(configuration ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
+    return `metaData ${JSON.stringify([id, schemaString, partitionColumns ?? [], properties])}`
+  }
+  if (action.kind === 'txn') return `txn ${JSON.stringify([action.txn.appId, action.txn.version])}`
+  if (action.kind === 'domainMetadata') {
+    const { domain, configuration } = action.domainMetadata
+    return `domainMetadata ${JSON.stringify([domain, configuration])}`
+  }
+  return action.kind === 'unknown' ? `unknown ${action.name}` : null
+}
+
+/** @param copied null or undefined if the copy has none of the kind: then readers open the checkpoint */
+function differences(
+  what: 'sidecar' | 'action',
+  copied: readonly string[] | null | undefined,
+  held: ReadonlySet<string>,
+): readonly Finding[] {
+  if (copied == null) return []
+  const missing = [...held].filter((one) => !copied.includes(one))
+  const added = copied.filter((one) => !held.has(one))
+  if (missing.length + added.length === 0) return []
+  const named = [...missing.map((one) => `lacks ${one}`), ...added.map((one) => `adds ${one}`)]
+  const shown = named.slice(0, MOST_NAMED).map((text) => text.slice(0, 120))
+  const more = named.length > MOST_NAMED ? ` and ${named.length - MOST_NAMED} more` : ''
+  const detail = `its copy of the checkpoint has other ${what}s than the checkpoint: it ${shown.join(', ')}${more}`
+  return [{ level: 'finding', kind: 'last-checkpoint', path: LAST_CHECKPOINT, detail }]
+}
