@@ -1,10 +1,12 @@
 /** Archived rows go into another table, of any system, proved in it; the archive goes on answering for them, and their own table is not touched. */
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, makeBookings, TABLE, type Form } from '../support/archive-places.ts'
-import { makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+import { redactUrl } from '../../src/shared/redact.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 type Restore = Operation & { kind: 'restore' }
@@ -374,6 +376,50 @@ describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`
       ['1', '1.25', expect.stringMatching(/^row 1 of 0/) as string],
       ['7', '7.25', null],
     ])
+  })
+
+  test('a dropped column and one whose name differs in case are two columns, by the letters of the target', async () => {
+    const { place, restoreTo } = await archived('postgresql', 'plain')
+    await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN note`, `ALTER TABLE ${TABLE} RENAME COLUMN amount TO "Note"`)
+    expect((await perform(restoreTo({ into: 'apart' }))).finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows('SELECT "Note", note FROM apart WHERE id = 7')).toEqual([['7.25', null]])
+    const other = await makePlace('sqlite', folder)
+    expect((await perform(restoreTo({ intoUrl: other.url, into: 'apart' }))).finished).toMatchObject({ exitCode: 0 })
+    expect(await other.rows('SELECT "Note", note__dropped FROM apart WHERE id = 7')).toEqual([['7.25', null]])
+  })
+
+  test.for([
+    ['postgresql', 'native'],
+    ['postgresql', 'plain'],
+    ['sqlite', 'plain'],
+    ['mysql', 'plain'],
+  ] as const)('%s, %s: a restored partition is copied alone, as the hint says', async ([system, form], { skip }) => {
+    if (whyNot(system) !== '') skip(whyNot(system))
+    const { place, restoreTo } = await archived(system, form)
+    expect((await perform(restoreTo({}))).finished.error ?? null).toBeNull()
+    // SQLite copies into another file.
+    const to = system === 'sqlite' ? await makePlace('sqlite', folder) : place
+    const asked = restoreTo({ into: 'alone', intoUrl: to.url })
+    const { hint = '' } = (await perform(asked)).finished.error ?? {}
+    const [, command = ''] = /: (sluice copy .*) copies them from there$/.exec(hint) ?? []
+    const words = (
+      JSON.parse(
+        execFileSync('sh', ['-c', `node -p 'JSON.stringify(process.argv.slice(1))' -- ${command}`], {
+          encoding: 'utf8',
+        }),
+      ) as string[]
+    ).slice(2)
+    const flag = (name: string): string | undefined => words[words.indexOf(name) + 1 || words.length]
+    const where = flag('--where')
+    const copy = copyOf(place, to, String(flag('--table')), {
+      toTable: 'alone',
+      ...(where === undefined ? {} : { where }),
+    })
+    expect([flag('--to-table'), flag('--to')]).toEqual(['alone', redactUrl(to.url)])
+    expect((await perform(copy)).finished.error ?? null).toBeNull()
+    const all = await place.rows(`SELECT id FROM ${TABLE} WHERE at < '2020-04-01' ORDER BY id`)
+    expect(all.length).toBe(300)
+    expect(await to.rows('SELECT id FROM alone ORDER BY id')).toEqual(all)
   })
 
   test('types keep their declarations in one system, and become what copies make of them in others', async () => {

@@ -308,6 +308,15 @@ describe('a plan names', () => {
     expect(named(granted).filter((line) => line.startsWith('grant'))).toEqual([
       `grant public.t: select to PUBLIC, update (email) to ${clerk}`,
     ])
+    // Statistics of the same columns and kinds are there under any name, and others of that name are not.
+    const statistics = async (): Promise<readonly string[]> =>
+      named(await perform(copyOf(from, to, 't', { onExisting: 'upsert', dryRun: true }))).filter((line) =>
+        line.startsWith('statistics'),
+      )
+    await to.sql('CREATE STATISTICS both_of (ndistinct) ON id, email FROM t')
+    expect(await statistics()).toEqual(['statistics public.t: both_of'])
+    await to.sql('CREATE STATISTICS both_of_p ON id, email FROM t')
+    expect(await statistics()).toEqual([])
     // The same where the target has the collation: then the new table gets it.
     await to.sql(`CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`)
     const known = await perform(copyOf(from, to, 't', { toTable: 'known' }))

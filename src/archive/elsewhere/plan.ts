@@ -37,7 +37,7 @@ export async function planElsewhere(
   found: TableSpec | null,
 ): Promise<PlannedRestore> {
   const generated = new Set(found?.columns.flatMap((one) => (one.generated === true ? [one.name] : [])))
-  const all = archivedShape(record, partitions)
+  const all = archivedShape(record, partitions, to.can)
   const shape = all.filter((one) => !generated.has(one.name))
   const computed = all.flatMap(({ name: column }) => (generated.has(column) ? [column] : []))
   const rows = partitions.reduce((sum, { digest }) => sum + (digest?.rows ?? 0n), 0n)

@@ -1,8 +1,10 @@
 /** The columns of archived rows that go into another table. Partitions archived before a column was added lack it. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { folded } from '../types/names.ts'
 import { isCarried } from '../types/index.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { tableText, type Column, type ColumnType, type TableSpec } from '../../model/copy/column-type.ts'
+import type { StoreAbilities } from '../../model/copy/abilities.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** A column of the files, under the current name in the table. */
@@ -15,32 +17,35 @@ export type ArchivedShapeColumn = {
 
 /**
  * All columns in the files of these partitions, in the order of the table.
+ * @param folds of the system that gets them: whether names that differ only in case are one
  * @throws SluiceError TABLE_REFUSED if two different columns have the same name
  */
 export function archivedShape(
   { stored, table }: Pick<ArchiveRecord, 'stored' | 'table'>,
   partitions: readonly ArchivedPartition[],
+  { folds }: Pick<StoreAbilities, 'folds'>,
 ): readonly ArchivedShapeColumn[] {
   const now = new Map(stored.columns.map(({ physical, name }, at) => [physical, { name, at }]))
   const found = new Map<string, { readonly file: StoredColumn; count: number; readonly of: string }>()
-  const names = new Map<string, { readonly file: StoredColumn; readonly of: string }>()
+  const names = new Map<string, Named>()
+  const spelled = (name: string): string => (folds?.columns === true ? folded(name) : name)
   for (const { columns, label } of partitions) {
-    const present = new Set(columns.flatMap(({ physical }) => now.get(physical)?.name ?? []))
+    const present = new Set(columns.flatMap(({ physical }) => now.get(physical)?.name ?? []).map(spelled))
     for (const file of columns) {
-      const name = now.get(file.physical)?.name ?? nameOfDropped(present, file.name)
-      const other = names.get(name)
-      const one = { file, of: label }
+      const name = now.get(file.physical)?.name ?? nameOfDropped(file.name, (one) => present.has(spelled(one)))
+      const other = names.get(spelled(name))
+      const one = { name, file, of: label }
       const widest = other === undefined ? one : widestOf(other, one)
       if (widest === null) throw twoColumns(tableText(table), name, [...(other === undefined ? [] : [other]), one])
-      names.set(name, widest)
+      names.set(spelled(name), widest)
       const known = found.get(file.physical)
       if (known === undefined) found.set(file.physical, { file, count: 1, of: label })
       else known.count++
     }
   }
   const place = ({ physical }: StoredColumn): number => now.get(physical)?.at ?? stored.columns.length
-  return [...names]
-    .map(([name, { file }]): ArchivedShapeColumn => {
+  return [...names.values()]
+    .map(({ name, file }): ArchivedShapeColumn => {
       const count = found.get(file.physical)?.count ?? 0
       return { name, file, partial: count < partitions.length }
     })
@@ -48,11 +53,11 @@ export function archivedShape(
 }
 
 /** The name of a column that was dropped; another one if a column of the same rows has it now. */
-function nameOfDropped(present: ReadonlySet<string>, name: string): string {
-  return present.has(name) ? nameOfDropped(present, `${name}__dropped`) : name
+function nameOfDropped(name: string, isPresent: (name: string) => boolean): string {
+  return isPresent(name) ? nameOfDropped(`${name}__dropped`, isPresent) : name
 }
 
-type Named = { readonly file: StoredColumn; readonly of: string }
+type Named = { readonly name: string; readonly file: StoredColumn; readonly of: string }
 
 /** The one whose type holds the values of both unchanged; null if they are two different columns. */
 function widestOf(a: Named, b: Named): Named | null {

@@ -1,6 +1,6 @@
 /** Dependencies of tables besides rows, keys, indexes, constraints: what a copy can bring along, and what not. */
 import type { TableName, TableSpec } from './column-type.ts'
-import type { LeftBehind } from './left-behind.ts'
+import type { LeftFound } from './left-behind.ts'
 import type { ColumnSequence } from './sequence.ts'
 
 /** Scope of a copy: listed tables, or all that a pattern found. */
@@ -15,7 +15,7 @@ export type LeftScope = {
 /** Missing rights never fail a lookup: the result then has an entry of the kind `unread`. */
 export interface DependencyStore {
   /** What the given tables have and a copy does not bring along. Empty for a table that does not exist. */
-  left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]>
+  left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftFound[]>
   /** Sequences that number columns of a table, with their current positions. Empty for a table that does not exist. */
   sequences(table: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]>
   /** The table with the expressions of its generated columns and its creation options. */

@@ -52,6 +52,12 @@ export type LeftBehind = {
   readonly means: string
 }
 
+/** As a store finds them, before the two sides are compared. */
+export type LeftFound = LeftBehind & {
+  /** By name, what each of these is: those of the target may have other names. Absent if only names are compared. */
+  readonly definitions?: ReadonlyMap<string, string>
+}
+
 type Words = { readonly one: string; readonly many: string; readonly means: string }
 
 const words = (one: string, means: string, many = `${one}s`): Words => ({ one, many, means })
@@ -169,16 +175,21 @@ export function leftBehind(
 
 /** Groups rows of kind, table and name, one entry per kind and table. A row without a name is a table property. */
 export function groupedLeft(
-  rows: Iterable<readonly [kind: LeftKind, table: string | undefined, name: string | null]>,
-): readonly LeftBehind[] {
-  const found = new Map<string, { kind: LeftKind; table: string | undefined; names: Set<string> }>()
-  for (const [kind, table, name] of rows) {
+  rows: Iterable<readonly [kind: LeftKind, table: string | undefined, name: string | null, definition?: string | null]>,
+): readonly LeftFound[] {
+  type Found = { kind: LeftKind; table: string | undefined; names: Set<string>; definitions: Map<string, string> }
+  const found = new Map<string, Found>()
+  for (const [kind, table, name, definition] of rows) {
     const key = JSON.stringify([kind, table ?? null])
-    const entry = found.get(key) ?? { kind, table, names: new Set<string>() }
+    const entry = found.get(key) ?? { kind, table, names: new Set<string>(), definitions: new Map<string, string>() }
     if (name !== null) entry.names.add(name)
+    if (name !== null && definition != null) entry.definitions.set(name, definition)
     found.set(key, entry)
   }
-  return [...found.values()].map(({ kind, table, names }) => leftBehind(kind, [...names], table))
+  return [...found.values()].map(({ kind, table, names, definitions }) => ({
+    ...leftBehind(kind, [...names], table),
+    ...(definitions.size === 0 ? {} : { definitions }),
+  }))
 }
 
 /** Number of names in a line; JSON has all of them. */

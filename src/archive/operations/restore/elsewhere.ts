@@ -1,4 +1,5 @@
 /** `restore --into`: writes archived rows into another table or another database. The archive still counts for them. */
+import { cutCondition } from '../../steps/cut-condition.ts'
 import { fileTest } from '../../erase/found.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import type { PartitionClaim } from '../../ledger/partition-facts.ts'
@@ -178,7 +179,7 @@ async function plannedOf(
   { record }: Asked,
   { operation, to }: Where,
 ) {
-  for (const partition of partitions) refuseUnpublished(context, partition, operation)
+  for (const partition of partitions) await refuseUnpublished(context, partition, operation)
   const name = targetName(context.store, to.store, context.table.table, operation.into)
   const found = await restoreTargetTable(context, record, to, name)
   const planned = await planElsewhere(context, record, partitions, to.store, name, found)
@@ -187,7 +188,12 @@ async function plannedOf(
 }
 
 /** @throws SluiceError PARTITION_STATE if the log names no file of the partition */
-function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartition, asked: RestoreOperation): void {
+async function refuseUnpublished(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  asked: RestoreOperation,
+): Promise<void> {
+  const { name } = context
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
   // For a detached table the log names files until they are replaced: `partOf` compares them with the table.
@@ -201,7 +207,7 @@ function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartitio
       where: `${name}, ${label}`,
       hint:
         state === 'RESTORED'
-          ? `its rows are in the table: sluice copy --table ${shellQuote(name)} --to ${placeOf(asked)} copies them from there`
+          ? `its rows are in the table: ${await copyCommand(context, partition, asked)} copies them from there`
           : state === 'EXPIRED'
             ? `${named('restore')} brings it back into its table, from where it can be copied`
             : `${named('archive run')} ends what was begun`,
@@ -209,9 +215,22 @@ function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartitio
   )
 }
 
-/** The target of the rows as arguments of `sluice copy`. */
-function placeOf({ from, into, intoUrl = from }: RestoreOperation): string {
-  return `${shellQuote(redactUrl(intoUrl))}${into === undefined ? '' : ` --to-table ${shellQuote(into)}`}`
+/** Copies the rows of a restored partition, without others of its table. */
+async function copyCommand(
+  { store, table, name, archived, interrupt }: ArchiveContext,
+  partition: ArchivedPartition,
+  { from, into, intoUrl = from }: RestoreOperation,
+): Promise<string> {
+  const natives = (await store.offers.partitions?.list(table, interrupt.abort)) ?? null
+  // A restored one is another table than the archived one.
+  const own = natives?.partitions.find(({ from: first, to: end }) => first === partition.from && end === partition.to)
+  const cut = natives === null ? archived : { ...archived, timeColumn: natives.by }
+  const where = own === undefined ? cutCondition(store, table, cut, partition) : null
+  const only = where === null ? '' : ` --where ${shellQuote(where)}`
+  const target = into ?? (own === undefined ? null : table.table.name)
+  const called = target === null ? '' : ` --to-table ${shellQuote(target)}`
+  const of = own === undefined ? name : tableText(own.table.table)
+  return `sluice copy --table ${shellQuote(of)}${only} --to ${shellQuote(redactUrl(intoUrl))}${called}`
 }
 
 async function partsOf(

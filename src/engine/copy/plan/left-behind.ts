@@ -1,6 +1,6 @@
 /** Dependencies that do not come along: the source's, minus what the target has or gets. Not part of a plan's hash. */
 import { tableText, type Column } from '../../../model/copy/column-type.ts'
-import { leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
+import { leftBehind, type LeftBehind, type LeftFound, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LeftScope } from '../../../model/copy/beside-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -78,15 +78,15 @@ function within(entry: LeftBehind): LeftBehind {
   return { ...entry, means: 'it reads the table of the source; a cut-over makes it again for the new one' }
 }
 
-async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
+async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal): Promise<readonly LeftFound[]> {
   return await store.dependencies().left(scope, signal)
 }
 
 /** @param there what the target's table has @returns null if nothing of it is left behind */
 function withoutCarried(
-  entry: LeftBehind,
+  { definitions, ...entry }: LeftFound,
   plan: TablePlan,
-  there: readonly LeftBehind[],
+  there: readonly LeftFound[],
   carried: Carried,
 ): LeftBehind | null {
   const { kind, names } = entry
@@ -99,7 +99,15 @@ function withoutCarried(
     return same.length > 0 ? null : entry
   }
   const has = new Set(same.flatMap((one) => one.names))
-  const left = names.filter((name) => !has.has(targetName(name, plan)) && !isCarried(kind, name, plan, carried))
+  const defined = new Set(same.flatMap((one) => [...(one.definitions?.values() ?? [])]))
+  const isThere = (name: string): boolean => {
+    const definition = definitions?.get(name)
+    // A definition names columns as they are called in the source.
+    if (definition === undefined || plan.columns.some(({ from, to }) => from !== to))
+      return has.has(targetName(name, plan))
+    return defined.has(definition)
+  }
+  const left = names.filter((name) => !isThere(name) && !isCarried(kind, name, plan, carried))
   return left.length === 0 ? null : { ...entry, names: left }
 }
 

@@ -1,6 +1,6 @@
 /** Dependencies of PostgreSQL tables: what a table has in addition to rows, keys, indexes and constraints. */
 import type { Column, Expression, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
+import { leftBehind, type LeftFound } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
@@ -29,7 +29,7 @@ export class PostgresDependencies implements DependencyStore {
     this.#schema = schema
   }
 
-  async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
+  async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftFound[]> {
     try {
       return await this.#use(signal, (session) => postgresLeftBehind(session, scope, this.#schema))
     } catch (error) {

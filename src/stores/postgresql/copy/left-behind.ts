@@ -1,6 +1,12 @@
 /** Dependencies of PostgreSQL tables that a copy does not bring along, from the system catalogs. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
+import {
+  groupedLeft,
+  leftBehind,
+  type LeftBehind,
+  type LeftFound,
+  type LeftKind,
+} from '../../../model/copy/left-behind.ts'
 import type { LeftScope } from '../../../model/copy/beside-port.ts'
 import { LEDGER_MARKS } from '../../common/own-tables.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
@@ -15,19 +21,19 @@ export async function postgresLeftBehind(
   session: CopySession,
   scope: LeftScope,
   own: string,
-): Promise<readonly LeftBehind[]> {
-  const rows: [LeftKind, string | undefined, string | null][] = []
+): Promise<readonly LeftFound[]> {
+  const rows: [LeftKind, string | undefined, string | null, string | null][] = []
   if (scope.tables.length > 0) {
     const texts = new Map(scope.tables.map((table) => [regclassOf(table, own), tableText(table)]))
-    for (const [oid, kind, name] of await session.ask(tablesSql([...texts.keys()]))) {
-      rows.push([kind as LeftKind, texts.get(oid ?? '') ?? '', name ?? null])
+    for (const [oid, kind, name, definition] of await session.ask(tablesSql([...texts.keys()]))) {
+      rows.push([kind as LeftKind, texts.get(oid ?? '') ?? '', name ?? null, definition ?? null])
     }
   }
   const children = scope.children === true ? await childrenOf(session, scope.tables, own) : []
   if (!scope.all) return [...groupedLeft(rows), ...children]
   const schemas = [...new Set([own, ...scope.tables.map(({ schema }) => schema ?? own)])]
   for (const [kind, name] of await session.ask(databaseSql(schemas))) {
-    rows.push([kind as LeftKind, undefined, name ?? null])
+    rows.push([kind as LeftKind, undefined, name ?? null, null])
   }
   // A view of a copied table is listed with its table already.
   const ofTables = new Set(
@@ -106,13 +112,25 @@ function regclassOf({ schema, name }: TableName, own: string): string {
   return tableSql({ schema: schema ?? own, name })
 }
 
+/** Kinds and columns of extended statistics: the whole definition without its name and its table. */
+const definitionSql = `(
+      SELECT pg_catalog.substr(w.body, 1 + pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', w.nspname, w.stxname)))
+      FROM (
+        SELECT n.nspname, s.stxname, CASE WHEN pg_catalog.right(d.text, pg_catalog.length(f.long)) = f.long
+          THEN pg_catalog.left(d.text, -pg_catalog.length(f.long)) ELSE pg_catalog.left(d.text, -pg_catalog.length(f.short)) END AS body
+        FROM t AS o JOIN pg_catalog.pg_namespace y ON y.oid = o.relnamespace JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = o.oid
+          JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+          CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_statisticsobjdef(s.oid) AS text) d
+          CROSS JOIN LATERAL (SELECT pg_catalog.format(' FROM %I.%I', y.nspname, o.relname) AS long, pg_catalog.format(' FROM %I', o.relname) AS short) f
+        WHERE o.key = found.key AND s.stxname = found.name LIMIT 1) w)`
+
 function tablesSql(tables: readonly string[]): string {
   const list = tables.map((name) => `(${literal(name)})`).join(', ')
   return `
     WITH t AS (
       SELECT v.name AS key, c.* FROM (VALUES ${list}) AS v (name) JOIN pg_catalog.pg_class c
         ON c.oid = pg_catalog.to_regclass(v.name)::oid)
-    SELECT key, kind, name FROM (
+    SELECT key, kind, name, CASE kind WHEN 'statistics' THEN ${definitionSql} END FROM (
       SELECT t.key, 'trigger' AS kind, g.tgname::text AS name FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
         WHERE NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'::text
       UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'::text
