@@ -105,7 +105,7 @@ export class Worker {
     this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
     this.#busyAt = run.clock.ticks()
     this.#login = new RefusedLogin(run.clock, () => {
-      this.#log('warn', 'the queue refuses the login of this worker: it ends, and gives its work back after the batch')
+      this.#log('warn', 'the queue refuses the login of this worker: it ends, and returns its work after the batch')
       this.#drain.abort()
     })
     this.#stop = AbortSignal.any([run.interrupt.stop, this.#drain.signal])
@@ -424,7 +424,7 @@ export class Worker {
     const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
     if (this.#silence === cause) return
     this.#silence = cause
-    this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
+    this.#log('warn', `the queue cannot be reached, and running tasks continue: ${text}`)
   }
 
   /** Called after writes: a queue that only answers reads, such as a standby, counts as unreachable. */
@@ -432,7 +432,7 @@ export class Worker {
     this.#login.answered()
     if (this.#silence === null) return
     this.#silence = null
-    this.#log('note', 'the queue is reached again')
+    this.#log('note', 'the queue can be reached again')
   }
 
   #log(level: 'note' | 'warn', message: string): void {

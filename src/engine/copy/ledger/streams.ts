@@ -414,7 +414,7 @@ export class StreamLedger {
 
 function streamLost(): SluiceError {
   return new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-    hint: 'nothing of this program is applied any more; end one of both',
+    hint: 'this program applies no more changes; end one of the two programs',
   })
 }
 

@@ -345,7 +345,7 @@ export class ApplyWorker {
     const { states } = this.#parts
     const fold = this.#folds[change.table]
     if (fold === undefined || !states.isApplied(change.table))
-      throw new Error(`table ${change.table} is not applied to yet`)
+      throw new Error(`changes of table ${change.table} are not applied yet`)
     // What the target holds matters only for moved and new rows.
     const isMoved = change.type === 'update' && change.key !== null
     const isHeld = isMoved && states.isExact(change.table, open.commit, keyText(change.key))
@@ -472,7 +472,7 @@ export class ApplyWorker {
       const closing = positionClosing(database, held, this.#row, after, [...this.#also.splice(0), ...also])
       if ((await writer.commit(closing)) === 'fenced') {
         throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-          hint: 'nothing of this batch was written; end one of both programs',
+          hint: 'this batch was not written; end one of the two programs',
         })
       }
       this.#isBegun = false
