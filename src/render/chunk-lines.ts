@@ -10,7 +10,7 @@ type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
   stop: 'the run stops',
-  asked: 'given back as asked, and undone',
+  asked: 'returned on request, and undone',
   lease: 'nothing was heard of its owner for too long',
   ended: 'its program has ended',
   compare: 'rows stand there already, and are going to be compared with those of the source',

@@ -123,7 +123,7 @@ export class CopyLines {
     if (this.#quarantined > MOST_LINES && !this.#options.verbose) return []
     const { table, chunk, error } = event
     const where = chunk === '' ? '' : `  (chunk ${chunk})`
-    return [block('aside', `${this.#subject(table)}${this.#keyText(event)}  ${error.message}${where}`, { table })]
+    return [block('quarantine', `${this.#subject(table)}${this.#keyText(event)}  ${error.message}${where}`, { table })]
   }
 
   /** A failure that is the same in every chunk is reported once. */

@@ -282,7 +282,7 @@ export class Narrator {
     const notes = (event.notes ?? []).filter((note) => !this.notified.has(`${table}\n${note}`))
     const from = event.historyFrom ?? '0'
     if (from !== '0' && event.status === 'ok' && event.notes?.some((note) => note.includes('answers from')) !== true) {
-      notes.unshift(`answers from v${from}: the catalog holds nothing older`)
+      notes.unshift(`answers from v${from}: the catalog has no older versions`)
     }
     return [...blocks, ...notes.map((note) => block('note', subject + note, { table }))]
   }

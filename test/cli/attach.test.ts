@@ -129,11 +129,11 @@ it('of a run that is killed the viewer says that it broke off, and how it goes o
   joined.leave()
   process.kill(joined.about.pid, 'SIGKILL')
   expect(await viewer.code).toBe(75)
-  expect(viewer.out()).toContain('the run broke off')
+  expect(viewer.out()).toContain('the run was interrupted')
   expect(viewer.out()).toMatch(/next +sluice copy --from=sqlite:/)
   const none = sluice('attach', run, '--ci')
   expect(await none.code).toBe(2)
-  expect(none.out()).toContain(`no run ${run} goes on here`)
+  expect(none.out()).toContain(`run ${run} is not running on this machine`)
 }, 60_000)
 
 it('a run goes on from whatever folder it is looked at, in its own', async () => {

@@ -131,13 +131,13 @@ describe('a run', () => {
   it('that is not there is named', async () => {
     const { code, err } = await ctl(RUN)
     expect(code).toBe(2)
-    expect(err).toContain(`no run ${RUN} goes on here`)
+    expect(err).toContain(`run ${RUN} is not running on this machine`)
     expect((await ctl('last')).err).toContain('RUN last is no id of a run')
     // What a killed run leaves behind.
     const file = controlSocketPath(RUN)
     mkdirSync(path.dirname(file), { recursive: true })
     writeFileSync(file, '')
-    expect((await ctl(RUN)).err).toContain(`no run ${RUN} goes on here`)
+    expect((await ctl(RUN)).err).toContain(`run ${RUN} is not running on this machine`)
   })
   it.skipIf(process.getuid?.() !== 0)('of somebody else is left alone', async () => {
     const file = controlSocketPath(RUN)

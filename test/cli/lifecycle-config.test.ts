@@ -305,7 +305,7 @@ describe('an entry that is written', () => {
   it.each(['{workers: 3}', '- a', 'lifecycle: {t: {by: x}}', 'lifecycle: [1]', 'a: [1'])(
     'is refused in %j',
     (before) => {
-      expect(() => written(before)).toThrow(/is no list of keys|is no YAML/)
+      expect(() => written(before)).toThrow(/is not a list of keys|is not YAML/)
     },
   )
 })

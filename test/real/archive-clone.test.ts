@@ -813,7 +813,7 @@ test('PostgreSQL: a ledger of copies is found by the table that it names, in whi
   expect(finished.error).toMatchObject({
     code: 'TABLE_REFUSED',
     message: 'public.goods was copied under another ledger, that of schema anna',
-    hint: expect.stringContaining('?schema=anna behind the URL of the target and --to-schema public'),
+    hint: expect.stringContaining('?schema=anna at the end of the URL of the target and --to-schema public'),
   })
   expect(await place.rows(ledgers)).toEqual([['anna']])
   const named = new URL(bert.url)

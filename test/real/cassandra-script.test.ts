@@ -224,7 +224,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const { code, events: reported } = await sluice(...words, '--json')
       expect(code).toBe(0)
       expect(
-        reported.some((event) => event.type === 'log' && /^preset \w+, for the largest table/.test(event.message)),
+        reported.some((event) => event.type === 'log' && /^preset \w+, because the largest table/.test(event.message)),
       ).toBe(true)
       expect((await contents(target)).length).toBe(rows)
     }, 120_000)

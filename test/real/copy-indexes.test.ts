@@ -406,14 +406,14 @@ describe('between different systems', () => {
   ]
   const LEFT = {
     name: 'left: its value is written in the SQL of postgresql',
-    doc: 'left: postgresql alone has gin indexes',
+    doc: 'left: only postgresql has gin indexes',
     lower_name: 'left: an index on an expression is written in the SQL of postgresql, and is not translated',
     some_rows: 'left: an index of some rows only is written in the SQL of postgresql, and is not translated',
     ops: 'left: it uses text_pattern_ops, which only postgresql has',
     rides_id_check: 'left: the check is written in the SQL of postgresql, and is not translated',
   }
   const unique = 'build: becomes a unique index'
-  const stored = 'build: goes without the columns that it only stores'
+  const stored = 'build: is created without its INCLUDE columns'
   const onlyNew = (system: string) => `left: ${system} takes foreign keys only when a table is made`
   const ofFiles = (system: string) => ({
     ...LEFT,
@@ -424,7 +424,7 @@ describe('between different systems', () => {
     pair: unique,
     parents_code_key: unique,
     rides_parent_fkey: onlyNew(system),
-    deferred: 'left: DEFERRABLE is known to postgresql only',
+    deferred: 'left: only postgresql supports DEFERRABLE',
   })
   const EXPECTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     mysql: {

@@ -87,7 +87,7 @@ it('stays a difference at the second look, beside those that are gone', async ()
   const inspected = await lookAgain(found, inspections, false)
   expect(inspected).toMatchObject({ gone: 1, unread: 0, rows: 0n, targetRows: 1n })
   expect(inspected.differ.map(({ key, kind, unasked }) => [key.join(), kind, unasked?.message])).toEqual([
-    ['b', 'missing', 'it cannot be asked for in the target: nobody may ask for b'],
+    ['b', 'missing', 'it cannot be read in the target: nobody may ask for b'],
     ['d', 'different', undefined],
   ])
   // A row that its side has, and does not find by its key, is no row that has gone.

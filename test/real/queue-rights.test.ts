@@ -84,7 +84,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
       expect([code, err]).toEqual([2, expect.stringContaining('exclude each other')])
     }
     const file = await grants('sqlite:///queue.db', 'worker', 'queue_worker')
-    expect([file.code, file.err]).toEqual([6, expect.stringContaining('holds no queue')])
+    expect([file.code, file.err]).toEqual([6, expect.stringContaining('cannot hold a queue')])
   })
 
   test('what is printed is enough to work, and to look without changing anything', async () => {

@@ -46,7 +46,7 @@ describe('paths that cannot be tables are usage errors, and no bugs of ours', ()
     writeFileSync(join(folder.path, 'a-file'), '')
     expect(ending('import', 'a-file', ...DB).error).toMatchObject({
       code: 'NO_SUCH_TABLE',
-      message: 'a-file is a file, no table path and no table id of the catalog',
+      message: 'a-file is a file, not a table path and not a table id of the catalog',
     })
     expect(ending('discover', 'a-file/below').error?.code).toBe('NO_SUCH_PATH')
   })

@@ -259,7 +259,7 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
   it('stops at the limit and says so, and tells a mistake from a failure', () => {
     const some = sluice('sql', 'SELECT path FROM delta_files', '--limit', '3', '--format', 'csv')
     expect(some.stdout.split('\r\n')).toHaveLength(5)
-    expect(some.stderr).toContain('there are more rows; --limit 3 leaves them out')
+    expect(some.stderr).toContain('there are more rows than --limit 3')
     const wrong = sluice('sql', 'DELETE FROM delta_files')
     expect([wrong.status, wrong.stdout]).toEqual([2, ''])
     if (!on('sqlite') && !ALL) return

@@ -352,7 +352,7 @@ describe('migration-status', () => {
       event.type === 'log' ? [[event.table?.replace(/-[0-9a-f]{8}$/, ''), event.message]] : [],
     )
     expect(why.toSorted()).toEqual([
-      ['away', expect.stringMatching(/^how far it is behind is not known: /)],
+      ['away', expect.stringMatching(/^its lag is unknown: /)],
       ['cut', 'its log was truncated: it ends at version 0, the catalog holds 1: commit 1 is gone from its end'],
       [
         'half',

@@ -400,8 +400,8 @@ function partitionEvents(table) {
       alarm: 'none ahead',
       from: day(11),
       to: day(13),
-      detail: `too few partitions are ahead: ${quarter(11)}, ${quarter(12)} are missing, and the last that is there ends at ${day(11)}`,
-      hint: 'sluice partition ensure makes them',
+      detail: `too few partitions are ahead: ${quarter(11)}, ${quarter(12)} are missing, and the last one ends at ${day(11)}`,
+      hint: 'run sluice partition ensure to create them',
     },
     {
       type: 'partition.alarm',
@@ -877,7 +877,8 @@ export function fakeWorkbench({
     },
     changed: async () => fresh.splice(0),
     placed: async (text) => {
-      if (text.includes('nowhere')) throw Object.assign(new Error(`nothing is at ${text}`), { code: 'NO_SUCH_PATH' })
+      if (text.includes('nowhere'))
+        throw Object.assign(new Error(`there is nothing at ${text}`), { code: 'NO_SUCH_PATH' })
       return { kind: text.includes('://') ? 'database' : 'lake', url: text }
     },
     lakeAt: async (path) => raw.slice(0, 2).map((row) => rowOf(row, path)),

@@ -132,7 +132,7 @@ test('whoever watches hears what was, then what comes, without passwords; leavin
   const refused: string[] = []
   joined.onRefused((message) => refused.push(message))
   joined.workers(3)
-  await expect.poll(() => refused).toEqual(['this run takes no workers from elsewhere'])
+  await expect.poll(() => refused).toEqual(['this run does not accept workers from another program'])
   joined.stop()
   await expect.poll(() => live.interrupt.stop.aborted).toBe(true)
   expect(live.interrupt.abort.aborted).toBe(false)

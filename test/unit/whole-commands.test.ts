@@ -34,7 +34,7 @@ describe('a command that is named', () => {
       'sluice follow 12 --to prod --from "$SOURCE" --config sluice.yaml',
     ],
     ['this machine only', 'sluice runs --here lists', 'sluice runs --here lists'],
-    ['no word of the engine', 'sluice ctl 12 resume lets it go on', 'sluice ctl 12 resume lets it go on'],
+    ['no word of the engine', 'run sluice ctl 12 resume', 'run sluice ctl 12 resume'],
     ['the program', 'a stream of sluice reads it', 'a stream of sluice reads it'],
   ])('%s', (_what, text, expected) => {
     expect(whole(text)).toBe(expected)

@@ -20,7 +20,7 @@ export function waitingText({
   const from = queue === null ? '' : ` that takes from the queue ${queue}`
   return {
     message: `the run ${runId} waits: there is no live worker of version ${program}${from}`,
-    hint: `start one; or sluice ctl ${runId} stop --distributed, and then the same command with this version, which goes on from ledger and catalog by workers of it: ${commandLine} --distributed (without --distributed this machine does the work)`,
+    hint: `start one; or run sluice ctl ${runId} stop --distributed, then the same command with this version, whose workers resume from ledger and catalog: ${commandLine} --distributed (without --distributed this machine does the work)`,
   }
 }
 
