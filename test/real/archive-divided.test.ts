@@ -75,7 +75,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     const back = await perform(restore)
     expect(back.finished).toMatchObject({ exitCode: 0 })
     expect(messages(back)).toContain(
-      '2020-Q1: not given back: its division by HASH (id) into 4 tables: these went with the drop, and all of its rows are in one table',
+      '2020-Q1: not restored: its division by HASH (id) into 4 tables: these went with the drop, and all of its rows are in one table',
     )
     expect((await place.rows(TREES)).map(([, name, kind, , n]) => `${name} ${kind} ${n ?? ''}`)).toEqual([
       'bookings p ',
@@ -135,7 +135,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     const { place, commands } = await fresh(20)
     const ran = await perform({ ...commands.run, workers: 4 } as Operation)
     expect(ran.finished).toMatchObject({ exitCode: 0, totals: { detached: '2' } })
-    expect(messages(ran)).toContain('one worker does it all')
+    expect(messages(ran)).toContain('one worker is used')
     const reader = new pg.Client({ connectionString: place.url })
     await reader.connect()
     try {

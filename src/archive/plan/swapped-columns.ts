@@ -39,7 +39,7 @@ export async function refuseSwappedColumns(
     isOf,
   )
   if (exchanged.length > 0)
-    throw swappedError(store, table, exchanged, 'give the columns the names that they had when rows were archived')
+    throw swappedError(store, table, exchanged, 'rename the columns to their names at the time of archiving')
   // One value in all rows says nothing: another column may have it, too.
   const isTold = (name: string): boolean => new Set(there.map(({ before }) => before[name])).size > 1
   const gone = stored.columns.filter(({ name }) => !table.columns.some((one) => one.name === name))
@@ -55,7 +55,7 @@ export async function refuseSwappedColumns(
 function takenError(store: CopyStore, table: TableSpec, swapped: Swapped): SluiceError {
   const { name, before } = swapped
   const settle = settleCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] })
-  const hint = `give the present ${before} a third name, then ${settle}, then its name again; if ${name} is a copy of the earlier ${before}, put it after the archived columns`
+  const hint = `rename the present ${before} to a third name, run ${settle}, then rename it back; if ${name} is a copy of the earlier ${before}, move it behind the archived columns`
   return swappedError(store, table, [swapped], hint)
 }
 
@@ -66,7 +66,7 @@ function tookError(store: CopyStore, table: TableSpec, swapped: Swapped): Sluice
     settleCommand(tableText(table.table), { renamed: [], dropped: [name] }),
     settleCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] }),
   ]
-  const hint = `give ${name} the name ${before} again, then ${dropped}, then its name ${name}, then ${renamed}`
+  const hint = `rename ${name} to ${before}, run ${dropped}, rename it back to ${name}, then run ${renamed}`
   return swappedError(store, table, [swapped], hint)
 }
 
@@ -88,9 +88,9 @@ function swappedError(
   hint: string,
 ): SluiceError {
   const words = swapped.map(({ name, before }) => `${before} is called ${name} now`).join(', ')
-  return new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table)} changed names with each other`, {
+  return new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table)} exchanged their names`, {
     where: label,
-    reason: `by the rows that the ledger noted, ${words}: archived values would be taken for those of the other column`,
+    reason: `the rows recorded in the ledger show that ${words}: archived values would be read as those of the other column`,
     hint,
   })
 }
