@@ -48,7 +48,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     // Nothing is damaged by that, and no backup would help.
     const late = await sluice('archive', 'verify', '--table', 'bookings')
     expect(late).toMatchObject({ code: 1 })
-    expect(late.out + late.err).toContain('1 archived period has got late rows, which are in the table')
+    expect(late.out + late.err).toContain('1 archived period has late rows in the table')
     expect(late.out + late.err).not.toContain('backup')
 
     await source.sql("UPDATE bookings SET v = 'changed' WHERE id = 5", 'DELETE FROM bookings WHERE id = 7')

@@ -227,7 +227,7 @@ describe('sequences', () => {
     const ran = await perform(copyOf(from, to, 'down'))
     expectDone(ran)
     expect(notes(ran)).toEqual([
-      'id counts by -1 in the source, which goes on at -2; SQLite counts up by 1 from the largest number',
+      'id counts by -1 in the source, where -2 is next; SQLite counts up by 1 from the largest number',
     ])
   })
 

@@ -176,7 +176,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const made = `CREATE TABLE loaded (id int PRIMARY KEY, u int CONSTRAINT "U u" UNIQUE, v int, w int CONSTRAINT "W w" REFERENCES parent); CREATE UNIQUE INDEX "J j" ON loaded (v)`
     const { refusals } = await preflight('loaded', made, { catchingUp: true })
     expect(refusals).toHaveLength(2)
-    for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); and make them/.exec(hint)?.[1] ?? '')
+    for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); and create them/.exec(hint)?.[1] ?? '')
     expect(messages(await preflight('loaded', 'SELECT 1', { catchingUp: true }))).toBe('')
     const live = await preflight('parent', 'SELECT 1')
     expect(messages(live)).toBe('')

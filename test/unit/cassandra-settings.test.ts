@@ -58,7 +58,7 @@ describe('a Cassandra URL', () => {
   })
 
   test.each([
-    ['postgresql://h/k', 'this is no URL of a Cassandra cluster'],
+    ['postgresql://h/k', 'this is not a URL of a Cassandra cluster'],
     ['cassandra://', 'a host of the URL cannot be read'],
     ['cassandra://h1,,h2/k', 'a host of the URL cannot be read'],
     ['cassandra://h:99999/k', 'a host of the URL cannot be read'],

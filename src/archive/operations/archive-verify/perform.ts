@@ -205,7 +205,7 @@ function damageError(found: number, foreign: readonly string[]): SluiceError {
 /** Error: nothing that was read is damaged, but rows wait to be archived. */
 function lateError({ late, checked }: { readonly late: number; readonly checked: number }): SluiceError {
   const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
-  return new SluiceError('PROOF_FAILED', `${late} archived ${periods} got late rows, which are in the table`, {
+  return new SluiceError('PROOF_FAILED', `${late} archived ${periods} late rows in the table`, {
     reason: `the ${checked} ${partitions} that were read are unchanged since they were proved`,
     hint: 'nothing was changed; sluice archive plan says what happens to these rows',
   })

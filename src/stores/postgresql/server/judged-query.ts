@@ -66,7 +66,7 @@ export function usesSql(tree: string): string {
       WHEN p.oid OPERATOR(pg_catalog.<) ${FIRST_OF_USERS} THEN CASE
         WHEN p.proname OPERATOR(pg_catalog.~) ${literal(RUNS_OTHERS)}
           OR p.provolatile OPERATOR(pg_catalog.=) 'v'::pg_catalog."char" AND NOT p.proname OPERATOR(pg_catalog.~) ${literal(READING)}
-          THEN 'the function does more than to read rows' END
+          THEN 'the function does more than read rows' END
       WHEN login.reaches THEN 'this login has rights beyond rows, and what is no function of the server itself could use them'
       WHEN ${isStranger('p.proowner')} THEN ${belongs('p.proowner')} END AS why
     FROM called JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) called.id
