@@ -38,12 +38,12 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const before = await state()
     const refused = (await perform(restore)).finished.error
     expect(refused).toMatchObject({ code: 'PARTITION_CHANGED' })
-    expect(refused?.message).toMatch(/cannot be restored: 'sad' is no member of (?:public\.)?mood now$/)
+    expect(refused?.message).toMatch(/cannot be restored: 'sad' is not a member of (?:public\.)?mood now$/)
     expect(refused?.hint).toMatch(/RENAME VALUE 'NEW_NAME' TO 'sad'.*--into NEW_TABLE.*adds another member/)
     expect([await state(), await place.rows('SELECT id FROM o')]).toEqual([before, [['3']]])
     // A table that is made gets the type with its members of now.
     const made = (await perform({ ...restore, into: 'made' })).finished.error
-    expect(made?.message).toMatch(/^'sad' is no member of (?:public\.)?mood now$/)
+    expect(made?.message).toMatch(/^'sad' is not a member of (?:public\.)?mood now$/)
     expect(made?.hint).toMatch(/^create the table with a column that can hold this value, such as text/)
     await place.sql('CREATE TABLE texts (id int PRIMARY KEY, at date NOT NULL, m text)')
     expect((await perform({ ...restore, into: 'texts' })).finished.error).toBeUndefined()

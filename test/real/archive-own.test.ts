@@ -263,5 +263,5 @@ test('a table below a partition that computes a column in its own way keeps it i
   const plan = await perform({ ...commandsOf(archived).run, dryRun: true } as Operation)
   expect(
     plan.events.flatMap((event) => (event.type === 'archive.planned' ? [[event.status, event.note]] : []))[0],
-  ).toEqual(['blocked', 'low below it computes g in its own way, which no restore makes again'])
+  ).toEqual(['blocked', 'low below it computes g in its own way, which a restore cannot recreate'])
 })

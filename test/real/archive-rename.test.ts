@@ -754,7 +754,7 @@ describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that has another name w
       // Statements that name something else of that schema are printed: with the name that it has now they can be run.
       const lost = warned(back)
       expect(
-        lost.map((text) => /not restored: (the \w+ \w+): .*the schema s is gone or has another name/.exec(text)?.[1]),
+        lost.map((text) => /not restored: (the \w+ \w+): .*the schema s was dropped or renamed/.exec(text)?.[1]),
       ).toEqual(['the constraint own_key', 'the trigger own_trigger', 'the policy own_policy'])
       for (const text of lost) {
         await place.sql((/, run (.*)$/.exec(text)?.[1] ?? '').replaceAll(/(?<!')\bs\./g, 't.'))

@@ -208,7 +208,7 @@ describe('between two PostgreSQL', () => {
     expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
     const [reported] = of(failed.events, 'index.failed')
     expect(reported).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
-    expect(reported?.error.message).toBe('120 rows of public.rides point to no row of public.parents')
+    expect(reported?.error.message).toBe('120 rows of public.rides refer to missing rows of public.parents')
     expect(await to.rows(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['0']])
     await to.sql(`INSERT INTO parents VALUES (3, 'p3'), (4, 'p4')`)
     // As a program leaves it that is killed between the two steps.
@@ -289,7 +289,7 @@ describe('within other systems', () => {
 
     expect(failed.finished.exitCode).toBe(1)
     expect(of(failed.events, 'index.failed').map(({ error }) => error.message)).toEqual([
-      expect.stringMatching(/^4 rows of .*rides point to no row of .*parents$/),
+      expect.stringMatching(/^4 rows of .*rides refer to missing rows of .*parents$/),
     ])
   })
 

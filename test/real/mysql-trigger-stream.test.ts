@@ -392,10 +392,10 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       await reported(stream)
       const position = await source.fence(SIGNAL)
       expect(await halted(source.text(position + 5n))).toEqual([
-        expect.stringMatching(/^OTHER_SERVER .* restored from an earlier/),
+        expect.stringMatching(/^OTHER_SERVER .* restored to an earlier/),
       ])
       while ((await place.rows(`SELECT forgotten FROM ${NAME}_progress`))[0]?.[0] === '0') await stream.next(10)
-      expect(await halted('0')).toEqual([expect.stringMatching(/^SLOT_LOST notes up to 1 were taken out/)])
+      expect(await halted('0')).toEqual([expect.stringMatching(/^SLOT_LOST notes up to 1 were removed/)])
     })
   })
 

@@ -96,7 +96,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
       requestOf([above, gone, narrow, { ...table, identity: [] }, { ...table, identity: ['b'] }]),
     )
     expect(found.refusals.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/above is no ordinary table/),
+      expect.stringMatching(/above is not an ordinary table/),
       'there is no table gone',
       'narrow has no column a',
       expect.stringMatching(/no columns identify the rows of/),
@@ -151,7 +151,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     )
     const asked = await preflight('fires', 'SELECT 1', { as: weak, fireTriggers: true })
     expect(messages(asked)).toBe('')
-    expect(asked.notes).toEqual([expect.stringMatching(/fire for changes, as asked: always, audit/)])
+    expect(asked.notes).toEqual([expect.stringMatching(/fire for changes, as requested: always, audit/)])
     const quiet = await preflight('fires', 'SELECT 1')
     expect(messages(quiet)).toBe('')
     expect(quiet.notes).toEqual([expect.stringMatching(/enabled ALWAYS or as REPLICA fire for changes: always$/)])
@@ -182,7 +182,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(messages(live)).toBe('')
     expect(live.notes).toEqual([
       expect.stringMatching(/foreign keys are not checked/),
-      expect.stringMatching(/tables that are not followed refer to it/),
+      expect.stringMatching(/tables outside of the stream refer to it/),
       expect.stringMatching(/deleted and inserted.* parent_u_key/),
     ])
     expect(messages(await preflight('parent', 'SELECT 1', { as: weak }))).toMatch(/foreign keys would refuse changes/)

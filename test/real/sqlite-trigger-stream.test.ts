@@ -357,7 +357,7 @@ describe('changes that may be missing halt', () => {
       'a target of an earlier time',
       'UPDATE sluice_7_progress SET forgotten = 9, counter = 9',
       'SLOT_LOST',
-      /up to 9 were taken out/,
+      /up to 9 were removed/,
     ],
     ['another stream', `UPDATE sluice_7_progress SET token = ''`, 'OTHER_SERVER', /another stream/],
     [

@@ -22,7 +22,7 @@ describe('a connection that fails', () => {
     [
       '28000',
       'no pg_hba.conf entry for host "127.0.0.1", user "nobody", database "db", no encryption',
-      'the server lets nobody not in from this machine (Network or authentication issues)',
+      'the server refuses nobody from this machine (Network or authentication issues)',
       /^Check database URL and credentials: write sslmode=require/,
     ],
     ['28000', 'something new', 'Network or authentication issues', /^Check database URL and credentials$/],

@@ -91,7 +91,7 @@ export function refusedUse([what, name, why]: SqlRow, where: string): SluiceErro
   return new SluiceError('BAD_QUERY', `the query ${String(what)} ${String(name)}`, {
     where,
     reason: String(why),
-    hint: 'ask without it; or connect as a role that is no superuser, owns what it asks for, and has no rights on the files and sessions of the server',
+    hint: 'query without it; or connect as a role that is not a superuser, owns the queried objects, and has no rights on the files and sessions of the server',
   })
 }
 
