@@ -58,13 +58,13 @@ describe('settings', () => {
   it.each([
     ['workers=0', 'workers takes a whole number from 1 to 64, and not 0'],
     ['workers=', 'workers takes a whole number from 1 to 64, and not '],
-    ['rate=fast', 'rate takes a whole number from 1 up, and not fast'],
-    ['worker=3', 'worker is no setting (workers?)'],
-    ['stopp', 'stopp is no setting (stop?)'],
-    ['skip', 'skip wants a table: skip TABLE'],
-    ['workers', 'workers wants a number: workers N'],
-    ['pause=', 'pause= wants the name of a table'],
-    ['paused=perhaps', 'paused takes true or false, and not perhaps'],
+    ['rate=fast', 'rate takes a whole number from 1 up, not fast'],
+    ['worker=3', 'worker is not a setting (workers?)'],
+    ['stopp', 'stopp is not a setting (stop?)'],
+    ['skip', 'skip needs a table: skip TABLE'],
+    ['workers', 'workers needs a number: workers N'],
+    ['pause=', 'pause= needs the name of a table'],
+    ['paused=perhaps', 'paused takes true or false, not perhaps'],
   ])('%s is refused', (word, message) => {
     expect(() => controlRequest([word])).toThrow(message)
     expect(() => controlRequest(['rate=1', 'rate=2'])).toThrow('rate is set twice')

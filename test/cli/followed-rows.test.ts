@@ -41,8 +41,8 @@ describe('rows of a followed table', () => {
   })
 
   it.each([
-    [[...RUN, '--fix'], 'BAD_FLAG nothing says which rows are meant'],
-    [[...RUN, '--key', '1', '--range', '1..2'], 'BAD_FLAG rows are named in one way'],
+    [[...RUN, '--fix'], 'BAD_FLAG the command does not say which rows to compare'],
+    [[...RUN, '--key', '1', '--range', '1..2'], 'BAD_FLAG only one of --key, --range and --partition can be given'],
     [[...RUN, '--range', '1-2'], 'BAD_FLAG --range 1-2 is no range'],
     [[...RUN, '--range', '1..2..3'], 'BAD_FLAG --range 1..2..3 is no range'],
     [[...RUN, '--key', '1', '--where', 'x'], 'BAD_FLAG --where does not go with --run'],

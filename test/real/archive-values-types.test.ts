@@ -258,7 +258,7 @@ describe.each(SYSTEMS)('values of %s', (system: System & (typeof SYSTEMS)[number
     ])
     const { plan, run, drop, restore } = orderCommands(orders)
     expect(plannedValues(await done(plan))).toEqual([
-      `${'x'.repeat(60)}… later 1: a name of 151 characters is too long for a partition: 150 are the most`,
+      `${'x'.repeat(60)}… later 1: a name of 151 characters is too long for a partition: the limit is 150`,
       `${'é'.repeat(150)} later 1`,
     ])
     await done(named(run, 'é'.repeat(150)))

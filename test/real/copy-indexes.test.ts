@@ -328,7 +328,7 @@ describe('within other systems', () => {
     await expectOnce(copy)
   })
 
-  test('D1 to SQLite, and a stop: what is being made is made to its end', { timeout: 60_000 }, async (context) => {
+  test('D1 to SQLite, and a stop: what is being created is made to its end', { timeout: 60_000 }, async (context) => {
     const [from, to] = await places(context, 'd1', 'sqlite')
     if (from === undefined || to === undefined) return
     await from.sql(

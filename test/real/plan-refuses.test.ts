@@ -53,7 +53,7 @@ describe('a dry run refuses what a run refuses', () => {
     await source.sql('CREATE TABLE t (k INTEGER PRIMARY KEY DESC)', `INSERT INTO t VALUES (1), ('xx')`)
     for (const dryRun of [true, false]) {
       const { finished } = await perform({ ...copyOf(source, target, 't'), dryRun })
-      expect(finished.error).toMatchObject({ code: 'VALUE_REFUSED', message: 'a key of t is no whole number: xx' })
+      expect(finished.error).toMatchObject({ code: 'VALUE_REFUSED', message: 'a key of t is not a whole number: xx' })
     }
   })
 })

@@ -54,7 +54,7 @@ describe('a command that is named', () => {
     expect(printed('sluice ctl RUN stop --distributed, then')).toBe(
       'sluice ctl RUN stop --distributed --config q.yaml, then',
     )
-    expect(printed('sluice ctl lists those that go on')).toBe('sluice ctl lists those that go on')
+    expect(printed('sluice ctl lists the running ones')).toBe('sluice ctl lists the running ones')
     const named = wholeCommands(`sluice ${name} ${words} --connect "$QUEUE"`)
     const line = 'sluice ctl 12 rate 5 --distributed --connect "$QUEUE" --config q.yaml'
     expect(named('sluice ctl 12 rate 5 --distributed')).toBe(line)

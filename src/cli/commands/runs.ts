@@ -28,7 +28,7 @@ const runs: Command = {
       return { kind: 'runs-here', limit }
     const reported = { printed: {}, live: () => liveNotes(context.env) }
     if (!isOfCopies && run !== undefined) {
-      throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the database that the copy went into' })
+      throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the target database of the copy' })
     }
     if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit }, reported)
     const to = chooseEnd('to', args, context.defaults, context.env)
