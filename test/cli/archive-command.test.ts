@@ -216,7 +216,7 @@ describe('restore and query', () => {
     const d1 = { CLOUDFLARE_ACCOUNT_ID: 'a', D1_DATABASE_ID: 'd', CLOUDFLARE_API_TOKEN: 't' }
     expect(await asked(['restore', ...from, '--table', 't', '--partition', 'p'], d1)).not.toHaveProperty('intoUrl')
     expect(await refused(['restore', ...from, '--table', 't', '--partition', 'p', '--into-url', 'nowhere'])).toBe(
-      'BAD_FLAG --into-url is no URL',
+      'BAD_FLAG --into-url is not a URL',
     )
     const asks = ['query', 't', 'select 1', ...from]
     const plain = { kind: 'query', from: FROM, table: 't', query: 'select 1', limit: 1000, format: 'table' }

@@ -88,7 +88,7 @@ describe('copy', () => {
   it.each<[string, string]>([
     ['--to x --table t', 'BAD_FLAG no source is given'],
     [`--from ${FROM} --table t`, 'BAD_FLAG no target is given'],
-    [`--from db --to ${TO} --table t`, 'BAD_FLAG --from is no URL'],
+    [`--from db --to ${TO} --table t`, 'BAD_FLAG --from is not a URL'],
     [`--from ${FROM} --to ${TO}`, 'BAD_FLAG no table is named'],
     [`--from ${FROM} --to ${TO} --table t --part 5/4`, 'BAD_FLAG --part 5/4 is no share'],
     [`--from ${FROM} --to ${TO} --table t --part 0/4`, 'BAD_FLAG --part 0/4 is no share'],
@@ -271,10 +271,10 @@ describe('diff, retry-quarantine, discover', () => {
   it.each<[string, string]>([
     ['diff --table t --delete-extra', 'BAD_FLAG --delete-extra goes with --fix only'],
     ['diff --table t --fix --undo 1', 'BAD_FLAG --fix and --undo exclude each other'],
-    ['diff --table t --undo last', 'BAD_FLAG --undo last is no id of a run'],
-    ['retry-quarantine last', 'BAD_FLAG RUN last is no id of a run'],
+    ['diff --table t --undo last', 'BAD_FLAG --undo last is not the id of a run'],
+    ['retry-quarantine last', 'BAD_FLAG RUN last is not the id of a run'],
     ['quarantine lsit', 'BAD_FLAG quarantine has no action lsit (list?)'],
-    ['quarantine retry last', 'BAD_FLAG RUN last is no id of a run'],
+    ['quarantine retry last', 'BAD_FLAG RUN last is not the id of a run'],
   ])('refuses %s', async (line, expected) => {
     expect(await refused([...line.split(' '), ...ends])).toBe(expected)
   })

@@ -56,8 +56,8 @@ describe('settings', () => {
     else expect(controlRequest(words)).toEqual(expected)
   })
   it.each([
-    ['workers=0', 'workers takes a whole number from 1 to 64, and not 0'],
-    ['workers=', 'workers takes a whole number from 1 to 64, and not '],
+    ['workers=0', 'workers takes a whole number from 1 to 64, not 0'],
+    ['workers=', 'workers takes a whole number from 1 to 64, not '],
     ['rate=fast', 'rate takes a whole number from 1 up, not fast'],
     ['worker=3', 'worker is not a setting (workers?)'],
     ['stopp', 'stopp is not a setting (stop?)'],
@@ -132,7 +132,7 @@ describe('a run', () => {
     const { code, err } = await ctl(RUN)
     expect(code).toBe(2)
     expect(err).toContain(`no run ${RUN} goes on here`)
-    expect((await ctl('last')).err).toContain('RUN last is no id of a run')
+    expect((await ctl('last')).err).toContain('RUN last is not the id of a run')
     // What a killed run leaves behind.
     const file = controlSocketPath(RUN)
     mkdirSync(path.dirname(file), { recursive: true })

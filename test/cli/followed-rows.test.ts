@@ -48,7 +48,7 @@ describe('rows of a followed table', () => {
     [[...RUN, '--key', '1', '--where', 'x'], 'BAD_FLAG --where does not go with --run'],
     [[...RUN, '--key', '1', '--fix', '--delete-extra'], 'BAD_FLAG --delete-extra does not go with --run'],
     [[...RUN, '--key', '1', '--table', 'a', '--table', 'b'], 'BAD_FLAG --table is given more than once'],
-    [[...TO, '--run', 'mine', '--key', '1'], 'BAD_FLAG --run mine is no id of a run'],
+    [[...TO, '--run', 'mine', '--key', '1'], 'BAD_FLAG --run mine is not the id of a run'],
     [[...TO, '--range', '1..2', '--table', 't'], 'BAD_FLAG --range goes with --run'],
     [[...TO, '--dry-run', '--table', 't'], 'BAD_FLAG --dry-run goes with --run'],
   ])('are refused in %j', async (words, error) => {

@@ -302,7 +302,7 @@ describe('what is wrong with a command line', () => {
       ['import', 't', '--database-url', '--dry-run'],
       'BAD_FLAG --database-url needs a value',
     ],
-    ['no URL', ['runs', '--database-url', 'catalog.db'], 'BAD_FLAG --database-url is no URL'],
+    ['no URL', ['runs', '--database-url', 'catalog.db'], 'BAD_FLAG --database-url is not a URL'],
     [
       'no number',
       ['validate', 't', '--samples', 'many', '--database-url', DB],
@@ -375,19 +375,19 @@ describe('what is wrong with a command line', () => {
     expect(message).toContain('unknown key databse-url')
     expect(message).toContain('parallel: ')
     writeFileSync(file, 'a: [1\n')
-    expect(await error(['runs', '--config', file])).toMatch(/^BAD_CONFIG the config file is no YAML: /)
+    expect(await error(['runs', '--config', file])).toMatch(/^BAD_CONFIG the config file is not YAML: /)
   })
 
   it.each([
-    ['workers: 2\nparallel: *few\n', 'no YAML: *few has no anchor &few before it (line 2, column 11)'],
-    ['workers: *few\nparallel: &few 2\n', 'no YAML: *few has no anchor &few before it (line 1, column 10)'],
-    ['workers: 2\nworkers: 3\n', 'no YAML: Map keys must be unique at line 2, column 1'],
-    ['stores:\n\ta: sqlite:///x\n', 'no YAML: Tabs are not allowed as indentation at line 2, column 1'],
-    ['workers: 2\n---\nworkers: 3\n', 'no YAML: it has several documents (line 2, column 1)'],
-    ['? [a]\n: b\n', 'no YAML: a key must be a word, not a list or map (line 1, column 3)'],
-    ['workers: two\n', 'fit: workers: Invalid input: expected number, received string (line 1, column 10)'],
-    ['workers: 2\ncolour: red\n', 'fit: unknown key colour (line 2, column 1)'],
-    ['- a\n', 'fit: Invalid input: expected object, received array (line 1, column 1)'],
+    ['workers: 2\nparallel: *few\n', 'not YAML: *few has no anchor &few before it (line 2, column 11)'],
+    ['workers: *few\nparallel: &few 2\n', 'not YAML: *few has no anchor &few before it (line 1, column 10)'],
+    ['workers: 2\nworkers: 3\n', 'not YAML: Map keys must be unique at line 2, column 1'],
+    ['stores:\n\ta: sqlite:///x\n', 'not YAML: Tabs are not allowed as indentation at line 2, column 1'],
+    ['workers: 2\n---\nworkers: 3\n', 'not YAML: it has several documents (line 2, column 1)'],
+    ['? [a]\n: b\n', 'not YAML: a key must be a word, not a list or map (line 1, column 3)'],
+    ['workers: two\n', 'not valid: workers: Invalid input: expected number, received string (line 1, column 10)'],
+    ['workers: 2\ncolour: red\n', 'not valid: unknown key colour (line 2, column 1)'],
+    ['- a\n', 'not valid: Invalid input: expected object, received array (line 1, column 1)'],
   ])('says where in a config file the mistake is: %j', async (text, expected) => {
     const file = path.join(folder, 'wrong.yaml')
     writeFileSync(file, text)

@@ -21,7 +21,7 @@ export function stamped(
 const gap = {
   code: 'LOG_GAP',
   message: 'commits 11 to 13 are missing between checkpoint 10 and commit 14',
-  hint: 'bring the three files or import again when a checkpoint above 14 exists',
+  hint: 'restore the three files, or import again when a checkpoint above 14 exists',
   where: './lake/legacy/broken/_delta_log',
   retryable: false,
 } as const

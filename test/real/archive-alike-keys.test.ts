@@ -283,7 +283,7 @@ describe.each(UNIQUE)('%s, %s', (system, columns, more) => {
     await place.sql(...more, "INSERT INTO places VALUES (9, '2090-02-02 00:00:00', 'a')")
     const { error } = (await perform(restore)).finished
     expect(error).toMatchObject({ code: 'ROW_REFUSED' })
-    expect(error?.reason).toContain('it is DROPPED as before')
+    expect(error?.reason).toContain('the partition is DROPPED as before')
     expect(await state()).toBe('DROPPED')
     expect(await place.rows('SELECT id FROM places ORDER BY id')).toEqual([['3'], ['9']])
     // Other work on the table goes on.

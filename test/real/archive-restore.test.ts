@@ -74,10 +74,10 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   test.skipIf(why !== '')(`detached rows that are as they were are compared first${why}`, async () => {
     const { restore, verify } = await archived('detached')
     const foretold = await perform({ ...restore, dryRun: true })
-    expect(said(foretold)).toContain('compared now: 300 rows, equal to those that were archived')
+    expect(said(foretold)).toContain('compared now: 300 rows, equal to the archived ones')
     const restored = await perform(restore)
     expect(restored.finished).toMatchObject({ exitCode: 0 })
-    expect(said(restored)).toContain('compared now: 300 rows, equal to those that were archived')
+    expect(said(restored)).toContain('compared now: 300 rows, equal to the archived ones')
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
     const again = await perform(restore)
     expect(again.finished).toMatchObject({ exitCode: 0, totals: { restored: '0' } })
@@ -215,7 +215,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
     expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 5`)).toEqual([['changed']])
     const second = { ...restore, partitions: ['2020-Q2'] }
-    expect(said(await perform(second))).toContain('compared now: 300 rows, equal to those that were archived')
+    expect(said(await perform(second))).toContain('compared now: 300 rows, equal to the archived ones')
   })
 
   test.skipIf(why !== '')(`published rows that were removed by hand come back from the files${why}`, async () => {

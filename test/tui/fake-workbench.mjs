@@ -26,7 +26,7 @@ const raw = [
     err(
       'LOG_GAP',
       'commits 11 to 13 are missing between checkpoint 10 and commit 14',
-      'bring the three files or import again when a checkpoint above 14 exists',
+      'restore the three files, or import again when a checkpoint above 14 exists',
       './lake/legacy/broken/_delta_log',
     ),
   ],

@@ -118,7 +118,7 @@ describe('segments', () => {
     const error: { hint?: string } = (await segment('c0-10 p10 c14').catch(
       (thrown: unknown) => thrown as { hint?: string },
     )) as never
-    expect(error.hint).toBe('bring the 3 missing files or import again when a checkpoint above 14 exists')
+    expect(error.hint).toBe('restore the 3 missing files, or import again when a checkpoint above 14 exists')
     const covered: { hint?: string } = (await segment('c0 k1-2 c3').catch(
       (thrown: unknown) => thrown as { hint?: string },
     )) as never
