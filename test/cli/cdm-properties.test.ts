@@ -139,7 +139,7 @@ describe('properties files', () => {
         /^unknown property spark\.cdm\.perfops\.rateLimit\.origin \(.*:\d+\) is not applied: spark\.cdm\.perfops\.ratelimit\.origin was probably meant$/,
       ),
       expect.stringMatching(/^unknown property spark\.cdm\.track\.run .*: spark\.cdm\.trackRun was probably meant$/),
-      'these properties mean nothing here: spark.executor.memory, spark.cdm.perfops.errorLimit',
+      'these properties have no effect here: spark.executor.memory, spark.cdm.perfops.errorLimit',
     ])
   })
 
@@ -176,8 +176,8 @@ spark.cdm.connect.target.yugabyte.pool.maxSize=20
       toTable: 'customer',
     })
     expect(await notesOf(...words, '--master', 'local[*]', 'cdm-5.5.2.jar')).toEqual([
-      'these properties mean nothing here: spark.cdm.connect.target.yugabyte.pool.maxSize',
-      'for Spark, and meaning nothing here: --master, cdm-5.5.2.jar',
+      'these properties have no effect here: spark.cdm.connect.target.yugabyte.pool.maxSize',
+      'options of Spark, without effect here: --master, cdm-5.5.2.jar',
     ])
   })
 

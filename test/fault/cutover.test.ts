@@ -143,7 +143,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
   )
 
   const KILLS: readonly (readonly [string, Parameters<typeof startCopy>[1]])[] = [
-    ['when the way back is being made', { killedBy: { type: 'follow.started', times: 1 } }],
+    ['when the way back is being created', { killedBy: { type: 'follow.started', times: 1 } }],
     ['while everybody waits', { killedBy: { type: 'cutover.step', times: 1 } }],
     ['behind the commit', { killedBy: { type: 'cutover.step', times: 2 } }],
     ['before the slot of the stream before is removed', { killedBy: { type: 'cutover.switched', times: 1 } }],

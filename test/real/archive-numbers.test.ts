@@ -196,7 +196,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const place = await orders()
     const named = { partitions: ['orders_p0'] }
     expect((await perform(runOf(place, 'orders', named))).finished).toMatchObject({ exitCode: 0 })
-    expect(messages(await perform(runOf(place, 'orders', { ...named, graceMs: 0 })))).toContain('not for these')
+    expect(messages(await perform(runOf(place, 'orders', { ...named, graceMs: 0 })))).toContain('not to these')
   })
 
   test('expiry asks the same judge', async () => {

@@ -156,7 +156,7 @@ for (const system of ['mysql', 'sqlite'] as const) {
       for (const operation of [{ ...erase, dryRun: true }, erase]) {
         const ran = await perform(operation)
         expect(ran.finished).toMatchObject({ exitCode: 0 })
-        expect(messages(ran)).toContain('trigger noted: may fire for each row that is erased')
+        expect(messages(ran)).toContain('trigger noted: may fire for each erased row')
       }
       const again = await perform({ ...erase, reason: 'T-2' })
       expect(again.finished.notChecked).toContain('what trigger noted of')

@@ -495,7 +495,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
       ['4', "x'37'"],
       ['5', '9007199254740993'],
     ])
-    expect(aside).toEqual([expect.stringMatching(/^6: .*no characters/), expect.stringMatching(/^7: .*not a number/)])
+    expect(aside).toEqual([expect.stringMatching(/^6: .*not valid UTF-8/), expect.stringMatching(/^7: .*not a number/)])
     const { onRefused: _, ...strict } = request
     await expect(view.digest(strict, NEVER)).rejects.toMatchObject({ code: 'VALUE_REFUSED', kind: 'source' })
     const copy = { ...mixed, table: { name: 'mixed_copy' } }

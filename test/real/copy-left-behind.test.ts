@@ -227,7 +227,7 @@ describe('sequences', () => {
     const ran = await perform(copyOf(from, to, 'down'))
     expectDone(ran)
     expect(notes(ran)).toEqual([
-      'id counts by -1 in the source, which goes on at -2; SQLite counts up by 1 from the largest number',
+      'id counts by -1 in the source, where -2 is next; SQLite counts up by 1 from the largest number',
     ])
   })
 
@@ -465,7 +465,7 @@ describe('inheritance of PostgreSQL', () => {
     expect(await to.rows('SELECT id FROM parent ORDER BY 1')).toEqual([['1'], ['3']])
     const lines = leftLines(alone.finished.leftBehind ?? [])
     const shown =
-      'in the source, where a query of public.parent shows them too; name it with --tables, and it is copied as a table of its own'
+      'in the source, where queries of public.parent also return them; name it with --tables to copy it as a separate table'
     expect(lines).toEqual(
       expect.arrayContaining([
         `left behind: 1 table that inherits (public.grandchild): 1 row stays ${shown}`,

@@ -108,11 +108,11 @@ describe('a file', () => {
     const newer = `sqlite:///${join(folder.path, 'newer.db')}`
     await imported(newer)
     await change(newer, NEWER)
-    expectProblem(await examine(newer), 'version', { found: 'the catalog was made by a newer sluice' })
+    expectProblem(await examine(newer), 'version', { found: 'the catalog was created by a newer sluice' })
     const foreign = `sqlite:///${join(folder.path, 'foreign.db')}`
     await change(foreign, 'CREATE TABLE delta_files (mine int)')
     expectProblem(await examine(foreign), 'version', {
-      found: expect.stringContaining('sluice did not make them') as string,
+      found: expect.stringContaining('sluice did not create') as string,
     })
   })
 

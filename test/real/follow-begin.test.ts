@@ -150,7 +150,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await until('a word', async () => reported.length > 0)
     expect(reported).toEqual([
       expect.stringMatching(
-        /^the lock that keeps writers waiting waits for open transactions: session \d+ of sluice in database beside \(batch\), open for \d+ s$/,
+        /^the lock that blocks writers waits for open transactions: session \d+ of sluice in database beside \(batch\), open for \d+ s$/,
       ),
     ])
     await writer.run("INSERT INTO plain VALUES (80, 'x')")

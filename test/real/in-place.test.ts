@@ -188,7 +188,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       ),
     ).toMatch(/check: .*never validated/)
     expect(await tried(`CREATE TABLE "Amenity ""Bookings""_past" ()`, `DROP TABLE ${PAST}`)).toMatch(
-      /name: it belongs to something else/,
+      /name: it belongs to another object/,
     )
     expect(await tried(`CREATE MATERIALIZED VIEW mv AS SELECT * FROM ${SQL}`, 'DROP MATERIALIZED VIEW mv')).toMatch(
       /materialized view/,

@@ -121,7 +121,7 @@ test(
     const refused = {
       code: 'BAD_ACTION',
       message: expect.stringMatching(
-        new RegExp(`0001\\.json:1: the line has 630\\d{5} characters, of which .* ${MOST_OTHER}`),
+        new RegExp(`0001\\.json:1: the line has 630\\d{5} characters, and the limit of .* ${MOST_OTHER}`),
       ) as string,
     }
     writeFileSync(log, readFileSync(log, 'utf8').replace('SHORT', long))
@@ -141,7 +141,7 @@ test('a byte order mark at the beginning of a commit is read behind, and named',
     const validated = await perform(validateOf(table, catalog))
     expect(validated.finished.status).toBe('ok')
     const notes = validated.events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
-    expect(notes).toMatch(new RegExp(`0${version}.json begins with a byte order mark: delta-spark reads`))
+    expect(notes).toMatch(new RegExp(`0${version}.json begins with a byte order mark: delta-spark skips`))
     const { finished, events } = await perform(fsckOf(table))
     expect(finished.exitCode).toBe(1)
     expect(events.filter((event) => event.type === 'fsck.finding')).toContainEqual(

@@ -683,7 +683,7 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
       ],
       [
         'mysql://app:wrong-secret@no-such-host.invalid/c?ssl-mode=disabled',
-        'the host name is not known: no-such-host.invalid (Network or authentication issues)',
+        'the host name cannot be resolved: no-such-host.invalid (Network or authentication issues)',
         null,
       ],
     ]

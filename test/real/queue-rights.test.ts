@@ -179,7 +179,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     const missing = await grants(superuser, 'worker', 'nobody')
     expect([missing.code, errorOf(missing.events)]).toMatchObject([
       2,
-      { code: 'BAD_FLAG', hint: `make it first: CREATE ROLE "nobody" LOGIN PASSWORD '…';` },
+      { code: 'BAD_FLAG', hint: `create it first: CREATE ROLE "nobody" LOGIN PASSWORD '…';` },
     ])
     await stage.ask(stage.queue, 'queue', `ALTER ROLE ${named} NOINHERIT`)
     const idle = await grants(superuser, 'worker', HOSTILE, '--apply')

@@ -419,7 +419,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       await rename('away', 'sluice_alerts')
     }
     expect(await queue.runs(10)).toHaveLength(1)
-    expect(said).toContainEqual(expect.stringMatching(/^not noted: .*no whole queue/))
+    expect(said).toContainEqual(expect.stringMatching(/^not noted: .*not a complete queue/))
   })
 
   test('is begun by a worker that takes from its queue, and no error of a slower one stands behind that', async () => {

@@ -270,7 +270,7 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
     if (!on('sqlite') && !ALL) return
     const twice = sluice('sql', 'SELECT 1 AS a, 2 AS a', '--format', 'json')
     expect(twice.stdout).toBe('{"a":1,"a_2":2}\n')
-    expect(twice.stderr).toContain('columns of one name get a number: a -> a_2')
+    expect(twice.stderr).toContain('columns with the same name get a number: a -> a_2')
     expect(sluice('sql', 'SELECT 1 AS a, 2 AS b', '--format', 'json').stderr).not.toContain('get a number')
     expect(sluice('sql', 'SELECT 1 AS a, 2 AS a', '--format', 'csv').stderr).not.toContain('get a number')
     const plain = `sqlite:///${join(folder.path, 'plain.db')}`

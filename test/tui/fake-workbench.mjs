@@ -26,7 +26,7 @@ const raw = [
     err(
       'LOG_GAP',
       'commits 11 to 13 are missing between checkpoint 10 and commit 14',
-      'bring the three files back, or import again once a checkpoint above 14 exists',
+      'restore the three files, or import again when a checkpoint above 14 exists',
       './lake/legacy/broken/_delta_log',
     ),
   ],
@@ -45,7 +45,7 @@ const raw = [
     null,
     err(
       'TABLE_FEATURE',
-      'catalogManaged is not supported; its commits live in the catalog of another system',
+      'catalogManaged is not supported; its commits are in the catalog of another system',
       'ask that system for the table',
       './lake/staging/managed/_delta_log',
     ),

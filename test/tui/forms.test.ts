@@ -175,14 +175,14 @@ describe('a form', () => {
     const app = await start({ columns, rows })
     await formOf(app, 'query orders --from hello', /query/)
     const words =
-      '--from is no URL: write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb'
+      '--from is not a URL: write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb'
     // Rows of the frame, with what stands beside it, are one text.
     const text = (lines: readonly string[]): string =>
       lines
         .map((row) => row.split('│')[1] ?? '')
         .join('')
         .replaceAll(/\s+/g, '')
-    await app.press(['SELECT 1'], '--from is no URL')
+    await app.press(['SELECT 1'], '--from is not a URL')
     if (columns >= 80) {
       await app.until((screen) => text(screen.split('\n')).includes(words.replaceAll(' ', '')))
       await app.press(['enter'], 'SELECT 1')

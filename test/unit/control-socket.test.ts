@@ -190,6 +190,6 @@ test('a run that is silent keeps nobody from the one that answers', async () => 
   await Promise.all([silent, refuses].map((server) => new Promise((resolve) => server.once('listening', resolve))))
   // It is chosen, and says itself that it is no run to look at.
   const thrown: unknown = await joinedFrom({ run: null, env, socketPath }).catch((error: unknown) => error)
-  expect(String(thrown)).not.toContain('2 runs go on here')
+  expect(String(thrown)).not.toContain('2 runs are active on this machine')
   for (const server of [silent, refuses]) server.close()
 }, 30_000)

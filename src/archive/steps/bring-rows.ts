@@ -114,7 +114,7 @@ async function notTaken(
   if (kept.rows > 0n) return keptOut(context.name, partition, kept)
   const names = await otherwiseComputed(missing, into, writing)
   if (names.length > 0) return computedRefusal(context.name, partition, names)
-  return changedMeanwhile(context.name, partition, 'other rows with the same keys are in the source')
+  return changedMeanwhile(context.name, partition, 'the source has other rows with the same keys')
 }
 
 /**
