@@ -145,7 +145,7 @@ it('a run goes on from whatever folder it is looked at, in its own', async () =>
   const inFolder = (cwd: string, ...words: readonly string[]) => program(cwd, process.execPath, BIN, ...words)
   const started = inFolder(own, ...copyTo('d.db').map(relative))
   expect(await started.code, started.out()).toBe(0)
-  const run = /^run (\d+) goes on/m.exec(started.out())?.[1] ?? ''
+  const run = /^run (\d+) continues/m.exec(started.out())?.[1] ?? ''
   const viewer = inFolder(far, 'attach', run, '--ci')
   await expect.poll(() => viewer.out(), { timeout: 20_000 }).toContain('plan')
   const joined = await joinRun(run, env)

@@ -149,7 +149,7 @@ describe('properties files', () => {
     ['spark.cdm.filter.java.writetime.min 5', /writetime\.min is not supported/],
     ['spark.cdm.perfops.numParts many', /numParts takes a whole number/],
     ['spark.cdm.trackRun maybe', /trackRun takes true or false/],
-    ['spark.cdm.feature.constantColumns.values 1', /holds 1 values for 2 names/],
+    ['spark.cdm.feature.constantColumns.values 1', /has 1 values for 2 names/],
     ['spark.cdm.schema.origin.column.ttl.automatic false', /ttl\.automatic is false alone/],
     [
       'spark.cdm.connect.origin.tls.enabled true\nspark.cdm.connect.origin.tls.trustStore.path /x/trust.jks',
@@ -329,7 +329,7 @@ describe('every property that is called used', () => {
 
   it.each([
     [['spark.cdm.transform.codecs=STRING_BLOB'], /names STRING_BLOB, which is not supported/],
-    [['spark.cdm.transform.codecs=INT_STRINGS'], /is no codec of the migrator/],
+    [['spark.cdm.transform.codecs=INT_STRINGS'], /is not a codec of the migrator/],
     [['spark.cdm.transform.codecs=TIMESTAMP_STRING_FORMAT,TIMESTAMP_STRING_MILLIS'], /names both/],
     [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.zone=Europe/Berlin'], /changes over the year/],
     [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.zone=Mars'], /no time zone/],

@@ -92,7 +92,7 @@ describe('copy', () => {
     [`--from ${FROM} --to ${TO}`, 'BAD_FLAG no table is named'],
     [`--from ${FROM} --to ${TO} --table t --part 5/4`, 'BAD_FLAG --part 5/4 is no share'],
     [`--from ${FROM} --to ${TO} --table t --part 0/4`, 'BAD_FLAG --part 0/4 is no share'],
-    [`--from ${FROM} --to ${TO} --table t --rename a`, 'BAD_FLAG --rename a names no column'],
+    [`--from ${FROM} --to ${TO} --table t --rename a`, 'BAD_FLAG --rename a does not name a column'],
     [`--from ${FROM} --to ${TO} --tables a,,b`, 'BAD_FLAG --tables a,,b is not a list of names'],
     [`--from ${FROM} --to ${TO} --tables "a`, 'BAD_FLAG --tables "a is not a list of names'],
     [
@@ -103,7 +103,7 @@ describe('copy', () => {
     [`--from ${FROM} --to ${TO} --table t --verify none --verify chunk`, 'BAD_FLAG --verify is given 2 times'],
     [
       `--from ${FROM} --to ${TO} --table t --dry-run --no-dry-run`,
-      'BAD_FLAG --dry-run and --no-dry-run exclude each other',
+      'BAD_FLAG --dry-run and --no-dry-run cannot be combined',
     ],
     [`--from ${FROM} --to ${TO} --table t --zone Europe/Berlin`, 'BAD_FLAG --zone goes with --between'],
     [`--from ${FROM} --to ${TO} --table t --confirm=t`, 'BAD_FLAG --confirm has nothing to confirm'],

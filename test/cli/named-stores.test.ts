@@ -105,7 +105,7 @@ it('is a place of archives too; what is no name there is a folder', async () => 
 it('an unknown name is refused with those that there are, and without a URL', async () => {
   for (const words of ['copy --from prdo --to copy --table t', 'archive list --from prdo']) {
     expect(await refusal(words)).toBe(
-      'BAD_FLAG --from is neither a URL nor the name of a store prdo (prod?): the config file names prod, copy, lake, cold, shelf',
+      'BAD_FLAG --from is neither a URL nor the name of a store: prdo (prod?): the config file names prod, copy, lake, cold, shelf',
     )
   }
   expect(await refusal('runs --database-url laek')).toBe(

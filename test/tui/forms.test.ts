@@ -59,7 +59,7 @@ describe('a form', () => {
     await formOf(app, 'archive run', 'archive run ·')
     await app.press(['down', 'ivcrdxXpyqSRasLtz:?/123'], 'ivcrdxXpyqSRasLtz:?/123▏')
     // A flag takes no letters.
-    await app.press(['ctrl-f', 'remove what is det'], /find +remove/)
+    await app.press(['ctrl-f', 'remove detached part'], /find +remove/)
     await app.press(['enter', 'y', 'Y', 'x', 'X', 'i'], /› +drop +no/)
     await app.press(['space'], /› ● drop +yes/)
     // `folder` holds it too, but what is called so is meant.

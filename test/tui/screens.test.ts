@@ -109,7 +109,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.until('213')
     await app.press(['/', 'broken', 'enter'], '› legacy/broken')
     await app.press(['enter'], 'LOG_GAP commits 11')
-    await app.until('bring the three files back')
+    await app.until('restore the three files')
     await golden('broken', app)
   })
 

@@ -155,7 +155,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
   const said = words.slice(0, 2).join(' ')
   if (request.kind !== 'operation')
     throw new SluiceError('BAD_FLAG', `${said} cannot be repeated`, {
-      hint: 'sluice schedule --help lists the allowed commands',
+      hint: 'the allowed commands are listed by sluice schedule --help',
     })
   if (request.reported?.hours !== undefined || request.reported?.log !== undefined) {
     throw new SluiceError('BAD_FLAG', 'a scheduled command cannot have hours or its own log', {

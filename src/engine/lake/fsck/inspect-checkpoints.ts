@@ -98,7 +98,7 @@ export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts
     ...(compared > 0 ? ['files compared with the commits'] : []),
     ...(notJudged.length === 0 ? [] : [`not compared, because their commits are gone: ${versionsText(notJudged)}`]),
     ...(notRead.length === 0 ? [] : [`not read: ${versionsText(notRead)}`]),
-    'sluice validate compares the rest',
+    'the rest is compared by sluice validate',
   ]
   return parts.join('; ')
 }

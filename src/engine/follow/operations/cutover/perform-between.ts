@@ -395,7 +395,7 @@ function notActive({ stream, family }: Between): SluiceError {
         ? family.turns.some((row) => hasSwitched(row.status))
           ? 'the reverse stream was ended: the closed table is no longer kept equal'
           : 'run sluice copy --follow --restart to begin another one'
-        : `run sluice follow ${id}: it resumes the stream, or says what blocks it`,
+        : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }
 

@@ -296,7 +296,7 @@ function notActive({ stream }: OpenedFamily): SluiceError {
     hint:
       status === 'ended'
         ? 'run sluice copy --follow --restart to begin another one'
-        : `run sluice follow ${id}: it resumes the stream, or says what blocks it`,
+        : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }
 

@@ -251,7 +251,7 @@ async function refuseUnready({ id, status, faults }: StreamRow, database: Ledger
   if (why === null) return
   throw new SluiceError('STREAM_HALTED', why, {
     reason: 'both sides cannot be compared as of one snapshot',
-    hint: `run sluice follow ${id}: it resumes the stream, or says what blocks it`,
+    hint: `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }
 
