@@ -96,7 +96,9 @@ describe('what is wrong with an entry', () => {
     expect(await refusal('workers: 3\n', 'lifecycle', 'status')).toBe(
       'BAD_FLAG the config file has no table under lifecycle',
     )
-    expect(await refusal(FILE, 'lifecycle', 'status', '--by', 'x')).toBe('BAD_FLAG lifecycle status does not accept --by')
+    expect(await refusal(FILE, 'lifecycle', 'status', '--by', 'x')).toBe(
+      'BAD_FLAG lifecycle status does not accept --by',
+    )
   })
 })
 

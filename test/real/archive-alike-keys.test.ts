@@ -62,7 +62,7 @@ describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
       if (dryRun) continue
       expect(finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
       expect(finished.error?.reason).toContain('the key of the table treats a1 and A1 as equal')
-      expect(finished.error?.hint).toMatch(/give the row A1 another key, .* or bring .* --into NEW_TABLE/)
+      expect(finished.error?.hint).toMatch(/give the row A1 another key, .* or restore .* --into NEW_TABLE/)
     }
     expect(await rows()).toBe('A1 new; z kept')
     expect((await perform({ ...restore, into: 'elsewhere' })).finished).toMatchObject({ exitCode: 0 })
@@ -361,7 +361,7 @@ describe.each(OVERLAPS)('%s', (system, columns, row) => {
     ])
     await place.sql(`INSERT INTO places VALUES ${row(1, '2090-02-02 00:00:00', '2020-06-01', '2021-06-01')}`)
     const { error } = (await perform(restore)).finished
-    expect(error?.message).toMatch(/the table does not take 1 of its rows \(\[?1,/)
+    expect(error?.message).toMatch(/the table refuses 1 of its rows \(\[?1,/)
     expect(await state()).toBe('DROPPED')
     expect(await place.rows('SELECT count(*) FROM places')).toEqual([['2']])
     const [into = ''] = commandsIn(error?.hint)

@@ -546,7 +546,7 @@ test.for(SYSTEMS)('%s: a view takes no rows, and is called one', { timeout: 60_0
     const ran = await perform(restoreTo({ into: 'looked_at', intoUrl: target.url, dryRun }))
     expect(ran.finished.error, said(ran)).toMatchObject({
       code: 'TABLE_REFUSED',
-      message: expect.stringMatching(/view.*, and no table$/) as string,
+      message: expect.stringMatching(/view.*, not a table$/) as string,
     })
   }
   await isAsBefore(before)

@@ -56,7 +56,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect(await place.rows(standing)).toEqual([['2']])
     const alone = await perform(runOf(place, 'orders', OLD))
     expect(alone.finished.error).toMatchObject({ code: 'UNSUPPORTED_TYPE' })
-    expect(alone.finished.error?.message).toContain('id, which says no time')
+    expect(alone.finished.error?.message).toContain('id, which is not a time')
     const listed = await perform({ kind: 'archive-list', from: place.url, tables: [], count: false })
     expect(listed.events.some((event) => event.type === 'archived' && event.table.includes('orders'))).toBe(false)
   })

@@ -104,7 +104,7 @@ describe('SQLite, a plain table', () => {
   test('a limit is heeded, and said', async () => {
     const { rows, notes } = await ask(url, 'SELECT id FROM bookings ORDER BY id', { limit: 3 })
     expect(rows).toEqual([[0], [1], [2]])
-    expect(notes).toEqual(['there are more rows; --limit 3 leaves them out'])
+    expect(notes).toEqual(['there are more rows than --limit 3 shows'])
     expect((await ask(url, 'SELECT id FROM bookings ORDER BY id LIMIT 3', { limit: 3 })).notes).toEqual([])
   })
 

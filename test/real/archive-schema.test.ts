@@ -153,7 +153,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const refused = await perform(restore)
     expect(refused.finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
     expect(refused.finished.error?.message).toContain(
-      'its column note was dropped, and the present column note of the table is another one',
+      'its column note was dropped, and the present column note of the table was added later',
     )
     expect(refused.finished.error?.hint).toContain('--without note')
     const foretold = await perform({ ...restore, dryRun: true, without: ['note'] })

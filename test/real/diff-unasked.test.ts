@@ -96,7 +96,7 @@ it('stays a difference at the second look, beside those that are gone', async ()
   expect(lost).toMatchObject({ gone: 1, rows: 0n, targetRows: 1n })
   expect(lost.differ.find(({ key }) => key[0] === 'b')).toMatchObject({
     kind: 'missing',
-    unasked: { message: expect.stringContaining('cannot be asked for in the source') },
+    unasked: { message: expect.stringContaining('cannot be read in the source') },
   })
   // Here it has: no other key is the largest up to it.
   const extra: RowDifference = { key: ['bb'], kind: 'extra', columns: [] }

@@ -131,7 +131,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
       await refusalsOf(
         gone.map((one) => ({ ...one, table: { ...one.table, table: { schema: 'public', name: 'go"ne' } } })),
       ),
-    ).toEqual([expect.stringContaining('is not there any more')])
+    ).toEqual([expect.stringContaining('no longer exists')])
   })
 
   test('is a prepared transaction, with its age; open ones are a note', async () => {

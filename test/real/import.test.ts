@@ -105,7 +105,7 @@ test("the guide's two DELETEs leave a catalog that refuses by name, and an impor
     await transaction.run("DELETE FROM delta_files WHERE table_id = 't'")
     await transaction.run("DELETE FROM migration_status WHERE table_id = 't'")
   })
-  await expect(readableTable(database, { tableId: 't' })).rejects.toThrow(/t is not in the catalog any more/)
+  await expect(readableTable(database, { tableId: 't' })).rejects.toThrow(/t is no longer in the catalog/)
   await importInto(database, folder.path)
   expect(await dumpCatalog(database)).toBe(before)
 

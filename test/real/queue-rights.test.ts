@@ -74,7 +74,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     const early = await grants(stage.urlOf(stage.queue, 'queue'), 'observer', 'queue_reader', '--apply')
     expect([early.code, errorOf(early.events)]).toMatchObject([
       2,
-      { code: 'NO_SUCH_PATH', message: 'the database queue holds no queue' },
+      { code: 'NO_SUCH_PATH', message: 'the database queue has no queue' },
     ])
     for (const words of [
       ['--connect', stage.urlOf(stage.queue, 'queue'), '--role', 'reader'],
