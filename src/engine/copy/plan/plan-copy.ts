@@ -375,15 +375,12 @@ function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly
     const others = (sharing.get(foldedName(one.targetName, to)) ?? []).filter((other) => other !== one)
     if (others.length === 0 || one.error !== null) return one
     const names = others.map(({ source }) => tableText(source.table)).join(', ')
-    const error = new SluiceError(
-      'TABLE_REFUSED',
-      `${tableText(one.source.table)} and ${names} have the same name in the target`,
-      {
-        where: to.label,
-        reason: `the target treats ${tableText(one.targetName)} and ${others.map(({ targetName }) => tableText(targetName)).join(', ')} as the same name`,
-        hint: 'copy each in a separate run, with a different --to-table',
-      },
-    )
+    const message = `${tableText(one.source.table)} and ${names} have the same name in the target`
+    const error = new SluiceError('TABLE_REFUSED', message, {
+      where: to.label,
+      reason: `the target treats ${tableText(one.targetName)} and ${others.map(({ targetName }) => tableText(targetName)).join(', ')} as the same name`,
+      hint: 'copy each in a separate run, with a different --to-table',
+    })
     return { ...one, ring: null, plan: null, error }
   })
 }
