@@ -51,7 +51,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const place = await orders()
     const ran = await perform(runOf(place, 'public.*', OLD))
     expect(ran.finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
-    expect(messages(ran)).toContain('orders is left alone')
+    expect(messages(ran)).toContain('orders is skipped')
     await place.sql(insert)
     expect(await place.rows(standing)).toEqual([['2']])
     const alone = await perform(runOf(place, 'orders', OLD))

@@ -482,7 +482,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       const doubted = {
         code: 'PLAN_CHANGED',
         message: expect.stringMatching(/: w is gone, and v may be w under another name$/),
-        hint: expect.stringMatching(/--dropped w .*give v the name w again.*--dropped v.*--renamed w=v/),
+        hint: expect.stringMatching(/--dropped w .*rename v to w.*--dropped v.*--renamed w=v/),
       }
       for (const sql of ['sum(v)', 'sum(w)', '*', 'count(*) FILTER (v = 1)'])
         expect((await asked(sql)).error, sql).toMatchObject(doubted)
@@ -540,7 +540,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
         expect((await perform(operation)).finished.error, words).toMatchObject({
           code: 'PARTITION_CHANGED',
           reason: expect.stringContaining('w is called v now'),
-          hint: expect.stringMatching(/give the present w a third name.*--dropped v,.*--renamed w=v.*--renamed v=v/),
+          hint: expect.stringMatching(/rename the present w to a third name.*--dropped v,.*--renamed w=v.*--renamed v=v/),
         })
       }
       // As the hint says.

@@ -99,7 +99,7 @@ describe.each(['plain', 'native'] as const)('PostgreSQL, %s', { timeout: 120_000
         judge: (table) => `SELECT t::text, float8send(r)::text, octet_length(c), scale(n) FROM ${table} t ORDER BY id`,
         refused: {
           there: ['ALTER TABLE s ALTER x TYPE text'],
-          words: /cannot be restored: x was integer and is text \| make it x integer again, run the same command, and/,
+          words: /cannot be restored: x was integer and is text \| make it x integer again, run the same command, then/,
           back: ['ALTER TABLE s ALTER x TYPE int USING x::int'],
         },
       },

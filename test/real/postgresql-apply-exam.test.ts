@@ -167,7 +167,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const sql = `CREATE TABLE parent (id int PRIMARY KEY, u int UNIQUE); CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent ON DELETE CASCADE);
       GRANT ALL ON parent, child TO ${role}`
     expect(messages(await preflight('child', sql, { catchingUp: true }))).toMatch(
-      /foreign keys of .*child may refuse rows until it has caught up: child_p_fkey of child/,
+      /foreign keys of .*child may refuse rows until the table has caught up: child_p_fkey of child/,
     )
     expect(messages(await preflight('parent', 'SELECT 1', { catchingUp: true }))).toMatch(
       /until it has caught up.*: parent_u_key$/,

@@ -145,7 +145,7 @@ it('goes through what needs somebody, says why, and begins what mends it with it
   await app.press(['/', 'crm', 'enter', 'tab', 'tab'], 'Tables › what needs you · 6')
   expect(app.screen()).toContain('› legacy/broken')
   await app.press(['enter'], 'legacy/broken needs you')
-  expect(app.screen()).toContain('bring the three files back')
+  expect(app.screen()).toContain('restore the three files')
   await app.press(['esc', 'j', 'j', 'j'], '› events/clicks')
   await app.press(['enter'], '12 commits ahead of the catalog')
   await app.press(['enter'], 'Import events/clicks')

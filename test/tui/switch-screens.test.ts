@@ -122,7 +122,7 @@ describe.each([
       position: '0/C54A948',
       wayBack: 'sluice cutover 1 --revert',
     })
-    await app.until('switched: public.bookings means')
+    await app.until('switched: public.bookings is now the other table')
     expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|WORKER/)
   })
 

@@ -377,25 +377,19 @@ function reportSwitched(
 }
 
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {
-  const message = `the source may still be closed, and slot and publication ${streamName(id)} still exist: ${error instanceof Error ? error.message : String(error)}`
-  run.emit({
-    type: 'log',
-    level: 'warn',
-    message,
-    hint: 'run the same command: it opens the source, or ends the switch',
-  })
+  const message = `the source may still be closed, and slot and publication ${streamName(id)} still exist: ${asSluiceError(error).message}`
+  const hint = 'run the same command: it opens the source, or ends the switch'
+  run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
 function notActive({ stream, family }: Between): SluiceError {
   const { id, status, faults } = stream
+  const ended = family.turns.some((row) => hasSwitched(row.status))
+    ? 'the reverse stream was ended: the closed table is no longer kept equal'
+    : 'run sluice copy --follow --restart to begin another one'
   return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
-    hint:
-      status === 'ended'
-        ? family.turns.some((row) => hasSwitched(row.status))
-          ? 'the reverse stream was ended: the closed table is no longer kept equal'
-          : 'run sluice copy --follow --restart to begin another one'
-        : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
+    hint: status === 'ended' ? ended : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }
 
