@@ -722,7 +722,7 @@ test(
       return finished.error === undefined ? rows.join() : `${finished.error.code}: ${finished.error.message}`
     }
     // Of a ledger that this login cannot read it is not known which tables it names.
-    expect(await counted(byBert.query)).toMatch(/^TABLE_REFUSED: the ledger of archives in schema anna cannot be read/)
+    expect(await counted(byBert.query)).toMatch(/^TABLE_REFUSED: this login cannot read the ledger of archives in schema anna/)
     await place.sql(
       `GRANT USAGE ON SCHEMA anna TO ${id}_bert`,
       `GRANT SELECT ON ALL TABLES IN SCHEMA anna TO ${id}_bert`,

@@ -1,4 +1,4 @@
-/** Reads what the screen needs and does not have yet: one read per slot at a time, so that a held key does not queue many. */
+/** Reads the data that the screen lacks: one read per slot at a time, so that a held key does not queue many. */
 import type { Workbench } from '../../app/workbench.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Clock } from '../../shared/clock.ts'

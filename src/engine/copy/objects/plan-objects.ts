@@ -111,7 +111,7 @@ async function planTableObjects(
 }
 
 /**
- * A partitioned table takes a unique key only with the column of its partitions, by which its primary key is wider, too.
+ * A partitioned table accepts a unique key only with the column of its partitions, which its primary key has as well.
  * @param primary the source's primary key
  */
 function widenedBy(
