@@ -106,7 +106,7 @@ describe.skipIf(why !== '')('PostgreSQL, types that mean other values by now', {
     const refused = (await perform(restore)).finished.error
     expect(refused).toMatchObject({ code: 'PARTITION_CHANGED' })
     expect(refused?.message).toMatch(says)
-    expect(refused?.hint).toMatch(/a text for m, and restore the rows there: sluice restore .* --into NEW_TABLE$/)
+    expect(refused?.hint).toMatch(/a text column for m, and restore the rows there: sluice restore .* --into NEW_TABLE$/)
     expect(JSON.stringify((await perform({ ...restore, dryRun: true })).events)).toContain('in m, ')
     expect(await place.rows('SELECT id FROM o')).toEqual([['2']])
     const query = { kind: 'query', from: place.url, table: 'o', query: 'SELECT m FROM o', limit: 9, format: 'json' }
