@@ -352,7 +352,7 @@ test.for(KILLS)(
     expect(signal).toBe('SIGKILL')
     const noted = await place.rows(`SELECT origin FROM migration_archives`)
     if (noted.length > 0 && String(noted[0]).includes('rebuilt')) {
-      expect(await ended(run)).toMatch(/^ARCHIVE_FOREIGN: .* has not ended/)
+      expect(await ended(run)).toMatch(/^ARCHIVE_FOREIGN: .* has not finished/)
       // Somebody holds another one meanwhile; he is told that the archive does not say so.
       expect(await ended(hold(place, '2020-Q2', 'two lawsuits'))).toMatch(/^ARCHIVE_FOREIGN: .* is held/)
     }

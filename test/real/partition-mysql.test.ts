@@ -191,7 +191,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       ['r1', /by LIST$/],
       ['r2', /by HASH$/],
       ['r3', /by KEY$/],
-      ['r4', /partitioned themselves/],
+      ['r4', /have subpartitions/],
       ['r8', /by SYSTEM_TIME$/],
       ['r5', /RANGE COLUMNS \("at","x"\)/],
       ['r6', /RANGE \(year\("at"\) \* 100 \+ month\("at"\)\)/],

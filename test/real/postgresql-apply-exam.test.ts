@@ -100,7 +100,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
       'there is no table gone',
       'narrow has no column a',
       expect.stringMatching(/no columns identify the rows of/),
-      expect.stringMatching(/the identity of .*below needs b/),
+      expect.stringMatching(/the row key of .*below needs b/),
     ])
     expect(found.refusals.map((one) => one.table?.name)).toEqual(['above', 'gone', 'narrow', 'below', 'below'])
     expect(

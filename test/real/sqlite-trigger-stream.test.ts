@@ -432,7 +432,7 @@ describe('changes that may be missing halt', () => {
     copyFileSync(sit.file, `${sit.file}.copy`)
     renameSync(`${sit.file}.copy`, sit.file)
     const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
-    expect(faults).toMatchObject([{ code: 'OTHER_SERVER', message: expect.stringMatching(/another file/) as string }])
+    expect(faults).toMatchObject([{ code: 'OTHER_SERVER', message: expect.stringMatching(/replaced by another one/) as string }])
     await expect(sit.source.renew?.(birth, tables, 0n, SIGNAL)).rejects.toMatchObject({ code: 'STREAM_HALTED' })
   })
 })

@@ -214,7 +214,7 @@ describe('sync', () => {
       expect(error).toMatchObject({
         code: 'DIFFERENCES',
         hint: expect.stringMatching(
-          /^if the log is right, take the table out of the catalog .* --forget --confirm=/,
+          /^if the log is right, remove the table from the catalog .* --forget --confirm=/,
         ) as string,
       })
     },

@@ -50,7 +50,7 @@ describe('a log that changed since the import', () => {
       for (let v = 0; v <= checkpoint; v++) await rm(join(lake.folder, name(v)), { force: true })
       const result = await validated(subject)
       expect(differencesOf(result.events)).toEqual([])
-      expect(result.notes.join()).toContain(`the log begins at version ${checkpoint} now`)
+      expect(result.notes.join()).toContain(`the log now begins at version ${checkpoint}`)
       expect(result.versions[0]).toBe(checkpoint)
     }
   })
