@@ -194,7 +194,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       /materialized view/,
     )
     expect(await tried(`CREATE PUBLICATION sluice_x FOR TABLE ${SQL}`, 'DROP PUBLICATION sluice_x')).toMatch(/stream: /)
-    expect(await refused({ last: '2020-Q1' })).toMatch(/BAD_FLAG.*is over/)
+    expect(await refused({ last: '2020-Q1' })).toMatch(/BAD_FLAG.*has ended/)
     expect(await refused({ past: TABLE })).toMatch(/BAD_FLAG/)
     expect(await refused({ by: 'guest' })).toMatch(/BAD_FLAG.*no time/)
     expect(await shapeOf(place)).toEqual(before)

@@ -242,14 +242,12 @@ export function changedMeanwhile(name: string, partition: Named, how: string): S
 
 /** Error: triggers or rules of the table fire for restored rows, which then have other values. */
 export function changedByTriggers(name: string, partition: Named, fired: readonly string[]): SluiceError {
-  const names = fired.join(', ')
   return new SluiceError(
     'PARTITION_CHANGED',
-    `${partition.label} of ${name} cannot be restored: its rows have other values once they are inserted`,
+    `${partition.label} of ${name} cannot be restored: its rows have other values after ${fired.join(', ')} fired`,
     {
       where: `${name}, ${partition.label}`,
-      reason: `${names}: fired for each inserted row, and may change it; nothing was changed`,
-      hint: `disable it while no other program writes to the table, and run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+      hint: `disable the trigger or rule while no other program writes to the table, and run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )
 }
