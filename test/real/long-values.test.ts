@@ -46,7 +46,10 @@ test.each(Object.keys(FIELDS))('a longer %s is refused with the limit', { timeou
   const catalog = `sqlite:///${folder.path}/c.db`
   writeLog(table, [[PROTOCOL, lineAt(field, MOST + 1), add('a')]])
   const { finished } = await perform(importOf(table, catalog))
-  expect(finished.error).toMatchObject({ code: 'BAD_ACTION', message: expect.stringContaining(`takes ${MOST}`) })
+  expect(finished.error).toMatchObject({
+    code: 'BAD_ACTION',
+    message: expect.stringContaining(`the limit of a catalog is ${MOST}`),
+  })
 })
 
 test('nor does a checkpoint bring one in', { timeout: 60_000 }, async () => {
@@ -70,7 +73,10 @@ test('nor does a checkpoint bring one in', { timeout: 60_000 }, async () => {
     lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
   )
   const { finished } = await perform(importOf(table, `sqlite:///${folder.path}/c.db`))
-  expect(finished.error).toMatchObject({ code: 'BAD_ACTION', message: expect.stringContaining(`takes ${MOST}`) })
+  expect(finished.error).toMatchObject({
+    code: 'BAD_ACTION',
+    message: expect.stringContaining(`the limit of a catalog is ${MOST}`),
+  })
 })
 
 const MOST_OTHER = 32 << 20
@@ -91,7 +97,7 @@ test.each(Object.entries(OTHERS))(
     const { finished } = await perform(importOf(table, catalog))
     expect(finished.error).toMatchObject({
       code: 'BAD_ACTION',
-      message: expect.stringContaining(`takes ${MOST_OTHER}`),
+      message: expect.stringContaining(`the limit of a catalog is ${MOST_OTHER}`),
     })
     expect((await perform(validateOf(table, catalog))).finished.error?.code).toBe('NO_SUCH_TABLE')
   },

@@ -344,14 +344,29 @@ test('what an attempt before has left is cleared, and programs that have the fil
 
 describe('changes that may be missing halt', () => {
   const cases: readonly (readonly [what: string, sql: string, code: string | null, reason: RegExp])[] = [
-    ['a trigger that is gone', 'DROP TRIGGER sluice_7_1_deleted', 'TRIGGERS_CHANGED', /sluice_7_1_deleted is gone/],
-    ['a log that is gone', 'DROP TABLE sluice_7_keys_1', 'TRIGGERS_CHANGED', /sluice_7_keys_1 is gone/],
+    [
+      'a trigger that is gone',
+      'DROP TRIGGER sluice_7_1_deleted',
+      'TRIGGERS_CHANGED',
+      /sluice_7_1_deleted, which records its changes, was dropped/,
+    ],
+    [
+      'a log that is gone',
+      'DROP TABLE sluice_7_keys_1',
+      'TRIGGERS_CHANGED',
+      /sluice_7_keys_1, which records its changes, was dropped/,
+    ],
     ['a column more', 'ALTER TABLE t ADD COLUMN w TEXT', 'TABLE_CHANGED', /definition was changed/],
     ['a column of another name', 'ALTER TABLE t RENAME COLUMN v TO w', 'TABLE_CHANGED', /definition was changed/],
-    ['a table that is gone', 'DROP TABLE t', 'TABLE_CHANGED', /is gone/],
-    ['a table of another name', 'ALTER TABLE t RENAME TO s', 'TABLE_CHANGED', /is gone/],
+    ['a table that is gone', 'DROP TABLE t', 'TABLE_CHANGED', /was dropped or renamed/],
+    ['a table of another name', 'ALTER TABLE t RENAME TO s', 'TABLE_CHANGED', /was dropped or renamed/],
     ['a unique index more', 'CREATE UNIQUE INDEX n ON t (v, id)', 'TABLE_CHANGED', /unique index n is new/],
-    ['a counter that is gone', 'DROP TABLE sluice_7_progress', 'SLOT_LOST', /no sluice_7_progress/],
+    [
+      'a counter that is gone',
+      'DROP TABLE sluice_7_progress',
+      'SLOT_LOST',
+      /sluice_7_progress with the applied position does not exist/,
+    ],
     ['a counter of an earlier time', 'UPDATE sluice_7_progress SET counter = 1', 'OTHER_SERVER', /earlier time/],
     [
       'a target of an earlier time',
@@ -432,7 +447,9 @@ describe('changes that may be missing halt', () => {
     copyFileSync(sit.file, `${sit.file}.copy`)
     renameSync(`${sit.file}.copy`, sit.file)
     const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
-    expect(faults).toMatchObject([{ code: 'OTHER_SERVER', message: expect.stringMatching(/replaced by another one/) as string }])
+    expect(faults).toMatchObject([
+      { code: 'OTHER_SERVER', message: expect.stringMatching(/replaced by another one/) as string },
+    ])
     await expect(sit.source.renew?.(birth, tables, 0n, SIGNAL)).rejects.toMatchObject({ code: 'STREAM_HALTED' })
   })
 })

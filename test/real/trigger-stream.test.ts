@@ -259,7 +259,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     [
       `ALTER TABLE plain RENAME TO simple; ALTER TABLE other ALTER id TYPE bigint; CREATE TABLE parts_3 AS SELECT 30 AS id, 25 AS day, NULL::text AS v;
        ALTER TABLE parts_3 ALTER id SET NOT NULL, ALTER day SET NOT NULL; ALTER TABLE parts ATTACH PARTITION parts_3 FOR VALUES FROM (20) TO (30)`,
-      /^TABLE_CHANGED public.plain: it is called public.simple now/,
+      /^TABLE_CHANGED public.plain: it was renamed to public.simple/,
       /^TABLE_CHANGED public.parts: partition public.parts_3 was attached with rows/,
       /^TABLE_CHANGED public.other: column id/,
     ],
@@ -269,7 +269,10 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
       /^TABLE_CHANGED public.other: it is gone/,
     ],
     [`DROP SCHEMA ${NAME} CASCADE`, /^SLOT_LOST the logs of the stream are gone/],
-    [`UPDATE ${NAME}.progress SET forgotten = 'FFFFFFFF/0'`, /^SLOT_LOST notes up to FFFFFFFF.0 were taken out/],
+    [
+      `UPDATE ${NAME}.progress SET forgotten = 'FFFFFFFF/0'`,
+      /^SLOT_LOST notes up to FFFFFFFF.0 were removed from the logs/,
+    ],
   ])('halts after %s', async (statements, ...faults) => {
     await sql.run(statements)
     expect(await halted()).toEqual(faults.map((fault) => expect.stringMatching(fault)))

@@ -129,7 +129,7 @@ async function examineTable(
       message:
         spec.key.length === 0
           ? 'has no key that identifies its rows'
-          : `has no unique index without NULL on (${spec.key.join(', ')})to identify its rows`,
+          : `has no unique index without NULL on (${spec.key.join(', ')}) to identify its rows`,
       hint: 'give it a primary key, name another unique key with --key, or leave the table out',
     })
   for (const name of spec.key) {
