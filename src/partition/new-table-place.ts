@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../model/copy/column-type.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'
-import type { PartitionPlanStore, PlanFinding, NewTableStatements } from '../model/partition/plan-port.ts'
+import type { PartitionPlanStore, PlanFinding, NewTableStatements, Rehearsal } from '../model/partition/plan-port.ts'
 import { tableKeyOf } from '../engine/copy/ledger/owner.ts'
 import { streamsInto } from '../engine/copy/ledger/stream-lookup.ts'
 import { onSide } from '../engine/copy/sides.ts'
@@ -88,6 +88,8 @@ export async function unfollowable({ source: { store, signal } }: NewTablePlace)
   return { verdict: 'refused', about: 'following', object: store.label, detail: first.message, hint: first.hint }
 }
 
+type PlacedRefusal = Rehearsal['refused'][number]
+
 /** Findings including refusals of the target, and the statements that run there. */
 export type PlacedNewTable = {
   readonly findings: readonly PlanFinding[]
@@ -118,7 +120,7 @@ export async function placedNewTable(place: NewTablePlace, about: NewTableFit): 
         detail: `${where} has no type of that name`,
         hint: 'create it there first, as the old database has it: pg_dump --schema-only prints its statement',
       })),
-      ...(refused === null ? [] : [refusal(place, about, refused)]),
+      ...refused.map((one) => refusal(place, about, one)),
     ],
     statements: {
       ...statements,
@@ -128,13 +130,17 @@ export async function placedNewTable(place: NewTablePlace, about: NewTableFit): 
   }
 }
 
-function refusal({ target }: NewTablePlace, about: NewTableFit, reason: string): PlanFinding {
+function refusal(
+  { target }: NewTablePlace,
+  about: NewTableFit,
+  { reason, hint = 'create there what it names, or give the login the right to it' }: PlacedRefusal,
+): PlanFinding {
   return {
     verdict: 'refused',
     about: 'new table',
     object: tableText(newTableName(about)),
     detail: `${target.label} refuses a statement that makes it: ${reason}`,
-    hint: 'create there what it names, or give the login the right to it',
+    hint,
   }
 }
 

@@ -72,7 +72,7 @@ function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
       details: [
         [
           'closed',
-          `${durationText(pauseMs)} at most without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
+          `${event.isLeast === true ? `at least ${durationText(pauseMs)}` : `${durationText(pauseMs)} at most`} without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
         ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the fence`],
         [

@@ -8,6 +8,7 @@ const MAX_DEPTH = 32
 /** Reader for Thrift's compact protocol. Integers past 2^53 are refused. */
 export class Thrift {
   readonly #bytes: Buffer
+  readonly #elements = new Map<readonly Value[], number>()
   #at = 0
 
   constructor(bytes: Buffer) {
@@ -17,6 +18,11 @@ export class Thrift {
   /** Number of bytes read so far. */
   get at(): number {
     return this.#at
+  }
+
+  /** Type number of the elements of a list that was read. */
+  elementOf(list: readonly Value[]): number | undefined {
+    return this.#elements.get(list)
   }
 
   /** A struct as its fields by number. @throws Error if the bytes are not a struct, or end too early */
@@ -64,7 +70,9 @@ export class Thrift {
     const short = head >> 4
     const length = short === 15 ? this.#varint() : short
     if (length > this.#bytes.length) throw new Error('the list is longer than the bytes')
-    return Array.from({ length }, () => this.#value(head & 15, depth + 1, true))
+    const list = Array.from({ length }, () => this.#value(head & 15, depth + 1, true))
+    this.#elements.set(list, head & 15)
+    return list
   }
 
   #map(depth: number): readonly Value[] {

@@ -224,7 +224,12 @@ test(`an old program refuses what a newer one has upgraded in ${BACKEND}`, async
   expect(upgrades).toEqual([
     ...(BACKEND === 'sqlite' ? [] : [[4, 1]]),
     [OWNERS_VERSION, 0],
-    ...(BACKEND === 'postgresql' ? [[6, 0]] : []),
+    ...(BACKEND === 'postgresql'
+      ? [
+          [6, 0],
+          [7, 0],
+        ]
+      : []),
   ])
 })
 

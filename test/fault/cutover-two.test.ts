@@ -121,14 +121,33 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     const child = startCopy(twoCutover(stage), options)
     expect((await child.ended).signal).toBe('SIGKILL')
     expect(await statuses(stage)).toEqual(left)
+    // The pause itself is what is under test.
+    await stage.target.rows('SELECT pg_sleep(1.5)')
     const { finished, events } = await perform(twoCutover(stage))
     expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    const paused = await stage.target.rows(`SELECT pause_ms >= 1500 FROM migration_switches WHERE status = 'done'`)
+    if (left[0] === 'closed' || left[0] === 'proved') expect(paused).toEqual([['t']])
+    const [switched] = of(events, 'cutover.switched')
+    if (left[0] === 'closed') expect(switched?.pauseMs).toBeGreaterThan(1500)
+    expect(switched?.isLeast).toBeUndefined()
+    if (said === 'went on') expect(JSON.stringify(events)).toMatch(/writers had no table to write to for [1-9]\.\d s/)
     if (said !== null) expect(steps(events)).toContain(said)
     if (said === 'taken back') expect(steps(events)).toContain('opened')
     expect(await probe.stop()).toBeGreaterThan(0)
     await expectMoved(stage, writer, 11)
     expect(await observer.stop()).toBeGreaterThan(0)
   })
+
+  test('killed by an older program, which noted no time, its pause is at least that of this run', async () => {
+    const stage = await twoStage(server, 200)
+    const child = startCopy(twoCutover(stage), { killedBy: { type: 'cutover.step', times: 2 } })
+    expect((await child.ended).signal).toBe('SIGKILL')
+    await stage.target.sql(
+      `UPDATE migration_switches SET document = regexp_replace(document, '"closingMs":[0-9]+,', '')`,
+    )
+    const { events } = await perform(twoCutover(stage))
+    expect(of(events, 'cutover.switched')).toMatchObject([{ isLeast: true, tries: '2' }])
+  }, 120_000)
 
   test(
     'over the budget the source is open again, and sessions that do not let go are ended only where they may be',

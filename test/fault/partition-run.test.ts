@@ -300,6 +300,13 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       expect([planned.finished.exitCode, planned.finished.error]).toEqual([0, undefined])
       const run = await perform(runOf(place, { table: 'o', untilEqual: true }))
       expect([run.finished.exitCode, run.finished.error]).toEqual([0, undefined])
+      // Between the last period and the end of the table a reader sees what the server does.
+      const after = run.events.slice(run.events.findLastIndex(({ type }) => type === 'partition.landed') + 1)
+      const ends = after.slice(
+        0,
+        after.findIndex(({ type }) => type === 'table.finished'),
+      )
+      expect.soft(JSON.stringify(ends)).toContain('the server gathers statistics')
       const reported = run.events.findLast((event) => event.type === 'log' && event.message.includes('copied late'))
       const statements = (reported?.type === 'log' ? (reported.hint ?? '') : '')
         .replace('once the table is live: ', '')
@@ -323,6 +330,16 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       expect(await place.rows('SELECT count(*), count(DISTINCT ref) FROM o_partitioned')).toEqual(
         await place.rows('SELECT count(*), count(DISTINCT ref) FROM o'),
       )
+      const signed = await perform({ kind: 'sign-off', stream, from: place.url, to: place.url, tables: [] })
+      const made = (table: string): unknown =>
+        signed.events.flatMap((event) =>
+          event.type === 'check' && event.check === 'made by --with' && event.area.endsWith(table)
+            ? [[event.status, event.found]]
+            : [],
+        )
+      expect(made('o_partitioned')).toEqual([
+        ['ok', expect.stringMatching(/^all \d+ of the source are there, unique o_ref_key with at in it$/)],
+      ])
     },
   )
 

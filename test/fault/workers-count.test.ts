@@ -101,16 +101,29 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
     await worker.ended
     await stage.sluice('ctl', run, 'stop', '--distributed')
     stage.worker({ host: 'heir' })
+    await endsByLedger(run, 'young')
+  })
+
+  test('also if an older program, which had not read the ledger, began it', async () => {
+    const run = await stage.distribute('copy', ...COPY, '--to-table', 'old', '--rate', '4000', '--tasks', '1')
+    const worker = stage.worker({ host: 'older' })
+    await stage.until('rows of a closed chunk', async () => (await rowsDone('old')) > 0n)
+    worker.signal('SIGKILL')
+    await worker.ended
+    const unread = `UPDATE sluice_queue.sluice_runs SET ledger_rows = NULL, ledger_chunks = NULL, ledger_ms = NULL, counted_at = NULL WHERE run_id = '${run}';
+      UPDATE sluice_queue.sluice_run_slots SET turn_rows = turn_rows + 12345 WHERE run_id = '${run}'`
+    await stage.ask(stage.queue, 'queue', unread)
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    stage.worker({ host: 'newer' })
+    await endsByLedger(run, 'old')
+  })
+
+  async function endsByLedger(run: string, table: string): Promise<void> {
     await stage.until('the end by the ledger', async () => {
       const { status, rows, countedAt } = await stage.run(run)
-      const done = await rowsDone('young')
-      return (
-        (status === 'stopped' && countedAt === null && rows === done) || {
-          status,
-          rows: String(rows),
-          done: String(done),
-        }
-      )
+      const done = await rowsDone(table)
+      const isRead = status === 'stopped' && countedAt === null && rows === done
+      return isRead || { status, rows: String(rows), done: String(done) }
     })
-  })
+  }
 })

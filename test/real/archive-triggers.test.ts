@@ -69,6 +69,29 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect(await all(place)).toEqual(before)
   })
 
+  test('a trigger that changes its row afterwards is named by the restore, with what helps', async () => {
+    const { place, commands } = await bookings(
+      'postgresql',
+      `CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ${TABLE} SET note = note || '!' WHERE id = NEW.id; RETURN NULL; END $$`,
+      `CREATE TRIGGER later AFTER INSERT ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION later()`,
+      `ALTER TABLE ${TABLE} ENABLE ALWAYS TRIGGER later`,
+    )
+    const before = await all(place)
+    expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+    expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+    const after = await all(place)
+    const { finished } = await perform({ ...commands.restore, partitions: ['2020-Q1'] } as Operation)
+    expect(finished.error).toMatchObject({
+      code: 'PARTITION_CHANGED',
+      message: expect.stringMatching(/other values after trigger later fired$/) as string,
+      hint: expect.stringContaining('--into NEW_TABLE') as string,
+    })
+    expect(await all(place)).toEqual(after)
+    await place.sql(`ALTER TABLE ${TABLE} DISABLE TRIGGER later`)
+    expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+    expect(await all(place)).toEqual(before)
+  })
+
   test('beside foreign keys a trigger that only notes rows is named, and fires', async () => {
     const { place, commands } = await bookings('postgresql', ...FUNCTIONS, NOTED)
     await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)

@@ -95,9 +95,9 @@ const context = {
 
 /** As whoever looks at a standing sees it. */
 function seen(standing: TableTotals): unknown {
-  const { failed, cause, quarantined: aside, isOpen, isWhole, written, extra, old, provedSpan, views } = standing
+  const { failed, cause, quarantined: aside, isOpen, isWhole, written, extra, old, provedSpan, views, codes } = standing
   const sums = { failed, aside, allWritten: written, extra, old, ...standing.tally(0) }
-  return { sums, cause, isOpen, isWhole, provedSpan, views: [...views].toSorted() }
+  return { sums, cause, isOpen, isWhole, provedSpan, views: [...views].toSorted(), codes: [...codes].toSorted() }
 }
 
 /** What a table that has these chunks lacks. Where two begin at one key, which of them is joined to the one before is nobody's concern. */
@@ -137,8 +137,10 @@ describe.each(SYSTEMS)('a ledger in %s', { timeout: 120_000 }, (system) => {
           clean.written += one.written
           clean.numbers.push(one.no)
         }
-        fast.take(await chunkTotals(ledger, KEY, RUN, BEGUN))
+        fast.take(await chunkTotals(ledger, KEY, { runId: RUN, begunMs: BEGUN, withCodes: true }))
         expect(seen(fast)).toEqual(seen(slow))
+        const alone = await chunkTotals(ledger, KEY, { runId: RUN, begunMs: BEGUN, withCodes: false })
+        expect(alone.codes).toEqual([])
         const { ranges, ...survey } = await coverage(ledger, KEY)
         const quick = new Cover()
         for (const range of ranges) quick.add({ id: 0, range })

@@ -250,6 +250,30 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(odd?.blocks?.some((block) => block.startsWith('overlap: it holds a part of'))).toBe(true)
   })
 
+  test('phase III is done where the default partition has only rows that no period can take', async () => {
+    const place = await placeOn('postgresql', server.url())
+    const year = new Date().getUTCFullYear()
+    await place.sql(
+      `CREATE TABLE ${QUOTED} (id bigint, "Made at" date NOT NULL, note text, PRIMARY KEY (id, "Made at")) PARTITION BY RANGE ("Made at")`,
+      ...[-1, 0, 1].map(
+        (ahead) =>
+          `CREATE TABLE "p ${ahead}" PARTITION OF ${QUOTED} FOR VALUES FROM ('${year + ahead}-01-01') TO ('${year + ahead + 1}-01-01')`,
+      ),
+      `CREATE TABLE rest PARTITION OF ${QUOTED} DEFAULT`,
+    )
+    file('ancient.yaml', { from: '$BOOKINGS_URL', ahead: 1 })
+    const look = (): Promise<readonly LifecyclePhaseEvent[]> => status(place.url, 'ancient.yaml')
+    // Of a year before Christ nothing can be made: such rows stay in the default partition, as the plan says.
+    await place.sql(
+      `INSERT INTO ${QUOTED} VALUES (78, '0044-03-15 BC', 'sentinel'), (79, 'infinity', 'open'), (80, '10000-01-01', 'far')`,
+    )
+    const [, , ancient] = await look()
+    expect(ancient).toMatchObject({ state: 'done', defaultRows: '3' })
+    expect(ancient?.detail).toContain('3 rows without a time of the years 1 to 9999 stay in the default partition')
+    await place.sql(`INSERT INTO ${QUOTED} VALUES (81, '1995-01-01', 'old')`)
+    expect((await look())[2]).toMatchObject({ state: 'blocked', defaultRows: '4' })
+  })
+
   test('a table that is not there, and a database that does not answer, keep no other table from being told', async () => {
     const place = await plainTable()
     writeFileSync(

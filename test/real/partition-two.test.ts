@@ -1,10 +1,14 @@
 /** `partition plan` from one database to another: what it passes, `partition run` does, and what `run` refuses, it refuses by the same names. */
+import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { perform, placeOn, type Place, type Ran } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { of } from '../fault/copy-kit.ts'
+
+/** Binaries of an older version, where the machine has them. */
+const OLDER = '/usr/lib/postgresql/15/bin'
 
 let server: PostgresServer
 
@@ -98,6 +102,47 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
     expect((await plan(both)).finished).toMatchObject({ exitCode: 0 })
     expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
   })
+
+  test('names all that is missing there at once', { timeout: 120_000 }, async () => {
+    const all = [
+      "CREATE TYPE mood AS ENUM ('a')",
+      "CREATE FUNCTION next_no() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'",
+      `CREATE COLLATION mine (locale = 'C')`,
+    ]
+    const both = await pair(
+      server,
+      'n int DEFAULT next_no(), m mood, t text COLLATE mine, x int DEFAULT next_no() + 1',
+      ...all,
+    )
+    const planned = await plan(both)
+    const reasons = of(planned.events, 'partition.finding').flatMap(({ verdict, detail }) => (verdict === 'refused' ? [detail] : [])) // prettier-ignore
+    expect(reasons).toEqual([
+      expect.stringContaining('has no type of that name'),
+      expect.stringMatching(/column n: function public\.next_no\(\) does not exist$/),
+      expect.stringMatching(/column t: collation "public\.mine" .*does not exist$/),
+      expect.stringMatching(/column x: function public\.next_no\(\) does not exist$/),
+    ])
+    await both.fresh.sql(...all)
+    expect((await plan(both)).finished).toMatchObject({ exitCode: 0 })
+  })
+
+  test(
+    'says of a VIRTUAL column why a server before PostgreSQL 18 takes none',
+    { timeout: 120_000 },
+    async (context) => {
+      context.skip((await server.major()) < 18 || !existsSync(OLDER), 'needs PostgreSQL 18, and an older one')
+      await using older = await startPostgres({ binFolder: OLDER })
+      const columns =
+        'v int GENERATED ALWAYS AS (1 + 1) VIRTUAL, w int GENERATED ALWAYS AS (2 + 2) VIRTUAL, s int GENERATED ALWAYS AS (3) STORED'
+      const both = { ...(await pair(server, columns)), fresh: await placeOn('postgresql', older.url()) }
+      const planned = await plan(both)
+      const found = of(planned.events, 'partition.finding').filter(({ verdict }) => verdict === 'refused')
+      expect(found.map(({ detail }) => detail)).toEqual(
+        ['v', 'w'].map((name) => expect.stringMatching(new RegExp(`column ${name} is generated as VIRTUAL, which PostgreSQL has since version 18$`)) as string), // prettier-ignore
+      )
+      for (const { hint } of found) expect(hint).toContain('make the column STORED in the old table first')
+    },
+  )
 
   test('leaves a foreign key to a table that is not there with the old table', { timeout: 120_000 }, async () => {
     const both = await pair(server, 'g int REFERENCES guests', 'CREATE TABLE guests (id int PRIMARY KEY)')

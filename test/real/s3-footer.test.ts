@@ -7,6 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columnChunks, footerLength, TAIL_BYTES } from '../../src/stores/s3/parquet-footer.ts'
 import { joined, missing, total, type ByteRange } from '../../src/stores/s3/ranges.ts'
+import { footerShapeFault } from '../../src/stores/duckdb/footer-shape.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { selectionOf } from '../../src/delta/checkpoint-fields.ts'
 import type { ActionKind } from '../../src/delta/actions.ts'
@@ -85,6 +86,25 @@ describe.skipIf(!HAVE_TABLES)(
         }),
         { numRuns: 500 },
       )
+    })
+
+    test('are refused where a list has elements of another type, which DuckDB reads all the same', () => {
+      let [sound, refused] = [0, 0]
+      for (const file of checkpoints) {
+        const found = footerOf(readFileSync(file))
+        if (found === null || footerShapeFault(found.footer) !== null) continue
+        // Of the first column its type (i32), and behind it its encodings: a list, its length and the type of its elements.
+        const place = 2 + found.footer.toString('latin1').search(/\x15[\x00-\x0e]\x19[\x15\x25\x35\x45]/)
+        const damaged = Buffer.from(found.footer)
+        damaged[place + 1] = (damaged[place + 1] ?? 0) ^ 1
+        // Where the bytes are something else, they are read as something else.
+        if (footerShapeFault(damaged)?.includes('a column of a row group has elements of type 4, not 5') === true)
+          refused++
+        sound++
+      }
+      // The real ones are sound, whatever wrote them.
+      expect(sound).toBeGreaterThan(45)
+      expect(refused).toBeGreaterThan(sound / 2)
     })
 
     test('a reader of some columns reads nothing of the others', async () => {

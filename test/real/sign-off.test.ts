@@ -198,6 +198,23 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     expect(said.join()).toMatch(/sign-off .*ev_3/)
   }, 90_000)
 
+  test('is refused for rows of a chunk that was given up, over which an older version made the stream live', async () => {
+    await stage.target.sql(
+      `UPDATE migration_checkpoints SET status = 'failed', error_message = 'given up' WHERE table_name = 'item' AND id = (SELECT min(id) FROM migration_checkpoints WHERE table_name = 'item')`,
+      'DELETE FROM item WHERE id <= 20',
+    )
+    const caught = await caughtUp(stage)
+    expect(caught.finished).toMatchObject({
+      exitCode: 0,
+      notChecked: expect.stringContaining('this run did not compare the rows') as string,
+    })
+    expect(JSON.stringify(caught.finished)).not.toContain('equal')
+    const { finished, document } = await signOff()
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
+    const item = document.compared?.tables.find(({ table }) => table.endsWith('item'))
+    expect(item).toMatchObject({ differing: '20', equal: false })
+  })
+
   test.each(['postgresql', 'mysql', 'sqlite'] as const)(
     'into %s names foreign keys of tables that are not followed, and counts rows without a parent',
     async (system) => {

@@ -189,12 +189,12 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
   })
 
   test('a run of another version waits for a worker that fits', async () => {
-    const run = await stage.distribute(...COPY, '--tasks', '1')
+    const run = await stage.distribute(...COPY, '--tasks', '1', '--queue', 'nightly')
     const jobs = `
       SELECT graphile_worker.remove_job('sluice/${run}/1');
       UPDATE sluice_queue.sluice_runs SET program = '9.9.9, ledgers 99 and 99' WHERE run_id = '${run}'`
     await stage.ask(stage.queue, 'queue', jobs)
-    const worker = stage.worker()
+    const worker = stage.worker({ args: ['--queues', 'nightly'] })
     // Its sweep queues the slot again, for programs of that version.
     await stage.until('a job for another program', async () => {
       const sql = `SELECT task_identifier AS task FROM graphile_worker.jobs WHERE key = 'sluice/${run}/1'`
@@ -209,8 +209,10 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       const { events } = await stage.sluice(...words)
       expect(events.filter(({ type }) => type === 'log')).toMatchObject([
         {
-          message: `the run ${run} waits: there is no live worker of version 9.9.9, ledgers 99 and 99`,
-          hint: expect.stringContaining(`sluice ctl ${run} stop --distributed`) as string,
+          message: `the run ${run} waits: there is no live worker of version 9.9.9, ledgers 99 and 99 that takes from the queue nightly`,
+          hint: expect.stringMatching(
+            new RegExp(`sluice ctl ${run} stop --distributed.* --distributed --tasks 1 --queue nightly \\(`),
+          ) as string,
         },
       ])
     }

@@ -37,7 +37,7 @@ const shared: SharedRun = {
   chunks: 96,
   countedAt: null,
   rate: 6094,
-  slots: { queued: 1, working: 2, ended: 0, lost: 0 },
+  slots: { queued: 1, working: 2, ended: 0, lost: 0, whole: 0 },
   refusals: [],
   slotRuns: ['1795461044074052928'],
   isWaiting: false,
@@ -266,7 +266,7 @@ it('says how one ended, and queues what is left only when asked twice', async ()
     refusals,
     endedAt: NOW - 30_000,
     rate: 0,
-    slots: { queued: 0, working: 0, ended: 2, lost: 0 },
+    slots: { queued: 0, working: 0, ended: 2, lost: 0, whole: 0 },
   }
   const from = queueOf({
     run,
@@ -448,7 +448,7 @@ it('calls a run waiting whose workers are all lost, and says that nobody takes i
     ...shared,
     wishes: { rate: 1000, orderedAt: NOW - 60_000 },
     rate: 0,
-    slots: { queued: 1, working: 2, ended: 0, lost: 2 },
+    slots: { queued: 1, working: 2, ended: 0, lost: 2, whole: 0 },
   }
   const workers = [worker(1, { state: 'lost', beatAt: NOW - 40_000 })]
   const from = queueOf({ run, workers, slots: [slot(1, lost), slot(2, lost), slot(3, WAITS)] })
@@ -470,7 +470,7 @@ it('calls a run paused that came with a copy of its queue, and confirms it by p'
     kind: 'diff',
     isUnconfirmed: true,
     rate: 0,
-    slots: { queued: 1, working: 0, ended: 0, lost: 0 },
+    slots: { queued: 1, working: 0, ended: 0, lost: 0, whole: 0 },
   }
   const from = queueOf({ run, slots: [slot(1, WAITS)] })
   const app = start(from)

@@ -31,23 +31,25 @@ export class EndCounts {
 
   /** Reads due ledgers, at most 5 s; slower ones are recorded later. @throws SluiceError if the queue is unreachable */
   async read(): Promise<void> {
+    const from = systemClock.ticks()
     const runs = await this.#queue.uncounted()
     const ids = new Set(runs.map(({ runId }) => runId))
     for (const id of this.#tried.keys()) if (!ids.has(id)) this.#tried.delete(id)
     const now = systemClock.ticks()
     const due = runs.filter(({ runId }) => !this.#reading.has(runId) && now >= (this.#tried.get(runId)?.againAt ?? now))
-    await answerWithin(Promise.all(due.map((run) => this.#readOne(run))), [])
+    await answerWithin(Promise.all(due.map((run) => this.#readOne(run, from))), [])
   }
 
-  /** Never rejects: an unreadable ledger is retried. */
-  async #readOne(run: UncountedRun): Promise<void> {
+  /** Never rejects: an unreadable ledger is retried. @param from when the queue was asked, as `systemClock.ticks` */
+  async #readOne(run: UncountedRun, from: number): Promise<void> {
     const { runId } = run
     this.#reading.add(runId)
     try {
       const operation = knownOperation(run.operation)
       if (operation?.kind !== 'copy') return
       await withRunLedger(run, operation.to, this.#known, async (ledger) => {
-        await this.#queue.countEnd(run, await new SharedTables(ledger, runId).totals(run.until))
+        const agoMs = run.endedMsAgo + systemClock.ticks() - from
+        await this.#queue.countEnd(run, await new SharedTables(ledger, runId).totalsAtEnd(agoMs))
       })
     } catch {
       // The next attempt may succeed.

@@ -1,27 +1,26 @@
 /** Texts for runs that no worker takes: of another version or queue, or copied with their queue. */
+import { TASK_LIMITS } from '../../engine/run/operations/global-options.ts'
 import type { DistributedRun } from '../../model/share/distributed.ts'
+import { shellQuote } from '../../shared/shell.ts'
 
 type WaitingText = { readonly message: string; readonly hint: string }
 
 /** What a run waits for, with a hint; null if it does not wait. */
-export function waitingText({
-  runId,
-  program,
-  queue,
-  commandLine,
-  isWaiting,
-  isUnconfirmed,
-}: Pick<
-  DistributedRun,
-  'runId' | 'program' | 'queue' | 'commandLine' | 'isWaiting' | 'isUnconfirmed'
->): WaitingText | null {
+export function waitingText(run: DistributedRun): WaitingText | null {
+  const { runId, program, queue, commandLine, isWaiting, isUnconfirmed } = run
   if (isUnconfirmed) return unconfirmedText(runId)
   if (!isWaiting) return null
   const from = queue === null ? '' : ` that takes from the queue ${queue}`
   return {
     message: `the run ${runId} waits: there is no live worker of version ${program}${from}`,
-    hint: `start one; or sluice ctl ${runId} stop --distributed, and then the same command with this version, which goes on from ledger and catalog by workers of it: ${commandLine} --distributed (without --distributed this machine does the work)`,
+    hint: `start one; or sluice ctl ${runId} stop --distributed, and then the same command with this version, which goes on from ledger and catalog by workers of it: ${commandLine}${queueFlags(run)} (without${queueFlags(run)} this machine does the work)`,
   }
+}
+
+/** Flags that leave the command to as many tasks in the same queue: printed commands lack them. */
+function queueFlags({ queue, slots: { whole } }: DistributedRun): string {
+  const tasks = whole === 0 || whole === TASK_LIMITS.fallback ? '' : ` --tasks ${whole}`
+  return ` --distributed${tasks}${queue === null ? '' : ` --queue ${shellQuote(queue)}`}`
 }
 
 /** A run of one environment may be unwanted in a copy. */

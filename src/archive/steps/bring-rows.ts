@@ -1,4 +1,5 @@
 /** Writes archived rows back in batches: each transaction proves that its rows are in the table with their values. */
+import type { RowTriggers } from '../../model/archive/port.ts'
 import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
@@ -7,7 +8,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { computedNames, computedRefusal, otherwiseComputed, writtenOf } from './computed.ts'
 import { progress, sharedColumns, type ArchiveContext, type ClaimedPartition } from './context.ts'
 import { findOneKey, oneKeyText, type KeyedTable } from './one-key.ts'
-import { changedMeanwhile, keptOut, keysAlike, lost, queryCommand } from './refusals.ts'
+import { changedByTriggers, changedMeanwhile, keptOut, keysAlike, lost, queryCommand } from './refusals.ts'
 import { keyPlaces, sharedAt, compareRowsNow, type ComparedTable, type RowsPlace } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
@@ -114,7 +115,14 @@ async function notTaken(
   if (kept.rows > 0n) return keptOut(context.name, partition, kept)
   const names = await otherwiseComputed(missing, into, writing)
   if (names.length > 0) return computedRefusal(context.name, partition, names)
+  const { changing = [], firing = [], quiet = false } = (await rowTriggersOf(context)) ?? {}
+  const fired = quiet ? [] : [...changing, ...firing]
+  if (fired.length > 0) return changedByTriggers(context.name, partition, fired)
   return changedMeanwhile(context.name, partition, 'other rows with the same keys are in the source')
+}
+
+function rowTriggersOf({ store, table, interrupt }: ArchiveContext): Promise<RowTriggers> | undefined {
+  return store.offers.rowTriggers?.list(table.table, interrupt.abort)
 }
 
 /**

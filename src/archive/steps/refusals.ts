@@ -236,6 +236,18 @@ export function changedMeanwhile(name: string, partition: Named, how: string): S
   })
 }
 
+/** Error: triggers or rules of the table fire for restored rows, which then have other values. */
+export function changedByTriggers(name: string, partition: Named, fired: readonly string[]): SluiceError {
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `${partition.label} of ${name} cannot be restored: its rows have other values after ${fired.join(', ')} fired`,
+    {
+      where: `${name}, ${partition.label}`,
+      hint: `disable the trigger or rule while no other program writes to the table, and run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+    },
+  )
+}
+
 /** Error: it has expired, and its files are being destroyed or are gone. */
 export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>): SluiceError {
   const when = sweptMs === null ? '' : `; its files were destroyed from ${isoTime(sweptMs)} on`

@@ -1,6 +1,6 @@
 /**
- * Migration 7 of the PostgreSQL catalog: each partition of `delta_files` has its index of file numbers from the start, as
- * its replica identity. Where a publication has all tables, the server refuses to change or delete rows without one.
+ * Migration 7 of the PostgreSQL catalog: each partition of `delta_files` has its index of file numbers from the start,
+ * as its replica identity. If a publication has all tables, the server refuses to change or delete rows without one.
  * Never edited after a release.
  */
 import type { Migration } from '../dialect-port.ts'

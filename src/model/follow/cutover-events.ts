@@ -66,6 +66,8 @@ export type CutoverSwitchedEvent = {
   /** Longest wait of a session per try, and the total of all tries. */
   pauseMs: Ms
   waitedMs: Ms
+  /** Only between two databases: a killed program left a try whose length is not known, so both are at least that. */
+  isLeast?: true
   tries: Dec
   /** Rows of the full comparison, and rows compared again within the cutover. */
   provedRows: Dec

@@ -83,16 +83,18 @@ export type NewTableStatements = {
    * other than the primary key.
    */
   readonly late: readonly string[]
-  /** Types of the columns, as named in the statements. */
-  readonly types: readonly string[]
+  readonly columns: readonly NewTableLine[]
 }
+
+/** A column as the statement that creates the table has it: `line` is one of its lines. */
+export type NewTableLine = { readonly name: string; readonly type: string; readonly line: string }
 
 /** Result of trying the statements of a new table in a database. */
 export type Rehearsal = {
-  /** Types that it lacks: the other statements were not tried then. */
+  /** Types that it lacks: of the other statements only the columns of the table were tried then. */
   readonly missing: readonly string[]
-  /** Why it refuses a required statement; null if all required ones run. */
-  readonly refused: string | null
+  /** Why it refuses required statements, each reason once; `hint` where the database itself cannot be changed. */
+  readonly refused: readonly { readonly reason: string; readonly hint?: string }[]
   /** The refused statements of `late`, with reasons. */
   readonly left: readonly { readonly statement: string; readonly reason: string }[]
 }

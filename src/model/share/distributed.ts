@@ -145,6 +145,8 @@ export type DistributedRun = SlotProgress & {
     readonly ended: number
     /** Working tasks whose worker sent no heartbeat for `LOST_AFTER_MS`. */
     readonly lost: number
+    /** Those that share all of the work, which `--tasks` asks for; 0 if each has a part of its own. */
+    readonly whole: number
   }
   /** Last reading of the ledger, by its clock, if before the end of the run: totals may be higher. Otherwise null. */
   readonly countedAt: number | null
@@ -240,12 +242,12 @@ export type WatchedRun = {
 }
 
 /**
- * A run that ended after its ledger was read. @property endedAt ms since the epoch by the clock of the queue's database
- * @property until the same by the clock of the ledger's
+ * A run that ended after its ledger was read, or a copy whose ledger was not read. @property endedAt ms since the epoch
+ * by the clock of the queue's database @property endedMsAgo age of that end when the queue was read
  */
 export type UncountedRun = Pick<WatchedRun, 'runId' | 'operation' | 'stores'> & {
   readonly endedAt: number
-  readonly until: number
+  readonly endedMsAgo: number
 }
 
 /** @property beatAt last heartbeat @property chunks that it worked on then */

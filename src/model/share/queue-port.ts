@@ -170,10 +170,13 @@ export interface QueueWorker {
   ): Promise<SlotOrders | null>
   /** Records the ledger totals of its run, unless newer ones are recorded. @param ageMs since they were read */
   count(slot: ClaimedSlot, totals: LedgerTotals, ageMs: number): Promise<void>
-  /** Runs that ended after their ledger was read, newest first. */
+  /** Runs that ended after their ledger was read, and copies whose ledger was not read, newest first. */
   uncounted(): Promise<readonly UncountedRun[]>
-  /** Records a run's final ledger totals, unless lower than the recorded ones: then chunks were copied again. */
-  countEnd(run: Pick<UncountedRun, 'runId' | 'endedAt'>, totals: LedgerTotals): Promise<void>
+  /**
+   * Records a run's final ledger totals, unless lower than the recorded ones: then chunks were copied again.
+   * @param totals null for a run that the ledger does not know: what its tasks reported stays
+   */
+  countEnd(run: Pick<UncountedRun, 'runId' | 'endedAt'>, totals: LedgerTotals | null): Promise<void>
   /** Stores the events of this turn for as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
   /** Gives a task back, and ends the run with its last one. */

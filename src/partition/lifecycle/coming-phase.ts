@@ -44,6 +44,11 @@ export async function comingPhase(inspected: InspectedTable): Promise<Phase> {
     return { ...facts, state: 'done', detail: `${reported}, ${ahead} whole periods ahead${kept}` }
   // Rows of the default partition that no required period takes are not moved by `partition ensure`.
   const isLeft = coming.missing.length === 0 && alarms.every(({ alarm }) => alarm === 'rows in the default')
+  const timeless = isLeft ? await timelessRows(inspected, standing) : 0n
+  if (isLeft && timeless === strayRows) {
+    const stay = `${countText(timeless, 'row')} without a time of the years 1 to 9999 stay in the default partition`
+    return { ...facts, state: 'done', detail: `${reported}, ${ahead} whole periods ahead; ${stay}${kept}` }
+  }
   const others = alarms.filter(({ alarm }) => !MADE.has(alarm) || isLeft || standing.calendar === null)
   const isBlocked = others.length > 0
   return {
@@ -53,6 +58,14 @@ export async function comingPhase(inspected: InspectedTable): Promise<Phase> {
     ...blocks(alarms.map((alarm) => textOf(alarm, isBlocked))),
     ...(isBlocked && coming.missing.length === 0 ? {} : { next: ofTable('partition ensure', entry) }),
   }
+}
+
+/** Number of rows of the default partition that no period can take: NULL, infinite, before the year 1, after 9999. */
+async function timelessRows({ store, run }: InspectedTable, { table, kind }: PartitionCoverage): Promise<bigint> {
+  if (kind === 'epoch-seconds' || kind === 'epoch-milliseconds') return 0n
+  const years = { from: '0001-01-01', to: '10000-01-01' }
+  const { others } = await maintenanceOf(store).stray(table, [years], run.interrupt.abort)
+  return others.rows
 }
 
 /** The new table before it takes the public name. */

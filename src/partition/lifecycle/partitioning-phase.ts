@@ -4,8 +4,9 @@ import { dec } from '../../model/run/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { cdcOf } from '../../engine/follow/stream/known-stream.ts'
+import { isUnderWay } from '../../engine/follow/cutover/switch-row.ts'
 import { ofStream, ofTable } from './commands.ts'
-import { isSwitched, type InspectedTable, type Phase } from './inspected.ts'
+import { isSwitched, lastTurn, type InspectedTable, type Phase } from './inspected.ts'
 import type { StreamStanding } from './stream-standing.ts'
 
 export async function partitioningPhase(inspected: InspectedTable): Promise<Phase> {
@@ -63,6 +64,9 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
       : `; no program follows stream ${id}, and the source keeps its log until a cut-over, or ${ofStream('follow', id, entry)}, goes on`
     return { state: 'done', detail: `${progressText(stream)}, signed ${isoTime(signed.ms)} by ${signed.by}${alone}` }
   }
+  const turn = lastTurn(inspected)
+  if (turn !== null && isUnderWay(turn.status) && turn.stream === id)
+    return { state: 'running', detail: `${progressText(stream)}; its cutover is under way` }
   if (!isFollowed) {
     const since = stream.lane?.commitMs
     const silent = since == null ? '' : `; what was committed up to ${isoTime(since)} is applied`

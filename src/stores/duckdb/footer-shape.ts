@@ -7,7 +7,11 @@ type Shape = {
   readonly fields: Readonly<Record<number, Kind>>
   /** Shapes of structs in these fields, or in lists there. */
   readonly inner: Readonly<Record<number, Shape>>
+  /** Type numbers of the elements of lists. DuckDB ignores them, other readers refuse the file. */
+  readonly elements?: Readonly<Record<number, number>>
 }
+
+const [I32, BINARY, STRUCT] = [5, 8, 12]
 
 const numbers = (...ids: readonly number[]): Readonly<Record<number, Kind>> =>
   Object.fromEntries(ids.map((id) => [id, 'number' as const]))
@@ -34,6 +38,7 @@ const COLUMN: Shape = {
   name: 'column of a row group',
   fields: { ...numbers(1, 4, 5, 6, 7, 9, 10, 11, 14, 15), 2: 'list', 3: 'list', 8: 'list', 12: 'struct', 13: 'list' },
   inner: { 12: STATISTICS },
+  elements: { 2: I32, 3: BINARY, 8: STRUCT, 13: STRUCT },
 }
 const CHUNK: Shape = {
   name: 'place of a column',
@@ -44,11 +49,13 @@ const GROUP: Shape = {
   name: 'row group',
   fields: { ...numbers(2, 3, 5, 6, 7), 1: 'list', 4: 'list' },
   inner: { 1: CHUNK },
+  elements: { 1: STRUCT, 4: STRUCT },
 }
 const FOOTER: Shape = {
   name: 'footer',
   fields: { ...numbers(1, 3), 2: 'list', 4: 'list', 5: 'list', 6: 'bytes', 7: 'list', 8: 'struct', 9: 'bytes' },
   inner: { 2: SCHEMA, 4: GROUP },
+  elements: { 2: STRUCT, 4: STRUCT, 5: STRUCT, 7: STRUCT },
 }
 const ENCRYPTION = 8
 
@@ -59,16 +66,20 @@ function kindOf(value: Value): Kind {
 }
 
 /** Unknown fields are a newer version's. */
-function faultIn(value: Value, shape: Shape): string | null {
+function faultIn(value: Value, shape: Shape, thrift: Thrift): string | null {
   if (!(value instanceof Map)) return `a ${shape.name} is no struct`
   if (shape === LOGICAL && value.size !== 1) return `a ${shape.name} has ${value.size} kinds at once`
   for (const [id, field] of value as ReadonlyMap<number, Value>) {
     const wanted = shape.fields[id]
     if (wanted !== undefined && kindOf(field) !== wanted) return `field ${id} of a ${shape.name} is a ${kindOf(field)}`
+    const element = shape.elements?.[id]
+    const found = Array.isArray(field) && field.length > 0 ? thrift.elementOf(field) : undefined
+    if (element !== undefined && found !== undefined && found !== element)
+      return `the list in field ${id} of a ${shape.name} has elements of type ${found}, not ${element}`
     const inner = shape.inner[id]
     if (inner === undefined) continue
     for (const one of wanted === 'list' ? (field as readonly Value[]) : [field]) {
-      const fault = faultIn(one, inner)
+      const fault = faultIn(one, inner, thrift)
       if (fault !== null) return fault
     }
   }
@@ -80,7 +91,7 @@ export function footerShapeFault(footer: Buffer): string | null {
   try {
     const thrift = new Thrift(footer)
     const fields = thrift.struct(0)
-    const fault = faultIn(fields, FOOTER)
+    const fault = faultIn(fields, FOOTER, thrift)
     if (fault !== null) return `in its footer ${fault}`
     // The footer of an encrypted file is followed by its signature.
     const isWhole = thrift.at === footer.length || fields.has(ENCRYPTION)

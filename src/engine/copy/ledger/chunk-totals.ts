@@ -18,7 +18,7 @@ export type ChunkTotals = {
   readonly failed: bigint
   /** Error of the first failed chunk. */
   readonly cause: string | null
-  /** Error codes of failed chunks. */
+  /** Error codes of failed chunks; empty if they were not read. */
   readonly codes: readonly string[]
   readonly quarantined: bigint
   readonly written: bigint
@@ -41,12 +41,14 @@ export type ChunkTotals = {
   readonly views: readonly string[]
 }
 
-/** @param runId of the calling run @param begunMs its start, by the clock of the ledger's database */
+/**
+ * @param runId of the calling run @param begunMs its start, by the clock of the ledger's database
+ * @param withCodes reads `codes`, which only a shared run needs
+ */
 export async function chunkTotals(
   database: LedgerDatabase,
   key: TableKey,
-  runId: bigint,
-  begunMs: number,
+  { runId, begunMs, withCodes }: { readonly runId: bigint; readonly begunMs: number; readonly withCodes: boolean },
 ): Promise<ChunkTotals> {
   const { castText } = ledgerDialect(database.dialect).types
   const identity = [key.name, key.schema]
@@ -80,7 +82,7 @@ export async function chunkTotals(
           identity,
         )
   const codes =
-    failed === 0n
+    failed === 0n || !withCodes
       ? []
       : await database.all(
           `SELECT DISTINCT error_code FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${BROKEN}`,

@@ -58,25 +58,37 @@ export class SharedTables {
     ])
   }
 
+  /** Rows and chunks that all executions of the run have completed so far, including those before a resumption. */
+  async totals(): Promise<LedgerTotals> {
+    return (await this.#read(null)).totals
+  }
+
   /**
-   * Rows and chunks that all executions of the run have completed so far, including those before a resumption.
-   * @param until ms by the clock of the ledger's database; later chunks are left out, since other runs may have
-   * completed them
+   * The same up to the end of the run; null if the ledger has no start of it, as of a program before such starts.
+   * @param agoMs age of the end: later chunks are left out, since other runs may have completed them
    */
-  async totals(until: number | null = null): Promise<LedgerTotals> {
+  async totalsAtEnd(agoMs: number): Promise<LedgerTotals | null> {
+    const { totals, isBegun } = await this.#read(agoMs)
+    return isBegun ? totals : null
+  }
+
+  async #read(agoMs: number | null): Promise<{ readonly totals: LedgerTotals; readonly isBegun: boolean }> {
     const { now, types } = ledgerDialect(this.#database.dialect)
-    const [run] = this.#sharedRun.split('/')
+    const [run = ''] = this.#sharedRun.split('/')
+    const ofRun = 'WHERE shared_run = ? OR shared_run LIKE ?'
     const [row = []] = await this.#database.all(
-      `SELECT CAST(COALESCE(SUM(rows_read), 0) AS ${types.castText}), COUNT(*), CAST(${now} AS ${types.castText})
+      `SELECT CAST(COALESCE(SUM(rows_read), 0) AS ${types.castText}), COUNT(*), CAST(${now} AS ${types.castText}),
+         (SELECT COUNT(*) FROM migration_shared_tables ${ofRun})
        FROM migration_checkpoints c JOIN (
          SELECT schema_name AS begun_schema, table_name AS begun_table, MIN(begun_ms) AS begun_ms FROM migration_shared_tables
-         WHERE shared_run = ? OR shared_run LIKE ? GROUP BY schema_name, table_name) b
+         ${ofRun} GROUP BY schema_name, table_name) b
          ON b.begun_schema = c.schema_name AND b.begun_table = c.table_name
-       WHERE ${CLOSED} AND completed_ms >= begun_ms${until === null ? '' : ' AND completed_ms <= ?'}`,
-      [run ?? '', `${run}/%`, ...(until === null ? [] : [Math.ceil(until)])],
+       WHERE ${CLOSED} AND completed_ms >= begun_ms${agoMs === null ? '' : ` AND completed_ms <= ${now} - ?`}`,
+      [run, `${run}/%`, run, `${run}/%`, ...(agoMs === null ? [] : [Math.floor(agoMs)])],
     )
-    const [rows, chunks, at] = row
-    return { rows: BigInt(String(rows ?? 0)), chunks: Number(chunks ?? 0), at: Number(at ?? 0) }
+    const [rows, chunks, at, begun] = row
+    const totals = { rows: BigInt(String(rows ?? 0)), chunks: Number(chunks ?? 0), at: Number(at ?? 0) }
+    return { totals, isBegun: Number(begun) > 0 }
   }
 
   #parameters({ schema, name }: TableKey): readonly string[] {

@@ -1,4 +1,4 @@
-/** Streams in the ledger of the target: source, start, and progress of each table. Their leases are in stream-lease.ts. */
+/** Streams in the ledger of the target: source, start, and progress of each table. Leases are in stream-lease.ts. */
 import { randomUUID } from 'node:crypto'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -11,6 +11,8 @@ export type PlannedObject = {
   /** Its name in the source. */
   readonly name: string
   readonly kind: SchemaObject['kind']
+  /** A unique key of the target has its columns and these: columns of the target's key that the source's lacks. */
+  readonly widenedBy?: readonly string[]
 } & (
   | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string }
   /** As in the target, with its name there. */
@@ -31,6 +33,7 @@ export async function planObjects(
   for (const { source, plan } of tables) if (plan !== null) plans.set(tableText(source.table), plan)
   const found = new Map<string, readonly PlannedObject[]>()
   if (options.length === 0) return found
+  const isOneDatabase = from.identity === to.identity
   const sameWords = from.objects().words === to.objects().words
   const names = new Names(
     to,
@@ -44,17 +47,27 @@ export async function planObjects(
       (object) => !isPrimary(object) && options.includes(objectOptions(object)) && !isNumbered(object, plan),
     )
     const there = await onSide('target', () => to.objects().list(plan.target, signal))
-    found.set(name, await planTableObjects(chosen, there, passage, to, names))
+    found.set(
+      name,
+      await planTableObjects(chosen, there, passage, { to, names, isOneDatabase, primary: wanted.find(isPrimary) }),
+    )
   }
   return found
+}
+
+type Around = {
+  readonly to: CopyStore
+  readonly names: Names
+  readonly isOneDatabase: boolean
+  /** Of the source. */
+  readonly primary: SchemaObject | undefined
 }
 
 async function planTableObjects(
   wanted: readonly SchemaObject[],
   there: readonly SchemaObject[],
   passage: Passage,
-  to: CopyStore,
-  names: Names,
+  { to, names, isOneDatabase, primary }: Around,
 ): Promise<readonly PlannedObject[]> {
   const { plan } = passage
   const held = [...there, ...(plan.create ? keyOf(plan.target) : [])]
@@ -65,9 +78,16 @@ async function planTableObjects(
       object.broken === true ? { refused: 'it is not valid in the source' } : translateObject(object, passage)
     const fitted = 'refused' in translated ? translated : to.objects().fitted(translated, plan.target)
     if ('refused' in fitted) {
-      planned.push({ name, kind, status: 'left', reason: fitted.refused })
+      // Within one database a foreign key to a table outside of the copy means the same table.
+      const own = isOneDatabase && kind === 'foreign key' ? there.find((one) => isSame(one, object)) : undefined
+      planned.push(
+        own === undefined
+          ? { name, kind, status: 'left', reason: fitted.refused }
+          : { name, kind, status: 'there', object: own },
+      )
       continue
     }
+    const widened = widenedBy(fitted, there, primary, plan)
     const signature = signatureOf(fitted)
     const same = held.filter((one) => equalKeys(signatureOf(one), signature, to))
     const whole = same.find((one) => satisfies(one, fitted))
@@ -80,14 +100,37 @@ async function planTableObjects(
     const free = broken === undefined ? await names.free(fitted, plan.target, there) : broken.name
     if (free === null) {
       const reason = `the name ${fitted.name} is taken in the target`
-      planned.push({ name, kind, status: 'left', reason })
+      planned.push({ name, kind, status: 'left', reason, ...widened })
       continue
     }
     const final = { ...fitted, name: free }
     held.push(final)
-    planned.push({ name, kind, status: 'build', object: final, ...noteOf(object, final) })
+    planned.push({ name, kind, status: 'build', object: final, ...noteOf(object, final), ...widened })
   }
   return planned
+}
+
+/**
+ * A partitioned table accepts a unique key only with the column of its partitions, which its primary key has as well.
+ * @param primary the source's primary key
+ */
+function widenedBy(
+  wanted: SchemaObject,
+  there: readonly SchemaObject[],
+  primary: SchemaObject | undefined,
+  { columns }: TablePlan,
+): Pick<PlannedObject, 'widenedBy'> {
+  if ((wanted.kind !== 'index' && wanted.kind !== 'unique') || !wanted.unique) return {}
+  const own = new Set(primary?.columns?.map((name) => columns.find(({ from }) => from === name)?.to ?? name))
+  const added = there.find(isPrimary)?.columns?.filter((name) => !own.has(name)) ?? []
+  const signature = signatureOf({ ...wanted, parts: [...wanted.parts, ...added.map((column) => ({ column }))] })
+  const isThere =
+    own.size > 0 && added.length > 0 && there.some((one) => one.broken !== true && signatureOf(one) === signature)
+  return isThere ? { widenedBy: added } : {}
+}
+
+function isSame(there: SchemaObject, wanted: SchemaObject): boolean {
+  return satisfies(there, wanted) && signatureOf(there) === signatureOf(wanted)
 }
 
 /** True if the existing object is valid and enforced as required; an incomplete index is not. */

@@ -108,8 +108,9 @@ async function standingOf(
   // Chunks proved by earlier executions or other tasks of a shared run count as its own.
   const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
   const standing = new TableTotals(context, again, begunMs)
+  const { runId } = context.owner
   if (standing.canTakeTotals)
-    standing.take(await chunkTotals(context.database, context.key, context.owner.runId, standing.begunMs))
+    standing.take(await chunkTotals(context.database, context.key, { runId, begunMs, withCodes: shared !== undefined }))
   else for await (const chunk of wantedChunks(context)) standing.add(chunk)
   return standing
 }
@@ -119,9 +120,14 @@ async function standingOf(
  * @returns notes on sequences that the target cannot continue exactly
  */
 async function finishTarget(
-  { name, plan, target, signal }: TableContext,
+  { name, plan, target, signal, periods, emit }: TableContext,
   { from, left }: CopyContext,
 ): Promise<readonly string[]> {
+  // A table by periods is large: the server may read it for minutes.
+  if (periods !== undefined) {
+    const message = 'all periods are copied: sequences are set, and the server gathers statistics (ANALYZE)'
+    emit({ type: 'log', level: 'note', table: name, message })
+  }
   const lost = new Set(leftOfTable(left, name).flatMap(({ kind, names }) => (kind === 'sequence' ? names : [])))
   const numbered = plan.source.columns.some(({ name: own, sequence }) => sequence !== undefined && !lost.has(own))
   const dependencies = numbered ? from.dependencies() : undefined

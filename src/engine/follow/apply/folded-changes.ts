@@ -122,7 +122,7 @@ export class FoldedChanges {
     this.#also.push(...ledger.rereads.statements(held.stream, this.table(table).key, named, reason))
   }
 
-  /** Gives everything folded so far, by table, and begins anew. */
+  /** Gives everything folded so far, by table, and is empty after that. */
   takeBatches(): readonly TableBatch[] {
     this.#folded = 0
     this.#bytes = 0

@@ -28,6 +28,8 @@ export type ApproachParts = {
   /** Reads again what may have changed in the ledger since the run began. */
   readonly look: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
+  /** Attempts of killed programs. */
+  readonly earlier?: Waited | undefined
 }
 
 /** Prerequisites of an attempt. */
@@ -36,7 +38,7 @@ export type AttemptReady = { readonly made: MadeStream; readonly findings: reado
 export class Approach {
   readonly touched = new TouchedRows()
   /** How long attempts have blocked other sessions. */
-  readonly waits = new Waits()
+  readonly waits: Waits
   readonly #parts: ApproachParts
   /** Since all rows were compared for the first time. */
   #readySince: number | null = null
@@ -48,6 +50,7 @@ export class Approach {
 
   constructor(parts: ApproachParts) {
     this.#parts = parts
+    this.waits = new Waits(parts.earlier)
   }
 
   /** True if the time for attempts is over. */
@@ -127,25 +130,50 @@ export class Approach {
   }
 }
 
-/** How long other sessions may have waited for the attempts of a cutover. */
-class Waits {
-  #longestMs = 0
-  #totalMs = 0
+/**
+ * How long other sessions may have waited for attempts of a cutover, ms: in one, and in all of them. @property isLeast
+ * the length of one is not known
+ */
+export type Waited = {
+  readonly longestMs: number
+  readonly totalMs: number
+  readonly tries: number
+  readonly isLeast: boolean
+}
+
+const NO_WAIT: Waited = { longestMs: 0, totalMs: 0, tries: 0, isLeast: false }
+
+/** Waits for the attempts of a cutover, with those of killed programs. */
+export class Waits {
+  #waited: Waited
+
+  constructor(earlier: Waited = NO_WAIT) {
+    this.#waited = earlier
+  }
+
+  get all(): Waited {
+    return this.#waited
+  }
 
   /** In one attempt. */
   get longestMs(): number {
-    return this.#longestMs
+    return this.#waited.longestMs
   }
 
   /** In all attempts. */
   get totalMs(): number {
-    return this.#totalMs
+    return this.#waited.totalMs
   }
 
-  /** An attempt has blocked them for `ms`. */
-  add(ms: number): void {
-    const waited = Math.round(ms)
-    this.#longestMs = Math.max(this.#longestMs, waited)
-    this.#totalMs += waited
+  /** An attempt has blocked sessions for `ms`; null if its length is not known. */
+  add(ms: number | null): void {
+    const { longestMs, totalMs, tries, isLeast } = this.#waited
+    const waited = Math.round(ms ?? 0)
+    this.#waited = {
+      longestMs: Math.max(longestMs, waited),
+      totalMs: totalMs + waited,
+      tries: tries + 1,
+      isLeast: isLeast || ms === null,
+    }
   }
 }

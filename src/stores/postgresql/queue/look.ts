@@ -73,7 +73,7 @@ const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_
 type RunRecord = Readonly<
   Record<'run_id' | 'kind' | 'command_line' | 'program' | 'actor' | 'host' | 'rows', string> &
     Record<'source' | 'target' | 'queue', string | null> &
-    Record<'begun_at' | 'chunks' | 'rate' | 'queued' | 'working' | 'ended' | 'lost', number> &
+    Record<'begun_at' | 'chunks' | 'rate' | 'queued' | 'working' | 'ended' | 'lost' | 'whole', number> &
     Record<'ended_at' | 'exit_code' | 'counted_at', number | null>
 > & {
   readonly status: DistributedStatus
@@ -130,7 +130,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
          coalesce(sum(rate) FILTER (WHERE state = 'working' AND NOT ${silent('beat_at', SILENT_AFTER_MS)}), 0)::float8 AS rate,
          count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
          count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
-         count(*) FILTER (WHERE state = 'ended')::int AS ended,
+         count(*) FILTER (WHERE state = 'ended')::int AS ended, count(*) FILTER (WHERE about = '' OR ${ON_CALL})::int AS whole,
          array_agg(ledger_run ORDER BY slot_no) FILTER (WHERE ledger_run IS NOT NULL) AS slot_runs
        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE run_id = r.run_id) s
      WHERE $2::text IS NULL OR r.run_id = $2 ORDER BY r.begun_at DESC, r.run_id DESC LIMIT $1`,
@@ -157,7 +157,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
     chunks: row.chunks,
     countedAt: row.counted_at,
     rate: row.rate,
-    slots: { queued: row.queued, working: row.working, ended: row.ended, lost: row.lost },
+    slots: { queued: row.queued, working: row.working, ended: row.ended, lost: row.lost, whole: row.whole },
     refusals: row.refusals ?? [],
     slotRuns: row.slot_runs ?? [],
     isWaiting: row.waits,
@@ -169,8 +169,8 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
 export async function readUncounted(pool: QueuePool): Promise<readonly UncountedRun[]> {
   const { rows } = await pool.ask<UncountedRun>(
     `SELECT r.run_id AS "runId", r.operation, r.stores, ${ms('r.ended_at')} AS "endedAt",
-       r.ledger_ms::float8 + coalesce(${ms('r.ended_at')} - ${ms('r.counted_at')}, ${ms('r.ended_at')} - r.ledger_ms) AS until
-     FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE r.ended_at > now() - interval '1 day' AND r.ledger_rows IS NOT NULL AND r.counted_end IS DISTINCT FROM r.ended_at ORDER BY r.ended_at DESC LIMIT ${MOST_UNCOUNTED}`,
+       ${ms('clock_timestamp()')} - ${ms('r.ended_at')} AS "endedMsAgo"
+     FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE r.ended_at > now() - interval '1 day' AND (r.ledger_rows IS NOT NULL OR r.kind = 'copy') AND r.counted_end IS DISTINCT FROM r.ended_at ORDER BY r.ended_at DESC LIMIT ${MOST_UNCOUNTED}`,
   )
   return rows
 }

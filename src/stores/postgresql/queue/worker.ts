@@ -184,12 +184,12 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async countEnd(
     { runId, endedAt }: Pick<UncountedRun, 'runId' | 'endedAt'>,
-    { rows, chunks }: LedgerTotals,
+    totals: LedgerTotals | null,
   ): Promise<void> {
     await this.#pool.ask(
-      `UPDATE ${RUNS} r SET ledger_rows = $3, ledger_chunks = $4, counted_end = r.ended_at
-       WHERE r.run_id = $1 AND ${ms('r.ended_at')} = $2 AND r.ledger_rows <= $3 AND r.ledger_chunks <= $4`,
-      [runId, endedAt, rows.toString(), chunks],
+      `UPDATE ${RUNS} r SET ledger_rows = coalesce($3, ledger_rows), ledger_chunks = coalesce($4, ledger_chunks), counted_end = r.ended_at
+       WHERE r.run_id = $1 AND ${ms('r.ended_at')} = $2 AND coalesce(r.ledger_rows <= $3 AND r.ledger_chunks <= $4, true)`,
+      [runId, endedAt, totals?.rows.toString() ?? null, totals?.chunks ?? null],
     )
   }
 

@@ -1,6 +1,7 @@
 /** State of a cutover between two databases in the ledger: everything that a program needs to resume it. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import type { Waited } from '../approach.ts'
 import type { ReverseStream } from '../switch-ledger.ts'
 
 /** One of the two databases. */
@@ -12,6 +13,10 @@ export type BetweenDocument = {
   readonly turn: number
   readonly closes: CutoverEndpoint
   readonly opens: CutoverEndpoint
+  /** Waits for the attempts before this one. */
+  readonly earlier?: Waited
+  /** Start of the attempt: ms since the epoch by the clock of the ledger's database. Absent for older programs. */
+  readonly closingMs?: number
   /** Token under which the table of the source is closed; set from `closing` on. */
   readonly token?: string
   /** Position up to which the stream is applied; set from `closed` on. */

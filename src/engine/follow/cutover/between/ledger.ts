@@ -70,6 +70,12 @@ export class BetweenLedger {
     ])
   }
 
+  /** Clock of the database, ms since the epoch. */
+  async now(): Promise<number> {
+    const [row] = await this.#database.all(`SELECT ${this.#now}`)
+    return Number(row?.[0])
+  }
+
   /** Called before the table of the source is closed. @returns false if another program continues the cutover */
   closing(id: string, held: HeldStream, document: string): Promise<boolean> {
     return this.#moved(id, held, 'preparing', 'closing', document, [])

@@ -1,10 +1,15 @@
 /** Resumes or undoes a cutover between two databases whose program was killed. */
 import { SluiceError } from '../../../../shared/errors.ts'
+import { tookText } from '../../../../shared/figures.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import { streamName } from '../../stream/end-stream.ts'
+import { Waits, type Waited } from '../approach.ts'
 import { hasSwitched, type SwitchRow } from '../switch-row.ts'
-import { documentOf } from './document.ts'
+import { documentOf, type BetweenDocument } from './document.ts'
 import type { AbleEnds, Between } from './sides.ts'
+
+/** @property waited for attempts of killed programs */
+export type Settled = { readonly isOpen: boolean; readonly waited?: Waited }
 
 /** Timeout of the cleanup, ms. */
 const END_MS = 30_000
@@ -12,7 +17,7 @@ const END_MS = 30_000
 /**
  * Opens the target if both sides were proved equal and the source is still closed; otherwise opens the source.
  * @param forward true if the command has the direction of the cutover
- * @returns true if the target is open now
+ * @returns whether the target is open now; if not, the waits for the attempts that did not open it
  * @throws SluiceError LEDGER_BUSY if a running program makes the cutover
  */
 export async function settleLeft(
@@ -21,9 +26,10 @@ export async function settleLeft(
   row: SwitchRow,
   forward: boolean,
   run: CutoverRun,
-): Promise<boolean> {
+): Promise<Settled> {
   const { opens, stream } = between
-  if (row.status === 'preparing') return false
+  if (row.status === 'preparing')
+    return { isOpen: false, waited: undone(documentOf(await opens.switches.document(row.id))) }
   const fence = await opens.streams.lease.take(stream.id)
   if (typeof fence !== 'number') {
     throw new SluiceError(
@@ -38,31 +44,48 @@ export async function settleLeft(
   const signal = AbortSignal.timeout(END_MS)
   try {
     const standing = await opens.steps.standing(row.id)
-    if (standing === null || standing.status === 'preparing') return false
-    const { token = '', closes, opens: to, mark } = documentOf(standing.document)
-    const isWhole = forward && standing.status === 'proved' && mark !== undefined
+    if (standing === null) return { isOpen: false }
+    const document = documentOf(standing.document)
+    const { token, closes, opens: to, mark, closingMs } = document
+    if (standing.status === 'preparing') return { isOpen: false, waited: undone(document) }
+    const waits = new Waits(document.earlier)
+    const paused = async (): Promise<void> => {
+      waits.add(closingMs === undefined ? null : (await opens.steps.now()) - closingMs)
+    }
+    const isWhole = forward && standing.status === 'proved' && mark !== undefined && token !== undefined
     if (isWhole && (await able.closing.isClosed(closes.table, token, signal))) {
       const outcome = await able.opening.open(to.table, { text: mark }, opens.steps.opening(row.id, held), signal)
       if (outcome === 'opened') {
-        const detail = 'a program was killed when both sides were proved equal: the target is open now'
+        await paused()
+        const ms = Math.max(waits.longestMs, row.pauseMs ?? 0)
+        await opens.steps.noteWait(row.id, ms)
+        const detail = `a program was killed when both sides were proved equal: the target is open now; writers had no table to write to for ${waits.all.isLeast ? 'at least ' : ''}${tookText(ms)}`
         run.emit({ type: 'cutover.step', step: 'went on', detail })
-        return true
+        return { isOpen: true }
       }
     }
     const status = await opens.steps.withdraw(row.id, held, 'preparing')
-    if (hasSwitched(status)) return true
+    if (hasSwitched(status)) return { isOpen: true }
     if (status !== 'preparing') {
       throw new SluiceError('LEDGER_BUSY', `another program goes on with switch ${row.id}, at step ${status}`, {
         hint: 'wait until it has ended',
       })
     }
-    await able.closing.release(closes.table, token, signal)
+    await able.closing.release(closes.table, token ?? '', signal)
+    await paused()
     const detail = `a program was killed at step ${standing.status}: the source is open again`
     run.emit({ type: 'cutover.step', step: 'taken back', detail })
-    return false
+    return { isOpen: false, waited: waits.all }
   } finally {
     await opens.streams.lease.release(stream.id)
   }
+}
+
+/** Waits for attempts that a killed program undid itself. The document of the last one does not have its end. */
+function undone({ earlier, token }: BetweenDocument): Waited {
+  const waits = new Waits(earlier)
+  if (token !== undefined) waits.add(null)
+  return waits.all
 }
 
 /** Removes what was created for a cutover that does not happen, unless another program now owns the stream. */

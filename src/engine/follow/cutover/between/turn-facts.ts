@@ -4,6 +4,7 @@ import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { ChangeSource } from '../../../../model/follow/port.ts'
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
+import type { Waited } from '../approach.ts'
 import type { Gates } from '../gates.ts'
 import type { MadeStream } from '../reverse-stream.ts'
 import type { BetweenDocument } from './document.ts'
@@ -35,6 +36,8 @@ export type BetweenParts = {
   readonly gates: Gates
   readonly budgetMs: number
   readonly triesForMs: number
+  /** Attempts of killed programs. */
+  readonly earlier?: Waited | undefined
   readonly endsSessions: boolean
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -45,7 +48,10 @@ type Says = { readonly says: string; readonly hint: string }
 
 export type BetweenStep = 'closing' | 'session ended' | 'closed' | 'proved' | 'opened' | 'released' | 'again'
 
-export type DocumentFacts = Pick<BetweenDocument, 'token' | 'fence' | 'sessionsEnded' | 'mark' | 'proof'> & {
+export type DocumentFacts = Pick<
+  BetweenDocument,
+  'token' | 'fence' | 'sessionsEnded' | 'mark' | 'proof' | 'earlier' | 'closingMs'
+> & {
   readonly made?: MadeStream
   readonly reversePosition?: string
 }
@@ -56,6 +62,8 @@ export type BetweenFacts = {
   readonly reversePosition: string
   readonly pauseMs: number
   readonly waitedMs: number
+  /** The length of an attempt is not known: both are at least that long. */
+  readonly isLeast: boolean
   readonly tries: number
   readonly rows: bigint
   readonly touched: bigint

@@ -15,7 +15,7 @@ import type { MadeStream } from '../reverse-stream.ts'
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { HeldStream } from './ledger.ts'
-import type { BetweenParts, BetweenFacts, BetweenEnd } from './turn-facts.ts'
+import type { BetweenParts, BetweenFacts, BetweenEnd, DocumentFacts } from './turn-facts.ts'
 
 /** Longest wait for the source's lock in one attempt, ms: writers queue behind it. */
 const LOCK_MS = 300
@@ -32,6 +32,7 @@ const REOPEN_MS = 10_000
 /** State of an attempt. */
 type Try = {
   readonly token: string
+  readonly started: DocumentFacts
   readonly held: HeldStream
   readonly since: number
   /** The ledger may say `proved`: then a program that takes over may open the target. */
@@ -120,9 +121,11 @@ export class BetweenTurn implements Watch {
   }
 
   async #try(now: Standstill, { made }: AttemptReady): Promise<'end' | 'prove' | 'on'> {
-    const { runId, stream, clock, tell: report } = this.#parts
+    const { runId, stream, steps, clock, tell: report } = this.#parts
     const token = `${runId}_${now.fence}_${++this.#tries}`
-    const one: Try = { token, held: { stream, fence: now.fence }, since: clock.ticks(), isProved: false, facts: null }
+    const started = { closingMs: await steps.now(), earlier: this.#approach.waits.all, token }
+    const held = { stream, fence: now.fence }
+    const one: Try = { token, started, held, since: clock.ticks(), isProved: false, facts: null }
     let answer: Shut | 'end'
     try {
       answer = await this.#within(one, now, made)
@@ -152,7 +155,7 @@ export class BetweenTurn implements Watch {
     const closed = await this.#close(one)
     if (!('fence' in closed)) return closed
     const fence = changes.text(closed.fence)
-    const noted = { token: one.token, fence, sessionsEnded: closed.ended }
+    const noted = { ...one.started, fence, sessionsEnded: closed.ended }
     mustHold(await steps.closed(id, one.held, document(noted), fence))
     report('closed', `the source is closed to writers, its fence is ${fence}`)
     const late = await this.#catchUp(one, now, closed.fence)
@@ -197,7 +200,7 @@ export class BetweenTurn implements Watch {
       document,
       endsSessions,
     } = this.#parts
-    mustHold(await steps.closing(id, one.held, document({ token: one.token })))
+    mustHold(await steps.closing(id, one.held, document(one.started)))
     report('closing', `try ${this.#tries}: the source is being closed to writers`)
     const budget = { lockTimeoutMs: LOCK_MS, budgetMs: budgetMs * CLOSE_SHARE, endsSessions }
     const closed = await closing.close(
@@ -259,7 +262,8 @@ export class BetweenTurn implements Watch {
       position: this.#parts.changes.text(position),
       pauseMs: Math.max(waits.longestMs, pauseMs),
       waitedMs: waits.totalMs + pauseMs,
-      tries: this.#tries,
+      isLeast: waits.all.isLeast,
+      tries: waits.all.tries + 1,
       rows: proof.compared.reduce((sum, each) => sum + each.rows, 0n),
     }
   }

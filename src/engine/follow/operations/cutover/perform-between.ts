@@ -14,6 +14,7 @@ import { ableEnds, betweenOf, type AbleEnds, type Between } from '../../cutover/
 import { BetweenTurn } from '../../cutover/between/turn.ts'
 import type { BetweenFacts, BetweenParts, DocumentFacts } from '../../cutover/between/turn-facts.ts'
 import { finishUnnoted } from '../../cutover/between/unnoted.ts'
+import type { Waited } from '../../cutover/approach.ts'
 import { wantedTurn } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
 import { quarantineGate } from '../../cutover/readiness.ts'
@@ -51,7 +52,8 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   const able = ableEnds(between)
   const wanted = wantedTurn(family, revert)
   const [left] = family.preparing
-  if (left !== undefined && !dryRun && (await settleLeft(between, able, left, wanted === 'next', run))) {
+  const settled = left === undefined || dryRun ? null : await settleLeft(between, able, left, wanted === 'next', run)
+  if (settled?.isOpen === true) {
     await using again = await betweenOf(operation, stream.id, run)
     if (again === null) throw new Error('a database disappeared during the check')
     return await cutoverBetween(operation, again, run)
@@ -68,7 +70,7 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   if (wanted === 'done' && last !== undefined) return await doneBefore(operation, between, last, run)
   // Remove what an earlier turn has left. Its hook does not run: it belongs to the other direction.
   if (last !== undefined && last.status !== 'done' && !dryRun) await cleaned(between, last, run)
-  return await switched(operation, between, able, run)
+  return await switched(operation, between, able, settled?.waited, run)
 }
 
 /** The last turn already had this direction: `between` has the sides of the way back. */
@@ -92,6 +94,7 @@ async function switched(
   operation: CutoverOperation,
   between: Between,
   able: AbleEnds,
+  earlier: Waited | undefined,
   run: CutoverRun,
 ): Promise<Ending> {
   const { closes, opens, stream, family } = between
@@ -128,7 +131,7 @@ async function switched(
   // Continue the cutover that a killed run had begun.
   const id = family.preparing[0]?.id ?? run.runId
   const maker = new Maker()
-  const watch = turnOf({ operation, between, able, ready, gates, id, maker, run })
+  const watch = turnOf({ operation, between, able, ready, gates, id, maker, earlier, run })
   try {
     const ending = await goOn(copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
@@ -159,11 +162,13 @@ type TurnAround = {
   readonly gates: Gates
   readonly id: string
   readonly maker: Maker
+  /** Attempts of killed programs. */
+  readonly earlier: Waited | undefined
   readonly run: CutoverRun
 }
 
 function turnOf(around: TurnAround): BetweenTurn {
-  const { operation, between, able, ready, gates, id, maker, run } = around
+  const { operation, between, able, ready, gates, id, maker, earlier, run } = around
   const { opens, stream, family } = between
   const { from, to } = ready
   const document = documentWriter(around)
@@ -186,7 +191,11 @@ function turnOf(around: TurnAround): BetweenTurn {
     to,
     identity: ready.identity,
     steps: opens.steps,
-    begin: () => opens.steps.begin({ ...noted, takenTable: publicTable, actor, tool }, document({})),
+    begin: () =>
+      opens.steps.begin(
+        { ...noted, takenTable: publicTable, actor, tool },
+        document(earlier === undefined ? {} : { earlier }),
+      ),
     says: saysOf(around),
     wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
     findings: async () =>
@@ -200,6 +209,7 @@ function turnOf(around: TurnAround): BetweenTurn {
     gates,
     budgetMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
     triesForMs: operation.triesForMs,
+    earlier,
     endsSessions: !operation.keepSessions,
     clock: run.clock,
     signal: run.interrupt.abort,
@@ -355,6 +365,7 @@ function reportSwitched(
     revert: operation.revert,
     pauseMs: facts.pauseMs,
     waitedMs: facts.waitedMs,
+    ...(facts.isLeast ? { isLeast: true } : {}),
     tries: dec(facts.tries),
     provedRows: dec(facts.rows),
     touchedRows: dec(facts.touched),

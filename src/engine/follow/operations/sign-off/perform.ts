@@ -21,7 +21,7 @@ import { outsideChecks } from '../../stream/outside-keys.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
-import { planObjects } from '../../../copy/objects/plan-objects.ts'
+import { planObjects, type PlannedObject } from '../../../copy/objects/plan-objects.ts'
 import { streamTableNames } from '../../stream/wanted-stream.ts'
 import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
@@ -190,9 +190,13 @@ async function objectChecks(
   return planned.tables.map(({ source, targetName }): SignOffCheck => {
     const name = tableText(source.table)
     const head = { check: 'made by --with', table: tableText(targetName) }
-    const missing = (asked.get(name) ?? []).filter(({ status }) => status !== 'there')
-    const others = (all.get(name) ?? []).filter(({ status }) => status !== 'there')
+    const lacks = ({ status, widenedBy }: PlannedObject): boolean => status !== 'there' && widenedBy === undefined
+    const missing = (asked.get(name) ?? []).filter(lacks)
+    const others = (all.get(name) ?? []).filter(lacks)
     const there = (all.get(name) ?? []).length - others.length
+    const widened = (all.get(name) ?? []).flatMap(({ kind, name: one, widenedBy }) =>
+      widenedBy === undefined ? [] : [`, ${kind} ${one} with ${widenedBy.join(', ')} in it`],
+    )
     if (missing.length > 0) {
       return {
         ...head,
@@ -201,7 +205,8 @@ async function objectChecks(
         hint: 'sluice follow STREAM goes on and builds what is missing, or says what is in the way',
       }
     }
-    if (others.length === 0) return { ...head, outcome: 'ok', found: `all ${there} of the source are there` }
+    if (others.length === 0)
+      return { ...head, outcome: 'ok', found: `all ${there} of the source are there${widened.join('')}` }
     return {
       ...head,
       outcome: 'not checked',

@@ -1,5 +1,5 @@
 /** Statements that create the new table. They do not refer to the old one, so they run wherever its types exist. */
-import type { NewTablePartition, NewTableStatements } from '../../../../model/partition/plan-port.ts'
+import type { NewTableLine, NewTablePartition, NewTableStatements } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { suffixed } from '../../archive/move.ts'
@@ -38,8 +38,7 @@ export type NewTableParts = {
   /** Foreign keys: each blocks writers of the referenced table until the end of the transaction. */
   readonly references: readonly string[]
   readonly rest: readonly string[]
-  /** Types of the columns, as the statements name them. */
-  readonly types: readonly string[]
+  readonly columns: readonly NewTableLine[]
 }
 
 /** @throws errors of the server */
@@ -48,8 +47,8 @@ export async function newTableStatements(
   name: string,
   partitions: readonly NewTablePartition[],
 ): Promise<NewTableStatements> {
-  const { made, secondary, references, rest, types } = await newTableParts(about, name, partitions)
-  return { all: [...made, ...references, ...rest], late: [...secondary, ...references], types }
+  const { made, secondary, references, rest, columns } = await newTableParts(about, name, partitions)
+  return { all: [...made, ...references, ...rest], late: [...secondary, ...references], columns }
 }
 
 /** @throws errors of the server */
@@ -61,7 +60,7 @@ export async function newTableParts(
   const { schema } = about
   const target = tableSql({ schema, name })
   const [table] = await planFacts<NewTableFacts>(about, tableSqlOf(about))
-  if (table === undefined) return { made: [], secondary: [], references: [], rest: [], types: [] }
+  if (table === undefined) return { made: [], secondary: [], references: [], rest: [], columns: [] }
   const columns = await planFacts<NewTableColumn>(about, columnsSql(about))
   const constraints = await planFacts<Constraint>(about, constraintsSql(about))
   const checks = constraints.filter(({ kind }) => kind === 'c')
@@ -118,7 +117,8 @@ export async function newTableParts(
     ...(table.comment === null ? [] : [`COMMENT ON TABLE ${target} IS ${literal(table.comment)}`]),
     ...checks.flatMap(remarked),
   ]
-  return { made, secondary, references, rest, types: columns.map(({ type }) => type) }
+  const lines = columns.map((column) => ({ name: column.name, type: column.type, line: columnSql(column) }))
+  return { made, secondary, references, rest, columns: lines }
 }
 
 /**

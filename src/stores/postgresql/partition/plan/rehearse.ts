@@ -1,5 +1,6 @@
 /** Runs the statements of a new table in its future database, and rolls them back. */
-import type { Rehearsal, NewTableStatements } from '../../../../model/partition/plan-port.ts'
+import type { NewTableLine, NewTableStatements, Rehearsal } from '../../../../model/partition/plan-port.ts'
+import { quoteName } from '../../server/connect.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -8,26 +9,82 @@ import { literal } from '../../server/sql.ts'
 /** Lock timeout, ms: a foreign key blocks writers of the referenced table until the rollback. */
 const LOCK_WAIT_MS = 300
 
+/** Refusals of statements about an object that an earlier statement could not make. */
+const AFTERMATH = /^(?:relation|constraint|statistics object) .* does not exist$/
+
+type Refused = Rehearsal['refused'][number]
+
 /** @throws errors of the connection */
-export async function rehearsed(session: CopySession, { all, late, types }: NewTableStatements): Promise<Rehearsal> {
+export async function rehearsed(session: CopySession, statements: NewTableStatements): Promise<Rehearsal> {
+  const { all, late, columns } = statements
   await session.begin('', `SET LOCAL lock_timeout = ${LOCK_WAIT_MS}; SET LOCAL search_path = ''`)
   try {
     const missing: string[] = []
-    for (const type of new Set(types)) if (await isMissing(session, type)) missing.push(type)
-    if (missing.length > 0) return { missing, refused: null, left: [] }
-    const left: { readonly statement: string; readonly reason: string }[] = []
+    for (const type of new Set(columns.map((column) => column.type)))
+      if (await isMissing(session, type)) missing.push(type)
+    const [refused, left] = [new Map<string, Refused>(), [] as { statement: string; reason: string }[]]
     const isLate = new Set(late)
     for (const statement of all) {
       const error = await refusalOf(session, statement)
       if (error === null) continue
-      if (!isLate.has(statement)) return { missing, refused: error.message, left }
-      // The session that holds a table now will release it later.
-      if (!isPostgresBusy(error)) left.push({ statement, reason: error.message })
+      if (isLate.has(statement)) {
+        // The session that holds a table now will release it later.
+        if (!isPostgresBusy(error)) left.push({ statement, reason: error.message })
+        continue
+      }
+      const faults = await columnFaults(session, statement, columns, missing)
+      for (const one of faults.refused) refused.set(one.reason, one)
+      if (missing.length > 0) break
+      if (faults.refused.length > 0) {
+        if ((await refusalOf(session, faults.without)) === null) continue
+        break
+      }
+      if (refused.size === 0 || !AFTERMATH.test(error.message)) refused.set(error.message, { reason: error.message })
+      // Without the table all that comes behind it is refused.
+      if (/^CREATE (?:TABLE|SEQUENCE)/.test(statement)) break
     }
-    return { missing, refused: null, left }
+    return { missing, refused: [...refused.values()], left: missing.length > 0 ? [] : left }
   } finally {
     if (session.alive) await session.rollBack()
   }
+}
+
+/** @returns why each column is refused in a statement, and the statement with the mere types of these columns */
+async function columnFaults(
+  session: CopySession,
+  statement: string,
+  columns: NewTableStatements['columns'],
+  missing: readonly string[],
+): Promise<{ readonly refused: readonly Refused[]; readonly without: string }> {
+  const plain = ({ name, type }: NewTableLine): string =>
+    `${quoteName(name)} ${missing.includes(type) ? 'pg_catalog.text' : type}`
+  const bare = (kept: ReadonlySet<NewTableLine>): string =>
+    columns.reduce(
+      (text, one) => (kept.has(one) ? text : text.replace(`\n  ${one.line}`, () => `\n  ${plain(one)}`)),
+      statement,
+    )
+  const [sound, refused] = [new Set<NewTableLine>(), [] as Refused[]]
+  for (const column of columns) {
+    const error = missing.includes(column.type) ? null : await probed(session, bare(new Set([column])))
+    if (error === null) sound.add(column)
+    else refused.push(refusalOfColumn(column, error, session.version))
+  }
+  return { refused: (await probed(session, bare(new Set()))) === null ? refused : [], without: bare(sound) }
+}
+
+function refusalOfColumn({ name, line }: NewTableLine, { message }: Error, version: number): Refused {
+  if (version >= 180_000 || !/\) VIRTUAL(?: |$)/.test(line)) return { reason: `column ${name}: ${message}` }
+  return {
+    reason: `column ${name} is generated as VIRTUAL, which PostgreSQL has since version 18`,
+    hint: 'make the new table on a server of version 18, or make the column STORED in the old table first: drop it there, and add it again as STORED',
+  }
+}
+
+/** As `refusalOf`, and nothing of the statement stays. */
+async function probed(session: CopySession, statement: string): Promise<Error | null> {
+  const error = await refusalOf(session, statement)
+  if (error === null) await session.ask('ROLLBACK TO SAVEPOINT try')
+  return error
 }
 
 /** A missing schema, or text that is no type name, is an error of the server. */
