@@ -268,8 +268,10 @@ describe('what is run', () => {
       tui: { runTui: () => Promise.reject(new Error('the screen')) },
       env: { TERM: 'xterm' },
     })
-    setTimeout(() => typed(around, answer), 50)
+    // Typed again until it is read: the prompt may come late.
+    const typing = setInterval(() => typed(around, answer), 50)
     const code = await main(['archive', 'run', ...from, '--table', 't', '--drop'], around)
+    clearInterval(typing)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ dryRun: true, drop: true }])
     // The screen cannot open here: what matters is that it was going to.
     expect(around.err().includes('the name does not match')).toBe(answer !== 't\n')

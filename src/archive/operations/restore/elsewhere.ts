@@ -226,12 +226,11 @@ async function copyCommand(
   const own = natives?.partitions.find(({ from: first, to: end }) => first === partition.from && end === partition.to)
   const cut = natives === null ? archived : { ...archived, timeColumn: natives.by }
   const where = own === undefined ? cutCondition(store, table, cut, partition) : null
-  const only = where === null ? [] : [`--where ${shellQuote(where)}`]
+  const only = where === null ? '' : ` --where ${shellQuote(where)}`
   const target = into ?? (own === undefined ? null : table.table.name)
-  const called = target === null ? [] : [`--to-table ${shellQuote(target)}`]
+  const called = target === null ? '' : ` --to-table ${shellQuote(target)}`
   const of = own === undefined ? name : tableText(own.table.table)
-  const rest = [...only, `--to ${shellQuote(redactUrl(intoUrl))}`, ...called].join(' ')
-  return `sluice copy --table ${shellQuote(of)} ${rest}`
+  return `sluice copy --table ${shellQuote(of)} --to ${shellQuote(redactUrl(intoUrl))}${called}${only}`
 }
 
 async function partsOf(
