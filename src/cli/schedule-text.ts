@@ -7,10 +7,10 @@ import { LineOutput } from './line-output.ts'
 const WORDS = {
   added: 'is added',
   replaced: 'is replaced',
-  paused: 'is paused: due runs are skipped',
+  paused: 'is paused: what comes due is passed over',
   resumed: 'goes on',
   removed: 'is removed',
-  wanted: 'will run now',
+  wanted: 'is to run now',
 } as const
 
 export class ScheduleText {

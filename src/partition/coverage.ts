@@ -237,10 +237,10 @@ function atOf(text: string, kind: ValueKind): number {
 function refuseMany({ unit }: CalendarSpec, from: string, end: Period): never {
   throw new SluiceError(
     'BAD_FLAG',
-    `there are more than ${MOST_AT_ONCE} periods of a ${unit} from ${from} to ${end.label}`,
+    `from ${from} to ${end.label} it is more than ${MOST_AT_ONCE} periods of a ${unit}`,
     {
       reason: 'the newest partition ended long ago, or --ahead is too large',
-      hint: 'create the partition before the current one by hand, or give a smaller --ahead',
+      hint: 'make the partition before the current one by hand, so that there is one to go on from, or take a smaller --ahead',
     },
   )
 }

@@ -139,24 +139,24 @@ describe('archive', () => {
       'archive run --table t --calendar decade',
       'BAD_FLAG --calendar takes quarter, month, week, day, year, and not decade',
     ],
-    ['archive run --table t --first-month 13', 'BAD_FLAG --first-month takes 1 to 12 or a name, not 13'],
-    ['archive run --table t --first-month ju', 'BAD_FLAG --first-month takes 1 to 12 or a name, not ju'],
-    ['archive run --table t --first-weekday 0', 'BAD_FLAG --first-weekday takes 1 to 7 or a name, not 0'],
+    ['archive run --table t --first-month 13', 'BAD_FLAG --first-month takes 1 to 12 or a name, and not 13'],
+    ['archive run --table t --first-month ju', 'BAD_FLAG --first-month takes 1 to 12 or a name, and not ju'],
+    ['archive run --table t --first-weekday 0', 'BAD_FLAG --first-weekday takes 1 to 7 or a name, and not 0'],
     ['archive run --table t --zone Mars/Base', 'BAD_FLAG --zone Mars/Base is no time zone'],
-    ['archive run --table t --file-size big', 'BAD_FLAG --file-size big is not a size'],
+    ['archive run --table t --file-size big', 'BAD_FLAG --file-size big is no size'],
     ['archive run --table t --file-size 1b', 'BAD_FLAG --file-size 1b is too small'],
     ['archive run --table t --memory 1mb', 'BAD_FLAG --memory 1mb is too small'],
-    ['archive run --table t --grace soon', 'BAD_FLAG --grace soon is not a duration'],
+    ['archive run --table t --grace soon', 'BAD_FLAG --grace soon is no duration'],
     ['archive run --table t --table u --drop', 'BAD_FLAG --drop goes with one table, by its name'],
     ['archive run --table t* --drop --confirm=t*', 'BAD_FLAG --drop goes with one table, by its name'],
-    ['archive run --table t --deep', 'BAD_FLAG archive run does not accept --deep'],
-    ['archive list --no-detach', 'BAD_FLAG archive list does not accept --detach'],
-    ['archive list --partition p', 'BAD_FLAG archive list does not accept --partition'],
-    ['archive verify --dry-run', 'BAD_FLAG archive verify does not accept --dry-run'],
+    ['archive run --table t --deep', 'BAD_FLAG archive run takes no --deep'],
+    ['archive list --no-detach', 'BAD_FLAG archive list takes no --detach'],
+    ['archive list --partition p', 'BAD_FLAG archive list takes no --partition'],
+    ['archive verify --dry-run', 'BAD_FLAG archive verify takes no --dry-run'],
     ['archive hold --table t --reason r', 'BAD_FLAG no partition is named'],
     ['archive adopt', 'BAD_FLAG no table is named'],
-    ['archive adopt --table t --partition p', 'BAD_FLAG archive adopt does not accept --partition'],
-    ['archive verify --accept-difference p', 'BAD_FLAG archive verify does not accept --accept-difference'],
+    ['archive adopt --table t --partition p', 'BAD_FLAG archive adopt takes no --partition'],
+    ['archive verify --accept-difference p', 'BAD_FLAG archive verify takes no --accept-difference'],
     ['archive hold --table t --partition p', 'BAD_FLAG --reason is missing'],
     ['archive hold --table t --table u --partition p --reason r', 'BAD_FLAG one table at a time, and not 2'],
     ['archive run --table t --oldr-than 8q', 'BAD_FLAG unknown flag --oldr-than (--older-than?)'],
@@ -216,7 +216,7 @@ describe('restore and query', () => {
     const d1 = { CLOUDFLARE_ACCOUNT_ID: 'a', D1_DATABASE_ID: 'd', CLOUDFLARE_API_TOKEN: 't' }
     expect(await asked(['restore', ...from, '--table', 't', '--partition', 'p'], d1)).not.toHaveProperty('intoUrl')
     expect(await refused(['restore', ...from, '--table', 't', '--partition', 'p', '--into-url', 'nowhere'])).toBe(
-      'BAD_FLAG --into-url is not a URL',
+      'BAD_FLAG --into-url is no URL',
     )
     const asks = ['query', 't', 'select 1', ...from]
     const plain = { kind: 'query', from: FROM, table: 't', query: 'select 1', limit: 1000, format: 'table' }
@@ -268,8 +268,10 @@ describe('what is run', () => {
       tui: { runTui: () => Promise.reject(new Error('the screen')) },
       env: { TERM: 'xterm' },
     })
-    setTimeout(() => typed(around, answer), 50)
+    // Typed again until it is read: the prompt may come late.
+    const typing = setInterval(() => typed(around, answer), 50)
     const code = await main(['archive', 'run', ...from, '--table', 't', '--drop'], around)
+    clearInterval(typing)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ dryRun: true, drop: true }])
     // The screen cannot open here: what matters is that it was going to.
     expect(around.err().includes('the name does not match')).toBe(answer !== 't\n')

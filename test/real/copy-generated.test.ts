@@ -127,14 +127,10 @@ describe.each<readonly [System, System]>([
     await to.sql(table(target, 'net * 3', key))
     const ran = await copy(from, to)
     expect(ran.finished.exitCode).toBe(1)
-    expect(JSON.stringify([ran.finished.error, ran.events])).toContain(
-      'generated columns vat have other values in the target',
-    )
+    expect(JSON.stringify([ran.finished.error, ran.events])).toContain('the target computes other values of vat')
     const twice = await copy(from, to)
     expect(twice.finished.exitCode).toBe(1)
-    expect(JSON.stringify([twice.finished.error, twice.events])).toContain(
-      'generated columns vat have other values in the target',
-    )
+    expect(JSON.stringify([twice.finished.error, twice.events])).toContain('the target computes other values of vat')
     await to.sql('DROP TABLE ge', table(target, 'net + net', key))
     expectDone(await copy(from, to, { restart: true }))
     expect(await to.rows('SELECT vat FROM ge ORDER BY id')).toEqual([['20'], ['40'], [null]])
@@ -203,7 +199,7 @@ describe('a copy that a version before began, without values of generated column
     if (vat === null) {
       expectDone(anew)
       expect(await to.rows('SELECT CAST(sum(vat) AS VARCHAR) FROM ge')).toEqual([[String(2 * 125_250)]])
-    } else expect(JSON.stringify(anew.events)).toContain('generated columns vat have other values in the target')
+    } else expect(JSON.stringify(anew.events)).toContain('the target computes other values of vat')
   })
 })
 
@@ -227,7 +223,7 @@ describe('what both sides compute', () => {
     const [from, to] = await twoFunctions()
     const ran = await copy(from, to)
     expect(ran.finished.exitCode).toBe(1)
-    expect(JSON.stringify(ran.events)).toContain('generated columns vat have other values in the target')
+    expect(JSON.stringify(ran.events)).toContain('the target computes other values of vat')
   })
 
   test('is compared by diff and --again, and neither says that it has mended what it cannot', async () => {
@@ -270,7 +266,7 @@ describe('what both sides compute', () => {
       'INSERT INTO ge (id, net) VALUES (4, 40)',
     )
     const wrong = await copy(from, to, { onExisting: 'append', restart: true })
-    expect(JSON.stringify(wrong.events)).toContain('generated columns vat have other values in the target')
+    expect(JSON.stringify(wrong.events)).toContain('the target computes other values of vat')
   })
 
   test('is named where its types cannot be compared', async () => {

@@ -53,7 +53,7 @@ export async function ledgerPart(
       status,
       attempts,
       code,
-      message: error ?? 'no cause is recorded',
+      message: error ?? 'no cause is noted',
     })),
     moreFailures: dec(failed - BigInt(failures.length)),
     refusals: await refusalsOf(ledger, runId),

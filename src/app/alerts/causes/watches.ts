@@ -89,7 +89,7 @@ function verify(): CauseWatch {
         cause: 'verify' as const,
         table,
         holds: false,
-        value: 'everything that was read of the archive equals its proof',
+        value: 'all of the archive that was read is as it was proved',
       }))
     },
   }

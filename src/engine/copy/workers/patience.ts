@@ -27,7 +27,7 @@ export async function patiently<T>(
   for (;;) {
     try {
       const done = await body()
-      failures.passed('it continues')
+      failures.passed('it goes on')
       return done
     } catch (thrown) {
       const error = asSluiceError(thrown)

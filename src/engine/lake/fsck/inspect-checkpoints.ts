@@ -96,9 +96,11 @@ export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts
   const parts = [
     wrong === 0 ? 'read whole' : 'read as far as they can be',
     ...(compared > 0 ? ['files compared with the commits'] : []),
-    ...(notJudged.length === 0 ? [] : [`not compared, because their commits are gone: ${versionsText(notJudged)}`]),
+    ...(notJudged.length === 0
+      ? []
+      : [`not judged, because the commits that they stand for are gone: ${versionsText(notJudged)}`]),
     ...(notRead.length === 0 ? [] : [`not read: ${versionsText(notRead)}`]),
-    'the rest is compared by sluice validate',
+    'what else they hold is compared by validate',
   ]
   return parts.join('; ')
 }
@@ -219,7 +221,7 @@ async function inspectSidecars(
       const size = there.get(name)
       const of = `the sidecar of checkpoint ${checkpoint.version}`
       if (size === undefined) {
-        wrong({ level: 'finding', kind: 'sidecar-missing', path, detail: `${of} does not exist` })
+        wrong({ level: 'finding', kind: 'sidecar-missing', path, detail: `${of} is not there` })
       } else if (size !== sizeInBytes) {
         const detail = `${of} has ${size} bytes, the checkpoint says ${sizeInBytes}`
         wrong({ level: 'finding', kind: 'sidecar-size', path: name, log: `${sizeInBytes}`, found: `${size}`, detail })

@@ -22,7 +22,7 @@ export type ReportBlock =
 const NAMES = {
   ledger: 'ledger of the target',
   catalog: 'audit of the catalog',
-  book: 'run history of this machine',
+  book: 'book of this machine',
   queue: 'queue of workers',
 } as const
 
@@ -47,7 +47,11 @@ export function reportBlocks(report: RunReport): readonly ReportBlock[] {
       is: 'table',
       head: ['inspected', 'where', ''],
       rows: [
-        ...inspected.map(({ what, where, knows }) => [NAMES[what], where, knows ? 'has the run' : 'does not have it']),
+        ...inspected.map(({ what, where, knows }) => [
+          NAMES[what],
+          where,
+          knows ? 'knows the run' : 'does not know it',
+        ]),
         ...notReached.map(({ what, where, code, message }) => [NAMES[what], where, `not reached: ${code}, ${message}`]),
       ],
     },
@@ -204,7 +208,7 @@ function catalogBlocks(part: CatalogPart): readonly ReportBlock[] {
         ]),
     heading('Validations'),
     ...(part.validations.length === 0
-      ? [text('This run recorded no validation, so it proves nothing.')]
+      ? [text('This run has noted no validation: nothing is proved by it.')]
       : [
           table(
             ['table', 'version', 'checks', 'differences', 'at'],
@@ -283,10 +287,8 @@ function queueBlocks(part: QueuePart): readonly ReportBlock[] {
 
 function bookBlocks(part: BookPart): readonly ReportBlock[] {
   return [
-    heading('The run, as this machine recorded it'),
-    text(
-      'The run history of this machine is for display only; where the ledger or the catalog differs, that one counts.',
-    ),
+    heading('The run, as this machine noted it'),
+    text('The book of this machine is for showing only; where it and the ledger or the catalog differ, those count.'),
     facts([
       ['operation', part.kind],
       ['about', part.about],

@@ -16,11 +16,7 @@ export async function performScheduleNext(
   const [found] = await queue.schedules.list(name)
   if (found === undefined) throw unknownSchedule(name)
   if (found.state !== 'on')
-    run.emit({
-      type: 'log',
-      level: 'warn',
-      message: `schedule ${name} is ${found.state}: it does not run at these times`,
-    })
+    run.emit({ type: 'log', level: 'warn', message: `schedule ${name} is ${found.state}: it runs at none of them` })
   const after = await queue.schedules.now()
   return { totals: { times: dec(reportTimes(name, parseRule(found.rule), { after, count: limit }, run.emit)) } }
 }

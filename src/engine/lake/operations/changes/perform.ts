@@ -17,7 +17,7 @@ export async function performChanges(operation: ChangesOperation, run: ChangesRu
   const { fromVersion: from, toVersion: to } = operation
   if (from > to) {
     throw new SluiceError('BAD_FLAG', `--from-version ${from} is above --to-version ${to}`, {
-      hint: 'exchange the two values',
+      hint: 'turn the two around',
     })
   }
   const counts = new Map<string, number>()
@@ -32,9 +32,9 @@ export async function performChanges(operation: ChangesOperation, run: ChangesRu
       if (from < historyFrom) {
         throw new SluiceError(
           'HISTORY_MISSING',
-          `the catalog has ${tableId} from version ${historyFrom} on, not the changes after ${from}`,
+          `the catalog knows ${tableId} from version ${historyFrom} on, not what came after ${from}`,
           {
-            hint: `give --from-version ${historyFrom} or higher`,
+            hint: `ask from version ${historyFrom} on`,
           },
         )
       }

@@ -53,9 +53,9 @@ export async function openApplySession(
 }
 
 function isStandby({ label }: PostgresSettings): SluiceError {
-  return new SluiceError('CONNECT_FAILED', 'the target is now a standby, which refuses writes', {
+  return new SluiceError('CONNECT_FAILED', 'the target is a standby now: nothing can be written to it', {
     where: label,
-    hint: 'use the primary server, then run the same command again',
+    hint: 'name the primary server, then run the same command again',
     retryable: true,
   })
 }

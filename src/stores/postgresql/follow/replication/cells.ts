@@ -61,15 +61,15 @@ function listReader(
 ): ((text: string) => string) | null {
   if (type.kind !== 'list' || (as.kind !== 'list' && as.kind !== 'json')) return null
   const refused = (reason: string): SluiceError =>
-    new SluiceError('NOT_FOLLOWABLE', `changes of the column ${name} cannot be replicated`, {
+    new SluiceError('NOT_FOLLOWABLE', `changes of the column ${name} cannot be followed`, {
       where: `${tableText(table.table)}.${name}`,
       reason,
-      hint: 'leave the column out with --columns, or copy the table without a stream',
+      hint: 'leave the column out with --columns, or copy the table without following it',
     })
   if (as.kind === 'json' && as.spelled === true) {
-    throw refused('the stream reports an array, but the target stores it as JSON in the form of the server')
+    throw refused('the stream reports an array, and the target stores the spelling of the server as JSON')
   }
-  if (element === undefined) throw refused('the server no longer describes its type')
+  if (element === undefined) throw refused('the server does not describe its type any more')
   const json = elementJson(type.of) ?? nativeJson(element)
   if (json === null) throw refused(`the server casts its elements to text by ${element.cast}`)
   return (text) => arrayJson(text, json, element.delimiter)
