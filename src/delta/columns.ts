@@ -3,6 +3,7 @@ import { predicateError, renderColumn } from '../model/lake/predicate.ts'
 import type { ColumnRef } from '../model/lake/predicate.ts'
 import { leafColumns, typeText } from './schema.ts'
 import type { Field, LeafColumn, StructType } from './schema.ts'
+import { firstOf } from '../shared/first-of.ts'
 
 const NAMED_AT_MOST = 3
 /** Enough for all columns of nearly every table; a list of thousands would hide the message. */
@@ -56,9 +57,7 @@ function unknownColumn(text: string, column: ColumnRef, schema: StructType): Err
   const near = nearMatches(schema, column.names.join('.'))
   const meant = near.length === 0 ? '' : `Did you mean ${near.join(' or ')}? `
   const all = schema.fields.map((field) => renderColumn({ names: [field.name] }))
-  const more = all.length > LISTED_AT_MOST ? ` and ${all.length - LISTED_AT_MOST} more` : ''
-  const listed =
-    all.length === 0 ? 'The table has no columns' : `Columns: ${all.slice(0, LISTED_AT_MOST).join(', ')}${more}`
+  const listed = all.length === 0 ? 'The table has no columns' : `Columns: ${firstOf(all, LISTED_AT_MOST)}`
   return predicateError(text, column.at, `unknown column ${name}`, meant + listed)
 }
 

@@ -41,7 +41,7 @@ const LOOK_MS = 100
 /** Time for a task's program to end after an abort, ms. */
 const GRACE_MS = 20_000
 /** Minimum interval of heartbeat events, ms. */
-const TOLD_MS = 10_000
+const REPORT_MS = 10_000
 /** Pause between retries of calls to the queue, ms. */
 const AGAIN_MS = 2_000
 /** How long an ending worker tries to reach its queue, ms; after that another worker's sweep finds its tasks. */
@@ -233,7 +233,7 @@ export class Worker {
     }
     this.#contact.wrote()
     const now = this.#run.clock.ticks()
-    if (now - this.#reportedAt < TOLD_MS) return
+    if (now - this.#reportedAt < REPORT_MS) return
     this.#reportedAt = now
     const [concurrency, working] = [dec(this.#concurrency), dec(this.#programs.size)]
     this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standReported(await this.#stand()) })

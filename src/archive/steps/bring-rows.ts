@@ -70,15 +70,23 @@ export function requireKey(context: ArchiveContext, { table, shared }: ComparedT
 }
 
 /** Leaves out columns that the database computes. */
-async function writingOf({ store, interrupt }: ArchiveContext, into: ComparedTable): Promise<KeyedTable> {
+async function writingOf(context: ArchiveContext, into: ComparedTable): Promise<KeyedTable> {
   const { table, shared } = writtenOf(into).into
   return {
-    target: store.target(),
+    target: context.store.target(),
     table,
     columns: sharedColumns(shared),
-    pastTriggers: (await store.offers.rowTriggers?.list(table.table, interrupt.abort))?.quiet === true,
-    signal: interrupt.abort,
+    pastTriggers: (await rowTriggersOf(context, into))?.quiet === true,
+    signal: context.interrupt.abort,
   }
+}
+
+/** Triggers of the table that gets the rows; undefined if the system has none. */
+async function rowTriggersOf(
+  { store, interrupt }: ArchiveContext,
+  { table }: ComparedTable,
+): Promise<RowTriggers | undefined> {
+  return await store.offers.rowTriggers?.list(table.table, interrupt.abort)
 }
 
 /**
@@ -115,14 +123,10 @@ async function notTaken(
   if (kept.rows > 0n) return keptOut(context.name, partition, kept)
   const names = await otherwiseComputed(missing, into, writing)
   if (names.length > 0) return computedRefusal(context.name, partition, names)
-  const { changing = [], firing = [], quiet = false } = (await rowTriggersOf(context)) ?? {}
+  const { changing = [], firing = [], quiet = false } = (await rowTriggersOf(context, into)) ?? {}
   const fired = quiet ? [] : [...changing, ...firing]
   if (fired.length > 0) return changedByTriggers(context.name, partition, fired)
   return changedMeanwhile(context.name, partition, 'other rows with the same keys are in the source')
-}
-
-function rowTriggersOf({ store, table, interrupt }: ArchiveContext): Promise<RowTriggers> | undefined {
-  return store.offers.rowTriggers?.list(table.table, interrupt.abort)
 }
 
 /**

@@ -9,6 +9,7 @@ import type { CheckpointFiles } from '../../../delta/listing.ts'
 import { LAST_CHECKPOINT } from '../../../delta/log-path.ts'
 import { parseAction } from '../../../delta/parse-action.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { firstOf } from '../../../shared/first-of.ts'
 
 /** Most differences that are named one by one. */
 const MOST_NAMED = 3
@@ -63,7 +64,8 @@ function comparedText(action: LogAction): string | null {
     const properties = Object.entries(configuration ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
     return `metaData ${JSON.stringify([id, schemaString, partitionColumns ?? [], properties])}`
   }
-  if (action.kind === 'txn') return `txn ${JSON.stringify([action.txn.appId, action.txn.version])}`
+  // As a number: JSON.parse has rounded a version above 2^53 in the copy.
+  if (action.kind === 'txn') return `txn ${JSON.stringify([action.txn.appId, Number(action.txn.version)])}`
   if (action.kind === 'domainMetadata') {
     const { domain, configuration } = action.domainMetadata
     return `domainMetadata ${JSON.stringify([domain, configuration])}`
@@ -78,12 +80,12 @@ function differences(
   held: ReadonlySet<string>,
 ): readonly Finding[] {
   if (copied == null) return []
-  const missing = [...held].filter((one) => !copied.includes(one))
+  const own = new Set(copied)
+  const missing = [...held].filter((one) => !own.has(one))
   const added = copied.filter((one) => !held.has(one))
   if (missing.length + added.length === 0) return []
   const named = [...missing.map((one) => `lacks ${one}`), ...added.map((one) => `adds ${one}`)]
-  const shown = named.slice(0, MOST_NAMED).map((text) => text.slice(0, 120))
-  const more = named.length > MOST_NAMED ? ` and ${named.length - MOST_NAMED} more` : ''
-  const detail = `its copy of the checkpoint has other ${what}s than the checkpoint: it ${shown.join(', ')}${more}`
+  const shown = named.map((text) => text.slice(0, 120))
+  const detail = `its copy of the checkpoint has other ${what}s than the checkpoint: it ${firstOf(shown, MOST_NAMED)}`
   return [{ level: 'finding', kind: 'last-checkpoint', path: LAST_CHECKPOINT, detail }]
 }

@@ -16,6 +16,7 @@ import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import type { ParquetFooters } from '../../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { firstOf } from '../../../shared/first-of.ts'
 import { parquetRows } from '../../run/registry.ts'
 import { compareCheckpoint } from './compare-checkpoint.ts'
 import { HintCopyCheck } from './compare-hint.ts'
@@ -86,11 +87,6 @@ export async function inspectCheckpoints(
 /** Versions that are named one by one. */
 const MOST_VERSIONS = 8
 
-function versionsText(versions: readonly number[]): string {
-  const more = versions.length - MOST_VERSIONS
-  return `${versions.slice(0, MOST_VERSIONS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
-}
-
 /** Text: what was read and compared, and what was not. @param wrong number of findings about checkpoints */
 export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
   const parts = [
@@ -98,8 +94,8 @@ export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts
     ...(compared > 0 ? ['files compared with the commits'] : []),
     ...(notJudged.length === 0
       ? []
-      : [`not judged, because the commits that they stand for are gone: ${versionsText(notJudged)}`]),
-    ...(notRead.length === 0 ? [] : [`not read: ${versionsText(notRead)}`]),
+      : [`not judged, because the commits that they stand for are gone: ${firstOf(notJudged, MOST_VERSIONS)}`]),
+    ...(notRead.length === 0 ? [] : [`not read: ${firstOf(notRead, MOST_VERSIONS)}`]),
     'what else they hold is compared by validate',
   ]
   return parts.join('; ')

@@ -4,6 +4,7 @@ import { readCrc } from '../../../delta/crc.ts'
 import { onlyInOne, sumsOf, type SetFile } from '../../../delta/file-sums.ts'
 import { crcName, logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
+import { firstOf } from '../../../shared/first-of.ts'
 import type { FsckReport } from './report.ts'
 import type { Subject } from './subject.ts'
 
@@ -65,9 +66,7 @@ async function differenceOf({ store, files }: Subject, listed: readonly AddActio
   if (apart.size === 0) return ''
   const { one, other } = await onlyInOne(ofList, ofTable, apart, Math.max(list.files, active.files))
   const parts = [...other.map((path) => `lacks ${path}`), ...one.map((path) => `names ${path}, which is not active`)]
-  return (
-    parts.slice(0, MOST_NAMED).join(', ') + (parts.length > MOST_NAMED ? ` and ${parts.length - MOST_NAMED} more` : '')
-  )
+  return firstOf(parts, MOST_NAMED)
 }
 
 function setFile(path: string, vector: AddAction['deletionVector'], size: number, root: string): SetFile {

@@ -192,9 +192,10 @@ async function objectChecks(
     const head = { check: 'made by --with', table: tableText(targetName) }
     const lacks = ({ status, widenedBy }: PlannedObject): boolean => status !== 'there' && widenedBy === undefined
     const missing = (asked.get(name) ?? []).filter(lacks)
-    const others = (all.get(name) ?? []).filter(lacks)
-    const there = (all.get(name) ?? []).length - others.length
-    const widened = (all.get(name) ?? []).flatMap(({ kind, name: one, widenedBy }) =>
+    const objects = all.get(name) ?? []
+    const others = objects.filter(lacks)
+    const there = objects.length - others.length
+    const widened = objects.flatMap(({ kind, name: one, widenedBy }) =>
       widenedBy === undefined ? [] : [`, ${kind} ${one} with ${widenedBy.join(', ')} in it`],
     )
     if (missing.length > 0) {

@@ -24,6 +24,7 @@ import { parquetRows } from '../../../run/registry.ts'
 import { underItsName } from '../../read-back/under-its-name.ts'
 import type { exportLog, ExportLogOperation } from './declaration.ts'
 import { countText } from '../../../../shared/figures.ts'
+import { firstOf } from '../../../../shared/first-of.ts'
 
 type ExportLogRun = RunOf<typeof exportLog>
 
@@ -196,9 +197,7 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
 
 /** White space between lines was lost, or a source column of a line was changed: the digest does not show which. */
 function notTheBytes(versions: readonly number[]): string {
-  const some = versions.slice(0, MOST_NAMED).join(', ')
-  const more = versions.length > MOST_NAMED ? ` and ${versions.length - MOST_NAMED} more` : ''
-  return `commit ${some}${more} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: sluice validate TABLE says whether the rows are those of its log`
+  return `commit ${firstOf(versions, MOST_NAMED)} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: sluice validate TABLE says whether the rows are those of its log`
 }
 
 function readOtherwise(differences: number, location: string): SluiceError {
