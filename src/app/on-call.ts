@@ -28,7 +28,7 @@ export async function onCall(operation: Operation, run: CopyRun): Promise<Ending
       ...(copied.chunks === 0 ? {} : { chunks: dec(copied.chunks) }),
       ranges: dec(ranges),
     },
-    notChecked: 'chunks and ranges were done for the worker that has the stream; what they come to, its run says',
+    notChecked: 'chunks and ranges were done for the worker that runs the stream; its run reports the result',
   }
 }
 

@@ -8,7 +8,7 @@ import { catalogPresence, migrateCatalog } from './migrate.ts'
 /** Checks that a catalog can be read. @throws SluiceError NOT_A_CATALOG for none, CATALOG_NEWER, LEDGER_DAMAGED */
 export async function checkCatalog(database: SqlDatabase): Promise<void> {
   if ((await catalogPresence(database)) === 'present') return
-  throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet', {
+  throw new SluiceError('NOT_A_CATALOG', 'the database has no catalog yet', {
     where: database.label,
     hint: `import a table into it first: sluice import TABLE --database-url ${shellQuote(database.label)}`,
   })
@@ -39,9 +39,9 @@ export async function readableTable(reader: SqlReader, by: CatalogTableKey, vers
   const whole = await wholeness(reader, head)
   if (whole === 'unfinished' || (whole === 'whole' && head.currentVersion === null)) throw unfinished(head)
   if (whole === 'broken' || head.currentVersion === null || head.historyFrom === null) {
-    throw new SluiceError('NOT_IMPORTED', `${head.tableId} is not in the catalog any more: its rows were removed`, {
+    throw new SluiceError('NOT_IMPORTED', `${head.tableId} is no longer in the catalog: its rows were removed`, {
       where: head.location,
-      reason: 'delta_files or migration_status holds no rows for it, as after the manual rollback of the guide',
+      reason: 'delta_files or migration_status has no rows for it, as after the manual rollback of the guide',
       hint: 'import it again: the import starts from nothing',
     })
   }
@@ -52,18 +52,18 @@ export async function readableTable(reader: SqlReader, by: CatalogTableKey, vers
       `the catalog holds ${head.tableId} up to version ${head.currentVersion}, not ${at}`,
       {
         where: head.location,
-        hint: 'import again if the log is further',
+        hint: 'import again if the log has newer versions',
       },
     )
   }
   if (at < head.historyFrom) {
     throw new SluiceError(
       'HISTORY_MISSING',
-      `the catalog knows ${head.tableId} from version ${head.historyFrom} on, not ${at}`,
+      `the catalog has ${head.tableId} from version ${head.historyFrom} on, not ${at}`,
       {
         where: head.location,
         reason: (await beganAtBase(reader, head.tableId, head.historyFrom))
-          ? 'the log led no further back when it was imported'
+          ? 'the log did not have older versions when it was imported'
           : 'older versions were pruned',
       },
     )
@@ -90,7 +90,7 @@ function unfinished(head: ImportHead): SluiceError {
   const at = head.currentVersion === null ? 'before its first version' : `at version ${head.currentVersion}`
   return new SluiceError('IMPORT_UNFINISHED', `the import of ${head.tableId} has not finished; it is ${at}`, {
     where: head.location,
-    hint: 'let it finish, or go on with: sluice import TABLE --resume',
+    hint: 'let it finish, or continue with: sluice import TABLE --resume',
   })
 }
 

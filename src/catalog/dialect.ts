@@ -17,6 +17,6 @@ const DIALECTS: Readonly<Partial<Record<SqlDialect, CatalogDialect>>> = {
 /** @throws SluiceError INTERNAL if a database cannot hold catalogs; its declaration refuses it before it is opened */
 export function dialectOf({ dialect }: Pick<SqlReader, 'dialect'>): CatalogDialect {
   const found = DIALECTS[dialect]
-  if (found === undefined) throw new SluiceError('INTERNAL', `no catalog is written for ${dialect}`)
+  if (found === undefined) throw new SluiceError('INTERNAL', `a catalog cannot be stored in ${dialect}`)
   return found
 }

@@ -86,7 +86,7 @@ async function refuseBlocked(reader: SqlReader, { name, blockers }: Migration): 
   const others = (await reader.all(blockers)).map(([text]) => String(text))
   if (others.length === 0) return
   throw new SluiceError('TABLE_REFUSED', `the catalog cannot be upgraded (${name}): ${others.join(', ')}`, {
-    reason: 'they refer to columns of migration_status whose type changes, and are not the catalog’s own',
+    reason: 'they refer to columns of migration_status whose type changes, and do not belong to the catalog',
     hint: 'save their definitions, drop them, run the same command again, then recreate them',
   })
 }
@@ -112,7 +112,7 @@ async function migrationLock(database: SqlDatabase): Promise<SessionLock> {
 }
 
 function migrating(database: SqlDatabase): SluiceError {
-  return new SluiceError('TARGET_BUSY', 'another program is making or upgrading this catalog', {
+  return new SluiceError('TARGET_BUSY', 'another program is creating or upgrading this catalog', {
     where: database.label,
     hint: 'wait until it ends, then run the same command again',
     retryable: true,
@@ -170,10 +170,10 @@ async function refuseIncomplete(
     if (owner === 'catalog' && since <= version && !names.has(name) && !(await isHidden(reader, name))) lost.push(name)
   if (lost.length === 0) return
   const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
-  throw new SluiceError('LEDGER_DAMAGED', `the catalog lacks ${what} that it had: ${lost.join(', ')}`, {
+  throw new SluiceError('LEDGER_DAMAGED', `the catalog lost ${what}: ${lost.join(', ')}`, {
     ...(reader.label === undefined ? {} : { where: reader.label }),
     reason: 'they were dropped, or a backup was restored in part; nothing was changed',
-    hint: 'restore all tables delta_*, catalog_* and migration_status of one backup together; or drop what is left of them, and import the logs again',
+    hint: 'restore all tables delta_*, catalog_* and migration_status of one backup together; or drop the remaining ones, and import the logs again',
   })
 }
 
@@ -198,7 +198,7 @@ function refuseForeign(names: ReadonlySet<unknown>, label: string | undefined): 
 function notACatalog(label: string | undefined): SluiceError {
   return new SluiceError(
     'NOT_A_CATALOG',
-    'the database holds tables named like a catalog, but sluice did not make them',
+    'the database has tables with the names of a catalog that sluice did not create',
     {
       ...(label === undefined ? {} : { where: label }),
       hint: 'name another database for the catalog',
@@ -207,7 +207,7 @@ function notACatalog(label: string | undefined): SluiceError {
 }
 
 function newer(label: string | undefined, detail: string): SluiceError {
-  return new SluiceError('CATALOG_NEWER', 'the catalog was made by a newer sluice', {
+  return new SluiceError('CATALOG_NEWER', 'the catalog was created by a newer sluice', {
     where: label === undefined ? detail : `${label}: ${detail}`,
     hint: 'use the newer sluice, or name another catalog and import again',
   })

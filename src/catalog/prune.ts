@@ -24,7 +24,7 @@ export type Pruned = {
 /** The oldest kept version; the present one if nothing older can go. @throws SluiceError BAD_FLAG for no versions */
 export async function oldestKept(reader: SqlReader, table: ReadableTable, keep: Keep): Promise<number> {
   if ('versions' in keep) {
-    if (keep.versions < 1) throw new SluiceError('BAD_FLAG', 'at least one version of a table has to stay')
+    if (keep.versions < 1) throw new SluiceError('BAD_FLAG', 'at least one version of a table must remain')
     return Math.max(table.historyFrom, table.latest - keep.versions + 1)
   }
   // The version that was the latest at that time is still needed for it.

@@ -14,7 +14,7 @@ export function forgetCommand(tableId: string): string {
  * @param url of the catalog, without secrets
  */
 export function againIfRight(tableId: string, url: string): string {
-  return `if the log is right, take the table out of the catalog and import it again: ${forgetCommand(tableId)} --database-url ${shellQuote(url)}`
+  return `if the log is right, remove the table from the catalog and import it again: ${forgetCommand(tableId)} --database-url ${shellQuote(url)}`
 }
 
 /** Follows the table to its new folder. */
@@ -32,7 +32,7 @@ export function withWaysOut(error: unknown, tableId: string | undefined): unknow
   return new SluiceError(error.code, error.message, {
     ...(where === undefined ? {} : { where }),
     ...(reason === undefined ? {} : { reason }),
-    hint: `bring the log back; if the table lies elsewhere now: ${movedCommand(tableId)}; if it is gone, take it out of the catalog: ${forgetCommand(tableId)}`,
+    hint: `restore the log; if the table was moved: ${movedCommand(tableId)}; if it is gone, remove it from the catalog: ${forgetCommand(tableId)}`,
     cause: error,
   })
 }

@@ -46,7 +46,7 @@ function refuseOthers(
     if (completes === 'database' || own.has(name)) continue
     const takers = actions.filter((other) => takenBy(other).has(name)).map(spokenName)
     if (takers.length === 0) continue
-    throw new SluiceError('BAD_FLAG', `${command.name} ${spokenName(action)} takes no ${shownOption(option)}`, {
+    throw new SluiceError('BAD_FLAG', `${command.name} ${spokenName(action)} does not accept ${shownOption(option)}`, {
       hint: `it goes with ${command.name} ${takers.join(', ')}`,
     })
   }

@@ -94,7 +94,7 @@ function cutOptions(
   const other = ['by', ...CALENDAR_FLAGS].find((name) => args[name] !== undefined)
   if (other !== undefined) {
     throw new SluiceError('BAD_FLAG', `--by-value and --${other} exclude each other`, {
-      hint: 'a table is cut by values of a column, or by periods of time',
+      hint: 'a table is partitioned by values of a column, or by periods of time',
     })
   }
   return { byValue, ...given('olderThan', ageIn(args, 'older-than', {})) }

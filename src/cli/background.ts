@@ -111,12 +111,12 @@ function opened(log: string): number {
 function noLog(folder: string, cause: unknown): SluiceError {
   const { code = '', message } = cause as NodeJS.ErrnoException
   const isFull = code === 'ENOSPC' || code === 'EDQUOT'
-  return new SluiceError(isFull ? 'NO_SPACE' : 'BAD_CONFIG', 'a run of the background has no place for its log', {
+  return new SluiceError(isFull ? 'NO_SPACE' : 'BAD_CONFIG', 'the log of a background run cannot be written', {
     where: folder,
     reason: message,
     hint: isFull
-      ? 'make room there, or set XDG_STATE_HOME to a folder with room'
-      : 'set XDG_STATE_HOME to a folder that you may write to, or remove what is in the way',
+      ? 'free space there, or set XDG_STATE_HOME to a folder with free space'
+      : 'set XDG_STATE_HOME to a writable folder, or remove the obstacle',
     cause,
   })
 }
@@ -155,7 +155,7 @@ function report(session: CliSession, run: string, log: string, json: boolean): v
   const attach = `sluice attach ${run}`
   if (!json) {
     session.output.data(
-      `run ${run} goes on in the background\n     look     ${attach}\n     log      ${shellQuote(log)}\n`,
+      `run ${run} continues in the background\n     look     ${attach}\n     log      ${shellQuote(log)}\n`,
     )
     return
   }

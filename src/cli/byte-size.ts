@@ -24,7 +24,7 @@ export function parseByteSize(flag: string, text: string, least: number): number
   const factor = UNITS[unit]
   const bytes = amount === '' || factor === undefined ? Number.NaN : Math.floor(Number(amount) * factor)
   if (!Number.isSafeInteger(bytes)) {
-    throw new SluiceError('BAD_FLAG', `${flag} ${text} is no size`, { hint: 'write it like 256mb, 1gb or 512MiB' })
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} is not a size`, { hint: 'write it like 256mb, 1gb or 512MiB' })
   }
   if (bytes < least) {
     throw new SluiceError('BAD_FLAG', `${flag} ${text} is too small`, { hint: `it takes ${least} bytes or more` })

@@ -65,7 +65,7 @@ function ordinal(flagName: string, text: string, names: readonly string[]): numb
     ? Number(word)
     : names.findIndex((name) => name === word || name.slice(0, 3) === word) + 1
   if (number >= 1 && number <= names.length) return number
-  throw new SluiceError('BAD_FLAG', `${flagName} takes 1 to ${names.length} or a name, and not ${text}`, {
+  throw new SluiceError('BAD_FLAG', `${flagName} takes 1 to ${names.length} or a name, not ${text}`, {
     hint: `names are ${names.join(', ')}`,
   })
 }

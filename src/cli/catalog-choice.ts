@@ -58,7 +58,7 @@ export function catalogUrl(choice: CatalogChoice | null, kept: readonly string[]
       config: 'database-url of the config file',
       state: 'the state folder',
     }
-    throw new SluiceError('BAD_FLAG', `${origin[choice.from]} is no URL`, {
+    throw new SluiceError('BAD_FLAG', `${origin[choice.from]} is not a URL`, {
       hint: 'write it like sqlite:///relative.db or sqlite:////absolute.db',
     })
   }

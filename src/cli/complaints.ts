@@ -7,7 +7,7 @@ import { GLOBAL_NAMES } from './globals.ts'
 
 /** Translates a message of yargs. */
 export function complaint(message: string, entry: CommandDeclaration | null): SluiceError {
-  const help = `sluice ${entry === null ? '' : `${entry.name} `}--help shows what can be given`
+  const help = `sluice ${entry === null ? '' : `${entry.name} `}--help shows the options`
   const flat = message.replaceAll(/\s+/g, ' ').trim()
   const noValue = /^Not enough arguments following: (.+)$/.exec(flat)
   if (noValue !== null) {
@@ -52,7 +52,7 @@ export function unknownFlag(words: string, argv: readonly string[], entry: Comma
     const meant = closest(word, known)
     return `flag ${word.length === 1 ? '-' : '--'}${word}${meant === null ? '' : ` (--${meant}?)`}`
   })
-  const page = `sluice ${entry === null ? '' : `${entry.name} `}--help shows what can be given`
+  const page = `sluice ${entry === null ? '' : `${entry.name} `}--help shows the options`
   return new SluiceError('BAD_FLAG', `unknown ${named.join(', ')}`, { hint: takersOf(words, entry) ?? page })
 }
 

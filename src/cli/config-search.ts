@@ -41,7 +41,7 @@ export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid
     const why = whyNot(file, uid)
     if (why === null && folder !== own && !isTrusted(file, env)) return { file: null, passedOver, untrusted: file }
     if (why === null) return { file: folder === cwd ? DEFAULT_CONFIG : file, passedOver, untrusted: null }
-    if (why !== 'missing') passedOver.push(`${file} is not read: ${why}; --config ${file} reads it`)
+    if (why !== 'missing') passedOver.push(`${file} is not read: ${why}; to read it, give --config ${file}`)
   }
   return { file: null, passedOver, untrusted: null }
 }

@@ -15,9 +15,9 @@ import { LIFECYCLE, LIFECYCLE_KEYS } from './lifecycle-config.ts'
 const positive = z.int().min(1)
 const word = z.string().min(1)
 /** A URL, `$NAME` of a variable with a URL, or a path. */
-const place = word.regex(/:\/\/|^\$|^\.{0,2}\//, 'is no URL, no $VARIABLE and no path')
+const place = word.regex(/:\/\/|^\$|^\.{0,2}\//, 'is not a URL, a $VARIABLE or a path')
 /** Name of a store as typed after a flag; cannot be confused with a URL or a path. */
-const storeName = z.string().regex(/^[A-Za-z0-9_][\w.-]*$/, 'is no name: letters, digits, _, - and .')
+const storeName = z.string().regex(/^[A-Za-z0-9_][\w.-]*$/, 'is not a valid name: use letters, digits, _, - and .')
 /** One name, or several. */
 const names = z.union([word, z.array(word).min(1)])
 
@@ -121,7 +121,7 @@ export function readConfig(file: string): ConfigDefaults {
     throw new SluiceError('BAD_CONFIG', 'the config file cannot be read', {
       where: file,
       reason,
-      hint: 'check the path behind --config',
+      hint: 'check the path of --config',
       cause: error,
     })
   }
@@ -131,18 +131,18 @@ export function readConfig(file: string): ConfigDefaults {
   const result = schema.safeParse(data)
   if (result.success) return result.data
   const problems = result.error.issues.flatMap((issue) => issueTexts(issue, { document, lines })).join('; ')
-  throw badConfig(file, `the config file does not fit: ${problems}`, `it may hold ${CONFIG_KEYS.join(', ')}`)
+  throw badConfig(file, `the config file is not valid: ${problems}`, `its keys are ${CONFIG_KEYS.join(', ')}`)
 }
 
 function dataOf(document: Document.Parsed, lines: LineCounter, file: string): unknown {
   const fail = (reason: string): SluiceError =>
-    badConfig(file, `the config file is no YAML: ${reason}`, 'correct that line')
+    badConfig(file, `the config file is not YAML: ${reason}`, 'correct that line')
   const [error] = document.errors
-  if (error?.code === 'MULTIPLE_DOCS') throw fail(`it holds several documents${at(error.pos[0], lines)}`)
+  if (error?.code === 'MULTIPLE_DOCS') throw fail(`it has several documents${at(error.pos[0], lines)}`)
   if (error !== undefined) throw fail((error.message.split('\n')[0] ?? '').replace(/:$/, ''))
   visit(document, {
     Pair: (_, { key }) => {
-      if (isCollection(key)) throw fail(`a key is a word, and no list or map${at(key.range?.[0], lines)}`)
+      if (isCollection(key)) throw fail(`a key must be a word, not a list or map${at(key.range?.[0], lines)}`)
     },
     Alias: (_, alias) => {
       if (alias.resolve(document) !== undefined) return

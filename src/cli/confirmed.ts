@@ -32,13 +32,13 @@ export async function confirmed(
   if (given !== undefined) {
     if (against === undefined || given === wanted) return { operation }
     throw new SluiceError('MISSING_CONFIRM', `--confirm names ${given}, and ${against} ${wanted}`, {
-      hint: `write --confirm=${shellQuote(wanted)} if that is what is meant`,
+      hint: `write --confirm=${shellQuote(wanted)} if you mean that`,
     })
   }
   if (!interactive) {
     if (refused === undefined) return { operation }
-    throw new SluiceError('MISSING_CONFIRM', `${refused(wanted)} and wants its name as confirmation`, {
-      hint: `add --confirm=${shellQuote(wanted)}, or --dry-run to see what would go`,
+    throw new SluiceError('MISSING_CONFIRM', `${refused(wanted)} and needs its name as confirmation`, {
+      hint: `add --confirm=${shellQuote(wanted)}, or --dry-run to see what would be removed`,
     })
   }
   const events: Event[] = []

@@ -117,7 +117,7 @@ function checked(side: Side, url: string, origin: string, defaults: ConfigDefaul
   if (url.includes('://')) return url
   const unknown = noSuchStore(url, defaults, origin)
   if (unknown !== null) throw unknown
-  throw new SluiceError('BAD_FLAG', `${origin} is no URL`, {
+  throw new SluiceError('BAD_FLAG', `${origin} is not a URL`, {
     hint: `write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb${side === 'to' ? ', or d1://ACCOUNT/DATABASE' : ''}`,
   })
 }

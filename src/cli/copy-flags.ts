@@ -71,7 +71,7 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
   const tables = byCdm?.table !== undefined ? [byCdm.table] : fallback === undefined ? named : [fallback]
   if (tables.length === 0) {
     throw new SluiceError('BAD_FLAG', 'no table is named', {
-      hint: "add --table NAME, or --tables 'public.*' for all that fit; sluice discover URL lists them",
+      hint: "add --table NAME, or --tables 'public.*' for all matching ones; sluice discover URL lists them",
     })
   }
   const columns = namesOf(args, defaults, 'columns')
@@ -115,7 +115,7 @@ function readCdm(args: Arguments): CdmOptions | null {
   const options = cdmOptions(properties, job !== undefined && jobOf(job).ysql)
   if (idle.length === 0) return options
   const words = [...new Set(idle)].map((word) => (/\.jar$/i.test(word) ? word : `--${word}`))
-  return { ...options, notes: [...options.notes, `for Spark, and meaning nothing here: ${words.join(', ')}`] }
+  return { ...options, notes: [...options.notes, `options of Spark, without effect here: ${words.join(', ')}`] }
 }
 
 /** Table names from flags or the config file. `--table` takes one name as it is, including commas. */

@@ -17,9 +17,9 @@ const ANSWER_MS = 5_000
 const LONGEST = 1_000_000
 
 const SILENT_HINT =
-  'it may be stopped (kill -STOP) or very busy; what was asked is left undone, say it again when it goes on'
+  'it may be stopped (kill -STOP) or very busy; the request was not applied, so repeat it when the run continues'
 const HINT =
-  'say workers N, rate N (or rate off), lanes N where it follows, pause, resume or stop of all of the run, and pause, resume, skip or retry with TABLE or TABLE/CHUNK'
+  'give workers N, rate N (or rate off), lanes N for a stream, pause, resume or stop for the whole run; pause, resume, skip or retry with TABLE or TABLE/CHUNK'
 const SWITCHES: Readonly<Record<string, readonly [name: string, value: boolean]>> = {
   pause: ['paused', true],
   resume: ['paused', false],
@@ -74,10 +74,10 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
   if (equals === -1) {
     const found = SWITCHES[word]
     if (found !== undefined) return found
-    if (OF_TABLES.has(word)) throw wrong(`${word} wants a table: ${word} TABLE`)
-    if (VALUED.has(word)) throw wrong(`${word} wants a number: ${word} N`)
+    if (OF_TABLES.has(word)) throw wrong(`${word} needs a table: ${word} TABLE`)
+    if (VALUED.has(word)) throw wrong(`${word} needs a number: ${word} N`)
     const meant = closest(word, Object.keys(SWITCHES))
-    throw wrong(`${word} is no setting${meant === null ? '' : ` (${meant}?)`}`)
+    throw wrong(`${word} is not a setting${meant === null ? '' : ` (${meant}?)`}`)
   }
   const name = word.slice(0, equals)
   const value = word.slice(equals + 1).trim()
@@ -92,16 +92,16 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
     case 'stop':
       if (TRUE.has(value)) return [name, true]
       if (FALSE.has(value)) return [name, false]
-      throw wrong(`${name} takes true or false, and not ${value}`)
+      throw wrong(`${name} takes true or false, not ${value}`)
     case 'pause':
     case 'resume':
     case 'skip':
     case 'retry':
       if (value !== '') return [name, value]
-      throw wrong(`${name}= wants the name of a table`)
+      throw wrong(`${name}= needs the name of a table`)
     default: {
       const meant = closest(name, ['workers', 'lanes', 'rate', 'paused', 'stop', ...OF_TABLES])
-      throw wrong(`${name} is no setting${meant === null ? '' : ` (${meant}?)`}`)
+      throw wrong(`${name} is not a setting${meant === null ? '' : ` (${meant}?)`}`)
     }
   }
 }
@@ -109,7 +109,7 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
 function whole(name: string, value: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const number = Number(value)
   if (/^\d+$/.test(value) && number >= least && number <= most) return number
-  throw wrong(`${name} takes a whole number from ${least} ${most < 100 ? `to ${most}` : 'up'}, and not ${value}`)
+  throw wrong(`${name} takes a whole number from ${least} ${most < 100 ? `to ${most}` : 'up'}, not ${value}`)
 }
 
 function wrong(message: string): SluiceError {
@@ -151,7 +151,7 @@ function exchange(socketPath: string, line: string): Promise<string> {
       if (end !== -1) {
         socket.end()
         resolve(text.slice(0, end))
-      } else if (text.length > LONGEST) fail('the answer of the run is none')
+      } else if (text.length > LONGEST) fail('the answer of the run is not valid')
     })
     socket.once('end', () => fail('the run has ended before it answered'))
     socket.once('error', (error: NodeJS.ErrnoException) => {
@@ -172,14 +172,14 @@ function stateOf(line: string, where: string): RunState {
   try {
     answer = JSON.parse(line)
   } catch (cause) {
-    throw new SluiceError('CONNECT_FAILED', 'the answer of the run is none', { where, cause })
+    throw new SluiceError('CONNECT_FAILED', 'the answer of the run is not valid', { where, cause })
   }
-  if (!isRecord(answer)) throw new SluiceError('CONNECT_FAILED', 'the answer of the run is none', { where })
+  if (!isRecord(answer)) throw new SluiceError('CONNECT_FAILED', 'the answer of the run is not valid', { where })
   if (answer['ok'] === true && isRecord(answer['state'])) return answer['state']
   const { code, message, hint } = isRecord(answer['error']) ? answer['error'] : {}
   throw new SluiceError(
     knownCode(code),
-    typeof message === 'string' ? message : 'the run refuses, and does not say why',
+    typeof message === 'string' ? message : 'the run refuses without a reason',
     typeof hint === 'string' ? { hint } : {},
   )
 }

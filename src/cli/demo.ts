@@ -51,7 +51,7 @@ function makeFolder(folder: string): void {
   try {
     makeFolderSync(folder)
   } catch (error) {
-    throw new SluiceError('TARGET_DENIED', 'the folder of the demo cannot be made', {
+    throw new SluiceError('TARGET_DENIED', 'the folder of the demo cannot be created', {
       where: folder,
       reason: error instanceof Error ? error.message : String(error),
       hint: 'name another one with --dir',
@@ -66,7 +66,7 @@ export async function runDemo(session: CliSession, options: DemoOptions): Promis
   if (!existsSync(root)) {
     const hint =
       options.lake === null
-        ? 'make it with npm run make-lake, or name a lake of your own: sluice demo PATH'
+        ? 'create it with npm run make-lake, or name your own lake: sluice demo PATH'
         : 'check the path'
     throw new SluiceError('NO_SUCH_PATH', `there is no lake at ${root}`, { where: root, hint })
   }
@@ -77,7 +77,7 @@ export async function runDemo(session: CliSession, options: DemoOptions): Promis
   const catalog = sqliteUrl(file)
   const steps = new Steps(session, catalog)
   session.emit({ type: 'run.started', command: 'demo', tool: options.tool, source: lake, target: catalog })
-  const again = existsSync(file) ? '; it is there already, so only new commits are brought' : ''
+  const again = existsSync(file) ? '; it already exists, so only new commits are imported' : ''
   note(session, `demo of ${lake}, which is only read; the catalog is ${shortPath(file, options.cwd)}${again}`)
 
   const imported = await steps.importAll(lake)

@@ -23,7 +23,7 @@ export function refuseWithWorkers(
   reported: CommandTexts | undefined,
 ): void {
   const flags: readonly (readonly [flag: string, isGiven: boolean, hint: string])[] = [
-    ['--background', background, 'the program that starts a distributed run may end at once'],
+    ['--background', background, 'the program that starts a distributed run may end before the run'],
     ['--tui', tui, 'sluice runs --distributed shows it'],
     ['--max-runtime', maxRuntimeMs !== undefined, 'sluice ctl RUN stop --distributed ends it well'],
     ['--metrics', metrics?.isAsked === true, 'workers serve the metrics of their tasks: sluice worker --metrics 9464'],
@@ -182,8 +182,8 @@ function ordersOf(set: Readonly<Record<string, Setting>>): {
     else if (name === 'pause' || name === 'resume' || name === 'skip' || name === 'retry')
       tables.push(...[value].flat().map((text) => tableOptions(name, String(text))))
     else {
-      throw new SluiceError('BAD_FLAG', `a run of a queue takes no ${name}`, {
-        hint: 'workers N, rate N, lanes N, pause, resume and stop of all of the run; and pause, resume, skip, retry with TABLE or TABLE/CHUNK',
+      throw new SluiceError('BAD_FLAG', `a run of a queue does not accept ${name}`, {
+        hint: 'give workers N, rate N, lanes N, pause, resume or stop for the whole run; pause, resume, skip, retry with TABLE or TABLE/CHUNK',
       })
     }
   }

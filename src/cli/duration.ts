@@ -16,7 +16,9 @@ export function parseDuration(flag: string, text: string): number {
   const compact = text.replaceAll(' ', '').toLowerCase()
   if (/^\d+(?:\.\d+)?$/.test(compact)) return Number(compact) * 1000
   if (!/^(?:\d+(?:\.\d+)?(?:ms|s|min|m|h|d))+$/.test(compact)) {
-    throw new SluiceError('BAD_FLAG', `${flag} ${text} is no duration`, { hint: 'write it like 90s, 30m, 2h or 1h30m' })
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} is not a duration`, {
+      hint: 'write it like 90s, 30m, 2h or 1h30m',
+    })
   }
   let total = 0
   for (const [, amount, unit] of compact.matchAll(/(\d+(?:\.\d+)?)(ms|s|min|m|h|d)/g)) {
@@ -55,7 +57,7 @@ export function parseInstant(flag: string, text: string): number {
   const ms = match === null ? Number.NaN : Date.parse(`${date}T${time}${offset.toUpperCase()}`)
   const sameDay = match !== null && isDay(date)
   if (Number.isNaN(ms) || !sameDay) {
-    throw new SluiceError('BAD_FLAG', `${flag} ${text} is no date or time`, {
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} is not a date or time`, {
       hint: 'write it like 2026-11-20 or 2026-11-20T12:04:16Z; without a zone it is UTC',
     })
   }

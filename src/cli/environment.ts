@@ -44,5 +44,5 @@ export function settleColor(argv: readonly string[], env: Env, isTTY: boolean): 
 export function nodeComplaint(version: string): string | null {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
   if (major > 20 || (major === 20 && minor >= 19)) return null
-  return `sluice needs Node 20.19 or newer, and this is ${version}: install a newer one from https://nodejs.org`
+  return `sluice needs Node 20.19 or newer, but this is ${version}: install a newer one from https://nodejs.org`
 }

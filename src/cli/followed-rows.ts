@@ -75,16 +75,22 @@ function scopeOf(args: Arguments): DiffFollowedOperation['scope'] {
   const partition = givenText(args, 'partition')
   const named = [keys.length > 0, range !== undefined, partition !== undefined].filter(Boolean).length
   if (named !== 1) {
-    throw new SluiceError('BAD_FLAG', named === 0 ? 'nothing says which rows are meant' : 'rows are named in one way', {
-      hint: 'give --key KEY, --range LO..HI or --partition NAME; sluice follow STREAM --until-equal compares everything',
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      named === 0
+        ? 'the command does not say which rows to compare'
+        : 'only one of --key, --range and --partition can be given',
+      {
+        hint: 'give --key KEY, --range LO..HI or --partition NAME; sluice follow STREAM --until-equal compares everything',
+      },
+    )
   }
   if (partition !== undefined) return { by: 'partition', name: partition }
   if (range === undefined) return { by: 'key', keys }
   const [low = '', high = '', ...rest] = range.split('..')
   if (low === '' || high === '' || rest.length > 0) {
     throw new SluiceError('BAD_FLAG', `--range ${range} is no range`, {
-      hint: 'write it like --range 100..200: both ends are in it',
+      hint: 'write it like --range 100..200: both ends are included',
     })
   }
   return { by: 'range', low, high }

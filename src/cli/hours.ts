@@ -69,7 +69,7 @@ export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, report: (me
       const before = isHeld
       isHeld = !isWithin(hours, now)
       if (isHeld !== before) {
-        const what = isHeld ? `nothing more begins before ${timeText(hours.from)}` : 'the run goes on'
+        const what = isHeld ? `no new work begins before ${timeText(hours.from)}` : 'the run continues'
         report(`${isHeld ? 'outside of' : 'within'} the hours ${hoursText(hours)}: ${what}`)
       }
       return isHeld

@@ -81,6 +81,6 @@ const ENTRY = z.strictObject({
 export const LIFECYCLE_KEYS: readonly string[] = Object.keys(ENTRY.shape)
 
 /** A table's name as `--table` takes it. */
-const tableName = word.regex(/^[^*?]+$/, 'is a pattern: each table has an entry of its own')
+const tableName = word.regex(/^[^*?]+$/, 'is a pattern: each table needs its own entry')
 
 export const LIFECYCLE: z.ZodType<Readonly<Record<string, LifecycleConfig>>> = z.record(tableName, ENTRY)

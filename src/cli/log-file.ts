@@ -64,7 +64,7 @@ export function logFileFace(
     throw new SluiceError('BAD_FLAG', 'the log file cannot be opened', {
       where: file,
       reason: error instanceof Error ? error.message : String(error),
-      hint: 'check the path behind --log-file',
+      hint: 'check the path of --log-file',
       cause: error,
     })
   }

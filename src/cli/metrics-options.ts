@@ -26,7 +26,7 @@ export function metricsOptions(
   const port = Number(digits)
   if (digits === '' || port > MOST) {
     const flag = word === undefined ? 'metrics of the config file' : '--metrics'
-    throw new SluiceError('BAD_FLAG', `${flag} takes a port, or HOST:PORT, and not ${text}`, {
+    throw new SluiceError('BAD_FLAG', `${flag} takes a port, or HOST:PORT, not ${text}`, {
       hint: 'write --metrics 9464 for this machine alone, 10.0.0.5:9464 or [fd00::5]:9464 for others, 0 for a free port',
     })
   }

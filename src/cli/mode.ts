@@ -53,7 +53,7 @@ export function chooseMode(input: ModeInput): FrontendMode {
     }
     if (input.env['TERM'] === 'dumb') {
       throw new SluiceError('BAD_FLAG', '--tui needs a terminal that can move its cursor, and TERM is dumb', {
-        hint: 'set TERM to what your terminal is, such as xterm-256color, or leave --tui out to get text',
+        hint: 'set TERM to the type of your terminal, such as xterm-256color, or leave --tui out to get text',
       })
     }
     return 'tui'

@@ -16,7 +16,7 @@ export function splitNames(flag: string, text: string): readonly string[] {
     const found = NAME.exec(text)
     const name = found?.[1]?.replaceAll('""', '"') ?? found?.[2]?.trim() ?? ''
     if (found === null || name === '') {
-      throw new SluiceError('BAD_FLAG', `${flag} ${text} is no list of names`, {
+      throw new SluiceError('BAD_FLAG', `${flag} ${text} is not a list of names`, {
         hint: `write it like ${flag} a,b; put a name with a comma or a quote into double quotes`,
       })
     }
@@ -36,7 +36,9 @@ export function splitRename(flag: string, text: string): readonly [old: string, 
   const quoted = /^"((?:[^"]|"")+)"$/s.exec(given)
   const fresh = quoted?.[1]?.replaceAll('""', '"') ?? given
   if (old.trim() === '' || fresh.trim() === '') {
-    throw new SluiceError('BAD_FLAG', `${flag} ${text} names no column`, { hint: `write it like ${flag} old=new` })
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} does not name a column`, {
+      hint: `write it like ${flag} old=new`,
+    })
   }
   return [old, fresh]
 }

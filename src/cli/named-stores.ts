@@ -52,7 +52,7 @@ export function noSuchStore(word: string, { stores = {} }: ConfigDefaults, origi
   const meant = closest(word, names)
   return new SluiceError(
     'BAD_FLAG',
-    `${origin} is no URL, and no store is called ${word}${meant === null ? '' : ` (${meant}?)`}`,
+    `${origin} is neither a URL nor the name of a store: ${word}${meant === null ? '' : ` (${meant}?)`}`,
     {
       hint: `the config file names ${names.join(', ')}`,
     },

@@ -34,7 +34,7 @@ export async function openScreen(
 ): Promise<number> {
   const { catalog, connect } = globals
   if (isCatalogUrl(target) && catalog?.from === 'flag') {
-    throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as a word and one with --database-url', {
+    throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as an operand and one with --database-url', {
       hint: 'leave one out',
     })
   }

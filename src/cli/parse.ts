@@ -131,7 +131,7 @@ async function buildParser(
         })
         if (chosen.choice !== null) {
           const { url } = chosen.choice
-          outcome.request = withNote(outcome.request, `no catalog is named: taken is ${url}, which the UI keeps`)
+          outcome.request = withNote(outcome.request, `no catalog is given: using ${url}, which the UI keeps`)
         }
         const { request } = outcome
         refuseUnneededConfirm(args, request.kind === 'operation' ? request.operation : null)
@@ -149,7 +149,7 @@ async function buildParser(
       refuseRemotePlaces('', args)
       const words = givenList(args, 'words')
       if (words.length > 1) {
-        throw new SluiceError('BAD_FLAG', `one path at a time, and not ${words.length}: ${words.join(' ')}`)
+        throw new SluiceError('BAD_FLAG', `give one path, not ${words.length}: ${words.join(' ')}`)
       }
       const target = placeOr(words[0] ?? '.', defaults, env)
       if (isS3Url(target)) parseLakeUrl(target)
@@ -309,7 +309,7 @@ export async function parseCommandLine(
     return { request: { kind: 'help', text }, globals: readGlobals({}, {}, {}) }
   }
   if (outcome.request === null || outcome.globals === null)
-    throw new Error('the command line was read, but nothing came of it')
+    throw new Error('the command line was read, but has no operation')
   return { request: outcome.request, globals: outcome.globals }
 }
 

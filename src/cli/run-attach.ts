@@ -30,16 +30,20 @@ export async function joinedFrom({ run, env, socketPath }: AttachRequest): Promi
   const [only, ...more] = answering.length === 0 ? live : answering
   const folder = path.dirname(socketPath('0'))
   if (only === undefined) {
-    throw new SluiceError('NO_SUCH_PATH', 'no run goes on here', {
+    throw new SluiceError('NO_SUCH_PATH', 'no run is active on this machine', {
       where: folder,
       hint: 'sluice runs lists those that have ended; attach to a run of another machine there',
     })
   }
   if (more.length === 0) return await joinRun(only.run, env)
-  throw new SluiceError('NO_SUCH_PATH', `${live.length} runs go on here: ${live.map(shown).join('; ')}`, {
-    where: folder,
-    hint: `say which: sluice attach ${only.run}`,
-  })
+  throw new SluiceError(
+    'NO_SUCH_PATH',
+    `${live.length} runs are active on this machine: ${live.map(shown).join('; ')}`,
+    {
+      where: folder,
+      hint: `name one: sluice attach ${only.run}`,
+    },
+  )
 }
 
 async function joinedOrEnded(run: string, env: AttachRequest['env']): Promise<JoinedRun> {
@@ -76,7 +80,7 @@ const shown = ({ run, command }: Live): string => `${run} ${command ?? 'does not
 
 /** Message when a run is left that continues. */
 export function goesOn(runId: string): string {
-  return `run ${runId} goes on; sluice attach ${runId} comes back`
+  return `run ${runId} continues; to watch it again: sluice attach ${runId}`
 }
 
 /**

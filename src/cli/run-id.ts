@@ -6,7 +6,7 @@ import { givenText, type Arguments } from './arguments.ts'
 export function runIdArgument(args: Arguments, name: string, shown: string): string | undefined {
   const text = givenText(args, name)
   if (text === undefined || /^\d{1,19}$/.test(text)) return text
-  throw new SluiceError('BAD_FLAG', `${shown} ${text} is no id of a run`, {
+  throw new SluiceError('BAD_FLAG', `${shown} ${text} is not the id of a run`, {
     hint: 'it is the number behind `run` in the first line that the run printed',
   })
 }

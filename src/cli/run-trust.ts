@@ -37,7 +37,7 @@ function changed(file: string, action: 'trust' | 'remove', env: CliContext['env'
   const why = whyNot(file, process.getuid?.() ?? null)
   if (why !== null) {
     const reason = why === 'missing' ? 'there is no such file' : why
-    const hint = why === 'missing' ? 'name the folder that holds it' : `name it with --config ${shellQuote(file)}`
+    const hint = why === 'missing' ? 'name its folder' : `name it with --config ${shellQuote(file)}`
     throw new SluiceError('BAD_CONFIG', 'the config file cannot be trusted', { where: file, reason, hint })
   }
   trustFile(file, env)
@@ -59,9 +59,9 @@ export async function askTrust(file: string, { env, stdin, stderr }: CliContext)
 /** Error of a command that needs an untrusted config file. */
 export function notTrusted(file: string, env: CliContext['env']): SluiceError {
   const folder = shellQuote(path.dirname(file))
-  return new SluiceError('BAD_CONFIG', 'the config file that lies here is not trusted, and was not read', {
+  return new SluiceError('BAD_CONFIG', 'the config file of this folder is not trusted, and was not read', {
     where: file,
     ...(hasChanged(file, env) ? { reason: 'it has changed since it was trusted' } : {}),
-    hint: `read it, then: sluice trust ${folder}; or leave it out with --no-config`,
+    hint: `read it, then run sluice trust ${folder}; or ignore it with --no-config`,
   })
 }

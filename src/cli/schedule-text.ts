@@ -7,10 +7,10 @@ import { LineOutput } from './line-output.ts'
 const WORDS = {
   added: 'is added',
   replaced: 'is replaced',
-  paused: 'is paused: what comes due is passed over',
+  paused: 'is paused: due runs are skipped',
   resumed: 'goes on',
   removed: 'is removed',
-  wanted: 'is to run now',
+  wanted: 'will run now',
 } as const
 
 export class ScheduleText {

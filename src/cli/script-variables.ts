@@ -35,7 +35,7 @@ export function scriptSource(env: Env, named: (word: string) => string): string 
   const word = setVariable(env, 'DATABASE_URL')
   const url = word === undefined ? undefined : named(word)
   if (url === undefined || url.includes('://')) return url
-  throw new SluiceError('BAD_FLAG', 'DATABASE_URL is no URL', {
+  throw new SluiceError('BAD_FLAG', 'DATABASE_URL is not a URL', {
     hint: 'set it to postgresql://user@host:5432/database',
   })
 }
@@ -47,7 +47,7 @@ export function scriptTarget(env: Env): string | undefined {
     return `d1://${encodeURIComponent(account)}/${encodeURIComponent(database)}`
   }
   if (database === undefined) return undefined
-  throw new SluiceError('BAD_FLAG', 'D1_DATABASE_ID is set, and CLOUDFLARE_ACCOUNT_ID is not', {
+  throw new SluiceError('BAD_FLAG', 'D1_DATABASE_ID is set, but CLOUDFLARE_ACCOUNT_ID is not', {
     hint: 'set both, or name the target with --to',
   })
 }
@@ -56,7 +56,7 @@ export function scriptTarget(env: Env): string | undefined {
 export function scriptOptions(env: Env): GivenScriptOptions {
   const resume = setVariable(env, 'RESUME_MODE')?.toLowerCase()
   if (resume !== undefined && resume !== 'true' && resume !== 'false') {
-    throw new SluiceError('BAD_FLAG', `RESUME_MODE takes true or false, and not ${resume}`)
+    throw new SluiceError('BAD_FLAG', `RESUME_MODE takes true or false, not ${resume}`)
   }
   return {
     table: setVariable(env, 'TABLE_NAME'),
@@ -71,5 +71,5 @@ function countOf(env: Env, name: string): number | undefined {
   if (value === undefined) return undefined
   const count = Number(value)
   if (/^\d+$/.test(value) && Number.isSafeInteger(count) && count > 0) return count
-  throw new SluiceError('BAD_FLAG', `${name} takes a whole number from 1 up, and not ${value}`)
+  throw new SluiceError('BAD_FLAG', `${name} takes a whole number from 1 up, not ${value}`)
 }

@@ -9,8 +9,8 @@ export function bad(message: string, where: WhereText, cause?: unknown): SluiceE
   const at = where()
   return new SluiceError('BAD_ACTION', `${at}: ${message}`, {
     where: at,
-    reason: 'the line is no action that a Delta log may hold',
-    hint: 'restore the file from a copy; sluice never skips a line it cannot read',
+    reason: 'the line is not a valid action of a Delta log',
+    hint: 'restore the file from a copy; sluice does not skip unreadable lines',
     ...(cause === undefined ? {} : { cause }),
   })
 }
@@ -120,7 +120,7 @@ export class Fields<T = unknown> {
     if (!isObject(value)) throw this.#bad(field, 'an object')
     for (const key in value) {
       const one = value[key]
-      if (typeof one !== 'string' && one !== null) throw this.#bad(field, `an object of texts ('${key}' is none)`)
+      if (typeof one !== 'string' && one !== null) throw this.#bad(field, `an object of texts ('${key}' is not one)`)
     }
   }
 

@@ -76,7 +76,10 @@ export async function* logChanges(
 ): AsyncIterable<LoggedChange> {
   const latest = listing.latest ?? -1
   if (to > latest || from > to || from < -1) {
-    throw new SluiceError('VERSION_NOT_FOUND', `there is no way from version ${from} to ${to}; the newest is ${latest}`)
+    throw new SluiceError(
+      'VERSION_NOT_FOUND',
+      `there are no changes from version ${from} to ${to}; the newest version is ${latest}`,
+    )
   }
   const commits = listing.commits.filter(({ version }) => version > from && version <= to)
   const present = new Set(commits.map(({ version }) => version))
@@ -86,7 +89,7 @@ export async function* logChanges(
     while (end < to && !present.has(end + 1)) end++
     const gone = version === end ? `commit ${version} is missing` : `commits ${version} to ${end} are missing`
     throw new SluiceError('LOG_GAP', `${gone} between version ${from} and version ${to}`, {
-      reason: 'a checkpoint holds the state of a version, but not its changes',
+      reason: 'a checkpoint has the state of a version, but not its changes',
     })
   }
   store.ahead?.(

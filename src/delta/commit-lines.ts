@@ -76,7 +76,7 @@ class LineReader {
     const where = this.#where()
     return new SluiceError('BAD_ACTION', `${where}: ${message}`, {
       where,
-      hint: 'restore the file from a copy; sluice never skips a line it cannot read',
+      hint: 'restore the file from a copy; sluice does not skip unreadable lines',
     })
   }
 
@@ -133,7 +133,7 @@ class LineReader {
     const spread = this.#spread
     const state = spread.take(raw)
     if (state === 'more') return null
-    if (state === 'broken') throw this.fail('no valid JSON, on this line and those after it')
+    if (state === 'broken') throw this.fail('not valid JSON, on this line and those after it')
     const line = this.#wanted(spread.line, spread.text)
     this.#spread = null
     return line

@@ -36,7 +36,7 @@ export function deletionVectorPath(dv: DeletionVectorDescriptor, root: string): 
   if (dv.storageType === 'i') return null
   if (dv.storageType === 'u') {
     const prefix = text.slice(0, -UUID_LENGTH)
-    if (prefix.split('/').includes('..')) throw bad(text, 'its prefix leaves the table')
+    if (prefix.split('/').includes('..')) throw bad(text, 'its prefix is outside of the table')
     try {
       const name = `deletion_vector_${decodeZ85Uuid(text.slice(-UUID_LENGTH))}.bin`
       return prefix === '' ? name : `${prefix}/${name}`
@@ -44,10 +44,10 @@ export function deletionVectorPath(dv: DeletionVectorDescriptor, root: string): 
       throw bad(text, error instanceof Error ? error.message : String(error), error)
     }
   }
-  if (dv.storageType !== 'p') throw bad(text, `its storage type "${dv.storageType}" is none of u, p and i`)
+  if (dv.storageType !== 'p') throw bad(text, `its storage type "${dv.storageType}" is not u, p or i`)
   const place = resolveDataPath(text, root)
   if (place.inside) return place.path
-  throw new SluiceError('PATH_ESCAPES', `The deletion vector ${text} lies outside the table`, {
+  throw new SluiceError('PATH_ESCAPES', `The deletion vector ${text} is outside of the table`, {
     where: place.uri,
     reason: 'The table refers to a file of another table, as a shallow clone does',
   })
@@ -87,7 +87,7 @@ async function readStored(
 function readInline(dv: DeletionVectorDescriptor): Buffer {
   const bytes = decodeZ85(dv.pathOrInlineDv)
   if (bytes.length < dv.sizeInBytes) {
-    throw new RangeError(`the log says ${dv.sizeInBytes} bytes, the text holds ${bytes.length}`)
+    throw new RangeError(`the log says ${dv.sizeInBytes} bytes, the text has ${bytes.length}`)
   }
   return bytes.subarray(0, dv.sizeInBytes)
 }
@@ -121,7 +121,7 @@ export async function readVectorAt(
   const path = place?.path ?? null
   const where = path ?? `in the log (${dv.pathOrInlineDv.slice(0, 40)})`
   if (!isCount(dv.sizeInBytes) || !isCount(dv.cardinality) || !isCount(dv.offset ?? 0)) {
-    throw bad(where, 'the log gives it a size, offset or cardinality that is no whole number')
+    throw bad(where, 'the log gives it a size, offset or cardinality that is not a whole number')
   }
   try {
     const data = place === null ? readInline(dv) : await readStored(place.store, place.path, dv, signal)
@@ -129,7 +129,7 @@ export async function readVectorAt(
     if (magic !== MAGIC) throw new RangeError(`its magic number is ${magic}, not ${MAGIC}`)
     const rows = readRoaring64(data.subarray(4))
     if (rows.cardinality !== dv.cardinality) {
-      throw new RangeError(`the log says ${dv.cardinality} rows, it holds ${rows.cardinality}`)
+      throw new RangeError(`the log says ${dv.cardinality} rows, but it has ${rows.cardinality}`)
     }
     return rows
   } catch (error) {

@@ -32,9 +32,9 @@ function refusedFeature(name: string): SluiceError {
   if (ELSEWHERE.has(name)) {
     return new SluiceError(
       'TABLE_FEATURE',
-      `table feature '${name}': its commits live in the catalog of another system`,
+      `table feature '${name}': its commits are in the catalog of another system`,
       {
-        reason: 'the log in the file system may be incomplete, and nothing in it says so',
+        reason: 'the log in the file system may be incomplete without a sign of it',
         hint: 'read this table through the catalog that owns it',
       },
     )

@@ -49,7 +49,7 @@ export function historyCutOff(
   const [missed = ''] = spansText('commit', missing)
   const verb = isOne(missing) ? 'is' : 'are'
   return missing.length === 0
-    ? `no readable checkpoint leads to the older ${older}`
+    ? `there is no readable checkpoint for the older ${older}`
     : `${missed} ${verb} missing, which cuts off the older ${older}`
 }
 

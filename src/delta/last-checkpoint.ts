@@ -118,7 +118,7 @@ export async function inspectHint(store: LogStore, signal: AbortSignal): Promise
   } catch (error) {
     // `_last_checkpoint` is a folder.
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_IO' || error.retryable) throw error
-    return { state: 'bad', text: '', why: `${LAST_CHECKPOINT} is no file` }
+    return { state: 'bad', text: '', why: `${LAST_CHECKPOINT} is not a file` }
   }
   if (bytes === null) return { state: 'absent' }
   const bad = (why: string): HintLook => ({
@@ -127,10 +127,10 @@ export async function inspectHint(store: LogStore, signal: AbortSignal): Promise
     why: `${LAST_CHECKPOINT} ${why}`,
   })
   const object = parseObject(bytes)
-  if (object === null) return bad('is no JSON object')
+  if (object === null) return bad('is not a JSON object')
   const hint = hintOf(object)
   if (hint === null) return bad('names no version')
-  if (object['parts'] != null && hint.parts === null) return bad('has parts that are no number of them')
+  if (object['parts'] != null && hint.parts === null) return bad('has a number of parts that is not valid')
   return hint.size === null ? bad('has no size') : { state: 'hint', hint }
 }
 
@@ -149,7 +149,7 @@ export function hintFault(
   const named = `_last_checkpoint names checkpoint ${version}`
   if (there.length === 0) {
     const torn = incomplete.some((one) => one.version === version)
-    return { found: `${version}`, detail: `${named}, ${torn ? 'of which parts are missing' : 'which is not there'}` }
+    return { found: `${version}`, detail: `${named}, ${torn ? 'of which parts are missing' : 'which does not exist'}` }
   }
   const wanted = parts ?? 1
   if (there.some(({ files }) => files.length === wanted)) return null

@@ -138,7 +138,7 @@ export async function listLog(
       reason:
         torn === undefined
           ? 'Empty or missing _delta_log'
-          : `Only ${torn.present} of ${torn.parts} parts of checkpoint ${torn.version} are there, and no commit`,
+          : `Only ${torn.present} of ${torn.parts} parts of checkpoint ${torn.version} exist, and no commits`,
       hint: 'Verify table path and _delta_log contents',
     })
   }

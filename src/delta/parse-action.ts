@@ -153,7 +153,7 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   try {
     parsed = JSON.parse(raw)
   } catch (error) {
-    throw bad(`no valid JSON (${error instanceof Error ? error.message : String(error)})`, where, error)
+    throw bad(`not valid JSON (${error instanceof Error ? error.message : String(error)})`, where, error)
   }
   const names = countNames(parsed)
   // Must come first: recursive functions would overflow the stack on such a value.
@@ -162,7 +162,7 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   const doubled = doubledName(raw, names)
   if (doubled !== null) throw bad(`the name ${shown(doubled)} is twice in one object`, where)
   const half = halfCharacter(raw, parsed)
-  if (half !== null) throw bad(`the text ${shown(half)} holds half of a character`, where)
+  if (half !== null) throw bad(`the text ${shown(half)} has half of a character`, where)
   let kind: string | null = null
   for (const key in parsed) {
     // Some writers write all kinds and set all but one to null.

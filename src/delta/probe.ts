@@ -102,7 +102,7 @@ export async function probeTable(
 ): Promise<TableFacts> {
   const listing = await listLog(store, { signal })
   const notes = listing.incomplete.map(
-    ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts are there`,
+    ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts exist`,
   )
   let facts: TableFacts = {
     version: listing.latest ?? 0,

@@ -108,7 +108,7 @@ function mismatch(compiler: Compiler, column: Column, value: Literal): Error {
   const type = typeText(column.type)
   const shown = value.kind === 'boolean' ? String(value.value).toUpperCase() : 'text' in value ? value.text : 'NULL'
   const examples: Readonly<Record<string, string>> = {
-    string: "Text takes single quotes: 'abc'",
+    string: "Write text in single quotes: 'abc'",
     date: "A date is written '2024-01-31'",
     timestamp: "A timestamp is written '2024-01-31 10:00:00' (UTC) or '2024-01-31T10:00:00+02:00'",
     timestamp_ntz: "This column has no time zone: write '2024-01-31 10:00:00'",

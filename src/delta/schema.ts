@@ -73,7 +73,7 @@ type Json = Readonly<Record<string, unknown>>
 function bad(reason: string, cause?: unknown): SluiceError {
   return new SluiceError('BAD_SCHEMA', 'The schema of the table cannot be read', {
     reason,
-    hint: 'Look at schemaString in the metaData action of the log',
+    hint: 'Check schemaString in the metaData action of the log',
     ...(cause === undefined ? {} : { cause }),
   })
 }
@@ -109,7 +109,7 @@ function parseTypeChanges(metadata: Json, where: string): readonly TypeChange[] 
 function parseField(value: unknown, mapping: ColumnMappingMode, parent: string, depth: number): Field {
   if (!isObject(value) || typeof value['name'] !== 'string') throw bad(`a field of ${parent} has no name`)
   const name = value['name']
-  if (!name.isWellFormed()) throw bad(`the name of the field ${JSON.stringify(name)} holds half of a character`)
+  if (!name.isWellFormed()) throw bad(`the name of the field ${JSON.stringify(name)} has half of a character`)
   const where = parent === 'the table' ? `"${name}"` : `"${name}" in ${parent}`
   const metadata = isObject(value['metadata']) ? value['metadata'] : {}
   const id = metadata['delta.columnMapping.id']
@@ -127,7 +127,7 @@ function parseField(value: unknown, mapping: ColumnMappingMode, parent: string, 
 
 function parseType(value: unknown, mapping: ColumnMappingMode, where: string, depth: number): DeltaType {
   if (typeof value === 'string') return namedType(value)
-  if (!isObject(value)) throw bad(`the type of ${where} is missing or no type`)
+  if (!isObject(value)) throw bad(`the type of ${where} is missing or not a type`)
   if (depth > MAX_DEPTH) throw bad(`the types are nested more than ${MAX_DEPTH} deep`)
   const inner = depth + 1
   switch (value['type']) {
@@ -169,7 +169,7 @@ export function parseSchema(schemaString: string | null | undefined, mapping: Co
   try {
     value = JSON.parse(schemaString)
   } catch (error) {
-    throw bad('schemaString is no JSON', error)
+    throw bad('schemaString is not JSON', error)
   }
   // The metadata of a field may hold any JSON, and is shown and compared recursively.
   if (isNestedDeeper(value)) throw bad(`schemaString is nested more than ${MOST_NESTED_SCHEMA} deep`)

@@ -51,10 +51,10 @@ function span(from: number, to: number): string {
 
 function hintForGap(listing: LogListing, from: number, to: number, above: number | null): string {
   const covered = listing.compacted.some((file) => file.from === from && file.to === to)
-  if (covered) return 'a log compaction file covers them, but sluice reads commits only: bring the commits back'
+  if (covered) return 'a log compaction file covers them, but sluice reads only commits: restore the commits'
   const files = from === to ? 'the missing file' : `the ${to - from + 1} missing files`
   const later = above === null ? 'a complete checkpoint exists' : `a checkpoint above ${above} exists`
-  return `bring ${files} back, or import again once ${later}`
+  return `restore ${files}, or import again when ${later}`
 }
 
 /** The first gap between `start` and `target`, or null. */
@@ -175,7 +175,8 @@ export function logHistory(listing: LogListing, without: Without = NONE): Histor
   if (checkpoint === undefined) {
     const base = listing.checkpoints.findLast((one) => !without.has(one)) ?? null
     const hole = firstHole(commits, base === null ? 0 : base.version + 1, latest)
-    if (hole === null) throw new SluiceError('INTERNAL', `no base found for versions ${low} to ${latest}`)
+    if (hole === null)
+      throw new SluiceError('INTERNAL', `no checkpoint or first commit was found for versions ${low} to ${latest}`)
     throw gapError(listing, base?.version ?? null, hole)
   }
   const from = checkpoint.version

@@ -113,5 +113,5 @@ export function fileReadings({ spellings, isActive }: SpelledApart): string {
   const theirs = copies(spellings)
   const times = theirs === 1 ? 'have it' : `have it ${theirs} times`
   const ours = isActive ? 'sluice, which decodes paths, has it once' : 'for sluice, which decodes paths, it is removed'
-  return `${said.join(', ')}, which is one file: ${ours}; readers that compare paths as they are written ${times}`
+  return `${said.join(', ')}, which is one file: ${ours}; readers that compare undecoded paths ${times}`
 }

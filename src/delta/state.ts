@@ -79,7 +79,7 @@ function headOf(found: Collector, source: ReplaySource): TableHead {
   if (protocol === null) {
     throw new SluiceError('MISSING_PROTOCOL', `no protocol action in ${reach}`, {
       where: store.label,
-      reason: 'without a protocol no reader knows how to read the table',
+      reason: 'without a protocol the table cannot be read',
     })
   }
   if (metadata === null) {

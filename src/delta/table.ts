@@ -61,7 +61,7 @@ export class DeltaTable {
   /** What was skipped: incomplete checkpoints among the listed ones, then unreadable ones in order of discovery. */
   get notes(): readonly string[] {
     const incomplete = this.#log.known.incomplete.map(
-      ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts are there`,
+      ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts exist`,
     )
     return [...incomplete, ...this.#notes]
   }

@@ -25,14 +25,15 @@ function missingBytes(text: string): number {
 
 /** @throws RangeError for a length not divisible by five, an unknown character, or a too large group */
 export function decodeZ85(text: string): Buffer {
-  if (text.length % 5 !== 0) throw new RangeError(`Z85 text has ${text.length} characters, which is no multiple of 5`)
+  if (text.length % 5 !== 0)
+    throw new RangeError(`Z85 text has ${text.length} characters, which is not a multiple of 5`)
   const missing = missingBytes(text)
   const bytes = Buffer.alloc((text.length / 5) * 4 - missing)
   for (let at = 0; at * 4 < bytes.length; at++) {
     const from = at * 5
     const width = Math.min(4, bytes.length - at * 4)
     const value = digitsValue(text, from + 4 - width, from + 5)
-    if (value >= 256 ** width) throw new RangeError(`characters from ${from + 1} on are no Z85 group`)
+    if (value >= 256 ** width) throw new RangeError(`characters from ${from + 1} on are not a Z85 group`)
     bytes.writeUIntBE(value, at * 4, width)
   }
   return bytes

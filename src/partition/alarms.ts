@@ -45,8 +45,8 @@ export type AlarmOptions = {
 export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): readonly Alarm[] {
   const { calendar, placed, kind, zone } = standing
   const { now, ahead, stray, coming, refused = false } = options
-  const makes = refused ? {} : { hint: 'sluice partition ensure makes them' }
-  const moves = refused ? {} : { hint: 'sluice partition ensure moves them, or prints the statement that does' }
+  const makes = refused ? {} : { hint: 'run sluice partition ensure to create them' }
+  const moves = refused ? {} : { hint: 'run sluice partition ensure: it moves them, or prints the statement for it' }
   const { missing, overlaps } = coming
   const endless = calendar === null ? null : catchAll(placed, calendar.spec, kind, { now, ahead })
   const many = calendar === null ? null : holderOfMany(placed, calendar.spec, kind, { now, ahead })
@@ -65,8 +65,8 @@ export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): re
         partition: tableText(partition.name),
         from: period.from,
         to: period.to,
-        detail: `it holds a part of ${period.period.label} only, so that no partition can be made for the rest of it`,
-        hint: 'make the partitions of the rest by hand, or name the calendar that the table keeps to with --calendar',
+        detail: `it holds a part of ${period.period.label} only, and a partition for the rest cannot be created`,
+        hint: 'create the partitions of the rest by hand, or name the calendar of the table with --calendar',
       })),
     ...openGaps(standing, options.archive)
       .filter(({ low, high }) => !overlaps.some(({ period }) => low < period.high && high > period.low))
@@ -76,19 +76,25 @@ export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): re
         alarm: 'gap',
         from: gap.from ?? '',
         to: gap.to ?? '',
-        detail: `no partition holds what lies behind ${tableText(gap.before.name)}: ${
+        detail: `no partition takes the rows after ${tableText(gap.before.name)}: ${
           standing.table.partitions.some(({ isDefault }) => isDefault)
             ? 'such rows fall into the default partition'
             : 'such rows are refused'
         }`,
-        hint: 'attach what was there, or make a partition of these bounds by hand',
+        hint: 'attach the missing partition, or create one with these bounds by hand',
       })),
     ...(stray === null
       ? []
       : [...strayAlarms(missing, stray, { standing, hint: moves }), ...lateAlarms(stray.late, standing)]),
     ...(standing.table.leftOver === undefined
       ? []
-      : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'sluice partition ensure removes it' } as const]),
+      : [
+          {
+            alarm: 'left over',
+            detail: standing.table.leftOver,
+            hint: 'run sluice partition ensure to remove it',
+          } as const,
+        ]),
   ]
 }
 
@@ -96,11 +102,11 @@ function uncovered({ zones, table: { partitions } }: PartitionCoverage): Alarm {
   const holder = partitions.some(({ isDefault }) => isDefault) ? 'only the default partition' : 'no partition'
   return {
     alarm: 'none ahead',
-    detail: `${holder} holds the rows that come in now, and the bounds of the others do not show its period`,
+    detail: `${holder} receives the new rows, and the bounds of the other partitions do not show its period`,
     hint:
       zones.length > 0
-        ? 'name the zone with --zone, or make the partition by hand'
-        : 'make it by hand, or name the calendar with --calendar',
+        ? 'name the zone with --zone, or create the partition by hand'
+        : 'create it by hand, or name the calendar with --calendar',
   }
 }
 
@@ -110,7 +116,7 @@ function manyAlarm({ partition, periods }: NonNullable<ReturnType<typeof holderO
     partition: tableText(partition.name),
     ...(partition.from === null ? {} : { from: partition.from }),
     ...(partition.to === null ? {} : { to: partition.to }),
-    detail: `it holds ${labelsText(periods)} at once, so that none of them can be archived or dropped by itself`,
+    detail: `it holds ${labelsText(periods)} together, so they cannot be archived or dropped separately`,
     hint: 'split it by hand, at an hour without writes',
   }
 }
@@ -128,8 +134,8 @@ function endlessAlarm({ name, from }: RangePartition): Alarm {
     alarm: 'overlap',
     partition: tableText(name),
     ...(from === null ? {} : { from }),
-    detail: 'it has no end and takes all that comes, so that no partition can be made of the coming periods',
-    hint: 'detach it, run sluice partition ensure, and put its rows in again; or split it by hand, at an hour without writes',
+    detail: 'it has no upper bound and takes all new rows, so partitions of the coming periods cannot be created',
+    hint: 'detach it, run sluice partition ensure, and insert its rows again; or split it by hand, at an hour without writes',
   }
 }
 
@@ -158,7 +164,7 @@ function missingAlarm(
     ...(first === undefined ? {} : { from: first.from, to: missing.at(-1)?.to ?? first.to }),
     detail: `${currentMissing ? 'the current period has no partition' : 'too few partitions are ahead'}: ${labelsText(missing)} ${
       missing.length === 1 ? 'is' : 'are'
-    } missing${covered === null ? '' : `, and the last that is there ends at ${covered}`}`,
+    } missing${covered === null ? '' : `, and the last one ends at ${covered}`}`,
     ...hint,
   }
 }
@@ -174,7 +180,7 @@ function lateAlarms(
     ...(to === null ? {} : { to }),
     rows: dec(rows),
     detail: `rows of ${label} came late: that period is archived, and no longer in the table`,
-    hint: `sluice restore --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} brings it back and says what these rows need for it; archive it once more then`,
+    hint: `sluice restore --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} brings it back and says what these rows need; then archive it again`,
   }))
 }
 
@@ -201,8 +207,8 @@ function strayAlarms(
       alarm: 'rows in the default',
       from: ahead.from,
       rows: dec(ahead.rows),
-      detail: 'they belong to periods that lie further ahead than partitions have to be there',
-      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} makes them, and moves these rows; else they stay there until their periods come`,
+      detail: 'they belong to periods beyond those that need a partition now',
+      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} creates them and moves these rows; else they stay there until their periods come`,
     })
   }
   if (others.rows > 0n) {
@@ -213,8 +219,8 @@ function strayAlarms(
       rows: dec(others.rows),
       detail:
         calendar === null
-          ? 'no other partition takes them, or they have no time at all'
-          : 'they belong to no period that has to be there, or have no time at all',
+          ? 'no other partition takes them, or they have no time'
+          : 'their period does not need a partition, or they have no time',
       hint: 'correct their times if these are wrong, or create partitions for them by hand',
     })
   }

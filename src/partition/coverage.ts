@@ -237,10 +237,10 @@ function atOf(text: string, kind: ValueKind): number {
 function refuseMany({ unit }: CalendarSpec, from: string, end: Period): never {
   throw new SluiceError(
     'BAD_FLAG',
-    `from ${from} to ${end.label} it is more than ${MOST_AT_ONCE} periods of a ${unit}`,
+    `there are more than ${MOST_AT_ONCE} periods of a ${unit} from ${from} to ${end.label}`,
     {
       reason: 'the newest partition ended long ago, or --ahead is too large',
-      hint: 'make the partition before the current one by hand, so that there is one to go on from, or take a smaller --ahead',
+      hint: 'create the partition before the current one by hand, or give a smaller --ahead',
     },
   )
 }

@@ -89,7 +89,7 @@ export async function eachTable(
     }
   }
   if (inspected === 0 && errors.length === 0) {
-    const message = `no table that fits ${options.tables.join(', ')} is partitioned by ranges of one time`
+    const message = `no table that matches ${options.tables.join(', ')} is partitioned by ranges of one time column`
     run.emit({ type: 'log', level: 'warn', message })
   }
   return { errors, passedOver, stopped: false }
@@ -162,6 +162,6 @@ async function archiveIn(archives: Archives, { table }: TableSpec, run: Run<'log
 function notPartitioned(name: string, { label }: CopyStore): SluiceError {
   return new SluiceError('UNSUPPORTED_TYPE', `${name} is not partitioned`, {
     where: label,
-    hint: `sluice partition plan --table ${shellQuote(name)} --by COLUMN says what partitioning it would take`,
+    hint: `sluice partition plan --table ${shellQuote(name)} --by COLUMN shows what partitioning it needs`,
   })
 }

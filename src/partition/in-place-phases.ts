@@ -33,31 +33,31 @@ function takenFinding(taken: readonly string[]): PlanFinding {
     verdict: 'refused',
     about: 'name',
     object: taken.slice(0, NAMED).join(', '),
-    detail: 'something else has the name already, and a new table or index needs it',
-    hint: 'is it left over from another try? then drop it',
+    detail: 'another object has this name, and a new table or index needs it',
+    hint: 'if it is left over from an earlier try, drop it',
   }
 }
 
 function rowFindings({ outside, request: { planned, bound }, last }: InPlacePhases): readonly PlanFinding[] {
   const column = planned.column.name
   if (outside === null) {
-    const detail = `no index finds rows without a ${column}, or at ${bound} and behind it: the run counts them first, and reads the table for that`
+    const detail = `no index finds rows without a ${column} or rows from ${bound} on: the run counts them first, and reads the table for that`
     return [{ verdict: 'not looked', about: 'rows outside', object: column, detail }]
   }
   const { nulls, beyond, latest } = outside
   if (nulls + beyond === 0n) {
-    const detail = `every row has one, and lies before ${bound}, the end of ${last.label}`
+    const detail = `every row has one before ${bound}, the end of ${last.label}`
     return [{ verdict: 'fine', about: 'rows outside', object: column, detail }]
   }
   const found: PlanFinding[] = []
   const one = { verdict: 'refused', object: column } as const
   if (nulls > 0n) {
-    const detail = `${nulls} without a value: a partition of a range takes none`
+    const detail = `${nulls} without a value: a range partition does not take them`
     found.push({ ...one, about: 'rows without a time', detail, hint: 'give them a time' })
   }
   if (beyond > 0n) {
     const until = latest === null ? ', all of them infinite' : `, the latest of them that is not infinite at ${latest}`
-    const detail = `${beyond} at ${bound} or behind it${until}: the past ends there`
+    const detail = `${beyond} at ${bound} or later${until}: the past ends there`
     found.push({
       ...one,
       about: 'rows outside',
@@ -81,21 +81,21 @@ function stepFindings({ request, statements, bytes, budgetMs }: InPlacePhases): 
             ...one,
             about: 'index builds',
             object: String(builds.length),
-            detail: `built one after the other while others write; each ${read} twice`,
+            detail: `built one after the other while other sessions write; each ${read} twice`,
           },
         ]),
-    ...(isValid ? [] : [{ ...one, about: 'validation', detail: `${read} once, while others read and write` }]),
+    ...(isValid ? [] : [{ ...one, about: 'validation', detail: `${read} once, while other sessions read and write` }]),
     {
       ...one,
       about: 'rows behind the past',
       object: request.planned.column.name,
       detail: `from the check until the new table has the name, a row at ${request.bound} or later is refused, and so is one without a time`,
-      hint: 'where rows are written so far ahead, let the past end later with --last PERIOD; the way back also takes the check away',
+      hint: 'if rows are written so far ahead, let the past end later with --last PERIOD; --revert also removes the check',
     },
     {
       ...one,
       about: 'pause',
-      detail: `everybody waits for one transaction, however large the table is: for ${budgetMs} ms at most, else nothing is changed and it is tried again`,
+      detail: `other sessions wait for one transaction, independent of the size of the table: for ${budgetMs} ms at most, else nothing is changed and it is tried again`,
     },
   ]
 }

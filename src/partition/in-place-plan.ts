@@ -77,8 +77,8 @@ export function lastOfPast(current: Period, filled: Period | undefined): Period 
 }
 
 function isOver(last: Period, current: Period): SluiceError {
-  return new SluiceError('BAD_FLAG', `${last.label} is over: rows of today would lie behind the past`, {
-    hint: `--last takes ${current.label} or a later period`,
+  return new SluiceError('BAD_FLAG', `${last.label} has ended: current rows would be later than the past`, {
+    hint: `give --last ${current.label} or a later period`,
   })
 }
 

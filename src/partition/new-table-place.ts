@@ -28,7 +28,7 @@ export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortS
   const [plan, maker] = [from.offers.partitionPlan, target.offers.partitionPlan]
   if (plan === undefined || maker === undefined) {
     const { system, label } = plan === undefined ? from : target
-    throw new SluiceError('UNSUPPORTED_URL', `${system} has no tables that sluice partitions while they are used`, {
+    throw new SluiceError('UNSUPPORTED_URL', `sluice cannot partition tables of ${system} while they are used`, {
       where: label,
       hint: `${command} works on PostgreSQL, within one database or from one to another`,
     })
@@ -111,7 +111,7 @@ export async function placedNewTable(place: NewTablePlace, about: NewTableFit): 
         const made = `CONSTRAINT ${quotedName(one.object ?? '')} `
         const lost = isLate(one) ? left.find(({ statement }) => statement.includes(made)) : undefined
         if (lost === undefined) return one
-        return { ...one, verdict: 'changes' as const, detail: `${one.detail}; it stays with the old table, for ${where} refuses it: ${lost.reason}` } // prettier-ignore
+        return { ...one, verdict: 'changes' as const, detail: `${one.detail}; it stays with the old table, because ${where} refuses it: ${lost.reason}` } // prettier-ignore
       }),
       ...missing.map((type): PlanFinding => ({
         verdict: 'refused',
@@ -159,7 +159,7 @@ export async function rangedAt(store: CopyStore, name: TableName, signal: AbortS
 }
 
 export function notPartitioned(name: TableName, store: CopyStore): SluiceError {
-  return new SluiceError('TABLE_REFUSED', `${tableText(name)} is there already, and is not partitioned`, {
+  return new SluiceError('TABLE_REFUSED', `${tableText(name)} already exists, and is not partitioned`, {
     where: store.label,
     hint: 'name another table with --into',
   })

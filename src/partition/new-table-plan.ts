@@ -89,8 +89,8 @@ export async function takenFindings(
       verdict: 'refused',
       about: 'name',
       object: taken.slice(0, NAMED).join(', ') + more,
-      detail: 'something else has the name already: the statements below would not run',
-      hint: 'is it left over from another try? then drop it',
+      detail: 'another object has this name: the statements below would fail',
+      hint: 'if it is left over from an earlier try, drop it',
     },
   ]
 }
@@ -117,7 +117,7 @@ export async function copyFindings(
           {
             verdict: 'changes' as const,
             about: 'index',
-            detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused until there is one`,
+            detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused without one`,
             hint: indexStatement(planned),
           },
         ]),
@@ -128,8 +128,8 @@ export async function copyFindings(
             verdict: 'changes' as const,
             about: 'partition run',
             object: late.flatMap(({ object }) => object ?? []).join(', '),
-            detail: `sluice partition run makes ${newTable?.name ?? 'the new table'} without these: a row copied late may break them until the table has caught up`,
-            hint: 'make them by the statements that the run names, once the new table is live: the cutover is refused without them',
+            detail: `sluice partition run creates ${newTable?.name ?? 'the new table'} without these: a row copied late may break them until the table has caught up`,
+            hint: 'create them with the statements that the run prints, once the new table is live: the cutover is refused without them',
           },
         ]),
   ]
@@ -145,10 +145,10 @@ export function indexStatement({ table: { table }, column }: TableToPartition): 
 export async function tableToPartition(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await store.tables(name, signal)
   const isPattern = /[*?]/.test(name)
-  if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)
+  if (table === undefined) throw await noSuchTable(store, name, `no table matches ${name}`)
   if (others.length === 0) return table
-  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} matches more than one table`, {
     where: store.label,
-    hint: isPattern ? 'this action takes one table: name it' : 'name it with its schema',
+    hint: isPattern ? 'this action needs one table: name it' : 'name it with its schema',
   })
 }

@@ -20,7 +20,7 @@ export function periodFindings(
       verdict: 'changes',
       about: 'rows without a time',
       object: column.name,
-      detail: `${countText(nulls)} NULL: ${stays ? rest : 'the new table takes none of them, as is said of the column'}`,
+      detail: `${countText(nulls)} NULL: ${stays ? rest : 'the new table does not take them: see the finding of the column'}`,
     })
   } else if (column.nullable) {
     const detail = nulls.off === null ? 'no row has NULL' : 'none of the rows that were read has NULL'
@@ -37,8 +37,7 @@ export function periodFindings(
       verdict: 'not looked',
       about: 'rows outside',
       object: column.name,
-      detail:
-        'none of the rows that were read is infinite or lies far from the others; there may be some in what was not read',
+      detail: 'none of the rows that were read is infinite or lies far from the others; rows that were not read may be',
       hint: '--exact reads all, and so does an index of the column',
     })
   }
@@ -49,13 +48,13 @@ export function periodFindings(
       about: 'rows outside',
       object: column.name,
       detail,
-      hint: 'give them a time that is one, or NULL',
+      hint: 'give them a valid time, or NULL',
     })
   }
   if (far.length > 0) {
     const years = far.slice(0, NAMED_YEARS).map(({ year, ...count }) => `${year} (${countText(count)})`)
     const more = far.length > NAMED_YEARS ? ` and ${far.length - NAMED_YEARS} more years` : ''
-    const detail = `rows of ${years.join(', ')}${more} lie far from the others, and no partitions are made up to them: ${rest}`
+    const detail = `rows of ${years.join(', ')}${more} lie far from the others, and no partitions are created up to them: ${rest}`
     all.push({
       verdict: 'changes',
       about: 'rows far away',

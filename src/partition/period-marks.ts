@@ -27,7 +27,7 @@ export function periodMarks({ newTable, kind, spec, slices, first, now }: MarksR
   if (open !== undefined) {
     throw new SluiceError('UNSUPPORTED_TYPE', `partition ${open.partition.name.name} has no beginning or no end`, {
       where: newTable.table.name,
-      hint: 'give each partition of the new table both bounds; what lies outside of them goes to the default partition',
+      hint: 'give each partition of the new table both bounds; rows outside of them go to the default partition',
     })
   }
   const marks: PeriodMark[] = []
@@ -92,14 +92,14 @@ export function chosenSlices({ marks, first }: PeriodOptions, { from, through }:
   const slices = marks.filter(({ partition, slice }) => partition === first && slice !== undefined)
   const period = marks[begins]?.label ?? first
   if (slices.length === 0) {
-    throw new SluiceError('BAD_FLAG', `${period} is no period of the calendar, and has no slices`, {
-      hint: 'leave the numbers of --slices out, or name another partition with --first',
+    throw new SluiceError('BAD_FLAG', `${period} is not a period of the calendar, and has no slices`, {
+      hint: 'remove the numbers of --slices, or name another partition with --first',
     })
   }
   const [low, behind] = [slices[from - 1], marks[begins + through]]
   if (low === undefined || through > slices.length) {
     const named = slices.map(({ slice }, at) => `${at + 1} ${slice ?? ''}`).join(', ')
-    throw new SluiceError('BAD_FLAG', `${period} has ${slices.length} slices, and no ${through}th`, {
+    throw new SluiceError('BAD_FLAG', `${period} has ${slices.length} slices, not ${through}`, {
       hint: `they are ${named}`,
     })
   }
@@ -119,8 +119,8 @@ export function refuseUnknownFirst(
 }
 
 function unknownFirst(wanted: string, known: readonly string[]): SluiceError {
-  return new SluiceError('BAD_FLAG', `no partition is ${wanted}`, {
-    hint: `--first takes one of ${known.slice(-12).join(', ')}`,
+  return new SluiceError('BAD_FLAG', `no partition matches ${wanted}`, {
+    hint: `give --first one of ${known.slice(-12).join(', ')}`,
   })
 }
 

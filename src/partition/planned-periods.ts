@@ -95,6 +95,6 @@ const MOST_NAME = 63
 
 function tooMany({ unit }: CalendarSpec): SluiceError {
   return new SluiceError('BAD_FLAG', `the rows lie in more than ${MOST_PARTITIONS} periods of a ${unit}`, {
-    hint: 'take a larger unit with --calendar, such as month or quarter',
+    hint: 'give a larger unit with --calendar, such as month or quarter',
   })
 }

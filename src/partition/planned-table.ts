@@ -30,9 +30,13 @@ export async function plannedTable(
   { epoch, exact }: PlanOptions,
 ): Promise<{ readonly planned: TableToPartition; readonly years: Years }> {
   if ((store.offers.times?.condition(column, null, null) ?? null) === null) {
-    throw new SluiceError('BAD_FLAG', `${tableText(table.table)}.${column.name} says no time: it is ${column.native}`, {
-      hint: 'name a column of dates, times or epoch numbers with --by',
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `${tableText(table.table)}.${column.name} is not a time column: its type is ${column.native}`,
+      {
+        hint: 'name a column of dates, times or epoch numbers with --by',
+      },
+    )
   }
   const record = epoch === undefined ? await archivedAs(store, table, column, signal) : null
   const planned = { table, column, kind: knownTimeKind(table, column, { epoch, bounds: [], record }, OTHER_COLUMN) }

@@ -30,11 +30,11 @@ export async function measured(
   const found = await plan.measure({ ...planned, partitions, lanes, rows: ROWS, budgetMs: BUDGET_MS, signal })
   if (found.rows === 0n) return null
   const rest =
-    'the log of the server (a temporary table has none), foreign keys, proving what was copied, and what others do meanwhile'
+    'the log of the server (a temporary table has none), foreign keys, proving what was copied, and the load of other sessions'
   return {
     ...found,
     lanes,
     perHour: bytesPerHour(found.bytes, found.ms),
-    notMeasured: [found.onlyRead ?? `the hours are the least that it takes: not measured are ${rest}`],
+    notMeasured: [found.onlyRead ?? `it takes at least these hours; not measured: ${rest}`],
   }
 }

@@ -57,7 +57,7 @@ export function comingOf(
 export function maintenanceOf(store: CopyStore): MaintenanceStore {
   const maintenance = store.offers.maintenance
   if (maintenance !== undefined) return maintenance
-  throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no partitions by ranges of time that could be kept`, {
+  throw new SluiceError('UNSUPPORTED_URL', `sluice cannot keep partitions by ranges of time of ${store.system}`, {
     where: store.label,
     hint: 'tables of PostgreSQL, MySQL and MariaDB have such partitions',
     kind: 'unsupported',
@@ -183,7 +183,7 @@ function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
   const days = bounds.length > 0 && bounds.every((bound) => DAY_NUMBER.test(bound))
   return new SluiceError(
     'UNSUPPORTED_TYPE',
-    `${tableText(table)} is partitioned by ranges of ${column.name}, which says no time`,
+    `${tableText(table)} is partitioned by ranges of ${column.name}, which is not a time`,
     {
       where: tableText(table),
       reason: !isKind(column, ['int'])
@@ -191,18 +191,18 @@ function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
         : bounds.length === 0
           ? 'it holds whole numbers, and no bound says that they are times'
           : days
-            ? 'its bounds are days that are written as numbers (YYYYMMDD), and no seconds or milliseconds since 1970'
-            : 'as seconds or milliseconds since 1970 its bounds are those of no calendar',
+            ? 'its bounds are days that are written as numbers (YYYYMMDD), not seconds or milliseconds since 1970'
+            : 'as seconds or milliseconds since 1970 its bounds match no calendar',
       hint: isKind(column, ['int'])
-        ? 'where the numbers are times, say --epoch s or --epoch ms; keep partitions of other numbers by hand'
+        ? 'if the numbers are times, give --epoch s or --epoch ms; keep partitions of other numbers by hand'
         : 'partitions by dates, times and epoch numbers are kept; keep others by hand',
     },
   )
 }
 
 function otherCalendar(table: TableName, spec: CalendarSpec, found: CalendarSpec): SluiceError {
-  return new SluiceError('BAD_FLAG', `the partitions of ${tableText(table)} are no periods of ${calendarText(spec)}`, {
+  return new SluiceError('BAD_FLAG', `the partitions of ${tableText(table)} are not periods of ${calendarText(spec)}`, {
     reason: `their bounds are those of ${calendarText(found)}`,
-    hint: 'leave the option out, or name the whole calendar with --calendar',
+    hint: 'remove the option, or name the whole calendar with --calendar',
   })
 }

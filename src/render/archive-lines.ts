@@ -169,7 +169,7 @@ export class ArchiveLines {
 const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
   due: 'due',
   resume: 'goes on',
-  drop: 'is going to be dropped',
+  drop: 'will be dropped',
   done: 'archived already',
   later: 'not old enough',
   restored: 'restored',
@@ -191,8 +191,8 @@ export function forecastText(event: Of<'archive.forecast'>): string {
   ].join('  ')
   if (partitions === '0') return facts
   return sizes === ''
-    ? `${facts}; sizes and time are foretold once a partition is archived`
-    : `${facts}, foretold from ${plural(from, 'partition')}`
+    ? `${facts}; sizes and time can be estimated after a partition was archived`
+    : `${facts}, estimated from ${plural(from, 'partition')}`
 }
 
 /** `2020-04-01 .. 2020-07-01`, the second exclusive; empty if both are open. */
@@ -253,16 +253,18 @@ function sourcesText(event: Of<'query.sources'>): string {
       : unchecked === files.read
         ? ' (bytes not checked)'
         : ` (bytes of ${grouped(unchecked)} not checked)`
-  const away = `${grouped(moved)} of them left out because the archive has their key in a detached period that they were moved out of`
+  const away = `${grouped(moved)} of them left out because the archive has their key in a detached period from which they were moved`
   const more = [
     ...(leftOut === '0' ? [] : [out]),
     ...(moved === '0' ? [] : [away]),
     ...(asTexts.length === 0
       ? []
-      : [`compared and ordered as texts, unlike in the database: ${visible(asTexts.join(', '))}; CAST says as what`]),
+      : [
+          `compared and ordered as texts, unlike in the database: ${visible(asTexts.join(', '))}; use CAST to name the type`,
+        ]),
     ...(byBytes.length === 0
       ? []
-      : [`compared by bytes, where the database goes by a collation or pads texts: ${visible(byBytes.join(', '))}`]),
+      : [`compared by bytes, but the database uses a collation or pads texts: ${visible(byBytes.join(', '))}`]),
     ...notInspected.map((what) => `not inspected: ${visible(what)}`),
   ]
   return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}${bytes}, ${hot}${more.map((one) => `; ${one}`).join('')}; times in ${zone}`

@@ -100,7 +100,7 @@ export const ARCHIVED: Listing = {
           [
             event.held === undefined ? '' : `held: ${cutListed(event.held)}`,
             event.expiredAt === undefined ? '' : `expired by ${visible(event.expiredBy ?? '')}`,
-            event.until === undefined ? '' : `can come back until ${timeText(event.until)}`,
+            event.until === undefined ? '' : `can be restored until ${timeText(event.until)}`,
             event.destroyedAt === undefined ? '' : `files destroyed ${timeText(event.destroyedAt)}`,
             event.surplus === undefined ? '' : surplusText(BigInt(event.surplus)),
             event.foreign === undefined ? '' : 'a run would refuse this archive',

@@ -19,7 +19,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
   const took = ` in ${durationText(ms)}`
   if (command === 'archive-verify') {
     const { checked = '0', files, rows, findings = '0' } = totals
-    if (checked === '0' && findings === '0') return `no partition is archived there, and nothing was checked${took}`
+    if (checked === '0' && findings === '0') return `there are no archived partitions, so nothing was checked${took}`
     const what = [
       plural(checked, 'partition'),
       ...(files === undefined ? [] : [plural(files, 'file')]),
@@ -28,14 +28,14 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     const equal = `${finished.notChecked === undefined ? 'all' : 'what was compared'} is as it was proved`
     return `${what.join(', ')} checked, ${findings === '0' ? equal : plural(findings, 'finding')}${took}`
   }
-  if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} noted in the ledger`
+  if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} recorded in the ledger`
   if (command === 'archive-adopt') {
     const { partitions = '0', rows = '0', findings = '0', rebuilt, version } = totals
     const compared = `${plural(partitions, 'partition')}, ${plural(rows, 'row')} compared`
     const differences = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
     const end =
-      version === undefined ? 'nothing was changed' : `the archive is this database's from version ${version} on`
-    const ledger = rebuilt === undefined ? '' : `the ledger knows ${plural(rebuilt, 'partition')} again, and `
+      version === undefined ? 'nothing was changed' : `this database owns the archive from version ${version} on`
+    const ledger = rebuilt === undefined ? '' : `the ledger has ${plural(rebuilt, 'partition')} again, and `
     return `${compared}${differences}; ${ledger}${end}${took}`
   }
   if (command === 'archive-erase') {
@@ -54,7 +54,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
   }
   if (command === 'archive-sweep') {
     const { findings = '0', bytes = '0' } = totals
-    const swept = planOnly ? 'could go; nothing was changed' : 'swept'
+    const swept = planOnly ? 'could be removed; nothing was changed' : 'swept'
     return findings === '0'
       ? `nothing to sweep${took}`
       : `${plural(findings, 'file')}, ${sizeText(bytes)}, ${swept}${took}`
@@ -65,9 +65,9 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     const of = `of ${plural(partitions, 'partition')}`
     const what =
       there === undefined
-        ? `${plural(brought, 'row')} ${of} brought into the other table and proved there`
-        : `${plural(there, 'row')} ${of} stood in the other table already`
-    return `${what}; the archive is as it was${took}`
+        ? `${plural(brought, 'row')} ${of} restored into the other table and proved there`
+        : `${plural(there, 'row')} ${of} were already in the other table`
+    return `${what}; the archive was not changed${took}`
   }
   if (planOnly || (command !== 'archive' && command !== 'restore')) return null
   const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(

@@ -8,7 +8,7 @@ import { cells, pad } from './cells.ts'
 const WIDTH = 100
 
 export type LineWord =
-  | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'throttle' | 'aside')
+  | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'throttle' | 'quarantine')
   | ('FAILED' | 'DIFFERS' | 'ALARM' | 'refused' | 'proved')
   | ('end' | 'next' | 'do' | 'exit')
 

@@ -10,12 +10,12 @@ type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
   stop: 'the run stops',
-  asked: 'given back as asked, and undone',
-  lease: 'nothing was heard of its owner for too long',
+  asked: 'returned as requested, and rolled back',
+  lease: 'its owner sent no heartbeat for too long',
   ended: 'its program has ended',
-  compare: 'rows stand there already, and are going to be compared with those of the source',
-  left: 'it failed here, and is left to the owner of the stream',
-  taken: 'another program has it, or takes it when its lease is over',
+  compare: 'there are already rows, which will be compared with those of the source',
+  left: 'it failed on this worker, and is left to the owner of the stream',
+  taken: 'another program has it, or takes it when its lease has expired',
 }
 
 type Begun = {
@@ -51,7 +51,7 @@ export class ChunkLines {
     const begun = this.#tables.get(table)
     if (begun === undefined || !begun.goesOn || this.#announced.has(table)) return []
     this.#announced.add(table)
-    const text = `goes on with chunk ${chunk}${spanText(event, begun)}, ${plural(String(begun.open), 'chunk')} pending`
+    const text = `resumes with chunk ${chunk}${spanText(event, begun)}, ${plural(String(begun.open), 'chunk')} pending`
     return [block('resume', subject + text, { table })]
   }
 
@@ -81,5 +81,5 @@ function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, l
 
 /** A chunk that was released, and why. @param chunk as its line names it */
 export function releasedText(chunk: string, reason: Of<'chunk.released'>['reason']): string {
-  return `${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`
+  return `${chunk} is ${reason === 'taken' ? 'no longer copied here' : 'free again'}: ${RELEASED[reason]}`
 }

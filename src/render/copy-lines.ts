@@ -21,7 +21,7 @@ const MOST_MAPS = 3
 const EXISTING: Readonly<Record<string, string>> = {
   upsert: 'rows of equal key are overwritten',
   'replace-range': 'rows in the range of a chunk are removed before it is written',
-  append: 'rows are added to those that are there',
+  append: 'rows are added to the existing ones',
 }
 
 export type CopyLinesOptions = {
@@ -123,7 +123,7 @@ export class CopyLines {
     if (this.#quarantined > MOST_LINES && !this.#options.verbose) return []
     const { table, chunk, error } = event
     const where = chunk === '' ? '' : `  (chunk ${chunk})`
-    return [block('aside', `${this.#subject(table)}${this.#keyText(event)}  ${error.message}${where}`, { table })]
+    return [block('quarantine', `${this.#subject(table)}${this.#keyText(event)}  ${error.message}${where}`, { table })]
   }
 
   /** A failure that is the same in every chunk is reported once. */
@@ -206,7 +206,7 @@ export class CopyLines {
     const hash = `plan ${event.hash.slice(0, 8)}`
     const going = copies.filter(({ error }) => error === undefined)
     const [one] = going
-    if (one === undefined) return [block('plan', `${plural(copies.length, 'table')}, of which none can be copied`)]
+    if (one === undefined) return [block('plan', `${plural(copies.length, 'table')}, none of which can be copied`)]
     if (copies.length === 1) return this.#planOf(one, '', `, ${hash}`, block)
     const rows = `${event.estimated ? 'about ' : ''}${plural(event.total, 'row')}`
     const sums = [plural(copies.length, 'table'), rows, plural(event.chunks, 'chunk'), sizeText(event.bytes), hash]

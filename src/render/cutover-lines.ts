@@ -30,8 +30,8 @@ function gateLine({ name, state, detail, hint }: Of<'cutover.gate'>, block: Make
 }
 
 const BECOMES = {
-  refused: 'is in the way',
-  made: 'is made again for the new table',
+  refused: 'prevents the switch',
+  made: 'is recreated for the new table',
   left: 'stays with the old table',
   fine: 'needs nothing',
 } as const
@@ -51,7 +51,7 @@ function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
   if (event.database !== undefined) return movedLine(event, block)
   const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
-  return block('proved', `the name ${table} means the other table now; the one that had it is ${event.parked}`, {
+  return block('proved', `${table} is now the name of the other table; the earlier one is ${event.parked}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again within the switch`],
@@ -67,7 +67,7 @@ function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   const other = event.refusedWhile === undefined ? goes : `${goes}, and is refused while ${event.refusedWhile}`
   return block(
     'proved',
-    `${table} of ${event.database ?? ''} takes the writes now; ${event.parked} of ${event.closed ?? ''} is closed`,
+    `${table} of ${event.database ?? ''} now takes the writes; ${event.parked} of ${event.closed ?? ''} is closed`,
     {
       details: [
         [

@@ -14,7 +14,7 @@ const STEPS: Readonly<Record<Of<'decommission.step'>['step'], readonly [planned:
 
 const OF_DATABASE: Partial<typeof STEPS> = {
   inactive: ['would be made inactive: it would refuse connections', 'is inactive: it refuses connections'],
-  active: ['would take connections again', 'takes connections'],
+  active: ['would accept connections again', 'takes connections'],
 }
 
 /** Blocks of an event of any kind; empty for events of other operations. */

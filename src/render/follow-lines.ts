@@ -120,20 +120,20 @@ function startedText({ stream, slot, position, tables, isNew, cdc }: Of<'follow.
   const what = plural(Number(tables), 'table')
   const made =
     cdc === 'trigger'
-      ? `triggers are made, and logs ${slot} of what they note`
-      : `slot and publication ${slot} are made`
+      ? `triggers and logs ${slot} for their notes are created`
+      : `slot and publication ${slot} are created`
   return isNew
     ? `following ${what} from ${position} on: ${made}`
-    : `stream ${stream} goes on from ${position} with ${what}, ${cdc === 'trigger' ? 'triggers and logs' : 'slot'} ${slot}`
+    : `stream ${stream} resumes at ${position} with ${what}, ${cdc === 'trigger' ? 'triggers and logs' : 'slot'} ${slot}`
 }
 
 function tableText({ state, position, reread, mended: repaired }: Of<'follow.table'>): string {
   if (state === 'live' && reread !== undefined)
     return `${plural(reread, 'row')} read again as of ${position}: ${repaired === '0' ? 'none differed' : `${plural(repaired ?? '0', 'row')} repaired`}`
-  if (state === 'live') return `live at ${position}: it holds what the source held there`
-  if (repaired !== undefined) return `${plural(repaired, 'row')} repaired; catches up once more to ${position}`
+  if (state === 'live') return `live at ${position}: it equals the source at that position`
+  if (repaired !== undefined) return `${plural(repaired, 'row')} repaired; catches up again to ${position}`
   if (reread !== undefined)
-    return `catches up once more to ${position}: ${plural(reread, 'row')} read again, because the stream does not report all of their values`
+    return `catches up again to ${position}: ${plural(reread, 'row')} read again, because the stream does not report all of their values`
   return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`
 }
 

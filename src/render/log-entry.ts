@@ -37,7 +37,7 @@ export class LogEntries {
 function levelOf(event: Event, { word, problem }: Block): LogEntry['level'] {
   if (problem) return 'error'
   const isWarning = event.type === 'log' && event.level === 'warn'
-  return isWarning || ['aside', 'refused', 'retry', 'throttle'].includes(word) ? 'warn' : 'note'
+  return isWarning || ['quarantine', 'refused', 'retry', 'throttle'].includes(word) ? 'warn' : 'note'
 }
 
 /** A block as one row: without columns, tables and pointers, which need several lines. */

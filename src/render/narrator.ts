@@ -273,7 +273,7 @@ export class Narrator {
       const facts = `${pad(range, 11)}${files}${bytes}  ${durationText(event.ms).padStart(6)}`
       blocks.push(block('ok', subject + facts, { table }))
     } else if (event.status === 'current') {
-      blocks.push(block('ok', `${subject}${version} is in the catalog already`, { table }))
+      blocks.push(block('ok', `${subject}${version} is already in the catalog`, { table }))
     } else {
       const why = error === undefined ? '' : `: ${error.message}`
       blocks.push(block('note', `${subject}${event.status}${why}`, { table }))
@@ -282,7 +282,7 @@ export class Narrator {
     const notes = (event.notes ?? []).filter((note) => !this.notified.has(`${table}\n${note}`))
     const from = event.historyFrom ?? '0'
     if (from !== '0' && event.status === 'ok' && event.notes?.some((note) => note.includes('answers from')) !== true) {
-      notes.unshift(`answers from v${from}: the catalog holds nothing older`)
+      notes.unshift(`answers from v${from}: the catalog has no older versions`)
     }
     return [...blocks, ...notes.map((note) => block('note', subject + note, { table }))]
   }
@@ -364,5 +364,5 @@ function comparingText(event: Of<'diff.progress'> | null): string {
   const found = `  ${plural(differences, 'difference')} so far`
   if (inspected !== undefined) return `  ${step}, ${grouped(inspected)} of the target looked up${found}`
   if (step !== 'comparing') return `  ${step}${found}`
-  return `  ${plural(ranges, 'range')} compared, ${left === '0' ? 'the last one goes on' : `about ${grouped(left)} left`}${found}`
+  return `  ${plural(ranges, 'range')} compared, ${left === '0' ? 'the last one continues' : `about ${grouped(left)} left`}${found}`
 }

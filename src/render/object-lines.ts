@@ -42,7 +42,7 @@ export function objectReported(event: ObjectEvent, subject: string, block: MakeB
   const what = `${subject}${WORDS[kind]?.[0] ?? kind} ${cutListed(name)}`
   switch (event.type) {
     case 'index.started':
-      return [block('note', `${what} is being made`, { table })]
+      return [block('note', `${what} is being created`, { table })]
     case 'index.done':
       return [block('note', `${what} is made  ${durationText(event.ms)}`, { table })]
     case 'index.failed': {

@@ -12,9 +12,9 @@ const TOLD_EVERY_MS = 10_000
 
 const STEPS: Readonly<Record<Of<'partition.progress'>['step'], string>> = {
   making: 'making partitions',
-  logging: 'changes of the default partition are noted',
+  logging: 'changes of the default partition are recorded',
   copying: 'its rows are copied to another table',
-  following: 'what changed meanwhile is copied',
+  following: 'changes during the copy are copied',
   switching: 'the new partitions take its place',
 }
 
@@ -110,8 +110,8 @@ export function partitionOutcomeText({ totals, ms, status }: RunFinished, comman
     ...(partitions === undefined ? [] : [plural(partitions, 'partition')]),
     ...(bytes === undefined || bytes === '0' ? [] : [sizeText(bytes)]),
     ...(made === undefined ? [] : [`${plural(made, 'partition')} made`]),
-    ...(planned === undefined ? [] : [`${plural(planned, 'partition')} would be made; nothing was changed`]),
-    ...(found === '0' ? [] : [`${grouped(found)} made by others meanwhile`]),
+    ...(planned === undefined ? [] : [`${plural(planned, 'partition')} would be created; nothing was changed`]),
+    ...(found === '0' ? [] : [`${grouped(found)} created by other programs meanwhile`]),
     ...(moved === '0' ? [] : [`${plural(moved, 'row')} moved`]),
     ...(failed === '0' ? [] : [`${grouped(failed)} failed`]),
     ...(alarms !== '0' ? [plural(alarms, 'alarm')] : inspected ? ['no alarm'] : []),
@@ -136,13 +136,13 @@ function tableText({
       ? 'its last partition has no end'
       : coveredTo === undefined
         ? 'now has no partition'
-        : `there up to ${coveredTo}`,
+        : `exist up to ${coveredTo}`,
     ...(keptBy === undefined ? [] : [`kept by ${visible(keptBy)}`]),
   ].join('; ')
 }
 
 function madeText({ partition, label, from, to, status, moved }: Of<'partition.made'>): string {
-  const what = { planned: 'would be made', made: 'made', found: 'was made by another program meanwhile' }[status]
+  const what = { planned: 'would be made', made: 'made', found: 'was created by another program meanwhile' }[status]
   const rows = moved === undefined ? '' : `; ${plural(moved, 'row')} moved into it`
   return `${visible(partition)} ${what}: ${label}, ${from} to ${to}${rows}`
 }
@@ -160,17 +160,18 @@ function paceText({ rows, total, bytesPerHour, neededPerHour, leftMs }: Of<'part
   if (neededPerHour !== undefined && leftMs !== undefined) {
     const short = BigInt(bytesPerHour) < BigInt(neededPerHour)
     parts.push(
-      `${sizeText(neededPerHour)} an hour needed to land it in the ${durationText(leftMs)} that the window has left${short ? ': too slow' : ''}`,
+      `${sizeText(neededPerHour)} an hour needed to finish in the remaining ${durationText(leftMs)} of the window${short ? ': too slow' : ''}`,
     )
   }
   return parts.join('  ')
 }
 
 function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string {
-  const again = tries === 0 ? '' : `; let go ${plural(tries, 'time')} because others held what it needed`
+  const again =
+    tries === 0 ? '' : `; released its locks ${plural(tries, 'time')} because other sessions held the others`
   const rows =
     proved === undefined
       ? ''
       : `; ${plural(proved, 'row')} ${proved === '1' ? 'was' : 'were'} equal before the new tables took their place`
-  return `no session waited for a lock of ours longer than ${measureText(longestMs)}${again}${rows}`
+  return `other sessions waited at most ${measureText(longestMs)} for our locks${again}${rows}`
 }

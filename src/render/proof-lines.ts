@@ -50,7 +50,8 @@ export class ProofLines {
       ]
       // Both sides have the same number of rows, but not the same rows; two equal numbers alone would look like an
       // error.
-      const many = event.log === event.catalog ? '  as many, but not the same; what differs is named below' : ''
+      const many =
+        event.log === event.catalog ? '  the same number, but different; the differences are named below' : ''
       const text = `${subject}${event.witness}${many}`
       return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
     }

@@ -26,7 +26,7 @@ export class ScriptLines {
     if (this.#fallback === 0) return []
     const rows = plural(this.#fallback, 'row')
     this.#fallback = 0
-    const what = `${rows} could only be written at ONE: sluice quarantine retry checks them again at the level asked for`
+    const what = `${rows} could only be written at ONE: sluice quarantine retry checks them again at the requested level`
     return [block('note', what)]
   }
 }
@@ -50,6 +50,6 @@ function factsOf(line: CopySummaryLine): readonly string[] {
     `${grouped(fallback)} at ONE`,
     `${durationText(ms)}, ${grouped(rowsPerSecond)} rows/s`,
     ...(recovered === '0' ? [] : [`${plural(recovered, 'recoverable error')}, all passed`]),
-    ...(unrecovered === '0' ? [] : [plural(unrecovered, 'error that did not pass', 'errors that did not pass')]),
+    ...(unrecovered === '0' ? [] : [plural(unrecovered, 'permanent error', 'permanent errors')]),
   ]
 }

@@ -9,7 +9,7 @@ export function runSteered({ paused, workers, lanes, rate, stopping }: Steered<'
     ...(workers === undefined ? [] : [`workers: ${workers}`]),
     ...(lanes === undefined ? [] : [`lanes: ${lanes}`]),
     ...(rate === undefined ? [] : [rate === null ? 'no limit of rows a second' : `at most ${rate} rows/s`]),
-    ...(stopping === undefined ? [] : ['stops after the chunks that run']),
+    ...(stopping === undefined ? [] : ['stops after the running chunks']),
   ]
   return `as asked: ${facts.join(', ')}`
 }
@@ -20,10 +20,10 @@ export function tableSteered({ table, chunk, act }: Steered<'table.steered'>): s
     case 'pause':
       return `as asked: ${what} is paused until resume ${table}${chunk === undefined ? '' : `/${chunk}`}`
     case 'resume':
-      return `as asked: ${what} goes on`
+      return `as requested: ${what} continues`
     case 'skip':
-      return `as asked: ${what} is left to another run`
+      return `as requested: ${what} is left to another run`
     case 'retry':
-      return `as asked: what failed of ${what} is tried again`
+      return `as requested: failed parts of ${what} are tried again`
   }
 }

@@ -223,7 +223,7 @@ function copiedText({ status, totals }: RunFinished, chunksNow: number): string 
   if (read === undefined || written === undefined || skipped === undefined || quarantined === undefined) return ''
   const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + quarantined ${grouped(quarantined)}${surplusText(totals)}`
   if (chunksNow === 0 && status === 'ok' && chunks === done && chunks !== '0')
-    return `nothing was left to do; earlier runs ${sum}`
+    return `there was nothing left to do; earlier runs ${sum}`
   return status === 'ok' || chunks === done ? sum : `${grouped(done)} of ${plural(chunks, 'chunk')} done, ${sum}`
 }
 
@@ -237,7 +237,7 @@ function surplusText({ removed = '0', extra = '0' }: RunFinished['totals']): str
 
 function differenceText({ totals, ms }: RunFinished): string {
   const { rows, missing, extra, different, fixed = '0', undone } = totals
-  if (undone !== undefined) return `${plural(undone, 'repair')} taken back in ${durationText(ms)}`
+  if (undone !== undefined) return `${plural(undone, 'repair')} undone in ${durationText(ms)}`
   if (missing === undefined || extra === undefined || different === undefined) return ''
   const compared = rows === undefined ? '' : `${plural(rows, 'row')} of the source compared: `
   const repaired = fixed === '0' ? '' : `; ${grouped(fixed)} fixed`
@@ -257,7 +257,7 @@ function fsckText({ totals, ms }: RunFinished): string {
     notes = '0',
   } = totals
   const listed = checked === files ? plural(files, 'file') : `${grouped(checked)} of ${plural(files, 'file')}`
-  const none = deep === '1' ? 'rows of no file could be read' : 'no rows were read (--deep reads them)'
+  const none = deep === '1' ? 'no file could be read for its rows' : 'no rows were read (--deep reads them)'
   const of = rowsRead === checked ? '' : ` of ${grouped(checked)}`
   const rows = rowsRead === '0' ? none : `rows of ${plural(rowsRead, 'file')}${of} read`
   const inspected = `${listed} listed, ${plural(footers, 'footer')} and ${plural(vectors, 'deletion vector')} read, ${rows}`

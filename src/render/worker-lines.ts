@@ -9,7 +9,7 @@ const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['st
   {
     begun: 'begins',
     queued: 'returns it to the queue',
-    lost: "is another worker's by now: what was done of it stays, by the ledger",
+    lost: 'was taken over by another worker: its finished work stays, as the ledger shows',
     refused: 'is refused by this worker',
   }
 
@@ -24,13 +24,13 @@ function endOf(exitCode: number | undefined): string {
 }
 
 const HELD = {
-  paused: 'is paused: nothing of it begins until it is resumed',
-  skipped: 'is left out: this run does not go on with it',
+  paused: 'is paused: it starts no work until it is resumed',
+  skipped: 'is skipped: this run does not continue with it',
 } as const
 
 function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shared.table' }>, block: MakeBlock): Block {
   const name = `${visible(table)}${chunk === undefined ? '' : `/${chunk}`}`
-  const late = unheard === '0' ? '' : `; ${plural(Number(unheard), 'task')} at work not heard of it yet`
+  const late = unheard === '0' ? '' : `; ${plural(Number(unheard), 'task')} at work not yet informed`
   return block('note', `${name}  ${HELD[held]}${late}`)
 }
 

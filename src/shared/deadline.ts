@@ -11,7 +11,7 @@ const LONGEST_TIMER_MS = 2_147_483_647
 /** @returns a function that removes the deadline */
 export function armDeadline(interrupter: Interrupter, deadline: Deadline | undefined): () => void {
   if (deadline === undefined || deadline.ms > LONGEST_TIMER_MS) return () => undefined
-  const reason = new SluiceError('DEADLINE', `the time of --max-runtime (${deadline.shown}) is over`)
+  const reason = new SluiceError('DEADLINE', `the time of --max-runtime (${deadline.shown}) has ended`)
   const timer = setTimeout(() => interrupter.requestStop(reason), deadline.ms).unref()
   return () => clearTimeout(timer)
 }

@@ -51,7 +51,7 @@ function unquoted(text: string, env: Env): string {
 }
 
 function unread(line: string, at: number): SluiceError {
-  return new SluiceError('BAD_FLAG', `a shell has to read this command, from ${line.slice(at, at + 20)} on`, {
+  return new SluiceError('BAD_FLAG', `only a shell can read this command, from ${line.slice(at, at + 20)} on`, {
     hint: 'run it in a shell',
   })
 }

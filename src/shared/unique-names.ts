@@ -18,5 +18,5 @@ export function renamedColumns(names: readonly string[]): readonly string[] {
 export function renamedText(names: readonly string[]): string | null {
   const renamed = renamedColumns(names)
   if (renamed.length === 0) return null
-  return `columns of one name get a number: ${renamed.join(', ')}; AS gives each a name of its own`
+  return `columns with the same name get a number: ${renamed.join(', ')}; give each another name with AS`
 }

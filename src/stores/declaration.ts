@@ -62,13 +62,13 @@ export type CatalogPlace =
 /** For systems whose catalogs are on servers. @throws SluiceError INTERNAL for a file */
 export function urlOf(place: CatalogPlace): string {
   if ('url' in place) return place.url
-  throw new SluiceError('INTERNAL', `${place.label} is a file, and no server`)
+  throw new SluiceError('INTERNAL', `${place.label} is a file, not a server`)
 }
 
 /** For systems whose databases are files. @throws SluiceError INTERNAL for a server */
 export function databaseFile(place: { readonly file?: string | null; readonly label?: string }): string {
   if (typeof place.file === 'string') return place.file
-  throw new SluiceError('INTERNAL', `${place.label ?? 'the URL'} names no file`)
+  throw new SluiceError('INTERNAL', `${place.label ?? 'the URL'} does not name a file`)
 }
 
 export type CatalogOptions = {

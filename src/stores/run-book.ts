@@ -47,17 +47,17 @@ export function damagedBooks(file: string): readonly string[] {
 export function unreadBook(file: string, cause: unknown): SluiceError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   if (isDamaged(cause)) {
-    return new SluiceError('TARGET_CORRUPT', 'the book of runs is damaged', {
+    return new SluiceError('TARGET_CORRUPT', 'the run history is damaged', {
       where: file,
       reason,
       hint: 'the next run renames it and starts a new one; sluice ctl lists the present runs',
       cause,
     })
   }
-  return new SluiceError('TARGET_IO', 'the book of runs cannot be read', {
+  return new SluiceError('TARGET_IO', 'the run history cannot be read', {
     where: file,
     reason,
-    hint: 'look at the file and its folder; runs that go on are listed by sluice ctl',
+    hint: 'check the file and its folder; sluice ctl lists the present runs',
     cause,
   })
 }

@@ -76,7 +76,7 @@ const copyTo = (name: string, ...more: readonly string[]): readonly string[] => 
 async function begun(name: string): Promise<string> {
   const started = sluice(...copyTo(name))
   expect(await started.code, started.out()).toBe(0)
-  const run = /^run (\d+) goes on in the background$/m.exec(started.out())?.[1] ?? ''
+  const run = /^run (\d+) continues in the background$/m.exec(started.out())?.[1] ?? ''
   expect(started.out()).toContain(`sluice attach ${run}`)
   return run
 }
@@ -124,16 +124,16 @@ it('of a run that is killed the viewer says that it broke off, and how it goes o
   await expect.poll(() => left.out(), { timeout: 20_000 }).toContain('plan')
   left.child.kill('SIGINT')
   expect(await left.code).toBe(130)
-  expect(left.out()).toContain(`run ${run} goes on; sluice attach ${run} comes back`)
+  expect(left.out()).toContain(`run ${run} continues; to watch it again: sluice attach ${run}`)
   const joined = await joinRun(run, env)
   joined.leave()
   process.kill(joined.about.pid, 'SIGKILL')
   expect(await viewer.code).toBe(75)
-  expect(viewer.out()).toContain('the run broke off')
+  expect(viewer.out()).toContain('the run was interrupted')
   expect(viewer.out()).toMatch(/next +sluice copy --from=sqlite:/)
   const none = sluice('attach', run, '--ci')
   expect(await none.code).toBe(2)
-  expect(none.out()).toContain(`no run ${run} goes on here`)
+  expect(none.out()).toContain(`run ${run} is not running on this machine`)
 }, 60_000)
 
 it('a run goes on from whatever folder it is looked at, in its own', async () => {
@@ -145,7 +145,7 @@ it('a run goes on from whatever folder it is looked at, in its own', async () =>
   const inFolder = (cwd: string, ...words: readonly string[]) => program(cwd, process.execPath, BIN, ...words)
   const started = inFolder(own, ...copyTo('d.db').map(relative))
   expect(await started.code, started.out()).toBe(0)
-  const run = /^run (\d+) goes on/m.exec(started.out())?.[1] ?? ''
+  const run = /^run (\d+) continues/m.exec(started.out())?.[1] ?? ''
   const viewer = inFolder(far, 'attach', run, '--ci')
   await expect.poll(() => viewer.out(), { timeout: 20_000 }).toContain('plan')
   const joined = await joinRun(run, env)
@@ -227,7 +227,7 @@ it('without a place for its log no run begins in the background, and that is sai
   writeFileSync(state, '')
   const refused = program(process.cwd(), 'env', `XDG_STATE_HOME=${state}`, process.execPath, BIN, ...copyTo('g.db'))
   expect(await refused.code).toBe(2)
-  expect(refused.out()).toContain('a run of the background has no place for its log')
+  expect(refused.out()).toContain('the log of a background run cannot be written')
   expect(refused.out()).toContain(state)
   expect(refused.out()).toContain('set XDG_STATE_HOME')
   expect(existsSync(path.join(folder, 'g.db'))).toBe(false)

@@ -139,7 +139,7 @@ describe('properties files', () => {
         /^unknown property spark\.cdm\.perfops\.rateLimit\.origin \(.*:\d+\) is not applied: spark\.cdm\.perfops\.ratelimit\.origin was probably meant$/,
       ),
       expect.stringMatching(/^unknown property spark\.cdm\.track\.run .*: spark\.cdm\.trackRun was probably meant$/),
-      'these properties mean nothing here: spark.executor.memory, spark.cdm.perfops.errorLimit',
+      'these properties have no effect here: spark.executor.memory, spark.cdm.perfops.errorLimit',
     ])
   })
 
@@ -149,7 +149,7 @@ describe('properties files', () => {
     ['spark.cdm.filter.java.writetime.min 5', /writetime\.min is not supported/],
     ['spark.cdm.perfops.numParts many', /numParts takes a whole number/],
     ['spark.cdm.trackRun maybe', /trackRun takes true or false/],
-    ['spark.cdm.feature.constantColumns.values 1', /holds 1 values for 2 names/],
+    ['spark.cdm.feature.constantColumns.values 1', /has 1 values for 2 names/],
     ['spark.cdm.schema.origin.column.ttl.automatic false', /ttl\.automatic is false alone/],
     [
       'spark.cdm.connect.origin.tls.enabled true\nspark.cdm.connect.origin.tls.trustStore.path /x/trust.jks',
@@ -176,8 +176,8 @@ spark.cdm.connect.target.yugabyte.pool.maxSize=20
       toTable: 'customer',
     })
     expect(await notesOf(...words, '--master', 'local[*]', 'cdm-5.5.2.jar')).toEqual([
-      'these properties mean nothing here: spark.cdm.connect.target.yugabyte.pool.maxSize',
-      'for Spark, and meaning nothing here: --master, cdm-5.5.2.jar',
+      'these properties have no effect here: spark.cdm.connect.target.yugabyte.pool.maxSize',
+      'options of Spark, without effect here: --master, cdm-5.5.2.jar',
     ])
   })
 
@@ -329,7 +329,7 @@ describe('every property that is called used', () => {
 
   it.each([
     [['spark.cdm.transform.codecs=STRING_BLOB'], /names STRING_BLOB, which is not supported/],
-    [['spark.cdm.transform.codecs=INT_STRINGS'], /is no codec of the migrator/],
+    [['spark.cdm.transform.codecs=INT_STRINGS'], /is not a codec of the migrator/],
     [['spark.cdm.transform.codecs=TIMESTAMP_STRING_FORMAT,TIMESTAMP_STRING_MILLIS'], /names both/],
     [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.zone=Europe/Berlin'], /changes over the year/],
     [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.zone=Mars'], /no time zone/],

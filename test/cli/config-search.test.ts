@@ -79,7 +79,7 @@ describe('the config file that nobody names', () => {
     chmodSync(path.dirname(file), 0o777)
     expect(found('runs')).toEqual({
       file: users,
-      passedOver: [`${file} is not read: everybody may write its folder; --config ${file} reads it`],
+      passedOver: [`${file} is not read: everybody may write its folder; to read it, give --config ${file}`],
       untrusted: null,
     })
     chmodSync(path.dirname(file), 0o755)
@@ -103,7 +103,7 @@ describe('the config file that nobody names', () => {
     expect(await main(['migration-status'], around)).toBe(2)
     const said = around.err()
     expect(said).toContain('no catalog is given')
-    expect(said).toContain(`${file} is not read: its group may write its folder; --config ${file} reads it`)
+    expect(said).toContain(`${file} is not read: its group may write its folder; to read it, give --config ${file}`)
   })
 
   it.runIf(UID === 0)(

@@ -88,13 +88,13 @@ describe('copy', () => {
   it.each<[string, string]>([
     ['--to x --table t', 'BAD_FLAG no source is given'],
     [`--from ${FROM} --table t`, 'BAD_FLAG no target is given'],
-    [`--from db --to ${TO} --table t`, 'BAD_FLAG --from is no URL'],
+    [`--from db --to ${TO} --table t`, 'BAD_FLAG --from is not a URL'],
     [`--from ${FROM} --to ${TO}`, 'BAD_FLAG no table is named'],
     [`--from ${FROM} --to ${TO} --table t --part 5/4`, 'BAD_FLAG --part 5/4 is no share'],
     [`--from ${FROM} --to ${TO} --table t --part 0/4`, 'BAD_FLAG --part 0/4 is no share'],
-    [`--from ${FROM} --to ${TO} --table t --rename a`, 'BAD_FLAG --rename a names no column'],
-    [`--from ${FROM} --to ${TO} --tables a,,b`, 'BAD_FLAG --tables a,,b is no list of names'],
-    [`--from ${FROM} --to ${TO} --tables "a`, 'BAD_FLAG --tables "a is no list of names'],
+    [`--from ${FROM} --to ${TO} --table t --rename a`, 'BAD_FLAG --rename a does not name a column'],
+    [`--from ${FROM} --to ${TO} --tables a,,b`, 'BAD_FLAG --tables a,,b is not a list of names'],
+    [`--from ${FROM} --to ${TO} --tables "a`, 'BAD_FLAG --tables "a is not a list of names'],
     [
       `--from ${FROM} --to ${TO} --table t --workers 65`,
       'BAD_FLAG --workers takes a whole number from 1 to 64 and not 65',
@@ -103,7 +103,7 @@ describe('copy', () => {
     [`--from ${FROM} --to ${TO} --table t --verify none --verify chunk`, 'BAD_FLAG --verify is given 2 times'],
     [
       `--from ${FROM} --to ${TO} --table t --dry-run --no-dry-run`,
-      'BAD_FLAG --dry-run and --no-dry-run exclude each other',
+      'BAD_FLAG --dry-run and --no-dry-run cannot be combined',
     ],
     [`--from ${FROM} --to ${TO} --table t --zone Europe/Berlin`, 'BAD_FLAG --zone goes with --between'],
     [`--from ${FROM} --to ${TO} --table t --confirm=t`, 'BAD_FLAG --confirm has nothing to confirm'],
@@ -167,7 +167,7 @@ describe("the script's variables", () => {
       'CHECKPOINT_SIZE takes a whole number',
     )
     expect(await refused(['copy'], { ...env, RESUME_MODE: 'no' })).toContain('RESUME_MODE takes true or false')
-    expect(await refused(['copy'], { ...env, DATABASE_URL: 'db' })).toBe('BAD_FLAG DATABASE_URL is no URL')
+    expect(await refused(['copy'], { ...env, DATABASE_URL: 'db' })).toBe('BAD_FLAG DATABASE_URL is not a URL')
     expect(await refused(['copy'], { ...env, CLOUDFLARE_ACCOUNT_ID: '' })).toContain('CLOUDFLARE_ACCOUNT_ID is not')
     expect(await refused(['copy', '--from', FROM, '--table', 't'], { CLOUDFLARE_ACCOUNT_ID: 'a' })).toBe(
       'BAD_FLAG no target is given',
@@ -271,10 +271,10 @@ describe('diff, retry-quarantine, discover', () => {
   it.each<[string, string]>([
     ['diff --table t --delete-extra', 'BAD_FLAG --delete-extra goes with --fix only'],
     ['diff --table t --fix --undo 1', 'BAD_FLAG --fix and --undo exclude each other'],
-    ['diff --table t --undo last', 'BAD_FLAG --undo last is no id of a run'],
-    ['retry-quarantine last', 'BAD_FLAG RUN last is no id of a run'],
+    ['diff --table t --undo last', 'BAD_FLAG --undo last is not the id of a run'],
+    ['retry-quarantine last', 'BAD_FLAG RUN last is not the id of a run'],
     ['quarantine lsit', 'BAD_FLAG quarantine has no action lsit (list?)'],
-    ['quarantine retry last', 'BAD_FLAG RUN last is no id of a run'],
+    ['quarantine retry last', 'BAD_FLAG RUN last is not the id of a run'],
   ])('refuses %s', async (line, expected) => {
     expect(await refused([...line.split(' '), ...ends])).toBe(expected)
   })
@@ -381,7 +381,7 @@ describe('the command that does the same again', () => {
       'note     as DATABASE_URL, CLOUDFLARE_ACCOUNT_ID, D1_DATABASE_ID say: chunks of 50,000 rows, batches of as many rows as fit, --on-existing upsert, resume off\n',
     )
     expect(around.err()).toContain(
-      'note     everything is copied again; rows that the target holds stay there until rows of equal key are written over them\n',
+      'note     everything is copied again; rows in the target stay there until rows of equal key are written over them\n',
     )
   })
 })

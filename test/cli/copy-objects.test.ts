@@ -75,7 +75,7 @@ test('what was made, and what could not be', () => {
   const object = { v: 1, seq: 1, ts: '', runId: null, table: 't', name: 'i', kind: 'unique' } as const
   type Reported = Extract<Event, { type: 'index.started' | 'index.done' | 'index.failed' }>
   const lines = (event: Reported): readonly string[] => reported(objectReported(event, '', block))
-  expect(lines({ ...object, type: 'index.started' })).toEqual(['note unique constraint i is being made'])
+  expect(lines({ ...object, type: 'index.started' })).toEqual(['note unique constraint i is being created'])
   expect(lines({ ...object, type: 'index.done', ms: 61_000 })).toEqual(['note unique constraint i is made  1:01'])
   const error = { code: 'OBJECTS_FAILED', message: 'twice', hint: 'mend', retryable: false } as const
   expect(lines({ ...object, type: 'index.failed', error })).toEqual([

@@ -80,10 +80,10 @@ describe('text', () => {
       [4, { type: 'run.finished', status: 'failed', exitCode: 1, totals: {}, ms: 2 }],
     ])
     const text = await asText(events)
-    expect(text.match(/^0:00 aside/gm)).toHaveLength(20)
+    expect(text.match(/^0:00 quarantine/gm)).toHaveLength(20)
     expect(text).toContain('and 5 more rows quarantined; --verbose or --json shows all\n')
     expect(text).toContain('and 1 more failure; --verbose or --json shows all\n')
-    expect((await asText(events, { verbose: true })).match(/^0:00 aside/gm)).toHaveLength(25)
+    expect((await asText(events, { verbose: true })).match(/^0:00 quarantine/gm)).toHaveLength(25)
   })
   it('at most one progress line in ten seconds, and never 100 %', async () => {
     const lines = (await asText(manyTables)).split('\n').filter((line) => / at {7}/.test(line))

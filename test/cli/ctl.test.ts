@@ -56,15 +56,15 @@ describe('settings', () => {
     else expect(controlRequest(words)).toEqual(expected)
   })
   it.each([
-    ['workers=0', 'workers takes a whole number from 1 to 64, and not 0'],
-    ['workers=', 'workers takes a whole number from 1 to 64, and not '],
-    ['rate=fast', 'rate takes a whole number from 1 up, and not fast'],
-    ['worker=3', 'worker is no setting (workers?)'],
-    ['stopp', 'stopp is no setting (stop?)'],
-    ['skip', 'skip wants a table: skip TABLE'],
-    ['workers', 'workers wants a number: workers N'],
-    ['pause=', 'pause= wants the name of a table'],
-    ['paused=perhaps', 'paused takes true or false, and not perhaps'],
+    ['workers=0', 'workers takes a whole number from 1 to 64, not 0'],
+    ['workers=', 'workers takes a whole number from 1 to 64, not '],
+    ['rate=fast', 'rate takes a whole number from 1 up, not fast'],
+    ['worker=3', 'worker is not a setting (workers?)'],
+    ['stopp', 'stopp is not a setting (stop?)'],
+    ['skip', 'skip needs a table: skip TABLE'],
+    ['workers', 'workers needs a number: workers N'],
+    ['pause=', 'pause= needs the name of a table'],
+    ['paused=perhaps', 'paused takes true or false, not perhaps'],
   ])('%s is refused', (word, message) => {
     expect(() => controlRequest([word])).toThrow(message)
     expect(() => controlRequest(['rate=1', 'rate=2'])).toThrow('rate is set twice')
@@ -131,13 +131,13 @@ describe('a run', () => {
   it('that is not there is named', async () => {
     const { code, err } = await ctl(RUN)
     expect(code).toBe(2)
-    expect(err).toContain(`no run ${RUN} goes on here`)
-    expect((await ctl('last')).err).toContain('RUN last is no id of a run')
+    expect(err).toContain(`run ${RUN} is not running on this machine`)
+    expect((await ctl('last')).err).toContain('RUN last is not the id of a run')
     // What a killed run leaves behind.
     const file = controlSocketPath(RUN)
     mkdirSync(path.dirname(file), { recursive: true })
     writeFileSync(file, '')
-    expect((await ctl(RUN)).err).toContain(`no run ${RUN} goes on here`)
+    expect((await ctl(RUN)).err).toContain(`run ${RUN} is not running on this machine`)
   })
   it.skipIf(process.getuid?.() !== 0)('of somebody else is left alone', async () => {
     const file = controlSocketPath(RUN)

@@ -72,7 +72,7 @@ describe('prune', () => {
     ['prune t --keep-versions 3', { ...base, tables: ['t'], keep: { versions: 3 } }],
     ['prune --all --older-than 30d -n', { ...base, tables: [], keep: { forMs: 2_592_000_000 }, dryRun: true }],
     ['prune --keep-versions 3', 'BAD_FLAG nothing is named to prune'],
-    ['prune t', 'BAD_FLAG it is not said what may go'],
+    ['prune t', 'BAD_FLAG the versions to remove are not given'],
     ['prune t --keep-versions 0', 'BAD_FLAG --keep-versions takes a whole number from 1 up and not 0'],
     ['prune t --keep-versions 3 --older-than 1d', 'BAD_FLAG --keep-versions and --older-than exclude each other'],
   ])('%s', async (line, expected) => {

@@ -23,7 +23,7 @@ it('tells findings with their verdict, and steps as planned, done or found', () 
       verdict: 'refused',
       about: 'depends on it',
       object: 'view "se\nen"',
-      detail: 'the server does not drop the table while this is there',
+      detail: 'the server does not drop the table while this exists',
       hint: 'drop it',
     },
     { type: 'decommission.finding', table, verdict: 'look', about: 'session', detail: 'an app' },

@@ -87,8 +87,8 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 const SAID = [
-  'outside of the hours 22:00-05:00 (UTC): nothing more begins before 22:00',
-  'within the hours 22:00-05:00 (UTC): the run goes on',
+  'outside of the hours 22:00-05:00 (UTC): no new work begins before 22:00',
+  'within the hours 22:00-05:00 (UTC): the run continues',
 ]
 
 test('a copy begins no chunk outside of its hours, and goes on within them', async () => {

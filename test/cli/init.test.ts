@@ -86,7 +86,7 @@ describe('sluice init', () => {
     writeFileSync(path.join(cwd, 'sluice.yaml'), 'limit: 3\n')
     await expect(init({})).rejects.toMatchObject({
       code: 'BAD_CONFIG',
-      message: expect.stringContaining('never written over') as string,
+      message: expect.stringContaining('never overwritten') as string,
     })
     expect(readFileSync(path.join(cwd, 'sluice.yaml'), 'utf8')).toBe('limit: 3\n')
     await init({ write: 'other.yaml' })

@@ -67,10 +67,10 @@ describe('what is wrong with an entry', () => {
     [
       'no duration',
       'window: soon',
-      '--window soon is no duration; write it like 90s, 30m, 2h or 1h30m (line 3, column 13)',
+      '--window soon is not a duration; write it like 90s, 30m, 2h or 1h30m (line 3, column 13)',
     ],
     ['no age', 'older-than: 8', '(line 3, column 17)'],
-    ['no month', 'first-month: 13', '--first-month takes 1 to 12 or a name, and not 13'],
+    ['no month', 'first-month: 13', '--first-month takes 1 to 12 or a name, not 13'],
     ['no zone', 'zone: Berlin', '--zone Berlin is no time zone'],
     ['no condition', "alert: 'lag<3'", '--alert lag<3 is no condition'],
     ['no epoch', 'epoch: min', 'lifecycle.t.epoch: '],
@@ -78,13 +78,13 @@ describe('what is wrong with an entry', () => {
     ['too many lanes', 'lanes: 65', '(line 3, column 12)'],
   ])('%s', async (_what, line, reported) => {
     const message = await refusal(`lifecycle:\n  t:\n    ${line}\n`, 'lifecycle', 'status')
-    expect(message).toMatch(/^BAD_CONFIG the config file does not fit: /)
+    expect(message).toMatch(/^BAD_CONFIG the config file is not valid: /)
     expect(message).toContain(reported)
   })
 
   it('is told of a pattern, of keys beside it, and of all of them at once', async () => {
     const message = await refusal("lifecycle:\n  'public.*': {}\nwokers: 3\nlimit: -1\n", 'lifecycle', 'status')
-    expect(message).toContain('is a pattern: each table has an entry of its own (line 2, column 3)')
+    expect(message).toContain('is a pattern: each table needs its own entry (line 2, column 3)')
     expect(message).toContain('unknown key wokers (line 3, column 1)')
     expect(message).toContain('(line 4, column 8)')
   })
@@ -96,7 +96,9 @@ describe('what is wrong with an entry', () => {
     expect(await refusal('workers: 3\n', 'lifecycle', 'status')).toBe(
       'BAD_FLAG the config file has no table under lifecycle',
     )
-    expect(await refusal(FILE, 'lifecycle', 'status', '--by', 'x')).toBe('BAD_FLAG lifecycle status takes no --by')
+    expect(await refusal(FILE, 'lifecycle', 'status', '--by', 'x')).toBe(
+      'BAD_FLAG lifecycle status does not accept --by',
+    )
   })
 })
 
@@ -293,7 +295,7 @@ describe('an entry that is written', () => {
     expect(await parsed(text, 'lifecycle', 'status')).toMatchObject({ tables: [entry.table, 't'] })
     const twice = written(text, true)
     expect(twice).toBe(text)
-    expect(() => written(text)).toThrow('has an entry of')
+    expect(() => written(text)).toThrow('needs its own entry')
   })
 
   it.each(['# only this\n', 'workers: 3', 'lifecycle:\nlimit: 7\n', 'lifecycle:\n'])('goes into %j', async (before) => {
@@ -305,7 +307,7 @@ describe('an entry that is written', () => {
   it.each(['{workers: 3}', '- a', 'lifecycle: {t: {by: x}}', 'lifecycle: [1]', 'a: [1'])(
     'is refused in %j',
     (before) => {
-      expect(() => written(before)).toThrow(/is no list of keys|is no YAML/)
+      expect(() => written(before)).toThrow(/is not a list of keys|is not YAML/)
     },
   )
 })

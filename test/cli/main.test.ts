@@ -265,7 +265,7 @@ describe('stopping', () => {
   it('--max-runtime stops with 75', async () => {
     const around = fakeContext({ engine: waiting('stop') })
     expect(await main(['import', 't', '--max-runtime', '30ms', '--database-url', DB], around)).toBe(75)
-    expect(around.err()).toContain('exit     75 the time of --max-runtime (0.0 s) is over')
+    expect(around.err()).toContain('exit     75 the time of --max-runtime (0.0 s) has ended')
   })
 })
 

@@ -79,6 +79,6 @@ describe('colour', () => {
 it('names the Node that is needed', () => {
   expect(nodeComplaint('v20.19.0')).toBeNull()
   expect(nodeComplaint('v24.1.0')).toBeNull()
-  expect(nodeComplaint('v20.18.3')).toMatch(/needs Node 20\.19 or newer, and this is v20\.18\.3/)
+  expect(nodeComplaint('v20.18.3')).toMatch(/needs Node 20\.19 or newer, but this is v20\.18\.3/)
   expect(nodeComplaint('v18.20.0')).toMatch(/needs Node 20\.19/)
 })

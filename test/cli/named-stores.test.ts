@@ -105,11 +105,11 @@ it('is a place of archives too; what is no name there is a folder', async () => 
 it('an unknown name is refused with those that there are, and without a URL', async () => {
   for (const words of ['copy --from prdo --to copy --table t', 'archive list --from prdo']) {
     expect(await refusal(words)).toBe(
-      'BAD_FLAG --from is no URL, and no store is called prdo (prod?): the config file names prod, copy, lake, cold, shelf',
+      'BAD_FLAG --from is neither a URL nor the name of a store: prdo (prod?): the config file names prod, copy, lake, cold, shelf',
     )
   }
   expect(await refusal('runs --database-url laek')).toBe(
-    'BAD_FLAG --database-url is no URL, and no store is called laek (lake?): the config file names prod, copy, lake, cold, shelf',
+    'BAD_FLAG --database-url is neither a URL nor the name of a store laek (lake?): the config file names prod, copy, lake, cold, shelf',
   )
 })
 
@@ -118,7 +118,7 @@ it('a store of a variable that is not set, and one that is no URL, are told with
     'BAD_CONFIG NOTHING, which stores.prod of the config file names, is not set',
   )
   const wrong = await refusal('copy --from prod --table t', 'stores: {prod: geheim99}')
-  expect(wrong).toContain('stores.prod: is no URL, no $VARIABLE and no path')
+  expect(wrong).toContain('stores.prod: is not a URL, a $VARIABLE or a path')
   expect(wrong).not.toContain('geheim99')
   expect(await refusal('copy --from a --table t', 'stores: {"a/b": "sqlite:///x.db"}')).toContain('BAD_CONFIG')
 })

@@ -292,7 +292,7 @@ describe('what is wrong with a command line', () => {
       'BAD_FLAG unknown flag --parallel',
     ],
     ['a word too many', ['discover', '.', 'more'], 'BAD_FLAG unknown word more'],
-    ['two paths', ['.', '..'], 'BAD_FLAG one path at a time, and not 2: . ..'],
+    ['two paths', ['.', '..'], 'BAD_FLAG give one path, not 2: . ..'],
     ['no operand', ['import', '--database-url', DB], 'BAD_FLAG TABLE is missing'],
     ['an empty operand', ['import', '', '--database-url', DB], 'BAD_FLAG TABLE is empty'],
     ['an empty URL', ['runs', '--database-url', ''], 'BAD_FLAG --database-url is empty'],
@@ -302,7 +302,7 @@ describe('what is wrong with a command line', () => {
       ['import', 't', '--database-url', '--dry-run'],
       'BAD_FLAG --database-url needs a value',
     ],
-    ['no URL', ['runs', '--database-url', 'catalog.db'], 'BAD_FLAG --database-url is no URL'],
+    ['no URL', ['runs', '--database-url', 'catalog.db'], 'BAD_FLAG --database-url is not a URL'],
     [
       'no number',
       ['validate', 't', '--samples', 'many', '--database-url', DB],
@@ -328,7 +328,7 @@ describe('what is wrong with a command line', () => {
     [
       'a day that is none',
       ['files', 't', '--timestamp', '2026-02-30'],
-      'BAD_FLAG --timestamp 2026-02-30 is no date or time',
+      'BAD_FLAG --timestamp 2026-02-30 is not a date or time',
     ],
     [
       'two moments',
@@ -344,17 +344,17 @@ describe('what is wrong with a command line', () => {
     [
       'no duration',
       ['runs', '--max-runtime', 'soon', '--database-url', DB],
-      'BAD_FLAG --max-runtime soon is no duration',
+      'BAD_FLAG --max-runtime soon is not a duration',
     ],
     [
       'no address of metrics',
       ['runs', '--metrics', ':9464', '--database-url', DB],
-      'BAD_FLAG --metrics takes a port, or HOST:PORT, and not :9464',
+      'BAD_FLAG --metrics takes a port, or HOST:PORT, not :9464',
     ],
     [
       'no port of metrics',
       ['runs', '--metrics', 'localhost:70000', '--database-url', DB],
-      'BAD_FLAG --metrics takes a port, or HOST:PORT, and not localhost:70000',
+      'BAD_FLAG --metrics takes a port, or HOST:PORT, not localhost:70000',
     ],
     [
       'no colour',
@@ -371,23 +371,23 @@ describe('what is wrong with a command line', () => {
     const file = path.join(folder, 'bad.yaml')
     writeFileSync(file, 'databse-url: x\nparallel: lots\n')
     const message = await error(['runs', '--config', file])
-    expect(message).toMatch(/^BAD_CONFIG the config file does not fit: /)
+    expect(message).toMatch(/^BAD_CONFIG the config file is not valid: /)
     expect(message).toContain('unknown key databse-url')
     expect(message).toContain('parallel: ')
     writeFileSync(file, 'a: [1\n')
-    expect(await error(['runs', '--config', file])).toMatch(/^BAD_CONFIG the config file is no YAML: /)
+    expect(await error(['runs', '--config', file])).toMatch(/^BAD_CONFIG the config file is not YAML: /)
   })
 
   it.each([
-    ['workers: 2\nparallel: *few\n', 'no YAML: *few has no anchor &few before it (line 2, column 11)'],
-    ['workers: *few\nparallel: &few 2\n', 'no YAML: *few has no anchor &few before it (line 1, column 10)'],
-    ['workers: 2\nworkers: 3\n', 'no YAML: Map keys must be unique at line 2, column 1'],
-    ['stores:\n\ta: sqlite:///x\n', 'no YAML: Tabs are not allowed as indentation at line 2, column 1'],
-    ['workers: 2\n---\nworkers: 3\n', 'no YAML: it holds several documents (line 2, column 1)'],
-    ['? [a]\n: b\n', 'no YAML: a key is a word, and no list or map (line 1, column 3)'],
-    ['workers: two\n', 'fit: workers: Invalid input: expected number, received string (line 1, column 10)'],
-    ['workers: 2\ncolour: red\n', 'fit: unknown key colour (line 2, column 1)'],
-    ['- a\n', 'fit: Invalid input: expected object, received array (line 1, column 1)'],
+    ['workers: 2\nparallel: *few\n', 'not YAML: *few has no anchor &few before it (line 2, column 11)'],
+    ['workers: *few\nparallel: &few 2\n', 'not YAML: *few has no anchor &few before it (line 1, column 10)'],
+    ['workers: 2\nworkers: 3\n', 'not YAML: Map keys must be unique at line 2, column 1'],
+    ['stores:\n\ta: sqlite:///x\n', 'not YAML: Tabs are not allowed as indentation at line 2, column 1'],
+    ['workers: 2\n---\nworkers: 3\n', 'not YAML: it has several documents (line 2, column 1)'],
+    ['? [a]\n: b\n', 'not YAML: a key must be a word, not a list or map (line 1, column 3)'],
+    ['workers: two\n', 'not valid: workers: Invalid input: expected number, received string (line 1, column 10)'],
+    ['workers: 2\ncolour: red\n', 'not valid: unknown key colour (line 2, column 1)'],
+    ['- a\n', 'not valid: Invalid input: expected object, received array (line 1, column 1)'],
   ])('says where in a config file the mistake is: %j', async (text, expected) => {
     const file = path.join(folder, 'wrong.yaml')
     writeFileSync(file, text)

@@ -164,7 +164,7 @@ export const copy = stamped([
         readPoints: '2',
       },
       notes: [
-        '6 of 45 chunks were proved on 2026-11-19: values as of then; their counts were compared now, and are equal on both sides; --again compares values',
+        '6 of 45 chunks were proved on 2026-11-19, with the values of that time; their counts were compared now, and are equal on both sides; --again compares values',
         'read from 2 states of the source: every chunk is what the source held when it was read',
       ],
       error: aside,
@@ -205,7 +205,7 @@ const lost = {
 } as const
 const lossy = {
   code: 'LOSSY_TYPE',
-  message: 'public.fixes would lose something: fix (numeric(20,10) to REAL): decimals become floating point numbers',
+  message: 'public.fixes would lose data: fix (numeric(20,10) to REAL): decimals become floating point numbers',
   hint: 'accept it with --accept-lossy fix, or give the target another type',
   retryable: false,
 } as const
@@ -352,7 +352,7 @@ export const manyTables = stamped([
       resumeCommand: "sluice copy --from postgresql://app@db/tracks --to d1://acct/tracks-edge --tables 'public.*'",
       error: {
         code: 'TABLES_FAILED',
-        message: '2 of 4 tables are not whole in the target',
+        message: '2 of 4 tables are not complete in the target',
         hint: 'see the lines above',
         retryable: false,
       },

@@ -21,14 +21,14 @@ export function stamped(
 const gap = {
   code: 'LOG_GAP',
   message: 'commits 11 to 13 are missing between checkpoint 10 and commit 14',
-  hint: 'bring the three files back, or import again once a checkpoint above 14 exists',
+  hint: 'restore the three files, or import again when a checkpoint above 14 exists',
   where: './lake/legacy/broken/_delta_log',
   retryable: false,
 } as const
 
 const managed = {
   code: 'TABLE_FEATURE',
-  message: 'catalogManaged: its commits live in the catalog of another system',
+  message: 'catalogManaged: its commits are in the catalog of another system',
   retryable: false,
 } as const
 

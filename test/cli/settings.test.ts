@@ -322,10 +322,10 @@ describe('the closing summary', () => {
     expect(text).toMatchInlineSnapshot(`
       [
         "0:09 note     summary: 2 of 3 tables ok, 1 not",
-        "0:09 FAILED   ks.b     failed, 98 rows ok, 2 failed, 0 at ONE, 2.0 s, 49 rows/s, 2 errors that did not pass  ROWS_ASIDE",
+        "0:09 FAILED   ks.b     failed, 98 rows ok, 2 failed, 0 at ONE, 2.0 s, 49 rows/s, 2 permanent errors  ROWS_ASIDE",
         "0:09 ok       ks.weak  success, 50 rows ok, 0 failed, 4 at ONE, 0.5 s, 100 rows/s",
         "0:09 ok       ks.a     success, 100 rows ok, 0 failed, 0 at ONE, 1.0 s, 100 rows/s, 1 recoverable error, all passed",
-        "0:09 note     4 rows could only be written at ONE: sluice quarantine retry checks them again at the level asked for",
+        "0:09 note     4 rows could only be written at ONE: sluice quarantine retry checks them again at the requested level",
       ]
     `)
   })

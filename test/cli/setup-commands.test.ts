@@ -140,9 +140,9 @@ describe('runs --distributed', () => {
     const around = fakeContext({ engine })
     expect(await main(['runs', '--ci', '--distributed', '--run', '7', '--connect', PG], around)).toBe(0)
     expect(around.err()).toContain(
-      'public.a  is paused: nothing of it begins until it is resumed; 2 tasks at work not heard of it yet',
+      'public.a  is paused: it starts no work until it is resumed; 2 tasks at work not yet informed',
     )
-    expect(around.err()).toContain('public.a/3  is left out: this run does not go on with it')
+    expect(around.err()).toContain('public.a/3  is skipped: this run does not continue with it')
   })
 })
 

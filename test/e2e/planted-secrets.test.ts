@@ -193,7 +193,7 @@ async function begunBeside(
   ]
   const begun = await sluice(stage, words)
   expect([begun.code, begun.out]).toEqual([0, begun.out])
-  const [, id = ''] = /run (\d+) goes on/.exec(begun.out) ?? []
+  const [, id = ''] = /run (\d+) continues/.exec(begun.out) ?? []
   const heard = await watched(join(stage.written, 'run', `sluice-${userInfo().uid}`, `run-${id}.sock`))
   const hello = JSON.parse(heard.split('\n')[0] ?? '') as { readonly run: { readonly pid: number } }
   const { pid } = hello.run

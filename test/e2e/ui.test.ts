@@ -83,7 +83,7 @@ describe('a session', () => {
     await app.until((screen) => idle.test(screen) && (!whole || screen.includes('every answer is the same')))
 
     await app.press(['1'], '[1 Tables]')
-    await app.press(['r'], 'the log can say everything again')
+    await app.press(['r'], 'the log can be imported again completely')
     await app.press(['sales/order', 'tab', 'enter'], 'needs the name')
     await app.press(['s', 'enter'], 'ok, exit 0')
     await app.press(['1'], (screen) => rowOf(screen, 'sales/orders').includes('– not yet'))

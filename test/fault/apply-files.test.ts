@@ -122,7 +122,7 @@ describe('what keeps changes out of a file', () => {
     const named = (name: string): ChangeTable => ({ ...table, table: { ...table.table, table: { name } } })
     const { refusals } = await target.changes.examine(requestOf([named('v'), named('nothing')]))
     expect(refusals.map(({ message }) => message)).toEqual([
-      'v is a view: changes go to tables only',
+      'v is a view: changes can be applied only to tables',
       'there is no table nothing',
     ])
   })

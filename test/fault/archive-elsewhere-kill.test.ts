@@ -1,4 +1,4 @@
-/** A restore into another table is killed at each of its steps: the same command ends with every row there once, and the archive is as it was. */
+/** A restore into another table is killed at each of its steps: the same command ends with every row there once, and the archive was not changed. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -81,7 +81,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
         await place.sql(`ALTER TABLE ${first} SET LOGGED`)
       }
       // A partition that is made anew is one whose rows stay.
-      expect(await ended(one)).toMatch(form === 'plain' ? /^ok/ : /^ok .*not given back: UNLOGGED/)
+      expect(await ended(one)).toMatch(form === 'plain' ? /^ok/ : /^ok .*not restored: UNLOGGED/)
       await crash()
       const kept = (await countedBy(query)).counted
       expect(kept).toBe(form === 'plain' ? '120 6003540' : all)
@@ -273,7 +273,7 @@ describe.skipIf(MARIADB_MISSING !== '')(
           const message = expect.stringContaining(`is a table of ${engine}`) as string
           expect((await perform(one)).finished.error).toMatchObject({ code: 'TABLE_REFUSED', message })
           const planned = await perform({ ...one, dryRun: true } as Operation)
-          expect(JSON.stringify(planned.events)).toContain(`is a table of ${engine}: a crash of the server may take`)
+          expect(JSON.stringify(planned.events)).toContain(`is a table of ${engine}: a crash of the server may delete`)
         }
         await place.sql('ALTER TABLE bookings ENGINE = InnoDB')
         expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })

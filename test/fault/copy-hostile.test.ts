@@ -90,7 +90,7 @@ describe('names', () => {
     const { finished } = await perform(copyOf(source, target, table))
     expect(finished).toMatchObject({
       exitCode: 4,
-      error: { code: 'TABLE_REFUSED', message: expect.stringMatching(/MySQL takes no table named .*😀/s) },
+      error: { code: 'TABLE_REFUSED', message: expect.stringMatching(/MySQL does not accept a table named .*😀/s) },
     })
     expect(
       await target.rows(

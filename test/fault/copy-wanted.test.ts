@@ -86,7 +86,9 @@ async function wanting({ url }: Place, when: (event: Event) => boolean, patience
 
 const notes = (events: readonly Event[]): readonly string[] =>
   events.flatMap((event) =>
-    event.type === 'log' && /waits for .* to itself.*goes on/.test(event.message) ? [event.message] : [],
+    event.type === 'log' && /waits for an exclusive lock on .*released its tables and continues/.test(event.message)
+      ? [event.message]
+      : [],
   )
 const measured = (what: string, gotMs: number, longestMs: number): void =>
   void process.stdout.write(

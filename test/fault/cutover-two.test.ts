@@ -176,7 +176,9 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
       const { finished, events } = await perform(twoCutover(stage))
       expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
       const [ended] = of(events, 'cutover.step').filter(({ step }) => step === 'session ended')
-      expect(ended?.detail).toMatch(/^hol"der \(process \d+, \w+, idle in transaction\) held the source for writing/)
+      expect(ended?.detail).toMatch(
+        /^hol"der \(process \d+, \w+, idle in transaction\) kept the source open for writing/,
+      )
       await expect(holder.query('COMMIT')).rejects.toThrow(/terminat|connection/i)
       await expectMoved(stage, writer, 5)
     },

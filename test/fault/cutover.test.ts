@@ -143,7 +143,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
   )
 
   const KILLS: readonly (readonly [string, Parameters<typeof startCopy>[1]])[] = [
-    ['when the way back is being made', { killedBy: { type: 'follow.started', times: 1 } }],
+    ['when the way back is being created', { killedBy: { type: 'follow.started', times: 1 } }],
     ['while everybody waits', { killedBy: { type: 'cutover.step', times: 1 } }],
     ['behind the commit', { killedBy: { type: 'cutover.step', times: 2 } }],
     ['before the slot of the stream before is removed', { killedBy: { type: 'cutover.switched', times: 1 } }],
@@ -197,7 +197,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
       expect(finished, JSON.stringify(finished?.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
       const [first] = of(events, 'cutover.step').filter(({ step }) => step === 'released')
       expect(first?.detail).toMatch(
-        /^(letting the stream catch up|standing still) took longer than --pause-budget 800 ms/,
+        /^(the catch-up of the stream|standing still) took longer than --pause-budget 800 ms/,
       )
       const [reported] = of(events, 'cutover.switched')
       expect(reported?.pauseMs).toBeGreaterThanOrEqual(800)
@@ -228,7 +228,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     const booker = startBooker(stage.place.url, 5, 2)
     const late = await switched(stage, { budgetMs: 400, triesForMs: 4000 })
     expect(late.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
-    expect(late.finished.error?.message).toMatch(/gate lock: others hold the table/)
+    expect(late.finished.error?.message).toMatch(/gate lock: other sessions lock the table/)
     expect(gate(late.events, 'lock')).toBe('waiting')
     expect(of(late.events, 'cutover.step').filter(({ step }) => step === 'released').length).toBeGreaterThan(1)
     expect(await kinds(stage)).toEqual({ public: 'r', parked: null, twin: 'p' })
@@ -311,7 +311,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     const newest = await streamOf(stage)
     expect(newest).not.toBe(stream)
     const ended = {
-      message: expect.stringMatching(new RegExp(`^stream ${stream} has ended: its tables changed places on 2`)),
+      message: expect.stringMatching(new RegExp(`^stream ${stream} has ended: its tables were exchanged on 2`)),
     }
     const signed = await perform({ kind: 'sign-off', stream, to: place.url, tables: [] })
     expect(signed.finished.error).toMatchObject({

@@ -86,7 +86,7 @@ describe.skipIf(why !== '')(`a program that retires a database${why}`, () => {
     const isThere = kill.nth < 3
     expect(await standing(moved)).toEqual(isThere ? CLOSED : [])
     if (isThere) {
-      await expect(again(retire(moved, { graceMs: 0 }))).rejects.toThrow('wants its name')
+      await expect(again(retire(moved, { graceMs: 0 }))).rejects.toThrow('its name is needed')
       expect(await standing(moved)).toEqual(CLOSED)
       // The intent to drop can be taken back, too.
       expect(await again(retire(moved, { undo: true }))).toEqual(['active done'])

@@ -103,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server fails over ${POSTGRES_MISSING}`, () => 
       await pair.standby.restart()
       // For a while the address leads to a standby, from which nothing is read.
       pair.way.redirect(pair.standby.port)
-      await saying(child, /is a standby/)
+      await saying(child, /is (?:now )?a standby/)
       await promote(pair)
       const source = through(direct, pair.standby.port)
       await source.sql("INSERT INTO t VALUES (1000, 'of another history')")
@@ -154,7 +154,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server fails over ${POSTGRES_MISSING}`, () => 
       await pair.standby.restart()
     } else await pair.primary.kill9()
     pair.way.redirect(pair.standby.port)
-    if (!lags) await saying(child, /is a standby/)
+    if (!lags) await saying(child, /is (?:now )?a standby/)
     await promote(pair)
     const target = through(direct, pair.standby.port)
     if (lags) {

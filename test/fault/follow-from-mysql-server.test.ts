@@ -104,7 +104,7 @@ describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server that is followed by trigge
     await using store = await openMysqlCopy(url.href)
     const { refusals } = await triggersOf(store).examine(one.tables, SIGNAL)
     expect(refusals.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/may not make triggers on a server that writes a binary log/),
+      expect.stringMatching(/may not create triggers on a server that writes a binary log/),
       expect.stringMatching(/binlog_format = STATEMENT/),
       expect.stringMatching(/is a replica of another one/),
     ])

@@ -227,7 +227,7 @@ describe('out of a SQLite file', () => {
   })
 
   test(
-    'a source or a target that was restored from an earlier time halts, and begins anew',
+    'a source or a target that was restored to an earlier time halts, and begins anew',
     { timeout: 60_000 },
     async () => {
       const one = await stageOf(
@@ -256,7 +256,7 @@ describe('out of a SQLite file', () => {
       expect(back.finished).toMatchObject({ exitCode: 5 })
       expect(back.events.find((event) => event.type === 'follow.halted')).toMatchObject({
         code: 'OTHER_SERVER',
-        message: expect.stringMatching(/restored from an earlier time/) as string,
+        message: expect.stringMatching(/restored to an earlier time/) as string,
       })
       const anew = await follow(one, 'equal', { restart: true })
       expect(anew.finished, JSON.stringify(anew.finished.error)).toMatchObject({ exitCode: 0 })

@@ -131,7 +131,7 @@ describe.skipIf(!POSTGRES_OWN)('a server that stands still', { timeout: 90_000 }
     const before = lags().length
     await until(() => lags().length >= before + 3)
     interrupt.requestStop()
-    await until(() => notes(new RegExp(`^stopping waits for the ${side}`)).length > 0)
+    await until(() => notes(new RegExp(`^the stop waits for the ${side}`)).length > 0)
     const from = performance.now()
     interrupt.requestAbort()
     expect((await running).finished).toMatchObject({ status: 'stopped' })

@@ -161,7 +161,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
         const { finished } = await again({ follow })
         expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
         expect(finished.error?.hint).toMatch(
-          /^give public\.t back under that name, .*--resync public\.t; or go on without: .* --end/,
+          /^restore public\.t under that name, .*--resync public\.t; or continue without: .* --end/,
         )
       }
       expect(await positionOf(one)).toBe(before)

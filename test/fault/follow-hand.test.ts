@@ -114,9 +114,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     const warned = (): readonly (readonly [string, string | undefined])[] =>
       of(reported, 'log').flatMap(({ level, message, hint }) => (level === 'warn' ? [[message, hint] as const] : []))
     await until(async () => warned().length > 0)
-    expect(warned()).toEqual([
-      [`run ${run?.runId} is paused: it reads no row`, `sluice ctl ${run?.runId} resume lets it go on`],
-    ])
+    expect(warned()).toEqual([[`run ${run?.runId} is paused and reads no rows`, `run sluice ctl ${run?.runId} resume`]])
     options({ act: 'hold', held: false })
     expect((await mending).finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
     interrupt.requestStop()

@@ -186,7 +186,7 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(
         expect(await valuesIn(second)).toBe('old,new,last')
         const refused = await one.follow(one.original)
         expect(refused.finished).toMatchObject(MOVED)
-        expect(refused.finished.error?.message).toContain(`goes on into another target`)
+        expect(refused.finished.error?.message).toContain(`now writes into another target`)
         expect(refused.finished.error?.message).toContain(new URL(second.url).pathname)
         // What it lacks it cannot get back.
         expect((await one.follow(one.original, { moved: true })).finished).toMatchObject({
@@ -285,7 +285,9 @@ describe.skipIf(!POSTGRES_OWN)(
       // Of a target that is noted already a warning does.
       const went = await one.follow(one.original, { from: from.href })
       expect(went.finished, JSON.stringify(went.finished.error)).toMatchObject(GOES_ON)
-      expect(logsOf(went).map(({ message }) => message)).toContainEqual(expect.stringContaining('does not note who'))
+      expect(logsOf(went).map(({ message }) => message)).toContainEqual(
+        expect.stringContaining('could not record the target'),
+      )
       expect(await valuesIn(one.original)).toBe('old,new')
       expect((await one.follow(clone)).finished).toMatchObject(MOVED)
     })

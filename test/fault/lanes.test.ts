@@ -83,7 +83,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
     using folder = temporaryFolder()
     const file = join(folder.path, 'two.db')
     const interrupter = new Interrupter()
-    const deadline = new SluiceError('DEADLINE', 'the time of --max-runtime (1s) is over')
+    const deadline = new SluiceError('DEADLINE', 'the time of --max-runtime (1s) has ended')
     const onEvent = ({ type }: { readonly type: string }): void => {
       if (type === 'chunk.progress') interrupter.requestStop(deadline)
     }

@@ -236,7 +236,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       const changes = { kind: 'follow', stream, to, from: place.url, end: false, changesOnly: true, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
       const { finished } = await perform(changes)
       expect(finished).toMatchObject({ exitCode: 75, status: 'stopped', error: { code: 'STOPPED' } })
-      expect(finished.error?.hint).toContain(`sluice follow ${stream} copies the rest`)
+      expect(finished.error?.hint).toContain(`sluice follow ${stream} to copy the rest`)
       const [[low, high] = []] = await other.rows(`SELECT min(at)::text, max(at)::text FROM ${QUOTED}`)
       const some = `SELECT md5(string_agg(t::text, '|' ORDER BY id)), count(*) FROM`
       expect(await other.rows(`${some} ${QUOTED} AS t`)).toEqual(
@@ -259,7 +259,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     const { finished, events } = await perform(runOf(place, { to: other.url, slices: 'month', quiesce: true }))
     expect(finished.exitCode).toBe(0)
     const notes = events.flatMap((event) => (event.type === 'log' ? event.message : []))
-    expect(notes.filter((note) => /waited for \d+ ms at most while the slot was made/.test(note))).toHaveLength(1)
+    expect(notes.filter((note) => /waited for at most \d+ ms while the slot was created/.test(note))).toHaveLength(1)
     const slices = events.filter((event) => event.type === 'partition.landed' && event.slice !== undefined)
     expect(slices.length).toBeGreaterThan(25)
     expect(await other.rows(`SELECT count(*), sum(id) FROM ${QUOTED}`)).toEqual(

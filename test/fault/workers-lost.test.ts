@@ -192,7 +192,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     await stage.until('the loss is over', () => one('worker-lost cleared') !== undefined)
     expect(one('worker-lost raised')).toMatch(
       new RegExp(
-        `run=${run} host=dead table=: dead was not heard of for 3\\d\\.\\d s, and task \\d waits for another worker; it worked on chunk \\d+ of public\\.orders`,
+        `run=${run} host=dead table=: dead sent no heartbeat for 3\\d\\.\\d s, and task \\d waits for another worker; it worked on chunk \\d+ of public\\.orders`,
       ),
     )
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')

@@ -161,7 +161,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
     })
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await stage.until('both tables are live', live)
-    // Whoever wants a table of the source to himself need not wait until it is thawed.
+    // Whoever needs a table of the source to himself need not wait until it is thawed.
     await stage.until('the source has let go of it', async () => (await stage.ask(stage.data, 'source', silent)).length === 0) // prettier-ignore
     frozen.signal('SIGCONT')
     await expectEqual()

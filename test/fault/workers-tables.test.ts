@@ -95,7 +95,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     await stage.until('two at work', () => two.every(({ slots }) => slots.includes('begun')))
     await stage.until('chunks of a', async () => (await chunks('a')) > 5)
     expect(await refused(run, 'pause', 'nowhere')).toContain(`the run ${run} has no table nowhere`)
-    expect(await refused(run, 'lanes', '2')).toContain('does not follow, and has no apply workers')
+    expect(await refused(run, 'lanes', '2')).toContain('does not replicate changes and has no apply workers')
     await steer(run, 'pause', 'a')
     await stage.until('both have heard', async () => (await held(run)).includes('public.a paused, 0 have not heard'))
     await stage.until('chunks that were begun are done', async () => (await chunks('a', true)) === 0)
@@ -110,7 +110,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     expect(await stage.run(run)).toMatchObject({
       status: 'stopped',
       exitCode: 75,
-      error: { code: 'STOPPED', message: 'not finished, because it was left out as asked: public.a' },
+      error: { code: 'STOPPED', message: 'not finished, because it was skipped on request: public.a' },
       slots: { queued: 0, working: 0, ended: 2 },
     })
     await expectEqual('b')
@@ -118,7 +118,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     const listed = await stage.sluice('runs', '--distributed')
     expect(listed.events.find((event) => event.type === 'shared.run')).toMatchObject({
       status: 'stopped',
-      error: expect.stringContaining('left out as asked: public.a') as string,
+      error: expect.stringContaining('skipped on request: public.a') as string,
     })
     expect(await refused(run, 'resume', 'a')).toContain(`the run ${run} has ended: stopped`)
     // What is gone on with is all of it.
@@ -202,7 +202,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
       const sql = `SELECT tables = '{}' AS follows FROM sluice_queue.sluice_run_slots WHERE slot_no = 1`
       return (await stage.ask<{ follows: boolean }>(stage.queue, 'queue', sql))[0]?.follows === true
     })
-    expect(await refused(run, 'pause', 'a')).toContain('pause of one table is not for a run that follows')
+    expect(await refused(run, 'pause', 'a')).toContain('pause of one table is not possible in a run that follows')
     await steer(run, 'lanes', '1')
     await until(1)
     await steer(run, 'lanes', '2')

@@ -133,6 +133,6 @@ test('an entry that goes another way than it went is damage', () => {
 test('more than an entry holds is refused', () => {
   const parameters = ['x'.repeat(11_000_000)]
   expect(() => packEntry({ now: 1, batches: [{ changes: 1, statements: [{ sql: '?', parameters }] }] })).toThrow(
-    /holds/,
+    /the limit for an entry of its log/,
   )
 })

@@ -77,7 +77,7 @@ describe('splitting', () => {
     ])
     expect(splitTokens(7n, 7n, 64)).toEqual([{ low: 7n, high: 7n }])
     expect(splitTokens(8n, 7n, 64)).toEqual([])
-    expect(() => splitTokens(0n, 9n, 0)).toThrow('1 part or more')
+    expect(() => splitTokens(0n, 9n, 0)).toThrow('at least 1 part')
   })
 
   it('covers any part of any ring, in never more parts than tokens or than were asked for', () => {

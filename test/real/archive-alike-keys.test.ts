@@ -62,7 +62,7 @@ describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
       if (dryRun) continue
       expect(finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
       expect(finished.error?.reason).toContain('the key of the table treats a1 and A1 as equal')
-      expect(finished.error?.hint).toMatch(/give the row A1 another key, .* or bring .* --into NEW_TABLE/)
+      expect(finished.error?.hint).toMatch(/give the row A1 another key, .* or restore .* --into NEW_TABLE/)
     }
     expect(await rows()).toBe('A1 new; z kept')
     expect((await perform({ ...restore, into: 'elsewhere' })).finished).toMatchObject({ exitCode: 0 })
@@ -134,9 +134,9 @@ describe.each(AFTERWARDS)('%s', (system, before, after, setUp, collation) => {
     await place.sql(`ALTER TABLE again RENAME TO ${table}`)
     const restore = { kind: 'restore', from: place.url, table, partitions: ['2020-Q1'], dryRun: false } as const
     expect(JSON.stringify((await perform({ ...restore, dryRun: true })).events)).toMatch(
-      /code of the key is compared by .+ now, and was by (?:its bytes|utf8mb4_bin)/,
+      /code of the key is compared by .+ now, and was compared by (?:its bytes|utf8mb4_bin)/,
     )
-    const alike = /the key takes (?:a and A|A and a) for one \(code by (.*)\)$/
+    const alike = /the key treats (?:a and A|A and a) as equal \(code by (.*)\)$/
     for (const more of [{}, { asChanged: true, confirm: table }]) {
       const { error } = (await perform({ ...restore, ...more })).finished
       expect(error).toMatchObject({ code: 'PARTITION_CHANGED' })
@@ -219,7 +219,9 @@ describe.each(AGAIN)('%s', (system, columns, setBack) => {
       } = await dropped(system, columns, ["(1, '2020-01-01 00:00:00', 'a')", "(2, '2020-01-02 00:00:00', 'b')"])
       const notes = plan.events.flatMap((event) => (event.type === 'archive.planned' ? [event.note ?? ''] : [])).join()
       if (system === 'sqlite')
-        expect(notes).toContain('the highest id leaves with it, and sqlite gives that number to another row')
+        expect(notes).toContain(
+          'its rows have the highest id: after their removal sqlite gives that number to another row',
+        )
       else expect(notes).toBe('')
       await place.sql(
         ...setBack,
@@ -229,13 +231,13 @@ describe.each(AGAIN)('%s', (system, columns, setBack) => {
       const { error } = (await perform(restore)).finished
       expect(error).toMatchObject({ code: 'PARTITION_CHANGED' })
       expect(error?.message).toContain('2 rows have other values (1; 2), 1 of them is outside of the partition (1)')
-      expect(error?.reason).toContain('another one under a key that was given again')
+      expect(error?.reason).toContain('another row with a reused key')
       const [into = '', changed = ''] = commandsIn(error?.hint)
       expect([into, changed]).toEqual([
         expect.stringMatching(/--into NEW_TABLE$/),
         expect.stringMatching(/--as-changed --confirm=\S*places$/),
       ])
-      expect(error?.hint).toContain('2 archived rows cease to count')
+      expect(error?.hint).toContain('2 archived rows no longer count')
       const kept = await run(into)
       expect(kept.finished.error).toBeUndefined()
       const table = system === 'postgresql' ? 'public."NEW_TABLE"' : 'NEW_TABLE'
@@ -245,7 +247,7 @@ describe.each(AGAIN)('%s', (system, columns, setBack) => {
       ])
       const ended = await run(changed)
       expect(ended.finished.error).toBeUndefined()
-      expect(saidBy(ended)).toContain('2 archived rows cease to count')
+      expect(saidBy(ended)).toContain('2 archived rows no longer count')
       expect(await state()).toBe('RESTORED')
       expect(await place.rows('SELECT v FROM places ORDER BY id')).toEqual([['new1'], ['new2']])
     },
@@ -281,7 +283,7 @@ describe.each(UNIQUE)('%s, %s', (system, columns, more) => {
     await place.sql(...more, "INSERT INTO places VALUES (9, '2090-02-02 00:00:00', 'a')")
     const { error } = (await perform(restore)).finished
     expect(error).toMatchObject({ code: 'ROW_REFUSED' })
-    expect(error?.reason).toContain('it is DROPPED as before')
+    expect(error?.reason).toContain('the partition is DROPPED as before')
     expect(await state()).toBe('DROPPED')
     expect(await place.rows('SELECT id FROM places ORDER BY id')).toEqual([['3'], ['9']])
     // Other work on the table goes on.
@@ -359,7 +361,7 @@ describe.each(OVERLAPS)('%s', (system, columns, row) => {
     ])
     await place.sql(`INSERT INTO places VALUES ${row(1, '2090-02-02 00:00:00', '2020-06-01', '2021-06-01')}`)
     const { error } = (await perform(restore)).finished
-    expect(error?.message).toMatch(/the table does not take 1 of its rows \(\[?1,/)
+    expect(error?.message).toMatch(/the table refuses 1 of its rows \(\[?1,/)
     expect(await state()).toBe('DROPPED')
     expect(await place.rows('SELECT count(*) FROM places')).toEqual([['2']])
     const [into = ''] = commandsIn(error?.hint)

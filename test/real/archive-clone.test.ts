@@ -278,16 +278,16 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
   const foreign = [
     'foreign archive',
     expect.stringMatching(
-      /goes on from a head that this ledger does not know: what is read here is not the archive of this/,
+      /was written with an ownership token that this ledger does not know: this is not the archive of this/,
     ),
   ]
   expect((await reported(inspected.verify)).slice(0, 3)).toEqual([1, warning, foreign])
   // As the original would find it, were it restored from its own backup: nothing but the head tells.
   await stage.sql(`UPDATE migration_archives SET origin = replace(origin, '"database"', '"unknown"')`)
-  const head = expect.stringContaining('goes on from a head that this ledger does not know')
+  const head = expect.stringContaining('was written with an ownership token that this ledger does not know')
   const headWarning = [
     'warn',
-    expect.stringContaining('a head that this ledger does not know'),
+    expect.stringContaining('an ownership token that this ledger does not know'),
     expect.stringContaining('sluice archive adopt'),
   ]
   expect((await reported(inspected.verify)).slice(0, 2)).toEqual([1, foreign])
@@ -352,7 +352,7 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
   const tables = (place: Place): Promise<readonly (readonly string[])[]> =>
     rowsOf(place, `SELECT unnest(ARRAY['sluice_archived.${left}', '${TABLE}_1'])::regclass::oid`)
   expect(await numbers(loaded)).toEqual(await tables(loaded))
-  // As a program leaves it that is killed before it has noted whose archive it is now.
+  // As a program leaves it that is killed before it has noted which database owns the archive now.
   const before = (await rowsOf(made.place, 'SELECT origin FROM migration_archives'))[0]?.[0] ?? ''
   await loaded.sql(`UPDATE migration_archives SET origin = '${before}'`)
   expect(await ended(adopt(loaded))).toBe('ok')
@@ -469,7 +469,10 @@ test('an archive that is not there is listed, and no folder is made for it', asy
   const list = await perform({ kind: 'archive-list', from: made.place.url, tables: [], count: false })
   expect(list.finished.exitCode).toBe(0)
   expect(list.events).toContainEqual(
-    expect.objectContaining({ type: 'archived', foreign: expect.stringContaining('is not there: no folder') }),
+    expect.objectContaining({
+      type: 'archived',
+      foreign: expect.stringContaining('was not found: there is no folder'),
+    }),
   )
   expect((await perform(commands.verify)).finished.exitCode).toBe(1)
   expect(existsSync(made.to)).toBe(false)
@@ -719,7 +722,9 @@ test(
       return finished.error === undefined ? rows.join() : `${finished.error.code}: ${finished.error.message}`
     }
     // Of a ledger that this login cannot read it is not known which tables it names.
-    expect(await counted(byBert.query)).toMatch(/^TABLE_REFUSED: the ledger of archives in schema anna cannot be read/)
+    expect(await counted(byBert.query)).toMatch(
+      /^TABLE_REFUSED: this login cannot read the ledger of archives in schema anna/,
+    )
     await place.sql(
       `GRANT USAGE ON SCHEMA anna TO ${id}_bert`,
       `GRANT SELECT ON ALL TABLES IN SCHEMA anna TO ${id}_bert`,
@@ -813,7 +818,7 @@ test('PostgreSQL: a ledger of copies is found by the table that it names, in whi
   expect(finished.error).toMatchObject({
     code: 'TABLE_REFUSED',
     message: 'public.goods was copied under another ledger, that of schema anna',
-    hint: expect.stringContaining('?schema=anna behind the URL of the target and --to-schema public'),
+    hint: expect.stringContaining('?schema=anna at the end of the URL of the target and --to-schema public'),
   })
   expect(await place.rows(ledgers)).toEqual([['anna']])
   const named = new URL(bert.url)
@@ -960,7 +965,7 @@ test('SQLite: a log of a sluice that named no ledgers is swept as before, and it
   const { events } = await perform({ ...sweep, retentionMs: 0 } as Operation)
   expect(dataFiles(made.archive)).toEqual([])
   const said = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
-  expect(said).toContainEqual(expect.stringContaining('commits of an older sluice name no ledger'))
+  expect(said).toContainEqual(expect.stringContaining('commits of an older sluice do not name a ledger'))
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -1019,8 +1024,8 @@ test.for([...FORMS.map((form) => [...form, 'run'] as const), ...FORMS.map((form)
         partition: '2020-Q1',
         detail: expect.stringMatching(
           stage === 'drop'
-            ? /are gone: version \d+ let go of them \(restore\); all of its 30 rows are neither in the table nor in the archive$/
-            : /are gone: version \d+ let go of them \(restore\)$/,
+            ? /are gone: version \d+ removed them \(restore\); all of its 30 rows are neither in the table nor in the archive$/
+            : /are gone: version \d+ removed them \(restore\)$/,
         ),
       }),
     )

@@ -51,13 +51,13 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 6
     expect.stringContaining('2 rows more in the table than expected, by count'),
   ])
   expect(notes(await perform(run))).toContain(
-    `the default partition public.${TABLE}_rest holds 3 rows, which no run archives`,
+    `the default partition public.${TABLE}_rest holds 3 rows, which runs do not archive`,
   )
   const back = { ...restore, partitions: ['2020-Q1'] } as Operation
   const foretold = await perform({ ...back, dryRun: true } as Operation)
   expect(foretold.finished).toMatchObject({ exitCode: 0 })
   expect(foretold.events.flatMap((event) => (event.type === 'archive.planned' ? [event.note] : []))).toEqual([
-    expect.stringContaining('1 row of 2020-Q1 came late, and stands in the default partition'),
+    expect.stringContaining('1 row of 2020-Q1 came late, and is in the default partition'),
   ])
   // A key that the archive has is named, and nothing is changed.
   const taken = { ...restore, partitions: ['2020-Q2'] } as Operation
@@ -75,7 +75,7 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 6
   expect(found).toEqual([
     expect.stringContaining(`2020-Q1: late rows: 1 row ${rest}, but not in the archive: 90001, 2020-02-02`),
     expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, but not in the archive: 90002, 2020-05-05`),
-    expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, under keys that the archive has`),
+    expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, with keys that the archive has`),
   ])
   await place.sql(`ALTER TABLE ${TABLE} ALTER id ADD GENERATED ALWAYS AS IDENTITY`)
   expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })
@@ -113,7 +113,7 @@ test('rows without a time', async () => {
   }
   for (const dryRun of [true, false]) {
     expect(notes(await perform({ ...run, dryRun }))).toContain(
-      '2 rows have no value in at: they belong to no period, and no run archives them',
+      '2 rows have no value in at: they do not belong to a period, and runs do not archive them',
     )
   }
 })
@@ -138,7 +138,7 @@ test.skipIf(why !== '')(`rows of infinity${why}`, async () => {
     dryRun: true,
   }
   expect(notes(await perform(plan))).toContain(
-    '1 row has no value in at, some have infinity in at, and were not counted: they belong to no period, and no run archives them',
+    '1 row has no value in at, some have infinity in at, and were not counted: they do not belong to a period, and runs do not archive them',
   )
 })
 
@@ -163,8 +163,8 @@ test.skipIf(why !== '')(
     const warned = back.events.filter((event) => event.type === 'log' && event.level === 'warn')
     expect(warned).toContainEqual(
       expect.objectContaining({
-        message: `rows of 2020-Q1 came into the default partition public.${TABLE}_rest, which no run archives`,
-        hint: expect.stringMatching(/^a partition from 2020-01-01.* to 2020-04-01.* has them archived again/),
+        message: `rows of 2020-Q1 were restored into the default partition public.${TABLE}_rest, which runs do not archive`,
+        hint: expect.stringMatching(/^a partition from 2020-01-01.* to 2020-04-01.* lets runs archive them again/),
       }),
     )
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}_rest`)).toEqual([['20']])

@@ -88,12 +88,12 @@ describe.each(PAIRS)('%s, %s into %s', (system, form, other) => {
     expect(foretold.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '600' } })
     expect(BigInt(foretold.finished.totals['bytes'] ?? '0')).toBeGreaterThan(0n)
     expect(said(foretold)).toContain('300 rows')
-    expect(said(foretold)).toContain('which is made')
+    expect(said(foretold)).toContain('which is created')
     await expect(target.rows('SELECT count(*) FROM looked_at')).rejects.toThrow(/looked_at/)
 
     const ran = await perform(restore)
     expect(ran.finished).toMatchObject({ exitCode: 0, proof: 'canonical', totals: { brought: '600' } })
-    expect(said(ran)).toContain('2020-Q2: 300 rows stand in')
+    expect(said(ran)).toContain('2020-Q2: 300 rows now in')
     const rows = await contentOf(target, 'looked_at')
     expect(rows).toHaveLength(600)
     expect(rows[1]).toEqual(['1', '2020-01-01 01:00:00', `row 1 of 0, ${(7919).toString(36)}`, '1.25'])
@@ -301,8 +301,8 @@ describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`
     for (const count of ['brought', 'there']) {
       const ran = await perform(restore)
       expect(ran.finished).toMatchObject({ exitCode: 0, totals: { [count]: '300' } })
-      expect(said(ran)).toMatch(/equal by count and sum to those of the archive in all columns but note$/m)
-      expect(ran.finished.notChecked).toMatch(/computes note by itself: .* not compared/)
+      expect(said(ran)).toMatch(/equal by count and checksum to those of the archive in all columns but note$/m)
+      expect(ran.finished.notChecked).toMatch(/computes note itself: .* nor compared/)
     }
   })
 
@@ -546,7 +546,7 @@ test.for(SYSTEMS)('%s: a view takes no rows, and is called one', { timeout: 60_0
     const ran = await perform(restoreTo({ into: 'looked_at', intoUrl: target.url, dryRun }))
     expect(ran.finished.error, said(ran)).toMatchObject({
       code: 'TABLE_REFUSED',
-      message: expect.stringMatching(/view.*, and no table$/) as string,
+      message: expect.stringMatching(/view.*, not a table$/) as string,
     })
   }
   await isAsBefore(before)

@@ -130,7 +130,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const dry = await perform({ ...sweep, dryRun: true } as Operation)
     expect(dry.finished).toMatchObject({ exitCode: 0, totals: { findings: '2' } })
     expect(
-      dry.events.some((event) => event.type === 'log' && /time travel goes back to version/.test(event.message)),
+      dry.events.some((event) => event.type === 'log' && /time travel reaches back to version/.test(event.message)),
     ).toBe(true)
     expect([await rowsAt(archive, 1), parquetOf(archive).length]).toEqual([before, 3])
     expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '2' } })
@@ -179,7 +179,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     await place.sql('UPDATE migration_archives SET grace_ms = 3600000')
     const fresh = (await perform(expireOf(place))).finished
     expect(fresh.error?.code).toBe('PARTITIONS_BLOCKED')
-    expect(fresh.error?.reason).toMatch(/dropped less than its grace ago/)
+    expect(fresh.error?.reason).toMatch(/its grace period has not ended since it was dropped/)
     await place.sql('UPDATE migration_archives SET grace_ms = 0')
     // While an erasure is under way.
     await place.sql(
@@ -268,7 +268,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(erased.finished).toMatchObject({ exitCode: 0, totals: { rows: '1' } })
     expect(
       erased.events.some(
-        (event) => event.type === 'log' && event.message.includes('cannot come back any more: 2020-Q1'),
+        (event) => event.type === 'log' && event.message.includes('cannot be restored any more: 2020-Q1'),
       ),
     ).toBe(true)
     expect(parquetOf(archive)).toHaveLength(1)

@@ -95,8 +95,8 @@ test('a condition on a column that came since says what helps', async () => {
   } as unknown as Operation
   expect((await perform(erase)).finished.error).toMatchObject({
     code: 'BAD_PREDICATE',
-    message: 'the archive has no column who: the table got it when rows were archived already',
-    hint: expect.stringContaining(`sluice archive run --table ${TABLE} brings the column to the archive`) as string,
+    message: 'the archive has no column who: the table got it after rows were archived',
+    hint: expect.stringContaining(`sluice archive run --table ${TABLE} adds the column to the archive`) as string,
   })
   fine(await perform({ ...run, partitions: ['2020-Q2'] }))
   expect((await perform({ ...erase, dryRun: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
@@ -173,7 +173,7 @@ test.for(RETYPED)(
     fine(await perform({ ...run, partitions: ['2020-Q1'], drop: true, confirm: TABLE }))
     await place.sql(`ALTER TABLE ${TABLE} ${away}`)
     expect(hintOf(await perform(run))).toBe(
-      `make it ${native} again; or put its rows into a table of another name, which gets an archive of its own`,
+      `make it ${native} again; or put its rows into a table of another name, which gets its own archive`,
     )
     await place.sql(`CREATE TABLE later AS SELECT * FROM ${TABLE}`, 'ALTER TABLE later ADD PRIMARY KEY (id)')
     fine(await perform({ ...run, tables: ['later'] }))
@@ -194,7 +194,7 @@ test('a column of time that is gone leaves its archive, and another table goes o
   fine(await perform(run))
   fine(await perform({ ...run, drop: true, confirm: TABLE }))
   await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN at`)
-  expect(hintOf(await perform(run))).toBe('put its rows into a table of another name, which gets an archive of its own')
+  expect(hintOf(await perform(run))).toBe('put its rows into a table of another name, which gets its own archive')
   await place.sql(
     'CREATE TABLE later (id INTEGER PRIMARY KEY, since DATETIME NOT NULL)',
     `INSERT INTO later SELECT id, since FROM ${TABLE}`,

@@ -82,7 +82,7 @@ describe('values of megabytes', { timeout: 300_000 }, () => {
     const [error] = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
     expect(error).toMatchObject({
       code: 'VALUE_REFUSED',
-      message: expect.stringMatching(/^b holds 300 MB: an archive takes values of up to 256 MB$/),
+      message: expect.stringMatching(/^b holds 300 MB: the limit for a value in an archive is 256 MB$/),
       where: 's, id = 2',
       hint: expect.stringMatching(/^make the value smaller/),
     })

@@ -48,7 +48,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     // Nothing is damaged by that, and no backup would help.
     const late = await sluice('archive', 'verify', '--table', 'bookings')
     expect(late).toMatchObject({ code: 1 })
-    expect(late.out + late.err).toContain('1 archived period has rows in the table that came late')
+    expect(late.out + late.err).toContain('1 archived period has late rows in the table')
     expect(late.out + late.err).not.toContain('backup')
 
     await source.sql("UPDATE bookings SET v = 'changed' WHERE id = 5", 'DELETE FROM bookings WHERE id = 7')
@@ -77,6 +77,6 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
   it.skipIf(why !== '')(`says where it knows of no archive${why}`, { timeout: 60_000 }, async () => {
     const asked = await sluice('query', 'other', 'SELECT count(*) FROM other')
     expect(asked.code).toBe(0)
-    expect(asked.err).toContain('no ledger of an archive of the table')
+    expect(asked.err).toContain('no archive ledger for the table')
   })
 })

@@ -38,13 +38,13 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const before = await state()
     const refused = (await perform(restore)).finished.error
     expect(refused).toMatchObject({ code: 'PARTITION_CHANGED' })
-    expect(refused?.message).toMatch(/cannot come back: 'sad' is no member of (?:public\.)?mood now$/)
-    expect(refused?.hint).toMatch(/RENAME VALUE 'NEW_NAME' TO 'sad'.*--into NEW_TABLE.*makes a further member/)
+    expect(refused?.message).toMatch(/cannot be restored: 'sad' is not a member of (?:public\.)?mood now$/)
+    expect(refused?.hint).toMatch(/RENAME VALUE 'NEW_NAME' TO 'sad'.*--into NEW_TABLE.*adds another member/)
     expect([await state(), await place.rows('SELECT id FROM o')]).toEqual([before, [['3']]])
     // A table that is made gets the type with its members of now.
     const made = (await perform({ ...restore, into: 'made' })).finished.error
-    expect(made?.message).toMatch(/^'sad' is no member of (?:public\.)?mood now$/)
-    expect(made?.hint).toMatch(/^make the table with a column that holds this value, a text for instance/)
+    expect(made?.message).toMatch(/^'sad' is not a member of (?:public\.)?mood now$/)
+    expect(made?.hint).toMatch(/^create the table with a column that can hold this value, such as text/)
     await place.sql('CREATE TABLE texts (id int PRIMARY KEY, at date NOT NULL, m text)')
     expect((await perform({ ...restore, into: 'texts' })).finished.error).toBeUndefined()
     expect(await place.rows('SELECT id, m FROM texts ORDER BY 1')).toEqual([
@@ -106,7 +106,9 @@ describe.skipIf(why !== '')('PostgreSQL, types that mean other values by now', {
     const refused = (await perform(restore)).finished.error
     expect(refused).toMatchObject({ code: 'PARTITION_CHANGED' })
     expect(refused?.message).toMatch(says)
-    expect(refused?.hint).toMatch(/a text for m, and bring the rows there: sluice restore .* --into NEW_TABLE$/)
+    expect(refused?.hint).toMatch(
+      /a text column for m, and restore the rows there: sluice restore .* --into NEW_TABLE$/,
+    )
     expect(JSON.stringify((await perform({ ...restore, dryRun: true })).events)).toContain('in m, ')
     expect(await place.rows('SELECT id FROM o')).toEqual([['2']])
     const query = { kind: 'query', from: place.url, table: 'o', query: 'SELECT m FROM o', limit: 9, format: 'json' }
@@ -185,7 +187,7 @@ test('SQLite: a row that its table refuses, or another one, gets no words of a c
   expect((await perform({ ...archive, drop: true, confirm: 'o' } as Operation)).finished.error).toBeUndefined()
   const restore = { kind: 'restore', from: place.url, table: 'o', partitions: ['2020-Q1'], dryRun: false } as const
   expect(JSON.stringify((await perform({ ...restore, dryRun: true })).events)).toContain(
-    'its row is not in the table; it comes back from the files',
+    'its row is not in the table; it is restored from the files',
   )
   await place.sql(
     checked('p'),
@@ -195,10 +197,10 @@ test('SQLite: a row that its table refuses, or another one, gets no words of a c
   )
   const refused = (await perform(restore)).finished.error
   expect(refused).toMatchObject({ code: 'ROW_REFUSED' })
-  expect(refused?.hint).toMatch(/alter the column or the constraint that refuses it.*--into NEW_TABLE$/)
+  expect(refused?.hint).toMatch(/alter the column or constraint that refuses the row.*--into NEW_TABLE$/)
   await place.sql(checked('other'), `CREATE TABLE free (${columns})`)
   const other = (await perform({ ...restore, into: 'other' })).finished.error
   expect(other).toMatchObject({ code: 'ROW_REFUSED' })
-  expect(other?.hint).toMatch(/^make the table .* without what refuses it/)
-  expect(JSON.stringify((await perform({ ...restore, into: 'free' })).events)).toContain('1 row stands in free')
+  expect(other?.hint).toMatch(/^create the table .* without the refusing constraint/)
+  expect(JSON.stringify((await perform({ ...restore, into: 'free' })).events)).toContain('1 row now in free')
 })

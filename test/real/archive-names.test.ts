@@ -45,7 +45,7 @@ test('run, hold, release, verify and restore', async () => {
   const error = async (operation: Operation) => (await perform(operation)).finished.error
   expect(await error({ ...verify, partitions: ['2029q1'] })).toMatchObject({
     code: 'PARTITION_STATE',
-    message: 'no ledger knows a partition 2029-Q1 (2020-Q1?)',
+    message: 'no ledger has a partition 2029-Q1 (2020-Q1?)',
   })
   expect(await error({ ...restore, partitions: ['2020-Q7'] })).toMatchObject({
     code: 'PARTITION_STATE',
@@ -53,7 +53,7 @@ test('run, hold, release, verify and restore', async () => {
   })
   expect(await error(hold('2020-Q3', null))).toMatchObject({
     code: 'PARTITION_STATE',
-    message: `the ledger knows no partition 2020-Q3 of ${TABLE} (2020-Q1?)`,
+    message: `the ledger has no partition 2020-Q3 of ${TABLE} (2020-Q1?)`,
   })
   expect(await error({ ...run, partitions: ['2020-Q9'] })).toMatchObject({
     code: 'BAD_FLAG',

@@ -51,12 +51,12 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const place = await orders()
     const ran = await perform(runOf(place, 'public.*', OLD))
     expect(ran.finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
-    expect(messages(ran)).toContain('orders is left alone')
+    expect(messages(ran)).toContain('orders is skipped')
     await place.sql(insert)
     expect(await place.rows(standing)).toEqual([['2']])
     const alone = await perform(runOf(place, 'orders', OLD))
     expect(alone.finished.error).toMatchObject({ code: 'UNSUPPORTED_TYPE' })
-    expect(alone.finished.error?.message).toContain('id, which says no time')
+    expect(alone.finished.error?.message).toContain('id, which is not a time')
     const listed = await perform({ kind: 'archive-list', from: place.url, tables: [], count: false })
     expect(listed.events.some((event) => event.type === 'archived' && event.table.includes('orders'))).toBe(false)
   })
@@ -196,7 +196,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const place = await orders()
     const named = { partitions: ['orders_p0'] }
     expect((await perform(runOf(place, 'orders', named))).finished).toMatchObject({ exitCode: 0 })
-    expect(messages(await perform(runOf(place, 'orders', { ...named, graceMs: 0 })))).toContain('not for these')
+    expect(messages(await perform(runOf(place, 'orders', { ...named, graceMs: 0 })))).toContain('not to these')
   })
 
   test('expiry asks the same judge', async () => {

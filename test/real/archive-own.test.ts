@@ -136,15 +136,15 @@ test('what cannot be made again is named, and everything else comes back; killed
   }
   const named = await done(restore)
   expect(named.map((message) => message.replace(/: (?:role|function|trigger) .*/s, ''))).toEqual([
-    '2020-Q1: not given back: the trigger own "trigger"',
-    '2020-Q1: not given back: the trigger own_off',
-    '2020-Q1: not given back: the state of the trigger own_off',
-    '2020-Q1: not given back: the policy own policy',
-    `2020-Q1: not given back: the grant of INSERT of id to ${role}`,
-    `2020-Q1: not given back: the grant of INSERT of note to ${role}`,
-    `2020-Q1: not given back: the grant of SELECT, UPDATE to ${role}`,
-    '2020-Q1: not given back: the comment on the trigger own_off',
-    '2020-Q1: not given back: the state of the trigger of_all',
+    '2020-Q1: not restored: the trigger own "trigger"',
+    '2020-Q1: not restored: the trigger own_off',
+    '2020-Q1: not restored: the state of the trigger own_off',
+    '2020-Q1: not restored: the policy own policy',
+    `2020-Q1: not restored: the grant of INSERT of id to ${role}`,
+    `2020-Q1: not restored: the grant of INSERT of note to ${role}`,
+    `2020-Q1: not restored: the grant of SELECT, UPDATE to ${role}`,
+    '2020-Q1: not restored: the comment on the trigger own_off',
+    '2020-Q1: not restored: the state of the trigger of_all',
   ])
   const kinds = ['table', 'index', 'constraint', 'rule', 'statistics']
   const of = (rows: typeof before): typeof before => rows.filter(([kind]) => kinds.includes(kind ?? ''))
@@ -263,5 +263,5 @@ test('a table below a partition that computes a column in its own way keeps it i
   const plan = await perform({ ...commandsOf(archived).run, dryRun: true } as Operation)
   expect(
     plan.events.flatMap((event) => (event.type === 'archive.planned' ? [[event.status, event.note]] : []))[0],
-  ).toEqual(['blocked', 'low below it computes g in its own way, which no restore makes again'])
+  ).toEqual(['blocked', 'low below it computes g in its own way, which a restore cannot recreate'])
 })

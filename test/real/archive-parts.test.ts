@@ -90,7 +90,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     const [first] = planned(await done(planOf(run)))
     expect(first).toMatchObject({ partition: '2020-Q1', status: 'done' })
     expect(first?.note).toMatch(
-      /2 rows more in the table than expected, by count; late rows are archived as a further part once this one is dropped/,
+      /2 rows more in the table than expected, by count; late rows are archived as a further part after this one is dropped/,
     )
     const dropped = await done(drop)
     expect(dropped.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContain(
@@ -101,7 +101,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     const further = planned(await done(planOf(run)))
     expect(further.map(({ partition, status, rows, note }) => [partition, status, rows, note])).toEqual([
       ['2020-Q1', 'done', '20', '2 rows more in the table than expected, by count'],
-      ['2020-Q1.part2', 'due', '2', '2 rows that came when 2020-Q1 was archived already'],
+      ['2020-Q1.part2', 'due', '2', '2 rows that came after 2020-Q1 was archived'],
       ['2020-Q2', 'done', '20', undefined],
     ])
     await done(named(run, '2020-Q1.part2'))
@@ -165,7 +165,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
       const refused = await perform(named(run, '2020-Q1.part2'))
       expect(refused.finished.error).toMatchObject({
         code: 'PARTITION_CHANGED',
-        message: expect.stringMatching(/: 1 row stands under a key that is archived already: 100007$/) as string,
+        message: expect.stringMatching(/: 1 row has a key that is already archived: 100007$/) as string,
         reason: expect.stringContaining('a row of 2020-Q2 would be in the archive twice') as string,
       })
       expect(await made.place.rows(`SELECT count(*) FROM ${TABLE} WHERE id = ${moved}`)).toEqual([['1']])
@@ -197,7 +197,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
       expect(await made.place.rows(`SELECT at < '2020-03-01' FROM ${TABLE} WHERE id = ${moved}`)).toHaveLength(1)
       expect(refused.finished.error).toMatchObject({
         code: 'PARTITION_CHANGED',
-        message: expect.stringMatching(/: 1 row stands under a key that is archived already: 100007$/) as string,
+        message: expect.stringMatching(/: 1 row has a key that is already archived: 100007$/) as string,
         reason: expect.stringContaining('a row of 2020-Q2 would be in the archive twice') as string,
       })
       expect(await listed(made.place)).toContain('2020-Q1.part2 FAILED 2')
@@ -234,9 +234,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     const refused = await perform(named(run, '2020-Q1'))
     expect(refused.finished.error).toMatchObject({
       code: 'PARTITION_CHANGED',
-      message: expect.stringMatching(
-        /^2020-Q1\.part2 of .*: 1 row stands under a key that is archived already: 7$/,
-      ) as string,
+      message: expect.stringMatching(/^2020-Q1\.part2 of .*: 1 row has a key that is already archived: 7$/) as string,
     })
     expect(await listed(made.place)).toContain('2020-Q1.part2 FAILED -')
     await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
@@ -257,7 +255,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
       const { finished } = await perform(named(run, '2020-Q2'))
       expect(finished.error).toMatchObject({
         code: 'PARTITION_CHANGED',
-        message: expect.stringMatching(/1 row stands under a key that is archived already: 5$/) as string,
+        message: expect.stringMatching(/1 row has a key that is already archived: 5$/) as string,
         hint: expect.stringContaining('--partition 2020-Q1 --as-changed') as string,
       })
       await whole(made)
@@ -322,7 +320,7 @@ describe('a period in parts', () => {
     for (const dryRun of [true, false]) {
       const { events } = await done({ ...named(restore, '2020-Q1'), dryRun } as Operation)
       expect(events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContain(
-        '2020-Q1.part2, 1 row, has expired and does not come back with the others: the same restore once more brings it back, as long as its files are there',
+        '2020-Q1.part2, 1 row, has expired and is not restored with the others: run the same restore again to restore it, as long as its files exist',
       )
     }
     // What was brought back is called that.
@@ -346,18 +344,18 @@ describe('a period in parts', () => {
     await done(named(restore, '2020-Q1.part2'))
     expect(said(await done(verify))).toContainEqual(
       expect.stringMatching(
-        /^2020-Q1: 21 rows .* are the sum of 2 parts .*; 2020-Q1\.part2 was brought back, and those rows are in the table, not in this sum$/,
+        /^2020-Q1: 21 rows .* are the sum of 2 parts .*; 2020-Q1\.part2 was restored, and those rows are in the table, not in this sum$/,
       ),
     )
     // Of the others the first comes back beside that one, and the last beside both.
     const back = said(await done(named(restore, '2020-Q1')))
     expect(back).toContainEqual(
       expect.stringMatching(
-        /^2020-Q1: .*1 more row is in the table, of 2020-Q1\.part2, which was brought back, or later \(50001\)/,
+        /^2020-Q1: .*1 more row is in the table, of 2020-Q1\.part2, which was restored, or later \(50001\)/,
       ),
     )
     expect(back.find((text) => text.startsWith('2020-Q1.part3: '))).toMatch(
-      /21 more rows are in the table, of 2020-Q1, 2020-Q1\.part2, which were brought back, or later/,
+      /21 more rows are in the table, of 2020-Q1, 2020-Q1\.part2, which were restored, or later/,
     )
     expect(back.join()).not.toContain('came later')
     await whole(made)
@@ -435,16 +433,14 @@ describe('partitions of PostgreSQL', () => {
     await whole(made)
     expect(planned(await done(planOf(run))).map(({ partition, status, note }) => [partition, status, note])).toEqual([
       ['2020-Q1', 'done', expect.stringContaining('rows of the detached table')],
-      ['2020-Q1.part2', 'due', 'it holds rows that came when 2020-Q1 was archived already'],
+      ['2020-Q1.part2', 'due', 'it has rows that came after 2020-Q1 was archived'],
       ['2020-Q2', 'done', expect.stringContaining('rows of the detached table')],
       ['bookings_2', 'later', undefined],
     ])
     await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'twice', NULL)`)
     expect((await perform(named(run, '2020-Q1'))).finished.error).toMatchObject({
       code: 'PARTITION_CHANGED',
-      message: expect.stringMatching(
-        /1 row stands under a key that is archived already: 7, 2020-01-01 07:00:00$/,
-      ) as string,
+      message: expect.stringMatching(/1 row has a key that is already archived: 7, 2020-01-01 07:00:00$/) as string,
     })
     await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
     await done(run)
@@ -467,7 +463,7 @@ describe('partitions of PostgreSQL', () => {
     const verified = await done({ ...verify, deep: true } as Operation)
     expect(verified.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
       expect.stringMatching(
-        /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved by itself, and no key is in two of them$/,
+        /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved separately, and no key is in two of them$/,
       ),
     )
     await done(drop)
@@ -479,7 +475,7 @@ describe('partitions of PostgreSQL', () => {
     expect(across).toMatchObject({
       status: 'blocked',
       note: expect.stringMatching(
-        /^its bounds are partly those of 2020-Q1, which has left the table: split it at 2020-04-01 00:00:00$/,
+        /^its bounds overlap those of 2020-Q1, which was detached: split it at 2020-04-01 00:00:00$/,
       ) as string,
     })
     await whole(made)
@@ -537,7 +533,7 @@ describe('partitions of PostgreSQL', () => {
     // One detached, one dropped.
     const back = await done(named(restore, '2020-Q1', '2020-Q2'))
     expect(back.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
-      expect.stringMatching(/^2020-Q1: its rows come into public\.bookings_late, which stands between its bounds now/),
+      expect.stringMatching(/^2020-Q1: its rows are restored into public\.bookings_late, which now has its bounds/),
     )
     await whole(made)
     expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_late`)).toEqual([['21']])
@@ -568,7 +564,7 @@ describe('partitions of PostgreSQL', () => {
   })
 })
 
-/** The table as `sluice cutover` leaves it: partitioned by ranges of its time, with all rows that it had, under the same name. */
+/** The table as `sluice cutover` leaves it: partitioned by ranges of its time, with all some of its rows, under the same name. */
 async function partitioned(
   { place }: Bookings,
   ranges: readonly (readonly [name: string, from: string, to: string])[],
@@ -604,7 +600,7 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
       const plan = planned(await done(planOf(run)))
       expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
         ['2020-Q1', 'done', '1 row more in the table than expected, by count'],
-        ['2020-Q1.part2', 'due', 'it holds rows that came when 2020-Q1 was archived already'],
+        ['2020-Q1.part2', 'due', 'it has rows that came after 2020-Q1 was archived'],
         ['2020-Q2', 'due', undefined],
         [`${TABLE}_now`, 'later', undefined],
       ])
@@ -636,8 +632,8 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
     expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
       ['2020-Q1', 'done', undefined],
       ['2020-Q2', 'done', undefined],
-      [`${TABLE}_jan`, 'blocked', '2020-Q1 is on its way: it has to be dropped, or restored, before'],
-      [`${TABLE}_rest`, 'blocked', expect.stringContaining('2020-Q1 is on its way')],
+      [`${TABLE}_jan`, 'blocked', '2020-Q1 is not finished: drop or restore it first'],
+      [`${TABLE}_rest`, 'blocked', expect.stringContaining('2020-Q1 is not finished')],
       [`${TABLE}_now`, 'later', undefined],
     ])
     await done(drop)

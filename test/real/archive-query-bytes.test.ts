@@ -89,7 +89,7 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
     const { finished } = await perform(query())
     expect(finished).toMatchObject({
       exitCode: 5,
-      error: { code: 'PARTITION_CHANGED', hint: 'sluice archive verify says what else is wrong' },
+      error: { code: 'PARTITION_CHANGED', hint: 'sluice archive verify lists other faults' },
     })
     expect(finished.error?.message).toMatch(/its ETag is ".*", and was ".*" when it was published/)
   })

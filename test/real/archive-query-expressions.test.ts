@@ -64,7 +64,7 @@ const CASES: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', Case>> = {
       'concat(t, u)': 'concat_ws',
       'greatest(n, NULL)': 'IS NULL',
       'length(t)': 'strlen(t)',
-      'substr(t, 0)': 'from 1 on',
+      'substr(t, 0)': 'a start of 1 or more',
       'left(t, -1)': 'substr',
       'round(f)': 'round_even',
       'log(100)': 'log10',

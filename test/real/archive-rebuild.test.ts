@@ -221,9 +221,9 @@ test('PostgreSQL: a detached table that differs, one that was moved, and rows be
     `CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`,
   )
   expect(await findingsOf(adopt(archived))).toEqual([
-    '2020-Q1 differs from the source: in its detached table: 60 rows on both sides, but other values',
+    '2020-Q1 differs from the source: in its detached table: 60 rows on both sides, but with different values',
     expect.stringMatching(
-      /^2020-Q2 differs from the source: its detached table is not what stood at sluice_archived\..*: it was moved/,
+      /^2020-Q2 differs from the source: its detached table is not the table that was at sluice_archived\..*: it was moved/,
     ),
     'PROOF_FAILED',
   ])
@@ -233,7 +233,7 @@ test('PostgreSQL: a detached table that differs, one that was moved, and rows be
   )
   expect(await findingsOf(adopt(archived))).toEqual([
     expect.stringContaining('2020-Q1 differs from the source'),
-    '2020-Q2 differs from the source: 1 rows of its period are in the table besides',
+    '2020-Q2 differs from the source: 1 other rows of its period are in the table',
     'PROOF_FAILED',
   ])
   await place.sql(`DELETE FROM ${TABLE} WHERE id = 777`)
@@ -309,10 +309,8 @@ test('an archive of an older program: what it does not say is asked for, and it 
   const before = await ledgerOf(place)
   madeOlder(archive)
   await lose(place)
-  expect(await ended(adopt(archived))).toMatch(/^BAD_FLAG: .* does not say how it is cut/)
-  expect((await perform(adopt(archived))).finished.error?.hint).toBe(
-    'give --calendar and --by as archive run was given them',
-  )
+  expect(await ended(adopt(archived))).toMatch(/^BAD_FLAG: .* does not record its partitioning/)
+  expect((await perform(adopt(archived))).finished.error?.hint).toBe('give --calendar and --by as for archive run')
   const options = { calendar: { unit: 'quarter' }, by: 'at', graceMs: 0 }
   expect(await ended(adopt(archived, options))).toBe('ok')
   const after = await ledgerOf(place)
@@ -354,7 +352,7 @@ test.for(KILLS)(
     expect(signal).toBe('SIGKILL')
     const noted = await place.rows(`SELECT origin FROM migration_archives`)
     if (noted.length > 0 && String(noted[0]).includes('rebuilt')) {
-      expect(await ended(run)).toMatch(/^ARCHIVE_FOREIGN: .* has not ended/)
+      expect(await ended(run)).toMatch(/^ARCHIVE_FOREIGN: .* has not finished/)
       // Somebody holds another one meanwhile; he is told that the archive does not say so.
       expect(await ended(hold(place, '2020-Q2', 'two lawsuits'))).toMatch(/^ARCHIVE_FOREIGN: .* is held/)
     }

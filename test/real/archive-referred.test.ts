@@ -49,7 +49,7 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
     expect((await perform(only(drop, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
     await place.sql('DELETE FROM owners WHERE id = 3')
     const refused = await perform(only(restore, '2020-Q1'))
-    expect(refused.finished.error?.hint).toContain('refer to a row that is gone')
+    expect(refused.finished.error?.hint).toContain('refer to a missing row')
     await place.sql('INSERT INTO owners VALUES (3)')
     expect((await perform(only(restore, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
   })
@@ -65,7 +65,7 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
       const counted = (await countedBy(query)).counted
       const plan = await perform(dry(run))
       expect(messages(plan).join('')).toEqual(
-        `foreign key ${KEY}: public.photos (b_id, b_at) refers to (id, at), ON DELETE CASCADE: no partition leaves that a row refers to`,
+        `foreign key ${KEY}: public.photos (b_id, b_at) refers to (id, at), ON DELETE CASCADE: a partition with referenced rows cannot be detached`,
       )
       const held = `public.photos (b_id, b_at) = (100003, 2020-04-01 03:00:00) refers to it (foreign key ${KEY})`
       expect(planned(plan)).toMatchObject({
@@ -161,7 +161,7 @@ test.skipIf(noPostgres !== '')(`a plain table of PostgreSQL${noPostgres}`, { tim
   const plan = await perform(dry(run))
   expect(messages(plan)).toEqual([
     `foreign key ${TABLE}_before_fkey: public.${TABLE} (before) refers to (id), ON DELETE NO ACTION`,
-    'foreign key photos_b_id_fkey: public.photos (b_id) refers to (id), ON DELETE CASCADE: no row is removed as long as it is there',
+    'foreign key photos_b_id_fkey: public.photos (b_id) refers to (id), ON DELETE CASCADE: rows are not removed while the foreign key exists',
   ])
   expect(planned(plan)).toEqual({
     '2020-Q1': `due: public.${TABLE}.before = 3 refers to it (foreign key ${TABLE}_before_fkey)`,
@@ -186,7 +186,7 @@ test.skipIf(noMysql !== '')(`MySQL${noMysql}`, { timeout: 60_000 }, async () => 
   const plan = await perform(dry(run))
   expect(messages(plan)).toEqual([
     expect.stringMatching(
-      /^foreign key on_b: \S+notes \(b_id\) refers to \(id\), ON DELETE CASCADE: no row is removed/,
+      /^foreign key on_b: \S+notes \(b_id\) refers to \(id\), ON DELETE CASCADE: rows are not removed/,
     ),
     expect.stringMatching(/^foreign key of_b: \S+photos \(b_id\) refers to \(id\), ON DELETE (?:RESTRICT|NO ACTION)$/),
   ])

@@ -89,7 +89,7 @@ describe.each([
       await place.sql(`ALTER TABLE ${TABLE} RENAME TO ${OLD}`)
       for (const [words, operation] of commandsOn(made, OLD)) {
         const { finished } = await perform(operation)
-        expect(finished.error?.message ?? '', words).not.toMatch(/was ever archived|no table fits/)
+        expect(finished.error?.message ?? '', words).not.toMatch(/was never archived|no table matches/)
         expect(finished.exitCode, `${words}: ${JSON.stringify(finished.error)}`).toBe(0)
       }
       await place.sql('DROP TABLE elsewhere')
@@ -108,7 +108,7 @@ describe.each([
         const { finished } = await perform(operation)
         expect(finished.error, words).toMatchObject({
           code: 'PLAN_CHANGED',
-          message: `the archive of ${named(place, TABLE)} is that of the table which is called ${named(place, OLD)} now`,
+          message: `the archive of ${named(place, TABLE)} belongs to the table that is now called ${named(place, OLD)} now`,
         })
         expect(finished.error?.hint, words).toContain(`--table ${named(place, OLD)}`)
       }
@@ -248,7 +248,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       expect((await answers(made, 'invoices')).split(' ')[0]).toBe(String(ROWS))
       for (const [words, operation] of commandsOn(made, 'invoices').slice(1, 3)) {
         const { finished } = await perform(operation)
-        expect(finished.error?.message, words).toMatch(/was ever archived/)
+        expect(finished.error?.message, words).toMatch(/was never archived/)
       }
       await place.sql('DROP TABLE invoices')
       await done(commandsOf(made).run)
@@ -307,7 +307,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
         const { finished } = await perform(operation)
         expect(finished.error, words).toMatchObject({
           code: 'PARTITION_STATE',
-          reason: expect.stringContaining('has rows that it had'),
+          reason: expect.stringContaining('has some of its rows'),
         })
       }
       await place.sql(`ALTER TABLE ${OLD} RENAME TO ${TABLE}`)
@@ -316,7 +316,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `columns that changed names with each other are refused, and those that only stand in another order are not${AWAY[system]}`,
+    `columns that exchanged their names are refused, and those that only stand in another order are not${AWAY[system]}`,
     { timeout: 60_000 },
     async () => {
       const place = await makePlace(system, folder.path)
@@ -482,7 +482,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       const doubted = {
         code: 'PLAN_CHANGED',
         message: expect.stringMatching(/: w is gone, and v may be w under another name$/),
-        hint: expect.stringMatching(/--dropped w .*give v the name w again.*--dropped v.*--renamed w=v/),
+        hint: expect.stringMatching(/--dropped w .*rename v to w.*--dropped v.*--renamed w=v/),
       }
       for (const sql of ['sum(v)', 'sum(w)', '*', 'count(*) FILTER (v = 1)'])
         expect((await asked(sql)).error, sql).toMatchObject(doubted)
@@ -540,7 +540,9 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
         expect((await perform(operation)).finished.error, words).toMatchObject({
           code: 'PARTITION_CHANGED',
           reason: expect.stringContaining('w is called v now'),
-          hint: expect.stringMatching(/give the present w a third name.*--dropped v,.*--renamed w=v.*--renamed v=v/),
+          hint: expect.stringMatching(
+            /rename the present w to a third name.*--dropped v,.*--renamed w=v.*--renamed v=v/,
+          ),
         })
       }
       // As the hint says.
@@ -810,7 +812,7 @@ describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that has another name w
       // Statements that name something else of that schema are printed: with the name that it has now they can be run.
       const lost = warned(back)
       expect(
-        lost.map((text) => /not given back: (the \w+ \w+): .*the schema s is gone or has another name/.exec(text)?.[1]),
+        lost.map((text) => /not restored: (the \w+ \w+): .*the schema s was dropped or renamed/.exec(text)?.[1]),
       ).toEqual(['the constraint own_key', 'the trigger own_trigger', 'the policy own_policy'])
       for (const text of lost) {
         await place.sql((/, run (.*)$/.exec(text)?.[1] ?? '').replaceAll(/(?<!')\bs\./g, 't.'))

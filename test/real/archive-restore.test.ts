@@ -74,14 +74,14 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   test.skipIf(why !== '')(`detached rows that are as they were are compared first${why}`, async () => {
     const { restore, verify } = await archived('detached')
     const foretold = await perform({ ...restore, dryRun: true })
-    expect(said(foretold)).toContain('compared now: 300 rows, equal to those that were archived')
+    expect(said(foretold)).toContain('compared now: 300 rows, equal to the archived ones')
     const restored = await perform(restore)
     expect(restored.finished).toMatchObject({ exitCode: 0 })
-    expect(said(restored)).toContain('compared now: 300 rows, equal to those that were archived')
+    expect(said(restored)).toContain('compared now: 300 rows, equal to the archived ones')
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
     const again = await perform(restore)
     expect(again.finished).toMatchObject({ exitCode: 0, totals: { restored: '0' } })
-    expect(said(again)).toContain('it was restored before: nothing was left to do, and nothing was compared')
+    expect(said(again)).toContain('it was restored before: there was nothing to do, and nothing was compared')
     expect(rowsReported(again)).toEqual([])
   })
 
@@ -97,7 +97,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       for (const one of [{ ...restore, dryRun: true }, restore, { ...restore, into: 'elsewhere' }]) {
         const { finished } = await perform(one)
         expect(finished.error).toMatchObject({ code: 'ARCHIVE_CONFLICT', message: expect.stringContaining(name) })
-        expect(finished.error?.message).toContain(how === 'changed' ? 'other bytes' : 'not there')
+        expect(finished.error?.message).toContain(how === 'changed' ? 'has changed' : 'not there')
         expect(finished.error?.hint).toContain('from a copy of the archive')
       }
       expect([await inTable(), await state()]).toEqual(['0', 'DROPPED'])
@@ -113,7 +113,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const [file = ''] = files()
     writeFileSync(file, readFileSync(file).fill(0xff, 40, 60))
     const { finished } = await perform({ ...drop, partitions: [LABEL] } as Operation)
-    expect(finished.error).toMatchObject({ code: 'ARCHIVE_CONFLICT', message: expect.stringContaining('other bytes') })
+    expect(finished.error).toMatchObject({ code: 'ARCHIVE_CONFLICT', message: expect.stringContaining('has changed') })
     expect(finished.error?.message).toContain(file.slice(file.indexOf('sluice_partition=')))
     expect(finished.error?.hint).toMatch(
       /sluice restore --table \S+ --partition 2020-Q1 .*sluice archive run --table \S+ --partition 2020-Q1/,
@@ -133,7 +133,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const foretold = await perform({ ...restore, dryRun: true })
     expect(foretold.finished).toMatchObject({ exitCode: 0 })
     const found =
-      /10 archived rows are missing \(.*\), 2 rows came later \(90001(?:, .*)?; 90002(?:, .*)?\); missing rows come back/
+      /10 archived rows are missing \(.*\), 2 rows came later \(90001(?:, .*)?; 90002(?:, .*)?\); missing rows are restored/
     expect(said(foretold)).toMatch(found)
     expect(await state()).toBe('DETACHED')
     const restored = await perform(restore)
@@ -168,7 +168,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       })
       const restored = await perform({ ...restore, asChanged: true, confirm: TABLE })
       expect(restored.finished).toMatchObject({ exitCode: 0 })
-      expect(said(restored)).toMatch(/rows with other values stay as they are in the database/)
+      expect(said(restored)).toMatch(/rows with other values keep their values in the database/)
       expect(await state()).toBe('RESTORED')
       expect(await inTable()).toBe('301')
       expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 5`)).toEqual([['changed']])
@@ -181,7 +181,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const restored = await perform(restore)
     expect(restored.finished).toMatchObject({ exitCode: 0 })
     expect(said(restored)).toMatch(
-      /300 archived rows are missing .*, 1 row came later \(90001\); missing rows come back from the files; late rows stay/,
+      /300 archived rows are missing .*, 1 row came later \(90001\); missing rows are restored from the files; late rows stay/,
     )
     expect(await inTable()).toBe('301')
     expect(await state()).toBe('RESTORED')
@@ -215,7 +215,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
     expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 5`)).toEqual([['changed']])
     const second = { ...restore, partitions: ['2020-Q2'] }
-    expect(said(await perform(second))).toContain('compared now: 300 rows, equal to those that were archived')
+    expect(said(await perform(second))).toContain('compared now: 300 rows, equal to the archived ones')
   })
 
   test.skipIf(why !== '')(`published rows that were removed by hand come back from the files${why}`, async () => {
@@ -235,7 +235,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const foretold = await perform({ ...restore, dryRun: true })
     expect(said(foretold)).toMatch(
       form === 'plain'
-        ? /10 archived rows are missing .*missing rows come back from the files/
+        ? /10 archived rows are missing .*missing rows are restored from the files/
         : /filled from its files/,
     )
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
@@ -249,7 +249,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     await place.sql(`DELETE FROM ${TABLE} WHERE id < 1000`)
     const { finished } = await perform({ ...run, partitions: [LABEL] } as Operation)
     expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
-    expect(finished.error?.hint).toMatch(/sluice restore --table \S+ --partition 2020-Q1 brings/)
+    expect(finished.error?.hint).toMatch(/sluice restore --table \S+ --partition 2020-Q1 restores/)
     expect(await state()).toBe('PUBLISHED')
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
     expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
@@ -278,7 +278,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     for (const more of [{}, { asChanged: true, confirm: TABLE }]) {
       const { finished } = await perform({ ...restore, ...more })
       expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
-      expect(finished.error?.message).toContain('it has no column amount any more')
+      expect(finished.error?.message).toContain('it no longer has the column amount')
       expect(finished.error?.hint).toMatch(/^add the column again/)
     }
     expect(await state()).toBe('DROPPED')
@@ -323,7 +323,7 @@ describe.each(COMPUTING)('%s, %s: a published period that was changed before it 
             : /: 3 archived rows are missing \(3, .*; 4, .*; 7, /,
         )
         expect(finished.error?.hint).toMatch(
-          form === 'plain' ? /sluice restore .* brings them back/ : /--into NEW_TABLE.*--as-changed --confirm=/,
+          form === 'plain' ? /sluice restore .* restores them/ : /--into NEW_TABLE.*--as-changed --confirm=/,
         )
         expect(await state()).toBe('PUBLISHED')
       }
@@ -390,7 +390,9 @@ describe.each(COMPUTING)('%s, %s: a column that the table computes otherwise by 
           `INSERT INTO ${TABLE} (id, net, at) VALUES ${rows.slice(0, 10).join(', ')}`,
           `UPDATE migration_archive_partitions SET state = 'DETACHED', restoring = 1 WHERE partition_name = '${LABEL}'`,
         )
-        expect((await perform(one)).finished.error?.reason).toContain('went out again, and it is DROPPED as before')
+        expect((await perform(one)).finished.error?.reason).toContain(
+          'were removed again, and the partition is DROPPED as before',
+        )
         expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['1']])
         expect((await countedBy(query)).counted).toMatch(/^31 /)
       }

@@ -69,7 +69,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
         drop,
         new RegExp(`${way.source}, then sluice archive run --table \\S+ --partition 2020-Q1$`),
       )
-      expect(why).toMatch(/^the column got another type when the rows were archived already/)
+      expect(why).toMatch(/^the column got another type after the rows were archived/)
       await refused(restore, way)
       expect(JSON.stringify((await perform({ ...restore, without: [column], dryRun: true })).events)).toContain(
         `${column} is not in the files: rows in the table keep its values`,
@@ -97,9 +97,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
       expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
       await retype(place, table, 'n')
       await place.sql(`DELETE FROM ${table} WHERE id = 2`)
-      expect(await reported(without('n'))).toMatch(
-        /n has to have a value, and has no default; give the column a default/,
-      )
+      expect(await reported(without('n'))).toMatch(/n needs a value, and has no default; give the column a default/)
       expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['DETACHED']])
     },
   )
@@ -141,7 +139,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
         expect((await perform(operation as Operation)).finished.error).toMatchObject({
           code: 'PARTITION_CHANGED',
           hint: expect.stringMatching(
-            /^make it at (timestamp|datetime)\b.* again, run the same command, and change the type then; or bring the rows into another table: .* --into NEW_TABLE$/i,
+            /^make it at (timestamp|datetime)\b.* again, run the same command, then change the type; or bring the rows into another table: .* --into NEW_TABLE$/i,
           ),
         })
       expect((await perform({ ...restore, into: `elsewhere_${stage}` })).finished).toMatchObject({ exitCode: 0 })
@@ -173,7 +171,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
         expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
       await retype(place, table, 'n')
       expect((await perform(restore)).finished.error?.hint).toMatch(
-        /; or give n a default, or let it be NULL, and leave its values in the archive.* --without n$/,
+        /; or give n a default, or allow NULL, and leave its values in the archive.* --without n$/,
       )
     },
   )

@@ -73,7 +73,7 @@ test('a login that does not own the table is refused by name, also by a dry run'
   const { drop } = commandsOf({ place: reader, form: 'native', to })
   for (const dryRun of [true, false]) {
     const { error } = (await perform({ ...drop, dryRun } as typeof drop)).finished
-    expect(error?.reason).toBe(`only its owner, ${owner.name.slice(1, -1)}, takes a partition out of a table`)
+    expect(error?.reason).toBe(`only its owner, ${owner.name.slice(1, -1)}, can detach a partition of the table`)
   }
   await dropLogins(place, owner, reader)
 })

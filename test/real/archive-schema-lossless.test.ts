@@ -99,7 +99,7 @@ describe.each(['plain', 'native'] as const)('PostgreSQL, %s', { timeout: 120_000
         judge: (table) => `SELECT t::text, float8send(r)::text, octet_length(c), scale(n) FROM ${table} t ORDER BY id`,
         refused: {
           there: ['ALTER TABLE s ALTER x TYPE text'],
-          words: /cannot come back: x was integer and is text \| make it x integer again, run the same command, and/,
+          words: /cannot be restored: x was integer and is text \| make it x integer again, run the same command, then/,
           back: ['ALTER TABLE s ALTER x TYPE int USING x::int'],
         },
       },
@@ -203,7 +203,7 @@ test.for(STATES)('MySQL: %s', { timeout: 120_000 }, async (state, { skip }) => {
       `SELECT id, d, CAST(r AS CHAR), r = CAST(CAST(r AS FLOAT) AS DOUBLE), n, HEX(c), HEX(v), HEX(c2), e + 0, HEX(e), st + 0, HEX(st), i, u, sm, ts, x FROM ${table} ORDER BY id`,
     refused: {
       there: ['ALTER TABLE s MODIFY x varchar(20)'],
-      words: /cannot come back: x was int(?:\(11\))? and is varchar\(20\)/,
+      words: /cannot be restored: x was int(?:\(11\))? and is varchar\(20\)/,
       back: ['ALTER TABLE s MODIFY x int'],
     },
   })
@@ -235,7 +235,7 @@ test.for(STATES)('SQLite: %s', async (state) => {
       `SELECT id, d, typeof(i), quote(i), typeof(v), quote(v), quote(c), typeof(r), quote(r), typeof(sm), quote(sm), quote(x) FROM ${table} ORDER BY id`,
     refused: {
       there: anew('s', { ...after, x: 'BLOB' }),
-      words: /cannot come back: x was INTEGER and is BLOB/,
+      words: /cannot be restored: x was INTEGER and is BLOB/,
       back: anew('s', after),
     },
   })

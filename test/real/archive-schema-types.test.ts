@@ -81,7 +81,7 @@ describe.each([
       ['180', '144', '4356.00'],
     ])
     expect(await ended(verify)).toBe('ok')
-    expect(await ended(restore)).toMatch(/cannot come back: amount was (?:numeric|decimal)\(12,2\) and is/)
+    expect(await ended(restore)).toMatch(/cannot be restored: amount was (?:numeric|decimal)\(12,2\) and is/)
     expect(await ended({ ...restore, without: ['amount'] })).toBe('ok')
     expect(await asked(`SELECT count(*), count(amount), count(note) FROM ${TABLE}`)).toEqual([
       [
@@ -126,8 +126,8 @@ test('MySQL: a binary column of another length, which the server fills up, is an
     ['null', '2', '60'],
     ['4', 'null', '120'],
   ])
-  expect(await ended({ ...restore, dryRun: true })).toMatch(/cannot come back: b was binary\(2\) and is binary\(4\)/)
-  expect(await ended(restore)).toMatch(/cannot come back: b was binary\(2\) and is binary\(4\)/)
+  expect(await ended({ ...restore, dryRun: true })).toMatch(/cannot be restored: b was binary\(2\) and is binary\(4\)/)
+  expect(await ended(restore)).toMatch(/cannot be restored: b was binary\(2\) and is binary\(4\)/)
   await place.sql(retype(place, 'b', 'varbinary(9)'))
   expect(await asked(`SELECT count(b) FROM ${TABLE}`)).toEqual([['180']])
   expect(await ended(only(NEW))).toBe('ok')

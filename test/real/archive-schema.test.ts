@@ -92,7 +92,9 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(said(planned)).toContain('extra is new: the next publication adds it to the archive')
     const stored = place.system === 'sqlite' ? 'VIRTUAL' : 'STORED'
     await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN g integer GENERATED ALWAYS AS (extra + 1) ${stored}`)
-    expect(said(await perform(only(NEW, { dryRun: true })))).toMatch(/g is new: .* get what the database computes/)
+    expect(said(await perform(only(NEW, { dryRun: true })))).toMatch(
+      /g is new: .* get the value that the database computes/,
+    )
     await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN g`)
     expect(fields()).toHaveLength(5)
     expect((await perform(only(NEW))).finished).toMatchObject({ exitCode: 0 })
@@ -140,9 +142,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       'dropped',
       `ALTER TABLE ${TABLE} DROP COLUMN note`,
     )
-    expect(said(await perform(only(NEW, { dryRun: true })))).toContain(
-      'note is gone: the next publication takes it out',
-    )
+    expect(said(await perform(only(NEW, { dryRun: true })))).toContain('note is gone: the next publication removes it')
     expect((await perform(only(NEW))).finished).toMatchObject({ exitCode: 0 })
     expect(fields().map((field) => field.split(' ')[0])).toEqual(['sluice_partition', 'id', 'at', 'amount'])
     expect(await asked(`SELECT * FROM ${TABLE} WHERE id = 1`)).toHaveLength(1)
@@ -153,11 +153,11 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const refused = await perform(restore)
     expect(refused.finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
     expect(refused.finished.error?.message).toContain(
-      'its column note was dropped, and the column note of the table is another one',
+      'its column note was dropped, and the present column note of the table was added later',
     )
     expect(refused.finished.error?.hint).toContain('--without note')
     const foretold = await perform({ ...restore, dryRun: true, without: ['note'] })
-    expect(said(foretold)).toContain('note is left out, and its values stay in older versions of the archive only')
+    expect(said(foretold)).toContain('note is left out, and its values stay only in older versions of the archive')
     expect((await perform({ ...restore, without: ['note'] })).finished).toMatchObject({ exitCode: 0 })
     expect(await states()).toEqual({ [OLD]: 'RESTORED', [NEW]: 'DETACHED' })
     expect(await asked(`SELECT count(*), count(note), count(amount) FROM ${TABLE}`)).toEqual([['180', '0', '144']])
@@ -195,7 +195,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(fields()[3]).toBe('remark note string')
     expect(await asked(`SELECT count(*), count(remark) FROM ${TABLE}`)).toEqual([['180', '153']])
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
-    expect(said(await perform({ ...restore, dryRun: true }))).toContain('note comes back as remark')
+    expect(said(await perform({ ...restore, dryRun: true }))).toContain('note is restored as remark')
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
     expect(await states()).toEqual({ [OLD]: 'RESTORED', [NEW]: 'DETACHED' })
     expect(await asked(`SELECT count(*), count(remark) FROM ${TABLE}`)).toEqual([['180', '153']])

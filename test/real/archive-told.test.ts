@@ -1,4 +1,4 @@
-/** An archive says of itself what the ledger knows: calendar, grace, columns, and which partitions have to stay. */
+/** An archive says of itself what the ledger knows: calendar, grace, columns, and which partitions are held. */
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -109,7 +109,7 @@ test('a hold whose archive cannot be written is in force, says so, and the next 
   writeFileSync(log, 'no folder')
   const { finished } = await perform(hold(place, '2020-Q1', 'audit'))
   expect(finished.exitCode).not.toBe(0)
-  expect(finished.error?.message).toMatch(/is held, and so says the ledger of this database, but not the archive/)
+  expect(finished.error?.message).toMatch(/is held in the ledger of this database, but not in the archive/)
   rmSync(log)
   renameSync(oldTable, log)
   expect(holdsOf(archived)).toEqual([])

@@ -96,7 +96,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const { place, commands } = await bookings('postgresql', ...FUNCTIONS, NOTED)
     await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
     expect(messages(await perform(dry(commands.run)))).toMatch(
-      /trigger noted: fired for each row .*; its function was not read, and may change rows that stay/,
+      /trigger noted: fired for each removed or restored row; its function was not read, and may change rows that stay/,
     )
     await perform(commands.run)
     expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
@@ -151,7 +151,9 @@ for (const system of ['mysql', 'sqlite'] as const) {
       for (const operation of [dry(commands.run), commands.run])
         expect((await perform(operation)).finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
       await place.sql('DROP TRIGGER touch')
-      expect(messages(await perform(dry(commands.run)))).toContain('trigger noted: fired for each row')
+      expect(messages(await perform(dry(commands.run)))).toContain(
+        'trigger noted: fired for each removed or restored row',
+      )
       await perform(commands.run)
       expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
       await place.sql(TOUCHES[system])
@@ -179,7 +181,7 @@ for (const system of ['mysql', 'sqlite'] as const) {
       for (const operation of [{ ...erase, dryRun: true }, erase]) {
         const ran = await perform(operation)
         expect(ran.finished).toMatchObject({ exitCode: 0 })
-        expect(messages(ran)).toContain('trigger noted: may fire for each row that is erased')
+        expect(messages(ran)).toContain('trigger noted: may fire for each erased row')
       }
       const again = await perform({ ...erase, reason: 'T-2' })
       expect(again.finished.notChecked).toContain('what trigger noted of')
@@ -203,7 +205,7 @@ describe('sqlite, in several steps', { timeout: 60_000 }, () => {
         `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} BEGIN INSERT INTO "AUD" VALUES (OLD.id + 1); END`,
         `CREATE TRIGGER back AFTER INSERT ON aud BEGIN ${OWN}; END`,
       ],
-      /^trigger noted \(through aud\) of .* may change rows/,
+      /^trigger noted \(through aud\) of .* may change or reject rows/,
     ],
     [
       'two tables, and an upsert',
@@ -230,7 +232,7 @@ describe('sqlite, in several steps', { timeout: 60_000 }, () => {
         `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} BEGIN INSERT INTO aud VALUES (OLD.id); END`,
         `CREATE TRIGGER back AFTER DELETE ON aud BEGIN DELETE FROM ${TABLE} WHERE id = OLD.a; END`,
       ],
-      /trigger noted: fired for each row/,
+      /trigger noted: fired for each removed or restored row/,
     ],
     [
       'names that hold the name of the table, texts and comments',
@@ -240,7 +242,7 @@ describe('sqlite, in several steps', { timeout: 60_000 }, () => {
            -- UPDATE ${TABLE} SET note = NULL
            INSERT INTO ${TABLE}_log (${TABLE}, n) SELECT 'delete from ${TABLE}', count(*) FROM ${TABLE}; END`,
       ],
-      /trigger noted: fired for each row/,
+      /trigger noted: fired for each removed or restored row/,
     ],
   ])('%s', async (_name, statements, text) => {
     expect(await refusal(...statements)).toMatch(text)

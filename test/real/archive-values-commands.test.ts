@@ -147,7 +147,7 @@ it('is refused what periods have', { timeout: 120_000 }, async () => {
   }
   const orderly = ['--table', ORDERS, '--to', to, '--by-value', 'region']
   const refused: readonly (readonly [words: readonly string[], told: RegExp])[] = [
-    [['run', ...orderly], /^2 .*nothing says which partitions are due.*name some with --partition/s],
+    [['run', ...orderly], /^2 .*the command does not say which partitions are due.*name partitions with --partition/s],
     [
       ['run', ...orderly, '--older-than', '8q'],
       /^2 .*values of a column have no age.*name the values with --partition/s,

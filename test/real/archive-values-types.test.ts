@@ -66,7 +66,7 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
     {
       type: 'numeric(6,2)',
       values: ['1.0', '1.00', '1.50', 'NaN'],
-      planned: ['1 later 2', '1.5 later 1', 'NaN later 1: it is no value that an archive holds as one'],
+      planned: ['1 later 2', '1.5 later 1', 'NaN later 1: an archive cannot hold this value'],
       run: ['1', '1.5'],
     },
     { type: 'numeric', values: ['1.0', '1.00', '1.50'], planned: ['1 later 2', '1.5 later 1'], run: ['1'] },
@@ -75,9 +75,9 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
       type: 'date',
       values: ['2024-02-29', '2024-02-29', 'infinity', '0044-03-15 BC'],
       planned: [
-        '0044-03-15 BC later 1: it is no value that an archive holds as one',
+        '0044-03-15 BC later 1: an archive cannot hold this value',
         '2024-02-29 later 2',
-        'infinity later 1: it is no value that an archive holds as one',
+        'infinity later 1: an archive cannot hold this value',
       ],
       run: ['2024-02-29'],
     },
@@ -146,7 +146,7 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
     {
       type: 'date',
       values: ['2024-02-29', '2024-02-29', '0000-00-00'],
-      planned: ['0000-00-00 later 1: it is no value that an archive holds as one', '2024-02-29 later 2'],
+      planned: ['0000-00-00 later 1: an archive cannot hold this value', '2024-02-29 later 2'],
       run: ['2024-02-29'],
       literal: textLiteral,
     },
@@ -169,7 +169,7 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
     {
       type: 'TEXT',
       values: ["'x'", "CAST(X'ff' AS TEXT)", "CAST(X'fe' AS TEXT)"],
-      planned: ['x later 1', '\uFFFD later 2: it has characters that are none, or that stand for such bytes'],
+      planned: ['x later 1', '\uFFFD later 2: it has invalid characters, or characters that stand for such bytes'],
       run: ['x'],
       literal: bare,
     },
@@ -182,7 +182,7 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
     {
       type: 'INTEGER',
       values: ['1', '1.5', "'one'"],
-      planned: [`'one' later 1: it is no value of INTEGER`, '1 later 1', '1.5 later 1: it is no value of INTEGER'],
+      planned: [`'one' later 1: it is not a valid INTEGER`, '1 later 1', '1.5 later 1: it is not a valid INTEGER'],
       run: ['1'],
       literal: bare,
     },
@@ -191,7 +191,7 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
       values: [`'eu'`, `x'6575'`, `'x''6575'''`, `'a' || char(0) || 'b'`],
       planned: [
         '"a\\u0000b" later 1: sqlite does not compare it exactly',
-        `X'6575' later 1: it is no value of TEXT`,
+        `X'6575' later 1: it is not a valid TEXT`,
         'eu later 1',
         `x'6575' later 1`,
       ],
@@ -245,7 +245,7 @@ describe.each(SYSTEMS)('values of %s', (system: System & (typeof SYSTEMS)[number
       mkdirSync(own)
       const orders = await makeOrders(await makePlace(system, own), own, type, [])
       expect(await refusal(orderCommands(orders).plan), type).toMatch(
-        /^BAD_FLAG: values of .*orders\.region make no partitions: it is .* \(name a column of texts or whole numbers with --by-value/,
+        /^BAD_FLAG: values of .*orders\.region cannot be partitions: it is .* \(name a column of texts or whole numbers with --by-value/,
       )
     }
   })
@@ -258,7 +258,7 @@ describe.each(SYSTEMS)('values of %s', (system: System & (typeof SYSTEMS)[number
     ])
     const { plan, run, drop, restore } = orderCommands(orders)
     expect(plannedValues(await done(plan))).toEqual([
-      `${'x'.repeat(60)}… later 1: a name of 151 characters is too long for a partition: 150 are the most`,
+      `${'x'.repeat(60)}… later 1: a name of 151 characters is too long for a partition: the limit is 150`,
       `${'é'.repeat(150)} later 1`,
     ])
     await done(named(run, 'é'.repeat(150)))

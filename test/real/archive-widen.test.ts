@@ -81,7 +81,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     await place.sql(altered('n', 'integer'), altered('amount', 'numeric(20,4)'), `UPDATE ${TABLE} SET n = 2000000000`)
     const planned = await perform(only(NEW, { dryRun: true }))
     const notes = planned.events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
-    expect(notes).toContain('--widen makes it one column')
+    expect(notes).toContain('--widen keeps it one column')
     expect((await perform(only(NEW, { widen: true }))).finished).toMatchObject({ exitCode: 0 })
 
     const { protocol, configuration, field, names } = newest()

@@ -115,7 +115,7 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements 
 it.each(['d1://account/database', 'cassandra://h/k'])('is refused for %s with why', async (url) => {
   await expect(openAsked(url)).rejects.toMatchObject({
     code: 'UNSUPPORTED_URL',
-    reason: expect.stringContaining('no session that only reads') as string,
+    reason: expect.stringContaining('no read-only sessions') as string,
   })
 })
 

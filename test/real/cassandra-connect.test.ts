@@ -105,7 +105,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       })
       expect(await refusedBy('cassandra://no-such-host.invalid/k')).toMatchObject({
         code: 'CONNECT_FAILED',
-        reason: 'no host name is known: no-such-host.invalid:9042 (Network or authentication issues)',
+        reason: 'host names cannot be resolved: no-such-host.invalid:9042 (Network or authentication issues)',
       })
       await tried(plain.url().replace('://', '://127.0.0.1:1,'))
     })
@@ -173,7 +173,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       expect(await refusedBy(guarded.url('space', 'nobody', 'wrong-word'))).toMatchObject(wrong)
       expect(await refusedBy(eve().replace(/\/\/.*@/, '//'), { environment: {} })).toMatchObject({
         code: 'CONNECT_FAILED',
-        reason: 'the cluster asks for a user and a password (Network or authentication issues)',
+        reason: 'the cluster requires a user and a password (Network or authentication issues)',
         retryable: false,
       })
     })

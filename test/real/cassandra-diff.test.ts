@@ -123,7 +123,9 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         newer: '1',
         fixed: '0',
       })
-      expect(inspected.finished.error?.hint).toContain('--overwrite-newer too what the target wrote later')
+      expect(inspected.finished.error?.hint).toContain(
+        'add --overwrite-newer to overwrite newer values of the target too',
+      )
       expect(new Set(inspected.ranges.map(({ status }) => status))).toEqual(new Set(['PASS', 'DIFF']))
 
       const repaired = await diff('t', { fix: true })

@@ -99,7 +99,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const first = log().length
       const again = await sluice(...words)
       expect(again.code).toBe(0)
-      expect(again.err).toContain('nothing was left to do')
+      expect(again.err).toContain('there was nothing left to do')
       expect(log().length).toBeGreaterThan(first)
     }, 120_000)
 
@@ -224,7 +224,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const { code, events: reported } = await sluice(...words, '--json')
       expect(code).toBe(0)
       expect(
-        reported.some((event) => event.type === 'log' && /^preset \w+, for the largest table/.test(event.message)),
+        reported.some((event) => event.type === 'log' && /^preset \w+, because the largest table/.test(event.message)),
       ).toBe(true)
       expect((await contents(target)).length).toBe(rows)
     }, 120_000)

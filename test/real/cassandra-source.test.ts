@@ -212,7 +212,7 @@ describe.each(TARGETS)('to %s', (system) => {
       exitCode: 0,
       totals: { written: String(half), chunks: '7', proved: '7' },
     })
-    expect(notes(middle.events).join()).toContain('not all of the table')
+    expect(notes(middle.events).join()).toContain('not the whole table')
     expect(await to.rows(`SELECT COUNT(*) FROM ${table}`)).toEqual([[String(half)]])
 
     // A sample of all of it goes on where the middle ended.
@@ -226,7 +226,7 @@ describe.each(TARGETS)('to %s', (system) => {
     // A plan that is only shown knows that there is more to do.
     const planned = await copy(table, to, { ring: { splits: 3 } })
     expect(planned.finished).toMatchObject({ exitCode: 0, totals: { written: '1000' } })
-    expect(notes(planned.events).join()).not.toContain('not all of the table')
+    expect(notes(planned.events).join()).not.toContain('not the whole table')
     expect(await to.rows(`SELECT COUNT(*) FROM ${table}`)).toEqual([['1000']])
 
     const again = await copy(table, to, { ring: { splits: 64 } })
@@ -265,7 +265,7 @@ describe.each(TARGETS)('to %s', (system) => {
       const few = await copy(table, to, { ring: { splits: 2, min: '0', max: '1000000000000000' }, workers: 2 })
       expect(few.finished.exitCode).toBe(0)
       expect(count(few.events, 'chunk.started')).toBeLessThanOrEqual(4)
-      expect(notes(few.events).join()).toContain('not all of the table')
+      expect(notes(few.events).join()).toContain('not the whole table')
 
       const rest = await copy(table, to, { ring: { splits: 3 } })
       expect(rest.finished).toMatchObject({ exitCode: 0, totals: { read: '2000', written: '2000' } })

@@ -92,7 +92,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const found = there.map(([id, c, st]) => JSON.stringify([id, Number(c), st]))
       expect(found.toSorted()).toEqual(wanted)
       const again = await perform({ kind: 'retry-quarantine', from: source.url, to: to.url })
-      expect(again.finished.error?.reason).toBe('the partition (no row) has static values, and no row')
+      expect(again.finished.error?.reason).toBe('the partition (no row) has static values, but no row')
       const { finished } = await perform(diffOf(to.url, { cassandra: { pageRows: 50 } }))
       expect(finished.totals).toMatchObject({ missing: '0', different: '0' })
       rmSync(folder, { recursive: true, force: true })

@@ -85,7 +85,7 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
       big/m current v39 0 files 0 bytes 0 actions
       crm/customers ok v6 4 files 6806 bytes 20 actions
       events/clicks ok v39 39 files 55809378 bytes 120 actions
-      finance/rates ok v66 13 files 8203 bytes 21 actions answers from v60: the log holds nothing older
+      finance/rates ok v66 13 files 8203 bytes 21 actions answers from v60: the log has no older versions
       legacy/broken failed LOG_GAP
       plan 7 tables
       sales/orders ok v39 31 files 55380 bytes 90 actions

@@ -123,7 +123,7 @@ test('a catalog that says otherwise is found out, named, and fails the run', asy
   ])
   // The totals of the catalog still say what the log says.
   expect(different[0]?.difference).toBe(
-    'the totals are equal, and the files behind them are not: c: size is 100 in the files, 101 in SQL',
+    'the totals are equal, but their files are not: c: size is 100 in the files, 101 in SQL',
   )
   expect(different[1]?.difference).toBe('c: size is 100 in the files, 101 in SQL')
   expect(different[3]?.difference).toBe('commit 1: adds is 1 in the files, 7 in SQL')

@@ -198,7 +198,7 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
       ...tellingRetries(({ message: text }) => void reported.push(text), systemClock),
     }).catch(() => undefined)
     expect(reported).toHaveLength(1)
-    expect(reported[0]).toMatch(/^not reached: .*ECONNREFUSED.*; try 2 follows, for 1 s at most: d1:\/\//)
+    expect(reported[0]).toMatch(/^not reached: .*ECONNREFUSED.*; try 2 follows; retries end after 1 s: d1:\/\//)
     expect(reported[0]).not.toContain('secret-token')
   })
 

@@ -146,7 +146,7 @@ describe('from PostgreSQL', () => {
     expect(await doubles.rows('SELECT DISTINCT typeof(speed), typeof(wide) FROM c')).toEqual([['real', 'real']])
     const diff = { kind: 'diff', from: source.url, to: doubles.url, tables: ['c'], rename: {}, workers: 1 } as never
     const compared = (await perform(diff)).events.find((event) => event.type === 'table.finished')
-    expect(JSON.stringify(compared)).toContain('compared as the target can hold them, and not as they are: wide (')
+    expect(JSON.stringify(compared)).toContain('compared after conversion to the types of the target: wide (')
 
     const other = await makePlace('postgresql', folder)
     expect((await perform(copyOf(source, other, 'c', { decimal: 'real' }))).finished).toMatchObject({
@@ -194,7 +194,7 @@ test.each(['duckdb', 'mysql', 'postgresql'] as const)(
     expect(ran.finished).toMatchObject({ exitCode: 0 })
     const [[free] = []] = await target.rows(`SELECT CAST(free AS ${to === 'mysql' ? 'char' : 'text'}) FROM t`)
     expect(free).toBe('6.000')
-    const said = /zeros behind the last digit are not kept, and 6\.000 is written and proved as 6: free \(numeric\)/
+    const said = /trailing zeros are not kept: 6\.000 is written and proved as 6: free \(numeric\)/
     expect(said.test(planOf(ran.events).notes?.join('; ') ?? '')).toBe(false)
   },
 )

@@ -235,8 +235,8 @@ describe('values', () => {
 
   it.each<[string, string, ColumnType, Cell, RegExp]>([
     ['too large for BIGINT', 'BIGINT', { kind: 'int', bits: 64 }, '9223372036854775808', /9223372036854775808/],
-    ['a fraction in BIGINT', 'BIGINT', { kind: 'decimal' }, '7.5', /0 digits/],
-    ['too many digits behind the point', 'DECIMAL(10,2)', { kind: 'decimal' }, '1.234', /2 digits/],
+    ['a fraction in BIGINT', 'BIGINT', { kind: 'decimal' }, '7.5', /0 decimal places/],
+    ['too many digits behind the point', 'DECIMAL(10,2)', { kind: 'decimal' }, '1.234', /2 decimal places/],
     ['too many digits before it', 'DECIMAL(4,2)', { kind: 'decimal' }, '123', /DECIMAL\(4,2\)/],
     ['NaN as a decimal', 'DECIMAL(4,2)', { kind: 'decimal' }, 'NaN', /NaN/],
     [
@@ -244,7 +244,7 @@ describe('values', () => {
       'TIMESTAMP',
       { kind: 'timestamp', zone: false, digits: 9 },
       '2024-01-01 00:00:00.1234567',
-      /6 digits/,
+      /6 decimal places/,
     ],
     [
       'beyond the calendar',

@@ -127,10 +127,14 @@ describe.each<readonly [System, System]>([
     await to.sql(table(target, 'net * 3', key))
     const ran = await copy(from, to)
     expect(ran.finished.exitCode).toBe(1)
-    expect(JSON.stringify([ran.finished.error, ran.events])).toContain('the target computes other values of vat')
+    expect(JSON.stringify([ran.finished.error, ran.events])).toContain(
+      'generated columns vat have other values in the target',
+    )
     const twice = await copy(from, to)
     expect(twice.finished.exitCode).toBe(1)
-    expect(JSON.stringify([twice.finished.error, twice.events])).toContain('the target computes other values of vat')
+    expect(JSON.stringify([twice.finished.error, twice.events])).toContain(
+      'generated columns vat have other values in the target',
+    )
     await to.sql('DROP TABLE ge', table(target, 'net + net', key))
     expectDone(await copy(from, to, { restart: true }))
     expect(await to.rows('SELECT vat FROM ge ORDER BY id')).toEqual([['20'], ['40'], [null]])
@@ -199,7 +203,7 @@ describe('a copy that a version before began, without values of generated column
     if (vat === null) {
       expectDone(anew)
       expect(await to.rows('SELECT CAST(sum(vat) AS VARCHAR) FROM ge')).toEqual([[String(2 * 125_250)]])
-    } else expect(JSON.stringify(anew.events)).toContain('the target computes other values of vat')
+    } else expect(JSON.stringify(anew.events)).toContain('generated columns vat have other values in the target')
   })
 })
 
@@ -223,7 +227,7 @@ describe('what both sides compute', () => {
     const [from, to] = await twoFunctions()
     const ran = await copy(from, to)
     expect(ran.finished.exitCode).toBe(1)
-    expect(JSON.stringify(ran.events)).toContain('the target computes other values of vat')
+    expect(JSON.stringify(ran.events)).toContain('generated columns vat have other values in the target')
   })
 
   test('is compared by diff and --again, and neither says that it has mended what it cannot', async () => {
@@ -266,7 +270,7 @@ describe('what both sides compute', () => {
       'INSERT INTO ge (id, net) VALUES (4, 40)',
     )
     const wrong = await copy(from, to, { onExisting: 'append', restart: true })
-    expect(JSON.stringify(wrong.events)).toContain('the target computes other values of vat')
+    expect(JSON.stringify(wrong.events)).toContain('generated columns vat have other values in the target')
   })
 
   test('is named where its types cannot be compared', async () => {

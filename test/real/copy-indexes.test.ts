@@ -208,7 +208,7 @@ describe('between two PostgreSQL', () => {
     expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
     const [reported] = of(failed.events, 'index.failed')
     expect(reported).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
-    expect(reported?.error.message).toBe('120 rows of public.rides point to no row of public.parents')
+    expect(reported?.error.message).toBe('120 rows of public.rides refer to missing rows of public.parents')
     expect(await to.rows(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['0']])
     await to.sql(`INSERT INTO parents VALUES (3, 'p3'), (4, 'p4')`)
     // As a program leaves it that is killed between the two steps.
@@ -289,7 +289,7 @@ describe('within other systems', () => {
 
     expect(failed.finished.exitCode).toBe(1)
     expect(of(failed.events, 'index.failed').map(({ error }) => error.message)).toEqual([
-      expect.stringMatching(/^4 rows of .*rides point to no row of .*parents$/),
+      expect.stringMatching(/^4 rows of .*rides refer to missing rows of .*parents$/),
     ])
   })
 
@@ -309,14 +309,14 @@ describe('within other systems', () => {
     const copy = copyAll(from, to, ['rides', 'parents'])
     const first = await perform(copy)
     expect(first.finished.exitCode).toBe(0)
-    const atNewTables = 'SQLite takes foreign keys only when a table is made'
+    const atNewTables = 'SQLite adds foreign keys only when a table is created'
     expect(planned(first)).toEqual({
       plain: 'build',
       'odd "name': 'build',
       nocase: 'build',
       parents_code_key: 'build: becomes a unique index',
       rides_parent_fkey: `left: ${atNewTables}`,
-      name: 'left: SQLite takes defaults only when a table is made',
+      name: 'left: SQLite adds defaults only when a table is created',
       CHECK: "left: the check is part of the table's definition",
     })
     const made = `SELECT name, substr(sql, instr(sql, '(')) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'rides' ORDER BY 1`
@@ -328,7 +328,7 @@ describe('within other systems', () => {
     await expectOnce(copy)
   })
 
-  test('D1 to SQLite, and a stop: what is being made is made to its end', { timeout: 60_000 }, async (context) => {
+  test('D1 to SQLite, and a stop: what is being created is made to its end', { timeout: 60_000 }, async (context) => {
     const [from, to] = await places(context, 'd1', 'sqlite')
     if (from === undefined || to === undefined) return
     await from.sql(
@@ -372,7 +372,7 @@ describe('within other systems', () => {
       'build',
       'build',
       'build: becomes a unique index',
-      'left: DuckDB takes checks only when a table is made',
+      'left: DuckDB adds checks only when a table is created',
     ])
     const made = "SELECT index_name, is_unique FROM duckdb_indexes() WHERE table_name = 'rides' ORDER BY 1"
     expect(await to.rows(made)).toEqual([
@@ -406,15 +406,15 @@ describe('between different systems', () => {
   ]
   const LEFT = {
     name: 'left: its value is written in the SQL of postgresql',
-    doc: 'left: postgresql alone has gin indexes',
+    doc: 'left: only postgresql has gin indexes',
     lower_name: 'left: an index on an expression is written in the SQL of postgresql, and is not translated',
     some_rows: 'left: an index of some rows only is written in the SQL of postgresql, and is not translated',
     ops: 'left: it uses text_pattern_ops, which only postgresql has',
     rides_id_check: 'left: the check is written in the SQL of postgresql, and is not translated',
   }
   const unique = 'build: becomes a unique index'
-  const stored = 'build: goes without the columns that it only stores'
-  const onlyNew = (system: string) => `left: ${system} takes foreign keys only when a table is made`
+  const stored = 'build: is created without its INCLUDE columns'
+  const onlyNew = (system: string) => `left: ${system} adds foreign keys only when a table is created`
   const ofFiles = (system: string) => ({
     ...LEFT,
     plain: stored,
@@ -424,19 +424,19 @@ describe('between different systems', () => {
     pair: unique,
     parents_code_key: unique,
     rides_parent_fkey: onlyNew(system),
-    deferred: 'left: DEFERRABLE is known to postgresql only',
+    deferred: 'left: only postgresql supports DEFERRABLE',
   })
   const EXPECTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     mysql: {
       ...ofFiles(''),
       rides_parent_fkey: 'build',
       body: 'build: holds the first 191 characters of body',
-      body_once: 'left: body is longtext in the target, of which an index holds only a beginning',
-      doc_order: 'left: doc is json in the target, which no index holds',
+      body_once: 'left: body is longtext in the target, which can be indexed only by its beginning',
+      doc_order: 'left: doc is json in the target, which cannot be indexed',
     },
     sqlite: { ...ofFiles('SQLite'), doc_order: 'build' },
     d1: { ...ofFiles('SQLite'), doc_order: 'build' },
-    duckdb: { ...ofFiles('DuckDB'), doc_order: 'left: doc is JSON in the target, which no index of DuckDB holds' },
+    duckdb: { ...ofFiles('DuckDB'), doc_order: 'left: doc is JSON in the target, which DuckDB cannot index' },
   }
 
   // What D1 is asked is what SQLite is.

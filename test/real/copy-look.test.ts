@@ -82,7 +82,7 @@ describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) =
     expect(resumed.finished.error?.reason).toEqual(reason)
     expect(of(resumed, 'look.difference')).toHaveLength(1)
     expect(notes(resumed)).toMatch(
-      /^7 of 8 chunks were proved on \d{4}-\d\d-\d\d: values as of then; their counts were compared now; --again/,
+      /^7 of 8 chunks were proved on \d{4}-\d\d-\d\d, with the values of that time; their counts were compared now; --again/,
     )
     // The same once more, when nothing is left to do.
     const again = await perform(copy)
@@ -109,7 +109,7 @@ describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) =
   })
 })
 
-test('rows of an upsert that the source has no more are named, and what changed in the source is told as that', async () => {
+test('rows of an upsert that the source no longer has are named, and what changed in the source is told as that', async () => {
   const [source, place] = [await sourceOf('sqlite'), await makePlace('sqlite', folder)]
   const copy = copyOf(source, place, 't', { chunkRows: 50, onExisting: 'upsert' })
   expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { proved: '8' } })
@@ -120,7 +120,7 @@ test('rows of an upsert that the source has no more are named, and what changed 
   const same = await perform(copy)
   expect(same.finished).toMatchObject({ exitCode: 0 })
   expect(notes(same)).toContain(
-    'and are as earlier runs left them: the target holds 1 row more than the source; --again',
+    'and are unchanged since earlier runs: the target holds 1 row more than the source; --again',
   )
   expect(notes(same)).not.toContain('in the ranges that were copied')
   await source.sql('DELETE FROM t WHERE id = 60')

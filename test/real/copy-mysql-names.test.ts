@@ -108,7 +108,7 @@ describe('names that differ by case alone', () => {
     const target = await makePlace(to, folder)
     const refused = await perform(copyOf(source, target, 't'))
     expect(refused.finished).toMatchObject({ exitCode: 4, error: { code: 'TABLE_REFUSED' } })
-    expect(refused.finished.error?.message).toMatch(/columns A and a of public\.t would be one/)
+    expect(refused.finished.error?.message).toMatch(/columns A and a of public\.t have the same name in the target/)
     expect((await perform(copyOf(source, target, 't', { rename: { a: 'b' } }))).finished.exitCode).toBe(0)
     expect(await target.rows('SELECT * FROM t')).toEqual([['1', 'x', 'y']])
   })

@@ -119,10 +119,10 @@ describe('values that SQLite would change', () => {
     ['a large whole number in REAL', 'REAL', { kind: 'int', bits: 64 }, '9007199254740993', /round/],
     ['NaN in REAL', 'REAL', { kind: 'float', bits: 64 }, Number.NaN, /NaN/],
     ['-0.0 in REAL', 'REAL', { kind: 'float', bits: 64 }, -0, /-0\.0/],
-    ['007 as text in NUMERIC', 'STRING', { kind: 'text' }, '007', /number of the text/],
-    ['1e3 as text in INTEGER', 'INTEGER', { kind: 'text' }, '1e3', /number of the text/],
+    ['007 as text in NUMERIC', 'STRING', { kind: 'text' }, '007', /convert the text to a number/],
+    ['1e3 as text in INTEGER', 'INTEGER', { kind: 'text' }, '1e3', /convert the text to a number/],
     ['half a character', 'TEXT', { kind: 'text' }, 'a\ud800', /surrogate/],
-    ['NULL as the number of a row', 'INTEGER PRIMARY KEY', { kind: 'int', bits: 64 }, null, /number of its own/],
+    ['NULL as the number of a row', 'INTEGER PRIMARY KEY', { kind: 'int', bits: 64 }, null, /a generated number/],
   ]
   it.each(cases)('%s', async (_, native, as, cell, why) => {
     const file = newFile()

@@ -114,7 +114,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
       `INSERT INTO guests SELECT id FROM ${SQL}`,
       `ALTER TABLE ${SQL} ADD CONSTRAINT "its guest" FOREIGN KEY (id) REFERENCES guests`,
     )
-    const why = 'foreign key from it its guest is as it is'
+    const why = 'foreign key from it its guest is unchanged'
     const drop = `ALTER TABLE "public".${SQL} DROP CONSTRAINT "its guest"`
     const warned = (events: readonly Event[]): unknown[] => of(events, 'log').filter(({ level, message }) => level === 'warn' && message.endsWith(why)) // prettier-ignore
     const dry = await perform(twoCutover(stage, { dryRun: true }))

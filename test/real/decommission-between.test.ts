@@ -26,9 +26,9 @@ async function turned(stage: TwoStage, turns: number): Promise<void> {
     expect(kept.finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
     if (turn === 1)
       expect(findings(kept.events, 'stream').map(({ hint }) => hint)).toEqual([
-        expect.stringMatching(/^sluice follow \d+ --end --from (\S+) --to (\S+) gives up a way back/),
+        expect.stringMatching(/^sluice follow \d+ --end --from (\S+) --to (\S+) ends the reverse stream/),
       ])
-    const back = findings(kept.events, 'switch').filter(({ detail }) => detail.includes('brought its users'))
+    const back = findings(kept.events, 'switch').filter(({ detail }) => detail.includes('moved its users'))
     expect(back).toHaveLength(revert ? 1 : 0)
   }
 }
@@ -91,7 +91,7 @@ test.skipIf(!POSTGRES_OWN)(
     await endWayBack(open, closed)
     const wrong = await perform(retire({ old: open, to: closed }))
     expect(findings(wrong.events, 'switch')).toMatchObject([
-      { verdict: 'refused', hint: expect.stringContaining('no stream follows this database any more') as string },
+      { verdict: 'refused', hint: expect.stringContaining('no stream reads from this database any more') as string },
     ])
     // What users have deleted since is not missed, and told.
     await open.sql(`DELETE FROM ${SQL} WHERE id <= 3`)

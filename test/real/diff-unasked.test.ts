@@ -87,7 +87,7 @@ it('stays a difference at the second look, beside those that are gone', async ()
   const inspected = await lookAgain(found, inspections, false)
   expect(inspected).toMatchObject({ gone: 1, unread: 0, rows: 0n, targetRows: 1n })
   expect(inspected.differ.map(({ key, kind, unasked }) => [key.join(), kind, unasked?.message])).toEqual([
-    ['b', 'missing', 'it cannot be asked for in the target: nobody may ask for b'],
+    ['b', 'missing', 'it cannot be read in the target: nobody may ask for b'],
     ['d', 'different', undefined],
   ])
   // A row that its side has, and does not find by its key, is no row that has gone.
@@ -96,7 +96,7 @@ it('stays a difference at the second look, beside those that are gone', async ()
   expect(lost).toMatchObject({ gone: 1, rows: 0n, targetRows: 1n })
   expect(lost.differ.find(({ key }) => key[0] === 'b')).toMatchObject({
     kind: 'missing',
-    unasked: { message: expect.stringContaining('cannot be asked for in the source') },
+    unasked: { message: expect.stringContaining('cannot be read in the source') },
   })
   // Here it has: no other key is the largest up to it.
   const extra: RowDifference = { key: ['bb'], kind: 'extra', columns: [] }

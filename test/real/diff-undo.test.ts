@@ -120,12 +120,12 @@ test('what cannot be known is refused before anything is touched', async () => {
   expect(elsewhere.finished.error?.code).toBe('NO_SUCH_TABLE')
   await target.sql('ALTER TABLE t RENAME COLUMN n TO m')
   expect((await undoOf(target, repaired)).finished.error?.message).toBe(
-    't has no column n any more, which its repaired rows had',
+    't no longer has column n, which its repaired rows had',
   )
   await target.sql('ALTER TABLE t RENAME COLUMN m TO n', 'DROP TABLE migration_repair_plans')
   expect((await undoOf(target, repaired)).finished).toMatchObject({
     exitCode: 5,
-    error: { code: 'PLAN_CHANGED', message: 'the ledger does not say how the rows of t were written down' },
+    error: { code: 'PLAN_CHANGED', message: 'the ledger does not have the columns of the repaired rows of t' },
   })
   expect(await target.rows('SELECT n FROM t ORDER BY id')).toEqual([['1'], ['2']])
 })

@@ -55,7 +55,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
       'ok nodes: 2 of 2 nodes up: 2 in datacenter1, the near one',
       'ok schema: the same on all nodes',
       'ok keyspace: two: NetworkTopologyStrategy, datacenter1 2; read and written at LOCAL_QUORUM',
-      'ok rights: the cluster asks for no login',
+      'ok rights: the cluster does not require a login',
       'ok clocks: the same time here and on all nodes that are up',
     ])
     expect(performed.finished.exitCode).toBe(0)
@@ -65,12 +65,12 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
     const one = await perform({ kind: 'doctor', catalog: cluster.url('one') })
     expect(one.check('keyspace')).toMatchObject({
       status: 'warn',
-      cause: 'one copy of each row: a node that is down takes its rows along',
+      cause: 'one replica of each row: rows of a node that is down cannot be read',
     })
     const far = await perform({ kind: 'doctor', catalog: cluster.url('far') })
     expect(far.check('keyspace')).toMatchObject({
       status: 'warn',
-      cause: 'the near data center datacenter1 holds no copies',
+      cause: 'the nearest data center datacenter1 has no replicas',
     })
     const none = await perform({ kind: 'doctor', catalog: cluster.url('none') })
     expect(none.check('keyspace')).toMatchObject({ status: 'fail', cause: 'the cluster has no keyspace none' })
@@ -81,7 +81,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
     const reader = await perform({ kind: 'doctor', catalog: guarded.url('two', 'eve', 'apple-tree') })
     expect(reader.check('rights')).toMatchObject({
       status: 'warn',
-      found: 'there is no right to MODIFY, CREATE on the keyspace "two"',
+      found: 'the user has no right to MODIFY, CREATE on the keyspace "two"',
       hint: `as a superuser: GRANT MODIFY ON KEYSPACE "two" TO 'eve'; GRANT CREATE ON KEYSPACE "two" TO 'eve'`,
     })
     const superuser = await perform({ kind: 'doctor', catalog: guarded.url('two') })

@@ -29,10 +29,10 @@ test('what copies rest on is tried, and leaves nothing behind', async (context) 
   const performed = await perform({ kind: 'doctor', catalog: database.url })
   expect(found(performed)).toEqual([
     expect.stringMatching(/^ok address: d1:/),
-    expect.stringMatching(/^ok login: the token is taken, and a query answered, in /),
-    'ok copies: a request happens as a whole or not at all, and rows can be written to it',
-    expect.stringMatching(/^ok tables: 0 tables; this look took \d requests$/),
-    'ok requests: the API takes 1200 requests in 5 minutes from one token; a copy spreads its own',
+    expect.stringMatching(/^ok login: the token is valid, and a query was answered in /),
+    'ok copies: a request is applied completely or not at all, and rows can be written',
+    expect.stringMatching(/^ok tables: 0 tables; this check took \d requests$/),
+    'ok requests: the API accepts 1200 requests in 5 minutes from one token; a copy stays below that',
   ])
   vi.stubEnv('CLOUDFLARE_API_TOKEN', 'wrong')
   const denied = await perform({ kind: 'doctor', catalog: database.url })

@@ -108,11 +108,11 @@ describe('a file', () => {
     const newer = `sqlite:///${join(folder.path, 'newer.db')}`
     await imported(newer)
     await change(newer, NEWER)
-    expectProblem(await examine(newer), 'version', { found: 'the catalog was made by a newer sluice' })
+    expectProblem(await examine(newer), 'version', { found: 'the catalog was created by a newer sluice' })
     const foreign = `sqlite:///${join(folder.path, 'foreign.db')}`
     await change(foreign, 'CREATE TABLE delta_files (mine int)')
     expectProblem(await examine(foreign), 'version', {
-      found: expect.stringContaining('sluice did not make them') as string,
+      found: expect.stringContaining('sluice did not create') as string,
     })
   })
 
@@ -211,7 +211,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const after = await examine(catalog)
       expect(troubles(after)).toEqual([])
       expect(after.check('server')?.found).toMatch(/^PostgreSQL \d+.*UTF8/)
-      expect(after.check('rights')?.found).toBe('sluice is admin: may make, upgrade and import')
+      expect(after.check('rights')?.found).toBe('sluice is admin: may create, upgrade and import')
       expect(after.check('session locks')?.found).toContain('one session at a time')
       expect(JSON.stringify(after.events)).not.toContain(encodeURIComponent('pässword'))
       expect(JSON.stringify(after.events)).not.toContain('pässword')
@@ -245,7 +245,10 @@ describe.skipIf(!POSTGRES_OWN)(
       expectProblem(await examine(reader), 'rights', { found: 'reader may not read the catalog' })
       await perform({ kind: 'grants', catalog, role: 'reader', to: 'reader', apply: true })
       const may = await examine(reader)
-      expect(may.check('rights')).toMatchObject({ status: 'warn', found: 'reader is reader: may ask, and not import' })
+      expect(may.check('rights')).toMatchObject({
+        status: 'warn',
+        found: 'reader is reader: may query, but not import',
+      })
       expect(may.check('rights')?.cause).toMatch(/^it lacks INSERT, UPDATE, DELETE on /)
       expect(may.finished.exitCode).toBe(0)
       await perform({ kind: 'grants', catalog, role: 'importer', to: 'reader', apply: true })
@@ -396,7 +399,7 @@ describe.skipIf(!MARIADB_AVAILABLE)(
       const reader = await examine(server.url(name, user, SECRET))
       expect(reader.check('rights')).toMatchObject({
         status: 'warn',
-        found: `${user}@% is reader: may ask, and not import`,
+        found: `${user}@% is reader: may query, but not import`,
       })
       expect(reader.finished.exitCode).toBe(0)
       await server.sql(`ALTER TABLE \`${name}\`.delta_txns CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`)

@@ -53,7 +53,7 @@ async function found(
 }
 
 const commit = (version: number): string => `_delta_log/${String(version).padStart(20, '0')}.json`
-const DIFFER = 'readers believe the first line or, as sluice does, the last, and those differ'
+const DIFFER = 'some readers use the first line, others, like sluice, the last one, and these differ'
 
 test('two schemas in one commit are a finding', async () => {
   expect(await found('actions-doubled', [metaData('id', 'a'), metaData('id', 'b')])).toEqual([
@@ -85,7 +85,7 @@ test('what a later commit settles is a note, and so is the same line twice', asy
     ['note', commit(1), `commit 1 has 2 actions metaData: ${DIFFER}`],
   ])
   expect(await found('actions-doubled', [txn('app', 1), txn('app', 1)])).toEqual([
-    ['note', commit(1), 'commit 1 has 2 actions txn of "app", in the same words'],
+    ['note', commit(1), 'commit 1 has 2 actions txn of "app", with the same text'],
   ])
   expect(await found('actions-doubled', [txn('app', 1)], [txn('app', 2)])).toEqual([])
 })

@@ -110,7 +110,7 @@ describe('DuckDB as a SQL database', () => {
     expect(JSON.parse(stdout)).toEqual([
       'TARGET_BUSY',
       'the DuckDB file is open in another program',
-      `a DuckDB file belongs to one program at a time, now to the one with PID ${process.pid}`,
+      `only one program at a time can open a DuckDB file, now the one with PID ${process.pid}`,
     ])
   })
 

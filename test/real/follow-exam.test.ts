@@ -67,8 +67,8 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     expect(preflight.identities).toEqual([['code'], ['b', 'a']])
     const names = ['none', 'deferred', 'nothing', 'full_none', 'full_late', 'index_gone']
     expect(await refusals(...names)).toEqual([
-      expect.stringContaining('public.none has no primary key that names its rows'),
-      expect.stringContaining('public.deferred has no primary key that names its rows'),
+      expect.stringContaining('public.none has no primary key that identifies its rows'),
+      expect.stringContaining('public.deferred has no primary key that identifies its rows'),
       expect.stringContaining('public.nothing has REPLICA IDENTITY NOTHING'),
       expect.stringContaining('public.full_none has REPLICA IDENTITY FULL, and no unique key'),
       expect.stringContaining('public.full_late has REPLICA IDENTITY FULL, and no unique key'),
@@ -77,7 +77,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     const [table] = await asked(store, 'by_index')
     const narrow = { ...table!, columns: table!.columns.filter(({ name }) => name !== 'code') }
     expect(await refusalsOf([narrow])).toEqual([
-      expect.stringContaining('names its rows by code, which is not among the columns'),
+      expect.stringContaining('identifies its rows by code, which is not copied'),
     ])
   })
 
@@ -97,11 +97,11 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
       CREATE TABLE named_2 PARTITION OF named FOR VALUES FROM (10) TO (20); ALTER TABLE named_2 REPLICA IDENTITY FULL;
       CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE whole_1 PARTITION OF whole DEFAULT`)
     expect(await refusals('unlogged', 'parent', 'rich', 'named', 'whole', 'whole_1')).toEqual([
-      expect.stringContaining('public.unlogged is unlogged: its rows are in no log'),
+      expect.stringContaining('public.unlogged is unlogged: its rows are not in the log'),
       expect.stringContaining('public.parent has tables that inherit from it'),
       expect.stringContaining('public.rich has tables that inherit from it'),
       expect.stringContaining('public.named has the partition public.named_2 with another replica identity'),
-      expect.stringContaining('public.whole_1 is a partition of public.whole, which is followed as well'),
+      expect.stringContaining('public.whole_1 is a partition of public.whole, which is in the stream, too'),
     ])
     expect(await refusals('mixed')).toEqual([
       expect.stringContaining('public.mixed has no primary key'),
@@ -111,7 +111,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     const [table] = await asked(store, 'made')
     const columns = table!.table.columns.map((column) => ({ name: column.name, as: column.type, column }))
     const untold = is18
-      ? ['v, which no stream reports, because it is not stored']
+      ? ['v, which a stream does not report, because it is not stored']
       : ['s', 'v'].map((name) => `${name}, which servers before PostgreSQL 18 do not report`)
     expect(await refusalsOf([{ ...table!, columns }])).toEqual(
       untold.map((what): unknown => expect.stringContaining(`public.made has the generated column ${what}`)),
@@ -131,7 +131,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
       await refusalsOf(
         gone.map((one) => ({ ...one, table: { ...one.table, table: { schema: 'public', name: 'go"ne' } } })),
       ),
-    ).toEqual([expect.stringContaining('is not there any more')])
+    ).toEqual([expect.stringContaining('no longer exists')])
   })
 
   test('is a prepared transaction, with its age; open ones are a note', async () => {
@@ -183,7 +183,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
   test('are slots and walsenders that are all in use', async () => {
     await sql.run(`SELECT pg_create_physical_replication_slot('taken_' || i) FROM generate_series(1, 12) i`)
     expect(await refusals('good')).toEqual([
-      expect.stringContaining('no replication slot is free: 12 of max_replication_slots = 12 are in use'),
+      expect.stringContaining('all replication slots are in use: 12 of max_replication_slots = 12 are in use'),
     ])
     await sql.run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots')
   })
@@ -196,8 +196,8 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     await using other = await openPostgresCopy(plain.url())
     const preflight = await changesOf(other).examine(await asked(other, 'good'), SIGNAL)
     expect(preflight.refusals.map(({ message }) => message)).toEqual([
-      'wal_level is replica, and only logical reports changes',
-      'no walsender is free: 0 of max_wal_senders = 0 are in use',
+      'wal_level is replica, but a stream needs logical',
+      'all walsenders are in use: 0 of max_wal_senders = 0 are in use',
     ])
     expect(preflight.identities).toEqual([['id']])
   })

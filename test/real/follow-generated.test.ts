@@ -166,7 +166,7 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     const stage = await stageWith(STORED.replace('STORED', 'VIRTUAL'), '')
     const ran = await caughtUp(stage)
     expect(ran.finished.exitCode).not.toBe(0)
-    expect(textOf(ran)).toContain('the generated column vat, which no stream reports, because it is not stored')
+    expect(textOf(ran)).toContain('the generated column vat, which a stream does not report, because it is not stored')
     const noted = await perform({ ...stage.copy, follow: { until: 'caught-up', cdc: 'trigger' } })
     expect(noted.finished.exitCode, textOf(noted)).toBe(0)
     await expectSameSums(stage)

@@ -82,9 +82,13 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     while ((await rows()) < 221) await sleep(20)
 
     options({ act: 'workers', workers: 4 })
-    expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'a run that follows has no workers' })
+    expect(events.at(-1)).toMatchObject({
+      type: 'log',
+      level: 'warn',
+      message: 'a run that follows does not use workers',
+    })
     options({ act: 'lanes', lanes: 17 })
-    expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'lanes are 1 to 16, and not 17' })
+    expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'lanes must be 1 to 16, not 17' })
     options({ act: 'lanes', lanes: 2 })
     expect(events.at(-1)).toMatchObject({ type: 'run.steered', lanes: 2 })
     await stage.source.sql("BEGIN; INSERT INTO t VALUES (6000, 'lanes'); INSERT INTO other VALUES (1); COMMIT")

@@ -164,7 +164,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", 'public.plain: a type of its columns was changed (sad)'],
     ['ALTER TABLE plain RENAME TO elsewhere', 'public.plain: it is called public.elsewhere now'],
     ['CREATE SCHEMA s; ALTER TABLE plain SET SCHEMA s', 'public.plain: it is called s.plain now'],
-    ['ALTER TABLE plain REPLICA IDENTITY FULL', 'public.plain: its replica identity is another one'],
+    ['ALTER TABLE plain REPLICA IDENTITY FULL', 'public.plain: its replica identity has changed'],
     ['ALTER TABLE parts DETACH PARTITION parts_1', 'public.parts: partition public.parts_1 was detached or dropped'],
     [
       'ALTER TABLE parts DETACH PARTITION parts_1; INSERT INTO parts_1 VALUES (100, 1); ALTER TABLE parts ATTACH PARTITION parts_1 FOR VALUES FROM (0) TO (10)',
@@ -320,9 +320,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
       expect.stringContaining('partition public.bookings_q4 was detached or dropped'),
     ])
     birth = before
-    expect(await halted(LATER)).toEqual([
-      expect.stringContaining('a partition that was attached since was detached or dropped'),
-    ])
+    expect(await halted(LATER)).toEqual([expect.stringContaining('a later attached partition was detached or dropped')])
   })
 
   test('has one reader: who begins it anew is refused, and who ends it ends the reader', async () => {

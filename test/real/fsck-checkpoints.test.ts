@@ -52,7 +52,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     const performed = await perform(fsckOf(copied()))
     expect(kinds(performed)).toEqual([])
     expect(line(performed)).toBe(
-      '1 of 1, 0: read whole; files compared with the commits; what else they hold is compared by validate',
+      '1 of 1, 0: read whole; files compared with the commits; the rest is compared by sluice validate',
     )
     expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
   })
@@ -265,7 +265,7 @@ describe('files of a checkpoint beside the commits', () => {
     drop(4)
     const alone = await perform(fsckOf(folder))
     expect(found(alone, 'checkpoint-files')).toEqual([])
-    expect(line(alone)).toContain('not judged, because the commits that they stand for are gone: 6')
+    expect(line(alone)).toContain('not compared, because their commits are gone: 6')
   })
 
   test.each([
@@ -288,7 +288,7 @@ describe('files of a checkpoint beside the commits', () => {
     expect(reported).toMatchObject({
       looked: '1',
       of: '2',
-      detail: 'files and bytes of version 6 compared; those of other versions were not judged',
+      detail: 'files and bytes of version 6 compared; those of other versions were not compared',
     })
   })
 })

@@ -336,7 +336,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     const denied = await perform(grantsOf(url(reader), 'reader', other))
     expect(denied.finished.error).toMatchObject({
       code: 'TARGET_DENIED',
-      message: 'this login may not give these rights',
+      message: 'this login may not grant these rights',
     })
     expect(denied.finished.error?.hint).toContain(owner)
     expect(denied.statements).toEqual([])
@@ -355,7 +355,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
       const denied = await perform(grantsOf(url(admin), 'admin', other))
       expect(denied.finished.error, level).toMatchObject({
         code: 'TARGET_DENIED',
-        message: 'this login may not give these rights',
+        message: 'this login may not grant these rights',
       })
       expect(denied.statements).toEqual([])
     }

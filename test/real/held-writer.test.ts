@@ -6,7 +6,7 @@ import type { CopyStore } from '../../src/model/copy/port.ts'
 import { withWriter } from '../../src/stores/common/with-writer.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
-const ITSELF = { code: 'INTERNAL', message: 'the program would wait for what it holds itself' }
+const ITSELF = { code: 'INTERNAL', message: 'the program would wait for its own lock' }
 const NOTE = [{ sql: 'INSERT INTO notes VALUES (?)', parameters: [1] }]
 
 async function requestIn(store: CopyStore): Promise<ChunkRequest> {

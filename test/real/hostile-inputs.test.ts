@@ -134,7 +134,7 @@ const WAYS: readonly (readonly [name: string, path: () => string])[] = [
   ['a link', () => 'link.parquet'],
 ]
 
-describe('a path that leads out of the table', { timeout: 60_000 }, () => {
+describe('a path that is outside of the table', { timeout: 60_000 }, () => {
   const vector = (pathOrInlineDv: string): Line => ({
     deletionVector: { storageType: 'p', pathOrInlineDv, offset: 1, sizeInBytes: 40, cardinality: 1 },
   })

@@ -188,15 +188,15 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       ),
     ).toMatch(/check: .*never validated/)
     expect(await tried(`CREATE TABLE "Amenity ""Bookings""_past" ()`, `DROP TABLE ${PAST}`)).toMatch(
-      /name: it belongs to something else/,
+      /name: it belongs to another object/,
     )
     expect(await tried(`CREATE MATERIALIZED VIEW mv AS SELECT * FROM ${SQL}`, 'DROP MATERIALIZED VIEW mv')).toMatch(
       /materialized view/,
     )
     expect(await tried(`CREATE PUBLICATION sluice_x FOR TABLE ${SQL}`, 'DROP PUBLICATION sluice_x')).toMatch(/stream: /)
-    expect(await refused({ last: '2020-Q1' })).toMatch(/BAD_FLAG.*is over/)
+    expect(await refused({ last: '2020-Q1' })).toMatch(/BAD_FLAG.*has ended/)
     expect(await refused({ past: TABLE })).toMatch(/BAD_FLAG/)
-    expect(await refused({ by: 'guest' })).toMatch(/BAD_FLAG.*no time/)
+    expect(await refused({ by: 'guest' })).toMatch(/BAD_FLAG.*not a time column/)
     expect(await shapeOf(place)).toEqual(before)
     // Where no index helps, rows are counted by the run, before anything is made.
     await place.sql(`DROP INDEX "by At"`)

@@ -60,7 +60,7 @@ test.for(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)('%s: archives', a
       code: 'LEDGER_DAMAGED',
       message: expect.stringContaining(' migration_archive_erasures') as string,
       hint: expect.stringMatching(
-        /drop what is left of them \(.*\bmigration_archive_ledger\b.*\bmigration_archives\b.*\) and .*`sluice archive adopt --table TABLE --confirm=TABLE`/,
+        /drop the remaining tables \(.*\bmigration_archive_ledger\b.*\bmigration_archives\b.*\) and .*`sluice archive adopt --table TABLE --confirm=TABLE`/,
       ) as string,
     })
   }

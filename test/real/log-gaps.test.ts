@@ -74,7 +74,7 @@ test('import and history say what the log holds and they do not use', async () =
   // Commits that a cleaned log still holds build on files that are gone.
   const cleaned = without(...Array(18).keys())
   expect(logNotes(await perform({ ...history, table: cleaned }))).toEqual([
-    'the list begins at v20: no readable checkpoint leads to the older commits 18 to 19',
+    'the list begins at v20: there is no readable checkpoint for the older commits 18 to 19',
   ])
   expect(logNotes(await perform({ ...history, table: without() }))).toEqual([])
 })

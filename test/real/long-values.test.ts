@@ -46,7 +46,10 @@ test.each(Object.keys(FIELDS))('a longer %s is refused with the limit', { timeou
   const catalog = `sqlite:///${folder.path}/c.db`
   writeLog(table, [[PROTOCOL, lineAt(field, MOST + 1), add('a')]])
   const { finished } = await perform(importOf(table, catalog))
-  expect(finished.error).toMatchObject({ code: 'BAD_ACTION', message: expect.stringContaining(`takes ${MOST}`) })
+  expect(finished.error).toMatchObject({
+    code: 'BAD_ACTION',
+    message: expect.stringContaining(`the limit of a catalog is ${MOST}`),
+  })
 })
 
 test('nor does a checkpoint bring one in', { timeout: 60_000 }, async () => {
@@ -70,7 +73,10 @@ test('nor does a checkpoint bring one in', { timeout: 60_000 }, async () => {
     lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
   )
   const { finished } = await perform(importOf(table, `sqlite:///${folder.path}/c.db`))
-  expect(finished.error).toMatchObject({ code: 'BAD_ACTION', message: expect.stringContaining(`takes ${MOST}`) })
+  expect(finished.error).toMatchObject({
+    code: 'BAD_ACTION',
+    message: expect.stringContaining(`the limit of a catalog is ${MOST}`),
+  })
 })
 
 const MOST_OTHER = 32 << 20
@@ -91,7 +97,7 @@ test.each(Object.entries(OTHERS))(
     const { finished } = await perform(importOf(table, catalog))
     expect(finished.error).toMatchObject({
       code: 'BAD_ACTION',
-      message: expect.stringContaining(`takes ${MOST_OTHER}`),
+      message: expect.stringContaining(`the limit of a catalog is ${MOST_OTHER}`),
     })
     expect((await perform(validateOf(table, catalog))).finished.error?.code).toBe('NO_SUCH_TABLE')
   },
@@ -121,7 +127,7 @@ test(
     const refused = {
       code: 'BAD_ACTION',
       message: expect.stringMatching(
-        new RegExp(`0001\\.json:1: the line has 630\\d{5} characters, of which .* ${MOST_OTHER}`),
+        new RegExp(`0001\\.json:1: the line has 630\\d{5} characters, and the limit of .* ${MOST_OTHER}`),
       ) as string,
     }
     writeFileSync(log, readFileSync(log, 'utf8').replace('SHORT', long))
@@ -141,7 +147,7 @@ test('a byte order mark at the beginning of a commit is read behind, and named',
     const validated = await perform(validateOf(table, catalog))
     expect(validated.finished.status).toBe('ok')
     const notes = validated.events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
-    expect(notes).toMatch(new RegExp(`0${version}.json begins with a byte order mark: delta-spark reads`))
+    expect(notes).toMatch(new RegExp(`0${version}.json begins with a byte order mark: delta-spark skips`))
     const { finished, events } = await perform(fsckOf(table))
     expect(finished.exitCode).toBe(1)
     expect(events.filter((event) => event.type === 'fsck.finding')).toContainEqual(

@@ -346,7 +346,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       expect(early).toMatch(/foreign keys of .*more may refuse rows/)
       const later = await preflight('more', [])
       expect(later.refusals).toEqual([])
-      expect(later.notes.join('\n')).toMatch(/deleted and inserted, for the sake of u\n.*|foreign keys are not checked/)
+      expect(later.notes.join('\n')).toMatch(/deleted and inserted, because of u\n.*|foreign keys are not checked/)
     })
 
     test('rights that are missing are named, also that to see triggers', async () => {

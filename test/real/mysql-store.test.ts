@@ -683,7 +683,7 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
       ],
       [
         'mysql://app:wrong-secret@no-such-host.invalid/c?ssl-mode=disabled',
-        'the host name is not known: no-such-host.invalid (Network or authentication issues)',
+        'the host name cannot be resolved: no-such-host.invalid (Network or authentication issues)',
         null,
       ],
     ]
@@ -707,12 +707,12 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
   })
 
   test.each([
-    ['mysql://h', 'names no database'],
+    ['mysql://h', 'does not name a database'],
     ['mysql://h/d?colour=red', 'colour'],
     ['mysql://h/d?pool_size=0', 'pool_size'],
     ['mysql://h/d?ssl-mode=maybe', 'ssl-mode=maybe'],
     ['mysql://h/d?ssl-ca=/no/such/file.pem', 'ssl-ca'],
-    ['http://h/d', 'no URL of a MySQL database'],
+    ['http://h/d', 'not a URL of a MySQL database'],
   ])('%s is bad configuration', async (url, text) => {
     const error = await refused(connect(url))
     expect(error.code).toBe('BAD_CONFIG')

@@ -38,7 +38,7 @@ test.for(['UNIQUE', 'UNIQUE NULLS NOT DISTINCT'])('%s', async (unique, { skip })
   expect((await perform(diff)).finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
 })
 
-test('a table that was made with a plain key gets the one that takes NULLs for equal', async ({ skip }) => {
+test('a table that was made with a plain key gets the one that treats NULLs as equal', async ({ skip }) => {
   const why = await missing('postgresql')
   skip(why !== '', why)
   const [source, target] = [await makePlace('postgresql', folder.path), await makePlace('postgresql', folder.path)]

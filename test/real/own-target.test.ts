@@ -37,7 +37,7 @@ test.for(['sqlite', 'postgresql'] as const)('%s: no table of the ledger is writt
   for (const [table, request] of options) {
     const { finished } = await perform(copyOf(ledger, target, table, request))
     expect(finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
-    expect(finished.error?.message).toContain(`${request.toTable ?? table} is a table of sluice's own`)
+    expect(finished.error?.message).toContain(`${request.toTable ?? table} is a table of sluice's ledger`)
   }
   expect(await tablesOf(target)).toEqual([])
   if (system === 'sqlite') expect(existsSync(fileOf(target))).toBe(false)
@@ -79,7 +79,7 @@ test('a pattern that fits only tables of the ledger says so', async () => {
   const target = await makePlace('sqlite', folder)
   const copied = await perform(copyOf(ledger, target, 'migration*'))
   expect(copied.finished).toMatchObject({ exitCode: 2, error: { code: 'NO_SUCH_TABLE' } })
-  expect(copied.finished.error?.message).toMatch(/fits only \d+ tables of sluice's own ledger/)
+  expect(copied.finished.error?.message).toMatch(/matches only \d+ tables of sluice's own ledger/)
   expect(copied.finished.error?.reason).toContain('migration_runs')
   expect((await perform(copyOf(ledger, target, '*'))).finished).toMatchObject({ exitCode: 0, totals: { tables: '1' } })
 })

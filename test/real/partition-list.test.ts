@@ -292,18 +292,18 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect(all.finished).toMatchObject({ exitCode: 0, totals: { tables: '1', passedOver: '5' } })
     const notes = all.events.filter((event) => event.type === 'log')
     expect(notes.map(({ table, message }) => [table, message.replace(/;.*/, '')])).toEqual([
-      ['public.decimals', 'passed over: public.decimals is partitioned by ranges of id, which says no time'],
+      ['public.decimals', 'passed over: public.decimals is partitioned by ranges of id, which is not a time'],
       ['public.lists', 'passed over: public.lists is partitioned by LIST (id)'],
-      ['public.numbers', 'passed over: public.numbers is partitioned by ranges of id, which says no time'],
+      ['public.numbers', 'passed over: public.numbers is partitioned by ranges of id, which is not a time'],
       ['public.pairs', 'passed over: public.pairs is partitioned by RANGE (id, at)'],
-      ['public.texts', 'passed over: public.texts is partitioned by ranges of id, which says no time'],
+      ['public.texts', 'passed over: public.texts is partitioned by ranges of id, which is not a time'],
     ])
     const one = await perform(ensure(place, ['public.list*']))
     expect(one.events).toContainEqual(
       expect.objectContaining({
         type: 'log',
         level: 'warn',
-        message: 'no table that fits public.list* is partitioned by ranges of one time',
+        message: 'no table that matches public.list* is partitioned by ranges of one time column',
       }),
     )
     expect(one.finished).toMatchObject({ exitCode: 0, totals: { tables: '0', passedOver: '1' } })
@@ -395,7 +395,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       expect.objectContaining({
         alarm: 'rows in the default',
         rows: '2',
-        hint: expect.stringContaining(`--ahead ${ahead + 4} makes them`) as string,
+        hint: expect.stringContaining(`--ahead ${ahead + 4} creates them`) as string,
       }),
     ])
     const all = await perform(ensure(place, ['partly'], { ahead: ahead + 4 }))

@@ -181,7 +181,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       )
       await expect(make(store, table, [Q4, Q3])).rejects.toMatchObject({
         code: 'TABLE_REFUSED',
-        message: 'public.mine holds a part of public.bookings_q3',
+        message: 'public.mine overlaps public.bookings_q3',
       })
       expect(await partitions()).toEqual(['bookings_q1', 'bookings_q2', 'mine'])
       expect(await leftOvers(direct)).toEqual([])

@@ -206,14 +206,14 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
       'DROP FUNCTION strays',
       'function',
     )
-    await refused('CREATE PUBLICATION p FOR TABLE bookings_rest', 'DROP PUBLICATION p', 'lists it by itself')
+    await refused('CREATE PUBLICATION p FOR TABLE bookings_rest', 'DROP PUBLICATION p', 'lists it separately')
     await refused('CREATE PUBLICATION p FOR ALL TABLES', 'DROP PUBLICATION p', 'sends every new table')
     await refused(
       'CREATE PUBLICATION p FOR TABLES IN SCHEMA public',
       'DROP PUBLICATION p',
       'sends every new table of the schema',
     )
-    await refused('CREATE PUBLICATION p FOR TABLE bookings', 'DROP PUBLICATION p', 'would not send that they moved')
+    await refused('CREATE PUBLICATION p FOR TABLE bookings', 'DROP PUBLICATION p', 'would not send their move')
     await refused(
       'CREATE TABLE bills (id bigint, at timestamptz, FOREIGN KEY (id, at) REFERENCES bookings); INSERT INTO bills SELECT id, at FROM bookings_rest LIMIT 1',
       'DROP TABLE bills',

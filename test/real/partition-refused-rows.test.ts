@@ -122,7 +122,7 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
     })
     const alarms = events.filter((event) => event.type === 'partition.alarm')
     expect(alarms.map(({ alarm, hint }) => [alarm, hint])).toContainEqual(['none ahead', undefined])
-    expect(JSON.stringify(alarms)).not.toContain('sluice partition ensure m')
+    expect(JSON.stringify(alarms)).not.toContain('run sluice partition ensure')
   })
 
   test('a standby that does not tell what is read there is named', async () => {

@@ -113,13 +113,13 @@ test.each(apart)('%s: both readings are named, and no checkpoint is written', as
   const validated = await perform(validateOf(table, catalog))
   expect(validated.finished.status).toBe('ok')
   expect(validated.notes.join('\n')).toContain(
-    'one file is spelled in several ways in the commits: readers that compare paths as they are written have other files at version 2',
+    'one file is spelled in several ways in the commits: readers that compare undecoded paths have other files at version 2',
   )
 
   const refused = await perform(exportOf(table, catalog, `${table}-latest`, 'latest'))
   expect(refused.finished.error).toMatchObject({
     code: 'DIFFERENCES',
-    message: 'a checkpoint of version 2 would change what other readers have of one file',
+    message: 'a checkpoint of version 2 would change what other readers see in one file',
     reason: detail.replace('ROOT', table),
   })
   expect(existsSync(`${table}-latest/_delta_log`)).toBe(false)

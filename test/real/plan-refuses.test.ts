@@ -22,12 +22,12 @@ async function places(from: System, to: System, skip: (is: boolean, why: string)
 const REFUSED: readonly (readonly [System, System, name: string, columns: string, message: RegExp])[] = [
   ['postgresql', 'postgresql', 't', '', /t has no columns with values to copy/],
   ['postgresql', 'sqlite', 't', '', /t has no columns with values to copy/],
-  ['postgresql', 'mysql', 't', 'k jsonb PRIMARY KEY', /cannot make the column k of type json/],
-  ['postgresql', 'mysql', 't', 'k int[] PRIMARY KEY', /cannot make the column k of type json/],
-  ['postgresql', 'mysql', 't', 'k int PRIMARY KEY, "a😀" text', /no column named "a😀"/],
-  ['postgresql', 'mysql', 't😀', 'k int PRIMARY KEY', /no table named "t😀"/],
-  ['postgresql', 'mysql', 't', `k int PRIMARY KEY, ${wide(1500)}`, /no table of 1501 columns/],
-  ['postgresql', 'mysql', 't', 'k int PRIMARY KEY, "a " text', /no column named "a "/],
+  ['postgresql', 'mysql', 't', 'k jsonb PRIMARY KEY', /cannot create the column k of type json/],
+  ['postgresql', 'mysql', 't', 'k int[] PRIMARY KEY', /cannot create the column k of type json/],
+  ['postgresql', 'mysql', 't', 'k int PRIMARY KEY, "a😀" text', /not accept a column named "a😀"/],
+  ['postgresql', 'mysql', 't😀', 'k int PRIMARY KEY', /not accept a table named "t😀"/],
+  ['postgresql', 'mysql', 't', `k int PRIMARY KEY, ${wide(1500)}`, /not accept a table of 1501 columns/],
+  ['postgresql', 'mysql', 't', 'k int PRIMARY KEY, "a " text', /not accept a column named "a "/],
   ['postgresql', 'sqlite', 'sqlite_sequence', 'k int PRIMARY KEY', /begin with sqlite_ belong/],
   ['postgresql', 'd1', 'sqlite_sequence', 'k int PRIMARY KEY', /begin with sqlite_ belong/],
   ['postgresql', 'd1', 't', `k int PRIMARY KEY, ${wide(100)}`, /has 101 columns/],
@@ -53,7 +53,7 @@ describe('a dry run refuses what a run refuses', () => {
     await source.sql('CREATE TABLE t (k INTEGER PRIMARY KEY DESC)', `INSERT INTO t VALUES (1), ('xx')`)
     for (const dryRun of [true, false]) {
       const { finished } = await perform({ ...copyOf(source, target, 't'), dryRun })
-      expect(finished.error).toMatchObject({ code: 'VALUE_REFUSED', message: 'a key of t is no whole number: xx' })
+      expect(finished.error).toMatchObject({ code: 'VALUE_REFUSED', message: 'a key of t is not a whole number: xx' })
     }
   })
 })

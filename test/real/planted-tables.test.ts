@@ -112,7 +112,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(ran.code).not.toBe(0)
   })
 
-  test('a trigger that a granted right has put on our own table', async () => {
+  test('a trigger that a granted right has created on our own table', async () => {
     const url = await planted('planted_trigger', COUNTED)
     expect(sluice('copy', '--from', source, '--to', url, '--table', 't').code).toBe(0)
     await ask('planted_trigger', 'GRANT TRIGGER ON public.migration_runs TO planter')
@@ -185,7 +185,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     const answers = await Promise.all(
       commands.map(async (words) => {
         const { code, said } = sluice(...words)
-        return [words[0], code === 0, said.includes('has put') ? 'named' : said, await calls('planted_operators')]
+        return [words[0], code === 0, said.includes('has created') ? 'named' : said, await calls('planted_operators')]
       }),
     )
     expect(answers).toEqual(commands.map(([name]) => [name, false, 'named', []]))

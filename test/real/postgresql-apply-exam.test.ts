@@ -96,11 +96,11 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
       requestOf([above, gone, narrow, { ...table, identity: [] }, { ...table, identity: ['b'] }]),
     )
     expect(found.refusals.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/above is no ordinary table/),
+      expect.stringMatching(/above is not an ordinary table/),
       'there is no table gone',
       'narrow has no column a',
       expect.stringMatching(/no columns identify the rows of/),
-      expect.stringMatching(/the identity of .*below needs b/),
+      expect.stringMatching(/the row key of .*below needs b/),
     ])
     expect(found.refusals.map((one) => one.table?.name)).toEqual(['above', 'gone', 'narrow', 'below', 'below'])
     expect(
@@ -151,7 +151,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     )
     const asked = await preflight('fires', 'SELECT 1', { as: weak, fireTriggers: true })
     expect(messages(asked)).toBe('')
-    expect(asked.notes).toEqual([expect.stringMatching(/fire for changes, as asked: always, audit/)])
+    expect(asked.notes).toEqual([expect.stringMatching(/fire for changes, as requested: always, audit/)])
     const quiet = await preflight('fires', 'SELECT 1')
     expect(messages(quiet)).toBe('')
     expect(quiet.notes).toEqual([expect.stringMatching(/enabled ALWAYS or as REPLICA fire for changes: always$/)])
@@ -167,7 +167,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const sql = `CREATE TABLE parent (id int PRIMARY KEY, u int UNIQUE); CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent ON DELETE CASCADE);
       GRANT ALL ON parent, child TO ${role}`
     expect(messages(await preflight('child', sql, { catchingUp: true }))).toMatch(
-      /foreign keys of .*child may refuse rows until it has caught up: child_p_fkey of child/,
+      /foreign keys of .*child may refuse rows until the table has caught up: child_p_fkey of child/,
     )
     expect(messages(await preflight('parent', 'SELECT 1', { catchingUp: true }))).toMatch(
       /until it has caught up.*: parent_u_key$/,
@@ -176,13 +176,13 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const made = `CREATE TABLE loaded (id int PRIMARY KEY, u int CONSTRAINT "U u" UNIQUE, v int, w int CONSTRAINT "W w" REFERENCES parent); CREATE UNIQUE INDEX "J j" ON loaded (v)`
     const { refusals } = await preflight('loaded', made, { catchingUp: true })
     expect(refusals).toHaveLength(2)
-    for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); and make them/.exec(hint)?.[1] ?? '')
+    for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); and create them/.exec(hint)?.[1] ?? '')
     expect(messages(await preflight('loaded', 'SELECT 1', { catchingUp: true }))).toBe('')
     const live = await preflight('parent', 'SELECT 1')
     expect(messages(live)).toBe('')
     expect(live.notes).toEqual([
       expect.stringMatching(/foreign keys are not checked/),
-      expect.stringMatching(/tables that are not followed refer to it/),
+      expect.stringMatching(/tables outside of the stream refer to it/),
       expect.stringMatching(/deleted and inserted.* parent_u_key/),
     ])
     expect(messages(await preflight('parent', 'SELECT 1', { as: weak }))).toMatch(/foreign keys would refuse changes/)

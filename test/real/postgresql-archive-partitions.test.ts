@@ -122,8 +122,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         CREATE TABLE n0 PARTITION OF numbers FOR VALUES FROM (-10) TO (-9.5);
         CREATE TABLE moments (at timestamptz) PARTITION BY RANGE (at); CREATE TABLE moments_1 PARTITION OF moments FOR VALUES FROM ('2024-01-01 00:00+05:45') TO ('infinity');
         CREATE TABLE users (b int, n text, ref text REFERENCES odd, low text REFERENCES odd_low)`)
-      const ofUsers =
-        'it has foreign keys of other tables to itself, and not to the whole table: users_low_fkey of users'
+      const ofUsers = 'foreign keys of other tables refer to it and not to the whole table: users_low_fkey of users'
       const odd = await storeOf(store).list(await tableNamed(store, 'odd'), SIGNAL)
       expect(odd?.partitions.map(({ table, from, to, blocked }) => [table.table.name, from, to, blocked])).toEqual(
         [
@@ -170,7 +169,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await other.run('ROLLBACK')
       const case2 = await storeOf(store).list(await tableNamed(store, 'bookings'), SIGNAL)
       expect(case2?.partitions.map(({ blocked }) => blocked)).toEqual([
-        'it is a part of the publication outgoing by itself',
+        'it is listed itself in the publication outgoing',
         'another user began to detach it and did not finish: ALTER TABLE "public"."bookings" DETACH PARTITION "public"."bookings_m2" FINALIZE',
         null,
       ])

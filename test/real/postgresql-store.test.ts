@@ -435,8 +435,8 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
     test('refuses a database that cannot hold every text', async () => {
       await server.createDatabase('latin', "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
       await expect(openPostgres(server.url('latin'), 'read')).rejects.toMatchObject({
-        reason: 'database encoding is LATIN1, and only UTF8 is read or written',
-        hint: expect.stringMatching(/^bring its tables into a database .* ENCODING 'UTF8' .*: pg_dump and psql /),
+        reason: 'database encoding is LATIN1, and only UTF8 is supported',
+        hint: expect.stringMatching(/^move its tables into a database .* ENCODING 'UTF8' .*: pg_dump and psql /),
       })
     })
 

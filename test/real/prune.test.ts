@@ -347,7 +347,7 @@ describe('prune', () => {
     expect(await importInto(at.database, at.table)).toMatchObject({ version: 8, historyFrom: 7 })
     expect(await differencesOf(at.database, at.table)).toEqual([])
     const gone = await errorOf(readableTable(at.database, { tableId: 't' }, 5))
-    expect(gone.reason).toBe('the log led no further back when it was imported')
+    expect(gone.reason).toBe('the log did not have older versions when it was imported')
     await at.database.write((transaction) => transaction.run(`DELETE FROM migration_status WHERE table_id = 't'`))
     await importInto(at.database, at.table)
     expect(await differencesOf(at.database, at.table)).toEqual([])

@@ -101,7 +101,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const worker = stage.worker({ overTcp: true, stores: { queue: url.href } })
     const count = (isIt: (event: Event) => boolean): number => worker.events.filter(isIt).length
     const isBegun = (event: Event): boolean => event.type === 'worker.slot' && event.state === 'begun'
-    const isLost = (event: Event): boolean => event.type === 'log' && event.message.includes('queue is not reached')
+    const isLost = (event: Event): boolean => event.type === 'log' && event.message.includes('queue cannot be reached')
     const compared = async (row: 'is there' | 'is missing', queue: 'away' | 'there'): Promise<void> => {
       await stage.ask(stage.data, 'target', 'DELETE FROM away')
       if (row === 'is there') await stage.ask(stage.data, 'target', 'INSERT INTO away VALUES (1)')
@@ -474,7 +474,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await open(false)
     await expect
       .poll(async () => await look(), { timeout: 15_000, interval: 1000 })
-      .toEqual([expect.stringMatching(/^cleared: chunk 2 is done; it stood since /)])
+      .toEqual([expect.stringMatching(/^cleared: chunk 2 is done; it was open since /)])
     expect(await look()).toEqual([])
     // Another host has done what stands still here: it is not raised again with each look.
     const still = [{ runId: '17', standing: [{ table: 'public.items', chunk: '2', stoodMs: 20_000 }], moved: () => [] }]
@@ -559,7 +559,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await named()).toEqual(['1', '3'])
     for (const chunk of ['1', '3']) movedAt.set(chunk, performance.now())
     expect(await look('1', '3')).toEqual([
-      expect.stringMatching(/^cleared: chunks 1, 2 go on or are done; it stood since /),
+      expect.stringMatching(/^cleared: chunks 1, 2 go on or are done; it was open since /),
     ])
 
     // Another host found that its chunk goes on, and was killed before it had sent that.

@@ -74,7 +74,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     const early = await grants(stage.urlOf(stage.queue, 'queue'), 'observer', 'queue_reader', '--apply')
     expect([early.code, errorOf(early.events)]).toMatchObject([
       2,
-      { code: 'NO_SUCH_PATH', message: 'the database queue holds no queue' },
+      { code: 'NO_SUCH_PATH', message: 'the database queue has no queue' },
     ])
     for (const words of [
       ['--connect', stage.urlOf(stage.queue, 'queue'), '--role', 'reader'],
@@ -84,7 +84,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
       expect([code, err]).toEqual([2, expect.stringContaining('exclude each other')])
     }
     const file = await grants('sqlite:///queue.db', 'worker', 'queue_worker')
-    expect([file.code, file.err]).toEqual([6, expect.stringContaining('holds no queue')])
+    expect([file.code, file.err]).toEqual([6, expect.stringContaining('cannot hold a queue')])
   })
 
   test('what is printed is enough to work, and to look without changing anything', async () => {
@@ -179,7 +179,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     const missing = await grants(superuser, 'worker', 'nobody')
     expect([missing.code, errorOf(missing.events)]).toMatchObject([
       2,
-      { code: 'BAD_FLAG', hint: `make it first: CREATE ROLE "nobody" LOGIN PASSWORD '…';` },
+      { code: 'BAD_FLAG', hint: `create it first: CREATE ROLE "nobody" LOGIN PASSWORD '…';` },
     ])
     await stage.ask(stage.queue, 'queue', `ALTER ROLE ${named} NOINHERIT`)
     const idle = await grants(superuser, 'worker', HOSTILE, '--apply')

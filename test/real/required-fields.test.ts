@@ -36,7 +36,7 @@ const WITHOUT: readonly (readonly [string, Line])[] = [
   ['add.partitionValues is missing, of a', changed(add('a'), 'partitionValues', null)],
   ['add.dataChange is missing, of a', changed(add('a', { stats: '{"dataChange":true}' }), 'dataChange')],
   ['remove.dataChange is missing, of a', changed(remove('a'), 'dataChange', null)],
-  ['remove.deletionTimestamp is no whole number, of a', changed(remove('a'), 'deletionTimestamp', 'x')],
+  ['remove.deletionTimestamp is not a whole number, of a', changed(remove('a'), 'deletionTimestamp', 'x')],
   ...['format', 'schemaString', 'partitionColumns', 'configuration'].map(
     (field) => [`metaData.${field} is missing`, changed(METADATA, field)] as const,
   ),

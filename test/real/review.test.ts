@@ -46,7 +46,7 @@ describe('paths that cannot be tables are usage errors, and no bugs of ours', ()
     writeFileSync(join(folder.path, 'a-file'), '')
     expect(ending('import', 'a-file', ...DB).error).toMatchObject({
       code: 'NO_SUCH_TABLE',
-      message: 'a-file is a file, no table path and no table id of the catalog',
+      message: 'a-file is a file, not a table path and not a table id of the catalog',
     })
     expect(ending('discover', 'a-file/below').error?.code).toBe('NO_SUCH_PATH')
   })
@@ -109,20 +109,20 @@ describe('URLs of a catalog', () => {
       expect(ending('discover', url).error?.message).toBe('the database URL names a folder, not a file')
     writeFileSync(join(folder.path, 'a-file'), '')
     expect(ending('validate', 'orders', '--database-url', 'sqlite:///a-file/no.db').error?.reason).toBe(
-      `The folder of the file is not there: ${join(folder.path, 'a-file')}`,
+      `The folder of the file does not exist: ${join(folder.path, 'a-file')}`,
     )
   })
   test('say what to do when nothing is there', () => {
     expect(ending('validate', 'orders', '--database-url', 'sqlite:///no.db').error).toMatchObject({
       message: 'Database connection failed',
-      reason: 'The file is not there',
-      hint: 'Check database URL; the first import makes the catalog',
+      reason: 'The file does not exist',
+      hint: 'Check database URL; the first import creates the catalog',
     })
   })
   test('say so where a path that was meant to begin at the root begins here', () => {
     const path = `${folder.path.slice(1)}/c.db`
     expect(ending('validate', 'orders', '--database-url', `sqlite:///${path}`).error?.hint).toBe(
-      `Check database URL; the folder of the file has to be there. sqlite:///${path} counts from this folder, sqlite:////${path} from the root`,
+      `Check database URL; the folder of the file must exist. sqlite:///${path} starts at this folder, sqlite:////${path} at the root`,
     )
   })
   test('that lead nowhere do not pass for a catalog that answered', () => {

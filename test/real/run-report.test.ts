@@ -108,7 +108,7 @@ test('writes a file whole, and over none that it was not told to replace', async
   const first = await perform(asked(copied, { write: here, format: 'html' }))
   expect(first.finished).toMatchObject({ exitCode: 0, wrote: [here] })
   const again = await perform(asked(copied, { write: here }))
-  expect(again.finished.error?.message).toContain('is there already')
+  expect(again.finished.error?.message).toContain('already exists')
   expect(readFileSync(here, 'utf8')).toMatch(/^<!doctype html>/)
   expect(await perform(asked(copied, { write: here, overwrite: true }))).toMatchObject({ finished: { exitCode: 0 } })
   expect(readFileSync(here, 'utf8')).toMatch(/^\{/)
@@ -150,7 +150,7 @@ test('tells of a second comparison only what it has written, and how long it too
 
 test('says who was asked where nobody knows the run', async () => {
   const { finished } = await perform(asked('12345', { to: to.url }))
-  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was asked knows run 12345' })
+  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was read has run 12345' })
   expect(finished.error?.reason).toContain('the ledger of')
   expect(finished.error?.hint).toContain('sluice runs --distributed')
   expect((await perform(asked('9'.repeat(19)))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
@@ -229,7 +229,7 @@ test('reads a killed run of a ledger of version 1, and draws what the book noted
   expect(book).toMatchObject({ status: 'broken off', endedAt: null })
   expect(book?.curve).toHaveLength(3)
   const html = textOf(await perform(asked(run ?? '', { to: place.url, format: 'html' }), path.join(folder, 'noted')))
-  expect(html).toContain('as this machine noted it')
+  expect(html).toContain('as this machine recorded it')
   expect(html).toMatch(/<polyline points="34\.0,/)
   expect(html).not.toContain('hidden-word')
   expect(await place.rows('SELECT CAST(version AS TEXT) FROM migration_ledger')).toEqual([['1']])
@@ -269,7 +269,7 @@ describe.each([...MISSING.keys()])('a ledger of %s', (system) => {
     }
     // A run that it does not know is one that nobody knows.
     const none = await perform(asked('17', { to: target.url }), undefined)
-    expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was asked knows run 17' })
+    expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was read has run 17' })
   })
 })
 
@@ -286,7 +286,7 @@ test('tells what others know where a database is not reached, and ends with its 
   })
   const text = readFileSync(file, 'utf8')
   expect(text).toContain('not reached: CONNECT_FAILED')
-  expect(text).toContain('The run, as this machine noted it')
+  expect(text).toContain('The run, as this machine recorded it')
   expect(text).not.toContain('secret')
   const catalog = await perform(asked(copied, { to: to.url, catalog: away }))
   expect(catalog.finished).toMatchObject({ exitCode: 4, totals: { known: '2', notReached: '1' } })

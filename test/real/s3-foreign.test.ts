@@ -54,7 +54,7 @@ test.each(ANSWERS)('%s', async (_, status, headers, body, reason) => {
   expect(error).toBeInstanceOf(SluiceError)
   expect(error).toMatchObject({
     code: 'SOURCE_IO',
-    message: 'the endpoint does not answer as S3 does',
+    message: 'the endpoint does not answer like S3',
     reason: expect.stringMatching(reason) as string,
     hint: expect.stringContaining('AWS_ENDPOINT_URL_S3') as string,
   })

@@ -259,7 +259,7 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
   it('stops at the limit and says so, and tells a mistake from a failure', () => {
     const some = sluice('sql', 'SELECT path FROM delta_files', '--limit', '3', '--format', 'csv')
     expect(some.stdout.split('\r\n')).toHaveLength(5)
-    expect(some.stderr).toContain('there are more rows; --limit 3 leaves them out')
+    expect(some.stderr).toContain('there are more rows than --limit 3')
     const wrong = sluice('sql', 'DELETE FROM delta_files')
     expect([wrong.status, wrong.stdout]).toEqual([2, ''])
     if (!on('sqlite') && !ALL) return
@@ -270,7 +270,7 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
     if (!on('sqlite') && !ALL) return
     const twice = sluice('sql', 'SELECT 1 AS a, 2 AS a', '--format', 'json')
     expect(twice.stdout).toBe('{"a":1,"a_2":2}\n')
-    expect(twice.stderr).toContain('columns of one name get a number: a -> a_2')
+    expect(twice.stderr).toContain('columns with the same name get a number: a -> a_2')
     expect(sluice('sql', 'SELECT 1 AS a, 2 AS b', '--format', 'json').stderr).not.toContain('get a number')
     expect(sluice('sql', 'SELECT 1 AS a, 2 AS a', '--format', 'csv').stderr).not.toContain('get a number')
     const plain = `sqlite:///${join(folder.path, 'plain.db')}`

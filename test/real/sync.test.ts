@@ -170,7 +170,7 @@ describe('sync', () => {
     const ran = await run(syncOf(at.url))
     expect(statuses(ran)).toEqual({ edited: 'failed', well: 'current' })
     const errors = ran.events.flatMap((event) => (event.type === 'table.finished' ? [event.error?.message] : []))
-    expect(errors).toContain('the log is no longer the one that was imported: commit 0 has other bytes than it had')
+    expect(errors).toContain('the log is no longer the one that was imported: commit 0 has changed')
     await using database = openSqlite(at.file, 'read')
     const listed = async (): Promise<unknown> =>
       (await listLakeTables(at.lake, database, new AbortController().signal)).map(({ name, error }) => [
@@ -214,7 +214,7 @@ describe('sync', () => {
       expect(error).toMatchObject({
         code: 'DIFFERENCES',
         hint: expect.stringMatching(
-          /^if the log is right, take the table out of the catalog .* --forget --confirm=/,
+          /^if the log is right, remove the table from the catalog .* --forget --confirm=/,
         ) as string,
       })
     },
@@ -226,8 +226,8 @@ describe('sync', () => {
     await run(syncOf(at.url))
     for (const version of [1, 2]) rmSync(join(at.lake, 'shorter', '_delta_log', `0000000000000000000${version}.json`))
     const { finished } = await run(syncOf(at.url, { tables: [join(at.lake, 'shorter')] }))
-    expect(finished.error?.message).toMatch(/it ends at version 0, the catalog holds 2: commits 1 to 2 are gone/)
-    expect(finished.error?.hint).toMatch(/^bring the missing commits back; if the log is right/)
+    expect(finished.error?.message).toMatch(/it ends at version 0, the catalog has 2: commits 1 to 2 are gone/)
+    expect(finished.error?.hint).toMatch(/^restore the missing commits; if the log is right/)
     await using database = openSqlite(at.file, 'read')
     const [row] = await listLakeTables(at.lake, database, new AbortController().signal)
     expect(row).toMatchObject({ error: null, version: 0, catalog: { state: 'truncated', ends: 0, version: 2 } })
@@ -352,8 +352,8 @@ describe('migration-status', () => {
       event.type === 'log' ? [[event.table?.replace(/-[0-9a-f]{8}$/, ''), event.message]] : [],
     )
     expect(why.toSorted()).toEqual([
-      ['away', expect.stringMatching(/^how far it is behind is not known: /)],
-      ['cut', 'its log was truncated: it ends at version 0, the catalog holds 1: commit 1 is gone from its end'],
+      ['away', expect.stringMatching(/^its lag is unknown: /)],
+      ['cut', 'its log was truncated: it ends at version 0, the catalog has 1: commit 1 is gone from its end'],
       [
         'half',
         expect.stringMatching(/^its log is no longer the one that was imported: commit 0 has 20 bytes, it had \d+$/),

@@ -300,7 +300,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await stage.until('the stop', async () => (await stage.run(other)).status === 'stopped', 60_000)
     await stage.until('the alert', () => existsSync(file) && readFileSync(file, 'utf8').includes('\n'))
     expect(readFileSync(file, 'utf8')).toMatch(
-      /^worker-lost the program of task 1 stood still on slow and was killed, /,
+      /^worker-lost the program of task 1 did not respond on slow and was killed, /,
     )
     const { chunks } = await stage.run(run)
     await stage.until('more chunks', async () => (await stage.run(run)).chunks > chunks)
@@ -580,7 +580,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       level: 'error',
       table: 'public.orders',
       message: expect.stringMatching(/^DIFFERENCES .* 1 different/) as string,
-      hint: expect.stringContaining('--fix repairs the target') as string,
+      hint: expect.stringContaining('--fix to repair the target') as string,
     })
     await worker.ended
   })
@@ -589,7 +589,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     [
       'a URL without a name',
       ['--from', 'shop', '--to', 'sqlite:///tmp/nowhere.db'],
-      /has no name, and a queue holds no URLs/,
+      /has no name, and a queue does not hold URLs/,
     ],
     ['a command that only looks', ['--dry-run', '--from', 'shop', '--to', 'cold'], /a plan is made here/],
     [

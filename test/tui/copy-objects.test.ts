@@ -3,14 +3,14 @@ import { expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { LogEntries } from '../../src/render/log-entry.ts'
 
-test('tells what is being made, what is there, and what could not be made', () => {
+test('tells what is being created, what is there, and what could not be made', () => {
   const log = new LogEntries()
   const shown = (body: EventBody): readonly string[] => {
     const event: Event = { v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body }
     return log.event(event, 0).map(({ level, text }) => `${level} ${text}`)
   }
   const object = { table: 'rides', name: 'by_name', kind: 'index' } as const
-  expect(shown({ ...object, type: 'index.started' })).toEqual(['note index by_name is being made'])
+  expect(shown({ ...object, type: 'index.started' })).toEqual(['note index by_name is being created'])
   expect(shown({ ...object, type: 'index.done', ms: 2000 })).toEqual(['note index by_name is made 2.0 s'])
   const error = { code: 'OBJECTS_FAILED', message: 'twice', hint: 'make it by hand', retryable: false } as const
   expect(shown({ ...object, type: 'index.failed', error })).toEqual([

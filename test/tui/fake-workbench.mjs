@@ -26,7 +26,7 @@ const raw = [
     err(
       'LOG_GAP',
       'commits 11 to 13 are missing between checkpoint 10 and commit 14',
-      'bring the three files back, or import again once a checkpoint above 14 exists',
+      'restore the three files, or import again when a checkpoint above 14 exists',
       './lake/legacy/broken/_delta_log',
     ),
   ],
@@ -45,7 +45,7 @@ const raw = [
     null,
     err(
       'TABLE_FEATURE',
-      'catalogManaged is not supported; its commits live in the catalog of another system',
+      'catalogManaged is not supported; its commits are in the catalog of another system',
       'ask that system for the table',
       './lake/staging/managed/_delta_log',
     ),
@@ -400,8 +400,8 @@ function partitionEvents(table) {
       alarm: 'none ahead',
       from: day(11),
       to: day(13),
-      detail: `too few partitions are ahead: ${quarter(11)}, ${quarter(12)} are missing, and the last that is there ends at ${day(11)}`,
-      hint: 'sluice partition ensure makes them',
+      detail: `too few partitions are ahead: ${quarter(11)}, ${quarter(12)} are missing, and the last one ends at ${day(11)}`,
+      hint: 'run sluice partition ensure to create them',
     },
     {
       type: 'partition.alarm',
@@ -877,7 +877,8 @@ export function fakeWorkbench({
     },
     changed: async () => fresh.splice(0),
     placed: async (text) => {
-      if (text.includes('nowhere')) throw Object.assign(new Error(`nothing is at ${text}`), { code: 'NO_SUCH_PATH' })
+      if (text.includes('nowhere'))
+        throw Object.assign(new Error(`there is nothing at ${text}`), { code: 'NO_SUCH_PATH' })
       return { kind: text.includes('://') ? 'database' : 'lake', url: text }
     },
     lakeAt: async (path) => raw.slice(0, 2).map((row) => rowOf(row, path)),

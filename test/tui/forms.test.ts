@@ -59,7 +59,7 @@ describe('a form', () => {
     await formOf(app, 'archive run', 'archive run ·')
     await app.press(['down', 'ivcrdxXpyqSRasLtz:?/123'], 'ivcrdxXpyqSRasLtz:?/123▏')
     // A flag takes no letters.
-    await app.press(['ctrl-f', 'remove what is det'], /find +remove/)
+    await app.press(['ctrl-f', 'remove detached part'], /find +remove/)
     await app.press(['enter', 'y', 'Y', 'x', 'X', 'i'], /› +drop +no/)
     await app.press(['space'], /› ● drop +yes/)
     // `folder` holds it too, but what is called so is meant.
@@ -175,14 +175,14 @@ describe('a form', () => {
     const app = await start({ columns, rows })
     await formOf(app, 'query orders --from hello', /query/)
     const words =
-      '--from is no URL: write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb'
+      '--from is not a URL: write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb'
     // Rows of the frame, with what stands beside it, are one text.
     const text = (lines: readonly string[]): string =>
       lines
         .map((row) => row.split('│')[1] ?? '')
         .join('')
         .replaceAll(/\s+/g, '')
-    await app.press(['SELECT 1'], '--from is no URL')
+    await app.press(['SELECT 1'], '--from is not a URL')
     if (columns >= 80) {
       await app.until((screen) => text(screen.split('\n')).includes(words.replaceAll(' ', '')))
       await app.press(['enter'], 'SELECT 1')

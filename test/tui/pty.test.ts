@@ -85,9 +85,9 @@ describe.runIf(compiled)('in a pty', () => {
   it('rolls back only with the typed name and the other button', async () => {
     const app = start()
     await ready(app)
-    await app.press(['r'], 'the log can say everything again')
+    await app.press(['r'], 'the log can be imported again completely')
     await app.press(['crm/accounts', 'enter'], 'cancelled: crm/accounts stays')
-    await app.press(['r'], 'the log can say everything again')
+    await app.press(['r'], 'the log can be imported again completely')
     await app.press(['crm/account', 'tab', 'enter'], 'needs the name')
     await app.press(['s', 'enter'], 'ok, exit 0')
   })

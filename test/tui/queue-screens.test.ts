@@ -117,7 +117,7 @@ const SCHEDULES = [
   }),
   scheduled('purge', {
     state: 'void',
-    error: 'SCHEDULE_VOID what this schedule would do is not what was confirmed: other values of olderThan',
+    error: 'SCHEDULE_VOID the plan of this schedule is not the confirmed one: other values of olderThan',
     lastAt: at(-3_600_000),
     lastStatus: 'refused',
     lastRun: '1795461044074052929',

@@ -109,7 +109,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.until('213')
     await app.press(['/', 'broken', 'enter'], '› legacy/broken')
     await app.press(['enter'], 'LOG_GAP commits 11')
-    await app.until('bring the three files back')
+    await app.until('restore the three files')
     await golden('broken', app)
   })
 
@@ -123,7 +123,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
   it('checks before it rolls back', async () => {
     const app = start(size)
     await app.until('213')
-    await app.press(['r'], 'the log can say everything again')
+    await app.press(['r'], 'the log can be imported again completely')
     await golden('rollback', app)
   })
 

@@ -145,7 +145,7 @@ it('goes through what needs somebody, says why, and begins what mends it with it
   await app.press(['/', 'crm', 'enter', 'tab', 'tab'], 'Tables › what needs you · 6')
   expect(app.screen()).toContain('› legacy/broken')
   await app.press(['enter'], 'legacy/broken needs you')
-  expect(app.screen()).toContain('bring the three files back')
+  expect(app.screen()).toContain('restore the three files')
   await app.press(['esc', 'j', 'j', 'j'], '› events/clicks')
   await app.press(['enter'], '12 commits ahead of the catalog')
   await app.press(['enter'], 'Import events/clicks')
@@ -159,7 +159,7 @@ it('goes through what needs somebody, says why, and begins what mends it with it
 
 it('adds a store, folds it, and asks again what could not be read', async () => {
   const app = await start({ columns: 120, rows: 40 })
-  await app.press(['a', 'nowhere/at', 'enter'], 'nothing is at nowhere/at')
+  await app.press(['a', 'nowhere/at', 'enter'], 'there is nothing at nowhere/at')
   await app.press(['ctrl-u', 'sqlite:///away.db', 'enter'], '✗ Database connection failed')
   // It hides no other, says why in full beside, and needs somebody.
   expect(app.screen()).toContain('crm/accounts')

@@ -89,7 +89,7 @@ describe.each([
     ).not.toMatch(BARS)
     for (const name of ['stream', 'table', 'quarantine']) run.emit(gate(name, 'ok', `the ${name} is fine`))
     run.emit(gate('sign-off', 'ok', 'given by ann, 400,000 rows as of 0/C541000'))
-    run.emit(gate('reverse stream', 'waiting', 'the way back can be followed; it is made before the switch'))
+    run.emit(gate('reverse stream', 'waiting', 'the reverse stream is possible; it is created before the switch'))
     run.emit({ type: 'follow.started', stream: '7', slot: 'sluice_7', position: '0/1', tables: '1', isNew: false })
     run.emit(told.planned([told.planLine('public.bookings', 400_000)]))
     run.emit(gate('compared', 'waiting', 'all rows are being compared'))
@@ -103,10 +103,10 @@ describe.each([
     expect(app.screen()).toContain('waits for gate compared')
     expect(app.screen()).toContain('no lag')
     run.emit(gate('compared', 'ok', '400000 rows equal as of 0/C541438'))
-    run.emit(gate('reverse stream', 'ok', 'slot sluice_9 is there'))
-    run.emit({ type: 'cutover.step', step: 'trying', detail: 'try 1: the table is held, everybody waits' })
-    await app.until(/the table is held, everybody\s+waits/)
-    run.emit({ type: 'cutover.step', step: 'released', detail: 'the lock was not got; the next try comes in 500 ms' })
+    run.emit(gate('reverse stream', 'ok', 'slot sluice_9 exists'))
+    run.emit({ type: 'cutover.step', step: 'trying', detail: 'try 1: the table is locked, other sessions wait' })
+    await app.until(/the table is locked, other\s+sessions\s+wait/)
+    run.emit({ type: 'cutover.step', step: 'released', detail: 'the lock was not got; the next try begins in 500 ms' })
     await app.until((screen) => screen.includes('the lock was not got'))
     run.emit({
       type: 'cutover.switched',
@@ -122,7 +122,7 @@ describe.each([
       position: '0/C54A948',
       wayBack: 'sluice cutover 1 --revert',
     })
-    await app.until('switched: public.bookings means')
+    await app.until(/switched: public\.bookings is now the\s+other table/)
     expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|WORKER/)
   })
 
@@ -153,7 +153,7 @@ it.each([told.COPY, FOLLOW, CUTOVER])(
   async (operation) => {
     const { app, run } = await begun(operation, 80, 24)
     run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0', target: TO })
-    const message = 'not reached: connect ECONNREFUSED 127.0.0.1:1; try 2 follows, for 30 s at most: d1://a/b'
+    const message = 'not reached: connect ECONNREFUSED 127.0.0.1:1; try 2 follows; retries end after 30 s: d1://a/b'
     run.emit({ type: 'log', level: 'warn', message })
     await app.until((screen) => screen.split('\n').slice(2, 5).join(' ').includes('connect ECONNREFUSED'))
     expect(app.screen()).not.toContain('planning: asking')

@@ -42,7 +42,7 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     await start()
     await app.press(['5'], 'no answer yet')
     await app.press([paste('select 1;\u001bq\u0003\r'), MOUSE, 'x'], String.raw`select 1;\x1bq\x03`)
-    await app.press(['shift-tab', '1', 'r'], 'the log can say everything again')
+    await app.press(['shift-tab', '1', 'r'], 'the log can be imported again completely')
     await app.press(['tab', paste('crm/accounts\r')], 'crm/accounts▏')
     expect(app.screen()).toContain('[ Roll back ]')
     await app.press(['enter'], 'ok, exit 0')

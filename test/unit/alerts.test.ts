@@ -125,7 +125,7 @@ test('a webhook that sends on to another host fails, and that host gets nothing'
         host: 'here',
       })
       expect(failed).toEqual([
-        `the webhook of the alert answered ${status}: it sends on to another URL, and none is followed`,
+        `the webhook of the alert answered ${status}: it redirects to another URL, and sluice does not follow redirects`,
       ])
     }
     expect(reached).toBe(0)

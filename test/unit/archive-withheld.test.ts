@@ -18,7 +18,7 @@ test('values of a condition go out of messages, and numbers around them stay', (
     'Key (id)=(***) of 1420 rows, ***, aXd+a@example.org',
   )
   const counts =
-    'the disk is full: 42 more of the partitions were not begun; 42 such rows are left, 42 rows of 42 files'
+    'the disk is full: 42 more of the partitions were not started; 42 such rows are left, 42 rows of 42 files'
   expect(withhold(counts)).toBe(counts)
   expect(withhold('(42, row) 42 rowing, 42 more')).toBe('(***, row) *** rowing, *** more')
   const error = new SluiceError('BAD_PREDICATE', 'no 42', {

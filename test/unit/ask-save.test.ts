@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 test.each([
   ['a folder that is not there', 'absent/rows.csv', 'there is no folder'],
-  ['a file where a folder should be', 'file/rows.csv', 'is no folder'],
+  ['a file where a folder should be', 'file/rows.csv', 'is not a folder'],
 ])('%s', async (_name, below, why) => {
   writeFileSync(join(folder, 'file'), '')
   const path = join(folder, below)

@@ -32,7 +32,7 @@ const CASES: readonly (readonly [what: string, Error, Doing, object])[] = [
     'connect',
     {
       code: 'CONNECT_FAILED',
-      reason: 'the cluster asks for a user and a password (Network or authentication issues)',
+      reason: 'the cluster requires a user and a password (Network or authentication issues)',
       retryable: false,
     },
   ],
@@ -62,7 +62,7 @@ const CASES: readonly (readonly [what: string, Error, Doing, object])[] = [
     'connect',
     {
       code: 'CONNECT_FAILED',
-      reason: 'no host name is known: h1:9042, h2:9042 (Network or authentication issues)',
+      reason: 'host names cannot be resolved: h1:9042, h2:9042 (Network or authentication issues)',
       retryable: false,
     },
   ],
@@ -126,7 +126,11 @@ const CASES: readonly (readonly [what: string, Error, Doing, object])[] = [
     'a read timeout',
     said(0x1200, 'timeout', { received: 1, blockFor: 2 }),
     'read',
-    { code: 'TARGET_IO', reason: 'answered have 1 of the 2 that the level asks for', retryable: true },
+    {
+      code: 'TARGET_IO',
+      reason: 'replicas that answered: 1 of the 2 that the consistency level needs',
+      retryable: true,
+    },
   ],
   [
     'a write timeout',

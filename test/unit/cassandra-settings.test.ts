@@ -58,16 +58,16 @@ describe('a Cassandra URL', () => {
   })
 
   test.each([
-    ['postgresql://h/k', 'this is no URL of a Cassandra cluster'],
+    ['postgresql://h/k', 'this is not a URL of a Cassandra cluster'],
     ['cassandra://', 'a host of the URL cannot be read'],
     ['cassandra://h1,,h2/k', 'a host of the URL cannot be read'],
     ['cassandra://h:99999/k', 'a host of the URL cannot be read'],
     ['cassandra://h/k/more', 'the URL names more than a keyspace'],
     ['cassandra://h/k?speed=high', 'the URL has an unknown parameter: speed'],
     ['cassandra://h/k?consistency=most', 'consistency=most is not known'],
-    ['cassandra://h/k?consistency=SERIAL', 'consistency=SERIAL is not usable'],
-    ['cassandra://h/k?serial_consistency=ONE', 'serial_consistency=ONE is not usable'],
-    ['cassandra://h/k?request_timeout=soon', 'request_timeout=soon is not usable'],
+    ['cassandra://h/k?consistency=SERIAL', 'consistency=SERIAL is not valid'],
+    ['cassandra://h/k?serial_consistency=ONE', 'serial_consistency=ONE is not valid'],
+    ['cassandra://h/k?request_timeout=soon', 'request_timeout=soon is not valid'],
     ['cassandra://h/k?sslmode=maybe', 'sslmode=maybe is not known'],
     ['cassandra://h/k?tls=true&sslmode=require', 'the URL has both tls and sslmode'],
     ['cassandra://h/k?sslrootcert=/no/such.pem', 'the file of sslrootcert cannot be read'],

@@ -132,7 +132,7 @@ test('whoever watches hears what was, then what comes, without passwords; leavin
   const refused: string[] = []
   joined.onRefused((message) => refused.push(message))
   joined.workers(3)
-  await expect.poll(() => refused).toEqual(['this run takes no workers from elsewhere'])
+  await expect.poll(() => refused).toEqual(['this run does not accept workers from another program'])
   joined.stop()
   await expect.poll(() => live.interrupt.stop.aborted).toBe(true)
   expect(live.interrupt.abort.aborted).toBe(false)
@@ -190,6 +190,6 @@ test('a run that is silent keeps nobody from the one that answers', async () => 
   await Promise.all([silent, refuses].map((server) => new Promise((resolve) => server.once('listening', resolve))))
   // It is chosen, and says itself that it is no run to look at.
   const thrown: unknown = await joinedFrom({ run: null, env, socketPath }).catch((error: unknown) => error)
-  expect(String(thrown)).not.toContain('2 runs go on here')
+  expect(String(thrown)).not.toContain('2 runs are active on this machine')
   for (const server of [silent, refuses]) server.close()
 }, 30_000)

@@ -176,11 +176,11 @@ describe('into another table', () => {
       'an expression of unknown columns',
       index({ parts: [{ column: null }], own: '(x)', columns: null }),
       {},
-      /may speak of a column/,
+      /may use a column/,
     ],
-    ['a method', index({ method: 'gin' }), { sameWords: false }, /^postgresql alone has gin/],
+    ['a method', index({ method: 'gin' }), { sameWords: false }, /^only postgresql has gin/],
     ['an operator class', index({ parts: [{ column: 'a', special: 'ops' }] }), { sameWords: false }, /^it uses ops/],
-    ['equal NULLs', index({ nullsEqual: true }), { sameWords: false }, /takes NULLs for equal$/],
+    ['equal NULLs', index({ nullsEqual: true }), { sameWords: false }, /treats NULLs as equal$/],
     [
       'unique beginnings',
       index({ unique: true, parts: [{ column: 'a', prefix: 3 }] }),
@@ -204,7 +204,7 @@ describe('into another table', () => {
       'what only one system says of a key',
       key({ rest: 'MATCH FULL' }),
       { sameWords: false },
-      /^MATCH FULL is known to/,
+      /^only postgresql supports MATCH FULL$/,
     ],
   ])('%s is left out', (_, object, more, reason) => {
     const found = translateObject(object, passage(more))

@@ -34,7 +34,7 @@ describe('a store that is opened', () => {
     expect([end, calls]).toEqual(['there', 3])
     expect(events).toEqual([
       { type: 'log', level: 'warn', message: 'no; trying again' },
-      { type: 'log', level: 'note', message: 'it goes on; over: no' },
+      { type: 'log', level: 'note', message: 'it continues; over: no' },
     ])
   })
 
@@ -56,7 +56,7 @@ it('says where it failed and why, and again only where that is another cause', a
   expect(events.map((event) => (event.type === 'log' ? event.message : ''))).toEqual([
     'no connection (refused): postgresql://host/db; trying again',
     'no connection (late): postgresql://host/db; trying again',
-    'it goes on; over: no connection (late): postgresql://host/db',
+    'it continues; over: no connection (late): postgresql://host/db',
   ])
 })
 

@@ -23,6 +23,6 @@ test('what belongs to neither table does not stay with one', () => {
     "index i'x stays with the old table: so it is",
   ])
   expect(said({ verdict: 'refused', about: 'subscription', object: 's' })).toEqual([
-    'subscription s is in the way: so it is',
+    'subscription s prevents the switch: so it is',
   ])
 })

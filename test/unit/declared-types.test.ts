@@ -27,7 +27,7 @@ test.each([
   ['a new member of an earlier name', MEMBERS, type('enum', 'here/1', '10 z', '12 a', '11 b'), /'a' is another member/],
   ['from a dump', MEMBERS, type('enum', 'there/1', '11 a', '10 b'), null],
   ['from a dump, with one more and one less', MEMBERS, type('enum', 'there/1', '1 z', '2 b'), null],
-  ['from a dump of swapped members', MEMBERS, type('enum', 'there/1', '10 b', '11 a'), /stand in another order/],
+  ['from a dump of swapped members', MEMBERS, type('enum', 'there/1', '10 b', '11 a'), /have another order/],
   ['attributes renamed', PAIR, type('composite', 'here/2', '1 b int', '2 a int'), null],
   [
     'an attribute added again',

@@ -40,7 +40,7 @@ describe('half of a character', () => {
   ])('in %s is refused with the line', async (_, line) => {
     const error = await failure(`${JSON.stringify(PROTOCOL)}\n${line}\n`)
     expect(error).toMatchObject({ code: 'BAD_ACTION', where: 'log.json:2' })
-    expect(error.message).toMatch(/holds half of a character/)
+    expect(error.message).toMatch(/has half of a character/)
   })
 
   test('is none where both halves stand, and where a backslash is only text', async () => {
@@ -179,7 +179,7 @@ describe('one action', () => {
     ['{"add":{"path":"x","size":1,"modificationTime":1e300}}', /add\.modificationTime/],
     [
       JSON.stringify(add('x', 1, { partitionValues: { a: 1 } })),
-      /add\.partitionValues should be an object of texts \('a' is none\)/,
+      /add\.partitionValues should be an object of texts \('a' is not one\)/,
     ],
     [JSON.stringify(add('x', 1, { stats: {} })), /add\.stats/],
     [JSON.stringify(add('x', 1, { deletionVector: { storageType: 'u' } })), /add\.deletionVector\.pathOrInlineDv/],

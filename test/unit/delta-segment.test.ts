@@ -118,7 +118,7 @@ describe('segments', () => {
     const error: { hint?: string } = (await segment('c0-10 p10 c14').catch(
       (thrown: unknown) => thrown as { hint?: string },
     )) as never
-    expect(error.hint).toBe('bring the 3 missing files back, or import again once a checkpoint above 14 exists')
+    expect(error.hint).toBe('restore the 3 missing files, or import again when a checkpoint above 14 exists')
     const covered: { hint?: string } = (await segment('c0 k1-2 c3').catch(
       (thrown: unknown) => thrown as { hint?: string },
     )) as never
@@ -180,7 +180,7 @@ describe('gaps', () => {
     ['c0-5 p3', null, null],
     ['p7', null, null],
     ['p10 c11-20', null, null],
-    ['c8-20 p10 p15', null, 'no readable checkpoint leads to the older commits 8 to 9'],
+    ['c8-20 p10 p15', null, 'there is no readable checkpoint for the older commits 8 to 9'],
     [
       'c0-3 c5-12 u3 u6 u9 u11 u12',
       'commit 4 is missing among those of the log: versions 4 to 5 can no longer be read',

@@ -178,7 +178,7 @@ describe('state', () => {
     [
       { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['catalogManaged'] },
       'TABLE_FEATURE',
-      /'catalogManaged': its commits live in the catalog of another system/,
+      /'catalogManaged': its commits are in the catalog of another system/,
     ],
     [
       { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: [], writerFeatures: ['catalogOwned-preview'] },
@@ -325,7 +325,7 @@ describe('checkpoints that fail', () => {
     )
     expect(await localFiles(folder)).toEqual({
       files: upTo(9),
-      notes: ['checkpoint 8 ignored: 1 of its 2 parts are there'],
+      notes: ['checkpoint 8 ignored: 1 of its 2 parts exist'],
     })
   })
 

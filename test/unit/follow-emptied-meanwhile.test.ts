@@ -7,7 +7,7 @@ test('the hint of a sign-off is about the sign-off, and not about a copy', () =>
   const copied = new SluiceError('SOURCE_GONE', 'public.a was changed while it was copied', {
     where: 'db',
     retryable: true,
-    hint: 'run the same command again: it makes a new plan and does only what is not done',
+    hint: 'run the same command again: it makes a new plan and does only the rest',
   })
   const said = emptiedMeanwhile(copied)
   expect(said).toMatchObject({ code: 'SOURCE_GONE', where: 'db', retryable: true })

@@ -38,11 +38,11 @@ describe('hints of following', () => {
   test('name the command that has the option', () => {
     expect(hintOfFollow('add it, or choose columns with --columns or --rename; it has a, b')).toBe(
       'add it, or choose columns with --columns or --rename; it has a, b; --columns, --rename are options of the command that began the ' +
-        'stream: give them to sluice copy --follow, with --restart where rows go to the target in another way than before',
+        'stream: give them to sluice copy --follow, with --restart if rows are to be written differently than before',
     )
     for (const hint of [
       'copy it again: sluice follow 7 --resync public.t',
-      'copy all of them again: the command that began the stream, with --restart',
+      'copy all of them again: run the command that began the stream with --restart',
       'single rows are mended by sluice diff --fix --run 7 with --key, --range or --partition',
     ])
       expect(hintOfFollow(hint)).toBe(hint)

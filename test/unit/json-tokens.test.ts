@@ -51,8 +51,8 @@ describe('JSON by its tokens', () => {
       '"a',
     ]
     for (const text of texts) {
-      expect(() => parseJson(text), text).toThrow('this is no JSON')
-      expect(() => canonicalJson(text), text).toThrow('this is no JSON')
+      expect(() => parseJson(text), text).toThrow('this is not JSON')
+      expect(() => canonicalJson(text), text).toThrow('this is not JSON')
     }
     fc.assert(
       fc.property(

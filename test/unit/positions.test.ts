@@ -20,8 +20,8 @@ test('places in a log and numbers of a counter are each in their order', () => {
   expect(positionOf('1/0')).toBe(1n << 32n)
   expect(positionOf('9')).toBeLessThan(positionOf('10'))
   expect(counterOf(counterText(2n ** 62n))).toBe(2n ** 62n)
-  for (const text of ['', 'x', '0/', '-1', '1.5']) expect(() => positionOf(text)).toThrow('no position')
-  expect(() => counterOf('0/1')).toThrow('no number of a counter')
+  for (const text of ['', 'x', '0/', '-1', '1.5']) expect(() => positionOf(text)).toThrow('not a position')
+  expect(() => counterOf('0/1')).toThrow('not a number of a counter')
 })
 
 test('a counter that went back, and notes that the target does not have', () => {

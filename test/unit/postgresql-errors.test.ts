@@ -22,7 +22,7 @@ describe('a connection that fails', () => {
     [
       '28000',
       'no pg_hba.conf entry for host "127.0.0.1", user "nobody", database "db", no encryption',
-      'the server lets nobody not in from this machine (Network or authentication issues)',
+      'the server refuses nobody from this machine (Network or authentication issues)',
       /^Check database URL and credentials: write sslmode=require/,
     ],
     ['28000', 'something new', 'Network or authentication issues', /^Check database URL and credentials$/],
@@ -41,8 +41,8 @@ describe('a connection that fails', () => {
 
   it.each([
     [system('ECONNREFUSED', 'connect ECONNREFUSED'), 'nothing listens at 127.0.0.1:5432'],
-    [system('ENOTFOUND', 'getaddrinfo ENOTFOUND'), 'the host name is not known: 127.0.0.1'],
-    [system('EHOSTUNREACH', 'connect EHOSTUNREACH'), 'no way leads to 127.0.0.1:5432'],
+    [system('ENOTFOUND', 'getaddrinfo ENOTFOUND'), 'the host name cannot be resolved: 127.0.0.1'],
+    [system('EHOSTUNREACH', 'connect EHOSTUNREACH'), 'there is no route to 127.0.0.1:5432'],
     [new Error('timeout expired'), '127.0.0.1:5432 did not answer within 10 s'],
     [new Error('timeout exceeded when trying to connect'), '127.0.0.1:5432 did not answer within 10 s'],
     [new Error('Connection terminated unexpectedly'), '127.0.0.1:5432 ended the connection before it was ready'],

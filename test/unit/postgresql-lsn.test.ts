@@ -13,7 +13,7 @@ test.each([
 })
 
 test.each(['', '0', '0/', '/1', '0/123456789', 'G/1', '0/1 '])('%j is no position', (text) => {
-  expect(() => lsnOf(text)).toThrow('no position')
+  expect(() => lsnOf(text)).toThrow('not a position')
 })
 
 test('an insert position behind the header of a page is the end of the page before it', () => {

@@ -81,7 +81,7 @@ describe('a PostgreSQL URL', () => {
     ['postgres://a,b/d', 'one host'],
     ['postgres://h:0/d', 'port'],
     ['postgres://u:%zz@h/d', '%'],
-    ['mysql://h/d', 'no PostgreSQL URL'],
+    ['mysql://h/d', 'not a PostgreSQL URL'],
   ])('%s is refused by name', (url, word) => {
     const error = sluiceErrorOf(() => postgresSettings(url, NOTHING))
     expect(error.code).toBe('BAD_CONFIG')

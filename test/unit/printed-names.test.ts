@@ -34,7 +34,7 @@ describe('names of tables in a printed command', () => {
     const fault = { code: 'TABLE_CHANGED', tables: NAMES, message: 'm', since: '0/1' } as const
     const error = reportedHalt('12', [fault], { emit: () => undefined } as never)
     expect(given(error.hint ?? '', 'resync')).toEqual(NAMES)
-    expect(whole(error.hint ?? '')).toMatch(/ --config sluice\.yaml; nothing is applied/)
+    expect(whole(error.hint ?? '')).toMatch(/ --config sluice\.yaml; no changes after that position are applied/)
   })
 
   test('a table that is gone is named', () => {

@@ -190,7 +190,7 @@ test('a rule as a row keeps it has the same times', () => {
       expect(occurrencesAfter(kept, from).next().value).toEqual(occurrencesAfter(one, from).next().value)
     }),
   )
-  expect(() => parseRule('each full moon')).toThrow(/no rule/)
+  expect(() => parseRule('each full moon')).toThrow(/not a rule/)
 })
 
 test('rules in words', () => {

@@ -22,7 +22,7 @@ test('tables that are followed have one stream, whatever their number', () => {
 
 test('who follows by the number of a stream names the source: the ledger has no password for workers', () => {
   const follow: Operation = { kind: 'follow', stream: '1', to: 'postgresql://t/t', untilCaughtUp: false, untilEqual: false, end: false } // prettier-ignore
-  expect(() => refuseUnnamedEnd(follow)).toThrow('follow is left to workers with --from only')
+  expect(() => refuseUnnamedEnd(follow)).toThrow('follow can be run by workers only with --from')
   refuseUnnamedEnd({ ...follow, from: 'postgresql://s/s' })
   refuseUnnamedEnd(copy)
 })

@@ -44,12 +44,12 @@ test('names keep to their cells', () => {
   expect(lines).toContain('| signed by | Ada &lt;b> |')
   expect(lines).toContain('| indexes | public.a\\|b | failed | 1 of 2 | REINDEX |')
   expect(lines).toContain('Nothing was compared.')
-  expect(lines).toContain('Nothing is said of other tables of the stream: public.c.')
+  expect(lines).toContain('Other tables of the stream were not checked: public.c.')
 })
 
 test('names open no link, no picture and no direction of writing', () => {
   const text = signOffText({ ...DOCUMENT, others: ['![x](http://elsewhere/x)', 'a\u202eb', 'c\\[d]'] })
-  expect(text).toContain(String.raw`of the stream: !\[x](http://elsewhere/x), a\\u{202e}b, c\\\[d].`)
+  expect(text).toContain(String.raw`of the stream were not checked: !\[x](http://elsewhere/x), a\\u{202e}b, c\\\[d].`)
 })
 
 test('the history of a stream says what was not compared, and why it stands still', () => {

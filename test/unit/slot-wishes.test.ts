@@ -123,16 +123,18 @@ describe('a table that is meant', () => {
   test('is refused of a run that takes none, of a stream that follows, and of an older queue', () => {
     const refused = (operation: unknown, options: RunRequests, tables: readonly TableRequest[]): string =>
       sluiceErrorOf(() => refuseForOperation(run(operation), options, tables)).message
-    expect(refused({ kind: 'diff', tables: ['a'] }, {}, [hold('a')])).toBe('diff takes no pause of single tables')
-    expect(refused({ kind: 'follow' }, {}, [hold('a')])).toContain('not for a run that follows')
-    expect(refused({ kind: 'copy', tables: ['a'] }, { lanes: 2 }, [])).toBe(
-      'the run 7 does not follow, and has no apply workers',
+    expect(refused({ kind: 'diff', tables: ['a'] }, {}, [hold('a')])).toBe(
+      'diff does not support pause of single tables',
     )
-    expect(refused({ kind: 'of tomorrow' }, { lanes: 2 }, [])).toContain('of another program')
+    expect(refused({ kind: 'follow' }, {}, [hold('a')])).toContain('not possible in a run that follows')
+    expect(refused({ kind: 'copy', tables: ['a'] }, { lanes: 2 }, [])).toBe(
+      'the run 7 does not replicate changes and has no apply workers',
+    )
+    expect(refused({ kind: 'of tomorrow' }, { lanes: 2 }, [])).toContain('belongs to another program version')
     refuseForOperation(run({ kind: 'copy', tables: ['a'], follow: {} }), { lanes: 2 }, [hold('a')])
     const follows = { names: [], isWhole: true }
     expect(sluiceErrorOf(() => wholeOptions(copy, [hold('a')], follows)).message).toContain(
-      'not for a run that follows',
+      'not possible in a run that follows',
     )
     expect(sluiceErrorOf(() => wholeOptions(copy, [hold('a')], null)).message).toContain('older program')
   })

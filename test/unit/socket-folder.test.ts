@@ -108,7 +108,7 @@ describe.runIf(isRoot)('another user', () => {
 test('a folder of ours that others may write to is believed by nobody, and closed by the next run', async () => {
   mkdirSync(folder)
   chmodSync(folder, 0o777)
-  await expectUnheard(/others may write to the folder/)
+  await expectUnheard(/other users may write to the folder/)
   await using socket = await openControlSocket(RUN, steering())
   expect(socket).toBeDefined()
   expect(statSync(folder).mode & 0o777).toBe(0o700)

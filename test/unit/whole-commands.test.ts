@@ -34,7 +34,7 @@ describe('a command that is named', () => {
       'sluice follow 12 --to prod --from "$SOURCE" --config sluice.yaml',
     ],
     ['this machine only', 'sluice runs --here lists', 'sluice runs --here lists'],
-    ['no word of the engine', 'sluice ctl 12 resume lets it go on', 'sluice ctl 12 resume lets it go on'],
+    ['no word of the engine', 'run sluice ctl 12 resume', 'run sluice ctl 12 resume'],
     ['the program', 'a stream of sluice reads it', 'a stream of sluice reads it'],
   ])('%s', (_what, text, expected) => {
     expect(whole(text)).toBe(expected)
@@ -48,13 +48,13 @@ describe('a command that is named', () => {
     ['worker', '--config q.yaml'],
   ])('what steers a shared run names its queue: %s', (name, words) => {
     const printed = wholeCommands(`sluice ${name} ${words}`)
-    expect(printed('then sluice ctl 12 resume --distributed queues what is left of it')).toBe(
-      'then sluice ctl 12 resume --distributed --config q.yaml queues what is left of it',
+    expect(printed('then sluice ctl 12 resume --distributed to queue the rest')).toBe(
+      'then sluice ctl 12 resume --distributed --config q.yaml to queue the rest',
     )
     expect(printed('sluice ctl RUN stop --distributed, then')).toBe(
       'sluice ctl RUN stop --distributed --config q.yaml, then',
     )
-    expect(printed('sluice ctl lists those that go on')).toBe('sluice ctl lists those that go on')
+    expect(printed('sluice ctl lists the running ones')).toBe('sluice ctl lists the running ones')
     const named = wholeCommands(`sluice ${name} ${words} --connect "$QUEUE"`)
     const line = 'sluice ctl 12 rate 5 --distributed --connect "$QUEUE" --config q.yaml'
     expect(named('sluice ctl 12 rate 5 --distributed')).toBe(line)

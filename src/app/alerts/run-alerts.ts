@@ -114,7 +114,7 @@ export class RunAlerts {
       this.#note(causes())
     } catch (error) {
       this.#isBroken = true
-      this.#log('error', `no alert of this run comes any more: ${asSluiceError(error).message}`)
+      this.#log('error', `this run sends no more alerts: ${asSluiceError(error).message}`)
     }
   }
 
@@ -152,7 +152,7 @@ export class RunAlerts {
       await this.#remembered(this.#memory.begin(key, at), { is: 'new', since: at })
     let found = await noted()
     if (found.is === 'stands' && found.since < notBefore) {
-      await this.#clear(subject, 'the table was taken out and imported again')
+      await this.#clear(subject, 'the table was removed from the catalog and imported again')
       found = await noted()
     }
     const { is, since } = found
@@ -167,7 +167,7 @@ export class RunAlerts {
     const { key, event } = subject
     const end = await this.#remembered(this.#memory.end(key), { is: 'none' })
     if (end.is === 'none') return
-    const words = `${redactText(value, this.#secrets)}; it stood since ${isoTime(end.since)}`
+    const words = `${redactText(value, this.#secrets)}; it was open since ${isoTime(end.since)}`
     await this.report({ ...event, state: 'cleared', value: words }, subject, end.since)
   }
 
@@ -216,6 +216,6 @@ export class RunAlerts {
 
 function alerted(causes: readonly string[]): SluiceError {
   return new SluiceError('ALERTED', `an alert ended the run: ${causes.join(', ')}`, {
-    hint: 'nothing is lost: look at the cause, then run the same command again',
+    hint: 'nothing is lost: find the cause, then run the same command again',
   })
 }

@@ -67,9 +67,9 @@ export async function askInto(
 export async function openAsked(url: string): Promise<SqlDatabase> {
   if (systemOf(url)?.catalog === undefined) {
     const { title = 'such a database', unasked } = systemOf(url) ?? {}
-    throw new SluiceError('UNSUPPORTED_URL', `statements cannot be asked of ${title}`, {
+    throw new SluiceError('UNSUPPORTED_URL', `statements cannot be run in ${title}`, {
       ...(unasked === undefined ? {} : { reason: unasked }),
-      hint: `ask a database of ${titlesOf(({ catalog }) => catalog !== undefined)}, or a table with its archive`,
+      hint: `use a database of ${titlesOf(({ catalog }) => catalog !== undefined)}, or a table with its archive`,
     })
   }
   return await openCatalogDatabase(url, 'read')

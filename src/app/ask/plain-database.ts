@@ -51,8 +51,8 @@ function firstPart(hint: string | undefined): string | undefined {
 function plain(text: string): string {
   return text
     .replace(
-      'only queries are let through: the catalog is written by imports and by nothing else',
-      'only queries are let through: a typed statement changes nothing',
+      'only queries are allowed: only imports write the catalog',
+      'only queries are allowed: a typed statement cannot change data',
     )
     .replaceAll('the catalog file', 'the database file')
     .replaceAll('the catalog', 'the database')

@@ -57,9 +57,9 @@ export class RowSpool implements AsyncDisposable {
         await rm(own, { recursive: true, force: true })
       }
     } catch (error) {
-      throw new SluiceError('TARGET_IO', `the answer has no place on this machine: ${(error as Error).message}`, {
+      throw new SluiceError('TARGET_IO', `the answer cannot be stored on this machine: ${(error as Error).message}`, {
         where: folder,
-        hint: 'make the folder writable, or name another one by TMPDIR',
+        hint: 'make the folder writable, or set TMPDIR to another one',
         cause: error,
       })
     }
@@ -110,7 +110,7 @@ export class RowSpool implements AsyncDisposable {
     return new SluiceError('NO_SPACE', `the answer does not fit on this machine: ${this.rows} rows of it do`, {
       where: tmpdir(),
       reason: cause === undefined ? `one answer may take ${this.#most} bytes there` : 'the disk is full',
-      hint: 'ask for less with WHERE or LIMIT, or name a larger disk by TMPDIR',
+      hint: 'reduce the answer with WHERE or LIMIT, or set TMPDIR to a larger disk',
       cause,
     })
   }

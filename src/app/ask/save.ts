@@ -99,7 +99,7 @@ async function written(rows: Rows, format: SaveFormat, path: string, signal: Abo
   if (format === 'parquet') {
     const columns = uniqueNames(rows.columns).map((name, i) => ({ name, type: rows.spool.facts[i]?.type ?? 'text' }))
     refuseBytesAmongOthers(rows)
-    if (columns.length === 0) throw new SluiceError('BAD_FLAG', 'an answer without columns is no Parquet file')
+    if (columns.length === 0) throw new SluiceError('BAD_FLAG', 'an answer without columns cannot be a Parquet file')
     return await writeAnswer({ path, columns, csv: wire(rows.spool), signal })
   }
   const file = await open(path, 'r+')
@@ -240,7 +240,7 @@ function failure(error: unknown, path: string, temporaryFile: string): unknown {
 
 const WHY: Readonly<Record<string, (folder: string) => string>> = {
   ENOENT: (folder) => `there is no folder ${folder}`,
-  ENOTDIR: (folder) => `${folder} is no folder`,
+  ENOTDIR: (folder) => `${folder} is not a folder`,
   EACCES: (folder) => `nothing may be written into ${folder}`,
   EROFS: (folder) => `nothing can be written into ${folder}`,
 }

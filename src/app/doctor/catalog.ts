@@ -31,9 +31,9 @@ export async function examineCatalog(examination: Examination, database: SqlData
 }
 
 const MEANS: Readonly<Record<AccessLevel, string>> = {
-  reader: 'reader: may ask, and not import',
-  importer: 'importer: may ask and import, and not upgrade the catalog',
-  admin: 'admin: may make, upgrade and import',
+  reader: 'reader: may query, but not import',
+  importer: 'importer: may query and import, but not upgrade the catalog',
+  admin: 'admin: may create, upgrade and import',
 }
 
 function rightsVerdict({ login, level, missing, wanted }: CatalogRights, url: string): Verdict {
@@ -84,7 +84,7 @@ async function importsVerdict(database: SqlDatabase): Promise<Verdict> {
   if (stopped.length > 0) {
     return warn(`${stopped.length} unfinished${active}: ${listed(stopped)}`, {
       cause: 'their import was stopped or killed; the catalog answers up to the last whole version',
-      hint: 'run the same import again: it goes on where it stopped',
+      hint: 'run the same import again: it continues where it stopped',
     })
   }
   if (dead.length > 0) {
@@ -93,7 +93,7 @@ async function importsVerdict(database: SqlDatabase): Promise<Verdict> {
       `${countText(dead.length, 'lease')} left behind${active}: ${listed(dead.map(([name]) => String(name)))}`,
       {
         cause: `process ${String(pid)} on ${String(host)} ended without giving the lease of ${String(id)} back`,
-        hint: 'nothing has to be done: the next import takes it over',
+        hint: 'nothing to do: the next import takes it over',
       },
     )
   }

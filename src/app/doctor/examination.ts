@@ -35,9 +35,7 @@ export class Examination implements Checks {
       timer = setTimeout(() => {
         isLate = true
         late.abort(new SluiceError('ABORTED', `not done within ${seconds} s`))
-        resolve(
-          fail(`no answer within ${seconds} s`, { hint: 'find out what holds it up: a firewall, a lock, a disk' }),
-        )
+        resolve(fail(`no answer within ${seconds} s`, { hint: 'find what blocks it: a firewall, a lock, a disk' }))
       }, this.#limitMs)
     })
     let stop: (() => void) | undefined

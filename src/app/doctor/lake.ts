@@ -95,11 +95,11 @@ export function timesVerdict({ commits }: Pick<LogListing, 'commits'>, now: numb
   if (backward.length > 0) {
     return warn(`${countText(backward.length, 'commit')} older than the one before`, {
       cause: 'the log was copied without the times of its files',
-      hint: 'questions by --timestamp go by these times: copy it again with its times (cp -a, rsync -t), or ask by version',
+      hint: 'queries by --timestamp use these times: copy it again with its times (cp -a, rsync -t), or query by version',
     })
   }
   const newest = commits.at(-1)?.modified
-  if (newest === undefined) return ok('none: the log holds checkpoints only')
+  if (newest === undefined) return ok('none: the log has only checkpoints')
   if (newest <= 0) return fail('files without a time', { hint: 'copy the log with its times' })
   return ok('in order')
 }

@@ -44,8 +44,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (ECONNREFUSED)',
   ENOENT: 'there is no such socket file (ENOENT)',
   EACCES: 'this user may not use the socket file (EACCES)',
-  EHOSTUNREACH: 'no way leads to the host (EHOSTUNREACH)',
-  ENETUNREACH: 'no way leads to the network (ENETUNREACH)',
+  EHOSTUNREACH: 'there is no route to the host (EHOSTUNREACH)',
+  ENETUNREACH: 'there is no route to the network (ENETUNREACH)',
 }
 const HINTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'start the server, or correct host and port in the URL',

@@ -54,7 +54,8 @@ export function terminalVerdict({ isTTY, columns = 0, rows = 0, env }: TerminalF
   if (!isTTY) return ok('none: plain text, without the terminal UI')
   const colors = env['FORCE_COLOR'] === '0' ? 'no colours' : 'colours'
   const found = `${columns} x ${rows}, ${env['TERM'] ?? 'TERM is not set'}, ${colors}`
-  if (env['TERM'] === 'dumb') return warn(found, { hint: 'set TERM to what the terminal is, such as xterm-256color' })
+  if (env['TERM'] === 'dumb')
+    return warn(found, { hint: 'set TERM to the type of the terminal, such as xterm-256color' })
   if (columns >= LEAST_COLUMNS && rows >= LEAST_ROWS) return ok(found)
   return warn(found, { hint: `make it ${LEAST_COLUMNS} x ${LEAST_ROWS} or larger for the terminal UI` })
 }
@@ -66,7 +67,7 @@ export function localeVerdict({ isTTY, env }: TerminalFacts): Verdict {
   const found = name === undefined ? 'no LANG is set' : `${name}=${value}`
   if (!isTTY) return ok(found)
   return warn(found, {
-    cause: 'the terminal may not show signs outside of ASCII',
+    cause: 'the terminal may not show characters outside of ASCII',
     hint: 'set LANG=C.UTF-8, or run sluice with --ascii',
   })
 }

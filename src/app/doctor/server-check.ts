@@ -20,7 +20,10 @@ export async function databaseRoundTripVerdict(database: SqlDatabase): Promise<V
   const median = times.toSorted((a, b) => a - b)[Math.floor(ROUND_TRIPS / 2)] ?? 0
   const found = `${tookText(median)}, median of ${ROUND_TRIPS}`
   if (median <= SLOW_MS) return ok(found)
-  return warn(found, { cause: 'every small table costs some of these', hint: 'run sluice nearer to the database' })
+  return warn(found, {
+    cause: 'every small table costs several of these round trips',
+    hint: 'run sluice nearer to the database',
+  })
 }
 
 /** Leases use the database's clock, a process of this machine its own. */

@@ -116,7 +116,7 @@ class Joined {
     try {
       line = JSON.parse(text) as Line | Event
     } catch {
-      return this.#fail('the answer of the run is none')
+      return this.#fail('the answer of the run is not valid')
     }
     if (line.type !== undefined) return this.#event(line)
     if (this.#about === null) return this.#hello(line)
@@ -133,7 +133,7 @@ class Joined {
     }
     // An older program accepts only "get" or "set".
     const message = typeof error?.message === 'string' ? error.message : 'it does not say why'
-    this.#fail(`the run cannot be watched: ${message}`, 'one that an older sluice runs is steered with sluice ctl')
+    this.#fail(`the run cannot be watched: ${message}`, 'steer a run of an older sluice with sluice ctl')
   }
 
   #event(reported: Event): void {
@@ -195,7 +195,7 @@ class Joined {
     socket.setEncoding('utf8')
     socket.setTimeout(PATIENCE_MS, () => {
       socket.destroy()
-      refuse('the run does not answer; what was asked is left undone')
+      refuse('the run does not answer; the request was not carried out')
     })
     socket.once('connect', () => socket.write(`${JSON.stringify({ ...request, until: Date.now() + PATIENCE_MS })}\n`))
     socket.on('data', (piece: string) => {
@@ -205,7 +205,7 @@ class Joined {
       const { ok, error } = JSON.parse(text) as Line
       if (ok !== true) refuse(typeof error?.message === 'string' ? error.message : 'the run refuses')
     })
-    socket.once('error', () => refuse('the run does not answer any more'))
+    socket.once('error', () => refuse('the run no longer answers'))
   }
 }
 
@@ -215,8 +215,8 @@ function resumedFrom(event: Event, folder: string | null): Event {
   return { ...event, resumeCommand: fromFolder(event.resumeCommand, folder) }
 }
 
-const BROKEN = new SluiceError('RUN_BROKE_OFF', 'the run broke off: its program ended without a last word', {
-  hint: 'the same command goes on where it was broken off',
+const BROKEN = new SluiceError('RUN_BROKE_OFF', 'the run was interrupted: its program ended without a result', {
+  hint: 'run the same command to resume',
 })
 
 /** A final event for a run that ended without one. */
@@ -243,4 +243,4 @@ function unreachable(message: string, where: string, cause?: Error): SluiceError
   })
 }
 
-const SILENT_HINT = 'it may be stopped (kill -STOP) or very busy; say it again when it goes on'
+const SILENT_HINT = 'it may be stopped (kill -STOP) or very busy; repeat the request when it continues'

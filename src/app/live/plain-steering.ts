@@ -23,8 +23,8 @@ export class PlainSteering implements Steered {
   checked(request: SteeringRequest): SteeringRequest {
     if (request.act === 'stop' || (request.act === 'hold' && this.#canHold)) return request
     const can = this.#canHold ? 'pause, resume and stop' : 'stop'
-    throw new SluiceError('BAD_FLAG', `this run takes no ${WORDS[request.act]} from elsewhere`, {
-      hint: `it takes ${can}`,
+    throw new SluiceError('BAD_FLAG', `this run does not accept ${WORDS[request.act]} from another program`, {
+      hint: `it accepts ${can}`,
     })
   }
 

@@ -85,10 +85,10 @@ async function answer(
   response.on('error', () => undefined)
   request.resume()
   if (!isOwnName(request, named))
-    return plain(response, 421, 'ask by an address of this machine or its name; SLUICE_METRICS_NAMES names more\n')
+    return plain(response, 421, 'use an address or the name of this machine; SLUICE_METRICS_NAMES adds names\n')
   const [path] = (request.url ?? '').split('?')
-  if (path !== '/metrics') return plain(response, 404, 'only /metrics is here\n')
-  if (request.method !== 'GET') return plain(response.setHeader('allow', 'GET'), 405, 'only GET is answered\n')
+  if (path !== '/metrics') return plain(response, 404, 'only /metrics is served\n')
+  if (request.method !== 'GET') return plain(response.setHeader('allow', 'GET'), 405, 'only GET is supported\n')
   try {
     const text = await exposition.metrics()
     response.writeHead(200, { 'content-type': exposition.contentType, 'cache-control': 'no-store' }).end(text)
@@ -132,7 +132,7 @@ function refusal(error: NodeJS.ErrnoException, host: string, port: number): Slui
     return new SluiceError('PORT_TAKEN', 'another program already listens at this address', {
       where,
       reason: error.message,
-      hint: 'name another port, or let --metrics 0 take a free one',
+      hint: 'give another port, or --metrics 0 for a free one',
       cause: error,
     })
   }

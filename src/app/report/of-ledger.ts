@@ -53,7 +53,7 @@ export async function ledgerPart(
       status,
       attempts,
       code,
-      message: error ?? 'no cause is noted',
+      message: error ?? 'no cause is recorded',
     })),
     moreFailures: dec(failed - BigInt(failures.length)),
     refusals: await refusalsOf(ledger, runId),

@@ -80,8 +80,12 @@ export async function writtenFile(
 async function refuseOneHost(operation: Operation): Promise<void> {
   const file = await writtenFile(operation)
   if (file === null) return
-  throw new SluiceError('BAD_FLAG', `${file.label} is a file of this machine, and cannot be written from several`, {
-    reason: `${file.title} has one writer`,
-    hint: 'name a server, or leave --distributed out',
-  })
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${file.label} is a file of this machine, and cannot be written from several machines`,
+    {
+      reason: `${file.title} has one writer`,
+      hint: 'name a server, or remove --distributed',
+    },
+  )
 }

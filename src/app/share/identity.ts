@@ -68,6 +68,6 @@ function checkFolder(folder: string, identity: string): void {
   if (reason === null) return
   throw new SluiceError('BAD_CONFIG', `${folder} of this worker is another folder than that of the run`, {
     reason,
-    hint: 'workers on other machines share buckets and databases, and no folders; start one where the run was begun, or begin the run again where the folder is the right one',
+    hint: 'workers on other machines share buckets and databases, but not folders; start one where the run was begun, or begin the run again where the folder is the right one',
   })
 }

@@ -44,7 +44,7 @@ export class QueueContact {
     const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
     if (this.#silence === cause) return
     this.#silence = cause
-    this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
+    this.#log('warn', `the queue cannot be reached, and running tasks continue: ${text}`)
   }
 
   /** Call after writes: a queue that only answers reads, such as a standby, counts as unreachable. */
@@ -52,6 +52,6 @@ export class QueueContact {
     this.#login.answered()
     if (this.#silence === null) return
     this.#silence = null
-    this.#log('note', 'the queue is reached again')
+    this.#log('note', 'the queue can be reached again')
   }
 }

@@ -26,7 +26,7 @@ export async function openQueueRights(url: string): Promise<QueueRights> {
 }
 
 function noQueueIn(url: string): SluiceError {
-  return new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} holds no queue`, {
+  return new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} cannot hold a queue`, {
     hint: `a queue of workers is in ${titlesOf((system) => system.queue !== undefined)}, such as postgresql://user@host/database`,
   })
 }

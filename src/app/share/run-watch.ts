@@ -95,7 +95,7 @@ export class RunWatch implements QueueWatch {
     const { cause, table } = key
     const asked = this.wanted(run)
     if (asked === null) return
-    const value = 'it was over while the queue was away'
+    const value = 'it ended while the queue could not be reached'
     const words = { cause, value, ...(table === '' ? {} : { table }) }
     const sent = this.#noted(key, 'cleared')
     // A look finds it only as an alert of the run, and ends it then.
@@ -166,9 +166,10 @@ export class RunWatch implements QueueWatch {
         })
       if (state === 'queued' && status === 'running') continue
       if (!(await queue.noteLoss(key, at, 'over'))) continue
-      const isOver = status === 'running' ? `task ${no} has ended, and the run goes on without it` : 'the run has ended'
+      const isOver =
+        status === 'running' ? `task ${no} has ended, and the run continues without it` : 'the run has ended'
       const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has task ${no}` : isOver
-      const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
+      const value = `${how}; the last heartbeat was at ${isoTime(beatAt)}`
       this.#send(known, { ...reported, state: 'cleared', value }, async (isReported) => {
         if (isReported) await queue.noteLoss(key, at, 'forgotten')
       })
@@ -181,7 +182,7 @@ export class RunWatch implements QueueWatch {
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
       const look = this.#whole(`sluice runs --distributed --run ${runId}`)
-      const value = `no live worker of version ${waitsFor} takes the run; ${look} says how to go on`
+      const value = `no live worker of version ${waitsFor} takes the run; ${look} says how to continue`
       await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
     } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
       const value = status === 'running' ? 'a live worker takes the run' : 'the run has ended'
@@ -256,7 +257,7 @@ export class RunWatch implements QueueWatch {
     )
     if (chunks.length > 0 && (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved)))) return
     const raised = this.#raised.get(raisedKey(run.runId, alert))?.chunks ?? chunks
-    if (raised.length === 0) return await over('its chunks go on or are done')
+    if (raised.length === 0) return await over('its chunks continue or are done')
     // Other chunks progressed earlier, on this host or another one.
     if (raised.some((chunk) => !moved.includes(chunk)))
       return await over(movedText(raised, new Set(['further', 'done'])))
@@ -305,7 +306,7 @@ export class RunWatch implements QueueWatch {
     { run, since, words: { value, ...words } }: Ended,
     settled = this.#noted(key, 'cleared'),
   ): void {
-    const reported = `${value}; it stood since ${isoTime(since)}`
+    const reported = `${value}; it was open since ${isoTime(since)}`
     const event: AlertEvent = { type: 'alert', state: 'cleared', run, ...words, value: reported }
     this.#send(asked, { ...event, id: alertIdOf(key, since) }, settled)
   }
@@ -366,8 +367,8 @@ function lossText({ no, host, beatAt, at, chunks, isKilled }: WatchedRun['lost']
   const had = [...byTable(chunks)].map(([table, some]) => `${chunksText(some)} of ${table}`).join(', ')
   const what = had === '' ? '' : `; it worked on ${had}`
   if (isKilled === true)
-    return `the program of task ${no} stood still on ${host ?? 'a worker'} and was killed, and the task waits for a worker${what}`
-  return `${host ?? 'a worker'} was not heard of for ${tookText(at - beatAt)}, and task ${no} waits for another worker${what}`
+    return `the program of task ${no} did not respond on ${host ?? 'a worker'} and was killed, and the task waits for a worker${what}`
+  return `${host ?? 'a worker'} sent no heartbeat for ${tookText(at - beatAt)}, and task ${no} waits for another worker${what}`
 }
 
 function hostOf(host: string | null): { readonly host?: string } {

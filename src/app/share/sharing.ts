@@ -22,13 +22,13 @@ export function sharingOf(operation: Operation): Sharing {
   const { distributes } = declarationOf(operation.kind)
   const command = commandNameOf(operation.kind)
   if (distributes === undefined) {
-    throw new SluiceError('BAD_FLAG', `${command} cannot be left to workers`, {
-      hint: 'leave --distributed out',
+    throw new SluiceError('BAD_FLAG', `${command} cannot be run by workers`, {
+      hint: 'remove --distributed',
     })
   }
   if (isPlanOnly(operation)) {
-    throw new SluiceError('BAD_FLAG', 'a plan is made here, and by no worker', {
-      hint: 'leave --distributed or --dry-run out',
+    throw new SluiceError('BAD_FLAG', 'a plan is made here, not by a worker', {
+      hint: 'remove --distributed or --dry-run',
     })
   }
   const fields = new Map<string, unknown>(Object.entries(operation))
@@ -45,7 +45,7 @@ export function sharingOf(operation: Operation): Sharing {
 export function refuseUnnamedEnd(operation: Operation): void {
   const needs = declarationOf(operation.kind).distributes?.needs
   if (needs === undefined || new Map<string, unknown>(Object.entries(operation)).get(needs) !== undefined) return
-  throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} is left to workers with --${needs} only`, {
+  throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} can be run by workers only with --${needs}`, {
     reason: 'the ledger has the URL of the source without its password, and workers know databases by names of stores',
     hint: `name it: --${needs} STORE, one of stores: in sluice.yaml`,
   })
@@ -71,10 +71,10 @@ export function namedStores(operation: Operation, known: readonly NamedUrl[]): r
   return [...new Set(urlsOf(operation))].map((url) => {
     const found = known.find((store) => store.url === url)
     if (found !== undefined) return found
-    throw new SluiceError('BAD_FLAG', `${redactUrl(url)} has no name, and a queue holds no URLs`, {
+    throw new SluiceError('BAD_FLAG', `${redactUrl(url)} has no name, and a queue does not hold URLs`, {
       hint:
         known.length === 0
-          ? 'write it below stores: in sluice.yaml, here and where workers run, and name it by that'
+          ? 'add it to stores: in sluice.yaml, here and where workers run, and give that name'
           : `name a store of the config file: ${known.map(({ name }) => name).join(', ')}`,
     })
   })

@@ -35,7 +35,8 @@ export class SlotAlerts {
     const own = book === undefined ? memoryOfProgram() : memoryOfMachine(book, say)
     const asked = async (act: AlertQuestion['act'], key: AlertKey): Promise<AlertAnswer['answer']> => {
       const answer = await this.#answered({ id: (this.#last += 1), act, key })
-      if (answer === null) say('the worker does not say which alerts stand: what this machine remembers counts')
+      if (answer === null)
+        say('the worker does not report which alerts are open: the alerts that this machine remembers are used')
       return answer
     }
     return {

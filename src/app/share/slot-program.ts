@@ -243,13 +243,13 @@ const LONGEST = 2_000
 /** Limit of chunks whose latest progress is kept. */
 const MOVES = 5_000
 
-const GONE = new SluiceError('INTERNAL', 'the program of a task answered nothing for too long, and was killed', {
-  hint: 'look at the disks and the memory of the host of this worker; the task is tried again',
+const GONE = new SluiceError('INTERNAL', 'the program of a task did not answer for too long, and was killed', {
+  hint: 'check the disks and the memory of the host of this worker; the task is tried again',
 }).info()
 
 function crash(how: string, complaint = ''): ErrorInfo {
-  return new SluiceError('INTERNAL', `the program of a task ended without a word: ${how}`, {
+  return new SluiceError('INTERNAL', `the program of a task ended without a result: ${how}`, {
     ...(complaint.trim() === '' ? {} : { reason: complaint.trim() }),
-    hint: 'look at the log of the worker; the task is tried again',
+    hint: 'check the log of the worker; the task is tried again',
   }).info()
 }

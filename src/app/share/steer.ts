@@ -68,6 +68,6 @@ function stopping({ runId, slots }: DistributedRun): SluiceError {
 
 function ended({ runId, status }: DistributedRun): SluiceError {
   return new SluiceError('BAD_FLAG', `the run ${runId} has ended: ${status}`, {
-    hint: status === 'ok' ? 'begin another one' : `sluice ctl ${runId} resume --distributed queues what is left of it`,
+    hint: status === 'ok' ? 'begin another run' : `sluice ctl ${runId} resume --distributed queues what is left of it`,
   })
 }

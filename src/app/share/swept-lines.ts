@@ -18,13 +18,13 @@ export class SweptLines {
         ? []
         : [
             note(
-              `the server of the queue was promoted, and ${schedules} schedules and ${runs} runs go on: this worker was here before`,
+              `the server of the queue was promoted, and ${schedules} schedules and ${runs} runs continue: this worker was connected before`,
             ),
           ]),
       ...(isSetBack === true
         ? [
             warn(
-              'the queue was set back: beats of this worker are missing in it, so what was done since would begin again, and nothing goes on that is not confirmed',
+              'the queue was set back: heartbeats of this worker are missing in it, so finished work would begin again; only what is confirmed continues',
             ),
           ]
         : []),
@@ -34,7 +34,7 @@ export class SweptLines {
         : [warn(`ended, because every worker that could take them refuses them: ${refused.join(', ')}`)]),
       ...(lost.length === 0
         ? []
-        : [warn(`queued again, because their workers were not heard of for 30 s: ${named(lost)}`)]),
+        : [warn(`queued again, because their workers sent no heartbeat for 30 s: ${named(lost)}`)]),
       ...(others.length === 0 ? [] : [warn(`queued again, because nothing waited for them: ${named(others)}`)]),
     ]
   }

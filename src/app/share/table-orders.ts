@@ -22,21 +22,29 @@ export function refuseForOperation(run: DistributedRun, options: RunRequests, ta
   if (options.lanes === undefined && tables.length === 0) return
   const operation = knownOperation(run.operation)
   if (operation === null) {
-    throw new SluiceError('BAD_FLAG', `the run ${run.runId} is of another program, which knows what it takes`, {
-      hint: `use the program of its workers: ${run.program}`,
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `the run ${run.runId} belongs to another program version, which knows its options`,
+      {
+        hint: `use the program of its workers: ${run.program}`,
+      },
+    )
   }
   const follows = sharingOf(operation).by === 'stream'
   if (options.lanes !== undefined && !follows)
-    throw new SluiceError('BAD_FLAG', `the run ${run.runId} does not follow, and has no apply workers`, {
+    throw new SluiceError('BAD_FLAG', `the run ${run.runId} does not replicate changes and has no apply workers`, {
       hint: 'workers N says how many chunks are copied at once',
     })
   const [request] = tables
   if (request === undefined || operation.kind === 'copy') return
   if (follows) throw refusedForStream(request.act)
-  throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} takes no ${request.act} of single tables`, {
-    hint: 'pause, resume and stop are of all of the run',
-  })
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${commandNameOf(operation.kind)} does not support ${request.act} of single tables`,
+    {
+      hint: 'pause, resume and stop apply to the whole run',
+    },
+  )
 }
 
 /**
@@ -62,9 +70,13 @@ export function wholeOptions(
 ): readonly TableRequest[] {
   if (tables.length === 0) return []
   if (known === null) {
-    throw new SluiceError('BAD_FLAG', 'the queue is of an older program, whose workers steer no single tables', {
-      hint: 'the first worker, or run, of this version makes it newer; pause, resume and stop are of all of the run',
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      'the queue was made by an older program, whose workers cannot steer single tables',
+      {
+        hint: 'the first worker, or run, of this version upgrades it; pause, resume and stop apply to the whole run',
+      },
+    )
   }
   const whole = tables.map((options) => ({ ...options, table: meant(options, runId, operation, known) }))
   return [...holds.flatMap((hold) => renamed(hold, known)), ...whole]

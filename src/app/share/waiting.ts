@@ -13,7 +13,7 @@ export function waitingText(run: DistributedRun): WaitingText | null {
   const from = queue === null ? '' : ` that takes from the queue ${queue}`
   return {
     message: `the run ${runId} waits: there is no live worker of version ${program}${from}`,
-    hint: `start one; or sluice ctl ${runId} stop --distributed, and then the same command with this version, which goes on from ledger and catalog by workers of it: ${commandLine}${queueFlags(run)} (without${queueFlags(run)} this machine does the work)`,
+    hint: `start one; or run sluice ctl ${runId} stop --distributed, then the same command with this version, whose workers resume from ledger and catalog: ${commandLine}${queueFlags(run)} (without${queueFlags(run)} this machine does the work)`,
   }
 }
 

@@ -147,7 +147,7 @@ export class QueryDesk implements Answers {
 
   async overview(key: string): Promise<Overview> {
     const table = this.#rows.find((row) => row.key === key)
-    if (table === undefined) throw new SluiceError('NO_SUCH_TABLE', `${key} is not in the list any more`)
+    if (table === undefined) throw new SluiceError('NO_SUCH_TABLE', `${key} is no longer in the list`)
     return overviewOf(table, await this.#locate(key, {}, 'all'), await this.#unlessAway(), this.#signal)
   }
 

@@ -42,10 +42,9 @@ export async function openRestoreTarget(
 /** @throws SluiceError UNSUPPORTED_URL if rows and proof cannot be written in one transaction */
 export function refuseUnfitTarget({ can, label }: CopyStore): void {
   if (can.atomic === 'chunk') return
-  throw new SluiceError('UNSUPPORTED_URL', 'this system takes no rows of an archive', {
+  throw new SluiceError('UNSUPPORTED_URL', 'archived rows cannot be restored into this system', {
     where: label,
-    reason:
-      'it cannot write all rows or none, so rows of an interrupted run could not be distinguished from other rows',
+    reason: 'it cannot undo a partial write, so rows of an interrupted run could not be distinguished from other rows',
     hint: `name a database of ${titlesOf(({ copies }) => copies?.atomic === 'chunk')}`,
   })
 }
@@ -93,8 +92,9 @@ function refuseOtherDatabase({ can, schema, label }: CopyStore, into: TableName)
   if (foldedText(into.schema, letters) === foldedText(schema, letters)) return
   throw new SluiceError('BAD_FLAG', `${tableText(into)} is a table of another database than ${schema}`, {
     where: label,
-    reason: 'ledgers of that database say whether it is the source itself, or a table that others write into',
-    hint: `nothing was changed; name that database with --into-url, and ${into.name} alone with --into`,
+    reason:
+      'only the ledgers of that database show whether it is the source, or a table that other programs write into',
+    hint: `nothing was changed; give that database with --into-url, and ${into.name} alone with --into`,
   })
 }
 
@@ -108,17 +108,17 @@ async function refuseOther(store: CopyStore, name: TableName, signal: AbortSigna
   const other = left.find(({ kind, names }) => OTHERS.has(kind) && names.some(isIt))
   if (other === undefined) return
   const kind = other.kind === 'free sequence' ? 'sequence' : other.kind
-  throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is a ${kind}, and no table`, {
+  throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is a ${kind}, not a table`, {
     where: store.label,
-    reason: 'archived rows go into a table, which is made where there is none',
+    reason: 'archived rows are restored into a table, which is created if missing',
     hint: 'name another table with --into; nothing was changed',
   })
 }
 
 function sameArchive(table: TableName, { label }: CopyStore): SluiceError {
-  return new SluiceError('BAD_FLAG', `${tableText(table)} has this archive there, too`, {
+  return new SluiceError('BAD_FLAG', `${tableText(table)} of that database has the same archive`, {
     where: label,
-    reason: 'that database is a copy of the one that was archived, and its queries would count the rows twice',
+    reason: 'that database is a copy of the archived one, and its queries would count the rows twice',
     hint: 'name another table with --into',
   })
 }
@@ -131,8 +131,8 @@ async function refuseSource(
   const asked = tableText(into)
   const restore = `sluice restore --table ${shellQuote(name)} --partition LABEL`
   if (asked === tableText(table.table)) {
-    throw new SluiceError('BAD_FLAG', `${name} is the table that these rows were archived from`, {
-      hint: `without --into they come back into it, and count there: ${restore}`,
+    throw new SluiceError('BAD_FLAG', `${name} is the table from which these rows were archived`, {
+      hint: `to restore them into it, leave --into out: ${restore}`,
     })
   }
   const natives = store.offers.partitions
@@ -146,14 +146,14 @@ async function refuseSource(
   const left = tables.map((native) => natives.detachedName(native.table, native.identity))
   const isAmong = (all: readonly TableName[]): boolean => all.some((one) => tableText(one) === asked)
   if (isAmong(kin.above)) {
-    throw new SluiceError('BAD_FLAG', `${name} is a partition or an heir of ${asked}`, {
-      reason: 'rows that come into it would be those of the source again, or count with them',
+    throw new SluiceError('BAD_FLAG', `${name} is a partition of ${asked}, or inherits from it`, {
+      reason: 'rows restored into it would be counted as rows of the source',
       hint: 'name another table; nothing was changed',
     })
   }
   if (!isAmong([...kin.below, ...left])) return
   throw new SluiceError('BAD_FLAG', `${asked} is a partition of ${name}, or inherits from it`, {
-    reason: 'rows that come into it would count with the archived ones, or keep them from coming back',
-    hint: `name another table; or bring the partition back: ${restore}`,
+    reason: 'rows restored into it would be counted beside the archived ones, or would prevent their restore',
+    hint: `name another table; or restore the partition: ${restore}`,
   })
 }

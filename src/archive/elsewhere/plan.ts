@@ -76,11 +76,11 @@ export async function refuseOtherMeaning(
       if (other === null) continue
       throw new SluiceError(
         'TABLE_REFUSED',
-        `${label} cannot come into ${tableText(table.table)}: in ${name}, ${other}`,
+        `${label} cannot be restored into ${tableText(table.table)}: in ${name}, ${other}`,
         {
           where: to.label,
-          reason: 'archived texts would become other values than those that were archived; no row was written',
-          hint: `make a table with a text for ${name}, and name it with --into`,
+          reason: 'the column would change the archived texts; no row was written',
+          hint: `create a table with a text column for ${name}, and name it with --into`,
         },
       )
     }
@@ -137,8 +137,8 @@ function cellOf(
       if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') throw thrown
       throw new SluiceError('VALUE_REFUSED', `${from} of a row of ${label}: ${thrown.message}`, {
         where: table,
-        reason: 'the table would hold another value than the archive; nothing was changed',
-        hint: 'make the table with a text for this column, and name it with --into',
+        reason: 'the table would store a different value than the archive; nothing was changed',
+        hint: 'create the table with a text type for this column, and name it with --into',
       })
     }
   }
@@ -148,8 +148,8 @@ function cellOf(
 function inOurWords({ code, message, where, reason, kind }: SluiceError, found: TableSpec | null): SluiceError {
   const hint =
     found === null
-      ? 'make the table with columns that hold these values, a text for instance, and name it with --into'
-      : 'name a table that is not there with --into, and it is made; or alter this one'
+      ? 'create the table with columns that can hold these values, such as text, and name it with --into'
+      : 'name a new table with --into, and it is created; or alter this table'
   return new SluiceError(code, message, {
     kind,
     ...(where === undefined ? {} : { where }),

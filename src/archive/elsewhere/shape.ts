@@ -74,8 +74,8 @@ function twoColumns(
   const what = both.map(({ file, of }) => `${file.column.native} in ${of}`).join(', ')
   return new SluiceError('TABLE_REFUSED', `${name} of ${table} is ${what}`, {
     where: table,
-    reason: 'one column of a table does not hold both as they are',
-    hint: 'bring these partitions into tables of their own, one command each',
+    reason: 'one column of a table cannot hold both types unchanged',
+    hint: 'restore these partitions into separate tables, with one command each',
   })
 }
 

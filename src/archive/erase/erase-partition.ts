@@ -198,11 +198,15 @@ async function cutFiles(
     // as well.
     const left = digestSum(inspected.map((one) => one.digest))
     if (!equalDigests(less({ rows: file.rows, sum: file.sum }, digest), left)) {
-      throw new SluiceError('PROOF_FAILED', `${file.path} without the rows that go is not what was written`, {
-        where: `${name}, ${partition.label}`,
-        reason: `${file.rows} rows less ${digest.rows} should be left, and ${left.rows} were read, or other values`,
-        hint: 'nothing was changed; sluice archive verify says whether the file is sound',
-      })
+      throw new SluiceError(
+        'PROOF_FAILED',
+        `${file.path} was rewritten without the erased rows, and does not read back as written`,
+        {
+          where: `${name}, ${partition.label}`,
+          reason: `${file.rows} rows less ${digest.rows} should be left; ${left.rows} were read, or their values differ`,
+          hint: 'nothing was changed; run sluice archive verify to check the file',
+        },
+      )
     }
     files.push(...inspected.map((one, n) => ({ ...one, name: paths[n] ?? one.name })))
   }
@@ -223,7 +227,7 @@ export async function removeFrom(
   const { store, interrupt } = context
   const { table, where, columns } = place
   const target = store.target()
-  if (target.remove === undefined) throw new Error('the store removes no rows')
+  if (target.remove === undefined) throw new Error('the store cannot remove rows')
   let expect = first
   for (let tried = 1; ; tried++) {
     const end = await target.remove({

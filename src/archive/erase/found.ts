@@ -102,7 +102,7 @@ export function fileTest(
     throw new SluiceError(
       'UNSUPPORTED_TYPE',
       earlier === undefined
-        ? `files of ${label} of ${name} were written before there was a column ${tested}`
+        ? `files of ${label} of ${name} were written before the column ${tested} existed`
         : `${tested} was ${earlier.column.native} when ${label} of ${name} was archived`,
       {
         where: `${name}, ${label}`,
@@ -144,8 +144,8 @@ export function sourceTest(
     where: store.label,
     reason:
       store.offers.rowValues === undefined
-        ? 'this system removes no rows within a transaction'
-        : 'it compares a column of the condition in another way than Parquet files do',
+        ? 'this system cannot remove rows within a transaction'
+        : 'it compares a column of the condition differently from Parquet files',
     hint: 'name rows by columns of whole numbers, texts or dates',
   })
 }

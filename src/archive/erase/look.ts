@@ -179,15 +179,11 @@ export function heldError(
   const [first] = held
   if (first === undefined) return null
   const named = held.map(({ partition }) => `${partition.label} (${partition.held ?? ''})`).join(', ')
-  return new SluiceError(
-    'PARTITION_HELD',
-    `partitions of ${name} that hold such rows have to stay as they are: ${named}`,
-    {
-      where: name,
-      reason: 'a hold wins over an erasure, and a part of it would be no erasure: nothing was changed',
-      hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.partition.label)} lets it go`,
-    },
-  )
+  return new SluiceError('PARTITION_HELD', `partitions of ${name} contain rows to erase, and are held: ${named}`, {
+    where: name,
+    reason: 'a held partition cannot be erased, and an erasure is not done in part: nothing was changed',
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.partition.label)} ends the hold`,
+  })
 }
 
 /** Ending the history removes files of expired partitions, whatever rows they hold; so a hold on one refuses it. */
@@ -196,11 +192,10 @@ export function heldExpiredError({ name }: ArchiveContext, { partitions }: Archi
   const [first] = held
   if (first === undefined) return null
   const named = held.map((one) => `${one.label} (${one.held ?? ''})`).join(', ')
-  return new SluiceError('PARTITION_HELD', `files of expired partitions of ${name} have to stay: ${named}`, {
+  return new SluiceError('PARTITION_HELD', `files of expired partitions of ${name} are held: ${named}`, {
     where: name,
-    reason:
-      'an erasure ends with the older versions of the archive, which are all that names them: nothing was changed',
-    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} lets it go`,
+    reason: 'an erasure removes the older versions of the archive, and only these name the files: nothing was changed',
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} ends the hold`,
   })
 }
 
@@ -211,15 +206,15 @@ export function between({ name }: ArchiveContext, partition: ArchivedPartition):
     restoring || state === 'RESTORED'
       ? restoreCommand(name, partition)
       : state === 'DETACHED' && isAllRemoved(partition)
-        ? `${dropCommand(name, partition)}; or, where rows of the table with keys of archived ones are the right ones: ${asChangedCommand(name, partition)}`
+        ? `${dropCommand(name, partition)}; or, if the rows in the table are right and the archived rows with their keys are not: ${asChangedCommand(name, partition)}`
         : runCommand(name, partition)
-  return new SluiceError('PARTITION_STATE', `${label} of ${name} is on its way between two states (${state})`, {
+  return new SluiceError('PARTITION_STATE', `${label} of ${name} is between two states (${state})`, {
     where: `${name}, ${label}`,
     reason: leaving
-      ? 'its detach was begun and has not ended'
+      ? 'its detach has begun and has not ended'
       : away
-        ? 'its table has left the partitioned one, and was not summed yet'
-        : 'its rows are in two places, and neither counts alone',
-    hint: `nothing was changed; end that first: ${command}`,
+        ? 'its table was detached, and its checksum was not computed yet'
+        : 'its rows are in two places, and neither place has all of them',
+    hint: `nothing was changed; finish that step first: ${command}`,
   })
 }

@@ -13,7 +13,7 @@ export function readPredicate(text: string): Predicate {
       'BAD_PREDICATE',
       `--where cannot be read${at === undefined ? '' : ` from character ${at} on`}`,
       {
-        hint: "write it as customer_id = 42, email IN ('a@b.example'), or several with AND and OR",
+        hint: "write it like customer_id = 42 or email IN ('a@b.example'); join conditions with AND and OR",
       },
     )
   }

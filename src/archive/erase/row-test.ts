@@ -35,11 +35,11 @@ export function rowTest(
     if (found !== undefined) return found
     if (columnsNow?.columns.some((column) => column.name === name) === true) {
       throw refused(
-        `the archive has no column ${name}: the table got it when rows were archived already`,
-        `no archived row has a value in it, and rows of the table that have one can be deleted there; ${columnsNow.run} brings the column to the archive with the next partition that is due, and this command takes it from then on`,
+        `the archive has no column ${name}: the table got it after rows were archived`,
+        `no archived row has a value in it; delete rows of the table that have one there; ${columnsNow.run} adds the column to the archive with the next due partition, and then this command accepts it`,
       )
     }
-    throw refused(`no column is called ${name}`, `its columns are ${columns.map((column) => column.name).join(', ')}`)
+    throw refused(`there is no column ${name}`, `its columns are ${columns.map((column) => column.name).join(', ')}`)
   }
   const compare = (column: Column, op: Comparison, value: Literal): RowTest => ({
     kind: 'compare',
@@ -76,8 +76,8 @@ export function rowTest(
       }
       case 'like':
         throw refused(
-          `LIKE on ${condition.column.names.join('.')} is not the same in every system`,
-          'name the whole values, with = or IN',
+          `LIKE on ${condition.column.names.join('.')} does not mean the same in every system`,
+          'compare with whole values, with = or IN',
         )
     }
   }
@@ -120,12 +120,12 @@ export function testPredicate(test: RowTest, columns: readonly Pick<Column, 'nam
 
 function canonical({ name, type, native }: Column, op: Comparison, value: Literal): string {
   if (!EQUAL.has(type.kind)) {
-    throw refused(`${name} is ${native}, which a database and Parquet files do not compare alike`, 'name other columns')
+    throw refused(`${name} is ${native}, which a database and Parquet files compare differently`, 'name other columns')
   }
   if (op !== '=' && op !== '<>' && !SORTED.has(type.kind)) {
-    throw refused(`${name} is ${native}, which is not sorted alike everywhere`, 'use =, <> or IN for this column')
+    throw refused(`${name} is ${native}, which systems sort differently`, 'use =, <> or IN for this column')
   }
-  if (value.kind === 'null') throw refused(`${name} ${op} NULL is true of no row`, `write ${name} IS NULL`)
+  if (value.kind === 'null') throw refused(`${name} ${op} NULL is never true`, `write ${name} IS NULL`)
   const raw = value.kind === 'boolean' ? value.value : value.text
   const isText = value.kind !== 'number' && value.kind !== 'boolean'
   const fits =
@@ -144,8 +144,8 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
   }
   const shape = type.kind === 'text' || type.kind === 'uuid' ? ': it takes a text in single quotes' : ''
   throw refused(
-    `a value that ${name} is compared with is no value of ${native}${shape}`,
-    'write it as the column holds it',
+    `${name} is compared with a value that is not a valid ${native}${shape}`,
+    'write the value as the column stores it',
   )
 }
 

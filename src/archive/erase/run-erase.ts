@@ -129,8 +129,8 @@ export async function eraseOtherRows(
     (end) => {
       if (end === 'done') return
       if (end === 'fenced') throw lost(context.name, { label: 'the erasure' })
-      const how = end === 'gone' ? 'in a table that is another one by now' : 'changed all the time'
-      throw new SluiceError('PARTITION_CHANGED', `rows of ${context.name} that are to go are ${how}`, {
+      const how = end === 'gone' ? 'in a table that was replaced by another one' : 'changed continuously'
+      throw new SluiceError('PARTITION_CHANGED', `rows of ${context.name} to erase are ${how}`, {
         where: context.name,
         hint: 'stop the program that writes them, then run the same command again',
       })
@@ -171,20 +171,20 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
   if (left === 0n && digest.rows === 0n) return
   throw new SluiceError(
     'PROOF_FAILED',
-    `${left} such rows are still in partitions of ${context.name}, and ${digest.rows} in the table`,
+    `${left} rows to erase are still in partitions of ${context.name}, and ${digest.rows} in the table`,
     {
       where: context.name,
       reason: 'another program wrote them during the erasure, or the statistics of a file do not match its rows',
-      hint: 'run the same command again; sluice archive verify says whether files are sound',
+      hint: 'run the same command again; sluice archive verify checks the files',
     },
   )
 }
 
 function notInspected(name: string, path: string): SluiceError {
-  return new SluiceError('ARCHIVE_CONFLICT', `the log of ${name} names ${path}, which the ledger does not`, {
+  return new SluiceError('ARCHIVE_CONFLICT', `the log of ${name} names ${path}, and the ledger does not`, {
     where: name,
-    reason: 'such rows were not searched there, so no erasure is reported',
-    hint: 'sluice archive verify says what else is wrong',
+    reason: 'the rows to erase were not searched in that file, so no erasure is reported',
+    hint: 'sluice archive verify lists other faults',
   })
 }
 
@@ -219,7 +219,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
     )
     const labels = expired.map(({ label }) => label)
     if (labels.length > 0) {
-      const message = `expired, and cannot come back any more: ${labels.join(', ')}`
+      const message = `expired, and can no longer be restored: ${labels.join(', ')}`
       run.emit({ type: 'log', level: 'warn', table: context.name, message })
     }
     await erasures.destroying(erasure.id, version, files, labels)

@@ -40,7 +40,7 @@ export function planExpiry(record: ArchiveRecord, options: ExpiryOptions): reado
       return {
         partition,
         status: 'later',
-        note: `its period ends at ${partition.to ?? 'no time'}, and what ended by ${until} may go`,
+        note: `its period ends at ${partition.to ?? 'no time'}, and only periods that ended by ${until} may expire`,
       }
     }
     return { partition, ...expiryStatus(partition, record.graceMs, nowMs) }
@@ -60,11 +60,14 @@ export function expiryStatus(
   if (state !== 'DROPPED') return { status: 'blocked', note: whyNot(state) }
   const from = (changedMs ?? nowMs) + graceMs
   if (from <= nowMs) return { status: 'due' }
-  return { status: 'blocked', note: `it was dropped less than its grace ago: it may expire from ${isoTime(from)} on` }
+  return {
+    status: 'blocked',
+    note: `its grace period has not ended since it was dropped: it may expire from ${isoTime(from)} on`,
+  }
 }
 
 function whyNot(state: ArchivedPartition['state']): string {
-  if (state === 'DETACHED') return 'it is DETACHED: its rows are in the database still, until archive run --drop'
+  if (state === 'DETACHED') return 'it is DETACHED: its rows are in the database until archive run --drop'
   if (state === 'RESTORED') return 'it is RESTORED: its rows are in the table'
   return `it is ${state}: it has not left the database`
 }
@@ -74,5 +77,7 @@ function labelled({ partitions, calendar }: ArchiveRecord, text: string): readon
   const asked = askedFor(parseCalendar(calendar), text, partitions)
   const found = partitions.filter((one) => isAsked([asked], one))
   if (found.length > 0) return found
-  throw new SluiceError('PARTITION_STATE', `${text} is not archived`, { hint: 'sluice archive list shows what is' })
+  throw new SluiceError('PARTITION_STATE', `${text} is not archived`, {
+    hint: 'sluice archive list shows the archived partitions',
+  })
 }

@@ -11,19 +11,19 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
   if (asked === undefined && retentionMs === null) {
     throw new SluiceError(
       'BAD_FLAG',
-      `no retention is set for files that have left the archive of ${tableText(table)}`,
+      `no retention is set for files that were removed from the archive of ${tableText(table)}`,
       {
-        hint: 'say it once with --retention, such as 30d: until then what has expired can come back',
+        hint: 'give it once with --retention, such as 30d: expired partitions can be restored for so long',
       },
     )
   }
   if (asked !== undefined && retentionMs !== null && asked < retentionMs) {
     throw new SluiceError(
       'PLAN_CHANGED',
-      `files that leave the archive of ${tableText(table)} stay for ${retentionInWords(retentionMs)}`,
+      `files that are removed from the archive of ${tableText(table)} are kept for ${retentionInWords(retentionMs)}`,
       {
-        reason: 'what has expired until now was to come back for as long',
-        hint: 'leave --retention out; a longer one is taken',
+        reason: 'partitions that have expired can be restored for as long',
+        hint: 'leave --retention out, or give a longer one',
       },
     )
   }

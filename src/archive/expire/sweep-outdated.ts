@@ -40,7 +40,7 @@ export async function reportOutdated(sweeping: Sweeping, retentionMs: number | n
   const { owned, database, record, run } = sweeping
   const left = (await new SweepLedger(database, record.table, run.owner).unfinished()).flatMap(({ files }) => files)
   if (left.length > 0) {
-    note(sweeping, `a sweep was broken off: what is left of its ${left.length} files goes first`)
+    note(sweeping, `a sweep was interrupted: the rest of its ${left.length} files is removed first`)
   }
   const due = await dueFiles(sweeping, retentionMs)
   reportTravel(sweeping, due)
@@ -51,7 +51,7 @@ export async function reportOutdated(sweeping: Sweeping, retentionMs: number | n
       ...(file.partition === null ? {} : { partition: file.partition }),
       path: file.path,
       finding: 'outdated file',
-      detail: `${removedText(file)}${partition?.state === 'EXPIRED' ? '; it has expired, and cannot come back then' : ''}`,
+      detail: `${removedText(file)}${partition?.state === 'EXPIRED' ? '; it has expired, and cannot be restored then' : ''}`,
       bytes: file.bytes.toString(),
     })
   }
@@ -67,14 +67,14 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   const sweeps = new SweepLedger(database, record.table, run.owner)
   const erasure = await new ErasureLedger(database, record.table, run.owner).unfinished()
   if (erasure !== null) {
-    note(sweeping, `older versions stay: the erasure ${erasure.reason} has not ended, and ends them itself`)
+    note(sweeping, `older versions stay: the erasure ${erasure.reason} has not ended, and removes them itself`)
     return NOTHING
   }
   let all = NOTHING
   for (const sweep of await sweeps.unfinished()) {
     const kept = sweep.files.filter(({ path, bytes }) => others.keeps(path, BigInt(bytes)))
     if (kept.length === 0) all = added(all, await destroy(sweeping, sweeps, sweep))
-    else note(sweeping, `the sweep of run ${sweep.id} was broken off, and waits for ledgers that were not asked`)
+    else note(sweeping, `the sweep of run ${sweep.id} was interrupted, and waits for ledgers that were not read`)
   }
   if (run.interrupt.stop.aborted) return all
   const due = await dueFiles(sweeping, retentionMs)
@@ -142,7 +142,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
   if (retentionMs === null) {
     const { files, bytes } = countOf(outdated)
     const hint =
-      'sluice archive sweep --retention 30d says it once: older versions lose what was taken out of the archive before that'
+      'give it once with sluice archive sweep --retention 30d: older versions then lose the files that were removed from the archive before that'
     note(
       sweeping,
       `${filesText(files)}, ${bytes} bytes, of older versions ${files === 1 ? 'stays' : 'stay'}: no retention is set for them`,
@@ -177,7 +177,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
     )
   }
   for (const [label, files] of copies) {
-    const message = `${label}: ${filesText(files)} of it ${files === 1 ? 'stays' : 'stay'}: the log names ${files === 1 ? 'it' : 'them'} no more, and the ledger says ${byLabel.get(label)?.state}: its rows may be nowhere else`
+    const message = `${label}: ${filesText(files)} of it ${files === 1 ? 'stays' : 'stay'}: the log no longer names ${files === 1 ? 'it' : 'them'}, and the ledger says ${byLabel.get(label)?.state}: its rows may exist only there`
     note(sweeping, message, adoptHint(owned.name))
   }
   return due
@@ -211,7 +211,7 @@ async function markSwept(sweeping: Sweeping, ledger: PartitionLedger, label: str
     return true
   } catch (thrown) {
     if (asSluiceError(thrown).code !== 'LEASE_LOST') throw thrown
-    note(sweeping, `${label}: it came back or was held meanwhile, and its files stay`)
+    note(sweeping, `${label}: it was restored or held meanwhile, and its files stay`)
     return false
   } finally {
     await ledger.release(held).catch(() => undefined)
@@ -227,14 +227,11 @@ function travelOf(due: readonly Due[]): number | null {
 function reportTravel(sweeping: Sweeping, due: readonly Due[]): void {
   const version = travelOf(due)
   if (version === null) return
-  note(
-    sweeping,
-    `versions of the archive before ${version} lose rows by it: time travel goes back to version ${version}`,
-  )
+  note(sweeping, `versions of the archive before ${version} lose rows: time travel reaches back to version ${version}`)
 }
 
 function removedText({ removedMs, removedVersion }: OutdatedFile): string {
-  const by = removedVersion === null ? 'taken out' : `taken out by version ${removedVersion}`
+  const by = removedVersion === null ? 'removed' : `removed by version ${removedVersion}`
   return `${by} at ${isoTime(removedMs)}`
 }
 

@@ -142,10 +142,10 @@ export class ErasureLedger {
         parameters: [...this.#table, id],
       },
     ])
-    throw new SluiceError('LEDGER_BUSY', `the erasure ${other.reason} began at the same time`, {
+    throw new SluiceError('LEDGER_BUSY', `the erasure ${other.reason} has begun at the same time`, {
       where: this.#table.filter((part) => part !== '').join('.'),
-      reason: 'a table has one at a time, and nothing was erased by this one',
-      hint: 'run it again once the other one has ended',
+      reason: 'a table can have one erasure at a time; this one erased nothing',
+      hint: 'run this one again after the other one has ended',
       retryable: true,
     })
   }

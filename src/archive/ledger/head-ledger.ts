@@ -77,10 +77,10 @@ export class HeadLedger implements HeadBook {
     if (claim === null || (answers.at(-1) ?? []).length > 0) return
     throw new SluiceError(
       'LEASE_LOST',
-      `the partition ${claim.label} is no longer ${claim.state} in the hands of this program`,
+      `this program no longer owns the partition ${claim.label} in state ${claim.state}`,
       {
         reason:
-          'another program works on it, or the database has forgotten a commit: after a crash, a failover or a backup',
+          'another program works on it, or the database lost a commit after a crash, a failover or a restored backup',
         hint: 'nothing was written into the log; let the other program finish, and run the same command again',
         retryable: true,
       },

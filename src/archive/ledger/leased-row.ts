@@ -60,7 +60,7 @@ export class RowLeases {
     ])
     if ((rows ?? []).length > 0) return
     throw new SluiceError('LEDGER_BUSY', `another program works on ${what}`, {
-      hint: 'let it finish; a program that vanished lets go of it after half a minute',
+      hint: 'let it finish; the lease of a dead program ends after half a minute',
       retryable: true,
     })
   }

@@ -387,7 +387,7 @@ function takesOut(
 const bytesOf = (files: readonly ArchivedFile[]): bigint => files.reduce((sum, { bytes }) => sum + bytes, 0n)
 
 function lost(label: string): SluiceError {
-  return new SluiceError('LEASE_LOST', `another program works on the partition ${label} by now`, {
+  return new SluiceError('LEASE_LOST', `another program now works on the partition ${label}`, {
     hint: 'let it finish, or end it and run the same command again',
     retryable: true,
   })

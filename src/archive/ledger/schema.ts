@@ -83,7 +83,7 @@ export async function refuseNewer(database: LedgerDatabase): Promise<number> {
     return version
   }
   throw new SluiceError('LEDGER_NEWER', `a newer sluice wrote the ledger of archives (version ${version})`, {
-    reason: `this one knows versions up to ${ARCHIVE_LEDGER_VERSION}`,
+    reason: `this sluice knows versions up to ${ARCHIVE_LEDGER_VERSION}`,
     hint: 'use the newer sluice for the archives of this database',
   })
 }

@@ -93,7 +93,7 @@ export class ArchiveTable implements ArchiveLog {
       const again = await this.state(signal, expected)
       if (again?.version !== state?.version) continue
       if (state === null)
-        throw conflict(store, `its log is gone from ${store.label}`, 'bring the archive back to where it was')
+        throw conflict(store, `its log is gone from ${store.label}`, 'move the archive back to its former place')
       throw foreignHead(store.label, state.version, this.#parts.table ?? null)
     }
   }
@@ -150,7 +150,8 @@ export class ArchiveTable implements ArchiveLog {
   async retract(retraction: Retraction, signal: AbortSignal): Promise<Published> {
     refuseUnfit(retraction.partition, retraction.txn.version)
     return this.#commit(retraction, signal, async (state) => {
-      if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
+      if (state === null)
+        throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its former place')
       const { partition, txn } = retraction
       if (!isSaid(state, txn)) return { lines: (author) => retractionLines(retraction, state, author) }
       if (!state.files.has(partition)) return { already: state.version }
@@ -167,7 +168,8 @@ export class ArchiveTable implements ArchiveLog {
     refuseUnfit(partition, txn.version)
     await this.#findFiles(replacement, signal)
     return this.#commit(replacement, signal, async (state) => {
-      if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
+      if (state === null)
+        throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its former place')
       if (!isSaid(state, txn)) {
         return { lines: (author) => replacementLines(replacement, state, this.#parts.store, author) }
       }
@@ -188,7 +190,8 @@ export class ArchiveTable implements ArchiveLog {
     signal: AbortSignal,
   ): Promise<{ readonly version: number }> {
     const { version } = await this.#commit({ tableId, claim: null }, signal, async (state) => {
-      if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
+      if (state === null)
+        throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its former place')
       return { lines: (author) => tokenLines(info, state, author, 'ERASE') }
     })
     await writeCheckpoint(this.#parts, version, signal)
@@ -264,7 +267,7 @@ export class ArchiveTable implements ArchiveLog {
     const { store, writer, heads } = this.#parts
     for (let tried = 1; tried <= TRIES; tried++) {
       const state = await this.state(signal, { tableId: what.tableId })
-      if (state === null) throw conflict(store, 'it has no log', 'bring the archive back to where it was')
+      if (state === null) throw conflict(store, 'it has no log', 'move the archive back to its former place')
       const properties = await judge(state)
       const [head, version] = [nextHead(state.head), state.version + 1]
       const bytes = commitBytes(tokenLines(what.info, state, this.#author(head, what.ledger, properties), 'ADOPT'))
@@ -297,7 +300,7 @@ export class ArchiveTable implements ArchiveLog {
       throw conflict(store, own === undefined ? `its ${name} is missing` : `its ${name} is ${own}, not ${value}`)
     }
     if (expected.tableId === undefined || expected.tableId === tableId) return
-    const hint = `nothing was changed; where this is the archive of this very table and its ledger was lost, ${adoptCommand(table)} makes the ledger from it; otherwise name another folder in migration_archives.archive, then run the same command again without --to`
+    const hint = `nothing was changed; if this is the archive of this table and its ledger was lost, ${adoptCommand(table)} makes the ledger from it; otherwise name another folder in migration_archives.archive, then run the same command again without --to`
     throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`, hint)
   }
 
@@ -317,7 +320,7 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   #taken(): SluiceError {
-    return new SluiceError('ARCHIVE_CONFLICT', `${TRIES} versions in a row were taken by others`, {
+    return new SluiceError('ARCHIVE_CONFLICT', `${TRIES} versions in a row were written by other programs`, {
       where: this.#parts.store.label,
       hint: 'run the same command again when fewer programs write into this archive',
       retryable: true,
@@ -327,8 +330,8 @@ export class ArchiveTable implements ArchiveLog {
   #newer(partition: string, fence: bigint | undefined): SluiceError {
     return new SluiceError('ARCHIVE_CONFLICT', `another program has published ${partition} (fence ${String(fence)})`, {
       where: this.#parts.store.label,
-      reason: 'this program took too long, and another one has taken the partition over',
-      hint: 'sluice archive list shows what has become of it',
+      reason: 'this program took too long, and another program took over the partition',
+      hint: 'sluice archive list shows its state',
     })
   }
 
@@ -378,7 +381,7 @@ export class ArchiveTable implements ArchiveLog {
       // A later commit writes the missing checkpoint.
       if (signal.aborted) return
       const why = error instanceof Error ? error.message : String(error)
-      this.#parts.note?.(`no checkpoint of version ${version} was written: ${why}`)
+      this.#parts.note?.(`the checkpoint of version ${version} was not written: ${why}`)
     }
   }
 }

@@ -102,11 +102,11 @@ export function adoptCommand(table: string | null): string {
 export function foreignHead(where: string, version: number, table: string | null): SluiceError {
   return new SluiceError(
     'ARCHIVE_FOREIGN',
-    `version ${version} of the archive goes on from a head that this ledger does not know`,
+    `version ${version} of the archive was written with an ownership token that this ledger does not know`,
     {
       where,
       reason:
-        'another database writes into it, a copy or the original of this one, or this one was restored from a backup',
+        'another database (a copy or the original of this one) writes into it, or this one was restored from a backup',
       hint: `nothing was changed; ${adoptCommand(table)} compares both and refuses the other database from then on`,
     },
   )
@@ -119,8 +119,8 @@ export function foreignFiles(where: string, partition: string, paths: readonly s
     `the log names files of ${partition} that this ledger does not know, such as ${paths[0] ?? ''}`,
     {
       where,
-      reason: 'only files that this ledger has published are taken out of the archive',
-      hint: 'nothing was changed; find out who added them, or see sluice archive adopt',
+      reason: 'only files that this ledger has published can be removed from the archive',
+      hint: 'nothing was changed; find the program that added them, or use sluice archive adopt',
     },
   )
 }

@@ -216,7 +216,7 @@ export function refuseUnknownFiles(
 
 export function refuseAppendOnly(label: string, { metadata }: ArchiveTableState): void {
   if (metadata.configuration?.['delta.appendOnly']?.toLowerCase() !== 'true') return
-  throw new SluiceError('TABLE_FEATURE', "nothing can be taken out of the archive: 'delta.appendOnly' is set", {
+  throw new SluiceError('TABLE_FEATURE', "files cannot be removed from the archive: 'delta.appendOnly' is set", {
     where: label,
     hint: "set the table's property delta.appendOnly to false",
   })

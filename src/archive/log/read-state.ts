@@ -59,7 +59,7 @@ export async function openTable(source: LogSource, signal: AbortSignal): Promise
   // Another program may have written the first commit between the two reads.
   const now = await openedTable(source, signal)
   if (now !== null) return now
-  throw conflict(source.store, `its log holds ${name}, but no commit`, 'bring the missing files of the log back')
+  throw conflict(source.store, `its log has ${name}, but has no commit`, 'restore the missing files of the log')
 }
 
 async function openedTable({ store, parquet }: LogSource, signal: AbortSignal): Promise<DeltaTable | null> {
@@ -85,7 +85,8 @@ async function stateOf({ store }: LogSource, snapshot: Snapshot, signal: AbortSi
   const files = new Map<string, ActiveArchiveFile[]>()
   for await (const block of snapshot.files({ signal })) {
     for (const { add, path, addedVersion } of block) {
-      if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) throw conflict(store, `its log names ${path}, which lies elsewhere`)
+      if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path))
+        throw conflict(store, `its log names ${path}, which is outside of the archive`)
       const value = add.partitionValues?.[partitionKey] ?? ''
       const found = files.get(value)
       const file = { path, size: BigInt(add.size), rows: rowsOf(add), tags: tagsOf(add), add, addedVersion }
@@ -147,16 +148,16 @@ function refuseUnwritable(store: LogStore, protocol: ProtocolAction, metadata: M
   if (refused === undefined) return
   throw new SluiceError('TABLE_FEATURE', `sluice cannot write to a table with the feature '${refused}'`, {
     where: store.label,
-    reason: 'the archive was changed after it was made',
-    hint: `drop the feature '${refused}' with the engine that added it; or put later rows into a table of another name, which gets an archive of its own`,
+    reason: 'another program changed the archive after it was created',
+    hint: `drop the feature '${refused}' with the engine that added it; or put later rows into a table of another name, which gets its own archive`,
   })
 }
 
 export function conflict(store: LogStore, what: string, hint?: string): SluiceError {
-  return new SluiceError('ARCHIVE_CONFLICT', `the archive is not the one that sluice has made: ${what}`, {
+  return new SluiceError('ARCHIVE_CONFLICT', `the archive is not the one that sluice created: ${what}`, {
     where: store.label,
     hint:
       hint ??
-      'nothing was changed; bring back what sluice wrote there, or put later rows into a table of another name, which gets an archive of its own',
+      'nothing was changed; restore the log that sluice wrote, or put later rows into a table of another name, which gets an archive of its own',
   })
 }

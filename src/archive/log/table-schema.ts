@@ -55,7 +55,7 @@ export function grownShape(
   const conflict = (what: string): SluiceError =>
     new SluiceError('ARCHIVE_CONFLICT', `the archive has another schema: ${what}`, {
       where,
-      hint: 'bring its schema back as sluice made it; or put later rows into a table of another name, which gets an archive of its own',
+      hint: 'restore the schema that sluice created; or put later rows into a table of another name, which gets its own archive',
     })
   const { configuration = {} } = metadata
   const shape = stored.shape ?? 0
@@ -64,7 +64,7 @@ export function grownShape(
   // A change of the columns may turn column mapping on, but never off.
   const isFit = stored.mapped ? mode === 'name' || (mode === 'none' && shape > 0) : mode === 'none'
   if (!isFit) {
-    throw conflict(`its column mapping is '${mode}'${stored.mapped ? ', and names of columns need one by name' : ''}`)
+    throw conflict(`its column mapping is '${mode}'${stored.mapped ? ', and column names need mapping by name' : ''}`)
   }
   if (metadata.partitionColumns?.length !== 1 || metadata.partitionColumns[0] !== stored.partitionColumn) {
     throw conflict(`it is not partitioned by ${stored.partitionColumn}`)
@@ -91,7 +91,7 @@ export function grownShape(
     const type = typeText(field.type)
     const isNarrower = column !== undefined && type !== column.stored
     if (isNarrower && column.narrower?.some((one) => one === type) !== true)
-      throw conflict(`${field.name} is ${type}, and would be ${column.stored}`)
+      throw conflict(`${field.name} is ${type}, and should be ${column.stored}`)
     const isThere = column !== undefined && stored.columns.includes(column)
     const nullable = field.nullable || !isThere || column.column.nullable
     const name = column?.name ?? field.name
@@ -100,7 +100,8 @@ export function grownShape(
     if (!isNarrower) return [{ ...same, name, nullable }]
     return [{ name, type: column.stored, nullable, metadata: { ...same.metadata, ...typeMetadata(column) } }]
   })
-  if (!fields.some(({ name }) => name === stored.partitionColumn)) throw conflict(`it has no ${stored.partitionColumn}`)
+  if (!fields.some(({ name }) => name === stored.partitionColumn))
+    throw conflict(`it has no column ${stored.partitionColumn}`)
   for (const column of wanted.values()) {
     // Nothing was published with this earlier type, so no file has it.
     if (!stored.columns.includes(column)) continue
@@ -112,7 +113,7 @@ export function grownShape(
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) {
     const field = own.find(({ name }) => name === twice)
-    throw conflict(`${twice} is called ${field?.physicalName} in its files, which the ledger does not know`)
+    throw conflict(`${twice} is called ${field?.physicalName} in its files, and the ledger does not know that column`)
   }
   const made = shapeOf(inOrder(fields, stored), stored.mapped ? last : null)
   return {

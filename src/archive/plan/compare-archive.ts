@@ -101,11 +101,11 @@ async function saidOfGone(
   finding: ArchiveFinding,
 ): Promise<ArchiveFinding> {
   const departed = (await (await context.log()).departed(context.interrupt.abort)).get(partition.label)
-  const since = departed === undefined ? '' : `: version ${departed.version} let go of them (${departed.step})`
+  const since = departed === undefined ? '' : `: version ${departed.version} removed them (${departed.step})`
   const lost = lostText(await lostRows(context, partition))
   return {
     ...finding,
-    detail: `${finding.detail}; those of the ledger are gone${since}${lost === '' ? '' : `; ${lost}`}`,
+    detail: `${finding.detail}; the files of the ledger are gone${since}${lost === '' ? '' : `; ${lost}`}`,
   }
 }
 
@@ -137,7 +137,7 @@ async function compared(
     return {
       finding: 'not in the log',
       partition: label,
-      detail: `the ledger says ${state}, and the log names no file of it`,
+      detail: `the ledger says ${state}, but the log does not name its files`,
     }
   }
   const isProved = partition?.digest != null && equalDigests(proof, partition.digest)
@@ -153,14 +153,14 @@ async function compared(
     return {
       finding: 'not in the ledger',
       partition: label,
-      detail: `the archive has ${proof.rows} rows of it, the database none`,
+      detail: `the archive has ${proof.rows} of its rows, the database has none`,
     }
   }
   const expected = wasPublished && partition !== null ? await expectedNow(context, partition) : proof
   if (equalDigests(hot, expected)) return null
   const detail =
     hot.rows === proof.rows
-      ? `${hot.rows} rows on both sides, but other values`
+      ? `${hot.rows} rows on both sides, but with different values`
       : `${hot.rows} rows in the database, ${proof.rows} in the archive`
   return { finding: 'differs from the source', partition: label, detail }
 }
@@ -171,7 +171,7 @@ async function absent(context: ArchiveContext, partition: ArchivedPartition): Pr
   if (native === null) return null
   const isOut = state === 'DETACHED' && (await detachedOrGone(context, partition))
   const detail =
-    'its table is not where the ledger has it, and was not compared: the archive may have the only copy of its rows'
+    'its table is not at the place in the ledger, and was not compared: the archive may have the only copy of its rows'
   return isOut ? null : { finding: 'differs from the source', partition: label, detail }
 }
 

@@ -30,7 +30,7 @@ export class PlanCounts {
     const more = reasons.length > NAMED ? '; …' : ''
     const parts = [
       ...(of('values') > 0 ? [`${of('values')} by all values`] : []),
-      ...(of('keys') > 0 ? [`${of('keys')} by key, and not by value`] : []),
+      ...(of('keys') > 0 ? [`${of('keys')} by key, not by value`] : []),
       ...(of('count') > 0
         ? [`${of('count')} by count, which shows neither changed values nor a late row that replaces a deleted one`]
         : []),

@@ -45,7 +45,7 @@ async function followedError(
   if (into !== undefined) {
     return new SluiceError('TABLE_FOLLOWED', `stream ${into.id} writes into ${name}`, {
       where: store.label,
-      reason: 'it knows nothing of rows that leave or come back: its next comparison would undo that',
+      reason: 'it does not know of archived or restored rows: its next comparison would undo these changes',
       hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end --from URL --to ${store.label}, with the URL of its source`,
     })
   }
@@ -62,8 +62,7 @@ function readFrom({ label }: OpenedArchive['store'], name: string, out: string, 
   const drop = byHand ?? `sluice slots --drop ${out}`
   return new SluiceError('TABLE_FOLLOWED', `stream ${id} reads from ${name}`, {
     where: label,
-    reason:
-      'a partition that leaves or comes back halts it, and rows that are removed would be removed from its target too',
-    hint: `end the stream first: sluice follow ${id} --end --to URL, with the URL of its target; where that is gone for good: ${drop}`,
+    reason: 'a detached or restored partition halts it, and removed rows would also be removed from its target',
+    hint: `end the stream first: sluice follow ${id} --end --to URL, with the URL of its target; if the target is gone for good: ${drop}`,
   })
 }

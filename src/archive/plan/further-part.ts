@@ -45,5 +45,5 @@ export async function latePeriods(
 
 /** Text such as `3 rows that came when 2024-Q2 was archived already`. */
 export function lateText(rows: bigint, period: string): string {
-  return `${countText(rows, 'row')} that came when ${period} was archived already`
+  return `${countText(rows, 'row')} that came after ${period} was archived`
 }

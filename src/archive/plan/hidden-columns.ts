@@ -7,7 +7,7 @@ export function refuseHiddenColumns({ table, columns, hidesColumns }: TableSpec)
   if (hidesColumns !== true) return
   throw new SluiceError('SOURCE_DENIED', `${tableText(table)} has columns that the login may not read`, {
     where: tableText(table),
-    reason: `it sees ${columns.map(({ name }) => name).join(', ')} alone, and values of the others would be in no file`,
+    reason: `it can read only ${columns.map(({ name }) => name).join(', ')}, and values of the other columns would not be archived`,
     hint: `as an administrator: GRANT SELECT ON ${tableText(table)} to this login`,
     kind: 'source',
   })

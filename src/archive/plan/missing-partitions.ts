@@ -13,7 +13,7 @@ import { isInTable, NativeParts, type MissingPartition } from './native-parts.ts
 import { nativesFor } from './plan.ts'
 import { nativeKind } from './time-kind.ts'
 
-export const NO_PARTITION = 'its table is no partition any more, and the archive may have the only copy of its rows'
+export const NO_PARTITION = 'its table is no longer a partition, and the archive may have the only copy of its rows'
 
 /** None of a table that is gone itself. */
 export async function missingPartitions(
@@ -58,5 +58,5 @@ export function missingDetail({ isReplaced }: MissingPartition): string {
 
 /** Text of a query about archived rows left out because other partitions are within their bounds. */
 export function replacedText({ label }: Pick<ArchivedPartition, 'label'>): string {
-  return `${label}: ${NO_PARTITION}; they were left out, and the rows between its bounds now count`
+  return `${label}: ${NO_PARTITION}; they were left out, and the rows that are between its bounds now count`
 }

@@ -45,7 +45,7 @@ export async function nativeCandidates(
       bytes: partition.bytes,
       chosenBy: time === null ? CHOSEN_BY_NAME : isEpoch(time) ? time : null,
       ...(partition.isDivided ? { isDivided: true } : {}),
-      ...(empty ? { status: 'blocked', note: 'it holds no rows: detach and drop it by hand' } : standing),
+      ...(empty ? { status: 'blocked', note: 'it is empty: detach and drop it by hand' } : standing),
     })
   }
   return wanted.asked.length > 0 || partitions.some(({ isDefault }) => isDefault) ? candidates : keepNewest(candidates)
@@ -57,7 +57,7 @@ function keepNewest(candidates: readonly ArchiveCandidate[]): readonly ArchiveCa
   const newest = candidates[at]
   if (newest?.status !== 'due') return candidates
   const note =
-    'it holds the newest keys, and no default partition would take new rows: name it with --partition if nothing is written any more'
+    'it has the newest keys, and there is no default partition for new rows: name it with --partition if programs no longer write to it'
   return candidates.with(at, { ...newest, status: 'blocked', note })
 }
 
@@ -81,18 +81,17 @@ function furtherOf(
   }: Omit<NativeName, 'name'> & { readonly key: readonly string[]; readonly edges: readonly string[] },
 ): Place {
   if (standing.status !== 'due') return standing
-  if (open !== undefined)
-    return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
+  if (open !== undefined) return { status: 'blocked', note: `${open.label} is not finished: drop or restore it first` }
   if (again !== undefined) {
     return {
       status: 'blocked',
-      note: `it is the table of ${again.label}, attached again by hand, and the archive has its rows: restore ${again.label}, or detach the table again`,
+      note: `it is the table of ${again.label}, which was attached again by hand, and the archive has its rows: restore ${again.label}, or detach the table again`,
     }
   }
   if (across !== null) {
     return {
       status: 'blocked',
-      note: `its bounds are partly those of ${across.label}, which has left the table: split it at ${edges.join(' and ')}`,
+      note: `its bounds overlap those of ${across.label}, which was detached: split it at ${edges.join(' and ')}`,
     }
   }
   if (part === 1) return standing
@@ -108,7 +107,7 @@ function furtherOf(
       note: `without a key, late rows of ${period} cannot be distinguished from archived ones: give the table a primary key`,
     }
   }
-  const late = `it holds rows that came when ${period} was archived already`
+  const late = `it has rows that came after ${period} was archived`
   return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
@@ -133,7 +132,7 @@ function standingOf(
 ): Pick<ArchiveCandidate, 'status' | 'note'> {
   if (asked.length > 0 && !named) return { status: 'later' }
   if (!named && !isOld(partition, until, calendar, kind)) return { status: 'later' }
-  if (partition.isDefault) return { status: 'blocked', note: 'the default partition belongs to no period' }
+  if (partition.isDefault) return { status: 'blocked', note: 'the default partition does not belong to a period' }
   if (partition.blocked !== null) return { status: 'blocked', note: partition.blocked }
   return partition.own === null ? { status: 'due' } : { status: 'due', note: `has of its own: ${partition.own}` }
 }

@@ -32,8 +32,8 @@ export async function newArchive(
 ): Promise<ArchivedTable> {
   const { to, asText, graceMs } = operation
   if (to === undefined) {
-    throw new SluiceError('BAD_FLAG', `nothing of ${tableText(table.table)} was archived yet, so it needs a place`, {
-      hint: 'give --to a folder, or s3://bucket/folder',
+    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no archive yet, so the archive needs a place`, {
+      hint: 'give a folder or s3://bucket/folder with --to',
     })
   }
   return {

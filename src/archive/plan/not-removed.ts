@@ -40,7 +40,7 @@ export async function stillThere(
   if (equalDigests(now, await expectedNow(context, partition))) return 'equal'
   const rows =
     now.rows === digest.rows
-      ? 'as many rows, but other values'
+      ? 'the same number of rows, but different values'
       : `${now.rows} rows in the source, ${digest.rows} in the archive`
   return { finding: 'differs from the source', partition: label, detail: rows }
 }

@@ -18,11 +18,11 @@ export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: A
   if (first === undefined) return
   throw new SluiceError(
     'TABLE_REFUSED',
-    `partitions of ${tableText(table.table)} have archives of their own: ${namesOf(own)}`,
+    `partitions of ${tableText(table.table)} have their own archives: ${namesOf(own)}`,
     {
       where: sought.store.label,
-      reason: 'rows that left them are in those archives alone, and would be missing in the answer',
-      hint: `query each partition by its own name, or bring its rows back: ${restoreOf(first)}`,
+      reason: 'rows archived from them are only in those archives, and would be missing in the answer',
+      hint: `query each partition by its own name, or restore its rows: ${restoreOf(first)}`,
     },
   )
 }
@@ -43,10 +43,10 @@ export async function refuseTwoArchives(
   const [first] = own
   const name = tableText(table)
   if (first !== undefined) {
-    throw new SluiceError('TABLE_REFUSED', `partitions of ${name} have archives of their own: ${namesOf(own)}`, {
+    throw new SluiceError('TABLE_REFUSED', `partitions of ${name} have their own archives: ${namesOf(own)}`, {
       where: name,
-      reason: `an archive of ${name} would have those rows twice, or not at all`,
-      hint: `bring them back, then archive ${name}: ${restoreOf(first)}; or go on with each partition by itself`,
+      reason: `an archive of ${name} would have those rows twice, or would not have them`,
+      hint: `restore them, then archive ${name}: ${restoreOf(first)}; or continue to archive each partition separately`,
     })
   }
   const partitions = sought.store.offers.partitions
@@ -56,18 +56,18 @@ export async function refuseTwoArchives(
   if (archived !== undefined) {
     throw new SluiceError('TABLE_REFUSED', `${name} is a partition of ${archived.name}, which has an archive`, {
       where: name,
-      reason: `rows that are archived under the name of ${name} are missing in every query of ${archived.name}`,
-      hint: `archive it with the others: sluice archive run --table ${shellQuote(archived.name)}`,
+      reason: `rows that are archived under the name ${name} are missing in all queries of ${archived.name}`,
+      hint: `archive it with the other partitions: sluice archive run --table ${shellQuote(archived.name)}`,
     })
   }
-  const message = `it is a partition of ${above.map(tableText).join(', ')}: rows that are dropped are not read there any more either, and as long as they are archived under this name, no archive takes that table`
+  const message = `it is a partition of ${above.map(tableText).join(', ')}: dropped rows can no longer be read there either, and that table cannot be archived as long as they are archived under this name`
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 
 /** What an erasure in the table does not cover, as text; null if there is nothing. */
 export async function notErased(sought: Sought, table: TableSpec, signal: AbortSignal): Promise<string | null> {
   const own = await archivesBelow(sought, table.table, signal)
-  return own.length === 0 ? null : `archives of partitions, of which each takes an erasure of its own: ${namesOf(own)}`
+  return own.length === 0 ? null : `archives of partitions, each of which needs a separate erasure: ${namesOf(own)}`
 }
 
 /** Archives of partitions at any depth. Inheritance children are separate tables. */

@@ -75,7 +75,7 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
     const partition = parts.find(({ state }) => state === 'DETACHED') ?? parts.at(-1)
     if (partition === undefined || all.some((one) => isInProgress(one) && !isArchived(one.state))) return []
     const back = all.find(isBack)
-    const why = back === undefined ? {} : { why: `rows of ${back.label}, which was restored, stand among them` }
+    const why = back === undefined ? {} : { why: `rows of ${back.label}, which was restored, are among them` }
     return [{ partition, parts, ...why }]
   })
 }
@@ -132,20 +132,20 @@ async function rowsInspectedAt(
 }
 
 const DEEP = 'sluice archive verify --deep adds them up'
-const UNCOUNTABLE = 'the database counts no table of this size'
+const UNCOUNTABLE = 'the database does not count tables of this size'
 
 /** A string is the reason why it cannot be counted. */
 function periodOf({ source: { store, table }, cut }: Periods, { partition, parts }: Group): Period | string {
   const { timeColumn } = cut
   if (!table.columns.some(({ name }) => name === timeColumn)) {
-    return table.columns.length === 0 ? 'the table is gone' : `it has no column ${timeColumn} any more`
+    return table.columns.length === 0 ? 'the table is gone' : `it no longer has the column ${timeColumn}`
   }
-  if (partition.native === null && parts.some(({ restoring }) => restoring)) return 'they are being brought back'
+  if (partition.native === null && parts.some(({ restoring }) => restoring)) return 'they are being restored'
   const condition = cutCondition(store, table, cut, partition)
   if (condition === null) {
     return isByValue(cut)
-      ? `values of ${timeColumn} are not compared any more`
-      : `${timeColumn} is no time${partition.native === null ? ' any more' : ''}`
+      ? `values of ${timeColumn} are no longer comparable`
+      : `${timeColumn} is ${partition.native === null ? 'no longer' : 'not'} a time`
   }
   return { partition, condition, expected: parts.reduce((sum, one) => sum + expectedRows(one), 0n) }
 }
@@ -190,7 +190,7 @@ function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string
   const many = rows === null ? 'its row count is unknown' : `it has about ${rows} rows`
   const why =
     by === 'scan'
-      ? `no index of ${timeColumn === '' ? 'the time' : timeColumn} leads to them, and ${many}`
+      ? `no index on ${timeColumn === '' ? 'the time' : timeColumn} finds them, and ${many}`
       : `they are about ${String(rows)} rows`
   return `${why}; sluice archive list --count counts them`
 }

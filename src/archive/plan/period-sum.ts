@@ -31,13 +31,13 @@ export async function* periodSums(
     const named = parts.map(({ label }) => label).join(', ')
     const unchecked = (why: string): PeriodSum => ({
       period,
-      text: `whether ${period} is the sum of its parts was not checked: ${why}`,
+      text: `the sum of the parts of ${period} was not checked: ${why}`,
       isChecked: false,
     })
     const spoiled = parts.find(({ label }) => damaged.has(label))
     const unread = parts.find((part) => !wanted(part))
     if (spoiled !== undefined) {
-      yield unchecked(`${spoiled.label} is not as it was proved`)
+      yield unchecked(`${spoiled.label} is not the archive that was proved`)
       continue
     }
     let doubled = 0
@@ -55,7 +55,7 @@ export async function* periodSums(
     if (why !== null) yield unchecked(why)
     else if (doubled === 0) {
       const { rows, sum } = digestSum(parts.flatMap(({ digest }) => (digest === null ? [] : [digest])))
-      const proved = unread === undefined ? 'each proved by itself' : `${unread.label} was not read`
+      const proved = unread === undefined ? 'each proved separately' : `${unread.label} was not read`
       const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key is in two of them${backText(all)}`
       yield { period, text, isChecked: true }
     }
@@ -66,7 +66,7 @@ export async function* periodSums(
 function backText(all: readonly ArchivedPartition[]): string {
   const back = all.filter(isBack).map(({ label }) => label)
   if (back.length === 0) return ''
-  return `; ${back.join(', ')} ${back.length === 1 ? 'was' : 'were'} brought back, and those rows are in the table, not in this sum`
+  return `; ${back.join(', ')} ${back.length === 1 ? 'was' : 'were'} restored, and those rows are in the table, not in this sum`
 }
 
 /** A string is the reason why it could not be checked. */
@@ -81,7 +81,7 @@ async function doubledIn(
     if (found.rows === 0n) return null
     const more = found.rows > BigInt(found.keys.length) ? ' …' : ''
     const rows = countText(found.rows, 'row')
-    const detail = `${rows} under keys that ${others.map(({ label }) => label).join(', ')} has, too: ${found.keys.join('; ')}${more}`
+    const detail = `${rows} with keys that ${others.map(({ label }) => label).join(', ')} also has: ${found.keys.join('; ')}${more}`
     return { finding: 'doubled rows', partition: part.label, detail }
   } catch (thrown) {
     throwIfAborted(context.interrupt.abort)

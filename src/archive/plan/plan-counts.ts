@@ -45,7 +45,7 @@ async function withGoing(
     heldText(await referred.look(table.table, condition, signal)),
     again === null
       ? null
-      : `the highest ${again} leaves with it, and ${store.system} gives that number to another row then, under which this one cannot come back: a key with AUTOINCREMENT gives no number twice`,
+      : `its rows have the highest ${again}: after their removal ${store.system} gives that number to another row, and this one cannot be restored: a key with AUTOINCREMENT gives each number once`,
     one.note ?? null,
   ].filter((text) => text !== null)
   return notes.length === 0 ? one : { ...one, note: notes.join('; ') }
@@ -61,7 +61,7 @@ function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedP
     // If all archived rows were removed, this surplus may contain rows changed during a restore, which prevent the
     // drop.
     ...(isLate && !isAllRemoved(one.known)
-      ? ['late rows are archived as a further part once this one is dropped, or with it once it was restored']
+      ? ['late rows are archived as a further part after this one is dropped, or with it after it is restored']
       : []),
     ...(one.note === undefined ? [] : [one.note]),
   ]

@@ -36,24 +36,24 @@ export function refuseAsText(
   const refuse = (name: string, what: string, reason: string): void => {
     const old = record?.stored.columns.find((one) => one.name === name)
     if (old !== undefined && isAsText(old)) return
-    throw new SluiceError('BAD_FLAG', `${name} ${what}: it is not stored as text`, {
+    throw new SluiceError('BAD_FLAG', `${name} ${what}: it cannot be stored as text`, {
       where: `${tableText(table)}.${name}`,
       reason,
-      hint: `leave --as-text ${shellQuote(name)} out; change a value that an archive cannot hold at its source`,
+      hint: `leave --as-text ${shellQuote(name)} out; if an archive cannot hold a value, change it in the source`,
     })
   }
   if (column !== null && asText.includes(column))
     refuse(
       column,
-      `says to which partition a row of ${tableText(table)} belongs`,
-      'conditions of time would compare texts then',
+      `determines the partition of a row of ${tableText(table)}`,
+      'time conditions would then compare texts',
     )
   for (const { name, type } of columns)
     if (!isLoose && type.kind === 'bytes' && key.includes(name) && asText.includes(name))
       refuse(
         name,
-        `is bytes, and in the key of ${tableText(table)}`,
-        'rows are removed and brought back by their keys, and an archive holds any bytes',
+        `is a bytes column in the key of ${tableText(table)}`,
+        'rows are removed and restored by their keys, and an archive can hold any bytes',
       )
 }
 
@@ -89,9 +89,9 @@ export function sameArchive(
   if (operation.byValue !== undefined && !isByValue(record))
     refuse('cut', `periods of ${record.timeColumn ?? 'the partitions'}`, 'leave --by-value out')
   if (operation.by !== undefined && isByValue(record))
-    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --by out, or say --by-value')
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --by out, or use --by-value')
   if (calendar !== null && isByValue(record))
-    refuse('cut', `values of ${record.timeColumn ?? ''}`, `${CALENDAR_HINT}, or say --by-value`)
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, `${CALENDAR_HINT}, or use --by-value`)
   if (calendar !== null && calendarText(calendar) !== record.calendar)
     refuse('calendar', record.calendar, CALENDAR_HINT)
   if (timeColumn !== record.timeColumn)
@@ -122,8 +122,8 @@ export function refuseOtherTime(
       ? [`${change.column.column.native} now`, `make it ${change.kept.column.native} again; or `]
       : ['gone', '']
   // The ledger has one place per table: `--to` with another folder is refused.
-  const elsewhere = 'put its rows into a table of another name, which gets an archive of its own'
-  throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is cut by ${timeColumn}, which is ${what}`, {
+  const elsewhere = 'put its rows into a table of another name, which gets its own archive'
+  throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is partitioned by ${timeColumn}, which is ${what}`, {
     where: name,
     hint: `${was}${elsewhere}`,
   })
@@ -132,16 +132,16 @@ export function refuseOtherTime(
 /** @throws SluiceError BAD_FLAG */
 export function refuseByValue({ table }: TableSpec, { byValue }: ArchiveOperation): void {
   if (byValue === undefined) return
-  throw new SluiceError('BAD_FLAG', `${tableText(table)} has partitions of its own: its archive has those`, {
+  throw new SluiceError('BAD_FLAG', `${tableText(table)} is partitioned: its archive has the same partitions`, {
     where: tableText(table),
-    hint: 'leave --by-value out; it is for tables without partitions',
+    hint: 'remove --by-value; it is for tables without partitions',
   })
 }
 
 /** @throws SluiceError UNSUPPORTED_URL where rows cannot be removed from this system */
 export function requireRemoval(store: CopyStore): void {
   if (store.target().remove !== undefined && store.offers.times !== undefined) return
-  throw new SluiceError('UNSUPPORTED_URL', `rows cannot be archived out of ${store.system}`, { where: store.label })
+  throw new SluiceError('UNSUPPORTED_URL', `rows of ${store.system} cannot be archived`, { where: store.label })
 }
 
 /** @throws SluiceError UNSUPPORTED_URL, UNSUPPORTED_KEY where rows cannot be removed one by one */
@@ -151,7 +151,7 @@ export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   if (table.key.length > 0) return
   throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be distinguished: it has no key`, {
     where: name,
-    hint: 'give it a primary key of whole numbers, decimals, texts, bytes or dates: by that rows are removed, and brought back',
+    hint: 'give it a primary key of whole numbers, decimals, texts, bytes or dates: rows are removed and restored by it',
   })
 }
 
@@ -188,11 +188,12 @@ export async function refuseHeirs(
   if (heirs.length > 0) {
     throw new SluiceError('TABLE_REFUSED', `${heirs.map(tableText).join(', ')} inherit from ${name}`, {
       where: name,
-      reason: 'its rows are read and deleted with those of its heirs, and nothing says of an archived row whose it was',
-      hint: `archive each heir as a table of its own, such as --table ${shellQuote(tableText(heirs[0] ?? table))}; ${name} itself can be archived once ALTER TABLE … NO INHERIT has let them go`,
+      reason:
+        'its rows are read and deleted with those of these tables, and an archived row does not say from which table it came',
+      hint: `archive each of these tables separately, such as --table ${shellQuote(tableText(heirs[0] ?? table))}; ${name} itself can be archived after ALTER TABLE … NO INHERIT on each of them`,
     })
   }
   if (parents.length === 0) return
-  const message = `it inherits from ${parents.map(tableText).join(', ')}: rows that are dropped are not read there any more either`
+  const message = `it inherits from ${parents.map(tableText).join(', ')}: dropped rows can no longer be read there either`
   emit({ type: 'log', level: 'note', table: name, message })
 }

@@ -203,7 +203,7 @@ function untilOf(
   if (calendar !== null) return cutOff(calendar, parseAge(olderThan), new Date(nowMs))
   throw new SluiceError(
     'BAD_FLAG',
-    `values of a column have no age: --older-than says nothing of ${tableText(table)}`,
+    `values of a column have no age: --older-than cannot be used for ${tableText(table)}`,
     {
       where: tableText(table),
       hint: 'name the values with --partition; sluice archive plan without --partition lists them',
@@ -245,7 +245,7 @@ async function defaultText(
   // The planner estimates by pages, which also works for a table that was never analyzed.
   const about = (await store.offers.periods?.effort(rest.table, ['true'], signal))?.rows ?? rest.rows
   if (about > COUNTED_AT_ONCE) {
-    return `the default partition ${name} holds about ${about} rows, which no run archives; they were not inspected`
+    return `the default partition ${name} holds about ${about} rows, which runs do not archive; they were not inspected`
   }
   await using view = await store.source(signal)
   const { rows } = await view.extent(rest.table, null, true)
@@ -254,5 +254,5 @@ async function defaultText(
   const nulls =
     column === undefined ? 0n : ((await store.offers.timeExtents?.of(rest.table, column, signal))?.nulls ?? 0n)
   const without = nulls === 0n ? '' : ` (${nulls} of them without a value in ${by})`
-  return `the default partition ${name} holds ${countText(rows, 'row')}${without}, which no run archives`
+  return `the default partition ${name} holds ${countText(rows, 'row')}${without}, which runs do not archive`
 }

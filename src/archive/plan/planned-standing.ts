@@ -48,13 +48,15 @@ export function plannedAction(
   // A hold does not stop a partition that has left its table: it continues until the archive counts for it.
   if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
     return { status: 'held', note: known.held }
-  const mistake = `an older sluice took its numbers for times: ${restoreCommand} brings it back; where they are times, say --epoch s or ms`
+  const mistake = `an older sluice read its numbers as times: ${restoreCommand} restores it; if they are times, give --epoch s or ms`
   if (mistaken && isOnItsWay(known) && !known.away && !known.leaving && !isAsked(asked, known))
     return {
       status: 'blocked',
-      note: 'an older sluice took its numbers for times, and had begun to archive it: it stays, unless --partition names it',
+      note: 'an older sluice read its numbers as times, and began to archive it: it stays in the table unless --partition names it',
     }
-  const leaving = known.leaving ? 'its detach has begun: the next run completes it when no session reads it' : null
+  const leaving = known.leaving
+    ? 'its detach has begun: the next run finishes it when sessions no longer read it'
+    : null
   if (leaving !== null && known.error === null) return { status: 'resume', note: leaving }
   const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
   switch (known.state) {
@@ -65,10 +67,10 @@ export function plannedAction(
             status: 'done',
             ...(known.state === 'EXPIRED' ? { note: 'it has expired, and is not archived again' } : {}),
           }
-        : { status: 'blocked', note: 'it was archived, and another table has taken its place since' }
+        : { status: 'blocked', note: 'it was archived, and another table has since taken its place' }
     case 'DETACHED':
       if (known.restoring)
-        return { status: 'blocked', note: `rows are being brought back: the same restore goes on with it` }
+        return { status: 'blocked', note: `its rows are being restored: run the same restore again to continue` }
       if (mistaken) return { status: drop ? 'blocked' : 'done', note: mistake }
       if (drop && known.graceOver) return { status: 'drop', ...note }
       return { status: 'done', ...graceLeft(known, drop), ...note }
@@ -77,7 +79,7 @@ export function plannedAction(
       if (known.retracted && known.native !== null && candidate === null)
         return {
           status: 'done',
-          note: 'its rows were brought into partitions that stand in its place, and go with those',
+          note: 'its rows were restored into the partitions that replaced it, and are archived with those',
         }
       if (known.retracted && isAsked(asked, known)) return restoredAgain(known, others, asked, note)
       if (!known.retracted) return { status: 'resume', ...note }
@@ -103,8 +105,7 @@ function restoredAgain(
 ): Pick<PlannedPartition, 'status' | 'note'> {
   const plain = known.native === null ? others.filter(({ native }) => native === null) : []
   const open = plain.find(isInProgress)
-  if (open !== undefined)
-    return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
+  if (open !== undefined) return { status: 'blocked', note: `${open.label} is not finished: drop or restore it first` }
   const first = plain.find((one) => isBack(one) && one.part < known.part && isAsked(asked, one))
   return first === undefined
     ? { status: 'resume', ...note }

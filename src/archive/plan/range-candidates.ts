@@ -15,7 +15,7 @@ import { kindBySize, knownTimeKind } from './time-kind.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 
 /** Hint for numbers that are not times. */
-const OTHER_CUT = 'name another column with --by, or make each value a partition with --by-value'
+const OTHER_CUT = 'name another column with --by, or give --by-value, which makes each value a partition'
 
 /** @throws SluiceError BAD_FLAG if no time column is given */
 export async function rangeCandidates(
@@ -29,11 +29,11 @@ export async function rangeCandidates(
     const { partitioning } = table
     const name = tableText(table.table)
     const is = partitioning === undefined ? 'is not partitioned' : `is partitioned by ${partitioning}`
-    throw new SluiceError('BAD_FLAG', `${name} ${is}: name the column that holds the time of a row`, {
+    throw new SluiceError('BAD_FLAG', `${name} ${is}: name the column with the time of a row`, {
       hint: 'name it with --by COLUMN; with --by-value COLUMN each value of a column is a partition',
       ...(partitioning === undefined
         ? {}
-        : { reason: 'partitions are taken out of tables of PostgreSQL only; here the rows of a period are removed' }),
+        : { reason: 'only PostgreSQL detaches partitions; here the rows of a period are removed' }),
     })
   }
   const column = columnNamed(table, timeColumn)
@@ -57,8 +57,8 @@ export async function rangeCandidates(
     const { to } = boundsFor(calendar, last, kind)
     const condition = store.offers.times?.condition(column, from, to) ?? null
     if (condition === null) {
-      throw new SluiceError('BAD_FLAG', `${timeColumn} says no time`, {
-        hint: 'name another column with --by, or make each value a partition with --by-value',
+      throw new SluiceError('BAD_FLAG', `${timeColumn} is not a time`, {
+        hint: 'name another column with --by, or give --by-value, which makes each value a partition',
       })
     }
     return (await view.extent(table, condition, true)).rows
@@ -84,7 +84,7 @@ export async function rangeCandidates(
       rows,
       estimated: false,
       bytes: table.rows === 0n ? 0n : (table.bytes * rows) / (table.rows > rows ? table.rows : rows),
-      ...(rows === 0n ? { status: 'blocked', note: 'it holds no rows' } : { status: 'due' }),
+      ...(rows === 0n ? { status: 'blocked', note: 'it is empty' } : { status: 'due' }),
       ...(part.part > 1 ? { note: lateText(rows, part.period) } : {}),
     })
   }
@@ -129,13 +129,11 @@ function unplacedText(
   const parts = [
     ...(unreal === 0n
       ? []
-      : [
-          `${unreal} ${unreal === 1n ? 'row has' : 'rows have'} a day in ${column} that lies outside of the years 1 to 9999`,
-        ]),
+      : [`${unreal} ${unreal === 1n ? 'row has' : 'rows have'} a day in ${column} outside of the years 1 to 9999`]),
     ...(nulls === 0n ? [] : [`${nulls} ${nulls === 1n ? 'row has' : 'rows have'} no value in ${column}`]),
     ...(high === 'infinity' ? [`some have infinity in ${column}, and were not counted`] : []),
   ]
-  return parts.length === 0 ? null : `${parts.join(', ')}: they belong to no period, and no run archives them`
+  return parts.length === 0 ? null : `${parts.join(', ')}: they do not belong to a period, and runs do not archive them`
 }
 
 /**

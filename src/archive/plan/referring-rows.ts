@@ -55,7 +55,7 @@ export class Referred {
     signal: AbortSignal,
   ): Promise<ReferringRow> {
     if (this.#leftMs <= 0)
-      return { unknown: `looking for such rows took ${ALL_LOOKS_MS / 1000} s for partitions before` }
+      return { unknown: `the search for such rows took ${ALL_LOOKS_MS / 1000} s for earlier partitions` }
     const since = performance.now()
     const store = this.#store.offers.referrers
     const budgetMs = Math.min(LOOK_MS, this.#leftMs)
@@ -94,9 +94,9 @@ export function heldText({ rows, notLooked: notInspected }: HeldBy): string | nu
 export function referrerText(referrer: Referrer, native: boolean): string {
   const { table, columns, to, onDelete, stopsRemoval } = referrer
   const stops = native
-    ? ': no partition leaves that a row refers to'
+    ? ': a partition with referenced rows cannot be detached'
     : stopsRemoval
-      ? ': no row is removed as long as it is there'
+      ? ': rows are not removed while the foreign key exists'
       : ''
   return `${keyText(referrer)}: ${tableText(table)} (${columns.join(', ')}) refers to (${to.join(', ')}), ON DELETE ${onDelete}${stops}`
 }

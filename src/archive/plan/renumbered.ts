@@ -77,7 +77,7 @@ function unclearTable(partition: string, tables: readonly NumberedName[]): Archi
   return {
     finding: 'differs from the source',
     partition,
-    detail: `its detached table may be any of ${names}, and neither names nor rows show which: none was compared`,
+    detail: `its detached table is one of ${names}, and neither names nor rows show which: they were not compared`,
   }
 }
 

@@ -71,7 +71,7 @@ export function reportStanding(called: TableName, standing: ResumeState, { emit 
     })
   }
   if (standing.kind === 'unread') {
-    const message = `the archive was not read, and whether it belongs to this database was not checked: ${standing.error.message}`
+    const message = `the archive was not read, so it was not checked that it belongs to this database: ${standing.error.message}`
     emit({ type: 'log', level: 'warn', table, message })
   }
 }
@@ -82,7 +82,7 @@ export function standingFields(
   notInspected: readonly string[] = [],
 ): { readonly foreign?: string; readonly notLooked?: readonly string[] } {
   const all = [
-    ...(standing.kind === 'unread' ? [`whose archive it is: ${standing.error.message}`] : []),
+    ...(standing.kind === 'unread' ? [`which database owns the archive: ${standing.error.message}`] : []),
     ...notInspected,
   ]
   return {

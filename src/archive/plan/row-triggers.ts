@@ -11,7 +11,7 @@ export async function reportLosable(
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
 ): Promise<void> {
   for (const { what, remedy } of (await store.offers.losable?.among([table], interrupt.abort)) ?? []) {
-    const message = `${what}: a crash of the server may take its rows away before they are archived, and a restore into it is refused`
+    const message = `${what}: a crash of the server may delete its rows before they are archived, and a restore into it is refused`
     emit({ type: 'log', level: 'warn', table: tableText(table), message, hint: `${remedy} ends that` })
   }
 }
@@ -31,24 +31,24 @@ export async function refuseTriggers(
   const { changing, firing, quiet, remedy, history, unread } = found
   const name = tableText(table)
   if (history !== undefined) {
-    const message = `rows that leave the table stay in the database as history (${history.by})`
+    const message = `rows that are removed from the table stay in the database as history (${history.by})`
     emit({ type: 'log', level: 'warn', table: name, message, hint: `${history.remedy} removes them` })
   }
   const all = [...changing, ...firing]
   if (all.length === 0) return
   if (quiet) {
-    const message = `${all.join(', ')}: not fired for rows that are taken out or brought back (session_replication_role in these transactions alone)`
+    const message = `${all.join(', ')}: not fired for removed or restored rows (session_replication_role is set in these transactions only)`
     return emit({ type: 'log', level: 'note', table: name, message })
   }
   if (changing.length > 0) {
-    throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change rows, or keep them out`, {
+    throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change or reject rows`, {
       where: name,
-      reason: 'rows would not come back as they were archived, and this session cannot keep it from firing',
+      reason: 'rows would not be restored as they were archived, and this session cannot disable it',
       hint: remedy,
     })
   }
   const other = unread === true ? '; its function was not read, and may change rows that stay' : ''
-  const message = `${firing.join(', ')}: fired for each row that is taken out or brought back${other}`
+  const message = `${firing.join(', ')}: fired for each removed or restored row${other}`
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 
@@ -70,15 +70,15 @@ export async function reportErased(
   } = (await store.offers.rowTriggers?.list(table, interrupt.abort)) ?? {}
   const name = tableText(table)
   if (history !== undefined) {
-    throw new SluiceError('TABLE_REFUSED', `${name} keeps rows that are deleted, which an erasure does not reach`, {
+    throw new SluiceError('TABLE_REFUSED', `${name} keeps deleted rows, which an erasure does not reach`, {
       where: name,
       reason: history.by,
-      hint: `delete the rows, then ${history.remedy}, and take the versioning off for the erasure of the archive`,
+      hint: `delete the rows, then ${history.remedy}, and remove the versioning for the erasure of the archive`,
     })
   }
   const all = [...changing, ...firing]
   if (quiet || all.length === 0) return null
-  const message = `${all.join(', ')}: may fire for each row that is erased, and what it writes elsewhere is not erased`
+  const message = `${all.join(', ')}: may fire for each erased row, and rows that it writes elsewhere are not erased`
   emit({ type: 'log', level: 'warn', table: name, message })
   return `what ${all.join(', ')} of ${name} wrote elsewhere`
 }
@@ -92,7 +92,7 @@ export async function reportTriggers(
   const { changing = [], firing = [] } = (await store.offers.rowTriggers?.list(table, interrupt.abort)) ?? {}
   if (changing.length + firing.length === 0) return
   const change =
-    changing.length === 0 ? '' : '; a row that one of them changes or keeps out ends the restore, and nothing stays'
-  const message = `${[...changing, ...firing].join(', ')}: fired for each row that comes into the table${change}`
+    changing.length === 0 ? '' : '; if one of them changes or rejects a row, the restore ends and changes nothing'
+  const message = `${[...changing, ...firing].join(', ')}: fired for each row that is inserted into the table${change}`
   emit({ type: 'log', level: 'warn', table: tableText(table), message })
 }

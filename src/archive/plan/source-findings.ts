@@ -48,7 +48,7 @@ export async function* sourceFindings(
     if (interrupt.stop.aborted) return
     const again = await attachedByHand(context, partition)
     if (again !== null) {
-      const detail = `its table was attached again by hand, as ${tableText(again)}, and its rows count there; ${restoreCommand(context.name, partition)} compares them, and has the archive let go of them`
+      const detail = `its table was attached again by hand, as ${tableText(again)}, and its rows there count; ${restoreCommand(context.name, partition)} compares them, and removes them from the archive`
       yield { finding: 'differs from the source', partition: partition.label, detail }
       continue
     }
@@ -128,7 +128,7 @@ async function lateNeighbours(
   const doubled = rows - late.rows
   return [
     ...(late.rows === 0n ? [] : [finding(late.rows, `but not in the archive: ${late.keys.join('; ')}`)]),
-    ...(doubled > 0n ? [finding(doubled, 'under keys that the archive has')] : []),
+    ...(doubled > 0n ? [finding(doubled, 'with keys that the archive has')] : []),
   ]
 }
 

@@ -39,7 +39,7 @@ export async function refuseSwappedColumns(
     isOf,
   )
   if (exchanged.length > 0)
-    throw swappedError(store, table, exchanged, 'give the columns the names that they had when rows were archived')
+    throw swappedError(store, table, exchanged, 'rename the columns to their names at the time of archiving')
   // One value in all rows says nothing: another column may have it, too.
   const isTold = (name: string): boolean => new Set(there.map(({ before }) => before[name])).size > 1
   const fresh = freshColumns(table, stored.columns)
@@ -63,7 +63,7 @@ export async function refuseSwappedColumns(
 function takenError(store: CopyStore, table: TableSpec, swapped: Swapped): SluiceError {
   const { name, before } = swapped
   const settle = settleCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] })
-  const hint = `give the present ${before} a third name, then ${settle}, then its name again; if ${name} is a copy of the earlier ${before}, put it after the archived columns`
+  const hint = `rename the present ${before} to a third name, run ${settle}, then rename it back; if ${name} is a copy of the earlier ${before}, move it behind the archived columns`
   return swappedError(store, table, [swapped], hint)
 }
 
@@ -72,9 +72,9 @@ function tookError(store: CopyStore, table: TableSpec, swapped: Swapped, isAgain
   const { name, before } = swapped
   const settled = (words: { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }): string =>
     settleCommand(tableText(table.table), { renamed: [], dropped: [], ...words })
-  const steps = `give ${name} the name ${before} again, then ${settled({ dropped: [name] })}, then its name ${name}, then ${settled({ renamed: [`${before}=${name}`] })}`
+  const steps = `rename ${name} to ${before}, run ${settled({ dropped: [name] })}, rename it back to ${name}, then run ${settled({ renamed: [`${before}=${name}`] })}`
   const hint = isAgain
-    ? `give the present ${before} a third name, ${steps}, then give the third one the name ${before}; if the columns kept their names, and only the values moved: ${settled({ renamed: [`${name}=${name}`] })}`
+    ? `rename the present ${before} to a third name, ${steps}, then rename the third one to ${before}; if the columns kept their names, and only the values moved, run ${settled({ renamed: [`${name}=${name}`] })}`
     : steps
   return swappedError(store, table, [swapped], hint)
 }
@@ -97,9 +97,9 @@ function swappedError(
   hint: string,
 ): SluiceError {
   const words = swapped.map(({ name, before }) => `${before} is called ${name} now`).join(', ')
-  return new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table)} changed names with each other`, {
+  return new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table)} exchanged their names`, {
     where: label,
-    reason: `by the rows that the ledger noted, ${words}: archived values would be taken for those of the other column`,
+    reason: `the rows recorded in the ledger show that ${words}: archived values would be read as those of the other column`,
     hint,
   })
 }

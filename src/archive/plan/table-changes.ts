@@ -107,12 +107,13 @@ function saidOf(
   for (const text of renamed) {
     const at = text.indexOf('=')
     const [from, to] = [text.slice(0, at), text.slice(at + 1)]
-    if (at < 1 || to === '') throw new SluiceError('BAD_FLAG', `--renamed ${text} names no two columns: write OLD=NEW`)
+    if (at < 1 || to === '')
+      throw new SluiceError('BAD_FLAG', `--renamed ${text} does not name two columns: write OLD=NEW`)
     // Allows scheduled runs to repeat the flag after the rename was applied.
     if (!had(from) && had(to)) continue
     if (!had(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the archive has no column ${from}`)
     if (!has(to) || (had(to) && from !== to))
-      throw new SluiceError('BAD_FLAG', `--renamed ${text}: ${to} is no new column of the table`)
+      throw new SluiceError('BAD_FLAG', `--renamed ${text}: ${to} is not a new column of the table`)
     if (has(from) && from !== to)
       throw new SluiceError('BAD_FLAG', `--renamed ${text}: the table still has the column ${from}`)
     names.set(from, to)
@@ -132,7 +133,7 @@ export function changeTexts(changes: readonly ColumnChange[]): readonly string[]
     if (change.kind === 'dropped' && has('added', name)) return []
     if (change.kind !== 'added' || !has('dropped', name)) return [changeText(change)]
     return [
-      `${name} was dropped and added again, which is another column: archived rows have NULL there, and values of the first one stay in older versions of the archive`,
+      `${name} was dropped and added again, so it is another column: archived rows have NULL there, and values of the first one stay in older versions of the archive`,
     ]
   })
 }
@@ -143,20 +144,20 @@ export function changeText(change: ColumnChange): string {
   switch (change.kind) {
     case 'added': {
       const value = column.hasDefault === true ? 'its default' : 'NULL'
-      const back = column.generated === true ? 'what the database computes' : value
-      return `${name} is new: the next publication adds it to the archive; older files have NULL there, and rows that come back from them get ${back}`
+      const back = column.generated === true ? 'the value that the database computes' : value
+      return `${name} is new: the next publication adds it to the archive; older files have NULL there, and rows restored from them get ${back}`
     }
     case 'dropped':
-      return `${name} is gone: the next publication takes it out of the archive; older versions of the archive still show its values`
+      return `${name} is gone: the next publication removes it from the archive; older versions of the archive still show its values`
     case 'renamed':
       return `${change.from} is called ${name} now: the next publication renames it in the archive, older files included`
     case 'retyped':
       return `${retypedText(change.kept, change.column)}: the next publication adds it as a new column, and older values are called ${change.kept.name}${widerText(change.kept, change.column)}`
     case 'widened':
-      return `${retypedText(change.from, change.column)}: the next publication widens it in the archive, older files included; readers without type widening cannot read the archive from then on`
+      return `${retypedText(change.from, change.column)}: the next publication widens it in the archive, older files included; readers without type widening can no longer read the archive after that`
   }
 }
 
 function widerText(kept: StoredColumn, column: StoredColumn): string {
-  return isWidening(kept, column) ? '; --widen makes it one column, for readers that know type widening' : ''
+  return isWidening(kept, column) ? '; --widen keeps it one column, for readers that support type widening' : ''
 }

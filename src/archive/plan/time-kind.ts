@@ -52,8 +52,8 @@ export function timeKind(
     case 'int':
       return epoch === undefined ? (recordedKind(record) ?? kindOfBounds(bounds, zone, record)) : KINDS[epoch]
     default:
-      throw new SluiceError('BAD_FLAG', `${tableText(table)}.${name} says no time: it is ${type.kind}`, {
-        hint: 'name a column of dates, times or epoch numbers with --by, or make each value a partition with --by-value',
+      throw new SluiceError('BAD_FLAG', `${tableText(table)}.${name} is not a time: it is ${type.kind}`, {
+        hint: 'name a column of dates, times or epoch numbers with --by, or give --by-value, which makes each value a partition',
       })
   }
 }
@@ -74,10 +74,10 @@ export function knownTimeKind(
   const name = tableText(table.table)
   throw new SluiceError(
     'BAD_FLAG',
-    `${name}.${column.name} holds whole numbers, and nothing says that they are times`,
+    `${name}.${column.name} has whole numbers, and it is unknown whether they are times`,
     {
       where: name,
-      hint: `say --epoch s or --epoch ms where they count seconds or milliseconds since 1970; otherwise ${otherwise}`,
+      hint: `give --epoch s or --epoch ms if they count seconds or milliseconds since 1970; otherwise ${otherwise}`,
     },
   )
 }
@@ -151,10 +151,11 @@ function kindOfBounds(
 /** Error for an age given for a table without times. */
 export function timelessError({ table }: Pick<TableSpec, 'table'>, by: string): SluiceError {
   const name = tableText(table)
-  return new SluiceError('UNSUPPORTED_TYPE', `${name} is partitioned by ranges of ${by}, which says no time`, {
+  return new SluiceError('UNSUPPORTED_TYPE', `${name} is partitioned by ranges of ${by}, which is not a time`, {
     where: name,
-    reason: 'its bounds are those of no calendar, in seconds or milliseconds since 1970, so nothing in it has an age',
-    hint: 'name partitions with --partition; where the numbers are times, say --epoch s or --epoch ms',
+    reason:
+      'read as seconds or milliseconds since 1970, its bounds do not fit a calendar, so its partitions have no age',
+    hint: 'name partitions with --partition; if the numbers are times, give --epoch s or --epoch ms',
   })
 }
 

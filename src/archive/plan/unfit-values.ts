@@ -69,11 +69,11 @@ export async function reportDoubtful(
         warn(column, count, `${column.stored} does not hold (${why})`)
         continue
       }
-      const message = `${label} has ${countText(count, 'value')} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it comes back with number 0`
+      const message = `${label} has ${countText(count, 'value')} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it is restored with number 0`
       emit({ type: 'log', level: 'note', table: tableText(table.table), message })
     }
     for (const [column, count] of untyped)
-      warn(column, count, `${count === 1 ? 'is' : 'are'} none of its type (${column.column.native})`)
+      warn(column, count, `${count === 1 ? 'is' : 'are'} not valid for its type (${column.column.native})`)
   }
 }
 

@@ -68,21 +68,21 @@ async function namedValues(
   if (store.offers.rowValues === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `tables of ${store.system} are archived by time only`, {
       where: store.label,
-      hint: 'name a column of times with --by in place of --by-value',
+      hint: 'replace --by-value by --by with a column of times',
     })
   }
   const found = await store.offers.rowValues.values(table, column, MOST_VALUES, signal)
   if (found === null) {
-    throw new SluiceError('BAD_FLAG', `values of ${where} make no partitions: it is ${column.native}`, {
+    throw new SluiceError('BAD_FLAG', `values of ${where} cannot be partitions: it is ${column.native}`, {
       where,
-      reason: `${store.system} does not compare such values exactly`,
+      reason: `${store.system} does not compare values of this type exactly`,
       hint: 'name a column of texts or whole numbers with --by-value, or one of times with --by',
     })
   }
   if (found.more) {
     throw new SluiceError('BAD_FLAG', `${where} has more than ${MOST_VALUES} values`, {
       where,
-      reason: 'each of them would be a partition with files of its own',
+      reason: 'each of them would be a partition with separate files',
       hint: 'name a column with few values with --by-value, or one of times with --by',
     })
   }
@@ -101,20 +101,20 @@ function namedValue(store: CopyStore, column: Column, { value: raw, rows, odd }:
     const shown = label.length > LONGEST_LABEL ? `${label.slice(0, 60)}…` : label
     return { value: raw, label: shown, rows, note: why }
   }
-  if (odd === true) return blocked(`it is no value of ${column.native}`)
+  if (odd === true) return blocked(`it is not a valid ${column.native}`)
   let value: string | null
   try {
     value = raw === null ? null : String(normalizer(column.type)(raw))
   } catch {
-    return blocked(`it is no value of ${column.native}`)
+    return blocked(`it is not a valid ${column.native}`)
   }
   // SQLite stores any bytes as text; invalid bytes are read as this character.
   if (value?.includes('\uFFFD') === true)
-    return blocked('it has characters that are none, or that stand for such bytes')
-  if (value !== null && isEndless(column, value)) return blocked('it is no value that an archive holds as one')
+    return blocked('it has invalid characters, or characters that stand for such bytes')
+  if (value !== null && isEndless(column, value)) return blocked('an archive cannot hold this value')
   const label = valueLabel(value, column.type.kind)
   if (label.length > LONGEST_LABEL) {
-    return blocked(`a name of ${label.length} characters is too long for a partition: ${LONGEST_LABEL} are the most`)
+    return blocked(`a name of ${label.length} characters is too long for a partition: the limit is ${LONGEST_LABEL}`)
   }
   if (valueCondition(store, column, value) === null) return blocked(`${store.system} does not compare it exactly`)
   return { value, label, rows }

@@ -56,7 +56,7 @@ export async function mistakenText(
   const name = tableText(table.table)
   const labels = all.map(({ label }) => label).join(' and ')
   return {
-    message: `an older sluice took the numbers of ${name} for times, and took ${labels} out: new rows between ${all.length === 1 ? 'its' : 'their'} bounds are refused by the server`,
-    hint: `${restoreCommand(name, first, ...all.slice(1).flatMap(({ label }) => ['--partition', label]))} brings back what was taken out; where the numbers are times, archive run --epoch s or ms says so`,
+    message: `an older sluice read the numbers of ${name} as times, and detached ${labels}: new rows between ${all.length === 1 ? 'its' : 'their'} bounds are refused by the server`,
+    hint: `${restoreCommand(name, first, ...all.slice(1).flatMap(({ label }) => ['--partition', label]))} restores them; if the numbers are times, run archive run with --epoch s or ms`,
   }
 }

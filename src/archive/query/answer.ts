@@ -134,8 +134,8 @@ export async function answer(
   }
   throw new SluiceError(
     'LEDGER_BUSY',
-    `the partitions of ${tableText(table.table)} change faster than a query can look at them`,
-    { where: store.label, hint: 'ask again when the archive run is over', retryable: true },
+    `the partitions of ${tableText(table.table)} change faster than a query can read them`,
+    { where: store.label, hint: 'query again when the archive run has ended', retryable: true },
   )
 }
 
@@ -267,7 +267,7 @@ async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Broug
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal, away)
     const came = await query.bring(hot.columns, rows.csv, hot.except, late)
     if (came.rows === rows.rows()) return came
-    const message = `${rows.rows()} rows of ${tableText(table.table)} were read, and ${came.rows} arrived`
+    const message = `${rows.rows()} rows of ${tableText(table.table)} were read, and ${came.rows} were received`
     throw new SluiceError('SOURCE_IO', message, { where: store.label, retryable: true })
   }
   const came = await brought()
@@ -339,7 +339,7 @@ function refuseUncomputed(
     const name = earlier === undefined ? '' : `ask for ${quotedName(earlier.name)}, which has their values, `
     throw new SluiceError('BAD_QUERY', `${column.name} has no values in ${labels}`, {
       reason: `the database computes the column, and these rows were archived ${since}`,
-      hint: `${name}leave it out (SELECT * EXCLUDE (${quotedName(column.name)})), keep the condition to other periods, or restore ${labels}`,
+      hint: `${name}leave it out (SELECT * EXCLUDE (${quotedName(column.name)})), limit the condition to other periods, or restore ${labels}`,
     })
   }
 }

@@ -140,7 +140,7 @@ async function openFile(
 ): Promise<Local> {
   const label = `${lake.label}/${path}`
   const found = await lake.head(path, signal)
-  if (found === null) throw changed(label, 'it is not there')
+  if (found === null) throw changed(label, 'it does not exist')
   if (BigInt(found.size) !== bytes) throw changed(label, `it has ${found.size} bytes instead of ${bytes}`)
   if (etag !== undefined && found.etag != null && found.etag !== etag) {
     throw changed(label, `its ETag is ${found.etag}, and was ${etag} when it was published`)
@@ -158,7 +158,7 @@ async function openFile(
     columns === null || checked === null ? (await compute()) === sha256 : await checked.has(local.file, sha256, compute)
   try {
     if (isChecked && !(await isSame()))
-      throw changed(label, 'its sha256 is another one, in its place or on the way here')
+      throw changed(label, 'its sha256 differs: it was changed in the archive or during the download')
   } catch (error) {
     await local[Symbol.asyncDispose]()
     throw error
@@ -174,8 +174,8 @@ async function sha256Of(file: string, signal: AbortSignal): Promise<string> {
 }
 
 function changed(where: string, what: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not what was proved: ${what}`, {
+  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not the proved one: ${what}`, {
     where,
-    hint: 'sluice archive verify says what else is wrong',
+    hint: 'sluice archive verify lists other faults',
   })
 }

@@ -103,9 +103,9 @@ function awayTable(record: ArchiveRecord | null, partition: ArchivedPartition, t
 function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): SluiceError {
   return new SluiceError(
     'PARTITION_STATE',
-    `the table of ${label} has left ${tableText(record?.table ?? { name: '' })}, and is gone`,
+    `the table of ${label} was detached from ${tableText(record?.table ?? { name: '' })}, and is gone`,
     {
-      reason: 'its rows count where it stood, until the archive answers for them',
+      reason: 'its rows count in the table until the archived rows count',
       hint: 'it was dropped or moved by hand: sluice archive list shows its state',
     },
   )
@@ -115,6 +115,6 @@ function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): S
 export function attachedTexts(attached: Standings['attached']): readonly string[] {
   return [...attached].map(
     ([label, table]) =>
-      `files of ${label}, whose table ${tableText(table)} was attached again by hand: its rows count as they are there`,
+      `files of ${label}, whose table ${tableText(table)} was attached again by hand: its rows in the table count`,
   )
 }

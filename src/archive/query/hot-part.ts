@@ -166,8 +166,8 @@ function exceptionOf(
     'PARTITION_STATE',
     `rows of ${label} cannot be distinguished from those that are still in ${tableText(table.table)}`,
     {
-      reason: 'the partition is detached and not dropped, and its bounds are no times of the column that it is made by',
-      hint: 'drop it, or restore it, and ask again',
+      reason: 'the partition is detached and not dropped, and its bounds are not times of the partition column',
+      hint: 'drop or restore it, then query again',
     },
   )
 }

@@ -18,11 +18,11 @@ export function otherNumbers(
     if (!read.has(name)) return []
     if (stored === 'float' && numbers.has('FLOAT'))
       return [
-        `${name} (${native}) is compared with numbers of four bytes, where the database may take 0.1 for one of eight: CAST(${name} AS DOUBLE) compares as that`,
+        `${name} (${native}) is compared as 4-byte numbers, where the database may read 0.1 as an 8-byte number: CAST(${name} AS DOUBLE) compares the same way`,
       ]
     const isYear = /^year\b/i.test(native) && (numbers.has('SMALLINT') || numbers.has('INTEGER'))
     return isYear
-      ? [`${name} (${native}) is compared with all digits of the year, where the database takes 20 for 2020`]
+      ? [`${name} (${native}) is compared with all digits of the year, where the database reads 20 as 2020`]
       : []
   })
 }

@@ -72,9 +72,9 @@ export function unsettledRows(
     const partition = read.find((one) => one.label === label)
     const rows = (leftOut[i]?.keyed ?? 0n) + (leftOut[i]?.moved ?? 0n)
     if (partition === undefined || partition.restoring || !isAllRemoved(partition) || rows === 0n) return []
-    const what = `${countText(rows, 'row')} of the table under keys of archived rows of ${label}`
+    const what = `${countText(rows, 'row')} of the table with keys of archived rows of ${label}`
     return [
-      `${what} ${rows === 1n ? 'was' : 'were'} left out: the archived ones count until it is said that those of the table do: ${asChangedCommand(name, partition)}`,
+      `${what} ${rows === 1n ? 'was' : 'were'} left out: the archived ones count; to make those of the table count: ${asChangedCommand(name, partition)}`,
     ]
   })
 }

@@ -32,7 +32,7 @@ export async function archiveAt(to: string, table: TableSpec, opened: OpenedArch
   }
   throw new SluiceError('NO_LOG', `there is no archive of ${tableText(table.table)} at ${redactUrl(to)}`, {
     where: placesAt(to, table).map(redactUrl).join(', '),
-    hint: 'name the folder of the archive, in which _delta_log lies, or the one that archive run --to was given',
+    hint: 'name the folder that has _delta_log of the archive, or the folder of archive run --to',
   })
 }
 
@@ -63,7 +63,7 @@ function refuseOther(archive: string, { table }: TableSpec, { metadata }: Archiv
   throw new SluiceError(
     'ARCHIVE_CONFLICT',
     own === null
-      ? 'this Delta table is no archive: it does not say of which table'
+      ? 'this Delta table is not an archive: it does not name the archived table'
       : `it is the archive of ${own}, not of ${name}`,
     { where: redactUrl(archive), hint: 'nothing was changed; name the archive of this table with --to' },
   )

@@ -28,12 +28,12 @@ export function loggedPartition(
 ): ArchivedPartition | ArchiveFinding {
   const untold = (detail: string): ArchiveFinding => ({ finding: 'other rows', partition: label, detail })
   const [first] = files
-  if (label === '' || first === undefined) return untold('files that belong to no partition')
+  if (label === '' || first === undefined) return untold('files that do not belong to a partition')
   const archived = files.map(archivedFile)
   const proved = archived.filter((file) => file !== null)
-  if (proved.length < files.length) return untold('another program added files: they say nothing of their rows')
+  if (proved.length < files.length) return untold('another program added files, which do not describe their rows')
   const same = (tag: string): boolean => files.every(({ tags }) => tags[tag] === first.tags[tag])
-  if (!OF_PARTITION.every(same)) return untold('its files are not those of one publication')
+  if (!OF_PARTITION.every(same)) return untold('its files are from more than one publication')
   const {
     'sluice.from': from = null,
     'sluice.to': to = null,

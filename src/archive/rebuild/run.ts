@@ -153,8 +153,8 @@ async function comparedWith(
       continue
     }
     if (partition === null) {
-      const what = `neither files of it nor a table are there: it is not in the new ledger`
-      run.emit({ type: 'log', level: 'warn', table: name, message: `${label} was archived once, and ${what}` })
+      const what = `neither its files nor its table exist: it is not in the new ledger`
+      run.emit({ type: 'log', level: 'warn', table: name, message: `${label} was archived before, and ${what}` })
       continue
     }
     const noted = { ...partition, held: partition.held ?? held.get(label) ?? null }
@@ -274,13 +274,13 @@ function reportLost(
 ): void {
   const gone = (last?.partitions ?? []).filter(({ state, native }) => state === 'DROPPED' && native !== null)
   if (gone.length === 0) return
-  const message = `what ${gone.length === 1 ? 'a dropped partition' : `${gone.length} dropped partitions`} had of their own (local indexes, triggers, grants) was in the old ledger only: restored, they have what their table gives them`
+  const message = `what ${gone.length === 1 ? 'a dropped partition' : `${gone.length} dropped partitions`} had of their own (local indexes, triggers, grants) was only in the old ledger: if restored, they get what their table gives them`
   emit({ type: 'log', level: 'warn', table, message })
 }
 
 function differs(name: string, standing: number): SluiceError {
   const what = standing === 1 ? '1 difference keeps' : `${standing} differences keep`
   return new SluiceError('PROOF_FAILED', `${what} ${name} from taking its archive over`, {
-    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: rows that changed or came late are archived by the next run in place of the archived ones, and of rows of which some are missing the archive answers for all',
+    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives changed and late rows in place of the archived ones; if some rows are missing, the archived rows count for all of them',
   })
 }

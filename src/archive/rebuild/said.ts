@@ -84,7 +84,7 @@ export async function saidArchive(
 }
 
 const BROUGHT_BACK =
-  'nothing was changed; bring the columns back as they were archived, adopt, and change them then: the next run follows'
+  'nothing was changed; give the table its archived columns again, adopt the archive, then change the columns again: the next run records the changes'
 
 type Cut = { readonly calendar: string; readonly timeColumn: string | null }
 
@@ -101,32 +101,36 @@ function cutBy(
     ...(said.calendar === undefined && natives === null && by === undefined ? ['--by'] : []),
   ]
   if (missing.length > 0) {
-    throw new SluiceError('BAD_FLAG', `the archive of ${name} does not say how it is cut: an older sluice made it`, {
-      hint: `give ${missing.join(' and ')} as archive run was given them`,
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `the archive of ${name} does not record its partitioning: an older sluice made it`,
+      {
+        hint: `give ${missing.join(' and ')} as for archive run`,
+      },
+    )
   }
   const refuse = (what: string, hint: string): never => {
     throw new SluiceError('PLAN_CHANGED', what, { where: name, hint })
   }
   const calendar = said.calendar ?? asked ?? ''
   if (asked !== null && calendar === BY_VALUE)
-    refuse(`the archive of ${name} is cut by values, and has no calendar`, CALENDAR_HINT)
+    refuse(`the archive of ${name} is partitioned by values, and has no calendar`, CALENDAR_HINT)
   if (asked !== null && asked !== calendar)
     refuse(`the archive of ${name} has another calendar: ${calendar}`, CALENDAR_HINT)
   const own = said.calendar === undefined ? null : (said.timeColumn ?? null)
   // The archive of a table that was partitioned later holds rows, and partitions archived since.
   if (natives !== null && own === null) return { calendar, timeColumn: null }
   if (said.calendar !== undefined && own === null)
-    refuse(`${name} has no partitions now, and was archived by them`, ANOTHER)
+    refuse(`${name} has no partitions now, but was archived by partitions`, ANOTHER)
   if (own !== null && by !== undefined && by !== own)
-    refuse(`the archive of ${name} is cut by another column: ${own}`, 'leave --by out')
+    refuse(`the archive of ${name} is partitioned by another column: ${own}`, 'leave --by out')
   const timeColumn = own ?? by ?? ''
   if (!columns.some((column) => column.name === timeColumn))
     refuse(`${name} has no column ${timeColumn}, by which it was archived`, ANOTHER)
   return { calendar, timeColumn }
 }
 
-const ANOTHER = 'nothing was changed; bring the table back as it was archived, or archive it into another folder'
+const ANOTHER = 'nothing was changed; change the table back to what was archived, or archive it into another folder'
 
 /** For an archive without recorded columns: those of the table, if they produce exactly the schema of the log. */
 async function storedBefore(
@@ -150,7 +154,7 @@ async function storedBefore(
   if (isSame) return stored
   throw new SluiceError('PLAN_CHANGED', `the columns of ${tableText(table.table)} are not those of its archive`, {
     where: redactUrl(archive),
-    reason: 'an older sluice made it, and did not note which columns its files have',
-    hint: 'nothing was changed; bring the columns back as they were archived, and adopt then',
+    reason: 'an older sluice made it, and did not record the columns of its files',
+    hint: 'nothing was changed; give the table its archived columns again, then adopt the archive',
   })
 }

@@ -44,7 +44,7 @@ export async function unpublished(
   const held = said.said.holds.get(label) ?? null
   if (candidate === null) {
     if (held === null) return { finding: [], partition: null }
-    const detail = `the archive says that it is held (${held}), and neither files of it nor a table are there`
+    const detail = `the archive says that it is held (${held}), but neither its files nor its table exist`
     return { finding: [{ finding: 'not in the log', partition: label, detail }], partition: null }
   }
   const planned = { ...plannedPartition(candidate, said.noted.stored.columns), label, held }
@@ -77,7 +77,7 @@ async function expired(
     logged: [],
   }
   if (isWhole || partition.held === null) return { finding: [], partition }
-  const detail = `it has expired and is held (${partition.held}), and files of it are gone`
+  const detail = `it has expired and is held (${partition.held}), and some of its files are gone`
   return { finding: [{ finding: 'missing file', partition: partition.label, detail }], partition }
 }
 

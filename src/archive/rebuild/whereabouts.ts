@@ -69,13 +69,13 @@ async function ofLeft(
   const { native } = logged
   if (native === null) {
     const detail =
-      'its files do not name their table: an older sluice published them; a run of this one adds the name if the ledger still exists'
+      'its files do not name their table: an older sluice published them; if the ledger still exists, a run of this sluice adds the name'
     return { finding: differing(logged, detail) }
   }
   const besides = (await rowsInParent(context, logged, natives)) - standing
   const found = await ofDetached(context, logged, native)
   if ('finding' in found || besides <= 0n) return found
-  const detail = `${besides} rows of its period are in the table besides`
+  const detail = `${besides} other rows of its period are in the table`
   return { finding: differing(logged, detail), accepted: found.partition }
 }
 
@@ -161,7 +161,7 @@ async function ofDetached(
   if (found === null) {
     if (await partitions.isGone(table, identity, abort)) return { partition: dropped }
     const { schema, name } = partitions.detachedName(table, identity)
-    const detail = `its detached table is not what stood at ${schema ?? ''}.${name}: it was moved, renamed or attached by hand`
+    const detail = `its detached table is not the table that was at ${schema ?? ''}.${name}: it was moved, renamed or attached by hand`
     return { finding: differing(logged, detail), accepted: dropped }
   }
   const detached: ArchivedPartition = { ...logged, state: 'DETACHED' }
@@ -186,7 +186,7 @@ async function rowsInParent(
   { by }: NativePartitions,
 ): Promise<bigint> {
   const condition = store.offers.times?.condition(columnNamed(table, by), from, to) ?? null
-  if (condition === null) throw new Error(`the column ${by} is no time`)
+  if (condition === null) throw new Error(`the column ${by} is not a time`)
   await using view = await store.source(interrupt.abort)
   return (await view.extent(table, condition, true)).rows
 }
@@ -207,9 +207,9 @@ function differing({ label }: ArchivedPartition, detail: string): ArchiveFinding
 
 function countsText(now: Digest | null, { digest }: ArchivedPartition): string {
   const rows = digest?.rows ?? 0n
-  if (now === null) return 'a row holds a value that is none of its type'
+  if (now === null) return 'a row has a value that is not valid for its type'
   return now.rows === rows
-    ? `${rows} rows on both sides, but other values`
+    ? `${rows} rows on both sides, but with different values`
     : `${now.rows} rows in the database, ${rows} in the archive`
 }
 

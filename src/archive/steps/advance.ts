@@ -64,7 +64,7 @@ export async function advancePartition(
     const next = nextStep(partition, options)
     if (next === null) return partition.state
     if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
-      const why = `${partition.label}: the columns of the table are others by now`
+      const why = `${partition.label}: the columns of the table have changed`
       held = await toExportAgain(context, work, why, null, lostRows)
       inspected = null
       continue
@@ -334,9 +334,9 @@ function report({ emit, name }: ArchiveContext<Advancing>, partition: ArchivedPa
 }
 
 function stillChanging({ name }: ArchiveContext, { label, error }: ArchivedPartition): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is changed as fast as it is exported`, {
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is changed while it is exported, again and again`, {
     where: `${name}, ${label}`,
     ...(error === null ? {} : { reason: error.message }),
-    hint: 'stop the program that writes into it, then run the same command again',
+    hint: 'stop the program that writes to it, then run the same command again',
   })
 }

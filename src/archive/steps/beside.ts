@@ -48,8 +48,8 @@ export async function refuseOtherOpen(
     `${partition.label} of ${name} cannot continue while ${open.label} is open`,
     {
       where: `${name}, ${partition.label}`,
-      reason: `${open.label} is ${open.state}: rows of one period belong to one part at a time`,
-      hint: `let ${open.label} come to DROPPED, or bring it back: ${restoreCommand(name, open)}`,
+      reason: `${open.label} is ${open.state}: only one part of a period can be in progress`,
+      hint: `drop ${open.label}, or restore it: ${restoreCommand(name, open)}`,
     },
   )
 }
@@ -171,14 +171,14 @@ function doubledKeys(
   others: readonly ArchivedPartition[],
   { rows, keys }: SameKeys,
 ): SluiceError {
-  const many = `${rows} ${rows === 1n ? 'row stands' : 'rows stand'} under a key that is archived already`
+  const many = `${rows} ${rows === 1n ? 'row has' : 'rows have'} a key that is already archived`
   const named = `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
   const [first = partition] = others
-  const moved = `where they were moved here, ${restoreCommand(name, first, '--as-changed')} takes their old period out of the archive as it is now; `
+  const moved = `if they were moved here, ${restoreCommand(name, first, '--as-changed')} removes their old period from the archive; `
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name}: ${many}: ${named}`, {
     where: `${name}, ${partition.label}`,
-    reason: `a row of ${others.map(({ label }) => label).join(', ')} would be in the archive twice, so nothing was taken out of the table`,
-    hint: `${first.period === partition.period ? '' : moved}give these rows other keys, or take them out of the table; ${restoreCommand(name, first, '--dry-run')} says whether they are the archived ones`,
+    reason: `a row of ${others.map(({ label }) => label).join(', ')} would be in the archive twice, so nothing was removed from the table`,
+    hint: `${first.period === partition.period ? '' : moved}give these rows other keys, or remove them from the table; ${restoreCommand(name, first, '--dry-run')} shows whether they are the archived rows`,
   })
 }
 
@@ -194,7 +194,7 @@ function untold(
     {
       where: `${name}, ${partition.label}`,
       reason: `the table has no key, or files of ${others.map(({ label }) => label).join(', ')} lack a column of it`,
-      hint: `give the table a primary key; where it has one, bring the period back and archive it as a whole: ${restoreCommand(name, first ?? partition)}, then sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(partition.period)}`,
+      hint: `give the table a primary key; if it has one, restore the period and archive it as a whole: ${restoreCommand(name, first ?? partition)}, then sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(partition.period)}`,
     },
   )
 }

@@ -126,7 +126,7 @@ async function notTaken(
   const { changing = [], firing = [], quiet = false } = (await rowTriggersOf(context, into)) ?? {}
   const fired = quiet ? [] : [...changing, ...firing]
   if (fired.length > 0) return changedByTriggers(context.name, partition, fired)
-  return changedMeanwhile(context.name, partition, 'other rows with the same keys are in the source')
+  return changedMeanwhile(context.name, partition, 'the source has other rows with the same keys')
 }
 
 /**

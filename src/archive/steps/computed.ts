@@ -61,14 +61,14 @@ export async function otherwiseComputed(
 /** Error: computed values differ from archived ones, so the rows cannot be restored if these columns are compared. */
 export function computedRefusal(name: string, partition: ArchivedPartition, names: readonly string[]): SluiceError {
   const what = names.join(', ')
-  const same = `give ${what} the expression that ${names.length === 1 ? 'it' : 'they'} had, then run the same command again`
+  const same = `give ${what} the earlier expression again, then run the same command`
   return new SluiceError(
     'PARTITION_CHANGED',
-    `${partition.label} of ${name} cannot come back: with ${what}, which the table computes, its rows are not those that were archived`,
+    `${partition.label} of ${name} cannot be restored: the table computes ${what} differently, so its rows would not be the archived ones`,
     {
       where: `${name}, ${partition.label}`,
-      reason: 'nothing was changed: the archive goes on answering for it',
-      hint: `${same}; or ${withoutHint(name, partition, names)}; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+      reason: 'nothing was changed: the archived rows still count',
+      hint: `${same}; or ${withoutHint(name, partition, names)}; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )
 }

@@ -118,7 +118,7 @@ export function archivedReadColumns(columns: readonly StoredColumn[]): readonly 
 export function partitionCondition({ store, table, archived }: ArchiveContext, partition: ArchivedPartition): string {
   const condition = cutCondition(store, table, archived, partition)
   if (condition !== null) return condition
-  throw new Error(`the column ${archived.timeColumn} cuts the table no more`)
+  throw new Error(`the column ${archived.timeColumn} no longer partitions the table`)
 }
 
 /** All rows of a table, including those without a key. */

@@ -56,7 +56,7 @@ export class Destroyer {
     if (word !== this.#word) await this.#readAgain()
     const keeper = this.#others.keeper(path)
     const who =
-      this.#counted.get(path) ?? (keeper === null ? undefined : `the ledger ${keeper.id}, which was not asked,`)
+      this.#counted.get(path) ?? (keeper === null ? undefined : `the ledger ${keeper.id}, which was not read,`)
     if (who !== undefined) throw this.#counts(path, who)
     this.#word = word
     await writer.remove(path, interrupt.abort)
@@ -75,9 +75,9 @@ export class Destroyer {
   }
 
   #counts(path: string, who: string): SluiceError {
-    return new SluiceError('ARCHIVE_CONFLICT', `${who} names ${path}, which was to be destroyed`, {
+    return new SluiceError('ARCHIVE_CONFLICT', `${who} names ${path}, which was about to be destroyed`, {
       where: this.#owned.name,
-      hint: 'nothing more was removed; sluice archive verify says what else is wrong',
+      hint: 'nothing more was removed; sluice archive verify lists other faults',
     })
   }
 }

@@ -67,12 +67,12 @@ export async function withoutFiles(
       await ledger.move(held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
     }
     const said = lostText(rows)
-    const now = rows.all ? 'EXPIRED' : 'RESTORED: its rows are those that the table has'
+    const now = rows.all ? 'EXPIRED' : 'RESTORED: the rows in the table count'
     emit({
       type: 'log',
       level: 'warn',
       table: name,
-      message: `${label} was ${state} and has no files any more: it is ${now}${said === '' ? '' : `; ${said}`}`,
+      message: `${label} was ${state} and no longer has files: it is ${now}${said === '' ? '' : `; ${said}`}`,
     })
   } finally {
     await ledger.release(held).catch(() => undefined)

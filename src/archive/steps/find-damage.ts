@@ -68,7 +68,7 @@ async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal
   } catch (thrown) {
     const { code, message } = asSluiceError(thrown)
     if (code !== 'ARCHIVE_FOREIGN' && code !== 'ARCHIVE_CONFLICT') throw thrown
-    return { finding: 'foreign archive', detail: `${message}: what is read here is not the archive of this ledger` }
+    return { finding: 'foreign archive', detail: `${message}: this is not the archive of this ledger` }
   }
 }
 
@@ -120,7 +120,11 @@ export async function fileFindings(
     report(rows, 0n)
   }
   if (found.length === 0 && digest !== null && !equalDigests(digestSum(sums), digest)) {
-    found.push({ finding: 'other rows', partition: label, detail: `${rows} rows, whose sum is not that of the source` })
+    found.push({
+      finding: 'other rows',
+      partition: label,
+      detail: `${rows} rows, whose checksum differs from that of the source`,
+    })
   }
   return [...found, { files: files.length, rows }]
 }
@@ -133,7 +137,7 @@ async function oneFile(
   const { interrupt } = context
   try {
     const head = await context.reader.head(file.path, interrupt.abort)
-    if (head === null) return { finding: 'missing file', detail: `${file.rows} rows were in it` }
+    if (head === null) return { finding: 'missing file', detail: `${file.rows} rows were in the file` }
     if (BigInt(head.size) !== file.bytes) {
       return { finding: 'changed file', detail: `${head.size} bytes, and ${file.bytes} when it was proved` }
     }
@@ -143,11 +147,11 @@ async function oneFile(
     const parquet = await context.parquet()
     const [read] = await parquet.examine({ columns, files: [path], signal: interrupt.abort })
     if (read === undefined) return { finding: 'unreadable file', detail: 'it could not be read' }
-    if (read.sha256 !== file.sha256) return { finding: 'changed file', detail: 'its sha256 is another one' }
+    if (read.sha256 !== file.sha256) return { finding: 'changed file', detail: 'its sha256 differs' }
     if (read.digest.rows !== file.rows || read.digest.sum !== file.sum) {
       return {
         finding: 'other rows',
-        detail: `${read.digest.rows} rows, and ${file.rows} when it was proved, or other values`,
+        detail: `${read.digest.rows} rows, and ${file.rows} when it was proved, or their values differ`,
       }
     }
     return read.digest

@@ -109,8 +109,8 @@ async function foreseeRows(
     case 'RESTORED':
       return plain(
         partition.retracted
-          ? 'it was restored before: nothing was left to do, and nothing was compared'
-          : 'it was restored before: only the Delta table has to let go of its files; nothing was compared',
+          ? 'it was restored before: there was nothing to do, and nothing was compared'
+          : 'it was restored before: only its files must be removed from the Delta table; nothing was compared',
       )
     case 'DETACHED':
       return compared(context, partition, await placeOf(context, partition), options)
@@ -163,7 +163,7 @@ async function published(
     if (thrown.code !== 'ARCHIVE_CONFLICT' && thrown.code !== 'PROOF_FAILED') throw thrown
     what = thrown.message
   }
-  const letGo = `${what}; the rows of the table count as they are, and the archive lets go of its files`
+  const letGo = `${what}; the rows of the table count, and the archive removes its files`
   if (options.asChanged) return { place: null, found: null, text: letGo, columns, refusal: null }
   const refusal = onlyCopy(name, partition, what)
   return { place: null, found: null, text: refusal.message, columns, refusal }
@@ -177,7 +177,7 @@ async function attachedAlready(
   options: RestoreOptions,
 ): Promise<Foreseen> {
   const { name, store, interrupt } = context
-  const what = `its table was attached again by hand, and stays ${tableText(again)}`
+  const what = `its table was attached again by hand, and remains ${tableText(again)}`
   // The archive does not count for it yet.
   const counting = partition.away ? await published(context, partition, [], options) : null
   if (counting !== null) {
@@ -200,7 +200,7 @@ async function attachedAlready(
   const text = `${what}; compared now: ${rowsNowText(found, archived)}`
   if (found.kind === 'equal') return { ...seen, found, text, refusal: null }
   if (options.asChanged)
-    return { ...seen, found, text: `${text}; they count as they are, and ${ceaseText(archived)}`, refusal: null }
+    return { ...seen, found, text: `${text}; the present values count, and ${ceaseText(archived)}`, refusal: null }
   return { ...seen, found, text, refusal: otherValues(name, partition, text, { rows: archived }) }
 }
 
@@ -232,7 +232,7 @@ async function amongOthers(
       {
         where: `${context.name}, ${label}`,
         reason: `rows that differ from the archived ones are not restored while ${names} are in the table; nothing was changed`,
-        hint: `detach ${names}, then run the same command again: the table is attached again, and --dry-run says what of it counts`,
+        hint: `detach ${names}, then run the same command again: it attaches the table again; --dry-run shows which rows count`,
       },
     )
   }
@@ -251,7 +251,7 @@ async function damageOf(context: ArchiveContext, partition: ArchivedPartition): 
   }
 }
 
-const ATTACHED_AGAIN = 'its table has left the partitioned one, and is attached again as it is'
+const ATTACHED_AGAIN = 'its table was detached, and is attached again unchanged'
 
 const MADE_ANEW =
   'its table was dropped by hand; it is recreated, filled from its files, and compared before it is attached'
@@ -343,7 +343,7 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
   const archived = proofOf(partition).rows
   if (found.kind === 'equal') return `compared now: ${rowsNowText(found, archived)}`
   if (found.kind === 'untold') {
-    return `compared now: ${rowsNowText(found, archived)}${asChanged ? `; they count as they are, and ${ceaseText(archived)}` : ''}`
+    return `compared now: ${rowsNowText(found, archived)}${asChanged ? `; the present values count, and ${ceaseText(archived)}` : ''}`
   }
   // If no row is expected in the table, a full restore is the normal case.
   const isPlainReturn =
@@ -351,13 +351,13 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
     found.changed.rows === 0n &&
     (partition.state === 'DROPPED' || partition.state === 'EXPIRED' || partition.restoring)
   if (isPlainReturn) {
-    if (archived === 1n) return 'compared now: its row is not in the table; it comes back from the files'
-    return `compared now: none of its ${archived} rows is in the table; they come back from the files`
+    if (archived === 1n) return 'compared now: its row is not in the table; it is restored from the files'
+    return `compared now: none of its ${archived} rows is in the table; they are restored from the files`
   }
   const then = [
-    ...(found.missing.rows > 0n ? ['missing rows come back from the files'] : []),
+    ...(found.missing.rows > 0n ? ['missing rows are restored from the files'] : []),
     ...(found.changed.rows > 0n && asChanged
-      ? [`rows with other values stay as they are in the database, and ${ceaseText(found.changed.rows)}`]
+      ? [`rows with other values keep their values in the database, and ${ceaseText(found.changed.rows)}`]
       : []),
     ...(found.late.rows > 0n ? [found.late.back === undefined ? 'late rows stay' : 'they stay'] : []),
   ]

@@ -39,9 +39,9 @@ export async function leaveParent(
       left: ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, leaving: false, error: null }),
     }),
   )
-  settledStep(end, context, partition, () => changedRows(name, partition, 'it has other columns than were archived'))
-  const again = tries === 0 ? '' : `after ${tries} ${tries === 1 ? 'try' : 'tries'} in vain, `
-  const message = `${partition.label} left the table: ${again}locks were wanted or held for ${Math.ceil(longestMs)} ms at most`
+  settledStep(end, context, partition, () => changedRows(name, partition, 'its columns are not the archived ones'))
+  const again = tries === 0 ? '' : `after ${tries} ${tries === 1 ? 'try' : 'tries'} failed, `
+  const message = `${partition.label} was detached: ${again}locks were awaited or held for at most ${Math.ceil(longestMs)} ms`
   emit({ type: 'log', level: 'note', table: name, message })
 }
 
@@ -71,7 +71,7 @@ export async function endLeaving(
     await ledger.move(held, 'PUBLISHED', 'PUBLISHED', { leaving: false, error: null })
     return 'in'
   }
-  settledStep(end, context, partition, () => changedRows(name, partition, 'it has other columns than were archived'))
+  settledStep(end, context, partition, () => changedRows(name, partition, 'its columns are not the archived ones'))
   return 'left'
 }
 
@@ -93,7 +93,7 @@ export async function proveAway(
     throw changedAway(
       context.name,
       partition,
-      now === null ? 'it holds a value that is none of its type' : digestDifference(now, proof),
+      now === null ? 'it has a value that is not valid for its type' : digestDifference(now, proof),
     )
   }
   await context.ledger.move(held, 'DETACHING', 'DETACHED', { ...detached(context), away: false })

@@ -47,11 +47,11 @@ export function refuseLongBytes(
 }
 
 function refused(found: Found | null, name: string, cause?: unknown): SluiceError {
-  const limit = `an archive takes values of up to ${sizeText(MOST_BYTES)}`
+  const limit = `the limit for a value in an archive is ${sizeText(MOST_BYTES)}`
   return new SluiceError('VALUE_REFUSED', `${found?.what ?? 'a row holds a value that is too large'}: ${limit}`, {
     where: found === null || found.key === '' ? name : `${name}, ${found.key}`,
     kind: 'source',
-    reason: 'nothing of the partition was archived',
+    reason: 'the partition was not archived',
     hint: 'make the value smaller, or keep it outside of the table, then run the same command again',
     ...(cause === undefined ? {} : { cause }),
   })

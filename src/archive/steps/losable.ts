@@ -19,10 +19,10 @@ export async function losableRefusal(
   const [found] = await store.offers.losable.among(await placesOf(context, partition), interrupt.abort)
   if (found === undefined) return null
   const { label } = partition
-  return new SluiceError('TABLE_REFUSED', `${found.what}: a crash of the server may take the rows of ${label} away`, {
+  return new SluiceError('TABLE_REFUSED', `${found.what}: a crash of the server may delete the rows of ${label}`, {
     where: `${name}, ${label}`,
-    reason: 'the archive has the only copy that lasts, and keeps its files',
-    hint: `${found.remedy}; then run the same command again; or bring the rows into another table: ${elsewhereCommand(name, partition)}`,
+    reason: 'the archive has the only durable copy, and keeps its files',
+    hint: `${found.remedy}; then run the same command again; or restore the rows into another table: ${elsewhereCommand(name, partition)}`,
   })
 }
 

@@ -20,7 +20,7 @@ export function nullKeyText(label: string, rows: bigint, { table }: Pick<RowRequ
 
 /** Hint of refusals for such rows. */
 export const NULL_KEY_HINT =
-  'give these rows a key, or remove them, and run the same command again; a key of columns that are NOT NULL keeps further ones out'
+  'give these rows a key, or remove them, then run the same command again; NOT NULL on the key columns prevents new ones'
 
 /** @throws SluiceError UNSUPPORTED_KEY if a row has no key: it could not be removed or recognised by it */
 export async function refuseNullKeys(

@@ -100,7 +100,7 @@ export function comparedOtherwise(key: readonly string[], shared: readonly Share
     .flatMap(({ file, now }) =>
       key.includes(now.name) && by(file) !== by(now)
         ? [
-            `${now.name} of the key is compared by ${by(now)} now, and was by ${by(file)}: of rows whose keys are one by that, none would come back, and their keys were not compared`,
+            `${now.name} of the key is compared by ${by(now)} now, and was compared by ${by(file)}: rows whose keys are equal by that would not be restored, and their keys were not compared`,
           ]
         : [],
     )
@@ -119,7 +119,7 @@ function comparedBy(
     .join(', ')
 }
 
-/** Text such as `the key takes a and A for one (k by utf8mb4_general_ci)`. */
+/** Text such as `the key treats a and A as equal (k by utf8mb4_general_ci)`. */
 export function oneKeyText({ keys: [one, other], by }: OneKey): string {
-  return `the key takes ${one} and ${other} for one${by === '' ? '' : ` (${by})`}`
+  return `the key treats ${one} and ${other} as equal${by === '' ? '' : ` (${by})`}`
 }

@@ -15,8 +15,8 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
   const { shared, lost, fresh } = fitNow(context, partition)
   const isWhole = isWholeInTable(partition)
   return [
-    ...lost.map(({ name }) => `${name} is left out, and its values stay in older versions of the archive only`),
-    ...shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [`${file.name} comes back as ${now.name}`])),
+    ...lost.map(({ name }) => `${name} is left out, and its values stay only in older versions of the archive`),
+    ...shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [`${file.name} is restored as ${now.name}`])),
     ...shared.flatMap(({ file, now }) =>
       file.physical === now.physical && file.stored === now.stored ? [] : [retypedText(file, now)],
     ),
@@ -25,7 +25,7 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
       if (column.generated === true) return `${name} is computed by the database`
       const value = column.hasDefault === true ? 'its default' : 'NULL'
       return isWhole
-        ? `${name} is not in the files: rows in the table keep its values, and a row that comes back gets ${value}`
+        ? `${name} is not in the files: rows in the table keep its values, and a restored row gets ${value}`
         : `${name} is not in the files, and gets ${value}`
     }),
   ].join('; ')
@@ -35,7 +35,7 @@ function otherwiseText(file: StoredColumn, now: StoredColumn): readonly string[]
   if (!isComputedOtherwise(file, now)) return []
   const { name } = now
   return [
-    `${name} was computed as ${file.computed?.sql} and is computed as ${now.computed?.sql}: rows come back from the files only where both give the same values, or with --without ${name}`,
+    `${name} was computed as ${file.computed?.sql} and is computed as ${now.computed?.sql}: rows are restored from the files only if both give the same values, or with --without ${name}`,
   ]
 }
 
@@ -63,15 +63,15 @@ export function columnRefusal(
   // If the source numbers its columns, a column added again is another one.
   const again =
     retyped.length === kept.length
-      ? `make it ${kept.map((column, i) => `${retyped[i]?.name} ${column.column.native}`).join(', ')} again, run the same command, and change the type then; or `
+      ? `make it ${kept.map((column, i) => `${retyped[i]?.name} ${column.column.native}`).join(', ')} again, run the same command, then change the type; or `
       : retyped.length === 0 && archived.stored.numbersOf === undefined
         ? 'add the column again, then run the same command; or '
         : ''
   if (cuts.length > 0) return refusal(context, partition, what, `${again}${intoText(context, partition)}`)
   const needed = isWholeInTable(partition) ? [] : retyped.filter(isNeeded).map((column) => column.name)
-  const optional = needed.length === 0 ? '' : `give ${needed.join(', ')} a default, or let it be NULL, and `
+  const optional = needed.length === 0 ? '' : `give ${needed.join(', ')} a default, or allow NULL, and `
   const command = restoreCommand(name, partition, ...withoutFlags(lost))
-  const hint = `${again}${optional}leave its values in the archive, where older versions show them: ${command}`
+  const hint = `${again}${optional}leave its values in the archive, where older versions have them: ${command}`
   return refusal(context, partition, what, hint)
 }
 
@@ -94,8 +94,8 @@ export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPar
   if (needed === undefined) return null
   const hint = context.table.key.includes(needed.name)
     ? elsewhereHint(context, partition)
-    : 'give the column a default, or let it be NULL, then run the same command'
-  return refusal(context, partition, `${needed.name} has to have a value, and has no default`, hint)
+    : 'give the column a default, or allow NULL, then run the same command'
+  return refusal(context, partition, `${needed.name} needs a value, and has no default`, hint)
 }
 
 /** Error if archived texts would become other values; null if none would, or members were not recorded. */
@@ -104,7 +104,7 @@ export function meaningRefusal(context: ArchiveContext, partition: ArchivedParti
     const other = otherMeaning(file, now)
     if (other === null) continue
     const into = restoreCommand(context.name, partition, '--into', 'NEW_TABLE')
-    const hint = `give them back the names and places that they had, and run the same command again; or make NEW_TABLE with a text for ${now.name}, and bring the rows there: ${into}`
+    const hint = `give them their earlier names and positions, and run the same command again; or create NEW_TABLE with a text column for ${now.name}, and restore the rows there: ${into}`
     return refusal(context, partition, `in ${now.name}, ${other}`, hint)
   }
   return null
@@ -116,11 +116,11 @@ function elsewhereHint(context: ArchiveContext, partition: ArchivedPartition): s
 }
 
 function intoText({ name }: ArchiveContext, partition: ArchivedPartition): string {
-  return `bring the rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`
+  return `restore the rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`
 }
 
 function refusal({ name }: ArchiveContext, partition: ArchivedPartition, what: string, hint: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot be restored: ${what}`, {
     where: `${name}, ${partition.label}`,
     hint,
   })
@@ -145,8 +145,8 @@ function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
   const other = retypedNow(now, lost)
   if (other === undefined)
     return now.some((one) => one.name === name)
-      ? `its column ${name} was dropped, and the column ${name} of the table is another one that was added since`
-      : `it has no column ${name} any more`
+      ? `its column ${name} was dropped, and the present column ${name} of the table was added later`
+      : `it no longer has the column ${name}`
   return retypedText(lost, other)
 }
 
@@ -178,10 +178,10 @@ export async function refuseFreshValues(
   const isRetyped = fresh.some(({ was }) => lost.some(({ physical }) => was?.includes(physical) === true))
   throw new SluiceError(
     'PARTITION_CHANGED',
-    `${partition.label} of ${name} has values in ${names} that were not archived`,
+    `${partition.label} of ${name} has values in ${names} that are not in the archive`,
     {
       where: `${name}, ${partition.label}`,
-      reason: `${isRetyped ? 'the column got another type' : 'the column came'} when the rows were archived already, and its values would go with them`,
+      reason: `${isRetyped ? 'the column got another type' : 'the column was added'} after the rows were archived, and its values would be removed with them`,
       hint: `nothing was removed; ${restoreCommand(name, partition, ...withoutFlags(lost))}, then ${runCommand(name, partition)}`,
     },
   )

@@ -39,7 +39,7 @@ export async function proveFiles(
     const what = read.rows === expected.rows ? 'other values' : `${read.rows} rows instead of ${expected.rows}`
     throw new SluiceError('PROOF_FAILED', `the Parquet files of ${partition.label} of ${name} hold ${what}`, {
       where: `${name}, ${partition.label}`,
-      hint: 'nothing was taken out of the source; the same command writes the files again',
+      hint: 'nothing was removed from the source; run the same command to write the files again',
     })
   }
   return files.map((file, i) => ({ ...file, name: paths[i] ?? file.name }))
@@ -99,7 +99,7 @@ export async function requireWhole(
     const head = await reader.head(path, interrupt.abort)
     if (head === null) throw damagedFile(name, partition, path, 'is not there')
     const isSame = BigInt(head.size) === bytes && (await sha256InPlace(context, path)) === sha256
-    if (!isSame) throw damagedFile(name, partition, path, 'has other bytes than when it was proved')
+    if (!isSame) throw damagedFile(name, partition, path, 'has changed since it was proved')
   }
 }
 

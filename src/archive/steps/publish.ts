@@ -88,7 +88,7 @@ export async function bringThere(
     await writer.upload(name, file, interrupt.abort)
     const etag = (await reader.head(name, interrupt.abort))?.etag ?? null
     if ((await sha256InPlace(context, name, etag)) !== sha256) {
-      throw otherArchive(context.name, partition, `${name} arrived with other bytes`)
+      throw otherArchive(context.name, partition, `${name} was stored with other bytes`)
     }
     if (etag !== null) etags.set(name, etag)
     await rm(file, { force: true })

@@ -90,7 +90,7 @@ async function placeAway(context: ArchiveContext, partition: ArchivedPartition):
 
 /** Error: the source has none of the archived rows any more. */
 export function emptied(context: Pick<ArchiveContext, 'name' | 'table'>, partition: ArchivedPartition): SluiceError {
-  return removed(context, partition, 'none of its rows is there any more')
+  return removed(context, partition, 'its rows are no longer there')
 }
 
 /** Error with the remedy: rows of a plain table with a key can be restored; others only into another table. */
@@ -105,8 +105,8 @@ function removed(
 
 /** Error: the table lacks rows that only the archive may have. @param what text about them */
 export function onlyCopy(name: string, partition: ArchivedPartition, what: string): SluiceError {
-  const into = `to have the archived rows, bring them into another table: ${elsewhereCommand(name, partition)}`
+  const into = `to read the archived rows, restore them into another table: ${elsewhereCommand(name, partition)}`
   const asChanged = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
-  const letGo = `where the rows of the table are the right ones, this lets go of the archived ones: ${asChanged}`
+  const letGo = `if the rows of the table are right, this gives up the archived ones: ${asChanged}`
   return notAsArchived(name, partition, what, `${into}; ${letGo}`)
 }

@@ -38,32 +38,36 @@ export function flagWord(name: string, value: string): readonly string[] {
 export function changedRows(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed: ${how}`, {
     where: `${name}, ${label}`,
-    hint: 'find out who writes into it; the same command exports it again, and nothing of it was taken out',
+    hint: 'find the program that writes to it; the same command exports it again; none of its rows was removed',
     retryable: true,
   })
 }
 
 /** Error: the source lacks rows that only the archive may have. @param what text about them */
 export function notAsArchived(name: string, { label }: Named, what: string, hint: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is not in the table as it was archived: ${what}`, {
-    where: `${name}, ${label}`,
-    reason: 'the archive may have the only copy of these rows, and keeps its files: nothing was changed',
-    hint,
-  })
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `${label} of ${name} in the table differs from the archived one: ${what}`,
+    {
+      where: `${name}, ${label}`,
+      reason: 'the archive may have the only copy of these rows, and keeps its files: nothing was changed',
+      hint,
+    },
+  )
 }
 
 /** Error: rows of a published partition were removed from a plain table by hand. @param what text about them */
 export function removedByHand(name: string, partition: Named, what: string): SluiceError {
-  const back = `${restoreCommand(name, partition)} brings them back from the archive`
-  const again = `${runCommand(name, partition)} archives them again, or what is left of them`
+  const back = `${restoreCommand(name, partition)} restores them from the archive`
+  const again = `${runCommand(name, partition)} archives the remaining rows again`
   return notAsArchived(name, partition, what, `${back}; then ${again}`)
 }
 
 /** Error: rows of a detached table differ from the export. They cannot change any more. */
 export function changedAway(name: string, { label }: Named, how: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it left its table: ${how}`, {
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it was detached: ${how}`, {
     where: `${name}, ${label}`,
-    hint: 'the same command exports it again; until then its rows count where they stand',
+    hint: 'run the same command to export it again; until then its rows in the database count',
     retryable: true,
   })
 }
@@ -74,13 +78,13 @@ export function gone(
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
 ): SluiceError {
   const otherwise = isPublished(state)
-    ? `if it is gone for good, ${restoreCommand(name, { label })} restores its rows from the archive; if the table in its place has them, archive that one with --partition ${shellQuote(label)}`
+    ? `if it is gone for good, ${restoreCommand(name, { label })} restores its rows from the archive; if the table in its place has these rows, archive that table with --partition ${shellQuote(label)}`
     : 'or see sluice archive list'
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
   return new SluiceError(
     'PARTITION_CHANGED',
-    `${table}, which ${label} of ${name} was, is no partition of it any more`,
+    `${table}, which ${label} of ${name} was, is no longer a partition of it`,
     {
       where: `${name}, ${label}`,
       hint: `it was detached, dropped or replaced: attach the table again, ${otherwise}`,
@@ -110,8 +114,8 @@ export function attachedAgain(
   const out = `ALTER TABLE ${quotedTable(parent)} DETACH PARTITION ${quotedTable(table)}`
   return new SluiceError('PARTITION_CHANGED', `the detached table of ${label} of ${name} was attached again by hand`, {
     where: `${name}, ${label}`,
-    reason: `its rows stand in ${name}, as those of ${tableText(table)}; nothing was changed`,
-    hint: `${restoreCommand(name, partition)} compares them with the archive and has them count there; or ${out} takes them out again: then run the same command again`,
+    reason: `its rows are in ${name}, as those of ${tableText(table)}; nothing was changed`,
+    hint: `${restoreCommand(name, partition)} compares them with the archive and makes them count there; or ${out} detaches them again: then run the same command again`,
   })
 }
 
@@ -127,7 +131,7 @@ export function droppedByHand(name: string, partition: Named): SluiceError {
     `the table of ${partition.label} of ${name} was dropped before its checksum was computed`,
     {
       where: `${name}, ${partition.label}`,
-      reason: 'rows that were changed between the export and the leave were in that table only',
+      reason: 'rows that changed between export and detach were only in that table',
       hint: `restore the table from a backup, or recreate it from the files of the archive: ${command}`,
     },
   )
@@ -137,7 +141,7 @@ export function droppedByHand(name: string, partition: Named): SluiceError {
 export function changedAfter(name: string, partition: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${how}`, {
     where: `${name}, ${partition.label}`,
-    hint: `nothing more is removed; ${restoreCommand(name, partition, '--dry-run')} says which rows differ, and what a restore does with them`,
+    hint: `nothing more is removed; ${restoreCommand(name, partition, '--dry-run')} shows which rows differ, and what a restore does with them`,
   })
 }
 
@@ -149,7 +153,7 @@ export function elsewhereCommand(name: string, partition: Named): string {
 /** Remedy: accept the values that the table computes in these columns. */
 export function withoutHint(name: string, partition: Named, columns: readonly string[]): string {
   const flags = columns.flatMap((column) => ['--without', column])
-  return `to count what the table computes for ${columns.join(', ')}, without a comparison: ${restoreCommand(name, partition, ...flags)}`
+  return `to accept the values that the table computes for ${columns.join(', ')}, without a comparison: ${restoreCommand(name, partition, ...flags)}`
 }
 
 /** Remedy: give up archived rows whose keys other rows of the table have. */
@@ -171,23 +175,23 @@ export function otherValues(
 ): SluiceError {
   const others = spelled === undefined ? outside?.keys.join('; ') : spelled.there
   const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
-  const both = `to keep both rows, ${rekeyed}bring the archived rows into another table: ${elsewhereCommand(name, partition)}`
-  const ours = `where the rows of the database are the right ones, and ${ceaseText(rows)}: ${asChangedCommand(name, partition)}`
+  const both = `to keep both rows, ${rekeyed}restore the archived rows into another table: ${elsewhereCommand(name, partition)}`
+  const ours = `if the rows of the database are right, and ${ceaseText(rows)}: ${asChangedCommand(name, partition)}`
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${what}`, {
     where: `${name}, ${partition.label}`,
     reason:
       spelled !== undefined
-        ? `the key of the table treats ${spelled.archived} and ${spelled.there} as equal: it cannot hold the archived row and the other one; nothing was changed`
+        ? `the key of the table treats ${spelled.archived} and ${spelled.there} as equal: it cannot hold both the archived row and the other one; nothing was changed`
         : outside === undefined
-          ? 'the archived values of these rows would cease to count, so nothing was changed'
-          : 'a row outside of the partition is another one under a key that was given again, or the archived one with another time: nothing was changed',
+          ? 'the archived values of these rows would no longer count, so nothing was changed'
+          : 'a row outside of the partition is another row with a reused key, or the archived row with another time: nothing was changed',
     hint: [...(computed.length === 0 ? [] : [withoutHint(name, partition, computed)]), both, ours].join('; '),
   })
 }
 
 /** Text about archived rows whose keys other rows have. */
 export function ceaseText(rows: bigint): string {
-  return rows === 1n ? '1 archived row ceases to count' : `${rows} archived rows cease to count`
+  return rows === 1n ? '1 archived row no longer counts' : `${rows} archived rows no longer count`
 }
 
 /** Error: the table does not accept archived rows although their keys are free, because another row excludes them. */
@@ -195,21 +199,21 @@ export function keptOut(name: string, partition: Named, { rows, keys }: NamedRow
   const more = rows > BigInt(keys.length) ? ' …' : ''
   return new SluiceError(
     'PARTITION_CHANGED',
-    `${partition.label} of ${name} cannot come back: the table does not take ${rows} of its rows (${keys.join('; ')}${more})`,
+    `${partition.label} of ${name} cannot be restored: the table refuses ${rows} of its rows (${keys.join('; ')}${more})`,
     {
       where: `${name}, ${partition.label}`,
-      reason: 'rows that stand in the table keep them out by the key, such as one without overlaps',
-      hint: `change those rows or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+      reason: 'a key of the table, such as one without overlaps, refuses them because of present rows',
+      hint: `change or remove those rows, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )
 }
 
 /** Error: two archived rows have the same key in the present table. @param what text with both keys */
 export function keysAlike(name: string, partition: Named, what: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot be restored: ${what}`, {
     where: `${name}, ${partition.label}`,
-    reason: 'both rows were archived under keys of their own; nothing was changed',
-    hint: `give the key the collation that it had, and run the same command again; or make a table whose key distinguishes these texts, and restore the rows there: ${elsewhereCommand(name, partition)}`,
+    reason: 'both rows had different keys when they were archived; nothing was changed',
+    hint: `give the key its earlier collation, and run the same command again; or create a table whose key distinguishes these texts, and restore the rows there: ${elsewhereCommand(name, partition)}`,
   })
 }
 
@@ -220,7 +224,7 @@ export function queryCommand(name: string): string {
 
 /** Error: archived rows have columns that the table lacks, so they cannot be restored. */
 export function otherColumns(name: string, partition: Named, what: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot be restored: ${what}`, {
     where: `${name}, ${partition.label}`,
     hint: `add the column again, then run the same command; to read the archive as it is: ${queryCommand(name)}`,
   })
@@ -228,11 +232,11 @@ export function otherColumns(name: string, partition: Named, what: string): Slui
 
 /** Error: rows were written during the restore. */
 export function changedMeanwhile(name: string, partition: Named, how: string): SluiceError {
-  const ours = `where rows of the table that were changed meanwhile are the right ones: ${asChangedCommand(name, partition)}`
+  const ours = `if the rows of the table that changed meanwhile are right: ${asChangedCommand(name, partition)}`
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {
     where: `${name}, ${partition.label}`,
-    reason: 'the archive goes on answering for it; what was brought back stays in the table, and does not count yet',
-    hint: `compare again, and go on: ${restoreCommand(name, partition)}; ${ours}`,
+    reason: 'the archived rows still count; restored rows stay in the table, and do not count yet',
+    hint: `to compare again and continue: ${restoreCommand(name, partition)}; ${ours}`,
   })
 }
 
@@ -253,24 +257,20 @@ export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartiti
   const when = sweptMs === null ? '' : `; its files were destroyed from ${isoTime(sweptMs)} on`
   return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired for good${when}`, {
     where: `${name}, ${label}`,
-    hint: 'nothing of it is left in the archive; sluice archive list shows what it was',
+    hint: 'the archive no longer has its rows; sluice archive list shows what it was',
   })
 }
 
 /** Error: its lease expired, and another program has taken it over. */
 export function lost(name: string, { label }: Named): SluiceError {
-  return new SluiceError('LEASE_LOST', `another program works on ${label} of ${name} by now`, { retryable: true })
+  return new SluiceError('LEASE_LOST', `another program now works on ${label} of ${name}`, { retryable: true })
 }
 
 export function otherArchive(name: string, { label }: Named, how: string): SluiceError {
-  return new SluiceError(
-    'ARCHIVE_CONFLICT',
-    `the archive of ${label} of ${name} is not the one that was proved: ${how}`,
-    {
-      where: `${name}, ${label}`,
-      hint: 'sluice archive verify names the fault; no row is removed from the source before it is repaired',
-    },
-  )
+  return new SluiceError('ARCHIVE_CONFLICT', `the archive of ${label} of ${name} is not the proved one: ${how}`, {
+    where: `${name}, ${label}`,
+    hint: 'sluice archive verify names the fault; rows are not removed from the source until it is repaired',
+  })
 }
 
 /** Error: a file differs from its proof. @param how text @param path the file */
@@ -285,26 +285,26 @@ export function damagedFile(
     where: `${name}, ${label}`,
     reason: isOnlyCopy
       ? 'the file is the only copy of its rows; nothing was changed'
-      : 'its rows are still in the database; nothing was taken out of it',
+      : 'its rows are still in the database; nothing was removed from it',
     hint: isOnlyCopy
-      ? 'bring the file back from a copy of the archive or an older version of the object, then run the same command again; sluice archive verify names every damaged file'
-      : `${restoreCommand(name, { label })} has its rows count there again, and ${runCommand(name, { label })} writes new files`,
+      ? 'restore the file from a copy of the archive or an older version of the object, then run the same command again; sluice archive verify names every damaged file'
+      : `${restoreCommand(name, { label })} makes its rows in the table count again, and ${runCommand(name, { label })} writes new files`,
   })
 }
 
 /** Remedy if the ledger counts on files that the log no longer names. */
 export function adoptHint(name: string): string {
-  return `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)} reads these files, and has the log name them again`
+  return `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)} reads these files, and adds them to the log again`
 }
 
 /** Error: the ledger needs files that the log removed, as it comes from a backup, or the server lost a commit. */
 export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
   return new SluiceError(
     'ARCHIVE_CONFLICT',
-    `the ledger says ${state} of ${label} of ${name}, and the log names no file of it`,
+    `the ledger says ${state} of ${label} of ${name}, but the log does not name its files`,
     {
       where: `${name}, ${label}`,
-      reason: 'the database has forgotten a commit, after a crash or a backup; its files are kept by every sweep',
+      reason: 'the database lost a commit after a crash or a restored backup; sweeps keep the files',
       hint: adoptHint(name),
     },
   )
@@ -312,8 +312,8 @@ export function notLogged(name: string, { label, state }: Pick<ArchivedPartition
 
 /** Error: the partition has a hold. */
 export function mustStay({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
-  return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
+  return new SluiceError('PARTITION_HELD', `${label} of ${name} is held: ${held ?? ''}`, {
     where: `${name}, ${label}`,
-    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} lets it go`,
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} ends the hold`,
   })
 }

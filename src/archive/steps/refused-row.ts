@@ -22,18 +22,18 @@ export async function inOwnTable(
     if (thrown instanceof MemberRefused) throw noMember(`${partition.label} of ${name}`, thrown, into)
     throw reworded(
       thrown,
-      'change the row of the table that is in its way, or alter the column or the constraint that refuses it, then run the same command again',
-      `; or bring the rows into another table: ${into}`,
+      'change the conflicting row of the table, or alter the column or constraint that refuses the row, then run the same command again',
+      `; or restore the rows into another table: ${into}`,
     )
   }
 }
 
 function noMember(what: string, thrown: MemberRefused, into: string): SluiceError {
   const { reason, rename, add } = thrown
-  return new SluiceError('PARTITION_CHANGED', `${what} cannot come back: ${thrown.what} now`, {
+  return new SluiceError('PARTITION_CHANGED', `${what} cannot be restored: ${thrown.what} now`, {
     where: what,
     ...(reason === undefined ? {} : { reason }),
-    hint: `where the member was renamed: ${rename}, run the same command again, and rename it as before; or make NEW_TABLE with a text for that column, and bring the rows there: ${into}; ${add} makes a further member, which is not the renamed one`,
+    hint: `if the member was renamed: ${rename}, run the same command again, and rename it as before; or create NEW_TABLE with a text type for that column, and restore the rows there: ${into}; ${add} adds another member, which is not the renamed one`,
     cause: thrown,
   })
 }
@@ -45,7 +45,7 @@ export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
   } catch (thrown) {
     throw reworded(
       thrown,
-      'make the table with a column that holds this value, a text for instance, and without what refuses it, and name it with --into',
+      'create the table with a column that can hold this value, such as text, without the refusing constraint, and name it with --into',
     )
   }
 }

@@ -59,7 +59,7 @@ export async function removeArchived(
     throw changedAfter(name, partition, rowsNowText(kinds, whole.rows))
   }
   const target = store.target()
-  if (target.remove === undefined) throw new Error('the store removes no rows')
+  if (target.remove === undefined) throw new Error('the store cannot remove rows')
   const report = progress(context, partition, 'removing', whole.rows)
   const [columns, where] = [sharedColumns(shared), partitionCondition(context, partition)]
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
@@ -138,7 +138,7 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed })
   }
   const target = store.target()
-  if (target.remove === undefined) throw new Error('the store removes no rows')
+  if (target.remove === undefined) throw new Error('the store cannot remove rows')
   const [columns, where] = [sharedColumns(into.shared), partitionCondition(context, partition)]
   for await (const rows of archivedRows(context, partition, into)) {
     const some = await sameOf(context, into, rows)
@@ -150,13 +150,13 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
     settledStep(end, context, partition, (how) => changedMeanwhile(name, partition, how))
   }
   const { same, changed } = await standing(context, partition, into)
-  if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows still stand in the table`)
+  if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows are still in the table`)
   if (changed.rows === 0n) return ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
   // It is unknown whether such a row was restored and changed, or inserted by another program. In state DROPPED both it
   // and the archived one would count.
   await ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
-  const rows = changed.rows === 1n ? 'row stands' : 'rows stand'
-  const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values under keys of archived rows (${changed.keys.join('; ')}); queries count the archived ones and leave these out, until ${asChangedCommand(name, partition)} has these count`
+  const rows = changed.rows === 1n ? 'row is' : 'rows are'
+  const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values and keys of archived rows (${changed.keys.join('; ')}); queries count the archived ones and leave these out, until ${asChangedCommand(name, partition)} makes these count`
   context.emit({ type: 'log', level: 'warn', table: name, message })
 }
 

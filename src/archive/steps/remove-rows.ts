@@ -55,7 +55,7 @@ export async function removeArchivedRows(
   if (isByKey || !equalDigests(found.sum, whole)) return removeArchived(context, { partition, held }, whole, found)
   const { ranges } = found
   const target = store.target()
-  if (target.remove === undefined) throw new Error('the store removes no rows')
+  if (target.remove === undefined) throw new Error('the store cannot remove rows')
   const report = progress(context, partition, 'removing', whole.rows)
   const where = partitionCondition(context, partition)
   const columns = sharedColumns(shared)

@@ -35,7 +35,7 @@ export async function standingThere(
 /** Text such as `its rows come into public.visits_late, which stands between its bounds now`. */
 export function tableNamesText(tables: readonly TableName[]): string {
   const names = tables.map(tableText).join(', ')
-  return `its rows come into ${names}, which ${tables.length === 1 ? 'stands' : 'stand'} between its bounds now; what it had of its own stays away`
+  return `its rows are restored into ${names}, which now ${tables.length === 1 ? 'has' : 'have'} its bounds; its own indexes, triggers and grants are not restored`
 }
 
 /** Error if its rows cannot go into other tables; null if all its keys are free. @throws SluiceError as `rowsNow` */
@@ -50,8 +50,8 @@ export async function amongOthersRefusal(
   if (partition.away) {
     return new SluiceError('PARTITION_STATE', `${label} of ${name} cannot be attached: ${names} took its bounds`, {
       where: `${name}, ${label}`,
-      reason: 'its table has left, and was not summed yet',
-      hint: `let it come to DETACHED first: sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}; then run the same command again`,
+      reason: 'its table was detached, and its checksum was not computed yet',
+      hint: `bring it to DETACHED first: sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}; then run the same command again`,
     })
   }
   const into: ComparedTable = { table, shared: fitNow(context, partition).shared }
@@ -77,8 +77,8 @@ export async function amongOthersRefusal(
     `${label} of ${name} cannot be restored into the table of ${names}: ${many}: ${named}`,
     {
       where: `${name}, ${label}`,
-      reason: 'nothing was changed: the archive goes on answering for it',
-      hint: `give these rows other keys, or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+      reason: 'nothing was changed: the archived rows still count',
+      hint: `give these rows other keys, or remove them, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )
 }

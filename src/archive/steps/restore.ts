@@ -133,7 +133,7 @@ async function backedOut(
   const out = await backOut(context, { held, partition }).then(
     async () => outText(await reload()),
     // The first error is more useful: after its repair the same restore continues with these rows.
-    (thrown: unknown) => `what was brought back stays, and does not count yet: ${asSluiceError(thrown).message}`,
+    (thrown: unknown) => `restored rows stay in the table, and do not count yet: ${asSluiceError(thrown).message}`,
   )
   // The reason of PARTITION_CHANGED is about rows that stay, so it is replaced.
   const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
@@ -150,11 +150,11 @@ function outText(partition: ArchivedPartition): string {
   const { state } = partition
   const rows =
     state === 'DROPPED'
-      ? 'what had been brought back went out again, and it is DROPPED as before'
+      ? 'restored rows were removed again, and the partition is DROPPED as before'
       : isAllRemoved(partition)
-        ? 'what had been brought back went out again but for rows that have other values by now: it is DETACHED, and queries leave these out'
-        : `it is ${state}, and its rows that stand in the table as they were archived go with the next drop`
-  return `the archive goes on answering for it: ${rows}`
+        ? 'restored rows were removed again, except rows whose values have changed: the partition is DETACHED, and queries leave these rows out'
+        : `the partition is ${state}, and the next drop removes its unchanged rows from the table`
+  return `the archived rows still count: ${rows}`
 }
 
 /** The rows in the source count again. */
@@ -178,7 +178,7 @@ async function bringMissing(
   { place }: Foreseen,
   options: RestoreOptions,
 ): Promise<void> {
-  if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
+  if (place === null) throw new Error(`${partition.label} cannot be restored: it has no place`)
   await inOwnTable(context, partition, bringRows(context, { partition, held }, place, 'changed'))
   const found = await rowsNow(context, partition, place, options.late)
   if (!isSettled(found, { ...options, asChanged: true }))
@@ -202,7 +202,7 @@ async function warnOfDangling(
       level: 'warn',
       table: name,
       message: `${label}: ${rows} ${rows === 1n ? 'row refers' : 'rows refer'} by (${columns.join(', ')}) to rows of ${tableText(to)} that are gone`,
-      hint: `bring those rows of ${tableText(to)} back, too: ${store.system} does not ask for them here`,
+      hint: `restore those rows of ${tableText(to)} too: ${store.system} does not require them here`,
     })
   }
 }
@@ -215,7 +215,7 @@ async function fill(
   reload: () => Promise<ArchivedPartition>,
   options: RestoreOptions,
 ): Promise<void> {
-  if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
+  if (place === null) throw new Error(`${partition.label} cannot be restored: it has no place`)
   const { ledger, name } = context
   const from = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
   // From now on rows in the source do not count until all are there.
@@ -288,7 +288,7 @@ function returnRequest(
     to,
     ...(own === null ? {} : { own }),
     notGiven: (what, why) => {
-      emit({ type: 'log', level: 'warn', table: name, message: `${label}: not given back: ${what}: ${why}` })
+      emit({ type: 'log', level: 'warn', table: name, message: `${label}: not restored: ${what}: ${why}` })
     },
   }
 }

@@ -74,7 +74,7 @@ export async function rowsNow(
       kind: 'untold',
       now,
       rows,
-      why: `it has no column ${gone.map(({ now: { name } }) => name).join(', ')} any more`,
+      why: `it no longer has the column ${gone.map(({ now: { name } }) => name).join(', ')}`,
     }
   }
   if (keyPlaces(shared, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
@@ -246,9 +246,9 @@ export async function compareRowsNow(
 
 /** Differences as text: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
 export function rowsNowText(found: RowsNow, archived: bigint): string {
-  if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to those that were archived by count and sum`
+  if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to the archived ones by count and checksum`
   if (found.kind === 'untold')
-    return `${rowCount(found.rows)} now, ${archived} when it was archived, and not the same (${found.why}; it is unknown which)`
+    return `${rowCount(found.rows)} now, ${archived} when it was archived, and they differ (${found.why}; it is unknown which)`
   const { missing, changed, late } = found
   const parts = [
     ...(missing.rows === 0n ? [] : [named(missing, 'archived row is missing', 'archived rows are missing')]),
@@ -263,12 +263,12 @@ export function rowsNowText(found: RowsNow, archived: bigint): string {
 function outsideText(outside: NamedRows, changed: bigint): string {
   if (outside.rows === changed)
     return changed === 1n ? 'which is outside of the partition' : 'all of them outside of the partition'
-  return named(outside, 'of them is outside of the partition', 'of them stand outside of the partition')
+  return named(outside, 'of them is outside of the partition', 'of them are outside of the partition')
 }
 
 function lateText({ back = [], ...late }: LateRows): string {
   if (back.length === 0) return named(late, 'row came later', 'rows came later')
-  const parts = `${back.join(', ')}, which ${back.length === 1 ? 'was' : 'were'} brought back`
+  const parts = `${back.join(', ')}, which ${back.length === 1 ? 'was' : 'were'} restored`
   return named(
     late,
     `more row is in the table, of ${parts}, or later`,

@@ -22,7 +22,7 @@ export function settledStep(
     case 'done':
       return
     case 'differs':
-      throw differs('its rows are not those that were exported')
+      throw differs('its rows differ from the exported ones')
     case 'gone':
       throw gone(name, partition)
     case 'fenced':
@@ -32,6 +32,6 @@ export function settledStep(
 
 export function digestDifference(now: Digest, then: Digest): string {
   return now.rows === then.rows
-    ? `as many rows (${now.rows}), but other values`
+    ? `the same number of rows (${now.rows}), but different values`
     : `${now.rows} rows now, ${then.rows} when it was exported`
 }

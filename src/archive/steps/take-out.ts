@@ -50,7 +50,7 @@ export async function dropPartition(context: ArchiveContext, work: ClaimedPartit
   if (partition.native === null) return removeArchivedRows(context, work)
   const { native } = partition
   if (await nativePartitions(context).isGone(native.table, native.identity, context.interrupt.abort)) {
-    const message = `${partition.label}: its detached table was dropped by hand; the archive is complete and answers queries of it`
+    const message = `${partition.label}: its detached table was dropped by hand; the archive is complete, and queries read it`
     context.emit({ type: 'log', level: 'warn', table: context.name, message })
     return context.ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
   }

@@ -74,15 +74,14 @@ export function unsureError(
   const one = kept.length === 1 ? `${which} is the same column` : `${which} are the same columns`
   const chosen =
     open.length === 0 ? '' : ` (${open.map(({ old, news }) => `for ${old} one of ${news.join(', ')}`).join('; ')})`
-  const mixed = gone.length === 1 ? '' : ', with one such word for each column that is gone'
+  const mixed = gone.length === 1 ? '' : ', with one such flag for each missing column'
   return new SluiceError(
     'PLAN_CHANGED',
-    `the columns of ${name} are not those of its archive: ${is(gone)} gone, ${is(fresh)} new`,
+    `the columns of ${name} differ from those of its archive: ${is(gone)} gone, ${is(fresh)} new`,
     {
       where: name,
-      reason:
-        'columns have no numbers here: a renamed column looks like one that was dropped and another that was added',
-      hint: hint ?? `${same} where ${one}${chosen}, ${other} where not${mixed}; then the same command again`,
+      reason: 'this system does not number columns: a renamed column looks like a dropped and an added one',
+      hint: hint ?? `${same} if ${one}${chosen}, ${other} if not${mixed}; then run the same command again`,
     },
   )
 }
@@ -100,16 +99,16 @@ function takenError(
   const [[now, then] = [], ...more] = taken.flatMap(({ column, of }) => of.map((one) => [column.name, one.name]))
   const back =
     now === undefined || then === undefined || more.length > 0 || gone.length > 1
-      ? 'give the columns their archived names again, run sluice archive run with --dropped for each that is gone then, and rename them one after the other, each with sluice archive run --renamed OLD=NEW'
-      : `give ${now} the name ${then} again, then ${settleCommand(name, { renamed, dropped: [...dropped, now] })}, then its name ${now}, then ${settleCommand(name, { renamed: [...renamed, `${then}=${now}`], dropped })}`
+      ? 'give the columns their archived names again, run sluice archive run with --dropped for each missing column, then rename one after the other, and run sluice archive run --renamed OLD=NEW after each'
+      : `rename ${now} to ${then}, run ${settleCommand(name, { renamed, dropped: [...dropped, now] })}, rename it back to ${now}, then run ${settleCommand(name, { renamed: [...renamed, `${then}=${now}`], dropped })}`
   return new SluiceError(
     'PLAN_CHANGED',
-    `the columns of ${name} are not those of its archive: ${gone.join(', ')} ${gone.length === 1 ? 'is' : 'are'} gone, and ${takenText(taken)}`,
+    `the columns of ${name} differ from those of its archive: ${gone.join(', ')} ${gone.length === 1 ? 'is' : 'are'} gone, and ${takenText(taken)}`,
     {
       where: name,
       reason:
-        'columns have no numbers here: a column that took the name of a dropped one looks like one that kept its name',
-      hint: hint ?? `${kept} where all columns kept their names; where not, ${back}; then the same command again`,
+        'this system does not number columns: a column that took the name of a dropped one looks like one that kept its name',
+      hint: hint ?? `${kept} if all columns kept their names; if not, ${back}; then run the same command again`,
     },
   )
 }

@@ -32,7 +32,7 @@ function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isS
     these.parts.map(({ name }) => name).filter((name) => others.parts.some((part) => part.name === name))
   return String(names(before, after)) === String(names(after, before))
     ? null
-    : `the members of ${after.name} stand in another order now`
+    : `the members of ${after.name} have another order now`
 }
 
 /** The text of a composite lists attributes by position, so names do not matter if their numbers identify them. */

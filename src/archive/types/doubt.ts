@@ -19,7 +19,7 @@ export function doubtful({ columns }: StoredTable): readonly Doubt[] {
         return [{ column, why: 'infinity, times of days such as 0000-00-00, before the year 1 or after 9999' }]
       case 'decimal': {
         const { precision = 0, scale = 0 } = as
-        return [{ column, why: `NaN, or more digits than ${precision}, ${scale} of them behind the point` }]
+        return [{ column, why: `NaN, or more digits than ${precision}, ${scale} of them after the decimal point` }]
       }
       case 'native':
         return isEnum(as.name) ? [{ column, why: null }] : []

@@ -274,14 +274,10 @@ function typeWord(native: string): string {
 function refusePartitionName({ table, columns }: TableSpec, { partitionColumn }: StoredTable): void {
   const same = columns.find(({ name }) => folded(name) === folded(partitionColumn))
   if (same === undefined) return
-  throw new SluiceError(
-    'PLAN_CHANGED',
-    `the archive of ${tableText(table)} has a column ${partitionColumn} of its own`,
-    {
-      where: tableText(table),
-      hint: `give the column ${same.name} another name, or put the rows into a table of another name, which gets an archive of its own`,
-    },
-  )
+  throw new SluiceError('PLAN_CHANGED', `the archive of ${tableText(table)} already has a column ${partitionColumn}`, {
+    where: tableText(table),
+    hint: `give the column ${same.name} another name, or put the rows into a table of another name, which gets its own archive`,
+  })
 }
 
 /** Text about a changed type: the types in the table if these differ, otherwise the stored types. */
@@ -291,6 +287,6 @@ export function retypedText(was: StoredColumn, now: StoredColumn): string {
   const storedAs = (one: StoredColumn): string => (isAsText(one) ? 'text' : one.stored)
   const [before, after] = [storedAs(was), storedAs(now)]
   return before === after
-    ? `${now.name} is stored in another way since`
+    ? `${now.name} is now stored in another way`
     : `${now.name} was stored as ${before} and is stored as ${after}`
 }

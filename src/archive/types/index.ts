@@ -45,7 +45,7 @@ export function storedTable(table: TableSpec, options: StoringOptions): StoredTa
   const where = tableText(table.table)
   const { columns } = table
   if (columns.length === 0) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `${where} has no columns, and so nothing that could be archived`, {
+    throw new SluiceError('UNSUPPORTED_TYPE', `${where} has no columns, so nothing can be archived`, {
       where,
     })
   }

@@ -22,12 +22,12 @@ export function ruled(
       where: `${where}.${column.name}`,
       ...(namesObjects(column.type)
         ? {
-            reason: 'it prints names of objects, and a name comes back as the object that has it by then',
-            hint: `${flag} stores these names; where an object gets another name, make the column a number (oid) first`,
+            reason: 'it prints names of objects, and a restored name may then belong to another object',
+            hint: `${flag} stores these names; if objects may be renamed, change the column to a number (oid) first`,
           }
         : {
-            reason: 'what its values are is known only by looking at each of them, and a text would not say it',
-            hint: `${flag} stores each of them as SQL spells it`,
+            reason: 'its values can have different types, and a text would not store the type',
+            hint: `${flag} stores each of them as a SQL literal`,
           }),
     },
   )

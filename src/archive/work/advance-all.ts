@@ -161,7 +161,7 @@ class Round {
   async end(): Promise<void> {
     if (this.#isFull) {
       const left = this.#left + this.#parts.queue.flat().length + this.#others.length
-      if (left > 0) this.#say('warn', `the disk is full: ${left} more of the partitions were not begun`)
+      if (left > 0) this.#say('warn', `the disk is full: ${left} more of the partitions were not started`)
       return
     }
     if (this.#parts.run.interrupt.stop.aborted) return
@@ -173,7 +173,7 @@ class Round {
       const error = this.#parts.aim.isThere(partition) ? null : busy(this.#parts.context, partition)
       // Work of another program is not counted for this run.
       this.outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
-      if (error === null) this.#say('note', `${label}: another program brought it where it was wanted`)
+      if (error === null) this.#say('note', `${label}: another program has already done the requested step`)
       else this.#say('warn', `${label}: ${holderText(partition)} still works on it`)
     }
   }
@@ -262,16 +262,16 @@ async function partitionNow(
 ): Promise<ArchivedPartition> {
   const partition = await readPartition(database, archived.table, label)
   if (partition !== null) return partition
-  throw new SluiceError('PARTITION_STATE', `the ledger knows no partition ${label} of ${name}`, {
-    hint: 'sluice archive list shows those that it knows',
+  throw new SluiceError('PARTITION_STATE', `the ledger has no partition ${label} of ${name}`, {
+    hint: 'sluice archive list shows the known ones',
   })
 }
 
 function busy({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
   const { label } = partition
-  return new SluiceError('LEDGER_BUSY', `${label} of ${name} is in the hands of ${holderText(partition)}`, {
+  return new SluiceError('LEDGER_BUSY', `${label} of ${name} is in use by ${holderText(partition)}`, {
     where: `${name}, ${label}`,
-    hint: 'let it finish; a program that vanished lets go of it after half a minute',
+    hint: 'let it finish; the lease of a dead program ends after half a minute',
     retryable: true,
   })
 }

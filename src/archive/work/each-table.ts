@@ -62,7 +62,7 @@ export async function sourceTables(
   const found = new Map<string, TableSpec>()
   for (const pattern of patterns) {
     const tables = (await store.tables(pattern, signal)).filter(({ table }) => !isLedgerTable(table))
-    if (tables.length === 0) throw await noSuchTable(store, pattern, `no table fits ${pattern}`)
+    if (tables.length === 0) throw await noSuchTable(store, pattern, `no table matches ${pattern}`)
     for (const table of tables) found.set(tableText(table.table), table)
   }
   return [...found.values()]
@@ -96,7 +96,7 @@ export async function archivedSourceTable(
   signal: AbortSignal,
 ): Promise<TableSpec> {
   const [table, ...others] = await sourceTables(opened, [name], signal)
-  if (table === undefined) throw await noSuchTable(opened.store, name, `no table fits ${name}`)
+  if (table === undefined) throw await noSuchTable(opened.store, name, `no table matches ${name}`)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
 }
@@ -137,7 +137,7 @@ export async function recordsOf(
     if (some.length === 0 && patterns.length > 0) {
       const [table] = (await store.tables(pattern, signal)).filter((one) => !isLedgerTable(one.table))
       throw table === undefined
-        ? await noSuchTable(store, pattern, `no table fits ${pattern}`)
+        ? await noSuchTable(store, pattern, `no table matches ${pattern}`)
         : notArchived(table, store)
     }
     for (const { name, archived } of some) {
@@ -183,7 +183,7 @@ async function refuseOther(source: OpenSource, { name, archived }: Called, signa
 /** Warns that a listing of all archives may be incomplete. */
 export async function reportUnreadLedgers({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
   for (const schema of await ledgers.unread(interrupt.abort)) {
-    const message = `schema ${schema} has a ledger of archives that this login cannot read: what it names is not shown here`
+    const message = `schema ${schema} has a ledger of archives that this login cannot read: its archives are not shown here`
     emit({ type: 'log', level: 'warn', message, hint: READ_HINT })
   }
 }
@@ -191,9 +191,9 @@ export async function reportUnreadLedgers({ ledgers }: OpenSource, { emit, inter
 export function notArchived(
   { table }: TableSpec,
   { label }: CopyStore,
-  hint = 'sluice archive list shows what is',
+  hint = 'sluice archive list shows the archived tables',
 ): SluiceError {
-  return new SluiceError('PARTITION_STATE', `nothing of ${tableText(table)} was ever archived`, {
+  return new SluiceError('PARTITION_STATE', `${tableText(table)} was never archived`, {
     where: label,
     hint,
   })

@@ -124,12 +124,12 @@ export function otherArchivedTable(store: CopyStore, { table, archive }: Archive
   // A number is never that of a copy, but a witness may be: the hint must not lead to dropping a live table.
   const otherwise =
     store.offers.identities?.by === 'number'
-      ? `where it took the place of ${name} with all of its rows, once ${name} is dropped`
-      : `where ${name} is a copy that was made of it, once a column of the key of ${name} has another name`
-  return new SluiceError('PLAN_CHANGED', `the archive of ${old} is that of the table which is called ${name} now`, {
+      ? `if it replaced ${name} and has all of its rows, after ${name} is dropped`
+      : `if ${name} is a copy of it, after a key column of ${name} was renamed`
+  return new SluiceError('PLAN_CHANGED', `the archive of ${old} belongs to the table that is now called ${name}`, {
     where: store.label,
-    reason: `that table was renamed, and the one that is called ${old} now is another one: ${archive} has no rows of it`,
-    hint: `--table ${shellQuote(name)} finds the archive; the other table is archived once it has a name of its own, or, ${otherwise}`,
+    reason: `that table was renamed, and the present ${old} is another table: ${archive} has no rows of it`,
+    hint: `--table ${shellQuote(name)} finds the archive; the other table can be archived after it gets another name, or, ${otherwise}`,
   })
 }
 
@@ -148,7 +148,7 @@ export async function refusePerhapsRenamed(
     const isNumbered = store.offers.identities?.by === 'number' && one.stored.numbersOf !== undefined
     const isReported = isNumbered || names.get(tableText(one.table)) !== one.table
     if (isReported || (await store.tables(tableText(one.table), signal)).length > 0) continue
-    const has = isAlike(one, table) ? 'all of its columns' : 'rows that it had'
+    const has = isAlike(one, table) ? 'all of its columns' : 'some of its rows'
     if (!isAlike(one, table) && !(await hasNotedRow(store, table, one, signal))) continue
     const { database } = await ledgers.of(one.table, signal)
     const other = await readArchive(database, one.table)
@@ -167,11 +167,11 @@ function perhapsRenamed({ label }: CopyStore, archived: ArchivedTable, { table }
   const [old, now] = [tableText(archived.table), tableText(table)]
   return new SluiceError(
     'PARTITION_STATE',
-    `${now} may be ${old} under another name, and the archive of ${old} is not asked`,
+    `${now} may be ${old} under another name, and the archive of ${old} is not read`,
     {
       where: label,
-      reason: `the ledger has archived rows of ${old}, the database has no such table any more, and ${now} has ${has}`,
-      hint: `rename the table back to ${old}, which finds its archive again; if ${now} is another table, an empty table of the name ${old} says so`,
+      reason: `the ledger has archived rows of ${old}, the database no longer has that table, and ${now} has ${has}`,
+      hint: `rename the table back to ${old}, and its archive is found again; if ${now} is another table, create an empty table ${old}`,
     },
   )
 }

@@ -128,16 +128,16 @@ export class Ledgers implements AsyncDisposable {
       `two ledgers of archives name ${name}: ${first.where} and ${second.where}`,
       {
         where: this.#store.label,
-        reason: 'each would publish and drop without the other, and neither knows all that was archived',
-        hint: `sluice archive list with ?schema= of each shows what it has; then delete the rows of ${name} from migration_archives and migration_archive_partitions of the one that is not right`,
+        reason: 'each would publish and drop without the other, and neither has all archived partitions',
+        hint: `sluice archive list with ?schema= of each shows its archives; then delete the rows of ${name} from migration_archives and migration_archive_partitions of the wrong one`,
       },
     )
   }
 
   #unread(table: TableName, schema: string): SluiceError {
-    return new SluiceError('TABLE_REFUSED', `the ledger of archives in schema ${schema} cannot be read by this login`, {
+    return new SluiceError('TABLE_REFUSED', `this login cannot read the ledger of archives in schema ${schema}`, {
       where: this.#store.label,
-      reason: `whether it names ${tableText(table)}, and which rows are in the archive alone, is not known`,
+      reason: `it is unknown whether it has ${tableText(table)}, and which rows are only in the archive`,
       hint: READ_HINT,
     })
   }

@@ -161,11 +161,11 @@ function refuseAbsentFolder({ table, archive, partitions = [] }: KnownArchive): 
   if (place.kind !== 'local' || partitions.every(({ version }) => version === null) || existsSync(place.path)) return
   throw new SluiceError(
     'ARCHIVE_CONFLICT',
-    `the archive of ${tableText(table)} is not there: no folder ${place.path}`,
+    `the archive of ${tableText(table)} was not found: there is no folder ${place.path}`,
     {
       where: place.path,
-      reason: 'partitions were published in it, and nothing was made in its place',
-      hint: 'mount its disk, or bring the folder back, and run the same command again; where it was moved, write its new place into migration_archives.archive',
+      reason: 'partitions were published in it; a new one was not created',
+      hint: 'mount its disk, or restore the folder, and run the same command again; if it was moved, write its new place into migration_archives.archive',
     },
   )
 }

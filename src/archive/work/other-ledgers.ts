@@ -66,7 +66,7 @@ export class OtherLedgers implements AsyncDisposable {
         const found = ids.filter((id) => writers.others.some((one) => one.id === id))
         for (const id of found) asked.#known.add(id)
         if (found.length > 0) continue
-        const message = `${redactUrl(word)}: no ledger was asked there, the log of ${owned.name} names none of it besides its own`
+        const message = `${redactUrl(word)}: no ledger was read there, because the log of ${owned.name} does not name another ledger of it`
         run.emit({ type: 'log', level: 'warn', table: owned.name, message })
       }
       return asked
@@ -101,13 +101,13 @@ export class OtherLedgers implements AsyncDisposable {
       const state = record.partitions.find((one) => one.label === label)?.state
       const [from, table, partition] = [redactUrl(url), tableText(record.table), label].map(shellQuote)
       return {
-        why: `${ledgerText(named)} says ${state} of ${label}: its rows may be nowhere else`,
+        why: `${ledgerText(named)} says ${state} of ${label}: its rows may exist only there`,
         back: `sluice restore --from ${from} --table ${table} --partition ${partition}`,
       }
     }
     const keeper = this.keeper(path)
     if (keeper === null) return null
-    const why = `they may be of ${ledgerText(keeper)}, which the log names and which was not asked`
+    const why = `they may belong to ${ledgerText(keeper)}, which the log names and which was not read`
     return { why, hint: askHint(`sluice archive sweep --table ${shellQuote(this.#owned.name)}`, keeper) }
   }
 
@@ -134,7 +134,7 @@ export class OtherLedgers implements AsyncDisposable {
     }
     if (this.#writers.isNamed || files === 0) return
     const message =
-      'commits of an older sluice name no ledger: the one of this database was asked, and those that the log names'
+      'commits of an older sluice do not name a ledger: the ledger of this database and those that the log names were read'
     run.emit({ type: 'log', level: 'note', table: name, message })
   }
 
@@ -185,7 +185,7 @@ export class OtherLedgers implements AsyncDisposable {
         ids.push(named.id)
         continue
       }
-      const message = `${redactUrl(url)} has a copy of ${ledgerText(named)}, which was not asked: ${other.message}`
+      const message = `${redactUrl(url)} has a copy of ${ledgerText(named)}, which was not read: ${other.message}`
       run.emit({ type: 'log', level: 'warn', table: this.#owned.name, message })
     }
     return ids
@@ -202,10 +202,10 @@ export function unaskedError(name: string, [first, ...more]: readonly NamedLedge
   const others = more.length === 0 ? '' : `, and ${more.length} more`
   return new SluiceError(
     'ARCHIVE_CONFLICT',
-    `the log of ${name} names ${ledgerText(first)}${others}, which was not asked`,
+    `the log of ${name} names ${ledgerText(first)}${others}, which was not read`,
     {
       where: name,
-      reason: 'an erasure destroys all older files, and that ledger may call some of them the only copy of rows',
+      reason: 'an erasure destroys all older files, and for that ledger some of them may be the only copy of rows',
       hint: askHint('the same command', first),
     },
   )
@@ -213,7 +213,7 @@ export function unaskedError(name: string, [first, ...more]: readonly NamedLedge
 
 /** @returns a SluiceError ARCHIVE_CONFLICT for a file that an erasure would destroy, or was to destroy */
 export function keptError(name: string, path: string, { why, hint, back }: Reason): SluiceError {
-  const way = back ?? 'bring its rows back into their database'
+  const way = back ?? 'restore its rows into their database'
   return new SluiceError('ARCHIVE_CONFLICT', `${path} stays: ${why}`, {
     where: name,
     reason: 'an erasure destroys all older files; none was destroyed',
@@ -226,5 +226,5 @@ function ledgerText({ id, at }: NamedLedger): string {
 }
 
 function askHint(command: string, { id }: NamedLedger): string {
-  return `${command} --ledger LEDGER_URL, with the URL of that database, asks it; --ledger=${GONE}${id} says that it is gone for good, and its files may go`
+  return `${command} --ledger LEDGER_URL, with the URL of that database, reads it; --ledger=${GONE}${id} states that it is gone for good, and that its files may be destroyed`
 }

@@ -51,20 +51,24 @@ function failureOf(
   if (first?.error == null) return busyOf(outcomes, busy)
   if (outcomes.length === 1) return first.error
   const left = failed.length + busy.length
-  return new SluiceError('TABLES_FAILED', `${left} of ${outcomes.length} partitions did not get as far as asked`, {
-    reason: `${first.label}: ${first.error.message}`,
-    hint: 'correct the fault of each, then run the same command again: it does only what is not done',
-  })
+  return new SluiceError(
+    'TABLES_FAILED',
+    `${left} of ${outcomes.length} partitions did not reach the requested state`,
+    {
+      reason: `${first.label}: ${first.error.message}`,
+      hint: 'correct the error of each, then run the same command again: it does only the rest',
+    },
+  )
 }
 
 function busyOf(outcomes: readonly PartitionOutcome[], busy: readonly PartitionOutcome[]): SluiceError | null {
   const [first] = busy
   if (first?.error == null) return null
   if (busy.length === 1) return first.error
-  const what = `${busy.length} of ${outcomes.length} partitions are in the hands of other programs`
+  const what = `${busy.length} of ${outcomes.length} partitions are in use by other programs`
   return new SluiceError('LEDGER_BUSY', what, {
     reason: busy.map(({ label }) => label).join(', '),
-    hint: 'let them finish, and run the same command again: what is done stays done',
+    hint: 'let them finish, then run the same command again: it does only the rest',
     retryable: true,
   })
 }

@@ -61,9 +61,9 @@ async function inspectedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<
   const { archived, interrupt } = context
   if (archived.origin === null) {
     if ((await (await context.log()).state(interrupt.abort)) === null) return 'new'
-    throw foreign(context, 'an older sluice made it, and did not note to which database it belongs')
+    throw foreign(context, 'an older sluice made it, and did not record its database')
   }
-  if (isBeingRebuilt(archived)) throw foreign(context, 'a program that rebuilds its ledger has not ended')
+  if (isBeingRebuilt(archived)) throw foreign(context, 'a program is rebuilding its ledger and has not finished')
   const other = otherDatabase(context, now)
   if (other !== null) throw other
   await (await context.log()).own(interrupt.abort, { tableId: archived.archiveId })
@@ -85,7 +85,7 @@ export async function originNow({ store, interrupt }: Pick<ArchiveContext, 'stor
 /** Ignores a fact that one side does not know; if both share no fact, they cannot be shown to be equal. */
 function changedFacts(then: Origin, now: Origin): readonly string[] {
   const both = Object.keys(then).filter((name) => now[name] !== undefined)
-  if (both.length === 0) return ['nothing that the ledger noted of it can be asked for any more']
+  if (both.length === 0) return ['the facts that the ledger recorded of it can no longer be read']
   return both
     .filter((name) => then[name] !== now[name])
     .map((name) => `its ${FACTS[name] ?? name} was ${then[name]} and is ${now[name]}`)
@@ -94,7 +94,7 @@ function changedFacts(then: Origin, now: Origin): readonly string[] {
 function foreign({ name, archived }: Pick<Owned, 'name' | 'archived'>, what: string): SluiceError {
   return new SluiceError('ARCHIVE_FOREIGN', `this database may not write into the archive of ${name}: ${what}`, {
     where: redactUrl(archived.archive),
-    reason: 'a copy of a database would publish over the archive of the original',
+    reason: 'a copy of a database would overwrite the archive of the original',
     hint: `after a failover, a restore, a move or an upgrade: sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}; in a copy, first name a copy of the folder in migration_archives.archive`,
   })
 }

@@ -49,7 +49,7 @@ async function waitAt(
       const worked = await workedOf({ store, ledgers }, tables, run)
       if (worked === null) return
       const { holder, label, table } = worked
-      const message = `the program ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} works on ${label} of ${tableText(table)}, and rows of it leave or come back; waiting until it has ended`
+      const message = `the program ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} archives or restores rows of ${label} of ${tableText(table)}; waiting until it has ended`
       if (message !== reported) run.emit({ type: 'log', level: 'note', message })
       reported = message
       await sleep(LOOK_MS, undefined, { signal: stopping }).catch(() => undefined)
@@ -57,7 +57,7 @@ async function waitAt(
     }
   } catch (error) {
     if (!(error instanceof SluiceError) || !UNREADABLE.has(error.code)) throw error
-    const message = `whether an archive of ${store.label} is at work on these tables is not known: ${error.message}`
+    const message = `it is unknown whether an archive run of ${store.label} works on these tables: ${error.message}`
     run.emit({ type: 'log', level: 'warn', message })
   }
 }

@@ -252,7 +252,7 @@ export async function renewWitness(
     throwIfAborted(interrupt.abort)
     const { code, message } = asSluiceError(thrown)
     if (code === 'INTERNAL') throw thrown
-    const text = `how the table would be known under another name was not noted: ${message}`
+    const text = `facts that identify the table after a rename were not recorded: ${message}`
     emit({ type: 'log', level: 'warn', table: tableText(table.table), message: text })
   }
 }

@@ -125,9 +125,9 @@ export class ExportedCheckpointRows {
   }
 
   #damaged(what: string): SluiceError {
-    return new SluiceError('TARGET_CORRUPT', `no checkpoint can be written from the catalog: ${what}`, {
+    return new SluiceError('TARGET_CORRUPT', `a checkpoint cannot be written from the catalog: ${what}`, {
       where: this.#table.location,
-      hint: 'sluice validate TABLE says what is wrong with the catalog; nothing was written',
+      hint: 'nothing was written; sluice validate TABLE shows the faults of the catalog',
     })
   }
 }

@@ -294,8 +294,8 @@ function storedVersions({ kind, head }: Start): Versions | null {
 function changedLog(label: string): SluiceError {
   return new SluiceError('LOG_CHANGED', 'a commit changed while it was being imported', {
     where: label,
-    reason: 'commits of a Delta log never change once they are written; something rewrites this log',
-    hint: 'stop whatever rewrites the log, then import again: what is in the catalog is whole up to its current version',
+    reason: 'commits of a Delta log never change after they are written; a program rewrites this log',
+    hint: 'stop the program that rewrites the log, then import again: the catalog is complete up to its current version',
     retryable: true,
   })
 }

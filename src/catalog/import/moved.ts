@@ -57,7 +57,7 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
     return retimeTable(transaction, stored, await stateAt(transaction, tableId, stored.to), from.commits)
   })
   const changed = Math.max(times.length, retimed?.versions ?? 0)
-  if (changed > 0) onNote(`${changed} commits have the times of their files now, by which the log is read at a time`)
+  if (changed > 0) onNote(`${changed} commits now have the times of their files, which reads by time use`)
   return retimed?.time ?? null
 }
 
@@ -101,7 +101,7 @@ export async function keysFrom(
   const paths = (): AsyncIterable<readonly string[]> => pathsOf(reader, tableId, interrupt.abort)
   const apart = before === log.root ? null : await readApart(paths, before, log.root)
   if (apart !== null) {
-    throw new SluiceError('LOG_REWRITTEN', `the log of ${tableId} is another history from its new place: ${apart}`, {
+    throw new SluiceError('LOG_REWRITTEN', `at its new place the log of ${tableId} has another history: ${apart}`, {
       where: log.label,
       reason: `absolute paths of its commits name other files below the table than they did from ${before}`,
       hint: againIfRight(tableId, database.label),

@@ -15,14 +15,14 @@ export function unreadableRefusal(
   if (protocol === null) {
     throw new SluiceError('MISSING_PROTOCOL', 'no protocol action in the log', {
       where,
-      reason: 'every Delta table says in its first commit which protocol it needs',
+      reason: 'the first commit of a Delta table must name its protocol',
       hint,
     })
   }
   if (metadata === null) {
     throw new SluiceError('MISSING_METADATA', 'no metaData action in the log', {
       where,
-      reason: 'every Delta table states its schema in its first commit',
+      reason: 'the first commit of a Delta table must contain its schema',
       hint,
     })
   }
@@ -32,12 +32,12 @@ export function unreadableRefusal(
 const LONG = {
   metaData: {
     reason:
-      'name, description, configuration and schema of a table stand in one action, and a longer one could not be validated',
-    hint: 'shorten the description or the properties of the table with the engine that owns it, and write a checkpoint behind that',
+      'one action has name, description, configuration and schema of a table, and a longer one could not be validated',
+    hint: 'shorten the description or the properties of the table with the engine that owns it, then write a checkpoint',
   },
   other: {
     reason: 'a longer line could not be validated',
-    hint: 'write a checkpoint with the engine that owns the table, once what made the line long is gone from it',
+    hint: 'write a checkpoint with the engine that owns the table, after the long value was removed from the table',
   },
 } as const
 
@@ -53,7 +53,7 @@ export function refuseLong(raw: string, kind: ActionKind | null, place: string, 
   const what = kind === null || kind === 'unknown' ? 'the line' : `the ${kind}`
   throw new SluiceError(
     'BAD_ACTION',
-    `${place}: ${what} has ${raw.length} characters, of which a catalog takes ${MOST_CHARACTERS[which]}`,
+    `${place}: ${what} has ${raw.length} characters, and the limit of a catalog is ${MOST_CHARACTERS[which]}`,
     { where: `${label}/_delta_log`, ...LONG[which] },
   )
 }

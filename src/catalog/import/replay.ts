@@ -178,7 +178,7 @@ export class Replay {
     if (Math.max(this.totals.bytes, this.totals.records) > ROOMY) {
       throw new SluiceError('BAD_ACTION', `the sizes or row counts of version ${version} add up to more than 2^53`, {
         where: `${this.#log.label}/_delta_log/${file?.name ?? ''}`,
-        hint: 'look for a file action with an absurd size or numRecords',
+        hint: 'check the file actions for a wrong size or numRecords',
       })
     }
     this.#batch.commits.push({

@@ -72,7 +72,9 @@ export async function compareFiles(
       const { checkpoint } = snapshot.segment
       if (!isLame(error) || checkpoint === null) throw error
       context.unreadable.add(checkpoint)
-      context.note(`checkpoint ${checkpoint.version} is unreadable and cannot say whether this still is the same table`)
+      context.note(
+        `checkpoint ${checkpoint.version} is unreadable, so it is unknown whether this is still the same table`,
+      )
     }
   }
 }

@@ -68,13 +68,13 @@ export async function newestOf(
     return { is: 'other', why: `commit ${version} has ${commit.size} bytes, it had ${bytes}`, cut: false }
   }
   if (await hasDigest(log, commit, digest, signal)) return { is: 'same' }
-  return { is: 'other', why: `commit ${version} has other bytes than it had`, cut: false }
+  return { is: 'other', why: `commit ${version} has changed`, cut: false }
 }
 
 /** Text about a log that ends below the catalog's version. */
 export function endedLogText(latest: number, current: number): string {
   const lost = latest + 1 === current ? `commit ${current} is` : `commits ${latest + 1} to ${current} are`
-  return `it ends at version ${latest}, the catalog holds ${current}: ${lost} gone from its end`
+  return `it ends at version ${latest}, the catalog has ${current}: ${lost} gone from its end`
 }
 
 /**
@@ -125,7 +125,7 @@ export async function checkOlder(
   )
   for (const { commit, digest } of chosen) {
     if (digest !== null && !(await hasDigest(log, commit, digest, signal)))
-      throw differ(`commit ${commit.version} has other bytes than it had`)
+      throw differ(`commit ${commit.version} has changed`)
   }
   if (others.length === 0) return
   onNote(
@@ -225,8 +225,8 @@ export function rewritten(
   return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
     where: `${log.label}/_delta_log`,
     reason: cut
-      ? 'its newest commits were deleted, or the table was restored from a backup; the catalog holds what was imported'
+      ? 'its newest commits were deleted, or the table was restored from a backup; the catalog still has the imported versions'
       : 'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
-    hint: cut ? `bring the missing commits back; ${again}` : again,
+    hint: cut ? `restore the missing commits; ${again}` : again,
   })
 }

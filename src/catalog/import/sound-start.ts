@@ -95,7 +95,7 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
       failure ??= error
       corrupt.add(base)
-      at.onNote(`checkpoint ${base.version} is unreadable (${error.message}); history may begin later for it`)
+      at.onNote(`checkpoint ${base.version} is unreadable (${error.message}); history may therefore begin later`)
     }
   }
 }
@@ -163,7 +163,7 @@ async function checkFiles(
   }
   const context = { store: log, parquet, listing, unreadable, note: onNote }
   const found = await compareFiles({ database, tableId, current }, context, signal)
-  if (found === null) return refuse('no checkpoint that can be read says which files it had')
+  if (found === null) return refuse('no readable checkpoint has its files')
   const { version, metadataId, apart } = found
   if (head.metadataId !== null && metadataId !== head.metadataId)
     return refuse(`version ${version} is of table ${metadataId}, not ${head.metadataId}`)
@@ -176,7 +176,7 @@ async function ownHead({ database, tableId, log, moved }: At): Promise<ImportHea
   const byLocation = await readImportHead(database, { location: log.root })
   if (byId === null && moved === true) {
     throw new SluiceError('NO_SUCH_TABLE', `${tableId} is not in the catalog`, {
-      hint: 'name the id that the table has in the catalog with --table-id; `sluice migration-status` prints it',
+      hint: 'give the id of the table in the catalog with --table-id; `sluice migration-status` prints it',
     })
   }
   if (byId !== null && byId.location !== log.root && moved !== true) {
@@ -186,9 +186,9 @@ async function ownHead({ database, tableId, log, moved }: At): Promise<ImportHea
     })
   }
   if (byLocation !== null && byLocation.tableId !== tableId) {
-    throw new SluiceError('TABLE_ID_TAKEN', `this table is in the catalog already, as ${byLocation.tableId}`, {
+    throw new SluiceError('TABLE_ID_TAKEN', `this table is already in the catalog, as ${byLocation.tableId}`, {
       where: byLocation.location,
-      hint: `leave --table-id out, or say --table-id ${byLocation.tableId}`,
+      hint: `leave --table-id out, or give --table-id ${byLocation.tableId}`,
     })
   }
   return byId

@@ -87,7 +87,7 @@ export async function importStart(options: {
     }
   }
   if (options.changed) {
-    const note = 'commits that an unfinished import brought in have changed since: importing from nothing'
+    const note = 'commits of an unfinished import have changed since: importing from nothing'
     return fresh(history, head, { purge: true, note, importId })
   }
   const commits = commitsAbove(listing, current)

@@ -39,20 +39,20 @@ export async function mysqlGrants(
   if (isAlone || level === 'admin') {
     const wide = isAlone
       ? []
-      : [`${database} holds other tables too: users that may create tables in it get these rights on all of them`]
+      : [`${database} also has other tables: users that may create tables in it get these rights on all of them`]
     return { statements: [`GRANT ${rights} ON ${whole}.* TO ${user}`], notes: wide, by: BY, ...doubt }
   }
   const catalog = present.filter((table) => ours.has(table))
   if (catalog.length === 0) {
-    throw new SluiceError('NOT_A_CATALOG', 'the database holds other tables and no catalog yet', {
-      hint: 'name a database of its own for the catalog, or import a table first',
+    throw new SluiceError('NOT_A_CATALOG', 'the database has other tables, but no catalog yet', {
+      hint: 'use a separate database for the catalog, or import a table first',
     })
   }
   const rightsOn = (table: string): string => (tables.includes(table) ? rights : 'SELECT')
   return {
     statements: catalog.map((table) => `GRANT ${rightsOn(table)} ON ${quoted(database)}.${quoted(table)} TO ${user}`),
     notes: [
-      `${database} holds other tables too, so that rights go to each relation of the catalog: ask for these grants again after an upgrade`,
+      `${database} also has other tables, so rights are granted on each relation of the catalog: run grants again after an upgrade`,
     ],
     by: BY,
     ...doubt,
@@ -85,7 +85,7 @@ async function accountOf(
   if (account === undefined) {
     const { name, host } = wanted ?? { name: to, host: '%' }
     throw new SluiceError('BAD_FLAG', `this server has no user ${to}`, {
-      hint: `make it first: CREATE USER ${quoted(name)}@${quoted(host)} IDENTIFIED BY '…';`,
+      hint: `create it first: CREATE USER ${quoted(name)}@${quoted(host)} IDENTIFIED BY '…';`,
     })
   }
   if (fitting.length > 1) {

@@ -19,7 +19,7 @@ export async function postgresqlGrants(
   const catalog = await catalogOf(reader, known)
   if (level === 'admin') return adminPlan(place, catalog, to)
   if (catalog === null) {
-    throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet, so there is nothing to read or write', {
+    throw new SluiceError('NOT_A_CATALOG', 'the database has no catalog yet, so there is nothing to read or write', {
       hint: 'grant --role admin and import a table with that role, or import one as a role that may create tables',
     })
   }
@@ -67,7 +67,7 @@ async function placeOf(reader: SqlReader, role: string): Promise<Place> {
   )
   if (mayConnect === null || mayConnect === undefined) {
     throw new SluiceError('BAD_FLAG', `this server has no role ${role}`, {
-      hint: `make it first: CREATE ROLE ${quoted(role)} LOGIN PASSWORD '…';`,
+      hint: `create it first: CREATE ROLE ${quoted(role)} LOGIN PASSWORD '…';`,
     })
   }
   return {
@@ -120,7 +120,7 @@ function adminPlan(place: Place, catalog: Catalog | null, to: string): GrantPlan
     ...enter(place, role, 'USAGE, CREATE'),
   ]
   if (catalog === null) {
-    const note = `the first import as ${to} makes the catalog, and ${to} will own it`
+    const note = `the first import as ${to} creates the catalog, and ${to} will own it`
     return { statements: schema, notes: [note], by: 'the owner of the schema or a superuser' }
   }
   const { owner } = catalog
@@ -128,7 +128,7 @@ function adminPlan(place: Place, catalog: Catalog | null, to: string): GrantPlan
     return { statements: schema, notes: [`${to} owns the catalog and may do everything with it`], by: owner }
   }
   if (!catalog.ownerIsSuperuser) {
-    const note = `only the owner of a relation may upgrade it, so that ${to} becomes a member of ${owner}, with all of that role's rights`
+    const note = `only the owner of a relation may upgrade it, so ${to} becomes a member of ${owner}, with all of that role's rights`
     const by = `a superuser, or who may administer the role ${owner}`
     return { statements: [...schema, `GRANT ${quoted(owner)} TO ${role}`], notes: [note], by }
   }
@@ -140,7 +140,7 @@ function adminPlan(place: Place, catalog: Catalog | null, to: string): GrantPlan
     ],
     notes: [
       `the catalog belongs to ${owner}, a superuser, and membership in such a role is not granted here: ${to} imports, but cannot upgrade the catalog`,
-      `for that, let a role of its own own it: ALTER TABLE … OWNER TO, for each relation and function of ${place.schema}, then ask for these grants again`,
+      `for that, give it to a separate role: ALTER TABLE … OWNER TO, for each relation and function of ${place.schema}, then run grants again`,
     ],
     by: `${owner} or another superuser`,
   }
@@ -166,5 +166,5 @@ function onAll({ schema }: Place, names: readonly string[]): string {
 }
 
 function sharedSchema(schema: string, owner: string, to: string): string {
-  return `the schema ${schema} holds other tables too: what ${owner} makes there later, ${to} gets the same rights on; a catalog in a schema of its own (--schema) avoids that`
+  return `the schema ${schema} also has other tables: ${to} gets the same rights on later tables of ${owner} there; a catalog in a separate schema (--schema) avoids that`
 }

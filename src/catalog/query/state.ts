@@ -37,7 +37,7 @@ export async function schemaAt(
 ): Promise<{ readonly schema: StructType; readonly partitionColumns: readonly string[] }> {
   const { protocol, metadata } = await stateAt(reader, tableId, version)
   if (protocol === null || metadata === null) {
-    throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
+    throw new SluiceError('HISTORY_MISSING', `the catalog has no schema of ${tableId} at version ${version}`)
   }
   return { schema: schemaOf(protocol, metadata), partitionColumns: metadata.partitionColumns ?? [] }
 }

@@ -52,7 +52,9 @@ export async function checkCheckpoints(
   const all = folder.checkpoints.filter(({ version }) => version <= window.version)
   const able = all.filter((one) => one !== window.base && (one.version >= window.start || broken.has(one)))
   for (const { version, parts, found } of folder.incomplete) {
-    report.notes.push(`checkpoint ${version} has ${found} of its ${parts} parts: readers pass it over, and so did this`)
+    report.notes.push(
+      `checkpoint ${version} has ${found} of its ${parts} parts: readers ignore it, and so did this validation`,
+    )
   }
   for (const one of all) {
     if (able.includes(one)) continue

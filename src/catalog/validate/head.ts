@@ -22,12 +22,12 @@ export async function importedHead(scratch: SqlDatabase, tableId: string): Promi
     'SELECT TRY_CAST(current_version AS BIGINT), TRY_CAST(history_from AS BIGINT), cursor, import_id FROM cat_tables',
   )
   if (row === undefined) {
-    throw new SluiceError('NOT_IMPORTED', `the catalog holds no table ${tableId}`, { hint: 'import it first' })
+    throw new SluiceError('NOT_IMPORTED', `the catalog has no table ${tableId}`, { hint: 'import it first' })
   }
   const [version, historyFrom, cursor, importId] = row
   if (typeof version !== 'number' || typeof historyFrom !== 'number') {
-    throw new SluiceError('IMPORT_UNFINISHED', `no version of ${tableId} is whole in the catalog yet`, {
-      hint: 'run the import to its end, then validate',
+    throw new SluiceError('IMPORT_UNFINISHED', `no version of ${tableId} is complete in the catalog yet`, {
+      hint: 'finish the import, then validate',
     })
   }
   const text = (value: typeof cursor): string | null => (value === null || value === undefined ? null : String(value))
@@ -138,7 +138,7 @@ export async function checkImport(report: Report, scratch: SqlDatabase, head: Ca
     const running = rows.find(([id]) => id === idIn(head.cursor))
     const state = running === undefined || running[1] === 'completed' ? head.cursor : null
     await report.value(head.version, 'import', 'migration_status', 'cursor', null, state)
-    report.notes.push(`an import is unfinished; version ${head.version} is what was checked`)
+    report.notes.push(`an import is unfinished; version ${head.version} was checked`)
     if (state === null) return
   }
   const row = rows.find(([id]) => id === head.importId)

@@ -120,13 +120,11 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
     sameStart: start === head.historyFrom && (await startsAlike(scratch, loaded)),
   }
   if (start > head.historyFrom)
-    report.notes.push(`the log begins at version ${start} now; older versions are in the catalog only`)
+    report.notes.push(`the log now begins at version ${start}; older versions are only in the catalog`)
   if (start < head.historyFrom)
-    report.notes.push(`the catalog begins at version ${head.historyFrom}; the log still holds older ones`)
+    report.notes.push(`the catalog begins at version ${head.historyFrom}; the log still has older ones`)
   if (loaded.folder.latest > head.version) {
-    report.notes.push(
-      `the log has reached version ${loaded.folder.latest}; version ${head.version} is what was checked`,
-    )
+    report.notes.push(`the log has reached version ${loaded.folder.latest}; version ${head.version} was checked`)
   }
 
   const { compacted } = loaded.folder
@@ -139,7 +137,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   if (marked !== undefined) {
     const more = others.length === 0 ? 'begins' : `and ${others.length} more begin`
     report.notes.push(
-      `${marked} ${more} with a byte order mark: delta-spark reads behind it, deltalake, DuckDB and others on delta-kernel refuse the table unless a checkpoint is at or above it`,
+      `${marked} ${more} with a byte order mark: delta-spark skips it, deltalake, DuckDB and others on delta-kernel refuse the table unless a checkpoint is at or above it`,
     )
   }
 
@@ -166,7 +164,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
     await checkLastCheckpoint(at, loaded.folder, range.from, range.version).catch((error: unknown) => {
       const failed = asSluiceError(error)
       if (failed.code === 'SOURCE_GONE') return
-      report.notes.push(`_last_checkpoint bears no witness: ${failed.message}`)
+      report.notes.push(`_last_checkpoint was not compared: ${failed.message}`)
     })
   }
   const checkpoints = await checkCheckpoints(
@@ -206,7 +204,7 @@ async function noteSpellings(scratch: SqlDatabase, report: Report, version: numb
   if (count === 0) return
   const files = count === 1 ? 'one file is' : `${count} files are`
   report.notes.push(
-    `${files} spelled in several ways in the commits: readers that compare paths as they are written have other files at version ${version}, unless a checkpoint has settled it; sluice fsck TABLE names both readings`,
+    `${files} spelled in several ways in the commits: readers that compare undecoded paths have other files at version ${version}, unless a checkpoint has settled it; sluice fsck TABLE names both readings`,
   )
 }
 

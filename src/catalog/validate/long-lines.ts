@@ -46,11 +46,11 @@ export class LongLines {
     if (long === null || !(thrown instanceof SluiceError) || thrown.code !== 'NO_SPACE') return thrown
     return new SluiceError(
       'BAD_ACTION',
-      `${long.place}: the line has ${long.characters} characters, of which a catalog takes ${long.most}`,
+      `${long.place}: the line has ${long.characters} characters, and the limit of a catalog is ${long.most}`,
       {
         where: `${this.#label}/_delta_log`,
-        reason: `it was imported before there was a limit, and a longer line may not fit into the memory of the validator: ${thrown.message}`,
-        hint: `write a checkpoint with the engine that owns the table, once what made the line long is gone from it; then take the table out of the catalog and import it again: ${forgetCommand(this.#tableId)}`,
+        reason: `it was imported before this limit, and a longer line may not fit into the memory of the validator: ${thrown.message}`,
+        hint: `write a checkpoint with the engine that owns the table, after the long value was removed from the table; then remove the table from the catalog and import it again: ${forgetCommand(this.#tableId)}`,
         cause: thrown,
       },
     )

@@ -32,7 +32,7 @@ export async function noteDoubled(scratch: SqlDatabase, report: Report, tableId:
   if (count === 0) return
   const some = count === 1 ? 'one partition has' : `${count} partitions have`
   report.notes.push(
-    `${some} several rows in delta_partitions, such as ${String(row?.[1])}: views count each apart; sluice import TABLE --table-id ${shellQuote(tableId)} makes them one`,
+    `${some} several rows in delta_partitions, such as ${String(row?.[1])}: views count each separately; sluice import TABLE --table-id ${shellQuote(tableId)} merges them`,
   )
 }
 

@@ -53,7 +53,7 @@ function checkText(body: Buffer, path: string): Buffer {
 export function badFile(path: string, message: string): SluiceError {
   return new SluiceError('BAD_ACTION', `${path}: ${message}`, {
     where: path,
-    hint: 'restore the file from a copy; what cannot be read cannot be compared',
+    hint: 'restore the file from a copy; unreadable lines cannot be compared',
   })
 }
 

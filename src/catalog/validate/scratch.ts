@@ -60,7 +60,10 @@ export async function loadCounted(
   await transaction.load(table, columns, rows)
   const arrived = (await countOf(transaction, table)) - before
   if (arrived !== rows.length) {
-    throw new SluiceError('INTERNAL', `${rows.length} rows were loaded into ${table} and ${arrived} arrived`)
+    throw new SluiceError(
+      'INTERNAL',
+      `${rows.length} rows were sent to the scratch table ${table}, which has ${arrived}`,
+    )
   }
 }
 
@@ -90,7 +93,7 @@ export async function loadPacked(
     if (Number(row?.[0]) !== rows.length || row?.[1] !== 1 || rows.some((one) => one.includes(NOTHING))) return false
     const inserted = await transaction.run(`INSERT INTO ${table} SELECT ${cells} FROM unpacked`)
     if (inserted !== rows.length)
-      throw new SluiceError('INTERNAL', `${rows.length} rows were loaded and ${inserted} arrived`)
+      throw new SluiceError('INTERNAL', `${rows.length} rows were sent to the scratch table, which has ${inserted}`)
     return true
   })
   if (!whole) await scratch.write((transaction) => loadCounted(transaction, table, columns, rows))

@@ -109,9 +109,9 @@ export function windowOf(
   if (low === 0) return { start: 0, version, base: null, commits: inOrder, history: [] }
   const base = folder.checkpoints.find((one) => one.version >= low - 1 && one.version <= version && !without.has(one))
   if (base === undefined) {
-    throw new SluiceError('LOG_GAP', `version ${version} cannot be built from the log any more`, {
+    throw new SluiceError('LOG_GAP', `version ${version} can no longer be built from the log`, {
       reason: `commit ${low - 1} is missing, and no readable checkpoint covers it`,
-      hint: 'bring the missing files back; the catalog still holds what was imported',
+      hint: 'restore the missing files; the catalog still has the imported versions',
     })
   }
   return {

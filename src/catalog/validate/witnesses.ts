@@ -39,7 +39,7 @@ async function hear(at: At, name: string, bound: number): Promise<boolean | numb
   if (typeof text === 'number') return text
   const [row] = await at.scratch.all(`SELECT coalesce(TRY(json_type(?::VARCHAR)) = 'OBJECT', false)`, [text])
   if (Number(row?.[0]) !== 1) {
-    at.report.notes.push(`${name} is no JSON object and bears no witness`)
+    at.report.notes.push(`${name} is not a JSON object and was not compared`)
     return false
   }
   await at.scratch.write(async (transaction) => {
@@ -78,7 +78,7 @@ export async function checkCrc(at: At, version: number): Promise<void> {
   const name = crcName(version)
   const heard = await hear(at, name, MAX_CRC_BYTES)
   if (typeof heard === 'number')
-    at.report.notes.push(`${name} has ${heard} bytes and was not read: ${MAX_CRC_BYTES} are the most`)
+    at.report.notes.push(`${name} has ${heard} bytes and was not read: the limit is ${MAX_CRC_BYTES}`)
   if (heard !== true) return
   const [row] = await at.scratch.all(
     `SELECT w.text->>'$.numFiles', w.text->>'$.tableSizeBytes', c.files, c.bytes FROM witness w,

@@ -34,17 +34,21 @@ export function codecsOf(settings: CdmSettings): {
   const zone = settings.text(ZONE) ?? 'UTC'
   const names = asked.filter((name) => !NEEDLESS.has(name)).map((name) => nameOf(settings, name))
   if (names.includes('TIMESTAMP_STRING_MILLIS') && names.includes('TIMESTAMP_STRING_FORMAT'))
-    throw settings.bad(KEY, 'names both codecs of timestamps', 'the migrator takes one of them: leave the other out')
+    throw settings.bad(
+      KEY,
+      'names both codecs of timestamps',
+      'the migrator accepts only one of them: leave the other out',
+    )
   if (!names.includes('TIMESTAMP_STRING_FORMAT')) {
     const idle = [FORMAT, ZONE].filter((key) => settings.text(key) !== undefined)
-    const notes = idle.map((key) => `${key} means nothing without TIMESTAMP_STRING_FORMAT in ${KEY}`)
+    const notes = idle.map((key) => `${key} has no effect without TIMESTAMP_STRING_FORMAT in ${KEY}`)
     return names.length === 0 ? { notes } : { options: { names }, notes }
   }
   const offsetMs = offsetOf(settings, zone)
   const { exact, lacks } = patternOf(settings, format, offsetMs)
   const notes = [
-    ...(exact ? [] : [`${FORMAT} ${format}: what a timestamp has beyond it is not copied`]),
-    ...(lacks === null ? [] : [`${FORMAT} ${format} makes no timestamp of a text: it lacks ${lacks}`]),
+    ...(exact ? [] : [`${FORMAT} ${format}: parts of a timestamp outside of this format are not copied`]),
+    ...(lacks === null ? [] : [`${FORMAT} ${format} cannot read a timestamp: it lacks ${lacks}`]),
   ]
   return { options: { names, format, offsetMs }, notes }
 }
@@ -57,7 +61,7 @@ function nameOf(settings: CdmSettings, name: string): CodecName {
   const meant = closest(name.toUpperCase(), CODECS)
   throw settings.bad(
     KEY,
-    `names ${name}, which is no codec of the migrator`,
+    `names ${name}, which is not a codec of the migrator`,
     meant === null ? `it takes ${CODECS.join(', ')}` : `${meant} was probably meant`,
   )
 }
@@ -73,7 +77,7 @@ function offsetOf(settings: CdmSettings, zone: string): number {
   throw settings.bad(
     ZONE,
     `names ${zone}, whose offset changes over the year`,
-    'the migrator takes the offset of the day it runs for every timestamp: name that offset, like Etc/GMT-1 for UTC+1',
+    'the migrator uses the offset of the day of its run for every timestamp: give that offset, like Etc/GMT-1 for UTC+1',
   )
 }
 

@@ -14,12 +14,12 @@ const used: Known = { is: 'used' }
 const idle: Known = { is: 'idle' }
 const refused = (hint: string, ...harmless: readonly string[]): Known => ({ is: 'refused', hint, harmless })
 
-const ASTRA = 'Astra is not spoken to: give hosts with spark.cdm.connect.*.host, or --from and --to'
+const ASTRA = 'Astra is not supported: give hosts with spark.cdm.connect.*.host, or --from and --to'
 const PEM =
   'give the certificate as PEM in --from or --to: cassandra://host/keyspace?sslmode=verify-full&sslrootcert=ca.pem'
-const EXTRACT = 'copy the column as it is, and take the values out of its JSON in the target'
-const COLUMN_FILTER = 'rows cannot be left out by a value that they have: say which are wanted with --where, in CQL'
-const WRITETIME_FILTER = 'write times cannot be filtered by; copy all of it: rows that are newer in the target stay'
+const EXTRACT = 'copy the column unchanged, and read the values from its JSON in the target'
+const COLUMN_FILTER = 'rows cannot be excluded by a value: select rows with --where, in CQL'
+const WRITETIME_FILTER = 'rows cannot be filtered by write time; copy all of them: newer rows in the target stay'
 
 function side(name: 'origin' | 'target'): Readonly<Record<string, Known>> {
   const at = `spark.cdm.connect.${name}`
@@ -74,7 +74,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.schema.origin.column.writetime.automatic': used,
   'spark.cdm.schema.origin.column.writetime.names': used,
   'spark.cdm.schema.ttlwritetime.calc.useCollections': idle,
-  'spark.cdm.schema.origin.column.skip': refused('name the columns that are wanted with --columns'),
+  'spark.cdm.schema.origin.column.skip': refused('name the wanted columns with --columns'),
   'spark.cdm.schema.origin.column.names.to.target': used,
   'spark.cdm.autocorrect.missing': used,
   'spark.cdm.autocorrect.mismatch': used,
@@ -83,7 +83,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.trackRun.runId': used,
   'spark.cdm.trackRun.previousRunId': used,
   'spark.cdm.trackRun.autoRerun': used,
-  'spark.cdm.trackRun.rerunMultiplier': refused('a range that fails is halved by itself: leave it out', '1'),
+  'spark.cdm.trackRun.rerunMultiplier': refused('a failed range is halved automatically: leave it out', '1'),
   'spark.cdm.perfops.numParts': used,
   'spark.cdm.perfops.batchSize': used,
   'spark.cdm.perfops.ratelimit.origin': used,
@@ -100,7 +100,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   ),
   'spark.cdm.transform.custom.writetime': used,
   'spark.cdm.transform.custom.writetime.incrementBy': refused(
-    'lists are written whole and never twice: leave it out',
+    'lists are written completely and never twice: leave it out',
     '0',
   ),
   'spark.cdm.transform.custom.ttl': used,
@@ -129,7 +129,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.feature.extractJson.propertyMapping': refused(EXTRACT),
   'spark.cdm.feature.extractJson.overwrite': refused(EXTRACT, 'false'),
   'spark.cdm.feature.guardrail.colSizeInKB': refused(
-    'a row that the target finds too large goes to the quarantine by itself: leave it out, or write 0',
+    'a row that is too large for the target is quarantined automatically: leave it out, or write 0',
     '0',
   ),
 }

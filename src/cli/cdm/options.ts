@@ -127,7 +127,7 @@ function constantsOf(settings: CdmSettings): Readonly<Record<string, string>> | 
   if (names.length === 0) return undefined
   const values = (settings.text(`${key}.values`) ?? '').split(separator(settings, `${key}.splitRegex`))
   if (values.length !== names.length)
-    throw settings.bad(`${key}.values`, `holds ${values.length} values for ${names.length} names`)
+    throw settings.bad(`${key}.values`, `has ${values.length} values for ${names.length} names`)
   return Object.fromEntries(names.map((name, at) => [name, plainValue(values[at] ?? '')]))
 }
 
@@ -135,7 +135,7 @@ function separator(settings: CdmSettings, key: string): RegExp {
   try {
     return new RegExp(settings.text(key) ?? ',')
   } catch {
-    throw settings.bad(key, 'is no regular expression')
+    throw settings.bad(key, 'is not a regular expression')
   }
 }
 
@@ -167,7 +167,7 @@ function stampOptions(settings: CdmSettings, fresh: (name: string) => string): C
     throw settings.bad(
       `${at}.${off[0] ?? ''}.automatic`,
       'is false alone',
-      'write times and TTLs are kept together or not',
+      'write times and TTLs can be kept only together',
     )
   const ttl = settings.count('spark.cdm.transform.custom.ttl', 0, 2 ** 31 - 1) ?? 0
   const writetime = settings.whole('spark.cdm.transform.custom.writetime') ?? '0'

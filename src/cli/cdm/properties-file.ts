@@ -82,7 +82,7 @@ function unescaped(text: string, where: string): string {
     if (one === 'u') {
       throw new SluiceError('BAD_CONFIG', 'an escape with \\u needs four hexadecimal digits', {
         where,
-        hint: 'write a backslash twice where one is meant',
+        hint: 'escape a backslash as \\\\',
       })
     }
     return one === undefined ? '' : (ESCAPES[one] ?? one)

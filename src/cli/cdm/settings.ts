@@ -29,7 +29,7 @@ export class CdmSettings {
       if (known?.is !== 'refused' || known.harmless?.includes(value) === true) continue
       throw new SluiceError('BAD_CONFIG', `${key} is not supported`, { where, hint: known.hint })
     }
-    if (idle.length > 0) notes.push(`these properties mean nothing here: ${[...new Set(idle)].join(', ')}`)
+    if (idle.length > 0) notes.push(`these properties have no effect here: ${[...new Set(idle)].join(', ')}`)
     this.notes = notes
   }
 

@@ -11,7 +11,7 @@ const completion: Command = {
     if (isShell(word)) return { kind: 'help', text: SCRIPTS[word] }
     const shells = Object.keys(SCRIPTS)
     const meant = closest(word, shells)
-    throw new SluiceError('BAD_FLAG', `nothing is known of the shell ${word}${meant === null ? '' : ` (${meant}?)`}`, {
+    throw new SluiceError('BAD_FLAG', `the shell ${word} is not supported${meant === null ? '' : ` (${meant}?)`}`, {
       hint: `it takes ${shells.join(', ')}`,
     })
   },

@@ -127,7 +127,7 @@ function refuseWith(
 ): void {
   if (deleteExtra && !again) {
     throw new SluiceError('BAD_FLAG', '--delete-extra goes with --again', {
-      hint: 'add --again: only a run that compares knows which rows the source has not',
+      hint: 'add --again: only a run that compares finds rows that the source lacks',
     })
   }
   if (!again) return
@@ -176,7 +176,7 @@ function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, c
     const over = onExisting === 'upsert' ? ' until rows of equal key are written over them' : ''
     notes.push(
       operation.follow === undefined
-        ? `everything is copied again; rows that the target holds stay there${over}`
+        ? `everything is copied again; rows in the target stay there${over}`
         : 'everything is copied again; tables that a stream has filled are emptied in the target first',
     )
   }

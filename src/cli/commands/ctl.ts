@@ -8,8 +8,8 @@ const ctl: Command = {
   request: (args) => {
     const run = givenText(args, 'run') ?? null
     if (run !== null && !/^\d{1,19}$/.test(run)) {
-      throw new SluiceError('BAD_FLAG', `RUN ${run} is no id of a run`, {
-        hint: 'it is the number behind `run` in the first line that the run printed; sluice ctl lists those that go on',
+      throw new SluiceError('BAD_FLAG', `RUN ${run} is not the id of a run`, {
+        hint: 'it is the number behind `run` in the first line that the run printed; sluice ctl lists the running ones',
       })
     }
     return { kind: 'ctl', run, request: controlRequest(givenList(args, 'setting')) }

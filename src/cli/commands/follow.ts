@@ -14,7 +14,7 @@ const OF_RUNS = ['end', 'until-caught-up', 'until-equal', 'alert-exit'] as const
 const follow: Command = {
   request: (args, context) => {
     const command = commandNamed('follow')
-    if (command === null) throw new Error('follow is no command')
+    if (command === null) throw new Error('follow is not a command')
     const report = givenText(args, 'report')
     if (report === undefined) return spoken('follow', FOLLOW_WORDS, { command, args, context })
     const other = OF_RUNS.find((name) => givenFlag(args, name))

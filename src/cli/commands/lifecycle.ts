@@ -157,7 +157,7 @@ function fromWritten(
   if (shown !== undefined) return { text: shown }
   return {
     text: '$DATABASE_URL',
-    warning: 'the URL holds a password, so the file names $DATABASE_URL in its place: set that variable to the URL',
+    warning: 'the URL has a password, so the file names $DATABASE_URL in its place: set that variable to the URL',
   }
 }
 

@@ -19,7 +19,7 @@ function keepOf(args: Arguments): { readonly versions: number } | { readonly for
   }
   if (versions !== undefined) return { versions }
   if (forMs !== undefined) return { forMs }
-  throw new SluiceError('BAD_FLAG', 'it is not said what may go', {
+  throw new SluiceError('BAD_FLAG', 'the versions to remove are not given', {
     hint: 'add --keep-versions 100, or --older-than 30d',
   })
 }

@@ -28,7 +28,7 @@ const runs: Command = {
       return { kind: 'runs-here', limit }
     const reported = { printed: {}, live: () => liveNotes(context.env) }
     if (!isOfCopies && run !== undefined) {
-      throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the database that the copy went into' })
+      throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the target database of the copy' })
     }
     if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit }, reported)
     const to = chooseEnd('to', args, context.defaults, context.env)
@@ -42,7 +42,7 @@ const runs: Command = {
 /** @throws SluiceError BAD_FLAG */
 function runOf(word: string): string {
   if (/^\d{1,19}$/.test(word)) return word
-  throw new SluiceError('BAD_FLAG', `--run ${word} is no id of a run`, { hint: 'sluice runs --to URL lists them' })
+  throw new SluiceError('BAD_FLAG', `--run ${word} is not the id of a run`, { hint: 'sluice runs --to URL lists them' })
 }
 
 export const commands = { runs }

@@ -138,7 +138,7 @@ function wordsOf(args: Arguments): readonly string[] {
   const [first, ...more] = words
   if (first === undefined) {
     throw new SluiceError('BAD_FLAG', 'no command is given', {
-      hint: 'write it behind --, such as -- sync --all --database-url catalog',
+      hint: 'write it after --, such as -- sync --all --database-url catalog',
     })
   }
   const split = more.length === 0 && /\s/.test(first) ? shellWords(first, {}) : words
@@ -149,16 +149,16 @@ function wordsOf(args: Arguments): readonly string[] {
 async function readInner(words: readonly string[], args: Arguments, context: RequestContext): Promise<Operation> {
   const unfit = words.find((word) => NOT_THERE.includes(word.split('=')[0] ?? ''))
   if (unfit !== undefined) {
-    throw new SluiceError('BAD_FLAG', `a scheduled command has no ${unfit}`, { hint: 'leave it out behind --' })
+    throw new SluiceError('BAD_FLAG', `a scheduled command has no ${unfit}`, { hint: 'leave it out after --' })
   }
   const request = await context.read(withConfig(words, givenText(args, 'config') ?? null))
   const said = words.slice(0, 2).join(' ')
   if (request.kind !== 'operation')
-    throw new SluiceError('BAD_FLAG', `${said} cannot come again`, {
-      hint: 'the help of schedule names what can: sluice schedule --help',
+    throw new SluiceError('BAD_FLAG', `${said} cannot be repeated`, {
+      hint: 'the allowed commands are listed by sluice schedule --help',
     })
   if (request.reported?.hours !== undefined || request.reported?.log !== undefined) {
-    throw new SluiceError('BAD_FLAG', 'a scheduled command keeps no hours, and writes no log of its own', {
+    throw new SluiceError('BAD_FLAG', 'a scheduled command cannot have hours or its own log', {
       hint: '--at says when it begins',
     })
   }
@@ -171,7 +171,7 @@ function refuseUnconfirmed(operation: Operation): boolean {
   const destroys = destructionsOf(operation)
   const confirmed = new Map<string, unknown>(Object.entries(operation)).get('confirm') !== undefined
   if (!confirmed && destroys.some(({ confirm, asked }) => confirm !== undefined && asked !== undefined)) {
-    throw new SluiceError('MISSING_CONFIRM', 'each run of it deletes data, and no user is there to confirm it', {
+    throw new SluiceError('MISSING_CONFIRM', 'each run of it deletes data, and cannot be confirmed by a user', {
       hint: 'add --confirm=NAME to the command, with the name of the table',
     })
   }
@@ -182,8 +182,8 @@ function refuseUnconfirmed(operation: Operation): boolean {
 function refuseSecrets(words: readonly string[], urls: readonly string[]): void {
   const url = urls.find((one) => secretsOfUrl(one).some((secret) => words.some((word) => word.includes(secret))))
   if (url === undefined) return
-  throw new SluiceError('BAD_FLAG', `the command would hold the password of ${redactUrl(url)}`, {
-    hint: 'write the URL below stores: in the config file, and name it by that',
+  throw new SluiceError('BAD_FLAG', `the command would contain the password of ${redactUrl(url)}`, {
+    hint: 'write the URL below stores: in the config file, and use its name',
   })
 }
 
@@ -191,15 +191,15 @@ function nameOf(args: Arguments): string {
   const name = optionalName(args)
   if (name !== undefined) return name
   throw new SluiceError('BAD_FLAG', 'no schedule is named', {
-    hint: 'name one of those that sluice schedule list shows',
+    hint: 'name one of the schedules in sluice schedule list',
   })
 }
 
 function optionalName(args: Arguments): string | undefined {
   const name = givenText(args, 'name')
   if (name === undefined || NAME.test(name)) return name
-  throw new SluiceError('BAD_FLAG', `${name} is no name of a schedule`, {
-    hint: 'take letters, digits, dots, dashes and underscores, up to 63',
+  throw new SluiceError('BAD_FLAG', `${name} is not a valid name for a schedule`, {
+    hint: 'use up to 63 letters, digits, dots, dashes and underscores',
   })
 }
 

@@ -34,7 +34,8 @@ export async function runInit(
   const note = (message: string, level: 'note' | 'warn' = 'note'): void => session.emit({ type: 'log', level, message })
   for (const { name, written, about, unset } of found.places)
     note(`${name}  ${written}: ${about}`, unset ? 'warn' : 'note')
-  if (found.places.length === 0) note('no lake lies here, and no variable names a database: the file has examples only')
+  if (found.places.length === 0)
+    note('this folder has no lake, and no variable names a database: the file has only examples')
   if (dryRun || asks) {
     if (json) note(text)
     else session.output.data(text)
@@ -76,8 +77,8 @@ function writeNew(file: string, text: string): void {
 }
 
 function alreadyThere(file: string): SluiceError {
-  return new SluiceError('BAD_CONFIG', 'there is a config file already, and it is never written over', {
+  return new SluiceError('BAD_CONFIG', 'a config file already exists, and is never overwritten', {
     where: file,
-    hint: 'add --dry-run to see what would stand in a new one, or name another file with --write',
+    hint: 'add --dry-run to see the content of a new one, or name another file with --write',
   })
 }

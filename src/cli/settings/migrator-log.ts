@@ -152,7 +152,7 @@ function opened(file: string): number {
   } catch (error) {
     throw new SluiceError('BAD_FLAG', `${file} cannot be opened`, {
       reason: error instanceof Error ? error.message : String(error),
-      hint: 'a copy with --settings writes it into the current folder: run it where that can be written',
+      hint: 'a copy with --settings writes it into the current folder: run the command in a writable folder',
       cause: error,
     })
   }

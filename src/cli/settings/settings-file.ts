@@ -42,7 +42,7 @@ export function parseSettings(text: string, file: string): FileSettings {
     offset === undefined ? file : `${file}:${lines.linePos(offset).line}`
   const [broken] = document.errors
   if (broken !== undefined) {
-    throw new SluiceError('BAD_CONFIG', `the settings file is no YAML: ${broken.message}`, {
+    throw new SluiceError('BAD_CONFIG', `the settings file is not YAML: ${broken.message}`, {
       where: lineOf(broken.pos[0]),
       hint: 'correct that line',
     })
@@ -50,7 +50,7 @@ export function parseSettings(text: string, file: string): FileSettings {
   const { contents } = document
   if (contents === null || (isScalar(contents) && contents.value === null)) return { values: {}, warnings: [] }
   if (!isMap(contents)) {
-    throw new SluiceError('BAD_CONFIG', 'the settings file holds no keys with values', {
+    throw new SluiceError('BAD_CONFIG', 'the settings file has no keys with values', {
       where: lineOf((contents as Node).range?.[0]),
       hint: 'write one setting a line, such as MAX_WORKERS: 5',
     })
@@ -78,7 +78,7 @@ export function parseSettings(text: string, file: string): FileSettings {
 
 /** Warning about a number outside of the recommended range; the run uses it. */
 export function outside(key: string, number: number, { from, to, most }: Setting): string {
-  const used = number > most ? `; ${grouped(most)} are used, which is the most there can be` : ''
+  const used = number > most ? `; ${grouped(most)} are used, which is the maximum` : ''
   return `${key} is ${grouped(number)}, and ${grouped(from)} to ${grouped(to)} are recommended${used}`
 }
 

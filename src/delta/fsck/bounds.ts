@@ -68,11 +68,11 @@ export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][num
     ['maxValues', max],
   ] as const) {
     if (piece === undefined || isStatsPiece(piece, column.field.type)) continue
-    const detail = `${what} of ${name} is ${shown(piece)}, which is no ${type}`
+    const detail = `${what} of ${name} is ${shown(piece)}, which is not a ${type}`
     wrong.push({ column: name, log: shown(piece), found: type, detail })
   }
   if (nulls !== undefined && !COUNT.test(nulls)) {
-    const detail = `nullCount of ${name} is ${shown(nulls)}, which is no count`
+    const detail = `nullCount of ${name} is ${shown(nulls)}, which is not a count`
     wrong.push({ column: name, log: shown(nulls), found: 'count', detail })
   }
   return wrong

@@ -115,7 +115,7 @@ export function departures(commits: LatestActions, compacted: LatestActions, sch
     if (theirs === undefined) found.push({ detail: `it lacks ${what}` })
     else
       found.push({
-        detail: ours === undefined ? `it has ${what}, its commits have not` : `${what} is another one in it`,
+        detail: ours === undefined ? `it has ${what}, its commits do not have it` : `${what} differs in it`,
       })
   }
   return found

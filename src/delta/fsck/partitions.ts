@@ -20,7 +20,7 @@ export function partitionCheck(
     const findings = columns.flatMap((column) => valueFindings(path, column, values))
     for (const column of Object.keys(values)) {
       if (known.has(column)) continue
-      const detail = `it has a partition value of ${column}, which is no partition column`
+      const detail = `it has a partition value of ${column}, which is not a partition column`
       findings.push({ level: 'finding', kind: 'partition-values', path, column, detail })
     }
     return findings
@@ -34,7 +34,7 @@ function valueFindings(path: string, { physicalName: column, type, nullable }: F
   const log = JSON.stringify(text)
   if (text === null || text === '') {
     if (nullable) return []
-    const detail = `its partition value of ${column} is ${log}, which readers take for NULL, and ${column} is NOT NULL`
+    const detail = `its partition value of ${column} is ${log}, which readers treat as NULL, but ${column} is NOT NULL`
     return [{ ...wrong, level: 'note', log, detail }]
   }
   const found = typeText(type)
@@ -43,5 +43,13 @@ function valueFindings(path: string, { physicalName: column, type, nullable }: F
     const detail = `its partition value of ${column} is ${log}: sluice reads it as ${found}; deltalake, polars and others on delta-kernel cannot, and refuse the table`
     return [{ path, column, level: 'note', kind: 'partition-spelling', log, found, detail }]
   }
-  return [{ ...wrong, level: 'finding', log, found, detail: `its partition value of ${column} is ${log}, no ${found}` }]
+  return [
+    {
+      ...wrong,
+      level: 'finding',
+      log,
+      found,
+      detail: `its partition value of ${column} is ${log}, not a valid ${found}`,
+    },
+  ]
 }

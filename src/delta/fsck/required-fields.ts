@@ -82,7 +82,7 @@ function ofProtocol(protocol: JsonObject): readonly string[] {
 }
 
 function ofRemove({ deletionTimestamp: time }: JsonObject): readonly string[] {
-  return time == null || Number.isInteger(time) ? [] : ['remove.deletionTimestamp is no whole number']
+  return time == null || Number.isInteger(time) ? [] : ['remove.deletionTimestamp is not a whole number']
 }
 
 const MORE: Readonly<Partial<Record<ActionKind, (action: JsonObject) => readonly string[]>>> = {
@@ -117,7 +117,7 @@ function mappingFaults({ schemaString, configuration }: JsonObject): readonly st
         const other = known.get(value)
         if (value === undefined || value === null) faults.push(`column ${path} has no ${key}`)
         else if (other === undefined) known.set(value, path)
-        else faults.push(`columns ${other} and ${path} have one ${key}`)
+        else faults.push(`columns ${other} and ${path} have the same ${key}`)
       }
       visit(field['type'], path)
     }

@@ -35,7 +35,7 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
     onRetry: ({ label, why, attempt, forMs, isOpen = false }) => {
       if (clock.ticks() - reportedAt < TOLD_AGAIN_MS) return
       reportedAt = clock.ticks()
-      const left = `try ${attempt} follows, for ${Math.ceil(forMs / 1000)} s at most`
+      const left = `try ${attempt} follows; retries end after ${Math.ceil(forMs / 1000)} s`
       // The cause first: a small screen cuts the end.
       emit({
         type: 'log',
@@ -56,7 +56,7 @@ export function openSourceStore(url: string, asked?: CassandraOptions, more: Sou
 export async function openCopyStore(url: string, options: CopyOptions): Promise<CopyStore> {
   const system = systemOf(url)
   if (system?.copies === undefined) {
-    throw new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} is no database that copies know`, {
+    throw new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} is not a database that copies support`, {
       hint: `give --from and --to as ${copyExamples()}`,
     })
   }
@@ -96,7 +96,7 @@ function fileOf(url: string): string {
   const path = /^[a-z0-9+]+:\/\/\/(.+)$/is.exec(url)?.[1]
   const remote = path === undefined ? null : urlScheme(path)
   if (remote !== null) {
-    throw new SluiceError('BAD_CONFIG', `a ${scheme} database is a file of this machine, and no ${remote}: URL`, {
+    throw new SluiceError('BAD_CONFIG', `a ${scheme} database is a file of this machine, not a ${remote}: URL`, {
       hint: `write ${scheme}:///file, with the path of the file`,
     })
   }

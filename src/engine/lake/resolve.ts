@@ -44,7 +44,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   const [one, ...others] = endingIn(table, places)
   if (one !== undefined && others.length === 0) return { by: 'id', ...one }
   if (one !== undefined) {
-    throw new SluiceError('AMBIGUOUS_TABLE', `${table} is the end of ${others.length + 1} tables of the catalog`, {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${table} matches the end of ${others.length + 1} tables of the catalog`, {
       reason: [one, ...others].map(({ tableId, path }) => `${tableId} is ${path}`).join('; '),
       hint: 'give more of the path, or the id',
     })
@@ -52,7 +52,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   const meant = nearIn(table, places) ?? nearOnDisk(table)
   throw new SluiceError(
     'NO_SUCH_TABLE',
-    `${table} is ${existsSync(table) ? 'a file, ' : ''}no table path${catalog === null ? '' : ' and no table id of the catalog'}${meant === null ? '' : ` (${meant}?)`}`,
+    `${table} is ${existsSync(table) ? 'a file, ' : ''}not a table path${catalog === null ? '' : ' and not a table id of the catalog'}${meant === null ? '' : ` (${meant}?)`}`,
     {
       hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
     },

@@ -73,10 +73,10 @@ async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsO
   if (version !== null) return version
   throw new SluiceError(
     'VERSION_NOT_FOUND',
-    `the catalog knows ${table.tableId} from version ${table.historyFrom} on, which is later`,
+    `the catalog has ${table.tableId} from version ${table.historyFrom} on, which is later`,
     {
       where: new Date(asOf.timestampMs).toISOString(),
-      hint: `ask for a later time, or for --version ${table.historyFrom}`,
+      hint: `give a later time, or --version ${table.historyFrom}`,
     },
   )
 }

@@ -15,6 +15,6 @@ export async function warnUnreadable(
   const { protocol, metadata } = await stateAt(reader, tableId, version)
   const refusal = protocol === null || metadata === null ? null : readerRefusal(protocol, metadata)
   if (refusal === null) return
-  const message = `readers must refuse version ${version} (${refusal.code}: ${refusal.message}): the catalog answers what the commits say, which may not be what the table holds`
+  const message = `readers must refuse version ${version} (${refusal.code}: ${refusal.message}): the catalog answers from the commits, which may differ from the table`
   run.emit({ type: 'log', level: 'warn', table: name, message })
 }

@@ -169,9 +169,9 @@ export async function foldersInside(
 
 /** Text for a folder that could not be searched, or not completely. */
 export function lookText(found: Extract<FoundInFolder, { kind: 'unreadable' | 'unseen' }>): string {
-  if (found.kind === 'unreadable') return `cannot look into ${found.path}: ${found.error.message}`
+  if (found.kind === 'unreadable') return `cannot read the folder ${found.path}: ${found.error.message}`
   const { path, listed, after } = found
-  return `tables inside of ${path} were searched among ${listed.toLocaleString('en')} names, up to ${after}: name the path of a table after it`
+  return `only the first ${listed.toLocaleString('en')} names in ${path}, up to ${after}, were searched for tables: give the path of a table after it`
 }
 
 /** If inspecting a folder takes a round trip, the next folders are inspected ahead. */

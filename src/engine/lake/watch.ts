@@ -89,7 +89,7 @@ export class LogWatch implements Disposable {
     } catch (error) {
       // A missing folder is reported when its log is read.
       const code = (error as NodeJS.ErrnoException).code ?? ''
-      if (['ENOSPC', 'EMFILE', 'ENFILE'].includes(code)) this.#note('the system watches no more folders')
+      if (['ENOSPC', 'EMFILE', 'ENFILE'].includes(code)) this.#note('the system cannot watch more folders')
     }
   }
 

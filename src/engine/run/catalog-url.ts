@@ -54,14 +54,14 @@ function filePlace(
   }
   // As part of the file name, `?mode=ro` would create a second, empty catalog.
   if (/\?\w+=/.test(path)) {
-    throw new SluiceError('BAD_CONFIG', `a ${title} URL takes no parameters`, {
+    throw new SluiceError('BAD_CONFIG', `a ${title} URL cannot have parameters`, {
       where: `${kind}://${rest}`,
       hint: `remove the text after the file name; give --database-url as ${catalogExamples()}`,
     })
   }
   const scheme = urlScheme(path)
   if (scheme !== null) {
-    throw new SluiceError('BAD_CONFIG', `a ${title} database is a file of this machine, and no ${scheme}: URL`, {
+    throw new SluiceError('BAD_CONFIG', `a ${title} database is a file of this machine, not a ${scheme}: URL`, {
       where: `${kind}:///${path}`,
       hint: `name a file by its path, or a server: ${catalogExamples()}`,
     })

@@ -66,7 +66,7 @@ export async function writeWhole(path: string, text: string, overwrite: boolean)
 }
 
 function isThere(path: string): SluiceError {
-  return new SluiceError('BAD_FLAG', `${path} is there already`, {
+  return new SluiceError('BAD_FLAG', `${path} already exists`, {
     where: path,
     hint: 'name another file with --write, or replace it with --overwrite',
   })

@@ -46,7 +46,7 @@ export function refuseStranger(folder: string): void {
     })
   }
   if (found.isDirectory() && (found.mode & WRITABLE_BY_OTHERS) === 0) return
-  throw new SluiceError('TARGET_DENIED', 'others may write to the folder of control sockets', {
+  throw new SluiceError('TARGET_DENIED', 'other users may write to the folder of control sockets', {
     where: folder,
     hint: `chmod 700 ${folder}, or set XDG_RUNTIME_DIR`,
   })
@@ -67,8 +67,8 @@ export function makeSocketFolder(folder: string): void {
 
 /** @param id as the user gave it */
 export function noSuchLocalRun(id: string, where: string): SluiceError {
-  return new SluiceError('NO_SUCH_PATH', `no run ${id} goes on here`, {
+  return new SluiceError('NO_SUCH_PATH', `run ${id} is not running on this machine`, {
     where,
-    hint: 'the number of the run is meant, which is not that of its stream: sluice ctl lists the runs of this user on this machine; one on another machine is steered there',
+    hint: 'give the id of the run, not of its stream: sluice ctl lists the runs of this user on this machine; steer a run of another machine there',
   })
 }

@@ -66,7 +66,7 @@ function numeric(digits: string): string {
 const MOST_POWER = 131_071
 
 function lossy(why: string): SluiceError {
-  return new SluiceError('VALUE_REFUSED', `a jsonb does not hold all of this json: ${why}`, {
-    hint: 'give the column the type json again, run the same command, and change the value and the type then; or bring the rows into another table with --into',
+  return new SluiceError('VALUE_REFUSED', `a jsonb cannot hold all of this json: ${why}`, {
+    hint: 'give the column the type json again, run the same command, and change the value and the type then; or restore the rows into another table with --into',
   })
 }

@@ -22,7 +22,7 @@ export function parseAge(text: string): Age {
   const found = /^\s*(\d{1,6})\s*([dwmqy])\s*$/i.exec(text)
   const unit = UNIT_OF.get(found?.[2]?.toLowerCase() ?? '')
   if (found === null || unit === undefined) {
-    throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is no age`, {
+    throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is not an age`, {
       hint: 'write a number and d, w, m (months), q or y, such as 8q or 24m',
     })
   }
@@ -45,7 +45,7 @@ export function cutOff(spec: CalendarSpec, age: Age, now: Date): string {
   if (!isLabelled(day)) {
     throw new SluiceError('BAD_FLAG', `nothing is older than ${ageText(age)}`, {
       reason: 'it reaches back beyond the year 1',
-      hint: 'take a smaller number',
+      hint: 'give a smaller number',
     })
   }
   return dayText(day)

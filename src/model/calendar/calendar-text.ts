@@ -26,7 +26,7 @@ const OWN_OPTIONS: Readonly<Record<CalendarUnit, readonly Option[]>> = {
 export function parseCalendar(text: string): CalendarSpec {
   const found = /^\s*([a-z]+)\s*(?:\(([^()]*)\)\s*)?$/i.exec(text)
   const unit = UNITS.find((name) => name === found?.[1]?.toLowerCase())
-  if (found === null || unit === undefined) throw bad(`${JSON.stringify(text)} is no calendar`, HINT)
+  if (found === null || unit === undefined) throw bad(`${JSON.stringify(text)} is not a calendar`, HINT)
   const given = parseOptions(found[2] ?? '')
   return checkedCalendar({
     unit,
@@ -96,7 +96,7 @@ function wholeNumber(text: string | undefined, otherwise: number): number {
 
 function within(option: Option, number: number, least: number, most: number): number {
   if (!Number.isInteger(number) || number < least || number > most) {
-    throw bad(`a calendar has no such ${option}`, `${option} is a whole number from ${least} to ${most}`)
+    throw bad(`this ${option} of a calendar is not valid`, `${option} is a whole number from ${least} to ${most}`)
   }
   // Turns `-0` into `0`.
   return number + 0
@@ -109,7 +109,7 @@ function zoneName(text: string): string {
   if (!/^[a-z]/i.test(text) || isAbbreviation(text) || !isZone(text)) {
     throw bad(
       `there is no time zone ${JSON.stringify(text)}`,
-      'take the name of a place, such as Europe/Berlin, or UTC',
+      'give the name of a place, such as Europe/Berlin, or UTC',
     )
   }
   const spelled = new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone

@@ -38,7 +38,7 @@ export function parseDay(text: string): number {
   const found = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text)
   const number = found === null ? null : realDay(Number(found[1]), Number(found[2]), Number(found[3]))
   if (number === null || !isLabelled(number)) {
-    throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is no day`, { hint: 'write it as 2024-04-01' })
+    throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is not a day`, { hint: 'write it as 2024-04-01' })
   }
   return number
 }

@@ -48,9 +48,9 @@ export function duePeriods(
 function dayOfValue(spec: CalendarSpec, text: string, kind: ValueKind): number {
   const value = readValue(text, kind)
   if (value === null) {
-    throw new SluiceError('VALUE_REFUSED', `${JSON.stringify(text)} is no ${kind} value`, {
+    throw new SluiceError('VALUE_REFUSED', `${JSON.stringify(text)} is not a ${kind} value`, {
       kind: 'source',
-      hint: 'name the column that says when a row belongs, and what it holds',
+      hint: 'name the column with the time of a row, and what it holds',
     })
   }
   if (!isInstant(kind)) return Math.floor(value.at / MS_OF_DAY)

@@ -29,7 +29,7 @@ export function periodAt(spec: CalendarSpec, label: string): Period {
   const ordinal = ordinalAt(spec, label.trim())
   if (ordinal === null) {
     throw new SluiceError('BAD_FLAG', `this calendar has no ${spec.unit} ${JSON.stringify(label)}`, {
-      hint: `a ${spec.unit} is called ${exampleOf(spec)}, for one`,
+      hint: `a ${spec.unit} is called ${exampleOf(spec)}, for example`,
     })
   }
   return numbered(spec, ordinal)
@@ -55,9 +55,9 @@ export function periodsBetween(spec: CalendarSpec, from: string, to: string): It
   const [low, high] = [ordinalOf(spec, first), ordinalOf(spec, end - 1)]
   const count = high - low + 1
   if (count > MOST_PERIODS) {
-    throw new SluiceError('BAD_FLAG', `from ${from} to ${to} it is ${count} periods of a ${spec.unit}`, {
+    throw new SluiceError('BAD_FLAG', `there are ${count} periods of a ${spec.unit} from ${from} to ${to}`, {
       reason: `no more than ${MOST_PERIODS} are listed`,
-      hint: 'take a larger unit, such as month or quarter',
+      hint: 'give a larger unit, such as month or quarter',
     })
   }
   return {
@@ -76,7 +76,7 @@ function numbered(spec: CalendarSpec, ordinal: number): Period {
   const period = periodIfNamed(spec, ordinal)
   if (period !== null) return period
   throw new SluiceError('BAD_FLAG', `a ${spec.unit} of this calendar lies outside of the years 1 to 9999`, {
-    hint: 'take a nearer day, or a smaller year-offset',
+    hint: 'give a nearer day, or a smaller year-offset',
   })
 }
 

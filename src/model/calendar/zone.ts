@@ -96,7 +96,7 @@ export function offset(zone: string, instant: number): number {
     shown = clockOf(zone).format(instant)
   } catch (cause) {
     throw new SluiceError('BAD_FLAG', `there is no time in the zone ${JSON.stringify(zone)} at ${instant}`, {
-      hint: 'take the name of a place, such as Europe/Berlin, or UTC',
+      hint: 'give the name of a place, such as Europe/Berlin, or UTC',
       cause,
     })
   }

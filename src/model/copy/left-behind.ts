@@ -80,12 +80,12 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   partitioning: words('partitioned table', 'the target holds all rows in one plain table'),
   inheritance: words(
     'table with inheritance',
-    'in the target each is a table of its own, and a query of the parent shows no rows of its children',
+    'in the target each is a separate table, and a query of the parent shows no rows of its children',
     'tables with inheritance',
   ),
   child: words('table that inherits', 'its rows stay in the source', 'tables that inherit'),
   unlogged: words('UNLOGGED table', 'the table of the target is an ordinary one'),
-  strict: words('STRICT table', 'the target does not hold values to the types of their columns'),
+  strict: words('STRICT table', 'the target does not enforce the types of columns'),
   'without rowid': words('table WITHOUT ROWID', 'the table of the target has a rowid', 'tables WITHOUT ROWID'),
   'system versioning': words('system-versioned table', 'current rows are copied, and the history of rows is not'),
   sequence: words(
@@ -94,13 +94,13 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'columns numbered by a sequence',
   ),
   'shared sequence': words(
-    'column numbered by a sequence with a name of its own',
+    'column numbered by a named sequence',
     'in the target each column counts by itself: two that share the sequence get the same numbers',
-    'columns numbered by a sequence with a name of its own',
+    'columns numbered by a named sequence',
   ),
   'cyclic sequence': words(
     'column numbered by a sequence that starts again',
-    'the target counts on behind the last number of the sequence',
+    'the target continues after the last number of the sequence',
     'columns numbered by a sequence that starts again',
   ),
   'free sequence': words(
@@ -110,8 +110,8 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   ),
   type: words('type that no column has', 'to be created in the target by hand', 'types that no column has'),
   'invisible column': words('invisible column', 'in the target it shows in SELECT *'),
-  trigger: words('trigger', 'nothing in the target does what it does'),
-  rule: words('rule', 'nothing in the target does what it does'),
+  trigger: words('trigger', 'the target has no equivalent'),
+  rule: words('rule', 'the target has no equivalent'),
   view: words('view', 'to be created in the target by hand'),
   function: words('function', 'to be created in the target by hand'),
   event: words('scheduled event', 'to be created in the target by hand'),
@@ -121,7 +121,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'row-security policies',
   ),
   grant: words('grant', 'grant the rights in the target by hand'),
-  comment: words('comment', 'the target goes without them'),
+  comment: words('comment', 'they are not created in the target'),
   'large object': words(
     'column of large object numbers',
     'numbers are copied as they are, and the large objects are not',
@@ -131,10 +131,10 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   publication: words('publication', 'changes of the target are not published'),
   'virtual table': words('virtual table', 'tables of an extension are not copied'),
   'foreign table': words('foreign table', 'rows of another server are not copied'),
-  schema: words('other schema', 'its tables are no part of this copy; name them with --tables SCHEMA.*'),
+  schema: words('other schema', 'its tables are not part of this copy; name them with --tables SCHEMA.*'),
   'name of the ledger': words(
     'table that has the name of a ledger table',
-    'it is no part of this copy; name it with --tables, and give it another name with --to-table',
+    'it is not part of this copy; name it with --tables, and give it another name with --to-table',
     'tables that have the name of a ledger table',
   ),
   'write time': words(
@@ -157,10 +157,10 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'the target removes them after some time',
     'tables whose rows never expire',
   ),
-  option: words('option of the table', 'the target goes without it', 'options of the table'),
+  option: words('option of the table', 'it is not set in the target', 'options of the table'),
   'static column': words('static column', 'its value is copied into every row'),
   counter: words('counter', 'a plain number in the target'),
-  unread: words('lookup that failed', 'what it would have named may be left behind too', 'lookups that failed'),
+  unread: words('lookup that failed', 'objects that it would have found may be left behind too', 'lookups that failed'),
 }
 
 /** @param means given if it is more specific than the default text of the kind */

@@ -11,6 +11,6 @@ const COUNTED = /^\d+$/
 export function positionOf(text: string): LogPosition {
   if (COUNTED.test(text)) return BigInt(text)
   const [, high, low] = LSN.exec(text) ?? []
-  if (high === undefined || low === undefined) throw new Error(`this is no position of a log: ${text}`)
+  if (high === undefined || low === undefined) throw new Error(`this is not a position of a log: ${text}`)
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
 }

@@ -24,7 +24,7 @@ const SMALL_PART = 100_000n
  * @returns ascending, without gaps; empty if `low` is above `high`
  */
 export function splitTokens(low: bigint, high: bigint, parts: number): readonly TokenRange[] {
-  if (!Number.isSafeInteger(parts) || parts < 1) throw new Error(`a ring is split in 1 part or more, not in ${parts}`)
+  if (!Number.isSafeInteger(parts) || parts < 1) throw new Error(`a ring is split into at least 1 part, not ${parts}`)
   const equal = (high - low) / BigInt(parts)
   const size = equal > 0n ? equal : SMALL_PART
   const ranges: TokenRange[] = []

@@ -31,7 +31,7 @@ export function signOffText(document: SignOff): string {
     ...comparedLines(document),
     ...(others.length === 0
       ? []
-      : [`Nothing is said of other tables of the stream: ${others.map(cell).join(', ')}.`, '']),
+      : [`Other tables of the stream were not checked: ${others.map(cell).join(', ')}.`, '']),
     '## Checks',
     '',
     ...table(
@@ -82,7 +82,7 @@ function tableCell({ table: name, partition }: SignedTable): string {
 
 function leftOf({ leftBehind }: SignOff): readonly string[] {
   const lines = leftLines(leftBehind)
-  return lines.length === 0 ? ['Nothing that is known of.'] : lines.map((line) => `- ${cell(line)}`)
+  return lines.length === 0 ? ['None that is known.'] : lines.map((line) => `- ${cell(line)}`)
 }
 
 function historyLines(history: StreamHistory, level: string): readonly string[] {

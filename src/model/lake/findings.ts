@@ -4,9 +4,9 @@ export const FINDINGS = {
   'log-rewritten':
     'bring back the commits that were imported; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --forget --confirm=TABLE` and `sluice import TABLE`',
   'file-missing':
-    'restore the file from a backup or an older version of the object; FSCK REPAIR TABLE in Spark takes it out of the log, and its rows with it',
+    'restore the file from a backup or an older version of the object; FSCK REPAIR TABLE in Spark removes it from the log, with its rows',
   'path-unusable':
-    'no reader finds such a file: FSCK REPAIR TABLE in Spark takes it out of the log; ask who may write to this log',
+    'no reader finds such a file: FSCK REPAIR TABLE in Spark removes it from the log; find out who may write to this log',
   'file-size': 'another program wrote over the file, or its copy was cut short: restore it from a backup',
   'file-outside': 'a shallow clone reads files of another table: --outside checks them too',
   'vector-missing': 'without the vector deleted rows come back or readers fail: restore the file from a backup',
@@ -30,15 +30,15 @@ export const FINDINGS = {
   'file-twice':
     'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
   'actions-doubled':
-    'a commit may name a file, schema, protocol, transaction or domain once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: let a writer commit what is meant once more, or RESTORE TABLE to the version before',
+    'a commit may name a file, schema, protocol, transaction or domain once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: let a writer commit the intended action again, or RESTORE TABLE to the version before',
   'action-fields':
     'delta-spark reads the line with a default, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or restore the file of the commit',
   'byte-order-mark':
-    'delta-spark reads behind it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
+    'delta-spark skips it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
   'in-commit-times':
     'readers disagree on the version of a time: ask by version; switching in-commit timestamps off and on again restarts them',
   'path-spellings':
-    'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would settle it unseen',
+    'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would resolve it without notice',
   'row-ids':
     'rows cannot be distinguished by their ids or commit versions: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
@@ -56,7 +56,7 @@ export const FINDINGS = {
     'readers that follow it cannot open the table: it is only a hint and may be deleted; a new checkpoint writes it again',
   'sidecar-missing': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
   'sidecar-size': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
-  'not-read': 'look at it where it can be reached, or with credentials that may read it',
+  'not-read': 'check it where it can be reached, or with credentials that may read it',
   'older-missing': 'older versions that need these files can no longer be read; a VACUUM does that',
   'change-data-missing': 'the change data feed of these versions can no longer be read; a VACUUM does that',
   'commit-missing':

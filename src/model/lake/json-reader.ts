@@ -129,7 +129,7 @@ class Reader<T> {
     this.#at = BLANK.lastIndex
   }
 
-  #wrong(what = 'this is no JSON'): SluiceError {
+  #wrong(what = 'this is not JSON'): SluiceError {
     return new SluiceError('VALUE_REFUSED', `${what}, at character ${this.#at + 1}`, {
       hint: 'correct the value at the source, or map the column to text',
     })

@@ -95,7 +95,7 @@ export function parsePredicate(text: string): Predicate {
     const isValid = kind === 'date' ? parseDate(token.text) !== null : parseTimestamp(token.text) !== null
     if (!isValid) {
       const shape = kind === 'date' ? 'yyyy-MM-dd' : 'yyyy-MM-dd HH:mm:ss, with or without a zone'
-      throw fail(token, `'${token.text}' is no ${kind}`, `A ${kind} is written ${shape}`)
+      throw fail(token, `'${token.text}' is not a ${kind}`, `A ${kind} is written ${shape}`)
     }
     return { kind, text: token.text, at }
   }

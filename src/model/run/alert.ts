@@ -15,7 +15,7 @@ const STREAM_FORMS = {
   lag: { form: 'lag>30s', means: 'age of the oldest transaction that waits', limit: { sign: '>', unit: 'duration' } },
   wal: { form: 'wal>10GB', means: 'held back by the slot', limit: { sign: '>', unit: 'bytes' } },
   stalled: { form: 'stalled>60s', means: 'nothing is applied', limit: { sign: '>', unit: 'duration' } },
-  rate: { form: 'rate<1000', means: 'changes a second while behind', limit: { sign: '<', unit: 'count' } },
+  rate: { form: 'rate<1000', means: 'changes a second while it lags', limit: { sign: '<', unit: 'count' } },
   error: { form: 'error', means: 'a failure that is tried again' },
   'slot-lost': { form: 'slot-lost', means: 'the slot is gone' },
 } as const satisfies Readonly<Record<string, CauseForm>>
@@ -23,7 +23,7 @@ const STREAM_FORMS = {
 /** Causes that are derived from the events of a run. */
 const RUN_FORMS = {
   failed: { form: 'failed', means: 'the run ends failed or refused' },
-  stuck: { form: 'stuck>10m', means: 'a chunk gets no further', limit: { sign: '>', unit: 'duration' } },
+  stuck: { form: 'stuck>10m', means: 'a chunk makes no progress', limit: { sign: '>', unit: 'duration' } },
   quarantine: { form: 'quarantine', means: 'rows are quarantined' },
   drift: { form: 'drift', means: 'catalog and log differ, or the catalog cannot follow' },
   fsck: { form: 'fsck', means: 'a file is not what the log says' },

@@ -15,8 +15,8 @@ export class Turn {
    */
   async wait(): Promise<() => void> {
     if (had.getStore()?.has(this) === true) {
-      throw new SluiceError('INTERNAL', 'the program would wait for what it holds itself', {
-        reason: 'a transaction is open, and what was asked for has to wait until that has ended',
+      throw new SluiceError('INTERNAL', 'the program would wait for its own lock', {
+        reason: 'a transaction is open, and this request must wait until it has ended',
       })
     }
     const before = this.#last

@@ -9,7 +9,7 @@ export function ownUrl(name: string, known: readonly NamedUrl[]): string {
   const found = known.find((store) => store.name === name)
   if (found !== undefined) return found.url
   const names = known.map((store) => store.name)
-  throw new SluiceError('BAD_CONFIG', `this worker knows no store ${name}`, {
-    hint: `write it below stores: in its config file${names.length === 0 ? '' : `; that has ${names.join(', ')}`}`,
+  throw new SluiceError('BAD_CONFIG', `this worker has no store ${name}`, {
+    hint: `add it to stores: in its config file${names.length === 0 ? '' : `; that has ${names.join(', ')}`}`,
   })
 }

@@ -38,7 +38,7 @@ export type InspectedOldTable = {
 export async function examine(options: ExamineOptions, signal: AbortSignal): Promise<InspectedOldTable> {
   const { row, oldTable, heir, store, database, steps, graceMs } = options
   const look = await store.look(oldTable, heir, signal)
-  if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} is not there any more`)
+  if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} no longer exists`)
   const back = await wayBack(database, row)
   const since = useSince(look.use, look.identity, steps, back)
   const graceEndMs = (row.switchedMs ?? 0) + graceMs
@@ -72,7 +72,7 @@ async function otherStreams(
     const into = await streamsIntoTables(place.database, [tableKeyOf(oldTable)])
     for (const { id } of into.filter((one) => place.schema !== '' || one.id !== row.reverse)) {
       const url = schemaText(place)
-      const hint = `sluice follow ${id} --end${url === '' ? '' : `; with ${url} behind the URL of the database`}`
+      const hint = `sluice follow ${id} --end${url === '' ? '' : `; with ${url} at the end of the URL of the database`}`
       found.push({ verdict: 'refused', about: 'stream', object: id, detail: 'it writes into the table', hint })
     }
   }
@@ -100,7 +100,7 @@ export function unreadLedger({ schema, damage }: UnreadLedger): DecommissionFind
     verdict: 'refused',
     about: 'ledger',
     object: schema,
-    detail: `this schema has a ledger of copies and streams that ${damage === null ? 'this login cannot read' : `cannot be used (${damage.message})`}: whether one of them is still wanted is not known`,
+    detail: `this schema has a ledger of copies and streams that ${damage === null ? 'this login cannot read' : `cannot be used (${damage.message})`}: it is unknown whether one of them is still needed`,
     hint:
       damage !== null
         ? DAMAGED_HINT

@@ -32,7 +32,7 @@ export function graceFinding({ switchedMs }: SwitchRow, graceMs: number, nowMs: 
   return {
     verdict: isOver ? 'fine' : 'waits',
     about: 'grace',
-    detail: isOver ? `is over since ${isoTime(end)}` : `ends at ${isoTime(end)}: the table is not dropped before`,
+    detail: isOver ? `ended at ${isoTime(end)}` : `ends at ${isoTime(end)}: the table is not dropped before`,
   }
 }
 
@@ -66,7 +66,7 @@ export async function wayBack(database: LedgerDatabase, row: SwitchRow): Promise
           about: 'reverse stream',
           object: row.reverse,
           detail: `it is ${String(status)}, and keeps the table equal for cutover --revert`,
-          hint: `sluice follow ${row.reverse} --end gives up the way back`,
+          hint: `run sluice follow ${row.reverse} --end to end the reverse stream`,
         },
       ],
     }
@@ -75,7 +75,12 @@ export async function wayBack(database: LedgerDatabase, row: SwitchRow): Promise
     isWanted: false,
     endedMs: ended == null ? null : Number(ended),
     findings: [
-      { verdict: 'fine', about: 'reverse stream', object: row.reverse, detail: 'has ended: there is no way back' },
+      {
+        verdict: 'fine',
+        about: 'reverse stream',
+        object: row.reverse,
+        detail: 'has ended: a cutover --revert is not possible',
+      },
       await equality(database, row.reverse),
     ],
   }
@@ -89,7 +94,7 @@ async function equality(database: LedgerDatabase, stream: string): Promise<Decom
     return {
       verdict: 'look',
       about,
-      detail: `${String(waiting?.[0])} rows were to be read from the public table again when the stream ended, and were not`,
+      detail: `${String(waiting?.[0])} rows were not read again from the public table before the stream ended`,
     }
   }
   const [proof] = await database.all(
@@ -145,7 +150,7 @@ export async function archiveHolds(
         detail: isHere ? `a hold keeps it: ${held}` : `is on the public table: ${held}`,
         ...(isHere
           ? {
-              hint: `sluice archive release --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} ends that`,
+              hint: `sluice archive release --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} ends the hold`,
             }
           : {}),
       })

@@ -48,7 +48,7 @@ export async function lastArchive({ from, to, oldTable, copies }: ArchiveOptions
   if (ending.error !== undefined) throw ending.error
   if (ending.stopped === true || stop.aborted) {
     throw new SluiceError('STOPPED', 'stopped before the last copy was whole: nothing is dropped', {
-      hint: 'the same command goes on with the copy',
+      hint: 'run the same command to continue the copy',
     })
   }
   // The drop relies on the copy, so a crash of the target must not lose it.
@@ -85,7 +85,7 @@ async function specOf(copies: CopyStore, oldTable: TableName, signal: AbortSigna
   if (table !== undefined && found.length === 1 && tableText(table.table) === tableText(oldTable)) return table
   throw new SluiceError(
     'BAD_FLAG',
-    `${tableText(oldTable)} cannot be named for a copy: a pattern of that text means other tables`,
+    `${tableText(oldTable)} cannot be selected for a copy: as a pattern, its name matches other tables`,
     {
       hint: 'copy it by hand with sluice copy, and leave --archive out',
     },

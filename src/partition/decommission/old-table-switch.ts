@@ -34,7 +34,7 @@ export async function switchOfOldTable(database: LedgerDatabase, name: string, l
   if (isUnderWay(last.status) || last.switchedMs === null) {
     throw new SluiceError('LEDGER_BUSY', `a switch of ${only} is being prepared`, {
       where: label,
-      hint: `end it first: sluice cutover ${last.stream} finishes it or gives it up`,
+      hint: `end it first: run sluice cutover ${last.stream} to finish it or give it up`,
     })
   }
   if (last.isBetween) throw await betweenTwo(database, last, label)
@@ -73,9 +73,9 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
   return new SluiceError('NOT_SWITCHABLE', `the last switch of ${publicTable} was between two databases`, {
     where: label,
     reason: isClosed
-      ? `the table here is closed, and that of ${newest.source} takes the writes`
-      : `the table here takes the writes, and ${oldTable} of the other database is closed`,
-    hint: `a closed table goes with its database: ${isOver ? '' : `${end} gives up the way back, then `}sluice partition decommission --database --from ${closed} --to ${open}`,
+      ? `the table here is closed, and that of ${newest.source} receives the writes`
+      : `the table here receives the writes, and ${oldTable} of the other database is closed`,
+    hint: `a closed table is dropped with its database: ${isOver ? '' : `${end} ends the reverse stream, then `}sluice partition decommission --database --from ${closed} --to ${open}`,
   })
 }
 

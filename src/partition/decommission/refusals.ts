@@ -16,8 +16,8 @@ const CODES: readonly (readonly [string, ErrorCode])[] = [
 export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefined): void {
   if (confirm !== undefined && isCalled(oldTable, confirm)) return
   const name = tableText(oldTable)
-  throw new SluiceError('MISSING_CONFIRM', `this drops ${name} for good and wants its name as confirmation`, {
-    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would go`,
+  throw new SluiceError('MISSING_CONFIRM', `this drops ${name} permanently: its name is needed as confirmation`, {
+    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be dropped`,
   })
 }
 
@@ -25,7 +25,7 @@ export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefin
 export function decommissionRefusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
   const [code, lead] = gravest(refused)
   const words = refused.map(({ about, object }) => (object === undefined ? about : `${about} ${object}`))
-  return new SluiceError(code, `${name} stays as it is: ${words.join(', ')}`, {
+  return new SluiceError(code, `${name} is not changed: ${words.join(', ')}`, {
     where: name,
     ...(lead === undefined ? {} : { reason: lead.detail }),
     hint: lead?.hint ?? 'see the findings above',
@@ -42,7 +42,7 @@ function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, 
 
 /** @param name of the old table */
 export function otherOldTable(name: string): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `${name} is another table than the one that was made inactive`, {
+  return new SluiceError('PLAN_CHANGED', `${name} is not the table that was made inactive`, {
     where: name,
     hint: 'another user has replaced it: nothing is dropped; remove or rename it by hand',
   })
@@ -54,15 +54,15 @@ export function refuseUndone(end: DecommissionEnd, name: string): void {
   if (end === 'differs') {
     throw new SluiceError('PARTITION_CHANGED', `rows of ${name} have changed since they were copied`, {
       where: name,
-      hint: 'find out who writes into it; give --archive again, so that what it holds now is copied',
+      hint: 'find the program that writes into it; give --archive again to copy its current rows',
     })
   }
   throw new SluiceError(
     'PLAN_CHANGED',
-    `${name} ${end === 'gone' ? 'is not there any more' : 'has changed in the meantime'}`,
+    `${name} ${end === 'gone' ? 'no longer exists' : 'has changed in the meantime'}`,
     {
       where: name,
-      reason: 'another program was quicker',
+      reason: 'another program changed it',
       hint: 'run the same command again: it reads the state again',
     },
   )

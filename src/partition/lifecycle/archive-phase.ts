@@ -40,7 +40,7 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
   if (standing === null && archive === null)
     return { ...facts, state: 'not begun', detail: `nothing is archived; ${nothingYet(copy)}` }
   if (standing === null) {
-    inspected.leave(`what of ${inspected.name} is due: ${ofTable('archive plan', entry)} says it`)
+    inspected.leave(`what of ${inspected.name} is due: run ${ofTable('archive plan', entry)}`)
     return { ...facts, state: 'done', detail: archivedText(archive) }
   }
   if (standing.calendar === null)

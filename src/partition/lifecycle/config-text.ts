@@ -70,7 +70,7 @@ export function withEntry(
   if (error !== undefined) {
     throw new SluiceError(
       'BAD_CONFIG',
-      `the config file is no YAML: ${(error.message.split('\n')[0] ?? '').replace(/:$/, '')}`,
+      `the config file is not YAML: ${(error.message.split('\n')[0] ?? '').replace(/:$/, '')}`,
       {
         where: file,
         hint: 'correct that line',
@@ -86,7 +86,7 @@ export function withEntry(
   if (!isMap(contents) || contents.flow === true || !(others === null || isEmpty(others) || isBlock(others))) {
     throw new SluiceError(
       'BAD_CONFIG',
-      `${all === undefined ? 'the config file' : 'lifecycle'} is no list of keys, one a line`,
+      `${all === undefined ? 'the config file' : 'lifecycle'} is not a list of keys, one per line`,
       {
         where: file,
         hint: '--write - prints the entry, to be put in by hand',

@@ -164,9 +164,9 @@ async function switchesOf(name: string, source: OpenStore, target: OpenStore): P
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
 export async function lifecycleTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await sourceTables({ store }, [name], signal)
-  if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)
+  if (table === undefined) throw await noSuchTable(store, name, `no table matches ${name}`)
   if (others.length === 0) return table
-  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} matches more than one table`, {
     where: store.label,
     hint: 'name it with its schema',
   })

@@ -22,7 +22,7 @@ export async function partitioningPhase(inspected: InspectedTable): Promise<Phas
     return { state: 'not asked for', detail: 'the table has no partitions, and its entry has no by' }
   }
   if (store.offers.partitionPlan === undefined) {
-    return { state: 'not asked for', detail: `sluice makes no partitioned tables of ${store.system}` }
+    return { state: 'not asked for', detail: `sluice cannot create partitioned tables of ${store.system}` }
   }
   const ended = stream === null || stream.endedMs === null ? '' : `; a stream ended ${isoTime(stream.endedMs)}`
   return {
@@ -61,7 +61,7 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
   if (signed?.given === true) {
     const alone = isFollowed
       ? ''
-      : `; no program follows stream ${id}, and the source keeps its log until a cut-over, or ${ofStream('follow', id, entry)}, goes on`
+      : `; no program follows stream ${id}, and the source keeps its log until a cutover, or ${ofStream('follow', id, entry)}, goes on`
     return { state: 'done', detail: `${progressText(stream)}, signed ${isoTime(signed.ms)} by ${signed.by}${alone}` }
   }
   const turn = lastTurn(inspected)

@@ -45,7 +45,7 @@ function turnPhase(inspected: InspectedTable, turn: SwitchRow): Phase {
     return { state: 'due', detail: `${reported}; the slot of the stream before is still there${untold}`, ...again }
   }
   if (isBack) {
-    const detail = `${reported}; forward again wants a sign-off of stream ${turn.reverse}, then cutover ${turn.reverse}`
+    const detail = `${reported}; to go forward again, sign off stream ${turn.reverse}, then cutover ${turn.reverse}`
     return {
       state: 'due',
       detail,
@@ -130,10 +130,10 @@ function retiringDatabase(
     return { ...kept, state: 'due', detail, next: command }
   }
   if (error !== null) {
-    const detail = `${reported}; the database that was closed does not answer: ${error.where ?? error.message}${done}, where it is gone for good`
+    const detail = `${reported}; the database that was closed does not answer: ${error.where ?? error.message}${done}, if it no longer exists`
     return { ...kept, state: 'due', detail, next: command }
   }
-  const closed = `${table} of the database that was closed takes no writes`
+  const closed = `${table} of the database that was closed receives no writes`
   if (!isNamed) return { ...kept, state: 'done', detail: `${reported}; ${closed}`, also: [command] }
   return { ...kept, state: 'due', detail: `${reported}; ${closed}, and that database can be retired`, next: command }
 }

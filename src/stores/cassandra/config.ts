@@ -68,7 +68,7 @@ export function cassandraSettings(url: string, environment: CassandraEnvironment
   const { parameters } = parts
   const password = parts.password ?? (environment['CASSANDRA_PASSWORD'] || null)
   const user = parts.user ?? (environment['CASSANDRA_USER'] || null)
-  if (user === null && parts.password !== null) throw bad('the URL has a password and no user', label, SHAPE)
+  if (user === null && parts.password !== null) throw bad('the URL has a password but no user', label, SHAPE)
   if (user !== null && password === null) {
     const hint = `write ${user}:PASSWORD@ or set CASSANDRA_PASSWORD`
     throw bad(`there is no password for user ${user}`, label, hint)
@@ -104,9 +104,9 @@ function levelOf(parameters: ReadonlyMap<string, string>, name: string, label: s
   const level = consistencyOf(word, { where: label, parameter: name })
   const isSerial = level.name.endsWith('SERIAL')
   if (name === 'serial_consistency' && !isSerial)
-    throw bad(`${name}=${word} is not usable`, label, 'SERIAL or LOCAL_SERIAL')
+    throw bad(`${name}=${word} is not valid`, label, 'SERIAL or LOCAL_SERIAL')
   if (name === 'consistency' && isSerial) {
-    throw bad(`${name}=${word} is not usable`, label, 'serial levels stand in serial_consistency')
+    throw bad(`${name}=${word} is not valid`, label, 'give serial levels as serial_consistency')
   }
   return level.name
 }
@@ -115,7 +115,7 @@ function tlsOf(parameters: ReadonlyMap<string, string>, hosts: readonly string[]
   const short = parameters.get('tls')
   const word = parameters.get('sslmode')
   if (short !== undefined && word !== undefined)
-    throw bad('the URL has both tls and sslmode', label, 'write one of them')
+    throw bad('the URL has both tls and sslmode', label, 'give only one of them')
   const pem = (parameter: 'sslrootcert' | 'sslcert' | 'sslkey'): PemFile | undefined => {
     const path = parameters.get(parameter)
     return path === undefined ? undefined : { path, parameter }
@@ -140,7 +140,7 @@ function whole(
 ): number {
   const text = parameters.get(name) ?? (name === SYNC ? '' : String(DEFAULTS[name]))
   if (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text)
-  throw bad(`${name}=${text} is not usable`, label, `write a whole number from ${least} to ${most}`)
+  throw bad(`${name}=${text} is not valid`, label, `write a whole number from ${least} to ${most}`)
 }
 
 type UrlParts = {
@@ -155,7 +155,7 @@ type UrlParts = {
 /** Parsed by hand, with the same rules as `redactUrl`: exactly the text taken as the password is hidden in messages. */
 function splitUrl(url: string, label: string): UrlParts {
   const match = /^(cassandra|ycql):\/\/([^?#]*)(?:\?([^#]*))?$/i.exec(url)
-  if (match === null) throw bad('this is no URL of a Cassandra cluster', label, SHAPE)
+  if (match === null) throw bad('this is not a URL of a Cassandra cluster', label, SHAPE)
   const [, scheme = '', path = '', query = ''] = match
   const slash = path.indexOf('/')
   let at = (slash === -1 ? path : path.slice(0, slash)).lastIndexOf('@')

@@ -238,9 +238,9 @@ function partitionerOf(written: string, settings: CassandraSettings): Partitione
   const name = written.split('.').at(-1) ?? ''
   const found = PARTITIONERS[name]
   if (found !== undefined) return found
-  throw new SluiceError('UNSUPPORTED_URL', `the cluster keeps its rows with ${name || 'an unknown partitioner'}`, {
+  throw new SluiceError('UNSUPPORTED_URL', `the cluster uses ${name || 'an unknown partitioner'}`, {
     where: settings.label,
-    reason: 'token ranges are known for Murmur3Partitioner and RandomPartitioner',
-    hint: 'copy into a new cluster with one of these by other means first',
+    reason: 'sluice supports Murmur3Partitioner and RandomPartitioner',
+    hint: 'first copy the rows into a new cluster with one of these by other means',
   })
 }

@@ -14,6 +14,6 @@ export const cassandra: SystemDeclaration = {
     tracks: ['Cassandra', 'YugabyteDB'],
     open: async ({ url }, options) => (await import('./copy/index.ts')).openCassandraCopy(url, options),
   },
-  unasked: 'a node has no session that only reads, so that nothing but sluice would keep a statement from writing',
+  unasked: 'Cassandra has no read-only sessions, so only sluice could prevent a statement from writing',
   examine: async (checks, url, clock) => (await import('./preflight.ts')).examineCassandra(checks, url, clock),
 }

@@ -10,7 +10,7 @@ export type Doing = 'connect' | 'read' | 'write' | 'schema'
 
 type Verdict = readonly [code: ErrorCode, message: string, details: Omit<ErrorDetails, 'where' | 'cause'>]
 
-const AGAIN = 'run the same command again: it goes on where it stopped'
+const AGAIN = 'run the same command again: it continues where it stopped'
 
 /** Messages about the statement or the table as a whole, not about the written row. */
 const OF_TABLE =
@@ -48,11 +48,11 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
     case 'credentials':
       return connectionFailed({
         reason: 'the cluster refuses this user or password',
-        hint: 'both may come from the URL, or from CASSANDRA_USER and CASSANDRA_PASSWORD',
+        hint: 'check the URL, or CASSANDRA_USER and CASSANDRA_PASSWORD',
       })
     case 'no-credentials':
       return connectionFailed({
-        reason: 'the cluster asks for a user and a password',
+        reason: 'the cluster requires a user and a password',
         hint: 'write cassandra://user:password@host/keyspace, or set CASSANDRA_USER and CASSANDRA_PASSWORD',
       })
     case 'denied':
@@ -63,7 +63,7 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
       return [
         'BAD_CONFIG',
         `the cluster has no data center ${settings.datacenter ?? ''}`,
-        { reason: message, hint: 'write dc= with one of these, in the same letters, or leave it out' },
+        { reason: message, hint: 'set dc= to one of these, in the same letters, or leave it out' },
       ]
     case 'no-host':
     case 'unknown-host':
@@ -79,20 +79,20 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
     case 'overloaded':
       return [
         'TARGET_BUSY',
-        'the cluster has too much to do',
+        'the cluster is overloaded',
         { reason: message, hint: `use fewer workers, or wait; then ${AGAIN}`, retryable: true },
       ]
     case 'bootstrapping':
       return [
         'TARGET_BUSY',
-        'a node of the cluster is only starting',
+        'a node of the cluster is starting',
         { reason: message, hint: `wait until it is up, then ${AGAIN}`, retryable: true },
       ]
     case 'server':
       return [
         'TARGET_IO',
-        'a node of the cluster failed over a request',
-        { reason: message, hint: `look into its system.log, then ${AGAIN}`, retryable: true },
+        'a node of the cluster failed on a request',
+        { reason: message, hint: `check its system.log, then ${AGAIN}`, retryable: true },
       ]
     case 'table':
       return [
@@ -104,7 +104,7 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
       return [
         'TABLE_REFUSED',
         'the cluster does not understand a statement',
-        { reason: message, hint: 'its release may be too old for what the table or the command needs' },
+        { reason: message, hint: 'its release may be too old for this table or command' },
       ]
     case 'invalid':
       return invalid(message, doing)
@@ -116,7 +116,7 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
 
 /** Guardrails of a cluster that refuse every statement of a kind, with a hint for this user. */
 const GUARDRAILS: readonly (readonly [name: RegExp, hint: string])[] = [
-  [/page[ _]size/i, 'write page_rows= with no more rows than page_size_fail_threshold of cassandra.yaml into the URL'],
+  [/page[ _]size/i, 'add page_rows= to the URL, with at most the rows of page_size_fail_threshold in cassandra.yaml'],
   [
     /user[ _-]?(?:provided )?timestamps?/i,
     'copy with --no-stamps: values then have the time of the copy, and never expire',
@@ -144,7 +144,7 @@ function invalid(message: string, doing: Doing): Verdict {
   return [
     'TABLE_REFUSED',
     'the cluster refuses a statement',
-    { reason: message, hint: 'compare the table with what was asked for: it may have changed since the start' },
+    { reason: message, hint: 'compare the table with the plan: it may have changed since the start' },
   ]
 }
 
@@ -167,11 +167,11 @@ function notReached({ kind, message }: Failure, settings: CassandraSettings): Ve
   const hosts = settings.contactPoints.join(', ')
   const reason =
     kind === 'unknown-host'
-      ? `no host name is known: ${hosts}`
+      ? `host names cannot be resolved: ${hosts}`
       : message.split('; ').every((node) => node.includes('ECONNREFUSED'))
         ? `nothing listens at ${hosts}`
         : `no node answers: ${hosts}`
-  const plain = settings.tls.options === null ? ', and whether it wants encryption (sslmode=require)' : ''
+  const plain = settings.tls.options === null ? ', and whether it requires encryption (sslmode=require)' : ''
   const hint = `that the cluster runs, its native port, the network between${plain}`
   return connectionFailed({ reason, hint, retryable: kind !== 'unknown-host' })
 }
@@ -194,7 +194,7 @@ function broken({ kind }: Failure, settings: CassandraSettings): Verdict {
     'CONNECTION_LOST',
     isAll ? 'no node of the cluster can be reached' : 'the connection to the database broke',
     {
-      reason: 'nodes were stopped, or the network between was cut',
+      reason: 'nodes were stopped, or the network failed',
       hint: `check that they run, then ${AGAIN}`,
       retryable: true,
     },
@@ -203,20 +203,20 @@ function broken({ kind }: Failure, settings: CassandraSettings): Verdict {
 
 function ofReplicas({ kind, message, writeType, received, required }: Failure, doing: Doing): Verdict {
   const counts =
-    received === null || required === null ? message : `${received} of the ${required} that the level asks for`
-  const lower = `wait, or ask for a lower ${doing === 'read' ? 'read' : 'write'} consistency; then ${AGAIN}`
+    received === null || required === null ? message : `${received} of the ${required} that the consistency level needs`
+  const lower = `wait, or set a lower ${doing === 'read' ? 'read' : 'write'} consistency; then ${AGAIN}`
   if (kind === 'unavailable') {
-    const reason = `up are ${counts}: ${message}`
+    const reason = `replicas that are up: ${counts}: ${message}`
     return ['CONNECTION_LOST', 'too few replicas are up', { reason, hint: lower, retryable: true }]
   }
   const isFailure = kind === 'read-failure' || kind === 'write-failure'
   const what = kind.startsWith('read') ? 'a read' : writeType === 'CAS' ? 'a conditional write' : 'a write'
   return [
     'TARGET_IO',
-    isFailure ? `replicas failed over ${what}` : `replicas did not answer ${what} in time`,
+    isFailure ? `replicas failed on ${what}` : `replicas did not answer ${what} in time`,
     {
-      reason: `answered have ${counts}${writeType === null ? '' : ` (${writeType})`}`,
-      hint: isFailure ? `look into the system.log of the nodes, then ${AGAIN}` : lower,
+      reason: `replicas that answered: ${counts}${writeType === null ? '' : ` (${writeType})`}`,
+      hint: isFailure ? `check the system.log of the nodes, then ${AGAIN}` : lower,
       retryable: true,
     },
   ]

@@ -25,7 +25,7 @@ export async function cassandraRoundTripVerdict(link: CassandraLink): Promise<Ve
   const found = `${tookText(median)}, median of ${ROUND_TRIPS}`
   if (median <= SLOW_MS) return ok(found)
   return warn(found, {
-    cause: 'every page and every write takes one of these',
+    cause: 'every page and every write needs one round trip',
     hint: 'run sluice nearer to the cluster',
   })
 }
@@ -43,7 +43,7 @@ export function encryptionVerdict({ encrypted, settings }: CassandraLink): Verdi
   if (isLocal) return ok('encrypted, certificate not checked; it stays on this machine')
   return warn('encrypted, but the identity of the server was not checked', {
     cause: `mode ${tls.mode} does not check the certificate`,
-    hint: 'write sslmode=verify-full in the URL, with sslrootcert=/path/ca.pem for an authority of your own',
+    hint: 'write sslmode=verify-full in the URL, with sslrootcert=/path/ca.pem for your own authority',
   })
 }
 
@@ -72,7 +72,7 @@ export function nodesVerdict(link: CassandraLink): Verdict {
   if (down.length === 0) return ok(found)
   return warn(found, {
     cause: `down: ${down.map(({ address }) => address).join(', ')}`,
-    hint: 'start them, or read and write at a level that the others can give',
+    hint: 'start them, or use a consistency level that the other nodes can provide',
   })
 }
 
@@ -81,8 +81,8 @@ export async function schemaVerdict(link: CassandraLink): Promise<Verdict> {
   const { versions, nodes } = await schemaVersions(link)
   if (versions <= 1) return ok('the same on all nodes')
   return warn(`${versions} versions among ${countText(nodes, 'node')}`, {
-    cause: 'a change is on its way, or a node was away when one was made',
-    hint: 'wait, and look with nodetool describecluster; restart a node that stays behind',
+    cause: 'a schema change is in progress, or a node was down during one',
+    hint: 'wait, then check with nodetool describecluster; restart a node that stays behind',
   })
 }
 
@@ -102,17 +102,17 @@ export async function keyspaceVerdict(link: CassandraLink): Promise<Verdict> {
   const centers = new Set(nodesOf(link).map((node) => node.datacenter)).size
   if (isSimple && centers > 1) {
     return warn(found, {
-      cause: `SimpleStrategy knows nothing of the ${centers} data centers, and puts copies anywhere`,
+      cause: `SimpleStrategy ignores the ${centers} data centers, and places replicas anywhere`,
       hint: `ALTER KEYSPACE "${keyspace}" to NetworkTopologyStrategy, then nodetool repair`,
     })
   }
   if (near === 0 && strategy === 'NetworkTopologyStrategy') {
-    const hint = 'write dc= with a data center that has copies, or a level without LOCAL_'
-    return warn(found, { cause: `the near data center ${datacenter} holds no copies`, hint })
+    const hint = 'set dc= to a data center that has replicas, or use a level without LOCAL_'
+    return warn(found, { cause: `the nearest data center ${datacenter} has no replicas`, hint })
   }
   if (near === 1) {
     return warn(found, {
-      cause: 'one copy of each row: a node that is down takes its rows along',
+      cause: 'one replica of each row: rows of a node that is down cannot be read',
       hint: `ALTER KEYSPACE "${keyspace}" to three copies, then nodetool repair`,
     })
   }
@@ -126,13 +126,13 @@ export async function rightsVerdict(link: CassandraLink): Promise<Verdict> {
   const said = await cassandraRights(link)
   if (said.kind === 'everything') {
     if (said.why === 'superuser') return ok(`${user ?? ''} is a superuser`)
-    return ok(said.why === 'no login' ? 'the cluster asks for no login' : 'the cluster gives everybody every right')
+    return ok(said.why === 'no login' ? 'the cluster does not require a login' : 'the cluster does not check rights')
   }
   const missing = WANTED.filter((right) => !said.rights.includes(right))
   if (missing.length === 0) return ok('tables can be read, written and created')
   const grants = missing.map((right) => `GRANT ${right} ON ${said.on} TO '${user ?? ''}'`)
-  return warn(`there is no right to ${missing.join(', ')} on ${said.on.replace('KEYSPACE "', 'the keyspace "')}`, {
-    cause: 'a source needs SELECT, a target SELECT, MODIFY and CREATE; rights on single tables are not seen here',
+  return warn(`the user has no right to ${missing.join(', ')} on ${said.on.replace('KEYSPACE "', 'the keyspace "')}`, {
+    cause: 'a source needs SELECT, a target SELECT, MODIFY and CREATE; rights on single tables are not checked here',
     hint: `as a superuser: ${grants.join('; ')}`,
   })
 }
@@ -145,8 +145,8 @@ export async function clocksVerdict(link: CassandraLink, clock: Pick<Clock, 'now
   const found = `node ${address} is ${tookText(amount)} ${ms > 0 ? 'ahead of' : 'behind'} this machine`
   if (amount <= SKEW_WARN_MS) return ok(found)
   const trouble = {
-    cause: 'of two writes of a row the one with the later time stays, whichever was last',
-    hint: 'let all machines follow a time server (NTP)',
+    cause: 'of two writes of a row the one with the later timestamp wins, even if it was made first',
+    hint: 'synchronise the clocks of all machines (NTP)',
   }
   return amount > SKEW_FAIL_MS ? fail(found, trouble) : warn(found, trouble)
 }

@@ -44,6 +44,6 @@ export function valueError(
   return new StoredKeyError('VALUE_REFUSED', message, {
     ...details,
     kind: 'target',
-    hint: 'another program wrote it, and it is part of the key: change or delete this row of the target by hand',
+    hint: 'another program wrote it into a key column: change or delete this row of the target by hand',
   })
 }

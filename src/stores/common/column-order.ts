@@ -28,7 +28,7 @@ export function refuseReordered(
     {
       where: label,
       reason,
-      hint: 'give the columns back their names, then run the same command again; or begin again with --restart',
+      hint: 'restore the names of the columns, then run the same command again; or begin again with --restart',
     },
   )
 }
@@ -42,8 +42,8 @@ export function refuseReorderedTarget(planned: Planned, now: readonly string[], 
   if (reason === null) return
   throw new SluiceError('TABLE_REFUSED', `columns of ${tableText(planned.table)} have other names`, {
     where: label,
-    reason: `${reason}; no change was written under these names`,
-    hint: 'give the columns back their names, then run the same command again; or copy the table again with --resync',
+    reason: `${reason}; changes were not written under these names`,
+    hint: 'restore the names of the columns, then run the same command again; or copy the table again with --resync',
   })
 }
 

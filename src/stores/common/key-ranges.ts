@@ -134,7 +134,7 @@ export async function keySpan(
 export function refuseFloatKey(table: TableSpec): void {
   const float = keyColumns(table).find(({ type }) => type.kind === 'float')
   if (float === undefined) return
-  throw new SluiceError('UNSUPPORTED_KEY', `${float.name} is a floating point number, and no safe key`, {
+  throw new SluiceError('UNSUPPORTED_KEY', `${float.name} is a floating point number, which is not a safe key`, {
     where: tableText(table.table),
     hint: 'name another unique column with --key',
   })
@@ -225,11 +225,15 @@ export class Ascent {
   add(bound: KeyBound): void {
     const text = JSON.stringify(bound)
     if (text === this.#mark) {
-      throw new SluiceError('UNSUPPORTED_KEY', `${tableText(this.#table.table)} cannot be divided by its key`, {
-        where: this.#table.key.join(', '),
-        reason: `its rows end at ${bound.join(', ').slice(0, 100)} once more: the system sorts these values in another way than it compares them`,
-        hint: 'name other unique columns with --key',
-      })
+      throw new SluiceError(
+        'UNSUPPORTED_KEY',
+        `${tableText(this.#table.table)} cannot be divided into ranges of its key`,
+        {
+          where: this.#table.key.join(', '),
+          reason: `two ranges end at ${bound.join(', ').slice(0, 100)}: the system sorts these values differently from how it compares them`,
+          hint: 'name other unique columns with --key',
+        },
+      )
     }
     this.#since += 1
     if (this.#since < this.#wait) return
@@ -245,7 +249,7 @@ export class Ascent {
  */
 export function wholeKey(table: TableSpec, text: string): bigint {
   if (/^-?\d+$/.test(text)) return BigInt(text)
-  throw new SluiceError('VALUE_REFUSED', `a key of ${table.table.name} is no whole number: ${text.slice(0, 60)}`, {
+  throw new SluiceError('VALUE_REFUSED', `a key of ${table.table.name} is not a whole number: ${text.slice(0, 60)}`, {
     where: table.table.name,
     hint: 'correct the row at the source, or name other unique columns with --key',
   })

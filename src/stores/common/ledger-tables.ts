@@ -57,14 +57,14 @@ export async function refuseIncomplete(
   }
   const { hidesTables } = ledgerDialect(database.dialect)
   const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
-  const left = `drop what is left of them (${[...found.keys()].toSorted().join(', ')})`
-  throw new SluiceError('LEDGER_DAMAGED', `the ledger lacks ${what} that it had: ${lost.join(', ')}`, {
+  const left = `drop the remaining tables (${[...found.keys()].toSorted().join(', ')})`
+  throw new SluiceError('LEDGER_DAMAGED', `the ledger lost ${what}: ${lost.join(', ')}`, {
     where: database.label,
-    reason: `${hidesTables ? 'they are not there, or this login has no right on them' : 'they were dropped, or a backup was restored in part'}; nothing was changed`,
-    hint: `${hidesTables ? 'grant this login the rights that it needs on all of its tables; where they are not there, ' : ''}${
+    reason: `${hidesTables ? 'they do not exist, or this login has no right on them' : 'they were dropped, or a backup was restored in part'}; nothing was changed`,
+    hint: `${hidesTables ? 'grant this login the required rights on all of its tables; if they do not exist, ' : ''}${
       owner === 'copy'
         ? `restore all tables migration_* of one backup together; without one, ${left} and copy into empty tables again`
-        : `restore all tables migration_archive* of one backup together; without one, ${left} and take each archive over again with \`sluice archive adopt --table TABLE --confirm=TABLE\``
+        : `restore all tables migration_archive* of one backup together; without one, ${left} and adopt each archive again with \`sluice archive adopt --table TABLE --confirm=TABLE\``
     }`,
   })
 }
@@ -91,8 +91,8 @@ export function refuseForeignAmong(tables: readonly Pick<TableSpec, 'table' | 'c
 function refuseForeign(table: string, columns: ReadonlySet<string>): void {
   const why = columns.size === 0 ? null : lacking(ownTable(table), columns)
   if (why === null) return
-  throw new SluiceError('TABLE_REFUSED', `the database has a table ${table} that is not of sluice's ledger`, {
-    reason: `the ledger keeps its notes under this name, and ${why}`,
+  throw new SluiceError('TABLE_REFUSED', `the database has a table ${table} that does not belong to sluice's ledger`, {
+    reason: `the ledger uses this table name, and ${why}`,
     hint: 'rename that table, or use another database or schema for this; nothing was created or changed',
   })
 }

@@ -14,7 +14,11 @@ export type NewTableLimits = {
 /** @throws SluiceError TABLE_REFUSED for names, or a number of columns, that the system does not accept */
 export function refuseUnmakeable(table: TableSpec, { title, columns, unnamed }: NewTableLimits): void {
   const refuse = (what: string, reason: string, hint: string): never => {
-    throw new SluiceError('TABLE_REFUSED', `${title} takes no ${what}`, { where: tableText(table.table), reason, hint })
+    throw new SluiceError('TABLE_REFUSED', `${title} does not accept a ${what}`, {
+      where: tableText(table.table),
+      reason,
+      hint,
+    })
   }
   const inTable = unnamed(table.table.name)
   if (inTable !== null)
@@ -27,11 +31,11 @@ export function refuseUnmakeable(table: TableSpec, { title, columns, unnamed }: 
   }
   const { length } = table.columns
   if (columns !== undefined && length > columns)
-    refuse(`table of ${length} columns`, `it takes at most ${columns}`, 'copy fewer columns with --columns')
+    refuse(`table of ${length} columns`, `the limit is ${columns}`, 'copy fewer columns with --columns')
 }
 
 /** Why no SQL of a system with delimited names can spell a name. */
 export function unspelled(name: string): string | null {
   if (name === '') return 'a name has at least one character'
-  return name.includes('\0') ? 'the name holds the character U+0000' : null
+  return name.includes('\0') ? 'the name contains the character U+0000' : null
 }

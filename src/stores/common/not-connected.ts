@@ -11,7 +11,7 @@ type Failed = {
   readonly waitedMs: number
 }
 
-const REACHED = 'the server has to be reachable from here: look at its address, at firewalls, and at a VPN or tunnel'
+const REACHED = 'check that the server can be reached from here: its address, firewalls, and a VPN or tunnel'
 
 const hostOf = (place: string): string => place.replace(/:\d+$/, '')
 
@@ -23,25 +23,22 @@ export function networkCause({ code, place, waitedMs }: Failed): NoConnectionCau
     case 'ENOENT':
       return [`there is no socket file at ${place}`, 'start the server, or correct the folder and port of its socket']
     case 'ENOTFOUND':
-      return [`the host name is not known: ${hostOf(place)}`, 'correct the name of the host']
+      return [`the host name cannot be resolved: ${hostOf(place)}`, 'correct the name of the host']
     case 'EAI_AGAIN':
-      return [
-        `no name server answered for ${hostOf(place)}`,
-        'look at the network of this machine, and at the name of the host',
-      ]
+      return [`no name server answered for ${hostOf(place)}`, 'check the network of this machine, and the host name']
     case 'ETIMEDOUT':
       return [`${place} did not answer within ${waitedMs / 1000} s`, REACHED]
     case 'EHOSTUNREACH':
     case 'EHOSTDOWN':
     case 'ENETUNREACH':
     case 'ENETDOWN':
-      return [`no way leads to ${place}`, REACHED]
+      return [`there is no route to ${place}`, REACHED]
     case 'ECONNRESET':
     case 'EPIPE':
     case 'ECONNABORTED':
       return [
         `${place} ended the connection before it was ready`,
-        'check that this is the port of the database, and whether it wants encryption',
+        'check that this is the port of the database, and whether it requires encryption',
       ]
     default:
       return null

@@ -34,7 +34,7 @@ export async function takeObjectLock(
     const now = systemClock.ticks()
     idleSince = holder === null ? Infinity : Math.min(idleSince, now)
     if (holder !== null && now - idleSince >= IDLE_MS) {
-      throw objectFailed(object, `${holder.session} holds the lock of ${object.name}, and makes nothing`, {
+      throw objectFailed(object, `${holder.session} holds the lock of ${object.name}, but does not create it`, {
         where: tableText(table),
         hint: `end that session (${holder.end}), then run the same command again`,
       })

@@ -11,12 +11,12 @@ export type PlantedOwn = { readonly what: string; readonly on?: string }
 export function plantedOwn({ what, on }: PlantedOwn, where: string): SluiceError {
   const message =
     on === undefined
-      ? `the ${what} has a name of sluice's own, and is not used`
-      : `the ${what} is on ${on}, a table of sluice's own`
+      ? `the ${what} has a name that sluice reserves, and is not used`
+      : `the ${what} is on ${on}, a table of sluice`
   return new SluiceError('TABLE_REFUSED', message, {
     where,
     reason:
-      'sluice makes plain tables under these names, without triggers: what is noted there would not be what is read back',
-    hint: `find out who made it, and DROP ${what}; or use another database`,
+      'sluice creates plain tables under these names, without triggers: with triggers, recorded values could differ from the written ones',
+    hint: `find out who created it, and DROP ${what}; or use another database`,
   })
 }

@@ -1,11 +1,11 @@
 /** Errors of a typed query, the same for every store. */
 import { SluiceError } from '../../shared/errors.ts'
 
-const HINT = 'docs/reference/CATALOG.md names the relations, and has queries to begin with'
+const HINT = 'docs/reference/CATALOG.md names the relations, and has example queries'
 
 /** Hint for a condition that the system does not understand. @param system its display name */
 export function conditionHint(system: string): string {
-  return `write the condition as after WHERE in ${system}; a column that is named like a keyword of SQL (order, end) needs double quotes`
+  return `write the condition as after WHERE in ${system}; a column whose name is a keyword of SQL (order, end) needs double quotes`
 }
 
 /** @param message in the server's own words */
@@ -15,21 +15,21 @@ export function badQuery(message: string, where: string, cause?: unknown): Sluic
 
 /** For statements that write or return no rows: they are not started. */
 export function givesNoRows(where: string): SluiceError {
-  return new SluiceError('BAD_QUERY', 'the statement is no query', {
+  return new SluiceError('BAD_QUERY', 'the statement is not a query', {
     where,
-    reason: 'only queries are let through: the catalog is written by imports and by nothing else',
+    reason: 'only queries are allowed: only imports write the catalog',
     hint: HINT,
   })
 }
 
 export function severalStatements(where: string): SluiceError {
-  return new SluiceError('BAD_QUERY', 'the text holds several statements', { where, hint: 'ask one query at a time' })
+  return new SluiceError('BAD_QUERY', 'the text has several statements', { where, hint: 'give one query at a time' })
 }
 
 export function tookTooLong(timeoutMs: number, where: string): SluiceError {
   return new SluiceError('DEADLINE', `the query took longer than --timeout (${timeoutMs / 1000} s)`, {
     where,
-    hint: 'ask for less, or give it more time',
+    hint: 'query fewer rows, or raise --timeout',
   })
 }
 

@@ -20,7 +20,7 @@ export function rowRefused({ system, label, table, message, cause }: RefusedWrit
   return new SluiceError('ROW_REFUSED', `${table}: ${message}`, {
     where: `${label}, ${table}`,
     reason: `${system} refuses the row${code === undefined ? '' : ` (${code})`}`,
-    hint: 'correct the row at the source or the constraint of the target; --on-existing decides about rows that exist already',
+    hint: 'correct the row at the source or the constraint of the target; --on-existing decides what happens to existing rows',
     cause,
   })
 }
@@ -48,7 +48,7 @@ export class MemberRefused extends SluiceError {
 
 /** A statement that the system does not accept: the table differs from the plan. */
 export function tableRefused({ system, label, table, message, cause }: RefusedWrite): SluiceError {
-  return new SluiceError('TABLE_REFUSED', `${system} does not write into the table: ${message}`, {
+  return new SluiceError('TABLE_REFUSED', `${system} cannot write to the table: ${message}`, {
     where: `${label}, ${table}`,
     hint: 'compare the table with the plan, which --dry-run shows; an upsert needs a unique key',
     cause,

@@ -16,7 +16,7 @@ export function tlsVerdict(
     if (isLocal) return ok(`${cipher}, certificate not checked; it stays on this machine`)
     return warn(`${cipher}, but the identity of the server was not checked`, {
       cause: `mode ${tls.mode} without an authority does not check the certificate`,
-      hint: `write ${words.full} in the URL, with ${words.ca}=/path/ca.pem for an authority of your own`,
+      hint: `write ${words.full} in the URL, with ${words.ca}=/path/ca.pem for your own authority`,
     })
   }
   if (tls.verifyHost) return ok(`${cipher}, certificate and host checked`)

@@ -5,5 +5,5 @@ import { SluiceError } from '../../shared/errors.ts'
 export function tablePath(path: string, label: string): string {
   const parts = path.split('/')
   if (parts.every((part) => part !== '' && part !== '.' && part !== '..') && !path.includes('\0')) return path
-  throw new SluiceError('PATH_ESCAPES', `'${path}' leads out of the table`, { where: label, kind: 'target' })
+  throw new SluiceError('PATH_ESCAPES', `'${path}' is outside of the table`, { where: label, kind: 'target' })
 }

@@ -18,7 +18,7 @@ export function betweenBounds(
 /** Digits, checked: bounds go into the text of a statement. */
 export function wholeBound(bound: string): string {
   if (/^-?\d{1,20}$/.test(bound)) return bound
-  throw new Error(`this is no whole number: ${bound}`)
+  throw new Error(`this is not a whole number: ${bound}`)
 }
 
 /**

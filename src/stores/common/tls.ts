@@ -91,7 +91,7 @@ export function isLocalHost(host: string): boolean {
 }
 
 const SHOW_AUTHORITY =
-  'name the authority that signed it with sslrootcert=/path/ca.pem, or write sslmode=require to encrypt without proof of who answers'
+  'name the authority that signed it with sslrootcert=/path/ca.pem, or write sslmode=require to encrypt without checking the server'
 
 const REFUSED: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
   CERT_HAS_EXPIRED: ['the server certificate has expired', 'have the certificate renewed'],
@@ -134,6 +134,6 @@ export function tlsMissing(label: string, mode: TlsMode): SluiceError {
   return new SluiceError('TLS_FAILED', 'no secure connection: the server offers no TLS', {
     where: label,
     reason: `sslmode=${mode} demands encryption`,
-    hint: 'switch TLS on at the server, or write sslmode=disable if the network between is trusted',
+    hint: 'enable TLS on the server, or write sslmode=disable if the network is trusted',
   })
 }

@@ -198,7 +198,7 @@ export class D1Client {
     if (!Array.isArray(result) || result.length !== statements.length) {
       throw new D1Failure({
         kind: 'server',
-        message: 'the answer has another number of results than the request',
+        message: 'the answer and the request have different numbers of results',
         settled: false,
       })
     }

@@ -12,6 +12,6 @@ export const d1: SystemDeclaration = {
     open: async ({ url }, options) => (await import('./copy/index.ts')).openD1Copy(url, options),
   },
   unasked:
-    'its API runs whatever it is sent: it has no session that only reads, so that nothing but sluice would keep a statement from writing',
+    'its API runs all statements: D1 has no read-only sessions, so only sluice could prevent a statement from writing',
   examine: async (checks, url) => (await import('./preflight.ts')).examineD1(checks, url),
 }

@@ -5,7 +5,7 @@ import { redactText } from '../../shared/redact.ts'
 import { D1Failure } from './failure.ts'
 import type { D1Settings } from './settings.ts'
 
-const AGAIN = 'run the same command again: it goes on where it stopped'
+const AGAIN = 'run the same command again: it continues where it stopped'
 
 /**
  * @param during whether the database is being opened: then everything but a full or busy service is CONNECT_FAILED
@@ -29,7 +29,7 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
       })
     case 'auth':
       if (during === 'statement' && thrown.status === 403) return denied(make)
-      return connect('CLOUDFLARE_API_TOKEN has to be valid, with the right D1 Edit on this account')
+      return connect('check that CLOUDFLARE_API_TOKEN is valid and has the right D1 Edit on this account')
     case 'missing':
       return make('CONNECT_FAILED', 'Database connection failed', {
         reason: `account ${settings.account} has no database ${settings.database}`,
@@ -37,39 +37,39 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
         retryable: thrown.passes,
       })
     case 'rate':
-      return make('RATE_LIMITED', 'Cloudflare takes no more requests for now', {
+      return make('RATE_LIMITED', 'Cloudflare refuses more requests for now', {
         reason: 'too many requests of this user in five minutes',
         hint: `wait a few minutes, then ${AGAIN}`,
         retryable: true,
       })
     case 'quota':
       return make('RATE_LIMITED', 'the daily allowance of the account is used up', {
-        reason: 'accounts on the free plan may read and write so many rows a day',
-        hint: `go on after midnight UTC, or move the account to a paid plan; then ${AGAIN}`,
+        reason: 'the free plan limits the rows that are read and written in a day',
+        hint: `wait until midnight UTC, or move the account to a paid plan; then ${AGAIN}`,
       })
     case 'space':
       return make('NO_SPACE', 'Disk space exhausted', {
         reason: 'Insufficient storage: a D1 database holds 10 GB, on the free plan 500 MB',
-        hint: 'Free up disk space or use alternative storage, then run the same command again: it goes on where it stopped',
+        hint: 'Free up disk space or use alternative storage, then run the same command again: it continues where it stopped',
       })
     case 'tls':
       return make('TLS_FAILED', 'no secure connection: the certificate of the API was not accepted', {
-        hint: 'for an authority of your own set NODE_EXTRA_CA_CERTS to its file',
+        hint: 'for your own authority, set NODE_EXTRA_CA_CERTS to its file',
       })
     case 'size':
-      return make('CONNECTION_LOST', 'D1 gave the request up', {
-        reason: 'it was more than the database can work on in one piece',
+      return make('CONNECTION_LOST', 'D1 aborted the request', {
+        reason: 'the request was too large for the database',
         hint: `try a smaller --batch-size; then ${AGAIN}`,
         retryable: true,
       })
     case 'server':
     case 'network':
-      if (during === 'connect') return connect('the API has to be reachable from here')
+      if (during === 'connect') return connect('check that the API can be reached from here')
       return make('CONNECTION_LOST', 'the connection to the database broke', {
         reason:
           thrown.kind === 'server'
             ? 'D1 cannot answer right now'
-            : 'the network failed, or the API gave no answer in time',
+            : 'the network failed, or the API did not answer in time',
         hint: `check the network and Cloudflare's status page, then ${AGAIN}`,
         retryable: true,
       })

@@ -7,7 +7,7 @@ import { d1Settings } from './settings.ts'
 
 const AREA = 'database'
 const BROKEN =
-  'copies to D1 rest on it: do not copy there, and please report it with the date and the kind of the database'
+  'copies to D1 depend on it: do not copy to this database, and please report it with the date and the kind of the database'
 
 export async function examineD1(checks: Checks, url: string): Promise<void> {
   const address = await checks.check(AREA, 'address', async () => ok(d1Settings(url, process.env).label))
@@ -18,26 +18,26 @@ export async function examineD1(checks: Checks, url: string): Promise<void> {
     const store = await openD1Copy(url, { signal })
     if (signal.aborted) await store[Symbol.asyncDispose]()
     else opened.store = store
-    return ok(`the token is taken, and a query answered, in ${tookText(performance.now() - begun)}`)
+    return ok(`the token is valid, and a query was answered in ${tookText(performance.now() - begun)}`)
   })
   const { store } = opened
   if (store === null) return
   try {
     await checks.check(AREA, 'copies', async (signal) => {
       const { atomic, functions } = await store.probe(signal)
-      if (!atomic) return fail('a request that fails leaves a part of it behind', { hint: BROKEN })
-      if (!functions) return fail('its SQL cannot take rows apart as they are sent', { hint: BROKEN })
-      return ok('a request happens as a whole or not at all, and rows can be written to it')
+      if (!atomic) return fail('a failed request is partly applied', { hint: BROKEN })
+      if (!functions) return fail('its SQL cannot parse rows as sluice sends them', { hint: BROKEN })
+      return ok('a request is applied completely or not at all, and rows can be written')
     })
     await checks.check(AREA, 'tables', async (signal) => {
       const tables = await store.tables('*', signal)
-      return ok(`${countText(tables.length, 'table')}; this look took ${store.usage.requests} requests`)
+      return ok(`${countText(tables.length, 'table')}; this check took ${store.usage.requests} requests`)
     })
     const { requests } = store.can
     if (requests !== undefined) {
       await checks.check(AREA, 'requests', async () =>
         ok(
-          `the API takes ${requests.most} requests in ${requests.seconds / 60} minutes from one token; a copy spreads its own`,
+          `the API accepts ${requests.most} requests in ${requests.seconds / 60} minutes from one token; a copy stays below that`,
         ),
       )
     }

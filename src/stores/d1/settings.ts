@@ -31,16 +31,18 @@ export function d1Settings(url: string, environment: D1Environment = process.env
   const label = redactUrl(url)
   const [, account = '', database = ''] = /^d1:\/\/([^/?#@]+)\/([^/?#]+)\/?$/i.exec(url) ?? []
   if (account === '' || database === '')
-    throw new SluiceError('BAD_CONFIG', 'this D1 URL has another shape', { where: label, hint: SHAPE })
+    throw new SluiceError('BAD_CONFIG', 'this is not a valid D1 URL', { where: label, hint: SHAPE })
   const token = environment['CLOUDFLARE_API_TOKEN']?.trim() ?? ''
   if (token === '') {
     throw new SluiceError('BAD_CONFIG', 'CLOUDFLARE_API_TOKEN is not set', {
       where: label,
-      hint: 'make an API token with the right D1 Edit, and set CLOUDFLARE_API_TOKEN to it',
+      hint: 'create an API token with the right D1 Edit, and set CLOUDFLARE_API_TOKEN to it',
     })
   }
   if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new SluiceError('BAD_CONFIG', 'CLOUDFLARE_API_TOKEN holds characters that no token has', { where: label })
+    throw new SluiceError('BAD_CONFIG', 'CLOUDFLARE_API_TOKEN has characters that are not valid in a token', {
+      where: label,
+    })
   }
   const secrets = [token, ...secretsOfUrl(url)]
   return { label, secrets, account: decoded(account), database: decoded(database), token, base: baseOf(environment) }
@@ -56,9 +58,8 @@ function baseOf(environment: D1Environment): string {
   const url = URL.canParse(written) ? new URL(written) : null
   const wrong = (what: string): SluiceError =>
     new SluiceError('BAD_CONFIG', `CLOUDFLARE_API_BASE_URL ${what}`, { hint: `leave it out for ${DEFAULT_BASE}` })
-  if (url === null || !/^https?:$/.test(url.protocol)) throw wrong('is no https URL')
-  if (url.username !== '' || url.password !== '' || url.search !== '')
-    throw wrong('must hold an address and nothing else')
+  if (url === null || !/^https?:$/.test(url.protocol)) throw wrong('is not an https URL')
+  if (url.username !== '' || url.password !== '' || url.search !== '') throw wrong('must contain only an address')
   if (url.protocol === 'http:' && !isLocalHost(url.hostname)) throw wrong('would send the token without encryption')
   return url.origin + url.pathname.replace(/\/+$/, '')
 }

@@ -35,7 +35,7 @@ export async function call(settings: D1Settings, request: D1Call): Promise<Answe
   const { status } = response
   // Success without an envelope is a truncated answer, or a proxy's.
   if (response.ok && envelope === null) {
-    throw new D1Failure({ kind: 'network', message: 'the answer is no JSON', settled: false, status })
+    throw new D1Failure({ kind: 'network', message: 'the answer is not JSON', settled: false, status })
   }
   const errors = (envelope?.errors ?? []).map(({ code, message }) => ({
     code,

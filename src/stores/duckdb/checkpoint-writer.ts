@@ -136,9 +136,9 @@ async function proveRows(db: DuckDb, source: string, text: RowsText, copied: num
   const wrong = CHECKPOINT_KINDS.find((kind, i) => byKind[i] !== text.counts[kind])
   if (wrong === undefined && all === sum(text) && copied === all) return
   const what = wrong === undefined ? `${sum(text)} rows` : `${text.counts[wrong]} rows of ${wrong}`
-  throw new SluiceError('TARGET_IO', `the checkpoint does not hold the ${what} that were given to it`, {
+  throw new SluiceError('TARGET_IO', `the checkpoint does not have the ${what} that were written to it`, {
     where: file,
-    hint: 'nothing was published; try again, and report it with this line when it comes again',
+    hint: 'nothing was published; try again, and report it with this line if it occurs again',
   })
 }
 
@@ -165,9 +165,9 @@ function writeError(error: unknown, file: string, signal: AbortSignal): unknown 
   }
   if (/Malformed JSON|JSON transform error/i.test(message)) {
     const why = message.replace(/^.*?in file ".*?", /, '')
-    return new SluiceError('VALUE_REFUSED', `a Parquet checkpoint cannot hold a value of this table (${why})`, {
+    return new SluiceError('VALUE_REFUSED', `a Parquet checkpoint cannot store a value of this table (${why})`, {
       where: file,
-      reason: 'Parquet holds whole characters and numbers of 64 bits only',
+      reason: 'Parquet stores only complete characters and numbers of 64 bits',
       cause: error,
     })
   }

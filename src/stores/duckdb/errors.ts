@@ -49,8 +49,8 @@ export function isExpressionError(error: unknown): boolean {
 export function duckdbConnectFailed(cause: unknown, label: string): SluiceError {
   const details = { where: `${label}: ${messageOf(cause)}`, cause }
   if (!/no such file/i.test(messageOf(cause))) return new SluiceError(...connectionFailed(details))
-  const hint = 'Check database URL; the first import makes the catalog, in a folder that is there'
-  return new SluiceError(...databaseMissing('The file, or its folder, is not there', hint, details))
+  const hint = 'Check database URL; the first import creates the catalog, in an existing folder'
+  return new SluiceError(...databaseMissing('The file or its folder does not exist', hint, details))
 }
 
 /** Why this DuckDB cannot read a file, and a hint; null for any other error. */
@@ -64,18 +64,18 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
   }
   if (/Cannot open encrypted database/.test(message)) {
     return [
-      'the file is encrypted, and sluice opens none with a key',
+      'the file is encrypted, and sluice cannot open encrypted files',
       'ATTACH it with its key in DuckDB, and COPY FROM DATABASE to a file without one',
     ]
   }
   if (/sqlite_scanner/.test(message))
-    return ['the file is a SQLite database, not one of DuckDB', 'say sqlite:///file.db for it']
+    return ['the file is a SQLite database, not one of DuckDB', 'use sqlite:///file.db for it']
   // A column or a value may be named checksum.
   if (isDuckdbRowError(message) || /^(?:Parser|Binder) Error/.test(message)) return null
   return /not a valid DuckDB database|Corrupt database|Serialization Error|checksum|Could not read enough bytes|replaying WAL/i.test(
     message,
   )
-    ? ['the file is damaged or is no DuckDB database', 'restore it from a backup, or name another file']
+    ? ['the file is damaged or is not a DuckDB database', 'restore it from a backup, or name another file']
     : null
 }
 
@@ -103,7 +103,7 @@ export function engineError(error: unknown, label: string): unknown {
     const pid = /\(PID (\d+)\)/.exec(message)?.[1]
     return new SluiceError('TARGET_BUSY', 'the DuckDB file is open in another program', {
       where,
-      reason: `a DuckDB file belongs to one program at a time${pid === undefined ? '' : `, now to the one with PID ${pid}`}`,
+      reason: `only one program at a time can open a DuckDB file${pid === undefined ? '' : `, now the one with PID ${pid}`}`,
       hint: 'wait until it ends or close it, then run the same command again',
       retryable: true,
       cause: error,
@@ -138,7 +138,7 @@ export function duckdbCopyError(thrown: unknown, label: string, side: DuckdbCopy
     ...(where === undefined ? {} : { where }),
     ...(reason === undefined || known.code in OF_COPIES ? {} : { reason }),
     ...(known.code === 'CONNECT_FAILED'
-      ? { hint: 'check the path: a source has to be there, and the folder of a target' }
+      ? { hint: 'check the path: a source must exist, and for a target its folder must exist' }
       : hint === undefined
         ? {}
         : { hint }),

@@ -23,8 +23,8 @@ export async function claimFile(file: string, label: string): Promise<Disposable
     if (performance.now() - begun > WAIT_MS) {
       throw new SluiceError('TARGET_BUSY', 'another run of this program works on the DuckDB file', {
         where: label,
-        reason: 'a DuckDB file is opened once at a time',
-        hint: 'wait until that run ends; PostgreSQL, MySQL and SQLite catalogs can be read meanwhile',
+        reason: 'a DuckDB file can be opened only once at a time',
+        hint: 'wait until that run ends; catalogs in PostgreSQL, MySQL and SQLite can be read during a run',
         retryable: true,
       })
     }

@@ -67,8 +67,8 @@ function kindOf(value: Value): Kind {
 
 /** Unknown fields are a newer version's. */
 function faultIn(value: Value, shape: Shape, thrift: Thrift): string | null {
-  if (!(value instanceof Map)) return `a ${shape.name} is no struct`
-  if (shape === LOGICAL && value.size !== 1) return `a ${shape.name} has ${value.size} kinds at once`
+  if (!(value instanceof Map)) return `a ${shape.name} is not a struct`
+  if (shape === LOGICAL && value.size !== 1) return `a ${shape.name} has ${value.size} kinds`
   for (const [id, field] of value as ReadonlyMap<number, Value>) {
     const wanted = shape.fields[id]
     if (wanted !== undefined && kindOf(field) !== wanted) return `field ${id} of a ${shape.name} is a ${kindOf(field)}`

@@ -59,7 +59,7 @@ export async function openInstance(path: string, options: DuckDbOptions): Promis
   const { DuckDBInstance: Instance } = await import('@duckdb/node-api').catch((error: unknown) => {
     throw new SluiceError('INTERNAL', 'the DuckDB library cannot be loaded', {
       cause: error,
-      hint: 'install sluice again on this machine, so that npm picks the binary that fits it',
+      hint: 'install sluice again on this machine, so that npm selects the matching binary',
     })
   })
   return Instance.create(path, {

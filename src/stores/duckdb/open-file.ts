@@ -117,8 +117,8 @@ function plantedMacro([schema, name, type]: readonly [string, string, string], w
   const what = `${type === 'table_macro' ? 'MACRO TABLE' : 'MACRO'} ${quotedName(schema)}.${quotedName(name)}`
   return new SluiceError('TARGET_DENIED', `the file has the ${what}, which replaces a function of DuckDB`, {
     where,
-    reason: 'statements of sluice would run it in place of the function of that name',
-    hint: `find out who made it, and DROP ${what}, or give it another name`,
+    reason: 'statements of sluice would run it in place of the built-in function of that name',
+    hint: `find out who created it, and DROP ${what}, or give it another name`,
   })
 }
 

@@ -101,7 +101,7 @@ function tailOf(file: string): number | FileFault {
     if (magic === 'PARE') return { fault: 'encrypted', reason: 'its footer is encrypted (PARE)' }
     if (magic !== 'PAR1') return { fault: 'cut', reason: 'it does not end with PAR1' }
     const length = tail.readUInt32LE(0)
-    if (length + LEAST_BYTES > size) return { fault: 'cut', reason: `its footer of ${length} bytes is not all there` }
+    if (length + LEAST_BYTES > size) return { fault: 'cut', reason: `its footer of ${length} bytes is cut short` }
     const footer = Buffer.alloc(length)
     readSync(fd, footer, 0, length, size - TAIL_BYTES - length)
     const fault = footerShapeFault(footer)
@@ -120,7 +120,7 @@ function footerFault(footer: Footer, size: number): FileFault | null {
   const { rows, grouped, reach, crypt } = footer as ReadFooter
   if (crypt !== null) return { fault: 'encrypted', reason: `its columns are encrypted (${crypt})` }
   if (!Number.isSafeInteger(rows) || rows < 0) return damagedParquet('its footer has no row count')
-  if (rows !== grouped) return damagedParquet(`its footer counts ${rows} rows, its row groups ${grouped}`)
+  if (rows !== grouped) return damagedParquet(`its footer counts ${rows} rows, but its row groups have ${grouped}`)
   if (reach > size) return damagedParquet(`its footer puts a column up to byte ${reach} of ${size}`)
   return null
 }
@@ -246,7 +246,7 @@ function groupsOf(
     columnsOfGroup.set(Number(group), (columnsOfGroup.get(Number(group)) ?? 0) + 1)
     const leaf = leaves[Number(column)]
     const own = stats[Number(column)]
-    if (leaf === undefined || own === undefined) throw new Error('a row group has a column that the schema has not')
+    if (leaf === undefined || own === undefined) throw new Error('a row group has a column that is not in the schema')
     places.push({ start: Number(at), end: Number(at) + Number(size) })
     const fault = chunkFault(leaf, {
       rows: Number(rows),

@@ -44,7 +44,7 @@ type OpenParquet = {
 function badParquet(message: string, file: string, cause?: unknown): SluiceError {
   return new SluiceError('BAD_CHECKPOINT', `checkpoint cannot be read: ${message}`, {
     where: file,
-    reason: 'the file is cut short, corrupt or no Parquet',
+    reason: 'the file is cut short, corrupt or not Parquet',
     ...(cause === undefined ? {} : { cause }),
   })
 }
@@ -215,8 +215,9 @@ class DuckDbParquetRows implements ProvingParquetRows {
       }
       throwIfAborted(signal)
       const rest = tail.end()
-      if (rest === null) throw badParquet(`row ${facts.rows}, the last by the footer, did not arrive`, file)
-      if (tail.lines !== pipe.rows()) throw badParquet(`${pipe.rows()} rows were read, ${tail.lines} arrived`, file)
+      if (rest === null) throw badParquet(`row ${facts.rows}, the last by the footer, was not received`, file)
+      if (tail.lines !== pipe.rows())
+        throw badParquet(`${pipe.rows()} rows were read, ${tail.lines} were received`, file)
       if (rest.length > 0) yield rest
     } catch (error) {
       throw parquetError(error, file, signal)

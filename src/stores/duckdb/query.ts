@@ -99,7 +99,7 @@ async function* pagesOf(
       )
       const rows = (await page.getRows()).map(rowOf)
       if (rows.length !== Math.min(pageRows, total - from)) {
-        throw new SluiceError('INTERNAL', `DuckDB promised ${total} rows and gave ${from + rows.length}`)
+        throw new SluiceError('INTERNAL', `DuckDB announced ${total} rows and returned ${from + rows.length}`)
       }
       yield { columns, types, rows }
     }

@@ -183,5 +183,5 @@ export async function* chunksOf(result: DuckDBMaterializedResult) {
     seen += chunk.rowCount
     yield chunk
   }
-  if (seen !== rowCount) throw new SluiceError('INTERNAL', `DuckDB promised ${rowCount} rows and gave ${seen}`)
+  if (seen !== rowCount) throw new SluiceError('INTERNAL', `DuckDB announced ${rowCount} rows and returned ${seen}`)
 }

@@ -105,7 +105,7 @@ class LocalLog implements LogStore {
     const file = join(this.#folder, path)
     const below = relative(this.#folder, file)
     if (below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below)) {
-      throw new SluiceError('PATH_ESCAPES', `'${path}' leads out of the table`, { where: this.label })
+      throw new SluiceError('PATH_ESCAPES', `'${path}' is outside of the table`, { where: this.label })
     }
     return file
   }

@@ -101,6 +101,6 @@ export function openLocalLake(root: string): LakeStore {
   }
   throw new SluiceError('NO_SUCH_PATH', `${root} is a file, not a folder`, {
     where: root,
-    hint: 'give the folder that holds the tables',
+    hint: 'give the folder that contains the tables',
   })
 }

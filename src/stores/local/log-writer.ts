@@ -201,9 +201,9 @@ function temporaryName(file: string): string {
 /** Accepts an existing file with the same bytes: an earlier attempt wrote it. */
 async function refuseOther(source: string, file: string): Promise<void> {
   if (await equalFiles(source, file)) return
-  throw new SluiceError('TARGET_IO', 'another file has the name already', {
+  throw new SluiceError('TARGET_IO', 'another file already has this name', {
     where: file,
-    reason: 'nothing in an archive is written over',
+    reason: 'files in an archive are never overwritten',
   })
 }
 

@@ -66,7 +66,7 @@ export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): 
   }
   const database = decode(parsed.pathname.slice(1), label)
   if (database === '') {
-    throw bad('the database URL names no database', label, 'write mysql://user@host:3306/database')
+    throw bad('the database URL does not name a database', label, 'write mysql://user@host:3306/database')
   }
   const socket = texts.get('socket')
   const host = parsed.hostname === '' ? 'localhost' : decode(parsed.hostname.replace(/^\[(.*)\]$/, '$1'), label)
@@ -115,7 +115,7 @@ function valueOf(written: string | undefined): string | null {
 
 function parse(url: string, label: string): URL {
   const hint = 'write mysql://user:password@host:3306/database, with %40 for @ and %2F for / in names and passwords'
-  if (!/^(?:mysql|mariadb):\/\//i.test(url)) throw bad('this is no URL of a MySQL database', label, hint)
+  if (!/^(?:mysql|mariadb):\/\//i.test(url)) throw bad('this is not a URL of a MySQL database', label, hint)
   try {
     return new URL(url)
   } catch {
@@ -161,14 +161,14 @@ function whole(
   const text = texts.get(name) ?? String(DEFAULTS[name])
   const number = Number(text)
   if (/^\d+$/.test(text) && number >= least && number <= most) return number
-  throw bad(`${name}=${text} is not usable`, label, `write a whole number from ${least} to ${most}`)
+  throw bad(`${name}=${text} is not valid`, label, `write a whole number from ${least} to ${most}`)
 }
 
 function decode(text: string, label: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw bad('the database URL holds a % that begins no code', label, 'write %25 for a percent sign')
+    throw bad('the database URL has a % that does not begin a code', label, 'write %25 for a percent sign')
   }
 }
 

@@ -196,6 +196,6 @@ function refuseOldServer(version: string, flavour: 'mariadb' | 'mysql', label: s
   throw new SluiceError('CONNECT_FAILED', `this server is too old: ${version}`, {
     where: label,
     reason: 'sluice needs MariaDB 10.6 or MySQL 8.0.16, or newer',
-    hint: 'upgrade the server, or name another one',
+    hint: 'upgrade the server, or use another one',
   })
 }

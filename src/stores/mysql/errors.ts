@@ -25,8 +25,8 @@ const CONNECTION_LOST: Verdict = [
   'CONNECTION_LOST',
   'the connection to the database broke',
   {
-    reason: 'the server was stopped, or the network between was cut',
-    hint: 'check that the server runs, then run the same command again: it goes on where it stopped',
+    reason: 'the server was stopped, or the network failed',
+    hint: 'check that the server runs, then run the same command again: it continues where it stopped',
     retryable: true,
   },
 ]
@@ -95,7 +95,7 @@ function whyNotConnected(
   if (errno === 1045 || errno === 1698) {
     return {
       reason: 'the server refuses this user or password',
-      hint: `the user is ${user}; the password may come from the URL, from MYSQL_PWD or from [client] of ~/.my.cnf, the first of these that has one`,
+      hint: `the user is ${user}; the password is taken from the URL, from MYSQL_PWD or from [client] of ~/.my.cnf, in this order`,
     }
   }
   if (errno === 1044) {
@@ -116,7 +116,7 @@ function ofStatement(failure: Failure): Verdict | null {
   if (isConnectionGone(failure)) return CONNECTION_LOST
   if (errno === null) return null
   if (NOT_ENOUGH_ROOM.has(errno) || (DISK.has(errno) && ENOSPC.test(message))) {
-    return spaceExhausted({}, ', then run the same command again: it goes on where it stopped')
+    return spaceExhausted({}, ', then run the same command again: it continues where it stopped')
   }
   if (isLockLost(failure)) {
     return [
@@ -131,7 +131,7 @@ function ofStatement(failure: Failure): Verdict | null {
   }
   if (DENIED.has(errno)) {
     if (isMysqlReadOnly(failure)) {
-      const hint = 'name the primary server, or a user that may write'
+      const hint = 'use the primary server, or a user that may write'
       return permissionDenied('TARGET_DENIED', {
         reason: 'the server is read-only, as replicas are',
         hint,
@@ -160,7 +160,7 @@ function ofStatement(failure: Failure): Verdict | null {
     return [
       'TARGET_CORRUPT',
       'a table of the catalog is damaged',
-      { hint: 'restore it from a backup, or drop it and import again: the Delta logs still hold everything' },
+      { hint: 'restore it from a backup, or drop it and import again: the Delta logs still have all data' },
     ]
   }
   if (DISK.has(errno)) {
@@ -168,7 +168,7 @@ function ofStatement(failure: Failure): Verdict | null {
       'TARGET_IO',
       'reading or writing the catalog failed on the server',
       {
-        hint: 'check the disk of the server, then run the same command again: it goes on where it stopped',
+        hint: 'check the disk of the server, then run the same command again: it continues where it stopped',
         retryable: true,
       },
     ]
@@ -186,7 +186,7 @@ function missingGrant(message: string): string | null {
 }
 
 const AUTHORITY =
-  'name the authority that signed it with ssl-ca=/path/ca.pem, or write ssl-mode=REQUIRED to encrypt without proof of who answers'
+  'name the authority that signed it with ssl-ca=/path/ca.pem, or write ssl-mode=REQUIRED to encrypt without checking the server'
 
 /** The driver replaces the code of a refused certificate by its own; only the text remains. */
 const CERTIFICATE: readonly (readonly [text: RegExp, reason: string, hint: string])[] = [
@@ -209,8 +209,8 @@ function tlsVerdict({ code, errno, message }: Failure): Verdict | null {
       'TLS_FAILED',
       'no secure connection: the server offers no TLS',
       {
-        reason: 'the ssl-mode demands encryption',
-        hint: 'switch TLS on at the server, or write ssl-mode=DISABLED if the network between is trusted',
+        reason: 'the ssl-mode requires encryption',
+        hint: 'enable TLS on the server, or write ssl-mode=DISABLED if the network is trusted',
       },
     ]
   }

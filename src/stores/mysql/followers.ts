@@ -44,21 +44,25 @@ export async function refuseCascadingDelete(
   if (followers.length > 0) {
     throw new SluiceError(
       'TABLE_REFUSED',
-      `rows of ${followers.join(', ')} would go or change with those of ${where}`,
+      `rows of ${followers.join(', ')} would be deleted or changed with those of ${where}`,
       {
         where,
-        reason: 'their foreign keys say ON DELETE CASCADE or SET NULL',
+        reason: 'their foreign keys have ON DELETE CASCADE or SET NULL',
         hint: remedy,
       },
     )
   }
   if (listed !== null || (await opensNoOther(session, table, seen.length))) return
-  throw new SluiceError('TABLE_REFUSED', `rows of tables that the login may not see could go with those of ${where}`, {
-    where,
-    reason:
-      'foreign keys of such tables may say ON DELETE CASCADE or SET NULL, and the server lists them only with PROCESS',
-    hint: `${without === undefined ? '' : `${without}; or, `}as an administrator: GRANT PROCESS ON *.* TO ${await loginOf(session)}`,
-  })
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `rows of tables that the login may not see could be deleted with those of ${where}`,
+    {
+      where,
+      reason:
+        'foreign keys of such tables may have ON DELETE CASCADE or SET NULL, and the server lists them only to a user with PROCESS',
+      hint: `${without === undefined ? '' : `${without}; or, `}as an administrator: GRANT PROCESS ON *.* TO ${await loginOf(session)}`,
+    },
+  )
 }
 
 /** Such tables that information_schema shows. */

@@ -47,7 +47,7 @@ export function* loadFileChunks(
       if (c > 0) text += '\u001f'
       if (value instanceof Uint8Array) {
         if (binary[c] !== true && !isUtf8(value)) {
-          throw new SluiceError('VALUE_REFUSED', 'bytes that are no UTF-8 cannot stand in a text column', {
+          throw new SluiceError('VALUE_REFUSED', 'a text column cannot store bytes that are not UTF-8', {
             where: label,
           })
         }

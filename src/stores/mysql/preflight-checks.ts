@@ -42,9 +42,7 @@ export const mysqlChecks: readonly ServerCheck[] = [
       const [[bytes] = []] = await reader.all(
         'SELECT CAST(coalesce(sum(data_length + index_length), 0) AS BIGINT) FROM information_schema.tables WHERE table_schema = database()',
       )
-      return ok(
-        `the database takes about ${sizeText(Number(bytes))}; how much the disk of the server has left, it does not say`,
-      )
+      return ok(`the database takes about ${sizeText(Number(bytes))}; the server does not report its free disk space`)
     },
   },
 ]
@@ -67,18 +65,18 @@ async function collationVerdict(reader: SqlReader): Promise<Verdict | null> {
   const wrong = rows.filter(([, collation]) => !isBinaryCollation(String(collation)))
   if (wrong.length === 0) return ok(`texts of the catalog compare by their bytes (${String(rows[0]?.[1])})`)
   return fail(`${String(wrong[0]?.[0])} compares texts by ${String(wrong[0]?.[1])}`, {
-    cause: 'two paths that differ in case or in blanks at their end would count as one',
-    hint: 'the relations were converted by another program: make a new catalog in another database and import again',
+    cause: 'two paths that differ in case or in blanks at their end would be equal',
+    hint: 'the relations were converted by another program: create a new catalog in another database and import again',
   })
 }
 
 async function writesVerdict(reader: SqlReader): Promise<Verdict> {
   const values = await variables(reader, ['read_only', 'super_read_only', 'innodb_read_only'])
   const on = [...values].filter(([, value]) => !/^(?:OFF|0|)$/i.test(value)).map(([name]) => name)
-  if (on.length === 0) return ok('the server takes them')
+  if (on.length === 0) return ok('the server accepts writes')
   return fail(`refused: ${on.join(', ')} ${on.length === 1 ? 'is' : 'are'} on`, {
-    cause: 'replicas are set up like this, so that only their source is written',
-    hint: 'name the source server to import; asking works here',
+    cause: 'replicas are set up like this, so that only their source receives writes',
+    hint: 'use the source server to import; queries work here',
   })
 }
 
@@ -105,7 +103,7 @@ async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
   const value = (await variables(reader, ['innodb_flush_log_at_trx_commit'])).get('innodb_flush_log_at_trx_commit')
   if (value === '1' || value === undefined) return ok('commits reach the disk')
   return warn(`innodb_flush_log_at_trx_commit is ${value}`, {
-    cause: 'a crash of the server’s machine can lose the last second of commits; the import then goes on from there',
+    cause: 'a crash of the server’s machine can lose the last second of commits; the import then continues from there',
     hint: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1, unless speed matters more',
   })
 }
@@ -115,9 +113,9 @@ async function timeoutsVerdict(reader: SqlReader): Promise<Verdict> {
   const values = await variables(reader, ['max_statement_time', 'max_execution_time'])
   const set = [...values].filter(([, value]) => Number(value) > 0)
   const [first] = set
-  if (first === undefined) return ok('none that would end a long statement')
+  if (first === undefined) return ok('long statements are not limited')
   return warn(set.map(([name, value]) => `${name} is ${value}`).join(', '), {
-    cause: 'building indexes and long questions take minutes, and would be cancelled',
+    cause: 'index builds and long queries take minutes, and would be cancelled',
     hint: `SET GLOBAL ${first[0]} = 0, or set it for this user`,
   })
 }

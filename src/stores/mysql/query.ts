@@ -49,7 +49,7 @@ function refuseFunctions(sql: string, where: string): void {
   if (name === undefined) return
   throw new SluiceError('BAD_QUERY', `the query calls ${name}`, {
     where,
-    reason: 'the function does more than to read rows',
+    reason: 'the function does more than read rows',
     hint: 'ask without it',
   })
 }

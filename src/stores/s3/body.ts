@@ -140,7 +140,7 @@ function factsOf(
     answer.cancel()
     throw new SluiceError('SOURCE_IO', `the object is stored with Content-Encoding ${encoding}`, {
       where,
-      hint: 'store the files of a table as they are, without an encoding',
+      hint: 'store the files of a table without a content encoding',
     })
   }
   const etag = headers.get('etag')
@@ -155,7 +155,7 @@ function factsOf(
   const size = Number(range?.[3] ?? Number.NaN)
   if (Number.isNaN(from) || Number.isNaN(size) || (asked >= 0 && from !== asked)) {
     answer.cancel()
-    throw new SluiceError('SOURCE_IO', 'the store answered with another range than was asked for', { where })
+    throw new SluiceError('SOURCE_IO', 'the store returned another range than the requested one', { where })
   }
   return { facts: { size, etag, modified }, from }
 }
@@ -171,7 +171,7 @@ function isLike(one: ObjectFacts, other: ObjectFacts): boolean {
 }
 
 function noSize(where: string): SluiceError {
-  return new SluiceError('SOURCE_IO', 'the store does not say how large the object is', { where })
+  return new SluiceError('SOURCE_IO', 'the store does not report the size of the object', { where })
 }
 
 function changed(where: string): SluiceError {

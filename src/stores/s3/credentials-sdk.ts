@@ -139,9 +139,13 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
   const who = "the container's credentials agent"
   return await gotten(provider(), who, CONTAINER_TIMEOUT_MS, (message) => {
     if (/^(?:URL not accepted|Invalid URL)/.test(message)) {
-      return new SluiceError('BAD_CONFIG', 'AWS_CONTAINER_CREDENTIALS_FULL_URI is no URL of an agent of this host', {
-        hint: 'it must be https, or http to a loopback or link-local address',
-      })
+      return new SluiceError(
+        'BAD_CONFIG',
+        'AWS_CONTAINER_CREDENTIALS_FULL_URI is not the URL of an agent on this host',
+        {
+          hint: 'it must be https, or http to a loopback or link-local address',
+        },
+      )
     }
     const status = /status: (\d+)/.exec(message)?.[1]
     return refused(who, status === undefined ? undefined : `HTTP ${status}`, Number(status) >= 500)

@@ -71,12 +71,12 @@ export async function findCredentials(env: Env, profile: Profile, region: string
     (await fromInstance(env))
   if (found === null) {
     throw new SluiceError('BAD_CONFIG', 'no AWS credentials were found', {
-      reason: 'neither the environment, a profile, a web identity, a container nor the instance has any',
+      reason: 'the environment, a profile, a web identity, a container and the instance were searched',
       hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for a public bucket AWS_NO_SIGN_REQUEST=true',
     })
   }
   if (found.expires !== undefined && found.expires <= Date.now()) {
-    throw new SluiceError('SOURCE_DENIED', 'the AWS credentials that were found have expired', {
+    throw new SluiceError('SOURCE_DENIED', 'the AWS credentials have expired', {
       reason: `they ended at ${isoTime(found.expires)}`,
       hint: 'sign in again, and check the clock of this machine',
     })

@@ -22,12 +22,12 @@ export function endpointOf(env: Env, profile: Profile): Endpoint {
   if (written === undefined) return { custom: null, region }
   const url = URL.canParse(written) ? new URL(written) : null
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new SluiceError('BAD_CONFIG', 'the S3 endpoint is no http or https URL', {
+    throw new SluiceError('BAD_CONFIG', 'the S3 endpoint is not an http or https URL', {
       hint: 'set AWS_ENDPOINT_URL_S3 like https://storage.example.com',
     })
   }
   if (url.username !== '' || url.password !== '') {
-    throw new SluiceError('BAD_CONFIG', 'the S3 endpoint URL must not hold credentials', {
+    throw new SluiceError('BAD_CONFIG', 'the S3 endpoint URL must not contain credentials', {
       hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile',
     })
   }

@@ -60,7 +60,7 @@ export function foreignAnswer(
 }
 
 function foreignError(where: string, said: string): SluiceError {
-  return new SluiceError('SOURCE_IO', 'the endpoint does not answer as S3 does', {
+  return new SluiceError('SOURCE_IO', 'the endpoint does not answer like S3', {
     where,
     reason: said,
     hint: 'check AWS_ENDPOINT_URL_S3: a proxy, a sign-in page or another service may have answered',
@@ -94,9 +94,9 @@ export function wantsNewKeys({ code }: S3Refusal): boolean {
 }
 
 const DENIED_HINTS: Readonly<Record<string, string>> = {
-  AccessDenied: 'the credentials need s3:ListBucket on the bucket and s3:GetObject on what is in it',
-  SignatureDoesNotMatch: 'the secret key does not belong to the key id, or a proxy changes requests on their way',
-  InvalidAccessKeyId: 'the store does not know this key id: check the credentials, and that the endpoint is theirs',
+  AccessDenied: 'the credentials need s3:ListBucket on the bucket and s3:GetObject on its objects',
+  SignatureDoesNotMatch: 'the secret key does not belong to the key id, or a proxy changes requests',
+  InvalidAccessKeyId: 'the store does not know this key id: check the credentials and the endpoint',
   RequestTimeTooSkewed: 'set the clock of this machine',
   ExpiredToken: 'sign in again: the temporary credentials have ended',
   ExpiredTokenException: 'sign in again: the temporary credentials have ended',
@@ -112,7 +112,7 @@ export function refusalError(refusal: S3Refusal, where: string, tries: number): 
     return new SluiceError('NO_SUCH_PATH', 'there is no such bucket', {
       where,
       reason,
-      hint: 'check the name, and AWS_ENDPOINT_URL_S3 where the store is not AWS',
+      hint: 'check the name, and AWS_ENDPOINT_URL_S3 if the store is not AWS',
     })
   }
   if (refusal.foreign !== null && (status === 404 || (status >= 300 && status < 400)))
@@ -138,7 +138,7 @@ export function refusalError(refusal: S3Refusal, where: string, tries: number): 
     return new SluiceError('SOURCE_IO', `the bucket is in the region ${region}, which this endpoint does not serve`, {
       where,
       reason,
-      hint: `set AWS_REGION=${region}; where AWS_ENDPOINT_URL_S3 or the profile names an endpoint of another region, set that to the one of ${region}, too`,
+      hint: `set AWS_REGION=${region}; if AWS_ENDPOINT_URL_S3 or the profile names an endpoint of another region, change it to ${region}, too`,
     })
   }
   const retryable = passes(refusal)
@@ -170,7 +170,7 @@ export function connectionError(error: unknown, where: string, tries: number): S
       where,
       reason: code,
       kind: 'source',
-      hint: 'for a certificate of your own set NODE_EXTRA_CA_CERTS to the file of its authority',
+      hint: 'for your own certificate, set NODE_EXTRA_CA_CERTS to the file of its authority',
       cause: error,
     })
   }

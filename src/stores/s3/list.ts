@@ -38,7 +38,7 @@ export async function* listPages(client: S3Client, request: ListRequest): AsyncG
     const page: ListPage = await onePage(client, request, token)
     yield page
     if (page.next !== null && page.next === token) {
-      throw new SluiceError('SOURCE_IO', 'the listing does not go on: the same page was announced twice', {
+      throw new SluiceError('SOURCE_IO', 'the listing does not advance: the store returned the same page twice', {
         where: s3Path(request.bucket, request.prefix),
       })
     }
@@ -84,7 +84,8 @@ function parsePage(xml: string): ListPage {
   const prefixes = [...elements(xml, 'CommonPrefixes')].map((item) => decode(tagText(item, 'Prefix') ?? ''))
   const truncated = tagText(xml, 'IsTruncated') === 'true'
   const next = truncated ? tagText(xml, 'NextContinuationToken') : null
-  if (truncated && next === null) throw new SluiceError('SOURCE_IO', 'the listing is cut, and no next page is named')
+  if (truncated && next === null)
+    throw new SluiceError('SOURCE_IO', 'the listing is cut short, and does not name a next page')
   return { objects, prefixes, next }
 }
 

@@ -37,6 +37,6 @@ export function overwrites(where: string, why: string): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', 'two archivers could overwrite each other in this bucket', {
     where,
     reason: `the store does not honour If-None-Match: ${why}`,
-    hint: 'use a store with conditional writes (S3, MinIO, R2, Ceph have them), or an archive on a local disk',
+    hint: 'use a store with conditional writes (such as S3, MinIO, R2, Ceph), or an archive on a local disk',
   })
 }

@@ -97,7 +97,7 @@ async function begin({ client, ...at }: S3Object, signal: AbortSignal): Promise<
   const request = { ...at, kind: 'writes', method: 'POST', query: { uploads: '' }, signal } as const
   return client.request(request, async (answer) => {
     const id = tagText(await bodyText(answer), 'UploadId')
-    if (id === null) throw new Error('the store names no upload')
+    if (id === null) throw new Error('the store did not return an upload id')
     return id
   })
 }
@@ -125,7 +125,7 @@ async function sendParts(
         async (answer) => {
           await bodyText(answer)
           const etag = answer.headers.get('etag')
-          if (etag === null) throw new Error('the store gives no ETag for a part')
+          if (etag === null) throw new Error('the store did not return an ETag for a part')
           return etag
         },
       )
@@ -167,7 +167,7 @@ async function complete(
     if (status === 404 || status === 412) return false
     if (status === 200 && code === null) return true
     if (attempt >= client.rule.tries) {
-      throw new SluiceError('TARGET_IO', `the upload cannot be brought to its end: ${code ?? 'Conflict'}`, {
+      throw new SluiceError('TARGET_IO', `the upload cannot be completed: ${code ?? 'Conflict'}`, {
         where: s3Path(at.bucket, at.key),
         retryable: true,
       })
@@ -217,14 +217,14 @@ async function readAt(handle: FileHandle, position: number, length: number, wher
 }
 
 function other({ bucket, key }: S3Object): SluiceError {
-  return new SluiceError('TARGET_IO', 'another object has the name already', {
+  return new SluiceError('TARGET_IO', 'another object already has this name', {
     where: s3Path(bucket, key),
-    reason: 'nothing in an archive is written over',
+    reason: 'files in an archive are never overwritten',
   })
 }
 
 function busy({ bucket, key }: Pick<S3Object, 'bucket' | 'key'>): SluiceError {
-  return new SluiceError('TARGET_IO', 'others write under this name all the time', {
+  return new SluiceError('TARGET_IO', 'other programs write under this name continuously', {
     where: s3Path(bucket, key),
     retryable: true,
   })

@@ -35,7 +35,7 @@ class S3LogWriter implements LogWriter {
 
   constructor(url: string, options: S3WriterOptions) {
     const place = parseLakeUrl(url)
-    if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
+    if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', { where: url })
     this.root = place.root
     this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket
@@ -63,7 +63,7 @@ class S3LogWriter implements LogWriter {
         }
         // Two writers at the same time, or the object was just removed: the store asks for a retry.
         if (attempt >= this.#client.rule.tries) {
-          throw new SluiceError('TARGET_IO', 'others write under this name all the time', {
+          throw new SluiceError('TARGET_IO', 'other programs write under this name continuously', {
             where: s3Path(at.bucket, at.key),
             retryable: true,
           })
@@ -176,7 +176,8 @@ class S3LogWriter implements LogWriter {
         // 412 at the first object: it exists, and the answer to its first request got lost.
         const answer = first === 412 ? first : await this.#putOnce(at, Buffer.from('second'), signal)
         if (answer === 412) return
-        if (answer === 200 && first === 200) throw overwrites(this.label, 'it took a second object of one name')
+        if (answer === 200 && first === 200)
+          throw overwrites(this.label, 'it accepted a second object with the same name')
         await this.#client.pause(attempt, null, signal)
       }
       throw overwrites(this.label, 'it answers 409 every time')

@@ -35,13 +35,13 @@ export function columnChunks(footer: Buffer, fileSize: number): readonly ColumnC
 
 function chunkOf(value: Value): ColumnChunk {
   const chunk = structOf(value)
-  if (chunk.has(1)) throw new Error('the column lies in another file')
+  if (chunk.has(1)) throw new Error('the column is in another file')
   const facts = structOf(chunk.get(3))
   const path = listOf(facts.get(3)).map((part) => (Buffer.isBuffer(part) ? part.toString('utf8') : ''))
   const places = [facts.get(9), facts.get(10), facts.get(11)].filter((at) => typeof at === 'number' && at > 0)
   const size = facts.get(7)
   const start = Math.min(...(places as number[]))
-  if (typeof size !== 'number' || !Number.isFinite(start)) throw new Error('the column has no place')
+  if (typeof size !== 'number' || !Number.isFinite(start)) throw new Error('the column has no position')
   return { path, start, end: start + size }
 }
 

@@ -15,7 +15,7 @@ export async function s3Credentials(
   const profile = await readProfile(env)
   const endpoint = endpointOf(env, profile)
   const place = parseLakeUrl(path)
-  if (place.kind !== 'bucket') throw new SluiceError('INTERNAL', `${path} is no bucket`)
+  if (place.kind !== 'bucket') throw new SluiceError('INTERNAL', `${path} is not a bucket`)
   const { hostname, port, protocol } = new URL(objectUrl(endpoint, endpoint.region, place.bucket, '', ''))
   const found = await findCredentials(env, profile, endpoint.region)
   return {

@@ -29,8 +29,8 @@ export async function readProfile(env: Env): Promise<Profile> {
   const own = credentials.get(name)
   const general = config.get(name === 'default' ? 'default' : `profile ${name}`) ?? config.get(`profile ${name}`)
   if (named !== undefined && own === undefined && general === undefined) {
-    throw new SluiceError('BAD_CONFIG', `the AWS profile ${name} is in no file`, {
-      hint: 'check AWS_PROFILE, and AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE where they are set',
+    throw new SluiceError('BAD_CONFIG', `the AWS profile ${name} was not found in the settings files`, {
+      hint: 'check AWS_PROFILE, and AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE if they are set',
     })
   }
   return { name, files, settings: new Map([...(general ?? []), ...(own ?? [])]) }
@@ -69,7 +69,7 @@ async function textOf(file: string): Promise<string> {
     if (code === 'ENOENT' || code === 'ENOTDIR') return ''
     throw new SluiceError('BAD_CONFIG', 'an AWS settings file cannot be read', {
       where: file,
-      reason: code ?? 'it is no text file',
+      reason: code ?? 'it is not a text file',
       cause: error,
     })
   }

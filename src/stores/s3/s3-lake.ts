@@ -116,7 +116,7 @@ function prefixOf(path: string): string {
 }
 
 function nothingBelow(where: string): SluiceError {
-  return new SluiceError('NO_SUCH_PATH', `there is nothing below ${where}`, {
+  return new SluiceError('NO_SUCH_PATH', `there are no objects below ${where}`, {
     where,
     hint: 'check the bucket and the prefix; upper and lower case matter',
   })
@@ -125,6 +125,6 @@ function nothingBelow(where: string): SluiceError {
 /** @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL if it is not an `s3://` URL */
 export function openS3Lake(url: string, client: S3Client = sharedClient()): LakeStore {
   const place = parseLakeUrl(url)
-  if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
+  if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', { where: url })
   return new S3Lake(s3Path(place.bucket, place.prefix), place.root, place.bucket, client)
 }

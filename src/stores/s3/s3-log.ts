@@ -41,7 +41,7 @@ class S3Log implements LogStore {
 
   constructor(url: string, options: S3LogOptions) {
     const place = parseLakeUrl(url)
-    if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is no URL of a bucket', { where: url })
+    if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', { where: url })
     this.root = place.root
     this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket
@@ -63,7 +63,7 @@ class S3Log implements LogStore {
   #key(path: string): string {
     const key = this.#prefix + path
     if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(key)) {
-      throw new SluiceError('PATH_ESCAPES', `the key '${key}' cannot be asked for: URLs resolve '.' and '..' in it`, {
+      throw new SluiceError('PATH_ESCAPES', `the key '${key}' cannot be requested: URLs resolve '.' and '..' in it`, {
         where: this.label,
       })
     }

@@ -11,17 +11,17 @@ type Access = 'no folder' | 'missing' | 'denied' | 'there'
 
 /** Reason and hint for a file that does not exist. */
 const NOT_THERE: Partial<Readonly<Record<Access, readonly [reason: string, hint: string]>>> = {
-  missing: ['The file is not there', 'Check database URL; the first import makes the catalog'],
+  missing: ['The file does not exist', 'Check database URL; the first import creates the catalog'],
 }
 
 /** Three slashes begin a path relative to the current folder; users often mean a path from the root. */
 function folderMissing(label: string): readonly [reason: string, hint: string] {
   const path = label.slice('sqlite:///'.length)
-  const hint = 'Check database URL; the folder of the file has to be there'
+  const hint = 'Check database URL; the folder of the file must exist'
   const isMeant = !path.startsWith('/') && isFolderPath(dirname(`/${path}`)) && dirname(`/${path}`) !== '/'
   return [
-    `The folder of the file is not there: ${missingFolder(label) ?? ''}`,
-    isMeant ? `${hint}. sqlite:///${path} counts from this folder, sqlite:////${path} from the root` : hint,
+    `The folder of the file does not exist: ${missingFolder(label) ?? ''}`,
+    isMeant ? `${hint}. sqlite:///${path} starts at this folder, sqlite:////${path} at the root` : hint,
   ]
 }
 
@@ -83,7 +83,7 @@ export function sqliteError(thrown: unknown, label: string): unknown {
     /disk is full|no space/i.test(String(message)) ||
     (isIo && isDiskFull(label))
   ) {
-    const more = ', then run the same command again: it goes on where it stopped'
+    const more = ', then run the same command again: it continues where it stopped'
     return new SluiceError(...spaceExhausted({ where, cause: thrown }, more))
   }
   const opening = /^(SQLITE_CANTOPEN|ENOENT|ENOTDIR|EISDIR)/.test(code)
@@ -101,9 +101,9 @@ export function sqliteError(thrown: unknown, label: string): unknown {
     })
   }
   if (/^(SQLITE_CORRUPT|SQLITE_NOTADB)/.test(code)) {
-    return new SluiceError('TARGET_CORRUPT', 'the catalog file is damaged or is no SQLite database', {
+    return new SluiceError('TARGET_CORRUPT', 'the catalog file is damaged or is not a SQLite database', {
       where,
-      hint: 'restore it from a backup, or name another file and import again: the Delta logs still hold everything',
+      hint: 'restore it from a backup, or name another file and import again: the Delta logs still have all data',
       cause: thrown,
     })
   }
@@ -117,7 +117,7 @@ export function sqliteError(thrown: unknown, label: string): unknown {
   if (isIo) {
     return new SluiceError('TARGET_IO', 'reading or writing the catalog file failed', {
       where,
-      hint: 'check the disk, then run the same command again: it goes on where it stopped',
+      hint: 'check the disk, then run the same command again: it continues where it stopped',
       retryable: true,
       cause: thrown,
     })

@@ -4,6 +4,8 @@ import type { CommandForm, CommandPort } from '../../app/command-port.ts'
 import type { Form } from '../form/form.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
+import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
+import type { Event } from '../../model/run/event.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
@@ -19,6 +21,22 @@ import type { Stores } from './stores.ts'
 import type { SharedRuns } from './shared-runs.ts'
 import type { LedgerPicture } from './ledger-look.ts'
 import type { JobQueue } from './job-queue.ts'
+
+/** Functions that only the terminal can provide. */
+export type TerminalPort = {
+  copy(text: string): void
+  suspend(): void
+  /** Ends the app. */
+  leave(): void
+  /** Called with the events of every run, numbered from 1. */
+  onEvent(run: number, event: Event): void
+  /** Lifecycle settings of the config file; null without one. */
+  readonly lifecycle: LifecycleStatusOperation | null
+  /** Parses printed commands; null if unsupported. */
+  readonly commands: CommandPort | null
+  /** How long the cursor rests on a row before its details are read, ms; the first step does not wait. */
+  readonly restMs: number
+}
 
 export type SteeringControls = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'workers' | 'rate' | 'steer'>
 

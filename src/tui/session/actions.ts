@@ -173,10 +173,10 @@ function turnRate(s: Acting, run: RunView, faster: boolean): void {
 }
 
 const STEERED: Readonly<Record<TableRequest['act'], string>> = {
-  pause: 'is paused: P lets it go on',
+  pause: 'is paused: P resumes it',
   resume: 'goes on',
   skip: 'is left to another run: S takes it in again',
-  retry: 'is tried again, as far as it failed',
+  retry: 'its failed parts are tried again',
 }
 
 /** Sends a steering request for the table or chunk under the cursor. */

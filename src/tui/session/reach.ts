@@ -43,7 +43,7 @@ export class WorkbenchReach {
     // Do not retry a refused password: repeated attempts could lock the account.
     if (!CONNECTION.test(error.code) || !error.retryable) return
     if (!this.#away) {
-      const text = 'the catalog cannot be reached: what is shown may be old; it is asked again every few seconds'
+      const text = 'the catalog cannot be reached: shown data may be old; sluice tries again every few seconds'
       this.#flash(text, 'bad')
     }
     this.#away = true

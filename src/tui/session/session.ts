@@ -1,15 +1,12 @@
 /**
- * Controller behind the keys: reads from the workbench, starts and steers runs, leaves. Its own state is only pending
- * work; all visible state is in the store.
+ * Controller behind the keys: starts and steers runs, leaves; what a screen shows is read by ScreenReads. Its own state
+ * is only pending work; all visible state is in the store.
  */
 import type { CommandPort } from '../../app/command-port.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { asSluiceError } from '../../shared/errors.ts'
 import { operationEnds } from '../../app/operations/facts.ts'
-import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
-import type { Event } from '../../model/run/event.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import { commandOf, onOtherScreens, shownKeyName } from '../keymap/lookup.ts'
 import { fieldText, isOneLine } from '../../shared/terminal/field-text.ts'
@@ -21,23 +18,20 @@ import { isRunShownOn } from '../run/run-screen.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
 import { activeRun, joinedRun } from '../state/selectors.ts'
 import { openedDatabase } from '../state/tables-list.ts'
-import type { Action, Loaded } from '../state/action.ts'
-import type { SlotName, State } from '../state/state.ts'
+import type { Action } from '../state/action.ts'
+import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import { wantsName } from '../state/start-dialog.ts'
 import type { TextField } from '../state/text-field.ts'
 import { edit, field } from '../state/text-field.ts'
-import type { Acting, SteeringControls } from './acting.ts'
+import type { Acting, SteeringControls, TerminalPort } from './acting.ts'
 import { actOn } from './actions.ts'
 import { acceptDialog, completedPalette, dialogCommand, dialogKey } from './dialogs.ts'
 import { AskSession } from './ask.ts'
 import { Databases } from './databases.ts'
-import type { Need } from './needs.ts'
-import { needs } from './needs.ts'
 import type { OpenLake } from './operations.ts'
-import { Passing } from './passing.ts'
 import { acceptPrompt, typedBefore } from './prompts.ts'
-import { awayOf, WorkbenchReach, wholeError } from './reach.ts'
+import { ScreenReads } from './screen-reads.ts'
 import { Pictures, RING_PICTURES, TIMELINES } from './pictures.ts'
 import { Live } from './live.ts'
 import { Forms } from './forms.ts'
@@ -51,31 +45,12 @@ import { Syncs } from './syncs.ts'
 import { Stores } from './stores.ts'
 import { JobQueue } from './job-queue.ts'
 
-/** Functions that only the terminal can provide. */
-export type TerminalPort = {
-  copy(text: string): void
-  suspend(): void
-  /** Ends the app. */
-  leave(): void
-  /** Called with the events of every run, numbered from 1. */
-  onEvent(run: number, event: Event): void
-  /** Lifecycle settings of the config file; null without one. */
-  readonly lifecycle: LifecycleStatusOperation | null
-  /** Parses printed commands; null if unsupported. */
-  readonly commands: CommandPort | null
-  /** How long the cursor rests on a row before its details are read, ms; the first step does not wait. */
-  readonly restMs: number
-}
-
 /** Exit codes as in a headless run: for SIGINT and for SIGTERM. */
 const EXIT_OF_INTERRUPT = 130
 const EXIT_OF_TERMINATION = 143
 
 /** How long a note replaces the key hints, ms. */
 const NOTE_MS = 5000
-
-/** Slots that do not depend on the row under the cursor. */
-const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
 
 export class TuiSession implements Acting {
   readonly workbench: Workbench
@@ -95,12 +70,7 @@ export class TuiSession implements Acting {
   readonly commands: CommandPort | null
   readonly ask: AskSession
   readonly #terminal: TerminalPort
-  readonly #inFlight = new Set<SlotName>()
-  readonly #passing: Passing
-  readonly #reach = new WorkbenchReach(
-    (text, tone = 'plain') => this.store.dispatch({ type: 'flash', flash: { text, tone } }),
-    () => this.store.dispatch({ type: 'reload', now: this.clock.now() }),
-  )
+  readonly #reads: ScreenReads
   readonly #live: Live
   readonly #runs: RunsWatch
   readonly #queueWatch: QueuePolling
@@ -113,7 +83,9 @@ export class TuiSession implements Acting {
     this.store = store
     this.clock = clock
     this.#terminal = terminal
-    this.#passing = new Passing(terminal.restMs, () => this.#load())
+    this.#reads = new ScreenReads(workbench, store, clock, terminal.restMs, (text, tone = 'plain') =>
+      store.dispatch({ type: 'flash', flash: { text, tone } }),
+    )
     this.queue = new JobQueue(workbench, store, clock, {
       event: (run, event) => {
         terminal.onEvent(run, event)
@@ -141,12 +113,10 @@ export class TuiSession implements Acting {
     this.#queueWatch = new QueuePolling(workbench, store, clock)
     this.commands = terminal.commands
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
-    this.#live = new Live(workbench, store, clock, (error) => this.#reach.failed('overview', error))
+    this.#live = new Live(workbench, store, clock, (error) => this.#reads.failed('overview', error))
     this.forms = new Forms(this)
-    store.subscribe(() => {
-      this.#load()
-    })
-    this.#load()
+    store.subscribe(() => this.#reads.look())
+    this.#reads.look()
     // Draw the screen of a run that starts with the program before other reads.
     setImmediate(() => {
       this.databases.look()
@@ -328,8 +298,7 @@ export class TuiSession implements Acting {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#noteTimer)
-    this.#reach.close()
-    this.#passing.close()
+    this.#reads.close()
     this.#live.close()
     this.ask.close()
     this.databases.close()
@@ -421,42 +390,6 @@ export class TuiSession implements Acting {
     } else {
       const earlier = typedBefore(this.state, prompt, command === 'dialog.previous')
       if (earlier !== null) this.store.dispatch({ type: 'typed', field: field(earlier) })
-    }
-  }
-
-  /** Reads the data that the screen lacks. One read per slot at a time, so that a held key does not queue many. */
-  #load(): void {
-    if (this.#closed) return
-    const isPassing = this.#passing.by(this.state.detail.key)
-    for (const need of needs(this.state)) {
-      const slot = this.state.slots[need.slot]
-      if (slot.key === need.key || this.#inFlight.has(need.slot)) continue
-      if (isPassing && !LISTS.has(need.slot)) continue
-      this.#inFlight.add(need.slot)
-      void this.#ask(need)
-    }
-  }
-
-  async #ask(need: Need): Promise<void> {
-    const { slot, key, identity } = need
-    const stopWaiting = this.#reach.waiting()
-    try {
-      // Start the read before dispatching: the dispatch triggers further reads, and the tables must be asked first.
-      const asked = need.ask(this.workbench)
-      this.store.dispatch({ type: 'loading', slot, key })
-      const value = await asked
-      this.#inFlight.delete(slot)
-      const away = slot === 'tables' ? awayOf(value as readonly TableRow[]) : null
-      if (away === null) this.#reach.answered(slot)
-      else this.#reach.failed(slot, away)
-      this.store.dispatch({ type: 'loaded', slot, key, identity, value, now: this.clock.now() } as Loaded)
-    } catch (thrown) {
-      this.#inFlight.delete(slot)
-      const error = asSluiceError(thrown)
-      this.#reach.failed(slot, error)
-      this.store.dispatch({ type: 'load-failed', slot, key, identity, error: wholeError(error) })
-    } finally {
-      stopWaiting()
     }
   }
 }

@@ -53,7 +53,7 @@ function reported(row: TableRow): Reported | null {
   }
   if (proof.state === 'differs') {
     const what = `${amount(proof.differences, 'difference')} from the log at v${proof.version}`
-    const why = [what, 'the catalog does not hold what the log says; a validation names each difference']
+    const why = [what, 'the catalog differs from the log; a validation names each difference']
     const repair: RepairCommand = { command: 'validate', what: 'validates it again: it only reads' }
     return { order: 1, mark: 'bad', what, foot: 'v checks again', why, repair }
   }
@@ -69,16 +69,16 @@ function reported(row: TableRow): Reported | null {
       const why = [
         what,
         `${lost} gone from the end of the log: deleted, or the table was restored from a backup`,
-        'the catalog still holds what was imported, and no import mixes two histories',
-        'do: bring the commits back; if the log is right as it is, roll the table back and import it again',
+        'the catalog still has the imported versions, and an import does not mix two histories',
+        'do: restore the commits; if the log is right, roll the table back and import it again',
       ]
       const repair: RepairCommand = { command: 'reload', what: 'reads it again after the repair' }
       return { order: 1, mark: 'bad', what, foot: 'enter: what to do', why, repair }
     }
     case 'unfinished': {
       const at = catalog.version === null ? `${catalog.percent} %` : `v${catalog.version}`
-      const why = [`its import was stopped at ${at}; what it has brought is kept`]
-      const what = `stopped at ${at}, i goes on from there`
+      const why = [`its import was stopped at ${at}; the imported versions are kept`]
+      const what = `stopped at ${at}, i resumes it`
       return { order: 3, mark: 'unfinished', what, foot: '', why, repair: IMPORT }
     }
     case 'behind': {

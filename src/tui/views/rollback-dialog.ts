@@ -21,19 +21,19 @@ export function rollbackBox(d: Of<'rollback'>, state: State): Box {
       .slice(0, 2)
       .map((t, i) => [span(`  ${(i === 0 ? label : '').padEnd(8)}`, 'muted'), span(t, tone)])
   const body: Line[] = [
-    line('Removes this table from the catalog. The log stays as it is.'),
+    line('Removes this table from the catalog. The log is not changed.'),
     [],
     ...fact(
       'goes',
-      `what the catalog holds: ${amount(overview?.commits ?? null, 'commit')}, ${amount(d.row.files, 'active file')}`,
+      `in the catalog: ${amount(overview?.commits ?? null, 'commit')}, ${amount(d.row.files, 'active file')}`,
     ),
     ...fact('stays', `${d.row.location}/_delta_log`),
     ...d.lines.flatMap((l) => fact(l.label, l.text, l.tone)),
   ]
   if (d.state === 'checking') body.push(...fact('safe?', 'reading the log again …'))
-  if (d.state === 'safe') body.push(...fact('safe', 'yes: the log can say everything again', 'ok'))
+  if (d.state === 'safe') body.push(...fact('safe', 'yes: the log can be imported again completely', 'ok'))
   if (d.state === 'unsafe')
-    body.push(...fact('safe', `no: ${d.error?.message ?? 'the log does not hold everything the catalog does'}`, 'bad'))
+    body.push(...fact('safe', `no: ${d.error?.message ?? 'the log does not have all that the catalog has'}`, 'bad'))
   if (d.state === 'failed') body.push(...fact('safe', `not known: ${d.error?.message ?? 'the check failed'}`, 'bad'))
   if (d.error?.hint !== undefined) body.push(...fact('do', d.error.hint))
   const [before, after] = around(d.field)
@@ -44,7 +44,7 @@ export function rollbackBox(d: Of<'rollback'>, state: State): Box {
     body.push(
       [],
       [
-        span('Type the table name to go on:  '),
+        span('Type the table name to continue:  '),
         span(clean(before), 'strong'),
         span(marks.caret, 'info'),
         span(clean(after), 'strong'),

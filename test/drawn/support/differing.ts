@@ -91,7 +91,7 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   const isFine =
     ran.finished.exitCode === 0 || (ran.finished.exitCode === 1 && ran.finished.error?.code === 'DIFFERENCES')
   if (!isFine) return { counts: '', refused: refusalOf(ran, step) }
-  const lossy = ran.events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : [])).find((one) => one.startsWith('compared as the target can hold them')) // prettier-ignore
+  const lossy = ran.events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : [])).find((one) => one.startsWith('compared after conversion to the types of the target')) // prettier-ignore
   if (lossy !== undefined) return { counts: '', refused: { is: 'named', code: 'LOSSY_TYPE', text: lossy } }
   const counts = countsOf(ran)
   const named = keysIn(ran)

@@ -89,7 +89,7 @@ function verify(): CauseWatch {
         cause: 'verify' as const,
         table,
         holds: false,
-        value: 'all of the archive that was read is as it was proved',
+        value: 'everything that was read of the archive equals its proof',
       }))
     },
   }

@@ -27,7 +27,7 @@ export async function performReport(operation: ReportOperation, run: RunOf<typeo
   const { format, overwrite } = operation
   const file = operation.write === '-' ? undefined : operation.write
   if (!/^\d{1,19}$/.test(operation.run) || BigInt(operation.run) >= 2n ** 63n) {
-    throw new SluiceError('BAD_FLAG', `${operation.run} is no id of a run`, { hint: 'sluice runs lists them' })
+    throw new SluiceError('BAD_FLAG', `${operation.run} is not the id of a run`, { hint: 'sluice runs lists them' })
   }
   if (file !== undefined) await checkNewFile(file, overwrite)
   const found = await gathered(operation, run)
@@ -82,8 +82,8 @@ async function gathered(
     catalog === undefined ? null : await ask('catalog', catalog, async () => await ofCatalog(catalog, runId, run))
   if (catalog === undefined) notInspectedAt.push('the audit of a catalog (--database-url URL)')
   const book = run.book === undefined ? null : await bookPart(run.book, id)
-  if (book === null) notInspectedAt.push('the book of this machine: none is kept')
-  else if (book.trouble !== null) notInspectedAt.push(`the book of this machine: ${book.trouble}`)
+  if (book === null) notInspectedAt.push('the run history of this machine: none is kept')
+  else if (book.trouble !== null) notInspectedAt.push(`the run history of this machine: ${book.trouble}`)
   else inspected.push({ what: 'book', where: run.host, knows: book.part !== null })
   const isKnown = ledger !== null || audit !== null || (book !== null && book.part !== null)
   // Only a shared run is known by its id in the queue alone, so a possibly unavailable queue is not read for others.
@@ -94,12 +94,12 @@ async function gathered(
   if (!isKnown && queue === null) {
     // The unreachable source may know it.
     if (failure !== null) throw failure
-    throw new SluiceError('BAD_FLAG', `no source that was asked knows run ${id}`, {
-      reason: `asked: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'nobody'}; not asked: ${notInspectedAt.join('; ') || 'no other source'}`,
+    throw new SluiceError('BAD_FLAG', `no source that was read has run ${id}`, {
+      reason: `read: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'none'}; not read: ${notInspectedAt.join('; ') || 'no other source'}`,
       hint: 'sluice runs --here lists the runs of this machine, sluice runs --distributed those that workers share; with --to URL it lists those of a ledger, with --database-url URL those of a catalog',
     })
   }
-  notInspectedAt.push('rows of either side', 'how long a run was throttled, which no ledger notes')
+  notInspectedAt.push('rows of either side', 'how long a run was throttled, which ledgers do not record')
   const document = {
     format: 'sluice-run-report',
     version: 1,

@@ -40,7 +40,7 @@ export async function performSql(operation: SqlOperation, run: SqlRun): Promise<
       named = true
       for (const row of page.rows) {
         if (rows >= limit) {
-          run.emit({ type: 'log', level: 'note', message: `there are more rows; --limit ${limit} leaves them out` })
+          run.emit({ type: 'log', level: 'note', message: `there are more rows than --limit ${limit}` })
           return
         }
         rows++

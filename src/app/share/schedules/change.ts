@@ -28,7 +28,7 @@ export async function changeSchedule(
 /** @throws SluiceError NO_SUCH_PATH */
 export function unknownSchedule(name: string): SluiceError {
   return new SluiceError('NO_SUCH_PATH', `there is no schedule ${name}`, {
-    hint: 'sluice schedule list shows those that there are',
+    hint: 'sluice schedule list shows all schedules',
   })
 }
 
@@ -75,11 +75,11 @@ function refused({ name, state, error }: Schedule, change: ScheduleChange): Slui
     return new SluiceError('MISSING_CONFIRM', error.message, hint === undefined ? {} : { hint })
   }
   if (state === 'void') {
-    return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: what it would do is not what was confirmed`, {
+    return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: its plan is not the confirmed one`, {
       hint: `sluice schedule list ${name} says why; add it again with --replace to confirm it again`,
     })
   }
   return new SluiceError('BAD_FLAG', `schedule ${name} is ${state === 'on' ? 'not paused' : 'paused already'}`, {
-    hint: change === 'pause' ? `sluice schedule resume ${name} has it go on` : `sluice schedule list ${name} shows it`,
+    hint: change === 'pause' ? `run sluice schedule resume ${name}` : `sluice schedule list ${name} shows it`,
   })
 }

@@ -38,7 +38,7 @@ export function crontabTimes(rule: ScheduleRule): { readonly fields: string; rea
   if (calendar.unit === 'day') return { fields: `${time} * * *`, zone }
   if (calendar.unit === 'week') return { fields: `${time} * * ${(weekday(rule) + 1) % 7}`, zone }
   refuseFar(rule)
-  if (day < 0) throw unsaid('a crontab has no last days', 'take --as systemd, or a day from 1 to 28')
+  if (day < 0) throw unsaid('a crontab cannot name the last day of a month', 'use --as systemd, or a day from 1 to 28')
   const months = firstMonths(rule)
   return { fields: `${time} ${day} ${months.length === 12 ? '*' : months.join(',')} *`, zone }
 }
@@ -47,7 +47,10 @@ function intervalFields(ms: number): string {
   const minutes = ms / MS_OF_MINUTE
   if (minutes < 60 && 60 % minutes === 0) return `${minutes === 1 ? '*' : `*/${minutes}`} * * * *`
   if (minutes % 60 === 0) return `0 ${minutes === 60 ? '*' : `*/${minutes / 60}`} * * *`
-  throw unsaid('a crontab cannot say this interval', 'take one that divides an hour, or whole hours, or --as systemd')
+  throw unsaid(
+    'a crontab cannot express this interval',
+    'use one that divides an hour, or whole hours, or --as systemd',
+  )
 }
 
 function minutesOfDay(ms: number): readonly number[] {
@@ -75,7 +78,10 @@ function lastMonths(rule: OfPeriod): readonly number[] {
 
 function refuseFar({ day }: OfPeriod): void {
   if (Math.abs(day) <= SURE) return
-  throw unsaid(`day ${day} lies in another month each time`, `take a day from 1 to ${SURE}, or from -${SURE} to -1`)
+  throw unsaid(
+    `day ${day} falls into a different month each time`,
+    `give a day from 1 to ${SURE}, or from -${SURE} to -1`,
+  )
 }
 
 function clock(minute: number): string {

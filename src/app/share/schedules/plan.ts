@@ -10,9 +10,9 @@ export function differences(one: unknown, other: unknown): readonly string[] {
 }
 
 export function planChanged(reason: string): SluiceError {
-  return new SluiceError('SCHEDULE_VOID', 'what this schedule would do is not what was confirmed', {
+  return new SluiceError('SCHEDULE_VOID', 'the plan of this schedule is not the confirmed one', {
     reason,
-    hint: 'check what it would do now, then confirm it: add it again with --replace',
+    hint: 'check its plan, then confirm it: add the schedule again with --replace',
   })
 }
 

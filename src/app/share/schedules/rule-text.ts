@@ -21,7 +21,7 @@ export function parseRule(text: string): ScheduleRule {
   const minutes = /^(\d{1,4})m$/.exec(text)
   if (minutes !== null) return intervalOf(Number(minutes[1]) * MS_OF_MINUTE, text)
   const found = /^(.+\)) (-?\d{1,3}) (\d\d:\d\d)$/.exec(text)
-  if (found === null) throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is no rule of a schedule`)
+  if (found === null) throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is not a rule of a schedule`)
   const [, calendar = '', day, clock = ''] = found
   return { every: 'period', calendar: parseCalendar(calendar), day: Number(day), minute: minuteOf(clock) }
 }
@@ -30,8 +30,8 @@ export function parseRule(text: string): ScheduleRule {
 export function intervalOf(ms: number, said: string): ScheduleRule {
   const fits = Number.isInteger(ms / MS_OF_MINUTE) && ms > 0 && ms < MS_OF_DAY && MS_OF_DAY % ms === 0
   if (fits) return { every: 'interval', ms }
-  throw new SluiceError('BAD_FLAG', `a day does not hold ${said} a whole number of times`, {
-    hint: 'take 1m, 5m, 15m, 30m, 1h, 6h or the like, or day, week, month, quarter or year',
+  throw new SluiceError('BAD_FLAG', `${said} does not divide a day evenly`, {
+    hint: 'use 1m, 5m, 15m, 30m, 1h, 6h or the like, or day, week, month, quarter or year',
   })
 }
 
@@ -39,7 +39,7 @@ export function intervalOf(ms: number, said: string): ScheduleRule {
 export function minuteOf(clock: string): number {
   const found = /^\s*([01]?\d|2[0-3]):([0-5]\d)\s*$/.exec(clock)
   if (found !== null) return Number(found[1]) * 60 + Number(found[2])
-  throw new SluiceError('BAD_FLAG', `${JSON.stringify(clock)} is no time of the day`, { hint: 'write it like 02:30' })
+  throw new SluiceError('BAD_FLAG', `${JSON.stringify(clock)} is not a time of day`, { hint: 'write it like 02:30' })
 }
 
 /** For users: `each quarter from April, day 1 at 02:30 (Europe/Berlin)`. */

@@ -85,7 +85,7 @@ export class ScheduleAlerts {
     this.#append(schedule, async () => {
       const ended = await this.#parts.alerts.end(keyOf(schedule))
       if (ended.is === 'none') return
-      const value = `nothing keeps it from beginning any more; it stood since ${isoTime(ended.since)}`
+      const value = `it can begin runs again; the alert was open since ${isoTime(ended.since)}`
       await this.#send(schedule, options, 'cleared', value, ended.since)
     })
   }

@@ -73,7 +73,7 @@ export class Scheduler {
     const { queue, next, wanted } = schedule
     if (!wanted && now - (next?.at ?? now) < LATE_MS) return
     const takes = queue === null ? 'without --queues' : `with --queues ${queue}`
-    const error = new SluiceError('BAD_CONFIG', `no live worker ${takes}, and no other one starts it`, {
+    const error = new SluiceError('BAD_CONFIG', `its runs need a live worker ${takes}, and there is none`, {
       hint: `start sluice worker ${queue === null ? '' : `--queues ${shellQuote(queue)} `}where the stores of its command are known`,
     })
     await this.#refuse(schedule, error)
@@ -87,7 +87,7 @@ export class Scheduler {
     for (const { name, error } of held) {
       if (this.#held.has(name) || error === null) continue
       this.#held.add(name)
-      this.#options.log('warn', `schedule ${name} begins nothing: ${errorLine(error)}`)
+      this.#options.log('warn', `schedule ${name} begins no run: ${errorLine(error)}`)
     }
   }
 
@@ -133,7 +133,7 @@ export class Scheduler {
     const isVoid = error.code === 'SCHEDULE_VOID'
     if (!(await book.refuse(schedule, info, isVoid))) return
     alerts.refused(schedule, isVoid, `it begins no run: ${errorLine(info)}`)
-    const text = `schedule ${name} begins nothing: ${errorLine(info)}`
+    const text = `schedule ${name} begins no run: ${errorLine(info)}`
     if (this.#said.get(name) !== text) log('warn', text)
     this.#said.set(name, text)
   }
@@ -150,7 +150,7 @@ export class Scheduler {
         'BAD_CONFIG',
         `its command works on ${others.join(', ')} here, and on ${added.join(', ')} where it was added`,
         {
-          hint: 'a config file fills in what the command leaves out: compare that of this worker',
+          hint: 'a config file sets options that the command does not have: compare the config file of this worker',
         },
       )
     }

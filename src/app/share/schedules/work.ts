@@ -35,20 +35,16 @@ export function refuseUnlessItComesAgain(operation: Operation): void {
   if (endless === null) return
   const [command, option] = [commandNameOf(operation.kind), `--${endless}`]
   throw new SluiceError('BAD_FLAG', `${command} ${option} runs until it is stopped: its next time would never start`, {
-    hint: `leave ${option} out of the command of the schedule, or start it once with --distributed`,
+    hint: `remove ${option} from the command of the schedule, or start it once with --distributed`,
   })
 }
 
 /** Lists what can be scheduled. */
 function notForSchedules({ kind }: Operation): SluiceError {
   const command = commandNameOf(kind)
-  return new SluiceError(
-    'BAD_FLAG',
-    `${command} is not for a schedule${command === 'copy' ? ' without --again' : ''}`,
-    {
-      hint: 'take partition ensure, archive run, verify or expire, import, batch-import, sync, validate, fsck, diff, copy --again, or lifecycle status',
-    },
-  )
+  return new SluiceError('BAD_FLAG', `${command} cannot be scheduled${command === 'copy' ? ' without --again' : ''}`, {
+    hint: 'schedule partition ensure, archive run, verify or expire, import, batch-import, sync, validate, fsck, diff, copy --again, or lifecycle status',
+  })
 }
 
 async function confirmedMark(operation: Operation, trial: Trial): Promise<string | null> {
@@ -59,8 +55,8 @@ async function confirmedMark(operation: Operation, trial: Trial): Promise<string
   if (typed !== null && typed.name !== null && said !== typed.name) {
     throw new SluiceError(
       'MISSING_CONFIRM',
-      `each run of it destroys ${typed.what}, and wants the name of that as confirmation`,
-      { hint: `add --confirm=${typed.name} to the command, or leave out what destroys` },
+      `each run of it destroys ${typed.what}, and needs that name as confirmation`,
+      { hint: `add --confirm=${typed.name} to the command, or remove the option that destroys` },
     )
   }
   return operationMark(operation, events)

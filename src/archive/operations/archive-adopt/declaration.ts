@@ -52,7 +52,7 @@ export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[nu
   about: 'table',
   destroys: [
     {
-      what: 'the right of the database that wrote into the archive before',
+      what: 'the right of the database that owned the archive before',
       confirm: 'confirm',
       asked: 'to take its archive over',
       named: { field: 'table' },

@@ -43,8 +43,8 @@ type ArchiveAdoptRun = RunOf<typeof archiveAdopt>
 export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run: ArchiveAdoptRun): Promise<Ending> {
   const { from, table: named, confirm, dryRun, to, calendar = {} } = operation
   if (!dryRun && confirm !== named) {
-    throw new SluiceError('MISSING_CONFIRM', 'the database that wrote into this archive so far is refused afterwards', {
-      hint: `say it twice: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
+    throw new SluiceError('MISSING_CONFIRM', 'the database that owned this archive before is refused afterwards', {
+      hint: `confirm with the table name: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
     })
   }
   await using source = await openArchiveSource(from, !dryRun)
@@ -56,7 +56,7 @@ export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run:
     return await takeOver(operation, table, record, opened, run)
   }
   const place = to ?? (record === null ? null : pathOfLocation(record.archive))
-  if (place === null) throw notArchived(table, opened.store, 'where its ledger is lost, name the archive: --to FOLDER')
+  if (place === null) throw notArchived(table, opened.store, 'if its ledger is lost, name the archive: --to FOLDER')
   return await rebuildLedger(table, { ...operation, to: place, calendar }, record, opened, run)
 }
 
@@ -78,8 +78,8 @@ function refuseElsewhere({ archive }: ArchiveRecord, to: string, table: TableSpe
   const name = tableText(table.table)
   throw new SluiceError(
     'PLAN_CHANGED',
-    `the ledger knows the archive of ${name} at another place: ${redactUrl(archive)}`,
-    { where: name, hint: 'leave --to out, or change archive in migration_archives when the folder was moved' },
+    `the ledger has another place for the archive of ${name}: ${redactUrl(archive)}`,
+    { where: name, hint: 'leave --to out, or change migration_archives.archive if the folder was moved' },
   )
 }
 
@@ -192,7 +192,7 @@ class Adoption {
       if (unnamed === null) continue
       const { state, files } = unnamed.partition
       const there = unnamed.outdated.length === 0 ? '' : ' that is there'
-      const message = `${label}: the ledger says ${state} and the log names no file of it${there}; its ${files.length} files are there and were read: the log ${names} them again`
+      const message = `${label}: the ledger says ${state} and the log does not name its files${there}; its ${files.length} files exist and were read: the log ${names} them again`
       this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
     }
   }
@@ -232,7 +232,7 @@ class Adoption {
       const isHere = isKnown || found !== null
       if (isHere) await this.#ledger.hold(label, reason)
       const text = `the archive says that ${label} is held: ${reason}`
-      const message = isHere ? text : `${text}; there is no such partition here`
+      const message = isHere ? text : `${text}; this database does not have the partition`
       this.#parts.run.emit({ type: 'log', level: isHere ? 'note' : 'warn', table: this.#name, message })
     }
   }
@@ -242,7 +242,7 @@ class Adoption {
     const { context, opened, record, run } = this.#parts
     const reload = async (): Promise<ArchivedPartition> => {
       const partition = await readPartition(opened.database, record.table, label)
-      if (partition === null) throw new Error(`the ledger has no ${label} any more`)
+      if (partition === null) throw new Error(`the ledger no longer has ${label}`)
       return partition
     }
     if (!this.#isKnown(label))
@@ -272,7 +272,7 @@ function differs(name: string, count: number, all: number): SluiceError {
     'PROOF_FAILED',
     `${count} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`,
     {
-      hint: `nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED, and is refused where archived rows are missing in the database: ${letGo} lets go of the archived ones; and one whose files are gone: rows that the database has count then, and those of which the difference says that they are neither in the table nor in the archive are lost`,
+      hint: `nothing was changed; --accept-difference LABEL takes over a partition whose rows in the database differ: unless the ledger says DETACHED or DROPPED, the next run archives these rows in place of the archived ones. That run is refused if archived rows are missing in the database: ${letGo} gives up the archived ones. It also takes over a partition whose files are gone: then the rows in the database count, and rows that the difference reports as neither in the table nor in the archive are lost`,
     },
   )
 }

@@ -47,9 +47,9 @@ export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[nu
   about: 'table',
   destroys: [
     {
-      what: 'rows of the table and of its archive, and every older version of the archive',
+      what: 'rows of the table and of its archive, and all older versions of the archive',
       confirm: 'confirm',
-      asked: 'to erase these rows for good, with every older version of the archive',
+      asked: 'to erase these rows for good, with all older versions of the archive',
       named: { field: 'table' },
     },
   ],

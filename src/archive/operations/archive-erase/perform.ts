@@ -93,10 +93,10 @@ async function refuseOtherNames(
     const name = tableText(table.table)
     throw new SluiceError('PLAN_CHANGED', `${change.from} is called ${change.column.name} in ${name} now`, {
       where: name,
-      reason: 'the archive has the earlier name, until a run notes the new one: nothing was changed',
+      reason: 'the archive has the earlier name until a run records the new one: nothing was changed',
       hint: isBegun
         ? back
-        : `sluice archive run --table ${shellQuote(name)} notes it, also with nothing due; then give the condition with the new name`,
+        : `sluice archive run --table ${shellQuote(name)} records it, even if no partition is due; then give the condition with the new name`,
     })
   }
 }
@@ -206,15 +206,15 @@ function refuseOther({ reason, condition, state }: Erasure, asked: string, test:
   if (reason !== asked) {
     throw new SluiceError('LEDGER_BUSY', `the erasure ${reason} of ${name} has not ended`, {
       where: name,
-      reason: `it is ${state}; a table has one at a time`,
-      hint: `run it again to its end first: the same command with --reason ${shellQuote(reason)}`,
+      reason: `it is ${state}; a table can have one erasure at a time`,
+      hint: `finish it first: run the same command with --reason ${shellQuote(reason)}`,
     })
   }
   if (condition === null || isCondition(test, condition)) return
   throw new SluiceError('PLAN_CHANGED', `the erasure ${reason} of ${name} began with another condition`, {
     where: name,
-    reason: 'it has not ended, and its certificate is about those rows',
-    hint: 'run it to its end with the condition that it began with; give the other one a ticket of its own, such as the same with /2 behind it',
+    reason: 'it has not ended, and its certificate is for the rows of that condition',
+    hint: 'finish it with its first condition; give the other condition another ticket, such as the same one with /2 at its end',
   })
 }
 
@@ -287,14 +287,10 @@ async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure,
 
 function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): void {
   if (dryRun || confirm === table) return
-  throw new SluiceError(
-    'MISSING_CONFIRM',
-    'erased rows are gone for good, and so is every older version of the archive',
-    {
-      where: table,
-      hint: `say it twice: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run counts the rows first`,
-    },
-  )
+  throw new SluiceError('MISSING_CONFIRM', 'erased rows and all older versions of the archive are removed for good', {
+    where: table,
+    hint: `confirm with the table name: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run counts the rows first`,
+  })
 }
 
 /** Warns that free texts may name the same person in rows that the condition does not match. */
@@ -306,7 +302,7 @@ function reportTexts({ stored }: ArchiveRecord, { test }: ErasedRows, run: Erase
   )
   if (free.length === 0) return
   const names = free.map(({ name }) => name).join(', ')
-  const message = `rows are identified by ${[...tested].join(', ')} alone: ${names} may identify other people in other rows, too`
+  const message = `rows are identified by ${[...tested].join(', ')} alone: ${names} may also identify other people in other rows`
   run.emit({ type: 'log', level: 'warn', message })
 }
 
@@ -343,5 +339,5 @@ function isNothing({ partitions, otherRows }: EraseLook): boolean {
 async function recordNow({ database }: OpenedArchive, { table }: ArchiveRecord): Promise<ArchiveRecord> {
   const record = await readArchive(database, table)
   if (record !== null) return record
-  throw new SluiceError('LEDGER_DAMAGED', `the ledger knows nothing of ${tableText(table)} any more`)
+  throw new SluiceError('LEDGER_DAMAGED', `the ledger no longer has ${tableText(table)}`)
 }

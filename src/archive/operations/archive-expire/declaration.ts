@@ -46,7 +46,7 @@ export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[
   about: 'table',
   destroys: [
     {
-      what: 'archived partitions of which no other copy is left',
+      what: 'archived partitions that have no other copy',
       confirm: 'confirm',
       asked: 'to let these partitions expire',
       named: { field: 'table' },

@@ -102,7 +102,7 @@ function refuseAgeless(record: ArchiveRecord): void {
   const column = record.timeColumn ?? ''
   throw new SluiceError('BAD_FLAG', `the archive of ${name} is cut by values of ${column}, which have no age`, {
     where: name,
-    hint: `sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET takes rows out for good, with a condition on ${column}`,
+    hint: `sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET removes rows for good, with a condition on ${column}`,
   })
 }
 
@@ -125,8 +125,8 @@ async function kindOf(
     if (kind === null) throw timelessError(table, by)
     return kind
   }
-  throw new SluiceError('PARTITION_STATE', `${tableText(table.table)} is cut by no column any more`, {
-    reason: `its ${partitions.length} archived partitions were partitions of the table, and it has none now`,
+  throw new SluiceError('PARTITION_STATE', `${tableText(table.table)} is no longer partitioned by a column`, {
+    reason: `its ${partitions.length} archived partitions were partitions of the table, which is not partitioned now`,
     hint: 'partition it by the same column again',
   })
 }
@@ -137,7 +137,7 @@ async function erasureError(erasures: ErasureLedger, name: string): Promise<Slui
   return new SluiceError('LEDGER_BUSY', `the erasure ${erasure.reason} of ${name} has not ended`, {
     where: name,
     reason: 'it reads all files of the archive and removes their history itself',
-    hint: `run it to its end first: the same command with --reason ${shellQuote(erasure.reason)}`,
+    hint: `finish it first: run the same command with --reason ${shellQuote(erasure.reason)}`,
   })
 }
 
@@ -165,20 +165,20 @@ function refuseNamed({ partitions }: ArchiveExpireOperation, name: string, plan:
 function notNow(name: string, { partition: { label }, note = '' }: PlannedExpiry): SluiceError {
   return new SluiceError('PARTITION_STATE', `${label} of ${name} does not expire: ${note}`, {
     where: `${name}, ${label}`,
-    hint: 'only what the archive alone has, and for longer than its grace, leaves it; nothing was changed',
+    hint: 'a partition can expire only if the archive alone has its rows, and its grace period has ended; nothing was changed',
   })
 }
 
 function heldError(name: string, { label, held }: ArchivedPartition): SluiceError {
-  return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
+  return new SluiceError('PARTITION_HELD', `${label} of ${name} is held: ${held ?? ''}`, {
     where: `${name}, ${label}`,
-    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} lets it go`,
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} ends the hold`,
   })
 }
 
 function allBlocked(name: string, blocked: readonly PlannedExpiry[]): SluiceError {
   const named = blocked.slice(0, 5).map(({ partition, note }) => `${partition.label}: ${note ?? ''}`)
-  return new SluiceError('PARTITIONS_BLOCKED', `of what is old enough, nothing of ${name} can expire`, {
+  return new SluiceError('PARTITIONS_BLOCKED', `none of the partitions of ${name} that are old enough can expire`, {
     where: name,
     reason: `${named.join('; ')}${blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''}`,
     hint: `nothing was changed${wayOut(new Set(blocked.map(({ partition }) => partition.state)))}`,
@@ -187,17 +187,16 @@ function allBlocked(name: string, blocked: readonly PlannedExpiry[]): SluiceErro
 
 /** What lets a partition expire that has not left the database. */
 function wayOut(states: ReadonlySet<ArchivedPartition['state']>): string {
-  if (states.has('DETACHED')) return '; sluice archive run --drop takes detached partitions out of the database first'
-  if (states.has('RESTORED'))
-    return '; a restored partition is archived again by sluice archive run --partition PARTITION'
+  if (states.has('DETACHED')) return '; sluice archive run --drop removes detached partitions from the database first'
+  if (states.has('RESTORED')) return '; sluice archive run --partition PARTITION archives a restored partition again'
   return ''
 }
 
 function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveExpireOperation): void {
   if (dryRun || confirm === table) return
-  throw new SluiceError('MISSING_CONFIRM', 'what expires is in the archive only, and leaves it for good', {
+  throw new SluiceError('MISSING_CONFIRM', 'expired rows exist only in the archive, and are removed from it for good', {
     where: table,
-    hint: `say it twice: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run shows what would go, and until when it can come back`,
+    hint: `confirm with the table name: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run shows what would expire, and until when it can be restored`,
   })
 }
 

@@ -22,7 +22,7 @@ type ArchiveHoldRun = RunOf<typeof archiveHold>
 
 /** The calendar decides which partition a label means, and it is recorded with the archive. */
 const FIRST =
-  'give archive run --no-detach once, with all flags that later runs get: it publishes, and takes nothing out of the table; then hold the partition, and later runs leave it where it is'
+  'run archive run --no-detach once, with the flags of later runs: it publishes, and removes nothing from the table; then hold the partition, and later runs keep it in the table'
 
 /**
  * A partition that the ledger does not have can be held too, if the source has it. The hold is written to the ledger at
@@ -73,7 +73,7 @@ async function reportedWithout(labels: readonly string[], { table, record, opene
     await reportArchive(record, opened, run, table.table, { change })
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    throw new SluiceError(error.code, `${named(table)} is not released: its archive goes on saying that it is held`, {
+    throw new SluiceError(error.code, `${named(table)} is not released: its archive still says that it is held`, {
       reason: error.message,
       hint: againText(error),
       retryable: error.retryable,
@@ -90,7 +90,7 @@ async function reported({ table, record, opened, run }: About, what: 'held' | 'r
     const error = asSluiceError(thrown)
     throw new SluiceError(
       error.code,
-      `${named(table)} is ${what}, and so says the ledger of this database, but not the archive`,
+      `${named(table)} is ${what} in the ledger of this database, but not in the archive`,
       {
         reason: error.message,
         hint: `${againText(error)}: a lost ledger is rebuilt from there`,
@@ -103,7 +103,7 @@ async function reported({ table, record, opened, run }: About, what: 'held' | 'r
 
 /** The hint of the original error comes first. */
 function againText({ hint }: SluiceError): string {
-  const again = 'run the same command again when the archive can be written'
+  const again = 'run the same command again when sluice can write to the archive'
   return hint === undefined ? again : `${hint}; then ${again}`
 }
 
@@ -144,8 +144,8 @@ async function unknownYet(
       label,
       record.partitions.map((one) => one.label),
     )
-    const what = `the ledger knows no partition ${label} of ${tableText(table.table)}${near}`
-    throw new SluiceError('PARTITION_STATE', what, { hint: 'sluice archive list shows those that it knows' })
+    const what = `the ledger has no partition ${label} of ${tableText(table.table)}${near}`
+    throw new SluiceError('PARTITION_STATE', what, { hint: 'sluice archive list shows the known ones' })
   }
   const asked: ArchiveOperation = {
     kind: 'archive',

@@ -122,8 +122,8 @@ async function goingLabels(
 
 function goingText(labels: ReadonlySet<string>): { readonly message: string; readonly hint: string } {
   return {
-    message: `files of ${[...labels].join(', ')} are being destroyed, and some may be there still: a sweep or an erasure has not ended`,
-    hint: 'the same command again ends it',
+    message: `files of ${[...labels].join(', ')} are being destroyed, and some may still exist: a sweep or an erasure has not ended`,
+    hint: 'run the same sweep or erasure again to finish it',
   }
 }
 

@@ -26,15 +26,15 @@ export async function agreeArchiveRun({ operation, run, plans }: PlannedArchiveR
 }
 
 const ONE_WORKER =
-  'one worker does it all: while a partition that is partitioned itself is read, no other one can leave the table'
+  'one worker is used: while a partition with subpartitions is read, other partitions cannot be detached'
 
 /** A table in the ledger is resumed; for a new one the command must say what is due. */
 function refuseAimless(plans: readonly ArchiveTablePlan[], { olderThan, partitions }: ArchiveOperation): void {
   if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
-  throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
+  throw new SluiceError('BAD_FLAG', 'the command does not say which partitions are due', {
     hint: plans.every(({ archived }) => isByValue(archived))
-      ? 'name some with --partition; sluice archive plan with the same options lists them'
-      : 'give --older-than 8q, or name some with --partition',
+      ? 'name partitions with --partition; sluice archive plan with the same options lists them'
+      : 'give --older-than 8q, or name partitions with --partition',
   })
 }
 
@@ -54,10 +54,9 @@ const NAMED_BLOCKERS = 5
 function allBlocked(blocked: readonly Blocked[]): SluiceError {
   const named = blocked.slice(0, NAMED_BLOCKERS).map(({ plan, text }) => `${tableText(plan.table.table)} ${text}`)
   const more = blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''
-  const what =
-    blocked.length === 1 ? 'the one partition that is due is' : `all ${blocked.length} partitions that are due are`
+  const what = blocked.length === 1 ? 'the only due partition is' : `all ${blocked.length} due partitions are`
   return new SluiceError('PARTITIONS_BLOCKED', `${what} blocked, and nothing was archived`, {
     reason: `${named.join('; ')}${more}`,
-    hint: 'remove what blocks them, then run the same command again; sluice archive plan lists all of it',
+    hint: 'remove the causes, then run the same command again; sluice archive plan lists them',
   })
 }

@@ -133,10 +133,10 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   about: 'tables',
   destroys: [
     {
-      what: 'partitions that are archived and past their grace',
+      what: 'archived partitions whose grace period has ended',
       when: 'drop',
       confirm: 'confirm',
-      asked: 'to drop what is past its grace',
+      asked: 'to drop partitions whose grace period has ended',
       named: { field: 'tables' },
       against: '--table',
       refused: (name) => `--drop removes rows of ${name} for good`,

@@ -68,7 +68,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     name: 'epoch',
     type: 'choice',
     choices: EPOCHS,
-    shown: 'what bounds and ledger say',
+    shown: 'from the bounds and the ledger',
     group: 'plan, run and expire:',
     describe: 'unit of the times in an integer column: seconds (s) or milliseconds (ms) since 1970',
   },
@@ -152,7 +152,8 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: 'plan and run:',
-    describe: 'remove what is detached and past its grace period, after one more full check; needs --confirm=TABLE',
+    describe:
+      'remove detached partitions whose grace period has ended, after one more full check; needs --confirm=TABLE',
   },
   {
     name: 'grace',

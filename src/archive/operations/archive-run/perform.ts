@@ -30,8 +30,8 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRun): Pro
 function refuseUnconfirmed({ drop, confirm, tables, dryRun }: ArchiveOperation): void {
   if (drop && !dryRun && (tables.length !== 1 || confirm !== tables[0])) {
     const name = shellQuote(tables[0] ?? '')
-    throw new SluiceError('MISSING_CONFIRM', 'what is dropped cannot be brought back but from its archive', {
-      hint: `say it twice, for one table: --table ${name} --drop --confirm=${name}`,
+    throw new SluiceError('MISSING_CONFIRM', 'dropped partitions can be restored only from their archive', {
+      hint: `confirm one table by name: --table ${name} --drop --confirm=${name}`,
     })
   }
 }

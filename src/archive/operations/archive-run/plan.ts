@@ -92,7 +92,7 @@ export class RefusedTables {
     const error = asSluiceError(thrown)
     if (this.#tables === 1 || !OF_ONE_TABLE.has(error.code)) throw error
     this.first ??= error
-    reportTable(this.#run, 'error', table, `it is left out: ${error.message}`, error.hint)
+    reportTable(this.#run, 'error', table, `it is skipped: ${error.message}`, error.hint)
   }
 }
 

@@ -95,8 +95,8 @@ async function reportAtLast({ table: { table }, archived, opened }: ArchiveTable
   } catch (thrown) {
     throwIfAborted(run.interrupt.abort)
     const { message } = asSluiceError(thrown)
-    const text = `the archive does not say yet what the ledger says of holds, calendar and columns: ${message}`
-    const hint = 'the next run writes it; if the ledger is lost before, this is lost too'
+    const text = `holds, calendar and columns of the ledger are not in the archive yet: ${message}`
+    const hint = 'the next run writes them; if the ledger is lost before that, they are lost too'
     reportTable(run, 'warn', archived, text, hint)
   }
 }

@@ -32,7 +32,7 @@ export function reportTimeless(plans: readonly PlannedArchive[], run: Teller): v
     if (timeless === null) continue
     const { message, reason, hint } = timeless
     const why = reason === undefined ? message : `${message}; ${reason}`
-    reportTable(run, 'warn', table, `${tableText(table.table)} is left alone: ${why}`, hint)
+    reportTable(run, 'warn', table, `${tableText(table.table)} is skipped: ${why}`, hint)
   }
 }
 
@@ -49,7 +49,7 @@ export function reportUnplaced({ table, unplaced }: PlannedArchive, run: Teller)
 /** Values have no age, so none is due by itself. */
 export function reportValues({ table, archived, partitions }: PlannedArchive, run: Teller): void {
   if (!isByValue(archived) || partitions.some(({ status }) => status !== 'later')) return
-  reportTable(run, 'note', table, 'no value is due by itself: name those that are to be archived, with --partition')
+  reportTable(run, 'note', table, 'values are never due by age: name the values to archive with --partition')
 }
 
 /** Rows of other tables may prevent rows from being removed. */
@@ -78,11 +78,12 @@ export function reportGrace(
   if (waiting.length === 0 || (!drop && graceMs === undefined)) return
   const first = isoTime(Math.min(...waiting))
   const what = waiting.length === 1 ? '1 detached partition is' : `${waiting.length} detached partitions are`
-  const later = graceMs === undefined ? '' : '; --grace counts for what is detached from now on, and not for these'
+  const later =
+    graceMs === undefined ? '' : '; --grace applies to partitions that are detached from now on, not to these'
   reportTable(
     run,
     'note',
     table,
-    `${what} within the grace, and not dropped yet; the first may be from ${first} on${later}`,
+    `${what} within the grace period, and not dropped yet; the first may be dropped from ${first} on${later}`,
   )
 }

@@ -75,11 +75,11 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
   about: 'tables',
   destroys: [
     {
-      what: 'files of archives that no version names, or none within the retention',
+      what: 'files that no version of an archive names, or none within the retention',
       confirm: 'confirm',
       asked: 'to remove these files',
       named: { field: 'tables', several: 'all' },
-      against: 'what may go is',
+      against: 'the files to remove are',
       counted: true,
     },
   ],

@@ -170,13 +170,13 @@ async function changedCommits(
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
     const { message } = asSluiceError(thrown)
-    return { findings: [], notCompared: `commits of the log of ${name} were not compared: ${message}` }
+    return { findings: [], notCompared: `commits in the log of ${name} were not compared: ${message}` }
   }
   const { equal, differing, unknown } = compared
   const uncompared = unknown.length + (isForeign ? differing.length : 0)
   const all = equal.length + differing.length + unknown.length
   const detail = (version: number): string =>
-    `the commit of version ${version} is not what this ledger wrote: its sha256 is another one`
+    `the commit of version ${version} is not what this ledger wrote: its sha256 differs`
   return {
     findings: isForeign ? [] : differing.map((version) => ({ finding: 'broken log', detail: detail(version) })),
     notCompared:
@@ -196,7 +196,7 @@ async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: 
 }
 
 function damageError(found: number, foreign: readonly string[]): SluiceError {
-  const what = found === 1 ? 'thing in the archive is not as it was' : 'things in the archive are not as they were'
+  const what = found === 1 ? 'part of the archive has changed' : 'parts of the archive have changed'
   return new SluiceError('PROOF_FAILED', `${found} ${what} proved`, {
     hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
   })
@@ -205,14 +205,13 @@ function damageError(found: number, foreign: readonly string[]): SluiceError {
 /** Error: nothing that was read is damaged, but rows wait to be archived. */
 function lateError({ late, checked }: { readonly late: number; readonly checked: number }): SluiceError {
   const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
-  return new SluiceError('PROOF_FAILED', `${late} archived ${periods} rows in the table that came late`, {
-    reason: `the ${checked} ${partitions} that were read are as they were proved`,
-    hint: 'nothing was changed; sluice archive plan says what becomes of these rows',
+  return new SluiceError('PROOF_FAILED', `${late} archived ${periods} late rows in the table`, {
+    reason: `the ${checked} ${partitions} that were read are unchanged since they were proved`,
+    hint: 'nothing was changed; sluice archive plan says what happens to these rows',
   })
 }
 
-const MEND =
-  'bring damaged files back from a backup, or archive the partition again where its rows are still in the source'
+const MEND = 'restore damaged files from a backup, or archive the partition again if its rows are still in the source'
 
 function ownHint(name: string): string {
   return `after a failover, a restore or a move of the database: sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
@@ -227,8 +226,8 @@ function refuseUnknown(records: readonly ArchiveRecord[], texts: readonly string
     const asked = records.map(({ calendar, partitions }) => askedFor(recordCalendar({ calendar }), text, partitions))
     if (records.some(({ partitions }) => partitions.some((one) => isAsked(asked, one)))) continue
     const label = asked[0]?.label ?? text
-    throw new SluiceError('PARTITION_STATE', `no ledger knows a partition ${label}${nearestText(label, known)}`, {
-      hint: 'sluice archive list shows the known ones; without --partition all of them are verified, and all others in the log',
+    throw new SluiceError('PARTITION_STATE', `no ledger has a partition ${label}${nearestText(label, known)}`, {
+      hint: 'sluice archive list shows the known ones; without --partition, all partitions of the ledger and of the log are verified',
     })
   }
 }

@@ -59,7 +59,7 @@ export async function performQuery(operation: QueryOperation, run: QueryRun): Pr
       named = true
       for (const row of page) {
         if (rows >= limit) {
-          run.emit({ type: 'log', level: 'note', message: `there are more rows; --limit ${limit} leaves them out` })
+          run.emit({ type: 'log', level: 'note', message: `there are more rows than --limit ${limit} shows` })
           return
         }
         rows++
@@ -73,12 +73,14 @@ export async function performQuery(operation: QueryOperation, run: QueryRun): Pr
 }
 
 const WITHOUT_ARCHIVE =
-  'this database has no ledger of an archive of the table: the answer has the rows of the database only'
+  'this database has no archive ledger for the table: the answer has only the rows of the database'
 
 /** @param by how the system identifies a renamed table */
 function renamed(former: string, by: TableIdentities['by'] | undefined): string {
   const how =
-    by === 'number' ? "the table's number" : 'what its ledger noted of the table: its mark, or keys of rows that stay'
+    by === 'number'
+      ? "the table's number"
+      : 'facts that its ledger recorded of the table: its mark, or keys of rows that stay'
   return `the table was called ${former} when it was archived: its archive was found by ${how}`
 }
 

@@ -31,7 +31,7 @@ export function chosenOf(
       partitions.map((one) => one.label),
     )
     throw new SluiceError('PARTITION_STATE', `${asked.label} of ${tableText(table)} is not archived${near}`, {
-      hint: `sluice archive list --table ${shellQuote(tableText(table))} shows what is`,
+      hint: `sluice archive list --table ${shellQuote(tableText(table))} shows the archived partitions`,
     })
   }
   return [...chosen]

@@ -50,15 +50,19 @@ type RestoreRun = RunOf<typeof restore>
 export function goesElsewhere({ into, intoUrl, where, asChanged, without }: RestoreOperation): boolean {
   if (into === undefined && intoUrl === undefined) {
     if (where === undefined) return false
-    throw new SluiceError('BAD_FLAG', '--where brings back a part of a partition, and only into another table', {
-      reason: 'the rest of it would be neither in the archive nor in the table',
+    throw new SluiceError('BAD_FLAG', '--where restores a part of a partition, and only into another table', {
+      reason: 'the rest of the partition would be neither in the archive nor in the table',
       hint: 'add --into TABLE, or --into-url URL',
     })
   }
   if (asChanged !== true && without === undefined) return true
-  throw new SluiceError('BAD_FLAG', `--into takes no ${asChanged === true ? '--as-changed' : '--without'}`, {
-    hint: 'the original table is not read, and every archived column is restored',
-  })
+  throw new SluiceError(
+    'BAD_FLAG',
+    `--into cannot be combined with ${asChanged === true ? '--as-changed' : '--without'}`,
+    {
+      hint: 'the original table is not read, and every archived column is restored',
+    },
+  )
 }
 
 /**
@@ -92,7 +96,7 @@ async function archiveOf(
   if (others.length > 0) {
     throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
   }
-  if (found === undefined) throw new SluiceError('NO_SUCH_TABLE', `no archive is called ${name}`)
+  if (found === undefined) throw new SluiceError('NO_SUCH_TABLE', `there is no archive of ${name}`)
   const { name: called, record: noted, opened } = found
   const table = await tableNow(opened, called, interrupt.abort)
   await refuseSwappedColumns(opened.store, table, noted, interrupt.abort)
@@ -139,14 +143,14 @@ async function brought(
   const parts = await partsOf(context, partitions, asked)
   if (planned.create) await store.target().create(planned.table, run.interrupt.abort)
   const table = await targetTableNow(name, store, run.interrupt.abort)
-  if (table === null) throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is not there any more`)
+  if (table === null) throw new SluiceError('TABLE_REFUSED', `${tableText(name)} no longer exists`)
   if (planned.create) await refuseOtherMeaning(store, table, partitions, planned, run.interrupt.abort)
   const { digest, there } = await bringElsewhere(context, parts, destinationOf(store, table, planned))
   await store.target().finish(table, run.interrupt.abort)
   for (const part of parts) {
     const { rows } = part.expect
     const what = countText(rows, 'row')
-    const message = `${part.partition.label}: ${what} ${there ? 'stood' : rows === 1n ? 'stands' : 'stand'} in ${tableText(table.table)}${there ? ' before' : ''}, equal by count and sum to those of the archive${besides(planned)}`
+    const message = `${part.partition.label}: ${what} ${there ? 'already in' : 'now in'} ${tableText(table.table)}, equal by count and checksum to those of the archive${besides(planned)}`
     run.emit({ type: 'log', level: 'note', table: context.name, message })
   }
   return {
@@ -169,7 +173,7 @@ export function notCompared(table: string, computed: readonly string[]): { reado
   if (computed.length === 0) return {}
   const what = computed.join(', ')
   return {
-    notChecked: `${table} computes ${what} by itself: archived values of ${what} were not written, and not compared`,
+    notChecked: `${table} computes ${what} itself: archived values of ${what} were neither written nor compared`,
   }
 }
 
@@ -202,15 +206,15 @@ async function refuseUnpublished(
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`
   throw new SluiceError(
     'PARTITION_STATE',
-    `the archive does not answer for ${label} of ${name}: its state is ${state}`,
+    `the rows of ${label} of ${name} are not only in the archive: its state is ${state}`,
     {
       where: `${name}, ${label}`,
       hint:
         state === 'RESTORED'
           ? `its rows are in the table: ${await copyCommand(context, partition, asked)} copies them from there`
           : state === 'EXPIRED'
-            ? `${named('restore')} brings it back into its table, from where it can be copied`
-            : `${named('archive run')} ends what was begun`,
+            ? `${named('restore')} restores it into its table, from where it can be copied`
+            : `${named('archive run')} finishes the begun step`,
     },
   )
 }
@@ -269,10 +273,10 @@ async function foretold(
       refusal = thrown
     }
   }
-  const goes = planned.create ? `into ${tableText(name)}, which is made` : `into ${tableText(name)}`
+  const goes = planned.create ? `into ${tableText(name)}, which is created` : `into ${tableText(name)}`
   const partitions = parts.map(({ partition, expect, bytes }) => {
     const rows = `${countText(expect.rows, 'row')}, ${bytes} bytes of files`
-    const what = isThere ? `${rows}: all of them stand in ${tableText(name)} already` : `${rows}, go ${goes}`
+    const what = isThere ? `${rows}: all of them are already in ${tableText(name)}` : `${rows}, go ${goes}`
     return {
       label: partition.label,
       status: refusal !== null ? ('blocked' as const) : isThere ? ('done' as const) : ('due' as const),
@@ -317,7 +321,7 @@ class Holding {
       if (held === null || partition === null) {
         throw new SluiceError('LEDGER_BUSY', `another program works on ${label} of ${name}`, {
           where: `${name}, ${label}`,
-          hint: 'let it finish; a program that vanished lets go of it after half a minute',
+          hint: 'let it finish; the lease of a dead program ends after half a minute',
           retryable: true,
         })
       }

@@ -100,8 +100,8 @@ async function cameToDefault(
     if (rest === undefined || (await partitions.standing(table.table, { from, to }, interrupt.abort)).length > 0)
       return null
     return {
-      message: `rows of ${label} came into the default partition ${tableText(rest.table.table)}, which no run archives`,
-      hint: `a partition from ${from ?? 'MINVALUE'} to ${to ?? 'MAXVALUE'} has them archived again: take these rows out of ${tableText(rest.table.table)}, make the partition by hand, and put the rows in again, in one transaction`,
+      message: `rows of ${label} were restored into the default partition ${tableText(rest.table.table)}, which runs do not archive`,
+      hint: `a partition from ${from ?? 'MINVALUE'} to ${to ?? 'MAXVALUE'} lets runs archive them again: in one transaction, move these rows out of ${tableText(rest.table.table)}, create the partition by hand, and insert the rows again`,
     }
   } catch (error) {
     // The restore has succeeded, so errors of this check are ignored.
@@ -134,9 +134,9 @@ function expiredNeighbours(chosen: readonly ArchivedPartition[], { partitions }:
     const rows = digest === null ? '' : `, ${countText(digest.rows, 'row')},`
     const way =
       sweptMs === null
-        ? 'the same restore once more brings it back, as long as its files are there'
+        ? 'run the same restore again to restore it, as long as its files exist'
         : 'its files were destroyed'
-    return `${label}${rows} has expired and does not come back with the others: ${way}`
+    return `${label}${rows} has expired and is not restored with the others: ${way}`
   })
 }
 
@@ -144,7 +144,7 @@ function expiredNeighbours(chosen: readonly ArchivedPartition[], { partitions }:
 function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: RestoreOperation, { table }: TableSpec): void {
   const name = tableText(table)
   if (asChanged !== true || dryRun || confirm === given || confirm === name) return
-  throw new SluiceError('MISSING_CONFIRM', 'archived values of rows that have changed would cease to count', {
+  throw new SluiceError('MISSING_CONFIRM', 'archived values of changed rows would no longer count', {
     where: name,
     hint: `add ${shellQuote(`--confirm=${name}`)}, or --dry-run to see which rows differ`,
   })
@@ -164,7 +164,7 @@ async function defaultPartitionRows(
   if (seen.isAmongOthers === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
   const { rows, place } = look
   if (rows === 0n) return seen
-  const what = `${countText(rows, 'row')} of ${partition.label} came late, and ${rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(place.table.table)}`
+  const what = `${countText(rows, 'row')} of ${partition.label} came late, and ${rows === 1n ? 'is' : 'are'} in the default partition ${tableText(place.table.table)}`
   const { store, table, reader, interrupt } = context
   const source = { store, table: { ...place.table, key: table.key }, signal: interrupt.abort }
   const archive = { reader, open: openArchiveQuery }
@@ -173,7 +173,7 @@ async function defaultPartitionRows(
   if (found === null) {
     const refusal = new SluiceError('TABLE_REFUSED', what, {
       reason:
-        'a partition cannot be attached while the table has rows of its period, and without a key these cannot be compared',
+        'a partition cannot be attached while the table has rows of its period, and rows without a key cannot be compared',
       hint: 'the same command without --dry-run changes nothing and prints the statements that move these rows out and back',
     })
     return { text: what, refusal }
@@ -181,8 +181,8 @@ async function defaultPartitionRows(
   if (found.both.rows === 0n) return { text: `${seen.text}; ${what}: they come into it`, refusal: null }
   const taken = `${what}; ${found.both.rows} of them under a key of the archive: ${found.both.keys.join('; ')}`
   const refusal = new SluiceError('PARTITION_CHANGED', taken, {
-    reason: 'a restore would be refused by that key, and change nothing',
-    hint: `give these rows other keys, or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(context.name, partition)}`,
+    reason: 'that key would refuse a restore, which would change nothing',
+    hint: `give these rows other keys, or remove them, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(context.name, partition)}`,
   })
   return { text: taken, refusal }
 }
@@ -231,7 +231,7 @@ async function foretold(
     ...(comeByKey ? [NOT_TRIED] : []),
     ...(names === ''
       ? []
-      : [`whether the table computes ${names} as it did: otherwise the restore brings nothing back`]),
+      : [`whether the table still computes ${names} in the same way: if not, the restore changes nothing`]),
   ].join('; ')
   return {
     totals: { partitions: dec(chosen.length) },

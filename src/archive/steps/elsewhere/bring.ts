@@ -69,8 +69,8 @@ async function keysAlike(
     `${tableText(table.table)} cannot hold all of these rows: ${oneKeyText(found)}`,
     {
       where: store.label,
-      reason: 'both rows were archived under keys of their own; nothing was changed',
-      hint: 'make a table whose key distinguishes these texts, by another collation, and name it with --into',
+      reason: 'both rows had different keys when they were archived; nothing was changed',
+      hint: 'create a table whose key distinguishes these texts by another collation, and name it with --into',
       cause,
     },
   )
@@ -139,10 +139,10 @@ async function write(
 }
 
 function meanwhile({ store, table }: Destination): SluiceError {
-  return new SluiceError('TARGET_NOT_EMPTY', `another program wrote into ${tableText(table.table)} meanwhile`, {
+  return new SluiceError('TARGET_NOT_EMPTY', `another program wrote to ${tableText(table.table)} during the restore`, {
     where: store.label,
-    reason: 'rows stand there now under keys of these, or in a table that was empty; nothing was changed',
-    hint: 'the same command checks it again',
+    reason: 'the table now has rows with the same keys, or is no longer empty; nothing was changed',
+    hint: 'run the same command to check again',
     retryable: true,
   })
 }
@@ -151,8 +151,8 @@ function leftOut({ store, table }: Destination, given: number, wrote: number): S
   return new SluiceError('TARGET_NOT_EMPTY', `${tableText(table.table)} took ${wrote} of ${given} rows`, {
     where: store.label,
     reason:
-      'a trigger or rule of the table drops rows, or another program wrote under their keys meanwhile; nothing was changed',
-    hint: 'the same command checks it again; or name a new table with --into, and it is created',
+      'a trigger or rule of the table drops rows, or another program wrote rows with the same keys; nothing was changed',
+    hint: 'run the same command to check again; or name a new table with --into, and it is created',
     retryable: true,
   })
 }
@@ -161,13 +161,13 @@ function otherRows({ store, table }: Destination, wanted: bigint, found: bigint)
   return new SluiceError(
     'PROOF_FAILED',
     wanted === found
-      ? `the ${wanted} rows in ${tableText(table.table)} do not come to the sum of those that were written`
+      ? `the ${wanted} rows in ${tableText(table.table)} do not have the checksum of the written rows`
       : `${tableText(table.table)} has ${found} more rows, and ${wanted} were written`,
     {
       where: store.label,
       reason:
         'a trigger or rule of the table changes rows, its columns store values differently, or another program wrote meanwhile; nothing was changed',
-      hint: 'name a table that is not there with --into, and it is made',
+      hint: 'name a new table with --into, and it is created',
     },
   )
 }

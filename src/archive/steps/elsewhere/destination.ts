@@ -106,7 +106,7 @@ async function whole(
   throw new SluiceError('TARGET_NOT_EMPTY', `${name} holds ${countText(rows, 'row')}, and has no key`, {
     where: store.label,
     reason: 'restored rows could not be distinguished from those in the table; nothing was changed',
-    hint: 'name a table that is not there with --into, and it is made; or empty this one',
+    hint: 'name a new table with --into, and it is created; or empty this one',
   })
 }
 
@@ -186,7 +186,7 @@ function takenError(
   const what = rows === 1n ? 'a key of these rows is' : `${rows} keys of these rows are`
   return new SluiceError('TARGET_NOT_EMPTY', `${what} taken in ${tableText(table.table)}: ${taken.join('; ')}${more}`, {
     where: store.label,
-    reason: `${changed === 0n ? 'the rows there have the same values' : `${changed} of the rows there have other values`}, and not all of these are there; nothing was changed`,
-    hint: 'name a table that is not there with --into, and it is made; or take these rows out of this one',
+    reason: `${changed === 0n ? 'the rows there have the same values' : `${changed} of the rows there have other values`}, and not all of these rows are there; nothing was changed`,
+    hint: 'name a new table with --into, and it is created; or remove these rows from this one',
   })
 }

@@ -60,7 +60,7 @@ async function meantRows(
   const read = await parquet.examine(request)
   const other = files.find(({ sha256, sum }, i) => sha256 !== read[i]?.sha256 || sum !== read[i]?.digest.sum)
   if (other !== undefined) {
-    throw otherArchive(context.name, partition, `${other.path} has other bytes than when it was proved`)
+    throw otherArchive(context.name, partition, `${other.path} has changed since it was proved`)
   }
   return digestSum(await parquet.matching({ ...request, test }))
 }
@@ -81,5 +81,5 @@ export async function* partRows(
     yield rows
   }
   if (equalDigests(sum.digest(), expect)) return
-  throw otherArchive(context.name, partition, 'its files hold other rows than those that were proved')
+  throw otherArchive(context.name, partition, 'the rows in its files are not the proved ones')
 }

@@ -80,7 +80,7 @@ export function againNotes({ tally }: AgainWork, runId: bigint): readonly string
       ...(repaired > 0n ? [`${rowCountText(repaired)} repaired`] : []),
       ...(removed > 0n ? [`${rowCountText(removed)} removed`] : []),
     ]
-    notes.push(`${parts.join(' and ')} in the target; sluice diff --undo ${runId} takes that back`)
+    notes.push(`${parts.join(' and ')} in the target; sluice diff --undo ${runId} reverts this`)
   }
   if (extra > 0n) {
     notes.push(

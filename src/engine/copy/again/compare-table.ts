@@ -138,7 +138,7 @@ class TableComparison {
     const { database, owner, key, plan, name, emit } = this.#context
     const adopted = await patiently(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
     if (adopted === null) return
-    const message = `goes on with run ${adopted.runId}, which had noted ${rowCountText(adopted.rows)}: sluice diff --undo ${owner.runId} takes back both`
+    const message = `continues run ${adopted.runId}, which had recorded ${rowCountText(adopted.rows)}: sluice diff --undo ${owner.runId} reverts both`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 
@@ -376,11 +376,11 @@ class TableComparison {
 
 function openRows(open: bigint, newer: bigint): SluiceError {
   const rows = open === 1n ? 'one row is not in the target' : `${open} rows are not in the target`
-  const why = newer === 0n ? '' : `, ${newer} of them because the target wrote later`
-  return new SluiceError('DIFFERENCES', `${rows} as the source has it${why}`, {
+  const why = newer === 0n ? '' : `, ${newer} of them because the target has newer values`
+  return new SluiceError('DIFFERENCES', `${rows} with the values of the source${why}`, {
     hint:
       newer > 0n
-        ? 'what the target wrote later stays; sluice diff --fix --overwrite-newer writes over it'
-        : 'the same command compares once more; sluice diff names the rows that differ',
+        ? 'newer values of the target stay; run sluice diff --fix --overwrite-newer to overwrite them'
+        : 'run the same command again to compare once more; sluice diff names the rows that differ',
   })
 }

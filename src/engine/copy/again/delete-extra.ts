@@ -48,10 +48,10 @@ function shortRead(
   if (reason === null) return null
   return new SluiceError(
     'BAD_FLAG',
-    `--delete-extra is refused for ${tableText(source.table)}: its source may be read short`,
+    `--delete-extra is refused for ${tableText(source.table)}: the source may be read only in part`,
     {
       reason,
-      hint: 'leave --delete-extra out, or read all of the table: rows that only the target has are counted either way',
+      hint: 'remove --delete-extra, or read the whole table; rows that only the target has are counted in both cases',
     },
   )
 }

@@ -21,16 +21,16 @@ export async function againPlan(
     const { chunks, rows } =
       ledger === null ? { chunks: 0n, rows: 0n } : await copiedBefore(ledger, targetName.schema ?? '', targetName.name)
     if (plan === null || chunks === 0n) {
-      notes.push(plan === null ? [] : ['no chunk was copied before, so that --again has nothing to compare'])
+      notes.push(plan === null ? [] : ['no chunk was copied before: --again has nothing to compare'])
       continue
     }
     const what = `${chunks === 1n ? 'one chunk' : `${chunks} chunks`} of earlier runs (${rows} rows)`
     const extra =
       operation.deleteExtra === true
-        ? `removed; more than ${MOST_UNASKED} want --confirm=${shellQuote(tableText(plan.target.table))}`
+        ? `removed; more than ${MOST_UNASKED} need --confirm=${shellQuote(tableText(plan.target.table))}`
         : 'counted, and stay'
     notes.push([
-      `${what} ${chunks === 1n ? 'is' : 'are'} compared on both sides: rows that are missing or differ are written, rows that the source has not are ${extra}`,
+      `${what} ${chunks === 1n ? 'is' : 'are'} compared on both sides: rows that are missing or differ are written, rows that the source lacks are ${extra}`,
     ])
   }
   return notes

@@ -8,11 +8,11 @@ export function compareDigests(plan: TablePlan, source: Digest, target: Digest):
   if (equalDigests(source, target)) return
   const what =
     source.rows === target.rows
-      ? `their ${source.rows} rows have other values`
-      : `${source.rows} rows were read, and ${target.rows} are there`
+      ? `the ${source.rows} rows have different values`
+      : `${source.rows} rows were read, ${target.rows} are in the target`
   throw new SluiceError(
     'PROOF_FAILED',
-    `the target does not hold what was read from ${plan.source.table.name}: ${what}`,
+    `the target does not hold the rows that were read from ${plan.source.table.name}: ${what}`,
     {
       reason: 'a trigger or another writer changed rows of the target, or the target stores some value in another way',
       hint: 'sluice diff names the rows that differ',

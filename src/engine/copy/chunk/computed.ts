@@ -75,8 +75,12 @@ function keyAndGenerated(plan: TablePlan): TablePlan['columns'] {
 export function refuseOtherValues({ checked = [], source }: TablePlan, read: Digest, stored: Digest): void {
   if (equalDigests(read, stored)) return
   const names = checked.map(({ to }) => to).join(', ')
-  throw new SluiceError('PROOF_FAILED', `the target computes other values of ${names} than ${source.table.name} has`, {
-    reason: 'the expressions of both sides, their servers or their settings do not compute alike',
-    hint: 'give the table in the target the expressions of the source, or plain columns for these values, and copy again with --restart',
-  })
+  throw new SluiceError(
+    'PROOF_FAILED',
+    `generated columns ${names} have other values in the target than in ${source.table.name}`,
+    {
+      reason: 'the expressions, the servers or their settings differ',
+      hint: 'use the expressions of the source or plain columns in the target table, then copy again with --restart',
+    },
+  )
 }

@@ -2,7 +2,6 @@
  * Copies one chunk: reads, writes, proves and closes it in one transaction of the target, or in batches where the
  * target has no such transactions.
  */
-import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
@@ -25,25 +24,15 @@ import {
 import { isRanged } from '../look/ranged.ts'
 import { Expiring } from './expiring.ts'
 import { failureKind } from '../workers/failure.ts'
+import { ChunkQuarantine } from './chunk-quarantine.ts'
+import { forwardFrames, type ChunkProgress } from './forward-frames.ts'
 import { closingOf, stepOf } from '../ledger/closing.ts'
-import {
-  quarantineLines,
-  endedLines,
-  endLines,
-  lineOf,
-  numberRefusedRows,
-  quarantineStatement,
-  type RowToQuarantine,
-} from '../ledger/quarantine.ts'
-import { heldQuery } from '../ledger/stored-chunk.ts'
+import { quarantineLines, endLines, lineOf, type RowToQuarantine } from '../ledger/quarantine.ts'
 import { ChunkProof } from './prove-chunk.ts'
-import { refusedRowOf, notEmpty, refusedText, shownIn, taken, tooManyQuarantined } from './refused-rows.ts'
+import { refusedRowOf, notEmpty, refusedText, shownIn, taken } from './refused-rows.ts'
 import { rowCountText } from './rows-text.ts'
 import { UnevenElements } from './uneven-elements.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
-
-/** @param bytes of the source, approximate */
-export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
 
 export type ChunkResult = {
   readonly tally: TallyOfChunk
@@ -80,10 +69,7 @@ class ChunkWork {
   readonly #progress: ChunkProgress
   #sum = new RowSum()
   #computed: Computed
-  readonly #refusedRows: RowToQuarantine[] = []
-  /** Unreadable rows, kept until the batch around them is written. */
-  readonly #unread: RowToQuarantine[] = []
-  readonly #numbered = numberRefusedRows()
+  readonly #quarantine: ChunkQuarantine
   readonly #keys: Set<string> | null
   readonly #exact: ExactKeys
   readonly #targetKey: readonly number[]
@@ -117,6 +103,7 @@ class ChunkWork {
     const keyed = shared && (plan.proof === 'canonical' || counted)
     this.#keys = keyed && this.#targetKey.length > 0 ? new Set() : null
     this.#batchwise = store.can.atomic === 'batch'
+    this.#quarantine = new ChunkQuarantine(context, claim, this.#batchwise)
     this.#cursor = claim.cursor
   }
 
@@ -162,52 +149,20 @@ class ChunkWork {
     return await this.#close(writer, source, frames)
   }
 
-  /** Forwards rows as the source prints them, and hashes their bytes. */
+  /** Forwards rows as the source prints them. */
   async #forward(writer: ChunkWriter): Promise<Digest | null> {
-    const { plan, throttle, frameRows, pulse, signal } = this.#context
-    const { frames: format } = plan
-    if (format === undefined || this.#view.frames === undefined || writer.writeFrames === undefined) {
-      throw new Error('the plan forwards frames, and a store has none')
-    }
-    const hash = plan.proof === 'echo' ? createHash('sha256') : null
-    // Byte comparison needs key order; rows that are only counted may come in the source's fastest order.
-    const request = { ...this.#request(this.#claim.range), ...(hash === null ? { ordered: false } : {}) }
-    const pieces = this.#view.frames(request, format, signal)
-    const report = this.#progress
-    const count = (bytes: number): number => (this.#bytes += bytes)
-    let read = 0n
-    let own = 0
-    let guessed = 0
-    async function* hashed(): AsyncGenerator<Buffer> {
-      try {
-        for (let next = await pieces.next(); ; next = await pieces.next()) {
-          if (next.done === true) {
-            read = next.value
-            // Corrects the throttle: if the guess was too low, the next rows wait longer.
-            throttle.settle(Number(read) - guessed)
-            frameRows.counted(own, Number(read))
-            return
-          }
-          const piece = next.value
-          hash?.update(piece)
-          own = count(piece.length)
-          const rows = frameRows.of(piece.length)
-          guessed += rows
-          throttle.moved(rows)
-          await throttle.paced(rows, signal, (left) =>
-            report('writing', BigInt(Math.floor(frameRows.of(own) - left)), own),
-          )
-          const given = performance.now()
-          yield piece
-          pulse.streamed(performance.now() - given, piece.length)
-        }
-      } finally {
-        await pieces.return(0n)
-      }
-    }
-    this.#written = await writer.writeFrames(hashed(), format)
+    const request = this.#request(this.#claim.range)
+    const { source, read, written, bytes } = await forwardFrames(
+      this.#context,
+      this.#view,
+      writer,
+      request,
+      this.#progress,
+    )
     this.#read = read
-    return hash === null ? null : { rows: this.#read, sum: hash.digest('hex') }
+    this.#written = written
+    this.#bytes = bytes
+    return source
   }
 
   async #copyRows(writer: ChunkWriter): Promise<Digest | null> {
@@ -229,10 +184,10 @@ class ChunkWork {
       if (sums) for (const row of rows) this.#add(row)
       if (this.#careful) await this.#writeCarefully(writer, rows, bytes, stamps)
       else await this.#write(writer, rows, bytes, stamps)
-      for (const one of this.#unread.splice(0)) await this.#note(one)
+      await this.#quarantine.noteUnread()
       this.#progress('writing', this.#claim.written + this.#read, this.#bytes)
     }
-    for (const one of this.#unread.splice(0)) await this.#note(one)
+    await this.#quarantine.noteUnread()
     if (!resumed) return sums ? this.#sum.digest() : null
     return this.#sumOfAll(sums)
   }
@@ -257,7 +212,7 @@ class ChunkWork {
   }
 
   async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
-    const { database, owner, key } = this.#context
+    const { database, owner } = this.#context
     this.#progress('proving', this.#read, this.#bytes)
     const scheme = this.#scheme
     const proof = new ChunkProof({
@@ -274,12 +229,12 @@ class ChunkWork {
       expired: this.#expired,
       expiring: this.#expiring,
       computed: this.#computed,
-      refusedRows: this.#refusedRows,
+      refusedRows: this.#quarantine.rows,
       request: { ...this.#request(this.#claim.range), onRefused: () => undefined },
       keyOf: (row) => this.#keyOf(row),
     })
     const { source, stored, rows } = await proof.compare(read, forwarded)
-    const quarantined = BigInt(this.#refusedRows.length) + (this.#batchwise ? await this.#quarantinedBefore() : 0n)
+    const quarantined = await this.#quarantine.count()
     const tally: TallyOfChunk = {
       read: this.#read,
       written: this.#written,
@@ -295,12 +250,6 @@ class ChunkWork {
       )
     }
     const end = await proof.end()
-    const also = this.#batchwise
-      ? []
-      : [
-          ...endedLines(database, this.#claim),
-          ...this.#refusedRows.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one)),
-        ]
     const surplus = await proof.surplus(tally, rows, end?.last ?? null)
     this.reportExpired()
     const proved = {
@@ -309,17 +258,19 @@ class ChunkWork {
       target: stored,
       point: this.#view.point,
       surplus,
-      refused: refusedText(this.#refusedRows),
+      refused: refusedText(this.#quarantine.rows),
     }
     // Store them before the chunk counts as done, so that a killed run does not lose them.
     await this.#context.weak?.keep(this.#context)
     const closing = performance.now()
-    const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proved, end, also))
+    const outcome = await writer.commit(
+      closingOf(database, owner, this.#claim, tally, proved, end, this.#quarantine.statements()),
+    )
     this.#context.pulse.committed(performance.now() - closing)
     if (outcome === 'fenced') return null
     this.#context.uneven.add(this.#uneven)
     this.#context.computedRows.add(this.#computed.digest())
-    return { tally, source, target: stored, refusedRows: this.#refusedRows }
+    return { tally, source, target: stored, refusedRows: this.#quarantine.rows }
   }
 
   reportExpired(): void {
@@ -374,40 +325,16 @@ class ChunkWork {
       if (rows.length === 1 && row !== undefined) {
         this.#sum.remove(writtenCells(this.#context.plan, row))
         this.#computed.remove(row)
-        await this.#note({ ...refusedRowOf(this.#context.plan, this.#keyOf(row), row, error), stage: 'write' })
+        await this.#quarantine.note({
+          ...refusedRowOf(this.#context.plan, this.#keyOf(row), row, error),
+          stage: 'write',
+        })
         return
       }
     }
     const half = rows.length >> 1
     await this.#writeCarefully(writer, rows.slice(0, half), bytes / 2, stamps?.slice(0, half))
     await this.#writeCarefully(writer, rows.slice(half), bytes / 2, stamps?.slice(half))
-  }
-
-  async #note(refused: RowToQuarantine): Promise<void> {
-    const { database, key, owner, name, maxAside, emit } = this.#context
-    const refusedRows = this.#numbered(refused)
-    this.#refusedRows.push(refusedRows)
-    if (this.#refusedRows.length > maxAside) throw tooManyQuarantined(name, maxAside, refused.message)
-    // In a target that commits by batch the chunk's transaction cannot record it later.
-    if (this.#batchwise) {
-      const held = heldQuery(owner, this.#claim)
-      await database.batch(quarantineStatement(database, key, owner, this.#claim, refusedRows, held))
-    }
-    emit({
-      type: 'row.aside',
-      table: name,
-      chunk: String(this.#claim.no),
-      key: refusedRows.key,
-      error: { code: refusedRows.code, message: refusedRows.message, retryable: false },
-    })
-  }
-
-  /** Rows that an earlier attempt at this chunk quarantined and this attempt did not meet. */
-  async #quarantinedBefore(): Promise<bigint> {
-    if (this.#claim.cursor === null) return 0n
-    const before = await quarantineLines(this.#context.database, this.#claim.id)
-    for (const one of this.#refusedRows) taken(before, lineOf(one))
-    return [...before.values()].reduce((sum, count) => sum + BigInt(count), 0n)
   }
 
   /** Bytes are compared in key order, which rows without a key do not have; careful mode reads one row at a time. */
@@ -430,7 +357,7 @@ class ChunkWork {
             onRefused: (row: readonly (string | null)[], error: SluiceError) => {
               this.#read += 1n
               const key = this.#exact.ofShown(row)
-              this.#unread.push({ ...refusedRowOf(plan, key, row, error), stage: 'read' })
+              this.#quarantine.unread({ ...refusedRowOf(plan, key, row, error), stage: 'read' })
             },
           }
         : {}),

@@ -37,15 +37,11 @@ export function taken(lines: Map<string, number>, line: string): boolean {
 
 /** Error: the range holds rows already. @param begun partly copied, so the mode for existing rows is fixed */
 export function notEmpty(table: string, begun = false): SluiceError {
-  return new SluiceError(
-    'TARGET_NOT_EMPTY',
-    `the target's ${table} holds rows already where some are going to be written`,
-    {
-      hint: begun
-        ? 'add --again: it copies the rest, compares these rows with the source, and repairs what differs'
-        : 'say what is to become of them: --on-existing upsert, replace-range or append',
-    },
-  )
+  return new SluiceError('TARGET_NOT_EMPTY', `the target's ${table} already holds rows in the range to be written`, {
+    hint: begun
+      ? 'add --again: it copies the rest, compares these rows with the source, and repairs what differs'
+      : 'choose what happens to them: --on-existing upsert, replace-range or append',
+  })
 }
 
 /**

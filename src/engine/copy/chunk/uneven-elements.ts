@@ -20,7 +20,7 @@ export class UnevenElements {
   notes(): readonly string[] {
     return [...this.#rows].map(
       ([column, rows]) =>
-        `in ${rowCountText(rows)} elements of ${column} had write times or times to live of their own: all of them have the latest and the longest now`,
+        `in ${rowCountText(rows)} elements of ${column} had different write times or TTLs: all of them have the latest write time and the longest TTL now`,
     )
   }
 

@@ -34,8 +34,8 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Row
 
 /** A row whose key equals that of another source row in the target. The target holds at most one of them. */
 export function oneKeyOf(plan: TablePlan, row: Row): RowDifference {
-  const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key there', {
-    hint: 'the target takes their keys for one and holds one of these rows: give one of them another key at the source',
+  const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key in the target', {
+    hint: 'their keys are equal in the target, which holds one of these rows: give one of them another key at the source',
   })
   return { key: rowBound(plan, row), kind: 'missing', columns: [], unasked }
 }

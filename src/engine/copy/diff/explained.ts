@@ -45,7 +45,7 @@ export function unproved(name: string, compared: Compared): SluiceError | null {
   const { source, target, quarantined, extra, missing } = compared
   const counts = unexplained(name, compared, quarantined)
   if (counts !== null || quarantined + extra + missing > 0n || equalDigests(source, target)) return counts
-  return notProved(name, 'the checksums of both sides differ, and no row was found that does')
+  return notProved(name, 'the checksums of both sides differ, but no differing row was found')
 }
 
 function notProved(name: string, message: string): SluiceError {

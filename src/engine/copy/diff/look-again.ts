@@ -160,7 +160,7 @@ async function lookAlone(sides: DiffSides, suspect: RowDifference, error: Sluice
 }
 
 function unasked(side: 'source' | 'target', { code, message, reason, hint, where }: SluiceError): SluiceError {
-  return new SluiceError(code, `it cannot be asked for in the ${side}: ${message}`, {
+  return new SluiceError(code, `it cannot be read in the ${side}: ${message}`, {
     ...(where === undefined ? {} : { where }),
     ...(reason === undefined ? {} : { reason }),
     ...(hint === undefined ? {} : { hint }),
@@ -190,7 +190,7 @@ async function inspect(
       return { difference: null, now: { source: both, target: both } }
     }
     if (here === undefined && kind !== 'extra' && !finds) {
-      const error = new SluiceError('VALUE_REFUSED', 'nothing is found by its key as the target holds it')
+      const error = new SluiceError('VALUE_REFUSED', 'a query by its key, as the target holds it, finds no row')
       return { difference: { ...suspect, unasked: unasked('source', error) }, now: PRESENT[kind] }
     }
     const now = { source: here === undefined ? 0n : 1n, target: there === undefined ? 0n : 1n }

@@ -90,8 +90,8 @@ function tooMany({ source, target }: TablePlan, most: number): SluiceError {
     'UNSUPPORTED_KEY',
     `more than ${most} rows of ${source.table.name} would have to be compared with each other`,
     {
-      reason: `the key loses something on its way into ${target.table.name}, and two rows of the source may have one key there`,
-      hint: 'compare the table in parts with sluice diff, each with a --where of its own',
+      reason: `the key loses data in ${target.table.name}: two rows of the source may have the same key there`,
+      hint: 'compare the table in parts: run sluice diff with a different --where for each part',
     },
   )
 }

@@ -110,7 +110,7 @@ async function heldOtherwise(sides: DiffSides, keys: readonly RowKey[]): Promise
 
 function oneKey(): SluiceError {
   return new SluiceError('ROW_REFUSED', 'the target holds another row under this key', {
-    reason: 'it takes both keys for one',
+    reason: 'both keys are equal in the target',
     hint: 'give one of the two rows another key at the source',
   })
 }
@@ -251,7 +251,7 @@ function isComputedOtherwise({ columns }: TablePlan, given: Row, now: Row): bool
 /** Error for rows that were written and still differ. */
 function computedOtherwise(checked: readonly ColumnPlan[]): SluiceError {
   const names = checked.map(({ to }) => to).join(', ')
-  return new SluiceError('ROW_REFUSED', `the target computes ${names} by itself, and comes to another value`, {
+  return new SluiceError('ROW_REFUSED', `the target computes ${names} itself and gets another value`, {
     hint: 'give the columns of the target the expressions of the source',
   })
 }

@@ -103,7 +103,7 @@ export class Settler {
   reportUnnamed(more: number): void {
     const all = this.#unnamed + more
     if (all === 0) return
-    const message = `${all} more differences are counted and not named`
+    const message = `${all} more differences are counted but not listed`
     this.#run.emit({ type: 'log', level: 'note', table: this.#table, message })
   }
 

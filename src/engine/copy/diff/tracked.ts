@@ -38,11 +38,11 @@ export async function trackDiff(
   if (to.offers.tracks === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${to.system}`, {
       where: to.label,
-      hint: `leave --track-run out; or compare with ${trackingTitles()}`,
+      hint: `remove --track-run, or compare with ${trackingTitles()}`,
     })
   }
   if (source.ring?.partitioner === 'random')
-    throw new SluiceError('NO_RING', `${name} has tokens that no bigint holds`, { hint: 'leave --track-run out' })
+    throw new SluiceError('NO_RING', `${name} has tokens that do not fit a bigint`, { hint: 'remove --track-run' })
   const store = to.offers.tracks.open(targetName.schema ?? to.schema ?? '', database)
   await store.prepare()
   const { previous, lost } = await previousRun(store, targetName.name, 'VALIDATE', options)
@@ -72,7 +72,7 @@ export async function trackDiff(
     now: () => run.clock.now(),
     onTrouble: (thrown) => {
       const { message, hint } = asSluiceError(thrown)
-      if (!reported) say(`cdm_run_details falls behind: ${message}`, hint)
+      if (!reported) say(`cdm_run_details is not up to date: ${message}`, hint)
       reported = true
     },
   })

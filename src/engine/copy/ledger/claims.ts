@@ -359,8 +359,8 @@ function leaseLost({ no }: Claim): SluiceError {
 }
 
 function fenceLost(): SluiceError {
-  return new SluiceError('LEASE_LOST', 'another program has the stream of this table now', {
-    hint: 'it copies what is left; nothing of this program is written any more',
+  return new SluiceError('LEASE_LOST', 'another program runs the stream of this table now', {
+    hint: 'it copies the rest; this program writes nothing more',
     retryable: true,
   })
 }

@@ -22,7 +22,7 @@ const UNUSABLE: ReadonlySet<string> = new Set(['LEDGER_DAMAGED', 'TABLE_REFUSED'
 
 /** How to remove or restore a ledger that cannot be used. */
 export const DAMAGED_HINT =
-  'its owner restores all tables migration_* of that schema of one backup together, or drops them where none of its copies and streams is wanted any more'
+  'its owner can restore all tables migration_* of that schema from one backup, or drop them if its copies and streams are no longer needed'
 
 /** Whether a ledger knows the requested item. */
 type Knows = (database: LedgerDatabase) => Promise<boolean>
@@ -47,8 +47,8 @@ export async function beginLedger(
     if (place === undefined) continue
     throw new SluiceError('TABLE_REFUSED', `${tableText(name)} was copied under another ledger, ${place.where}`, {
       where: to.label,
-      reason: 'a second one would know nothing of its runs, streams and proofs',
-      hint: `${byName(place)}${name.schema === undefined ? '' : ` and --to-schema ${shellQuote(name.schema)}`} goes on with that one, or connect as its owner`,
+      reason: 'a second ledger would not have its runs, streams and proofs',
+      hint: `${byName(place)}${name.schema === undefined ? '' : ` and --to-schema ${shellQuote(name.schema)}`} to continue with that ledger, or connect as its owner`,
     })
   }
   await prepareLedger(database)
@@ -74,7 +74,7 @@ export async function refuseKnownElsewhere(
   if (place === undefined) return
   throw new SluiceError('TABLE_REFUSED', `${what} in another ledger, ${place.where}`, {
     where: to.label,
-    hint: `${byName(place, url)} goes on with it, or connect as its owner`,
+    hint: `${byName(place, url)} to continue with it, or connect as its owner`,
   })
 }
 
@@ -100,10 +100,10 @@ export async function readLedger(
     const [first = places.own, ...more] = isOwn ? [places.own, ...others] : others
     for (const place of more) {
       const message = `another ledger of copies is not shown here, ${place.where}`
-      emit({ type: 'log', level: 'note', message, hint: `${byName(place)} shows it` })
+      emit({ type: 'log', level: 'note', message, hint: `${byName(place)} to see it` })
     }
     for (const { schema, damage } of unread) {
-      const message = `schema ${schema} has a ledger of copies that ${damage === null ? 'this login cannot read' : `cannot be used (${damage.message})`}: what it names is not shown here`
+      const message = `schema ${schema} has a ledger of copies that ${damage === null ? 'this login cannot read' : `cannot be used (${damage.message})`}: its contents are not shown here`
       emit({ type: 'log', level: 'note', message, ...(damage === null ? {} : { hint: DAMAGED_HINT }) })
     }
     return { database: first.database, [Symbol.asyncDispose]: close }
@@ -156,7 +156,7 @@ export async function knowingLedgers(
 }
 
 function byName({ schema }: Pick<LedgerWhere, 'schema'>, url = 'the target'): string {
-  return `the same command with ?schema=${encodeURIComponent(schema)} behind the URL of ${url}`
+  return `run the same command with ?schema=${encodeURIComponent(schema)} at the end of the URL of ${url}`
 }
 
 /**

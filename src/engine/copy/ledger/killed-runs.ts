@@ -7,7 +7,7 @@ import { COPY_LEASE_MS, type RunOwner } from './owner.ts'
 import { COMPARED } from './stored-chunk.ts'
 
 export const KILLED_RUN = 'killed'
-export const KILLED_DETAIL = 'its program ended before it could note how'
+export const KILLED_DETAIL = 'its program ended before it recorded a result'
 export const SILENT_DETAIL = 'its process exists but sends no heartbeat: it hangs'
 
 /**

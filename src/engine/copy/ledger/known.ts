@@ -36,7 +36,7 @@ export async function refuseUnknownTable(
 }
 
 export function noSuchLedgerRun(runId: bigint | string): SluiceError {
-  return new SluiceError('BAD_FLAG', `the ledger knows no run ${runId}`, {
-    hint: 'sluice runs --to URL without a run lists all that it knows',
+  return new SluiceError('BAD_FLAG', `the ledger has no run ${runId}`, {
+    hint: 'sluice runs --to URL without a run lists all runs',
   })
 }

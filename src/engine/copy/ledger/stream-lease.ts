@@ -120,7 +120,7 @@ export class StreamLease {
 /** The refusal of a process whose stream another one has taken. */
 export function streamLost(): SluiceError {
   return new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-    hint: 'nothing of this program is applied any more; end one of both',
+    hint: 'this program applies no more changes; end one of the two programs',
   })
 }
 

@@ -50,7 +50,7 @@ export async function lookEarlier(
   const { ledger, owner } = context
   const base: EarlierInspection = { chunks: 0, isStopped: false, error: null, notes: [] }
   if (standing.earlier === 0n) return base
-  const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}: values as of then`
+  const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}, with the values of that time`
   if (operation.noLook === true || operation.verify === 'none')
     return { ...base, notes: [`${said}; they were not compared now`] }
   // Chunks completed by another process since this run began need no count.
@@ -198,7 +198,7 @@ async function noteUnknown(
   }
   const what = ofChunks.length === 0 ? 'the table' : `${ofChunks.length} of its chunks`
   return [
-    `no earlier run has noted how many rows of the target belong to ${what}: what is there now, ${signed(surplus)} rows compared with the source, is what later runs expect`,
+    `no earlier run has recorded how many rows of the target belong to ${what}: later runs expect the number of now, ${signed(surplus)} rows compared with the source`,
   ]
 }
 
@@ -262,7 +262,7 @@ function differs(
     `the target does not hold the rows of ${name} that were copied into it: ${list}`,
     {
       ...why,
-      hint: `compare and bring rows back with --again, copy everything with ${restart}, or accept it with --accept-difference ${name}`,
+      hint: `compare and restore rows with --again, copy everything with ${restart}, or accept it with --accept-difference ${name}`,
     },
   )
 }
@@ -282,7 +282,7 @@ function howEqual({ more, fewer }: LookResult): string {
     ...(more > 0n ? [`${countText(more, 'row')} more than the source`] : []),
     ...(fewer > 0n ? [`${countText(fewer, 'row')} fewer`] : []),
   ]
-  return `as earlier runs left them: the target holds ${parts.join(', and elsewhere ')}${more > 0n ? '' : ' than the source'}`
+  return `unchanged since earlier runs: the target holds ${parts.join(', and elsewhere ')}${more > 0n ? '' : ' than the source'}`
 }
 
 function acceptedText({ more, fewer }: AcceptedSum): string {

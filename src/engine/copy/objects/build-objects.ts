@@ -60,7 +60,7 @@ export async function buildForeignKeys(
     if (context === null || !whole.has(tableText(context.plan.target.table))) continue
     for (const one of around.objects?.plans.get(context.name) ?? []) {
       if (one.status !== 'build' || one.object.kind !== 'foreign key' || isKeyBetween(one.object, whole)) continue
-      const message = `the foreign key ${one.name} waits until all rows of ${tableText(one.object.to.table)} are there`
+      const message = `the foreign key ${one.name} waits until all rows of ${tableText(one.object.to.table)} are copied`
       context.emit({ type: 'log', level: 'note', table: context.name, message })
     }
     built.set(table, await buildThese(context, around, (object) => isKeyBetween(object, whole)))
@@ -152,9 +152,9 @@ async function buildOne(
           if (!(await isThere())) throw error
         }
         if (!(await isThere())) {
-          throw new SluiceError('OBJECTS_FAILED', `${name} was made, and is not what was to be made`, {
+          throw new SluiceError('OBJECTS_FAILED', `${name} was created, but its definition is not the planned one`, {
             where: tableText(plan.target.table),
-            reason: 'the target writes its definition in another way, or something else has its name',
+            reason: 'the target prints the definition differently, or another object has its name',
           })
         }
         await ledger.end(key, object, null)

@@ -187,7 +187,7 @@ function noteOf(before: SchemaObject, after: SchemaObject): { readonly note?: st
     const cut = after.parts.find(({ prefix }, i) => prefix !== undefined && before.parts[i]?.prefix === undefined)
     if (cut?.prefix !== undefined) notes.push(`holds the first ${cut.prefix} characters of ${cut.column ?? ''}`)
     if (before.kind === 'unique' && after.kind === 'index') notes.push('becomes a unique index')
-    if (before.include.length > after.include.length) notes.push('goes without the columns that it only stores')
+    if (before.include.length > after.include.length) notes.push('is created without its INCLUDE columns')
   }
   return notes.length === 0 ? {} : { note: notes.join(', ') }
 }

@@ -54,7 +54,7 @@ function verbatim(object: Exclude<SchemaObject, ForeignKey>, { plan, sameWords, 
     const missing = plan.source.columns.some(({ name }) => !known.has(name))
     const renamed = plan.columns.some((column) => column.from !== column.to)
     if (!missing && !renamed) return object
-    return { refused: `${what} may speak of a column that is not copied, or has another name in the target` }
+    return { refused: `${what} may use a column that is not copied, or has another name in the target` }
   }
   const renamed = object.columns.find((name) => targetColumn(name, plan) !== name)
   if (renamed === undefined) return object
@@ -73,9 +73,9 @@ function plainIndex(object: IndexObject, passage: Passage): Translated {
   if (!ORDERED.has(object.method)) {
     return sameWords
       ? { refused: `it is a ${object.method} index, and a column of it has another name in the target` }
-      : { refused: `${from} alone has ${object.method} indexes` }
+      : { refused: `only ${from} has ${object.method} indexes` }
   }
-  if (object.nullsEqual === true && !sameWords) return { refused: `only ${from} takes NULLs for equal` }
+  if (object.nullsEqual === true && !sameWords) return { refused: `only ${from} treats NULLs as equal` }
   const prefix = object.parts.find((part) => part.prefix !== undefined)
   if (prefix !== undefined && object.unique && !sameWords) {
     return { refused: `only the beginnings of ${prefix.column ?? ''} are unique` }
@@ -101,7 +101,7 @@ function foreignKey(object: ForeignKey, passage: Passage): Translated {
   const { plan, sameWords, from } = passage
   const other = planOf(object.to.table, passage)
   if (other === undefined) return { refused: `${tableText(object.to.table)} is not part of this copy` }
-  if (object.rest !== '' && !sameWords) return { refused: `${object.rest} is known to ${from} only` }
+  if (object.rest !== '' && !sameWords) return { refused: `only ${from} supports ${object.rest}` }
   if (/\(/.test(object.onDelete) && object.from.some((name) => targetColumn(name, plan) !== name)) {
     return { refused: `${object.onDelete} names a column that has another name in the target` }
   }

@@ -28,9 +28,13 @@ export function planColumn(
     })
   }
   if (column.generated === true) {
-    throw new SluiceError('TABLE_REFUSED', `the target makes the values of ${tableText(target.table)}.${to} itself`, {
-      hint: 'leave the column out with --columns',
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `the target generates the values of ${tableText(target.table)}.${to} itself`,
+      {
+        hint: 'leave the column out with --columns',
+      },
+    )
   }
   const { codecs } = derived ?? {}
   const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
@@ -66,7 +70,7 @@ export function refuseOneColumn(source: TableSpec, columns: readonly ColumnPlan[
     if (other !== undefined) {
       throw new SluiceError(
         'TABLE_REFUSED',
-        `columns ${other} and ${from} of ${tableText(source.table)} would be one`,
+        `columns ${other} and ${from} of ${tableText(source.table)} have the same name in the target`,
         {
           where: to.label,
           hint: `give one of them another name with --rename ${shellQuote(`${from}=NAME`)}, or leave it out with --columns`,
@@ -82,7 +86,7 @@ function refuseConstant({ name, type, always = '' }: Column, target: Column, as:
   try {
     converter(type, as)(always)
   } catch (thrown) {
-    throw new SluiceError('BAD_FLAG', `${always} is no value for ${name}: ${asSluiceError(thrown).message}`, {
+    throw new SluiceError('BAD_FLAG', `${always} is not a value for ${name}: ${asSluiceError(thrown).message}`, {
       hint: `the column of the target is ${target.native}`,
     })
   }
@@ -95,7 +99,7 @@ export function refuseLossy(table: TableSpec, columns: readonly ColumnPlan[], ac
   const lines = lossy.map(
     ({ from, source, target, lossy: why }) => `${from} (${source.native} to ${target.native}): ${why ?? ''}`,
   )
-  throw new SluiceError('LOSSY_TYPE', `${tableText(table.table)} would lose something: ${lines.join('; ')}`, {
+  throw new SluiceError('LOSSY_TYPE', `${tableText(table.table)} would lose data: ${lines.join('; ')}`, {
     hint: `accept it with ${lossy.map(({ from }) => `--accept-lossy ${shellQuote(from)}`).join(' ')}, or give the target another type`,
   })
 }
@@ -110,7 +114,7 @@ export function refuseMissing(target: TableSpec, columns: readonly ColumnPlan[])
   if (missing.length === 0) return
   throw new SluiceError(
     'TABLE_REFUSED',
-    `nothing fills ${missing.map(({ name }) => name).join(', ')} of the target's ${tableText(target.table)}`,
+    `the target's ${tableText(target.table)} needs values for ${missing.map(({ name }) => name).join(', ')}`,
     {
       hint: 'give these columns a default, or copy a column into them with --rename',
     },

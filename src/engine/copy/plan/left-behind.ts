@@ -75,7 +75,7 @@ function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boo
 /** The dependency, if both tables are in one database and a cutover may switch them. */
 function within(entry: LeftBehind): LeftBehind {
   if (entry.kind !== 'view') return entry
-  return { ...entry, means: 'it reads the table of the source; a cut-over makes it again for the new one' }
+  return { ...entry, means: 'it reads the table of the source; a cutover recreates it for the new one' }
 }
 
 async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal): Promise<readonly LeftFound[]> {
@@ -154,7 +154,7 @@ function generatedOf(plan: TablePlan): readonly LeftBehind[] {
     const names = some.map(({ name }) => name)
     return names.length === 0 ? [] : [leftBehind('generated column', names, tableText(source.table), means)]
   }
-  return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it by itself')]
+  return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it itself')]
 }
 
 /** Entries of one table, for its line in the plan and at its end. */

@@ -28,11 +28,11 @@ export function refuseOwnTarget(
   // The ledger is created in the schema for unqualified names; elsewhere a table of that name may be the user's.
   const isLedger = LEDGER_TABLES.includes(own) && (isMade || name.schema === undefined || name.schema === to.schema)
   if (!isLedger && !(isMade && purpose === 'write' && onExisting !== 'refuse')) return
-  throw new SluiceError('BAD_FLAG', `${tableText(name)} is a table of sluice's own in the target`, {
+  throw new SluiceError('BAD_FLAG', `${tableText(name)} is a table of sluice's ledger in the target`, {
     where: to.label,
     reason: isLedger
-      ? 'the ledger there keeps its notes under this name'
-      : `sluice made it, and --on-existing ${onExisting} would write over what it says`,
+      ? 'the ledger in the target uses this name'
+      : `sluice created it, and --on-existing ${onExisting} would overwrite its contents`,
     hint,
   })
 }

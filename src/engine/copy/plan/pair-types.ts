@@ -20,8 +20,8 @@ export function pairTypes(
   rewritten = false,
 ): Pairing {
   if (sameSystem && source.native === target.native && source.oneWay === true) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) does not come through as it is`, {
-      reason: 'the text of a value does not say which member of the type it is',
+    throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) cannot be copied unchanged`, {
+      reason: 'the text of a value does not show its member of the type',
       hint: 'leave the column out with --columns, or make the column of the target a text',
     })
   }
@@ -154,7 +154,7 @@ function fromDecimal(source: ColumnType & { kind: 'decimal' }, target: ColumnTyp
   if (target.precision === undefined) return { as: source }
   const scale = target.scale ?? 0
   if (source.scale !== undefined && source.scale <= scale) return { as: source }
-  return { as: { ...source, cut: scale }, lossy: `rounded to ${scale} digits behind the point` }
+  return { as: { ...source, cut: scale }, lossy: `rounded to ${scale} decimal places` }
 }
 
 function fromFloat(source: ColumnType & { kind: 'float' }, target: ColumnType): Pairing | null {
@@ -173,7 +173,7 @@ function fromTimestamp(source: ColumnType & { kind: 'timestamp' }, target: Colum
   // A timestamp without a zone counts as UTC if it comes from one with a zone; the other way round its meaning is
   // unknown.
   if (source.zone || !target.zone) return pairing
-  return { ...pairing, lossy: 'a time without a zone is taken for UTC' }
+  return { ...pairing, lossy: 'a time without a zone is read as UTC' }
 }
 
 function shorter(source: ColumnType & { kind: 'time' | 'timestamp' }, has: number, keeps: number): Pairing {

@@ -80,7 +80,7 @@ export async function planCopy(
 
 function refuseOneForMany(sources: readonly TableSpec[], { toTable }: CopyOperation): void {
   if (sources.length <= 1 || toTable === undefined) return
-  throw new SluiceError('BAD_FLAG', `--to-table names one table, and ${sources.length} are going to be copied`)
+  throw new SluiceError('BAD_FLAG', `--to-table names one table, but ${sources.length} would be copied`)
 }
 
 function wantedName({ table }: TableSpec, { toSchema, toTable }: CopyOperation): TableName {
@@ -128,11 +128,11 @@ function onlyLedger(pattern: string, some: readonly TableSpec[], from: CopyStore
   const names = some.map(({ table }) => tableText(table))
   return new SluiceError(
     'NO_SUCH_TABLE',
-    `${pattern} fits only ${names.length === 1 ? 'a table' : `${names.length} tables`} of ${what}`,
+    `${pattern} matches only ${names.length === 1 ? 'a table' : `${names.length} tables`} of ${what}`,
     {
       where: from.label,
-      reason: `no pattern takes these along: ${names.join(', ')}`,
-      hint: 'name such a table as it is, and where it goes with --to-table',
+      reason: `patterns do not select these tables: ${names.join(', ')}`,
+      hint: 'give the exact name of such a table, and its name in the target with --to-table',
     },
   )
 }
@@ -375,10 +375,11 @@ function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly
     const others = (sharing.get(foldedName(one.targetName, to)) ?? []).filter((other) => other !== one)
     if (others.length === 0 || one.error !== null) return one
     const names = others.map(({ source }) => tableText(source.table)).join(', ')
-    const error = new SluiceError('TABLE_REFUSED', `${tableText(one.source.table)} and ${names} would be one table`, {
+    const message = `${tableText(one.source.table)} and ${names} have the same name in the target`
+    const error = new SluiceError('TABLE_REFUSED', message, {
       where: to.label,
-      reason: `the target takes ${tableText(one.targetName)} and ${others.map(({ targetName }) => tableText(targetName)).join(', ')} for the same name`,
-      hint: 'copy each by itself, all but one of them with another --to-table',
+      reason: `the target treats ${tableText(one.targetName)} and ${others.map(({ targetName }) => tableText(targetName)).join(', ')} as the same name`,
+      hint: 'copy each in a separate run, with a different --to-table',
     })
     return { ...one, ring: null, plan: null, error }
   })

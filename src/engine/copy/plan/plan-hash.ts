@@ -107,7 +107,7 @@ export function planDifference(stored: string, today: Essence | null): string {
     }
     return `${name}: was ${shown(then)}, is ${shown(now)}`
   }
-  return 'the plan is of another form'
+  return 'the plan has another format'
 }
 
 function shown(value: unknown): string {

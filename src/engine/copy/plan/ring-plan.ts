@@ -44,9 +44,9 @@ export function planRing(
 ): RingPlan | null {
   if (table.ring === undefined) {
     if (options === undefined) return null
-    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} lies on no ring of tokens`, {
-      reason: 'splits, smallest and largest partition and coverage are of tables of Cassandra',
-      hint: 'leave these options out; --checkpoint-size says how large chunks are',
+    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is not on a token ring`, {
+      reason: 'splits, smallest and largest partition and coverage are options for tables of Cassandra',
+      hint: 'remove these options; --checkpoint-size sets the size of chunks',
     })
   }
   const ring = RING_TOKENS[table.ring.partitioner]
@@ -54,21 +54,21 @@ export function planRing(
   const high = tokenOf(options?.max, ring.high, 'largest')
   if (low > high) throw new SluiceError('BAD_FLAG', `the smallest partition ${low} lies above the largest, ${high}`)
   if (low < ring.low || high > ring.high) {
-    throw new SluiceError('BAD_FLAG', `${low < ring.low ? low : high} is no token of ${tableText(table.table)}`, {
+    throw new SluiceError('BAD_FLAG', `${low < ring.low ? low : high} is not a token of ${tableText(table.table)}`, {
       reason: `its tokens go from ${ring.low} to ${ring.high}`,
     })
   }
   const coverage = options?.coverage ?? 100
   if (!Number.isInteger(coverage) || coverage < 1 || coverage > 100)
-    throw new SluiceError('BAD_FLAG', `a coverage is a whole number of per cent from 1 to 100, and not ${coverage}`)
+    throw new SluiceError('BAD_FLAG', `the coverage must be a whole percentage from 1 to 100, not ${coverage}`)
   const asked = options?.splits !== undefined
   const within = { low, high }
   const splits = options?.splits ?? splitsFor(table, extent, share(within, ring), workers)
   if (!Number.isInteger(splits) || splits < 1)
-    throw new SluiceError('BAD_FLAG', `a ring is split in 1 range or more, and not in ${splits}`)
+    throw new SluiceError('BAD_FLAG', `splits must be at least 1, not ${splits}`)
   if (options?.ranges !== undefined) {
     const wanted = options.ranges.map(({ min, max }) => ({ low: BigInt(min), high: BigInt(max) }))
-    const part = 'only what the run before has left was asked for'
+    const part = 'only ranges that the previous run left were requested'
     return {
       ring,
       splits: Math.max(1, wanted.length),
@@ -148,11 +148,11 @@ function partText({ low, high }: TokenRange, ring: TokenRange, coverage: number)
   const isWhole = low === ring.low && high === ring.high
   if (isWhole && coverage === 100) return null
   const of = coverage === 100 ? '' : `the first ${coverage} % of each range of `
-  return `only ${of}${isWhole ? 'the ring' : `the tokens ${low} to ${high}`} was asked for: this is not all of the table`
+  return `only ${of}${isWhole ? 'the ring' : `the tokens ${low} to ${high}`} was requested: this is not the whole table`
 }
 
 function tokenOf(text: string | undefined, otherwise: bigint, which: string): bigint {
   if (text === undefined || text === '') return otherwise
   if (/^[+-]?\d+$/.test(text)) return BigInt(text)
-  throw new SluiceError('BAD_FLAG', `the ${which} partition is a whole number, and not ${text}`)
+  throw new SluiceError('BAD_FLAG', `the ${which} partition must be a whole number, not ${text}`)
 }

@@ -20,7 +20,12 @@ export function settingsRefused({ source, target }: TablePlan, to: CopyTarget): 
   const refused = to.refusedSettings?.(target.table) ?? []
   if (refused.length === 0) return []
   return [
-    leftBehind('option', refused, tableText(source.table), 'the target refuses it, and the table was made without'),
+    leftBehind(
+      'option',
+      refused,
+      tableText(source.table),
+      'the target refuses it, and the table was created without it',
+    ),
   ]
 }
 
@@ -34,7 +39,7 @@ function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[
   if (values.length === 0 && columns.length > source.key.length) return []
   const secret = values.filter(({ from }) => hidden.includes(from)).map(({ from }) => from)
   if (values.length === secret.length) {
-    const why = secret.length === 0 ? 'the table has its key alone' : 'the server reports none of them'
+    const why = secret.length === 0 ? 'the table has only its key' : 'the server reports none of them'
     return [leftBehind('time to live', secret, table, `${why}: rows never expire in the target unless --ttl says when`)]
   }
   return secret.length === 0 ? [] : [leftBehind('time to live', secret, table)]

@@ -49,9 +49,9 @@ export function findingByKey(plan: TablePlan, what: string): TablePlan {
 }
 
 export function noRange({ table }: TableSpec, what: string): SluiceError {
-  return new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table)} can be replaced`, {
-    reason: `${what} sorts in another way there than at the source, and rows of other chunks would be removed`,
-    hint: 'choose --on-existing upsert or append, with --restart where the copy is begun',
+  return new SluiceError('UNSUPPORTED_KEY', `ranges of ${tableText(table)} cannot be replaced`, {
+    reason: `${what} sorts differently in the target than in the source: rows of other chunks would be removed`,
+    hint: 'choose --on-existing upsert or append, with --restart if the copy has begun',
   })
 }
 

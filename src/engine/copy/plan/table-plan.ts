@@ -108,15 +108,15 @@ function refuseGiven(
   refuseViews(from, to, given, found)
   if (options.where !== undefined) refuseUnbalanced(options.where)
   if (options.decimal !== undefined && to.can.decimals !== 'declared') {
-    throw new SluiceError('BAD_FLAG', '--decimal says what decimals become where a target has none of its own', {
+    throw new SluiceError('BAD_FLAG', '--decimal sets the type of decimals in targets without a decimal type', {
       where: to.label,
-      reason: 'this one holds decimals as they are',
-      hint: 'leave --decimal out',
+      reason: 'this target has a decimal type',
+      hint: 'remove --decimal',
     })
   }
   if (given.ring !== undefined && to.can.atomic === 'batch') {
     throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} come in the order of their tokens`, {
-      reason: 'the target commits batch by batch and goes on behind the last key, which says nothing among tokens',
+      reason: 'the target commits each batch and resumes after the last key, which has no meaning in token order',
       hint: elsewhere(),
     })
   }
@@ -124,7 +124,7 @@ function refuseGiven(
     throw new SluiceError('TABLE_REFUSED', `${tableText(given.table)} has columns that this user may not read`, {
       where: from.label,
       reason: `the rights of the user show only ${given.columns.map(({ name }) => name).join(', ')}`,
-      hint: 'grant SELECT on the whole table, or name the columns that are to go with --columns',
+      hint: 'grant SELECT on the whole table, or name the columns to copy with --columns',
       kind: 'source',
     })
   }
@@ -134,8 +134,8 @@ function refuseGiven(
 function refuseEmpty({ table, columns }: TableSpec, chosen: readonly Column[]): void {
   if (chosen.length > 0) return
   throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has no columns with values to copy`, {
-    reason: columns.length === 0 ? 'it has no columns at all' : 'the target makes the values of all of them itself',
-    hint: 'leave the table out, and make it in the target yourself',
+    reason: columns.length === 0 ? 'it has no columns' : 'the target generates all of their values itself',
+    hint: 'exclude the table, and create it in the target yourself',
     kind: 'source',
   })
 }
@@ -148,8 +148,8 @@ function elsewhere(): string {
 /** Rows of an exploded map share a key of the source. @throws SluiceError UNSUPPORTED_KEY */
 function refuseSeveral({ table, key, columns }: TableSpec): void {
   if (!columns.some(({ name, made }) => made === 'key' && key.includes(name))) return
-  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(table)} become several each`, {
-    reason: 'the target commits batch by batch, and goes on behind the last row of the source and not within it',
+  throw new SluiceError('UNSUPPORTED_KEY', `each row of ${tableText(table)} becomes several rows`, {
+    reason: 'the target commits each batch and resumes after the last source row, not within it',
     hint: elsewhere(),
   })
 }
@@ -162,20 +162,20 @@ function refuseKeys(
   rangeKey: readonly string[],
 ): void {
   if (onExisting === 'upsert' && target.key.length === 0) {
-    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(target.table)} has no key that an upsert could go by`, {
+    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(target.table)} has no key for an upsert`, {
       hint: 'give the table of the target a primary key, or choose another --on-existing',
     })
   }
   if (onExisting === 'replace-range' && source.key.length === 0) {
-    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(source.table)} has no key to cut ranges by`, {
+    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(source.table)} has no key to divide it into ranges`, {
       hint: 'name unique columns with --key, or choose another --on-existing',
     })
   }
   if (onExisting === 'upsert' && !sameNames(target.key, rangeKey)) {
     throw new SluiceError(
       'UNSUPPORTED_KEY',
-      `${tableText(target.table)} is unique by ${target.key.join(', ')}, and not by ${rangeKey.join(', ')}`,
-      { hint: `say --key with the source's columns of the target's key, or choose another --on-existing` },
+      `${tableText(target.table)} is unique by ${target.key.join(', ')}, not by ${rangeKey.join(', ')}`,
+      { hint: `give --key the source columns of the target's key, or choose another --on-existing` },
     )
   }
 }
@@ -192,7 +192,7 @@ function refuseUnbalanced(where: string): void {
   if (depth === 0 && !bare.includes(';') && where.trim() !== '') return
   throw new SluiceError('BAD_PREDICATE', 'the brackets of --where do not match, or it is more than one condition', {
     where,
-    hint: "write one condition in the source's SQL, as it would stand behind WHERE",
+    hint: 'write one condition in the SQL of the source, as after WHERE',
   })
 }
 
@@ -225,8 +225,8 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
     `${table.name} has the key ${column.name}, whose texts do not distinguish all of its values`,
     {
       where: tableText(table),
-      reason: `${column.native} has members of the same text`,
-      hint: 'give each member a name of its own, or name other unique columns with --key',
+      reason: `${column.native} has several members with the same text`,
+      hint: 'give each member a different name, or name other unique columns with --key',
     },
   )
 }
@@ -243,7 +243,7 @@ function refuseNewKey({ table, key, columns }: TableSpec, to: CopyStore): void {
   if (left !== undefined) throw refused(`${left}, which is generated`, 'the values of generated columns are not copied')
   const list = columns.find(({ name, type }) => type.kind === 'list' && key.includes(name))
   if (list !== undefined && to.can.noListKeys === true)
-    throw refused(`${list.name}, which is a list`, 'this system indexes no lists')
+    throw refused(`${list.name}, which is a list`, 'this system cannot index lists')
 }
 
 function columnOf(table: TableSpec, name: string, flag: string): Column {
@@ -266,7 +266,7 @@ function chosenColumns(source: TableSpec, found: TableSpec | null, options: Tabl
     if (wanted.some((column) => column.name === name)) continue
     throw new SluiceError('BAD_FLAG', `--columns leaves out ${name}, which is part of the key`, {
       where: tableText(source.table),
-      hint: 'rows are cut, found again and proved by their key: name it too',
+      hint: 'rows are copied and proved by their key: add it to --columns',
     })
   }
   return wanted.filter((column) => found === null || !isComputedBy(found, column, options))
@@ -310,7 +310,7 @@ function refuseViews(from: CopyStore, to: CopyStore, source: TableSpec, target: 
   const name = tableText(view.table)
   throw new SluiceError('TABLE_REFUSED', `${name} is a materialized view of ${view.viewOf}`, {
     where: label,
-    reason: 'its system keeps it out of the rows of that table, and it may lag behind them',
+    reason: 'the server derives it from the rows of that table, and it may lag behind them',
     hint:
       view === source
         ? `copy ${view.viewOf}, and create the view in the target`

@@ -27,7 +27,7 @@ export function zeroNotes(
   )
   if (losing.length === 0) return []
   const names = losing.map(({ to, source }) => `${to} (${source.native})`).join(', ')
-  return [`zeros behind the last digit are not kept, and 6.000 is written and proved as 6: ${names}`]
+  return [`trailing zeros are not kept: 6.000 is written and proved as 6: ${names}`]
 }
 
 const NUMBERS: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'float'])

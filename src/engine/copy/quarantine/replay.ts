@@ -77,7 +77,10 @@ export async function replay(
         const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
         await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
         if (!(await isThere())) {
-          throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${rowKeyText(key)} as it was read`)
+          throw new SluiceError(
+            'PROOF_FAILED',
+            `the row ${rowKeyText(key)} in the target differs from the row that was read`,
+          )
         }
       }
       await writer.commit(closing)
@@ -98,9 +101,9 @@ async function sourceRows(key: RowKey, plan: TablePlan, view: SourceView, signal
   const rows: Row[] = []
   for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
   if (rows.length > 1 && isOneRow(key)) {
-    throw new SluiceError('ROW_REFUSED', `the source holds ${rows.length} rows of the key ${rowKeyText(key)}`, {
-      reason: 'the target takes one of them: its key has to be unique',
-      hint: 'leave one of them at the source, then run the same command again',
+    throw new SluiceError('ROW_REFUSED', `the source holds ${rows.length} rows with the key ${rowKeyText(key)}`, {
+      reason: 'the target accepts one of them: its key must be unique',
+      hint: 'keep one of them at the source, then run the same command again',
     })
   }
   return rows
@@ -144,11 +147,9 @@ function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
 /** Entries of older versions have an empty text for a NULL key; the stored row shows which it was. */
 function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey {
   if (quarantinedRow.key.length === 0) {
-    throw new SluiceError(
-      'UNSUPPORTED_KEY',
-      `a row of ${quarantinedRow.table.name} has no key by which it could be found again`,
-      { hint: 'correct the row, then copy the table again with --restart' },
-    )
+    throw new SluiceError('UNSUPPORTED_KEY', `a row of ${quarantinedRow.table.name} has no key to find it by`, {
+      hint: 'correct the row, then copy the table again with --restart',
+    })
   }
   const key = quarantinedRow.key.map((text, i) => {
     const name = source.key[i] ?? ''
@@ -160,13 +161,9 @@ function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey 
     (key.some((text, at) => text === null && !isMade(at)) &&
       Object.entries(quarantinedRow.row).every(([name, value]) => value === null || source.key.includes(name)))
   if (quarantinedRow.stage === 'read' && source.ring !== undefined && isPartition) {
-    throw new SluiceError(
-      'ROW_REFUSED',
-      `what rows the partition ${rowKeyText(key)} has was not known: it could not be read`,
-      {
-        hint: 'run the same copy with --again once it can be read: that compares both sides, and writes what is missing',
-      },
-    )
+    throw new SluiceError('ROW_REFUSED', `partition ${rowKeyText(key)} could not be read, so its rows are unknown`, {
+      hint: 'run the same copy with --again once it can be read: that compares both sides, and writes what is missing',
+    })
   }
   return key
 }
@@ -181,8 +178,8 @@ function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: Ta
   const isFindable = (text: string | null, at: number): boolean =>
     text === null || isBytes(at) || !/^\\x|\ufffd/.test(text)
   if (stage !== 'read' || key.every(isFindable)) return
-  throw new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} is no value of its column, and finds no row`, {
-    reason: 'whether the row is gone from the source is not known',
+  throw new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} is not a value of its column, and finds no row`, {
+    reason: 'it is unknown whether the source still has the row',
     hint: 'correct its key, then run the same copy with --again: it compares both sides and writes what is missing',
   })
 }
@@ -191,9 +188,9 @@ function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: Ta
 function notKnown(key: RowKey, { source, target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
-    `which row of ${source.table.name} has the key ${rowKeyText(key)} in ${target.table.name} is not known`,
+    `it is unknown which row of ${source.table.name} has the key ${rowKeyText(key)} in ${target.table.name}`,
     {
-      reason: 'several rows of the source may become this key, and the row may be another one than is found by it',
+      reason: 'several source rows may get this key in the target, so a query by key may find another row',
       hint: 'run the same copy with --again: that compares both sides, and names what is still missing',
     },
   )
@@ -203,10 +200,10 @@ function notKnown(key: RowKey, { source, target }: TablePlan): SluiceError {
 function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
-    `another row of ${target.table.name} has the key that ${rowKeyText(key)} becomes`,
+    `another row of ${target.table.name} has the key to which ${rowKeyText(key)} is converted`,
     {
-      reason: 'the key loses something on its way, as it was accepted with --accept-lossy',
-      hint: 'give the column of the target a type that keeps the key whole',
+      reason: 'the key loses data, as accepted with --accept-lossy',
+      hint: 'give the column of the target a type that keeps the whole key',
     },
   )
 }
@@ -215,7 +212,7 @@ function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError
   const several = rows === 1 ? 'a row' : `${rows} rows`
   return new SluiceError('ROW_REFUSED', `${several} ${where} may be the one with the key ${rowKeyText(key)}`, {
     reason: 'rows whose key is NULL cannot be distinguished',
-    hint: 'give the rows a key at the source, or let the target take them, then copy the table again with --restart',
+    hint: 'give the rows a key at the source, or let the target accept them, then copy the table again with --restart',
   })
 }
 

@@ -108,10 +108,14 @@ function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run,
 function errorOfAll(errors: readonly SluiceError[], tables: number, first: SluiceError): SluiceError {
   if (errors.every(({ kind }) => kind === 'unsupported' || kind === 'state' || kind === 'usage')) return first
   const rowsAreThere = errors.every(({ code }) => code === 'OBJECTS_FAILED')
-  const want = rowsAreThere ? ', for want of indexes or constraints alone' : ''
-  return new SluiceError('TABLES_FAILED', `${errors.length} of ${tables} tables are not whole in the target${want}`, {
-    hint: 'correct the cause for each failed table, then run the same command again: it does only what is not done',
-  })
+  const want = rowsAreThere ? ': only indexes or constraints are missing' : ''
+  return new SluiceError(
+    'TABLES_FAILED',
+    `${errors.length} of ${tables} tables are not complete in the target${want}`,
+    {
+      hint: 'correct the cause for each failed table, then run the same command again: it does only what is not done',
+    },
+  )
 }
 
 /** The same command does what is left; some endings need one more option. */
@@ -142,7 +146,7 @@ function proofOf(
 
 function leftOutAsAsked(tables: readonly string[]): SluiceError {
   const shown = tables.length <= 3 ? tables.join(', ') : `${tables.length} tables`
-  return new SluiceError('STOPPED', `not finished, because it was left out as asked: ${shown}`, {
-    hint: 'the same command goes on with what was left out',
+  return new SluiceError('STOPPED', `not finished, because it was skipped on request: ${shown}`, {
+    hint: 'run the same command to copy what was skipped',
   })
 }

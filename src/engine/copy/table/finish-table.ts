@@ -50,8 +50,8 @@ export async function finishTable(table: TableRun, context: TableContext, around
     }
     error ??= verdict(context, standing, table, around, leavesOut)
     if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, standing))) {
-      error = new SluiceError('CHUNKS_FAILED', `${context.name} is not cut into chunks to its end`, {
-        hint: 'run the same command again: it goes on where this one ended',
+      error = new SluiceError('CHUNKS_FAILED', `${context.name} is not completely divided into chunks`, {
+        hint: 'run the same command again: it continues where this one ended',
       })
     }
     const mayLook = table.again === undefined && (error === null || error.code === 'ROWS_ASIDE')
@@ -139,7 +139,7 @@ async function finishTarget(
   })
   const unread = copied.flatMap(({ column, next }) =>
     next === null
-      ? [`the position of the sequence of ${column} could not be read: the target goes on behind the largest value`]
+      ? [`the position of the sequence of ${column} could not be read: the target continues after the largest value`]
       : [],
   )
   return [...unread, ...(await target.finish(plan.target, signal, copied))]
@@ -175,7 +175,7 @@ function verdict(
     const passing = shared === undefined ? undefined : passingOf(codes)
     return new SluiceError(
       passing ?? 'CHUNKS_FAILED',
-      `${failed} of ${chunks} chunks of ${name} failed: ${cause ?? 'no cause is noted'}`,
+      `${failed} of ${chunks} chunks of ${name} failed: ${cause ?? 'no cause is recorded'}`,
       {
         kind: 'verify',
         retryable: passing !== undefined,
@@ -194,7 +194,7 @@ function verdict(
     )
   }
   if (table.done && !leavesOut && operation.part === undefined && isOpen) {
-    return new SluiceError('CHUNKS_FAILED', `chunks of ${tableText(plan.source.table)} are left undone`, {
+    return new SluiceError('CHUNKS_FAILED', `chunks of ${tableText(plan.source.table)} are not done`, {
       hint: 'run the same command again: it does only what is not done',
     })
   }
@@ -283,7 +283,7 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun, { proved
 function extraNotes({ plan }: TableContext, { extra }: TableTotals): readonly string[] {
   if (extra === 0n) return []
   return [
-    `the target holds ${countText(extra, 'row')} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there, and what was proved are the rows that were read`,
+    `the target holds ${countText(extra, 'row')} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there; only the rows that were read are proved`,
   ]
 }
 
@@ -303,6 +303,6 @@ function notesOf(
   }
   if (plan.proof === 'count' && (again === undefined || again.proved.size + again.open.size === 0))
     notes.push('proved by the number of rows only')
-  if (plan.proof === 'none') notes.push('nothing was proved, as asked')
+  if (plan.proof === 'none') notes.push('nothing was proved, as requested')
   return notes.length === 0 ? {} : { notes }
 }

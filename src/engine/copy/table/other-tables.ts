@@ -32,8 +32,8 @@ export async function retireOfOthers(context: TableContext, runs: RunLedger, sou
       if (isStill) return false
       continue
     }
-    await ledger.retireAll('source and target are other tables', planning)
-    const message = `${name} and its table in the target are others than those that were copied before: the copy begins again`
+    await ledger.retireAll('source and target tables were replaced', planning)
+    const message = `${name} and its target table are not the tables that were copied before: the copy begins again`
     emit({ type: 'log', level: 'note', table: name, message })
     return true
   }

@@ -35,7 +35,7 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
   const table = tableText(plan.target.table)
   const hint = 'if that is meant, begin again with --restart'
   if (lasting) {
-    throw new SluiceError('PLAN_CHANGED', `${table} is another table than the one that was being filled`, {
+    throw new SluiceError('PLAN_CHANGED', `${table} is not the table that was being filled`, {
       reason: `it was recreated since; the ledger says that ${copied} rows of ${name} were copied into the table before`,
       hint,
     })

@@ -259,7 +259,7 @@ async function mayCut(
     if (plan.cut === 'key' && (await runs.plan(key))?.planned === true) return 'cut'
     if (plan.cut !== 'key' && elsewhere === 'leave') return 'copied elsewhere'
     throwIfAborted(steering.stop)
-    const doing = plan.cut === 'key' ? 'cutting it into chunks' : 'copying it, and it has no key to share it by'
+    const doing = plan.cut === 'key' ? 'cutting it into chunks' : 'copying it, and without a key it cannot be shared'
     if (!reported) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })
     await sleep(PLANNING_LOOK_MS)
   }
@@ -313,7 +313,7 @@ async function isEmpty(context: TableContext): Promise<boolean> {
 
 /** Error: the ledger lists copied rows, but the target table is missing or empty. */
 function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
-  const what = plan.create ? 'is gone from the target' : 'is empty in the target'
+  const what = plan.create ? 'no longer exists in the target' : 'is empty in the target'
   const how = plan.create ? 'dropped' : 'emptied'
   return new SluiceError('PLAN_CHANGED', `${tableText(plan.target.table)} ${what}`, {
     reason: `the ledger says that ${copied} rows of ${name} were copied into it`,

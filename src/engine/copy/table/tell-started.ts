@@ -121,6 +121,6 @@ function reportCost(
     type: 'log',
     level: 'note',
     table: name,
-    message: `counting the rows of ${chunks} earlier ${chunks === 1n ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${countText(requests, 'request')}; --no-look leaves it out`,
+    message: `counting the rows of ${chunks} earlier ${chunks === 1n ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${countText(requests, 'request')}; --no-look skips it`,
   })
 }

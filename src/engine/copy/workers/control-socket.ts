@@ -99,23 +99,23 @@ function asksToWatch(line: string): boolean {
 function answer(line: string, steering: Steered, watched: SocketRun | null): unknown {
   try {
     const request = JSON.parse(line) as unknown
-    if (typeof request !== 'object' || request === null) throw wrong('a request is a JSON object')
+    if (typeof request !== 'object' || request === null) throw wrong('a request must be a JSON object')
     // The client has given up after its time limit: a run that was frozen must not apply the request later.
     if ('until' in request && typeof request.until === 'number' && Date.now() > request.until) {
       throw wrong('the request came too late')
     }
     if ('abort' in request && request.abort === true && watched !== null) watched.abort()
     else if ('set' in request) set(request.set, steering)
-    else if (!('get' in request)) throw wrong('a request has "get", "set" or "watch"')
+    else if (!('get' in request)) throw wrong('a request must have "get", "set" or "watch"')
     return { ok: true, state: steering.state() }
   } catch (error) {
-    const { code, message, hint } = error instanceof SluiceError ? error : wrong('a request is one line of JSON')
+    const { code, message, hint } = error instanceof SluiceError ? error : wrong('a request must be one line of JSON')
     return { ok: false, error: { code, message, ...(hint === undefined ? {} : { hint }) } }
   }
 }
 
 function set(options: unknown, steering: Steered): void {
-  if (typeof options !== 'object' || options === null) throw wrong('"set" is an object')
+  if (typeof options !== 'object' || options === null) throw wrong('"set" must be an object')
   // Check all requests before the first is applied.
   const all = Object.entries(options).flatMap(([name, value]) => asked(name, value))
   for (const request of all) steering.checked(request)
@@ -125,11 +125,11 @@ function set(options: unknown, steering: Steered): void {
 function asked(name: string, value: unknown): readonly SteeringRequest[] {
   const whole = (least: number): number => {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
-    throw wrong(`${name} takes a whole number from ${least} on`)
+    throw wrong(`${name} must be a whole number of at least ${least}`)
   }
   const flag = (): boolean => {
     if (typeof value === 'boolean') return value
-    throw wrong(`${name} is true or false`)
+    throw wrong(`${name} must be true or false`)
   }
   switch (name) {
     case 'workers':
@@ -146,7 +146,7 @@ function asked(name: string, value: unknown): readonly SteeringRequest[] {
     case 'retry':
       return (Array.isArray(value) ? value : [value]).map((one) => askedOfTable(name, one))
     case 'stop':
-      if (!flag()) throw wrong('stop takes true')
+      if (!flag()) throw wrong('stop must be true')
       return [{ act: 'stop' }]
     default:
       throw wrong(`${name} cannot be set`)
@@ -154,7 +154,7 @@ function asked(name: string, value: unknown): readonly SteeringRequest[] {
 }
 
 function askedOfTable(act: TableRequest['act'], value: unknown): SteeringRequest {
-  if (typeof value !== 'string' || value === '') throw wrong(`${act} takes the name of a table`)
+  if (typeof value !== 'string' || value === '') throw wrong(`${act} needs the name of a table`)
   return tableOptions(act, value)
 }
 

@@ -35,5 +35,5 @@ export function isPressure({ code }: SluiceError): boolean {
 
 /** Note for the user when readers released their tables to another source session; null for any other failure. */
 export function yieldedText({ code, message }: Pick<SluiceError, 'code' | 'message'>): string | null {
-  return code === 'SOURCE_BUSY' ? `${message}: the copy let go of its tables, and goes on` : null
+  return code === 'SOURCE_BUSY' ? `${message}: the copy released its tables and continues` : null
 }

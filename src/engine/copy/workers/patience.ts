@@ -27,7 +27,7 @@ export async function patiently<T>(
   for (;;) {
     try {
       const done = await body()
-      failures.passed('it goes on')
+      failures.passed('it continues')
       return done
     } catch (thrown) {
       const error = asSluiceError(thrown)

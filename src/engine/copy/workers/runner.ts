@@ -10,7 +10,8 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { TableSteering } from '../../run/operation.ts'
 import { chunkKeyBounds, tallyOf } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
-import { copyChunk, type ChunkProgress, type ChunkResult } from '../chunk/copy-chunk.ts'
+import { copyChunk, type ChunkResult } from '../chunk/copy-chunk.ts'
+import type { ChunkProgress } from '../chunk/forward-frames.ts'
 import { notEmpty, tooManyQuarantined } from '../chunk/refused-rows.ts'
 import { failureKind, isPressure, yieldedText } from './failure.ts'
 import type { JobShare } from '../ledger/claim-search.ts'
@@ -328,12 +329,12 @@ async function retryFailed(table: TableRun, context: TableContext, { chunk, shar
     delete table.ended
     return
   }
-  const what = chunk === undefined ? `of ${name} no chunk has failed` : `chunk ${chunk} of ${name} has not failed`
+  const what = chunk === undefined ? `no chunk of ${name} has failed` : `chunk ${chunk} of ${name} has not failed`
   emit({
     type: 'log',
     level: 'note',
     table: name,
-    message: `${what}: there is nothing to try again`,
+    message: `${what}: there is nothing to retry`,
     hint: 'sluice quarantine retry writes quarantined rows again',
   })
 }
@@ -362,10 +363,10 @@ async function viewFor(context: TableContext): Promise<SourceView> {
 }
 
 function blocksLost({ name }: TableContext, cause: SluiceError | null): SluiceError {
-  return new SluiceError('CONNECTION_LOST', `the state of the source in which ${name} was divided is gone`, {
+  return new SluiceError('CONNECTION_LOST', `the source snapshot in which ${name} was divided is gone`, {
     kind: 'source',
     reason: cause?.message ?? 'its server was restarted, or the connection to it broke',
-    hint: 'it has no key to go on by: run the same command again, and it is copied from its beginning',
+    hint: 'it has no key to resume by: run the same command again to copy it from its beginning',
     ...(cause === null ? {} : { cause }),
   })
 }

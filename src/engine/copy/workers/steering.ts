@@ -25,7 +25,7 @@ export class Steering {
   onOptions: (request: SteeringRequest) => void = () => undefined
   /** Why a request cannot be applied now, of any kind; null if it can. @throws nothing */
   refusal: (request: SteeringRequest) => SluiceError | null = ({ act }) =>
-    act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not follow, and has no apply workers') : null
+    act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not replicate changes and has no apply workers') : null
   readonly #control: RunControl | undefined
   readonly #asked: number
   #workers: number | null = null
@@ -178,7 +178,7 @@ export class Steering {
         const chunks = this.#chunks.get(table) ?? new Map<string, HeldState>()
         this.#chunks.set(table, chunks.set(chunk, why))
         // A paused chunk would keep its transaction and locks open, so it is given back and copied again later.
-        this.#flights.get(flightKey(table, chunk))?.given.abort(new SluiceError('STOPPED', 'given back as asked'))
+        this.#flights.get(flightKey(table, chunk))?.given.abort(new SluiceError('STOPPED', 'returned on request'))
       }
       return
     }

@@ -387,7 +387,7 @@ export class ApplyWorker {
       const closing = positionClosing(database, held, this.#row, after, [...this.#folded.takeStatements(), ...also])
       if ((await writer.commit(closing)) === 'fenced') {
         throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-          hint: 'nothing of this batch was written; end one of both programs',
+          hint: 'this batch was not written; end one of the two programs',
         })
       }
       this.#isBegun = false

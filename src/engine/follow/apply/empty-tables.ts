@@ -27,6 +27,6 @@ export async function emptyTables(
   await writer.truncate([...tables.keys()])
   if ((await writer.commit({ statements: also, guard: landed, landed })) === 'committed') return
   throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-    hint: 'nothing was emptied; end one of both',
+    hint: 'no table was emptied; end one of the two programs',
   })
 }

@@ -66,7 +66,7 @@ export class FoldedChanges {
     const { states } = this.#parts
     const fold = this.#folds[change.table]
     if (fold === undefined || !states.isApplied(change.table))
-      throw new Error(`table ${change.table} is not applied to yet`)
+      throw new Error(`changes of table ${change.table} are not applied yet`)
     // What the target holds matters only for moved and new rows.
     const isMoved = change.type === 'update' && change.key !== null
     const isHeld = isMoved && states.isExact(change.table, open.commit, keyText(change.key))

@@ -182,7 +182,7 @@ export class FollowLoop {
       } else {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
         await lane.take(changes)
-        if (!this.#ran) this.#failures.passed('the stream goes on')
+        if (!this.#ran) this.#failures.passed('the stream continues')
         this.#ran = true
         if (changes.length === 0 && lane.hasTransactions) await lane.commitTransactions()
         if (
@@ -307,7 +307,7 @@ export class FollowLoop {
     await this.#signOffs.refuse(request.id, refused.info())
     if (request.id === this.#goal.signOff) throw refused
     const { reason, hint } = refused
-    const message = `sign-off ${request.id} is refused, and the stream goes on: ${refused.message}${reason === undefined ? '' : ` (${reason})`}`
+    const message = `sign-off ${request.id} is refused, and the stream continues: ${refused.message}${reason === undefined ? '' : ` (${reason})`}`
     this.#parts.run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
   }
 

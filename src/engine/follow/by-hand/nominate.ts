@@ -67,8 +67,8 @@ export function refuseUnfitStream({ from, stream, run }: Pick<RepairByHand, 'fro
   if (from.identity === stream.sourceIdentity) return
   throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
     where: from.label,
-    reason: `it began at ${stream.source}`,
-    hint: 'name that one with --from',
+    reason: `its source is ${stream.source}`,
+    hint: 'name that database with --from',
   })
 }
 
@@ -83,7 +83,7 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
   }
   if (birth !== null) return
   throw new SluiceError('STREAM_HALTED', `stream ${id} has not begun yet`, {
-    hint: `go on with it first: sluice follow ${id}`,
+    hint: `resume it first: sluice follow ${id}`,
   })
 }
 
@@ -130,8 +130,8 @@ export async function tableByHand(
   const state = stored.find(({ source }) => source === tableText(one.source.table))?.state
   if (state === 'copying' || state === 'resync') {
     throw new SluiceError('TABLE_FOLLOWED', `${tableText(one.source.table)} is still being copied`, {
-      reason: 'nothing of the stream is applied to it before all of its rows are there',
-      hint: `wait until it is live, or go on with it: sluice follow ${stream.id}`,
+      reason: 'the stream applies changes to it only after all of its rows are copied',
+      hint: `wait until it is live, or resume the stream: sluice follow ${stream.id}`,
     })
   }
   const { identities, refusals } = await changes.examine([sourceOf(one.plan)], abort)
@@ -139,7 +139,7 @@ export async function tableByHand(
   if (identity.length === 0) {
     const [first] = refusals.filter(({ table }) => table !== undefined)
     const hint = first === undefined ? {} : { hint: first.hint }
-    throw new SluiceError('NOT_FOLLOWABLE', first?.message ?? `rows of ${key.name} have no identity`, hint)
+    throw new SluiceError('NOT_FOLLOWABLE', first?.message ?? `table ${key.name} has no row key`, hint)
   }
   return followTable(one.plan, key, identity)
 }

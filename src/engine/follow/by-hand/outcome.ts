@@ -68,17 +68,17 @@ async function heldBack(
   const run = String(row?.[0] ?? stream)
   const steered = await askRun(run)
   if (steered?.paused === true)
-    return { message: `run ${run} is paused: it reads no row`, hint: `sluice ctl ${run} resume lets it go on` }
+    return { message: `run ${run} is paused and reads no rows`, hint: `run sluice ctl ${run} resume` }
   if (steered !== null && steered.rate !== null) {
     return {
-      message: `run ${run} is held back to ${steered.rate} changes a second: rows are read behind the changes that wait`,
-      hint: `sluice ctl ${run} rate off lets all of them through`,
+      message: `run ${run} is limited to ${steered.rate} changes a second: it reads these rows after the changes that wait`,
+      hint: `run sluice ctl ${run} rate off to remove the limit`,
     }
   }
-  const where = steered === null ? ', or is held back where it runs' : ''
+  const where = steered === null ? ', or the run is paused or limited on its machine' : ''
   return {
-    message: `run ${run} has not come to these rows yet: changes wait before them${where}`,
-    hint: `sluice ctl ${run} says there whether it is paused or has a rate; ctrl-c ends this command, and the rows stay named`,
+    message: `run ${run} has not reached these rows yet: earlier changes wait${where}`,
+    hint: `sluice ctl ${run} on the machine of the run shows whether it is paused or limited; ctrl-c ends this command, and the rows are still read later`,
   }
 }
 

@@ -35,9 +35,9 @@ export function namedKeys(table: FollowTable, words: readonly string[]): readonl
   return words.map((word) => {
     const parts = columns.length === 1 ? [word] : partsOf(word)
     if (parts.length !== columns.length) {
-      throw new SluiceError('BAD_FLAG', `--key ${word} is no key of ${table.name}`, {
-        reason: `its rows are named by ${table.source.identity.join(', ')}`,
-        hint: `write it like --key ${columns.map(({ name }) => name).join(',')}; where a value has a comma in it, as JSON: --key '["a","b"]'`,
+      throw new SluiceError('BAD_FLAG', `--key ${word} is not a key of ${table.name}`, {
+        reason: `its key columns are ${table.source.identity.join(', ')}`,
+        hint: `write it like --key ${columns.map(({ name }) => name).join(',')}; if a value contains a comma, as JSON: --key '["a","b"]'`,
       })
     }
     return parts.map((part, at) => written('--key', part, columns[at]))
@@ -60,8 +60,8 @@ export async function compareScope(
   const keyed = byIdentity(table)
   if (options.by === 'range') {
     if (!keyed.sortsAlike) {
-      throw new SluiceError('BAD_FLAG', `a range of ${table.name} would be other rows on each side`, {
-        reason: 'source and target sort its key in different ways',
+      throw new SluiceError('BAD_FLAG', `a range of ${table.name} has different rows on each side`, {
+        reason: 'source and target sort its key differently',
         hint: 'name rows with --key, or compare all of them with sluice follow STREAM --until-equal',
       })
     }
@@ -77,8 +77,8 @@ export async function compareScope(
       (await view.last(plan.source, turned, null, signal)) !== null ||
       (await target.last(keyedTargetTable(plan), turned, null, signal)) !== null
     if (isTurned) {
-      throw new SluiceError('BAD_FLAG', `--range ${low}..${high} holds nothing`, {
-        hint: 'the smaller end comes first, as the source sorts them',
+      throw new SluiceError('BAD_FLAG', `--range ${low}..${high} is empty`, {
+        hint: 'give the smaller value first, in the order of the source',
       })
     }
     return { plan, pieces: inclusive(plan, low, high, view, signal), where: { source: null, target: null } }
@@ -127,7 +127,7 @@ function written(flag: string, text: string, column: Column | undefined): string
   try {
     return keyPart(normalizer(column.type)(text)) ?? ''
   } catch (thrown) {
-    throw new SluiceError('BAD_FLAG', `${flag} ${text} is no value of ${column.name}`, {
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} is not a value of ${column.name}`, {
       reason: asSluiceError(thrown).message,
     })
   }

@@ -233,7 +233,7 @@ export class Proving implements AsyncDisposable {
     const keys = differingKeys(table, differences)
     if (keys === null) {
       throw new SluiceError('DIFFERENCES', `${differences.length + more} rows of ${table.name} differ`, {
-        reason: `the table was compared by ${table.plan.source.key.join(', ')}, and the stream names rows by ${table.source.identity.join(', ')}`,
+        reason: `the table was compared by ${table.plan.source.key.join(', ')}, but the stream identifies rows by ${table.source.identity.join(', ')}`,
         hint: 'copy the table again with --restart',
       })
     }
@@ -245,9 +245,9 @@ export class Proving implements AsyncDisposable {
     const name = table === undefined ? 'the tables' : tableText(table.plan.source.table)
     const unread = one?.unread ?? 0
     if (one !== undefined && one.doubled > 0) {
-      return new SluiceError('DIFFERENCES', `${one.doubled} rows of ${name} have a key that another row has, too`, {
+      return new SluiceError('DIFFERENCES', `${one.doubled} rows of ${name} share their key with another row`, {
         reason: `the source has ${one.rows} rows and the target ${one.targetRows}: one of each key`,
-        hint: 'leave one row of each key at the source, then run the same command again',
+        hint: 'keep one row of each key at the source, then run the same command again',
       })
     }
     return new SluiceError('DIFFERENCES', unread > 0 ? `${unread} rows of ${name} cannot be read` : `${name} differ`, {
@@ -294,7 +294,7 @@ export function emptiedMeanwhile(error: SluiceError): SluiceError {
   return new SluiceError('SOURCE_GONE', error.message.replace('while it was copied', 'while it was compared'), {
     ...(error.where === undefined ? {} : { where: error.where }),
     reason: 'it was emptied, rewritten, altered or dropped after the compared snapshot: nothing is signed off',
-    hint: 'sign off again while no program truncates or alters the table; the stream itself has lost nothing',
+    hint: 'sign off again while no program truncates or alters the table; the stream has lost no changes',
     retryable: error.retryable,
     cause: error,
   })

@@ -45,13 +45,13 @@ export async function recopiedTables(
       'BAD_FLAG',
       only === undefined
         ? `--resync names ${wanted}, which stream ${id} does not follow`
-        : `--resync names ${wanted}, which means ${[only, ...more].join(' and ')}`,
+        : `--resync names ${wanted}, which matches ${[only, ...more].join(' and ')}`,
       { hint: `it follows ${stored.map(({ source }) => source).join(', ')}` },
     )
   })
   if (asked.length > 0 && changes.renew === undefined) {
     throw new SluiceError('NOT_FOLLOWABLE', 'single tables of this stream cannot be copied again', {
-      hint: 'copy all of them again: the command that began the stream, with --restart',
+      hint: 'copy all of them again: run the command that began the stream with --restart',
     })
   }
   const due = new Set([...left, ...asked])

@@ -77,7 +77,7 @@ export class Approach {
     gates.set({
       name: 'reverse stream',
       state: made === null ? 'waiting' : 'ok',
-      detail: made === null ? 'publication and slot are being made' : `slot ${made.slot} is there`,
+      detail: made === null ? 'publication and slot are being created' : `slot ${made.slot} exists`,
     })
     if (!isNear || made === null || clock.ticks() < this.#nextAt) return 'on'
     await look()

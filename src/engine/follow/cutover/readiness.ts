@@ -73,8 +73,8 @@ export async function readyFor(
     set('NOT_SWITCHABLE', {
       name: 'name',
       state: 'refused',
-      detail: `${tableText(oldTableAt)} is there already, and ${tableText(from)} was going to be called so`,
-      hint: 'name another one with --parked',
+      detail: `${tableText(oldTableAt)} already exists, and ${tableText(from)} was to get this name`,
+      hint: 'give another name with --parked',
     })
   }
   const request: SwitchRequest = { from, to, oldTable }
@@ -100,7 +100,7 @@ export async function readyFor(
     gates.set({
       name: 'reverse stream',
       state: 'waiting',
-      detail: 'the way back can be followed; it is made before the switch',
+      detail: 'the reverse stream is possible; it is created before the switch',
     })
   } catch (thrown) {
     const error = asSluiceError(thrown)
@@ -156,7 +156,7 @@ export async function streamGates(
         detail:
           state === 'live' ? `${name} is live` : `${name} is ${state === 'catchup' ? 'catching up' : 'still copied'}`,
         ...(state === 'copying' || state === 'resync'
-          ? { hint: `sluice follow ${stream.id} --until-caught-up copies the rest` }
+          ? { hint: `run sluice follow ${stream.id} --until-caught-up to copy the rest` }
           : {}),
       },
     },
@@ -173,14 +173,14 @@ export async function tableOf(
   const followed = await streamTableNames(stream.id, database)
   if (followed.size !== 1) {
     throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} follows ${followed.size} tables`, {
-      reason: 'one table at a time changes places',
-      hint: 'give each table a stream of its own: sluice copy --follow --tables TABLE --to-table NEW_TABLE',
+      reason: 'a cutover exchanges one table',
+      hint: 'use a separate stream for each table: sluice copy --follow --tables TABLE --to-table NEW_TABLE',
     })
   }
   const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)
   const [table] = await inspected({ operation: copy, planned, run }, streamSides(planned, 'slot'), true)
   if (table !== undefined) return table
-  throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: ends.from.label })
+  throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} no longer exists`, { where: ends.from.label })
 }
 
 /** Check for quarantined rows; refused (ROWS_ASIDE) if there are any. */
@@ -205,7 +205,7 @@ export async function signOffGate(
   { unsigned, revert }: Pick<ReadyOptions, 'unsigned' | 'revert'>,
 ): Promise<{ readonly gate: Gate; readonly id: string | null }> {
   const name = 'sign-off'
-  if (revert) return { gate: { name, state: 'ok', detail: 'none is asked for on the way back' }, id: null }
+  if (revert) return { gate: { name, state: 'ok', detail: 'not required when going back' }, id: null }
   const rows = (await new SignOffLedger(database).isThere())
     ? await database.all(
         `SELECT sign_off_id, wanted, signed_by FROM migration_sign_offs WHERE stream_id = ? AND status = 'given' ORDER BY ended_ms DESC`,
@@ -220,13 +220,13 @@ export async function signOffGate(
     return { gate: { name, state: 'ok', detail: `given by ${String(by)}: ${String(id)}` }, id: String(id) }
   }
   if (unsigned) return { gate: { name, state: 'ok', detail: 'none, as --unsigned says' }, id: null }
-  const parts = rows.length === 0 ? 'none was given' : `${rows.length} partitions were signed, and not the table`
+  const parts = rows.length === 0 ? 'none was given' : `${rows.length} partitions were signed, but not the table`
   return {
     gate: {
       name,
       state: 'refused',
       detail: `${parts} for stream ${stream}`,
-      hint: `sluice sign-off ${stream} compares every row and gives one; --unsigned goes on without`,
+      hint: `run sluice sign-off ${stream}, which compares every row; --unsigned continues without`,
     },
     id: null,
   }
@@ -235,10 +235,10 @@ export async function signOffGate(
 export function readinessRefusal([first, ...more]: readonly ReadinessRefusal[]): SluiceError {
   const { code, gate } = first ?? {
     code: 'NOT_SWITCHABLE' as const,
-    gate: { name: 'reverse stream', detail: 'there is none' },
+    gate: { name: 'reverse stream', detail: 'it does not exist' },
   }
-  return new SluiceError(code, `gate ${gate.name} is shut: ${gate.detail}`, {
-    ...(more.length === 0 ? {} : { reason: `so are ${more.map((one) => one.gate.name).join(', ')}` }),
+  return new SluiceError(code, `cutover check ${gate.name} failed: ${gate.detail}`, {
+    ...(more.length === 0 ? {} : { reason: `so did ${more.map((one) => one.gate.name).join(', ')}` }),
     ...('hint' in gate && gate.hint !== undefined ? { hint: gate.hint } : {}),
   })
 }

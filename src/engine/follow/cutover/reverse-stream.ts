@@ -28,7 +28,7 @@ export async function examineReverse(
   const followed = new Set([tableText(source)])
   const planned = await planFollowed(operation, { ...ends, begun: null }, followed, run.interrupt.abort)
   const [one] = planned.tables
-  if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
+  if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} does not exist`)
   const { changes, target } = streamSides(planned, 'slot')
   const preflight = await changes.examine([sourceOf(one.plan)], run.interrupt.abort)
   refuse(preflight.refusals, run)

@@ -47,7 +47,7 @@ export async function openFamily(url: string, stream: string, run: CopyRun): Pro
     if (newest === null) {
       throw new SluiceError(
         'LEDGER_DAMAGED',
-        `the ledger has a switch to stream ${family.newest}, and no such stream`,
+        `the ledger has a switch to stream ${family.newest}, but not the stream`,
         {
           where: store.label,
         },
@@ -79,14 +79,14 @@ export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>
   const changes = store.offers.slotChanges?.()
   if (switches === undefined || changes === undefined)
     throw no(
-      `tables of ${store.system} do not change places`,
+      `tables of ${store.system} cannot be exchanged`,
       'it has no transaction that renames tables and reports changes',
       'cutover works within one PostgreSQL database so far',
     )
   if (cdcOf(stream, undefined) !== 'slot') {
     throw no(
       `stream ${stream.id} reads changes by triggers`,
-      'only the log of a slot says what was committed before the switch',
+      'only the log of a slot shows what was committed before the switch',
       'copy with --cdc slot',
     )
   }
@@ -104,7 +104,7 @@ export async function finishSwitch(
   const changes = store.offers.slotChanges?.()
   if (left === undefined || changes === undefined) return
   const name = await cleanUp({ ledger, database }, { changes }, left, run)
-  run.emit({ type: 'log', level: 'note', message: `slot and publication ${name} of the stream before are removed` })
+  run.emit({ type: 'log', level: 'note', message: `slot and publication ${name} of the previous stream are removed` })
 }
 
 /** Removes what the earlier stream left at the source. Idempotent. */

@@ -18,7 +18,7 @@ export async function streamEnded(
   const when = turn.switchedMs === null ? '' : ` on ${isoTime(turn.switchedMs)}`
   // Between two databases, the other ledger holds what happened next.
   const hint = turn.isBetween
-    ? `stream ${turn.reverse} went on the other way: sluice cutover ${turn.reverse} --dry-run says how things stand`
-    : `${goOn(newest)} is about the stream that goes on with its tables`
-  return new SluiceError('STREAM_HALTED', `stream ${id} has ended: its tables changed places${when}`, { hint })
+    ? `stream ${turn.reverse} continued in the other direction: sluice cutover ${turn.reverse} --dry-run shows the state`
+    : `${goOn(newest)} names the stream that continues with its tables`
+  return new SluiceError('STREAM_HALTED', `stream ${id} has ended: its tables were exchanged${when}`, { hint })
 }

@@ -157,12 +157,12 @@ export class CutoverTurn implements Watch {
     await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs }, signal)
     if (attempt === null) {
       this.#approach.waits.add(clock.ticks() - asked)
-      const detail = `others hold the table: try ${this.#tries} was given up after ${Math.round(clock.ticks() - asked)} ms`
+      const detail = `other sessions lock the table: try ${this.#tries} was given up after ${Math.round(clock.ticks() - asked)} ms`
       gates.set({ name: 'lock', state: 'waiting', detail })
       return this.#rest(detail)
     }
-    gates.set({ name: 'lock', state: 'ok', detail: `held in try ${this.#tries}` })
-    report('trying', `try ${this.#tries}: the table is held, everybody waits`)
+    gates.set({ name: 'lock', state: 'ok', detail: `locked in try ${this.#tries}` })
+    report('trying', `try ${this.#tries}: the table is locked, other sessions wait`)
     this.#facts = null
     try {
       const answer = await this.#within(now, attempt, ready)
@@ -192,17 +192,17 @@ export class CutoverTurn implements Watch {
     const { changes, budgetMs, source, identity, tell: report } = this.#parts
     const isOver = (): boolean => attempt.waitedMs() > budgetMs
     while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
-      if (isOver()) return this.#over('letting the stream catch up', attempt)
+      if (isOver()) return this.#over('the catch-up of the stream', attempt)
       stream.ask()
       await lane.take(await stream.next(NEXT_MS))
     }
     await lane.commit()
     const keys = this.touched.keys(0)
     if (keys === null || proof === null || this.#mark === null) {
-      report('released', 'all rows went at once while others waited: all are compared once more')
+      report('released', 'all rows were removed at once while other sessions waited: all are compared once more')
       return 'prove'
     }
-    if (isOver()) return this.#over('letting the stream catch up', attempt)
+    if (isOver()) return this.#over('the catch-up of the stream', attempt)
     const [change, ...more] = await attempt.changesSince(this.#mark)
     if (change !== undefined) {
       const others = more.length === 0 ? '' : `, and ${more.length} more`
@@ -211,15 +211,15 @@ export class CutoverTurn implements Watch {
     }
     const compared = await attempt.compare(identity, keys)
     if (!compared.isEqual) {
-      const detail = `${compared.rows} of ${keys.length} touched rows in one table and ${compared.targetRows} in the other differ: all are compared once more`
+      const detail = `${compared.rows} of ${keys.length} changed rows in one table and ${compared.targetRows} in the other differ: all are compared once more`
       report('again', detail)
       return 'prove'
     }
-    if (isOver()) return this.#over(`comparing ${keys.length} touched rows`, attempt)
+    if (isOver()) return this.#over(`comparing ${keys.length} changed rows`, attempt)
     const exchanged = await attempt.exchange()
     const birth = await attempt.born(made.slot, made.start, [source])
     const position = changes.text(await attempt.position())
-    if (isOver()) return this.#over('making again what is bound to the table', attempt)
+    if (isOver()) return this.#over('recreating objects that depend on the table', attempt)
     const pauseMs = Math.round(attempt.waitedMs())
     const facts = {
       applied: changes.text(lane.applied),
@@ -239,12 +239,12 @@ export class CutoverTurn implements Watch {
     this.#facts = facts
     if ((await attempt.commit(closing)) === 'fenced') {
       throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-        hint: 'nothing has changed places; end one of both programs',
+        hint: 'no table was exchanged; end one of the two programs',
       })
     }
     this.#approach.waits.add(attempt.waitedMs())
     this.#switched(facts)
-    report('exchanged', `both tables have changed places in ${Math.round(attempt.waitedMs())} ms`)
+    report('exchanged', `both tables were exchanged in ${Math.round(attempt.waitedMs())} ms`)
     return 'end'
   }
 
@@ -256,7 +256,7 @@ export class CutoverTurn implements Watch {
   }
 
   #rest(detail: string): 'on' {
-    this.#parts.tell('released', `${detail}; nothing has changed, the next try comes in ${this.#approach.rest()} ms`)
+    this.#parts.tell('released', `${detail}; nothing has changed, the next try begins in ${this.#approach.rest()} ms`)
     return 'on'
   }
 

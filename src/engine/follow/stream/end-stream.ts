@@ -31,8 +31,8 @@ export async function endStreamAtBoth(
   if (source.identity !== sourceIdentity) {
     throw new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
       where: source.label,
-      reason: `it began at ${label}`,
-      hint: `name that one with --from; where it is gone for good: UPDATE migration_streams SET status = 'ended' WHERE stream_id = '${id}'`,
+      reason: `its source is ${label}`,
+      hint: `name that database with --from; if it no longer exists: UPDATE migration_streams SET status = 'ended' WHERE stream_id = '${id}'`,
     })
   }
   await refuseSwitching(id, source, to, ledger, run)
@@ -54,10 +54,10 @@ export async function endStreamAtBoth(
   }
   const message = `stream ${id} has ended here only: ${made} stay at the source, for ${targetText(other.noted)}`
   const byHand = changes?.endByHand?.(name) ?? `sluice slots --drop ${name} at the source`
-  const gone = `where that target is gone for good: ${byHand}`
+  const gone = `if that target no longer exists: ${byHand}`
   const hint =
     other.place === 'moved'
-      ? `where that is this target under another name: sluice follow ${id} --moved --end; ${gone}`
+      ? `if that is this target under another name: sluice follow ${id} --moved --end; ${gone}`
       : gone
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
@@ -81,7 +81,7 @@ export async function refuseSwitching(
   throw new SluiceError('LEDGER_BUSY', `a switch of stream ${stream} to another database is under way`, {
     where: to.label,
     reason: `it is ${left.status}: the table of the source may be closed to writers`,
-    hint: `sluice cutover ${stream} finishes it or gives it up; end the stream then`,
+    hint: `run sluice cutover ${stream} to finish it or give it up, then end the stream`,
   })
 }
 

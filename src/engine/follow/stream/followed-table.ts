@@ -55,8 +55,8 @@ export function followTable(given: TablePlan, key: TableKey, identity: readonly 
         const found = columns.find(({ from }) => from === column)
         if (found !== undefined) return found.to
         throw new SluiceError('NOT_FOLLOWABLE', `${name} cannot be followed without its column ${column}`, {
-          reason: 'the source names changed rows by it',
-          hint: 'name it with --columns too',
+          reason: 'the source identifies changed rows by it',
+          hint: 'add it to --columns',
         })
       }),
     },

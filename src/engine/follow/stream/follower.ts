@@ -111,8 +111,8 @@ export async function noteFollower(
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_DENIED') throw error
     if (other !== null) throw notNoted(stream, birth, other.noted, error)
-    const message = `the source does not note who follows stream ${stream}: a copy of the target could take its changes`
-    const hint = `let this login own ${birth.slot}`
+    const message = `the source could not record the target of stream ${stream}: a copy of the target could take its changes`
+    const hint = `make this login the owner of ${birth.slot}`
     run.emit({ type: 'log', level: 'warn', message, hint })
     return known
   }
@@ -160,10 +160,10 @@ function isKnown(fact: string | undefined): boolean {
 
 /** Without this record both targets could take the stream. */
 function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause: SluiceError): SluiceError {
-  return new SluiceError('SOURCE_DENIED', `the source does not note that stream ${stream} goes on here`, {
+  return new SluiceError('SOURCE_DENIED', `the source could not record this target for stream ${stream}`, {
     ...(cause.where === undefined ? {} : { where: cause.where }),
     reason: `${targetText(noted)} stays the target of the stream: ${errorLine(cause.info())}`,
-    hint: `let this login own ${slot} at the source, then run the same command again`,
+    hint: `make this login the owner of ${slot} at the source, then run the same command again`,
     cause,
   })
 }
@@ -171,14 +171,14 @@ function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause:
 function movedError(stream: string, { place, noted }: OtherTarget, now: Target): SluiceError {
   const [there, here] = [targetText(noted), targetText(now)]
   if (place === 'elsewhere') {
-    return new SluiceError('STREAM_MOVED', `stream ${stream} goes on into another target: ${there}`, {
-      reason: `this one is ${here}, and the source has noted another one since it followed; nothing was read from the source`,
-      hint: `where the other one is a mistake, end its program, then sluice follow ${stream} --moved; else end the stream here only: sluice follow ${stream} --end`,
+    return new SluiceError('STREAM_MOVED', `stream ${stream} now writes into another target: ${there}`, {
+      reason: `this target is ${here}, and the source has recorded another one since; nothing was read from the source`,
+      hint: `if the other one is a mistake, end its program, then run sluice follow ${stream} --moved; else end the stream only here: sluice follow ${stream} --end`,
     })
   }
-  return new SluiceError('STREAM_MOVED', `stream ${stream} was followed into ${there}, and this target is ${here}`, {
+  return new SluiceError('STREAM_MOVED', `stream ${stream} wrote into ${there}, but this target is ${here}`, {
     reason: 'one of them may be a copy of the other; nothing was read from the source',
-    hint: `where this one takes the other's place for good: sluice follow ${stream} --moved, and the other one is refused from then on; where it is a copy, leave the stream to the other one`,
+    hint: `if this target replaces the other one for good, run sluice follow ${stream} --moved (the other one is then refused); if it is a copy, run the stream only with the other one`,
   })
 }
 

@@ -30,7 +30,7 @@ export function reportedHalt(
 
 /** @param gone as in `haltStream`, at least one */
 export function notThere(stream: string, gone: readonly string[]): SluiceError {
-  return new SluiceError('STREAM_HALTED', `the source has no table ${gone.join(', ')} any more, or does not show it`, {
+  return new SluiceError('STREAM_HALTED', `the source no longer has table ${gone.join(', ')}, or does not show it`, {
     reason: `stream ${stream} follows it; its position is kept`,
     hint: withoutThem(stream, gone),
   })
@@ -49,7 +49,7 @@ function halted(stream: string, faults: readonly StreamFault[], gone: readonly s
       reason: `changes since ${first?.since} may be missing in ${tables.length === 0 ? 'every table of the stream' : tables.join(', ')}`,
       hint: tables.some((name) => gone.includes(name))
         ? withoutThem(stream, gone)
-        : `copy them again: ${command(stream, faults, tables)}; nothing is applied behind that position`,
+        : `copy them again: ${command(stream, faults, tables)}; no changes after that position are applied`,
     },
   )
 }
@@ -60,13 +60,13 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
     code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
   return faults.length > 0 && faults.every(isSingle)
     ? `sluice follow ${stream} --resync ${shellNames(tables)}`
-    : 'the command that began the stream, with --restart'
+    : 'run the command that began the stream with --restart'
 }
 
 /** A missing table cannot be copied again. */
 function withoutThem(stream: string, gone: readonly string[]): string {
   return (
-    `give ${gone.join(', ')} back under that name, then sluice follow ${stream} --resync ${shellNames(gone)}; ` +
-    `or go on without: end the stream by sluice follow ${stream} --end; a new copy --follow takes the --tables that are there`
+    `restore ${gone.join(', ')} under that name, then run sluice follow ${stream} --resync ${shellNames(gone)}; ` +
+    `or continue without: end the stream with sluice follow ${stream} --end, then run copy --follow with the remaining --tables`
   )
 }

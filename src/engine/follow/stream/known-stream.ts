@@ -37,8 +37,8 @@ export async function streamOfPlan(
   const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
   if (isSame && found.sourceIdentity === planned.from.identity) return found
   throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
-    reason: isSame ? `it reads from ${found.source}` : 'a run of a stream names all of its tables, and no others',
-    hint: `go on with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
+    reason: isSame ? `it reads from ${found.source}` : 'a run of a stream must name exactly its tables',
+    hint: `resume it with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
   })
 }
 
@@ -61,7 +61,7 @@ export function refuseOther(within: FollowingParts['within'], found: StreamRow |
 function endedMeanwhile(stream: string): SluiceError {
   return new SluiceError('LEDGER_BUSY', `stream ${stream} has ended meanwhile`, {
     reason: 'another program switched its tables, or ended it',
-    hint: 'run the same command again: it says how things stand',
+    hint: 'run the same command again: it shows the new state',
   })
 }
 
@@ -72,7 +72,7 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc
   const began = follow?.cdc ?? 'slot'
   if (asked === undefined || asked === began) return began
   const by: Readonly<Record<Cdc, string>> = { slot: 'a replication slot', trigger: 'triggers' }
-  throw new SluiceError('BAD_FLAG', `stream ${found.id} follows by ${by[began]}, and not by ${by[asked]}`, {
+  throw new SluiceError('BAD_FLAG', `stream ${found.id} reads changes by ${by[began]}, not by ${by[asked]}`, {
     hint: `remove --cdc to resume it; --restart starts a new one by ${by[asked]} and copies the tables again`,
   })
 }
@@ -159,7 +159,7 @@ export async function beginAlone(
     const [there] = await others()
     if (there === undefined) continue
     throw new SluiceError('TABLE_FOLLOWED', `run ${there} began stream ${there} for these tables at the same time`, {
-      hint: `sluice attach ${there} shows that run; where it has ended, the same command goes on with the stream`,
+      hint: `sluice attach ${there} shows that run; if it has ended, run the same command to resume the stream`,
     })
   }
 }

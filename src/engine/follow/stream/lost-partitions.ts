@@ -35,10 +35,10 @@ export async function refuseLostPartitions(
   const said = lost.map((name) => `${name} (${rows.get(name)} rows)`).join(', ')
   throw new SluiceError(
     'PARTITION_CHANGED',
-    `${tableText(table)} has lost ${lost.length === 1 ? 'a partition' : 'partitions'} that this copy has filled: ${said}`,
+    `${tableText(table)} has lost ${lost.length === 1 ? 'a partition' : 'partitions'} that this copy wrote into: ${said}`,
     {
       reason: 'it was dropped, detached or renamed since; the ledger calls its rows proved',
-      hint: `give it back under its name; where its rows are gone, make it again, and sluice follow ${id} --until-equal brings them; or begin again with --restart`,
+      hint: `restore it under its name; if its rows are lost, create it again and run sluice follow ${id} --until-equal to copy them; or begin again with --restart`,
     },
   )
 }

@@ -14,9 +14,9 @@ export function knowsStream(id: string): (database: LedgerDatabase) => Promise<b
 export async function streamKnown(database: LedgerDatabase, id: string, label: string): Promise<StreamRow> {
   const found = await streamNamed(database, id)
   if (found !== null) return found
-  throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no stream ${id}`, {
+  throw new SluiceError('NO_SUCH_TABLE', `the ledger has no stream ${id}`, {
     where: label,
-    hint: 'sluice runs --to URL lists the runs of this ledger; the stream of a way back has an id of its own, which its cutover printed',
+    hint: 'sluice runs --to URL lists the runs of this ledger; a reverse stream has another id, which its cutover printed',
   })
 }
 

@@ -32,7 +32,7 @@ export async function outsideWarnings(
       const leftMs = Math.max(0, end - performance.now())
       const count = counts ? `; ${countText(await orphansOf(to, one, leftMs, signal))}` : ''
       warnings.push({
-        message: `${tableText(table)}: ${keyText(one.key)} is not checked for changes, and ${child} is not followed: a deleted row leaves the rows that refer to it${unfired(one.key)}${count}`,
+        message: `${tableText(table)}: ${keyText(one.key)} is not checked for changes, and ${child} is not followed: if a row is deleted, the rows that refer to it stay${unfired(one.key)}${count}`,
         hint: `follow ${child} too, or drop the foreign key; sign-off counts its rows without a parent`,
       })
     }
@@ -57,7 +57,7 @@ export async function outsideChecks(
     const head = { check: 'foreign keys of tables that are not followed', table: tableText(table) }
     const outside = await outsideKeys(to, table, followed, signal)
     if (outside.length === 0) {
-      checks.push({ ...head, outcome: 'ok', found: 'none leads to it' })
+      checks.push({ ...head, outcome: 'ok', found: 'none refers to it' })
       continue
     }
     const keys: { readonly key: Referrer; readonly orphans: Orphans }[] = []
@@ -96,7 +96,7 @@ async function orphansOf(
   signal: AbortSignal,
 ): Promise<Orphans> {
   const store = budgetMs === 0 ? undefined : to.offers.referrers
-  if (store === undefined) return { unknown: 'those of other keys took the time there is' }
+  if (store === undefined) return { unknown: 'the time limit was used up by other keys' }
   return await onSide('target', () => store.orphans(table, key, budgetMs, signal))
 }
 

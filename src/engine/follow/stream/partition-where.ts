@@ -68,8 +68,8 @@ async function partitionsOf(
 }
 
 function notByPartition(table: string, reason: string): SluiceError {
-  return new SluiceError('BAD_FLAG', `rows of ${table} cannot be named by a partition`, {
+  return new SluiceError('BAD_FLAG', `rows of ${table} cannot be selected by a partition`, {
     reason,
-    hint: 'sluice diff --fix --run STREAM --key KEY names rows instead; a sign-off takes the whole table',
+    hint: 'sluice diff --fix --run STREAM --key KEY selects rows instead; a sign-off takes the whole table',
   })
 }

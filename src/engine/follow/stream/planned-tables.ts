@@ -15,7 +15,7 @@ export function reportOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow
   if (unfollowed.length === 0 || stream === null) return
   const names = unfollowed.map(tableText)
   const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
-  const hint = `sluice copy --follow --tables ${shellNames(names)} follows ${them} by a stream of ${names.length === 1 ? 'its' : 'their'} own`
+  const hint = `run sluice copy --follow --tables ${shellNames(names)} to follow ${them} with a separate stream`
   const message = `${names.join(', ')} ${verb} not followed: stream ${stream.id} began without ${them}`
   run.emit({ type: 'log', level: 'note', message, hint })
 }

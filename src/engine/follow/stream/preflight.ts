@@ -28,20 +28,16 @@ export function streamSides({ from, to }: PlannedCopy, cdc: Cdc): StreamSides {
   const changes = changesBy(cdc, from)
   const target = to.offers.changeTarget
   if (changes === undefined && from.offers.triggerChanges !== undefined) {
-    throw new SluiceError(
-      'NOT_FOLLOWABLE',
-      `${from.system} has no replication slots, by which its changes could be followed`,
-      {
-        where: from.label,
-        reason: 'a slot is how a stream begins that says nothing else',
-        hint: 'add --cdc trigger: triggers on the tables note which rows change',
-      },
-    )
+    throw new SluiceError('NOT_FOLLOWABLE', `${from.system} has no replication slots to follow its changes`, {
+      where: from.label,
+      reason: 'a stream uses a slot if --cdc does not say otherwise',
+      hint: 'add --cdc trigger: triggers on the tables record which rows change',
+    })
   }
   if (changes === undefined) {
     throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`, {
       where: from.label,
-      hint: 'leave --follow out; --again compares the tables once more whenever it is run',
+      hint: 'remove --follow; --again compares the tables once more whenever it is run',
     })
   }
   if (target === undefined) {
@@ -114,7 +110,7 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
   if (plan.create && !isKey) {
     refusals.push({
       table,
-      message: `the source names rows of ${name} by ${target.identity.join(', ')}, and a table that is made for it is unique by ${plan.target.key.join(', ')}`,
+      message: `the source identifies rows of ${name} by ${target.identity.join(', ')}, but a table that is created for it is unique by ${plan.target.key.join(', ')}`,
       hint: `create the table in the target first, with an index on (${target.identity.join(', ')}) and no other unique one; or use --key ${shellNames(target.identity)}`,
     })
   }
@@ -122,7 +118,7 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
   if (lossy !== undefined) {
     refusals.push({
       table,
-      message: `${lossy.from}, by which the source names rows of ${name}, loses something on its way (${lossy.lossy ?? ''}): a change of one row would be made to another one`,
+      message: `${lossy.from}, by which the source identifies rows of ${name}, loses data in the target (${lossy.lossy ?? ''}): a change could be applied to another row`,
       hint: `give ${lossy.to} of the target the type of the source, ${lossy.source.native}`,
     })
   }
@@ -132,7 +128,7 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
   if (plan.create && folded !== undefined) {
     refusals.push({
       table,
-      message: `${folded.to} of ${name} would be made with ${folded.target.collation} in the target, to which two rows of the source can be one`,
+      message: `${folded.to} of ${name} would have the collation ${folded.target.collation} in the target, for which keys of two source rows can be equal`,
       hint: 'create the table in the target first, with a column that is compared by its bytes',
     })
   }

@@ -31,24 +31,24 @@ export function refuseTargetUrl(url: string): void {
 export function cannotFollow(system: string, where: string): SluiceError {
   return new SluiceError('NOT_FOLLOWABLE', `${system} cannot follow a source`, {
     where,
-    reason: 'rows and the position of the stream have to change in one transaction',
-    hint: 'leave --follow out; --again compares the tables once more whenever it is run',
+    reason: 'rows and the position of the stream must change in one transaction',
+    hint: 'remove --follow; --again compares the tables once more whenever it is run',
   })
 }
 
 /** Why a stream accepts no number of workers. */
 export function refusedWorkers(): SluiceError {
-  return new SluiceError('BAD_FLAG', 'a run that follows has no workers', {
+  return new SluiceError('BAD_FLAG', 'a run that follows does not use workers', {
     reason: 'its changes are applied in the order of their commits',
-    hint: 'workers count while tables are copied; lanes N applies by several sessions, rate N holds the stream back',
+    hint: 'workers are for copying tables; lanes N sets the apply workers, rate N limits the stream',
   })
 }
 
 /** Why a single table of a stream cannot be paused. */
 export function refusedForStream(act: TableRequest['act']): SluiceError {
-  return new SluiceError('BAD_FLAG', `${act} of one table is not for a run that follows`, {
-    reason: 'a transaction may be about several tables, and is applied whole',
-    hint: 'pause, resume, stop and rate are about the whole stream',
+  return new SluiceError('BAD_FLAG', `${act} of one table is not possible in a run that follows`, {
+    reason: 'a transaction may change several tables, and is applied as a whole',
+    hint: 'pause, resume, stop and rate apply to the whole stream',
   })
 }
 
@@ -61,11 +61,11 @@ export function lanesRefusal(
   { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>,
 ): SluiceError | null {
   if (wanted < 1 || wanted > MOST_LANES)
-    return new SluiceError('BAD_FLAG', `lanes are 1 to ${MOST_LANES}, and not ${wanted}`)
+    return new SluiceError('BAD_FLAG', `lanes must be 1 to ${MOST_LANES}, not ${wanted}`)
   if (wanted === 1 || can.writers > 1) return null
-  return new SluiceError('BAD_FLAG', `${wanted} apply workers: ${system} takes one writer at a time`, {
+  return new SluiceError('BAD_FLAG', `${wanted} apply workers: ${system} allows one writer at a time`, {
     where: label,
-    hint: 'leave --apply-workers out',
+    hint: 'remove --apply-workers',
   })
 }
 
@@ -81,12 +81,12 @@ export function refuseInPart(
   if (follow?.until === 'equal')
     throw new SluiceError('BAD_FLAG', '--until-equal cannot be combined with --changes-only', {
       reason: 'a table is compared when all of it is copied',
-      hint: '--until-caught-up ends once changes are applied to what is copied',
+      hint: '--until-caught-up ends once changes are applied to the copied rows',
     })
   if (periods !== undefined && stream?.birth != null && !restart) return
   throw new SluiceError('BAD_FLAG', '--changes-only is for streams that partition run has begun', {
     reason: 'in other tables, a change does not show whether its row is already copied',
-    hint: 'leave --changes-only out: what is left is copied, and then followed',
+    hint: 'remove --changes-only: the rest is copied and then followed',
   })
 }
 
@@ -99,14 +99,14 @@ export function refuseCombinations(operation: CopyOperation): void {
       where !== undefined,
       'rows can start or stop to match its condition, and the stream does not report that',
     ],
-    ['--again', again === true, 'chunks would be written behind the back of the stream'],
+    ['--again', again === true, 'chunks would be written outside the stream'],
     ['--part', part !== undefined, 'a stream has one reader'],
-    ['--constants', Object.keys(constants ?? {}).length > 0, 'rows of the stream are those of the table'],
-    ['--explode-map', explodeMap !== undefined, 'rows of the stream are those of the table'],
-    ['spark.cdm.transform.codecs', codecs !== undefined, 'rows of the stream are those of the table'],
-    ['--track-run', track !== undefined, 'token ranges have no stream'],
-    ['--splits', ring !== undefined, 'token ranges have no stream'],
-    ['--settings', script !== undefined, 'its runs end'],
+    ['--constants', Object.keys(constants ?? {}).length > 0, 'a stream applies rows as they are in the table'],
+    ['--explode-map', explodeMap !== undefined, 'a stream applies rows as they are in the table'],
+    ['spark.cdm.transform.codecs', codecs !== undefined, 'a stream applies rows as they are in the table'],
+    ['--track-run', track !== undefined, 'a stream has no token ranges'],
+    ['--splits', ring !== undefined, 'a stream has no token ranges'],
+    ['--settings', script !== undefined, 'a run with it ends, a stream does not'],
     ['--verify none', verify === 'none', 'a followed table begins with rows that are proved'],
     [
       `--on-existing ${onExisting}`,

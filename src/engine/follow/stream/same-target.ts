@@ -41,12 +41,7 @@ export async function refuseOtherTarget(
     const mark = isCopied ? null : ((await to.offers.identification?.mark(plan.target.table, signal)) ?? null)
     const table = tableText(plan.target.table)
     if ((plan.create && !isCopied) || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
-      throw missing(
-        `${table} is another table than the one that was filled`,
-        'it was dropped or recreated since',
-        stream,
-        [name],
-      )
+      throw missing(`${table} is not the table that was filled`, 'it was dropped or recreated since', stream, [name])
     }
     if (!(await isEmpty(there, target, signal))) continue
     if (!(await heldRows(counts[name], new ChunkLedger(database, key, owner)))) continue

@@ -33,14 +33,14 @@ export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEn
   const upTo = changes.text(applied)
   const notChecked =
     provedAt === null
-      ? `changes up to ${upTo} are applied${states.isInPart ? ' to what is copied' : ''}; this run did not compare the rows`
+      ? `changes up to ${upTo} are applied${states.isInPart ? ' to the copied rows' : ''}; this run did not compare the rows`
       : provedAt === upTo
         ? `every row was found equal as of ${provedAt}`
         : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`
   const ending: Ending = { ...copied, totals, notChecked }
   if (why === 'reached' && states.isInPart) {
-    const message = `changes up to ${upTo} are applied to what is copied; the rest is not copied yet`
-    const hint = `sluice follow ${stream} copies the rest, then follows`
+    const message = `changes up to ${upTo} are applied to the copied rows; the rest is not copied yet`
+    const hint = `run sluice follow ${stream} to copy the rest and then follow`
     const next = `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`
     return { ...ending, stopped: true, error: new SluiceError('STOPPED', message, { hint }), next }
   }
@@ -52,6 +52,6 @@ export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEn
 /** The end of a run by `--alert-exit`. */
 export function alerted(alerts: Alerts): SluiceError {
   return new SluiceError('ALERTED', `an alert ended the run: ${alerts.raised.join(', ')}`, {
-    hint: 'nothing is lost, slot and position stay: the same command goes on',
+    hint: 'nothing is lost, slot and position stay: run the same command to resume',
   })
 }

@@ -74,7 +74,7 @@ export function latencyText({ ms, lake, sql }: LatencySetting): string {
     ...(onWire === null
       ? []
       : [
-          `every connection ${onWire} goes through a proxy of sluice's own, which holds each byte back for ${ms / 2} ms either way; connecting waits ${ms} ms, and TLS and login as often as they go to and fro; bandwidth is not limited`,
+          `every connection ${onWire} goes through a proxy of sluice's own, which holds each byte back for ${ms / 2} ms either way; connecting waits ${ms} ms, and TLS and login wait for each of their round trips; bandwidth is not limited`,
         ]),
     ...(lake === 'calls'
       ? [
@@ -96,5 +96,5 @@ export function threadsText(dialect: SqlDialect): string {
   const threads = PARQUET_THREADS === 1 ? 'one thread' : `${PARQUET_THREADS} threads`
   return takesThreads(dialect)
     ? `DuckDB has ${threads} on either side: for the Parquet of the log, and for the catalog`
-    : `DuckDB has ${threads} for the Parquet of the log; it is no part of the other side`
+    : `DuckDB has ${threads} for the Parquet of the log; the other side does not use it`
 }

@@ -92,8 +92,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
       (body) => catalog.read((reader) => body(sql(reader, by))),
       plan.schema,
     )
-    if (rows.difference !== null)
-      difference = `the totals are equal, and the files behind them are not: ${rows.difference}`
+    if (rows.difference !== null) difference = `the totals are equal, but their files are not: ${rows.difference}`
   }
   if (id === 'latest-version')
     difference ??= await versionsApart(plan, { log, parquet: options.parquet, signal }, catalog)

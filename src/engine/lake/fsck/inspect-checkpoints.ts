@@ -94,9 +94,9 @@ export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts
     ...(compared > 0 ? ['files compared with the commits'] : []),
     ...(notJudged.length === 0
       ? []
-      : [`not judged, because the commits that they stand for are gone: ${firstOf(notJudged, MOST_VERSIONS)}`]),
+      : [`not compared, because their commits are gone: ${firstOf(notJudged, MOST_VERSIONS)}`]),
     ...(notRead.length === 0 ? [] : [`not read: ${firstOf(notRead, MOST_VERSIONS)}`]),
-    'what else they hold is compared by validate',
+    'the rest is compared by sluice validate',
   ]
   return parts.join('; ')
 }
@@ -217,7 +217,7 @@ async function inspectSidecars(
       const size = there.get(name)
       const of = `the sidecar of checkpoint ${checkpoint.version}`
       if (size === undefined) {
-        wrong({ level: 'finding', kind: 'sidecar-missing', path, detail: `${of} is not there` })
+        wrong({ level: 'finding', kind: 'sidecar-missing', path, detail: `${of} does not exist` })
       } else if (size !== sizeInBytes) {
         const detail = `${of} has ${size} bytes, the checkpoint says ${sizeInBytes}`
         wrong({ level: 'finding', kind: 'sidecar-size', path: name, log: `${sizeInBytes}`, found: `${size}`, detail })

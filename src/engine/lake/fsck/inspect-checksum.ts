@@ -45,10 +45,10 @@ export async function inspectChecksum(
   const own = !isThere
     ? `version ${version} has none`
     : crc === null
-      ? `that of version ${version} cannot be read, and readers pass it over`
+      ? `that of version ${version} cannot be read; readers skip it`
       : `${what} of version ${version} compared`
   const others = crcs.length - Number(isThere)
-  const rest = others === 0 ? '' : '; those of other versions were not judged'
+  const rest = others === 0 ? '' : '; those of other versions were not compared'
   report.checked('checksums', crc === null ? 0 : 1, crcs.length, Number(isWrong) + Number(lost !== ''), `${own}${rest}`)
 }
 

@@ -99,12 +99,12 @@ async function compare(
     return
   }
   if (theirs.doubled.size > 0) {
-    const detail = `this compacted log file names ${theirs.doubled.size} files more than once: readers believe the first line or the last`
+    const detail = `this compacted log file names ${theirs.doubled.size} files more than once: readers use the first line or the last`
     found({ ...wrong, level: 'note', detail })
   }
   const all = departures(ours, theirs, schema)
   for (const { path, detail } of all.slice(0, NAMED)) {
     found({ ...wrong, detail: `compacted log file: ${path === undefined ? '' : `${path}: `}${detail}` })
   }
-  if (all.length > NAMED) found({ ...wrong, detail: `compacted log file: and ${all.length - NAMED} differences more` })
+  if (all.length > NAMED) found({ ...wrong, detail: `compacted log file: and ${all.length - NAMED} more differences` })
 }

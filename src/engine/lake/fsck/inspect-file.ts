@@ -76,11 +76,11 @@ export class FileExaminer {
     if (text === null) return []
     const wrong = { level: 'finding', kind: 'statistics-unreadable', path } as const
     const stats = this.#statsOf(text)
-    if (stats === null) return [{ ...wrong, log: text.slice(0, SHOWN), detail: 'its statistics are no JSON object' }]
+    if (stats === null) return [{ ...wrong, log: text.slice(0, SHOWN), detail: 'its statistics are not a JSON object' }]
     const findings: Finding[] = stats.columns.flatMap((stated) => illTyped(stated)).map((one) => ({ ...wrong, ...one }))
     if (stats.numRecords !== undefined && numRecordsOf(text) === null) {
       const log = stats.numRecords.slice(0, SHOWN)
-      findings.push({ ...wrong, log, detail: `numRecords is ${log}, which is no count` })
+      findings.push({ ...wrong, log, detail: `numRecords is ${log}, which is not a count` })
     }
     const doubled = firstDoubled(text)
     if (doubled !== null) {

@@ -89,7 +89,7 @@ export async function inspectHistory(
     throwIfAborted(signal)
     const onMark = (): void => {
       const level = decides(version) ? 'finding' : 'note'
-      const detail = 'the commit begins with a byte order mark (U+FEFF): some readers refuse it, others read behind it'
+      const detail = 'the commit begins with a byte order mark (U+FEFF): some readers refuse it, others skip it'
       marked.push({ level, kind: 'byte-order-mark', path: logPathOf(commit), detail })
     }
     for await (const block of readLog(store, commit, { signal, kinds: KINDS, onMark })) {

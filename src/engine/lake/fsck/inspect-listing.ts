@@ -24,7 +24,7 @@ export async function listTable(
   const listed = new ListedFiles()
   progress.begin('listing', null)
   if (store.listFiles === undefined) {
-    throw new SluiceError('UNSUPPORTED_URL', `${store.label} cannot be listed with its folders`)
+    throw new SluiceError('UNSUPPORTED_URL', `${store.label} cannot be listed with its subfolders`)
   }
   const denied = (folder: string, error: SluiceError): void => {
     listed.close(folder)

@@ -65,7 +65,7 @@ export class Places {
   async #at(uri: string): Promise<FilePlace | null> {
     if (!this.#outside) return null
     const host = /^file:\/\/([^/]+)/.exec(uri)?.[1]
-    if (host !== undefined) throw new PlaceUnread(`it lies on the machine ${host}`)
+    if (host !== undefined) throw new PlaceUnread(`it is on the machine ${host}`)
     const cut = uri.lastIndexOf('/')
     const folder = uri.slice(0, cut)
     let store = this.#folders.get(folder)

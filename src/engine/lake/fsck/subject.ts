@@ -196,6 +196,6 @@ async function addedSince(
 function historyMissing(since: number, from: number): SluiceError {
   return new SluiceError('HISTORY_MISSING', `the log does not show which files came after version ${since}`, {
     reason: `history begins at version ${from}`,
-    hint: `ask with --since ${from}, or leave it out to look at all files`,
+    hint: `give --since ${from}, or remove it to check all files`,
   })
 }

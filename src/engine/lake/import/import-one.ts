@@ -48,7 +48,7 @@ export type TableOutcome = {
 }
 
 /** Why a catalog answers no earlier, where it is not this import that decided. */
-const OLDER_UNKNOWN = 'the catalog holds nothing older'
+const OLDER_UNKNOWN = 'the catalog has no older versions'
 
 /** At most this many progress events a second and table. */
 const PROGRESS_EVERY_MS = 250
@@ -175,7 +175,7 @@ class ImportEvents {
     const notes = this.#notes
     if (status === 'completed') {
       // What was imported earlier may have been pruned since.
-      const why = cutOff === undefined ? OLDER_UNKNOWN : (cutOff ?? 'the log holds nothing older')
+      const why = cutOff === undefined ? OLDER_UNKNOWN : (cutOff ?? 'the log has no older versions')
       if ((historyFrom ?? 0) > 0 && actions > 0) notes.push(`answers from v${historyFrom}: ${why}`)
       emit({ type: 'chunk.done', table, chunk: this.#chunk, worker, done: dec(this.#actions), unit: 'action', ms })
     }

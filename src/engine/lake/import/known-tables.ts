@@ -71,7 +71,7 @@ export async function namedLakeTables(
     const [table] = await knownTables(reader, await tableKey(ref))
     if (table === undefined) {
       throw new SluiceError('NO_SUCH_TABLE', `${name} is not in the catalog`, {
-        hint: `bring it in first: sluice import ${shellQuote(name)} --database-url ${shellQuote(reader.label)}`,
+        hint: `import it first: sluice import ${shellQuote(name)} --database-url ${shellQuote(reader.label)}`,
       })
     }
     found.set(table.tableId, { ...table, name })

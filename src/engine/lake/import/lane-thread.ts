@@ -102,7 +102,7 @@ export class LaneThread {
     this.#alive = false
     const why = thrown === null ? '' : `: ${redactText(thrown.message, this.#secrets)}`
     const error = new SluiceError('INTERNAL', `the thread of this import ended${why}`, {
-      hint: 'run the same command again: it goes on where this stopped; --parallel 1 needs less memory',
+      hint: 'run the same command again: it continues where this one stopped; --parallel 1 needs less memory',
     })
     this.reportOpened(error)
     const pending = this.#pending

@@ -87,7 +87,7 @@ export async function syncTable(
   }
 
   function skipped(): Synced {
-    const why = 'its rows were removed from the catalog: it is left alone until it is imported again'
+    const why = 'its rows were removed from the catalog: it is skipped until it is imported again'
     const ms = Math.round(clock.ticks() - begun)
     emit({ type: 'table.finished', table: table.name, location, status: 'skipped', ms, notes: [why] })
     return done('skipped', 0)

@@ -67,14 +67,14 @@ export async function placedAt(text: string): Promise<PlacedLake> {
   const found = statSync(place.path, { throwIfNoEntry: false })
   if (found === undefined) {
     const hint = 'give a folder with tables, a database file, or a URL such as postgresql://user@host/database'
-    throw new SluiceError('NO_SUCH_PATH', `nothing is at ${text}`, { hint })
+    throw new SluiceError('NO_SUCH_PATH', `there is nothing at ${text}`, { hint })
   }
   if (found.isDirectory()) return { kind: 'lake', url: text }
   const file = resolve(place.path)
   const head = (await openLakeStore(dirname(file))).databaseFile(file)?.head ?? null
   const system = head === null ? null : systemOfFile(head)
   if (system !== null) return { kind: 'database', url: `${system.schemes[0]}:///${file}` }
-  throw new SluiceError('UNSUPPORTED_URL', `${text} is a file, and no database that sluice reads`, {
+  throw new SluiceError('UNSUPPORTED_URL', `${text} is a file, but not a database that sluice reads`, {
     hint: 'give the folder that holds the tables',
   })
 }

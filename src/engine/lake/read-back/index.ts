@@ -65,7 +65,7 @@ export async function readBack(
     const run = await back.run(signal)
     if (back.latest !== latest || run.from > historyFrom) {
       throw new Error(
-        `it holds versions ${run.from} to ${back.latest} without a gap, and not ${historyFrom} to ${latest}`,
+        `it holds versions ${run.from} to ${back.latest} without a gap, instead of ${historyFrom} to ${latest}`,
       )
     }
     const versions = await sampled(reader, table)
@@ -81,10 +81,10 @@ export async function readBack(
   } catch (error) {
     const own = error instanceof SluiceError && !['source', 'unsupported', 'usage'].includes(error.kind)
     if (signal.aborted || own) throw error
-    throw new SluiceError('TARGET_CORRUPT', 'the log that the catalog gives cannot be read as this table', {
+    throw new SluiceError('TARGET_CORRUPT', 'the log written from the catalog cannot be read as this table', {
       where: location,
       reason: error instanceof Error ? error.message : String(error),
-      hint: 'sluice validate TABLE says what is wrong with the catalog; nothing was written',
+      hint: 'run sluice validate TABLE to see what is wrong with the catalog; nothing was written',
       cause: error,
     })
   }

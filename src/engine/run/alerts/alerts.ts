@@ -57,7 +57,7 @@ export class Alerts {
   }
 
   passed(cause: 'error'): void {
-    if (this.#raised.has(cause)) this.#note(cause, false, 'the run goes on')
+    if (this.#raised.has(cause)) this.#note(cause, false, 'the run continues')
   }
 
   #note(cause: AlertCause, holds: boolean, value: string, limit?: string): void {

@@ -87,7 +87,7 @@ async function post(event: SentAlert, { webhook, run, about, host }: AlertSinks)
     })
     await answer.body?.cancel()
     if (answer.status >= 300 && answer.status < 400)
-      return `the webhook of the alert answered ${answer.status}: it sends on to another URL, and none is followed`
+      return `the webhook of the alert answered ${answer.status}: it redirects to another URL, and sluice does not follow redirects`
     return answer.ok ? null : `the webhook of the alert answered ${answer.status}`
   } catch (error) {
     // The message of fetch may contain the URL, which may hold a secret.

@@ -22,7 +22,7 @@ export type ReportBlock =
 const NAMES = {
   ledger: 'ledger of the target',
   catalog: 'audit of the catalog',
-  book: 'book of this machine',
+  book: 'run history of this machine',
   queue: 'queue of workers',
 } as const
 
@@ -47,11 +47,7 @@ export function reportBlocks(report: RunReport): readonly ReportBlock[] {
       is: 'table',
       head: ['inspected', 'where', ''],
       rows: [
-        ...inspected.map(({ what, where, knows }) => [
-          NAMES[what],
-          where,
-          knows ? 'knows the run' : 'does not know it',
-        ]),
+        ...inspected.map(({ what, where, knows }) => [NAMES[what], where, knows ? 'has the run' : 'does not have it']),
         ...notReached.map(({ what, where, code, message }) => [NAMES[what], where, `not reached: ${code}, ${message}`]),
       ],
     },
@@ -208,7 +204,7 @@ function catalogBlocks(part: CatalogPart): readonly ReportBlock[] {
         ]),
     heading('Validations'),
     ...(part.validations.length === 0
-      ? [text('This run has noted no validation: nothing is proved by it.')]
+      ? [text('This run recorded no validation, so it proves nothing.')]
       : [
           table(
             ['table', 'version', 'checks', 'differences', 'at'],
@@ -287,8 +283,10 @@ function queueBlocks(part: QueuePart): readonly ReportBlock[] {
 
 function bookBlocks(part: BookPart): readonly ReportBlock[] {
   return [
-    heading('The run, as this machine noted it'),
-    text('The book of this machine is for showing only; where it and the ledger or the catalog differ, those count.'),
+    heading('The run, as this machine recorded it'),
+    text(
+      'The run history of this machine is for display only; where the ledger or the catalog differs, that one counts.',
+    ),
     facts([
       ['operation', part.kind],
       ['about', part.about],

@@ -118,9 +118,7 @@ export async function examineInactive(
       {
         verdict: graceOver ? 'fine' : 'waits',
         about: 'grace',
-        detail: graceOver
-          ? `is over since ${isoTime(end)}`
-          : `ends at ${isoTime(end)}: the database is not dropped before`,
+        detail: graceOver ? `ended at ${isoTime(end)}` : `ends at ${isoTime(end)}: the database is not dropped before`,
       },
       ...(await wantedThere(options)),
       useSinceInactive(use, inactive.detail.use, inactive.doneMs),
@@ -128,7 +126,8 @@ export async function examineInactive(
         verdict: 'look',
         about: 'table',
         object,
-        detail: 'it goes, whether the target has its rows or not, as was said when the database was made inactive',
+        detail:
+          'it is dropped, with or without its rows in the target, as you said when the database was made inactive',
       })),
       ...(await keptFindings(options, inactive)),
       ...findings,
@@ -143,7 +142,7 @@ export async function examineInactive(
 function useSinceInactive(now: DatabaseUse, then: DatabaseUse | undefined, atMs: number): DecommissionFinding {
   const about = 'sessions since'
   if (then === undefined || then.resetAt !== now.resetAt) {
-    const detail = then === undefined ? 'the counters were not noted' : 'the server has reset its counters since'
+    const detail = then === undefined ? 'the counters were not recorded' : 'the server has reset its counters since'
     return { verdict: 'not known', about, detail }
   }
   const sessions = then.sessions === null || now.sessions === null ? null : BigInt(now.sessions) - BigInt(then.sessions)
@@ -172,6 +171,6 @@ async function keptFindings(
 const NOT_COUNTED: DecommissionFinding = {
   verdict: 'refused',
   about: 'target',
-  detail: 'the sluice that made this database inactive has not noted what the target held',
-  hint: '--undo takes connections again; the same command then counts both sides',
+  detail: 'the run that made this database inactive did not record the rows of the target',
+  hint: 'run with --undo to accept connections again; the same command then counts both sides',
 }

@@ -23,7 +23,7 @@ export async function lastProof(database: LedgerDatabase, identity: string, move
     const detail = `${copied}turn ${switched.turn} gave it their users at ${isoTime(switched.ms)}, when ${switched.rows} rows were equal`
     return { by: 'switch', equal: true, detail }
   }
-  if (compared === null) return { by: 'copy', equal: false, detail: `${at}, and not followed` }
+  if (compared === null) return { by: 'copy', equal: false, detail: `${at}, without a stream` }
   const { until, provedMs, detail } = compared
   const by = switched === null ? 'stream' : 'switch'
   if (provedMs === null)

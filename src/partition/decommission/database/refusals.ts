@@ -17,10 +17,14 @@ export async function retireOf(
 ): Promise<DatabaseRetirement> {
   const retire = systemOf(url)?.copies?.retire
   if (retire !== undefined) return await onSide('source', () => retire(url, options))
-  throw new SluiceError('UNSUPPORTED_URL', `sluice retires no whole databases of ${systemOf(url)?.title ?? 'this'}`, {
-    where: redactUrl(url),
-    hint: 'name a PostgreSQL database with --from; a database that is a file is removed by hand',
-  })
+  throw new SluiceError(
+    'UNSUPPORTED_URL',
+    `sluice cannot retire whole databases of ${systemOf(url)?.title ?? 'this'}`,
+    {
+      where: redactUrl(url),
+      hint: 'name a PostgreSQL database with --from; a database that is a file is removed by hand',
+    },
+  )
 }
 
 /** @throws SluiceError BAD_FLAG */
@@ -28,7 +32,7 @@ export function refuseSameDatabase(identity: string, to: CopyStore): void {
   if (identity !== to.identity) return
   throw new SluiceError('BAD_FLAG', '--from and --to name one database', {
     where: to.label,
-    hint: '--from is the database that is to go, --to the one that its tables have moved to, with the ledger',
+    hint: '--from is the database to drop, --to the one that its tables have moved to, with the ledger',
   })
 }
 
@@ -41,14 +45,18 @@ export function noArchive(): SluiceError {
 /** @throws SluiceError MISSING_CONFIRM unless the name of the database is confirmed */
 export function refuseUnconfirmedDatabase(name: string, confirm: string | undefined): void {
   if (confirm === name) return
-  throw new SluiceError('MISSING_CONFIRM', `this drops database ${name} for good and wants its name as confirmation`, {
-    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would go`,
-  })
+  throw new SluiceError(
+    'MISSING_CONFIRM',
+    `this drops database ${name} permanently: its name is needed as confirmation`,
+    {
+      hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be dropped`,
+    },
+  )
 }
 
 /** Connections are refused, but the ledger has no record of it. */
 export function alreadyClosed({ name, label }: Named): SluiceError {
-  return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, and not because of sluice`, {
+  return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, but not because of sluice`, {
     where: label,
     reason: 'its contents cannot be read',
     hint: `ALTER DATABASE ${quotedName(name)} WITH ALLOW_CONNECTIONS true as its owner, then run the same command again`,
@@ -57,7 +65,7 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
 
 /** It was made inactive, but accepts connections. */
 export function openedByOthers({ name, label }: Named): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `database ${name} takes connections again, and not because of sluice`, {
+  return new SluiceError('PLAN_CHANGED', `database ${name} accepts connections again, but not because of sluice`, {
     where: label,
     reason: 'its contents may have changed since it was inspected',
     hint: 'find out who did it; --undo records it, then the same command starts again',
@@ -71,7 +79,7 @@ export function nothingThere({ name, label }: Named, renamed: string | null): Sl
     ...(renamed === null ? {} : { reason: `the database that was made inactive under this name is called ${renamed}` }),
     hint:
       renamed === null
-        ? 'look whether the URL of --from is right: no run of sluice has dropped it'
+        ? 'check the URL of --from: no run of sluice has dropped this database'
         : `name it with --from, or rename it back`,
   })
 }

@@ -113,7 +113,7 @@ export class DatabaseSteps {
 export function quicker(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} has changed in the meantime`, {
     where: name,
-    reason: 'another program was quicker, or the ledger came back from a backup',
+    reason: 'another program changed it, or the ledger was restored from a backup',
     hint: 'run the same command again: it reads the state again',
   })
 }

@@ -68,15 +68,19 @@ export async function tableFindings(options: DatabaseTablesOptions): Promise<Tab
     found.push({
       verdict: 'refused',
       about: 'move',
-      detail: `the ledger of ${to} knows of no copy of a table of this database`,
+      detail: `the ledger of ${to} has no copy of a table of this database`,
       hint: 'name the database that the tables have moved to with --to',
     })
   }
   if (contents.largeObjects !== '0') {
-    const detail = `${contents.largeObjects} of them, and no copy brings any along`
+    const detail = `${contents.largeObjects} of them, and a copy does not include them`
     found.push(
       leave.includes(LARGE_OBJECTS)
-        ? { verdict: 'look', about: LARGE_OBJECTS, detail: `${detail}: they go with the database, as you have said` }
+        ? {
+            verdict: 'look',
+            about: LARGE_OBJECTS,
+            detail: `${detail}: they are dropped with the database, as you have said`,
+          }
         : { verdict: 'refused', about: LARGE_OBJECTS, detail, hint: `add --leave ${shellQuote(LARGE_OBJECTS)}` },
     )
   }
@@ -106,20 +110,20 @@ async function ofTable(table: ContainedTable, options: DatabaseTablesOptions): P
     const what = `${lacks ?? ''}; ${holds}`
     if (isLeft) {
       return {
-        finding: { verdict: 'look', about: 'table', object, detail: `${what}: it goes, as you have said` },
+        finding: { verdict: 'look', about: 'table', object, detail: `${what}: it is dropped, as you have said` },
         kept: null,
       }
     }
     const first =
       sides === null
         ? 'copy it'
-        : `sluice diff${renamed} --table ${shellQuote(object)} shows what the target lacks, sluice diff --fix${renamed} --table ${shellQuote(object)} brings it, and sluice copy --restart${renamed} --table ${shellQuote(object)} where its table is another one or gone`
+        : `sluice diff${renamed} --table ${shellQuote(object)} shows what the target lacks, sluice diff --fix${renamed} --table ${shellQuote(object)} copies it, and sluice copy --restart${renamed} --table ${shellQuote(object)} is needed if its table was replaced or dropped`
     const hint = `${first}, or add --leave ${shellQuote(object)} if its rows are no longer needed`
     return { finding: { verdict: 'refused', about: 'table', object, detail: what, hint }, kept: null }
   }
   const { proof, detail, kept } = sides
   const isFine = proof.equal && kept !== null && BigInt(kept.rows) >= BigInt(kept.sourceRows)
-  const hint = `sluice diff${renamed} --table ${shellQuote(object)} compares both sides, as long as connections are taken`
+  const hint = `sluice diff${renamed} --table ${shellQuote(object)} compares both sides while connections are accepted`
   return {
     finding: { verdict: isFine ? 'fine' : 'look', about: 'table', object, detail, ...(isFine ? {} : { hint }) },
     kept,

@@ -52,7 +52,7 @@ export async function wantedInside(
       about: 'stream',
       object: String(id),
       detail: `it is ${String(status)}, writes into this database, and its ledger is here`,
-      hint: `sluice follow ${String(id)} --end --from ${source(identity)} --to ${shellQuote(store.label)} gives up a way back that it keeps${ofSchema(place)}`,
+      hint: `sluice follow ${String(id)} --end --from ${source(identity)} --to ${shellQuote(store.label)} ends the reverse stream that it keeps${ofSchema(place)}`,
     })),
     ...(await waysBack(place, null)),
     ...(await wentBack(database, target)),
@@ -75,23 +75,23 @@ async function waysBack(place: LedgerWhere, identity: string | null): Promise<re
     const back = streams.find(([id]) => id === reverse)
     // Until a cutover between two databases is done, its reverse stream may not be recorded in this ledger yet.
     if (isUnderWay(status) || (isBetween && status !== 'done')) {
-      const detail = `a switch of this table is ${status}, and not done`
+      const detail = `a switch of this table is ${status}, not done`
       found.push(
         refused(
           'switch',
           publicTable,
           detail,
-          `sluice cutover ${stream} finishes it, or gives it up${ofSchema(place)}`,
+          `run sluice cutover ${stream} to finish it or give it up${ofSchema(place)}`,
         ),
       )
     } else if (back !== undefined && back[1] !== 'ended') {
-      const detail = `it is ${String(back[1])}, and keeps the way back of ${publicTable} open`
+      const detail = `it is ${String(back[1])}, and keeps the reverse stream of ${publicTable}`
       found.push(
         refused(
           'reverse stream',
           reverse,
           detail,
-          `sluice follow ${reverse} --end gives up the way back${ofSchema(place)}`,
+          `run sluice follow ${reverse} --end to end the reverse stream${ofSchema(place)}`,
         ),
       )
     }
@@ -112,7 +112,7 @@ async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise
   return (await readSwitches(inside))
     .filter(({ isBetween, status, reverse }) => isBetween && hasSwitched(status) && !away.has(reverse))
     .map(({ turn, publicTable, reverse }) => {
-      const detail = `turn ${turn} brought its users into this database, and no later one has taken them away`
+      const detail = `cutover ${turn} moved its users into this database, and no later one moved them away`
       return refused(
         'switch',
         publicTable,
@@ -125,11 +125,11 @@ async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise
 /** Option by which a command finds a ledger outside of the login's own schema. */
 function ofSchema(place: LedgerWhere): string {
   const text = schemaText(place)
-  return text === '' ? '' : `; with ${text} behind the URL of the database whose ledger has it`
+  return text === '' ? '' : `; with ${text} at the end of the URL of the database whose ledger has it`
 }
 
 const OTHER_WAY =
-  'no stream follows this database any more: retire the other one, with --from and --to exchanged, or move the table again with sluice copy --follow --tables TABLE and a cutover'
+  'no stream reads from this database any more: retire the other one, with --from and --to exchanged, or move the table again with sluice copy --follow --tables TABLE and a cutover'
 
 function refused(about: string, object: string, detail: string, hint: string): DecommissionFinding {
   return { verdict: 'refused', about, object, detail, hint }
@@ -145,7 +145,7 @@ export async function archivesInside(
       'archive',
       schema,
       'this schema has a ledger of archives that this login cannot read',
-      'connect as its owner or as a superuser; or say --leave migration_archives',
+      'connect as its owner or as a superuser; or add --leave migration_archives',
     ),
   )
   const archives = (await ledgers.tables(signal)).map(({ table, archive }) => {
@@ -154,7 +154,7 @@ export async function archivesInside(
       'archive',
       tableText(table),
       `the ledger of its archive ${archive} is in this database`,
-      `sluice archive adopt${place} --table ${shellQuote(tableText(table))} --from ${shellQuote(to.label)} gives the archive to the ledger of the other database; or say --leave migration_archives`,
+      `sluice archive adopt${place} --table ${shellQuote(tableText(table))} --from ${shellQuote(to.label)} gives the archive to the ledger of the other database; or add --leave migration_archives`,
     )
   })
   return [...unread, ...archives]

@@ -81,8 +81,8 @@ function partitioned(
 ): Found {
   const { column, partitions: all } = table
   if (by !== undefined && by !== column.name) {
-    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is partitioned by ${column.name}, and not by ${by}`, {
-      hint: 'leave --by out',
+    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is partitioned by ${column.name}, not by ${by}`, {
+      hint: 'remove --by',
     })
   }
   const rows = all.reduce((sum, one) => sum + (one.rows ?? 0n), 0n)

@@ -96,7 +96,7 @@ async function next(retired: Retired): Promise<Ending> {
   // An interrupted step: undo its effect, and inspect everything again.
   if (last !== undefined && (last.step === 'opening' || last.step === 'closing') && !isOpen) {
     if (operation.dryRun) {
-      const message = 'an earlier run was ended before its step was whole: the next one takes connections again first'
+      const message = 'an earlier run ended before its step was complete: the next one accepts connections again first'
       run.emit({ type: 'log', level: 'note', table: retirement.name, message })
       report(retired, 'inactive', 'planned')
       return NOTHING
@@ -148,7 +148,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   for (const one of ended) {
     run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
   }
-  const message = `it refuses connections; the same command drops it from ${isoTime((await steps.now()) + operation.graceMs)} on, and --undo takes connections again`
+  const message = `it refuses connections; the same command drops it from ${isoTime((await steps.now()) + operation.graceMs)} on, and --undo accepts connections again`
   run.emit({ type: 'log', level: 'note', table: retirement.name, message })
   return { totals: { ...totals, steps: '1' } }
 }
@@ -239,7 +239,7 @@ async function gone(
   }
   const reported = { retirement, to, run }
   if (operation.undo) {
-    throw new SluiceError('SOURCE_GONE', `database ${retirement.name} is dropped: nothing brings it back`, {
+    throw new SluiceError('SOURCE_GONE', `database ${retirement.name} is dropped: it cannot be restored`, {
       where: retirement.label,
     })
   }

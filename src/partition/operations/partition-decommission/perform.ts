@@ -192,7 +192,7 @@ async function undone(
   refuseUndone(end, name)
   report(row, 'active', 'done', run)
   for (const right of missing) {
-    const message = `${right} was not given back: the role or the column is not there any more`
+    const message = `${right} was not restored: the role or the column no longer exists`
     run.emit({ type: 'log', level: 'warn', table: name, message })
   }
   return { totals: { steps: '1' } }
@@ -225,7 +225,7 @@ async function tablesOf(
   const { abort: signal } = run.interrupt
   const [oldTable, heir] = [await store.named(oldName, signal), await store.named(publicTable, signal)]
   if (oldTable !== null && heir !== null) return [oldTable, heir]
-  throw new SluiceError('SOURCE_GONE', `${oldTable === null ? oldName : publicTable} is not there`, {
+  throw new SluiceError('SOURCE_GONE', `${oldTable === null ? oldName : publicTable} does not exist`, {
     where: label,
     reason:
       oldTable === null
@@ -238,7 +238,7 @@ async function tablesOf(
 function decommissionOf(store: CopyStore): DecommissionStore {
   const decommission = store.offers.decommission
   if (decommission !== undefined) return decommission
-  throw new SluiceError('UNSUPPORTED_URL', `no switch parks tables in ${store.system}`, {
+  throw new SluiceError('UNSUPPORTED_URL', `tables of ${store.system} are not exchanged by a cutover`, {
     where: store.label,
     hint: 'name the PostgreSQL database in which the switch happened with --from',
   })

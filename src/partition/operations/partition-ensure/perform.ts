@@ -22,11 +22,11 @@ type PartitionEnsureRun = RunOf<typeof partitionEnsure>
 
 /** Most severe first: it determines the final error. */
 const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
-  ['none ahead', 'PARTITIONS_MISSING', 'partitions that have to be there are missing'],
-  ['overlap', 'PARTITION_OVERLAP', 'partitions cover a part of periods that have to be there'],
-  ['gap', 'PARTITION_GAP', 'between two partitions there is none'],
+  ['none ahead', 'PARTITIONS_MISSING', 'required partitions are missing'],
+  ['overlap', 'PARTITION_OVERLAP', 'partitions cover required periods only in part'],
+  ['gap', 'PARTITION_GAP', 'there is a gap between two partitions'],
   ['rows in the default', 'ROWS_IN_DEFAULT', 'rows are in the default partition'],
-  ['left over', 'PARTITION_LEFT_OVER', 'what a run has left that was broken off is still there'],
+  ['left over', 'PARTITION_LEFT_OVER', 'leftovers of an interrupted run still exist'],
   ['not given', 'PARTITION_NOT_ALIKE', 'a new partition lacks something that its neighbour has'],
 ]
 
@@ -106,7 +106,7 @@ async function ensure(
   const after = isChanged ? await again(found, operation, maintenance, run) : standing
   const { leftOver } = standing.table
   if (leftOver !== undefined && after.table.leftOver === undefined) {
-    const message = `removed what a run left that was broken off: ${leftOver}`
+    const message = `removed leftovers of an interrupted run: ${leftOver}`
     run.emit({ type: 'log', level: 'note', table, message })
   }
   const coming = isChanged ? comingOf(after, { ...operation, now }) : before
@@ -283,8 +283,8 @@ function notGiven(made: Made | null): readonly Alarm[] {
   return (made?.notGiven ?? []).map(({ partition, what, why, hint }) => ({
     alarm: 'not given',
     partition,
-    detail: `it has not ${what}: ${why}`,
-    hint: hint ?? 'give it by hand, or with a login that may',
+    detail: `it lacks ${what}: ${why}`,
+    hint: hint ?? 'add it by hand, or with a login that has the right',
   }))
 }
 
@@ -300,7 +300,7 @@ function alarmError(alarms: ReadonlySet<PartitionAlarm>): { readonly error?: Slu
 function noCalendar(name: string, { table: { partitions }, zones }: PartitionCoverage): SluiceError {
   if (zones.length > 0) {
     return new SluiceError('BAD_FLAG', `the partitions of ${name} do not show its time zone`, {
-      reason: `in ${String(zones.length)} zones days begin at their bounds`,
+      reason: `their bounds begin a day in ${String(zones.length)} zones`,
       hint: `name it with --zone, such as ${zonesText(zones)}`,
     })
   }
@@ -312,7 +312,7 @@ function noCalendar(name: string, { table: { partitions }, zones }: PartitionCov
         : `the bounds of ${bounded
             .slice(-3)
             .map((one) => tableText(one.name))
-            .join(', ')} are those of no days, weeks, months, quarters or years`,
+            .join(', ')} do not match days, weeks, months, quarters or years`,
     hint: 'name it with --calendar, --first-month, --year-offset, --first-weekday and --zone',
   })
 }

@@ -46,7 +46,7 @@ export async function performPartitionInPlace(operation: PartitionInPlaceOperati
   await using store = await openExisting(operation.from)
   const [inPlace, plan] = [store.offers.inPlace, store.offers.partitionPlan]
   if (inPlace === undefined || plan === undefined) {
-    throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no tables that sluice partitions in place`, {
+    throw new SluiceError('UNSUPPORTED_URL', `sluice cannot partition tables of ${store.system} in place`, {
       where: store.label,
       hint: 'partition in-place works on PostgreSQL',
     })
@@ -125,22 +125,24 @@ async function sliced(
 ): Promise<Ending> {
   const { inPlace, table, name, limits, tell: report } = able
   if (operation.revert || operation.last !== undefined || operation.past !== undefined) {
-    throw new SluiceError('BAD_FLAG', '--slice goes with no --revert, --last and --past', { hint: 'leave them out' })
+    throw new SluiceError('BAD_FLAG', '--slice cannot be combined with --revert, --last and --past', {
+      hint: 'remove them',
+    })
   }
   if (done === null) {
-    throw new SluiceError('BAD_FLAG', `${name} has no past that a period could leave`, {
+    throw new SluiceError('BAD_FLAG', `${name} has no first partition to move a period out of`, {
       hint: 'partition it first: the same command without --slice',
     })
   }
   const { request, label } = sliceRequest(table, operation, operation.slice, done.bound)
   const { partition } = request
   if (await isThere(able, request)) {
-    report('slice', 'found', `${label} has a partition of its own`)
+    report('slice', 'found', `${label} already has its own partition`)
     if (!operation.dryRun) await reportLeft(able, run)
     return { totals: { switched: '0' } }
   }
   const { rows, ms } = await inPlace.planSlice(request, limits.signal)
-  const detail = `${rows} rows of ${label} leave ${tableText(done.past)}, and everybody waits for about ${ms} ms, by a sample of them`
+  const detail = `${rows} rows of ${label} leave ${tableText(done.past)}; other sessions wait for about ${ms} ms (estimated from a sample)`
   const isTooLong = ms > operation.budgetMs
   run.emit({
     type: 'partition.finding',
@@ -149,21 +151,23 @@ async function sliced(
     about: 'pause',
     object: partition.name,
     detail,
-    ...(isTooLong ? { hint: `where everybody may wait so long: --pause-budget ${Math.ceil((ms * 2) / 1000)}s` } : {}),
+    ...(isTooLong
+      ? { hint: `if other sessions may wait so long, give --pause-budget ${Math.ceil((ms * 2) / 1000)}s` }
+      : {}),
   })
   run.emit({
     type: 'partition.finding',
     table: name,
     verdict: 'changes',
     about: 'old snapshots',
-    detail: `a transaction in REPEATABLE READ or SERIALIZABLE that began before, and reads ${label} behind it, misses these rows; those that rest within one are waited for`,
+    detail: `a transaction in REPEATABLE READ or SERIALIZABLE that began before and reads ${label} afterwards misses these rows; the run waits for idle ones`,
   })
   const totals = { rows: dec(rows), findings: '2', refused: isTooLong ? '1' : '0' }
   if (isTooLong) {
-    const error = new SluiceError('PARTITION_REFUSED', `${label} takes longer than others may wait`, {
+    const error = new SluiceError('PARTITION_REFUSED', `${label} takes longer than other sessions may wait`, {
       where: name,
       reason: `about ${ms} ms, and --pause-budget is ${operation.budgetMs} ms`,
-      hint: `take shorter periods, such as --calendar month, or --pause-budget ${Math.ceil((ms * 2) / 1000)}s`,
+      hint: `use shorter periods, such as --calendar month, or --pause-budget ${Math.ceil((ms * 2) / 1000)}s`,
     })
     return { totals: { ...totals, switched: '0' }, error }
   }
@@ -187,7 +191,7 @@ async function sliced(
   report(
     'slice',
     'done',
-    `${switched.rows} rows have left ${tableText(done.past)}, which ends at ${partition.from} now`,
+    `${switched.rows} rows have left ${tableText(done.past)}, which now ends at ${partition.from}`,
   )
   run.emit({ ...made, status: 'made' })
   reportWaits(name, switched, run)
@@ -210,7 +214,7 @@ async function reverted(
   const { inPlace, table, name, limits, tell: report } = able
   if (done === null) {
     if (operation.dryRun) {
-      report('clear', 'planned', `what was prepared of ${name} would be removed`)
+      report('clear', 'planned', `the preparations for ${name} would be removed`)
       return { totals: { switched: '0' } }
     }
     const cleared = await inPlace.clear(table.table, limits)
@@ -227,7 +231,7 @@ async function reverted(
   const switched = await inPlace.revert(table.table, limits, (step, status, detail) =>
     report(step === 'switch' ? 'revert' : step, status, detail),
   )
-  report('revert', 'done', `${name} is the table again that was ${tableText(done.past)}`)
+  report('revert', 'done', `${name} is again the table that was ${tableText(done.past)}`)
   reportWaits(name, switched, run)
   await reportLeft(able, run)
   return { totals: { switched: '1' } }
@@ -279,7 +283,7 @@ function reportWaits(table: string, { pauseMs, tries }: InPlaceSwitched, run: Ru
 
 function refuseUnconfirmed({ table, name }: Able, { confirm }: PartitionInPlaceOperation): void {
   if (confirm === name || confirm === table.table.name) return
-  throw new SluiceError('MISSING_CONFIRM', `${name} is going to be another table, and wants its name as confirmation`, {
+  throw new SluiceError('MISSING_CONFIRM', `${name} becomes another table: its name is needed as confirmation`, {
     hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be done`,
   })
 }
@@ -287,11 +291,11 @@ function refuseUnconfirmed({ table, name }: Able, { confirm }: PartitionInPlaceO
 function refusal(table: string, refused: readonly PlanFinding[]): SluiceError {
   return new SluiceError(
     'PARTITION_REFUSED',
-    `${table} cannot be partitioned in place as it is: ${refused.length} ${refused.length === 1 ? 'thing is' : 'things are'} in the way`,
+    `${table} cannot be partitioned in place: ${refused.length} ${refused.length === 1 ? 'finding blocks' : 'findings block'} it`,
     {
       where: table,
       reason: [...new Set(refused.map(({ about }) => about))].join(', '),
-      hint: 'each refused finding says what to do; then run the same command again',
+      hint: 'do what each refused finding says, then run the same command again',
     },
   )
 }

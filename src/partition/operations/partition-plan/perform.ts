@@ -63,7 +63,7 @@ async function making(
     const { findings, statements } = await placedNewTable(place, about)
     return { findings, statements: statements.all }
   }
-  const detail = `it is there already: its own ${there.partitions.length} partitions count`
+  const detail = `it already exists: its own ${there.partitions.length} partitions count`
   const finding: PlanFinding = { verdict: 'fine', about: 'new table', object: tableText(newTableName(about)), detail }
   return { findings: [...about.findings, finding], statements: [] }
 }
@@ -80,7 +80,7 @@ async function runFindings(place: NewTablePlace, about: NewTableFit): Promise<re
     return unheard === null ? refused : [...refused, unheard]
   }
   if (unheard === null) return found
-  const detail = `${unheard.detail}: sluice partition run is refused, and sluice partition in-place follows nothing`
+  const detail = `${unheard.detail}: sluice partition run is refused, and sluice partition in-place needs no stream`
   return [...found, { ...unheard, verdict: 'changes', detail }]
 }
 
@@ -123,11 +123,11 @@ function ended(
       ? null
       : new SluiceError(
           'PARTITION_REFUSED',
-          `${tableText(table)} cannot be partitioned as it is: ${refused.length} ${refused.length === 1 ? 'thing is' : 'things are'} in the way`,
+          `${tableText(table)} cannot be partitioned: ${refused.length} ${refused.length === 1 ? 'finding blocks' : 'findings block'} it`,
           {
             where: tableText(table),
             reason: [...new Set(refused.map(({ about }) => about))].join(', '),
-            hint: 'each refused finding says what to do; then plan again',
+            hint: 'do what each refused finding says, then plan again',
           },
         )
   return {

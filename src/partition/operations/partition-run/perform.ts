@@ -116,11 +116,9 @@ function ofSlices(
   const next = through < of ? `, or --slices ${through + 1}-${of} the rest of ${period}` : ''
   return {
     ...ending,
-    error: new SluiceError(
-      'STOPPED',
-      `${slices} of ${of} of ${period} are copied and proved; what is left was not begun`,
-      { hint: `sluice follow ${stream} copies the rest, then follows${next}` },
-    ),
+    error: new SluiceError('STOPPED', `${slices} of ${of} of ${period} are copied and proved; the rest was not begun`, {
+      hint: `run sluice follow ${stream} to copy the rest and then follow${next}`,
+    }),
     next: `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`,
   }
 }
@@ -143,7 +141,7 @@ async function appliedMeanwhile(
   )
   if (error !== undefined && error.code !== 'STOPPED') return error
   const to = shellQuote(redactUrl(options.to))
-  const message = `changes are applied to the periods that are copied, and the source may forget them; sluice follow ${stream} --changes-only --to ${to} goes on with that until the rest is copied`
+  const message = `changes are applied to the periods that are copied, and the source may forget them; run sluice follow ${stream} --changes-only --to ${to} to continue with that until the rest is copied`
   run.emit({ type: 'log', level: 'note', table: options.tables[0] ?? '', message })
   return null
 }
@@ -176,7 +174,7 @@ const LONGEST_MS = 2_147_483_647
 /** @param windowMs from now on */
 function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): Window {
   const reason = new SluiceError('DEADLINE', 'the window (--window) is over', {
-    hint: 'the same command goes on where it stopped',
+    hint: 'run the same command to resume',
   })
   if (windowMs === undefined || windowMs > LONGEST_MS)
     return { interrupt: run.interrupt, endsAt: null, hasEnded: false, reason, over: () => undefined }

@@ -53,7 +53,7 @@ async function newTableBefore(
   const there = await newTableThere(place, about)
   if (there === null) return null
   await refuseUnindexed(place.source, about)
-  const message = `${tableText(newTableName(about))} is there already: its own ${there.partitions.length} partitions count, whatever the calendar of this command`
+  const message = `${tableText(newTableName(about))} already exists: its own ${there.partitions.length} partitions count, not the calendar of this command`
   run.emit({ type: 'log', level: 'note', message })
   return there
 }
@@ -83,7 +83,7 @@ async function makeNewTable(
     statements.all.filter((one) => !late.has(one)),
     source.signal,
   )
-  const message = `${tableText(name)} is made, with ${newTable.partitions.length} partitions and one for all other rows`
+  const message = `${tableText(name)} is created, with ${newTable.partitions.length} partitions and one for all other rows`
   run.emit({ type: 'log', level: 'note', message })
   if (late.size > 0) reportLate(name, statements.late, run)
   const there = await rangedAt(target, name, source.signal)
@@ -92,7 +92,7 @@ async function makeNewTable(
 }
 
 function notFollowable({ detail, hint }: PlanFinding, where: string): SluiceError {
-  const instead = 'sluice partition in-place, which follows nothing'
+  const instead = 'sluice partition in-place, which needs no stream'
   return new SluiceError('NOT_FOLLOWABLE', detail, {
     where,
     hint: hint === undefined ? instead : `${hint}; or ${instead}`,
@@ -134,7 +134,7 @@ async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: NewTab
 
 /** @param late statements that were left out */
 function reportLate(name: TableName, late: readonly string[], run: PartitionRun): void {
-  const message = `${tableText(name)} is made without what a row copied late may break: unique indexes and exclusions other than its primary key, and foreign keys. The cutover is refused until they are there`
+  const message = `${tableText(name)} is created without what a row copied late may break: unique indexes and exclusions other than its primary key, and foreign keys. The cutover is refused without them`
   run.emit({ type: 'log', level: 'warn', message, hint: `once the table is live: ${late.join('; ')}` })
 }
 
@@ -157,11 +157,11 @@ function refused({ findings, planned }: NewTablePlan, run: PartitionRun): Sluice
   }
   return new SluiceError(
     'PARTITION_REFUSED',
-    `${table} cannot be partitioned as it is: ${found.length} ${found.length === 1 ? 'thing is' : 'things are'} in the way`,
+    `${table} cannot be partitioned: ${found.length} ${found.length === 1 ? 'finding blocks' : 'findings block'} it`,
     {
       where: table,
       reason: [...new Set(found.map(({ about }) => about))].join(', '),
-      hint: 'sluice partition plan says what to do with each',
+      hint: 'run sluice partition plan: it says what to do with each',
     },
   )
 }

@@ -60,7 +60,7 @@ function keyEncoder(shape: CassandraShape, columns: readonly ReadColumn[]): (row
     const at = columns.findIndex((column) => column.name === name)
     const column = columns[at]
     const type = shape.columns.get(name)?.type
-    if (column === undefined || type === undefined) throw new Error(`rows without ${name} cannot be named`)
+    if (column === undefined || type === undefined) throw new Error(`rows without ${name} cannot be identified`)
     const encode: (cell: Cell) => Buffer | null = cassandraEncoder(type, column.as)
     return { at, encode }
   })
@@ -135,9 +135,9 @@ async function isSame(link: CassandraLink, { table }: RemoveRequest): Promise<bo
 function refuseUnfit({ table, columns, counters }: CassandraShape): void {
   const where = tableText(table)
   if (counters) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `${where} holds counters, which cannot be removed and come back`, {
+    throw new SluiceError('UNSUPPORTED_TYPE', `${where} has counters, which cannot be restored after their removal`, {
       where,
-      reason: 'Cassandra counts no more where a counter was deleted, and a restored row would stay empty',
+      reason: 'Cassandra ignores updates of a deleted counter, so a restored row would stay empty',
       hint: 'keep its rows, or copy them into a table of bigint columns and archive that one',
     })
   }
@@ -145,7 +145,7 @@ function refuseUnfit({ table, columns, counters }: CassandraShape): void {
   if (shared.length === 0) return
   throw new SluiceError('UNSUPPORTED_TYPE', `${where} has static columns: ${shared.join(', ')}`, {
     where,
-    reason: 'they belong to all rows of a partition, and would stay behind without a row, or go with rows that stay',
+    reason: 'they belong to all rows of a partition: they would stay without a row, or be removed with rows that stay',
     hint: 'archive it without removing anything, or copy it into a table without static columns',
   })
 }

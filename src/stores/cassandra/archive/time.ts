@@ -35,7 +35,7 @@ function msBound(bound: string): string {
   const cut = cutFraction(canonical, 3)
   const ms = msOfTimestamp(cut)
   if (ms !== null) return String(cut === canonical ? ms : ms + 1)
-  throw new SluiceError('VALUE_REFUSED', `Cassandra has no time ${bound}`, {
+  throw new SluiceError('VALUE_REFUSED', `Cassandra cannot store the time ${bound}`, {
     hint: 'write it as 2024-04-01 00:00:00',
   })
 }

@@ -93,7 +93,7 @@ export class CassandraKeyRowReader {
     this.#shared = this.#sharedAt.map((at) => this.#all[at] ?? '')
     this.#decoders = columns.map(({ name, as }) => {
       const column = known.get(name)
-      if (column === undefined) throw new Error(`${name} is no column of the table`)
+      if (column === undefined) throw new Error(`${name} is not a column of the table`)
       return cassandraDecoder(column.type, as)
     })
   }

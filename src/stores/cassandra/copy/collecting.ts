@@ -42,7 +42,7 @@ export class Collecting {
     this.#timed = isBefore(release, 5, 0) ? [] : this.#names
     this.#decoders = some.map(({ name, as }) => {
       const type = shape.columns.get(name)?.type
-      if (type === undefined) throw new Error(`${name} is no column of the table`)
+      if (type === undefined) throw new Error(`${name} is not a column of the table`)
       return cassandraDecoder(type, as)
     })
   }

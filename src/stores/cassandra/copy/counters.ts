@@ -163,9 +163,9 @@ export class Counters {
   }
 
   #refused(column: string, has: bigint): SluiceError {
-    return new SluiceError('ROW_REFUSED', `the target has counted ${has} where the source has counted nothing`, {
+    return new SluiceError('ROW_REFUSED', `the counter is ${has} in the target, and has no value in the source`, {
       where: `${tableText(this.#shape.table)}.${column}`,
-      reason: 'a counter of Cassandra cannot be made to be nothing again',
+      reason: 'a counter of Cassandra cannot be set back to no value',
       hint: 'TRUNCATE the table of the target, or leave the row as it is',
     })
   }
@@ -173,10 +173,10 @@ export class Counters {
   #countsNoMore(column: string): SluiceError {
     return new SluiceError(
       'ROW_REFUSED',
-      `a counter of the target was deleted, and Cassandra does not count there again`,
+      `a counter of the target was deleted, and Cassandra ignores later updates of it`,
       {
         where: `${tableText(this.#shape.table)}.${column}`,
-        reason: 'what was added cannot be read: the deletion hides it',
+        reason: 'the added value cannot be read: the deletion hides it',
         hint: 'TRUNCATE the table of the target and copy it again; or run the same command again once gc_grace_seconds are over and nodetool compact has removed the deletion',
       },
     )

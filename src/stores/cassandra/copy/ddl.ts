@@ -71,7 +71,7 @@ export function createCassandraTable(table: TableSpec, settings: readonly string
   if (key.length === 0) {
     throw new SluiceError(
       'UNSUPPORTED_KEY',
-      `${tableText(table.table)} has no key, and Cassandra has no tables without`,
+      `${tableText(table.table)} has no key, which every table of Cassandra needs`,
       {
         hint: 'name unique columns with --key; the first of them is the partition key',
       },
@@ -97,14 +97,14 @@ function declared({ name, native, static: shared }: Column, clustered: boolean):
 function refuseNames({ table, columns }: TableSpec): void {
   const { name } = table
   if (!/^\w{1,48}$/.test(name)) {
-    throw new SluiceError('TABLE_REFUSED', `Cassandra takes no table named ${JSON.stringify(name)}`, {
+    throw new SluiceError('TABLE_REFUSED', `Cassandra does not accept a table named ${JSON.stringify(name)}`, {
       where: tableText(table),
       reason: 'names of tables have up to 48 letters of ASCII, digits and _',
       hint: 'give it another name with --to-table',
     })
   }
   if (!columns.some((column) => column.name === '')) return
-  throw new SluiceError('TABLE_REFUSED', 'a column without a name cannot be made', { where: tableText(table) })
+  throw new SluiceError('TABLE_REFUSED', 'a column without a name cannot be created', { where: tableText(table) })
 }
 
 /** @throws SluiceError TABLE_REFUSED if another type has its name */
@@ -116,8 +116,8 @@ async function makeType(link: CassandraLink, keyspace: string, type: UserType, s
     return
   }
   if (JSON.stringify(there) === JSON.stringify(type)) return
-  throw new SluiceError('TABLE_REFUSED', `the type ${keyspace}.${type.name} is another one than at the source`, {
-    reason: `there it has ${there.fields.map(({ name, native }) => `${name} ${native}`).join(', ')}`,
+  throw new SluiceError('TABLE_REFUSED', `the type ${keyspace}.${type.name} differs from that of the source`, {
+    reason: `in the source it has ${there.fields.map(({ name, native }) => `${name} ${native}`).join(', ')}`,
     hint: `copy into another keyspace, or recreate it: ${sql}`,
   })
 }
@@ -169,8 +169,8 @@ async function agreed({ client }: CassandraLink): Promise<boolean> {
 function noAgreement({ settings }: CassandraLink): SluiceError {
   return new SluiceError('TARGET_BUSY', 'the nodes do not agree about the schema', {
     where: settings.label,
-    reason: 'a table was made, and not every node knows it yet: rows could be refused there',
-    hint: 'nodetool describecluster shows which node is behind; run the same command again then',
+    reason: 'a table was created, and some nodes do not know it yet: they could refuse rows',
+    hint: 'find the node that is behind with nodetool describecluster, then run the same command again',
     retryable: true,
   })
 }

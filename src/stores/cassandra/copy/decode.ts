@@ -173,6 +173,6 @@ function udtJson(fields: readonly CqlField[], spelled: boolean): JsonWriter {
 
 export function unknownFields(name: string): SluiceError {
   return new SluiceError('UNSUPPORTED_TYPE', `the fields of the type ${name} are unknown`, {
-    hint: 'make the type in the keyspace of the table, or leave the column out with --columns',
+    hint: 'create the type in the keyspace of the table, or leave the column out with --columns',
   })
 }

@@ -40,8 +40,8 @@ function bytesOf(type: CqlType, as: ColumnType): (cell: Given) => Buffer {
     const value = parseJson(String(cell))
     if (!keepsEmpty && isNothing(value)) {
       throw new SluiceError('VALUE_REFUSED', `Cassandra does not distinguish an empty ${type.kind} from NULL`, {
-        reason: 'only frozen ones can be empty',
-        hint: 'make it NULL at its source, or give the target a column of text',
+        reason: 'only a frozen one can be empty',
+        hint: 'set it to NULL in the source, or give the target a text column',
       })
     }
     return bytes(value)
@@ -207,7 +207,7 @@ function keyOf(key: CqlType): (name: string) => Json {
 }
 
 function within(value: Json): Json {
-  if (value === null) throw new SluiceError('VALUE_REFUSED', 'lists, sets and maps of Cassandra hold no nulls')
+  if (value === null) throw new SluiceError('VALUE_REFUSED', 'lists, sets and maps of Cassandra cannot contain NULL')
   return value
 }
 

@@ -107,7 +107,7 @@ class CassandraStore implements CopyStore {
     this.#link = link
     this.#isReadOnly = isReadOnly
     const short = isBelowQuorum(link.readLevel)
-    const shortReads = `rows are read at ${levelName(link.readLevel)}, and a replica may miss some; QUORUM or LOCAL_QUORUM is needed`
+    const shortReads = `rows are read at ${levelName(link.readLevel)}, and a replica may lack some; use QUORUM or LOCAL_QUORUM`
     this.can = { ...CAN, retryMs: link.settings.retryMs, ...(short ? { shortReads } : {}) }
     this.request = options
     this.#clock = clock
@@ -165,8 +165,8 @@ class CassandraStore implements CopyStore {
   #keyspace(): string {
     const { keyspace, label } = this.#link.settings
     if (keyspace !== null) return keyspace
-    throw new SluiceError('BAD_CONFIG', `${label} names no keyspace for the ledger`, {
-      hint: 'write it behind the hosts: cassandra://host/keyspace',
+    throw new SluiceError('BAD_CONFIG', `${label} does not name a keyspace for the ledger`, {
+      hint: 'write it after the hosts: cassandra://host/keyspace',
     })
   }
 

@@ -49,7 +49,8 @@ export class CassandraObjects implements ObjectStore {
 
   fitted(object: SchemaObject): SchemaObject | { readonly refused: string } {
     const isOwn = object.kind === 'index' && (object.method === PLAIN || /^[\w.]*Index$/.test(object.method))
-    if (!isOwn) return { refused: `Cassandra has no ${object.kind} as other systems know it; make it by hand, in CQL` }
+    if (!isOwn)
+      return { refused: `Cassandra has no ${object.kind} like that of other systems; create it by hand, in CQL` }
     const { release } = this.#link
     if (object.method === SASI && isBefore(release, 3, 4))
       return { refused: `Cassandra ${release} has no SASI indexes` }
@@ -57,14 +58,15 @@ export class CassandraObjects implements ObjectStore {
       return { refused: `Cassandra ${release} has no storage-attached indexes` }
     }
     if (isBefore(release, 3, 0) && !isPlainName(object.name)) {
-      return { refused: `Cassandra ${release} takes no index named ${object.name}` }
+      return { refused: `Cassandra ${release} does not accept an index named ${object.name}` }
     }
     return object
   }
 
   /** Resolves when every node that is up has built its part. */
   async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
-    if (object.kind !== 'index') throw objectFailed(object, `copies make none in Cassandra: ${tableText(table.table)}`)
+    if (object.kind !== 'index')
+      throw objectFailed(object, `copies do not create one in Cassandra: ${tableText(table.table)}`)
     const keyspace = this.#keyspace(table)
     const place = { schema: keyspace, name: table.table.name }
     try {
@@ -127,7 +129,7 @@ export class CassandraObjects implements ObjectStore {
 function takenAway(object: IndexObject, { table }: TableSpec): SluiceError {
   return objectFailed(
     object,
-    `the index ${object.name} was made ${BUILD_TRIES} times, and each time it was gone at once`,
+    `the index ${object.name} was created ${BUILD_TRIES} times, and was dropped again each time`,
     {
       where: tableText(table),
       reason: 'another program changes this table at the same time',

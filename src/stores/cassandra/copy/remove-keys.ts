@@ -18,7 +18,7 @@ export async function removeKeys(
   flow: RequestFlow,
 ): Promise<void> {
   const { range, signal } = request
-  if (range.by !== 'keys') throw new Error('only rows that are named can be removed')
+  if (range.by !== 'keys') throw new Error('only rows given by key can be removed')
   const quiet = (await serverTime(link)) - QUIET_US
   const rows = TimedRemoval.ofRows(link, shape, signal)
   const statics = hasStatics(shape) ? TimedRemoval.ofStatics(link, shape, signal) : null

@@ -27,7 +27,7 @@ export async function ringPicture(
 ): Promise<RingPicture> {
   const { ring } = table
   if (ring === undefined) {
-    throw new SluiceError('NO_RING', `${tableText(table.table)} lies on no ring of tokens`)
+    throw new SluiceError('NO_RING', `${tableText(table.table)} has no token ring`)
   }
   const whole = RING_TOKENS[ring.partitioner]
   try {

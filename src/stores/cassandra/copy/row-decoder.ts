@@ -79,7 +79,7 @@ export class RowDecoder {
     const table = tableText(this.#request.table.table)
     throw new SluiceError('SOURCE_GONE', `${table} has changed since it was planned`, {
       where: table,
-      reason: `it has lost ${name}`,
+      reason: `it no longer has ${name}`,
       hint: 'plan the copy again: run the same command once more',
     })
   }
@@ -147,10 +147,10 @@ export class RowDecoder {
 
   #noRow(found: DriverRow): SluiceError {
     const partition = this.#shape.partition.map((name) => String(found[nameInRow(name)])).join(', ')
-    return new SluiceError('VALUE_REFUSED', `the partition (${partition}) has static values, and no row`, {
+    return new SluiceError('VALUE_REFUSED', `the partition (${partition}) has static values, but no row`, {
       where: tableText(this.#request.table.table),
-      reason: 'a row has to have a key here, and the rest of its key is not there',
-      hint: 'only Cassandra takes it as it is; write its static values into the target yourself',
+      reason: 'a row needs a complete key, and a part of its key is missing',
+      hint: 'only Cassandra can store it; write its static values into the target yourself',
       kind: 'source',
     })
   }

@@ -283,7 +283,7 @@ export class RowWrites {
     }
     const [first = 0] = this.#partition
     if (bytes > MOST_KEY_BYTES)
-      throw this.#refused(first, `a partition key takes ${MOST_KEY_BYTES} bytes, not ${bytes}`)
+      throw this.#refused(first, `a partition key can have ${MOST_KEY_BYTES} bytes, not ${bytes}`)
     let absent = 0
     bytes = 0
     for (const at of this.#clustering) {
@@ -292,7 +292,8 @@ export class RowWrites {
       else bytes += cell.length + 3
     }
     const [at = 0] = this.#clustering
-    if (bytes > MOST_KEY_BYTES) throw this.#refused(at, `a clustering key takes ${MOST_KEY_BYTES} bytes, not ${bytes}`)
+    if (bytes > MOST_KEY_BYTES)
+      throw this.#refused(at, `a clustering key can have ${MOST_KEY_BYTES} bytes, not ${bytes}`)
     if (absent === 0) return false
     const others = this.#parts.some((part, one) => part === 'regular' && (cells[one] ?? null) !== null)
     const has = this.#parts.some((part, one) => part === 'static' && (cells[one] ?? null) !== null)
@@ -340,7 +341,7 @@ function columnOf({ columns, table }: CassandraShape, { name }: WriteColumn): Ca
 }
 
 function keyMissing({ table }: CassandraShape, missing: readonly string[]): SluiceError {
-  return new SluiceError('TABLE_REFUSED', `nothing fills ${missing.join(', ')} of ${tableText(table)}`, {
+  return new SluiceError('TABLE_REFUSED', `the copy has no values for ${missing.join(', ')} of ${tableText(table)}`, {
     reason: 'every row of a Cassandra table needs its whole primary key',
     hint: 'copy a column into each of them with --columns or --rename',
   })

@@ -27,8 +27,8 @@ export class SameTable {
     if (before === id) return
     throw new SluiceError('TABLE_REFUSED', `${name} was dropped and recreated while it was copied`, {
       where: name,
-      reason: 'the rows that were copied before are gone with the table that they stood in',
-      hint: 'copy it from its beginning, with --restart',
+      reason: 'the rows copied before were removed with the earlier table',
+      hint: 'copy it again from the beginning with --restart',
     })
   }
 }

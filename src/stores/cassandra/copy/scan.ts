@@ -179,12 +179,12 @@ function unreadableError(
   return new SluiceError(
     'VALUE_REFUSED',
     typeof partition === 'bigint'
-      ? `a partition at ${onRefused === undefined ? 'or behind ' : ''}the token ${partition} cannot be read, not even its key`
+      ? `a partition at ${onRefused === undefined ? 'or behind ' : ''}the token ${partition} cannot be read, and its key is unknown`
       : `rows of the partition (${partition.map(String).join(', ')}) cannot be read`,
     {
       where: name,
       reason: cause.reason ?? cause.message,
-      hint: 'very many deleted rows do this: compact the table, or raise the timeouts and tombstone_failure_threshold; then sluice quarantine retry',
+      hint: 'too many deleted rows can cause this: compact the table, or raise the timeouts and tombstone_failure_threshold; then run sluice quarantine retry',
       kind: 'source',
       cause: thrown,
     },

@@ -84,10 +84,10 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
   if (now !== undefined && now.toString() !== identity) throw gone(tableText(table), 'another table has its name now')
   const there = new Set(found.map(([column]) => String(column)))
   const lost = columns.filter((column) => !there.has(column.name)).map((column) => column.name)
-  if (lost.length > 0) throw gone(tableText(table), `it has lost ${lost.join(', ')}`)
+  if (lost.length > 0) throw gone(tableText(table), `it no longer has ${lost.join(', ')}`)
   const planned = new Set(columns.map((column) => column.name))
   const added = shownColumns(found.filter(([column]) => !planned.has(String(column))))
-  if (added.length > 0) throw gone(tableText(table), `it has got ${added.join(', ')}`)
+  if (added.length > 0) throw gone(tableText(table), `it now has ${added.join(', ')}`)
 }
 
 /**

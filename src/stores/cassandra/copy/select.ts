@@ -19,7 +19,7 @@ export function refuseNoCondition(where: string | null): void {
   if (word === undefined) return
   throw new SluiceError('BAD_PREDICATE', `CQL has no ${word.toUpperCase()} in a condition`, {
     where,
-    hint: 'write comparisons with AND between them, as they would stand behind WHERE',
+    hint: 'write comparisons joined by AND, as after WHERE',
   })
 }
 

@@ -72,7 +72,8 @@ export class CassandraTarget implements CopyTarget {
     const { table, onExisting, range } = request
     if (onExisting === 'replace-range' && range.by !== 'keys') {
       throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in Cassandra`, {
-        reason: 'what is deleted there hides older rows that are written afterwards, and these keep their times',
+        reason:
+          'rows keep their write times, and a deletion hides rows with an older write time that are written after it',
         hint: 'choose --on-existing upsert, or TRUNCATE the table and copy with refuse',
       })
     }

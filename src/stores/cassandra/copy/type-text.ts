@@ -141,5 +141,5 @@ export function parseCql(native: string, fieldsOf?: (name: string) => readonly C
 }
 
 function wrong(native: string): SluiceError {
-  return new SluiceError('UNSUPPORTED_TYPE', `this is no type of Cassandra: ${native.slice(0, 100)}`)
+  return new SluiceError('UNSUPPORTED_TYPE', `this is not a type of Cassandra: ${native.slice(0, 100)}`)
 }

@@ -219,10 +219,14 @@ export class CassandraChunkWriter implements ChunkWriter {
     const key = new Set([...this.#shape.partition, ...this.#shape.clustering])
     const byKey = range.by === 'key' || range.by === 'keys'
     if (byKey && table.key.length > 0 && table.key.every((name) => key.has(name))) return
-    throw new SluiceError('UNSUPPORTED_KEY', `rows of the source could fall together in ${tableText(table.table)}`, {
-      reason: `its key is ${[...key].join(', ')}, and the source's ${byKey ? table.key.join(', ') : 'has none'}`,
-      hint: 'name unique columns with --key that all belong to the key of the target',
-    })
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `several rows of the source could become one row in ${tableText(table.table)}`,
+      {
+        reason: `its key is ${[...key].join(', ')}, and the source's ${byKey ? table.key.join(', ') : 'has none'}`,
+        hint: 'give --key with unique columns that are all in the key of the target',
+      },
+    )
   }
 
   reportWeak(rows: readonly Encoded[], why: string): void {

@@ -47,7 +47,7 @@ export function packEntry({ now, batches }: StoredEntry): Buffer {
   if (bytes.length > MOST_ENTRY_BYTES) {
     throw new SluiceError(
       'VALUE_REFUSED',
-      `a change of the ledger has ${bytes.length} bytes, and an entry of its log holds ${MOST_ENTRY_BYTES}`,
+      `a change of the ledger has ${bytes.length} bytes, but the limit for an entry of its log is ${MOST_ENTRY_BYTES}`,
       {
         hint: 'use smaller chunks, or a lower --max-aside',
       },

@@ -32,7 +32,7 @@ export function ledgerError(thrown: unknown, settings: CassandraSettings): Sluic
   return new SluiceError('TARGET_BUSY', 'too few replicas are up to write the ledger', {
     where: `${settings.label}: ${message}`,
     reason: 'an entry of the ledger needs a majority of the replicas: two of two, two of three',
-    hint: 'start the nodes that are down, then run the same command again: it goes on where it stopped',
+    hint: 'start the nodes that are down, then run the same command again: it continues where it stopped',
     retryable: true,
     cause: thrown,
   })
@@ -40,8 +40,8 @@ export function ledgerError(thrown: unknown, settings: CassandraSettings): Sluic
 
 export function brokenLedger(what: string): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', `the ledger in the target is damaged: ${what}`, {
-    reason: 'rows of its tables were changed or lost, as by a restored backup of some of them',
-    hint: 'restore the tables sluice_ledger_head, sluice_ledger_log and sluice_ledger_part together, or start again in another keyspace: old releases write into dropped tables until their nodes are restarted',
+    reason: 'rows of its tables were changed or lost, for example by a partly restored backup',
+    hint: 'restore the tables sluice_ledger_head, sluice_ledger_log and sluice_ledger_part together, or start again in another keyspace: nodes of old releases write into dropped tables until their restart',
   })
 }
 

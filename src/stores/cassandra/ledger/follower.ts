@@ -123,11 +123,11 @@ export class LedgerFollower {
     }
     if (this.#position === null && !(await this.#load(snapshot))) return false
     if (this.#position !== null && this.#position.seq > head.seq) {
-      throw brokenLedger(`it ends at ${head.seq}, and has ended at ${this.#position.seq}`)
+      throw brokenLedger(`its last entry is ${head.seq}, and was ${this.#position.seq} before`)
     }
     if (this.#position?.seq === head.seq) {
       if (this.#position.id === head.id) return true
-      throw brokenLedger(`entry ${head.seq} is another one than it was`)
+      throw brokenLedger(`entry ${head.seq} was replaced`)
     }
     const position = this.#position
     const entries = position === null ? null : await this.#patiently(() => this.log.between(position, head))
@@ -167,7 +167,7 @@ export class LedgerFollower {
     if (id !== null) {
       const bytes = await this.#patiently(() => this.log.readParts(id, parts))
       if (bytes === null) return false
-      if (entryChecksum(bytes) !== sum) throw brokenLedger('the snapshot is not what was written')
+      if (entryChecksum(bytes) !== sum) throw brokenLedger('the snapshot differs from the written one')
       try {
         image = inflateRawSync(bytes, { maxOutputLength: LONGEST_IMAGE })
       } catch {

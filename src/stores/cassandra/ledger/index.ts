@@ -252,16 +252,16 @@ class CqlLedger implements LedgerDatabase {
     if (head.seq < entry.seq) return 'nowhere'
     if (head.id === entry.id) return 'applied'
     const chain = await log.between({ seq: entry.seq - 1n, id: entry.prev }, head)
-    if (chain === null) throw new SluiceError('COMMIT_UNKNOWN', 'the log of the ledger was trimmed meanwhile')
+    if (chain === null) throw new SluiceError('COMMIT_UNKNOWN', 'the log of the ledger was trimmed during the read')
     return chain[0]?.id === entry.id ? 'applied' : 'taken'
   }
 
   #unknown(cause: unknown): SluiceError {
     if (cause instanceof SluiceError && cause.code === 'TARGET_BUSY') return cause
-    return new SluiceError('COMMIT_UNKNOWN', 'the cluster does not say whether a change of the ledger was written', {
+    return new SluiceError('COMMIT_UNKNOWN', 'it is unknown whether a change of the ledger was written', {
       where: this.label,
       reason: cause instanceof Error ? cause.message : String(cause),
-      hint: 'run the same command again: it finds out, and goes on where it stopped',
+      hint: 'run the same command again: it checks this, and continues where it stopped',
       retryable: true,
       cause,
     })

@@ -190,12 +190,12 @@ export class LedgerLog {
       if (row === undefined) return null
       const bytes = await this.#bytesOf(row)
       if (bytes === null) return null
-      if (entryChecksum(bytes) !== row.get('sum')) throw brokenLedger(`entry ${seq} is not what was written`)
+      if (entryChecksum(bytes) !== row.get('sum')) throw brokenLedger(`entry ${seq} differs from the written one`)
       const prev = String(row.get('prev'))
       chain.push({ seq, id, prev, bytes })
       id = prev
     }
-    if (id !== after.id) throw brokenLedger(`entry ${after.seq + 1n} follows another one than there was`)
+    if (id !== after.id) throw brokenLedger(`entry ${after.seq + 1n} does not follow the last known entry`)
     return chain.toReversed()
   }
 
@@ -290,14 +290,14 @@ export class LedgerLog {
         `the ledger was begun at ${level}, and this program would use ${this.#level.name}`,
         {
           where: this.#link.settings.label,
-          reason: 'programs that share a ledger at two levels do not see each other',
-          hint: 'let all of them have the same serial_consistency and dc in their URLs',
+          reason: 'programs that use different levels do not see changes of each other',
+          hint: 'set the same serial_consistency and dc in the URLs of all of them',
         },
       )
     }
     const whole = (name: string): bigint => {
       const value: unknown = row.get(name)
-      if (value === null || value === undefined) throw brokenLedger(`the row of its end has no ${name}`)
+      if (value === null || value === undefined) throw brokenLedger(`the row of its last entry has no ${name}`)
       return BigInt(textOf(value))
     }
     const snapshotId: unknown = row.get('snapshot_id')

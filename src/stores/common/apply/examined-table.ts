@@ -48,8 +48,8 @@ export function inspectedTable(
   const notes: string[] = []
   const refuse = (message: string, hint: string): void => void refusals.push({ table, message, hint })
   if (look.kind !== 'table') {
-    if (look.kind === null) refuse(`there is no table ${name}`, 'create it first: a copy does so where it is missing')
-    else refuse(`${name} is a ${look.kind}: changes go to tables only`, 'copy into a table')
+    if (look.kind === null) refuse(`there is no table ${name}`, 'create it first: a copy creates it if it is missing')
+    else refuse(`${name} is a ${look.kind}: changes can be applied only to tables`, 'copy into a table')
     return { refusals, notes }
   }
   examineColumns(request, look, name, refuse)
@@ -79,15 +79,15 @@ function examineColumns(request: ChangeTable, { columns }: TableLook, name: stri
     )
   })
   if (unusable.length > 0) {
-    const message = `the identity of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
+    const message = `the row key of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
     refuse(message, 'copy these columns, as plain columns')
   }
   for (const key of identity) {
     const by = found.get(key.toLowerCase())?.foldedBy
     if (by === undefined) continue
     refuse(
-      `${key} of ${name} is compared by ${by}, to which two rows of the source can be one`,
-      'make the table again with a column that is compared by its bytes',
+      `${key} of ${name} is compared by ${by}, for which two different keys of the source can be equal`,
+      'recreate the table with a column that is compared by its bytes',
     )
   }
 }
@@ -102,12 +102,12 @@ function examineTriggers(
 ): void {
   if (triggers.length === 0) return
   if (fireTriggers) {
-    notes.push(`${name}: triggers fire for changes, as asked: ${triggers.join(', ')}`)
+    notes.push(`${name}: triggers fire for changes, as requested: ${triggers.join(', ')}`)
     return
   }
   refuse(
-    `triggers of ${name} would fire a second time for what the source has done: ${triggers.join(', ')}`,
-    `drop them, and make them again when the stream has ended: ${system} cannot switch them off for one session; or let them fire with --fire-triggers`,
+    `triggers of ${name} would fire a second time for changes of the source: ${triggers.join(', ')}`,
+    `drop them, and create them again after the stream has ended: ${system} cannot disable them for one session; or let them fire with --fire-triggers`,
   )
 }
 
@@ -133,12 +133,12 @@ function examineIndexes(
   const names = secondary.map((index) => index.name).join(', ')
   if (secondary.length > 0 && catchingUp === true) {
     refuse(
-      `unique indexes of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,
-      'drop them, or make the table without them where they are part of it, and build them after it with --with indexes,constraints',
+      `unique indexes of ${name} may refuse rows until it has caught up, because an older change can have a value of a row that was copied later: ${names}`,
+      'drop them, or create the table without them, and build them afterwards with --with indexes,constraints',
     )
   } else if (!overwrites) return
   else if (secondary.length > 0) {
-    notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
+    notes.push(`${name}: each changed row is deleted and inserted, because of ${names}`)
   } else if (isFound && !isUnique) {
     const keys = identity.join(', ')
     notes.push(
@@ -158,11 +158,13 @@ function examineForeignKeys(
   const all = [...own.map((key) => `${key.name} of ${name}`), ...referred]
   if (all.length === 0) return
   if (foreignKeys === 'unchecked') {
-    notes.push(`${name}: foreign keys are not checked for changes, which the source has checked: ${all.join(', ')}`)
+    notes.push(
+      `${name}: foreign keys are not checked for changes, because the source has checked them: ${all.join(', ')}`,
+    )
     return
   }
   refuse(
-    `foreign keys would refuse changes of ${name} that come in another order: ${all.join(', ')}`,
-    `make the tables without them: ${system} always checks them`,
+    `foreign keys would refuse changes of ${name} that are applied in another order: ${all.join(', ')}`,
+    `create the tables without them: ${system} always checks them`,
   )
 }

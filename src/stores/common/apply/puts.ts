@@ -73,7 +73,7 @@ function partialPut(put: Put, request: ChangeTable, written: readonly WrittenCol
   const { base, key, row } = put
   if (base === null) {
     throw new Error(
-      `a row of ${tableText(request.table.table)} has values that the stream does not report, and the target has no row with them`,
+      `a row of ${tableText(request.table.table)} has values that the stream does not report, and the target does not have that row`,
     )
   }
   refuseNull(base, request)
@@ -93,7 +93,7 @@ function refuseNull(key: Row, { table, identity }: ChangeTable): void {
   const where = tableText(table.table)
   throw new SluiceError(
     'ROW_REFUSED',
-    `a change of ${where} has no value in ${identity[at]}, by which its row is found`,
+    `a change of ${where} has no value in ${identity[at]}, which is needed to find its row`,
     {
       where,
       hint: 'give the source table a replica identity without NULLs, then copy the table again',

@@ -15,7 +15,7 @@ export function derivedTable(table: TableSpec, options: Derivation, system: stri
   if (addsNothing(options)) return table
   const { constants = {}, explodeMap } = options
   for (const name of Object.keys(constants)) {
-    if (table.key.includes(name)) throw taken(table, name, 'is part of its key, and no constant can take its place')
+    if (table.key.includes(name)) throw taken(table, name, 'is part of its key, and cannot be a constant')
   }
   const entries = explodeMap === undefined ? [] : entryColumns(table, explodeMap, system)
   const made = new Set([...Object.keys(constants), ...entries.map(({ name }) => name)])
@@ -57,8 +57,8 @@ function entryColumns(
   if (table.key.includes(column)) throw taken(table, column, 'is part of its key, and cannot become several rows')
   const cql = system === 'cassandra' ? parseCql(map.native, fieldsOf(table)) : null
   if (cql === null ? map.type.kind !== 'json' : cql.kind !== 'map') {
-    throw new SluiceError('UNSUPPORTED_TYPE', `${tableText(table.table)}.${column} (${map.native}) holds no map`, {
-      hint: '--explode-map wants a map of Cassandra, or a column of JSON objects',
+    throw new SluiceError('UNSUPPORTED_TYPE', `${tableText(table.table)}.${column} (${map.native}) is not a map`, {
+      hint: '--explode-map needs a map of Cassandra, or a column of JSON objects',
     })
   }
   const named = (name: string, made: 'key' | 'value'): Column => {

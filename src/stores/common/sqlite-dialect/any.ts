@@ -21,5 +21,5 @@ export function valueOfLiteral(text: string): StoredValue {
   if (quoted?.[1] !== undefined) return quoted[1].replaceAll("''", "'")
   const hex = /^x'((?:[0-9a-f]{2})*)'$/.exec(text)
   if (hex?.[1] !== undefined) return Buffer.from(hex[1], 'hex')
-  throw new SluiceError('ROW_REFUSED', `this is no literal of SQLite: ${text.slice(0, 60)}`)
+  throw new SluiceError('ROW_REFUSED', `this is not a literal of SQLite: ${text.slice(0, 60)}`)
 }

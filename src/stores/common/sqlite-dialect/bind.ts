@@ -61,7 +61,7 @@ function integerBinder(affinity: Affinity): Binder {
     const text = String(cell)
     if (text.length <= SAFE_DIGITS) return short(text)
     const value = BigInt(text)
-    if (value < LOWEST || value > HIGHEST) return refuse('SQLite holds no whole number of more than 64 bits', cell)
+    if (value < LOWEST || value > HIGHEST) return refuse('SQLite cannot store whole numbers of more than 64 bits', cell)
     if (affinity === 'real' && BigInt(Number(value)) !== value)
       return refuse('a floating point column would round it', cell)
     return value
@@ -78,7 +78,7 @@ function decimalBinder(affinity: Affinity): Binder {
     }
     const number = Number(text)
     if (affinity === 'real' && !Number.isFinite(number)) {
-      return refuse('a column of decimals in floating point numbers holds neither NaN nor what is infinite', text)
+      return refuse('a column of decimals stored as floating point numbers cannot contain NaN or infinity', text)
     }
     // SQLite has no NaN: the word is stored as a text.
     if (Number.isNaN(number)) return text
@@ -95,7 +95,7 @@ function floatBinder(affinity: Affinity): Binder {
   if (affinity === 'text') return (cell) => (Object.is(cell, -0) ? '-0.0' : String(cell))
   return (cell) => {
     const number = Number(cell)
-    if (Number.isNaN(number)) return refuse('SQLite makes NULL of NaN', cell)
+    if (Number.isNaN(number)) return refuse('SQLite would store NaN as NULL', cell)
     if (Object.is(number, -0) && affinity !== 'any') return refuse('SQLite makes 0 of -0.0', '-0.0')
     return number
   }
@@ -111,7 +111,7 @@ function textBinder(affinity: Affinity): Binder {
     if (!NUMERIC.test(text)) return text
     const kept = WHOLE.test(text) && canonicalDecimal(text) === text && fitsExactly(BigInt(text), affinity)
     if (kept || String(Number(text)) === text) return text
-    return refuse('a column of this type would make a number of the text, and another text of that', text)
+    return refuse('a column of this type would convert the text to a number, and back to another text', text)
   }
 }
 
@@ -122,13 +122,13 @@ function fitsExactly(value: bigint, affinity: Affinity): boolean {
 
 function wellFormed(cell: Present): string {
   const text = String(cell)
-  return isWellFormed(text) ? text : refuse('half a character (a surrogate without its pair) has no form in UTF-8', '')
+  return isWellFormed(text) ? text : refuse('a surrogate without its pair cannot be stored in UTF-8', '')
 }
 
 function refuse(reason: string, cell: Present): never {
   const shown = typeof cell === 'object' ? `${cell.byteLength} bytes` : String(cell).slice(0, 60)
-  throw new SluiceError('ROW_REFUSED', `SQLite would not keep this value${shown === '' ? '' : `: ${shown}`}`, {
+  throw new SluiceError('ROW_REFUSED', `SQLite would change this value${shown === '' ? '' : `: ${shown}`}`, {
     reason,
-    hint: 'change the value at its source, or the type of the column in the target',
+    hint: 'change the value in the source, or the type of the column in the target',
   })
 }

@@ -7,7 +7,9 @@ import { refuseUnmakeable, unspelled, type NewTableLimits } from '../new-table.t
 /** @throws SluiceError TABLE_REFUSED for a name that SQL cannot hold */
 export function quote(name: string): string {
   if (name.includes('\0')) {
-    throw new SluiceError('TABLE_REFUSED', 'a name holds the character U+0000', { where: name.replaceAll('\0', '␀') })
+    throw new SluiceError('TABLE_REFUSED', 'a name contains the character U+0000', {
+      where: name.replaceAll('\0', '␀'),
+    })
   }
   return quotedName(name)
 }
@@ -32,10 +34,14 @@ export function createSqliteDialectTable(table: TableSpec): string {
     })
   }
   if ((table.table.schema ?? 'main') !== 'main') {
-    throw new SluiceError('TABLE_REFUSED', `SQLite has no schemas, and so no ${table.table.schema}.${name}`, {
-      where: name,
-      hint: 'leave out --to-schema',
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `SQLite has no schemas, so ${table.table.schema}.${name} cannot be a table`,
+      {
+        where: name,
+        hint: 'leave out --to-schema',
+      },
+    )
   }
   const alias = rowidKey(table)
   const columns = table.columns.map((column) => {

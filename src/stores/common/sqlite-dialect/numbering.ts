@@ -20,13 +20,13 @@ export function numberingOf(table: TableSpec, autoincrement: boolean, sequences:
     if (next === null) continue
     if (options !== undefined && options.increment !== 1n) {
       notes.push(
-        `${column} counts by ${options.increment} in the source, which goes on at ${next}; SQLite counts up by 1 from the largest number`,
+        `${column} counts by ${options.increment} in the source, where ${next} is next; SQLite counts up by 1 from the largest number`,
       )
       continue
     }
     if (!autoincrement) {
       notes.push(
-        `${column} of ${tableText(table.table)} has no AUTOINCREMENT: the target goes on behind the largest number, and the source at ${next}`,
+        `${column} of ${tableText(table.table)} has no AUTOINCREMENT: the target continues after the largest number, the source at ${next}`,
       )
       continue
     }

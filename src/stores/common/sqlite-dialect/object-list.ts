@@ -156,19 +156,19 @@ export function fittedObject(object: SchemaObject): SchemaObject | { readonly re
     case 'unique':
       return { ...object, kind: 'index', method: 'btree', include: [], own: '' }
     case 'foreign key':
-      return { refused: 'SQLite takes foreign keys only when a table is made' }
+      return { refused: 'SQLite adds foreign keys only when a table is created' }
     case 'check':
-      return { refused: 'SQLite takes checks only when a table is made' }
+      return { refused: 'SQLite adds checks only when a table is created' }
     case 'exclusion':
       return { refused: 'SQLite has no exclusion constraints' }
     case 'default':
-      return { refused: 'SQLite takes defaults only when a table is made' }
+      return { refused: 'SQLite adds defaults only when a table is created' }
   }
 }
 
 /** CREATE INDEX of a fitted object; does nothing if it exists. */
 export function createIndex(object: SchemaObject, { table }: TableSpec): string {
-  if (object.kind !== 'index') throw new Error(`SQLite makes no ${object.kind}`)
+  if (object.kind !== 'index') throw new Error(`SQLite cannot create a ${object.kind}`)
   const { own, parts, unique, name } = object
   const list = parts.map(({ column, descending, special }) => {
     return `${quote(column ?? '')}${special === undefined ? '' : ` COLLATE ${quote(special)}`}${descending ? ' DESC' : ''}`

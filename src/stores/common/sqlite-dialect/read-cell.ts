@@ -62,7 +62,7 @@ export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, a
   return (stored) => {
     const cell = read(stored)
     if (comesBack(stored, bound(bind, cell), affinity, isInstant)) return cell
-    throw refusedValue(`${as.kind === 'native' ? 'text' : as.kind} as the column would store it again`, stored)
+    throw refusedValue(`${as.kind === 'native' ? 'text' : as.kind} that the column would store unchanged`, stored)
   }
 }
 
@@ -128,7 +128,7 @@ function decimalReader({ precision, scale = 0 }: ColumnType & { kind: 'decimal' 
     const digits = (point === -1 ? text.length : point) - (text.startsWith('-') ? 1 : 0)
     const behind = point === -1 ? 0 : text.length - point - 1
     if (behind > places || (digits > Math.max(whole, 1) && /^[-\d]/.test(text) && text !== '-Infinity')) {
-      return wrongClass(`a number of ${precision} digits, ${places} of them behind the point`, stored)
+      return wrongClass(`a number of ${precision} digits, ${places} of them after the decimal point`, stored)
     }
     return convert(text)
   }

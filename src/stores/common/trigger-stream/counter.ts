@@ -13,7 +13,7 @@ export function counterText(position: LogPosition): string {
 
 /** @throws Error if the text is not a number of a counter */
 export function counterOf(text: string): LogPosition {
-  if (text.includes('/')) throw new Error(`this is no number of a counter: ${text}`)
+  if (text.includes('/')) throw new Error(`this is not a number of a counter: ${text}`)
   return positionOf(text)
 }
 
@@ -31,12 +31,12 @@ export function counterFault(
   if (applied > counter) {
     return {
       code: 'OTHER_SERVER',
-      message: `the source has counted to ${counter}, and changes up to ${applied} are applied: it was restored from an earlier time`,
+      message: `the counter of the source is at ${counter}, but changes up to ${applied} are applied: the source was restored to an earlier time`,
     }
   }
   if (forgotten === null || forgotten <= applied) return null
   return {
     code: 'SLOT_LOST',
-    message: `notes up to ${forgotten} were taken out of the logs, and changes up to ${applied} are applied: the target was restored from an earlier time, or another program removed them`,
+    message: `notes up to ${forgotten} were removed from the logs, but changes only up to ${applied} are applied: the target was restored to an earlier time, or another program removed the notes`,
   }
 }

@@ -58,8 +58,8 @@ function withPoint(json: string): string {
 }
 
 function noNegativeZero(name: string): SluiceError {
-  return new SluiceError('ROW_REFUSED', `D1 has no -0.0, which ${name} holds`, {
+  return new SluiceError('ROW_REFUSED', `${name} is -0.0, which D1 cannot store`, {
     reason: 'it would be stored as 0',
-    hint: 'change the value at its source, or copy the column into a text',
+    hint: 'change the value in the source, or copy the column into a text column',
   })
 }

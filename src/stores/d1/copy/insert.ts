@@ -101,8 +101,7 @@ export class Inserts {
       for (; i < values.length; i++) {
         const cell = row[i] ?? null
         if (cell !== null) values[i] = this.#encoders[i]?.bind(cell) ?? null
-        else if (i === this.#alias)
-          throw new SluiceError('ROW_REFUSED', 'D1 would put a number of its own in the place of NULL')
+        else if (i === this.#alias) throw new SluiceError('ROW_REFUSED', 'D1 would replace NULL by a generated number')
         else values[i] = null
       }
     } catch (error) {
@@ -150,10 +149,10 @@ export class Inserts {
 
   #tooLarge(total: number, sizes: readonly number[]): SluiceError {
     const largest = this.#columns[sizes.indexOf(Math.max(...sizes))]?.name ?? ''
-    return new SluiceError('ROW_REFUSED', `the row has ${total} bytes, ${largest} the most of them`, {
+    return new SluiceError('ROW_REFUSED', `the row has ${total} bytes, most of them in ${largest}`, {
       where: tableText(this.#table.table),
-      reason: `D1 takes at most ${MOST_ROW_BYTES} bytes in a value, and in all values of a row`,
-      hint: 'keep long values elsewhere, in R2 for instance, or leave the column out with --columns',
+      reason: `the limit of D1 is ${MOST_ROW_BYTES} bytes for a value, and for all values of a row`,
+      hint: 'store long values elsewhere, such as in R2, or leave the column out with --columns',
     })
   }
 }

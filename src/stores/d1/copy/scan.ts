@@ -40,7 +40,7 @@ export async function* d1Scan(client: D1Client, request: D1Scan, signal: AbortSi
 }
 
 function notCharacters(): SluiceError {
-  return new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
+  return new SluiceError('VALUE_REFUSED', 'this text is not valid UTF-8', {
     hint: 'correct the value at the source, or give the column the type BLOB',
   })
 }

@@ -28,7 +28,7 @@ export function d1Statement({ sql, parameters }: Statement): D1Statement {
     sql,
     params: parameters.map((value) => {
       if (typeof value === 'bigint') return value.toString()
-      if (value !== null && typeof value === 'object') throw new Error('D1 takes bytes as hexadecimal digits only')
+      if (value !== null && typeof value === 'object') throw new Error('D1 accepts bytes only as hexadecimal digits')
       return value
     }),
   }
@@ -89,9 +89,9 @@ async function ask(
 
 /** Another worker has the chunk. */
 export function leaseLost(client: D1Client, cause?: unknown): SluiceError {
-  return new SluiceError('LEASE_LOST', 'another worker has taken this chunk over', {
+  return new SluiceError('LEASE_LOST', 'another worker has taken over this chunk', {
     where: client.settings.label,
-    reason: 'its lease ran out while it was written here; nothing of this batch was stored',
+    reason: 'its lease expired while this worker wrote it; this batch was not stored',
     ...(cause === undefined ? {} : { cause }),
   })
 }

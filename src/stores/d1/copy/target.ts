@@ -102,15 +102,15 @@ export function creation(table: TableSpec): string {
   if (bytes < MOST_STATEMENT_BYTES) return sql
   throw refused(
     table,
-    `the statement that makes the table would have ${bytes} bytes`,
-    `D1 takes less than ${MOST_STATEMENT_BYTES}`,
+    `the statement that creates the table would have ${bytes} bytes`,
+    `the limit of D1 is below ${MOST_STATEMENT_BYTES}`,
   )
 }
 
 function refuseWidth(table: TableSpec): void {
   const { length } = table.columns
   if (length > D1_MOST_COLUMNS)
-    throw refused(table, `the table has ${length} columns`, `D1 takes at most ${D1_MOST_COLUMNS}`)
+    throw refused(table, `the table has ${length} columns`, `the limit of D1 is ${D1_MOST_COLUMNS}`)
 }
 
 function refuseName(table: TableSpec): void {

@@ -64,7 +64,7 @@ export class D1ChunkWriter implements ChunkWriter {
     this.#written = !this.#byRange && cursor == null ? new Set() : null
     this.#keyAt = table.key.map((key) => columns.findIndex(({ name }) => name === key))
     if (onExisting === 'replace-range') {
-      if (cursor === undefined) throw new Error('it is unknown whether the chunk has been begun')
+      if (cursor === undefined) throw new Error('it is unknown whether the chunk was started')
       if (!this.#byRange) throw noRange(this.#table)
     }
     this.#toClear = onExisting === 'replace-range' && cursor === null
@@ -145,7 +145,7 @@ export class D1ChunkWriter implements ChunkWriter {
       if (outcome.kind === 'fenced') return 'fenced'
       this.#toClear = false
       if (outcome.kind === 'done' && outcome.results[before.length]?.changes === 0) {
-        throw new Error('the guard let a chunk be closed that its own statement did not find')
+        throw new Error('the guard allowed the close of a chunk that its own statement did not find')
       }
       return 'committed'
     } catch (error) {
@@ -182,12 +182,16 @@ export class D1ChunkWriter implements ChunkWriter {
       return results.map((result) => result.changes)
     } catch (error) {
       if (repeatable || !(error instanceof D1Failure) || error.settled) throw error
-      throw new SluiceError('COMMIT_UNKNOWN', 'the reply to a write was lost, and it is unknown whether it happened', {
-        where: this.#table,
-        reason: error.message,
-        hint: 'look whether the rows are there before they are written again',
-        cause: error,
-      })
+      throw new SluiceError(
+        'COMMIT_UNKNOWN',
+        'the reply to a write was lost, and it is unknown whether the rows were written',
+        {
+          where: this.#table,
+          reason: error.message,
+          hint: 'check whether the rows exist before they are written again',
+          cause: error,
+        },
+      )
     }
   }
 
@@ -202,8 +206,8 @@ export class D1ChunkWriter implements ChunkWriter {
 }
 
 function noRange(table: string): SluiceError {
-  return new SluiceError('UNSUPPORTED_KEY', `no range of ${table} can be replaced in D1`, {
-    reason: 'its key may sort in another way here than where it comes from, and rows of other chunks would be removed',
+  return new SluiceError('UNSUPPORTED_KEY', `a range of ${table} cannot be replaced in D1`, {
+    reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
     hint: 'choose another --on-existing',
   })
 }

@@ -7,7 +7,7 @@ import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'
 
 /** Error text of a column that was not loaded, in case it is read all the same. */
-export const NOT_BROUGHT = 'sluice has not brought the column'
+export const NOT_BROUGHT = 'sluice did not read the column'
 
 /** The plan had no error, so the files may be at fault. */
 export function answerFailure(error: unknown, folder: string, hint: string): unknown {
@@ -26,10 +26,10 @@ export function bringFailure(error: unknown, table: string, columns: readonly Qu
   const message = messageOf(error)
   const known = valueRefusal(message, columns) ?? engineError(error, table)
   if (known instanceof SluiceError) return known
-  return new SluiceError('VALUE_REFUSED', `a row of ${table} does not fit its archive: ${firstLine(error)}`, {
+  return new SluiceError('VALUE_REFUSED', `a row of ${table} does not match its archive: ${firstLine(error)}`, {
     reason: /Maximum line size/i.test(message)
-      ? `rows of more than ${LINE_BYTES / 1024 / 1024} MB are not brought over`
-      : 'a value of the source is none of the type that its archive has for the column',
+      ? `the limit for a row is ${LINE_BYTES / 1024 / 1024} MB`
+      : 'a value of the source is not valid for the type of the column in the archive',
     kind: 'source',
     cause: error,
   })
@@ -54,9 +54,9 @@ export function unreadValue(error: unknown, table: string, columns: readonly Que
 
 /** @param label of a file; empty if unknown */
 export function changedFile(label: string, what: string, cause?: unknown): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not what was proved: ${what}`, {
+  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not the proved one: ${what}`, {
     ...(label === '' ? {} : { where: label }),
-    hint: 'sluice archive verify says what else is wrong',
+    hint: 'sluice archive verify lists other faults',
     ...(cause === undefined ? {} : { cause }),
   })
 }

@@ -292,7 +292,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
           throwIfAborted(this.#request.signal)
           throw changedFile(label, 'it cannot be read as Parquet', error)
         })
-      if (found[0]?.[0] !== rows) throw changedFile(label, `it holds ${String(found[0]?.[0])} rows instead of ${rows}`)
+      if (found[0]?.[0] !== rows) throw changedFile(label, `it has ${String(found[0]?.[0])} rows instead of ${rows}`)
     }
   }
 

@@ -15,7 +15,8 @@ export function refuseOtherExpressions(plan: string, { others }: ExpressionRules
   if (found === null) return
   const [name, { what, instead }] = found
   throw new SluiceError('BAD_QUERY', `${name} ${what}`, {
-    reason: 'DuckDB answers for rows of the table and of the archive, and the database would answer otherwise',
+    reason:
+      'DuckDB computes the answer for rows of the table and of the archive, and the database would give another one',
     hint: instead,
   })
 }

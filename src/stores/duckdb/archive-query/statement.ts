@@ -22,10 +22,9 @@ export async function readStatement(session: QuerySession, sql: string, limit: n
   const prepared = await statements.prepare(0)
   try {
     if (prepared.statementType !== StatementType.SELECT) {
-      throw new SluiceError('BAD_QUERY', 'the statement is no query', { reason: 'only queries are let through' })
+      throw new SluiceError('BAD_QUERY', 'the statement is not a query', { reason: 'only queries are allowed' })
     }
-    if (prepared.parameterCount > 0)
-      throw new SluiceError('BAD_QUERY', 'the query has parameters, and no values for them')
+    if (prepared.parameterCount > 0) throw new SluiceError('BAD_QUERY', 'the query has parameters without values')
     const indexes = Array.from({ length: prepared.columnCount }, (_, i) => i)
     const selected = indexes.map((i) => `${shown(`c${i}`, prepared.columnTypeId(i))} AS c${i}`)
     const names = indexes.map((i) => `c${i}`).join(', ')

@@ -15,7 +15,7 @@ export async function asked(
   const result = await interruptibleDuckdb(desk, signal, () => desk.connection.run(sql, parameters.map(toDuckdb)))
   const rows = await result.getRows()
   if (rows.length !== result.rowCount) {
-    throw new SluiceError('INTERNAL', `DuckDB promised ${result.rowCount} rows and gave ${rows.length}`)
+    throw new SluiceError('INTERNAL', `DuckDB announced ${result.rowCount} rows and returned ${rows.length}`)
   }
   return rows.map((row) => row.map((value) => (value === null ? null : String(value))))
 }

@@ -64,7 +64,7 @@ function copySql(
 function orderSql({ columns, sortBy }: StoredTable): string {
   const names = sortBy.map((name) => {
     const column = columns.find((one) => one.name === name)
-    if (column === undefined) throw new SluiceError('INTERNAL', `rows are to be sorted by ${name}, which is no column`)
+    if (column === undefined) throw new SluiceError('INTERNAL', `rows must be sorted by ${name}, which is not a column`)
     // DuckDB returns a sort column from its sort keys, where -0 has become 0.
     return isFloat(column) ? `${quotedName(column.physical)} + 0` : quotedName(column.physical)
   })

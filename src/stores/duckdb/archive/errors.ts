@@ -13,7 +13,7 @@ export function machineError(error: unknown, where: string, side: 'source' | 'ta
     return new SluiceError(...spaceExhausted({ where, cause: error }))
   }
   if (/^Out of Memory/i.test(message) || /failed to (?:allocate|offload)|could not allocate/i.test(message)) {
-    return new SluiceError('NO_SPACE', 'DuckDB ran out of the memory that it was given', {
+    return new SluiceError('NO_SPACE', 'DuckDB reached its memory limit', {
       where,
       reason: firstLine(error),
       hint: 'give it more with --memory',
@@ -44,16 +44,12 @@ export function parquetWriteError(
   if (refused !== null) return refused
   if (/CSV Error|Invalid unicode|unhex/i.test(message)) {
     const line = /CSV Error on Line: (\d+)/.exec(message)?.[1]
-    return new SluiceError(
-      'SOURCE_IO',
-      'the rows of the source are broken off or are not in the form that archives take',
-      {
-        where: folder,
-        reason: csvReason(message, line),
-        hint: 'run the same command again, and report it when it comes again',
-        cause: error,
-      },
-    )
+    return new SluiceError('SOURCE_IO', 'the rows of the source are cut off or not in the expected form', {
+      where: folder,
+      reason: csvReason(message, line),
+      hint: 'run the same command again; report the error if it occurs again',
+      cause: error,
+    })
   }
   return new SluiceError('TARGET_IO', `the Parquet files cannot be written: ${firstLine(error)}`, {
     where: folder,
@@ -91,7 +87,7 @@ export function readError(error: unknown, file: string, signal: AbortSignal): un
 
 /** Error for a file that is not the one that the archive wrote. */
 export function unsound(why: string, file: string, cause?: unknown): SluiceError {
-  return new SluiceError('PROOF_FAILED', `a Parquet file of the archive is damaged or another one: ${why}`, {
+  return new SluiceError('PROOF_FAILED', `a Parquet file of the archive is damaged or was replaced: ${why}`, {
     where: file,
     ...(cause === undefined ? {} : { cause }),
   })

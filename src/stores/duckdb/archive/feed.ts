@@ -125,7 +125,7 @@ async function throughFifo<T>(
   throwIfAborted(signal)
   if (first !== null && 'error' in first) throw first.error
   if ('error' in outcome) throw outcome.error
-  throw new SluiceError('INTERNAL', 'DuckDB stopped reading before the rows had ended')
+  throw new SluiceError('INTERNAL', 'DuckDB stopped reading before the last row')
 }
 
 /** @returns true if every row was written; false if the reader ended before */
@@ -153,7 +153,7 @@ async function pump(rows: AsyncIterator<Buffer>, opening: Buffer, pipe: Pipe): P
 /** The last bytes of the rows are no whole line. */
 export function cutOffError(): SluiceError {
   return new SluiceError('SOURCE_IO', 'the rows of the source end in the middle of a line', {
-    hint: 'the source broke off; run the same command again',
+    hint: 'the connection to the source broke; run the same command again',
     retryable: true,
   })
 }

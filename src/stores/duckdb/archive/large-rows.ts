@@ -215,7 +215,7 @@ export async function removeFields(rows: readonly LargeRow[]): Promise<void> {
 }
 
 function notCsv(): SluiceError {
-  return new SluiceError('SOURCE_IO', 'the rows of the source are not in the form that archives take', {
-    hint: 'run the same command again, and report it when it comes again',
+  return new SluiceError('SOURCE_IO', 'the rows of the source are not in the expected form', {
+    hint: 'run the same command again; report the error if it occurs again',
   })
 }

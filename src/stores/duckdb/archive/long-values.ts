@@ -95,8 +95,7 @@ async function oneRow(desk: Desk, shown: readonly string[], from: string, signal
     desk.connection.run(`SELECT ${shown.join(', ')} FROM ${from}`),
   )
   const [row, ...more] = await result.getRows()
-  if (row === undefined || more.length > 0)
-    throw new SluiceError('INTERNAL', 'DuckDB gave another number of rows than one')
+  if (row === undefined || more.length > 0) throw new SluiceError('INTERNAL', 'DuckDB did not return exactly one row')
   return row
 }
 

@@ -96,7 +96,7 @@ function checkOrder({ name, as, column }: StoredColumn): void {
       break
     default:
   }
-  throw new SluiceError('UNSUPPORTED_KEY', `${name} sorts in another way in its source than in an archive`, {
+  throw new SluiceError('UNSUPPORTED_KEY', `${name} sorts differently in its source and in an archive`, {
     where: name,
     reason: `it is of the type ${column.native}${column.collation === undefined ? '' : `, collated as ${column.collation}`}`,
   })

@@ -13,5 +13,5 @@ export function sumSql(columns: readonly StoredColumn[]): string {
 export function provedText(column: StoredColumn): string {
   const text = proofText(duckColumn(column), column.as, true)
   if (text !== null) return text
-  throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, and has no canonical text as that`)
+  throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, which has no canonical text`)
 }

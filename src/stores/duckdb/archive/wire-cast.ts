@@ -111,7 +111,7 @@ export function valueRefusal(message: string, columns: readonly StoredColumn[]):
     `${column.name}: an archive cannot hold this value as ${column.stored}: ${shown}`,
     {
       where: column.name,
-      reason: 'stored as that type it would become another value, or none',
+      reason: 'stored as that type it would become another value, or NULL',
       hint: `correct the value at the source, or store the text of the column with --as-text ${column.name}`,
       kind: 'source',
     },

@@ -214,9 +214,8 @@ export class DuckdbChunk implements ChunkWriter {
   async #clearRange(): Promise<void> {
     const { table, range } = this.#request
     if (!this.#byRange) {
-      throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in DuckDB`, {
-        reason:
-          'its key may sort in another way here than where it comes from, and rows of other chunks would be removed',
+      throw new SluiceError('UNSUPPORTED_KEY', `a range of ${tableText(table.table)} cannot be replaced in DuckDB`, {
+        reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
         hint: 'choose another --on-existing',
       })
     }

@@ -50,7 +50,7 @@ export async function moveDuckdbSequences(
     if (next === null) continue
     const own = there.find((one) => one.column === column)
     if (own?.named === undefined || own.next === null) {
-      notes.push(`${column} has no sequence in the target: the source goes on at ${next}`)
+      notes.push(`${column} has no sequence in the target: the next number of the source is ${next}`)
       continue
     }
     const { increment = 1n, min = 1n, max = 1n } = own.options ?? {}

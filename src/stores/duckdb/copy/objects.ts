@@ -77,7 +77,7 @@ export class DuckdbObjects implements ObjectStore {
         for (const { column } of object.parts) {
           const native = columns.find(({ name }) => name === column)?.native ?? ''
           if (/\]$|^(?:STRUCT|MAP|UNION|JSON|BIT|INTERVAL)\b/i.test(native)) {
-            return { refused: `${column ?? ''} is ${native} in the target, which no index of DuckDB holds` }
+            return { refused: `${column ?? ''} is ${native} in the target, which DuckDB cannot index` }
           }
         }
         // DuckDB's indexes have no order.
@@ -92,9 +92,9 @@ export class DuckdbObjects implements ObjectStore {
       case 'default':
         return object
       case 'foreign key':
-        return { refused: 'DuckDB takes foreign keys only when a table is made' }
+        return { refused: 'DuckDB adds foreign keys only when a table is created' }
       case 'check':
-        return { refused: 'DuckDB takes checks only when a table is made' }
+        return { refused: 'DuckDB adds checks only when a table is created' }
       case 'exclusion':
         return { refused: 'DuckDB has no exclusion constraints' }
     }
@@ -180,7 +180,7 @@ function constraintObject(schema: string, row: SqlRow): SchemaObject {
 function buildSql(object: SchemaObject, table: TableSpec): string {
   const name = quotedName(object.name)
   if (object.kind === 'default') return `ALTER TABLE ${fromTable(table)} ALTER COLUMN ${name} SET DEFAULT ${object.own}`
-  if (object.kind !== 'index') throw new Error(`DuckDB makes no ${object.kind}`)
+  if (object.kind !== 'index') throw new Error(`DuckDB cannot create a ${object.kind}`)
   const { own, parts, unique } = object
   const list = own === '' ? `(${parts.map(({ column }) => quotedName(column ?? '')).join(', ')})` : own
   return `CREATE ${unique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS ${name} ON ${fromTable(table)} ${list}`

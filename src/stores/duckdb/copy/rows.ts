@@ -114,7 +114,7 @@ function tried({ columns }: DuckdbRowQuery['request'], tail: string): string {
 }
 
 function missing(promised: number, given: number): SluiceError {
-  return new SluiceError('INTERNAL', `DuckDB promised ${promised} rows and gave ${given}`)
+  return new SluiceError('INTERNAL', `DuckDB announced ${promised} rows and returned ${given}`)
 }
 
 const UNCONVERTIBLE = new SluiceError('VALUE_REFUSED', 'DuckDB cannot convert this value to text', {

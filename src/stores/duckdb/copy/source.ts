@@ -153,8 +153,8 @@ export class DuckdbView implements SourceView {
 /** Nothing but keys is converted in what is asked here. */
 function unprinted(cause: unknown): SluiceError {
   return new SluiceError('UNSUPPORTED_KEY', 'DuckDB cannot convert a key of a row to text', {
-    reason: 'a time in seconds or milliseconds can be later than the last microsecond that DuckDB counts',
-    hint: 'correct the row at its source, or choose other columns with --key',
+    reason: 'a time in seconds or milliseconds can be later than the latest time in microseconds of DuckDB',
+    hint: 'correct the row in the source, or choose other columns with --key',
     cause,
   })
 }

@@ -21,7 +21,7 @@ export function spellerOf(as: ColumnType, column: Column): Speller {
   const { type } = column
   switch (as.kind) {
     case 'bytes':
-      return (cell) => (typeof cell === 'object' ? cell : refuse('this column takes bytes', cell))
+      return (cell) => (typeof cell === 'object' ? cell : refuse('this column accepts only bytes', cell))
     case 'float':
       if (stagedAs(as, column) === 'number') return Number
       return (cell) => (Object.is(cell, -0) ? '-0.0' : String(cell))
@@ -38,7 +38,7 @@ export function spellerOf(as: ColumnType, column: Column): Speller {
       return (cell) => {
         const text = String(cell)
         const digits = /\.(\d+)/.exec(text)?.[1]?.length ?? 0
-        if (most !== null && digits > most) return refuse(`the column keeps ${most} digits of a second`, text)
+        if (most !== null && digits > most) return refuse(`the column stores ${most} decimal places of a second`, text)
         return most === null ? text : duckText(as, text)
       }
     }
@@ -69,24 +69,24 @@ function datedText(as: ColumnType, text: string): string {
 function withPlaces(text: string, places: number): string {
   const point = text.indexOf('.')
   if (point === -1 || text.length - point - 1 <= places) return text
-  return refuse(`the column keeps ${places} digits behind the point`, text)
+  return refuse(`the column stores ${places} decimal places`, text)
 }
 
 /** DuckDB makes a text of a list within a list of texts. @param json canonical */
 function flat(json: string): string {
   const isFlat = !json.includes('[', 1) || !(JSON.parse(json) as readonly unknown[]).some(Array.isArray)
-  return isFlat ? json : refuse('the column takes lists of one dimension', json)
+  return isFlat ? json : refuse('the column accepts only lists of one dimension', json)
 }
 
 function wellFormed(cell: Present): string {
   const text = String(cell)
-  return isWellFormed(text) ? text : refuse('half a character (a surrogate without its pair) has no form in UTF-8', '')
+  return isWellFormed(text) ? text : refuse('a surrogate without its pair cannot be stored in UTF-8', '')
 }
 
 function refuse(reason: string, cell: Present): never {
   const shown = typeof cell === 'object' ? `${cell.byteLength} bytes` : String(cell).slice(0, 60)
-  throw new SluiceError('ROW_REFUSED', `DuckDB would not keep this value${shown === '' ? '' : `: ${shown}`}`, {
+  throw new SluiceError('ROW_REFUSED', `DuckDB would change this value${shown === '' ? '' : `: ${shown}`}`, {
     reason,
-    hint: 'change the value at its source, or the type of the column in the target',
+    hint: 'change the value in the source, or the type of the column in the target',
   })
 }

@@ -74,7 +74,7 @@ export class Staging {
       if (bad !== undefined) {
         const [value = null] = bad
         throw this.#refusal(
-          `${column.name} takes no ${value === null ? 'NULL' : `${column.column.native}: ${String(value)}`}`,
+          `${column.name} does not accept ${value === null ? 'NULL' : `${column.column.native}: ${String(value)}`}`,
         )
       }
     }
@@ -84,11 +84,11 @@ export class Staging {
     // Qualified: the table may have columns of these names, too.
     const casts = key.map((at) => cast(columns[at] as WriteColumn, `${STAGE}.c${at}`))
     const twice = `SELECT 1 FROM ${STAGE} WHERE ${casts.map((value) => `${value} IS NOT NULL`).join(' AND ')} GROUP BY ${casts.join(', ')} HAVING count(*) > 1 LIMIT 1`
-    if ((await this.#session.rows(twice)).length > 0) throw this.#refusal('two rows have one key')
+    if ((await this.#session.rows(twice)).length > 0) throw this.#refusal('two rows have the same key')
     if (onExisting === 'append' || onExisting === 'upsert') return
     const same = table.key.map((name, i) => `there.${quotedName(name)} = ${casts[i]}`).join(' AND ')
     const taken = `SELECT 1 FROM ${STAGE} JOIN ${fromTable(table)} AS there ON ${same} LIMIT 1`
-    if ((await this.#session.rows(taken)).length > 0) throw this.#refusal('the key is taken')
+    if ((await this.#session.rows(taken)).length > 0) throw this.#refusal('another row has this key')
   }
 
   #onConflict(): string {

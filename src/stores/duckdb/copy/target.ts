@@ -33,7 +33,7 @@ export class DuckdbTarget implements CopyTarget {
         for (const sql of statements) await this.#session.raw(sql)
       } catch (error) {
         if (!isExpressionError(error)) throw error
-        throw new SluiceError('TABLE_REFUSED', `DuckDB does not make the table: ${duckdbErrorLine(error)}`, {
+        throw new SluiceError('TABLE_REFUSED', `DuckDB cannot create the table: ${duckdbErrorLine(error)}`, {
           where: `${this.#label}, ${table.table.name}`,
           hint: 'give tables and columns other names with --rename, or leave columns out with --columns',
           cause: error,

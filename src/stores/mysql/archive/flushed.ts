@@ -35,9 +35,9 @@ export async function untilFlushed(session: MysqlSession, label: string): Promis
     if (now !== null && now.flushed >= wanted) return null
     await sleep(POLL_MS)
   }
-  return new SluiceError('TARGET_DENIED', 'the server does not say that its commits are on its disk', {
+  return new SluiceError('TARGET_DENIED', 'the server does not guarantee that its commits are on its disk', {
     where: label,
-    reason: `innodb_flush_log_at_trx_commit is ${setting}: a crash may take back what it has answered, and the next step cannot be taken back`,
+    reason: `innodb_flush_log_at_trx_commit is ${setting}: a crash may undo confirmed commits, and the next step cannot be undone`,
     hint: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1, and innodb_flush_log_at_timeout to 1; then run the same command again',
   })
 }

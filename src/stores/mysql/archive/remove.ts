@@ -112,7 +112,7 @@ function refuseUnfit({ table }: RemoveRequest, { engine }: MysqlTableShape): voi
   if (engine !== 'InnoDB') {
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine ?? ''}, which has no transactions`, {
       where,
-      reason: 'rows could be removed that were not proved',
+      reason: 'rows that were not proved could be removed',
       hint: 'ALTER TABLE … ENGINE = InnoDB',
     })
   }
@@ -133,7 +133,7 @@ function named(thrown: unknown, place: string, where: string | null): unknown {
   const ofSource = where === null ? null : mysqlSourceError(thrown, place, where)
   if (ofSource instanceof SluiceError && ofSource.code === 'BAD_PREDICATE') return ofSource
   if (!REFERRED_TO.has(mysqlErrorNumber(thrown) ?? 0)) return mysqlTargetError(thrown, place)
-  return new SluiceError('TABLE_REFUSED', 'rows of other tables refer to rows that would go', {
+  return new SluiceError('TABLE_REFUSED', 'rows of other tables refer to rows that would be removed', {
     where: place,
     hint: 'archive or remove those rows first',
     cause: thrown,

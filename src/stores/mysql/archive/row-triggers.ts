@@ -4,7 +4,7 @@ import { backquotedName } from '../../../shared/sql-text.ts'
 import type { RowTriggers } from '../../../model/archive/port.ts'
 import type { MysqlSession } from '../session.ts'
 
-const REMEDY = 'drop it while nothing else writes into the table, and make it again after the run or restore'
+const REMEDY = 'drop it while no other program writes to the table, and create it again after the run or restore'
 
 /** Only a BEFORE INSERT trigger can change a row. No session can disable triggers. */
 export async function mysqlRowTriggers(session: MysqlSession, { schema, name }: TableName): Promise<RowTriggers> {

@@ -36,10 +36,10 @@ export async function closeMysqlChunk(
  */
 export async function endMarked(config: MysqlConfig, mark: string): Promise<void> {
   if (await asking(config, (asker) => ended(mark, asker, END_MS))) return
-  throw new SluiceError('TARGET_BUSY', 'the server still works on the session of an owner that is gone', {
+  throw new SluiceError('TARGET_BUSY', 'the server still works on the session of a lost owner', {
     where: config.label,
-    reason: 'it rolls back what that session wrote, or this user may not end it',
-    hint: 'wait, or let the user that began the copy go on with it',
+    reason: 'it rolls back the writes of that session, or this user may not end it',
+    hint: 'wait, or resume the copy as the user who began it',
     retryable: true,
   })
 }

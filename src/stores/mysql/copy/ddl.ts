@@ -17,9 +17,9 @@ const LIMITS: NewTableLimits = {
   title: 'MySQL',
   columns: MOST_COLUMNS,
   unnamed: (name) => {
-    if (!isDictionaryName(name)) return 'its names are of characters up to U+FFFF'
-    if (name.endsWith(' ')) return 'no name ends with a blank'
-    return name.length > MOST_NAME ? `a name has up to ${MOST_NAME} characters` : unspelled(name)
+    if (!isDictionaryName(name)) return 'names can have only characters up to U+FFFF'
+    if (name.endsWith(' ')) return 'names cannot end with a blank'
+    return name.length > MOST_NAME ? `names can have up to ${MOST_NAME} characters` : unspelled(name)
   },
 }
 
@@ -39,10 +39,10 @@ function columnLine(column: Column, table: TableSpec, room: number): string {
   const inKey = table.key.includes(column.name)
   const native = isType(column.native) ? (inKey ? indexable(column.native, room) : column.native) : null
   if (native === null) {
-    throw new SluiceError('TABLE_REFUSED', `MySQL cannot make the column ${column.name} of type ${column.native}`, {
+    throw new SluiceError('TABLE_REFUSED', `MySQL cannot create the column ${column.name} of type ${column.native}`, {
       where: tableText(table.table),
       ...(inKey ? { reason: 'values of this type cannot be a key' } : {}),
-      hint: 'make the table yourself, with types of your choice, and copy again',
+      hint: 'create the table by hand, with types of your choice, and copy again',
     })
   }
   const words = [quoted(column.name), plainMembers(native)]

@@ -43,7 +43,7 @@ export function mysqlEncoder(
   return (cell) => {
     if (cell === null) {
       if (mayBeNull) return null
-      throw refused(name, where, 'NULL in a column that holds none')
+      throw refused(name, where, 'NULL in a column that is NOT NULL')
     }
     try {
       return encode(cell)
@@ -107,7 +107,7 @@ function text(cell: Present): string {
 function whole(cell: Present): string {
   const digits = text(cell)
   if (/^-?\d+$/.test(digits)) return digits
-  throw new Unfit(`no whole number: ${shown(cell)}`)
+  throw new Unfit(`not a whole number: ${shown(cell)}`)
 }
 
 /** Shorter numbers would be taken for years of this century and the last. */
@@ -115,7 +115,7 @@ function year(cell: Present): string {
   const digits = whole(cell)
   if (digits === '0') return '0000'
   if (/^[1-9]\d{3}$/.test(digits)) return digits
-  throw new Unfit(`no year that MySQL holds: ${shown(cell)}`)
+  throw new Unfit(`not a year that MySQL can store: ${shown(cell)}`)
 }
 
 function unpadded(cell: Present): string {
@@ -126,7 +126,7 @@ function unpadded(cell: Present): string {
 
 function opaque(cell: Present): SqlValue {
   const found = bytesOfHex(text(cell))
-  if (found === null) throw new Unfit(`no hexadecimal digits: ${shown(cell)}`)
+  if (found === null) throw new Unfit(`not hexadecimal digits: ${shown(cell)}`)
   return found
 }
 
@@ -134,7 +134,7 @@ function shape(cell: Present): SqlValue {
   try {
     return Buffer.from(internalOf(text(cell)), 'hex')
   } catch {
-    throw new Unfit(`no shape in hexadecimal digits: ${shown(cell)}`)
+    throw new Unfit(`not a geometry in hexadecimal digits: ${shown(cell)}`)
   }
 }
 
@@ -155,10 +155,10 @@ function exactly(length: number): Encoder {
 function decimal(scale: number): Encoder {
   return (cell) => {
     const digits = text(cell)
-    if (!/^-?\d/.test(digits)) throw new Unfit(`no number that a DECIMAL holds: ${shown(cell)}`)
+    if (!/^-?\d/.test(digits)) throw new Unfit(`not a number that a DECIMAL can store: ${shown(cell)}`)
     const point = digits.indexOf('.')
     if (point >= 0 && digits.length - point - 1 > scale) {
-      throw new Unfit(`${shown(cell)} has more than ${scale} digits behind the point`)
+      throw new Unfit(`${shown(cell)} has more than ${scale} digits after the decimal point`)
     }
     return digits
   }
@@ -166,7 +166,7 @@ function decimal(scale: number): Encoder {
 
 function double(cell: Present): SqlValue {
   if (typeof cell !== 'number') return text(cell)
-  if (!Number.isFinite(cell)) throw new Unfit(`${cell} is no number that MySQL holds`)
+  if (!Number.isFinite(cell)) throw new Unfit(`${cell} is not a number that MySQL can store`)
   if (Object.is(cell, -0)) throw new Unfit('MySQL makes 0 of -0')
   return cell
 }
@@ -186,7 +186,7 @@ const TIME = /^-?\d{2,3}:\d\d:\d\d(?:\.(\d+))?$/
 function day(cell: Present): string {
   const given = text(cell)
   if (DAY.test(given)) return given
-  throw new Unfit(`no date that MySQL holds: ${shown(cell)}`)
+  throw new Unfit(`not a date that MySQL can store: ${shown(cell)}`)
 }
 
 function timestampEncoder(digits: number): Encoder {
@@ -199,7 +199,7 @@ function time(digits: number): Encoder {
 
 function timed(given: string, pattern: RegExp, digits: number): string {
   const found = pattern.exec(given)
-  if (found === null) throw new Unfit(`no time that MySQL holds: ${given.slice(0, 60)}`)
+  if (found === null) throw new Unfit(`not a time that MySQL can store: ${given.slice(0, 60)}`)
   if ((found[1]?.length ?? 0) > digits) throw new Unfit(`${given} has more than ${digits} digits of a second`)
   return given
 }
@@ -220,7 +220,7 @@ function member(known: readonly string[], zero: string | null): Encoder {
   return (cell) => {
     const given = text(cell)
     const number = given === zero ? 0n : numbers.get(given)
-    if (number === undefined) throw new Unfit(`no member of the enum: ${shown(cell)}`)
+    if (number === undefined) throw new Unfit(`not a member of the enum: ${shown(cell)}`)
     return number
   }
 }
@@ -233,7 +233,7 @@ function members(known: readonly string[], zero: string): Encoder {
     if (given === zero) return 0n
     return given.split(',').reduce((sum, one) => {
       const bit = bits.get(one)
-      if (bit === undefined) throw new Unfit(`no members of the set: ${shown(cell)}`)
+      if (bit === undefined) throw new Unfit(`not members of the set: ${shown(cell)}`)
       return sum | bit
     }, 0n)
   }

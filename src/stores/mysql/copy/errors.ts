@@ -60,10 +60,10 @@ export function mysqlSourceError(thrown: unknown, where: string, condition: stri
     })
   }
   if (errno === LOCK_WAIT) {
-    return new SluiceError('TARGET_BUSY', 'others keep a table to themselves for too long', {
+    return new SluiceError('TARGET_BUSY', 'other sessions lock a table for too long', {
       where,
       reason: 'a table that is altered or locked by another session cannot be read',
-      hint: 'see who does it (SHOW FULL PROCESSLIST), then run the same command again',
+      hint: 'find the session (SHOW FULL PROCESSLIST), then run the same command again',
       retryable: true,
       cause: thrown,
     })
@@ -74,7 +74,7 @@ export function mysqlSourceError(thrown: unknown, where: string, condition: stri
   if (condition !== null && !denied && (/^(?:21|22|42)/.test(state) || errno === WRONG_ARGUMENTS)) {
     return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${message}`, {
       where: condition,
-      hint: 'it has to be SQL of the source, where names stand in double quotes and texts in single ones',
+      hint: 'write it in the SQL of the source, with names in double quotes and texts in single quotes',
       cause: thrown,
     })
   }
@@ -117,19 +117,19 @@ export function mysqlTargetError(thrown: unknown, where: string): unknown {
  */
 export function rowHint(errno: number | undefined): string {
   if (errno === 1452 || errno === 1216)
-    return 'the row refers to one that is not there: bring that row back, or drop the foreign key, then run the same command again'
+    return 'the row refers to a missing row: restore that row, or drop the foreign key, then run the same command again'
   if (errno === 1526)
-    return 'make a partition for it (ALTER TABLE … ADD PARTITION, or REORGANIZE PARTITION), then run the same command again'
+    return 'create a partition for it (ALTER TABLE … ADD PARTITION, or REORGANIZE PARTITION), then run the same command again'
   if (errno === 1451 || errno === 1217) return 'rows of another table refer to it: archive or delete those first'
   return 'compare the value with the type, the keys and the constraints of the table'
 }
 
 /** The snapshot is lost with its connection: a new view of the source is needed. */
 export function sourceLost(where: string, cause: unknown): SluiceError {
-  return new SluiceError('CONNECTION_LOST', 'this view of the source is gone', {
+  return new SluiceError('CONNECTION_LOST', 'the snapshot of the source is gone', {
     where,
     reason: 'a connection that held a snapshot broke, or the server was restarted',
-    hint: 'run the same command again: it goes on where it stopped',
+    hint: 'run the same command again: it continues where it stopped',
     kind: 'source',
     retryable: true,
     cause,

@@ -32,7 +32,7 @@ export async function refuseMysqlHiddenColumns(session: MysqlSession, table: Tab
   if (await readsAll(session, table)) return
   throw new SluiceError('SOURCE_DENIED', `${tableText(table)} has columns that the login may not read`, {
     where: tableText(table),
-    reason: 'their values are in no proof, and would be lost with the rows',
+    reason: 'their values cannot be proved, and would be lost with the rows',
     hint: `as an administrator: GRANT SELECT ON ${tableText(table)} TO ${await loginOf(session)}`,
     kind: 'source',
   })

@@ -69,7 +69,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
       case 'foreign key': {
         const actions = [object.onDelete, object.onUpdate]
         const odd = actions.find((one) => !/^(?:NO ACTION|RESTRICT|CASCADE|SET NULL)$/.test(one))
-        if (odd !== undefined) return { refused: `MySQL knows no ${odd} of a foreign key` }
+        if (odd !== undefined) return { refused: `MySQL does not support ${odd} of a foreign key` }
         const [onDelete = '', onUpdate = ''] = actions.map((one) => (one === 'RESTRICT' ? 'NO ACTION' : one))
         return { ...object, name, own: '', onDelete, onUpdate }
       }
@@ -129,7 +129,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
         ),
       )
       const rows = String(row?.[0] ?? 0)
-      const what = `${countText(rows, 'row')} of ${tableText(table)} point to no row of ${tableText(to.table)}`
+      const what = `${countText(rows, 'row')} of ${tableText(table)} refer to missing rows of ${tableText(to.table)}`
       throw objectFailed(key, what, { reason: (error as Error).message, cause: error })
     }
   }
@@ -212,12 +212,12 @@ function fittedIndex(object: IndexObject, table: TableSpec): SchemaObject | { re
   for (const { column, descending } of object.parts) {
     const native = table.columns.find(({ name }) => name === column)?.native ?? ''
     const base = baseTypeName(native)
-    if (base === 'json') return { refused: `${column ?? ''} is json in the target, which no index holds` }
+    if (base === 'json') return { refused: `${column ?? ''} is json in the target, which cannot be indexed` }
     const isOpen = /(?:text|blob)$/.test(base)
     const length = Number(/\((\d+)/.exec(native)?.[1] ?? 0)
     const isLong = isOpen || ((isText(base) || isBytes(base)) && length > room)
     if (isLong && object.unique) {
-      return { refused: `${column ?? ''} is ${native} in the target, of which an index holds only a beginning` }
+      return { refused: `${column ?? ''} is ${native} in the target, which can be indexed only by its beginning` }
     }
     parts.push({
       column,

@@ -50,7 +50,7 @@ function isSimple(table: TableSpec): boolean {
 /** As `rangeCondition`, but compares a key column by column, because the server uses no index for row values. */
 export function mysqlRangeCondition(table: TableSpec, range: Range, where: string | null): SqlCondition {
   if (range.by === 'key' && table.key.length === 0 && (range.after ?? range.through) !== null) {
-    throw new Error(`${table.table.name} has no key that a range could go by`)
+    throw new Error(`${table.table.name} has no key for ranges`)
   }
   if (range.by === 'keys') return rangeCondition(table, range, where, { ...KEYS, value: equalValue })
   if (range.by !== 'key' || isSimple(table)) return rangeCondition(table, range, where, KEYS)
@@ -113,7 +113,7 @@ function refuseUnsortable(table: TableSpec): void {
     if (isSortable(column)) continue
     throw new SluiceError('UNSUPPORTED_KEY', `${column.name} (${column.native}) cannot be cut into ranges`, {
       where: table.table.name,
-      reason: 'its values are not sorted as they compare',
+      reason: 'its values sort differently from how they compare',
       hint: 'name other unique columns with --key',
     })
   }
@@ -154,9 +154,13 @@ function side(columns: readonly Column[], edge: KeyBound, beyond: '>' | '<', las
 function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): SqlCondition {
   const number = memberNumber(native, edge)
   if (number === null) {
-    throw new SluiceError('UNSUPPORTED_KEY', `${name} has no member ${edge} any more, where a range of its key ends`, {
-      hint: 'begin again with --restart',
-    })
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `${name} no longer has the member ${edge}, where a range of its key ends`,
+      {
+        hint: 'begin again with --restart',
+      },
+    )
   }
   if (!isEnum(native)) return { sql: `${quoted(name)} + 0 ${beyond} ?`, parameters: [number] }
   // Number 0 is the error value of an enum: a server without strict mode stores it for an invalid value.

@@ -38,17 +38,13 @@ export class SameTables {
     }
     // If it was altered so that no older snapshot can be read, the server says so.
     await session.rows(`SELECT 1 FROM ${name} LIMIT 1`)
-    throw new SluiceError(
-      'CONNECTION_LOST',
-      `${tableText(table)} is not the table that this view of the source began with`,
-      {
-        where: label,
-        reason: 'another one was put in its place, or it was altered a little',
-        hint: 'run the same command again: it goes on where it stopped',
-        kind: 'source',
-        retryable: true,
-      },
-    )
+    throw new SluiceError('CONNECTION_LOST', `${tableText(table)} is not the table that was opened at the beginning`, {
+      where: label,
+      reason: 'it was replaced by another table, or altered',
+      hint: 'run the same command again: it continues where it stopped',
+      kind: 'source',
+      retryable: true,
+    })
   }
 }
 

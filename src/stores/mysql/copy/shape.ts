@@ -42,7 +42,7 @@ export function refuseUnfitEngine({ table }: ChunkRequest, { engine }: MysqlTabl
   }
   if (engine !== 'InnoDB') {
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine}, which has no transactions`, {
-      reason: 'rows of a chunk that failed would stay in it',
+      reason: 'rows of a failed chunk would stay in it',
       hint: 'ALTER TABLE … ENGINE = InnoDB, or copy into another table',
     })
   }
@@ -55,7 +55,7 @@ export function keyIndex({ table, onExisting }: ChunkRequest, { unique }: MysqlT
     if (columns.length === key.size && columns.every((column) => key.has(column))) return index
   }
   throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} has no unique index on ${table.key.join(', ')}`, {
-    reason: `--on-existing ${onExisting} finds rows by it`,
-    hint: 'make one, or choose another --on-existing',
+    reason: `--on-existing ${onExisting} needs it to find rows`,
+    hint: 'create one, or choose another --on-existing',
   })
 }

@@ -148,13 +148,13 @@ async function moveNumber(
 ): Promise<readonly string[]> {
   if (next === null) return []
   if (options !== undefined && options.increment < 0n) {
-    return [`${column} counts down in the source, which goes on at ${next}; the target counts up`]
+    return [`${column} counts down in the source, where ${next} is next; the target counts up`]
   }
   const own = columns.find(({ name }) => name === column)
   const there = own?.identity === true ? await nextNumber(session, table) : null
-  if (there === null) return [`${column} has no AUTO_INCREMENT in the target: the source goes on at ${next}`]
+  if (there === null) return [`${column} has no AUTO_INCREMENT in the target: the next number of the source is ${next}`]
   if (next > there) await session.command(`ALTER TABLE ${mysqlTableSql(table)} AUTO_INCREMENT = ${next}`)
   return options === undefined || options.increment === 1n
     ? []
-    : [`${column} counts by ${options.increment} in the source, and by what its server says in the target`]
+    : [`${column} counts by ${options.increment} in the source, and by the setting of the server in the target`]
 }

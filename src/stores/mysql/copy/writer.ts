@@ -170,7 +170,7 @@ class Writer implements ChunkWriter {
       await this.#try(() => this.#session.execute(`DELETE FROM ${this.#into.table} WHERE ${sql}`, parameters))
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'ROW_REFUSED') throw error
-      throw new SluiceError('TABLE_REFUSED', `rows in the way cannot be deleted: ${error.message}`, {
+      throw new SluiceError('TABLE_REFUSED', `existing rows cannot be deleted: ${error.message}`, {
         where: this.#into.where,
         hint: 'copy with --on-existing upsert, or drop the foreign keys that refer to the table first',
         cause: error,

@@ -98,7 +98,7 @@ export async function partitionParent(session: CopySession, name: TableName): Pr
     found === null ? missingTable(name) : `${tableText(name)} is not partitioned`,
     {
       where: tableText(name),
-      hint: 'it was renamed, dropped or recreated: put a partitioned table in its place',
+      hint: 'it was renamed, dropped or recreated: create a partitioned table of this name',
     },
   )
 }

@@ -96,8 +96,8 @@ async function refuseReferred(
       `${referringText(referrer, row.values)} refers to a late row in the default partition ${tableText(rest)}`,
       {
         where: tableText(parent.name),
-        reason: `the late row would be deleted there on its way, which the foreign key ${referrer.name ?? ''} refuses or answers with ON DELETE ${referrer.onDelete}; nothing was changed`,
-        hint: `take the key away meanwhile: ALTER TABLE ${child} DROP CONSTRAINT ${key}; run the same command again; then ${add}`,
+        reason: `the late row would be moved by a delete, and the foreign key ${referrer.name ?? ''} refuses that or runs ON DELETE ${referrer.onDelete}; nothing was changed`,
+        hint: `drop the key for that time: ALTER TABLE ${child} DROP CONSTRAINT ${key}; run the same command again; then ${add}`,
       },
     )
   }
@@ -123,9 +123,9 @@ function inTheWay(
   const [from, lateTable] = [tableSql(rest), tableSql({ ...rest, name: suffixed(rest.name, 'late') })]
   const kept = `WITH gone AS (DELETE FROM ${from} WHERE ${where} RETURNING ${columns}) INSERT INTO ${lateTable} (${columns}) SELECT ${columns} FROM gone`
   const away = `BEGIN; CREATE TABLE ${lateTable} AS SELECT ${columns} FROM ${from} WITH NO DATA; ${kept}; COMMIT`
-  return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(rest)} holds rows between its bounds`, {
+  return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(rest)} has rows between its bounds`, {
     where: tableText(name),
-    reason: 'they came when the partition had left, and nothing was changed',
+    reason: 'they came after the partition was detached; nothing was changed',
     hint: `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${lateTable}`,
     cause,
   })
@@ -146,6 +146,6 @@ export async function createLike(session: CopySession, parent: Parent, name: Tab
   )
   if (owner !== undefined) await session.ask(`ALTER TABLE ${tableSql(name)} OWNER TO ${quoteName(owner[0] ?? '')}`)
   const made = await tableByName(session, name)
-  if (made === null) throw new Error('a table that was just made is not there')
+  if (made === null) throw new Error('a table that was just created does not exist')
   return made
 }

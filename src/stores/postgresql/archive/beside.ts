@@ -78,7 +78,7 @@ export async function bringInto(
   const condition = `(${columnList(key)}) IN (SELECT ${columnList(keyOf)} FROM ${tableSql(source.table)})`
   if (rest !== null) {
     const [astray] = await session.ask(`SELECT FROM ${tableSql(rest)} WHERE ${condition} LIMIT 1`)
-    if (astray !== undefined) throw noPartition(parent, label, `they would go into ${tableText(rest)}`)
+    if (astray !== undefined) throw noPartition(parent, label, `they would be inserted into ${tableText(rest)}`)
   }
   const from = tableFromSql({ name: parent, only: false })
   const found = await digestPostgresRows(session, { columns: came, from, condition, table: tableText(parent) })
@@ -94,10 +94,10 @@ function refusedAmongOthers(error: unknown, parent: TableName, label: string): u
   const where = tableText(parent)
   const state = sqlStateOf(error)
   if (state === '23505') {
-    return new SluiceError('PARTITION_CHANGED', `a key of ${label} is taken in ${where}: ${detail ?? ''}`, {
+    return new SluiceError('PARTITION_CHANGED', `a key of ${label} already exists in ${where}: ${detail ?? ''}`, {
       where,
-      reason: 'nothing was changed: the archive goes on answering for it',
-      hint: 'give that row another key, or take it out, then run the same command again',
+      reason: 'nothing was changed: the archived rows still count',
+      hint: 'give that row another key, or remove it, then run the same command again',
       cause: error,
     })
   }
@@ -111,7 +111,7 @@ function noPartition(parent: TableName, label: string, why: string, cause?: unkn
   const where = tableText(parent)
   return new SluiceError('TABLE_REFUSED', `${where} has no partition for some rows of ${label}: ${why}`, {
     where,
-    reason: 'another partition covers a part of its range; nothing was changed',
+    reason: 'another partition has a part of its range; nothing was changed',
     hint: 'create partitions for the rest of its range, or detach the existing one, then run the same command again',
     ...(cause === undefined ? {} : { cause }),
   })
@@ -139,10 +139,10 @@ export async function moveLate(
     if (gone === came) return came
     throw new SluiceError(
       'TABLE_REFUSED',
-      `${gone} rows of ${tableText(rest)} went, and ${came} came into ${tableText(name)}`,
+      `${gone} rows of ${tableText(rest)} were removed, and ${came} were inserted into ${tableText(name)}`,
       {
         where: tableText(rest),
-        reason: 'a trigger of the table keeps rows from it; nothing was changed',
+        reason: 'a trigger of the table refuses rows; nothing was changed',
         hint: 'disable that trigger, then run the same command again',
       },
     )
@@ -154,8 +154,8 @@ export async function moveLate(
       `a row of ${tableText(rest)} has a key of the archive: ${detail ?? ''}`,
       {
         where: tableText(rest),
-        reason: 'nothing was changed: the archive goes on answering for it',
-        hint: 'give that row another key, or take it out, then run the same command again',
+        reason: 'nothing was changed: the archived rows still count',
+        hint: 'give that row another key, or remove it, then run the same command again',
         cause: error,
       },
     )

@@ -32,9 +32,9 @@ export async function keepsFromSlowLeave(session: CopySession, { parent }: Detac
        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
         FROM pg_catalog.pg_constraint k WHERE k.confrelid = ${above.oid}::oid AND k.contype = 'f' AND k.conparentid = 0::oid)`,
   )
-  if (row?.[0] === 't') return `${tableText(parent)} has a default partition, with which the server detaches none so`
+  if (row?.[0] === 't') return `${tableText(parent)} has a default partition, so the server cannot detach concurrently`
   if (row?.[1] != null)
-    return `the foreign key ${row[1]} refers to it: the server would look for its rows while their writers wait`
+    return `the foreign key ${row[1]} refers to it: the server would search its rows while writers wait`
   return null
 }
 
@@ -110,7 +110,7 @@ export async function endMarkers(session: CopySession, { identity, partition }: 
          AND ((l.classid::bigint << 32) | l.objid::bigint) = ${keyOf(identity)}`,
     )
     if (performance.now() > until) {
-      throw new SluiceError('TARGET_BUSY', `an earlier program still detaches ${tableText(partition)}`, {
+      throw new SluiceError('TARGET_BUSY', `an earlier program is still detaching ${tableText(partition)}`, {
         retryable: true,
         hint: 'end its session of the server, then run the same command again',
       })

@@ -85,16 +85,17 @@ function found(row: TextRow): Found {
     if (leaving != null) return leavingText(leaving)
     if (kind === 'f') return 'it is a foreign table: its rows are not in this database'
     if (foreign != null) return `rows of the foreign tables ${foreign} below it are not in this database`
-    if (computed != null) return `${computed} in its own way, which no restore makes again`
+    if (computed != null) return `${computed} in its own way, which a restore cannot recreate`
     if (bounds === null) return 'it is the default partition, which has no bounds'
     if (referrers != null) {
-      return `it has foreign keys of other tables to itself, and not to the whole table: ${referrers}`
+      return `foreign keys of other tables refer to it and not to the whole table: ${referrers}`
     }
-    if (publications != null) return `it is a part of the publication ${publications} by itself`
+    if (publications != null) return `it is listed itself in the publication ${publications}`
     return null
   })()
   const many = below === '1' ? '1 table' : `${below} tables`
-  const divided = by == null ? [] : [`${many} below it by ${by}, which no restore makes again once they are dropped`]
+  const divided =
+    by == null ? [] : [`${many} below it by ${by}, which a restore cannot recreate after they are dropped`]
   const all = [...divided, ownText(own)].filter((part) => part !== null)
   return {
     oid: oid ?? '',

@@ -92,7 +92,7 @@ export class GivenBack {
     if (this.division === null) return []
     const { by, tables } = this.division
     const what = `its division by ${by} into ${countText(tables.length, 'table')}`
-    return [{ what, why: 'these went with the drop, and all of its rows are in one table' }]
+    return [{ what, why: 'these tables were dropped with it, and all of its rows are in one table' }]
   }
 
   /**
@@ -111,7 +111,7 @@ export class GivenBack {
         const sql = await this.#placed(statement.sql, table)
         // The archive deletes the files: these rows are the only copy, and a crash would empty an UNLOGGED table.
         if (statement.what === UNLOGGED)
-          this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; ${sql} makes it so again` })
+          this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; run ${sql} to make it so again` })
         else if (!(await this.#give({ ...statement, sql })) && stage === 'computed') throw this.#notComputed(table)
       }
     })
@@ -133,11 +133,11 @@ export class GivenBack {
 
   #notComputed({ name }: KnownTable): SluiceError {
     const { what, why } = this.missing.at(-1) ?? { what: '', why: '' }
-    return new SluiceError('TABLE_REFUSED', `${what} of ${tableText(name)} could not be made again: ${why}`, {
+    return new SluiceError('TABLE_REFUSED', `${what} of ${tableText(name)} could not be recreated: ${why}`, {
       where: tableText(name),
       reason:
-        'the partition computes the column in its own way: without that its rows would not be those that were archived; nothing was changed',
-      hint: 'make again what the expression uses, then run the same command again',
+        'the partition computes the column in its own way: without that its rows would not be the archived ones; nothing was changed',
+      hint: 'recreate the objects that the expression uses, then run the same command again',
     })
   }
 
@@ -193,7 +193,7 @@ export class GivenBack {
       const cause =
         named === undefined
           ? ''
-          : `: the schema ${named.schema} is gone or has another name: with the one that it has now, run ${sql}`
+          : `: the schema ${named.schema} was dropped or renamed: run ${sql} with its present name`
       this.missing.push({ what, why: `${message}${cause}` })
       return false
     }
@@ -246,7 +246,7 @@ function parsed(text: string): Own {
 }
 
 function damaged(cause?: unknown): SluiceError {
-  return new SluiceError('LEDGER_DAMAGED', 'the ledger of archives holds what sluice has not written (own_ddl)', {
+  return new SluiceError('LEDGER_DAMAGED', 'the ledger of archives has values that sluice did not write (own_ddl)', {
     ...(cause === undefined ? {} : { cause }),
     hint: 'it was changed by hand: restore it from a backup of the source, or set it to NULL to restore without it',
   })

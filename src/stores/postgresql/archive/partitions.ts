@@ -153,7 +153,7 @@ export class PostgresPartitions implements PartitionStore {
       while (!(await markLeaving(session, request, request.patienceMs))) {
         throwIfAborted(request.stop)
         if (performance.now() > until)
-          throw new SluiceError('TARGET_BUSY', `others have ${tableText(request.parent)} in use`)
+          throw new SluiceError('TARGET_BUSY', `other sessions use ${tableText(request.parent)}`)
       }
       await unlockLeaving(session, request.identity)
       return 'done'
@@ -328,17 +328,17 @@ async function requireRights(session: CopySession, parent: TableName): Promise<v
     throw new SluiceError(...permissionDenied('TARGET_DENIED', { where: tableText(parent), reason, hint }))
   }
   if (owner !== null) {
-    const reason = `only its owner, ${owner}, takes a partition out of a table`
+    const reason = `only its owner, ${owner}, can detach a partition of the table`
     refuse(reason, `connect as ${owner}; or, as ${owner} or a superuser: GRANT ${quoteName(owner)} TO ${role}`)
   }
   if (hasSchema === 't') return
   if (hasSchema === 'f') {
-    const reason = `partitions leave into the schema ${ARCHIVED_SCHEMA}, in which ${me} may not make tables`
+    const reason = `detached partitions are moved into the schema ${ARCHIVED_SCHEMA}, in which ${me} may not create tables`
     const grant = `GRANT USAGE, CREATE ON SCHEMA ${quoteName(ARCHIVED_SCHEMA)} TO ${role}`
     refuse(reason, `as the owner of the schema or a superuser: ${grant}`)
   }
   if (mayCreate === 't') return
-  const reason = `partitions leave into the schema ${ARCHIVED_SCHEMA}, which is not there, and which ${me} may not make`
+  const reason = `detached partitions are moved into the schema ${ARCHIVED_SCHEMA}, which does not exist and which ${me} may not create`
   const grant = `GRANT CREATE ON DATABASE ${quoteName(database ?? '')} TO ${role}`
   refuse(reason, `as the owner of the database or a superuser: ${grant}`)
 }

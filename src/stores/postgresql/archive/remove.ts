@@ -76,7 +76,7 @@ function refuseFollowed({ name, followers }: PostgresRelation): void {
     'TABLE_REFUSED',
     `rows of ${followers.join(', ')} would be deleted or changed with those of ${tableText(name)}`,
     {
-      reason: 'their foreign keys say ON DELETE CASCADE, SET NULL or SET DEFAULT',
+      reason: 'their foreign keys have ON DELETE CASCADE, SET NULL or SET DEFAULT',
       hint: 'archive and remove those rows first, and drop these foreign keys',
     },
   )

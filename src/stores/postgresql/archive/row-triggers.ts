@@ -6,7 +6,7 @@ import { literal } from '../server/sql.ts'
 import { tableByName } from '../server/known.ts'
 
 const REMEDY =
-  'use a role with GRANT SET ON PARAMETER session_replication_role, for a table without foreign keys; or partition the table, whose partitions leave and come back whole'
+  'use a role with GRANT SET ON PARAMETER session_replication_role, for a table without foreign keys; or partition the table, because partitions are detached and attached as a whole'
 const NONE: RowTriggers = { changing: [], firing: [], quiet: false, remedy: REMEDY }
 
 /**

@@ -51,7 +51,9 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
         cause: thrown,
       })
     case '2BP01':
-      return refused('drop what depends on it, or let it read from the parent table, then run the same command again')
+      return refused(
+        'drop the dependent objects, or let them read from the parent table, then run the same command again',
+      )
     case '23503':
       return refused(foreignKeyHint(message))
     case '23514':
@@ -64,12 +66,12 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
           `correct the rows that violate the constraint ${constraint}, or drop it, then run the same command again`,
         )
       }
-      return refused('its rows are not those of these bounds: name the partition that they were taken from')
+      return refused('its rows are outside of these bounds: name the partition from which they came')
     case '42P17':
-      return refused('another partition holds a part of its range: detach that one first')
+      return refused('another partition has a part of its range: detach that one first')
     case '42804':
       return refused(
-        'the table and its parent have other columns now: make them alike, then run the same command again',
+        'the columns of the table and its parent differ now: make them equal, then run the same command again',
       )
     default:
       return postgresTargetError(thrown, settings, table)
@@ -78,10 +80,12 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
 
 function busy(thrown: unknown, table: string, holders: readonly string[]): SluiceError {
   const said = thrown instanceof SluiceError ? thrown : null
-  return new SluiceError('TARGET_BUSY', said?.message ?? `others have ${table} in use`, {
+  return new SluiceError('TARGET_BUSY', said?.message ?? `other sessions use ${table}`, {
     where: table,
     reason:
-      holders.length === 0 ? 'a lock on it was not to be had' : `locks are held or wanted by ${holders.join(', ')}`,
+      holders.length === 0
+        ? 'a lock on it could not be acquired'
+        : `these sessions hold or wait for locks: ${holders.join(', ')}`,
     hint: 'wait until these sessions end their transactions, then run the same command again',
     retryable: true,
     cause: thrown,

@@ -51,8 +51,7 @@ export async function unsynced(session: CopySession, label: string): Promise<Slu
   if (row?.[0] !== 'off') return null
   return new SluiceError('TARGET_DENIED', 'the server does not write its commits to its disk', {
     where: label,
-    reason:
-      'fsync is off: a crash of its machine may take back what it has answered, and the next step cannot be taken back',
+    reason: 'fsync is off: a crash of its machine may undo confirmed commits, and the next step cannot be undone',
     hint: 'ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf(); then run the same command again',
   })
 }

@@ -38,7 +38,7 @@ export async function commitChunk(
   const ending = await session.commit()
   if (ending === 'committed') return 'committed'
   if (ending === 'rolled back') {
-    throw new SluiceError('INTERNAL', `PostgreSQL rolled ${what} back and did not say why`)
+    throw new SluiceError('INTERNAL', `PostgreSQL rolled back ${what} without a reason`)
   }
   if (await hasCommitted(session, { id, landed, what, lost: ending.lost }, settings)) return 'committed'
   throw connectionLost(ending.lost, settings)

@@ -51,9 +51,9 @@ function complete(out: CopyOut, format: 'text' | 'csv' | 'binary', last: number)
   const { messages, rows } = out.counted
   const sent = format === 'binary' ? messages - 1n : messages
   if (rows !== null && rows === sent && (format !== 'binary' || last === BINARY_END)) return rows
-  throw new SluiceError('SOURCE_IO', 'the rows that arrived are not those that the server sent', {
-    reason: `${sent} came, and it speaks of ${rows ?? 'none'}`,
-    hint: 'something between here and the server changes its messages: connect without it',
+  throw new SluiceError('SOURCE_IO', 'the received rows are not those that the server sent', {
+    reason: `${sent} were received, and the server reports ${rows ?? 'none'}`,
+    hint: 'a program between sluice and the server changes its messages: connect without it',
     kind: 'source',
   })
 }

@@ -42,9 +42,9 @@ export class PostgresLedger implements LedgerDatabase {
       [pid],
     )
     if (hidden !== undefined) {
-      throw new SluiceError('TARGET_DENIED', `the session of a vanished owner belongs to ${String(hidden[0])}`, {
+      throw new SluiceError('TARGET_DENIED', `the session of a lost owner belongs to ${String(hidden[0])}`, {
         where: this.#database.label,
-        reason: 'who may not look at it cannot end it',
+        reason: 'this user may not see that session, and cannot end it',
         hint: 'connect as the same user as before, or as one with pg_signal_backend and pg_read_all_stats',
       })
     }
@@ -53,7 +53,7 @@ export class PostgresLedger implements LedgerDatabase {
       [pid, startedAt],
     )
     if (await backendIsGone(this.#database, backend)) return
-    throw new SluiceError('TARGET_BUSY', 'the session of a vanished owner does not end', {
+    throw new SluiceError('TARGET_BUSY', 'the session of a lost owner does not end', {
       where: `${this.#database.label}, server process ${pid}`,
       hint: 'wait until its statement ends, then run the same command again',
       retryable: true,

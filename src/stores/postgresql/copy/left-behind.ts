@@ -44,7 +44,7 @@ export async function postgresLeftBehind(
   const objects =
     hidden == null || hidden === '0' || rows.some(([kind]) => kind === 'large object')
       ? []
-      : [leftBehind('large object', [], undefined, `the database holds ${hidden} large objects, and none is copied`)]
+      : [leftBehind('large object', [], undefined, `the database has ${hidden} large objects, which are not copied`)]
   return [...groupedLeft(fresh), ...children, ...objects]
 }
 
@@ -78,7 +78,7 @@ async function childrenOf(
     const parent = names.get(key ?? '') ?? ''
     const child = { schema: schema ?? '', name: name ?? '' }
     const rows = at < MOST_COUNTED_TABLES ? await rowsText(session, child) : estimateText(estimate ?? null)
-    const means = `${rows} in the source, where a query of ${parent} shows them too; name it with --tables, and it is copied as a table of its own`
+    const means = `${rows} in the source, where queries of ${parent} also return them; name it with --tables to copy it as a separate table`
     children.push(leftBehind('child', [tableText(child)], parent, means))
   }
   return children

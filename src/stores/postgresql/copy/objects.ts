@@ -188,7 +188,7 @@ class Builder {
     const rows = row?.[0] ?? '0'
     return objectFailed(
       object,
-      `${countText(rows, 'row')} of ${tableText(this.#table.table)} point to no row of ${tableText(to.table)}`,
+      `${countText(rows, 'row')} of ${tableText(this.#table.table)} refer to missing rows of ${tableText(to.table)}`,
       { reason: (cause as Error).message, cause },
     )
   }

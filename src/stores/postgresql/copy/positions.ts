@@ -75,14 +75,14 @@ export async function movePostgresSequences(
     if (next === null) continue
     const own = there.find(({ entry }) => entry.column === column)
     if (own === undefined) {
-      notes.push(`${column} has no sequence in the target: the source goes on at ${next}`)
+      notes.push(`${column} has no sequence in the target: the next number of the source is ${next}`)
       continue
     }
     const { oid, sequence, entry } = own
     const { increment = 1n, min = 1n, max = 1n } = entry.options ?? {}
     if (entry.next === null) {
       notes.push(
-        `the position of the sequence of ${column} in the target could not be read; the source goes on at ${next}`,
+        `the position of the sequence of ${column} in the target could not be read; the next number of the source is ${next}`,
       )
       continue
     }

@@ -221,7 +221,7 @@ function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: Post
     'TABLE_REFUSED',
     `rows of ${followers.join(', ')} would be deleted or changed with those of ${name}`,
     {
-      reason: 'their foreign keys say ON DELETE CASCADE, SET NULL or SET DEFAULT',
+      reason: 'their foreign keys have ON DELETE CASCADE, SET NULL or SET DEFAULT',
       hint: 'copy with --on-existing upsert, or drop these foreign keys first',
     },
   )
@@ -283,8 +283,8 @@ function refuseLongNames({ table, columns }: TableSpec): void {
   const names = [table.schema ?? '', table.name, ...columns.map(({ name }) => name)]
   const long = names.find((name) => Buffer.byteLength(name) > MOST_NAME_BYTES)
   if (long === undefined) return
-  throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has a name that the target would cut short: ${long}`, {
-    reason: `PostgreSQL keeps ${MOST_NAME_BYTES} bytes of a name, and this one has ${Buffer.byteLength(long)}`,
+  throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has a name that the target would shorten: ${long}`, {
+    reason: `the limit of PostgreSQL for a name is ${MOST_NAME_BYTES} bytes, and this one has ${Buffer.byteLength(long)}`,
     hint: long === table.name ? 'choose another name with --to-table' : 'choose another name with --rename',
   })
 }
@@ -299,7 +299,7 @@ async function unknownType(
   session: CopySession,
 ): Promise<SluiceError | null> {
   await session.ask('SAVEPOINT type')
-  let reason = 'there is no type of that name here'
+  let reason = 'the target has no type of that name'
   try {
     const [row] = await session.ask(`SELECT pg_catalog.to_regtype(${literal(native)})`)
     if (row?.[0] != null) return null

@@ -42,9 +42,9 @@ export class UnchangedTables {
       throw new SluiceError('SOURCE_GONE', `${tableText(relation.name)} was changed while it was copied`, {
         where: settings.label,
         reason:
-          'it was rewritten, emptied, divided in another way or put in the place of another, or its columns have other names, since the state was taken that is copied',
+          'after the snapshot was taken it was rewritten, emptied, partitioned differently or replaced, or its columns were renamed',
         retryable: this.#isMoving,
-        hint: 'run the same command again: it makes a new plan and does only what is not done',
+        hint: 'run the same command again: it makes a new plan and does only the rest',
       })
     }
     if (isOf(identity, relation))

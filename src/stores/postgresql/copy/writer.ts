@@ -207,7 +207,7 @@ export class PostgresWriter implements ChunkWriter {
     const { table, columns } = this.#request
     return table.key.map((key) => {
       const at = columns.findIndex(({ name }) => name === key)
-      if (at === -1) throw new Error(`${this.#table} is to be proved by its key, and ${key} is not copied`)
+      if (at === -1) throw new Error(`${this.#table} must be proved by its key, but ${key} is not copied`)
       return at
     })
   }

@@ -34,7 +34,7 @@ export async function deniedInQueue(
 const USES: Readonly<Record<QueueUse, string>> = {
   look: 'read the tables of this queue',
   change: 'change the rows of this queue',
-  make: 'make the schemas of a queue here',
+  make: 'create the schemas of a queue here',
 }
 
 function hintFor(use: QueueUse, owner: string | null, { user, database, label }: PostgresSettings): string {
@@ -43,7 +43,7 @@ function hintFor(use: QueueUse, owner: string | null, { user, database, label }:
   if (owner === null) {
     const by = use === 'make' ? '' : ', where there is no queue yet'
     const make = `GRANT CREATE ON DATABASE ${quoteName(database)}`
-    return `who makes the queue owns it: let a role that does nothing else begin the first worker (as the owner of the database: ${make} TO that role), then ${command} prints what ${role} needs${by}`
+    return `the creator of the queue owns it: start the first worker as a role that does nothing else (as the owner of the database: ${make} TO that role), then ${command} prints what ${role} needs${by}`
   }
   // `change` writes only after the owner was found to be a role that the login trusts.
   if (use !== 'look')

@@ -154,7 +154,7 @@ export class QueuePool implements AsyncDisposable {
     } catch (refused) {
       return refused
     }
-    return new SluiceError('TABLE_REFUSED', 'the schema sluice_queue is no whole queue', {
+    return new SluiceError('TABLE_REFUSED', 'the schema sluice_queue is not a complete queue', {
       where: this.settings.label,
       reason: cause instanceof Error ? cause.message : String(cause),
       hint: 'restore it from a backup; or drop it, and the next sluice worker recreates it',

@@ -75,7 +75,7 @@ class PostgresQueueRights implements QueueRights {
     if (place !== undefined && place.inherits !== null) return place
     throw new SluiceError('BAD_FLAG', `this server has no role ${to}`, {
       where: this.label,
-      hint: `make it first: CREATE ROLE ${role} LOGIN PASSWORD '…';`,
+      hint: `create it first: CREATE ROLE ${role} LOGIN PASSWORD '…';`,
     })
   }
 
@@ -99,9 +99,9 @@ class PostgresQueueRights implements QueueRights {
   }
 
   #noQueue({ database }: Place): SluiceError {
-    return new SluiceError('NO_SUCH_PATH', `the database ${database} holds no queue`, {
+    return new SluiceError('NO_SUCH_PATH', `the database ${database} has no queue`, {
       where: this.label,
-      hint: `make it first, as the role that is to own it (it needs GRANT CREATE ON DATABASE ${quoted(database)}): the first sluice worker makes it, and so does the first run with --distributed`,
+      hint: `create it first, as the role that will own it (it needs GRANT CREATE ON DATABASE ${quoted(database)}): the first sluice worker creates it, and so does the first run with --distributed`,
     })
   }
 }
@@ -133,13 +133,13 @@ function workerGrants(place: Place, owners: readonly Owner[], to: string, where:
   if (superuser !== undefined) {
     throw new SluiceError('TARGET_DENIED', `the queue belongs to ${superuser.name}, a superuser`, {
       where,
-      reason: `who works needs to be a member of the role that owns the queue, and membership in a superuser is not granted here`,
-      hint: `let a role of its own own it: ALTER … OWNER TO for the schemas ${QUEUE_SCHEMA} and ${JOBS_SCHEMA} and all that they hold; then run the same command again`,
+      reason: `workers must be members of the role that owns the queue, and membership in a superuser is not granted here`,
+      hint: `give it to a separate role: ALTER … OWNER TO for the schemas ${QUEUE_SCHEMA} and ${JOBS_SCHEMA} and all of their objects; then run the same command again`,
     })
   }
   const role = quoted(to)
   if (lacked.length > 0 && place.inherits === false) {
-    throw new SluiceError('BAD_FLAG', `the role ${to} does not use the rights of roles that it is a member of`, {
+    throw new SluiceError('BAD_FLAG', `the role ${to} does not inherit the rights of its roles`, {
       where,
       hint: `ALTER ROLE ${role} INHERIT; then run the same command again`,
     })
@@ -148,8 +148,8 @@ function workerGrants(place: Place, owners: readonly Owner[], to: string, where:
     statements: [...connectGrant(place, role), ...lacked.map(({ name }) => `GRANT ${quoted(name)} TO ${role}`)],
     notes: [
       lacked.length === 0
-        ? `${to} has the rights of ${namesOf(owners)}, who owns the queue, already`
-        : `${to} becomes a member of ${namesOf(lacked)}, with all of that role's rights: let the queue have an owner of its own, which owns nothing else`,
+        ? `${to} already has the rights of ${namesOf(owners)}, who owns the queue`
+        : `${to} becomes a member of ${namesOf(lacked)}, with all of that role's rights: give the queue to a separate owner, which owns nothing else`,
     ],
     by: `a superuser, or who may administer the role ${namesOf(lacked.length === 0 ? owners : lacked)}`,
     mayRun: lacked.every((owner) => owner.administered),

@@ -259,10 +259,10 @@ async function heldBy(client: Asked, label: string, kept: keyof typeof KEPT, cau
     ({ pid, role, program }) =>
       `process ${pid} of the server, role ${role ?? '?'}${program === '' ? '' : `, ${program}`}`,
   )
-  return new SluiceError('TARGET_BUSY', 'another session keeps the tables of the queue', {
+  return new SluiceError('TARGET_BUSY', 'another session locks the tables of the queue', {
     where: label,
-    reason: holders.length === 0 ? 'it has ended since' : holders.join('; '),
-    hint: 'wait until it has ended, or end it with pg_terminate_backend, then run the same command again',
+    reason: holders.length === 0 ? 'it has ended' : holders.join('; '),
+    hint: 'wait for its end, or end it with pg_terminate_backend, then run the same command again',
     retryable: true,
     cause,
   })
@@ -300,9 +300,9 @@ async function versionNow(client: Asked, label: string): Promise<number> {
   const { rows } = await client.query<{ version: number }>(`SELECT version FROM ${VERSION_TABLE}`)
   const version = rows[0]?.version ?? VERSION
   if (version <= VERSION) return version
-  throw new SluiceError('LEDGER_NEWER', 'the queue is of a newer program', {
+  throw new SluiceError('LEDGER_NEWER', 'the queue was written by a newer sluice', {
     where: label,
-    reason: `its tables have version ${version}, and this program knows ${VERSION}`,
-    hint: 'use the program that made it, or a newer one',
+    reason: `its tables have version ${version}, and this sluice knows ${VERSION}`,
+    hint: 'use the sluice that wrote it, or a newer one',
   })
 }

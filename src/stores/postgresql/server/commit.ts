@@ -35,7 +35,7 @@ export async function transact<T>(
   if (ending === 'committed') return { committed: true, result }
   // If a statement failed and the body continued, COMMIT succeeds and rolls back.
   if (ending === 'rolled back') {
-    throw session.failure ?? new SluiceError('INTERNAL', 'PostgreSQL rolled a transaction back and did not say why')
+    throw session.failure ?? new SluiceError('INTERNAL', 'PostgreSQL rolled back a transaction without a reason')
   }
   // An earlier statement failed, so nothing can have been committed.
   if (session.failure !== ending.lost) throw session.failure

@@ -216,20 +216,20 @@ async function serverOf(
     rowMode: 'array',
   })
   const [row] = rows
-  if (row === undefined) throw new Error('the server said nothing about itself')
+  if (row === undefined) throw new Error('the server did not describe itself')
   const [version, encoding, pid, startedAt, path] = row
   if (version < OLDEST) {
     throw new SluiceError('CONNECT_FAILED', 'this PostgreSQL server is too old', {
       where: settings.label,
-      reason: `it is version ${Math.floor(version / 10_000)}; 13 is the oldest that is read or written`,
-      hint: 'name a newer server',
+      reason: `it is version ${Math.floor(version / 10_000)}; 13 is the oldest supported version`,
+      hint: 'use a newer server',
     })
   }
   if (encoding !== 'UTF8') {
-    throw new SluiceError('CONNECT_FAILED', 'this database cannot hold every text', {
+    throw new SluiceError('CONNECT_FAILED', 'this database cannot store all texts', {
       where: settings.label,
-      reason: `database encoding is ${encoding}, and only UTF8 is read or written`,
-      hint: "bring its tables into a database made with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: pg_dump and psql convert them",
+      reason: `database encoding is ${encoding}, and only UTF8 is supported`,
+      hint: "move its tables into a database created with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: pg_dump and psql convert them",
     })
   }
   return { backend: { pid, startedAt }, version, path }

@@ -87,7 +87,7 @@ export class CopyIn implements Submittable {
   }
 
   handleReadyForQuery(): void {
-    if (this.#rows === null) return this.handleError(new Error('the server did not say how many rows it took'))
+    if (this.#rows === null) return this.handleError(new Error('the server did not report the number of stored rows'))
     this.#over = true
     this.#resolve(this.#rows)
   }

@@ -17,8 +17,8 @@ export function refuseNulCharacters(table: string, columns: readonly string[], r
       if (typeof value !== 'string' || !value.includes('\0')) continue
       throw new SluiceError('VALUE_REFUSED', `column ${columns[c]} of ${table} cannot hold the character U+0000`, {
         where: `row ${r + 1} of the batch`,
-        reason: 'PostgreSQL stores no NUL characters in texts',
-        hint: 'clean the value at its source, or use a catalog in SQLite',
+        reason: 'PostgreSQL cannot store NUL characters in texts',
+        hint: 'clean the value in the source, or use a catalog in SQLite',
       })
     }
   }

@@ -173,7 +173,7 @@ function badCharacter(table: string, columns: readonly WriteColumn[], rows: read
       `column ${columns[at]?.name} of ${table} cannot hold ${nul ? 'the character U+0000' : 'half a character'}`,
       {
         where: table,
-        reason: nul ? 'PostgreSQL stores no NUL characters in texts' : 'a surrogate has no other half',
+        reason: nul ? 'PostgreSQL cannot store NUL characters in texts' : 'a surrogate has no pair',
         hint: 'clean the value at its source',
       },
     )

@@ -87,7 +87,7 @@ export function postgresTargetError(thrown: unknown, settings: PostgresSettings,
     if (state === '23503')
       return new SluiceError('ROW_REFUSED', server.message, { ...details, hint: foreignKeyHint(server.message) })
     if (server.routine === 'ExecFindPartition') {
-      const hint = 'make a partition for it (CREATE TABLE … PARTITION OF …), then run the same command again'
+      const hint = 'create a partition for it (CREATE TABLE … PARTITION OF …), then run the same command again'
       return new SluiceError('ROW_REFUSED', server.message, { ...details, hint })
     }
     const member = memberOf(server)
@@ -104,10 +104,10 @@ export function postgresTargetError(thrown: unknown, settings: PostgresSettings,
 /** Readers wait only for exclusive locks of a table. */
 function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): SluiceError {
   const time = lockWaitMs === undefined ? 'too long' : `longer than ${(lockWaitMs / 1000).toFixed(1)} seconds`
-  return new SluiceError('TARGET_BUSY', `others keep a table to themselves for ${time}`, {
+  return new SluiceError('TARGET_BUSY', `other sessions lock a table for ${time}`, {
     where: label,
     reason: 'a table that is altered or locked by another session cannot be read',
-    hint: 'end the transaction that is open for long (SELECT pid, query FROM pg_stat_activity ORDER BY xact_start), then run the same command again',
+    hint: 'end the long open transaction (SELECT pid, query FROM pg_stat_activity ORDER BY xact_start), then run the same command again',
     retryable: true,
     cause,
   })
@@ -115,10 +115,10 @@ function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): Sluice
 
 /** The snapshot is gone, or the session that held it: the source must be read from a new snapshot. */
 export function viewLost(settings: PostgresSettings, cause: unknown): SluiceError {
-  return new SluiceError('CONNECTION_LOST', 'this view of the source is gone', {
+  return new SluiceError('CONNECTION_LOST', 'the snapshot of the source is gone', {
     where: settings.label,
     reason: 'the connection that held its snapshot broke, or the server was restarted',
-    hint: 'run the same command again: it goes on where it stopped',
+    hint: 'run the same command again: it continues where it stopped',
     kind: 'source',
     retryable: true,
     cause,
@@ -127,12 +127,16 @@ export function viewLost(settings: PostgresSettings, cause: unknown): SluiceErro
 
 /** All sessions of a snapshot were closed for another's exclusive lock. @param table as the server spells it */
 export function tableWanted(settings: PostgresSettings, table: string): SluiceError {
-  return new SluiceError('SOURCE_BUSY', `another session waits for ${table} to itself (TRUNCATE, ALTER TABLE, LOCK)`, {
-    where: settings.label,
-    reason: 'readers of the copy held the table, and every writer would have waited behind that session',
-    hint: 'run the same command again: it goes on where it stopped',
-    retryable: true,
-  })
+  return new SluiceError(
+    'SOURCE_BUSY',
+    `another session waits for an exclusive lock on ${table} (TRUNCATE, ALTER TABLE, LOCK)`,
+    {
+      where: settings.label,
+      reason: 'reads of the copy held a lock on the table, and all writers would have waited behind that session',
+      hint: 'run the same command again: it continues where it stopped',
+      retryable: true,
+    },
+  )
 }
 
 function ofSource(error: SluiceError, server: ServerError | null = null): SluiceError {
@@ -167,7 +171,7 @@ export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
   const owner = hint.includes('NO FORCE ROW LEVEL SECURITY')
     ? 'or, as its owner, ALTER TABLE … NO FORCE ROW LEVEL SECURITY first'
     : 'or as the owner of the table, unless its row security is forced'
-  return `rows would be left out in silence: connect as a role with BYPASSRLS, ${owner}`
+  return `rows would be left out without an error: connect as a role with BYPASSRLS, ${owner}`
 }
 
 /** True if the text of a statement is at fault, not the state of a server. */
@@ -181,7 +185,7 @@ function memberOf({ message }: ServerError): Pick<MemberRefused, 'what' | 'renam
   if (type === '') return null
   const text = literal(value)
   return {
-    what: `${text} is no member of ${type}`,
+    what: `${text} is not a member of ${type}`,
     rename: `ALTER TYPE ${type} RENAME VALUE 'NEW_NAME' TO ${text}`,
     add: `ALTER TYPE ${type} ADD VALUE ${text}`,
   }
@@ -203,7 +207,7 @@ function serverError(thrown: unknown): ServerError | null {
 /** Hint: a restored row lacks its referred row, or a removed row is referred to. Both unless the error is English. */
 export function foreignKeyHint(message: string): string {
   const lacking =
-    'rows that come back refer to a row that is gone: bring that row back, or drop the foreign key, then run the same command again'
+    'restored rows refer to a missing row: restore that row, or drop the foreign key, then run the same command again'
   const referred = 'rows of another table refer to these: archive or delete those first'
   if (message.startsWith('insert or update')) return lacking
   return message.startsWith('update or delete') ? referred : `${lacking}; or ${referred}`

@@ -66,7 +66,7 @@ export function usesSql(tree: string): string {
       WHEN p.oid OPERATOR(pg_catalog.<) ${FIRST_OF_USERS} THEN CASE
         WHEN p.proname OPERATOR(pg_catalog.~) ${literal(RUNS_OTHERS)}
           OR p.provolatile OPERATOR(pg_catalog.=) 'v'::pg_catalog."char" AND NOT p.proname OPERATOR(pg_catalog.~) ${literal(READING)}
-          THEN 'the function does more than to read rows' END
+          THEN 'the function does more than read rows' END
       WHEN login.reaches THEN 'this login has rights beyond rows, and what is no function of the server itself could use them'
       WHEN ${isStranger('p.proowner')} THEN ${belongs('p.proowner')} END AS why
     FROM called JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) called.id
@@ -91,7 +91,7 @@ export function refusedUse([what, name, why]: SqlRow, where: string): SluiceErro
   return new SluiceError('BAD_QUERY', `the query ${String(what)} ${String(name)}`, {
     where,
     reason: String(why),
-    hint: 'ask without it; or connect as a role that is no superuser, owns what it asks for, and has no rights on the files and sessions of the server',
+    hint: 'query without it; or connect as a role that is not a superuser, owns the queried objects, and has no rights on the files and sessions of the server',
   })
 }
 

@@ -43,7 +43,7 @@ export function tableByIdentity(session: CopySession, oid: string): Promise<Foun
 export async function partitionKey(
   session: CopySession,
   { oid, name }: KnownTable,
-  hint = 'archive each of its partitions as a table of its own',
+  hint = 'archive each of its partitions as a separate table',
 ): Promise<PartitionKey | null> {
   const [row] = await session.ask(
     `SELECT p.partstrat, p.partnatts, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -58,7 +58,7 @@ export async function partitionKey(
   if (strategy === 'r' && columns === '1' && column != null) return { column, type: type ?? '', collation }
   throw new SluiceError('UNSUPPORTED_TYPE', `${tableText(name)} is partitioned by ${definition}`, {
     where: tableText(name),
-    reason: 'only partitions that are ranges of one column stand for times',
+    reason: 'only partitions by ranges of one column can be periods',
     hint,
     kind: 'unsupported',
   })

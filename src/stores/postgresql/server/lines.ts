@@ -86,7 +86,7 @@ class LineReader {
     const fields = line.split('\t')
     const readers = this.#readers
     if (fields.length !== readers.length) {
-      throw new SluiceError('INTERNAL', `a row of ${table} came with ${fields.length} of ${readers.length} fields`)
+      throw new SluiceError('INTERNAL', `a row of ${table} has ${fields.length} of ${readers.length} fields`)
     }
     const cells: Cell[] = fields
     let at = 0

@@ -18,7 +18,7 @@ export function lsnText(position: LogPosition): string {
 
 /** @throws Error for a text that is no LSN */
 export function lsnOf(text: string): LogPosition {
-  if (!text.includes('/')) throw new Error(`this is no position of a log: ${text}`)
+  if (!text.includes('/')) throw new Error(`this is not a position of a log: ${text}`)
   return positionOf(text)
 }
 

@@ -39,7 +39,7 @@ function passes(error: unknown): boolean {
 export async function committed(session: CopySession): Promise<void> {
   const end = await session.commit()
   if (end === 'committed') return
-  throw end === 'rolled back' ? new Error('the server rolled back what was to be committed') : end.lost
+  throw end === 'rolled back' ? new Error('the server rolled back a transaction at its commit') : end.lost
 }
 
 export class Patience {

@@ -78,9 +78,9 @@ function foundSql({ relation, prefix, dropped, same, called }: Catalog): string 
 
 /** @returns a SluiceError TARGET_DENIED that names the object, and the statement that removes it */
 export function plantedError([what, schema, owner]: Planted, user: string, label: string): SluiceError {
-  return new SluiceError('TARGET_DENIED', `the role ${owner} has put ${what} where statements of ${user} find it`, {
+  return new SluiceError('TARGET_DENIED', `the role ${owner} has created ${what} where statements of ${user} find it`, {
     where: label,
-    reason: `it has a name of the server's own, the search_path has its schema, and it would run with the rights of ${user}`,
+    reason: `it has the name of a built-in object, the search_path has its schema, and it would run with the rights of ${user}`,
     hint: `DROP ${what}, where it is not yours, and keep others from the schema: REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC; else let ${user}, the database's owner or a superuser own it`,
   })
 }

@@ -49,9 +49,7 @@ export const postgresqlChecks: readonly ServerCheck[] = [
     name: 'size',
     look: async (reader) => {
       const [[bytes] = []] = await reader.all('SELECT pg_catalog.pg_database_size(current_database())')
-      return ok(
-        `the database takes ${sizeText(Number(bytes))}; how much the disk of the server has left, it does not say`,
-      )
+      return ok(`the database takes ${sizeText(Number(bytes))}; the server does not report its free disk space`)
     },
   },
 ]
@@ -72,11 +70,11 @@ async function writesVerdict(reader: SqlReader): Promise<Verdict> {
   )
   if (standby === 1) {
     return fail('refused: this server is a standby', {
-      cause: 'it follows a primary server, and only that one can be written',
-      hint: 'name the primary server to import; asking works here',
+      cause: 'only its primary server accepts writes',
+      hint: 'use the primary server to import; queries work here',
     })
   }
-  if (readOnly !== 'on') return ok('the server takes them')
+  if (readOnly !== 'on') return ok('the server accepts writes')
   return fail('refused: transactions are read-only by default', {
     cause: `default_transaction_read_only is on${source === 'default' ? '' : ' for this server, database or role'}`,
     hint: 'ALTER DATABASE … RESET default_transaction_read_only, or ALTER ROLE … RESET default_transaction_read_only',
@@ -86,7 +84,7 @@ async function writesVerdict(reader: SqlReader): Promise<Verdict> {
 const DURABILITY = {
   fsync: 'a crash of the server’s machine can damage the whole database',
   full_page_writes: 'a crash of the server’s machine can damage the whole database',
-  synchronous_commit: 'a crash of the server can lose the last commits; the import then goes on from there',
+  synchronous_commit: 'a crash of the server can lose the last commits; the import then continues from there',
 } as const
 
 async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
@@ -117,7 +115,7 @@ async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
   const [schema, role] = [quotedName(String(first[0])), String(first[1])]
   const others = rows.length === 1 ? '' : `, and ${rows.length - 1} more`
   return warn(`${role} may create in ${schema}${others}, where this login resolves names`, {
-    cause: 'an operator that such a role makes there while a command runs may run with the rights of this login',
+    cause: 'an operator that such a role creates there during a command may run with the rights of this login',
     hint: `REVOKE CREATE ON SCHEMA ${schema} FROM ${role}; or give sluice a login that has no other rights than it needs`,
   })
 }
@@ -130,9 +128,9 @@ async function timeoutsVerdict(reader: SqlReader, hasStatementTimeout: boolean):
   const set = TIMEOUTS.filter(
     (name) => (values.get(name) ?? '0') !== '0' && !(name === 'statement_timeout' && hasStatementTimeout),
   )
-  if (set.length === 0) return ok('none that would end a long statement')
+  if (set.length === 0) return ok('long statements are not limited')
   return warn(set.map((name) => `${name} is ${values.get(name) ?? ''} ms`).join(', '), {
-    cause: 'building indexes and large batches take minutes, and would be cancelled',
+    cause: 'index builds and large batches take minutes, and would be cancelled',
     hint: `ALTER ROLE … SET ${set[0] ?? ''} = 0${set[0] === 'statement_timeout' ? ', or write a longer statement_timeout (in ms) in the URL' : ''}`,
   })
 }

@@ -141,10 +141,10 @@ class QuerySession extends WireSession {
       this.client.off('notice', heard)
     }
     if (!trees.some(isAnalysed)) {
-      throw new SluiceError('BAD_QUERY', 'the server does not show what the query would do', {
+      throw new SluiceError('BAD_QUERY', 'the server does not show the functions of the query', {
         where: this.settings.label,
-        reason: 'a query is run once it is known which functions it calls',
-        hint: 'connect to the server itself, without a program between that keeps its messages back',
+        reason: 'a query is run only after its functions are known',
+        hint: 'connect directly to the server, without a program that suppresses its messages',
       })
     }
     await this.#refuseWhere(usesSql(trees.join('\n')))
@@ -197,9 +197,9 @@ function queryError(error: unknown, sql: string, ahead: number, settings: Postgr
 }
 
 function withoutReader(where: string): SluiceError {
-  return new SluiceError('TARGET_DENIED', 'a superuser may not ask queries here', {
+  return new SluiceError('TARGET_DENIED', 'a superuser may not run queries here', {
     where,
-    reason: `the server has no role ${READER}, which a superuser becomes for them`,
-    hint: 'connect as a role that is no superuser, or to PostgreSQL 14 or newer',
+    reason: `the server has no role ${READER}, which a superuser needs for them`,
+    hint: 'connect as a role that is not a superuser, or to PostgreSQL 14 or newer',
   })
 }

@@ -27,7 +27,7 @@ const BROKEN =
 const STARTING = /^57P0[123]$/
 /** The server ended the session: session or transaction was idle, or took too long. Nothing of it was committed. */
 const ENDED = /^(?:25P03|25P04|57P05)$/
-const NO_RETRY_HINT = 'run the same command again: it goes on where it stopped'
+const NO_RETRY_HINT = 'run the same command again: it continues where it stopped'
 
 /** SQLSTATE of a server's error, also if it is the cause of another; null for anything else. */
 export function sqlStateOf(error: unknown): string | null {
@@ -97,13 +97,13 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
   if (lacksIdentity(thrown)) {
     const { message } = thrown as { readonly message: string }
     return make('TABLE_REFUSED', message, {
-      reason: 'a publication has this table, perhaps as one FOR ALL TABLES, and no primary key identifies its rows',
-      hint: 'give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or take it out of the publication',
+      reason: 'a publication (perhaps FOR ALL TABLES) has this table, which has no primary key',
+      hint: 'give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or remove it from the publication',
     })
   }
   if (isPostgresReadOnly(thrown)) {
     const reason = 'the server or the session is read-only: a standby, or default_transaction_read_only'
-    const hint = 'name the primary server, or a database and user that may write'
+    const hint = 'use the primary server, or a database and user that may write'
     return make(...permissionDenied('TARGET_DENIED', { reason, hint, retryable: true }))
   }
   if (state === '53100' || state === '53200' || /no space left/i.test(String((thrown as Raw).message))) {
@@ -114,32 +114,32 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
   }
   if (state === '40P01' || state === '40001' || state === '55P03') {
     return make('TARGET_BUSY', 'the database is busy with another transaction on the same rows', {
-      reason: state === '55P03' ? 'another session holds a lock' : 'two transactions stood in each other’s way',
+      reason: state === '55P03' ? 'another session holds a lock' : 'two transactions blocked each other',
       hint: 'wait until the other one ends, then run the same command again',
       retryable: true,
     })
   }
   if (state.startsWith('XX')) {
     return make('TARGET_CORRUPT', 'the database reports damage', {
-      hint: 'restore it from a backup, or name another database and import again: the Delta logs still hold everything',
+      hint: 'restore it from a backup, or name another database and import again: the Delta logs still have all data',
     })
   }
   if (state === '22021' || state === '22P05') {
-    return make('VALUE_REFUSED', 'the database cannot hold a character of this value', {
-      reason: 'PostgreSQL stores no NUL characters in texts, and only valid UTF-8',
+    return make('VALUE_REFUSED', 'the database cannot store a character of this value', {
+      reason: 'PostgreSQL cannot store NUL characters or invalid UTF-8 in texts',
       hint: 'clean the value at its source',
     })
   }
   if (state === '57014') {
     return make('TARGET_IO', 'the database cancelled a statement', {
-      reason: 'statement_timeout was over, or an administrator cancelled it',
+      reason: 'it reached statement_timeout, or an administrator cancelled it',
       hint: `raise statement_timeout, then ${NO_RETRY_HINT}`,
       retryable: true,
     })
   }
   if (state === '26000' || state === '42P05') {
-    return make('TARGET_IO', 'a prepared statement got lost', {
-      reason: 'a connection pooler between here and the server hands out another session each time',
+    return make('TARGET_IO', 'a prepared statement was lost', {
+      reason: 'a connection pooler gives out another session each time',
       hint: 'add prepare=off to the database URL',
     })
   }
@@ -175,14 +175,14 @@ function whyNotConnected(cause: unknown, settings: PostgresSettings): NoConnecti
   if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message)))
     return noPassword(settings)
   if (state === '28P01') {
-    const hint = `the password may come from the URL, a service (PGSERVICE), PGPASSWORD or the password file (.pgpass), the first of these that has one`
+    const hint = `the password is taken from the URL, a service (PGSERVICE), PGPASSWORD or the password file (.pgpass), in this order`
     return [`the server refuses the password of ${user}, or has no role of this name`, hint]
   }
   if (state === '28000' && message.startsWith('no pg_hba.conf entry')) {
     const hint = /(?:SSL off|no encryption)/.test(message)
-      ? 'write sslmode=require if the server takes encrypted connections only, or have a line added to pg_hba.conf'
-      : 'have a line added to pg_hba.conf for this user, database and address'
-    return [`the server lets ${user} not in from this machine`, hint]
+      ? 'write sslmode=require if the server accepts only encrypted connections, or add a line to pg_hba.conf'
+      : 'add a line to pg_hba.conf for this user, database and address'
+    return [`the server refuses ${user} from this machine`, hint]
   }
   if (state === '53300') return ['the server has too many connections', 'wait, or raise its max_connections']
   if (state === '57P03') return ['the server is starting or stopping', 'wait until it is up']
@@ -196,7 +196,10 @@ function whyNotConnected(cause: unknown, settings: PostgresSettings): NoConnecti
 function noPassword({ host, port, user, database, ignoredPasswordFile }: PostgresSettings): NoConnectionCause {
   const reason = `the server asks for the password of ${user}, and none was given`
   if (ignoredPasswordFile !== null) {
-    return [reason, `${ignoredPasswordFile} is not read, for others may read it: chmod 600 ${ignoredPasswordFile}`]
+    return [
+      reason,
+      `${ignoredPasswordFile} is ignored, because other users can read it: chmod 600 ${ignoredPasswordFile}`,
+    ]
   }
   const line = `${host.startsWith('/') ? 'localhost' : host}:${port}:${database}:${user}:PASSWORD`
   return [reason, `set PGPASSWORD, or write ${line} into ~/.pgpass (mode 600), or a password into the URL`]
@@ -252,9 +255,9 @@ function whereOf(thrown: unknown, settings: PostgresSettings): string {
 
 /** For a pooler that shares server processes, when one must stay. @param reason what needs it, as a sentence */
 export function pooled(settings: PostgresSettings, reason: string): SluiceError {
-  return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {
+  return new SluiceError('CONNECT_FAILED', 'a connection pooler gives out another session for each transaction', {
     where: settings.label,
     reason,
-    hint: 'connect to the server itself, or through a pool in session mode',
+    hint: 'connect directly to the server, or through a pool in session mode',
   })
 }

@@ -79,7 +79,10 @@ export function postgresSettings(url: string, environment: PostgresEnvironment =
     parts.parameters.get(name) ?? (inUrl || first.get(name) || environment[variable] || '')
   const host = end('host', parts.host, 'PGHOST') || 'localhost'
   if (host.includes(',')) {
-    throw new SluiceError('BAD_CONFIG', 'one host a URL, please', { where: label, hint: 'name the primary server' })
+    throw new SluiceError('BAD_CONFIG', 'give only one host in the URL', {
+      where: label,
+      hint: 'use the primary server',
+    })
   }
   const port = Number(end('port', parts.port, 'PGPORT') || '5432')
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
@@ -199,7 +202,7 @@ type UrlParts = {
 function splitUrl(url: string, label: string): UrlParts {
   const match = /^postgres(?:ql)?:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(url)
   if (match === null) {
-    throw new SluiceError('BAD_CONFIG', 'this is no PostgreSQL URL', {
+    throw new SluiceError('BAD_CONFIG', 'this is not a PostgreSQL URL', {
       where: label,
       hint: 'postgresql://user:password@host:5432/database',
     })

@@ -40,12 +40,11 @@ export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>):
     new SluiceError('COMMIT_UNKNOWN', `the connection broke while ${what} was being committed`, {
       where: label,
       reason,
-      hint: 'run the same command again: it reads what is there and goes on from it',
+      hint: 'run the same command again: it reads the present state and continues from it',
       retryable: true,
       cause,
     })
-  if (landed === undefined)
-    throw unknown('its reply never came, and its rows cannot be distinguished from others', lost)
+  if (landed === undefined) throw unknown('the reply was lost, and its rows cannot be distinguished from others', lost)
   try {
     return await ask(async (reader) => {
       // While the old process exists, its commit may still be running: an answer now could be wrong a little later.
@@ -55,7 +54,7 @@ export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>):
     })
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'COMMIT_UNKNOWN') throw error
-    throw unknown(`the database could not be asked afterwards: ${(error as Error).message}`, error)
+    throw unknown(`the database could not be reached afterwards: ${(error as Error).message}`, error)
   }
 }
 

@@ -104,7 +104,7 @@ export function equalTo(columns: readonly Column[], name: string): string {
 /** Replaces the bounds of a statement. */
 export function filled(sql: string, parameters: SqlRow): string {
   const parts = sql.split(BOUND)
-  if (parts.length !== parameters.length + 1) throw new Error('a statement has another number of bounds than of values')
+  if (parts.length !== parameters.length + 1) throw new Error('a statement has different numbers of bounds and values')
   return parts.reduce((text, part, i) => text + literal(String(parameters[i - 1])) + part)
 }
 

@@ -93,6 +93,6 @@ export async function refuseOtherBelow(
 ): Promise<void> {
   const now = await tablesBelow(session, partition)
   if (JSON.stringify(now) === JSON.stringify(locked)) return
-  const what = `another user partitioned ${tableText(partition.name)} in another way`
+  const what = `another user changed the partitioning of ${tableText(partition.name)}`
   throw new SluiceError('TARGET_BUSY', what, { retryable: true, hint: 'run the same command again' })
 }

@@ -216,9 +216,9 @@ export class Strangers {
       }
       await rollBack()
     }
-    throw new SluiceError('TARGET_BUSY', 'tables of another role come faster than they can be judged', {
+    throw new SluiceError('TARGET_BUSY', 'another role creates tables faster than they can be checked', {
       where: this.#label,
-      hint: 'run the same command again; where it fails again, connect as the owner of the tables',
+      hint: 'run the same command again; if it fails again, connect as the owner of the tables',
       retryable: true,
     })
   }
@@ -237,11 +237,11 @@ function refused([schema, name, why, owner = null, user = null]: SqlRow, where: 
   const what = name === '' ? `schema ${String(schema)}` : `${String(schema)}.${String(name)}`
   const joins =
     owner === null
-      ? 'connect as its owner, where you trust that role'
-      : `where ${String(owner)} is the role that was made for this queue: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
-  return new SluiceError('TABLE_REFUSED', `${what} has a name of sluice's own, and is not used`, {
+      ? 'connect as its owner if you trust that role'
+      : `if ${String(owner)} is the role that was created for this queue: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
+  return new SluiceError('TABLE_REFUSED', `${what} has a name that sluice reserves, and is not used`, {
     where,
-    reason: `${String(why)}; what it runs would run as this login`,
+    reason: `${String(why)}; its code would run as this login`,
     hint: `${joins}; else drop, rename or ALTER … OWNER TO it; or use another schema`,
   })
 }

@@ -110,9 +110,9 @@ export async function waitPostgresUntil(
 }
 
 function gaveUp(what: string, open: readonly string[]): SluiceError {
-  return new SluiceError('SOURCE_BUSY', `${what} waits for open transactions, and they do not end`, {
+  return new SluiceError('SOURCE_BUSY', `${what} waits for open transactions that do not end`, {
     reason: open.length === 0 ? 'the server does not show them to this role' : open.join('; '),
-    hint: 'end them, or wait until they end; then run the same command again',
+    hint: 'end them, or wait for their end, then run the same command again',
     retryable: true,
   })
 }

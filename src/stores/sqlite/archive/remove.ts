@@ -110,7 +110,7 @@ function refuseFollowers(connection: Database.Database, request: RemoveRequest):
       if (rows.get(...parameters, ...(own ? parameters : [])) === undefined) continue
       throw new SluiceError(
         'TABLE_REFUSED',
-        `rows of ${child.name} refer to rows of ${tableText(table.table)} that would go`,
+        `rows of ${child.name} refer to rows of ${tableText(table.table)} that would be removed`,
         {
           where: tableText(table.table),
           hint: `archive or remove the rows of ${child.name} first`,

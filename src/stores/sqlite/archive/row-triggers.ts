@@ -13,7 +13,7 @@ type Action = {
   readonly on_update: string
 }
 
-const REMEDY = 'drop it while nothing else writes into the table, and make it again after the run or restore'
+const REMEDY = 'drop it while no other program writes to the table, and create it again after the run or restore'
 
 /**
  * A trigger changes rows of its own table if its statements write to it, or to tables whose triggers and foreign keys

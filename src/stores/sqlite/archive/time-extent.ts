@@ -87,10 +87,10 @@ function canonical({ type }: Column, text: string): string {
 
 function refused(table: TableSpec, column: Column, value: string): SluiceError {
   const where = `${tableText(table.table)}.${column.name}`
-  return new SluiceError('VALUE_REFUSED', `${where} holds what is no time: ${value.slice(0, 60)}`, {
+  return new SluiceError('VALUE_REFUSED', `${where} has a value that is not a time: ${value.slice(0, 60)}`, {
     where,
     kind: 'source',
-    reason: 'this column decides the period of a row, and here it is unknown',
+    reason: 'this column determines the period of a row, which is unknown for this value',
     hint: 'write times as 2024-04-01, 2024-04-01 10:00:00 or 2024-04-01T10:00:00Z, or as whole numbers; or choose another column',
   })
 }

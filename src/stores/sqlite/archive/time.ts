@@ -80,7 +80,7 @@ function shortest(bound: string): string {
 
 function ofFourDigits(text: string): string {
   if (/^\d{4}-/.test(text) && !text.endsWith(' BC')) return text
-  throw new SluiceError('VALUE_REFUSED', `no period of SQLite begins or ends at ${text}`, {
-    reason: 'its times are texts, which sort by time only in the years 0000 to 9999',
+  throw new SluiceError('VALUE_REFUSED', `a period in SQLite cannot begin or end at ${text}`, {
+    reason: 'times are texts in SQLite, which sort by time only in the years 0000 to 9999',
   })
 }

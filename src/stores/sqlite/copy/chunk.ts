@@ -181,9 +181,8 @@ export class SqliteChunk implements ChunkWriter {
   #clearRange(): void {
     const { table } = this.#request
     if (!this.#byRange) {
-      throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in SQLite`, {
-        reason:
-          'its key may sort in another way here than where it comes from, and rows of other chunks would be removed',
+      throw new SluiceError('UNSUPPORTED_KEY', `a range of ${tableText(table.table)} cannot be replaced in SQLite`, {
+        reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
         hint: 'choose another --on-existing',
       })
     }

@@ -6,28 +6,28 @@ export type SqliteCopySide = 'source' | 'target'
 
 type Words = { readonly message: string; readonly reason?: string; readonly hint: string }
 
-const AGAIN = 'then run the same command again: it goes on where it stopped'
+const AGAIN = 'then run the same command again: it continues where it stopped'
 
 const WORDS: Partial<Readonly<Record<ErrorCode, Words>>> = {
   TARGET_BUSY: {
     message: 'the database is locked by another program',
-    reason: 'SQLite has one writer at a time, and without WAL no session reads meanwhile',
+    reason: 'SQLite has one writer at a time, and without WAL other sessions cannot read during a write',
     hint: `wait until it ends, ${AGAIN}`,
   },
   TARGET_CORRUPT: {
-    message: 'the file is damaged or is no SQLite database',
+    message: 'the file is damaged or is not a SQLite database',
     hint: 'restore it from a backup, or name another file',
   },
   TARGET_IO: { message: 'reading or writing the database file failed', hint: `check the disk, ${AGAIN}` },
   TARGET_DENIED: {
-    message: 'the database file may not be used as it has to be',
+    message: 'this user has too few rights on the database file',
     reason:
-      'a copy reads its source and writes its target; both need the folder too, for the files next to the database',
+      'a copy needs to read its source and to write its target, and also their folders, for the files next to the database',
     hint: 'check the rights of the file and of its folder',
   },
   CONNECT_FAILED: {
     message: 'the database file cannot be opened',
-    hint: 'check the path: a source has to be there, and the folder of a target',
+    hint: 'check the path: a source must exist, and for a target its folder must exist',
   },
 }
 

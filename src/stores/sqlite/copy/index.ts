@@ -141,9 +141,9 @@ class SqliteCopy implements CopyStore {
       const found = this.#open().prepare(`SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(?)`).pluck()
       const type = found.get(name) as string | undefined
       if (type === undefined || type === 'table') return
-      throw new SluiceError('TABLE_REFUSED', `there is a ${type} named ${name}, and no table`, {
+      throw new SluiceError('TABLE_REFUSED', `${name} is a ${type}, not a table`, {
         where: this.label,
-        hint: 'give the table another name with --rename, or drop what has the name',
+        hint: 'give the table another name with --rename, or drop the ${type}',
       })
     } catch (error) {
       throw sqliteCopyError(error, this.label, this.#side)

@@ -65,7 +65,7 @@ export class Inserter {
         const cell = row[i] as Row[number]
         if (cell !== null) this.#values[at + i] = (binders[i] as Binder)(cell)
         else if (i === this.#alias)
-          throw new SluiceError('ROW_REFUSED', 'SQLite would put a number of its own in the place of NULL')
+          throw new SluiceError('ROW_REFUSED', 'SQLite would replace NULL by a generated number')
         else this.#values[at + i] = null
       }
     } catch (error) {

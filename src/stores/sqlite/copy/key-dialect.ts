@@ -61,7 +61,7 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
     case 'bool':
     case 'int':
       if (/^-?\d{1,19}$/.test(text)) return BigInt(text)
-      throw new SluiceError('VALUE_REFUSED', `a key in ${name} is no whole number: ${text.slice(0, 60)}`, {
+      throw new SluiceError('VALUE_REFUSED', `a key in ${name} is not a whole number: ${text.slice(0, 60)}`, {
         hint: 'correct the row at the source, or name other unique columns with --key',
       })
     case 'bytes':

@@ -210,7 +210,7 @@ export class SqliteRowReader {
     const bytes = stored[place]
     if (place === 0 || !(bytes instanceof Uint8Array)) return
     if (this.#decode(bytes) !== text) {
-      throw new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
+      throw new SluiceError('VALUE_REFUSED', 'this text is not valid UTF-8', {
         hint: 'correct the value at the source, or give the column the type BLOB',
       })
     }

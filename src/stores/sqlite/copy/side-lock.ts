@@ -44,7 +44,7 @@ function busy(error: unknown, label: string): unknown {
   if (typeof code !== 'string' || !/^SQLITE_(?:BUSY|LOCKED)/.test(code)) return error
   return new SluiceError('LEDGER_BUSY', 'another program copies into this database, or archives from it', {
     where: label,
-    reason: 'SQLite has one writer, and so one copy or archive at a time',
+    reason: 'SQLite has one writer, so only one copy or archive run at a time',
     hint: 'wait until it ends, then run the same command again; sluice ctl lists the copies of this machine',
     cause: error,
   })

@@ -111,7 +111,7 @@ export class SqliteView implements SourceView {
       for (const row of rows) addStored(sum, row, odd)
     }
     // If the view is closed meanwhile, the iteration ends as usual, and the sum would lack rows.
-    if (!this.#connection.open) throw new Error('the view was closed while it was summed up')
+    if (!this.#connection.open) throw new Error('the snapshot was closed while its checksum was computed')
     return sum.digest()
   }
 

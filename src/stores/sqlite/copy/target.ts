@@ -38,7 +38,7 @@ export class SqliteTarget implements CopyTarget {
         connection.exec(sql)
       } catch (error) {
         if ((error as { readonly code?: unknown }).code !== 'SQLITE_ERROR') throw error
-        throw new SluiceError('TABLE_REFUSED', `SQLite does not make the table: ${(error as Error).message}`, {
+        throw new SluiceError('TABLE_REFUSED', `SQLite cannot create the table: ${(error as Error).message}`, {
           where: `${this.#label}, ${table.table.name}`,
           hint: 'give tables and columns other names with --rename, or leave columns out with --columns',
           cause: error,

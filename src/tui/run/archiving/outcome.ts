@@ -12,13 +12,13 @@ export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'statu
   const { brought, there } = totals
   if (brought !== undefined && status === 'ok') {
     return there === undefined
-      ? `${amount(Number(brought), 'row')} brought into the other table and proved there`
-      : `${amount(Number(there), 'row')} stood in the other table already`
+      ? `${amount(Number(brought), 'row')} restored into the other table and proved there`
+      : `${amount(Number(there), 'row')} were already in the other table`
   }
   const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
     (name) => `${countDec(totals[name])} ${name}`,
   )
-  if (counts.length === 0) return status === 'ok' ? 'nothing was left to do' : otherwise
+  if (counts.length === 0) return status === 'ok' ? 'there was nothing left to do' : otherwise
   const { partitions = '0', rows = '0' } = totals
   const sizes = shownSizes(Number(totals['sourceBytes'] ?? 0), Number(totals['bytes'] ?? 0))
   return [

@@ -40,7 +40,7 @@ function provedText({ copy, operation, finished }: RunView): string {
   const { all, proved, aside: quarantined } = copy.chunks()
   // A run that only replicated has checked no chunk.
   if (all === 0 && isFollowed({ copy, operation })) return ''
-  if (operation.verify === 'none') return ' · nothing was proved, as asked'
+  if (operation.verify === 'none') return ' · nothing was proved, as requested'
   const how =
     operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
   // The tables have changed since: the chunks say nothing about their current content.

@@ -52,12 +52,12 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
 
 /** Current activity in a sentence. */
 function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress): { text: string; tone: Tone } {
-  if (run.pausedAt !== null) return { text: 'paused: no try is made until it goes on', tone: 'warn' }
+  if (run.pausedAt !== null) return { text: 'paused: there are no tries until it is resumed', tone: 'warn' }
   if (switched !== null) {
     const { table, database, parked: oldTable, closed } = switched
     return database === undefined
       ? {
-          text: `switched: ${table} means the other table now; changes are applied to ${oldTable} from here on`,
+          text: `switched: ${table} is now the other table; changes are applied to ${oldTable} from here on`,
           tone: 'ok',
         }
       : {

@@ -51,7 +51,7 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
   switch (chunk.state) {
     case 'failed': {
       const { code, message, hint } = chunk.error ?? { code: 'INTERNAL', message: 'no cause was reported' }
-      const again = 'correct the cause, then run the same command again: it does only what is not done'
+      const again = 'correct the cause, then run the same command again: it does only the rest'
       return [
         ...reported(`${code} ${message}`, 'bad'),
         ...reported(`do: ${hint ?? again}`, 'strong'),
@@ -92,11 +92,11 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
 }
 
 function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): string {
-  const how = undone ? '' : ', and is being given back'
-  if (!live) return 'left undone as asked: the same command goes on with it'
+  const how = undone ? '' : ', and is being returned'
+  if (!live) return 'skipped as requested: run the same command to continue with it'
   return held === 'paused'
-    ? `paused as asked${how}: P lets it go on, and the run waits for it`
-    : `left to another run as asked${how}: S takes it in again`
+    ? `paused as requested${how}: P resumes it, and the run waits for it`
+    : `left to another run as requested${how}: S takes it in again`
 }
 
 const quarantinedText = ({ key: values, error }: ShownRefusedRow, key: readonly string[]): string =>
@@ -115,7 +115,7 @@ function proofText({ written, checksum, earlier }: Chunk, run: RunView): string 
 
 function notProved(run: RunView, { table }: Chunk): string {
   if (run.operation.kind === 'copy' && run.operation.verify === 'none')
-    return 'nothing is proved, as asked (--verify none)'
+    return 'nothing is proved, as requested (--verify none)'
   const whole = run.copy?.table(table)?.proof === 'canonical'
   return whole
     ? 'without a key it is proved with the whole table at the end'
@@ -182,8 +182,8 @@ function quarantineLines({ rows, quarantined }: Chunk, key: readonly string[]): 
 }
 
 function stateText({ state }: CopyTable): string {
-  if (state === 'paused') return 'paused as asked: P lets it go on, and the run waits for it'
-  if (state === 'skipped') return 'left to another run as asked: the same command goes on with it'
+  if (state === 'paused') return 'paused as requested: P resumes it, and the run waits for it'
+  if (state === 'skipped') return 'left to another run as requested: run the same command to continue with it'
   return state
 }
 

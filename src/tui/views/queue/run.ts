@@ -205,7 +205,7 @@ export function sharedRunScreen(state: State, cells: number): Line[] {
   const run = shownRun(state)
   if (run === null) {
     const isUnknown = queue.run?.runId === view.runId && queue.run.found === null
-    const text = isUnknown ? `the queue does not know run ${view.runId} any more` : 'reading …'
+    const text = isUnknown ? `the queue no longer has run ${view.runId}` : 'reading …'
     return block(
       [queueLine(queue, listOf(view.runId, queue), cells), [], line(`   ${text}`, isUnknown ? 'bad' : 'muted')],
       cells,

@@ -18,7 +18,7 @@ export async function performQueueGrants(
   const { statements, notes, by, mayRun } = await rights.plan(role, to)
   if (apply && !mayRun) {
     // A GRANT without the grant option only warns, and grants nothing.
-    throw new SluiceError('TARGET_DENIED', 'this login may not give these rights', {
+    throw new SluiceError('TARGET_DENIED', 'this login may not grant these rights', {
       where: rights.label,
       hint: `run the same command, or the printed statements, as ${by}`,
     })

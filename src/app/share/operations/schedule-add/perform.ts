@@ -28,7 +28,7 @@ export async function performScheduleAdd(operation: ScheduleAddOperation, run: R
   const file = slots > 1 ? await work.writtenFile() : null
   if (file !== null) {
     throw new SluiceError('BAD_FLAG', `${file} is a file, and one worker at a time writes into it`, {
-      hint: 'leave --tasks out',
+      hint: 'remove --tasks',
     })
   }
   // Comes first: without a confirmation no marker file is created.
@@ -56,10 +56,10 @@ export async function performScheduleAdd(operation: ScheduleAddOperation, run: R
   const workers = (await queue.workers()).filter((one) => one.state === 'lives' && takesFrom(one, waits))
   const notes = [
     `it runs ${ruleWords(rule)}`,
-    ...(mark === null
+    ...(mark === null ? [] : ['it destroys data each time: it becomes void when its plan changes']),
+    ...(workers.length > 0
       ? []
-      : ['it destroys something each time: it is void as soon as its plan is another one than now']),
-    ...(workers.length > 0 ? [] : ['no worker of this version takes from there now: start one with sluice worker']),
+      : ['no worker of this version takes runs from that queue now: start one with sluice worker']),
   ]
   run.emit({ type: 'schedule.changed', schedule: name, change: replace ? 'replaced' : 'added', notes })
   reportTimes(name, rule, { after: now, count: SHOWN }, run.emit)
@@ -67,7 +67,7 @@ export async function performScheduleAdd(operation: ScheduleAddOperation, run: R
 }
 
 function taken(name: string): SluiceError {
-  return new SluiceError('BAD_FLAG', `there is a schedule ${name} already`, {
-    hint: 'take another name, or --replace, which keeps its history',
+  return new SluiceError('BAD_FLAG', `schedule ${name} already exists`, {
+    hint: 'give another name, or --replace, which keeps its history',
   })
 }

@@ -62,7 +62,7 @@ async function reportOutput(book: ScheduleBook, name: string, wanted: string | u
     run.emit({
       type: 'log',
       level: 'note',
-      message: `run ${runId} has said nothing yet: it is kept when a task of it is given back`,
+      message: `run ${runId} has no output yet: output is stored when a task of it is returned`,
     })
   return { totals: { events: dec(slots.reduce((sum, { events }) => sum + events.length, 0)) } }
 }

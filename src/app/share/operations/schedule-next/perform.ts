@@ -16,7 +16,11 @@ export async function performScheduleNext(
   const [found] = await queue.schedules.list(name)
   if (found === undefined) throw unknownSchedule(name)
   if (found.state !== 'on')
-    run.emit({ type: 'log', level: 'warn', message: `schedule ${name} is ${found.state}: it runs at none of them` })
+    run.emit({
+      type: 'log',
+      level: 'warn',
+      message: `schedule ${name} is ${found.state}: it does not run at these times`,
+    })
   const after = await queue.schedules.now()
   return { totals: { times: dec(reportTimes(name, parseRule(found.rule), { after, count: limit }, run.emit)) } }
 }

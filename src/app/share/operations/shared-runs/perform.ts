@@ -141,7 +141,7 @@ async function reportTables(
       type: 'log',
       level: 'warn',
       table,
-      message: `no task of the run can be steered by a table ${table}: nothing is held back`,
+      message: `no task of the run has a table ${table} that can be steered: nothing is paused`,
     })
   }
 }

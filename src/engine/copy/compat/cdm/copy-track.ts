@@ -57,20 +57,24 @@ export class CopyTrack {
     if (around.to.offers.tracks === undefined) {
       throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${around.to.system}`, {
         where: around.to.label,
-        hint: `leave --track-run out: the ledger keeps all of it too; or copy into ${trackingTitles()}`,
+        hint: `remove --track-run (the ledger records the same), or copy into ${trackingTitles()}`,
       })
     }
     for (const { source } of planned.tables) {
       if (source.ring !== undefined && source.ring.partitioner !== 'random') continue
-      const what = source.ring === undefined ? 'lies on no ring of tokens' : 'has tokens that no bigint holds'
+      const what = source.ring === undefined ? 'is not on a token ring' : 'has tokens that do not fit a bigint'
       throw new SluiceError('NO_RING', `${tableText(source.table)} ${what}`, {
-        hint: 'leave --track-run out: the ledger keeps all of it too',
+        hint: 'remove --track-run: the ledger records the same',
       })
     }
     if (planned.tables.length > 1 && (track.previous !== undefined || track.autoRerun === true)) {
-      throw new SluiceError('BAD_FLAG', `${planned.tables.length} tables are copied, and a run is of one`, {
-        hint: 'name one table, or leave --prev-run-id and --auto-rerun out: the same command does only what is not done',
-      })
+      throw new SluiceError(
+        'BAD_FLAG',
+        `${planned.tables.length} tables are copied, but a tracked run covers one table`,
+        {
+          hint: 'name one table, or remove --prev-run-id and --auto-rerun: the same command does only what is not done',
+        },
+      )
     }
     return new CopyTrack(track, around)
   }
@@ -288,8 +292,8 @@ export class CopyTrack {
     )
     if (again.length === 0) return
     if (to.can.atomic !== 'row' && !['upsert', 'replace-range'].includes(operation.onExisting)) {
-      const message = `${again.length} ranges that are not PASS hold rows already, and are left as they are`
-      const hint = 'add --on-existing upsert to write them again, or run sluice quarantine retry for rows set aside'
+      const message = `${again.length} ranges that are not PASS already hold rows and are not changed`
+      const hint = 'add --on-existing upsert to write them again, or run sluice quarantine retry for quarantined rows'
       this.#say('warn', message, tableText(one.source.table), hint)
       return
     }
@@ -299,7 +303,7 @@ export class CopyTrack {
 
   #trouble(table: string, error: unknown): void {
     const { message, hint } = asSluiceError(error)
-    if (!this.notified) this.#say('warn', `cdm_run_details falls behind: ${message}`, table, hint)
+    if (!this.notified) this.#say('warn', `cdm_run_details is not up to date: ${message}`, table, hint)
     this.notified = true
   }
 

@@ -27,7 +27,7 @@ export async function previousRun(
   const runs = await store.runs(table)
   if (options.runId !== undefined && runs.some(({ runId }) => runId === BigInt(options.runId ?? 0))) {
     throw new SluiceError('BAD_FLAG', `Run id ${options.runId} already exists for table ${table}`, {
-      hint: 'leave --run-id out, or give another number',
+      hint: 'remove --run-id, or give another number',
     })
   }
   const asked = options.previous === undefined ? null : BigInt(options.previous)

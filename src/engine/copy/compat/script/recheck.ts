@@ -81,9 +81,13 @@ export async function recheck(
       await writer.write(rows, undefined, stamps.length === rows.length ? stamps : undefined)
       brought = rows.length
       if (!(await isThere(writer))) {
-        throw new SluiceError('PROOF_FAILED', `the target does not hold rows of ${list.table.name} as they were read`, {
-          hint: 'while no program writes them, sluice diff names what differs',
-        })
+        throw new SluiceError(
+          'PROOF_FAILED',
+          `rows of ${list.table.name} in the target differ from the rows that were read`,
+          {
+            hint: 'run sluice diff while no program writes to them: it names the differences',
+          },
+        )
       }
     }
     await writer.commit(closingOf(database, list))

@@ -18,7 +18,7 @@ export async function performCopyRuns({ to, limit, runId }: CopyRunsOperation, r
   const ledger = read.database
   if (!(await hasLedger(ledger))) {
     if (runId !== undefined) throw noSuchLedgerRun(runId)
-    run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
+    run.emit({ type: 'log', level: 'note', message: `nothing was copied into ${store.label} yet` })
     return { totals: { runs: dec(0) } }
   }
   const rows = await recordedCopyRuns(

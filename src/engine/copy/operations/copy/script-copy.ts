@@ -45,7 +45,7 @@ async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'lo
   run.emit({
     type: 'log',
     level: 'note',
-    message: `preset ${preset}, for the largest table has about ${rows} rows: ${set}`,
+    message: `preset ${preset}, because the largest table has about ${rows} rows: ${set}`,
   })
   return {
     ...operation,

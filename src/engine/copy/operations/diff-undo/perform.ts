@@ -34,13 +34,13 @@ export async function performDiffUndo(operation: DiffUndoOperation, run: DiffUnd
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   if (!(await hasLedger(database))) {
-    throw new SluiceError('NO_SUCH_TABLE', 'the target has no ledger, and so no repairs', { where: to.label })
+    throw new SluiceError('NO_SUCH_TABLE', 'the target has no ledger, so there are no repairs', { where: to.label })
   }
   await prepareLedger(database)
   const all = await repairsOf(database, BigInt(operation.runId))
   const repairs = all.filter(({ table }) => isWanted(operation.tables, tableText(nameOf(table))))
   if (repairs.length === 0) {
-    throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no repairs of run ${operation.runId} that stand`, {
+    throw new SluiceError('NO_SUCH_TABLE', `the ledger has no repairs of run ${operation.runId} that can be undone`, {
       where: to.label,
       hint: 'the run id is in the first line of the diff that repaired, and in migration_repairs',
     })
@@ -93,7 +93,7 @@ async function undoAll(
         // A killed run may have recorded a repair that never happened: then nothing needs to be restored.
         if (present === packedRow(one.after) || present === packedRow(one.before)) return true
         changed++
-        warn(plan, one, 'is not as the repair has left it, and stays as it is', run)
+        warn(plan, one, 'has changed since the repair, and is not put back', run)
         return false
       })
       if (back.length > 0 && !expected.has(id)) {
@@ -109,7 +109,7 @@ async function undoAll(
       )
       undone -= kept.length
       changed += kept.length
-      for (const one of kept) warn(plan, one, 'has a part that was written a short time ago, and stays', run)
+      for (const one of kept) warn(plan, one, 'has a part that was written a short time ago, and is not put back', run)
     }
   }
   const totals = totalsOf(undone, changed)
@@ -118,7 +118,7 @@ async function undoAll(
   return {
     totals,
     error: new SluiceError('DIFFERENCES', `${what} changed after the repair, and not put back`, {
-      hint: 'migration_repairs holds what they were before (before_json) and what the repair made of them (after_json)',
+      hint: 'migration_repairs holds their values before (before_json) and after the repair (after_json)',
     }),
   }
 }
@@ -196,15 +196,15 @@ async function planOf(
   const { to, database } = around
   const name = tableText(nameOf(table))
   const target = await targetTableNow(nameOf(table), to, run.interrupt.abort)
-  if (target === null) throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${name} any more`)
+  if (target === null) throw new SluiceError('NO_SUCH_TABLE', `the target no longer has table ${name}`)
   const plan = await repairPlan(database, BigInt(operation.runId), table, target)
   if (plan === null) {
-    throw new SluiceError('PLAN_CHANGED', `the ledger does not say how the rows of ${name} were written down`, {
+    throw new SluiceError('PLAN_CHANGED', `the ledger does not have the columns of the repaired rows of ${name}`, {
       hint: 'the run that repaired them recorded no columns: restore them by hand from before_json in migration_repairs',
     })
   }
   if (typeof plan === 'string') {
-    throw new SluiceError('PLAN_CHANGED', `${name} has no column ${plan} any more, which its repaired rows had`, {
+    throw new SluiceError('PLAN_CHANGED', `${name} no longer has column ${plan}, which its repaired rows had`, {
       hint: 'put the rows back by hand from before_json in migration_repairs',
     })
   }

@@ -197,7 +197,7 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
 /** Columns whose values were reduced to what the target can hold before the comparison. */
 function lossyNotes({ columns }: TablePlan): readonly string[] {
   const lossy = columns.flatMap(({ from, lossy: why }) => (why === undefined ? [] : [`${from} (${why})`]))
-  return lossy.length === 0 ? [] : [`compared as the target can hold them, and not as they are: ${lossy.join(', ')}`]
+  return lossy.length === 0 ? [] : [`compared after conversion to the types of the target: ${lossy.join(', ')}`]
 }
 
 type Stores = Omit<RepairContext, 'from'> & { readonly from: CopyStore; readonly owner: RunOwner }
@@ -277,16 +277,19 @@ function keyedOf({ missing, different, extra, fixed }: DiffCounts): bigint {
 
 function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: DiffCounts, commandLine: string): string {
   const keyed = keyedOf(sum)
-  if (sum.ranges > 0n && keyed <= 0n) return `the log says how many rows stand on each side; ${KEYLESS_HINT}`
+  if (sum.ranges > 0n && keyed <= 0n) return `the log says how many rows each side has; ${KEYLESS_HINT}`
   if (keyed <= 0n) return 'the log says which rows those are, and why'
   if (!fix) {
     if (sum.missing + sum.different === 0n)
-      return `${commandLine} --fix --delete-extra removes what only the target has, and notes it first`
-    const most = sum.newer > 0n && overwriteNewer !== true ? '; --overwrite-newer too what the target wrote later' : ''
-    return `${commandLine} --fix repairs the target and keeps the replaced rows${most}`
+      return `run ${commandLine} --fix --delete-extra to remove rows that only the target has; they are recorded first`
+    const most =
+      sum.newer > 0n && overwriteNewer !== true
+        ? '; add --overwrite-newer to overwrite newer values of the target too'
+        : ''
+    return `run ${commandLine} --fix to repair the target; the replaced rows are kept${most}`
   }
   if (sum.newer > 0n && overwriteNewer !== true)
-    return 'what the target wrote later stays unless --overwrite-newer is given'
+    return 'newer values of the target stay unless --overwrite-newer is given'
   return deleteExtra
     ? 'run the same command again to repair the rest; the log names rows that cannot be repaired'
     : 'rows that only the target has stay unless --delete-extra is given'

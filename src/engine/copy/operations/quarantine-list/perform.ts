@@ -19,7 +19,7 @@ export async function performQuarantineList(
   await using read = await readLedger(store, knowsRun(runId === undefined ? null : BigInt(runId)), run)
   const ledger = read.database
   if (!(await hasLedger(ledger))) {
-    run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
+    run.emit({ type: 'log', level: 'note', message: `nothing was copied into ${store.label} yet` })
     return { totals: { rows: dec(0) } }
   }
   const of = { runId: runId === undefined ? null : BigInt(runId), table: table ?? null }

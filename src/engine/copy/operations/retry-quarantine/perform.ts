@@ -94,7 +94,7 @@ export async function performRetryQuarantine(
     }
   }
   if (last === null) return { totals: decimals(totals) }
-  const error = new SluiceError('ROWS_ASIDE', `${totals.quarantined} of ${rows.length} rows still do not go`, {
+  const error = new SluiceError('ROWS_ASIDE', `the target still refuses ${totals.quarantined} of ${rows.length} rows`, {
     reason: last.message,
     hint: 'correct them at the source, then run the same command again',
   })
@@ -122,7 +122,7 @@ async function planAgain(
   const [target] = await to.tables(name, signal)
   if (stored === null || found === undefined || target === undefined) {
     throw new SluiceError('NO_SUCH_TABLE', `${name} has changed since its rows were quarantined`, {
-      hint: 'a table or its plan is gone; sluice diff --fix brings rows over without one',
+      hint: 'a table or its plan no longer exists; sluice diff --fix repairs rows without a plan',
     })
   }
   const options = JSON.parse(stored.wishes) as Omit<TableOptions, 'rename'> & {
@@ -133,7 +133,7 @@ async function planAgain(
   const essence = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
   const { source: database, 'table identity': identity, columns: copied } = essence
   if (database !== from.identity || identity !== source.identity) {
-    throw new SluiceError('PLAN_CHANGED', `${stored.sourceTable} is another table than the one that was copied`, {
+    throw new SluiceError('PLAN_CHANGED', `${stored.sourceTable} is not the table that was copied`, {
       where: from.label,
       hint: 'name the source of the copy with --from',
     })
@@ -156,7 +156,7 @@ function decimals(totals: Readonly<Record<string, number>>): Readonly<Record<str
 }
 
 function noLedger(label: string): SluiceError {
-  return new SluiceError('NO_SUCH_TABLE', 'there is no ledger of a copy in the target', {
+  return new SluiceError('NO_SUCH_TABLE', 'the target has no ledger of copies', {
     where: label,
     hint: 'name the target of the copy with --to',
   })

@@ -47,9 +47,9 @@ async function pictureOf(
   signal: AbortSignal,
 ): Promise<RingPicture> {
   if (table.ring === undefined || store.offers.ring === undefined) {
-    throw new SluiceError('NO_RING', `${tableText(table.table)} lies on no ring of tokens`, {
+    throw new SluiceError('NO_RING', `${tableText(table.table)} is not on a token ring`, {
       where: store.label,
-      hint: 'tables of Cassandra and YCQL do; sluice discover URL lists what other systems have',
+      hint: 'only tables of Cassandra and YCQL are; sluice discover URL lists tables of other systems',
     })
   }
   return store.offers.ring.sample(table, look, signal)

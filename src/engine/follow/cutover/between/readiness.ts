@@ -83,8 +83,8 @@ export async function betweenReady(
   let taken: FollowedTable | null = null
   try {
     taken = await examineReverse(reverse, { from: opens.store, to: closes.store }, to, run)
-    const detail = 'the way back can be followed; it is made before the switch'
-    const closed = shut === null ? '' : `. To go back over it is refused while ${shut.why}`
+    const detail = 'the reverse stream is possible; it is created before the switch'
+    const closed = shut === null ? '' : `. Going back is refused while ${shut.why}`
     gates.set({ name: 'reverse stream', state: 'waiting', detail: `${detail}${closed}` })
     if (shut !== null) run.emit({ type: 'log', level: 'warn', table: gates.table, ...noWayBack(shut) })
   } catch (thrown) {
@@ -109,7 +109,7 @@ export async function betweenReady(
 
 /** Warning before and after the cutover. */
 export function noWayBack({ why, hint }: ShutWay): { readonly message: string; readonly hint: string } {
-  return { message: `the cut-over can be made, and the way back is refused while ${why}`, hint }
+  return { message: `the cutover is possible, but going back is refused while ${why}`, hint }
 }
 
 /** @param findings of the other direction */
@@ -117,8 +117,8 @@ function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
   const refused = findings.filter(({ verdict }) => verdict === 'refused')
   if (refused.length === 0) return null
   return {
-    why: refused.map(({ about, object }) => `${about} ${object ?? ''} is as it is`.replace('  ', ' ')).join(', '),
-    hint: `before the way back: ${refused.map(({ hint, detail }) => hint ?? detail).join('; ')}`,
+    why: refused.map(({ about, object }) => `${about} ${object ?? ''} is unchanged`.replace('  ', ' ')).join(', '),
+    hint: `before you go back: ${refused.map(({ hint, detail }) => hint ?? detail).join('; ')}`,
   }
 }
 
@@ -133,7 +133,7 @@ async function sessionsGate(
   const { connected, holding, prepared, protected: kept } = await closing.writers(from, signal)
   const counted = `${connected} sessions of roles that may write into ${tableText(from)} are connected, ${holding.length + prepared.length} hold it for writing now`
   if (keepSessions) return { name, state: 'ok', detail: `${counted}; none is ended, as --keep-sessions says` }
-  if (kept.length === 0) return { name, state: 'ok', detail: `${counted}; those that do not let go of it are ended` }
+  if (kept.length === 0) return { name, state: 'ok', detail: `${counted}; those that do not release it are ended` }
   return {
     name,
     state: 'refused',

@@ -130,7 +130,7 @@ async function newestOf(
     if (newest.sourceIdentity !== closes.store.identity) throw another(newest, closes)
     return { closes, opens, family, stream: newest }
   }
-  const message = `there was a switch to stream ${family.newest}, and no such stream is known`
+  const message = `the ledger has a switch to stream ${family.newest}, but not the stream`
   throw new SluiceError('LEDGER_DAMAGED', message, { where: `${from.store.label}, ${to.store.label}` })
 }
 
@@ -146,7 +146,7 @@ export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'op
   if (cdcOf(stream, undefined) !== 'slot') {
     throw no(
       `stream ${stream.id} reads changes by triggers`,
-      'only the log of a slot says what was committed before the switch',
+      'only the log of a slot shows what was committed before the switch',
       'copy with --cdc slot',
     )
   }
@@ -156,7 +156,7 @@ export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'op
 function cannotMove(stream: string, { label, system }: CopyStore, other: CopyStore): SluiceError {
   return new SluiceError('NOT_SWITCHABLE', `stream ${stream} fills a table of another database`, {
     where: label,
-    reason: `tables of ${other.system === system ? system : `${other.system} and ${system}`} cannot be closed to all but a stream that goes the other way`,
+    reason: `tables of ${other.system === system ? system : `${other.system} and ${system}`} cannot be closed to all writers except the reverse stream`,
     hint: 'stop the writers, follow until it is caught up, sign off, and give users the new address; cutover works within one PostgreSQL database and between two so far',
   })
 }
@@ -172,7 +172,7 @@ async function namedIn(database: LedgerDatabase, id: string): Promise<StreamRow 
 function another({ id, source }: StreamRow, closes: CutoverEnd): SluiceError {
   return new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
     where: closes.store.label,
-    reason: `it began at ${redactUrl(source)}`,
-    hint: 'name that one with --from',
+    reason: `its source is ${redactUrl(source)}`,
+    hint: 'name that database with --from',
   })
 }

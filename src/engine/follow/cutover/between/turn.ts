@@ -151,13 +151,13 @@ export class BetweenTurn implements Watch {
     const { changes, steps, id, document, tell: report } = this.#parts
     const { proof } = now
     const marks = this.#marks
-    if (proof === null || marks === null) return prove('the comparison is gone')
+    if (proof === null || marks === null) return prove('the comparison no longer exists')
     const closed = await this.#close(one)
     if (!('fence' in closed)) return closed
     const fence = changes.text(closed.fence)
     const noted = { ...one.started, fence, sessionsEnded: closed.ended }
     mustHold(await steps.closed(id, one.held, document(noted), fence))
-    report('closed', `the source is closed to writers, its fence is ${fence}`)
+    report('closed', `the source is closed to writers at log position ${fence}`)
     const late = await this.#catchUp(one, now, closed.fence)
     if (late !== null) return late
     const equal = await this.#compare(one, marks)
@@ -180,8 +180,8 @@ export class BetweenTurn implements Watch {
     one.isProved = true
     const reported = { position, reversePosition, tries, pauseMs, provedRows: rows }
     mustHold(await steps.proved(id, one.held, document(proved), reported))
-    const goOn = facts.sequences.join(', ') || 'as they are'
-    report('proved', `${touched} touched rows are equal on both sides as of the fence; sequences go on ${goOn}`)
+    const goOn = facts.sequences.join(', ') || 'unchanged'
+    report('proved', `${touched} changed rows are equal on both sides as of that position; sequences continue: ${goOn}`)
     return await this.#open(one, marks.target, facts)
   }
 
@@ -205,7 +205,7 @@ export class BetweenTurn implements Watch {
     const budget = { lockTimeoutMs: LOCK_MS, budgetMs: budgetMs * CLOSE_SHARE, endsSessions }
     const closed = await closing.close(
       { table: from, token: one.token, ...says.source, ...budget },
-      (session) => report('session ended', `${session} held the source for writing and did not let go`),
+      (session) => report('session ended', `${session} kept the source open for writing`),
       signal,
     )
     if (closed !== null) {
@@ -215,14 +215,14 @@ export class BetweenTurn implements Watch {
     const { holding, prepared } = await closing.writers(from, signal)
     const [first, ...more] = [...prepared.map((gid) => `prepared transaction ${gid}`), ...holding]
     const others = more.length === 0 ? '' : `, and ${more.length} more`
-    const who = first === undefined ? 'others hold it' : `${first} holds it${others}`
+    const who = first === undefined ? 'other sessions hold it' : `${first} holds it${others}`
     gates.set({ name: 'lock', state: 'waiting', detail: `the source could not be closed: ${who}` })
     return { next: 'on', why: `the source could not be closed, ${who}: try ${this.#tries} is given up` }
   }
 
   async #catchUp(one: Try, { lane, stream }: Standstill, fence: LogPosition): Promise<Shut | null> {
     while (!(lane.isBoundary && lane.taken >= fence)) {
-      const late = this.#late(one, 'letting the stream catch up')
+      const late = this.#late(one, 'the catch-up of the stream')
       if (late !== null) return late
       stream.ask()
       await lane.take(await stream.next(NEXT_MS))
@@ -235,7 +235,7 @@ export class BetweenTurn implements Watch {
   async #compare(one: Try, marks: Marks): Promise<Equal | Shut> {
     const { closing, opening, from, to, back, identity, signal } = this.#parts
     const keys = this.touched.keys(0)
-    if (keys === null) return prove('all rows went at once')
+    if (keys === null) return prove('all rows were removed at once')
     const [change, ...more] = [
       ...(await closing.changesSince(from, marks.source, signal)),
       ...(await opening.changesSince(to, marks.target, signal)),
@@ -246,11 +246,11 @@ export class BetweenTurn implements Watch {
       opening.digest(to, identity, keys, signal),
     ])
     if (here.rows !== there.rows || here.sums !== there.sums)
-      return prove(`${here.rows} of ${keys.length} touched rows in the source and ${there.rows} in the target differ`)
+      return prove(`${here.rows} of ${keys.length} changed rows in the source and ${there.rows} in the target differ`)
     const sequences = await opening.advance(to, await closing.positions(from, signal), signal)
     // The target is closed, so its log has no change of the earlier stream from here on.
     const reversePosition = back.text(await back.fence(signal))
-    const late = this.#late(one, `comparing ${keys.length} touched rows`)
+    const late = this.#late(one, `comparing ${keys.length} changed rows`)
     return late ?? { sequences, reversePosition, touched: BigInt(keys.length) }
   }
 
@@ -271,7 +271,7 @@ export class BetweenTurn implements Watch {
   async #open(one: Try, mark: SwitchMark, facts: BetweenFacts): Promise<'end' | Shut> {
     const { closing, opening, from, to, steps, id, signal, tell: report } = this.#parts
     // An operator may have opened it manually.
-    if (!(await closing.isClosed(from, one.token, signal))) return prove('the source is not closed any more')
+    if (!(await closing.isClosed(from, one.token, signal))) return prove('the source is no longer closed')
     one.facts = facts
     const outcome = await opening.open(to, mark, steps.opening(id, one.held), signal)
     if (outcome !== 'opened') one.facts = null
@@ -280,7 +280,7 @@ export class BetweenTurn implements Watch {
     const ms = this.#elapsed(one)
     this.#approach.waits.add(ms)
     this.#switched(facts)
-    report('opened', `the target is open, ${Math.round(ms)} ms behind the first try for the lock of the source`)
+    report('opened', `the target is open, ${Math.round(ms)} ms after the first try to lock the source`)
     return 'end'
   }
 
@@ -324,7 +324,7 @@ export class BetweenTurn implements Watch {
   }
 
   #rest(why: string): 'on' {
-    this.#parts.tell('released', `${why}; the source is open, the next try comes in ${this.#approach.rest()} ms`)
+    this.#parts.tell('released', `${why}; the source is open, the next try begins in ${this.#approach.rest()} ms`)
     return 'on'
   }
 
@@ -341,7 +341,7 @@ function mustHold(isHeld: boolean): void {
 }
 
 function leaseLost(): SluiceError {
-  return new SluiceError('LEASE_LOST', 'another program goes on with this stream, or with this switch', {
-    hint: 'this program opens nothing any more; end one of both',
+  return new SluiceError('LEASE_LOST', 'another program continues this stream or this switch', {
+    hint: 'this program opens no database any more; end one of the two programs',
   })
 }

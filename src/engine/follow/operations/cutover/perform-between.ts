@@ -62,8 +62,8 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   if (left !== undefined && !dryRun && wanted !== 'next')
     await givenUp(between, able, left.id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail }))
   if (wanted === 'nothing to revert') {
-    throw new SluiceError('BAD_FLAG', `stream ${stream.id} has not been switched: there is nothing to go back from`, {
-      hint: 'leave --revert out',
+    throw new SluiceError('BAD_FLAG', `stream ${stream.id} was not switched: there is nothing to revert`, {
+      hint: 'remove --revert',
     })
   }
   const last = family.turns.at(-1)
@@ -82,7 +82,7 @@ async function doneBefore(
 ): Promise<Ending> {
   const { closes: now } = between
   const when = isoTime(last.switchedMs ?? 0)
-  const detail = `${last.publicTable} of ${now.store.label} has taken the writes since ${when}`
+  const detail = `${last.publicTable} of ${now.store.label} has received the writes since ${when}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
   const before = { totals: { switched: '0' }, proof: `switched on ${when}` }
   if (operation.dryRun || (last.status === 'done' && !operation.stay))
@@ -121,10 +121,10 @@ async function switched(
   if (confirm !== name && confirm !== ready.from.name) {
     throw new SluiceError(
       'MISSING_CONFIRM',
-      `writers of ${name} go to another database, and it wants its name as confirmation`,
+      `writers of ${name} move to another database: its name is needed as confirmation`,
       {
         ...(ready.shut === null ? {} : { reason: noWayBack(ready.shut).message }),
-        hint: `add --confirm=${shellQuote(name)}, or --dry-run to see gates and findings`,
+        hint: `add --confirm=${shellQuote(name)}, or --dry-run to see checks and findings`,
       },
     )
   }
@@ -135,9 +135,9 @@ async function switched(
   try {
     const ending = await goOn(copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
-      const hint = 'the source is open; the same command tries again, --pause-budget and --tries-for say how long'
+      const hint = 'the source is open; run the same command again (--pause-budget and --tries-for set how long)'
       const { triesForMs } = operation
-      return late(ending, { said: 'nothing has been switched', hint, tries: watch.tries, triesForMs }, gates)
+      return late(ending, { said: 'nothing was switched', hint, tries: watch.tries, triesForMs }, gates)
     }
     if (watch.end === null) return ending
   } finally {
@@ -147,7 +147,7 @@ async function switched(
   const { facts } = watch.end
   await opens.steps.noteWait(id, facts.pauseMs)
   reportSwitched(operation, between, ready, id, facts, run)
-  const proof = `${facts.rows} rows equal before, ${facts.touched} of them compared again as of the fence ${facts.fence}`
+  const proof = `${facts.rows} rows equal before, ${facts.touched} of them compared again as of position ${facts.fence}`
   await using after = await betweenOf(operation, stream.id, run)
   const row = after?.family.turns.at(-1)
   if (after === null || row === undefined) throw new Error('the switch that was made is gone')
@@ -262,11 +262,11 @@ function saysOf({ able, ready: { from, to } }: TurnAround): BetweenParts['says']
   return {
     source: {
       says: `${name} is closed: its rows follow those of ${there}, and only the stream may write into it`,
-      hint: `Write to ${there}, at ${host}:${port}. A switch that was killed is ended, or given up, by the same cut-over.`,
+      hint: `Write to ${there}, at ${host}:${port}. If a switch was killed, run the same cutover: it ends the switch or gives it up.`,
     },
     target: {
       says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and only the stream may write into it`,
-      hint: `Write to the source. A switch that was killed is ended, or given up, by the same cut-over.`,
+      hint: `Write to the source. If a switch was killed, run the same cutover: it ends the switch or gives it up.`,
     },
   }
 }
@@ -327,7 +327,7 @@ async function announce(command: string, { revert, table, address, stream }: Ann
   if (why === null) return
   throw new SluiceError('HOOK_FAILED', `the command of --on-switch ${why}`, {
     reason: `${tableText(table)} of ${address.host}:${address.port}/${address.database} is open, and users may not know it`,
-    hint: 'the cutover is done: the same command runs only this command again',
+    hint: 'the cutover is done: run the same command again, it runs only --on-switch',
   })
 }
 
@@ -341,7 +341,7 @@ async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone
   await back.end(name, run.interrupt.abort)
   const { opens } = documentOf(await opened.switches.document(row.id))
   if (!(await closing.tidy(opens.table, run.interrupt.abort))) {
-    const message = `others hold ${tableText(opens.table)}: a trigger that does nothing stays on it until the next turn`
+    const message = `other sessions lock ${tableText(opens.table)}: a trigger without effect stays on it until the next cutover`
     run.emit({ type: 'log', level: 'note', message })
   }
   if (isDone) await opened.steps.done(row.id)
@@ -377,20 +377,19 @@ function reportSwitched(
 }
 
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {
-  const message = `the source may be closed still, and slot and publication ${streamName(id)} are left: ${error instanceof Error ? error.message : String(error)}`
-  run.emit({ type: 'log', level: 'warn', message, hint: 'the same command opens the source, or ends the switch' })
+  const message = `the source may still be closed, and slot and publication ${streamName(id)} still exist: ${asSluiceError(error).message}`
+  const hint = 'run the same command: it opens the source, or ends the switch'
+  run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
 function notActive({ stream, family }: Between): SluiceError {
   const { id, status, faults } = stream
-  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not made yet' : status}`, {
+  const ended = family.turns.some((row) => hasSwitched(row.status))
+    ? 'the reverse stream was ended: the closed table is no longer kept equal'
+    : 'run sluice copy --follow --restart to begin another one'
+  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
-    hint:
-      status === 'ended'
-        ? family.turns.some((row) => hasSwitched(row.status))
-          ? 'the way back was ended: nothing keeps the closed table equal any more'
-          : 'sluice copy --follow --restart begins another one'
-        : `sluice follow ${id} goes on with it, or says what is in the way`,
+    hint: status === 'ended' ? ended : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }
 

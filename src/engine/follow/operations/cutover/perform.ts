@@ -36,13 +36,9 @@ export async function performCutover(operation: CutoverOperation, run: CutoverRu
   await using standing = await openFamily(url, stream, run)
   const wanted = wantedTurn(standing.family, revert)
   if (wanted === 'nothing to revert') {
-    throw new SluiceError(
-      'BAD_FLAG',
-      `stream ${standing.stream.id} has not been switched: there is nothing to go back from`,
-      {
-        hint: 'leave --revert out',
-      },
-    )
+    throw new SluiceError('BAD_FLAG', `stream ${standing.stream.id} was not switched: there is nothing to revert`, {
+      hint: 'remove --revert',
+    })
   }
   const able = ableOf(standing)
   const last = standing.family.turns.at(-1)
@@ -73,7 +69,7 @@ async function doneBefore(
     })
   }
   const when = isoTime(last.switchedMs ?? 0)
-  const detail = `${last.publicTable} has been the table that was ${last.takenTable} since ${when}; the old one is ${last.oldTable}`
+  const detail = `${last.publicTable} has been the former ${last.takenTable} since ${when}; the old table is ${last.oldTable}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
   if (!isNew || operation.dryRun)
     return { totals: { switched: '0' }, proof: `switched on ${when}`, next: followCommand(operation, family.newest) }
@@ -112,9 +108,9 @@ async function switched(
   if (confirm !== publicName && confirm !== ready.request.from.name) {
     throw new SluiceError(
       'MISSING_CONFIRM',
-      `${publicName} is going to be another table, and wants its name as confirmation`,
+      `${publicName} becomes another table: its name is needed as confirmation`,
       {
-        hint: `add --confirm=${shellQuote(publicName)}, or --dry-run to see gates and findings`,
+        hint: `add --confirm=${shellQuote(publicName)}, or --dry-run to see checks and findings`,
       },
     )
   }
@@ -126,9 +122,9 @@ async function switched(
   try {
     const ending = await goOn(copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
-      const hint = 'the same command tries again; --pause-budget and --tries-for say how long'
+      const hint = 'run the same command again; --pause-budget and --tries-for set how long'
       const { triesForMs } = operation
-      return late(ending, { said: 'nothing has changed places', hint, tries: watch.tries, triesForMs }, gates)
+      return late(ending, { said: 'no table was exchanged', hint, tries: watch.tries, triesForMs }, gates)
     }
     if (watch.end?.type !== 'switched') return ending
   } finally {
@@ -289,18 +285,18 @@ async function givenUp(
 }
 
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {
-  const message = `slot and publication ${streamName(id)}, or the guard of the new table, are left: ${error instanceof Error ? error.message : String(error)}`
-  run.emit({ type: 'log', level: 'warn', message, hint: 'the same command uses them, or removes them' })
+  const message = `slot and publication ${streamName(id)}, or the guard of the new table, still exist: ${error instanceof Error ? error.message : String(error)}`
+  run.emit({ type: 'log', level: 'warn', message, hint: 'run the same command: it uses them, or removes them' })
 }
 
 function notActive({ stream }: OpenedFamily): SluiceError {
   const { id, status, faults } = stream
-  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not made yet' : status}`, {
+  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
     hint:
       status === 'ended'
-        ? 'sluice copy --follow --restart begins another one'
-        : `sluice follow ${id} goes on with it, or says what is in the way`,
+        ? 'run sluice copy --follow --restart to begin another one'
+        : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }
 

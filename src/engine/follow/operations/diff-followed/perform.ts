@@ -190,10 +190,10 @@ function reportMore(
 ): void {
   const unnamed = missing + extra + different - limit
   if (unnamed > 0)
-    emit({ type: 'log', level: 'note', message: `${unnamed} more differences are counted and not named` })
+    emit({ type: 'log', level: 'note', message: `${unnamed} more differences are counted but not listed` })
   if (outcome === null || outcome.runs.length === 0) return
   const runs = outcome.runs.length === 1 ? 'run' : 'runs'
-  const message = `what the target held before is in migration_repairs, under ${runs} ${outcome.runs.join(', ')}`
+  const message = `the earlier values of the target are in migration_repairs, under ${runs} ${outcome.runs.join(', ')}`
   emit({ type: 'log', level: 'note', message })
 }
 
@@ -204,13 +204,13 @@ function errorOf(operation: DiffFollowedOperation, compared: ComparedByHand, nam
   if (first !== undefined) {
     const rest = nowhere.length === 1 ? '' : `, nor ${nowhere.length - 1} others that were named`
     const error = new SluiceError('BAD_FLAG', `neither side of ${name} has a row ${first}${rest}`, {
-      hint: 'what is named is the key of a row in the source, or of one that only the target has',
+      hint: 'give the key of a row in the source, or of a row that only the target has',
     })
     return { error }
   }
   if (operation.dryRun && differ > 0) {
     const text = `${differ === 1 ? 'one row differs' : `${differ} rows differ`} now, including rows in flight`
-    const hint = 'with --fix the stream reads them again and repairs what still differs'
+    const hint = 'add --fix: the stream then reads them again and repairs what still differs'
     return { error: new SluiceError('DIFFERENCES', text, { hint }) }
   }
   if (unread > 0) {

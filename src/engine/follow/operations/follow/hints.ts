@@ -37,7 +37,7 @@ export function hintOfFollow(hint: string): string {
   const [are, them] = foreign.length === 1 ? ['is an option', 'it'] : ['are options', 'them']
   return (
     `${hint}; ${foreign.join(', ')} ${are} of the command that began the stream: give ${them} to sluice copy --follow, ` +
-    'with --restart where rows go to the target in another way than before'
+    'with --restart if rows are to be written differently than before'
   )
 }
 

@@ -43,14 +43,10 @@ async function ended(
   run: CopyRun,
 ): Promise<Ending> {
   if (named !== stream.id) {
-    throw new SluiceError(
-      'BAD_FLAG',
-      `${named} is a run of stream ${stream.id}, and --end wants the number of a stream`,
-      {
-        reason: `stream ${stream.id} reads from ${stream.source}`,
-        hint: `sluice follow ${stream.id} --end, if that stream is the one to end`,
-      },
-    )
+    throw new SluiceError('BAD_FLAG', `${named} is a run of stream ${stream.id}, but --end needs the id of a stream`, {
+      reason: `stream ${stream.id} reads from ${stream.source}`,
+      hint: `sluice follow ${stream.id} --end, if you mean that stream`,
+    })
   }
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()

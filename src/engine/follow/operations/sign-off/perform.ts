@@ -91,8 +91,8 @@ async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked>
   if (from.identity !== stream.sourceIdentity) {
     throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
       where: from.label,
-      reason: `it began at ${stream.source}`,
-      hint: 'name that one with --from',
+      reason: `its source is ${stream.source}`,
+      hint: 'name that database with --from',
     })
   }
   const copy = copyOfStream(stream, { from: url, to: operation.to }, {})
@@ -203,11 +203,11 @@ async function objectChecks(
         ...head,
         outcome: 'failed',
         found: `not in the target: ${missing.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
-        hint: 'sluice follow STREAM goes on and builds what is missing, or says what is in the way',
+        hint: 'run sluice follow STREAM: it builds what is missing, or says what blocks it',
       }
     }
     if (others.length === 0)
-      return { ...head, outcome: 'ok', found: `all ${there} of the source are there${widened.join('')}` }
+      return { ...head, outcome: 'ok', found: `all ${there} of the source exist${widened.join('')}` }
     return {
       ...head,
       outcome: 'not checked',
@@ -248,11 +248,11 @@ async function refuseUnready({ id, status, faults }: StreamRow, database: Ledger
       ? `stream ${id} is halted: ${faults[0]?.message ?? 'changes may be missing'}`
       : copying === undefined
         ? null
-        : `${String(copying[0])} is still copied`
+        : `${String(copying[0])} is still being copied`
   if (why === null) return
   throw new SluiceError('STREAM_HALTED', why, {
     reason: 'both sides cannot be compared as of one snapshot',
-    hint: `sluice follow ${id} goes on with it, or says what is in the way`,
+    hint: `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }
 
@@ -324,8 +324,8 @@ async function reported(document: SignOff, report: string | undefined, run: Sign
     error: new SluiceError(differs ? 'DIFFERENCES' : 'NOT_SIGNED', `the sign-off is refused: ${reasons[0] ?? ''}`, {
       ...(reasons.length > 1 ? { reason: `and ${reasons.length - 1} more` } : {}),
       hint: differs
-        ? `sluice follow ${history.stream} --until-equal names and repairs rows that differ; then sign off again`
-        : 'each check that failed says what to do; sign off again then',
+        ? `run sluice follow ${history.stream} --until-equal to name and repair rows that differ, then sign off again`
+        : 'do what each failed check says, then sign off again',
     }),
   }
 }

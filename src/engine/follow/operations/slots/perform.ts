@@ -23,7 +23,7 @@ export async function performSlots(operation: SlotsOperation, run: SlotsRun): Pr
     throw new SluiceError('NOT_FOLLOWABLE', `${store.label} has no replication slots`, {
       ...(notes
         ? {
-            reason: `a stream out of ${store.system} has triggers and logs of its own, which sluice follow RUN --end removes`,
+            reason: `a stream from ${store.system} uses triggers and logs, which sluice follow RUN --end removes`,
           }
         : {}),
       hint: 'name a PostgreSQL database with --from',
@@ -87,9 +87,9 @@ function refuseUnconfirmed({ confirm }: SlotsOperation, drop: string): void {
   if (confirm === drop) return
   throw new SluiceError(
     'MISSING_CONFIRM',
-    `--drop removes replication slot ${drop} for good and wants its name as confirmation`,
+    `--drop removes replication slot ${drop} permanently: its name is needed as confirmation`,
     {
-      hint: `add --confirm=${shellQuote(drop)}, or --dry-run to see what would go`,
+      hint: `add --confirm=${shellQuote(drop)}, or --dry-run to see what would be removed`,
     },
   )
 }

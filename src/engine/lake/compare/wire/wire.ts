@@ -88,6 +88,6 @@ export class DelayedWire implements AsyncDisposable {
 
 function brokenWire(reason: string): SluiceError {
   return new SluiceError('INTERNAL', `the proxy for --simulate-latency cannot listen: ${reason}`, {
-    hint: 'compare without --simulate-latency, through a proxy of your own',
+    hint: 'remove --simulate-latency, and use your own proxy',
   })
 }

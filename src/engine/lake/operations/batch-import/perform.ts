@@ -88,7 +88,7 @@ function endOfPlan(tables: number, errors: ReadonlyMap<string, SluiceError>): En
 function failed(failures: readonly SluiceError[], tables: number, refused: number): SluiceError {
   if (refused === failures.length) {
     return new SluiceError('TABLE_FEATURE', `${refused} of ${tables} tables need a feature that sluice refuses`, {
-      hint: 'see the table.finished lines; --exclude leaves them out',
+      hint: 'see the table.finished lines; --exclude skips these tables',
     })
   }
   const more = refused > 0 ? `, ${refused} refused` : ''

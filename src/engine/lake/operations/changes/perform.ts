@@ -17,7 +17,7 @@ export async function performChanges(operation: ChangesOperation, run: ChangesRu
   const { fromVersion: from, toVersion: to } = operation
   if (from > to) {
     throw new SluiceError('BAD_FLAG', `--from-version ${from} is above --to-version ${to}`, {
-      hint: 'turn the two around',
+      hint: 'exchange the two values',
     })
   }
   const counts = new Map<string, number>()
@@ -32,9 +32,9 @@ export async function performChanges(operation: ChangesOperation, run: ChangesRu
       if (from < historyFrom) {
         throw new SluiceError(
           'HISTORY_MISSING',
-          `the catalog knows ${tableId} from version ${historyFrom} on, not what came after ${from}`,
+          `the catalog has ${tableId} from version ${historyFrom} on, not the changes after ${from}`,
           {
-            hint: `ask from version ${historyFrom} on`,
+            hint: `give --from-version ${historyFrom} or higher`,
           },
         )
       }

@@ -93,7 +93,7 @@ async function refuseSettling(folder: string, root: string, version: number, sig
   const files = apart.length === 1 ? 'one file' : `${apart.length} files`
   throw new SluiceError(
     'DIFFERENCES',
-    `a checkpoint of version ${version} would change what other readers have of ${files}`,
+    `a checkpoint of version ${version} would change what other readers see in ${files}`,
     {
       where: root,
       reason: fileReadings(first),
@@ -121,7 +121,7 @@ function checkpointsOf(
     if (!based) return []
     throw new SluiceError('BAD_FLAG', '--checkpoint none would write a log that cannot be read', {
       reason: `the catalog begins at version ${table.historyFrom}, and only a checkpoint of that version covers what came before`,
-      hint: 'leave --checkpoint out',
+      hint: 'remove --checkpoint',
     })
   }
   const versions = based ? [table.historyFrom] : []
@@ -190,7 +190,7 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
     `the catalog holds ${found} of the ${String(numLines)} lines of commit ${version}`,
     {
       reason: 'rows of the catalog were removed or changed by hand',
-      hint: 'sluice validate TABLE says what is wrong with the catalog; nothing was written',
+      hint: 'run sluice validate TABLE to see what is wrong with the catalog; nothing was written',
     },
   )
 }
@@ -202,15 +202,11 @@ function notTheBytes(versions: readonly number[]): string {
 
 function readOtherwise(differences: number, location: string): SluiceError {
   const places = countText(differences, 'place')
-  return new SluiceError(
-    'DIFFERENCES',
-    `the log that the catalog gives is another table than the catalog holds in ${places}`,
-    {
-      where: location,
-      reason: 'lines of the log that the catalog keeps and rows that were made from them say two things',
-      hint: 'sluice validate TABLE says what is wrong with the catalog; no log was written',
-    },
-  )
+  return new SluiceError('DIFFERENCES', `the log written from the catalog differs from the catalog in ${places}`, {
+    where: location,
+    reason: 'the raw log lines in the catalog and the rows made from them differ',
+    hint: 'run sluice validate TABLE to see what is wrong with the catalog; no log was written',
+  })
 }
 
 function warn(run: ExportLogRun, message: string): void {

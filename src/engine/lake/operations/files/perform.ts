@@ -21,7 +21,7 @@ export async function performFiles(operation: FilesOperation, run: FilesRun): Pr
   const totals = { version: 0, files: 0, bytes: 0n }
   const report = (event: FileEvent): boolean => {
     if (totals.files >= limit) {
-      run.emit({ type: 'log', level: 'note', message: `there are more files; --limit ${limit} leaves them out` })
+      run.emit({ type: 'log', level: 'note', message: `there are more files than --limit ${limit}` })
       return false
     }
     totals.files++

@@ -273,7 +273,7 @@ class Check {
 
   reportCompacted({ all, read, notRead }: CompactedCounts): void {
     if (all === 0) return
-    const rest = notRead.length === 0 ? '' : `; of ${notRead.length} not all commits are there: nothing judges those`
+    const rest = notRead.length === 0 ? '' : `; ${notRead.length} of them lack commits and were not compared`
     const detail = `log compaction files compared with their commits${rest}`
     this.#report.checked('compacted', read, all, this.#report.of('compacted-'), detail)
   }
@@ -377,9 +377,9 @@ class Check {
     return {
       totals,
       proof: 'none',
-      error: new SluiceError('DIFFERENCES', `what the log points at is wrong in ${places}`, {
+      error: new SluiceError('DIFFERENCES', `fsck found errors in ${places}`, {
         where: this.#subject.store.label,
-        hint: 'each finding says what helps; fsck changes nothing',
+        hint: 'do what each finding says; fsck changes nothing',
       }),
     }
   }

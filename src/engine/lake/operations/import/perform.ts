@@ -81,8 +81,12 @@ async function refuseCopy({ tableId, catalog }: ImportOperation, path: string, r
     if (error instanceof SluiceError && (error.code === 'NO_LOG' || error.code === 'NO_SUCH_PATH')) return
     throw error
   }
-  throw new SluiceError('TABLE_ID_TAKEN', `${tableId} was not moved: its log is where the catalog has it`, {
-    where: old,
-    hint: 'import a copy under another --table-id; to follow the table, take the log at the old place away first',
-  })
+  throw new SluiceError(
+    'TABLE_ID_TAKEN',
+    `${tableId} was not moved: its log is still at the path that the catalog has`,
+    {
+      where: old,
+      hint: 'import a copy under another --table-id; if the table was moved, remove the log at the old path first',
+    },
+  )
 }

@@ -136,7 +136,7 @@ async function rangeOfSchema(
 
 function leafOf(name: string, schema: StructType): ReturnType<typeof resolveColumn> {
   const [column] = predicateColumns(parsePredicate(`${name} IS NULL`))
-  if (column === undefined) throw new SluiceError('BAD_FLAG', `${name} is no column`)
+  if (column === undefined) throw new SluiceError('BAD_FLAG', `${name} is not a column`)
   return resolveColumn(name, column, schema)
 }
 
@@ -153,6 +153,6 @@ function wantedColumn(name: string, schema: StructType, partitioned: ReadonlySet
   if (kind !== null) return { name: shown, physicalPath, kind }
   const type = '__COLLATIONS' in field.metadata ? 'text with a collation' : typeText(field.type)
   throw new SluiceError('BAD_FLAG', `${shown} is ${type}, which has no ranges`, {
-    hint: 'numbers, dates, timestamps, text and booleans have, also as fields of a struct: a.b',
+    hint: 'numbers, dates, timestamps, text and booleans have ranges, also as fields of a struct: a.b',
   })
 }

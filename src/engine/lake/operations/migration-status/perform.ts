@@ -141,7 +141,7 @@ async function lagOf(
     return { why: `its log was truncated: ${endedLogText(latest, version)}` }
   } catch (error) {
     if (signal.aborted) throw error
-    return { why: `how far it is behind is not known: ${asSluiceError(error).message}` }
+    return { why: `its lag is unknown: ${asSluiceError(error).message}` }
   }
 }
 

@@ -102,7 +102,7 @@ export async function performRollback(operation: RollbackOperation, run: Rollbac
   const forget = operation.forget === true
   if (operation.dryRun) return patient(() => wouldRemove(operation, run, forget))
   if (operation.confirm !== operation.table && operation.confirm !== tableId) {
-    throw new SluiceError('MISSING_CONFIRM', `rolling back ${tableId} needs its name typed`, {
+    throw new SluiceError('MISSING_CONFIRM', `rollback of ${tableId} needs its name as confirmation`, {
       reason: operation.confirm === undefined ? 'no name was given' : `"${operation.confirm}" is not its name`,
       hint: `say --confirm=${shellQuote(tableId)}`,
     })
@@ -166,7 +166,7 @@ async function verify(
   await checkLog(subject, { database, checkFiles, checks, run })
   await checkUse(tableId, { database, checks, run }, ownLease)
   const rows = await rowsOfTable(database, tableId)
-  const message = `a rollback removes: ${listOf(rows)}; ${label}/_delta_log stays as it is`
+  const message = `a rollback removes: ${listOf(rows)}; ${label}/_delta_log is not changed`
   run.emit({ type: 'log', level: 'note', table: tableId, message })
   return { lost: checks.lost, inUse: checks.inUse, checks: checks.count, rows }
 }
@@ -327,14 +327,14 @@ function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict
   if (inUse.length > 0) {
     return new SluiceError('NOT_SAFE', message, {
       reason: 'the rows of the table are in use',
-      hint: 'take away what refers to them, or wait until the import has ended',
+      hint: 'remove what refers to them, or wait until the import has ended',
     })
   }
   const anyway = forgetCommand(tableId)
   if (state !== 'whole') {
     return new SluiceError('NOT_SAFE', message, {
-      reason: 'the catalog holds no whole table, and the log does not give one',
-      hint: `bring the log back and import again; if it is gone, take out what was imported: ${anyway}`,
+      reason: 'the table in the catalog is incomplete, and the log does not give all of it',
+      hint: `restore the log and import again; if it is lost, remove what was imported: ${anyway}`,
     })
   }
   if (lost.every((problem) => problem.startsWith(DISAGREES))) {
@@ -344,7 +344,7 @@ function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict
     })
   }
   return new SluiceError('NOT_SAFE', message, {
-    reason: 'without the catalog the log alone would not give all of it',
-    hint: `to keep it, sluice export-log ${shellQuote(tableId)} --to FOLDER writes it out of the catalog; to let it go: ${anyway}`,
+    reason: 'the log alone does not hold the whole table',
+    hint: `to keep it, run sluice export-log ${shellQuote(tableId)} --to FOLDER; to remove it: ${anyway}`,
   })
 }

@@ -9,7 +9,7 @@ import type { LogStore } from '../../../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 
 /** The commits are the imported ones, only the files differ: if the catalog is wrong, nothing would be lost. */
-export const DISAGREES = 'the log gives another table than the catalog holds'
+export const DISAGREES = 'log and catalog hold different tables'
 
 /** Ranges of versions that are named. */
 const NAMED = 4
@@ -98,6 +98,6 @@ function versionsText(versions: readonly number[]): string {
     else spans.push({ from: version, to: version })
   }
   const texts = spans.slice(0, NAMED).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
-  const more = spans.length > NAMED ? ` and ${spans.length - NAMED} more stretches` : ''
+  const more = spans.length > NAMED ? ` and ${spans.length - NAMED} more ranges` : ''
   return `commit${versions.length === 1 ? '' : 's'} ${texts.join(', ')}${more}`
 }

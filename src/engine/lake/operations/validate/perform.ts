@@ -110,11 +110,11 @@ function adviceOn(
 ): string {
   const [id, catalog] = [shellQuote(tableId), `--database-url ${shellQuote(url)}`]
   if (differences === witnessDifferences)
-    return 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
+    return 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: write a new checkpoint of the table, and keep its commits until then'
   if (otherThanRanges === 0)
     return `only ranges are wrong, which could hide files from a condition: rebuild them with sluice index ${id} COLUMN --drop ${catalog}, then without --drop`
   if (differences === witnessDifferences + timeDifferences)
-    return `only times of commits differ, as of a folder that was copied or restored with other file times, or whose log was cleaned of a commit that later ones took their time from: take over those of the log with sluice import ${shellQuote(path)} --table-id ${id} --moved ${catalog}`
+    return `only times of commits differ: the folder was copied or restored with other file times, or a commit that sets the time of later ones was cleaned up; take over the times of the log with sluice import ${shellQuote(path)} --table-id ${id} --moved ${catalog}`
   return againIfRight(tableId, url)
 }
 

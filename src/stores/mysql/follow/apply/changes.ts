@@ -81,7 +81,8 @@ export class TableChanges {
     await (shape.way === 'merge' ? this.#upsert(rows) : addRows(this.#session, this.#into, rows))
     if (filled.length > 0) {
       const inserted = await this.#stage?.insert()
-      if (inserted !== filled.length) throw new Error(`${inserted} of ${filled.length} rows came out of the stage`)
+      if (inserted !== filled.length)
+        throw new Error(`${inserted} of ${filled.length} rows were read from the staging table`)
     }
     if (!isFew) await this.#stage?.clear()
     return [...lacking].map(({ put }) => put.key)
@@ -93,7 +94,7 @@ export class TableChanges {
     stays: (put: PartialPut) => boolean,
   ): Promise<ReadonlySet<PartialPut>> {
     if (this.#stage === null)
-      throw new Error(`values of ${tableText(this.#request.table.table)} are left out that no source leaves out`)
+      throw new Error(`values of ${tableText(this.#request.table.table)} are missing, and sources always send them`)
     const staying = partial.filter(stays)
     return await this.#stage.take(
       shape,

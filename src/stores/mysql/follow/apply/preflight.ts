@@ -44,7 +44,8 @@ async function examineServer(
   const words = new Map(rows.map(([name, word]) => [String(name).toLowerCase(), String(word).toUpperCase()]))
   if (words.get('log_bin') === 'ON' && words.get('binlog_format') === 'STATEMENT') {
     refusals.push({
-      message: 'the server logs statements, and takes no changes of transactions that see what others commit meanwhile',
+      message:
+        'the server logs statements (binlog_format), and refuses changes at the isolation level that sluice needs',
       hint: 'set binlog_format to MIXED or ROW on the server',
     })
   }
@@ -55,13 +56,13 @@ async function examineServer(
     )
   }
   if (!(await mayStage(session))) {
-    const message = 'the user may not create temporary tables in this database, which changes go through'
+    const message = 'the user may not create temporary tables in this database, which applying changes needs'
     refusals.push({ message, hint: 'GRANT CREATE TEMPORARY TABLES on the database to the user' })
   }
   if (origin !== undefined) {
     refusals.push({
-      message: `changes cannot be marked with the origin ${origin}: transactions of this server have none`,
-      hint: 'follow in one direction only',
+      message: `changes cannot be marked with the origin ${origin}: this server does not record origins of transactions`,
+      hint: 'replicate in one direction only',
     })
   }
 }
@@ -105,7 +106,7 @@ async function examineTable(
   const own = keys.filter(({ of }) => of === table.name).map(({ key }) => key)
   if (request.catchingUp === true && own.length > 0) {
     refuse(
-      `foreign keys of ${name} may refuse rows until it has caught up: ${own.join(', ')}`,
+      `foreign keys of ${name} may refuse rows until the table has caught up: ${own.join(', ')}`,
       'drop them, and build them after it with --with indexes,constraints',
     )
   }
@@ -118,7 +119,7 @@ function examineColumns({ table, columns, identity }: ChangeTable, shape: ApplyS
     const found = shape.columns[at]
     if (found == null || planned.generated === true) continue
     const isKey = identity.includes(column)
-    if (found.generated && !isKey) refuse(`${name} computes ${column} by itself`, 'leave it out with --columns')
+    if (found.generated && !isKey) refuse(`${name} computes ${column} itself`, 'leave it out with --columns')
     if (isKey && !isSortable({ ...planned, native: found.native }))
       refuse(`${column} of ${name} (${found.native}) cannot be compared exactly`, 'give the column another type')
   }

@@ -88,13 +88,13 @@ export async function soundMysqlShape(request: ChangeTable, session: MysqlSessio
   const refused = (message: string, hint: string): SluiceError =>
     new SluiceError('TABLE_REFUSED', message, { where, hint })
   if (shape === null)
-    throw refused(`there is no table ${where}`, 'it was renamed or dropped: bring it back, or copy the table again')
+    throw refused(`there is no table ${where}`, 'it was renamed or dropped: restore it, or copy the table again')
   if (shape.engine !== 'InnoDB') throw refused(engineText(request, shape), ENGINE_HINT)
   const lacking = lackingColumns(request, shape)
   if (lacking.length > 0)
     throw refused(
       `${where} has no column ${lacking.join(', ')}`,
-      'add the column to the target, with the type that the source has',
+      'add the column to the target, with the type of the source',
     )
   if (shape.finder === null) throw refused(unindexedText(request), indexHint(request))
   return shape
@@ -105,8 +105,8 @@ export const ENGINE_HINT = 'ALTER TABLE … ENGINE = InnoDB'
 export function engineText({ table }: ChangeTable, { engine, kind }: ApplyShape): string {
   const name = tableText(table.table)
   return engine === ''
-    ? `${name} is no table of its own (${kind.toLowerCase()}): changes go to tables only`
-    : `${name} is a table of ${engine}, which has no transactions: its rows would not move together with their position`
+    ? `${name} is not a table (${kind.toLowerCase()}): changes can be applied only to tables`
+    : `${name} is a table of ${engine}, which has no transactions: its rows and their position could not be committed together`
 }
 
 export function lackingColumns({ columns }: ChangeTable, shape: ApplyShape): readonly string[] {
@@ -120,7 +120,7 @@ function unindexedText({ table, identity }: ChangeTable): string {
 }
 
 function indexHint({ identity }: ChangeTable): string {
-  return `create an index whose first columns are (${identity.join(', ')}), whole`
+  return `create an index whose first columns are (${identity.join(', ')}), in full length`
 }
 
 async function readIndexes(

@@ -152,7 +152,7 @@ class MysqlChangeWriter implements ChangeWriter {
 
   #table(table: number): ChangeTable {
     const found = this.#request.tables[table]
-    if (found === undefined) throw new Error(`there is no table ${table} among those that this session was opened for`)
+    if (found === undefined) throw new Error(`this session was not opened for a table ${table}`)
     return found
   }
 
@@ -168,7 +168,7 @@ class MysqlChangeWriter implements ChangeWriter {
       throw new SluiceError('TARGET_BUSY', `${tableText(request.table.table)} was altered`, {
         where: this.#config.label,
         reason: 'its columns have just changed',
-        hint: 'the session is opened again and reads them again',
+        hint: 'the session is reopened and reads them again',
         retryable: true,
       })
     }

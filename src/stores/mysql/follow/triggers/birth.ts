@@ -107,7 +107,7 @@ export async function renewMysqlTriggers(
   if (whole !== null) {
     throw new SluiceError(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message, {
       reason: 'changes of every table of the stream may be missing',
-      hint: 'copy all of them again: the command that began the stream, with --restart',
+      hint: 'copy all of them again: run the command that began the stream, with --restart',
     })
   }
   const born = { facts: { ...birth.facts }, shapes: { ...birth.shapes } }
@@ -148,11 +148,11 @@ async function logged(
   await session.command(USUAL_MODE)
   const shape = await readMysqlTriggerShape(session, table)
   const planned = followed.columns.every(({ name: one }) => shape?.columns.some((text) => text.startsWith(`${one} `)))
-  if (shape === null || !planned) throw changedMeanwhile(`${where} was changed while its log was made`)
+  if (shape === null || !planned) throw changedMeanwhile(`${where} was changed while its log was created`)
   const names = { triggers: triggerNames(name, number), guard: `${name}_${number}_guard` }
   const made = await readMarks(session, table, log, names)
   if (Object.keys(made.triggers).length !== names.triggers.length + 1 || made.id === '')
-    throw changedMeanwhile(`triggers and log of ${where} are not there as they were made`)
+    throw changedMeanwhile(`triggers and log of ${where} were changed or dropped after their creation`)
   const known: MysqlTableLog = { number, table: log, key: followed.identity, index, made }
   born.facts[mysqlLogFact(table)] = JSON.stringify(known)
   born.shapes[where] = JSON.stringify(shape)
@@ -172,7 +172,7 @@ async function waitForPrepared(wait: MysqlWait): Promise<void> {
 }
 
 function changedMeanwhile(reason: string): SluiceError {
-  return new SluiceError('NOT_FOLLOWABLE', 'a table was changed while its triggers were made', {
+  return new SluiceError('NOT_FOLLOWABLE', 'a table was changed while its triggers were created', {
     reason,
     hint: 'run the same command again',
   })
@@ -190,6 +190,6 @@ async function removeMade(config: MysqlConfig, name: string, { tell: report }: M
     }
   } catch {
     // Not thrown: the first error is more useful.
-    report(`triggers and tables ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`) // prettier-ignore
+    report(`triggers and tables ${name} could not be removed, and still record writes: the same command, or one with --restart, removes them`) // prettier-ignore
   }
 }

@@ -100,9 +100,9 @@ async function openTransactions(session: MysqlSession): Promise<readonly string[
 }
 
 function gaveUp(what: string, open: readonly string[]): SluiceError {
-  return new SluiceError('TARGET_BUSY', `${what} waits for open transactions, and they do not end`, {
+  return new SluiceError('TARGET_BUSY', `${what} waits for open transactions that do not end`, {
     reason: open.length === 0 ? 'the server does not show them' : open.join('; '),
-    hint: 'end them, or wait until they end; then run the same command again',
+    hint: 'end them, or wait for their end, then run the same command again',
     kind: 'source',
     retryable: true,
   })

@@ -32,7 +32,7 @@ export async function mysqlTriggerCost(
     lines.push(await costOf(session, database, one))
   }
   const more = largest.length - MOST_TABLES
-  return more > 0 ? [...lines, `what triggers cost on ${more} smaller tables was not measured`] : lines
+  return more > 0 ? [...lines, `the cost of triggers on ${more} smaller tables was not measured`] : lines
 }
 
 async function costOf(session: MysqlSession, database: string, one: FollowedTable): Promise<string> {
@@ -50,7 +50,7 @@ async function costOf(session: MysqlSession, database: string, one: FollowedTabl
       `INSERT INTO ${mysqlTableSql(some)} (${list}) SELECT ${list} FROM ${mysqlTableSql(one.table.table)} LIMIT ${WRITES}`,
     )
     await session.command('COMMIT')
-    if (rows === 0) return `${name} has no rows, with which it could be measured what triggers cost those who write`
+    if (rows === 0) return `${name} has no rows, so the cost of triggers for writers was not measured`
     const written = `INSERT INTO ${mysqlTableSql(scratch)} (${list}) SELECT ${list} FROM ${mysqlTableSql(some)}`
     const without = await median(session, written)
     const key = one.identity.flatMap((found) => columns.find((column) => column.name === found) ?? [])
@@ -64,7 +64,7 @@ async function costOf(session: MysqlSession, database: string, one: FollowedTabl
     if (session.broken !== null) throw error
     if (error instanceof SluiceError && error.code === 'CONNECTION_LOST') throw error
     const reason = error instanceof Error ? error.message : String(error)
-    return `what triggers on ${name} cost those who write could not be measured: ${reason}`
+    return `the cost of triggers on ${name} for writers could not be measured: ${reason}`
   } finally {
     await session.rollBack()
     if (session.broken === null) await session.command(dropped).catch(() => undefined)

@@ -104,7 +104,7 @@ export class MysqlTriggers implements ChangeSource {
 
   async fence(signal: AbortSignal): Promise<LogPosition> {
     const name = this.#stream
-    if (name === null) throw new Error('a catch-up position needs a stream that was started or verified before')
+    if (name === null) throw new Error('a catch-up position needs a started or verified stream')
     return await this.#write(signal, (session) => takeNumber(session, this.#config.database, name))
   }
 

@@ -40,8 +40,8 @@ export type LogMarks = {
 /** @throws SluiceError BAD_CONFIG for a name that no stream of sluice can have */
 export function refuseForeignName(name: string): void {
   if (isOwnTriggerLog(name)) return
-  throw new SluiceError('BAD_CONFIG', `${name} is no name for a stream of this program`, {
-    hint: 'it has to begin with sluice_, and to have lower-case letters, digits and underscores only, 47 at most',
+  throw new SluiceError('BAD_CONFIG', `${name} is not a valid name for a stream of sluice`, {
+    hint: 'it must begin with sluice_, and have only lower-case letters, digits and underscores, 47 at most',
   })
 }
 
@@ -95,7 +95,7 @@ export function streamOfTrigger(trigger: string, name?: string): string | null {
 /** Statements that create the progress row; see `position.ts`. */
 export function progressStatements(database: string, name: string, token: string): readonly string[] {
   const table = ticked(mysqlProgressTable(database, name))
-  if (!TOKEN.test(token)) throw new Error(`${token} is no token`)
+  if (!TOKEN.test(token)) throw new Error(`${token} is not a token`)
   return [
     `CREATE TABLE ${table} (one TINYINT NOT NULL PRIMARY KEY, token CHAR(36) CHARACTER SET ascii NOT NULL, counter BIGINT UNSIGNED NOT NULL,
        shown BIGINT UNSIGNED NOT NULL, forgotten BIGINT UNSIGNED NOT NULL) ENGINE = InnoDB`,

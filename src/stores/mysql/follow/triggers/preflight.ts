@@ -14,7 +14,7 @@ import { replicaFault } from './replica.ts'
 import { cascadesOf, uniqueIndexes } from './shape.ts'
 
 const NOT_TOLD =
-  'triggers note rows only: not DDL, and no TRUNCATE. A followed table that is altered so, or emptied so, is halted and named'
+  'triggers record only rows, not DDL or TRUNCATE. After either, the stream of that table is halted, and the table is named'
 /** Rights that logs need in the database of the URL. */
 const FOR_LOGS = ['CREATE', 'DROP', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRIGGER']
 
@@ -42,12 +42,12 @@ async function examineServer(session: MysqlSession, database: string): Promise<r
   const lacking = FOR_LOGS.filter((right) => !rights.has(right))
   if (lacking.length > 0)
     refusals.push({
-      message: `${String(user)} has no ${lacking.join(', ')} on database ${database}, where the logs of the stream would be`,
+      message: `${String(user)} has no ${lacking.join(', ')} on database ${database}, which the logs of the stream need`,
       hint: `GRANT ${lacking.join(', ')} ON \`${database.replaceAll('`', '``')}\`.* TO ${login}; or name a database in the URL that is its own, and the tables as database.table`,
     })
   if (!rights.has('PROCESS'))
     refusals.push({
-      message: `${String(user)} has no right PROCESS; without it a TRUNCATE cannot be detected: no trigger fires for it`,
+      message: `${String(user)} has no right PROCESS, without which a TRUNCATE cannot be detected: it fires no triggers`,
       hint: `GRANT PROCESS ON *.* TO ${login}`,
     })
   const [[log, format, trusts] = []] = await session.rows(
@@ -55,13 +55,13 @@ async function examineServer(session: MysqlSession, database: string): Promise<r
   )
   if (Number(log) === 1 && Number(trusts) !== 1 && !rights.has('SUPER'))
     refusals.push({
-      message: `${String(user)} may not make triggers on a server that writes a binary log`,
+      message: `${String(user)} may not create triggers on a server that writes a binary log`,
       hint: `SET GLOBAL log_bin_trust_function_creators = 1, or GRANT SUPER ON *.* TO ${login}`,
     })
   if (Number(log) === 1 && String(format) === 'STATEMENT')
     refusals.push({
       message:
-        'the server logs statements (binlog_format = STATEMENT), by which notes would get other numbers on its replicas, and cannot be taken out here',
+        'the server logs statements (binlog_format = STATEMENT), so notes would get other numbers on its replicas, and cannot be removed here',
       hint: 'SET GLOBAL binlog_format = MIXED, or ROW',
     })
   const replica = await replicaFault(session)
@@ -70,14 +70,14 @@ async function examineServer(session: MysqlSession, database: string): Promise<r
   if (String(wsrep?.[1] ?? '').toUpperCase() === 'ON')
     refusals.push({
       message:
-        'the server is a node of a Galera cluster, where what is committed on another node is not visible in one order here',
-      hint: 'copy without following; --again compares the tables once more whenever it is run',
+        'the server is a node of a Galera cluster, where commits of other nodes do not become visible in a fixed order',
+      hint: 'copy without a stream; each run with --again compares the tables again',
     })
   const prepared = await preparedTransactions(session)
   if (prepared !== null && prepared.length > 0)
     refusals.push({
-      message: `transactions of XA are prepared: ${prepared.join(', ')}. One from before a restart holds no table, and what it wrote would not be noted`,
-      hint: 'XA COMMIT or XA ROLLBACK them, then run the same command again',
+      message: `XA transactions are prepared: ${prepared.join(', ')}. After a restart they hold no table locks, and their writes would not be recorded`,
+      hint: 'end them with XA COMMIT or XA ROLLBACK, then run the same command again',
     })
   return refusals
 }
@@ -112,10 +112,10 @@ async function examineTable(
     'SELECT ENGINE, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
     [table.schema ?? null, table.name],
   )
-  if (kind === undefined) return { identity: [], obstacles: [{ message: 'is not there any more', hint: 'plan the copy again' }] } // prettier-ignore
+  if (kind === undefined) return { identity: [], obstacles: [{ message: 'no longer exists', hint: 'plan the copy again' }] } // prettier-ignore
   if (engine !== 'InnoDB')
     obstacles.push({
-      message: `is a table of ${String(engine)}, which has no transactions: its rows and their notes would not be one`,
+      message: `is a table of ${String(engine)}, which has no transactions: its rows and their notes could not be committed together`,
       hint: 'ALTER TABLE … ENGINE = InnoDB, or leave it out',
     })
   if (kind === 'SYSTEM VERSIONED')
@@ -128,33 +128,33 @@ async function examineTable(
     obstacles.push({
       message:
         spec.key.length === 0
-          ? 'has no key that could name its rows'
-          : `has no unique index without NULL on (${spec.key.join(', ')}), by which its rows could be named`,
+          ? 'has no key that identifies its rows'
+          : `has no unique index without NULL on (${spec.key.join(', ')}) to identify its rows`,
       hint: 'give it a primary key, name another unique key with --key, or leave the table out',
     })
   for (const name of spec.key) {
     const found = spec.columns.find((column) => column.name === name)
     if (found !== undefined && !isSortable(found))
       obstacles.push({
-        message: `cannot be followed by ${name} (${found.native}), which is not compared exactly`,
+        message: `cannot be replicated by ${name} (${found.native}), which is not compared exactly`,
         hint: 'name another unique key with --key, or leave the table out',
       })
     if (!columns.some((column) => column.name === name))
       obstacles.push({
-        message: `cannot be followed without its column ${name}, which is in its key`,
-        hint: 'name it with --columns too',
+        message: `cannot be replicated without its column ${name}, which is in its key`,
+        hint: 'add it to --columns',
       })
   }
   for (const cascade of await cascadesOf(session, table))
     obstacles.push({
-      message: `has the foreign key ${cascade}: what the server changes so fires no trigger`,
-      hint: 'make the key again with ON DELETE RESTRICT ON UPDATE RESTRICT and let the program delete its rows, or leave the table out',
+      message: `has the foreign key ${cascade}: changes that the server makes by it fire no triggers`,
+      hint: 'recreate the key with ON DELETE RESTRICT ON UPDATE RESTRICT and let the application delete its rows, or leave the table out',
     })
   const rights = await grantedRights(session, table.schema, table.name)
   const lacking = ['SELECT', 'TRIGGER'].filter((right) => !rights.has(right))
   if (lacking.length > 0)
     obstacles.push({
-      message: `may not get triggers by this login: it has no ${lacking.join(', ')} on the table`,
+      message: `cannot get triggers: this login has no ${lacking.join(', ')} on the table`,
       hint: `GRANT ${lacking.join(', ')} ON ${ticked(table)} TO ${await loginOf(session)}`,
     })
   return { identity: spec.key, obstacles }

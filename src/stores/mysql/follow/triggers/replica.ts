@@ -11,16 +11,16 @@ export async function replicaFault(session: MysqlSession): Promise<FollowRefusal
   const [[readOnly] = []] = await session.rows('SELECT @@GLOBAL.read_only')
   if (Number(readOnly) !== 0) {
     return {
-      message: 'the server is read_only, as replicas are, and nothing can be noted in one',
-      hint: 'name the server that is written to',
+      message: 'the server is read_only, as replicas are, so changes cannot be recorded in it',
+      hint: 'use the server that receives the writes',
     }
   }
   const sources = await replicating(session)
   if (sources === 0) return null
   return {
     message:
-      'the server is a replica of another one, and triggers do not fire for rows that arrive from there: they would not be noted',
-    hint: 'name the server that is written to; if this one has left it for good: STOP REPLICA and RESET REPLICA ALL',
+      'the server is a replica of another one, and triggers do not fire for replicated rows: they would not be recorded',
+    hint: 'use the server that receives the writes; if this one no longer replicates from it: STOP REPLICA and RESET REPLICA ALL',
   }
 }
 

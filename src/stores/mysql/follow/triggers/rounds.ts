@@ -50,7 +50,8 @@ export class MysqlRounds implements Rounds {
         const rounds = new MysqlRounds(options, reader, writer)
         const progress = await readProgress(reader, config.database, birth.slot)
         // A source that has lost reported numbers would use them again.
-        if (progress === null || progress.shown < from) throw logsGone('the source is not as the stream has left it')
+        if (progress === null || progress.shown < from)
+          throw logsGone('the source was changed since the last run of the stream')
         return rounds
       } catch (error) {
         writer.destroy()

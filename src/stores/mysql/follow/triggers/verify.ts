@@ -65,13 +65,13 @@ export async function wholeFault(
   const progress = await readProgress(session, database, birth.slot)
   const table = tableText(mysqlProgressTable(database, birth.slot))
   if (progress === null)
-    return { code: 'SLOT_LOST', message: `the row of ${table} is gone, which says what of the logs was applied` }
+    return { code: 'SLOT_LOST', message: `the row of ${table} with the applied position of the logs is gone` }
   if (progress.token !== birth.facts[TOKEN])
-    return { code: 'OTHER_SERVER', message: `${table} is of another stream than the one that began here` }
+    return { code: 'OTHER_SERVER', message: `${table} belongs to another stream` }
   const lost = counterFault(progress.shown, progress.forgotten, applied)
   if (lost?.code === 'OTHER_SERVER') {
     const { code, message } = lost
-    return { code, message: `${message}, or it crashed before it had written down what it had committed` }
+    return { code, message: `${message}, or it crashed before its commits were on disk` }
   }
   if (lost !== null) return lost
   const replica = await replicaFault(session)
@@ -89,7 +89,7 @@ async function tableFault(
 ): Promise<TableFault | null> {
   const { table } = followed.table
   const changed = (reason: string): TableFault => ({ code: 'TABLE_CHANGED', reason })
-  if (now === null) return changed('it is gone, or has another name')
+  if (now === null) return changed('it was dropped or renamed')
   const log = logsOf(birth).get(mysqlLogFact(table))
   if (log === undefined) return { code: 'TRIGGERS_CHANGED', reason: 'the stream has no log of it' }
   const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? backFault(before, now) // prettier-ignore
@@ -109,9 +109,9 @@ export function columnsFault(
   if (gone.length === 0 && added.length === 0)
     return before.columns.every((one, at) => one === now.columns[at])
       ? null
-      : `its columns have other places: ${now.columns.map((one) => one.slice(0, one.indexOf(' '))).join(', ')}`
+      : `the order of its columns has changed: ${now.columns.map((one) => one.slice(0, one.indexOf(' '))).join(', ')}`
   const listed = (columns: readonly string[]): string => columns.map((one) => one.trim()).join(', ')
-  return `its columns are others: ${[...(gone.length === 0 ? [] : [`no more ${listed(gone)}`]), ...(added.length === 0 ? [] : [`now ${listed(added)}`])].join('; ')}`
+  return `its columns have changed: ${[...(gone.length === 0 ? [] : [`no more ${listed(gone)}`]), ...(added.length === 0 ? [] : [`now ${listed(added)}`])].join('; ')}`
 }
 
 async function numbersFault(
@@ -131,10 +131,10 @@ async function numbersFault(
     if (before.ids[partition] !== undefined) continue
     // In MariaDB a table with rows may have become a partition (CONVERT TABLE); a partition that was created has none.
     if (session.facts.flavour === 'mariadb' && (await hasRowsIn(session, table, partition)))
-      return `partition ${partition} is new and holds rows, and it is unknown whether it was created with them`
+      return `partition ${partition} is new and has rows, and it is unknown whether it was created with them`
   }
   const cascade = now.cascades.find((one) => !before.cascades.includes(one))
-  return cascade === undefined ? null : `foreign key ${cascade} was added, for which no trigger fires`
+  return cascade === undefined ? null : `foreign key ${cascade} was added, which fires no triggers`
 }
 
 function keyFault(
@@ -152,7 +152,7 @@ function keyFault(
 function backFault(before: MysqlTriggerShape, now: MysqlTriggerShape): string | null {
   const isSame = JSON.stringify({ ...before, altered: '' }) === JSON.stringify({ ...now, altered: '' })
   return isSame && before.altered !== now.altered
-    ? `it was altered, and altered back (${now.altered}): what happened in between may not have been noted`
+    ? `it was altered, and altered back (${now.altered}): changes in between may not have been recorded`
     : null
 }
 
@@ -168,7 +168,7 @@ async function logFault(
   if (now.id !== log.made.id) return `its log ${name} is gone, was emptied, or was replaced by another table`
   for (const [trigger, was] of Object.entries(log.made.triggers)) {
     const is = now.triggers[trigger]
-    if (is === undefined) return `trigger ${trigger} was dropped, or the login may not see it any more`
+    if (is === undefined) return `trigger ${trigger} was dropped, or the login can no longer see it`
     if (is !== was) return `trigger ${trigger} was recreated or altered: for a while it may not have fired`
   }
   return (await isWhole(session, log.table)) ? null : `its log ${name} was emptied by another program`

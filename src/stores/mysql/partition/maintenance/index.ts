@@ -180,7 +180,7 @@ function whole(value: SqlValue | undefined): bigint {
 }
 
 function anotherRun(table: string, where: string): SluiceError {
-  return new SluiceError('TARGET_BUSY', `another run makes partitions of ${table}`, {
+  return new SluiceError('TARGET_BUSY', `another run creates partitions of ${table}`, {
     where,
     hint: 'wait until it ends, then run the same command again',
     retryable: true,

@@ -137,11 +137,11 @@ async function waits(watcher: MysqlSession, id: number): Promise<boolean> {
 function busy(where: string, tries: number, budgetMs: number): SluiceError {
   return new SluiceError(
     'TARGET_BUSY',
-    `others keep ${where} for longer than ${(budgetMs / 1000).toFixed(1)} seconds`,
+    `other sessions lock ${where} for longer than ${(budgetMs / 1000).toFixed(1)} seconds`,
     {
       where,
-      reason: `a partition is made while no transaction uses the table; ${tries} tries found no such time`,
-      hint: 'end the transactions that are open for long (SELECT * FROM information_schema.INNODB_TRX ORDER BY trx_started), or give --retry-limit more time; then run the same command again',
+      reason: `a partition can be created only while no transaction uses the table; ${tries} tries failed`,
+      hint: 'end long open transactions (SELECT * FROM information_schema.INNODB_TRX ORDER BY trx_started), or give --retry-limit more time; then run the same command again',
       retryable: true,
     },
   )

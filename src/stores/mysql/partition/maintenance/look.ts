@@ -39,15 +39,14 @@ export async function inspectMysqlPartitions(
   const where = tableText(found.table)
   const [, subpartition, kind, expression] = first
   const method = rangeMethod(String(kind), String(expression), found.columns)
-  if (subpartition != null)
-    throw unsupported(where, `its partitions are partitioned themselves (${String(subpartition)} …)`)
+  if (subpartition != null) throw unsupported(where, `its partitions have subpartitions (${String(subpartition)} …)`)
   if (!/^RANGE(?: COLUMNS)?$/.test(String(kind))) throw unsupported(where, `it is partitioned by ${String(kind)}`)
   if (method === null) {
     if ((found.hidesColumns === true || found.columns.length === 0) && ofOneColumn(String(expression)))
       throw columnsHidden(where, String(expression))
     throw unsupported(
       where,
-      `it is partitioned by ${String(kind)} (${String(expression)}), which is not by the values of one column`,
+      `it is partitioned by ${String(kind)} (${String(expression)}), which is not the value of one column`,
     )
   }
   const keptBy = await eventsOf(session, found.table)
@@ -108,7 +107,7 @@ function partitionsOf(rows: readonly SqlRow[], method: RangeMethod, where: strin
     const text = String(description)
     const to = text === 'MAXVALUE' ? null : method.read(text)
     if (to === undefined)
-      throw unsupported(where, `the bound ${text} of its partition ${String(name)} is not understood`)
+      throw unsupported(where, `sluice cannot read the bound ${text} of its partition ${String(name)}`)
     const partition: RangePartition = {
       name: { name: String(name) },
       identity: String(name),
@@ -137,11 +136,11 @@ async function eventsOf(session: MysqlSession, { schema, name }: TableName): Pro
 function unsupported(where: string, reason: string): SluiceError {
   return new SluiceError(
     'UNSUPPORTED_TYPE',
-    `the partitions of ${where} are no ranges of one column that could be kept`,
+    `the partitions of ${where} are not ranges of one column that sluice can maintain`,
     {
       where,
       reason,
-      hint: 'RANGE COLUMNS of a date or datetime, RANGE of a whole number, and RANGE of TO_DAYS, TO_SECONDS, YEAR or UNIX_TIMESTAMP are understood',
+      hint: 'RANGE COLUMNS of a date or datetime, RANGE of a whole number, and RANGE of TO_DAYS, TO_SECONDS, YEAR or UNIX_TIMESTAMP are supported',
     },
   )
 }

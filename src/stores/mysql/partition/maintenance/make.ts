@@ -113,7 +113,7 @@ async function planFor(
   const where = tableText(table)
   const inspected = await inspectMysqlPartitions(worker, table, server)
   if (inspected === null || inspected.ranged.column.name !== column.name) {
-    throw refused(where, 'it is partitioned in another way by now', 'run the same command again')
+    throw refused(where, 'its partitioning has changed', 'run the same command again')
   }
   const { partitions } = inspected.ranged
   if (partitions.some(({ from, to }) => same(inspected, from, request.from) && same(inspected, to, request.to)))
@@ -145,8 +145,8 @@ async function planFor(
     if (Number(held) === 0) return
     throw refused(
       where,
-      `its last partition ${rest.name.name} (MAXVALUE) holds rows: to make another, the server copies them all, and keeps writers out until it has`,
-      `at an hour without writes: ${divided('', missing)}`,
+      `its last partition ${rest.name.name} (MAXVALUE) has rows: to create another partition, the server copies all of them and blocks writers`,
+      `run at an hour without writes: ${divided('', missing)}`,
     )
   }
   return plan((words) => divided(words, [request]), check)
@@ -165,7 +165,7 @@ function refuseUnfit(
     throw refused(
       where,
       `${method.text} cannot have a partition from ${options.from} to ${options.to}`,
-      'name a calendar with --calendar and --zone whose periods it can have',
+      'give --calendar and --zone with periods that it can have',
     )
   }
   // The server ignores case in partition names.
@@ -174,14 +174,14 @@ function refuseUnfit(
     throw refused(
       where,
       `it has another partition ${taken.name.name}, from ${String(taken.from)} to ${String(taken.to)}`,
-      'give that one another name (ALTER TABLE … REORGANIZE PARTITION), at an hour without writes',
+      'rename that partition (ALTER TABLE … REORGANIZE PARTITION), at an hour without writes',
     )
   }
   if (last === undefined || same(inspected, last.to, options.from)) return
   throw refused(
     where,
-    `the partition ${name} from ${options.from} would overlap: it would hold everything from ${String(last.to)} on, where ${last.name.name} ends`,
-    'make the partitions up to there by hand, or name the calendar that the table keeps to with --calendar',
+    `the partition ${name} from ${options.from} would overlap: it would have all rows from ${String(last.to)} on, where ${last.name.name} ends`,
+    'create the partitions up to there by hand, or give the calendar of the table with --calendar',
   )
 }
 
@@ -195,9 +195,9 @@ function same({ method }: InspectedRangedTable, a: string | null, b: string | nu
 }
 
 function lockLost(where: string): SluiceError {
-  return new SluiceError('CONNECTION_LOST', 'the connection broke that keeps other runs from the table', {
+  return new SluiceError('CONNECTION_LOST', 'the connection that locks the table against other runs broke', {
     where,
-    hint: 'run the same command again: it goes on where it stopped',
+    hint: 'run the same command again: it continues where it stopped',
     retryable: true,
   })
 }

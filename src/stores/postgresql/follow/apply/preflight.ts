@@ -51,10 +51,10 @@ async function examineServer(session: CopySession, { origin }: ChangeRequest, { 
     `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP')`,
   )
   if (row?.[0] === 't') {
-    refusals.push({ message: 'the target is a standby: nothing can be written to it', hint: 'name the primary server' })
+    refusals.push({ message: 'the target is a standby, which refuses writes', hint: 'use the primary server' })
   }
   if (row?.[1] !== 't') {
-    const message = 'the role may not create temporary tables in this database, which large changes go through'
+    const message = 'the role may not create temporary tables in this database, which large changes need'
     refusals.push({ message, hint: 'GRANT TEMPORARY ON DATABASE to the role' })
   }
   if (origin === undefined) return
@@ -75,13 +75,16 @@ async function examineTable(
   const { table } = request.table
   const refuse = (message: string, hint: string): void => void findings.refusals.push({ table, message, hint })
   if (shape === null) {
-    return refuse(missingTable(table), 'create the table first: a copy does so where it is missing')
+    return refuse(missingTable(table), 'create the table first: a copy creates it if it is missing')
   }
   const name = tableText(table)
   const foreign = shape.members.filter(({ kind }) => kind !== 'r' && kind !== 'p')
   if (foreign.length > 0) {
     const names = foreign.map((one) => one.name).join(', ')
-    return refuse(`${names} is no ordinary table: changes go to tables and their partitions only`, 'copy into a table')
+    return refuse(
+      `${names} is not an ordinary table: changes can be applied only to tables and their partitions`,
+      'copy into a table',
+    )
   }
   if (!examineColumns(request, shape, refuse)) return
   if (shape.unindexed.length > 0) refuse(unindexedText(request, shape), indexHint(request))
@@ -108,7 +111,7 @@ function examineColumns({ table, columns, identity }: ChangeTable, shape: Postgr
     return at === -1 || columns[at]?.column.generated === true || shape.columns[at]?.generated === true
   })
   if (unusable.length > 0) {
-    const message = `the identity of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
+    const message = `the row key of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
     refuse(message, 'copy these columns, as plain columns')
   }
   return lacking.length === 0 && identity.length > 0 && unusable.length === 0
@@ -144,11 +147,11 @@ async function examineRights(
     })
   }
   if (truncate !== 't')
-    notes.push(`${name}: the role may not TRUNCATE it; where the source does, its rows are deleted one by one`)
+    notes.push(`${name}: the role may not TRUNCATE it; if the source does, its rows are deleted one by one`)
   if (secured === 't') {
     refusals.push({
       table: table.table,
-      message: `row security of ${name} applies to the role: changes would find some of its rows only`,
+      message: `row security of ${name} applies to the role: changes would find only some of its rows`,
       hint: 'connect as a role with BYPASSRLS, or as the owner of the table, unless its row security is forced',
     })
   }
@@ -160,7 +163,7 @@ async function examineRules({ relation }: PostgresApplyShape, { session }: Groun
   )
   if (rules.length === 0) return
   const names = rules.map(([rule]) => rule).join(', ')
-  refuse(`rules of ${tableText(relation.name)} would write something else: ${names}`, 'drop or disable them')
+  refuse(`rules of ${tableText(relation.name)} would change the writes: ${names}`, 'drop or disable them')
 }
 
 async function examineTriggers(
@@ -187,11 +190,11 @@ async function examineTriggers(
   const firing = named('OA')
   if (firing.length === 0) return
   if (request.fireTriggers) {
-    notes.push(`${name}: triggers fire for changes, as asked: ${firing.join(', ')}`)
+    notes.push(`${name}: triggers fire for changes, as requested: ${firing.join(', ')}`)
     return
   }
   refuse(
-    `triggers of ${name} would fire a second time for what the source has done: ${firing.join(', ')}`,
+    `triggers of ${name} would fire a second time for changes of the source: ${firing.join(', ')}`,
     'GRANT SET ON PARAMETER session_replication_role to the role (15 and newer) or connect as a superuser; or disable them; or let them fire with --fire-triggers',
   )
 }
@@ -215,34 +218,34 @@ async function examineForeignKeys(
   const outside = rows.filter(([, , , , oid]) => !followed.has(oid ?? ''))
   if (catchingUp === true && own.length > 0) {
     const dropped = own.map(([key, of]) => `ALTER TABLE ${of} DROP CONSTRAINT ${quoteName(key ?? '')}`)
-    refuse(`foreign keys of ${name} may refuse rows until it has caught up: ${texts(own)}`, droppedHint(dropped))
+    refuse(`foreign keys of ${name} may refuse rows until the table has caught up: ${texts(own)}`, droppedHint(dropped))
   } else if (isReplica) {
-    notes.push(`${name}: foreign keys are not checked for changes, which the source has checked: ${texts(rows)}`)
+    notes.push(`${name}: foreign keys are not checked for changes, because the source has checked them: ${texts(rows)}`)
   } else if (request.fireTriggers) {
     const following = rows.filter(([, , follows]) => follows === 't')
     if (following.length > 0) {
       refuse(
-        `rows of other tables would be deleted or changed with those of ${name}, and changes delete rows that they write again: ${texts(following)}`,
+        `rows of other tables would be deleted or changed with those of ${name}, because changes delete rows and write them again: ${texts(following)}`,
         'leave out --fire-triggers, or drop these foreign keys',
       )
     }
     notes.push(`${name}: foreign keys are checked for changes: ${texts(rows)}`)
   } else {
     refuse(
-      `foreign keys would refuse changes of ${name} that come in another order, or follow them twice: ${texts(rows)}`,
+      `foreign keys would refuse changes of ${name} that are applied in another order, or would cascade twice: ${texts(rows)}`,
       'GRANT SET ON PARAMETER session_replication_role to the role (15 and newer) or connect as a superuser, or drop them',
     )
   }
   if (outside.length > 0) {
     notes.push(
-      `${name}: tables that are not followed refer to it; where the source truncates it, its rows are deleted one by one: ${texts(outside)}`,
+      `${name}: tables outside of the stream refer to it; if the source truncates it, its rows are deleted one by one: ${texts(outside)}`,
     )
   }
 }
 
 /** @param dropped statements that drop the keys or indexes */
 function droppedHint(dropped: readonly string[]): string {
-  return `drop them: ${dropped.join('; ')}; and make them again once the table is live: copy --with indexes,constraints does that by itself, partition run does not`
+  return `drop them: ${dropped.join('; ')}; and create them again when the table is live: copy --with indexes,constraints does that itself, partition run does not`
 }
 
 async function examineSecondary(
@@ -262,15 +265,14 @@ async function examineSecondary(
        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = pg_catalog.to_regclass(i.name)::oid) ORDER BY 1`,
     )
     refuse(
-      `unique indexes or exclusion constraints of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,
+      `unique indexes or exclusion constraints of ${name} may refuse rows until it has caught up, because an older change can have a value of a row that was copied later: ${names}`,
       droppedHint(dropped.map(([sql]) => sql ?? '')),
     )
     return
   }
   if (secondary.length > 0 && way === 'merge') {
-    notes.push(`${name}: rows are deleted and inserted where a value changes that ${names} holds`)
-  } else if (secondary.length > 0)
-    notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
+    notes.push(`${name}: rows are deleted and inserted if a value in ${names} changes`)
+  } else if (secondary.length > 0) notes.push(`${name}: each changed row is deleted and inserted, because of ${names}`)
   else if (way === 'replace') {
     notes.push(
       `${name}: each changed row is deleted and inserted, because no unique index has exactly the columns (${identity.join(', ')}), or the server is older than 15`,
@@ -279,7 +281,7 @@ async function examineSecondary(
   const deferred = secondary.filter(({ immediate }) => !immediate)
   if (isReplica && deferred.length > 0) {
     notes.push(
-      `${name}: the server does not check deferrable constraints for changes, which the source has checked: ${deferred.map((one) => one.name).join(', ')}`,
+      `${name}: the server does not check deferrable constraints for changes, because the source has checked them: ${deferred.map((one) => one.name).join(', ')}`,
     )
   }
 }

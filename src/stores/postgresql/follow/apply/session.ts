@@ -53,9 +53,9 @@ export async function openApplySession(
 }
 
 function isStandby({ label }: PostgresSettings): SluiceError {
-  return new SluiceError('CONNECT_FAILED', 'the target is a standby now: nothing can be written to it', {
+  return new SluiceError('CONNECT_FAILED', 'the target is now a standby, which refuses writes', {
     where: label,
-    hint: 'name the primary server, then run the same command again',
+    hint: 'use the primary server, then run the same command again',
     retryable: true,
   })
 }

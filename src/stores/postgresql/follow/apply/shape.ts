@@ -113,14 +113,14 @@ export async function soundPostgresShape(
   if (shape === null) {
     throw new SluiceError('TABLE_REFUSED', missingTable(request.table.table), {
       where,
-      hint: 'it was renamed or dropped: bring it back, or copy the table again',
+      hint: 'it was renamed or dropped: restore it, or copy the table again',
     })
   }
   const lacking = request.columns.filter(({ column }, at) => column.generated !== true && shape.columns[at] === null)
   if (lacking.length > 0) {
     throw new SluiceError('TABLE_REFUSED', `${where} has no column ${lacking.map(({ name }) => name).join(', ')}`, {
       where,
-      hint: 'add the column to the target, with the type that the source has',
+      hint: 'add the column to the target, with the type of the source',
     })
   }
   refuseReorderedTarget(request.table, shape.names, label)

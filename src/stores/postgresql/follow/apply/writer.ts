@@ -180,7 +180,7 @@ export class PostgresChangeWriter implements ChangeWriter {
 
   #table(table: number): ChangeTable {
     const found = this.#request.tables[table]
-    if (found === undefined) throw new Error(`there is no table ${table} among those that this session was opened for`)
+    if (found === undefined) throw new Error(`this session was not opened for a table ${table}`)
     return found
   }
 
@@ -279,11 +279,11 @@ function otherTable({ table: { table } }: ChangeTable): SluiceError {
   const name = tableText(table)
   return new SluiceError(
     'TABLE_REFUSED',
-    `${name} is not the table that was filled: another one, or a view, has its name`,
+    `${name} is not the table that was filled: another table or a view has its name`,
     {
       where: name,
-      reason: 'nothing of this transaction was written, and the position of the stream stays',
-      hint: 'give the table its name back, then run the same command again; or copy it again with --resync',
+      reason: 'this transaction was not written, and the position of the stream is unchanged',
+      hint: 'rename the table back, then run the same command again; or copy it again with --resync',
     },
   )
 }

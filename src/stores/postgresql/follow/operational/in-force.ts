@@ -22,7 +22,7 @@ export async function indexesValid(session: CopySession, { oid }: CheckedTable):
   return {
     outcome: 'failed',
     found: `${bad.length} of ${rows.length} are not valid: ${shown(bad)}`,
-    hint: 'REINDEX INDEX CONCURRENTLY builds one again; one of a partitioned table waits for an index of each partition to be attached',
+    hint: 'rebuild them with REINDEX INDEX CONCURRENTLY; an index of a partitioned table becomes valid when an index of each partition is attached',
   }
 }
 
@@ -47,10 +47,10 @@ export async function triggersFire(session: CopySession, { oid }: CheckedTable):
      WHERE t.tgrelid IN ${members(oid)} ORDER BY 1`,
   )
   const off = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
-  if (off.length === 0) return { outcome: 'ok', found: `${rows.length} fire for those who write` }
+  if (off.length === 0) return { outcome: 'ok', found: `${rows.length} fire for writers` }
   return {
     outcome: 'failed',
-    found: `${off.length} of ${rows.length} do not fire for those who write: ${shown(off)}`,
+    found: `${off.length} of ${rows.length} do not fire for writers: ${shown(off)}`,
     hint: 'ALTER TABLE … ENABLE TRIGGER, or drop what is not wanted',
   }
 }
@@ -92,7 +92,7 @@ export async function sequencesAhead(session: CopySession, { oid, sql }: Checked
       behind.map(({ text }) => text),
       '; ',
     )}`,
-    hint: `the stream does not carry them; when no program writes to the source any more: ${behind.map(({ hint }) => hint).join('; ')}`,
+    hint: `the stream does not replicate them; when programs no longer write to the source: ${behind.map(({ hint }) => hint).join('; ')}`,
   }
 }
 

@@ -37,18 +37,18 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
  */
 async function writeLands(session: CopySession, { oid, sql, spec }: CheckedTable): Promise<OperationalVerdict> {
   const key = keyColumns(spec)
-  if (key.length === 0) return { outcome: 'not checked', found: 'the table has no key by which one row is found' }
+  if (key.length === 0) return { outcome: 'not checked', found: 'the table has no key to find one row' }
   if (await isGuarded(session, oid))
-    return { outcome: 'not checked', found: 'it is the old table: only its stream writes into it before a cutover' }
+    return { outcome: 'not checked', found: 'it is the old table: before a cutover only its stream writes to it' }
   const [[settable] = []] = await session.ask(
     `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attnum > 0 AND NOT attisdropped
        AND attidentity <> 'a' AND attgenerated = '' ORDER BY attname = ANY (ARRAY[${spec.key.map(literal).join(', ')}]), attnum LIMIT 1`,
   )
-  if (settable == null) return { outcome: 'not checked', found: 'no column of the table may be set by an UPDATE' }
+  if (settable == null) return { outcome: 'not checked', found: 'an UPDATE may not set a column of the table' }
   const [row] = await session.ask(
     `SELECT ${spec.key.map((name) => `${quoteName(name)}::text`).join(', ')} FROM ${sql} LIMIT 1`,
   )
-  if (row === undefined) return { outcome: 'not checked', found: 'the table holds no row to be written again' }
+  if (row === undefined) return { outcome: 'not checked', found: 'the table has no row for the test write' }
   // Untyped literals take the types of the columns.
   const same = key.map((one, i) => `${quoteName(one.name)} ${operatorSql('=', [one])} ${literal(row[i] ?? '')}`)
   const column = quoteName(settable)
@@ -61,7 +61,7 @@ async function writeLands(session: CopySession, { oid, sql, spec }: CheckedTable
   return {
     outcome: 'failed',
     found: `as role ${role}, an UPDATE of one row by its key changed ${changed} rows`,
-    hint: 'look for triggers, rules and policies of the table that keep rows from being written',
+    hint: 'check triggers, rules and policies of the table that prevent writes',
   }
 }
 

@@ -15,19 +15,19 @@ export async function pruningWorks(
   )
   if (leaves == null || leaves === '0') return { outcome: 'not checked', found: 'the table is not partitioned' }
   const [[leaf] = []] = await session.ask(`SELECT tableoid FROM ${sql} LIMIT 1`)
-  if (leaf == null) return { outcome: 'not checked', found: 'the table holds no row whose key could be asked for' }
+  if (leaf == null) return { outcome: 'not checked', found: 'the table has no row to query by key' }
   const keys = await session.ask(
     `SELECT DISTINCT a.attname FROM pg_catalog.pg_partition_ancestors(${literal(leaf)}::oid::regclass) r
        JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = r.relid::oid CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs::int2[]) k (attnum)
        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.attnum AND k.attnum > 0`,
   )
   const names = keys.map(([name]) => name ?? null)
-  if (names.includes(null)) return { outcome: 'not checked', found: 'its partition key holds an expression' }
+  if (names.includes(null)) return { outcome: 'not checked', found: 'its partition key is an expression' }
   const columns = names.flatMap((name) => name ?? [])
   const [values] = await session.ask(
     `SELECT ${columns.map((name) => `${quoteName(name)}::text`).join(', ')} FROM ${sql} WHERE tableoid = ${literal(leaf)}::oid LIMIT 1`,
   )
-  if (values === undefined) return { outcome: 'not checked', found: 'the row whose key was asked for is gone' }
+  if (values === undefined) return { outcome: 'not checked', found: 'the queried row is gone' }
   const conditions = columns.map((name, i) => {
     const value = values[i] ?? null
     const column = quoteName(name)
@@ -43,7 +43,7 @@ export async function pruningWorks(
   return {
     outcome: 'failed',
     found: `a query by ${by} reads ${read.size} of ${leaves} partitions`,
-    hint: 'look at enable_partition_pruning and constraint_exclusion of the database and of the role',
+    hint: 'check enable_partition_pruning and constraint_exclusion of the database and of the role',
   }
 }
 

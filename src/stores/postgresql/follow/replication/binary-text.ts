@@ -59,7 +59,7 @@ export function isPrinted(type: number): boolean {
 
 function sized(length: number, text: (data: Buffer, at: number) => string): ValueText {
   return (data, start, end) => {
-    if (end - start !== length) throw broken(`a value of ${length} bytes came with ${end - start}`)
+    if (end - start !== length) throw broken(`a value of ${length} bytes has ${end - start}`)
     return text(data, start)
   }
 }
@@ -127,7 +127,7 @@ function dayText(days: number, rest: string): string {
 
 /** @param us microseconds since midnight */
 function clockText(us: number): string {
-  if (!(us >= 0 && us <= US_PER_DAY)) throw broken('a value is no time of a day')
+  if (!(us >= 0 && us <= US_PER_DAY)) throw broken('a value is not a time of day')
   const seconds = Math.floor(us / 1_000_000)
   const fraction = us - seconds * 1_000_000
   const clock = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`

@@ -128,7 +128,7 @@ function isNamedBy({ identity }: FollowedTable, { nodes: [root] }: ReplicatedSha
 }
 
 function changedMeanwhile({ table }: FollowedTable): SluiceError {
-  return new SluiceError('NOT_FOLLOWABLE', `${tableText(table.table)} was changed while its stream was made`, {
+  return new SluiceError('NOT_FOLLOWABLE', `${tableText(table.table)} was changed while its stream was created`, {
     hint: 'run the same command again',
   })
 }

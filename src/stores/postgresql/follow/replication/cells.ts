@@ -61,15 +61,15 @@ function listReader(
 ): ((text: string) => string) | null {
   if (type.kind !== 'list' || (as.kind !== 'list' && as.kind !== 'json')) return null
   const refused = (reason: string): SluiceError =>
-    new SluiceError('NOT_FOLLOWABLE', `changes of the column ${name} cannot be followed`, {
+    new SluiceError('NOT_FOLLOWABLE', `changes of the column ${name} cannot be replicated`, {
       where: `${tableText(table.table)}.${name}`,
       reason,
-      hint: 'leave the column out with --columns, or copy the table without following it',
+      hint: 'leave the column out with --columns, or copy the table without a stream',
     })
   if (as.kind === 'json' && as.spelled === true) {
-    throw refused('the stream reports an array, and the target stores the spelling of the server as JSON')
+    throw refused('the stream reports an array, but the target stores it as JSON in the form of the server')
   }
-  if (element === undefined) throw refused('the server does not describe its type any more')
+  if (element === undefined) throw refused('the server no longer describes its type')
   const json = elementJson(type.of) ?? nativeJson(element)
   if (json === null) throw refused(`the server casts its elements to text by ${element.cast}`)
   return (text) => arrayJson(text, json, element.delimiter)

@@ -183,7 +183,7 @@ export class Changes {
         if (this.#state === 'within') this.#batch.push(message)
         return null
       case 'commit':
-        if (this.#state === 'between') throw broken('a transaction ends that has not begun')
+        if (this.#state === 'between') throw broken('a transaction ends without a begin')
         if (this.#state === 'within') {
           this.#batch.push(message)
           if (message.end > this.notified) this.notified = message.end

@@ -86,15 +86,15 @@ function addedNodes(before: ReplicatedShape, { nodes }: ReplicatedShape): readon
 
 function ofTable({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: ReplicatedShape): string | null {
   if (was === undefined || is === undefined) return 'it is gone'
-  if (was.name !== is.name) return `it is called ${is.name} now`
-  if (was.kind !== is.kind) return 'it is another kind of table now'
+  if (was.name !== is.name) return `it was renamed to ${is.name}`
+  if (was.kind !== is.kind) return 'its kind of table has changed'
   return ofNode(was, is)
 }
 
 /** Compares the table or one of its partitions. */
 function ofNode(was: Node, is: Node): string | null {
   if (was.stored !== is.stored) return is.stored === 'u' ? 'it is unlogged now' : 'it was unlogged, and is logged now'
-  return JSON.stringify(was.identity) === JSON.stringify(is.identity) ? null : 'its replica identity is another one'
+  return JSON.stringify(was.identity) === JSON.stringify(is.identity) ? null : 'its replica identity has changed'
 }
 
 function ofColumns(before: ReplicatedShape, now: ReplicatedShape, asked: readonly string[]): string | null {
@@ -116,9 +116,9 @@ function ofColumns(before: ReplicatedShape, now: ReplicatedShape, asked: readonl
 
 function ofColumn(was: ColumnShape, is: ColumnShape | undefined): string | null {
   if (is === undefined) return `column ${was.name} was dropped`
-  if (is.name !== was.name) return `column ${was.name} is called ${is.name} now`
+  if (is.name !== was.name) return `column ${was.name} was renamed to ${is.name}`
   if (is.type !== was.type) return `column ${was.name} was ${was.native} and is ${is.native}`
-  if (is.generated !== was.generated) return `column ${was.name} is generated in another way`
+  if (is.generated !== was.generated) return `column ${was.name} is generated differently`
   // Shapes noted by older programs have no expressions.
   if (was.expression === undefined || was.expression === is.expression) return null
   return `column ${was.name} was computed from ${was.expression} and is computed from ${is.expression ?? 'nothing'}`
@@ -158,8 +158,7 @@ function ofPartitions(
     const changed = ofNode(was, is)
     if (changed !== null) return `of partition ${was.name}: ${changed}`
   }
-  if ([...noted.keys()].some((oid) => !nodes.has(oid)))
-    return 'a partition that was attached since was detached or dropped'
+  if ([...noted.keys()].some((oid) => !nodes.has(oid))) return 'a later attached partition was detached or dropped'
   const [root] = now.nodes
   for (const added of addedNodes(before, now)) {
     if (added.kind === 'f') return `foreign table ${added.name} was attached`

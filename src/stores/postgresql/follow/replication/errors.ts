@@ -18,7 +18,7 @@ export class ServerMessage extends Error {
     for (const field of fields.toString('utf8').split('\0')) {
       if (field !== '') known.set(field.slice(0, 1), field.slice(1))
     }
-    super(known.get('M') ?? 'the server says nothing')
+    super(known.get('M') ?? 'the server does not give a reason')
     // `V` is `S` in English, independent of lc_messages.
     this.severity = known.get('V') ?? known.get('S') ?? 'ERROR'
     this.code = known.get('C') ?? 'XX000'
@@ -63,7 +63,7 @@ export function streamError(thrown: unknown, slot: string, settings: PostgresSet
   if (/publication/.test(message) && state === '42704') return publicationGone(thrown, settings)
   // The slot is gone, invalidated, or of another kind or database; or log that it needs was removed.
   if (state === '42704' || (state === '55000' && !message.includes('wal_level')) || state === '58P01') {
-    return new SluiceError('SLOT_LOST', `the replication slot ${slot} cannot be read any more`, {
+    return new SluiceError('SLOT_LOST', `the replication slot ${slot} can no longer be read`, {
       where,
       reason: message,
       hint: 'changes since its position are lost: copy the tables again',
@@ -81,7 +81,7 @@ export function streamError(thrown: unknown, slot: string, settings: PostgresSet
 }
 
 function publicationGone(cause: Error, settings: PostgresSettings): SluiceError {
-  return new SluiceError('STREAM_HALTED', 'the publication of the stream was not there when changes were made', {
+  return new SluiceError('STREAM_HALTED', 'the publication of the stream did not exist when changes were made', {
     where: settings.label,
     reason: cause.message,
     hint: 'those changes are lost: copy the tables again',

@@ -102,7 +102,7 @@ export class OutputReader {
     this.#end = end
     const message = this.#message(this.#byte())
     if (message !== OTHER && message !== FOREIGN && this.#at !== end)
-      throw broken(`${end - this.#at} bytes are left behind a message`)
+      throw broken(`${end - this.#at} bytes remain after a message`)
     return message
   }
 
@@ -145,7 +145,7 @@ export class OutputReader {
       case MESSAGE:
         return OTHER
       default:
-        throw broken(`it does not know the message ${shown(kind)}`)
+        throw broken(`sluice does not know the message ${shown(kind)}`)
     }
   }
 
@@ -215,7 +215,7 @@ export class OutputReader {
 
   #expect(wanted: number): void {
     const found = this.#byte()
-    if (found !== wanted) throw broken(`${shown(found)} is in the place of ${shown(wanted)}`)
+    if (found !== wanted) throw broken(`${shown(found)} was received instead of ${shown(wanted)}`)
   }
 
   #need(bytes: number): void {
@@ -264,7 +264,7 @@ export class OutputReader {
 }
 
 function neverBinary(): never {
-  throw broken('a value came in a binary format that was not requested')
+  throw broken('a value has a binary format that was not requested')
 }
 
 /** A value that is too large for a text. */
@@ -311,6 +311,6 @@ function shown(byte: number): string {
 export function broken(reason: string): SluiceError {
   return new SluiceError('BAD_STREAM', 'the stream of changes cannot be read', {
     reason,
-    hint: 'connect without anything between here and the server, and report it with the version of the server',
+    hint: 'connect directly, without a pooler or proxy; if it happens again, report it with the version of the server',
   })
 }

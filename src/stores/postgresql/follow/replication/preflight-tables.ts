@@ -51,7 +51,7 @@ async function inspected(session: CopySession, tables: readonly FollowedTable[],
     const one = found[at] ?? null
     const shape = one === null ? undefined : shapes.get(one.oid)?.shape
     if (one === null || shape === undefined) {
-      return { identity: [], obstacles: [obstacle('is not there any more', 'plan the copy again')] }
+      return { identity: [], obstacles: [obstacle('no longer exists', 'plan the copy again')] }
     }
     const unique = keys.get(one.oid) ?? []
     const isSlot = cdc === 'slot'
@@ -159,19 +159,19 @@ function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): r
       ? []
       : [
           obstacle(
-            `is ${stored === 'u' ? 'unlogged' : 'temporary'}: ${cdc === 'slot' ? 'its rows are in no log' : 'it is empty after a crash, and no change reports that'}`,
+            `is ${stored === 'u' ? 'unlogged' : 'temporary'}: ${cdc === 'slot' ? 'its rows are not in the log' : 'it is empty after a crash, which is not reported as a change'}`,
             stored === 'u' ? 'ALTER TABLE … SET LOGGED, or leave it out' : 'leave it out',
           ),
         ]),
     ...(found.hasHeirs ? [obstacle(`has tables that inherit from it, and ${HEIRS[cdc]}`, 'leave it out')] : []),
     ...(above === undefined
       ? []
-      : [obstacle(`is a partition of ${above}, which is followed as well`, 'name one of both')]),
+      : [obstacle(`is a partition of ${above}, which is in the stream, too`, 'name only one of the two')]),
     ...(owned
       ? []
       : [
           obstacle(
-            `belongs to role ${owner}, and only its owner may ${cdc === 'slot' ? 'publish it' : 'make triggers on it that fire always'}`,
+            `belongs to role ${owner}, and only its owner may ${cdc === 'slot' ? 'publish it' : 'create triggers on it that always fire'}`,
             `connect as ${quoteName(owner)}, or as a role that is a member of it`,
           ),
         ]),
@@ -179,12 +179,12 @@ function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): r
 }
 
 const UNTOLD: Readonly<Record<Cdc, string>> = {
-  slot: 'no stream reports its rows',
-  trigger: 'triggers do not note what changes its rows',
+  slot: 'a stream does not report its rows',
+  trigger: 'triggers do not record changes of its rows',
 }
 const HEIRS: Readonly<Record<Cdc, string>> = {
   slot: 'the stream reports their rows under other names',
-  trigger: 'triggers on it do not note their rows',
+  trigger: 'triggers on it do not record their rows',
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -204,7 +204,7 @@ function ofColumns({ columns }: FollowedTable, shape: ReplicatedShape, version: 
     if (found.generated === 's' && version >= GENERATED_SINCE) return []
     return [
       obstacle(
-        `has the generated column ${name}, which ${found.generated === 's' ? 'servers before PostgreSQL 18 do not report' : 'no stream reports, because it is not stored'}`,
+        `has the generated column ${name}, which ${found.generated === 's' ? 'servers before PostgreSQL 18 do not report' : 'a stream does not report, because it is not stored'}`,
         'leave the column out, or let the target generate it',
       ),
     ]
@@ -239,7 +239,7 @@ function identityOf(
   const [mode, ...columns] = root?.identity ?? []
   if (mode === 'n') {
     return obstacle(
-      'has REPLICA IDENTITY NOTHING: the server names no row that is changed or deleted',
+      'has REPLICA IDENTITY NOTHING: the server does not identify changed or deleted rows',
       'ALTER TABLE … REPLICA IDENTITY DEFAULT, with a primary key',
     )
   }
@@ -248,15 +248,15 @@ function identityOf(
       key.length === table.key.length && key.every((name) => table.key.includes(name))
     if (table.key.length > 0 && keys.some(isKey)) return table.key
     return obstacle(
-      'has REPLICA IDENTITY FULL, and no unique key of columns that are NOT NULL: a row that comes again would be there twice',
-      'add a primary key; or copy it without following',
+      'has REPLICA IDENTITY FULL, and no unique key of columns that are NOT NULL: a repeated row would be written twice',
+      'add a primary key; or copy it without a stream',
     )
   }
   if (columns.length > 0) return columns
   return mode === 'i'
     ? obstacle('lacks the index that its replica identity names', 'ALTER TABLE … REPLICA IDENTITY USING INDEX again')
     : obstacle(
-        'has no primary key that names its rows in the stream: with a publication the server would refuse every UPDATE and DELETE',
+        'has no primary key that identifies its rows in the stream: with a publication the server would refuse every UPDATE and DELETE',
         'add a primary key that is not deferrable; or a unique index on columns that are NOT NULL and ALTER TABLE … REPLICA IDENTITY USING INDEX',
       )
 }
@@ -269,8 +269,8 @@ function keyOf({ table }: FollowedTable, keys: readonly UniqueKey[]): readonly s
   return (
     found?.columns ??
     obstacle(
-      'has no primary key by which triggers could note its rows',
-      'add a primary key; or copy it without following',
+      'has no primary key, which triggers need to record its rows',
+      'add a primary key; or copy it without a stream',
     )
   )
 }
@@ -280,12 +280,7 @@ function ofIdentity({ columns }: FollowedTable, identity: readonly string[]): re
   const lacking = identity.filter((name) => !asked.has(name))
   return lacking.length === 0
     ? []
-    : [
-        obstacle(
-          `names its rows by ${lacking.join(', ')}, which is not among the columns that are copied`,
-          'copy it too',
-        ),
-      ]
+    : [obstacle(`identifies its rows by ${lacking.join(', ')}, which is not copied`, 'copy it too')]
 }
 
 function ofPartitions({ nodes: [root, ...nodes] }: ReplicatedShape, cdc: Cdc): readonly Obstacle[] {
@@ -300,13 +295,18 @@ function ofPartitions({ nodes: [root, ...nodes] }: ReplicatedShape, cdc: Cdc): r
       : [obstacle(`has the foreign table ${foreign} as a partition, and ${UNTOLD[cdc]}`, 'detach it')]),
     ...(unlogged === undefined
       ? []
-      : [obstacle(`has the unlogged partition ${unlogged}, and its rows are in no log`, 'ALTER TABLE … SET LOGGED')]),
+      : [
+          obstacle(
+            `has the unlogged partition ${unlogged}, and its rows are not in the log`,
+            'ALTER TABLE … SET LOGGED',
+          ),
+        ]),
     ...(other === undefined
       ? []
       : [
           obstacle(
             `has the partition ${other} with another replica identity`,
-            'give the table and all of its partitions the same one',
+            'give the table and all of its partitions the same replica identity',
           ),
         ]),
   ]

@@ -11,7 +11,7 @@ const OLDEST = 140_000
 const RATE_MS = 500
 
 const NOT_TOLD =
-  'the stream reports rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'
+  'the stream reports only rows, not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL the stream of that table is halted, and the table is named'
 
 export async function examineSource(
   session: CopySession,
@@ -22,7 +22,7 @@ export async function examineSource(
   const { refusals, identities } = await examineTables(session, tables)
   const open = await openTransactions(session)
   const notes = [
-    ...(open.length === 0 ? [] : [`the slot is made when these transactions have ended: ${open.join('; ')}`]),
+    ...(open.length === 0 ? [] : [`the slot is created when these transactions have ended: ${open.join('; ')}`]),
     NOT_TOLD,
   ]
   const all = [...server, ...refusals]
@@ -50,29 +50,29 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
   const refuse = (is: boolean, message: string, hint: string): void => void (is && refusals.push({ message, hint }))
   refuse(
     session.version < OLDEST,
-    `the server is PostgreSQL ${Math.floor(session.version / 10_000)}; changes are followed from 14 on`,
-    'upgrade the server, or copy without following',
+    `the server is PostgreSQL ${Math.floor(session.version / 10_000)}; replication needs 14 or newer`,
+    'upgrade the server, or copy without a stream',
   )
   refuse(
     standby,
     session.version < 160_000
       ? 'the server is a standby, and a standby has no logical replication slots before PostgreSQL 16'
-      : 'the server is a standby, and changes are followed from a primary only',
-    'name the primary server',
+      : 'the server is a standby, and changes can be replicated only from a primary',
+    'use the primary server',
   )
   refuse(
     level !== 'logical',
-    `wal_level is ${level}, and only logical reports changes`,
+    `wal_level is ${level}, but a stream needs logical`,
     "ALTER SYSTEM SET wal_level = 'logical', then restart the server",
   )
   refuse(
     Number(usedSlots) >= Number(slots),
-    `no replication slot is free: ${usedSlots} of max_replication_slots = ${slots} are in use`,
+    `all replication slots are in use: ${usedSlots} of max_replication_slots = ${slots} are in use`,
     'sluice slots lists them; remove one, or raise max_replication_slots and restart the server',
   )
   refuse(
     Number(usedSenders) >= Number(senders),
-    `no walsender is free: ${usedSenders} of max_wal_senders = ${senders} are in use`,
+    `all walsenders are in use: ${usedSenders} of max_wal_senders = ${senders} are in use`,
     'raise max_wal_senders and restart the server',
   )
   refuse(
@@ -92,7 +92,7 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
   for (const [gid, owner, where, age] of prepared) {
     refuse(
       true,
-      `prepared transaction ${gid} of ${owner} in database ${where} is open for ${age} s, and no slot is made before it ends`,
+      `prepared transaction ${gid} of ${owner} in database ${where} is open for ${age} s, and a slot can be created only after its end`,
       `COMMIT PREPARED ${gid} or ROLLBACK PREPARED ${gid}, in database ${where}`,
     )
   }

@@ -46,7 +46,7 @@ export async function quiesced(
             if (session.alive) await session.rollBack()
             await session.close()
             report(
-              `writers of ${names} waited for ${Math.ceil(performance.now() - since)} ms at most while the slot was made`,
+              `writers of ${names} waited for at most ${Math.ceil(performance.now() - since)} ms while the slot was created`,
             )
           },
         }
@@ -64,9 +64,9 @@ export async function quiesced(
 }
 
 function kept(names: string, cause: unknown): SluiceError {
-  return new SluiceError('SOURCE_BUSY', `others write into ${names} in transactions that do not end`, {
+  return new SluiceError('SOURCE_BUSY', `long transactions still write to ${names}`, {
     retryable: true,
-    hint: 'end them, or sluice partition run without --quiesce: a stream misses nothing by that',
+    hint: 'end them, or run sluice partition run without --quiesce: the stream still gets all changes',
     cause,
   })
 }

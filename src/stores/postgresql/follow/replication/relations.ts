@@ -136,7 +136,7 @@ export class ReplicatedRelations {
     const reported = new Map(message.columns.map((column) => [column.name, column]))
     for (const column of columns) {
       if (!reported.has(column.name))
-        return `the column ${column.name} was dropped or renamed, or is not published any more`
+        return `the column ${column.name} was dropped or renamed, or is no longer published`
     }
     const renumbered = renumberedIn(this.#noted[place] ?? [], message.columns)
     if (renumbered !== null) return renumbered
@@ -165,7 +165,7 @@ function renumberedIn(noted: readonly ColumnShape[], columns: RelationMessage['c
   const now = columns.filter(({ name }) => before.has(name))
   const sent = new Set(now.map(({ name }) => name))
   const moved = noted.filter(({ name }) => sent.has(name)).filter(({ name }, at) => name !== now[at]?.name)
-  if (moved.length > 0) return `the columns ${moved.map(({ name }) => name).join(', ')} have each other's numbers: they were renamed` // prettier-ignore
+  if (moved.length > 0) return `the columns ${moved.map(({ name }) => name).join(', ')} exchanged their numbers: they were renamed` // prettier-ignore
   const other = now.find(({ name, type, modifier }) => before.get(name)?.type !== `${type} ${modifier}`)
   return other === undefined ? null : `the column ${other.name} has another type of the same name`
 }

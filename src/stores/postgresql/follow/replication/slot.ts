@@ -41,8 +41,8 @@ export function isOwnSlot(name: string): boolean {
 /** @throws SluiceError BAD_CONFIG if the name is not one of sluice */
 export function refuseForeign(name: string): void {
   if (isOwnSlot(name)) return
-  throw new SluiceError('BAD_CONFIG', `${name} is no name for a slot of this program`, {
-    hint: 'it has to begin with sluice_, and to have lower-case letters, digits and underscores only, 63 at most',
+  throw new SluiceError('BAD_CONFIG', `${name} is not a valid name for a slot of sluice`, {
+    hint: 'it must begin with sluice_, and have only lower-case letters, digits and underscores, 63 at most',
   })
 }
 
@@ -129,7 +129,7 @@ export function waitForOpen(wait: PostgresWait): Promise<void> {
 export async function waitForRoom(wait: PostgresWait): Promise<void> {
   for (;;) {
     const since = performance.now()
-    await ended(wait, 'the lock that keeps writers waiting', 'server')
+    await ended(wait, 'the lock that blocks writers', 'server')
     // During a long wait other long transactions may have begun: wait again.
     if (performance.now() - since < MOMENT_MS) return
   }
@@ -186,7 +186,7 @@ export async function dropSlot(session: CopySession, name: string, active: 'end'
 
 function slotActive(name: string, pid: number | null): SluiceError {
   return new SluiceError('SLOT_ACTIVE', `replication slot ${name} is in use`, {
-    reason: pid === null ? 'sessions take it one after the other' : `session ${pid} of the server reads it`,
+    reason: pid === null ? 'only one session at a time can use it' : `session ${pid} of the server reads it`,
     hint: 'end the program that reads it, then run the same command again',
   })
 }

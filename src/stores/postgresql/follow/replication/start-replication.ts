@@ -62,8 +62,8 @@ export async function agreeSettings(client: Client, settings: PostgresSettings):
     if (wanted.test(known.get(name) ?? '')) continue
     throw new SluiceError('CONNECT_FAILED', `the server does not keep the setting ${name}`, {
       where: settings.label,
-      reason: `it is ${known.get(name) ?? 'not there'}, and changes would be read as other values than a copy reads`,
-      hint: 'connect to the server itself, without a pooler',
+      reason: `it is ${known.get(name) ?? 'not there'}, so a stream would read other values than a copy`,
+      hint: 'connect directly to the server, without a pooler',
       kind: 'source',
     })
   }

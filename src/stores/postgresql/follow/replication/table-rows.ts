@@ -87,7 +87,7 @@ export class TableRows {
     const isKey = this.#identity.includes(column)
     const text = old === null || !(old.whole || isKey) ? undefined : old.row[place]
     if (text !== undefined) return this.#cell(column, text)
-    if (isKey) throw new MisfitRow(`${this.#name(column)} belongs to the identity, and the server does not send it`)
+    if (isKey) throw new MisfitRow(`${this.#name(column)} belongs to the row key, but the server does not send it`)
     return undefined
   }
 
@@ -103,7 +103,7 @@ export class TableRows {
       const text = row[this.#at[column] as number]
       // A partition may have another replica identity than its root: then other columns of the old row are NULL.
       if (text === undefined || (text === null && !whole)) {
-        throw new MisfitRow(`${this.#name(column)} belongs to the identity, and an old row came without it`)
+        throw new MisfitRow(`${this.#name(column)} belongs to the row key, but is missing in an old row`)
       }
       return this.#cell(column, text)
     })
@@ -123,7 +123,7 @@ export class TableRows {
   }
 
   #measure({ length }: Tuple): void {
-    if (length !== this.#width) throw broken(`a row of ${this.#width} columns came with ${length} values`)
+    if (length !== this.#width) throw broken(`a row of ${this.#width} columns has ${length} values`)
   }
 
   #name(column: number): string {

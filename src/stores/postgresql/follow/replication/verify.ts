@@ -73,7 +73,7 @@ export async function verifyStream(
       const halt = (code: StreamFault['code'], reason: string): void =>
         void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
       if (birth.facts[memberFact(table.table)] !== publication?.tables.get(oid)) {
-        const how = publication?.tables.has(oid) === true ? 'sends it in another way' : 'does not send it'
+        const how = publication?.tables.has(oid) === true ? 'sends it differently' : 'does not send it'
         halt('PUBLICATION_CHANGED', `publication ${birth.publication} ${how}, or did not for a while`)
         continue
       }
@@ -97,7 +97,7 @@ export async function verifyStream(
 export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string): SluiceError {
   return new SluiceError(code, message, {
     reason: 'changes of every table of the stream may be missing',
-    hint: 'copy all of them again: the command that began the stream, with --restart',
+    hint: 'copy all of them again: run the command that began the stream, with --restart',
   })
 }
 
@@ -111,14 +111,14 @@ export async function slotFault(
   const name = `replication slot ${birth.slot}`
   if (slot === undefined) return `${name} is gone`
   if (slot.plugin !== PLUGIN || slot.database !== birth.facts['slot.database']) {
-    return `${name} is another one: plugin ${slot.plugin ?? 'none'}, database ${slot.database ?? 'none'}`
+    return `${name} is another slot: plugin ${slot.plugin ?? 'none'}, database ${slot.database ?? 'none'}`
   }
   if (slot.status === 'lost' || slot.invalidation !== null) {
-    return `${name} was invalidated by the server (${slot.invalidation ?? 'wal_removed'}): the log that it needs is removed`
+    return `${name} was invalidated by the server (${slot.invalidation ?? 'wal_removed'}): the log that it needs was removed`
   }
   // A recreated slot begins after everything that was applied before.
   if (slot.confirmed !== null && lsnOf(slot.confirmed) > applied) {
-    return `${name} was recreated or advanced, or the target is an older one, failed over or restored: it is at ${slot.confirmed}, and changes up to ${lsnText(applied)} are applied`
+    return `${name} was recreated or advanced, or the target was failed over or restored to an older state: the slot is at ${slot.confirmed}, but changes up to ${lsnText(applied)} are applied`
   }
   return null
 }
@@ -163,13 +163,13 @@ export async function tableDifference(
 export async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
   const now: Record<string, string | undefined> = await originOf(session)
   const words: Readonly<Record<string, string>> = {
-    system: 'this is another server, or one that was set up again',
+    system: 'this is another server, or it was set up again',
     database: 'this is another database of the server',
     timeline: 'the server writes another timeline: it was failed over, or restored to a point in time',
   }
   for (const [fact, message] of Object.entries(words)) {
     const [was, is] = [facts[fact], now[fact]]
-    if (was !== undefined && is !== undefined && was !== is) return `${message} (${fact} ${is}, and not ${was})`
+    if (was !== undefined && is !== undefined && was !== is) return `${message} (${fact} ${is}, not ${was})`
   }
   await refuseStandby(session)
   return null
@@ -179,11 +179,15 @@ export async function otherServer(session: CopySession, { facts }: StreamBirth):
 export async function refuseStandby(session: CopySession): Promise<void> {
   const [row] = await session.ask('SELECT pg_catalog.pg_is_in_recovery()')
   if (row?.[0] !== 't') return
-  throw new SluiceError('CONNECT_FAILED', 'the server is a standby, and changes are followed from a primary only', {
-    where: session.settings.label,
-    hint: 'name the primary server; nothing is lost as long as that one is the server that the stream began at',
-    retryable: true,
-  })
+  throw new SluiceError(
+    'CONNECT_FAILED',
+    'the server is a standby, and changes can be replicated only from a primary',
+    {
+      where: session.settings.label,
+      hint: 'use the primary server; changes are not lost if the stream began at that server',
+      retryable: true,
+    },
+  )
 }
 
 export function publicationFault(
@@ -193,11 +197,9 @@ export function publicationFault(
   if (now === null) return `publication ${publication} is gone`
   if (now['publication.oid'] !== facts['publication.oid']) return `publication ${publication} was dropped and recreated`
   if (now['publication.sends'] !== facts['publication.sends']) {
-    return `publication ${publication} sends ${now['publication.sends']}, and not ${facts['publication.sends']}`
+    return `publication ${publication} sends ${now['publication.sends']}, not ${facts['publication.sends']}`
   }
-  return now['publication.changed'] === facts['publication.changed']
-    ? null
-    : `publication ${publication} was changed since`
+  return now['publication.changed'] === facts['publication.changed'] ? null : `publication ${publication} was changed`
 }
 
 /** True if the stream has reported everything that was committed when this file was first seen. */

@@ -36,5 +36,5 @@ export function replicationWire(
 
 /** Rows of tables that are not followed, or have changed, are never read. */
 function unknown(): never {
-  throw broken('a value came in a binary format that is not known')
+  throw broken('a value has an unknown binary format')
 }

@@ -75,7 +75,7 @@ export class Attempt implements SwitchAttempt {
   }
 
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof> {
-    if (this.#isExchanged) throw new Error('rows are compared before the tables change places')
+    if (this.#isExchanged) throw new Error('rows are compared before the tables are exchanged')
     return this.#do((session) => compareTableRows(session, this.#opened.tables, identity, keys))
   }
 
@@ -147,7 +147,7 @@ export class Attempt implements SwitchAttempt {
   }
 
   #mustBeExchanged(): void {
-    if (!this.#isExchanged) throw new Error('the tables have not changed places yet')
+    if (!this.#isExchanged) throw new Error('the tables have not been exchanged yet')
   }
 
   async #do<T>(body: (session: CopySession) => Promise<T>): Promise<T> {
@@ -185,9 +185,9 @@ function refusal({ from, to }: CutoverTables, refused: readonly SwitchFinding[])
   const said = refused.map(
     ({ about, object, detail }) => `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`,
   )
-  return new SluiceError('TABLE_REFUSED', `${tableText(from)} and ${tableText(to)} cannot change places`, {
+  return new SluiceError('TABLE_REFUSED', `${tableText(from)} and ${tableText(to)} cannot be exchanged`, {
     where: tableText(from),
     reason: said.join('; '),
-    hint: first?.hint ?? 'look at what is in the way, then switch again',
+    hint: first?.hint ?? 'remove the causes, then switch again',
   })
 }

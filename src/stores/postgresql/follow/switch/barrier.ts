@@ -40,7 +40,7 @@ export async function closeSql(
   side: CutoverTable,
   { token, says, hint }: { readonly token: string; readonly says: string; readonly hint: string },
 ): Promise<readonly string[]> {
-  if (!/^[a-z0-9_]+$/.test(token)) throw new Error(`this is no token: ${token}`)
+  if (!/^[a-z0-9_]+$/.test(token)) throw new Error(`this is not a token: ${token}`)
   const body = `BEGIN /* sluice closed ${token} */
   IF pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
   RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};

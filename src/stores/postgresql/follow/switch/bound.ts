@@ -34,24 +34,24 @@ function stepOf(one: Bound, sameKey: boolean, { from, to, oldTable }: CutoverTab
   const step = { about: kind === 'row function' ? 'function' : kind, object: name }
   const refuse = (detail: string, hint: string): CutoverStep => ({ ...step, verdict: 'refused', detail, hint })
   if (one.isTemporary) {
-    const detail = `a session has it for itself: it goes on with ${oldTable} until that session ends`
+    const detail = `it is a temporary object of a session: it uses ${oldTable} until that session ends`
     return { ...step, verdict: 'left', detail }
   }
   if (kind === 'materialized view') {
-    const detail = 'it is bound to the table by its number, and reads all of it when it is made again'
-    return refuse(detail, `drop it, and make it again behind the switch: ${definition ?? ''}`)
+    const detail = 'it is bound to the table by its number, and its recreation reads the whole table'
+    return refuse(detail, `drop it, and create it again after the switch: ${definition ?? ''}`)
   }
-  if (!owned) return refuse(`it belongs to ${owner}, and has to be made again`, `connect as a member of ${owner}`)
+  if (!owned) return refuse(`it belongs to ${owner}, and must be recreated`, `connect as a member of ${owner}`)
   if (byKey && !sameKey) {
-    const detail = `it holds only because of the primary key of ${from.sql}: that of ${to.sql} has other columns`
-    return refuse(detail, 'name all columns that it selects in its GROUP BY')
+    const detail = `it needs the primary key of ${from.sql}, but that of ${to.sql} has other columns`
+    return refuse(detail, 'list all selected columns in its GROUP BY')
   }
   if (definition === null) return refuse('it is bound to the rows of the table by their type', `drop it: ${name}`)
   if (one.needed !== null) {
-    const detail = `it takes or gives rows of the table, must be recreated for those of the other one, and ${one.needed} depends on it`
-    return refuse(detail, 'drop what depends on it, and make it again behind the switch')
+    const detail = `it takes or returns rows of the table and must be recreated for the other table, but ${one.needed} depends on it`
+    return refuse(detail, 'drop the dependent objects, and create them again after the switch')
   }
-  const detail = 'it is bound to the table by its number: made again, with its owner, rights and options'
+  const detail = 'it is bound to the table by its number: recreated with its owner, rights and options'
   return { ...step, verdict: 'made', detail, ...statementsOf(one, definition) }
 }
 
@@ -112,8 +112,8 @@ async function unknownTo(sides: CutoverTables): Promise<readonly CutoverStep[]> 
     verdict: 'refused',
     about: 'what depends on it',
     object: what ?? '',
-    detail: 'it is bound to the table, or to the type of its rows, by a number, and cannot be made again here',
-    hint: 'drop it, or give it a type of its own, and make it again behind the switch',
+    detail: 'it is bound to the table, or to the type of its rows, by a number, and sluice cannot recreate it',
+    hint: 'drop it, or give it another type, and create it again after the switch',
   }))
 }
 

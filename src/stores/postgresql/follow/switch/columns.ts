@@ -59,19 +59,19 @@ function columnSteps(sides: CutoverTables, one: ColumnFacts, other: ColumnFacts)
     steps.push({
       ...column,
       verdict: 'made',
-      detail: `its default is ${one.default ?? 'none'}, and becomes that of ${to.sql}, where it is ${other.default ?? 'none'}`,
+      detail: `its default is ${one.default ?? 'none'}, and changes to that of ${to.sql}, where it is ${other.default ?? 'none'}`,
       before: [`${alter} ${now}`],
     })
   }
   if (one.notNull && !other.notNull)
-    steps.push(refuse('NOT NULL', 'not', `${alter} SET NOT NULL, before the switch: it reads all rows`))
+    steps.push(refuse('NOT NULL', 'not', `${alter} SET NOT NULL before the switch: it reads all rows`))
   if (!one.notNull && other.notNull) {
     steps.push(
       other.inKey
         ? {
             ...column,
             verdict: 'left',
-            detail: `it is in the primary key of ${to.sql}: a row without a value is refused from then on`,
+            detail: `it is in the primary key of ${to.sql}: rows without a value are refused after that`,
             hint: `ALTER TABLE ${from.sql} ALTER COLUMN ${quoteName(one.name)} SET NOT NULL shows today which programs write such rows`,
           }
         : refuse('not NOT NULL', 'NOT NULL', `${alter} DROP NOT NULL, or set it on ${from.sql}, too`),

@@ -45,7 +45,7 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
   const [name, other] = [tableText(from), tableText(to)]
   return guardedSql(to, tables, {
     says: `${other} is about to get the name ${name}: its rows follow those of ${name}, and only the stream may write into it`,
-    hint: `Write to ${name}. A switch that was killed is ended, or given up, by the same cut-over.`,
+    hint: `Write to ${name}. To finish or give up a killed switch, run the same cutover again.`,
   })
 }
 

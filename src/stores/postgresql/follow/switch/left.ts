@@ -19,7 +19,7 @@ export async function cutoverLeftFindings(sides: CutoverTables): Promise<readonl
     steps.push({
       verdict: 'left',
       about: 'statistics',
-      detail: `the planner knows nothing of ${to.sql}: plans are guessed until it does`,
+      detail: `the planner has no statistics of ${to.sql}: its plans are guesses until then`,
       hint: `ANALYZE ${to.sql}, before the switch`,
     })
   }
@@ -34,7 +34,7 @@ export async function cutoverLeftFindings(sides: CutoverTables): Promise<readonl
     steps.push({
       verdict: 'left',
       about: 'old snapshots',
-      detail: `${left.snapshots} open transactions keep a snapshot of before: one that reads the table first after the switch sees ${to.sql} as it was then, without changes that had not come there yet`,
+      detail: `${left.snapshots} open transactions have a snapshot from before the switch: if one first reads the table after the switch, it sees ${to.sql} as of that snapshot, without changes that were applied later`,
       hint: 'end transactions in REPEATABLE READ or SERIALIZABLE before the switch',
     })
   }

@@ -67,7 +67,7 @@ function lost(table: CutoverTable, gone: readonly Node[]): SluiceError {
   const others = more.length === 0 ? '' : `, and ${more.length} more`
   return new SluiceError('NOT_SWITCHABLE', `partition ${first?.name} of ${tableText(table)} is gone${others}`, {
     where: tableText(table),
-    reason: 'another user detached or dropped it since all rows were compared: its rows would be missing',
-    hint: 'attach it again; the same command compares all rows once more',
+    reason: 'another user detached or dropped it after all rows were compared: its rows would be missing',
+    hint: 'attach it again; then the same command compares all rows again',
   })
 }

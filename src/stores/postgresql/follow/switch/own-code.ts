@@ -46,7 +46,7 @@ async function replaced(sides: CutoverTables, old: readonly Code[]): Promise<rea
       verdict: 'made',
       about: kind.toLowerCase(),
       object: name,
-      detail: `the public table does not have it, so it is dropped from the other one: ${definition}`,
+      detail: `the public table does not have it, so it is dropped from the other table: ${definition}`,
       before: [`DROP ${kind} ${quoteName(name)} ON ${to.sql}`],
     })
   }
@@ -74,7 +74,9 @@ function made({ to, public: name }: CutoverTables, one: Code, other: Code | null
       ...step,
       verdict: 'made',
       detail:
-        other === null ? 'the other table gets it' : 'the other table has another one of that name, and gets this one',
+        other === null
+          ? 'the other table gets it'
+          : 'the other table has a different one of that name, which is replaced',
       ...(other === null ? {} : { before: [`DROP ${one.kind} ${quoteName(one.name)} ON ${to.sql}`] }),
       after: [
         one.definition.replace(/;\s*$/, ''),
@@ -95,7 +97,7 @@ function silenced({ oldTable }: CutoverTables, { kind, name, state }: Code): rea
       verdict: 'made',
       about: kind.toLowerCase(),
       object: name,
-      detail: 'disabled on the old table: it fires for replicas, and would repeat what it did on the public one',
+      detail: 'disabled on the old table: it fires for replicas, and would repeat its work on the public table',
       after: [`ALTER TABLE ${oldTable} DISABLE ${kind} ${quoteName(name)}`],
     },
   ]

@@ -24,7 +24,7 @@ function stepOf(
 ): CutoverStep {
   const step = { about: 'publication', object: name }
   if (how === 'other') {
-    const detail = `it names ${to.sql} by its number: it goes on with it under its new name`
+    const detail = `it refers to ${to.sql} by its number: it continues with that table under its new name`
     return { ...step, verdict: 'left', detail }
   }
   if (how !== 'table') {
@@ -34,13 +34,18 @@ function stepOf(
   const publication = quoteName(name)
   if (!owned) {
     const hint = `connect as a member of ${owner}`
-    return { ...step, verdict: 'refused', detail: `it belongs to ${owner}, and has to name the other table`, hint }
+    return {
+      ...step,
+      verdict: 'refused',
+      detail: `it belongs to ${owner}, and must be changed to the other table`,
+      hint,
+    }
   }
   if (to.isPartitioned && !viaRoot) {
     return {
       ...step,
       verdict: 'refused',
-      detail: 'changes would go out under the names of the partitions, which its subscribers do not have',
+      detail: 'changes would be sent under the names of the partitions, which its subscribers do not have',
       hint: `ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true)`,
     }
   }
@@ -48,7 +53,7 @@ function stepOf(
   return {
     ...step,
     verdict: 'made',
-    detail: `it names ${from.sql} by its number: it names the other table from then on, with the same columns and filter; its subscribers go on`,
+    detail: `it refers to ${from.sql} by its number: it is changed to the other table, with the same columns and filter; its subscribers continue`,
     after: [
       ...(both ? [`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${table}`] : []),
       `ALTER PUBLICATION ${publication} DROP TABLE ONLY ${oldTable}`,

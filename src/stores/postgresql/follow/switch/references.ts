@@ -44,20 +44,20 @@ function repointed(one: Incoming, { session, to }: CutoverTables): CutoverStep {
   const drop = `ALTER TABLE ${child} DROP CONSTRAINT ${quoteName(name)}`
   if (!one.owned) return refuse(`${child} belongs to ${one.owner}`, `connect as a member of ${one.owner}`)
   if (!one.fits) {
-    const detail = `${to.sql} has no unique index on (${columns.join(', ')}) alone, which it needs to refer to that table`
-    return refuse(detail, `${drop}, and look for orphans now and then; or refer to columns that are unique in both`)
+    const detail = `${to.sql} has no unique index on (${columns.join(', ')}) alone, which the foreign key needs`
+    return refuse(detail, `${drop}, and check for orphans regularly; or refer to columns that are unique in both`)
   }
   if (one.isChildPartitioned && session.version < UNCHECKED_PARTITIONED) {
-    const detail = `${child} is partitioned: this server checks all of its rows when the key is made again`
-    return refuse(detail, `${drop}, and make it again behind the switch`)
+    const detail = `${child} is partitioned: this server checks all of its rows when the key is created again`
+    return refuse(detail, `${drop}, and create it again after the switch`)
   }
   const unchecked = one.isValid ? ' NOT VALID' : ''
   return {
     ...step,
     verdict: 'made',
     detail:
-      'it refers to the other table from then on; new rows are checked at once, and earlier rows are not checked again',
-    ...(one.isValid ? { hint: `behind the switch: ALTER TABLE ${child} VALIDATE CONSTRAINT ${quoteName(name)}` } : {}),
+      'it is changed to refer to the other table; new rows are checked at once, and earlier rows are not checked again',
+    ...(one.isValid ? { hint: `after the switch: ALTER TABLE ${child} VALIDATE CONSTRAINT ${quoteName(name)}` } : {}),
     before: [drop],
     after: [
       `ALTER TABLE ${child} ADD CONSTRAINT ${quoteName(name)} ${definition}${unchecked}`,
@@ -76,7 +76,7 @@ function ofItself({ name, definition, fits }: Incoming, { from, to }: CutoverTab
       about: 'foreign key to it',
       object: name,
       detail: `${from.sql} refers to itself, and ${to.sql} does not: ${definition}`,
-      hint: `ALTER TABLE ${from.sql} DROP CONSTRAINT ${quoteName(name)}, and look for orphans now and then`,
+      hint: `ALTER TABLE ${from.sql} DROP CONSTRAINT ${quoteName(name)}, and check for orphans regularly`,
     },
   ]
 }
@@ -97,12 +97,12 @@ function differing(
   return [
     ...lacking(old, fresh).map((one) => ({
       ...step(one),
-      detail: `${to.sql} has it not: ${one.definition}`,
+      detail: `${to.sql} does not have it: ${one.definition}`,
       hint: `ALTER TABLE ${to.sql} ADD CONSTRAINT ${quoteName(one.name)} ${one.definition}`,
     })),
     ...lacking(fresh, old).map((one) => ({
       ...step(one),
-      detail: `only ${to.sql} has it, which would refuse rows that ${from.sql} takes: ${one.definition}`,
+      detail: `only ${to.sql} has it, and it would refuse rows that ${from.sql} accepts: ${one.definition}`,
       hint: `ALTER TABLE ${to.sql} DROP CONSTRAINT ${quoteName(one.name)}`,
     })),
   ]
@@ -113,7 +113,7 @@ function lagging({ name }: Constraint, { oldTable }: CutoverTables): CutoverStep
     verdict: 'left',
     about: 'foreign key from it',
     object: name,
-    detail: `${oldTable} is held to it as well: a row that it refers to can be deleted only once the rows of ${oldTable} have followed`,
+    detail: `${oldTable} also has it: a referenced row can be deleted only after the change was applied to ${oldTable}`,
   }
 }
 

@@ -31,7 +31,7 @@ export async function securityOf(sides: CutoverTables): Promise<readonly Cutover
       verdict: 'made',
       about: 'owner',
       object: old.owner,
-      detail: `of the other table, too: it belongs to ${fresh.owner}`,
+      detail: `also of the other table, which belongs to ${fresh.owner}`,
       before: all.map((table) => `ALTER TABLE ${table} OWNER TO ${quoteName(old.owner)}`),
     })
   }
@@ -99,7 +99,7 @@ function policySteps({ to, public: name }: CutoverTables, old: Security, fresh: 
       detail:
         other === undefined
           ? 'the other table gets it'
-          : 'the other table has another one of that name, and gets this one',
+          : 'the other table has a different one of that name, which is replaced',
       ...(other === undefined ? {} : { before: [`DROP POLICY ${quoteName(one.name)} ON ${to.sql}`] }),
       after: [
         `CREATE POLICY ${quoteName(one.name)} ON ${name} ${one.definition}`,
@@ -115,7 +115,7 @@ function policySteps({ to, public: name }: CutoverTables, old: Security, fresh: 
       verdict: 'made',
       about: 'policy',
       object: one.name,
-      detail: `the public table does not have it, so it is dropped from the other one: ${one.definition}`,
+      detail: `the public table does not have it, so it is dropped from the other table: ${one.definition}`,
       before: [`DROP POLICY ${quoteName(one.name)} ON ${to.sql}`],
     })
   }

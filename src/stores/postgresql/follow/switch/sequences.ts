@@ -28,7 +28,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
         about: 'sequence',
         object: one.sql,
         detail:
-          'both tables take their numbers from it; it belongs to the public table from then on, and stays when the old one is dropped',
+          'both tables take their numbers from it; it will belong to the public table, and stays when the old one is dropped',
         after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${quoteName(one.column)}`],
       })
       continue
@@ -40,7 +40,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
       verdict: 'made',
       about: 'identity',
       object: one.column,
-      detail: `its next number lies behind those of both tables, and behind ${one.cache} more that a session may have taken ahead`,
+      detail: `its next number is after those of both tables, and after ${one.cache} more that a session may have cached`,
       before: [
         ...(one.options === other.options
           ? []

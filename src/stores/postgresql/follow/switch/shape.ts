@@ -37,16 +37,21 @@ export async function cutoverShapeFindings(sides: CutoverTables): Promise<readon
     refuse('schema', to.schema, `${from.sql} is in another schema`, hint)
   }
   const name = tableText({ schema: from.schema, name: oldTableName })
-  if (role.taken !== null) refuse('name', name, `it belongs to something else: ${role.taken}`, 'choose another name')
+  if (role.taken !== null) refuse('name', name, `it belongs to another object: ${role.taken}`, 'choose another name')
   if (oldTableName === from.name || oldTableName === '' || Buffer.byteLength(oldTableName) > MOST_NAME_BYTES) {
-    refuse('name', name, 'the old table cannot have it', `choose another name, of ${MOST_NAME_BYTES} bytes at most`)
+    refuse(
+      'name',
+      name,
+      'the old table cannot have this name',
+      `choose another name, of ${MOST_NAME_BYTES} bytes at most`,
+    )
   }
   if (!role.create) {
     const hint = `GRANT CREATE ON SCHEMA ${quoteName(from.schema)} TO ${quoteName(role.me)}`
-    refuse('schema', from.schema, `${role.me} may not give tables other names in it`, hint)
+    refuse('schema', from.schema, `${role.me} may not rename tables in it`, hint)
   }
   if (!role.replica) {
-    const detail = `${role.me} may not apply changes as a replica: triggers and foreign keys of the old table would repeat what those of the public one did`
+    const detail = `${role.me} may not apply changes as a replica: triggers and foreign keys of the old table would repeat the work of those of the public table`
     const hint = `GRANT SET ON PARAMETER session_replication_role TO ${quoteName(role.me)} (15 and newer), or connect as a superuser`
     refuse('role', role.me, detail, hint)
   }
@@ -70,23 +75,18 @@ function ofSide(
 ): void {
   if (!shape.owned) {
     const hint = `GRANT ${quoteName(shape.owner)} TO ${quoteName(me)}, or connect as ${shape.owner}`
-    refuse('owner', sql, `it belongs to ${shape.owner}, and ${me} is no member of that role`, hint)
+    refuse('owner', sql, `it belongs to ${shape.owner}, and ${me} is not a member of that role`, hint)
   }
   if (shape.isPartition) {
-    refuse(
-      'partition',
-      sql,
-      `it is a partition of ${shape.parents.join(', ')}`,
-      'switch the table that it is a part of',
-    )
+    refuse('partition', sql, `it is a partition of ${shape.parents.join(', ')}`, 'switch its parent table')
   } else if (shape.parents.length > 0) {
     refuse('inheritance', sql, `it inherits from ${shape.parents.join(', ')}`, `ALTER TABLE ${sql} NO INHERIT …`)
   }
   if (!isPartitioned && shape.heirs.length > 0) {
-    const detail = `${shape.heirs.join(', ')} inherit from it: their rows are read with it now, and would not be`
-    refuse('inheritance', sql, detail, 'bring their rows into the table and let them go')
+    const detail = `${shape.heirs.join(', ')} inherit from it: their rows are read with it now, but would not be read with the other table`
+    refuse('inheritance', sql, detail, 'move their rows into the table, then remove the inheritance')
   }
-  if (shape.isTemporary) refuse('table', sql, 'it is a temporary table', 'name a table that lasts')
+  if (shape.isTemporary) refuse('table', sql, 'it is a temporary table', 'name a permanent table')
   if (shape.forced && !seesAll) {
     const detail = `its row security is forced on its owner, so that ${me} cannot compare its rows`
     refuse('row security', sql, detail, 'connect as a role with BYPASSRLS')
@@ -106,7 +106,7 @@ async function subscriptions({ session, from, to }: CutoverTables): Promise<read
       verdict: 'refused',
       about: 'subscription',
       object: name ?? '',
-      detail: `it writes into ${table}, and would go on with that table under its new name`,
+      detail: `it writes to ${table}, and would continue with that table under its new name`,
       hint: `ALTER SUBSCRIPTION ${quoteName(name ?? '')} DISABLE and drop it before, or partition the table where these rows come from`,
     }))
   } catch (error) {

@@ -62,7 +62,7 @@ export type CutoverTableFacts = {
 /** @throws errors of the server */
 export async function cutoverTableFacts(session: CopySession, side: CutoverTable): Promise<CutoverTableFacts> {
   const [facts] = await cutoverFacts<CutoverTableFacts>({ session }, factsSql(side))
-  if (facts === undefined) throw new Error('the server reports nothing of a table')
+  if (facts === undefined) throw new Error('the server does not describe a table')
   return facts
 }
 

@@ -4,7 +4,7 @@ import { quoteName } from '../../server/connect.ts'
 import { makeUnique } from './lacking-index.ts'
 import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact } from './side-facts.ts'
 
-const KEPT_APART = 'what it keeps apart would be kept apart no more'
+const KEPT_APART = 'duplicates that it refuses would no longer be refused'
 const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
 
 /** Facts that only the target database has. */
@@ -54,22 +54,22 @@ function placeFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: stri
   ] as const) {
     const table = `the ${side} table`
     if (!facts.owned) {
-      const detail = `it belongs to ${facts.owner}, and ${facts.me} is no member of that role: it cannot be closed`
+      const detail = `it belongs to ${facts.owner}, and ${facts.me} is not a member of that role: it cannot be closed`
       found.push(refused('owner', table, detail, `GRANT ${quoteName(facts.owner)} TO ${quoteName(facts.me)}`))
     } else if (!facts.mayCreate) {
-      const detail = `${facts.me} may not make the function that closes it in its schema`
+      const detail = `${facts.me} may not create the function that closes it in its schema`
       found.push(refused('schema', table, detail, `GRANT CREATE ON SCHEMA … TO ${quoteName(facts.me)}`))
     }
     if (facts.isPartition)
       found.push(refused('partition', table, 'it is a partition of another table', 'switch that one'))
     if (facts.heirs > 0)
-      found.push(refused('inheritance', table, 'other tables inherit from it', 'bring their rows into the table'))
+      found.push(refused('inheritance', table, 'other tables inherit from it', 'move their rows into the table'))
     if (facts.subscriptions > 0) {
-      const detail = 'a subscription writes into it, which no trigger keeps out'
+      const detail = 'a subscription writes to it, and triggers cannot prevent that'
       found.push(refused('subscription', table, detail, 'ALTER SUBSCRIPTION … DISABLE and drop it before'))
     }
   }
-  if (!to.analyzed) found.push(left('statistics', sql, 'the planner knows nothing of it', `ANALYZE ${sql}`))
+  if (!to.analyzed) found.push(left('statistics', sql, 'the planner has no statistics of it', `ANALYZE ${sql}`))
   return found
 }
 
@@ -77,7 +77,14 @@ function columnFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: str
   const names = (columns: readonly ColumnFact[]): string => columns.map(({ name }) => quoteName(name)).join(', ')
   if (names(from.columns) !== names(to.columns)) {
     const detail = `the source table has (${names(from.columns)}), the target table has (${names(to.columns)})`
-    return [refused('columns', sql, detail, 'both need the same columns in the same order: a statement may name none')]
+    return [
+      refused(
+        'columns',
+        sql,
+        detail,
+        'both need the same columns in the same order, because a statement may omit their names',
+      ),
+    ]
   }
   return from.columns.flatMap((one, at) => columnFinding(one, to.columns[at] ?? one, sql))
 }
@@ -90,7 +97,7 @@ function columnFinding(one: ColumnFact, other: ColumnFact, sql: string): readonl
   if (one.type !== other.type) return refuse(one.type, other.type, `${alter} TYPE ${one.type}`)
   if (one.kind !== other.kind) {
     const word = (kind: string): string => (kind === 'numbers' ? 'numbered by a sequence' : kind || 'a plain column')
-    return refuse(word(one.kind), word(other.kind), `make it alike on ${sql}`)
+    return refuse(word(one.kind), word(other.kind), `make it equal on ${sql}`)
   }
   if (one.default !== other.default) {
     const now = one.default === null ? 'DROP DEFAULT' : `SET DEFAULT ${one.default}`
@@ -100,7 +107,7 @@ function columnFinding(one: ColumnFact, other: ColumnFact, sql: string): readonl
   if (one.notNull || !other.notNull) return []
   if (!other.inKey) return refuse('not NOT NULL', 'NOT NULL', `${alter} DROP NOT NULL`)
   return [
-    left('column', one.name, 'it is in the primary key of the target: a row without a value is refused from then on'),
+    left('column', one.name, 'it is in the primary key of the target: rows without a value are refused after that'),
   ]
 }
 
@@ -114,13 +121,13 @@ function indexFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: stri
 function indexFinding(one: IndexFact, to: CutoverTableFacts, sql: string): SwitchFinding {
   const { name, what, unique, exclusion, columns } = one
   if (exclusion) {
-    const make = `make it on ${sql}, or drop it: ${what}`
+    const make = `create it on ${sql}, or drop it: ${what}`
     return refused('exclusion', name, `the target has no such constraint: ${KEPT_APART}`, make)
   }
   if (!unique) return left('index', name, `the target has no such index: ${what}`)
   const narrower = to.indexes.find((other) => other.unique && other.columns.every((column) => columns.includes(column)))
   if (narrower !== undefined && narrower.columns.length > 0)
-    return left('unique index', name, `that of the target keeps more apart: ${narrower.what}`)
+    return left('unique index', name, `that of the target refuses more rows: ${narrower.what}`)
   // A unique index of a partitioned table is enforced within each partition only.
   const wider = to.indexes.find((other) => other.unique && columns.every((column) => other.columns.includes(column)))
   return wider === undefined
@@ -145,30 +152,30 @@ function constraintFindings(
     `ALTER TABLE ${sql} ADD CONSTRAINT ${quoteName(name)} ${definition}`
   return [
     ...lacking(from.checks, to.checks).map((one) =>
-      refused('check', one.name, `the target has it not: ${one.definition}`, add(one)),
+      refused('check', one.name, `the target does not have it: ${one.definition}`, add(one)),
     ),
     ...lacking(to.checks, from.checks).map((one) =>
       refused(
         'check',
         one.name,
-        `only the target has it, which would refuse rows that the source takes: ${one.definition}`,
+        `only the target has it, and it would refuse rows that the source accepts: ${one.definition}`,
         `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(one.name)}`,
       ),
     ),
     ...lacking(from.references, to.references).map((one) =>
       tables.has(one.to)
-        ? refused('foreign key from it', one.name, `the target has it not: ${one.definition}`, add(one))
+        ? refused('foreign key from it', one.name, `the target does not have it: ${one.definition}`, add(one))
         : left(
             'foreign key from it',
             one.name,
-            `the target database has no ${one.to}: nothing holds new rows to it from then on, and the way back is refused while ${one.name} is there`,
+            `the target database has no ${one.to}: it is not checked for new rows after that, and a reverse stream is refused while ${one.name} exists`,
           ),
     ),
     ...lacking(to.references, from.references).map((one) =>
       refused(
         'foreign key from it',
         one.name,
-        `only the target has it, which would refuse rows that the source takes: ${one.definition}; added NOT VALID behind the cutover it holds new rows again`,
+        `only the target has it, and it would refuse rows that the source accepts: ${one.definition}; add it NOT VALID after the cutover to check new rows again`,
         `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(one.name)}`,
       ),
     ),
@@ -176,7 +183,7 @@ function constraintFindings(
       left(
         'foreign key to it',
         one.name,
-        'it stays in the source database: what it cascades to the closed table is refused',
+        'it stays in the source database: its cascades to the closed table are refused',
       ),
     ),
   ]
@@ -192,14 +199,16 @@ function rightFindings(
   const all = [...from.grants, { role: from.owner, rights: DATA }]
   for (const { role, rights } of all) {
     if (role !== 'PUBLIC' && !roles.has(role)) {
-      found.push(left('role', role, 'the target database has no such role: who writes as it cannot connect there'))
+      found.push(
+        left('role', role, 'the target database has no such role: programs that write as it cannot connect there'),
+      )
       continue
     }
     const missing = rights.filter((right) => DATA.includes(right) && !may(role, right))
     if (missing.length === 0) continue
     const who = role === 'PUBLIC' ? role : quoteName(role)
     const grant = `GRANT ${missing.join(', ')} ON ${sql} TO ${who}`
-    found.push(refused('grant', `${missing.join(', ')} to ${role}`, 'the target does not give it', grant))
+    found.push(refused('grant', `${missing.join(', ')} to ${role}`, 'the target does not grant it', grant))
   }
   if (from.security && !to.security)
     found.push(
@@ -229,19 +238,23 @@ function boundFindings(from: CutoverTableFacts, to: CutoverTableFacts): readonly
     some.filter((one) => !others.includes(one))
   const found = [
     ...lacking(from.triggers, to.triggers).map(({ name, definition }) =>
-      left('trigger', name, `the target has it not: ${definition}`),
+      left('trigger', name, `the target does not have it: ${definition}`),
     ),
     ...lacking(to.triggers, from.triggers).map(({ name, definition }) =>
       left('trigger', name, `only the target has it: ${definition}`),
     ),
     ...lacking(from.rules, to.rules).map(({ name, definition }) =>
-      left('rule', name, `the target has it not: ${definition}`),
+      left('rule', name, `the target does not have it: ${definition}`),
     ),
-    ...missing(from.dependents, to.dependents).map((name) => left('what depends on it', name, 'the target has it not')),
+    ...missing(from.dependents, to.dependents).map((name) =>
+      left('what depends on it', name, 'the target does not have it'),
+    ),
     ...missing(from.publications, to.publications).map((name) =>
-      left('publication', name, 'its subscribers get nothing from then on: the target has none of that name'),
+      left('publication', name, 'its subscribers get no more changes: the target has no publication of that name'),
     ),
-    ...missing(from.extensions, to.extensions).map((name) => left('extension', name, 'the target database has it not')),
+    ...missing(from.extensions, to.extensions).map((name) =>
+      left('extension', name, 'the target database does not have it'),
+    ),
   ]
   return from.comment && !to.comment
     ? [...found, left('comment', 'comment', 'the target table and its columns have no comments')]

@@ -83,8 +83,8 @@ export async function cutoverTables(session: CopySession, request: SwitchRequest
 export function goneTable(table: TableName): SluiceError {
   return new SluiceError('SOURCE_GONE', `there is no table ${tableText(table)}`, {
     where: tableText(table),
-    reason: 'it was dropped, or has another name by now',
-    hint: 'look at both tables, then plan the switch again',
+    reason: 'it was dropped or renamed',
+    hint: 'inspect both tables, then plan the switch again',
   })
 }
 

@@ -152,7 +152,7 @@ async function patiently<T>(wait: PostgresWait, what: string, waitsFor: WaitsFor
     waitsFor,
   )
   for (const result of results) return result
-  throw new Error(`${what} was not made`)
+  throw new Error(`${what} was not created`)
 }
 
 async function inTransaction<T>(session: CopySession, body: () => Promise<T>, lockMs = LOCK_MS): Promise<T> {
@@ -191,7 +191,7 @@ async function notedNow(
       const noted = seen.get(found[at]?.oid ?? '0')
       const log = made[at]
       if (noted === undefined || log === undefined)
-        throw changedMeanwhile(`${tableText(table.table)} was changed while its log was made`)
+        throw changedMeanwhile(`${tableText(table.table)} was changed while its log was created`)
       facts[postgresLogFact(table.table)] = JSON.stringify({ ...log, ...written[at] })
       shapes[tableText(table.table)] = postgresShapeText(noted)
     }
@@ -202,7 +202,7 @@ async function notedNow(
 }
 
 function changedMeanwhile(reason: string): SluiceError {
-  return new SluiceError('NOT_FOLLOWABLE', 'a table was changed while its triggers were made', {
+  return new SluiceError('NOT_FOLLOWABLE', 'a table was changed while its triggers were created', {
     reason,
     hint: 'run the same command again',
   })
@@ -221,7 +221,7 @@ async function removeMade(settings: PostgresSettings, name: string, { tell: repo
   } catch {
     // The error before this one is the useful one.
     report(
-      `triggers and logs in schema ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`,
+      `triggers and logs in schema ${name} could not be removed, and still record writes: the same command, or one with --restart, removes them`,
     )
   }
 }

@@ -30,7 +30,7 @@ export async function postgresTriggerCost(
     lines.push(await costOf(session, one))
   }
   const more = largest.length - MOST_TABLES
-  return more > 0 ? [...lines, `what triggers cost on ${more} smaller tables was not measured`] : lines
+  return more > 0 ? [...lines, `the cost of triggers on ${more} smaller tables was not measured`] : lines
 }
 
 async function costOf(session: CopySession, one: FollowedTable): Promise<string> {
@@ -44,7 +44,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
     const rows = await session.run(
       `INSERT INTO ${tableSql(scratch)} SELECT * FROM ${tableSql(one.table.table)} LIMIT ${WRITES}`,
     )
-    if (rows === 0) return `${name} has no rows, with which it could be measured what triggers cost those who write`
+    if (rows === 0) return `${name} has no rows, so the cost of triggers for writers was not measured`
     await session.ask(
       `ALTER TABLE ${tableSql(scratch)} ADD PRIMARY KEY (${columnList(one.identity)}); ANALYZE ${tableSql(scratch)}`,
     )
@@ -55,7 +55,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
   } catch (error) {
     if (error instanceof SluiceError || isConnectionLoss(error) || !session.alive) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    return `what triggers on ${name} cost those who write could not be measured: ${reason}`
+    return `the cost of triggers on ${name} for writers could not be measured: ${reason}`
   } finally {
     await session.rollBack()
   }

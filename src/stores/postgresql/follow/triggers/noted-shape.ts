@@ -91,9 +91,9 @@ export function firingFault(
     const was = before[oid] === undefined ? null : only(before[oid], schema)
     const on = at === 0 ? 'it' : `partition ${name}`
     if (now.rows === '' && kind !== 'f')
-      return `the trigger that notes rows of ${on} was dropped or disabled, or does not fire always`
+      return `the trigger that records rows of ${on} was dropped or disabled, or does not always fire`
     if (at === 0 && now.emptied === '')
-      return `the trigger that notes TRUNCATE of ${on} was dropped or disabled, or does not fire always`
+      return `the trigger that records TRUNCATE of ${on} was dropped or disabled, or does not always fire`
     if (was !== null && (was.rows !== now.rows || was.emptied !== now.emptied))
       return `a trigger on ${on} was recreated or altered: for a while it may not have fired`
   }

@@ -6,7 +6,7 @@ import { examineNotedTables } from '../replication/preflight-tables.ts'
 const OLDEST = 140_000
 
 const NOT_TOLD =
-  'triggers note rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'
+  'triggers record only rows, not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL the stream of that table is halted, and the table is named'
 
 export async function checkPostgresTriggers(
   session: CopySession,
@@ -27,13 +27,13 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
   const refusals: FollowRefusal[] = []
   if (session.version < OLDEST)
     refusals.push({
-      message: `the server is PostgreSQL ${Math.floor(session.version / 10_000)}; changes are followed from 14 on`,
-      hint: 'upgrade the server, or copy without following',
+      message: `the server is PostgreSQL ${Math.floor(session.version / 10_000)}; replication needs 14 or newer`,
+      hint: 'upgrade the server, or copy without a stream',
     })
   if (standby === 't')
     refusals.push({
-      message: 'the server is a standby, and nothing can be noted in one',
-      hint: 'name the primary server',
+      message: 'the server is a standby, so changes cannot be recorded in it',
+      hint: 'use the primary server',
     })
   if (create !== 't')
     refusals.push({
@@ -42,7 +42,7 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
     })
   if (emits !== 't')
     refusals.push({
-      message: `role ${role} may not call pg_logical_emit_message, by which the log of a server at rest is written down`,
+      message: `role ${role} may not call pg_logical_emit_message, which is needed to write the log of an idle server to disk`,
       hint: `grant EXECUTE on its forms to ${role}: all roles have that right, unless it was revoked`,
     })
   return refusals

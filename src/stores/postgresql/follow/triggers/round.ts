@@ -118,12 +118,12 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
     if (state === '55P03' || state === '40P01') return null
     const place = await firstOther(session, tables)
     if (place === null) throw error
-    return { type: 'reshaped', table: place, reason: 'it is gone, or has another name' }
+    return { type: 'reshaped', table: place, reason: 'it was dropped or renamed' }
   }
   const other = await firstOther(session, tables)
   if (other !== null) {
     await session.rollBack()
-    return { type: 'reshaped', table: other, reason: 'it is another table, or has other columns' }
+    return { type: 'reshaped', table: other, reason: 'it was replaced by another table, or has other columns' }
   }
   const counted = tables.map(
     ({ log }, place) =>

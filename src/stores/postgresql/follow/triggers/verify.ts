@@ -92,7 +92,7 @@ async function setBack(session: CopySession, applied: LogPosition): Promise<stri
   const [row] = await session.ask('SELECT pg_catalog.pg_current_wal_insert_lsn()')
   const now = row?.[0] ?? '0/0'
   if (lsnOf(now) >= applied) return null
-  return `the server's log ends at ${now}, and changes up to ${lsnText(applied)} are applied: it was restored from an earlier time`
+  return `the server's log ends at ${now}, but changes up to ${lsnText(applied)} are applied: the server was restored to an earlier time`
 }
 
 /** Detects notes that were forgotten but not applied: the target is an older one, or another program deleted them. */
@@ -106,10 +106,10 @@ export async function logsFault(
   )
   if (there?.[0] !== 't') return `the logs of the stream are gone: there is no schema ${slot} with them`
   const [row] = await session.ask(`SELECT forgotten FROM ${progressSql(slot)}`)
-  if (row === undefined) return `the row of ${progressSql(slot)} is gone, which says what of the logs was applied`
+  if (row === undefined) return `the row of ${progressSql(slot)} with the applied position of the logs is gone`
   const [forgotten] = row
   if (forgotten == null || lsnOf(forgotten) <= applied) return null
-  return `notes up to ${forgotten} were taken out of the logs, and changes up to ${lsnText(applied)} are applied`
+  return `notes up to ${forgotten} were removed from the logs, but changes only up to ${lsnText(applied)} are applied`
 }
 
 type Kept = { readonly isLog: boolean; readonly isLost: boolean; readonly isSame: boolean }
@@ -138,9 +138,9 @@ function logFault(
 ): string | null {
   const name = tableText(table)
   if (kept?.isLog !== true) return `its log ${name} is gone, or was replaced by another table`
-  if (written?.note !== note) return `the function that notes its changes in ${name} was replaced or altered`
+  if (written?.note !== note) return `the function that records its changes in ${name} was replaced or altered`
   if (written.guard !== guard)
-    return `the triggers of its log ${name} were changed: notes may have been taken out of it`
-  if (kept.isLost) return 'a change could not be noted'
-  return kept.isSame ? null : 'the columns of its key are others, or its log cannot be written'
+    return `the triggers of its log ${name} were changed: notes may have been removed from it`
+  if (kept.isLost) return 'a change could not be recorded'
+  return kept.isSame ? null : 'the columns of its key have changed, or its log cannot be written'
 }

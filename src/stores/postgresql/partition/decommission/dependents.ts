@@ -51,7 +51,7 @@ export async function silentLosses(session: CopySession, oid: string): Promise<r
 }
 
 const LOSSES: Readonly<Record<string, string>> = {
-  publication: 'it would lose the table without a word, and its subscribers get no more changes',
+  publication: 'it would lose the table without an error, and its subscribers would get no more changes',
   subscription: 'it writes into the table',
 }
 

@@ -23,7 +23,7 @@ export async function dropOldTable(
   if (refused !== undefined) {
     throw new SluiceError(
       'TABLE_REFUSED',
-      `${refused.object ?? refused.about} is in the way of ${tableText(table.name)}`,
+      `${refused.object ?? refused.about} prevents the removal of ${tableText(table.name)}`,
       {
         where: tableText(table.name),
         reason: refused.detail,
@@ -34,9 +34,9 @@ export async function dropOldTable(
   const also: string[] = []
   const above = await tableByName(session, heir)
   if (above === null) {
-    throw new SluiceError('TABLE_REFUSED', `${tableText(heir)} is not there`, {
+    throw new SluiceError('TABLE_REFUSED', `${tableText(heir)} does not exist`, {
       where: tableText(table.name),
-      reason: 'the old table may be the only one that holds these rows',
+      reason: 'the old table may have the only copy of these rows',
     })
   }
   for (const sequence of await ownedSequences(session, table.oid, above.oid)) {
@@ -44,14 +44,14 @@ export async function dropOldTable(
     also.push(
       sequence.heir
         ? `sequence ${tableText(sequence.name)} belongs to column ${sequence.column} of ${tableText(heir)}`
-        : `sequence ${tableText(sequence.name)} belongs to no table any more`,
+        : `sequence ${tableText(sequence.name)} no longer belongs to a table`,
     )
   }
   const guards = await guardFunctions(session, table.oid)
   await session.ask(`DROP TABLE ${tableSql(table.name)}`)
   for (const { sql } of guards) {
     await session.ask(`DROP FUNCTION ${sql}`)
-    also.push(`function ${sql}, which kept writers away, is dropped`)
+    also.push(`function ${sql}, which blocked writers, is dropped`)
   }
   return also
 }

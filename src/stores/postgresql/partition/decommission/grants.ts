@@ -50,7 +50,7 @@ export async function takeAll(session: CopySession, { oid, name }: KnownTable): 
   }
   const [left] = await readGrants(session, oid)
   if (left === undefined) return JSON.stringify(grants)
-  throw new SluiceError('TABLE_REFUSED', `${left.privilege} of ${left.to ?? 'PUBLIC'} could not be taken away`, {
+  throw new SluiceError('TABLE_REFUSED', `${left.privilege} of ${left.to ?? 'PUBLIC'} could not be revoked`, {
     where: tableSql(name),
     hint: 'REVOKE it as the role that has given it, then run the same command again',
   })
@@ -101,8 +101,8 @@ function parsed(text: string): readonly Grant[] {
   } catch {
     // Reported below.
   }
-  throw new SluiceError('LEDGER_DAMAGED', 'migration_decommissions holds rights that sluice has not written', {
-    hint: 'give the rights by hand: the column detail says which were taken away',
+  throw new SluiceError('LEDGER_DAMAGED', 'migration_decommissions has rights that sluice did not write', {
+    hint: 'grant the rights by hand: the column detail has the revoked ones',
   })
 }
 

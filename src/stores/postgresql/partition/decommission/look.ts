@@ -32,7 +32,7 @@ export async function inspectOldTable(
       verdict: 'look',
       about: 'function',
       object,
-      detail: 'its text holds the name of the table: whether it uses it, the server does not know',
+      detail: 'its text contains the name of the table: the server does not know whether it uses the table',
     })),
     ...(await ownedSequences(session, oid, above?.oid ?? null)).map(
       ({ name, column, heir: fits }): DecommissionFinding => ({
@@ -40,8 +40,8 @@ export async function inspectOldTable(
         about: 'sequence',
         object: `${name.schema ?? ''}.${name.name}`,
         detail: fits
-          ? `goes to column ${column} of the public table with the removal`
-          : 'stays, and belongs to no table any more: the public table has another owner, another schema, or no such column',
+          ? `the removal assigns it to column ${column} of the public table`
+          : 'stays without a table: the public table has another owner, another schema, or no such column',
       }),
     ),
     ...(await referenced(session, oid)),
@@ -75,8 +75,8 @@ export async function refusals(session: CopySession, oid: string): Promise<reado
     verdict: 'refused',
     about: 'depends on it',
     object,
-    detail: 'the server does not drop the table while this is there',
-    hint: 'let it use the public table, or drop it',
+    detail: 'the server does not drop the table while this exists',
+    hint: 'change it to the public table, or drop it',
   }))
   return [...dependents, ...(await silentLosses(session, oid))]
 }
@@ -94,7 +94,7 @@ function heirGone(heir: TableName): DecommissionFinding {
     verdict: 'refused',
     about: 'public table',
     object: tableSql(heir),
-    detail: 'it is not there: the old table may be the only one that holds these rows',
+    detail: 'it does not exist: the old table may have the only copy of these rows',
   }
 }
 
@@ -104,9 +104,9 @@ function otherKind(kind: string): DecommissionFinding {
     about: 'kind of the table',
     detail:
       kind === 'p'
-        ? 'it is partitioned, and each of its partitions has rights and dependents of its own'
-        : 'it is no table any more',
-    hint: 'remove it by hand; sluice retires plain tables only',
+        ? 'it is partitioned, and each of its partitions has separate rights and dependents'
+        : 'it is no longer a table',
+    hint: 'remove it by hand; sluice removes only plain tables',
   }
 }
 
@@ -127,7 +127,7 @@ async function owner(session: CopySession, oid: string): Promise<readonly Decomm
           {
             verdict: 'refused',
             about: 'rights',
-            detail: `this login is not ${role ?? 'the owner'}, and may neither take rights on the table away nor drop it`,
+            detail: `this login is not ${role ?? 'the owner'}, and may neither revoke rights on the table nor drop it`,
             hint: 'connect as the owner of the table',
           },
         ]
@@ -137,7 +137,7 @@ async function owner(session: CopySession, oid: string): Promise<readonly Decomm
       verdict: 'look',
       about: 'owner',
       object: role ?? '',
-      detail: `can use the table also when it is inactive${others == null ? '' : `; so can ${others}`}`,
+      detail: `can also use the inactive table${others == null ? '' : `; so can ${others}`}`,
     },
   ]
 }
@@ -153,7 +153,7 @@ async function referenced(session: CopySession, oid: string): Promise<readonly D
     verdict: 'changes',
     about: 'foreign key',
     object: object ?? '',
-    detail: 'it refers to this table, which the removal locks for all sessions for a short time',
+    detail: 'it refers to this table; the removal locks it for all sessions for a short time',
   }))
 }
 
@@ -164,15 +164,15 @@ async function guards(session: CopySession, oid: string): Promise<readonly Decom
       verdict: 'changes',
       about: 'guard',
       object: sql,
-      detail: 'keeps writers from the table, and goes with it',
+      detail: 'blocks writers of the table, and is dropped with it',
     }))
   }
   return [
     {
       verdict: 'look',
       about: 'guard',
-      detail: 'no trigger of sluice keeps writers from the table',
-      hint: 'look for writes since the switch: they are in this table only',
+      detail: 'writers of the table are not blocked by a trigger of sluice',
+      hint: 'check for writes since the switch: they are only in this table',
     },
   ]
 }

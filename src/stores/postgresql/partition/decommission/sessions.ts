@@ -29,9 +29,9 @@ export async function usersNow(
     object: gid ?? `process ${pid ?? ''}`,
     detail:
       gid == null
-        ? `${program ?? ''}${user == null ? '' : ` of ${user}`} (${state ?? ''}) ${modes == null ? 'runs a statement that names the table' : `has locks of the table: ${modes}`}`
+        ? `${program ?? ''}${user == null ? '' : ` of ${user}`} (${state ?? ''}) ${modes == null ? 'runs a statement with the name of the table' : `has locks of the table: ${modes}`}`
         : `has locks of the table: ${modes ?? ''}`,
-    hint: 'find out which program it is: it has not moved to the public table',
+    hint: 'find the program of this session: it still uses the old table',
   }))
   return [...found, ...(await unseen(session))]
 }

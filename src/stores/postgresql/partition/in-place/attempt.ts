@@ -47,7 +47,7 @@ export async function takeTable(
   for (const one of dependents) await lockDependent(session, one, left())
   await lockAll(session, side, left())
   const [row] = await session.ask(`SELECT ${literal(about.sql)}::pg_catalog.regclass::oid = ${about.oid}::oid`)
-  if (row?.[0] !== 't') throw changed(about, 'another table has its name by now')
+  if (row?.[0] !== 't') throw changed(about, 'another table now has its name')
 }
 
 /**
@@ -60,12 +60,11 @@ export async function attachPast(
   request: InPlaceRequest,
 ): Promise<readonly PlanFinding[]> {
   const { about, parts, wanted } = newParts
-  if ((await boundsState(about, request)) !== 'valid') throw changed(about, 'its constraint is not there any more')
+  if ((await boundsState(about, request)) !== 'valid') throw changed(about, 'its constraint no longer exists')
   const sound = await soundIndexes(session, about.oid)
   const now = await wantedIndexes(about)
   const missing = now.find(({ name }) => sound.get(name) !== true)
-  if (missing !== undefined || now.length !== wanted.length)
-    throw changed(about, 'its unique indexes are others by now')
+  if (missing !== undefined || now.length !== wanted.length) throw changed(about, 'its unique indexes have changed')
   await session.askAll([...parts.references, ...parts.rest])
   const sides = await sidesIn(session, request)
   const steps = await takeover(sides, false)
@@ -132,10 +131,10 @@ function takenSql(schema: string): string {
 
 function changed({ schema, name }: About, reason: string): SluiceError {
   const table = tableText({ schema, name })
-  return new SluiceError('PLAN_CHANGED', `${table} is not as it was prepared`, {
+  return new SluiceError('PLAN_CHANGED', `${table} was changed after it was prepared`, {
     where: table,
     reason,
-    hint: 'the same command prepares what is missing, and goes on',
+    hint: 'run the same command again: it prepares the missing parts, and continues',
   })
 }
 
@@ -148,9 +147,9 @@ export function inPlaceRefusal(
   const said = refused.map(
     ({ about, object, detail }) => `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`,
   )
-  return new SluiceError('PARTITION_REFUSED', `${table} cannot be partitioned in place as it is`, {
+  return new SluiceError('PARTITION_REFUSED', `${table} cannot be partitioned in place`, {
     where: tableSql({ schema, name }),
     reason: said.join('; '),
-    hint: refused[0]?.hint ?? 'look at what is in the way, then run the same command again',
+    hint: refused[0]?.hint ?? 'remove the causes, then run the same command again',
   })
 }

@@ -85,7 +85,7 @@ export async function sayBounds(
   if (state === 'unchecked' || state === 'valid') report('check', 'found', said)
   else {
     await alone(about, patience, addSql(about, request, state))
-    report('check', 'done', `${said}: rows that others write are held to it from now on`)
+    report('check', 'done', `${said}: new rows of other sessions are checked from now on`)
   }
   if (state === 'valid') {
     report('validate', 'found', said)
@@ -99,7 +99,7 @@ export async function sayBounds(
     await dropBounds(about, patience)
     throw outsideRefused(request, await outsideOf(session, sql, request))
   }
-  report('validate', 'done', `every row is before ${request.bound}`)
+  report('validate', 'done', `all rows are before ${request.bound}`)
 }
 
 /** @returns true if the constraint existed */
@@ -127,7 +127,7 @@ async function alone(
     await session.ask(`LOCK TABLE ONLY ${sql} IN ACCESS EXCLUSIVE MODE`)
     const [row] = await session.ask(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)
     if (row?.[0] !== 't')
-      throw new SluiceError('PLAN_CHANGED', `${sql} is another table by now`, { hint: 'run the same command again' })
+      throw new SluiceError('PLAN_CHANGED', `${sql} is now another table`, { hint: 'run the same command again' })
     await session.ask(statements.join('; '))
   })
 }

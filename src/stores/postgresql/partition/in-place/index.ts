@@ -51,7 +51,7 @@ const LOOK_FOR_US =
 /** SQLSTATE of a statement that ran longer than other sessions may wait for it. */
 const TOO_LONG = '57014'
 
-const OTHERS = 'others held what it needs'
+const OTHERS = 'other sessions held the locks that it needs'
 
 type Body<T> = (session: CopySession) => Promise<T>
 /** One attempt under the locks. @returns what was created */
@@ -216,14 +216,14 @@ export class PostgresInPlace implements InPlaceStore {
           await committed(session)
           return { pauseMs: Math.ceil(held.waitedMs()), tries, made }
         }
-        why = `it took ${Math.ceil(pauseMs)} ms, and others may wait ${budgetMs} ms`
+        why = `it took ${Math.ceil(pauseMs)} ms, but other sessions may wait only ${budgetMs} ms`
         await session.rollBack()
       } catch (error) {
         await session.rollBack()
         if (!session.alive || !(isPostgresBusy(error) || sqlStateOf(error) === TOO_LONG)) throw error
         why = isPostgresBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
       }
-      report('switch', 'again', `${why}: nothing was changed, and it is tried again`)
+      report('switch', 'again', `${why}: nothing was changed; it is tried again`)
       if (performance.now() + rest > end) throw late(table, tries, why)
       await restUnder(signal, rest)
     }
@@ -340,16 +340,16 @@ function patience(session: CopySession, { signal, triesForMs }: InPlaceLimits): 
 }
 
 function late(table: TableName, tries: number, why: string): SluiceError {
-  return new SluiceError('OUT_OF_TRIES', `${tableText(table)} was not to be had: ${tries} tries`, {
+  return new SluiceError('OUT_OF_TRIES', `${tableText(table)} could not be locked in ${tries} tries`, {
     where: tableText(table),
     reason: why,
-    hint: 'what was prepared stays; the same command tries again; --pause-budget and --tries-for say how long',
+    hint: 'the prepared parts stay; run the same command to try again, for longer with --pause-budget and --tries-for',
   })
 }
 
 function gone(table: TableName): SluiceError {
   return new SluiceError('SOURCE_GONE', `there is no table ${tableText(table)}`, {
     where: tableText(table),
-    hint: 'look at it, then run the same command again',
+    hint: 'inspect it, then run the same command again',
   })
 }

@@ -72,11 +72,7 @@ export async function buildIndexes(
   for (const [name, isSound] of there) {
     // An index for an index that was dropped since is not needed either.
     if (isSound && names.has(name)) continue
-    report(
-      'index',
-      'begun',
-      `${name} is dropped: ${isSound ? 'nothing needs it any more' : 'its build was broken off'}`,
-    )
+    report('index', 'begun', `${name} is dropped: ${isSound ? 'it is no longer needed' : 'its build was interrupted'}`)
     await session.ask(`DROP INDEX CONCURRENTLY IF EXISTS ${tableSql({ schema, name })}`)
   }
   for (const { name, sql, of, note } of wanted) {

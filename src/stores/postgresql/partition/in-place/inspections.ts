@@ -59,7 +59,7 @@ function withoutTime({ column }: About, { notNull, primary, type }: PlannedTable
   return {
     ...one,
     verdict: 'changes',
-    detail: `${type}, which may be NULL: no row of the past may be without a value, and none is taken ${primary ? 'from the check on, since it becomes a part of the primary key' : 'between the check and the switch; after it such rows go to the default partition'}`,
+    detail: `${type}, which may be NULL: past rows without a value are not allowed, and new ones are refused ${primary ? 'from the check on, since it becomes a part of the primary key' : 'between the check and the switch; after it such rows go to the default partition'}`,
   }
 }
 
@@ -68,12 +68,12 @@ type Odd = { readonly kind: string; readonly name: string; readonly definition: 
 const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>> = {
   unchecked: [
     'check',
-    'it was never validated (NOT VALID): the server would read all rows while everybody waits, or refuses',
+    'it was never validated (NOT VALID): the server would read all rows while all sessions wait, or refuse',
   ],
-  alone: ['check', 'it is NO INHERIT, and the server attaches no table with such a constraint of its parent'],
+  alone: ['check', 'it is NO INHERIT, and the server does not attach a table with such a constraint'],
   reference: [
     'foreign key from it',
-    'it was never validated (NOT VALID): the server would look all rows up while everybody waits',
+    'it was never validated (NOT VALID): the server would look up all rows while all sessions wait',
   ],
   exclusion: ['exclusion', 'the server would rebuild its index while all sessions wait'],
   stream: [

@@ -52,9 +52,13 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   const { schema = 'public', name } = table
   const leaf = await pastOf(session, table)
   if (leaf === null) {
-    throw new SluiceError('PLAN_CHANGED', `${tableText(table)} has no past to go back to`, {
-      hint: 'look at its partitions: sluice partition list',
-    })
+    throw new SluiceError(
+      'PLAN_CHANGED',
+      `${tableText(table)} has no partition of the past, so it cannot be reverted`,
+      {
+        hint: 'inspect its partitions with sluice partition list',
+      },
+    )
   }
   const past = tableSql(leaf.past)
   await refuseFilled(session, table, leaf)
@@ -103,10 +107,10 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
   if (filled.length === 0) return
   throw new SluiceError(
     'PARTITION_REFUSED',
-    `${filled.join(', ')} ${filled.length === 1 ? 'holds' : 'hold'} rows that ${tableText(leaf.past)} cannot take`,
+    `${filled.join(', ')} ${filled.length === 1 ? 'holds' : 'hold'} rows that ${tableText(leaf.past)} cannot store`,
     {
       where: tableText(table),
-      reason: `the past ends at ${leaf.bound}: without the other partitions these rows would be gone`,
+      reason: `the past ends at ${leaf.bound}: without the other partitions these rows would be lost`,
       hint: `copy them to another table and delete them, run the same command again, and copy them back: CREATE TABLE kept AS SELECT * FROM ${tableSql(table)} WHERE … ; sluice partition run can also copy the whole table into another one`,
     },
   )

@@ -91,7 +91,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   const [valid] = await session.ask(
     `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${leaf.oid}::oid AND k.conname = ${literal(mark)} AND k.convalidated AND pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(said)}`,
   )
-  if (valid === undefined) throw changed(request, 'its check is not there any more')
+  if (valid === undefined) throw changed(request, 'its check no longer exists')
   await refuseSnapshots(session, request)
   const schema = parent.name.schema ?? 'public'
   await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${past}`)
@@ -104,7 +104,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   const deleted = await session.run(`DELETE FROM ${past} WHERE ${condition}`)
   const [left] = await session.ask(`SELECT FROM ${past} WHERE ${condition} LIMIT 1`)
   if (inserted !== deleted || left !== undefined)
-    throw changed(request, `${inserted} rows were copied, and ${deleted} left the past`)
+    throw changed(request, `${inserted} rows were copied, but ${deleted} were deleted from the past`)
   await session.ask('SET LOCAL enable_seqscan TO DEFAULT')
   await attachTable(session, parent, made, request.partition)
   await session.ask(
@@ -123,7 +123,7 @@ async function slicedOf(session: CopySession, request: SliceRequest): Promise<Sl
   const found = await tableByName(session, table)
   const leaf = await pastOf(session, table)
   const key = found === null ? null : await partitionKey(session, found)
-  if (found === null || leaf === null || key === null) throw changed(request, 'it has no past')
+  if (found === null || leaf === null || key === null) throw changed(request, 'it has no partition of the past')
   const rows = await session.ask(
     `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${found.oid}::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`,
   )
@@ -158,9 +158,9 @@ async function refuseSnapshots(session: CopySession, { table }: SliceRequest): P
      WHERE s.datname = pg_catalog.current_database() AND s.pid <> pg_catalog.pg_backend_pid() AND s.state ~ '^idle in transaction' AND s.backend_xmin IS NOT NULL LIMIT 1`,
   )
   if (row === undefined) return
-  throw new SluiceError('TARGET_BUSY', `an old snapshot of ${tableText(table)} is kept`, {
+  throw new SluiceError('TARGET_BUSY', `a session holds an old snapshot of ${tableText(table)}`, {
     where: tableText(table),
-    reason: `${row[0]} rests in a transaction in REPEATABLE READ or SERIALIZABLE, and would miss rows that moved`,
+    reason: `${row[0]} is idle in a transaction in REPEATABLE READ or SERIALIZABLE, and would not see moved rows`,
     hint: 'end it, then run the same command again',
     retryable: true,
   })
@@ -170,7 +170,7 @@ async function refuseSnapshots(session: CopySession, { table }: SliceRequest): P
 async function refuseBound(session: CopySession, request: SliceRequest, leaf: Leaf): Promise<void> {
   const { table, partition, column } = request
   const refuse = (reason: string, hint: string): SluiceError =>
-    new SluiceError('PARTITION_REFUSED', `${partition.name} cannot leave ${tableText(leaf.past)}`, {
+    new SluiceError('PARTITION_REFUSED', `${partition.name} cannot be split from ${tableText(leaf.past)}`, {
       where: tableText(table),
       reason,
       hint,
@@ -181,7 +181,7 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
   if (same?.[0] !== 't')
     throw refuse(
       `the past ends at ${leaf.bound}, and the period at ${partition.to}`,
-      'take the last period of the past: what lies between two partitions cannot stay in one',
+      'use the last period of the past: rows between two partitions cannot stay in the past',
     )
   const past = tableSql(leaf.past)
   const [row] = await session.ask(
@@ -189,7 +189,7 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
   )
   if (!(await leadsIndex({ session, oid: leaf.oid, attnum: row?.[0] ?? '0' })))
     throw refuse(
-      `no index begins with ${column.name}: all rows would be read while everybody waits`,
+      `no index begins with ${column.name}: all rows would be read while all sessions wait`,
       `CREATE INDEX CONCURRENTLY ON ${past} (${quoteName(column.name)})`,
     )
   const rows = await session.ask(
@@ -200,15 +200,15 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
   )
   if (rows.length > 0)
     throw refuse(
-      `${rows.map(([name]) => name).join(', ')}: the server would check all rows that refer to the past, or a stream would miss that they moved`,
-      'drop it, and make it again behind the slice',
+      `${rows.map(([name]) => name).join(', ')}: the server would check all rows that refer to the past, or a stream would not see that they were moved`,
+      'drop it, and create it again after the slice',
     )
 }
 
 function changed({ table }: SliceRequest, reason: string): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `${tableText(table)} is not as it was planned`, {
+  return new SluiceError('PLAN_CHANGED', `${tableText(table)} was changed after it was planned`, {
     where: tableText(table),
     reason,
-    hint: 'look at its partitions: sluice partition list',
+    hint: 'inspect its partitions with sluice partition list',
   })
 }

@@ -39,7 +39,7 @@ async function otherHolds(session: CopySession, key: bigint, table: string): Pro
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = ${key >> 32n} AND l.objid = ${key & 0xffffffffn}
        AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`,
   )
-  return new SluiceError('TARGET_BUSY', `another program makes partitions of ${table}`, {
+  return new SluiceError('TARGET_BUSY', `another program creates partitions of ${table}`, {
     where: table,
     ...(row === undefined ? {} : { reason: `${row[1]} from ${row[2]} (process ${row[0]} of the server)` }),
     hint: 'wait until it has ended, then run the same command again',

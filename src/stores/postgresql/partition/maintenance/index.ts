@@ -137,13 +137,13 @@ async function prepare(
 
 /** Error for a read-only session. Checked first: otherwise some objects would be created and others refused. */
 function readOnly(table: string, isStandby: boolean): SluiceError {
-  return new SluiceError('TARGET_DENIED', `no partitions can be made of ${table}: nothing may be written here`, {
+  return new SluiceError('TARGET_DENIED', `partitions of ${table} cannot be created: this session is read-only`, {
     where: table,
     reason: isStandby
       ? 'the server is a standby'
       : 'default_transaction_read_only is on for this server, database or role',
     hint: isStandby
-      ? 'name the primary server'
+      ? 'use the primary server'
       : 'connect as a role that may write, or ALTER ROLE … RESET default_transaction_read_only',
   })
 }

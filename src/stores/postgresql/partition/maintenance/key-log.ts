@@ -273,7 +273,7 @@ export function lostSql(counter: string): string {
 
 async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<void> {
   const [last] = await session.ask(`SELECT ${lostSql(counter)}`)
-  if (last?.[0] === 't') throw new Changed('a change of the default partition could not be noted')
+  if (last?.[0] === 't') throw new Changed('a change of the default partition could not be recorded')
 }
 
 /** Query for the distinct keys of some notes, in columns `k0`, `k1` … */

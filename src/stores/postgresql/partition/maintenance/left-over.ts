@@ -30,7 +30,7 @@ type LeftOver = {
 export async function leftOverOf(session: CopySession, parent: string): Promise<string | null> {
   const { tables, noting } = await look(session, parent)
   const words = [
-    ...(noting.length > 0 ? ['triggers or functions that note changes of the default partition'] : []),
+    ...(noting.length > 0 ? ['triggers or functions that record changes of the default partition'] : []),
     ...(tables.length > 0 ? [`not attached: ${tables.map(({ name }) => tableText(name)).join(', ')}`] : []),
   ]
   return words.length === 0 ? null : words.join('; ')

@@ -32,7 +32,7 @@ export async function inspectPostgresPartitions(
   if (parent === null) {
     throw new SluiceError('NO_SUCH_TABLE', missingTable(table), { hint: 'name it as schema.table' })
   }
-  const key = await partitionKey(session, parent, 'keep the partitions of this table by hand')
+  const key = await partitionKey(session, parent, 'maintain the partitions of this table by hand')
   if (key === null && parent.parent !== null) throw await isPartition(session, parent, parent.parent)
   if (key === null) return null
   const column = await columnOf(session, parent, key)
@@ -57,7 +57,7 @@ async function isPartition(session: CopySession, { name }: FoundRelation, of: st
   const named = parent === null ? '' : `: --table ${shellQuote(whole)}`
   return new SluiceError('UNSUPPORTED_TYPE', `${tableText(name)} is a partition of ${whole}`, {
     where: tableText(name),
-    hint: `name the table that it is a part of${named}`,
+    hint: `name its parent table${named}`,
     kind: 'unsupported',
   })
 }

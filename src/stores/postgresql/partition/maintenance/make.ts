@@ -111,9 +111,9 @@ class Making {
     const { table } = this.#request
     const now = await inspectPostgresPartitions(this.#session, table.table, false)
     if (now?.identity === table.identity) return now
-    throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} is another table now`, {
+    throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} is now another table`, {
       where: tableText(table.table),
-      hint: 'run the same command again, if it is meant to be for this one',
+      hint: 'run the same command again if it is meant for this table',
     })
   }
 
@@ -142,7 +142,7 @@ class Making {
     const names = await silentStandbys(this.#session).catch(() => [])
     if (names.length === 0) return []
     return [
-      `old snapshots on ${names.join(', ')} cannot be seen (hot_standby_feedback is off there, or hidden from this role): a REPEATABLE READ transaction there that began before the rows moved and first reads the table now does not find them`,
+      `old snapshots on ${names.join(', ')} cannot be seen (hot_standby_feedback is off there, or hidden from this role): a REPEATABLE READ transaction there that began before the rows moved and first reads the table now does not see them`,
     ]
   }
 
@@ -156,10 +156,10 @@ class Making {
 function refuseDivided({ table, partitions }: RangedTable): void {
   const newest = partitions.findLast(({ isDefault }) => !isDefault)
   if (newest?.note !== PARTITIONED_ITSELF) return
-  throw new SluiceError('TABLE_REFUSED', `the partitions of ${tableText(table)} are partitioned themselves`, {
+  throw new SluiceError('TABLE_REFUSED', `the partitions of ${tableText(table)} have subpartitions`, {
     where: tableText(newest.name),
-    reason: 'only plain partitions are made',
-    hint: 'make the coming ones by hand, as this one was made',
+    reason: 'sluice creates only plain partitions',
+    hint: 'create the coming ones by hand, like this one',
   })
 }
 

@@ -130,10 +130,10 @@ export async function refuseMove(
 }
 
 function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
-  return new SluiceError('TARGET_BUSY', `no time was found to switch the default partition of ${tableText(table)}`, {
+  return new SluiceError('TARGET_BUSY', `the default partition of ${tableText(table)} could not be switched`, {
     where: tableText(table),
     reason: cause.message,
-    hint: 'run the same command again when less is written',
+    hint: 'run the same command again when there are fewer writes',
     retryable: true,
     cause,
   })
@@ -161,9 +161,9 @@ async function followed(patience: Patience, sideTable: SideTables, { onStep, tab
     onStep?.('following', BigInt(notes), null)
     if (notes <= FEW && performance.now() - since <= QUICK_MS * rounds) return
   }
-  throw new SluiceError('TARGET_BUSY', `others change the default partition faster than its copy follows`, {
+  throw new SluiceError('TARGET_BUSY', `other sessions change the default partition faster than its copy is updated`, {
     where: tableText(table.table),
-    hint: 'run the same command again when less is written',
+    hint: 'run the same command again when there are fewer writes',
     retryable: true,
   })
 }
@@ -284,8 +284,8 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
   }
   throw unmovable(rest, {
     reason:
-      'it has no primary key and no unique index on columns that are never NULL: what changes meanwhile could not be followed',
-    hint: `give the table one: ALTER TABLE … ADD PRIMARY KEY (…), or CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…)`,
+      'it has no primary key and no unique index on columns that are never NULL: changes during the copy could not be tracked',
+    hint: `add one: ALTER TABLE … ADD PRIMARY KEY (…), or CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…)`,
   })
 }
 
@@ -308,8 +308,8 @@ async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: Rang
   const deferred = rows.every(([immediate]) => immediate !== 't')
   throw unmovable(rest, {
     reason: deferred
-      ? `its key (${key.join(', ')}) is DEFERRABLE: two rows can share one for a short time, and changes of that time could not be followed`
-      : `its key (${key.join(', ')}) is compared by an operator of an extension, which the triggers that follow changes would not find`,
+      ? `its key (${key.join(', ')}) is DEFERRABLE: two rows can share one for a short time, and changes during that time could not be tracked`
+      : `its key (${key.join(', ')}) is compared by an operator of an extension, which the triggers that track changes would not find`,
     hint: deferred
       ? `give the table a key that is checked at once: CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…), on columns that are never NULL`
       : 'move these rows by hand, at an hour without writes',

@@ -154,13 +154,13 @@ export class NewPartitionTable {
   async reportOwn(left: readonly LeftOutConstraint[]): Promise<void> {
     const { of, name } = this.options
     for (const { name: one, why, hint } of left) {
-      if (hint === null) this.notes.push(`${tableText(name)} has not the constraint ${one}: ${why}`)
+      if (hint === null) this.notes.push(`${tableText(name)} does not have the constraint ${one}: ${why}`)
       else this.missing.push({ what: `the constraint ${one}`, why, hint })
     }
     const along = await takenAlong(this.#session, of, left)
     if (along.length > 0) {
       this.notes.push(
-        `${tableText(name)} has what may refuse rows and only ${tableText(of.name)} has: ${along.join(', ')}`,
+        `${tableText(name)} has rules that may refuse rows and that otherwise only ${tableText(of.name)} has: ${along.join(', ')}`,
       )
     }
   }
@@ -186,7 +186,7 @@ async function made(session: CopySession, name: TableName, sql: string, closed: 
   try {
     await session.ask(sql)
     const table = await tableByName(session, name)
-    if (table === null) throw new Error('a table that was just made is not there')
+    if (table === null) throw new Error('a table that was just created does not exist')
     if (closed) await revokeOthers(session, 'TABLE', table.oid)
     await committed(session)
     return table

@@ -132,9 +132,9 @@ export class OldViews {
   }
 
   #kept({ of }: View): SluiceError {
-    return new SluiceError('TARGET_BUSY', `an old view of ${tableText(this.#table)} is kept`, {
+    return new SluiceError('TARGET_BUSY', `a session holds an old snapshot of ${tableText(this.#table)}`, {
       where: tableText(this.#table),
-      reason: `${of} may look at the database as it was before the rows were copied, and could find them nowhere`,
+      reason: `${of} may have a snapshot from before the copy of the rows, and could not see them in any table`,
       hint: 'wait until this session ends its transaction, then run the same command again',
       retryable: true,
     })

@@ -120,11 +120,11 @@ async function judged(
     readonly period: PeriodRule
   },
 ): Promise<Omit<LeftOutConstraint, 'name'>> {
-  const only = `only ${tableText(of.name)} has it, and not ${tableText(parent.name)}`
+  const only = `only ${tableText(of.name)} has it, not ${tableText(parent.name)}`
   if (condition === null) {
     return {
-      why: `${only}, and it refers to a single partition, in which rows of another period would find none`,
-      hint: `where it is meant for every period: ALTER TABLE ${tableSql(parent.name)} ADD FOREIGN KEY … to the partitioned table; otherwise give the new partition its own`,
+      why: `${only}, and it refers to a single partition, where rows of another period would not find their reference`,
+      hint: `if it is meant for every period: ALTER TABLE ${tableSql(parent.name)} ADD FOREIGN KEY … to the partitioned table; otherwise give the new partition its own`,
     }
   }
   if (isOfColumn) {
@@ -132,12 +132,12 @@ async function judged(
       return { why: `${only}, and it refuses every row of this period: ${definition}`, hint: null }
     }
     if (await isImplied(session, condition, sideTable)) {
-      return { why: `${only}, and the bounds of this period say as much: ${definition}`, hint: null }
+      return { why: `${only}, and the bounds of this period imply it: ${definition}`, hint: null }
     }
   }
   return {
     why: `${only}: made for one period, it could refuse every row of another: ${definition}`,
-    hint: `where it is meant for every period: ALTER TABLE ${tableSql(parent.name)} ADD CONSTRAINT ${quoteName(name)} ${definition}; otherwise nothing is to be done`,
+    hint: `if it is meant for every period: ALTER TABLE ${tableSql(parent.name)} ADD CONSTRAINT ${quoteName(name)} ${definition}; otherwise do nothing`,
   }
 }
 

@@ -28,7 +28,7 @@ export async function proveQuarantined(
     // Lock before the first read: a later TRUNCATE would empty the table for an older snapshot, too.
     await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', lockedSql(log))
     const { ids, emptied } = await noted(session, log)
-    if (emptied) throw new NotNow('all rows of the default partition were removed at once')
+    if (emptied) throw new NotNow('all rows of the default partition were removed at the same time')
     const columns = spec.columns.map(read)
     const settled =
       ids.length === 0 ? 'true' : `NOT EXISTS (SELECT FROM (${keysSql(log, ids)}) k WHERE ${sameKey(log, 'd', 'k')})`
@@ -51,7 +51,7 @@ export async function proveQuarantined(
     if (stale !== null) throw stale
     throw new SluiceError('PROOF_FAILED', `the copies of ${tableText(log.of.name)} are not equal to it`, {
       where: tableText(log.of.name),
-      reason: `${before.rows} rows with the sum ${before.sum}, and ${rows} with ${sumText(sum)} in the tables that were to take its place`,
+      reason: `${before.rows} rows with the checksum ${before.sum}, and ${rows} rows with ${sumText(sum)} in the tables that would replace it`,
       hint: 'nothing was changed; this is a fault of sluice or of the server: please report it',
     })
   } finally {

@@ -29,7 +29,7 @@ export function unmovable({ name }: Pick<RangePartition, 'name'>, { reason, hint
 
 function ofKind({ name, note }: RangePartition): Why | null {
   if (note === undefined) return null
-  return { reason: note, hint: `put a plain table in the place of ${tableText(name)}` }
+  return { reason: note, hint: `replace ${tableText(name)} by a plain table` }
 }
 
 /** Constraints that are not validated: another table refuses rows that violate them. NOT ENFORCED never refuses. */
@@ -67,7 +67,7 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
   if (rows.length === 0) return null
   return {
     reason: `bound to ${tableText(name)} itself: ${rows.map(([one]) => one).join(', ')}`,
-    hint: 'drop them, or let them use the partitioned table',
+    hint: 'drop them, or change them to the partitioned table',
   }
 }
 
@@ -93,17 +93,17 @@ async function ofPublications(
   switch (how) {
     case 'itself':
       return {
-        reason: `the publication ${named} lists it by itself`,
+        reason: `the publication ${named} lists it separately`,
         hint: `ALTER PUBLICATION ${named} DROP TABLE ${tableSql(name)}, and publish the partitioned table`,
       }
     case 'parts':
       return {
-        reason: `the publication ${named} sends the rows of partitions under their own names, and would not send that they moved`,
+        reason: `the publication ${named} sends the rows of partitions under their own names, and would not send their move`,
         hint: `ALTER PUBLICATION ${named} SET (publish_via_partition_root = true)`,
       }
     default:
       return {
-        reason: `the publication ${named} sends every new table${how === 'schema' ? ' of the schema' : ''}, and so the copies that are made`,
+        reason: `the publication ${named} sends every new table${how === 'schema' ? ' of the schema' : ''}, and would also send the created copies`,
         hint: 'publish the tables by their names, with publish_via_partition_root',
       }
   }
@@ -131,7 +131,7 @@ async function ofReferences(
     )
     if (row?.[0] === 't') {
       return {
-        reason: `rows of ${schema}.${table} refer to its rows by the foreign key ${key}: the server lets none of them leave`,
+        reason: `rows of ${schema}.${table} refer to its rows by the foreign key ${key}: the server does not allow their removal`,
         hint: `drop the foreign key ${key}, run the same command again, then add it`,
       }
     }

@@ -22,14 +22,14 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
   const called = /(?:PL\/\w+|SQL) function "?([^\s"(]+(?:\([^)]*\))?)/.exec(where)?.[1]
   if (NOT_FOUND.has(state) && called !== undefined) {
     return unmovable(rest, {
-      reason: `a rule or a generated column of it calls the function ${called}, which names things without their schema (${message}): that works only in sessions whose search_path has it, and rows are copied in one whose search_path is empty`,
+      reason: `a rule or a generated column of it calls the function ${called}, which uses names without a schema (${message}): that works only in sessions whose search_path has the schema, and rows are copied with an empty search_path`,
       hint: `ALTER FUNCTION ${called} SET search_path TO the schemas that it needs, then run the same command again`,
     })
   }
   // A violated bound of a partition has no name.
   if (state === CHECK_BROKEN && constraint !== undefined && !isMark(constraint)) {
     return unmovable(rest, {
-      reason: `a row of it does not fulfil the constraint ${constraint} (${message}): what that asks for has changed since the row was written`,
+      reason: `a row of it violates the constraint ${constraint} (${message}): the condition has changed since the row was written`,
       hint: `correct the rows that violate ${quoteName(constraint)}, or drop that constraint, then run the same command again`,
     })
   }
@@ -56,8 +56,8 @@ export async function staleGenerated(session: CopySession, rest: KnownTable): Pr
     // The server recomputes it only when a column that it depends on changes.
     const made = quoteName(base ?? name ?? '')
     return unmovable(rest, {
-      reason: `${row[0]} of its rows have a value in the generated column ${name} that its expression ${expression} does not give any more: a function in it was replaced since, and copies of these rows would have other values`,
-      hint: `rewrite them: UPDATE ONLY ${tableSql(rest.name)} SET ${made} = ${made}; or make the function what it was`,
+      reason: `${row[0]} of its rows have a value in the generated column ${name} that its expression ${expression} no longer gives: a function in it was replaced, and copies of these rows would have other values`,
+      hint: `rewrite them: UPDATE ONLY ${tableSql(rest.name)} SET ${made} = ${made}; or restore the earlier function`,
     })
   }
   return null

@@ -26,7 +26,7 @@ export async function strayRows(
   const [row] = await session.ask(
     `SELECT count(*)${outside}, pg_catalog.min(${column})${outside}, pg_catalog.max(${column})${outside}${within.map((one) => `, count(*) FILTER (WHERE ${one})`).join('')} FROM ${from}`,
   )
-  if (row === undefined) throw new SluiceError('SOURCE_GONE', 'the default partition is no more')
+  if (row === undefined) throw new SluiceError('SOURCE_GONE', 'the default partition no longer exists')
   const [rows, low, high, ...counts] = row
   return {
     spans: counts.map((count) => BigInt(count ?? 0)),

@@ -101,7 +101,7 @@ async function refuseChanged(
        WHERE i.inhparent = p.partrelid AND seen.oid IS NULL)
      FROM pg_catalog.pg_partitioned_table p WHERE partrelid = ${literal(identity)}::oid`,
   )
-  if (row?.[0] !== rest || row[1] !== '0') throw new Changed('the partitions are others now')
+  if (row?.[0] !== rest || row[1] !== '0') throw new Changed('the partitions have changed')
   const now = await definitionMark(session, [identity, rest, log])
   if (now !== definition) throw new Changed('another user changed the table while its rows were copied')
 }

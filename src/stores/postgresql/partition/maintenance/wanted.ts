@@ -87,11 +87,11 @@ async function refuseTaken(
   throw new SluiceError(
     'TABLE_REFUSED',
     own === undefined
-      ? `there is another table or type ${tableText(name)}, which is no partition of this table`
+      ? `there is another table or type ${tableText(name)}, which is not a partition of this table`
       : `the partition ${tableText(name)} has other bounds: from ${own.from ?? 'the beginning'} to ${own.to ?? 'the end'}`,
     {
       where: tableText(name),
-      reason: `the partition from ${from} to ${to} is to have this name`,
+      reason: `the partition from ${from} to ${to} needs this name`,
       hint: 'rename it, then run the same command again',
     },
   )
@@ -103,9 +103,9 @@ function sameName(a: TableName, b: TableName): boolean {
 
 function overlapping({ table }: RangedTable, options: ComingPartition, partition: RangePartition): SluiceError {
   const { from, to } = partition
-  return new SluiceError('TABLE_REFUSED', `${tableText(partition.name)} holds a part of ${tableText(options.name)}`, {
+  return new SluiceError('TABLE_REFUSED', `${tableText(partition.name)} overlaps ${tableText(options.name)}`, {
     where: tableText(table),
-    reason: `it goes from ${from ?? 'the beginning'} to ${to ?? 'the end'}; wanted is from ${options.from} to ${options.to}`,
-    hint: 'detach it, or take a calendar whose periods end where it does',
+    reason: `it goes from ${from ?? 'the beginning'} to ${to ?? 'the end'}; the required bounds are from ${options.from} to ${options.to}`,
+    hint: 'detach it, or use a calendar whose periods have the same end',
   })
 }

@@ -47,17 +47,17 @@ function trigger(
   const enabling = FIRES[state]
   const fires = enabling === undefined ? '' : `; ALTER TABLE ${sql} ${enabling} TRIGGER ${quoteName(name)}`
   const said = comment === null ? '' : `; COMMENT ON TRIGGER ${quoteName(name)} ON ${sql} IS ${literal(comment)}`
-  const again = `behind the switch: ${definition}${fires}${said}`
+  const again = `after the switch: ${definition}${fires}${said}`
   const note = STATES[state] ?? ''
   if (!row) {
-    const detail = `it fires once for a statement on the table, but not for one on a partition by its own name${note}`
+    const detail = `it fires once for a statement on the table, but not for a statement on a partition${note}`
     return { ...one, verdict: 'changes', detail, hint: again }
   }
   if (before) {
-    const detail = `it fires in every partition, and may not give ${column} a value of another period: the server refuses such a row${note}`
+    const detail = `it fires in every partition, and must not set ${column} to a value of another period: the server refuses such a row${note}`
     return { ...one, verdict: 'changes', detail, hint: again }
   }
-  const detail = `it fires in every partition; copied rows must not fire it a second time, so it is made behind the switch${note}`
+  const detail = `it fires in every partition; copied rows must not fire it a second time, so it is created after the switch${note}`
   return { ...one, verdict: 'changes', detail, hint: again }
 }
 
@@ -69,22 +69,21 @@ function ofKind({ kind, name, detail }: Bound, { sql }: About): PlanFinding {
       return {
         ...one,
         verdict: 'made',
-        detail:
-          'on the new table, and not on its partitions: who may read those by their names is held by grants alone',
+        detail: 'on the new table, not on its partitions: direct access to partitions is limited only by grants',
       }
     case 'row security':
-      return { ...one, verdict: 'made', detail: 'on the new table, and not on its partitions' }
+      return { ...one, verdict: 'made', detail: 'on the new table, not on its partitions' }
     case 'event trigger':
       return {
         ...one,
         verdict: 'changes',
-        detail: `it fires for every statement that makes a table, and so once a partition (${detail})`,
+        detail: `it fires for every statement that creates a table, so once for each partition (${detail})`,
       }
     case 'domain of its row type':
       return {
         ...one,
         verdict: 'refused',
-        detail: `${BOUND}, and the server does not let the old table go`,
+        detail: `${BOUND}, and the server does not drop the old table`,
         hint: `DROP DOMAIN ${name}, or give it another type`,
       }
     case 'trigger function column':
@@ -93,14 +92,14 @@ function ofKind({ kind, name, detail }: Bound, { sql }: About): PlanFinding {
         ...one,
         verdict: 'refused',
         detail: `a column of the table's row type ${BOUND.replace('it is bound to the table', 'is bound to it')}`,
-        hint: `give ${name} a type of its own, or json`,
+        hint: `give ${name} another type, or json`,
       }
     default:
       return {
         ...one,
         verdict: 'changes',
-        detail: `${BOUND}; it has to be made again behind the switch`,
-        ...(again === undefined ? { hint: `make it again once ${sql} is the new table` } : { hint: again }),
+        detail: `${BOUND}; it must be created again after the switch`,
+        ...(again === undefined ? { hint: `create it again after the switch of ${sql}` } : { hint: again }),
       }
   }
 }
@@ -118,7 +117,7 @@ function boundSql({ oid }: About): string {
   return `
     WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid),
     found (place, kind, name, detail) AS (
-      SELECT 1, 'rule', r.rulename::text, 'behind the switch: ' || pg_catalog.pg_get_ruledef(r.oid)
+      SELECT 1, 'rule', r.rulename::text, 'after the switch: ' || pg_catalog.pg_get_ruledef(r.oid)
         || CASE r.ev_enabled WHEN 'O' THEN '' ELSE pg_catalog.format(' ALTER TABLE %s %s RULE %I;', t.oid::pg_catalog.regclass, CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename) END
       FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.rulename <> '_RETURN'
       UNION SELECT 2, CASE v.relkind WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' ELSE 'rule' END,

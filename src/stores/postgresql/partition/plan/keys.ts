@@ -40,7 +40,7 @@ export async function planKeyFindings(about: About): Promise<readonly PlanFindin
     })
   }
   for (const { name, sound: ok } of [...others, ...uniques]) {
-    const detail = 'it is not valid, because its build was broken off: the new table is made without it'
+    const detail = 'it is not valid, because its build was interrupted: the new table is created without it'
     if (!ok)
       found.push({
         verdict: 'changes',
@@ -64,20 +64,20 @@ function verdictOn({ name, primary, columns, made, definition, period }: Unique,
     return {
       ...one,
       verdict: 'refused',
-      detail: `${definition}: each partition would keep apart only its own rows, and the server refuses it`,
-      hint: 'drop it, if the application keeps its rule',
+      detail: `${definition}: it would be checked only within each partition, and the server refuses it`,
+      hint: 'drop it if the application enforces its rule',
     }
   }
   if (columns.includes(column)) return { ...one, verdict: 'made', detail: `${definition} has ${column} in it` }
   const old = andList(columns.map((key) => key ?? 'an expression'))
   const wide = `the server refuses a ${kind === 'unique' ? 'unique index' : kind} without ${column} on a partitioned table`
-  const lost = `two rows of one ${old} at different times would no longer be refused`
+  const lost = `two rows with the same ${old} at different times would no longer be refused`
   if (made) {
     const names = columns.map((key) => (key === null ? '…' : quoteName(key))).join(', ')
     return {
       ...one,
       verdict: 'changes',
-      detail: `${wide}; it becomes ${widened(columns, column)}: ${lost}, but ${old} gets its values from the database; ON CONFLICT (${names}) is refused from then on`,
+      detail: `${wide}; it becomes ${widened(columns, column)}: ${lost}, but ${old} gets its values from the database; ON CONFLICT (${names}) is refused after that`,
       hint: `allow no program to write its own values into ${old}`,
     }
   }
@@ -86,8 +86,8 @@ function verdictOn({ name, primary, columns, made, definition, period }: Unique,
     verdict: 'refused',
     detail: `${wide}; as ${widened(columns, column)} ${lost}`,
     hint: primary
-      ? `if that is what it may be: ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(name)}, ADD PRIMARY KEY ${widened(columns, column)}`
-      : `drop it, widen it by ${quoteName(column)} if that is enough, or keep the values apart in a table of their own`,
+      ? `if that is acceptable: ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(name)}, ADD PRIMARY KEY ${widened(columns, column)}`
+      : `drop it, widen it by ${quoteName(column)} if that is enough, or enforce unique values in a separate table`,
   }
 }
 
@@ -97,12 +97,12 @@ function widened(columns: readonly (string | null)[], column: string): string {
 
 function exclusion({ name, definition, equal }: Exclusion, { column, session }: About): PlanFinding {
   const one = { about: 'exclusion', object: name }
-  const hint = 'drop it, if the application keeps its rule'
+  const hint = 'drop it if the application enforces its rule'
   if (session.version < 170_000) {
     return {
       ...one,
       verdict: 'refused',
-      detail: `${definition}: before PostgreSQL 17 the server has none on partitioned tables`,
+      detail: `${definition}: before PostgreSQL 17 the server does not support it on partitioned tables`,
       hint,
     }
   }

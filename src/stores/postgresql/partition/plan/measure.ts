@@ -79,7 +79,7 @@ async function prepared(session: CopySession, request: MeasureRequest): Promise<
   } catch (error) {
     if (!session.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error
     await session.ask('ROLLBACK TO SAVEPOINT sample')
-    return `${(error as Error).message}: rows were read, and not written`
+    return `${(error as Error).message}: rows were read, not written`
   }
   return null
 }
@@ -132,7 +132,7 @@ async function round(on: Lane, { sql, columns, where, format }: Table & { readon
     } catch (error) {
       if (!on.writer.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error
       on.writer = null
-      on.refused = `${(error as Error).message}: from there on rows were read, and not written`
+      on.refused = `${(error as Error).message}: after that, rows were read, not written`
       for await (const _ of piecesOf(out, on));
     }
   }

@@ -26,12 +26,12 @@ export async function planReferenceFindings(about: About): Promise<readonly Plan
 
 function outgoing({ name, definition, to, valid, enforced }: Reference, { sql }: About): PlanFinding {
   const one = { about: 'foreign key from it', object: name }
-  if (!enforced) return { ...one, verdict: 'made', detail: `to ${to}; NOT ENFORCED, as it is` }
-  if (valid) return { ...one, verdict: 'made', detail: `to ${to}; each row is checked again as it is copied` }
+  if (!enforced) return { ...one, verdict: 'made', detail: `to ${to}; NOT ENFORCED, as before` }
+  if (valid) return { ...one, verdict: 'made', detail: `to ${to}; each row is checked again when it is copied` }
   return {
     ...one,
     verdict: 'changes',
-    detail: `to ${to}; it was never checked here (NOT VALID), and is made checked: a row that breaks it is not copied`,
+    detail: `to ${to}; it was never checked (NOT VALID), and the new one is checked: a row that violates it is not copied`,
     hint: `ALTER TABLE ${sql} VALIDATE CONSTRAINT ${quoteName(name)} finds such rows; it is ${definition}`,
   }
 }
@@ -44,15 +44,15 @@ function incoming({ name, from, toColumns, outgoing: own }: Reference, { sql, co
     return {
       ...one,
       verdict: 'changes',
-      detail: `${whose} by ${andList(toColumns)}: it is bound to the old table, and has to refer to the new one before that is dropped`,
-      hint: `${drop}, and make it again behind the switch`,
+      detail: `${whose} by ${andList(toColumns)}: it is bound to the old table, and must refer to the new one before the old one is dropped`,
+      hint: `${drop}, and create it again after the switch`,
     }
   }
   return {
     ...one,
     verdict: 'refused',
-    detail: `${whose} by ${andList(toColumns)}, and the server takes a reference to a partitioned table only by a unique key with ${column} in it`,
-    hint: `give ${own ? 'it' : from} a column of that time, too, and refer to both; or ${drop}, and look for orphans now and then`,
+    detail: `${whose} by ${andList(toColumns)}, and the server needs a unique key with ${column} for a reference to a partitioned table`,
+    hint: `add a column with that time to ${own ? 'it' : from}, and refer to both columns; or ${drop}, and check for orphans regularly`,
   }
 }
 

@@ -20,7 +20,7 @@ export async function planRightFindings(about: About): Promise<readonly PlanFind
   const { owner, me, member, grants, defaults, labels, create } = rights
   const found: PlanFinding[] = []
   if (!member) {
-    const detail = `${me} is no member of ${owner}: it cannot give the new table to it, nor take the old one's name`
+    const detail = `${me} is not a member of ${owner}: it can neither give it the new table nor rename the old one`
     found.push({
       verdict: 'refused',
       about: 'owner',
@@ -32,21 +32,21 @@ export async function planRightFindings(about: About): Promise<readonly PlanFind
     found.push({ verdict: 'made', about: 'owner', object: owner, detail: 'of the new table and of every partition' })
   }
   if (!create) {
-    const detail = `${me} may not make tables in ${about.schema}`
+    const detail = `${me} may not create tables in ${about.schema}`
     const hint = `GRANT CREATE ON SCHEMA ${quoteName(about.schema)} TO ${quoteName(me)}`
     found.push({ verdict: 'refused', about: 'schema', object: about.schema, detail, hint })
   }
   if (grants !== null) {
-    const detail = 'on the new table; its partitions get none, so that rows are reached through the table alone'
+    const detail = 'on the new table, not on its partitions, so that rows can be reached only through the table'
     found.push({ verdict: 'made', about: 'grant', object: grants.join('; '), detail })
   }
   if (defaults !== null) {
     const detail =
-      'default privileges give this to every new table, and to partitions past the row security of the table: it is taken away again'
+      'default privileges grant this on every new table, and on partitions that bypasses the row security of the table: it is revoked'
     found.push({ verdict: 'made', about: 'default privileges', object: defaults.join('; '), detail })
   }
   if (labels !== null) {
-    const detail = 'partitions do not inherit it: each has to be labelled by itself'
+    const detail = 'partitions do not inherit it: label each of them'
     found.push({
       verdict: 'changes',
       about: 'security label',

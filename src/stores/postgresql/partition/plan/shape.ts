@@ -31,13 +31,13 @@ export async function planShapeFindings(
   const refuse = (what: string, detail: string, hint: string, object?: string): void =>
     void found.push({ verdict: 'refused', about: what, detail, hint, ...(object === undefined ? {} : { object }) })
   if (shape.kind === 'p') {
-    refuse('partitioned', 'the table is partitioned already', 'sluice partition list shows its partitions')
+    refuse('partitioned', 'the table is already partitioned', 'sluice partition list shows its partitions')
   }
   if (shape.isPartition) {
     const [parent = ''] = shape.parents
     refuse(
       'partition',
-      `the table is a partition of ${parent} already`,
+      `the table is already a partition of ${parent}`,
       `sluice partition list --table ${shellQuote(plainName(parent))}`,
     )
   }
@@ -48,30 +48,29 @@ export async function planShapeFindings(
   if (shape.kind !== 'p' && shape.heirs.length > 0) {
     const what =
       'the server refuses tables that inherit from a partitioned one; their rows are read with this table now'
-    refuse('inheritance', what, 'bring their rows into this table and let them go', shape.heirs.join(', '))
+    refuse('inheritance', what, 'move their rows into this table, then remove the inheritance', shape.heirs.join(', '))
   }
   if (shape.generated) {
-    const what = 'the server refuses a generated column as what partitions are ranges of'
-    refuse('column', what, 'name the column that it is computed from with --by', column)
+    const what = 'the server refuses to partition by a generated column'
+    refuse('column', what, 'name the column from which it is computed with --by', column)
   } else {
     found.push(nulls(about, shape))
   }
-  if (!shape.ordered)
-    refuse('column', `${shape.type} has no order that ranges could follow`, 'name another with --by', column)
+  if (!shape.ordered) refuse('column', `${shape.type} has no order for ranges`, 'name another column with --by', column)
   if (shape.of !== null) {
-    const detail = `the new table has the columns of ${shape.of}, and is not bound to the type: the server attaches no table of a type as a partition`
+    const detail = `the new table has the columns of ${shape.of}, but is not a typed table: the server does not attach typed tables as partitions`
     found.push({ verdict: 'changes', about: 'typed table', object: shape.of, detail })
   }
   if (shape.persistence === 'u') {
-    const detail = 'each partition is made UNLOGGED; the table above them cannot be, and holds no rows'
+    const detail = 'each partition is created UNLOGGED; the partitioned table cannot be, and has no rows'
     found.push({ verdict: 'made', about: 'unlogged', detail })
   }
   if (shape.extension !== null) {
-    const detail = `it belongs to the extension ${shape.extension}, whose updates expect it as it is`
+    const detail = `it belongs to the extension ${shape.extension}, whose updates expect it unchanged`
     const hint = `ALTER EXTENSION ${shape.extension} DROP TABLE ${sql}, if that is no longer needed`
     refuse('extension', detail, hint, shape.extension)
   }
-  const touched = `an UPDATE of ${by} that leads to another period moves the row: row triggers see a DELETE and an INSERT, and the row is another one to those who lock it`
+  const touched = `an UPDATE of ${by} to another period moves the row: row triggers see a DELETE and an INSERT, and sessions that lock the row see it as another row`
   found.push({ verdict: 'changes', about: 'updates', object: name, detail: touched })
   return found
 }
@@ -86,14 +85,14 @@ function nullability({ column, by, sql, nulls }: About, { notNull, primary, type
       verdict: 'refused',
       detail: nulls
         ? `${type}: rows without a value cannot stay, since it becomes a part of the primary key`
-        : `${type}, which may be NULL: it becomes a part of the primary key, and the new table could not follow a row that is written without a value`,
+        : `${type}, which may be NULL: it becomes a part of the primary key, and a row written without a value could not be replicated to the new table`,
       hint: `${nulls ? `UPDATE ${sql} SET ${by} = … WHERE ${by} IS NULL, then ` : ''}ALTER TABLE ${sql} ALTER COLUMN ${by} SET NOT NULL`,
     }
   }
   return {
     ...one,
     verdict: 'changes',
-    detail: `${type}, which may be NULL: rows without a value go to the default partition, and belong to no period`,
+    detail: `${type}, which may be NULL: rows without a value go to the default partition, and do not belong to a period`,
     hint: `ALTER TABLE ${sql} ALTER COLUMN ${by} SET NOT NULL, if there is always one`,
   }
 }

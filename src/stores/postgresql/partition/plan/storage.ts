@@ -33,53 +33,48 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'changes',
       'identity',
       column,
-      'the new table numbers by itself, with a sequence of another name and with grants of its own, and has to go on behind the old one',
-      `behind the switch, with no writer: SELECT setval(pg_get_serial_sequence(${literal(about.sql)}, ${literal(column)}), …) with the old sequence's last_value`,
+      'the new table has its own sequence, with another name and other grants, and must continue after the numbers of the old one',
+      `after the switch, while no program writes: SELECT setval(pg_get_serial_sequence(${literal(about.sql)}, ${literal(column)}), …) with the old sequence's last_value`,
     )
   }
   for (const { column, sequence, owned } of storage.sequences ?? []) {
-    if (!owned) add('made', 'sequence', sequence, `${column} is numbered by it, as before; it belongs to no table`)
+    if (!owned)
+      add('made', 'sequence', sequence, `${column} is numbered by it, as before; it does not belong to a table`)
     else
       add(
         'changes',
         'sequence',
         sequence,
-        `both tables number ${column} by it; it belongs to the old one, and the server refuses to drop that before`,
-        `behind the switch: ALTER SEQUENCE ${sequence} OWNED BY ${about.sql}.${quoteName(column)}`,
+        `both tables number ${column} by it; it belongs to the old table, which the server therefore does not drop`,
+        `after the switch: ALTER SEQUENCE ${sequence} OWNED BY ${about.sql}.${quoteName(column)}`,
       )
   }
   if (storage.generated !== null)
-    add('made', 'generated column', storage.generated.join(', '), 'computed again as rows come in')
+    add('made', 'generated column', storage.generated.join(', '), 'computed again when rows are written')
   if (storage.unchecked !== null) {
     add(
       'changes',
       'check',
       storage.unchecked.join(', '),
-      'it was never checked (NOT VALID), and is made checked: a row that breaks it is not copied',
+      'it was never checked (NOT VALID), and the new one is checked: a row that violates it is not copied',
       'VALIDATE CONSTRAINT finds such rows',
     )
   }
   if (storage.alone !== null) {
     const detail =
-      'it is NO INHERIT, which the server refuses of a partitioned table: every partition has it, and keeps the same rows out'
+      'it is NO INHERIT, which the server refuses for a partitioned table: every partition gets it, and refuses the same rows'
     add('changes', 'check', storage.alone.join(', '), detail)
   }
   if (storage.targets !== null) {
     const hint = 'ALTER INDEX … ALTER COLUMN … SET STATISTICS for the index of each partition'
-    add(
-      'changes',
-      'index statistics',
-      storage.targets.join(', '),
-      'indexes of partitions take none from the one above them',
-      hint,
-    )
+    add('changes', 'index statistics', storage.targets.join(', '), 'indexes of partitions do not inherit them', hint)
   }
   if (storage.options !== null) {
     add(
       'made',
       'storage parameters',
       storage.options.join(', '),
-      'on every partition, for the server takes none for the table above them; autovacuum sees the partitions, and you must run ANALYZE on the whole table yourself',
+      'on every partition, because the server refuses them for the partitioned table; autovacuum handles the partitions, but you must run ANALYZE on the whole table yourself',
       `ANALYZE ${about.sql} now and then: autovacuum does not do that for a partitioned table`,
     )
   } else {
@@ -87,19 +82,18 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'changes',
       'autovacuum',
       about.name,
-      'it maintains every partition, and does not analyze the table above them',
+      'it maintains every partition, but does not analyze the partitioned table',
       `ANALYZE ${about.sql} now and then, by a timer`,
     )
   }
-  if (storage.space !== null)
-    add('made', 'tablespace', storage.space, 'of the new table, whose partitions take it from there')
+  if (storage.space !== null) add('made', 'tablespace', storage.space, 'of the new table, whose partitions inherit it')
   if (storage.method !== null) add('made', 'access method', storage.method, 'of every partition')
   if (storage.statistics !== null)
     add(
       'made',
       'extended statistics',
       storage.statistics.join(', '),
-      'on the new table, and not on its partitions: they serve queries over several periods',
+      'on the new table, not on its partitions: they help queries over several periods',
     )
   if (storage.comments !== '0')
     add('made', 'comments', storage.comments, 'of the table, its columns, constraints and indexes')
@@ -108,11 +102,11 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'changes',
       'order of rows',
       storage.clustered,
-      'the server keeps no mark for CLUSTER on a partitioned table',
-      'CLUSTER each partition by its own index once it is over',
+      'the server does not remember a CLUSTER index for a partitioned table',
+      'CLUSTER each partition by its own index after its period has ended',
     )
   if (storage.toast !== null)
-    add('fine', 'long values', storage.toast, 'outside of the rows, each partition with a place of its own')
+    add('fine', 'long values', storage.toast, 'stored outside of the rows, separately for each partition')
   return found
 }
 

@@ -31,28 +31,33 @@ export async function planStreamFindings(about: About): Promise<readonly PlanFin
 function publication({ name, how, root, narrow }: Publication, { sql }: About): PlanFinding {
   const one = { about: 'publication', object: name, verdict: 'changes' } as const
   const as = root
-    ? 'changes go on under the name of the table'
-    : 'changes come under the names of the partitions, which subscribers do not have'
+    ? 'changes are still sent under the name of the table'
+    : 'changes are sent under the names of the partitions, which subscribers do not have'
   const viaRoot = root ? '' : `ALTER PUBLICATION ${quoteName(name)} SET (publish_via_partition_root = true); `
   if (how === 'table') {
     return {
       ...one,
-      detail: `it names the table by its number, and would go on with the old one${narrow ? ', with its columns and row filter' : ''}; of the new one ${as}`,
-      hint: `${viaRoot}behind the switch: ALTER PUBLICATION ${quoteName(name)} ADD TABLE ${sql}${narrow ? ' with the same columns and filter' : ''}`,
+      detail: `it refers to the table by its number, and would stay with the old table${narrow ? ', with its columns and row filter' : ''}; of the new one ${as}`,
+      hint: `${viaRoot}after the switch: ALTER PUBLICATION ${quoteName(name)} ADD TABLE ${sql}${narrow ? ' with the same columns and filter' : ''}`,
     }
   }
   const covers = how === 'all' ? 'it is FOR ALL TABLES' : 'it is for all tables of the schema'
-  const detail = `${covers}: rows that are copied into the new table go out to its subscribers as well, and ${as}`
-  const hint = `${viaRoot}copy while its subscriptions are disabled, or take the publication apart by tables before`
+  const detail = `${covers}: rows that are copied into the new table are also sent to its subscribers, and ${as}`
+  const hint = `${viaRoot}copy while its subscriptions are disabled, or replace it by publications of single tables before`
   return { ...one, detail, hint }
 }
 
 /** Replica identity of rows that change during the copy; without one the table cannot be followed. */
 function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About): readonly PlanFinding[] {
   const one = { about: 'replica identity' } as const
-  const again = 'on every partition; new ones need it again, for they do not inherit it'
+  const again = 'on every partition; new ones also need it, because they do not inherit it'
   const refused = (detail: string, hint: string): readonly PlanFinding[] => [
-    { ...one, verdict: 'refused', detail: `${detail}: partition run could not follow what is written meanwhile`, hint },
+    {
+      ...one,
+      verdict: 'refused',
+      detail: `${detail}: partition run could not replicate changes during the copy`,
+      hint,
+    },
   ]
   switch (kind) {
     case 'f':
@@ -61,7 +66,7 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
       return [{ ...one, verdict: 'made', object: 'FULL', detail: again }]
     case 'n':
       return refused(
-        'NOTHING names no row that is changed or deleted',
+        'NOTHING does not identify changed or deleted rows',
         `ALTER TABLE ${sql} REPLICA IDENTITY DEFAULT, with a primary key`,
       )
     case 'i': {
@@ -74,7 +79,7 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
     default:
       if (!primary)
         return refused(
-          'the table has no primary key that names its rows',
+          'the table has no primary key that identifies its rows',
           `ALTER TABLE ${sql} ADD PRIMARY KEY …, not deferrable; or ALTER TABLE ${sql} REPLICA IDENTITY USING INDEX … with a unique index on columns that are NOT NULL`,
         )
       return [
@@ -95,7 +100,7 @@ async function subscriptions({ session, oid, sql }: About): Promise<readonly Pla
       verdict: 'refused',
       about: 'subscription',
       object: name ?? '',
-      detail: 'it writes into the table, and knows it by its number: it would go on with the old one',
+      detail: 'it writes to the table by its number: it would stay with the old table',
       hint: `partition ${sql} where these rows come from, or end the subscription before`,
     }))
   } catch (error) {

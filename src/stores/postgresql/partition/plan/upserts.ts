@@ -19,7 +19,7 @@ const SHOWN = 160
 const MOST = 5
 /** The server's text for statements of other roles that this role may not read. */
 const HIDDEN = '<insufficient privilege>'
-const LOOK = 'look for ON CONFLICT in the code that writes the table'
+const LOOK = 'search ON CONFLICT in the code that writes to the table'
 
 export async function conflictUsers(about: About, narrow: readonly Narrow[]): Promise<readonly PlanFinding[]> {
   if (narrow.length === 0) return []
@@ -47,7 +47,7 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
   }
   if (found.length === 0) {
     const detail =
-      'neither functions and rules of this database nor statements that pg_stat_statements has kept lean on the key there; rare ones may be gone from it'
+      'functions and rules of this database and statements in pg_stat_statements do not depend on the key; rare statements may be missing there'
     found.push({ ...all, verdict: 'fine', detail })
   }
   return found
@@ -67,12 +67,12 @@ function userOf(
   const why = clauses.map((clause) => (isInto(clause, ways) ? lost(clause, narrow, column) : null))
   const detail = why.find((reason) => reason !== null)
   if (detail !== undefined && detail !== null) {
-    const hint = `name the columns of the wider key, ${column} with them; it then finds a row only where that is the same, too`
+    const hint = `name the columns of the wider key, including ${column}; it then finds a row only if that value is equal, too`
     return { ...one, verdict: 'refused', detail, hint }
   }
   if (clauses.every(({ into }) => into !== null)) return null
   const pieces = 'it builds a statement with ON CONFLICT, and its table is unknown'
-  return { ...one, verdict: 'not looked', detail: pieces, hint: 'look at it' }
+  return { ...one, verdict: 'not looked', detail: pieces, hint: 'check it by hand' }
 }
 
 function isInto({ into }: ConflictClause, ways: readonly Way[]): boolean {
@@ -82,13 +82,13 @@ function isInto({ into }: ConflictClause, ways: readonly Way[]): boolean {
 
 /** Describes what changes once the keys are wider; null if nothing does. */
 function lost({ target, columns: given }: ConflictClause, narrow: readonly Narrow[], column: string): string | null {
-  const wider = `finds a row only where ${column} is the same, too: what it passes over or changes today is inserted a second time`
+  const wider = `finds a row only if ${column} is equal, too: rows that it skips or changes today would be inserted a second time`
   if (target === null) {
     // The database fills a column that the statement does not name.
     const reached = narrow.some(({ columns }) =>
       columns.every((key) => key === null || given === null || given.includes(key)),
     )
-    return reached ? `it names no key, and ${wider}` : null
+    return reached ? `it does not name a key, and ${wider}` : null
   }
   if ('constraint' in target) {
     return narrow.some(({ name }) => name === target.constraint)
@@ -97,7 +97,7 @@ function lost({ target, columns: given }: ConflictClause, narrow: readonly Narro
   }
   return target.columns.includes(column)
     ? null
-    : 'the server refuses it once the key has the column in it: no unique index fits it any more'
+    : 'the server refuses it after the key gets the column: no unique index matches it then'
 }
 
 /** Statements with ON CONFLICT; otherwise why they cannot be read, in words. */

@@ -153,7 +153,7 @@ class PostgresRetirement implements DatabaseRetirement {
   }
 
   #gone(): SluiceError {
-    return new SluiceError('SOURCE_GONE', `database ${this.name} is not there any more, or another one has its name`, {
+    return new SluiceError('SOURCE_GONE', `database ${this.name} no longer exists, or another one has its name`, {
       where: this.label,
       hint: 'another user renamed or dropped it: run the same command again, which reads the state again',
     })

@@ -107,7 +107,7 @@ async function streamsOut(session: CopySession): Promise<readonly DecommissionFi
     verdict: 'refused',
     about: 'stream',
     object: name ?? '',
-    detail: 'its triggers note changes of tables in this database',
+    detail: 'its triggers record changes of tables in this database',
     hint: `sluice follow ${(name ?? '').slice((name ?? '').lastIndexOf('_') + 1)} --end`,
   }))
 }
@@ -125,23 +125,27 @@ async function publications(session: CopySession): Promise<readonly Decommission
 /** Finds objects that a copy does not transfer, or only in part. */
 async function others(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const kinds: readonly (readonly [about: string, detail: string, sql: string])[] = [
-    ['views', 'they go with the database', relations(`c.relkind IN ('v', 'm')`)],
-    ['foreign tables', 'they go with the database; their rows are elsewhere', relations(`c.relkind = 'f'`)],
+    ['views', 'they are dropped with the database', relations(`c.relkind IN ('v', 'm')`)],
+    [
+      'foreign tables',
+      'they are dropped with the database; their rows are stored elsewhere',
+      relations(`c.relkind = 'f'`),
+    ],
     [
       'tables of extensions',
-      'they go with the database, also rows that users have put into them',
+      'they are dropped with the database, including rows that users inserted into them',
       `SELECT n.nspname::text || '.' || c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND ${OF_USERS} AND ${OF_EXTENSION('pg_class', 'c.oid')}`,
     ],
     [
       'functions',
-      'they go with the database',
+      'they are dropped with the database',
       `SELECT n.nspname::text || '.' || p.proname::text FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
        WHERE ${OF_USERS} AND NOT ${OF_EXTENSION('pg_proc', 'p.oid')}`,
     ],
     [
       'sequences of no column',
-      'they go with the database, and so do their positions',
+      'they are dropped with the database, and so are their positions',
       `${relations(`c.relkind = 'S'`)} AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND x.objid = c.oid
          AND x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND x.refobjsubid > 0 AND x.deptype IN ('a', 'i'))`,
     ],
@@ -156,7 +160,7 @@ async function others(session: CopySession): Promise<readonly DecommissionFindin
       about,
       object: names.slice(0, MOST_NAMES).join(', ') + more,
       detail,
-      hint: 'look whether the other database has what is still wanted of them',
+      hint: 'check that the other database has all that you still need of them',
     })
   }
   return findings

@@ -18,7 +18,7 @@ export async function openMaintenance(
   mode: OpenMode,
 ): Promise<CopySession> {
   if (asked === settings.database) {
-    throw new SluiceError('BAD_FLAG', `--maintenance-db names ${asked}, the database that is to go`, {
+    throw new SluiceError('BAD_FLAG', `--maintenance-db names ${asked}, the database to be dropped`, {
       hint: 'name another database of the same server',
     })
   }
@@ -33,7 +33,7 @@ export async function openMaintenance(
       failures.push(`${database}: ${(error as Error).message}`)
     }
   }
-  throw new SluiceError('CONNECT_FAILED', `no other database of the server takes a connection`, {
+  throw new SluiceError('CONNECT_FAILED', `other databases of the server refuse connections`, {
     where: settings.label,
     reason: failures.join('; '),
     hint: 'name one with --maintenance-db NAME: a database can neither refuse its own sessions nor drop itself',

@@ -20,8 +20,8 @@ export async function findingsOf(
     {
       verdict: 'not known',
       about: 'other databases',
-      detail: 'whether a foreign server or dblink of another database connects to this one, the server does not know',
-      hint: 'look for its name in pg_foreign_server of the other databases, and for failing connections in the log once it is inactive',
+      detail: 'the server does not know whether a foreign server or dblink of another database connects to this one',
+      hint: 'search its name in pg_foreign_server of the other databases, and refused connections in the log when it is inactive',
     },
   ]
 }
@@ -72,7 +72,7 @@ type Words = (object: string, more: string) => { readonly detail: string; readon
 
 const IN_THE_WAY: Readonly<Record<string, Words>> = {
   'prepared transaction': (gid, owner) => ({
-    detail: `of ${owner}: it holds locks in the database until it is ended`,
+    detail: `of ${owner}: it holds locks in the database until it ends`,
     hint: `COMMIT PREPARED ${literal(gid)} or ROLLBACK PREPARED ${literal(gid)} in the database`,
   }),
   'replication slot': (name, more) => {
@@ -104,7 +104,7 @@ function sessionFindings(sessions: readonly DatabaseSession[]): readonly Decommi
       verdict: 'look',
       about: 'session',
       object: `process ${ours.map(({ pid }) => pid).join(', ')}`,
-      detail: `of another run of sluice (${words}): what is left of it is ended with the first step`,
+      detail: `of another run of sluice (${words}): the first step ends it if it still runs`,
       hint: 'let that run end first',
     },
   ]
@@ -113,8 +113,8 @@ function sessionFindings(sessions: readonly DatabaseSession[]): readonly Decommi
 function sessionFinding({ pid, words, mayEnd }: DatabaseSession): DecommissionFinding {
   const object = `process ${pid}`
   if (mayEnd) {
-    const hint = 'find out which program it is: it has not moved to the other database'
-    return { verdict: 'look', about: 'session', object, detail: `${words}: it is ended with the first step`, hint }
+    const hint = 'find the program of this session: it still uses this database'
+    return { verdict: 'look', about: 'session', object, detail: `${words}: the first step ends it`, hint }
   }
   return {
     verdict: 'refused',

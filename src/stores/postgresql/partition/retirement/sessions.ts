@@ -65,7 +65,7 @@ export function busy(name: string, left: readonly DatabaseSession[]): SluiceErro
   return new SluiceError('TARGET_BUSY', `sessions in database ${name} do not end`, {
     where: name,
     reason: left.map(({ pid, words }) => `process ${pid}, ${words}`).join('; '),
-    hint: 'end them, then run the same command again; --undo takes connections again',
+    hint: 'end them, then run the same command again; --undo allows connections again',
     retryable: true,
   })
 }

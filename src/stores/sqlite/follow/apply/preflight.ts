@@ -15,8 +15,8 @@ export function checkSqliteTarget(connection: Database.Database, request: Change
   // Opening a file for writing sets the mode; on some file systems the mode stays the old one, without an error.
   if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
     refusals.push({
-      message: 'the file has no WAL, without which no session can read it while changes are written',
-      hint: 'put it on a local disk: file systems of other machines have no shared memory',
+      message: 'the file has no WAL, so other sessions cannot read it while changes are written',
+      hint: 'move it to a local disk: network file systems have no shared memory',
     })
   }
   for (const table of request.tables) {

@@ -142,7 +142,7 @@ export class SqliteChangedRows {
     try {
       if (cell !== null) return (this.#binders[place] as Binder)(cell)
       if (place !== this.#alias) return null
-      throw new SluiceError('ROW_REFUSED', 'SQLite would put a number of its own in the place of NULL')
+      throw new SluiceError('ROW_REFUSED', 'SQLite would replace NULL by a generated number')
     } catch (error) {
       throw ofValue(error, { table: this.#request.table, columns: this.#columns }, row, place)
     }

@@ -73,7 +73,7 @@ export async function renewSqliteTriggers(
       if (whole !== null) {
         throw new SluiceError(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message, {
           reason: 'changes of every table of the stream may be missing',
-          hint: 'copy all of them again: the command that began the stream, with --restart',
+          hint: 'copy all of them again: run the command that began the stream, with --restart',
         })
       }
       const shapes: Record<string, string> = {}

@@ -76,7 +76,7 @@ function conditionOf(tail: string): string {
     else if (code[at] === ')') depth--
     else if (depth === 0 && /^\sWHERE\b/i.test(code.slice(at - 1, at + 6))) return tail.slice(at + 5)
   }
-  throw new Error(`this is no index with a condition: ${tail}`)
+  throw new Error(`this is not an index with a condition: ${tail}`)
 }
 
 /** True if the rule is about columns or an index; a rowid that is not a column is not copied to targets. */

@@ -31,7 +31,7 @@ export async function sqliteTriggerCost(
     await breathe()
   }
   const more = largest.length - MOST_TABLES
-  return more > 0 ? [...lines, `what triggers cost on ${more} smaller tables was not measured`] : lines
+  return more > 0 ? [...lines, `the cost of triggers on ${more} smaller tables was not measured`] : lines
 }
 
 function costOf(source: Database.Database, one: FollowedTable): string {
@@ -39,7 +39,7 @@ function costOf(source: Database.Database, one: FollowedTable): string {
   const scratch = new Database(':memory:')
   try {
     const rows = copied(source, scratch, one)
-    if (rows === 0) return `${name} has no rows, with which it could be measured what triggers cost those who write`
+    if (rows === 0) return `${name} has no rows, so the cost of triggers for writers was not measured`
     const without = median(scratch, one)
     const before = pages(scratch)
     scratch.exec('BEGIN')
@@ -54,7 +54,7 @@ function costOf(source: Database.Database, one: FollowedTable): string {
     )
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return `what triggers on ${name} cost those who write could not be measured: ${reason}`
+    return `the cost of triggers on ${name} for writers could not be measured: ${reason}`
   } finally {
     scratch.close()
   }

@@ -98,7 +98,7 @@ export class SqliteTriggers implements ChangeSource {
       if (number !== null) return number
       throw new SluiceError(
         'SLOT_LOST',
-        `${sqliteProgressTable(stream)} has lost its row, which counts the stream on`,
+        `${sqliteProgressTable(stream)} has lost the row with the counter of the stream`,
         {
           where: this.#label,
           hint: 'run the command that began the stream, with --restart',

@@ -11,7 +11,7 @@ import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { uniquesOf } from './conflicts.ts'
 
 const NOT_TOLD =
-  'triggers note rows only, and not DDL: after DDL of a followed table it is halted and named. A program that switches triggers off for its connection writes unnoticed'
+  'triggers record only rows, not DDL: after DDL the stream of that table is halted, and the table is named. Writes of a program that disables triggers for its connection are not recorded'
 
 export function checkSqliteTriggers(
   connection: Database.Database,
@@ -32,7 +32,7 @@ function fileRefusals(connection: Database.Database, file: string): readonly Fol
   const mode = String(connection.pragma('journal_mode', { simple: true }))
   if (mode !== 'wal') {
     refusals.push({
-      message: `the file has a rollback journal (journal_mode = ${mode}): no session could commit while a round or a comparison reads`,
+      message: `the file has a rollback journal (journal_mode = ${mode}): other sessions could not commit while the stream or a comparison reads`,
       hint: 'PRAGMA journal_mode=WAL, once: the file keeps it, and programs that use it go on as they are',
     })
   }
@@ -41,7 +41,7 @@ function fileRefusals(connection: Database.Database, file: string): readonly Fol
     accessSync(dirname(file), constants.R_OK | constants.W_OK | constants.X_OK)
   } catch {
     refusals.push({
-      message: 'the file or its folder cannot be written: triggers and their notes lie in the file itself',
+      message: 'the file or its folder is not writable: triggers and their notes are stored in the file',
       hint: 'run sluice as a user who may write both',
     })
   }
@@ -59,18 +59,18 @@ function tableRefusals(connection: Database.Database, { table }: FollowedTable):
       terms.every(({ column }) => column !== null && table.key.includes(column)),
   )
   if (key.length === 0 || byKey === undefined)
-    return refuse(`${name} has no primary key, by which its rows could be noted`, 'give it one, or leave the table out')
+    return refuse(`${name} has no primary key to identify its rows`, 'add a primary key, or leave the table out')
   const anything = key.find(({ type }) => type.kind === 'native' && type.name === 'any')
   if (anything !== undefined) {
     return refuse(
-      `${anything.name} of ${name} takes values of any type: 1 and 1.0 are one key there, and two in the target`,
+      `${anything.name} of ${name} accepts values of any type: 1 and 1.0 are one key in SQLite, but two in the target`,
       'declare it as INTEGER, TEXT or BLOB, or leave the table out',
     )
   }
   const foreign = key.find(({ collation }) => collation === 'unknown')
   if (foreign !== undefined) {
     return refuse(
-      `${foreign.name} of ${name} has a collation that another program defines, by which nothing can be found here`,
+      `${foreign.name} of ${name} has a collation that another program defines, so sluice cannot search by it`,
       'leave the table out',
     )
   }
@@ -87,7 +87,7 @@ function tableRefusals(connection: Database.Database, { table }: FollowedTable):
   const row = connection.prepare(`SELECT 1 FROM ${quote(table.table.name)} WHERE ${isNull} LIMIT 1`).get()
   if (row === undefined) return []
   return refuse(
-    `${name} has rows without a key: ${list} is NULL there, which SQLite takes into a primary key`,
+    `${name} has rows without a key: ${list} is NULL there, which SQLite allows in a primary key`,
     `give those rows a key: SELECT * FROM ${quote(table.table.name)} WHERE ${isNull}`,
   )
 }

@@ -144,7 +144,7 @@ export class SqliteRounds implements Rounds {
       if (fault !== null) return reshaped(place, fault.reason)
     }
     const [row] = reader.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = ?`).all(sqliteProgressTable(birth.slot))
-    if (row === undefined) return reshaped(0, `there is no ${sqliteProgressTable(birth.slot)} any more`)
+    if (row === undefined) return reshaped(0, `${sqliteProgressTable(birth.slot)} no longer exists`)
     this.#schema = version
     return null
   }

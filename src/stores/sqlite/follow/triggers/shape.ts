@@ -50,11 +50,11 @@ type NotedFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonl
 export function notedFault(before: string | undefined, now: string): NotedFault | null {
   if (before === now) return null
   const [was, is] = [JSON.parse(before ?? '{"table":null,"unique":{},"made":[]}') as Noted, JSON.parse(now) as Noted]
-  if (is.table === null) return { code: 'TABLE_CHANGED', reason: 'it is gone, or has another name' }
+  if (is.table === null) return { code: 'TABLE_CHANGED', reason: 'it was dropped or renamed' }
   if (is.table !== was.table) return { code: 'TABLE_CHANGED', reason: 'its definition was changed' }
   const fresh = Object.entries(is.unique).find(([name, sql]) => was.unique[name] !== sql)
   if (fresh !== undefined) {
-    const reason = `unique index ${fresh[0]} is new: rows that OR REPLACE has removed because of it were not noted`
+    const reason = `unique index ${fresh[0]} is new: rows that OR REPLACE removed because of it were not recorded`
     return { code: 'TABLE_CHANGED', reason }
   }
   if (JSON.stringify(is.made) === JSON.stringify(was.made)) return null
@@ -62,6 +62,6 @@ export function notedFault(before: string | undefined, now: string): NotedFault 
   const reason =
     lost === undefined
       ? 'a trigger that notes its changes was recreated: for a while it may not have fired'
-      : `${lost[0]} is gone or was changed, which notes its changes`
+      : `${lost[0]}, which records its changes, was dropped or changed`
   return { code: 'TRIGGERS_CHANGED', reason }
 }

@@ -40,13 +40,13 @@ export function streamFault(
   applied: LogPosition,
 ): Pick<StreamFault, 'code' | 'message'> | null {
   if (file !== facts['file'])
-    return { code: 'OTHER_SERVER', message: 'another file is under the name of the one that the stream began with' }
+    return { code: 'OTHER_SERVER', message: 'the file was replaced by another one since the stream began' }
   const now = counterNow(connection, slot)
   if (now === null) {
-    const message = `the logs of the stream are gone: there is no ${sqliteProgressTable(slot)} with a row, which says what of them was applied`
+    const message = `the logs of the stream are gone: ${sqliteProgressTable(slot)} with the applied position does not exist, or has no row`
     return { code: 'SLOT_LOST', message }
   }
   if (now.token !== facts['token'])
-    return { code: 'OTHER_SERVER', message: 'the file holds what another stream of this name has left' }
+    return { code: 'OTHER_SERVER', message: 'the file has objects of another stream of this name' }
   return counterFault(now.counter, now.forgotten, applied)
 }

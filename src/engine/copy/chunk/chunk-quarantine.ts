@@ -1,0 +1,87 @@
+/** Rows of a chunk that are quarantined: by this attempt, and by an earlier one that it resumes. */
+import type { Claim } from '../../../model/copy/plan.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
+import { heldQuery } from '../ledger/stored-chunk.ts'
+import {
+  endedLines,
+  lineOf,
+  numberRefusedRows,
+  quarantineLines,
+  quarantineStatement,
+  type RowToQuarantine,
+} from '../ledger/quarantine.ts'
+import type { TableContext } from '../table/context.ts'
+import { taken, tooManyQuarantined } from './refused-rows.ts'
+
+export class ChunkQuarantine {
+  readonly #context: TableContext
+  readonly #claim: Claim
+  readonly #batchwise: boolean
+  readonly #numbered = numberRefusedRows()
+  readonly #rows: RowToQuarantine[] = []
+  /** Unreadable rows, kept until the batch around them is written. */
+  readonly #unread: RowToQuarantine[] = []
+
+  /** @param batchwise the target commits by batch: the chunk's transaction cannot record rows later */
+  constructor(context: TableContext, claim: Claim, batchwise: boolean) {
+    this.#context = context
+    this.#claim = claim
+    this.#batchwise = batchwise
+  }
+
+  /** Rows of this attempt. */
+  get rows(): readonly RowToQuarantine[] {
+    return this.#rows
+  }
+
+  /** A row that cannot be read: `noteUnread` records it. */
+  unread(row: RowToQuarantine): void {
+    this.#unread.push(row)
+  }
+
+  async noteUnread(): Promise<void> {
+    for (const one of this.#unread.splice(0)) await this.note(one)
+  }
+
+  /** @throws SluiceError if the table has too many of them */
+  async note(refused: RowToQuarantine): Promise<void> {
+    const { database, key, owner, name, maxAside, emit } = this.#context
+    const row = this.#numbered(refused)
+    this.#rows.push(row)
+    if (this.#rows.length > maxAside) throw tooManyQuarantined(name, maxAside, refused.message)
+    if (this.#batchwise) {
+      const held = heldQuery(owner, this.#claim)
+      await database.batch(quarantineStatement(database, key, owner, this.#claim, row, held))
+    }
+    emit({
+      type: 'row.aside',
+      table: name,
+      chunk: String(this.#claim.no),
+      key: row.key,
+      error: { code: row.code, message: row.message, retryable: false },
+    })
+  }
+
+  /** Rows of all attempts. */
+  async count(): Promise<bigint> {
+    return BigInt(this.#rows.length) + (this.#batchwise ? await this.#before() : 0n)
+  }
+
+  /** Statements for the chunk's transaction; none where rows were recorded at once. */
+  statements(): readonly Statement[] {
+    if (this.#batchwise) return []
+    const { database, key, owner } = this.#context
+    return [
+      ...endedLines(database, this.#claim),
+      ...this.#rows.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one)),
+    ]
+  }
+
+  /** Rows that an earlier attempt at this chunk quarantined and this attempt did not meet. */
+  async #before(): Promise<bigint> {
+    if (this.#claim.cursor === null) return 0n
+    const before = await quarantineLines(this.#context.database, this.#claim.id)
+    for (const one of this.#rows) taken(before, lineOf(one))
+    return [...before.values()].reduce((sum, count) => sum + BigInt(count), 0n)
+  }
+}

@@ -1,0 +1,82 @@
+/** Reads the data that the screen lacks: one read per slot at a time, so that a held key does not queue many. */
+import type { Workbench } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import type { Action, Loaded } from '../state/action.ts'
+import type { SlotName, State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import type { Need } from './needs.ts'
+import { needs } from './needs.ts'
+import { Passing } from './passing.ts'
+import { awayOf, WorkbenchReach, wholeError, type ShowFlash } from './reach.ts'
+
+/** Slots that do not depend on the row under the cursor. */
+const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
+
+export class ScreenReads {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  readonly #clock: Clock
+  readonly #inFlight = new Set<SlotName>()
+  readonly #passing: Passing
+  readonly #reach: WorkbenchReach
+  #closed = false
+
+  /** @param restMs how long the cursor rests on a row before its details are read */
+  constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, restMs: number, flash: ShowFlash) {
+    this.#workbench = workbench
+    this.#store = store
+    this.#clock = clock
+    this.#passing = new Passing(restMs, () => this.look())
+    this.#reach = new WorkbenchReach(flash, () => store.dispatch({ type: 'reload', now: clock.now() }))
+  }
+
+  /** A read elsewhere failed: retries begin if the catalog is away. */
+  failed(slot: SlotName, error: SluiceError): void {
+    this.#reach.failed(slot, error)
+  }
+
+  /** Begins the reads that the present screen lacks. */
+  look(): void {
+    if (this.#closed) return
+    const state = this.#store.get()
+    const isPassing = this.#passing.by(state.detail.key)
+    for (const need of needs(state)) {
+      const slot = state.slots[need.slot]
+      if (slot.key === need.key || this.#inFlight.has(need.slot)) continue
+      if (isPassing && !LISTS.has(need.slot)) continue
+      this.#inFlight.add(need.slot)
+      void this.#ask(need)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#reach.close()
+    this.#passing.close()
+  }
+
+  async #ask(need: Need): Promise<void> {
+    const { slot, key, identity } = need
+    const stopWaiting = this.#reach.waiting()
+    try {
+      // Start the read before dispatching: the dispatch triggers further reads, and the tables must be asked first.
+      const asked = need.ask(this.#workbench)
+      this.#store.dispatch({ type: 'loading', slot, key })
+      const value = await asked
+      this.#inFlight.delete(slot)
+      const away = slot === 'tables' ? awayOf(value as readonly TableRow[]) : null
+      if (away === null) this.#reach.answered(slot)
+      else this.#reach.failed(slot, away)
+      this.#store.dispatch({ type: 'loaded', slot, key, identity, value, now: this.#clock.now() } as Loaded)
+    } catch (thrown) {
+      this.#inFlight.delete(slot)
+      const error = asSluiceError(thrown)
+      this.#reach.failed(slot, error)
+      this.#store.dispatch({ type: 'load-failed', slot, key, identity, error: wholeError(error) })
+    } finally {
+      stopWaiting()
+    }
+  }
+}
