@@ -248,7 +248,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     const { writer: other } = await opened('kinds2', [`CREATE TABLE kinds2 (${columns})`])
     const bad: Row = ['9', ...Array.from({ length: 13 }, () => null)]
     const nan = bad.map((cell, at) => (at === 3 ? NaN : cell))
-    await expect(other.apply(0, { puts: [put(nan)], gone: [] })).rejects.toThrow(/d: NaN is no number/)
+    await expect(other.apply(0, { puts: [put(nan)], gone: [] })).rejects.toThrow(/d: NaN is not a number/)
   })
 
   test('nothing of a transaction is there before its position, and nothing where another program has it', async () => {
