@@ -198,7 +198,7 @@ function refuseForeign(names: ReadonlySet<unknown>, label: string | undefined): 
 function notACatalog(label: string | undefined): SluiceError {
   return new SluiceError(
     'NOT_A_CATALOG',
-    'the database has tables with the names of a catalog that sluice did not create',
+    'the database has tables named like those of a catalog, but sluice did not create them',
     {
       ...(label === undefined ? {} : { where: label }),
       hint: 'name another database for the catalog',

@@ -533,7 +533,7 @@ describe('partitions of PostgreSQL', () => {
     // One detached, one dropped.
     const back = await done(named(restore, '2020-Q1', '2020-Q2'))
     expect(back.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
-      expect.stringMatching(/^2020-Q1: its rows are restored into public\.bookings_late, which now has its bounds/),
+      expect.stringMatching(/^2020-Q1: its rows are restored into public\.bookings_late, which is now within its bounds/),
     )
     await whole(made)
     expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_late`)).toEqual([['21']])
@@ -632,7 +632,7 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
     expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
       ['2020-Q1', 'done', undefined],
       ['2020-Q2', 'done', undefined],
-      [`${TABLE}_jan`, 'blocked', '2020-Q1 is not finished: drop or restore it first'],
+      [`${TABLE}_jan`, 'blocked', '2020-Q1 is not finished: archive it to DROPPED, or restore it first'],
       [`${TABLE}_rest`, 'blocked', expect.stringContaining('2020-Q1 is not finished')],
       [`${TABLE}_now`, 'later', undefined],
     ])

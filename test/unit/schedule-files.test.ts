@@ -57,7 +57,7 @@ test('a crontab says days, weeks and first days; what it cannot say is refused',
   expect(crontabTimes(rule({ firstMonth: 5 }, 3)).fields).toBe('30 2 3 2,5,8,11 *')
   expect(crontabTimes(intervalOf(900_000, '15m')).fields).toBe('*/15 * * * *')
   expect(crontabTimes(intervalOf(3_600_000, '1h')).fields).toBe('0 * * * *')
-  expect(() => crontabTimes(rule({ unit: 'month' }, -1))).toThrow(/last day of a month/)
+  expect(() => crontabTimes(rule({ unit: 'month' }, -1))).toThrow(/days from the end of a month/)
   expect(() => crontabTimes(rule({}, 40))).toThrow(/different month/)
   expect(() => crontabTimes(intervalOf(90 * 60_000, '90m'))).toThrow(/this interval/)
 })

@@ -214,7 +214,7 @@ export function between({ name }: ArchiveContext, partition: ArchivedPartition):
       ? 'its detach has begun and has not ended'
       : away
         ? 'its table was detached, and its checksum was not computed yet'
-        : 'its rows are in two places, and neither place has all of them',
+        : 'its rows are in two places, and neither place counts alone',
     hint: `nothing was changed; finish that step first: ${command}`,
   })
 }

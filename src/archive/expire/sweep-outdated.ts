@@ -177,7 +177,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
     )
   }
   for (const [label, files] of copies) {
-    const message = `${label}: ${filesText(files)} of it ${files === 1 ? 'stays' : 'stay'}: the log no longer names ${files === 1 ? 'it' : 'them'}, and the ledger says ${byLabel.get(label)?.state}: its rows may exist only there`
+    const message = `${label}: ${filesText(files)} of it ${files === 1 ? 'stays' : 'stay'}: the log no longer names ${files === 1 ? 'it' : 'them'}, and the ledger says ${byLabel.get(label)?.state}: its rows may exist nowhere else`
     note(sweeping, message, adoptHint(owned.name))
   }
   return due

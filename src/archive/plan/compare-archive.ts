@@ -153,7 +153,7 @@ async function compared(
     return {
       finding: 'not in the ledger',
       partition: label,
-      detail: `the archive has ${proof.rows} of its rows, the database has none`,
+      detail: `the archive has ${proof.rows} rows of it, the database has none`,
     }
   }
   const expected = wasPublished && partition !== null ? await expectedNow(context, partition) : proof

@@ -81,7 +81,8 @@ function furtherOf(
   }: Omit<NativeName, 'name'> & { readonly key: readonly string[]; readonly edges: readonly string[] },
 ): Place {
   if (standing.status !== 'due') return standing
-  if (open !== undefined) return { status: 'blocked', note: `${open.label} is not finished: drop or restore it first` }
+  if (open !== undefined)
+    return { status: 'blocked', note: `${open.label} is not finished: archive it to DROPPED, or restore it first` }
   if (again !== undefined) {
     return {
       status: 'blocked',

@@ -105,7 +105,8 @@ function restoredAgain(
 ): Pick<PlannedPartition, 'status' | 'note'> {
   const plain = known.native === null ? others.filter(({ native }) => native === null) : []
   const open = plain.find(isInProgress)
-  if (open !== undefined) return { status: 'blocked', note: `${open.label} is not finished: drop or restore it first` }
+  if (open !== undefined)
+    return { status: 'blocked', note: `${open.label} is not finished: archive it to DROPPED, or restore it first` }
   const first = plain.find((one) => isBack(one) && one.part < known.part && isAsked(asked, one))
   return first === undefined
     ? { status: 'resume', ...note }

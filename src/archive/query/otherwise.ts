@@ -18,7 +18,7 @@ export function otherNumbers(
     if (!read.has(name)) return []
     if (stored === 'float' && numbers.has('FLOAT'))
       return [
-        `${name} (${native}) is compared as 4-byte numbers, where the database may read 0.1 as an 8-byte number: CAST(${name} AS DOUBLE) compares the same way`,
+        `${name} (${native}) is compared as 4-byte numbers, where the database may read 0.1 as an 8-byte number: CAST(${name} AS DOUBLE) compares as the database does`,
       ]
     const isYear = /^year\b/i.test(native) && (numbers.has('SMALLINT') || numbers.has('INTEGER'))
     return isYear

@@ -49,7 +49,7 @@ export async function refuseOtherOpen(
     {
       where: `${name}, ${partition.label}`,
       reason: `${open.label} is ${open.state}: only one part of a period can be in progress`,
-      hint: `drop ${open.label}, or restore it: ${restoreCommand(name, open)}`,
+      hint: `archive ${open.label} to DROPPED, or restore it: ${restoreCommand(name, open)}`,
     },
   )
 }

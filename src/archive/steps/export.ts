@@ -183,7 +183,7 @@ async function withRoomNeeded(thrown: unknown, label: string, folder: string, se
     ...spaceExhausted({
       where: thrown.where ?? folder,
       reason: `the rows of ${label} are ${sizeText(Number(seen.bytes))} of text${whole}, and their files need up to that${had}`,
-      hint: 'free that much space on the disk of the archive (for a bucket: of the temporary folder), and run the same command again',
+      hint: 'free or add that much space on the disk of the archive (for a bucket: of the temporary folder), and run the same command again',
       cause: thrown,
     }),
   )

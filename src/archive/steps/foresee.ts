@@ -163,7 +163,7 @@ async function published(
     if (thrown.code !== 'ARCHIVE_CONFLICT' && thrown.code !== 'PROOF_FAILED') throw thrown
     what = thrown.message
   }
-  const letGo = `${what}; the rows of the table count, and the archive removes its files`
+  const letGo = `${what}; the rows of the table count, and its files are removed from the Delta table`
   if (options.asChanged) return { place: null, found: null, text: letGo, columns, refusal: null }
   const refusal = onlyCopy(name, partition, what)
   return { place: null, found: null, text: refusal.message, columns, refusal }

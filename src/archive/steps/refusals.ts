@@ -59,7 +59,7 @@ export function notAsArchived(name: string, { label }: Named, what: string, hint
 /** Error: rows of a published partition were removed from a plain table by hand. @param what text about them */
 export function removedByHand(name: string, partition: Named, what: string): SluiceError {
   const back = `${restoreCommand(name, partition)} restores them from the archive`
-  const again = `${runCommand(name, partition)} archives the remaining rows again`
+  const again = `${runCommand(name, partition)} archives them again, or those that remain`
   return notAsArchived(name, partition, what, `${back}; then ${again}`)
 }
 
@@ -176,7 +176,7 @@ export function otherValues(
   const others = spelled === undefined ? outside?.keys.join('; ') : spelled.there
   const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
   const both = `to keep both rows, ${rekeyed}restore the archived rows into another table: ${elsewhereCommand(name, partition)}`
-  const ours = `if the rows of the database are right, and ${ceaseText(rows)}: ${asChangedCommand(name, partition)}`
+  const ours = `if the rows of the database are right (${ceaseText(rows)} then): ${asChangedCommand(name, partition)}`
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${what}`, {
     where: `${name}, ${partition.label}`,
     reason:

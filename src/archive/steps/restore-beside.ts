@@ -32,10 +32,10 @@ export async function standingThere(
   return own === null ? tables : tables.filter((one) => tableText(one) !== tableText(own))
 }
 
-/** Text such as `its rows come into public.visits_late, which stands between its bounds now`. */
+/** Text such as `its rows are restored into public.visits_late, which is now within its bounds`. */
 export function tableNamesText(tables: readonly TableName[]): string {
   const names = tables.map(tableText).join(', ')
-  return `its rows are restored into ${names}, which now ${tables.length === 1 ? 'has' : 'have'} its bounds; its own indexes, triggers and grants are not restored`
+  return `its rows are restored into ${names}, which ${tables.length === 1 ? 'is' : 'are'} now within its bounds; its own indexes, triggers and grants are not restored`
 }
 
 /** Error if its rows cannot go into other tables; null if all its keys are free. @throws SluiceError as `rowsNow` */

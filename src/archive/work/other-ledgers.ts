@@ -101,7 +101,7 @@ export class OtherLedgers implements AsyncDisposable {
       const state = record.partitions.find((one) => one.label === label)?.state
       const [from, table, partition] = [redactUrl(url), tableText(record.table), label].map(shellQuote)
       return {
-        why: `${ledgerText(named)} says ${state} of ${label}: its rows may exist only there`,
+        why: `${ledgerText(named)} says ${state} of ${label}: its rows may exist nowhere else`,
         back: `sluice restore --from ${from} --table ${table} --partition ${partition}`,
       }
     }

@@ -38,7 +38,8 @@ export function crontabTimes(rule: ScheduleRule): { readonly fields: string; rea
   if (calendar.unit === 'day') return { fields: `${time} * * *`, zone }
   if (calendar.unit === 'week') return { fields: `${time} * * ${(weekday(rule) + 1) % 7}`, zone }
   refuseFar(rule)
-  if (day < 0) throw unsaid('a crontab cannot name the last day of a month', 'use --as systemd, or a day from 1 to 28')
+  if (day < 0)
+    throw unsaid('a crontab cannot count days from the end of a month', 'use --as systemd, or a day from 1 to 28')
   const months = firstMonths(rule)
   return { fields: `${time} ${day} ${months.length === 12 ? '*' : months.join(',')} *`, zone }
 }

@@ -191,8 +191,8 @@ class Adoption {
     for (const { label, unnamed } of this.compared) {
       if (unnamed === null) continue
       const { state, files } = unnamed.partition
-      const there = unnamed.outdated.length === 0 ? '' : ' that is there'
-      const message = `${label}: the ledger says ${state} and the log does not name its files${there}; its ${files.length} files exist and were read: the log ${names} them again`
+      const there = unnamed.outdated.length === 0 ? '' : ' that exist'
+      const message = `${label}: the ledger says ${state} and the log names none of its files${there}; its ${files.length} files exist and were read: the log ${names} them again`
       this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
     }
   }

@@ -79,7 +79,7 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
       confirm: 'confirm',
       asked: 'to remove these files',
       named: { field: 'tables', several: 'all' },
-      against: 'the files to remove are',
+      against: 'the files to remove are of',
       counted: true,
     },
   ],

@@ -196,8 +196,8 @@ async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: 
 }
 
 function damageError(found: number, foreign: readonly string[]): SluiceError {
-  const what = found === 1 ? 'part of the archive has changed' : 'parts of the archive have changed'
-  return new SluiceError('PROOF_FAILED', `${found} ${what} proved`, {
+  const what = found === 1 ? 'part of the archive differs' : 'parts of the archive differ'
+  return new SluiceError('PROOF_FAILED', `${found} ${what} from what was proved`, {
     hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
   })
 }

@@ -206,7 +206,7 @@ async function refuseUnpublished(
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`
   throw new SluiceError(
     'PARTITION_STATE',
-    `the rows of ${label} of ${name} are not only in the archive: its state is ${state}`,
+    `the rows of ${label} of ${name} cannot be read from the archive: its state is ${state}`,
     {
       where: `${name}, ${label}`,
       hint:
