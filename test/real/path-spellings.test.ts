@@ -119,7 +119,7 @@ test.each(apart)('%s: both readings are named, and no checkpoint is written', as
   const refused = await perform(exportOf(table, catalog, `${table}-latest`, 'latest'))
   expect(refused.finished.error).toMatchObject({
     code: 'DIFFERENCES',
-    message: 'a checkpoint of version 2 would change what other readers see in one file',
+    message: 'a checkpoint of version 2 would change how other readers see one file',
     reason: detail.replace('ROOT', table),
   })
   expect(existsSync(`${table}-latest/_delta_log`)).toBe(false)

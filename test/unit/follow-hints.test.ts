@@ -42,7 +42,7 @@ describe('hints of following', () => {
     )
     for (const hint of [
       'copy it again: sluice follow 7 --resync public.t',
-      'copy all of them again: run the command that began the stream with --restart',
+      'copy all of them again: run the command that began the stream, with --restart',
       'single rows are mended by sluice diff --fix --run 7 with --key, --range or --partition',
     ])
       expect(hintOfFollow(hint)).toBe(hint)

@@ -39,7 +39,7 @@ export function ofPlainDatabase(thrown: unknown): unknown {
 
 /** Hints about several statements and time limits fit any database. */
 function ownHint({ code, message, hint }: SluiceError): string | undefined {
-  if (code === 'BAD_QUERY' && message === 'the text holds several statements') return hint
+  if (code === 'BAD_QUERY' && message === 'the text has several statements') return hint
   return HINTS[code] ?? hint
 }
 

@@ -50,6 +50,9 @@ export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
   }
 }
 
+/** Hints that the stores write for copies. */
+const OF_COPIES = / (?:at its|in the) source|--on-existing|^compare the value/
+
 /**
  * Replaces the hint for a refused row if it is missing or speaks of copies; other errors are returned unchanged.
  * @param behind appended to the hint of the store, too
@@ -57,7 +60,7 @@ export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
 function reworded(thrown: unknown, hint: string, behind = ''): unknown {
   if (!(thrown instanceof SluiceError)) return thrown
   const { code, kind, message, where, reason } = thrown
-  const isForCopies = thrown.hint === undefined || / at its source|--on-existing|^compare the value/.test(thrown.hint)
+  const isForCopies = thrown.hint === undefined || OF_COPIES.test(thrown.hint)
   if (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED') return thrown
   const isOwn = isForCopies || thrown instanceof MemberRefused
   if (!isOwn && behind === '') return thrown

@@ -62,7 +62,7 @@ export async function loadCounted(
   if (arrived !== rows.length) {
     throw new SluiceError(
       'INTERNAL',
-      `${rows.length} rows were sent to the scratch table ${table}, which has ${arrived}`,
+      `${rows.length} rows were sent to the scratch table ${table}, and ${arrived} arrived`,
     )
   }
 }
@@ -93,7 +93,7 @@ export async function loadPacked(
     if (Number(row?.[0]) !== rows.length || row?.[1] !== 1 || rows.some((one) => one.includes(NOTHING))) return false
     const inserted = await transaction.run(`INSERT INTO ${table} SELECT ${cells} FROM unpacked`)
     if (inserted !== rows.length)
-      throw new SluiceError('INTERNAL', `${rows.length} rows were sent to the scratch table, which has ${inserted}`)
+      throw new SluiceError('INTERNAL', `${rows.length} rows were sent to the scratch table, and ${inserted} arrived`)
     return true
   })
   if (!whole) await scratch.write((transaction) => loadCounted(transaction, table, columns, rows))

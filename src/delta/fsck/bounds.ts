@@ -68,7 +68,7 @@ export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][num
     ['maxValues', max],
   ] as const) {
     if (piece === undefined || isStatsPiece(piece, column.field.type)) continue
-    const detail = `${what} of ${name} is ${shown(piece)}, which is not a ${type}`
+    const detail = `${what} of ${name} is ${shown(piece)}, which is not of type ${type}`
     wrong.push({ column: name, log: shown(piece), found: type, detail })
   }
   if (nulls !== undefined && !COUNT.test(nulls)) {

@@ -68,7 +68,7 @@ export function planRing(
     throw new SluiceError('BAD_FLAG', `splits must be at least 1, not ${splits}`)
   if (options?.ranges !== undefined) {
     const wanted = options.ranges.map(({ min, max }) => ({ low: BigInt(min), high: BigInt(max) }))
-    const part = 'only ranges that the previous run left were requested'
+    const part = 'only ranges that the previous run left undone were requested'
     return {
       ring,
       splits: Math.max(1, wanted.length),

@@ -51,7 +51,7 @@ export async function recopiedTables(
   })
   if (asked.length > 0 && changes.renew === undefined) {
     throw new SluiceError('NOT_FOLLOWABLE', 'single tables of this stream cannot be copied again', {
-      hint: 'copy all of them again: run the command that began the stream with --restart',
+      hint: 'copy all of them again: run the command that began the stream, with --restart',
     })
   }
   const due = new Set([...left, ...asked])

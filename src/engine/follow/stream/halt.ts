@@ -60,7 +60,7 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
     code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
   return faults.length > 0 && faults.every(isSingle)
     ? `sluice follow ${stream} --resync ${shellNames(tables)}`
-    : 'run the command that began the stream with --restart'
+    : 'run the command that began the stream, with --restart'
 }
 
 /** A missing table cannot be copied again. */

@@ -121,7 +121,7 @@ async function switched(
   if (confirm !== name && confirm !== ready.from.name) {
     throw new SluiceError(
       'MISSING_CONFIRM',
-      `writers of ${name} move to another database: its name is needed as confirmation`,
+      `writers of ${name} move to another database: the table's name is needed as confirmation`,
       {
         ...(ready.shut === null ? {} : { reason: noWayBack(ready.shut).message }),
         hint: `add --confirm=${shellQuote(name)}, or --dry-run to see checks and findings`,

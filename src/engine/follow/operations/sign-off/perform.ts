@@ -207,7 +207,7 @@ async function objectChecks(
       }
     }
     if (others.length === 0)
-      return { ...head, outcome: 'ok', found: `all ${there} of the source exist${widened.join('')}` }
+      return { ...head, outcome: 'ok', found: `all ${there} of the source exist in the target${widened.join('')}` }
     return {
       ...head,
       outcome: 'not checked',

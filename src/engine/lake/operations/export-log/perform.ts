@@ -93,7 +93,7 @@ async function refuseSettling(folder: string, root: string, version: number, sig
   const files = apart.length === 1 ? 'one file' : `${apart.length} files`
   throw new SluiceError(
     'DIFFERENCES',
-    `a checkpoint of version ${version} would change what other readers see in ${files}`,
+    `a checkpoint of version ${version} would change how other readers see ${files}`,
     {
       where: root,
       reason: fileReadings(first),

@@ -114,7 +114,7 @@ function adviceOn(
   if (otherThanRanges === 0)
     return `only ranges are wrong, which could hide files from a condition: rebuild them with sluice index ${id} COLUMN --drop ${catalog}, then without --drop`
   if (differences === witnessDifferences + timeDifferences)
-    return `only times of commits differ: the folder was copied or restored with other file times, or a commit that sets the time of later ones was cleaned up; take over the times of the log with sluice import ${shellQuote(path)} --table-id ${id} --moved ${catalog}`
+    return `only times of commits differ: the folder may have been copied or restored with other file times, or a commit that sets the time of later ones may have been cleaned up; take over the times of the log with sluice import ${shellQuote(path)} --table-id ${id} --moved ${catalog}`
   return againIfRight(tableId, url)
 }
 

@@ -46,7 +46,7 @@ export async function advanceSequence(
     const [row] = await session.ask(
       beyondSql(`${literal(one.oid)}::oid`, one, `${literal(other.last)}::numeric`, cache),
     )
-    reported.push(`${one.column}: behind ${row?.[0]}`)
+    reported.push(`${one.column}: after ${row?.[0]}`)
   }
   return reported
 }
