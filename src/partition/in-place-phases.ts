@@ -46,7 +46,7 @@ function rowFindings({ outside, request: { planned, bound }, last }: InPlacePhas
   }
   const { nulls, beyond, latest } = outside
   if (nulls + beyond === 0n) {
-    const detail = `every row has one before ${bound}, the end of ${last.label}`
+    const detail = `every row has a value before ${bound}, the end of ${last.label}`
     return [{ verdict: 'fine', about: 'rows outside', object: column, detail }]
   }
   const found: PlanFinding[] = []

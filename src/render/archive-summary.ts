@@ -66,7 +66,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     const what =
       there === undefined
         ? `${plural(brought, 'row')} ${of} restored into the other table and proved there`
-        : `${plural(there, 'row')} ${of} were already in the other table`
+        : `already in the other table: ${plural(there, 'row')} ${of}`
     return `${what}; the archive was not changed${took}`
   }
   if (planOnly || (command !== 'archive' && command !== 'restore')) return null

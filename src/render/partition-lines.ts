@@ -168,7 +168,9 @@ function paceText({ rows, total, bytesPerHour, neededPerHour, leftMs }: Of<'part
 
 function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string {
   const again =
-    tries === 0 ? '' : `; released its locks ${plural(tries, 'time')} because other sessions held the others`
+    tries === 0
+      ? ''
+      : `; sluice released its locks ${plural(tries, 'time')} because other sessions held locks that it needed`
   const rows =
     proved === undefined
       ? ''

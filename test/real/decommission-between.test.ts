@@ -26,7 +26,7 @@ async function turned(stage: TwoStage, turns: number): Promise<void> {
     expect(kept.finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
     if (turn === 1)
       expect(findings(kept.events, 'stream').map(({ hint }) => hint)).toEqual([
-        expect.stringMatching(/^sluice follow \d+ --end --from (\S+) --to (\S+) ends the reverse stream/),
+        expect.stringMatching(/^sluice follow \d+ --end --from (\S+) --to (\S+) ends it: cutover --revert/),
       ])
     const back = findings(kept.events, 'switch').filter(({ detail }) => detail.includes('moved its users'))
     expect(back).toHaveLength(revert ? 1 : 0)

@@ -70,7 +70,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
     const far = await perform({ kind: 'doctor', catalog: cluster.url('far') })
     expect(far.check('keyspace')).toMatchObject({
       status: 'warn',
-      cause: 'the nearest data center datacenter1 has no replicas',
+      cause: 'the local data center datacenter1 has no replicas',
     })
     const none = await perform({ kind: 'doctor', catalog: cluster.url('none') })
     expect(none.check('keyspace')).toMatchObject({ status: 'fail', cause: 'the cluster has no keyspace none' })

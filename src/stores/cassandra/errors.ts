@@ -48,7 +48,7 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
     case 'credentials':
       return connectionFailed({
         reason: 'the cluster refuses this user or password',
-        hint: 'check the URL, or CASSANDRA_USER and CASSANDRA_PASSWORD',
+        hint: 'both are taken from the URL, or from CASSANDRA_USER and CASSANDRA_PASSWORD',
       })
     case 'no-credentials':
       return connectionFailed({

@@ -108,7 +108,7 @@ export async function keyspaceVerdict(link: CassandraLink): Promise<Verdict> {
   }
   if (near === 0 && strategy === 'NetworkTopologyStrategy') {
     const hint = 'set dc= to a data center that has replicas, or use a level without LOCAL_'
-    return warn(found, { cause: `the nearest data center ${datacenter} has no replicas`, hint })
+    return warn(found, { cause: `the local data center ${datacenter} has no replicas`, hint })
   }
   if (near === 1) {
     return warn(found, {

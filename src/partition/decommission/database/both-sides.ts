@@ -124,7 +124,12 @@ export async function keptFinding(
     return { verdict: there.rows < BigInt(rows) ? 'look' : 'fine', about, object: table, detail }
   }
   if (leave.includes(table)) {
-    return { verdict: 'look', about, object: table, detail: `${detail}: it is dropped, as you have said` }
+    return {
+      verdict: 'look',
+      about,
+      object: table,
+      detail: `${detail}; the table of this database will be dropped, as you have said`,
+    }
   }
   const hint = `--undo accepts connections again, so its rows can be copied; or add --leave ${shellQuote(table)} if they are no longer needed`
   return { verdict: 'refused', about, object: table, detail, hint }

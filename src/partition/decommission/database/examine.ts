@@ -127,7 +127,7 @@ export async function examineInactive(
         about: 'table',
         object,
         detail:
-          'it is dropped, with or without its rows in the target, as you said when the database was made inactive',
+          'it will be dropped, with or without its rows in the target, as you said when the database was made inactive',
       })),
       ...(await keptFindings(options, inactive)),
       ...findings,

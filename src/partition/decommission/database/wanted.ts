@@ -52,7 +52,7 @@ export async function wantedInside(
       about: 'stream',
       object: String(id),
       detail: `it is ${String(status)}, writes into this database, and its ledger is here`,
-      hint: `sluice follow ${String(id)} --end --from ${source(identity)} --to ${shellQuote(store.label)} ends the reverse stream that it keeps${ofSchema(place)}`,
+      hint: `sluice follow ${String(id)} --end --from ${source(identity)} --to ${shellQuote(store.label)} ends it: cutover --revert is then not possible${ofSchema(place)}`,
     })),
     ...(await waysBack(place, null)),
     ...(await wentBack(database, target)),
@@ -85,7 +85,7 @@ async function waysBack(place: LedgerWhere, identity: string | null): Promise<re
         ),
       )
     } else if (back !== undefined && back[1] !== 'ended') {
-      const detail = `it is ${String(back[1])}, and keeps the reverse stream of ${publicTable}`
+      const detail = `it is ${String(back[1])}, and keeps cutover --revert of ${publicTable} possible`
       found.push(
         refused(
           'reverse stream',

@@ -160,7 +160,7 @@ async function sliced(
     table: name,
     verdict: 'changes',
     about: 'old snapshots',
-    detail: `a transaction in REPEATABLE READ or SERIALIZABLE that began before and reads ${label} afterwards misses these rows; the run waits for idle ones`,
+    detail: `a transaction in REPEATABLE READ or SERIALIZABLE that began before and reads ${label} afterwards misses these rows; the run waits for idle transactions`,
   })
   const totals = { rows: dec(rows), findings: '2', refused: isTooLong ? '1' : '0' }
   if (isTooLong) {

@@ -113,7 +113,7 @@ function ofSlices(
   // If the window or the user stopped it, the slices are not complete: the same command resumes.
   if (ending.stopped !== true || ending.error?.code !== 'STOPPED' || stream === null) return ending
   const slices = from === through ? `slice ${from}` : `slices ${from} to ${through}`
-  const next = through < of ? `, or --slices ${through + 1}-${of} the rest of ${period}` : ''
+  const next = through < of ? `; or give --slices ${through + 1}-${of} to copy the rest of ${period}` : ''
   return {
     ...ending,
     error: new SluiceError('STOPPED', `${slices} of ${of} of ${period} are copied and proved; the rest was not begun`, {

@@ -74,7 +74,7 @@ export class Staging {
       if (bad !== undefined) {
         const [value = null] = bad
         throw this.#refusal(
-          `${column.name} does not accept ${value === null ? 'NULL' : `${column.column.native}: ${String(value)}`}`,
+          `${column.name} ${value === null ? 'does not accept NULL' : `is not ${column.column.native}: ${String(value)}`}`,
         )
       }
     }

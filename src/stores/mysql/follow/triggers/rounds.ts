@@ -51,7 +51,7 @@ export class MysqlRounds implements Rounds {
         const progress = await readProgress(reader, config.database, birth.slot)
         // A source that has lost reported numbers would use them again.
         if (progress === null || progress.shown < from)
-          throw logsGone('the source was changed since the last run of the stream')
+          throw logsGone('the source has lost state of the stream since its last run')
         return rounds
       } catch (error) {
         writer.destroy()
