@@ -26,7 +26,7 @@ export async function planRightFindings(about: About): Promise<readonly PlanFind
       about: 'owner',
       object: owner,
       detail,
-      hint: `GRANT ${quoteName(owner)} TO ${quoteName(me)}, or come as ${owner}`,
+      hint: `GRANT ${quoteName(owner)} TO ${quoteName(me)}, or connect as ${owner}`,
     })
   } else {
     found.push({ verdict: 'made', about: 'owner', object: owner, detail: 'of the new table and of every partition' })
