@@ -88,7 +88,7 @@ describe.each([
 it('tries again what failed of a table, and forgets that it had failed once it goes on', async () => {
   const { app, run } = await three({ columns: 120, rows: 40 })
   await app.press(['G'], /›✗ public.vehicles/)
-  await app.press(['r'], 'its failed parts are tried again')
+  await app.press(['r'], 'is tried again: only its failed parts')
   expect(run.calls).toEqual([`retry ${VEHICLES}`])
   run.emit({ type: 'table.steered', table: VEHICLES, act: 'retry' })
   run.emit(on(VEHICLES, told.started(1, 3)))

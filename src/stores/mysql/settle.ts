@@ -40,7 +40,7 @@ export async function settledCommit<T>(config: MysqlConfig, commit: MysqlLostCom
       { forMs: config.retryMs, transient: (error) => isMysqlTransient(error) || passesBeforeLogin(error) },
     )
   } catch (error) {
-    throw unknown('the server could not be reached afterwards', error)
+    throw unknown('the server could not be queried afterwards', error)
   }
   if (found === null) throw unknown('the server still works on the old session', lost)
   return found.said

@@ -176,7 +176,7 @@ const STEERED: Readonly<Record<TableRequest['act'], string>> = {
   pause: 'is paused: P resumes it',
   resume: 'goes on',
   skip: 'is left to another run: S takes it in again',
-  retry: 'its failed parts are tried again',
+  retry: 'is tried again: only its failed parts',
 }
 
 /** Sends a steering request for the table or chunk under the cursor. */

@@ -107,7 +107,7 @@ async function withinPatience(
     throw new SluiceError('TABLE_REFUSED', `the server searched rows that refer to ${name} for longer than ${ms} ms`, {
       where: tableText(parent.name),
       reason: 'other sessions cannot use the table during that time, so it was aborted; nothing was changed',
-      hint: 'if other sessions can wait that long, run the same command with --lock-timeout 2500ms',
+      hint: 'if other sessions can wait for a second, run the same command with --lock-timeout 2500ms',
       cause: error,
     })
   }

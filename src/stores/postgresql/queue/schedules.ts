@@ -327,7 +327,7 @@ function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
 function unconfirmed(name: string): SluiceError {
   const command = `sluice schedule resume ${shellQuote(name)}`
   return new SluiceError('MISSING_CONFIRM', `schedule ${name} was confirmed in another database than this one`, {
-    reason: `this queue is a copy, or was moved, restored from a backup or promoted while no worker ran; it does not start before ${command}`,
+    reason: `this queue is a copy, or was moved, restored from a backup or promoted while no worker ran; the schedule starts runs here only after ${command}`,
     hint: `${command} confirms it; sluice schedule remove ${shellQuote(name)} removes it from this queue`,
   })
 }

@@ -128,7 +128,7 @@ async function timeoutsVerdict(reader: SqlReader, hasStatementTimeout: boolean):
   const set = TIMEOUTS.filter(
     (name) => (values.get(name) ?? '0') !== '0' && !(name === 'statement_timeout' && hasStatementTimeout),
   )
-  if (set.length === 0) return ok('long statements are not limited')
+  if (set.length === 0) return ok('timeouts of the server do not end long statements')
   return warn(set.map((name) => `${name} is ${values.get(name) ?? ''} ms`).join(', '), {
     cause: 'index builds and large batches take minutes, and would be cancelled',
     hint: `ALTER ROLE … SET ${set[0] ?? ''} = 0${set[0] === 'statement_timeout' ? ', or write a longer statement_timeout (in ms) in the URL' : ''}`,

@@ -97,7 +97,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
   if (lacksIdentity(thrown)) {
     const { message } = thrown as { readonly message: string }
     return make('TABLE_REFUSED', message, {
-      reason: 'a publication (perhaps FOR ALL TABLES) has this table, which has no primary key',
+      reason: 'a publication (perhaps FOR ALL TABLES) has this table, but a primary key does not identify its rows',
       hint: 'give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or remove it from the publication',
     })
   }

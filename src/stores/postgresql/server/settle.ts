@@ -54,7 +54,7 @@ export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>):
     })
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'COMMIT_UNKNOWN') throw error
-    throw unknown(`the database could not be reached afterwards: ${(error as Error).message}`, error)
+    throw unknown(`the database could not be queried afterwards: ${(error as Error).message}`, error)
   }
 }
 

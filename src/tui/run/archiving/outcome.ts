@@ -13,7 +13,7 @@ export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'statu
   if (brought !== undefined && status === 'ok') {
     return there === undefined
       ? `${amount(Number(brought), 'row')} restored into the other table and proved there`
-      : `${amount(Number(there), 'row')} were already in the other table`
+      : `${amount(Number(there), 'row')} ${there === '1' ? 'was' : 'were'} already in the other table`
   }
   const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
     (name) => `${countDec(totals[name])} ${name}`,

@@ -93,7 +93,7 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
 
 function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): string {
   const how = undone ? '' : ', and is being returned'
-  if (!live) return 'skipped as requested: run the same command to continue with it'
+  if (!live) return 'left undone as requested: run the same command to continue with it'
   return held === 'paused'
     ? `paused as requested${how}: P resumes it, and the run waits for it`
     : `left to another run as requested${how}: S takes it in again`

@@ -44,7 +44,7 @@ async function writeLands(session: CopySession, { oid, sql, spec }: CheckedTable
     `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attnum > 0 AND NOT attisdropped
        AND attidentity <> 'a' AND attgenerated = '' ORDER BY attname = ANY (ARRAY[${spec.key.map(literal).join(', ')}]), attnum LIMIT 1`,
   )
-  if (settable == null) return { outcome: 'not checked', found: 'an UPDATE may not set a column of the table' }
+  if (settable == null) return { outcome: 'not checked', found: 'an UPDATE cannot set any column of the table' }
   const [row] = await session.ask(
     `SELECT ${spec.key.map((name) => `${quoteName(name)}::text`).join(', ')} FROM ${sql} LIMIT 1`,
   )

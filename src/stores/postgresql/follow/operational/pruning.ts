@@ -22,7 +22,7 @@ export async function pruningWorks(
        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.attnum AND k.attnum > 0`,
   )
   const names = keys.map(([name]) => name ?? null)
-  if (names.includes(null)) return { outcome: 'not checked', found: 'its partition key is an expression' }
+  if (names.includes(null)) return { outcome: 'not checked', found: 'its partition key contains an expression' }
   const columns = names.flatMap((name) => name ?? [])
   const [values] = await session.ask(
     `SELECT ${columns.map((name) => `${quoteName(name)}::text`).join(', ')} FROM ${sql} WHERE tableoid = ${literal(leaf)}::oid LIMIT 1`,

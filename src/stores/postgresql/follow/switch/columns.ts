@@ -71,7 +71,7 @@ function columnSteps(sides: CutoverTables, one: ColumnFacts, other: ColumnFacts)
         ? {
             ...column,
             verdict: 'left',
-            detail: `it is in the primary key of ${to.sql}: rows without a value are refused after that`,
+            detail: `it is in the primary key of ${to.sql}: rows without a value are refused after the switch`,
             hint: `ALTER TABLE ${from.sql} ALTER COLUMN ${quoteName(one.name)} SET NOT NULL shows today which programs write such rows`,
           }
         : refuse('not NOT NULL', 'NOT NULL', `${alter} DROP NOT NULL, or set it on ${from.sql}, too`),

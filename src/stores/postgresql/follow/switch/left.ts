@@ -19,7 +19,7 @@ export async function cutoverLeftFindings(sides: CutoverTables): Promise<readonl
     steps.push({
       verdict: 'left',
       about: 'statistics',
-      detail: `the planner has no statistics of ${to.sql}: its plans are guesses until then`,
+      detail: `the planner has no statistics of ${to.sql}: its plans are guesses until it has them`,
       hint: `ANALYZE ${to.sql}, before the switch`,
     })
   }

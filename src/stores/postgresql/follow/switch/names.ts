@@ -49,7 +49,7 @@ export async function namesOf(sides: CutoverTables): Promise<readonly CutoverSte
             verdict: 'refused',
             about: one.exclusion ? 'exclusion' : 'unique index',
             object: one.name,
-            detail: `${sides.to.sql} has no such ${one.exclusion ? 'constraint' : 'index'}: duplicates that it refuses would no longer be refused`,
+            detail: `${sides.to.sql} has no such ${one.exclusion ? 'constraint' : 'index'}: rows that this one refuses would no longer be refused`,
             hint: one.exclusion
               ? `create it on ${sides.to.sql}, or drop it: ${one.what}`
               : `${makeUnique(sides.to.sql, { ...one, columns: one.columns ?? [] }, by)}; or drop it`,

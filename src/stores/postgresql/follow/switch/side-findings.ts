@@ -4,7 +4,7 @@ import { quoteName } from '../../server/connect.ts'
 import { makeUnique } from './lacking-index.ts'
 import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact } from './side-facts.ts'
 
-const KEPT_APART = 'duplicates that it refuses would no longer be refused'
+const KEPT_APART = 'rows that this one refuses would no longer be refused'
 const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
 
 /** Facts that only the target database has. */
@@ -107,7 +107,11 @@ function columnFinding(one: ColumnFact, other: ColumnFact, sql: string): readonl
   if (one.notNull || !other.notNull) return []
   if (!other.inKey) return refuse('not NOT NULL', 'NOT NULL', `${alter} DROP NOT NULL`)
   return [
-    left('column', one.name, 'it is in the primary key of the target: rows without a value are refused after that'),
+    left(
+      'column',
+      one.name,
+      'it is in the primary key of the target: rows without a value are refused after the cutover',
+    ),
   ]
 }
 
@@ -168,7 +172,7 @@ function constraintFindings(
         : left(
             'foreign key from it',
             one.name,
-            `the target database has no ${one.to}: it is not checked for new rows after that, and a reverse stream is refused while ${one.name} exists`,
+            `the target database has no ${one.to}: new rows are not checked by this key after the cutover, and a reverse stream is refused while ${one.name} exists`,
           ),
     ),
     ...lacking(to.references, from.references).map((one) =>

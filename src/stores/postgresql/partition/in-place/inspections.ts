@@ -68,9 +68,12 @@ type Odd = { readonly kind: string; readonly name: string; readonly definition: 
 const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>> = {
   unchecked: [
     'check',
-    'it was never validated (NOT VALID): the server would read all rows while all sessions wait, or refuse',
+    'it was never validated (NOT VALID): the server would refuse it, or read all rows while all sessions wait',
   ],
-  alone: ['check', 'it is NO INHERIT, and the server does not attach a table with such a constraint'],
+  alone: [
+    'check',
+    'it is NO INHERIT, and the server does not attach a table with such a constraint if its parent has it, too',
+  ],
   reference: [
     'foreign key from it',
     'it was never validated (NOT VALID): the server would look up all rows while all sessions wait',

@@ -20,13 +20,13 @@ export async function planRightFindings(about: About): Promise<readonly PlanFind
   const { owner, me, member, grants, defaults, labels, create } = rights
   const found: PlanFinding[] = []
   if (!member) {
-    const detail = `${me} is not a member of ${owner}: it can neither give it the new table nor rename the old one`
+    const detail = `${me} is not a member of ${owner}: it can neither give the new table to that role nor rename the old one`
     found.push({
       verdict: 'refused',
       about: 'owner',
       object: owner,
       detail,
-      hint: `GRANT ${quoteName(owner)} TO ${quoteName(me)}, or come as ${owner}`,
+      hint: `GRANT ${quoteName(owner)} TO ${quoteName(me)}, or connect as ${owner}`,
     })
   } else {
     found.push({ verdict: 'made', about: 'owner', object: owner, detail: 'of the new table and of every partition' })
@@ -42,7 +42,7 @@ export async function planRightFindings(about: About): Promise<readonly PlanFind
   }
   if (defaults !== null) {
     const detail =
-      'default privileges grant this on every new table, and on partitions that bypasses the row security of the table: it is revoked'
+      'default privileges grant this on every new table; on partitions it would bypass the row security of the table, so it is revoked'
     found.push({ verdict: 'made', about: 'default privileges', object: defaults.join('; '), detail })
   }
   if (labels !== null) {

@@ -33,7 +33,7 @@ export async function openMaintenance(
       failures.push(`${database}: ${(error as Error).message}`)
     }
   }
-  throw new SluiceError('CONNECT_FAILED', `other databases of the server refuse connections`, {
+  throw new SluiceError('CONNECT_FAILED', 'sluice cannot connect to another database of the server', {
     where: settings.label,
     reason: failures.join('; '),
     hint: 'name one with --maintenance-db NAME: a database can neither refuse its own sessions nor drop itself',
