@@ -11,14 +11,14 @@ export function runSteered({ paused, workers, lanes, rate, stopping }: Steered<'
     ...(rate === undefined ? [] : [rate === null ? 'no limit of rows a second' : `at most ${rate} rows/s`]),
     ...(stopping === undefined ? [] : ['stops after the running chunks']),
   ]
-  return `as asked: ${facts.join(', ')}`
+  return `as requested: ${facts.join(', ')}`
 }
 
 export function tableSteered({ table, chunk, act }: Steered<'table.steered'>): string {
   const what = chunk === undefined ? table : `chunk ${chunk} of ${table}`
   switch (act) {
     case 'pause':
-      return `as asked: ${what} is paused until resume ${table}${chunk === undefined ? '' : `/${chunk}`}`
+      return `as requested: ${what} is paused until resume ${table}${chunk === undefined ? '' : `/${chunk}`}`
     case 'resume':
       return `as requested: ${what} continues`
     case 'skip':

@@ -18,5 +18,5 @@ test('the header of a followed stream has no arrow out of nothing', async () => 
 })
 
 test('a pause is told without chunks, which a stream does not have', () => {
-  expect(runSteered({ type: 'run.steered', paused: true })).toBe('as asked: paused')
+  expect(runSteered({ type: 'run.steered', paused: true })).toBe('as requested: paused')
 })

@@ -58,7 +58,7 @@ export async function refuseIncomplete(
   const { hidesTables } = ledgerDialect(database.dialect)
   const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
   const left = `drop the remaining tables (${[...found.keys()].toSorted().join(', ')})`
-  throw new SluiceError('LEDGER_DAMAGED', `the ledger lost ${what}: ${lost.join(', ')}`, {
+  throw new SluiceError('LEDGER_DAMAGED', `the ledger no longer has ${what}: ${lost.join(', ')}`, {
     where: database.label,
     reason: `${hidesTables ? 'they do not exist, or this login has no right on them' : 'they were dropped, or a backup was restored in part'}; nothing was changed`,
     hint: `${hidesTables ? 'grant this login the required rights on all of its tables; if they do not exist, ' : ''}${
