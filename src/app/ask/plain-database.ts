@@ -39,11 +39,11 @@ export function ofPlainDatabase(thrown: unknown): unknown {
 
 /** Hints about several statements and time limits fit any database. */
 function ownHint({ code, message, hint }: SluiceError): string | undefined {
-  if (code === 'BAD_QUERY' && message === 'the text holds several statements') return hint
+  if (code === 'BAD_QUERY' && message === 'the text has several statements') return hint
   return HINTS[code] ?? hint
 }
 
-/** Removes the part about catalogs: `Check database URL; the first import makes the catalog`. */
+/** Removes the part about catalogs: `Check database URL; the first import creates the catalog`. */
 function firstPart(hint: string | undefined): string | undefined {
   return hint?.replace(/; the first import .*$/, '')
 }

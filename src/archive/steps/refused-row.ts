@@ -57,7 +57,8 @@ export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
 function reworded(thrown: unknown, hint: string, behind = ''): unknown {
   if (!(thrown instanceof SluiceError)) return thrown
   const { code, kind, message, where, reason } = thrown
-  const isForCopies = thrown.hint === undefined || / at its source|--on-existing|^compare the value/.test(thrown.hint)
+  const isForCopies =
+    thrown.hint === undefined || / (?:at its|in the) source\b|--on-existing|^compare the value/.test(thrown.hint)
   if (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED') return thrown
   const isOwn = isForCopies || thrown instanceof MemberRefused
   if (!isOwn && behind === '') return thrown
