@@ -102,15 +102,15 @@ describe('the budget of requests', () => {
 describe('D1 URLs', () => {
   const environment = { CLOUDFLARE_API_TOKEN: 'token' }
   test.each([
-    ['d1://account', environment, /another shape/],
-    ['d1:///database', environment, /another shape/],
-    ['d1://user:secret@account/db', environment, /another shape/],
-    ['d1://account/db?token=secret', environment, /another shape/],
+    ['d1://account', environment, /not a valid D1 URL/],
+    ['d1:///database', environment, /not a valid D1 URL/],
+    ['d1://user:secret@account/db', environment, /not a valid D1 URL/],
+    ['d1://account/db?token=secret', environment, /not a valid D1 URL/],
     ['d1://account/db', {}, /CLOUDFLARE_API_TOKEN is not set/],
-    ['d1://account/db', { CLOUDFLARE_API_TOKEN: 'two words' }, /characters that no token has/],
+    ['d1://account/db', { CLOUDFLARE_API_TOKEN: 'two words' }, /characters that are not valid in a token/],
     ['d1://account/db', { ...environment, CLOUDFLARE_API_BASE_URL: 'http://api.example.com' }, /without encryption/],
-    ['d1://account/db', { ...environment, CLOUDFLARE_API_BASE_URL: 'ftp://x' }, /no https URL/],
-    ['d1://account/db', { ...environment, CLOUDFLARE_API_BASE_URL: 'https://a:b@c' }, /nothing else/],
+    ['d1://account/db', { ...environment, CLOUDFLARE_API_BASE_URL: 'ftp://x' }, /not an https URL/],
+    ['d1://account/db', { ...environment, CLOUDFLARE_API_BASE_URL: 'https://a:b@c' }, /must contain only an address/],
   ])('%s %o', (url, given, message) => {
     let thrown: unknown
     try {
