@@ -533,7 +533,9 @@ describe('partitions of PostgreSQL', () => {
     // One detached, one dropped.
     const back = await done(named(restore, '2020-Q1', '2020-Q2'))
     expect(back.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
-      expect.stringMatching(/^2020-Q1: its rows are restored into public\.bookings_late, which is now within its bounds/),
+      expect.stringMatching(
+        /^2020-Q1: its rows are restored into public\.bookings_late, which is now within its bounds/,
+      ),
     )
     await whole(made)
     expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_late`)).toEqual([['21']])

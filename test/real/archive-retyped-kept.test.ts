@@ -139,7 +139,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
         expect((await perform(operation as Operation)).finished.error).toMatchObject({
           code: 'PARTITION_CHANGED',
           hint: expect.stringMatching(
-            /^make it at (timestamp|datetime)\b.* again, run the same command, then change the type; or bring the rows into another table: .* --into NEW_TABLE$/i,
+            /^make it at (timestamp|datetime)\b.* again, run the same command, then change the type; or restore the rows into another table: .* --into NEW_TABLE$/i,
           ),
         })
       expect((await perform({ ...restore, into: `elsewhere_${stage}` })).finished).toMatchObject({ exitCode: 0 })

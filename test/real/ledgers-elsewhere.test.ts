@@ -147,8 +147,12 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
       ['CREATE TABLE evil.migration_ledger (version int)', 'INSERT INTO evil.migration_ledger VALUES (4)'],
       'the ledger no longer has 8 tables',
     ],
-    ['of tables without their columns', [...LEDGER.map((name) => `CREATE TABLE evil.${name} (${name === 'migration_ledger' ? 'version' : 'x'} int)`), 'INSERT INTO evil.migration_ledger VALUES (4)'], 'that is not of sluice'], // prettier-ignore
-    ['of other columns', ['CREATE TABLE evil.migration_ledger (name text, version int)'], 'that is not of sluice'],
+    ['of tables without their columns', [...LEDGER.map((name) => `CREATE TABLE evil.${name} (${name === 'migration_ledger' ? 'version' : 'x'} int)`), 'INSERT INTO evil.migration_ledger VALUES (4)'], 'that does not belong to sluice'], // prettier-ignore
+    [
+      'of other columns',
+      ['CREATE TABLE evil.migration_ledger (name text, version int)'],
+      'that does not belong to sluice',
+    ],
   ])('one %s stops no command of others: it is named', async (_, planted, said) => {
     const place = await makePlace('postgresql', folder.path)
     await noteStream(place, { id: '88', into: { schema: 'public', name: 't' } })

@@ -43,7 +43,7 @@ function ownHint({ code, message, hint }: SluiceError): string | undefined {
   return HINTS[code] ?? hint
 }
 
-/** Removes the part about catalogs: `Check database URL; the first import makes the catalog`. */
+/** Removes the part about catalogs: `Check database URL; the first import creates the catalog`. */
 function firstPart(hint: string | undefined): string | undefined {
   return hint?.replace(/; the first import .*$/, '')
 }

@@ -49,7 +49,7 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
       confirm: 'confirm',
       asked: 'to give these versions up',
       named: { field: 'tables', several: 'all' },
-      against: 'what may go is',
+      against: 'the versions to remove are of',
       counted: true,
     },
   ],
