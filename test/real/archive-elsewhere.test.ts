@@ -297,7 +297,7 @@ describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`
     )
     const restore = restoreTo({ into: 'computing' })
     const foretold = await perform({ ...restore, dryRun: true })
-    expect(foretold.finished.notChecked).toMatch(/computes note by itself/)
+    expect(foretold.finished.notChecked).toMatch(/computes note itself/)
     for (const count of ['brought', 'there']) {
       const ran = await perform(restore)
       expect(ran.finished).toMatchObject({ exitCode: 0, totals: { [count]: '300' } })
