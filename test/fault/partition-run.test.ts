@@ -338,7 +338,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
             : [],
         )
       expect(made('o_partitioned')).toEqual([
-        ['ok', expect.stringMatching(/^all \d+ of the source exist, unique o_ref_key with at in it$/)],
+        ['ok', expect.stringMatching(/^all \d+ of the source exist in the target, unique o_ref_key with at in it$/)],
       ])
     },
   )
