@@ -1,5 +1,5 @@
 /**
- * One file under two spellings of its path. deltalake and DuckDB compare paths as they are written and keep what a remove in another spelling takes
+ * One file under two spellings of its path. deltalake and DuckDB compare undecoded paths and keep what a remove in another spelling takes
  * away from a reader that decodes them: both readings are named, and no checkpoint settles it unseen.
  */
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -72,9 +72,9 @@ const exportOf = (table: string, catalog: string, to: string, checkpoint: 'base'
 })
 
 const REMOVED =
-  'which is one file: for sluice, which decodes paths, it is removed; readers that compare paths as they are written have it'
+  'which is one file: for sluice, which decodes paths, it is removed; readers that compare undecoded paths have it'
 const ONCE =
-  'which is one file: sluice, which decodes paths, has it once; readers that compare paths as they are written have it 2 times'
+  'which is one file: sluice, which decodes paths, has it once; readers that compare undecoded paths have it 2 times'
 const apart: readonly (readonly [string, string, readonly (readonly Said[])[], string])[] = [
   [
     'escaped in the remove',

@@ -85,9 +85,9 @@ test.each([
   [
     'name',
     mapped('name', [1, 'p'], [2, 'q'], [1, 'r']),
-    ['columns day and a.element.x have one delta.columnMapping.id'],
+    ['columns day and a.element.x have the same delta.columnMapping.id'],
   ],
-  ['id', mapped('id', [1, 'p'], [2, 'p']), ['columns day and a have one delta.columnMapping.physicalName']],
+  ['id', mapped('id', [1, 'p'], [2, 'p']), ['columns day and a have the same delta.columnMapping.physicalName']],
   ['name', mapped('name', [1, 'p'], [2, null]), ['column a has no delta.columnMapping.physicalName']],
 ])('columns that are mapped by %s', async (_mode, schema, details) => {
   const protocol = { protocol: { minReaderVersion: 2, minWriterVersion: 5 } }
