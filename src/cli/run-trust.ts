@@ -36,7 +36,7 @@ function changed(file: string, action: 'trust' | 'remove', env: CliContext['env'
   if (action === 'remove') return withdrawTrust(file, env) ? [file] : []
   const why = whyNot(file, process.getuid?.() ?? null)
   if (why !== null) {
-    const reason = why === 'missing' ? 'there is no such file' : why
+    const reason = why === 'missing' ? 'there is no regular file at this path' : why
     const hint = why === 'missing' ? 'name its folder' : `name it with --config ${shellQuote(file)}`
     throw new SluiceError('BAD_CONFIG', 'the config file cannot be trusted', { where: file, reason, hint })
   }

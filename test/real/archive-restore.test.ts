@@ -278,7 +278,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     for (const more of [{}, { asChanged: true, confirm: TABLE }]) {
       const { finished } = await perform({ ...restore, ...more })
       expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
-      expect(finished.error?.message).toContain('it no longer has the column amount')
+      expect(finished.error?.message).toContain('the table no longer has the column amount')
       expect(finished.error?.hint).toMatch(/^add the column again/)
     }
     expect(await state()).toBe('DROPPED')

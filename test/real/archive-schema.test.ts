@@ -171,7 +171,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   test.skipIf(why !== '')(`a detached partition loses a column only when that is said${why}`, async () => {
     const { restore, verify, states, asked } = await archived('detached', `ALTER TABLE ${TABLE} DROP COLUMN note`)
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
-    expect((await perform(restore)).finished.error?.message).toContain('it has no column note any more')
+    expect((await perform(restore)).finished.error?.message).toContain('the table no longer has the column note')
     expect(await states()).toEqual({ [OLD]: 'DETACHED' })
     expect((await perform({ ...restore, without: ['note'] })).finished).toMatchObject({ exitCode: 0 })
     expect(await states()).toEqual({ [OLD]: 'RESTORED' })

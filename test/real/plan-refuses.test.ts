@@ -31,10 +31,10 @@ const REFUSED: readonly (readonly [System, System, name: string, columns: string
   ['postgresql', 'sqlite', 'sqlite_sequence', 'k int PRIMARY KEY', /begin with sqlite_ belong/],
   ['postgresql', 'd1', 'sqlite_sequence', 'k int PRIMARY KEY', /begin with sqlite_ belong/],
   ['postgresql', 'd1', 't', `k int PRIMARY KEY, ${wide(100)}`, /has 101 columns/],
-  ['sqlite', 'postgresql', 't', 'k int PRIMARY KEY, "" text', /no column named ""/],
-  ['sqlite', 'mysql', 't', 'k int PRIMARY KEY, "" text', /no column named ""/],
-  ['sqlite', 'duckdb', 't', 'k int PRIMARY KEY, "" text', /no column named ""/],
-  ['sqlite', 'postgresql', 't', `k int PRIMARY KEY, ${wide(1600)}`, /no table of 1601 columns/],
+  ['sqlite', 'postgresql', 't', 'k int PRIMARY KEY, "" text', /not accept a column named ""/],
+  ['sqlite', 'mysql', 't', 'k int PRIMARY KEY, "" text', /not accept a column named ""/],
+  ['sqlite', 'duckdb', 't', 'k int PRIMARY KEY, "" text', /not accept a column named ""/],
+  ['sqlite', 'postgresql', 't', `k int PRIMARY KEY, ${wide(1600)}`, /not accept a table of 1601 columns/],
 ]
 
 describe('a dry run refuses what a run refuses', () => {

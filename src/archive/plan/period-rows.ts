@@ -138,7 +138,7 @@ const UNCOUNTABLE = 'the database does not count tables of this size'
 function periodOf({ source: { store, table }, cut }: Periods, { partition, parts }: Group): Period | string {
   const { timeColumn } = cut
   if (!table.columns.some(({ name }) => name === timeColumn)) {
-    return table.columns.length === 0 ? 'the table is gone' : `it no longer has the column ${timeColumn}`
+    return table.columns.length === 0 ? 'the table is gone' : `the table no longer has the column ${timeColumn}`
   }
   if (partition.native === null && parts.some(({ restoring }) => restoring)) return 'they are being restored'
   const condition = cutCondition(store, table, cut, partition)

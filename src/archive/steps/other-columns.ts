@@ -146,7 +146,7 @@ function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
   if (other === undefined)
     return now.some((one) => one.name === name)
       ? `its column ${name} was dropped, and the present column ${name} of the table was added later`
-      : `it no longer has the column ${name}`
+      : `the table no longer has the column ${name}`
   return retypedText(lost, other)
 }
 

@@ -74,7 +74,7 @@ export async function rowsNow(
       kind: 'untold',
       now,
       rows,
-      why: `it no longer has the column ${gone.map(({ now: { name } }) => name).join(', ')}`,
+      why: `the table no longer has the column ${gone.map(({ now: { name } }) => name).join(', ')}`,
     }
   }
   if (keyPlaces(shared, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
