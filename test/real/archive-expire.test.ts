@@ -268,7 +268,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(erased.finished).toMatchObject({ exitCode: 0, totals: { rows: '1' } })
     expect(
       erased.events.some(
-        (event) => event.type === 'log' && event.message.includes('cannot be restored any more: 2020-Q1'),
+        (event) => event.type === 'log' && event.message.includes('can no longer be restored: 2020-Q1'),
       ),
     ).toBe(true)
     expect(parquetOf(archive)).toHaveLength(1)
