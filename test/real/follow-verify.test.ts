@@ -119,16 +119,16 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
         `ALTER PUBLICATION ${NAME} ADD TABLE plain`,
         /^PUBLICATION_CHANGED public.plain: .* does not send it/,
       ],
-      ['SELECT 1', 'SELECT 1', /^PUBLICATION_CHANGED public.plain: .* in another way, or did not for a while/],
+      ['SELECT 1', 'SELECT 1', /^PUBLICATION_CHANGED public.plain: .* differently, or did not for a while/],
       [
         `ALTER PUBLICATION ${NAME} SET TABLE plain WHERE (n > 3), parts, other`,
         'SELECT 1',
-        /public.plain: .* in another way/,
+        /public.plain: .* differently/,
       ],
       [
         `ALTER PUBLICATION ${NAME} SET TABLE plain (id, v), parts, other`,
         'SELECT 1',
-        /public.plain: .* in another way/,
+        /public.plain: .* differently/,
       ],
     ]
     for (const [change, back, message] of narrower) {
@@ -138,10 +138,10 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     }
     await sql.run(`ALTER PUBLICATION ${NAME} SET (publish = 'insert')`)
     expect(await halted()).toEqual([
-      expect.stringMatching(/sends insert; via root; n?, and not insert, update, delete, truncate; via root; n?$/),
+      expect.stringMatching(/sends insert; via root; n?, not insert, update, delete, truncate; via root; n?$/),
     ])
     await sql.run(`ALTER PUBLICATION ${NAME} SET (publish = 'insert, update, delete, truncate')`)
-    expect(await halted()).toEqual([expect.stringContaining('was changed since')])
+    expect(await halted()).toEqual([expect.stringMatching(/publication .* was changed$/)])
     await sql.run(
       `DROP PUBLICATION ${NAME}; CREATE PUBLICATION ${NAME} FOR TABLE plain, parts, other WITH (publish_via_partition_root = true)`,
     )
@@ -155,15 +155,15 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
   const DDL: readonly (readonly [string, string])[] = [
     ['ALTER TABLE plain ADD COLUMN w int DEFAULT 7', 'public.plain: column w (integer) was added'],
     ['ALTER TABLE plain DROP COLUMN v', 'public.plain: column v was dropped'],
-    ['ALTER TABLE plain RENAME COLUMN v TO w', 'public.plain: column v is called w now'],
+    ['ALTER TABLE plain RENAME COLUMN v TO w', 'public.plain: column v was renamed to w'],
     ['ALTER TABLE plain ALTER n TYPE bigint', 'public.plain: column n was integer and is bigint'],
     [
       'ALTER TABLE plain ALTER v TYPE text USING upper(v)',
       'public.plain: ALTER TABLE has rewritten its rows, perhaps column v',
     ],
     ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", 'public.plain: a type of its columns was changed (sad)'],
-    ['ALTER TABLE plain RENAME TO elsewhere', 'public.plain: it is called public.elsewhere now'],
-    ['CREATE SCHEMA s; ALTER TABLE plain SET SCHEMA s', 'public.plain: it is called s.plain now'],
+    ['ALTER TABLE plain RENAME TO elsewhere', 'public.plain: it was renamed to public.elsewhere'],
+    ['CREATE SCHEMA s; ALTER TABLE plain SET SCHEMA s', 'public.plain: it was renamed to s.plain'],
     ['ALTER TABLE plain REPLICA IDENTITY FULL', 'public.plain: its replica identity has changed'],
     ['ALTER TABLE parts DETACH PARTITION parts_1', 'public.parts: partition public.parts_1 was detached or dropped'],
     [
