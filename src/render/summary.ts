@@ -84,7 +84,7 @@ export class SummaryFold {
     }
   }
 
-  /** Number of checks of a validation, as text; null if one differed, or nothing was checked. */
+  /** Numbers of equal checks and of versions, as text; null if a check differed, or nothing was checked. */
   proof(): string | null {
     if (this.#checks === 0 || this.#equal < this.#checks || this.#differences > 0) return null
     return `${plural(this.#checks, 'check')} equal at ${plural(this.#versions.size, 'version')}`

@@ -195,7 +195,7 @@ export class InputGrammar {
     const isFirstBracket = char === '[' && this.#parameters === ''
     if (isFirstBracket || (char >= ' ' && char <= '?')) {
       this.#keep(char)
-      // rxvt ends a key sequence with `$` if shift is pressed; terminal answers with `$` have more than one digit.
+      // rxvt ends a key sequence with `$` if shift is pressed; terminal answers with `$` have more than one number.
       if (/^[2-8]\$$/.test(this.#parameters)) this.#key(keyOfCsi(this.#parameters.slice(0, 1), '$'))
       return true
     }
