@@ -47,7 +47,7 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
 }
 
 /**
- * Of several tables that may be the detached one: those whose rows have the recorded digest.
+ * Of several tables that may be the detached one: those whose rows have the digest of the archived rows.
  * @throws SluiceError SOURCE_DENIED for a table that the login may not read, because its rows may be the right ones
  */
 async function withProvedRows(
