@@ -1,7 +1,7 @@
-/** The relations of the state in force: the newest row of each key at or below a version. */
+/** Catalog tables that hold the state of a version: of each key, the newest row at or below the version is valid. */
 export type StateRelation = {
   readonly name: 'delta_metadata' | 'delta_protocols' | 'delta_txns' | 'delta_domains'
-  /** Rows with the same value here replace each other; null if each row replaces all older ones of the table. */
+  /** Key column: a newer row replaces older ones with the same value; null: a newer row replaces all older ones. */
   readonly key: string | null
 }
 

@@ -1,4 +1,4 @@
-/** Headless frontend: a fold of events that writes as it goes. */
+/** Frontend without the terminal UI: takes the events of a run in order, and prints them. */
 import type { Event } from '../model/run/event.ts'
 
 export type Face = {

@@ -1,4 +1,4 @@
-/** Commits missing between existing ones. Log cleanup removes only the oldest commits, so another cause took these. */
+/** Commits missing between existing ones. Log cleanup removes only the oldest commits, so these have another cause. */
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import type { History } from './segment.ts'
 
@@ -7,7 +7,7 @@ export type VersionInterval = { readonly from: number; readonly to: number }
 export type Gaps = {
   /** Versions without a commit above the oldest version that can be built, ascending. */
   readonly missing: readonly VersionInterval[]
-  /** Those of them, and of the versions behind them, that no checkpoint leads to. */
+  /** Versions that cannot be built: missing ones without a checkpoint, and later ones up to the next checkpoint. */
   readonly lost: readonly VersionInterval[]
 }
 
@@ -30,7 +30,7 @@ export function logGaps(
 }
 
 /**
- * Why a history begins no earlier than it does; null where the log holds nothing older.
+ * Why older commits and checkpoints of the log cannot be used; null if there are none.
  * @param without checkpoints that proved unreadable
  */
 export function historyCutOff(
@@ -53,7 +53,7 @@ export function historyCutOff(
     : `${missed} ${verb} missing, which cuts off the older ${older}`
 }
 
-/** What a log lacks, and what that means for its versions; null where it lacks nothing. */
+/** Names missing commits, and the versions that cannot be read because of them; null if no commit is missing. */
 export function gapText({ missing, lost }: Gaps): string | null {
   const [missed] = spansText('commit', missing)
   if (missed === undefined) return null
@@ -69,10 +69,10 @@ function isOne(spans: readonly VersionInterval[]): boolean {
   return spans.length === 1 && spans[0]?.from === spans[0]?.to
 }
 
-/** Most spans in a text; further ones are only counted. */
+/** Maximum number of intervals in a text; further ones are only counted. */
 const SHOWN = 5
 
-/** `commit 4`, `commits 0 to 3, 5`; no text for no spans. */
+/** One text: `commit 4`, `commits 0 to 3, 5`; none if there are no intervals. */
 function spansText(noun: string, spans: readonly VersionInterval[]): readonly string[] {
   if (spans.length === 0) return []
   const shown = spans.slice(0, SHOWN).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
@@ -80,7 +80,7 @@ function spansText(noun: string, spans: readonly VersionInterval[]): readonly st
   return [`${noun}${isOne(spans) ? '' : 's'} ${shown.join(', ')}${more}`]
 }
 
-/** Spans that touch or overlap, as one. @param spans ascending by where they begin */
+/** Merges intervals that touch or overlap. @param spans ascending by `from` */
 function spansOf(spans: readonly VersionInterval[]): readonly VersionInterval[] {
   const all: VersionInterval[] = []
   for (const span of spans) {
@@ -91,7 +91,7 @@ function spansOf(spans: readonly VersionInterval[]): readonly VersionInterval[] 
   return all
 }
 
-/** What lies between ascending numbers. */
+/** Gaps between ascending numbers. */
 function spansBetween(numbers: readonly number[]): readonly VersionInterval[] {
   return numbers.flatMap((number, i) => {
     const from = (numbers[i - 1] ?? number) + 1

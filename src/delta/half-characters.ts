@@ -1,9 +1,9 @@
-/** Halves of characters: readers make different things of them, and no database holds them (RFC 8259, §8.2). */
+/** Unpaired surrogates in JSON: parsers treat them differently, and databases do not store them (RFC 8259, §8.2). */
 
-/** In valid UTF-8 they are escapes alone. */
+/** In valid UTF-8, a surrogate can only be written as an escape. */
 const SURROGATE = /\\u[dD][89a-fA-F]/
 
-/** A text or name with half of a character in it, or null. @param raw the JSON that `parsed` was made of */
+/** First string or key with an unpaired surrogate; null if there is none. @param raw the JSON text of `parsed` */
 export function halfCharacter(raw: string, parsed: unknown): string | null {
   return SURROGATE.test(raw) ? firstHalf(parsed) : null
 }

@@ -84,13 +84,13 @@ export class SummaryFold {
     }
   }
 
-  /** Checks of a validation if all were equal; null if nothing was checked. */
+  /** Numbers of equal checks and of versions, as text; null if a check differed, or nothing was checked. */
   proof(): string | null {
     if (this.#checks === 0 || this.#equal < this.#checks || this.#differences > 0) return null
     return `${plural(this.#checks, 'check')} equal at ${plural(this.#versions.size, 'version')}`
   }
 
-  /** The text after `end`. */
+  /** Text of the line `end`: the result of the run. */
   text(finished: RunFinished, command: string): string {
     const archived = archiveText(finished, command, this.#planOnly)
     if (archived !== null) return archived
@@ -180,7 +180,7 @@ export class SummaryFold {
     return `${log}; ${this.#checksText({ command: 'validate', totals: {} })}; ${outcome} in ${durationText(ms)}`
   }
 
-  /** A run that only follows has copied nothing; it has applied changes. */
+  /** Rows copied and changes applied by this run; without the copy if the run only applied changes. */
   #copiedText(finished: RunFinished): string {
     const { read, changes } = finished.totals
     const copied =
@@ -188,7 +188,7 @@ export class SummaryFold {
     if (changes === undefined || this.#before.size === 0) return copied
     let applied = BigInt(changes)
     for (const before of this.#before.values()) applied -= before
-    // Counts of a table that was copied again restart.
+    // The counts of a table restart at 0 if it is copied again.
     if (applied < 0n) return copied
     return [copied, `${plural(applied, 'change')} applied`].filter((part) => part !== '').join('; ')
   }
@@ -200,7 +200,7 @@ export class SummaryFold {
   }
 }
 
-/** Obstacles of a plan: tables of a copy, or findings of an operation that checks first. */
+/** What prevents the run: number of tables that cannot be copied or imported, or of findings that block it. */
 function refusedText(
   { refused = '0', failed = '0', tables, findings }: RunFinished['totals'],
   command: string,
@@ -214,7 +214,7 @@ function refusedText(
 }
 
 /**
- * Where every row that was read has gone, over all runs that filled the same tables.
+ * Numbers of rows read, written, skipped and quarantined, over all runs that filled the same tables.
  * @param chunksNow number of chunks that this run has copied
  */
 function copiedText({ status, totals }: RunFinished, chunksNow: number): string {
@@ -244,7 +244,7 @@ function differenceText({ totals, ms }: RunFinished): string {
   return `${compared}${grouped(missing)} missing in the target, ${grouped(extra)} extra, ${grouped(different)} different${repaired}`
 }
 
-/** What was inspected; nothing else is reported as sound. */
+/** Result of fsck: numbers of findings and notes, and of the files, footers and vectors that were read. */
 function fsckText({ totals, ms }: RunFinished): string {
   const {
     files = '0',

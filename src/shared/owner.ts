@@ -72,7 +72,7 @@ export function hasEnded(one: StoredIdentity, here: ProcessIdentity, look: Proce
   return fateOf(one, here, look) === 'ended'
 }
 
-/** Whether a process of this machine runs. A zombie, as below a PID 1 that reaps none, does not. */
+/** Whether a process of this machine runs. A zombie does not count: the PID 1 of a container may never reap it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -10,7 +10,7 @@ import { sizeText } from '../../shared/figures.ts'
 import type { Examination } from './examination.ts'
 
 const AREA = 'program'
-/** The terminal UI asks for more space below this size. */
+/** Smallest terminal for the terminal UI; a smaller one gets a warning. */
 const LEAST_COLUMNS = 80
 const LEAST_ROWS = 24
 const LITTLE_SPACE = 1e9
@@ -49,7 +49,7 @@ async function loaded(version: () => Promise<string>, module: string): Promise<V
   }
 }
 
-/** @returns null if the output is not a terminal */
+/** Verdict on the terminal; `ok` with the text `none` if the output is not a terminal. */
 export function terminalVerdict({ isTTY, columns = 0, rows = 0, env }: TerminalFacts): Verdict | null {
   if (!isTTY) return ok('none: plain text, without the terminal UI')
   const colors = env['FORCE_COLOR'] === '0' ? 'no colours' : 'colours'

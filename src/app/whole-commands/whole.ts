@@ -11,19 +11,19 @@ import { ownCall } from './own-line.ts'
 
 export type Whole = (text: string) => string
 
-/** Databases, catalogs, and the file that names them. */
+/** Options that name databases, catalogs or the config file. */
 const ENDS = ['from', 'to', 'database-url', 'schema', 'connect', 'config', 'no-config', 'properties', 'conf'] as const
 
 /** Options of a command that only reads a queue. */
 const OF_QUEUE: readonly string[] = ['connect', 'config', 'no-config']
 
-/** Queue commands without a flag for that. */
+/** Commands that always use a queue, also without `--distributed`. */
 const OF_ITSELF: ReadonlySet<string> = new Set(['worker', 'workers', 'schedule'])
 
 /** Options that name tables: no table selection is added then. */
 const NAMES_TABLES: readonly string[] = ['table', 'tables', 'run', 'undo']
 
-/** Restricts a command to this machine. */
+/** Flag that restricts a command to this machine. */
 const HERE = 'here'
 
 /**
@@ -35,7 +35,8 @@ export function wholeCommands(commandLine: string, urls: Readonly<Record<string,
   const run = ownCall(commandLine)
   if (run === null) return (text) => text
   const shown = new Map(Object.entries(urls).map(([flag, url]) => [shellQuote(redactUrl(url)), firstOf(run, flag)]))
-  // The ledger records a run's source without its password: if the command line adds nothing to it, it is omitted.
+  // The ledger has the URL of a run's source, without its password. If the command line has the same URL, a command
+  // that names the run needs no `--from`.
   const source = urls['from']
   const isNoted = source !== undefined && firstOf(run, 'from') === shellQuote(redactUrl(source))
   return (text) => {

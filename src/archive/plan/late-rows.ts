@@ -28,7 +28,7 @@ export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQue
 /**
  * Compares the rows of one archived period of a plain table with its files, by key.
  * @param values also compare values
- * @param neighbours other parts of the period for which the archive counts
+ * @param neighbours other parts of the period whose rows are read from the archive
  * @returns one finding each for late, changed and deleted rows; null if a side lacks a key column
  */
 export async function keyFindings(
@@ -66,8 +66,8 @@ export async function keyDifferences(
 ): Promise<KeyDifferences | null> {
   const columns = queryColumns(table, record.stored)
   const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
-  // Values of an earlier type may be printed differently without being different, so only keys of such columns are
-  // compared.
+  // A value that was archived with an earlier column type may have another text for the same value. So of such columns
+  // only those of the key are compared.
   const has = (column: QueryColumn): boolean =>
     partitions.every((partition) => {
       const found = columnIn(partition.columns, column)
@@ -126,7 +126,10 @@ function holdsAll({ state, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && !restoring && removed.rows === 0n
 }
 
-/** Finds rows of a place whose key is not in the archive. @param parts parts of a period, from the current ledger */
+/**
+ * Finds rows whose key is not in the archive, in a table or in the part of it that a condition selects.
+ * @param parts parts of a period, from the current ledger
+ */
 export function lateRows(
   { reader, store, interrupt }: ArchiveContext,
   record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,

@@ -11,13 +11,13 @@ import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { originNow } from '../work/require-origin.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
 
-/** No table has this identity; recorded for a table that is not found. */
+/** Identity that no table has; recorded for a table that is not found. */
 const NONE = '0'
 
 /** @property unclear findings by label: partitions for which several tables may be the detached one */
 export type Renumbered = { readonly record: ArchiveRecord; readonly unclear: ReadonlyMap<string, ArchiveFinding> }
 
-/** The record with the table identities of this database; unchanged if they are the ledger's already. */
+/** The record with partition identities looked up in this database; unchanged if the ledger is of this database. */
 export async function renumbered(context: ArchiveContext, record: ArchiveRecord): Promise<Renumbered> {
   const unclear = new Map<string, ArchiveFinding>()
   if (!isElsewhere(record.origin, await originNow(context))) return { record, unclear }
@@ -47,7 +47,7 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
 }
 
 /**
- * Among tables with the name of a detached one: those whose rows equal the proof.
+ * Of several tables that may be the detached one: those whose rows have the digest of the archived rows.
  * @throws SluiceError SOURCE_DENIED for a table that the login may not read, because its rows may be the right ones
  */
 async function withProvedRows(

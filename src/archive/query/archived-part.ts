@@ -1,4 +1,4 @@
-/** The archived part of a table: partitions that count, those that a query needs, and their files. */
+/** The archived part of a table: partitions read from the archive, those that a query needs, and their files. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
@@ -13,24 +13,24 @@ import { unitsOf } from './units.ts'
 /** Files of a bucket that are checked or fetched in parallel. */
 const AT_ONCE = 8
 
-/** Partitions whose rows are read from the archive, by their bounds. */
+/** Partitions whose rows queries read from the archive. */
 export function archivedPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ state }) => isArchived(state))
 }
 
-/** Partitions whose rows count in a detached table. */
+/** Partitions whose table is detached, and whose rows queries still read from that table, not from the archive. */
 export function awayPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ away }) => away)
 }
 
-/** Partitions for which only the database knows whether their rows are still read through the table. */
+/** Partitions with a detach that has begun or is about to begin: only the database knows whether it has happened. */
 export function leavingPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ leaving, state }) => leaving && !isArchived(state))
 }
 
 /**
- * Equal texts mean: the same rows are read from the archive, and the same tables hold the others. Other changes of
- * partitions do not affect an answer.
+ * Fingerprint of what queries read: the archive and its columns, partitions with their files, and detached tables.
+ * Other changes of partitions do not affect an answer.
  */
 export function countedOf(record: ArchiveRecord | null): string {
   const counted = archivedPartitions(record).map((partition) => [

@@ -9,7 +9,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
 import { attachedAgain, gone, moved } from './refusals.ts'
 
-/** Null if it was dropped. @throws SluiceError PARTITION_CHANGED if it is at another place: its rows are unknown */
+/** Null if it was dropped. @throws SluiceError PARTITION_CHANGED if it was renamed, moved or attached again */
 export async function findDetachedTable(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -23,7 +23,7 @@ export async function findDetachedTable(
   throw await movedNow(context, partition)
 }
 
-/** The table of an attached partition, by identity; null if not attached. A detached namesake does not count. */
+/** The table of an attached partition, by identity; null if not attached. A detached table of this name is ignored. */
 export async function attachedPartition(
   context: ArchiveContext,
   { identity }: NonNullable<ArchivedPartition['native']>,
@@ -73,7 +73,7 @@ export async function attachedNow(
   )
 }
 
-/** Error: a detached table is not where it was put, so nothing can be done with it. */
+/** Error: a detached table was renamed, moved or attached again by hand. */
 export async function movedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError> {
   const { native } = partition
   if (native === null) return gone(context.name, partition)

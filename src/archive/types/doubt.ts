@@ -1,10 +1,10 @@
-/** Columns that may hold values that cannot be archived. */
+/** Columns that may hold values that cannot be archived, or that are to be reported. */
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { isEnum } from '../../model/copy/members.ts'
 
 export type Doubt = {
   readonly column: StoredColumn
-  /** Such values, as text; null if they can be kept. */
+  /** Text that names the values that cannot be archived; null for an enum: its error values are kept, and reported. */
   readonly why: string | null
 }
 

@@ -1,6 +1,6 @@
 /**
- * A condition as far as ranges can judge it: true wherever the exact judgement of src/delta/pruning.ts may be, and
- * mostly not much more often. Parts on other columns are dropped from an AND, and make an OR useless.
+ * A condition reduced to what stored ranges can decide. It selects every file that src/delta/pruning.ts selects, and
+ * mostly few others. In an AND, parts on columns without ranges are dropped; an OR with such a part selects every file.
  */
 import { resolveColumn } from '../../delta/columns.ts'
 import type { LeafColumn, StructType } from '../../delta/schema.ts'
@@ -17,9 +17,9 @@ import { columnOf, type RangeColumn } from './columns.ts'
 import { wantedBetween, wantedBy, wantedByPrefix, type LiteralReach } from './literals.ts'
 
 export type RangeTest =
-  /** Nothing is ruled out. */
+  /** Every file may match. */
   | { readonly kind: 'all' }
-  /** Nothing can match. */
+  /** No file can match. */
   | { readonly kind: 'none' }
   | { readonly kind: 'values'; readonly column: RangeColumn; readonly wanted: LiteralReach }
   | { readonly kind: 'nulls'; readonly column: RangeColumn; readonly negated: boolean }
@@ -35,7 +35,7 @@ export type BoundCondition = {
 
 const ALL: RangeTest = { kind: 'all' }
 const NONE: RangeTest = { kind: 'none' }
-/** An IN with more values than this is treated as one range from the least to the greatest. */
+/** An IN with more values than this is treated as one range from the smallest to the largest. */
 const MOST_VALUES = 16
 
 /** The condition must have been compiled for pruning before: that refuses values of the wrong type. */

@@ -103,7 +103,7 @@ function taken(
   ]
 }
 
-/** The plan is automatic, and a confirmation is typed below it, so these options are left out. */
+/** True for `--dry-run` and confirmations, which forms omit: the plan is always shown, and confirmed below it. */
 function isAskedLater({ name }: Option, declared: readonly AnyDeclaration[]): boolean {
   return declared.some(
     ({ plans, destroys = [] }) =>

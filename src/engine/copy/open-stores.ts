@@ -28,7 +28,7 @@ export function storeOptions(run: {
   return { ...tellingRetries(run.emit, run.clock), ...(run.sharedRun === undefined ? {} : { mortal: true }) }
 }
 
-/** Emits why a store does not answer or repeats a request: at once, then at most every five seconds. */
+/** Emits why a store does not answer, or why a request is repeated: immediately, then at most every five seconds. */
 export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): Required<Pick<CopyOptions, 'onRetry'>> {
   let reportedAt = -Infinity
   return {
@@ -77,7 +77,7 @@ export function isMissingFile(url: string): boolean {
   return systemOf(url)?.file !== undefined && !existsSync(fileOf(url))
 }
 
-/** A missing file is an empty database: creates a temporary one, under the given name, and removes it on dispose. */
+/** Opens a temporary empty database in place of a missing file; dispose removes it. Messages show the given URL. */
 async function openEmpty(url: string, copies: CopyDeclaration): Promise<CopyStore> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-plan-'))
   const file = join(folder, 'empty')

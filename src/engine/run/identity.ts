@@ -1,4 +1,4 @@
-/** Identity of the program that runs an operation, as threads get it. */
+/** Identity of the program that runs an operation, in the form that is passed to its threads. */
 import type { Deadline } from '../../shared/deadline.ts'
 
 export type Identity = {
@@ -7,6 +7,6 @@ export type Identity = {
   readonly host: string
   /** Folder of this machine's run history. */
   readonly book?: string
-  /** Applies to each run. */
+  /** Time limit of each run. */
   readonly deadline?: Deadline
 }

@@ -1,9 +1,9 @@
 /** Expressions that a system computes differently from DuckDB, which answers queries over archives. */
 
 export type ExpressionRules = {
-  /** `cuts`: a division of whole numbers has no fraction. In both, a division by zero is NULL in the answer. */
+  /** `cuts`: dividing integers drops the fraction; `keeps`: it does not. Division by zero is NULL in both cases. */
   readonly division: 'cuts' | 'keeps'
-  /** Refused, each with the words that give the intended answer. */
+  /** Expressions that are refused, each with its replacement. */
   readonly others: readonly OtherExpression[]
 }
 
@@ -12,15 +12,15 @@ export type OtherExpression = {
   readonly names: readonly string[]
   /** The arguments for which it differs; absent: all. */
   readonly where?: ArgumentTest
-  /** The difference, as a sentence without a subject: `counts bytes in MySQL, and characters here`. */
+  /** The difference, as a sentence without a subject: `counts bytes in MySQL, and characters in DuckDB`. */
   readonly what: string
   readonly instead: string
 }
 
 /**
- * `text`: the first is a text. `fraction`: one is a number that may have a fraction. `real`: the same, and the
- * statement reads a column of floating point numbers. `single`: there is one. `negative`, `zero`: the second is such a
- * constant. `letters`: the second is a text that may have letters. `moment`: one is a date or time, and none an
- * interval.
+ * Test of the arguments of a call. `text`: the first is a text. `fraction`: one is a number that may have a fraction.
+ * `real`: the first is a floating point number, and the statement reads a column of such numbers. `single`: there is
+ * exactly one argument. `negative`, `zero`: the second is a constant below 0, or 0. `letters`: the second is not a
+ * constant text without letters. `moment`: one is a date or time, and none an interval.
  */
 export type ArgumentTest = 'text' | 'fraction' | 'real' | 'single' | 'negative' | 'zero' | 'letters' | 'moment'

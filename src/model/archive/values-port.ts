@@ -1,4 +1,4 @@
-/** Rows and columns of a table as archives choose and keep them. */
+/** Column values, time ranges and column facts that archives need from a store. */
 import type { Column, TableSpec } from '../copy/column-type.ts'
 import type { RowTest } from './row-test.ts'
 import type { ColumnNumbers } from './stored-column.ts'
@@ -54,7 +54,7 @@ export interface RowValues {
   values(table: TableSpec, column: Column, most: number, signal: AbortSignal): Promise<ColumnValues | null>
 }
 
-/** What an archive keeps of columns besides their types. */
+/** Facts about columns that an archive keeps besides their types. */
 export interface ColumnFacts {
   /** Distinguishes a renamed column from another one; null if the system cannot, or if the table does not exist. */
   numbers(table: TableSpec, signal: AbortSignal): Promise<ColumnNumbers | null>

@@ -1,4 +1,7 @@
-/** Converts driver values to canonical values, and these to the text that is proved (docs/reference/CANONICAL.md). */
+/**
+ * Converts driver values to canonical values, and these to the texts from which row checksums are computed
+ * (docs/reference/CANONICAL.md).
+ */
 import { isUtf8 } from 'node:buffer'
 import { readJson, type JsonShape } from '../lake/json-reader.ts'
 import { bytesOfHex, hexDigits } from './bytes-text.ts'

@@ -13,28 +13,29 @@ export type RowRequest = {
   readonly range: Range
   /** A condition in the SQL of this store. */
   readonly where: string | null
-  /** Sorted by key, ascending, as the range is divided; otherwise in any order. */
+  /** True: in ascending key order, the order in which ranges are divided; false: in any order. */
   readonly ordered: boolean
   /** With write times of the values, if the system keeps them. */
   readonly stamps?: true
   /**
-   * Also return partitions with static values only, as rows without clustering columns, in `stamps` too. Otherwise
-   * refused.
+   * Also return partitions that have static values only, as rows without clustering columns; `stamps` returns them
+   * too. Without either, such a partition is refused.
    */
   readonly sharedOnly?: true
   /**
-   * Called for rows with a value that is not of its type; they are left out. Without it such a row is thrown.
+   * Called for a row with a value that does not fit its column's type; the row is left out. Without it, the read throws
+   * at the first such row.
    * @param row values from the system, as text
    */
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /**
-   * Target only: non-key values that are not of their type, which another program wrote, are returned as stored, as
-   * cells that no valid value has. A checksum of them matches no canonical row.
+   * Target only: values outside the key that do not fit their column's type are returned as stored, in a form that
+   * equals no valid value. Another program wrote them. A checksum of such a row matches no canonical row.
    */
   readonly asStored?: true
   /**
-   * Replacement for a value that is not of its type, in stores that do not enforce types. Without it such a row is
-   * refused.
+   * Replacement for a value that does not fit its column's type, in stores that do not enforce types. Without it, such
+   * a row is refused.
    * @param shown the value as a message shows it
    */
   readonly instead?: (shown: string) => Cell
@@ -75,7 +76,7 @@ export interface SourceView extends AsyncDisposable {
   readonly point: ReadPoint
   /** Handle for `SharedViews.joined` of another program, valid while the view is open; absent if not shareable. */
   readonly exported?: string
-  /** True while it can be read, for stores that know: a failed statement does not end it. */
+  /** Whether the view can still be read; absent if the store cannot tell. A failed statement does not close it. */
   readonly isValid?: (() => boolean) | undefined
   /** @param exact true to count, which may take as long as reading the key */
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent>
@@ -84,7 +85,7 @@ export interface SourceView extends AsyncDisposable {
    * bounds are those of `within`. An empty range stays one range.
    */
   cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range>
-  /** Canonical rows. @throws SluiceError VALUE_REFUSED for a value not of its type; BAD_PREDICATE for the condition */
+  /** Canonical rows. @throws SluiceError VALUE_REFUSED for a value of another type; BAD_PREDICATE for the condition */
   read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
   /** Rows as the system prints them; returns how many. A failure of the source is thrown, never taken for the end. */
   frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>

@@ -1,4 +1,4 @@
-/** A command as work for a queue, for code that does not know the operations: workers and schedules. */
+/** A command that can be queued. Workers and schedules use it without knowing the operation. */
 import type { Clock } from '../../shared/clock.ts'
 import type { QueuedStore, QueuedRun } from './queued-run.ts'
 import type { NamedUrl } from './own-url.ts'
@@ -8,7 +8,7 @@ export type QueuedOptions = {
   /** Expected identities of its stores. */
   readonly stores: readonly QueuedStore[]
   readonly slots: number
-  /** Queue of its tasks; null is that of workers without queue names. */
+  /** Queue of its tasks; null: only workers without queue names take them. */
   readonly queue: string | null
   readonly tool: string
   readonly actor: string
@@ -28,8 +28,8 @@ export type SharedWork = {
   /** The first file that it writes to as a database; null if there is none. @throws SluiceError CONNECT_FAILED … */
   writtenFile(): Promise<string | null>
   /**
-   * Current identities of its stores and folders. Puts a marker into folders that it writes to. @param warn called for
-   * what cannot be compared @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH …
+   * Current identities of its stores and folders. Puts a marker into folders that it writes to. @param warn called with
+   * a message for a folder that cannot be identified @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH …
    */
   identities(warn: (message: string) => void): Promise<readonly QueuedStore[]>
   /**

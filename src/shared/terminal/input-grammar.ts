@@ -20,7 +20,7 @@ export type InputToken =
   | { readonly kind: 'paste'; readonly text: string | null }
   | { readonly kind: 'swallowed' }
 
-/** Maximum length of a paste; a longer one is dropped completely, because half a statement is a different statement. */
+/** Maximum length of a paste; a longer one is dropped completely, because a part of an SQL statement may do harm. */
 export const LONGEST_PASTE = 65_536
 /** Longer than any key. */
 const LONGEST_KEPT = 64
@@ -81,7 +81,10 @@ export class InputGrammar {
     return this.#taken()
   }
 
-  /** Gives up incomplete input: an escape is the key, a paste ends here, a sequence or half a character is dropped. */
+  /**
+   * Ends incomplete input: an escape becomes the escape key, a paste is complete, a sequence or an incomplete character
+   * is dropped.
+   */
   end(): readonly InputToken[] {
     if (this.#begun !== '') this.#tokens.push(SWALLOWED)
     this.#begun = ''
@@ -192,7 +195,7 @@ export class InputGrammar {
     const isFirstBracket = char === '[' && this.#parameters === ''
     if (isFirstBracket || (char >= ' ' && char <= '?')) {
       this.#keep(char)
-      // In rxvt with shift the dollar ends a key, whereas every answer has more than one number.
+      // rxvt ends a key sequence with `$` if shift is pressed; terminal answers with `$` have more than one number.
       if (/^[2-8]\$$/.test(this.#parameters)) this.#key(keyOfCsi(this.#parameters.slice(0, 1), '$'))
       return true
     }

@@ -10,7 +10,7 @@ import { LOCAL_TIMESTAMP } from './parquet-types.ts'
 /** Field of a selection for `stats` reduced to its number of records. */
 export const STATS_NUM_RECORDS = 'stats.numRecords'
 
-/** Structs of the table's types, written as JSON in a text: parsers of the lines would round their numbers. */
+/** Structs with the table's column types, written as JSON inside a string: a parser of the line would round numbers. */
 const STRUCTS: ReadonlySet<string> = new Set(['stats_parsed', 'partitionValues_parsed'])
 
 /** Form of binary leaves: the text in them (old writers do not mark text), or base64. */
@@ -117,7 +117,7 @@ export type RowsSql = {
   readonly line: string
   /** True if a row has any of the columns. */
   readonly present: string
-  /** All columns that `line` reads, to read them without rendering. */
+  /** All columns that `line` reads, for a read that does not build the JSON text. */
   readonly leaves: readonly string[]
 }
 

@@ -1,7 +1,7 @@
 /** Which screen shows the run of each operation. The compiler requires an entry for every operation. */
 import type { Operation, OperationKind } from '../../app/operations/list.ts'
 
-/** `tables`: head, workers and result of each table, which every run has. */
+/** `tables` is the general screen: head, workers and the result of each table. */
 export type RunScreen = 'tables' | 'copy' | 'archiving' | 'differences' | 'findings' | 'compare'
 
 const SCREENS = {

@@ -1,4 +1,4 @@
-/** What a person can do where the program was opened on a folder without a lake: lines below the list. */
+/** Lines below the table list if the opened folder has no Delta table: the available keys. */
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
@@ -11,7 +11,7 @@ import { lakeTables } from '../state/stores.ts'
 const KEY_CELLS = 7
 const INDENT = 3
 
-/** Whether no Delta table was found, nothing but the folder is open, and no filter hides a table. */
+/** Whether no Delta table was found, no store except the folder is open, and no filter is set. */
 export function isStart(state: State): boolean {
   const { slots, lake, databases, stores, tables } = state
   if (lake === null || slots.tables.value === null || slots.tables.error !== null || tables.filter !== '') return false
@@ -20,8 +20,8 @@ export function isStart(state: State): boolean {
 }
 
 /**
- * Keys with what they do, and the demo.
- * @param found whether the list above holds anything that can be opened
+ * Keys with their actions, and the command `sluice demo`.
+ * @param found whether the list above has an entry that can be opened
  */
 export function startLines(cells: number, found: boolean): readonly Line[] {
   const room = cells - INDENT - 1

@@ -24,7 +24,7 @@ export type ArchiveTablePlan = PlannedArchive & { readonly opened: OpenedArchive
 /** An archive run with planned tables; at least one is not refused. */
 export type PlannedArchiveRun = Begun & { readonly plans: readonly ArchiveTablePlan[]; readonly refused: RefusedTables }
 
-/** @throws SluiceError the error that all tables share, or that of the only one */
+/** @throws SluiceError the first refusal if every table is refused; an error that does not concern one table only */
 export async function planArchiveRun(begun: Begun): Promise<PlannedArchiveRun> {
   const { operation, run, source } = begun
   const signal = run.interrupt.abort
@@ -109,7 +109,7 @@ export function moves({ status }: PlannedPartition): boolean {
   return status === 'due' || status === 'resume' || status === 'drop'
 }
 
-/** True if rows are deleted one by one: from a table without partitions, or for a partition begun before that. */
+/** True if rows are removed by DELETE: the table has no partitions, or the ledger has no table for one to process. */
 function takesRows({ isNative, partitions }: PlannedArchive): boolean {
   return !isNative || partitions.some((one) => moves(one) && one.known !== null && one.known.native === null)
 }

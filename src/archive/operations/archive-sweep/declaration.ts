@@ -4,16 +4,16 @@ import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Removes files that no archive version names and no program writes, and those outside the retention. */
+/** Removes files that no archive version names and no program writes, and those that no retained version names. */
 export type ArchiveSweepOperation = {
   readonly kind: 'archive-sweep'
   readonly from: string
   readonly tables: readonly string[]
   /** Minimum age of the files, ms. */
   readonly olderThanMs: number
-  /** Retention of files of older versions, ms; default: that of the ledger, and for ever if it has none. */
+  /** Retention of files of older versions, ms; default: the ledger's; without one, they are never removed. */
   readonly retentionMs?: number
-  /** Databases whose ledgers are asked too, or `gone:` and a ledger's id: ledgers in the log besides that of `from`. */
+  /** Other databases that the archive's log names, to read their ledgers first; `gone:ID` for a ledger that is lost. */
   readonly ledgers?: readonly string[] | undefined
   /** Name of the table, or `all` for several; confirms the command. */
   readonly confirm?: string

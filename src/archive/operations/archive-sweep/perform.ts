@@ -1,6 +1,6 @@
 /**
- * `archive sweep`: removes files below an archive that no version names and no program is writing, and those that no
- * version within the retention names.
+ * `archive sweep`: removes two kinds of files below an archive: files that no version names and no program is writing,
+ * and files that only versions outside the retention name.
  */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { filePrefixes, onlyCopies, readArchive } from '../../ledger/record.ts'
@@ -52,7 +52,7 @@ export async function performArchiveSweep(operation: ArchiveSweepOperation, run:
       olderThanMs,
       tableId: record.archiveId,
       kept: new Set(onlyCopies(record.partitions).keys()),
-      // Files of unpublished partitions are named by the ledger only.
+      // Only the ledger names files of unpublished partitions.
       awaited: async () => {
         const own = (await readArchive(opened.database, record.table))?.partitions ?? []
         return filePrefixes([...own, ...(await others.partitions())])

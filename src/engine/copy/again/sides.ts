@@ -17,7 +17,7 @@ import { compareChunk, type ChunkComparison } from './compare-chunk.ts'
 
 export class AgainSides {
   readonly compared: ComparedSides
-  /** Keys met so far where the target may take several keys for one; else null. */
+  /** Source keys compared so far, if the target may store several of them as one key; otherwise null. */
   readonly met: MetKeys | null
   readonly #table: TableRun
   readonly #context: TableContext

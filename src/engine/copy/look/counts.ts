@@ -1,4 +1,4 @@
-/** Counts rows of ranges on one side, by the store's own way or by reading keys. */
+/** Counts rows of ranges on one side: the store counts them, or their keys are read. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
@@ -7,7 +7,10 @@ import { areStamped } from '../diff/sides.ts'
 /** Rows and bytes per read if a store cannot count. */
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
-/** Request for keys only, if a store cannot count. With write times if the copy reads them: they add static rows. */
+/**
+ * Request for keys only, if a store cannot count. With write times if the copy reads them, because such a read also
+ * returns partitions that have static values only.
+ */
 export function keysRequest(plan: TablePlan, request: RowRequest): RowRequest {
   const { key } = request.table
   const columns = request.columns.filter(({ name }) => key.includes(name))

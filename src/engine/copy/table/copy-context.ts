@@ -25,17 +25,17 @@ export type CopyContext = {
   readonly runs: RunLedger
   /** In a task of a shared run: state shared with the other tasks. */
   readonly shared?: SharedTables
-  /** In a task of a run with `--restart`: which tables were restarted already. */
+  /** In a task of a run with `--restart`: restarts that the run has made already. */
   readonly restarts?: SharedRestarts
-  /** For a copy with a stream: chunks can be claimed only while this gives a row. */
+  /** For a copy with a stream: chunks can be claimed only while this query returns a row. */
   readonly fence?: Statement
   readonly steering: Steering
   readonly throttle: Throttle
   /** Objects to create in addition to rows; absent if there are none. */
   readonly objects?: ObjectWork
   readonly pulse: SlowTarget
-  /** Dependencies that do not come along, of all tables. */
+  /** What the copy does not transfer, for all tables. */
   readonly left: readonly LeftBehind[]
-  /** If rows may be written at ONE. */
+  /** Receives keys of rows that the target accepted only at consistency level ONE. */
   readonly weak?: WeakWrites
 }

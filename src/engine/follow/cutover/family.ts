@@ -2,9 +2,9 @@
 import { hasSwitched, isUnderWay, type SwitchRow } from './switch-row.ts'
 
 export type Family = {
-  /** Cutovers that happened, the first turn first. */
+  /** Completed cutovers, oldest first. */
   readonly turns: readonly SwitchRow[]
-  /** Cutovers of the newest stream that a program had begun. */
+  /** Cutovers of the newest stream that a program is making, or was killed in before the switch. */
   readonly preparing: readonly SwitchRow[]
   /** The stream that is in use. */
   readonly newest: string
@@ -31,10 +31,10 @@ export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
   return { turns, preparing, newest }
 }
 
-/** What a command requests, given the turns made. `done`: the last turn already had this direction. */
+/** What a command requests, given the completed cutovers. `done`: the last one already had this direction. */
 export type WantedTurn = 'next' | 'done' | 'nothing to revert'
 
-/** @param revert true if the command goes back */
+/** @param revert true for a cutover back to the old table */
 export function wantedTurn({ turns }: Pick<Family, 'turns'>, revert: boolean): WantedTurn {
   const isForward = turns.length % 2 === 0
   if (isForward !== revert) return 'next'

@@ -1,7 +1,7 @@
 /**
  * Lag of a stream in time. A source that decodes a large transaction sends nothing for minutes, like an idle source.
- * Only a reported position, or a log reader that waits for more, distinguishes the two. Trigger notes carry no time:
- * waiting notes are younger than the last time at which there were none.
+ * Only a reported position, or a log reader that waits for more, shows that the source is idle. Trigger records carry
+ * no time: pending records are younger than the last time at which there were none.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { SourceLag } from '../../../model/follow/port.ts'
@@ -14,10 +14,10 @@ const MOST_LOOKS = 4096
 export type Behind = {
   /** 0 if everything that the source has to send is applied. */
   readonly lagMs: number
-  /** How `lagMs` bounds the lag if the source has not reported its position, or if notes wait; absent if exact. */
+  /** How `lagMs` bounds the lag if no position was reported, or if trigger records are pending; absent if exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly isCaughtUp: boolean
-  /** True while the source is silent no longer than an idle one may be: `lagMs` may be a guess, and raises no alert. */
+  /** True while the source is silent for at most `SILENT_MS`, as if idle: `lagMs` may be wrong, and raises no alert. */
   readonly isEarly: boolean
 }
 
@@ -28,12 +28,12 @@ export type LagInput = {
   readonly idleAt: LogPosition | null
   /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
   readonly commitMs: number | null
-  /** Commit time of the last applied transaction, as in the ledger: notes made until then are applied. */
+  /** Commit time of the last applied transaction, as in the ledger: trigger records made until then are applied. */
   readonly durableMs?: number | null
   readonly lag: SourceLag
-  /** Ms since the stream has found no notes, see `ChangeStream`. */
+  /** Ms since trigger records were last found empty, see `ChangeStream`. */
   readonly emptyForMs?: number | null
-  /** `lag` was used before: the source has not answered since. */
+  /** True if `lag` is an earlier answer: the source has not answered since. */
   readonly isOld?: boolean
   /** True if changes of the source are not read now, because a write or a query is in progress. */
   readonly isUnread?: boolean
@@ -44,9 +44,9 @@ export type LagInput = {
 const CAUGHT_UP: Behind = { lagMs: 0, isCaughtUp: true, isEarly: false }
 
 export class SourceSilence {
-  /** Log ends that were not reached when they were read, oldest first. */
+  /** Ends of the source's log that the stream has not reached, each with the time it was read, oldest first. */
   #samples: { readonly end: LogPosition; readonly clockMs: number }[] = []
-  /** Everything committed before this time is applied, or has come; null if the source has reported nothing yet. */
+  /** Everything committed before this time is received or applied; null if the source has reported nothing yet. */
   #heardMs: number | null = null
   /** Time of the first sample of this run. */
   #sinceMs: number | null = null
@@ -56,8 +56,8 @@ export class SourceSilence {
     const { now } = lag
     this.#sinceMs ??= clockMs
     if (lag.isNoted !== undefined) return this.#noted(look, lag.isNoted, this.#sinceMs)
-    // A source that has sent everything does not know what lies unread on the way here. The same holds for an old
-    // answer.
+    // A log reader that waits has sent everything, but changes may still be unread in the connection. An earlier answer
+    // proves nothing either.
     const readerWaits = isOld || isUnread ? false : lag.readerWaits
     if (!isOld) this.#samples.push({ end: now, clockMs })
     this.#reach(idleAt ?? applied, idleAt !== null && readerWaits === true ? clockMs : null)
@@ -72,7 +72,7 @@ export class SourceSilence {
     return { lagMs: since(Math.max(...known)), lagIs: 'at most', isCaughtUp: false, isEarly }
   }
 
-  /** For trigger notes: if nothing was applied, they have waited since the first sample. */
+  /** Lag by trigger records: if nothing was applied, they have been pending since the first sample or longer. */
   #noted(
     { durableMs = null, emptyForMs = null, isOld = false, clockMs }: LagInput,
     isNoted: boolean,
@@ -89,7 +89,7 @@ export class SourceSilence {
       lagMs: Math.max(0, Math.round(clockMs - lastMs)),
       lagIs: known.length === 0 ? 'at least' : 'at most',
       isCaughtUp: false,
-      // The last change of an earlier run says little if the source was idle since.
+      // If the source was idle since, the last change of an earlier run does not bound the lag.
       isEarly: lastMs < sinceMs && clockMs - sinceMs <= SILENT_MS,
     }
   }

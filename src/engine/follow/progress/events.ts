@@ -46,7 +46,7 @@ type Standing = {
   readonly commitMs: number | null
   /** Commit time of the last applied transaction, as in the ledger. */
   readonly durableMs: number | null
-  /** Ms since the stream has found no notes, see `ChangeStream`. */
+  /** Ms since trigger records were last found empty, see `ChangeStream`. */
   readonly emptyForMs: number | null
   /** True if the source is not read because of a pause or a rate limit. */
   readonly isShut: boolean

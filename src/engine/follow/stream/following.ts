@@ -67,7 +67,7 @@ export class Following implements FollowedStream {
     return this.#open.sides.changes.fence(this.#open.parts.run.interrupt.abort)
   }
 
-  /** Returns a row as long as no other program has the stream. */
+  /** Query that returns a row as long as no other program has the stream. */
   get fence(): Statement {
     return streamFence(this.#open.stream, this.#open.fence)
   }
@@ -88,7 +88,7 @@ export class Following implements FollowedStream {
     return this.#open.parts.operation.follow?.changesOnly === true
   }
 
-  /** What other programs of the run need to compare with it; null if it is alone. */
+  /** Data for sharing the copy and the comparisons with other programs; null if the run is not shared. */
   get #shared(): SharedProof | null {
     const { run, database, owner } = this.#open.parts
     const { sharedRun, callOthers: call } = run
@@ -143,7 +143,7 @@ export class Following implements FollowedStream {
 
   /**
    * Applies changes until the run is asked to stop, or has reached its goal.
-   * @param copied ending of the copy of tables that were not copied before: all of their chunks are there
+   * @param copied ending of the copy stage: all chunks of the tables in it are in the target
    */
   async follow(copied: Ending, around: CopyContext): Promise<Ending> {
     const { ledger, stream, tables, sides, birth, alerting, watch } = this.#open

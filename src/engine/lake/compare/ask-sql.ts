@@ -1,4 +1,7 @@
-/** Answers the questions from the catalog. Each answer begins with the head row: what is current and readable. */
+/**
+ * Answers the questions from the catalog. Each answer first reads the table's import state, to find the readable
+ * versions.
+ */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { commitLine } from '../../../catalog/export/adds.ts'
 import { wholeChangesBetween, type WholeChange } from '../../../catalog/query/changes.ts'
@@ -144,13 +147,13 @@ async function* lastCommits(plan: ComparePlan, table: ReadableTable, reader: Sql
   yield answerPage(await commitsUpTo(reader, table.tableId, table.version, plan.commits), recordRow)
 }
 
-/** Kinds of actions to leave out, because the reader of the files does not return them either. */
+/** Kinds of actions to leave out: the answer from the log files does not contain them. */
 const UNNAMED = /^(?:unknown:|commitInfo$)/
 
 async function* changes(plan: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
   const from = plan.changesFrom ?? table.version
   for await (const page of wholeChangesBetween(reader, table.tableId, from, table.version)) {
-    // Parse every line within the timed part: the files' side does the same.
+    // Parse every line within the measured time: the answer from the log files does the same.
     const read = page.flatMap((change) => (UNNAMED.test(change.kind) ? [] : [{ change, action: parsedAction(change) }]))
     yield answerPage(read, (one) => wholeChangeRow(one.change, one.action, table.location))
   }

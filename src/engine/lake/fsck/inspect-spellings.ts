@@ -6,7 +6,7 @@ import { fileReadings, Spellings } from '../../../delta/spellings.ts'
 import type { DeltaTable } from '../../../delta/table.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** Reported elsewhere by `fsck`, or the version is known to the catalog alone. */
+/** Errors that end this check without a finding: `fsck` reports them elsewhere, or only the catalog has the version. */
 const NO_SEGMENT: ReadonlySet<string> = new Set(['LOG_GAP', 'NO_LOG', 'VERSION_NOT_FOUND'])
 
 /**

@@ -2,7 +2,7 @@
 import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause } from '../../../model/run/alert.ts'
 import { inGroup, type Option } from './option.ts'
 
-/** For a command that can only report how it ends. */
+/** Causes of a command that raises an alert only if it ends failed or refused. */
 export const FAILED: readonly AlertCause[] = ['failed']
 
 /** @param causes those that the command, or each of its actions, can raise @param group heading in the help */
@@ -29,7 +29,7 @@ export function alertOptions(causes: readonly AlertCause[] | string, group = 'Al
   ])
 }
 
-/** In the order of the list of all: `fsck, failed`. */
+/** Text of the causes, in the order of `ALERT_CAUSES`: `failed, fsck`. */
 export function formsText(causes: readonly AlertCause[]): string {
   return ALERT_CAUSES.filter((cause) => causes.includes(cause))
     .map((cause) => CAUSE_FORMS[cause].form)

@@ -1,10 +1,13 @@
-/** Checks whether changes can be applied to a table, for every system that checks unique indexes at once. */
+/**
+ * Checks whether changes can be applied to a table, for systems that check unique indexes immediately, not at the end
+ * of a transaction.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { ChangeTable, FollowRefusal, TargetPreflight } from '../../../model/follow/port.ts'
 import { applyIndexes } from './indexes.ts'
 
-/** A table as its database has it. */
+/** Definition of a table, read from its database. */
 export type TableLook = {
   /** `table`, or the system's word for another object: `view`, `virtual`. Null if there is no such name. */
   readonly kind: string | null
@@ -27,7 +30,10 @@ export type InspectedColumn = {
 export type ApplyRules = {
   /** Display name: `SQLite`. */
   readonly system: string
-  /** `unchecked`: the applying session switches them off. `refused`: it cannot; it deletes rows before it writes. */
+  /**
+   * `unchecked`: the applying session switches them off. `refused`: it cannot, and they would refuse its deletes: it
+   * deletes rows before it writes them.
+   */
   readonly foreignKeys: 'unchecked' | 'refused'
   /** Whether a table without an index on the row key can be replicated: all changes of a batch scan it once. */
   readonly scans: boolean

@@ -84,17 +84,17 @@ function specOf(
     ...keyOf(columns, constraints),
     rows,
     bytes,
-    // If a column hides the row numbers, they cannot divide the table.
+    // A column named rowid hides DuckDB's row numbers, so the table cannot be divided by them.
     ...(hidesNumbers(columns) ? {} : { blocks: rows }),
   }
 }
 
-/** True if DuckDB takes `rowid` for a column of the table. */
+/** True if the table has a column named rowid, so that SQL cannot use DuckDB's row numbers. */
 export function hidesNumbers(columns: TableSpec['columns']): boolean {
   return columns.some(({ name }) => name.toLowerCase() === 'rowid')
 }
 
-/** Text after a column in the table's definition, the only place where DuckDB has it. */
+/** Matches the text after a column in CREATE TABLE: DuckDB shows collations and generated columns only there. */
 function definedAs(sql: string, name: string, native: string, what: RegExp): RegExpExecArray | null {
   for (const written of [name, quotedName(name)]) {
     for (const before of ['(', ', ']) {

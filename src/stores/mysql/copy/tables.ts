@@ -119,8 +119,9 @@ class Dictionary {
   /** Rows by the name of their table. */
   async rows(from: string, list: string, tail = '', schemaColumn = 'TABLE_SCHEMA'): Promise<Map<string, SqlRow[]>> {
     const marks = this.#names.map(() => '?').join(', ')
-    // The dictionary ignores case in names, and an IN list would find only one of two such names. For a single name it
-    // is fast, unless the name has letters that no table name can have: comparing those is an error.
+    // The dictionary ignores case: of names that differ only in case, an IN list would find one. So bytes are compared.
+    // For a single name, `=` is added, which is fast; not if it has characters that no table name can have, because
+    // comparing those is an error.
     const alone = this.#names.length === 1 && isDictionaryName(this.#names[0] ?? '')
     const rows = await this.#session.rows(
       `SELECT TABLE_NAME, ${list} FROM information_schema.${from} WHERE ${schemaColumn} = ?${alone ? ' AND TABLE_NAME = ?' : ''}

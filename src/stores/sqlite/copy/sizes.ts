@@ -24,7 +24,7 @@ export function sizesOf(
   return new Map(
     chosen.map((name) => {
       const rows = estimates.get(name) ?? 0n
-      // By the table's share of the known rows.
+      // The file is divided in proportion to the known rows.
       const bytes = known > 0n ? (BigInt(fileBytes) * rows) / known : BigInt(Math.ceil(fileBytes / all.length))
       return [name, { rows, bytes }]
     }),
@@ -45,7 +45,10 @@ function counted(connection: Database.Database, names: readonly string[]): Reado
   )
 }
 
-/** The first number of a line in sqlite_stat1 is the rows of the index; those of the table unless it is partial. */
+/**
+ * Rows by table, from sqlite_stat1. The first number of `stat` is the row count of an index. A partial index has fewer
+ * rows than the table, so the largest count is used.
+ */
 function analyzed(connection: Database.Database): ReadonlyMap<string, bigint> {
   const present = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = 'sqlite_stat1'`).get() !== undefined
   if (!present) return new Map()

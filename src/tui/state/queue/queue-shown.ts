@@ -1,4 +1,4 @@
-/** State of a queue of worker processes. Times are those of its database; ages count from `now` of each answer. */
+/** State of a queue of worker processes. Times are by the clock of its database; ages are relative to `now`. */
 import type { QueueSeen, SharedRun } from '../../../app/workbench.ts'
 import {
   LOST_AFTER_MS,
@@ -27,7 +27,7 @@ export type QueueList = 'runs' | 'workers' | 'schedules' | 'run'
 export type QueueShown = {
   /** URL without password. */
   readonly label: string
-  /** Error of the last question; null if it was answered, or none was asked yet. */
+  /** Error of the last request to the queue; null if it succeeded, or before the first one. */
   readonly error: ErrorInfo | null
   /** Time of the newest answer by the clock of the queue's database; null before the first. */
   readonly now: number | null
@@ -128,7 +128,7 @@ export function deafSlots(slots: readonly TaskRow[], run: SharedRun): number {
 /** Whether a task is moving rows, as far as known. */
 export const isAtWork = (word: SlotWord): boolean => word === 'working' || word === 'paused'
 
-/** State of a worker process, by the same rule. */
+/** State of a worker process as shown: without a recent heartbeat it is not shown as `lives`. */
 export type WorkerWord = 'lives' | 'draining' | 'silent' | 'lost' | 'ended' | 'not known'
 
 export function workerWord({ state, beatAt }: WorkerRow, queue: QueueShown): WorkerWord {

@@ -16,14 +16,14 @@ export type ScheduleAddOperation = {
   /** The command without the program name, as words and as shell text; with store names instead of URLs. */
   readonly words: readonly string[]
   readonly commandLine: string
-  /** The operation of the words, with names instead of URLs. */
+  /** Operation parsed from `words`, with store names instead of URLs. */
   readonly scheduled: unknown
   /** Stores of the config file: names, and their URLs at the same index. */
   readonly names: readonly string[]
   readonly stores: readonly string[]
   readonly slots: number
   readonly queue?: string
-  /** Replace one of that name, whose history stays. */
+  /** Replace the schedule of this name; its history is kept. */
   readonly replace: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Last stages of a copy: only show its plan; or sum up tables, apply changes, and record the result. */
+/** Last stages of a copy: show its plan only; or sum up tables, apply changes, and record the result. */
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { exitOfStop } from '../../../../shared/abort.ts'
 import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
@@ -35,7 +35,7 @@ async function notesOfAgain(
   return planned.tables.every(({ plan }) => plan?.create !== false) ? [] : await againPlan(planned, operation, database)
 }
 
-/** @throws as `endOf`, and errors that end a stream */
+/** @throws errors of `endTables`, of the ledger, and errors that end a stream */
 export async function endCopy(
   noted: RecordedCopy,
   following: FollowedStream | null,

@@ -1,6 +1,6 @@
 /**
  * Applies one batch to one table: reads values to keep, then deletes, then writes. So keys and unique values can move
- * between rows within a batch, although the server checks each row at once.
+ * between rows within a batch, although the server checks each row immediately.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { CellBatch } from '../../../../model/copy/change.ts'
@@ -18,9 +18,9 @@ import { forceIndex, equalSql, keyValues, removeRowsByKey } from './by-identity.
 import type { ApplyShape } from './shape.ts'
 import { MysqlStage, type MysqlCellEncoder } from './stage.ts'
 
-/** Rows of one INSERT, largest first. */
+/** Numbers of rows in one INSERT, largest first. */
 const SIZES = [1000, ...KEPT_ROWS]
-/** Up to this many rows with kept values, single statements are faster than the staging table. */
+/** Up to this many rows with values that the source left out, single UPDATEs are faster than the staging table. */
 const FEW = 4
 
 /** Types that the source never leaves out of a change. */
@@ -34,7 +34,7 @@ export class TableChanges {
   readonly #session: MysqlSession
   readonly #request: ChangeTable
   readonly #written: readonly WrittenColumn[]
-  /** Places of the row key columns among the written columns, in key order. */
+  /** Indexes of the row key columns among the written columns, in key order. */
   readonly #key: readonly number[]
   readonly #encoders: readonly MysqlCellEncoder[]
   readonly #into: InsertInto
@@ -68,7 +68,10 @@ export class TableChanges {
     await this.#stage?.make(shape)
   }
 
-  /** @returns keys of rows whose base is missing in the target: nothing is written for them */
+  /**
+   * @returns keys of changed rows whose previous version is missing in the target: the values that the source left out
+   * are unknown, so nothing is written for them
+   */
   async apply(batch: CellBatch, shape: ApplyShape): Promise<readonly Row[]> {
     const { gone, whole, partial } = sorted(batch, this.#request, this.#written)
     const stays = (put: PartialPut): boolean => shape.way === 'merge' && !put.isMoved

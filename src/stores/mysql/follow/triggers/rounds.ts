@@ -1,4 +1,4 @@
-/** Reads batches of a MySQL source: its sessions, and the purpose of each. */
+/** Reads batches of changes of a MySQL source from its trigger logs, with a reading and a writing session. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -38,7 +38,7 @@ export class MysqlRounds implements Rounds {
   #reader: MysqlSession
   readonly #writer: MysqlSession
 
-  /** @throws SluiceError as connecting; SOURCE_IO, retryable, if the source has not reported what the target has */
+  /** @throws SluiceError as connecting; SOURCE_IO, retryable, if the source's position is lost or below the target's */
   static async open(options: RoundsOptions): Promise<MysqlRounds> {
     const { config, birth, from, signal } = options
     throwIfAborted(signal)
@@ -81,7 +81,7 @@ export class MysqlRounds implements Rounds {
     if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)
     const { counter, shown } = progress
     const isNoted = await this.#isNoted()
-    // No change was reported under this number, but the target will know it, so it must survive a crash of the source.
+    // No change has this number, but the target will store it as its position: it must survive a crash of the source.
     if (!isNoted && counter > shown) await noteShown(this.#writer, config.database, birth.slot, counter)
     return { end: counter, isNoted, idle: counter }
   }

@@ -1,7 +1,7 @@
 /**
- * Notes of `partition ensure` for the streams of a table: the attached partitions hold no row that the stream has not
- * reported under the table's name. A note is in the comment of each stream's publication, or of its triggers' schema;
- * it is written in the attaching transaction, so both become visible together.
+ * Notes of `partition ensure` for the streams of a table: a note guarantees that the stream reports every row of the
+ * attached partitions under the table's name. It is in the comment of each stream's publication, or of its triggers'
+ * schema. It is written in the attaching transaction, so both become visible together.
  */
 import { isRefusal } from '../../archive/own.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -11,13 +11,13 @@ import { changeComment, readComment, type StreamObject, type StreamComment } fro
 export type PartitionNote = {
   /** Object id of the partitioned table. */
   readonly table: string
-  /** A detached partition whose rows are in the new ones; null if the new ones are empty. */
+  /** Object id of the detached partition whose rows the new partitions contain; null if the new ones are empty. */
   readonly from: string | null
   /** Object ids of the attached partitions, each with the transaction that attached it. */
   readonly to: Readonly<Record<string, string>>
 }
 
-/** Notes kept. A stream reads them every few seconds, so older ones are already part of the noted shape. */
+/** Maximum number of notes kept. A running stream reads them every few seconds, so it needs no older ones. */
 const MOST = 200
 
 /** Notes of a stream, oldest first. */

@@ -1,4 +1,4 @@
-/** Foreign keys to the public table, and constraints of both tables. */
+/** Foreign keys to the table that has the public name before the switch, and constraints of both tables. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
@@ -13,7 +13,10 @@ type Incoming = {
   readonly isChildPartitioned: boolean
   readonly owned: boolean
   readonly owner: string
-  /** The other table has a unique index on exactly these columns. */
+  /**
+   * True if the other table has a unique index on exactly these columns. For a key of the table to itself: if the other
+   * table has a key of the same name to itself.
+   */
   readonly fits: boolean
   readonly columns: readonly string[]
   readonly comment: string | null

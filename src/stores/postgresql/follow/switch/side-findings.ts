@@ -1,4 +1,7 @@
-/** What the table to be opened lacks compared to the closed one. Nothing is created: it may be missing on purpose. */
+/**
+ * Differences between the source table, which the cutover closes to writes, and the target table, which it opens.
+ * Creates nothing: an object may be missing in the target on purpose.
+ */
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { makeUnique } from './lacking-index.ts'
@@ -9,15 +12,15 @@ const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
 
 /** Facts that only the target database has. */
 export type TargetRights = {
-  /** Roles of the source that exist. */
+  /** Roles of the source table that also exist in the target database. */
   readonly roles: ReadonlySet<string>
-  /** Existing tables among those that foreign keys of the source refer to. */
+  /** Tables that foreign keys of the source refer to and that exist in the target database. */
   readonly tables: ReadonlySet<string>
-  /** True if a role that owns or writes the source has a right, directly or through other roles. */
+  /** True if a role of the source has this right on the target table, directly or through other roles. */
   readonly may: (role: string, right: string) => boolean
 }
 
-/** @param sql the table to be opened */
+/** @param sql name of the target table, for messages and statements */
 export function sideFindings(
   from: CutoverTableFacts,
   to: CutoverTableFacts,

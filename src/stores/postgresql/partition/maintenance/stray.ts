@@ -1,4 +1,4 @@
-/** Rows outside all partitions, in one snapshot; and the local time zone of a database. */
+/** Counts rows of the default partition, and of every partition, in one snapshot; reads a database's time zone. */
 import { isZone } from '../../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, PrintedBounds, StrayRows } from '../../../../model/partition/maintenance-port.ts'
@@ -9,7 +9,11 @@ import { tableFromSql } from '../../server/sql.ts'
 
 const NONE: StrayRows = { rows: 0n, from: null, to: null }
 
-/** @throws SluiceError SOURCE_GONE if the default partition no longer exists; errors of the server */
+/**
+ * Row counts of the default partition: those within each of the ranges, and all others with their smallest and largest
+ * value. 0 if there is no default partition.
+ * @throws SluiceError SOURCE_GONE if the default partition no longer exists; errors of the server
+ */
 export async function strayRows(
   session: CopySession,
   table: RangedTable,
