@@ -154,7 +154,7 @@ function outText(partition: ArchivedPartition): string {
       : isAllRemoved(partition)
         ? 'restored rows were removed again, except rows whose values have changed: the partition is DETACHED, and queries leave these rows out'
         : `the partition is ${state}, and the next drop removes its unchanged rows from the table`
-  return `the archived rows still count: ${rows}`
+  return `sluice query still reads these rows from the archive: ${rows}`
 }
 
 /** The rows in the source count again. */
