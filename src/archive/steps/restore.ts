@@ -133,7 +133,8 @@ async function backedOut(
   const out = await backOut(context, { held, partition }).then(
     async () => outText(await reload()),
     // The first error is more useful: after its repair the same restore continues with these rows.
-    (thrown: unknown) => `restored rows stay in the table, and do not count yet: ${asSluiceError(thrown).message}`,
+    (thrown: unknown) =>
+      `restored rows could not be removed again, and sluice query leaves them out: ${asSluiceError(thrown).message}`,
   )
   // The reason of PARTITION_CHANGED is about rows that stay, so it is replaced.
   const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
