@@ -29,7 +29,7 @@ export function topicPage(word: string): string | null {
 }
 
 function alerts(): readonly string[] {
-  const options = alertOptions('such as failed,stuck>10m')
+  const options = alertOptions('failed,stuck>10m for example')
   const flags = options.map(({ name, type }) => `--${name}${type === 'flag' ? '' : ' TEXT'}`)
   return [
     'Alerts: a run reports what needs a person.',

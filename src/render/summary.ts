@@ -223,7 +223,7 @@ function copiedText({ status, totals }: RunFinished, chunksNow: number): string 
   if (read === undefined || written === undefined || skipped === undefined || quarantined === undefined) return ''
   const sum = `read ${grouped(read)} = written ${grouped(written)} + ${totals['compared'] === undefined ? 'skipped' : 'equal'} ${grouped(skipped)} + quarantined ${grouped(quarantined)}${surplusText(totals)}`
   if (chunksNow === 0 && status === 'ok' && chunks === done && chunks !== '0')
-    return `there was nothing left to do; earlier runs ${sum}`
+    return `nothing was left to do; totals of earlier runs: ${sum}`
   return status === 'ok' || chunks === done ? sum : `${grouped(done)} of ${plural(chunks, 'chunk')} done, ${sum}`
 }
 

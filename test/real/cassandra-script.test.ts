@@ -99,7 +99,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const first = log().length
       const again = await sluice(...words)
       expect(again.code).toBe(0)
-      expect(again.err).toContain('there was nothing left to do')
+      expect(again.err).toContain('nothing was left to do')
       expect(log().length).toBeGreaterThan(first)
     }, 120_000)
 

@@ -193,8 +193,8 @@ test('what a table cannot be asked is skipped with a reason', async () => {
   expect(summary.skipped.map(({ id, reason }) => [id, reason])).toEqual([
     ['files-of-partition', 'the table is not partitioned'],
     ['min-max', 'no data column has min/max statistics'],
-    ['old-snapshot', 'both sides have one version only, v0'],
-    ['changes', 'both sides have one version only, v0'],
+    ['old-snapshot', 'the log and the catalog have only v0 in common'],
+    ['changes', 'the log and the catalog have only v0 in common'],
   ])
   expect(summary.results).toHaveLength(5)
   expect(events.filter((event) => event.type === 'log' && event.message.includes('skipped'))).toHaveLength(4)

@@ -37,13 +37,13 @@ describe('notes of a comparison', () => {
   })
   it('say that a database inside sluice has no round trip', () => {
     expect(compareNotes([question(files, { roundTrips: '0' })], at(50))[1]).toContain(
-      'SQL has no round trip, because its database runs inside sluice, and nothing is added.',
+      'SQL makes no round trips, because its database runs inside sluice: its times are as measured.',
     )
   })
   it('tell a measured delay from a reckoned one, side by side', () => {
     const far = [question({ ...files, addedMs: 20, delayed: 'calls' }, { roundTrips: '0' })]
     expect(compareNotes(far, at(20))[0]).toBe(
-      'Measured: files with 20 ms added to each round trip by waiting calls, SQL with no network delay added.',
+      'Measured: files with 20 ms added to each round trip by delaying calls inside sluice, SQL with no network delay added.',
     )
     expect(compareNotes(far, at(50))[1]).toContain('files 30 ms more for each of 6 round trips in a row')
     expect(compareNotes(far, at(5))[1]).toContain('files 15 ms less for each of 6 round trips in a row')

@@ -108,8 +108,8 @@ export const METRICS = {
     'run',
   ),
   sluice_follow_waiting_changes: gauge('Notes of triggers that are not applied', 'run'),
-  sluice_follow_held_bytes: gauge('Log (WAL) that the stream holds back at the source', 'run'),
-  sluice_follow_safe_bytes: gauge('How much more it may hold back; absent where there is no limit', 'run'),
+  sluice_follow_held_bytes: gauge('Log (WAL) that the source retains for the stream', 'run'),
+  sluice_follow_safe_bytes: gauge('How much more log it can retain; absent without a limit', 'run'),
   sluice_follow_transactions_total: counter('Transactions that were applied, over all runs of the stream', 'run'),
   sluice_follow_changes_total: counter(
     'Changes that were applied, over all runs of the stream, by kind: insert, update, delete or truncate',

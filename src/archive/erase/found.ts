@@ -103,7 +103,7 @@ export function fileTest(
       'UNSUPPORTED_TYPE',
       earlier === undefined
         ? `files of ${label} of ${name} were written before the column ${tested} existed`
-        : `${tested} was ${earlier.column.native} when ${label} of ${name} was archived`,
+        : `column ${tested} had the type ${earlier.column.native} when ${label} of ${name} was archived`,
       {
         where: `${name}, ${label}`,
         reason: 'that column does not identify the rows to erase; nothing was changed',

@@ -66,7 +66,7 @@ export async function reportDoubtful(
       const count = counts[i] ?? 0
       if (count === 0) continue
       if (why !== null) {
-        warn(column, count, `${column.stored} does not hold (${why})`)
+        warn(column, count, `cannot be stored as ${column.stored} (${why})`)
         continue
       }
       const message = `${label} has ${countText(count, 'value')} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it is restored with number 0`

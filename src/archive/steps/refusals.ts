@@ -235,7 +235,8 @@ export function changedMeanwhile(name: string, partition: Named, how: string): S
   const ours = `if the rows of the table that changed meanwhile are right: ${asChangedCommand(name, partition)}`
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {
     where: `${name}, ${partition.label}`,
-    reason: 'the archived rows still count; restored rows stay in the table, and do not count yet',
+    reason:
+      'sluice query still reads these rows from the archive; restored rows stay in the table, and sluice query leaves them out',
     hint: `to compare again and continue: ${restoreCommand(name, partition)}; ${ours}`,
   })
 }
@@ -254,8 +255,8 @@ export function changedByTriggers(name: string, partition: Named, fired: readonl
 
 /** Error: it has expired, and its files are being destroyed or are gone. */
 export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>): SluiceError {
-  const when = sweptMs === null ? '' : `; its files were destroyed from ${isoTime(sweptMs)} on`
-  return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired for good${when}`, {
+  const when = sweptMs === null ? '' : `; the destruction of its files began at ${isoTime(sweptMs)}`
+  return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired and cannot be restored${when}`, {
     where: `${name}, ${label}`,
     hint: 'the archive no longer has its rows; sluice archive list shows what it was',
   })

@@ -1,10 +1,18 @@
+<<<<<<< HEAD
 /** Columns that may hold values that cannot be archived, or that are to be reported. */
+=======
+/** Columns that may hold values that an archive cannot hold, or that it reports. */
+>>>>>>> n-r2
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { isEnum } from '../../model/copy/members.ts'
 
 export type Doubt = {
   readonly column: StoredColumn
+<<<<<<< HEAD
   /** Text that names the values that cannot be archived; null for an enum: its error values are kept, and reported. */
+=======
+  /** Text that describes the values; null if the archive can hold them, and only reports them. */
+>>>>>>> n-r2
   readonly why: string | null
 }
 
@@ -14,12 +22,16 @@ export function doubtful({ columns }: StoredTable): readonly Doubt[] {
     const { as } = column
     switch (as.kind) {
       case 'date':
-        return [{ column, why: 'infinity, days such as 0000-00-00, before the year 1 or after 9999' }]
       case 'timestamp':
-        return [{ column, why: 'infinity, times of days such as 0000-00-00, before the year 1 or after 9999' }]
+        return [{ column, why: 'infinity, an invalid date such as 0000-00-00, or a year before 1 or after 9999' }]
       case 'decimal': {
         const { precision = 0, scale = 0 } = as
-        return [{ column, why: `NaN, or more digits than ${precision}, ${scale} of them after the decimal point` }]
+        return [
+          {
+            column,
+            why: `NaN, or more than ${precision - scale} digits before the decimal point or ${scale} after it`,
+          },
+        ]
       }
       case 'native':
         return isEnum(as.name) ? [{ column, why: null }] : []

@@ -75,17 +75,22 @@ export function otherDatabase(context: Pick<Owned, 'name' | 'archived' | 'store'
   const { archived, store } = context
   const changes = archived.origin === null ? [] : changedFacts(archived.origin, now)
   if (changes.length === 0) return null
-  return foreign(context, `${redactUrl(store.label)} is another database: ${changes.join(', ')}`)
+  const verdict = sharedFacts(archived.origin ?? {}, now).length === 0 ? 'may be' : 'is'
+  return foreign(context, `${redactUrl(store.label)} ${verdict} another database: ${changes.join(', ')}`)
 }
 
 export async function originNow({ store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>): Promise<Origin> {
   return (await store.offers.identification?.origin(interrupt.abort)) ?? {}
 }
 
+function sharedFacts(then: Origin, now: Origin): readonly string[] {
+  return Object.keys(then).filter((name) => now[name] !== undefined)
+}
+
 /** Ignores a fact that one side does not know; if both share no fact, they cannot be shown to be equal. */
 function changedFacts(then: Origin, now: Origin): readonly string[] {
-  const both = Object.keys(then).filter((name) => now[name] !== undefined)
-  if (both.length === 0) return ['the facts that the ledger recorded of it can no longer be read']
+  const both = sharedFacts(then, now)
+  if (both.length === 0) return ['none of the identifiers that the ledger recorded can be read there']
   return both
     .filter((name) => then[name] !== now[name])
     .map((name) => `its ${FACTS[name] ?? name} was ${then[name]} and is ${now[name]}`)

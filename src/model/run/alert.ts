@@ -13,7 +13,7 @@ type CauseForm = {
 /** Causes that a replication stream raises itself. */
 const STREAM_FORMS = {
   lag: { form: 'lag>30s', means: 'age of the oldest transaction that waits', limit: { sign: '>', unit: 'duration' } },
-  wal: { form: 'wal>10GB', means: 'held back by the slot', limit: { sign: '>', unit: 'bytes' } },
+  wal: { form: 'wal>10GB', means: 'log retained for the slot', limit: { sign: '>', unit: 'bytes' } },
   stalled: { form: 'stalled>60s', means: 'nothing is applied', limit: { sign: '>', unit: 'duration' } },
   rate: { form: 'rate<1000', means: 'changes a second while it lags', limit: { sign: '<', unit: 'count' } },
   error: { form: 'error', means: 'a failure that is tried again' },

@@ -43,7 +43,7 @@ export function encryptionVerdict({ encrypted, settings }: CassandraLink): Verdi
   if (isLocal) return ok('encrypted, certificate not checked; it stays on this machine')
   return warn('encrypted, but the identity of the server was not checked', {
     cause: `mode ${tls.mode} does not check the certificate`,
-    hint: 'write sslmode=verify-full in the URL, with sslrootcert=/path/ca.pem for your own authority',
+    hint: 'write sslmode=verify-full in the URL, with sslrootcert=/path/ca.pem if you use your own CA',
   })
 }
 

@@ -15,8 +15,8 @@ export function tlsVerdict(
   if (tls.options?.rejectUnauthorized !== true) {
     if (isLocal) return ok(`${cipher}, certificate not checked; it stays on this machine`)
     return warn(`${cipher}, but the identity of the server was not checked`, {
-      cause: `mode ${tls.mode} without an authority does not check the certificate`,
-      hint: `write ${words.full} in the URL, with ${words.ca}=/path/ca.pem for your own authority`,
+      cause: `mode ${tls.mode} without a CA file does not check the certificate of the server`,
+      hint: `write ${words.full} in the URL, with ${words.ca}=/path/ca.pem if you use your own CA`,
     })
   }
   if (tls.verifyHost) return ok(`${cipher}, certificate and host checked`)

@@ -54,7 +54,7 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
       })
     case 'tls':
       return make('TLS_FAILED', 'no secure connection: the certificate of the API was not accepted', {
-        hint: 'for your own authority, set NODE_EXTRA_CA_CERTS to its file',
+        hint: 'if you use your own CA, set NODE_EXTRA_CA_CERTS to its file',
       })
     case 'size':
       return make('CONNECTION_LOST', 'D1 aborted the request', {

@@ -26,7 +26,10 @@ export async function examineD1(checks: Checks, url: string): Promise<void> {
     await checks.check(AREA, 'copies', async (signal) => {
       const { atomic, functions } = await store.probe(signal)
       if (!atomic) return fail('a failed request is partly applied', { hint: BROKEN })
-      if (!functions) return fail('its SQL cannot parse rows as sluice sends them', { hint: BROKEN })
+      if (!functions)
+        return fail('a test of json_each, ->> and unhex failed: sluice writes rows with these functions', {
+          hint: BROKEN,
+        })
       return ok('a request is applied completely or not at all, and rows can be written')
     })
     await checks.check(AREA, 'tables', async (signal) => {

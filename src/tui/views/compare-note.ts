@@ -18,7 +18,7 @@ export function compareNotes(questions: readonly QuestionEvent[], compare: BarsS
 function measuredText({ files, sql }: QuestionEvent): string {
   const delay = ({ addedMs = 0, delayed }: AnswerTiming): string => {
     if (addedMs === 0) return 'no network delay added'
-    return `${addedMs} ms added to each round trip ${delayed === 'calls' ? 'by waiting calls' : 'on the wire'}`
+    return `${addedMs} ms added to each round trip ${delayed === 'calls' ? 'by delaying calls inside sluice' : 'by a proxy'}`
   }
   const [ofFiles, ofSql] = [delay(files), delay(sql)]
   return ofFiles === ofSql
@@ -32,9 +32,12 @@ function addedText(side: 'files' | 'sql', questions: readonly QuestionEvent[], c
   const sides = questions.map((question) => question[side])
   const trips = sides.flatMap(({ roundTrips }) => numberOf(roundTrips) ?? [])
   if (sides.every((one) => figureOf(one, compare).kind === 'measured')) return `${name} are as measured`
-  if (trips.length === 0) return `of ${name} no round trips were counted, so that no time is shown`
+  if (trips.length === 0) return `no round trips of ${name} were counted, so no time is shown`
   const [least, most] = [Math.min(...trips), Math.max(...trips)]
-  if (most === 0) return `${name} has no round trip, because its database runs inside sluice, and nothing is added`
+  if (most === 0) {
+    if (side === 'files') return 'files make no round trips: their times are as measured'
+    return 'SQL makes no round trips, because its database runs inside sluice: its times are as measured'
+  }
   const more = compare.latency - (sides[0]?.addedMs ?? 0)
   const each = more < 0 ? `${-more} ms less` : `${more} ms more`
   return `${name} ${each} for each of ${least === most ? most : `${least} to ${most}`} round trips in a row`

@@ -109,8 +109,8 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       'a Delta table, and detaches them from the table; nothing is dropped before the grace period ends, and ' +
       'not without --drop --confirm=TABLE. list shows the archives of the ledger, verify checks archives again, ' +
       'sweep deletes files that no archive names, hold keeps partitions in their state, and release ends that. ' +
-      'adopt compares an archive with this database and takes it over, after a failover, a restore or a move; ' +
-      'the database that wrote into it before is refused from then on. With --to it rebuilds a lost ledger. ' +
+      'adopt compares an archive with this database and makes this database its owner, after a failover, a restore ' +
+      'or a move; the previous database is refused from then on. With --to it rebuilds a lost ledger. ' +
       'erase writes files again without some rows, deletes these rows from the database, and destroys every ' +
       'older version of the archive. expire removes partitions from the archive for good; sweep destroys their ' +
       'files, and those of other older versions, after the retention period. For a table that `lifecycle:` of ' +

@@ -48,7 +48,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'text',
     group: 'plan, run and expire:',
     describe:
-      'age, in whole periods, from which a partition is due: 8q, 24m, 52w, 365d, 7y; expire takes it from the command line alone',
+      'age, in whole periods, from which a partition is due: 8q, 24m, 52w, 365d, 7y; expire ignores the config file and needs it on the command line',
   },
   {
     name: 'by',
@@ -268,5 +268,5 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     completes: 'partition',
     describe: 'a partition whose rows in the database may differ from those in the archive; repeatable',
   },
-  ...alertOptions('failed; of verify also verify', 'all but plan and list:'),
+  ...alertOptions('failed; for archive verify also verify', 'all but plan and list:'),
 ]

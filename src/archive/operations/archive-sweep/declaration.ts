@@ -38,7 +38,7 @@ export const SWEEP_OPTIONS: readonly Option[] = [
     shown: 'that of the ledger',
     group: 'sweep and expire:',
     describe:
-      'how long to keep files that the archive no longer uses: 30d; recorded for later runs. Until then expired partitions can be restored, and older versions can be read',
+      'how long to keep files that the archive no longer uses, such as 30d; recorded for later runs. During this time expired partitions can be restored, and older versions can be read',
   },
   {
     name: 'ledger',

@@ -20,8 +20,8 @@ export function roomRefusal(room: WalRoom | null, { tables }: PlannedCopy, run: 
   const lastsMs = (most / room.bytesPerSecond) * 1000
   const bytes = tables.reduce((sum, { source }) => sum + Number(source.bytes), 0)
   const copyMs = (bytes / BYTES_A_SECOND) * 1000
-  const rate = `the source writes ${sizeText(room.bytesPerSecond)} of log a second and may hold back ${sizeText(most)}`
-  const message = `${rate}: that lasts for about ${hoursText(lastsMs)}`
+  const rate = `the source writes ${sizeText(room.bytesPerSecond)} of log per second and can retain at most ${sizeText(most)}`
+  const message = `${rate}: that lasts about ${hoursText(lastsMs)}`
   if (copyMs <= lastsMs) {
     run.emit({ type: 'log', level: 'note', message })
     return []

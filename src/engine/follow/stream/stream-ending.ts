@@ -52,6 +52,6 @@ export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEn
 /** The end of a run by `--alert-exit`. */
 export function alerted(alerts: Alerts): SluiceError {
   return new SluiceError('ALERTED', `an alert ended the run: ${alerts.raised.join(', ')}`, {
-    hint: 'nothing is lost, slot and position stay: run the same command to resume',
+    hint: 'nothing is lost, slot and position are kept: run the same command to resume',
   })
 }

@@ -60,8 +60,8 @@ export async function prepareComparison(options: PrepareOptions): Promise<Prepar
     const commits = Math.min(LAST_COMMITS, version - firstCommit + 1)
     if (commits < 1) reasons.set('last-commits', `no commit since v${from}, where the history begins`)
     const changesFrom = Math.max(version - CHANGED_COMMITS, from)
-    if (changesFrom >= version) reasons.set('changes', `both sides have one version only, v${version}`)
-    if (from >= version) reasons.set('old-snapshot', `both sides have one version only, v${version}`)
+    if (changesFrom >= version) reasons.set('changes', `the log and the catalog have only v${version} in common`)
+    if (from >= version) reasons.set('old-snapshot', `the log and the catalog have only v${version} in common`)
     const plan = {
       tableId: imported.tableId,
       location: imported.location,

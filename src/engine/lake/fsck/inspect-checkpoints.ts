@@ -168,7 +168,7 @@ async function inspect(
       if ('fault' in scanned) found(unreadable(checkpoint, path, scanned.reason))
       else {
         for (const { column, offset } of scanned.pages.wrong) {
-          const detail = `the page of ${column} at byte ${offset} does not fit its CRC-32`
+          const detail = `the page of ${column} at byte ${offset} does not match its CRC-32`
           found({ level: 'finding', kind: 'page-checksum', path, column, detail })
         }
       }

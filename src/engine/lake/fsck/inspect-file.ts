@@ -223,7 +223,7 @@ function pageFindings({ path }: FsckFile, { pages }: ScannedRows): Finding[] {
     kind: 'page-checksum',
     path,
     column,
-    detail: `the page of ${column} at byte ${offset} does not fit its CRC-32`,
+    detail: `the page of ${column} at byte ${offset} does not match its CRC-32`,
   }))
 }
 

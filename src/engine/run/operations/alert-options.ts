@@ -12,7 +12,7 @@ export function alertOptions(causes: readonly AlertCause[] | string, group = 'Al
       name: 'alert',
       type: 'text',
       shown: 'none',
-      describe: `report these causes, with commas between: ${typeof causes === 'string' ? causes : formsText(causes)}`,
+      describe: `causes that raise an alert, comma-separated: ${typeof causes === 'string' ? causes : formsText(causes)}`,
     },
     {
       name: 'alert-command',

@@ -96,7 +96,12 @@ export const PAGES = {
     group: 'Lakes',
     summary: 'prepare columns for conditions over many files',
   },
-  copy: { name: 'copy', operands: '', group: 'Copies', summary: 'copy tables between databases in proved chunks' },
+  copy: {
+    name: 'copy',
+    operands: '',
+    group: 'Copies',
+    summary: 'copy tables between databases and compare each chunk',
+  },
   follow: {
     name: 'follow',
     operands: '<run>',
@@ -156,7 +161,7 @@ export const PAGES = {
     name: 'archive',
     operands: '<action>',
     group: 'Archive',
-    summary: 'old partitions to Parquet: plan, run, list, verify',
+    summary: 'archive old partitions as Parquet: plan, run, verify',
   },
   restore: {
     name: 'restore',

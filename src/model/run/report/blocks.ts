@@ -285,7 +285,7 @@ function bookBlocks(part: BookPart): readonly ReportBlock[] {
   return [
     heading('The run, as this machine recorded it'),
     text(
-      'The run history of this machine is for display only; where the ledger or the catalog differs, that one counts.',
+      'The run history of this machine is for display only. If it differs from the ledger or the catalog, trust the ledger or the catalog.',
     ),
     facts([
       ['operation', part.kind],

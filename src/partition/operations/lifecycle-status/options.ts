@@ -59,7 +59,7 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
   {
     name: 'year-offset',
     type: 'number',
-    shown: 'that of the names, or 0',
+    shown: 'as in the partition names, or 0',
     config: 'shown',
     group: INIT,
     describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',

@@ -30,7 +30,7 @@ export type PartitionListOperation = {
 }
 
 const ALERTS = alertOptions(
-  `of list and ensure ${formsText(['none-ahead', 'default-rows', 'failed'])}; of in-place and decommission failed; of run ${formsText(FOLLOW_CAUSES)}`,
+  `${formsText(['none-ahead', 'default-rows', 'failed'])} (list, ensure); failed (in-place, decommission); ${formsText(FOLLOW_CAUSES)} (run)`,
   'all but plan:',
 )
 

@@ -50,7 +50,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
   {
     name: 'year-offset',
     type: 'number',
-    shown: 'that of the names; 0 for plan',
+    shown: 'as in the partition names; 0 for plan',
     config: 'shown',
     group: ALL,
     describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',

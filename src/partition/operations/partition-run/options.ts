@@ -70,7 +70,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     type: 'flag',
     default: false,
     group: RUN,
-    describe: 'end once the new table has everything that the table had when its rows were copied; else keep following',
+    describe: 'end once all changes up to the end of the copy are applied; otherwise keep following',
   },
   { ...UNTIL_EQUAL, group: RUN },
   { ...PROVE_EVERY, group: RUN },

@@ -18,7 +18,7 @@ export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'statu
   const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
     (name) => `${countDec(totals[name])} ${name}`,
   )
-  if (counts.length === 0) return status === 'ok' ? 'there was nothing left to do' : otherwise
+  if (counts.length === 0) return status === 'ok' ? 'nothing was left to do' : otherwise
   const { partitions = '0', rows = '0' } = totals
   const sizes = shownSizes(Number(totals['sourceBytes'] ?? 0), Number(totals['bytes'] ?? 0))
   return [

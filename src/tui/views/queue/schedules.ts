@@ -91,7 +91,7 @@ export function schedulesScreen(state: State, cells: number): Line[] {
   const empty =
     queue.schedules === null
       ? [line('   reading …', 'muted')]
-      : [line('   there is none; schedule add, in the palette, has a command come again', 'muted')]
+      : [line('   there is none; schedule add, in the palette, runs a command on a calendar', 'muted')]
   return block(
     [
       queueLine(queue, 'schedules', cells),

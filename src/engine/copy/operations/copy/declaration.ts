@@ -165,7 +165,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         choices: ['indexes', 'constraints', 'defaults', 'all'],
         shown: 'rows, primary keys and NOT NULL only',
         describe:
-          'objects to create after the rows are copied: indexes, constraints (unique, check, foreign keys), defaults, or all; with commas between, repeatable',
+          'objects to create after the rows are copied: indexes, constraints (unique, check, foreign keys), defaults, or all; comma-separated; repeatable',
       },
       {
         name: 'settings',
@@ -182,7 +182,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         choices: ['small', 'medium', 'large', 'unstable', 'auto'],
         shown: 'medium, where --settings is given',
         describe:
-          'settings of the parallel script by the size of the tables; auto measures it. The file takes precedence',
+          'settings of the parallel script for tables of this size; auto measures the size. Values of the --settings file take precedence',
       },
       {
         name: 'on-existing',
@@ -289,7 +289,8 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         group: AGAIN,
         type: 'flag',
         default: false,
-        describe: 'copy everything again; rows of the target stay, but --follow empties its tables first',
+        describe:
+          'copy everything again; existing rows of the target are kept, but with --follow the target tables are emptied first',
       },
       {
         name: 'again',
@@ -330,7 +331,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         describe: 'with --follow: end once all changes up to the end of the copy are applied',
       },
       ...inGroup(FOLLOWED, [UNTIL_EQUAL, PROVE_EVERY, LANES, RESYNC]),
-      ...alertOptions(`${formsText(COPY_CAUSES)}; with --follow ${formsText(STREAM_CAUSES)} too`),
+      ...alertOptions(`${formsText(COPY_CAUSES)}; with --follow also ${formsText(STREAM_CAUSES)}`),
       {
         name: 'fire-triggers',
         group: FOLLOWED,

@@ -153,10 +153,14 @@ export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'op
   return { closing, opening, changes, back }
 }
 
-function cannotMove(stream: string, { label, system }: CopyStore, other: CopyStore): SluiceError {
+function cannotMove(stream: string, store: CopyStore, other: CopyStore): SluiceError {
+  const unable = [other, store].filter(
+    ({ offers }) => offers.switchSide === undefined || offers.slotChanges === undefined,
+  )
+  const systems = [...new Set(unable.map(({ system }) => system))]
   return new SluiceError('NOT_SWITCHABLE', `stream ${stream} fills a table of another database`, {
-    where: label,
-    reason: `tables of ${other.system === system ? system : `${other.system} and ${system}`} cannot be closed to all writers except the reverse stream`,
+    where: store.label,
+    reason: `sluice cannot close tables of ${systems.join(' and ')} to all writers except the reverse stream`,
     hint: 'stop the writers, follow until it is caught up, sign off, and give users the new address; cutover works within one PostgreSQL database and between two so far',
   })
 }

@@ -117,8 +117,9 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
       'report',
     ],
     epilogue:
-      'sluice copy --follow begins a stream; ctrl-c ends a run of it after the batch that is being applied, and slot and position stay. While a stream ' +
-      'does not run, its slot keeps the log of the source: end streams that are no longer needed.\n',
+      'sluice copy --follow begins a stream; ctrl-c ends its run after the batch that is being applied, and slot and ' +
+      'position are kept. While no run of a stream is active, its slot makes the source retain its log: end streams ' +
+      'that are no longer needed.\n',
   },
   shape: 'long',
   doing: 'following',

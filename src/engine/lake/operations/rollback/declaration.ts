@@ -36,7 +36,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
         name: 'forget',
         type: 'flag',
         default: false,
-        describe: 'remove the table even if its log is missing or another one; report what is lost',
+        describe: 'remove the table even if its log is missing or does not match the catalog; report what is lost',
       },
       CHECK_FILES,
       waitOption('0s'),

@@ -184,7 +184,7 @@ function grouped(puts: readonly PartialPut[]): readonly (readonly PartialPut[])[
 }
 
 function named(column: WriteColumn | undefined, name: string): WriteColumn {
-  if (column === undefined) throw new Error('a column of the identity is not among those that are written')
+  if (column === undefined) throw new Error('a row key column is not among the written columns')
   return { ...column, name }
 }
 

@@ -194,7 +194,7 @@ export function settable(written: readonly MergeColumn[]): readonly MergeColumn[
 export function identityColumns({ identity }: ChangeTable, written: readonly MergeColumn[]): readonly MergeColumn[] {
   return identity.map((name) => {
     const column = written.find((one) => one.name === name)
-    if (column === undefined) throw new Error(`column ${name} of the identity is not among those that are written`)
+    if (column === undefined) throw new Error(`row key column ${name} is not among the written columns`)
     return column
   })
 }

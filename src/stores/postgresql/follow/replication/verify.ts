@@ -73,8 +73,11 @@ export async function verifyStream(
       const halt = (code: StreamFault['code'], reason: string): void =>
         void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
       if (birth.facts[memberFact(table.table)] !== publication?.tables.get(oid)) {
-        const how = publication?.tables.has(oid) === true ? 'sends it differently' : 'does not send it'
-        halt('PUBLICATION_CHANGED', `publication ${birth.publication} ${how}, or did not for a while`)
+        const how =
+          publication?.tables.has(oid) === true
+            ? 'has another entry for it: the table was removed and added again, or its row filter or column list changed'
+            : 'does not send it'
+        halt('PUBLICATION_CHANGED', `publication ${birth.publication} ${how}`)
         continue
       }
       const now = seen.get(oid) ?? {

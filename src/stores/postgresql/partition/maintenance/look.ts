@@ -126,7 +126,7 @@ async function ordered(
   return [...sorted.map(({ bounds: _, ...one }) => one), ...all.filter(({ isDefault }) => isDefault)]
 }
 
-/** True if pg_partman is configured for it, in whatever schema its tables are. */
+/** Settings of pg_partman for the table, as text; null if it has none. Searches all schemas for its configuration. */
 async function keeperOf(session: CopySession, { name }: FoundRelation): Promise<string | null> {
   const notes = await session.ask(
     `SELECT n.nspname, pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
@@ -136,7 +136,7 @@ async function keeperOf(session: CopySession, { name }: FoundRelation): Promise<
   )
   for (const [schema, readable] of notes) {
     const config = tableSql({ schema: schema ?? '', name: 'part_config' })
-    if (readable !== 't') return `perhaps pg_partman: this role may not read ${config}`
+    if (readable !== 't') return `pg_partman (not certain: this role may not read ${config})`
     // pg_partman stores names as they were entered, with or without quotes.
     const [row] = await session.ask(
       `SELECT partition_interval, premake FROM ${config} WHERE parent_table IN (${literal(tableText(name))}, ${literal(tableSql(name))},

@@ -67,7 +67,7 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
   if (rows.length === 0) return null
   return {
     reason: `bound to ${tableText(name)} itself: ${rows.map(([one]) => one).join(', ')}`,
-    hint: 'drop them, or change them to the partitioned table',
+    hint: 'drop them, or recreate them on the partitioned table',
   }
 }
 

@@ -31,13 +31,13 @@ export async function planStreamFindings(about: About): Promise<readonly PlanFin
 function publication({ name, how, root, narrow }: Publication, { sql }: About): PlanFinding {
   const one = { about: 'publication', object: name, verdict: 'changes' } as const
   const as = root
-    ? 'changes are still sent under the name of the table'
+    ? 'changes are sent under the name of the partitioned table'
     : 'changes are sent under the names of the partitions, which subscribers do not have'
   const viaRoot = root ? '' : `ALTER PUBLICATION ${quoteName(name)} SET (publish_via_partition_root = true); `
   if (how === 'table') {
     return {
       ...one,
-      detail: `it refers to the table by its number, and would stay with the old table${narrow ? ', with its columns and row filter' : ''}; of the new one ${as}`,
+      detail: `it refers to the table by its number, and would stay with the old table${narrow ? ', with its columns and row filter' : ''}; once the new table is added, ${as}`,
       hint: `${viaRoot}after the switch: ALTER PUBLICATION ${quoteName(name)} ADD TABLE ${sql}${narrow ? ' with the same columns and filter' : ''}`,
     }
   }

@@ -31,8 +31,9 @@ async function size(session: CopySession, oid: string): Promise<readonly Decommi
     `SELECT CASE WHEN pg_catalog.has_database_privilege(${oid}, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
        THEN pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(${oid}::oid)) END, datconnlimit::text FROM pg_catalog.pg_database WHERE oid = ${oid}::oid`,
   )
-  const limit = row?.[1] === '-1' ? 'without a limit of connections' : `${row?.[1] ?? ''} connections at most`
-  return [{ verdict: 'fine', about: 'size', detail: `${row?.[0] ?? 'this login may not see its size'}, ${limit}` }]
+  const limit = row?.[1] === '-1' ? 'no connection limit' : `connection limit ${row?.[1] ?? 'unknown'}`
+  const unknown = 'unknown, because this login has neither CONNECT on the database nor pg_read_all_stats'
+  return [{ verdict: 'fine', about: 'size', detail: `${row?.[0] ?? unknown}; ${limit}` }]
 }
 
 async function rights(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
