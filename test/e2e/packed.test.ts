@@ -1,6 +1,16 @@
 /** The package as `npm pack` makes it, in a folder that is not the repository: only what is in it can be found there. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -9,6 +19,7 @@ import { openPty } from '../tui/support/pty.ts'
 import { cleanEnv } from './support/program.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
 let folder = ''
 /** As an installation has it: the package beside what it depends on. */
 let home = ''
@@ -16,6 +27,7 @@ let files: readonly string[] = []
 beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-packed-')))
   execFileSync(process.execPath, [join(ROOT, 'scripts/make-man.mjs')])
+  execFileSync(process.execPath, [TSC, '-p', join(ROOT, 'tsconfig.types.json')])
   // What was built for the tests is what is packed: `prepack` would take it away from those that run beside this one.
   const reported = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
     cwd: ROOT,
@@ -74,13 +86,28 @@ it('holds the program, its documents, its lake and its manual, and nothing of th
   const { man, bin, exports, main } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as {
     readonly man: readonly string[]
     readonly bin: Readonly<Record<string, string>>
-    readonly exports: Readonly<Record<string, string>>
+    readonly exports: Readonly<Record<string, string | { readonly types: string }>>
     readonly main?: string
   }
-  for (const file of [...man, ...Object.values(bin), ...Object.values(exports)])
-    expect(existsSync(join(home, file)), file).toBe(true)
+  const exported = Object.values(exports).map((one) => (typeof one === 'string' ? one : one.types))
+  for (const file of [...man, ...Object.values(bin), ...exported]) expect(existsSync(join(home, file)), file).toBe(true)
   // An import of the package must not start the program.
   expect(main).toBeUndefined()
+})
+
+it.each(['node20', 'bundler'])('gives the types of events to a program, resolved as %s', (way) => {
+  writeFileSync(
+    join(home, '../reader.mts'),
+    `import type { EventBody } from 'sluice/events'
+export const status = (event: EventBody): string => (event.type === 'run.finished' ? event.status : event.type)
+// @ts-expect-error there is no such event
+export const wrong: EventBody['type'] = 'run.ended'
+`,
+  )
+  const how = way === 'bundler' ? ['--module', 'esnext', '--moduleResolution', way] : ['--module', way]
+  const flags = ['--noEmit', '--strict', '--target', 'es2022', '--types', '', ...how]
+  const { stdout } = spawnSync(process.execPath, [TSC, ...flags, '../reader.mts'], { cwd: home, encoding: 'utf8' })
+  expect(stdout).toBe('')
 })
 
 it('runs where it was installed, and names itself as the shell does', () => {

@@ -1,5 +1,6 @@
 /** Records whether an alert was sent. */
-import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
+import type { AlertKey } from '../../model/run/alert.ts'
+import type { AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 
 /**
  * Confirms an alert that a sink accepted. Otherwise records the opposite state, so that a later check finds the alert

@@ -1,5 +1,6 @@
 /** Alert memory of a run: in this program, or in the file shared by all runs of this machine. */
-import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
+import type { AlertKey } from '../../model/run/alert.ts'
+import type { AlertMemory } from '../../model/run/alert-memory.ts'
 import { alertMemoryFile, openAlertMemory } from '../../stores/alert-memory.ts'
 import { isDamaged, setBookApart } from '../../stores/run-book.ts'
 

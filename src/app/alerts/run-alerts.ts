@@ -1,6 +1,6 @@
 /** Sends alerts of a run from its events to the sinks: once at start and once at end, also over repeated runs. */
-import type { AlertEvent, AlertOptions } from '../../model/run/alert.ts'
-import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
+import type { AlertEvent, AlertKey, AlertOptions } from '../../model/run/alert.ts'
+import type { AlertMemory } from '../../model/run/alert-memory.ts'
 import type { EventBody } from '../../model/run/event.ts'
 import { isoTime, type Clock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'

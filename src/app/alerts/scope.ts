@@ -1,7 +1,7 @@
 /** Identity and text of an alert's subject, for the memory and for users. Contains no password. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { AlertKey } from '../../model/run/alert-memory.ts'
+import type { AlertKey } from '../../model/run/alert.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
 import type { StoreFamily } from '../../engine/run/operations/declaration.ts'

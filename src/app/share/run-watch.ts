@@ -3,8 +3,8 @@
  * every live worker reads the queue for all of them. The queue stores active alerts, so that one host reports each.
  * Times are those of the queue's database.
  */
-import type { AlertEvent, AlertOptions } from '../../model/run/alert.ts'
-import type { AlertKey, AlertState } from '../../model/run/alert-memory.ts'
+import type { AlertEvent, AlertKey, AlertOptions } from '../../model/run/alert.ts'
+import type { AlertState } from '../../model/run/alert-memory.ts'
 import type { StandingAlert, StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
 import { tookText } from '../../shared/figures.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'

@@ -2,8 +2,8 @@
  * Alert memory of tasks: their worker asks the queue, so that a repeated run on another host reports each alert once.
  * If the worker does not reply, the memory of this machine is used.
  */
-import type { AlertOptions } from '../../model/run/alert.ts'
-import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
+import type { AlertKey, AlertOptions } from '../../model/run/alert.ts'
+import type { AlertMemory } from '../../model/run/alert-memory.ts'
 import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
 import type { Operation } from '../operations/list.ts'
 import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'

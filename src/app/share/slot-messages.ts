@@ -1,5 +1,6 @@
 /** Messages between a worker and the program of a task. */
-import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
+import type { AlertKey } from '../../model/run/alert.ts'
+import type { AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 import type { Event } from '../../model/run/event.ts'
 import { TASK_TURN_MS, type LedgerTotals, type Rested } from '../../model/share/distributed.ts'
 import type { ClaimedSlot } from '../../model/share/queue-port.ts'

@@ -2,7 +2,8 @@
  * Alert memory for the tasks of a worker: the queue, or the memory of this machine while the queue is unreachable.
  * Changes in that time are sent to the queue later, so that other hosts know what was sent.
  */
-import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
+import type { AlertKey } from '../../model/run/alert.ts'
+import type { AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 import type { AlertBook, ClaimedSlot } from '../../model/share/queue-port.ts'
 import type { AlertAct, AlertAnswer, AlertQuestion } from './slot-messages.ts'
 import type { AlertRun } from '../../engine/run/watch-port.ts'

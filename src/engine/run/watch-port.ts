@@ -1,5 +1,5 @@
 /** Port between a worker and the watch for alerts of the shared runs in its queue. */
-import type { AlertKey } from '../../model/run/alert-memory.ts'
+import type { AlertKey } from '../../model/run/alert.ts'
 import type { StoodChunk } from '../../model/share/distributed.ts'
 import type { Emit } from '../../model/run/event.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'

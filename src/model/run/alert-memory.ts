@@ -1,13 +1,5 @@
 /** Stores active alerts beyond a run, so that a repeated run (cron, schedule) reports each of them once. */
-import type { AlertCause, AlertEvent, QueueCause } from './alert.ts'
-
-export type AlertKey = {
-  /** What is monitored, and how (`alertKey`); contains no password. */
-  readonly scope: string
-  readonly cause: AlertCause | QueueCause
-  /** The affected table; empty if it concerns the whole run. */
-  readonly table: string
-}
+import type { AlertEvent, AlertKey } from './alert.ts'
 
 /** Raised or cleared. */
 export type AlertState = AlertEvent['state']

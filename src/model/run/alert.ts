@@ -59,6 +59,15 @@ export type AlertOptions = {
   readonly exit?: true
 }
 
+/** What an alert is about: the same in each report of it. */
+export type AlertKey = {
+  /** What is monitored, and how (`alertKey`); contains no password. */
+  readonly scope: string
+  readonly cause: AlertCause | QueueCause
+  /** The affected table; empty if it concerns the whole run. */
+  readonly table: string
+}
+
 /** An alert begins (`raised`) or ends (`cleared`). @property value current value as text; a description if no limit */
 export type AlertEvent = {
   type: 'alert'

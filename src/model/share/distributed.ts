@@ -1,6 +1,6 @@
 /** A run shared by several machines: its rows in the database of a queue, as plain data. */
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { AlertKey } from '../run/alert-memory.ts'
+import type { AlertKey } from '../run/alert.ts'
 import type { TableHold, TableRetry } from '../run/table-request.ts'
 
 /** `running`: tasks are queued or in work. `stopped`: on request; can be resumed. Others: final, as in `RunStatus`. */

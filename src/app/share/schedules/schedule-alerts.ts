@@ -1,6 +1,6 @@
 /** `failed` for schedules that begin no run: no run can raise it, and workers may be unable to parse its options. */
-import type { AlertEvent, AlertOptions } from '../../../model/run/alert.ts'
-import type { AlertKey, AlertState } from '../../../model/run/alert-memory.ts'
+import type { AlertEvent, AlertKey, AlertOptions } from '../../../model/run/alert.ts'
+import type { AlertState } from '../../../model/run/alert-memory.ts'
 import { LOST_AFTER_MS } from '../../../model/share/distributed.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import { scheduleScope } from '../../../model/share/schedule.ts'

@@ -1,7 +1,6 @@
 /** Sinks of alerts: a command of the user, and a webhook. Their failures are reported and stop nothing. */
 import { createHash } from 'node:crypto'
-import type { AlertEvent, AlertOptions } from '../../../model/run/alert.ts'
-import type { AlertKey } from '../../../model/run/alert-memory.ts'
+import type { AlertEvent, AlertKey, AlertOptions } from '../../../model/run/alert.ts'
 import { runShell } from './shell.ts'
 
 const COMMAND_MS = 30_000

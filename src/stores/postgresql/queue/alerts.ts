@@ -1,6 +1,7 @@
 /** Alerts of shared and scheduled runs, for every host that works on them. Times are those of the database. */
 import { createHash } from 'node:crypto'
-import { CONFIRM_MS, type AlertKey, type AlertState } from '../../../model/run/alert-memory.ts'
+import type { AlertKey } from '../../../model/run/alert.ts'
+import { CONFIRM_MS, type AlertState } from '../../../model/run/alert-memory.ts'
 import type { AlertBook, AlertNote, LossReport } from '../../../model/share/queue-port.ts'
 import { queueJsonbText } from './json.ts'
 import { ms, silent } from './look.ts'
