@@ -1,18 +1,10 @@
-<<<<<<< HEAD
-/** Columns that may hold values that cannot be archived, or that are to be reported. */
-=======
 /** Columns that may hold values that an archive cannot hold, or that it reports. */
->>>>>>> n-r2
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { isEnum } from '../../model/copy/members.ts'
 
 export type Doubt = {
   readonly column: StoredColumn
-<<<<<<< HEAD
   /** Text that names the values that cannot be archived; null for an enum: its error values are kept, and reported. */
-=======
-  /** Text that describes the values; null if the archive can hold them, and only reports them. */
->>>>>>> n-r2
   readonly why: string | null
 }
 
