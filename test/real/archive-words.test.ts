@@ -107,7 +107,7 @@ test('a database that rows cannot leave is refused before a ledger is made in it
   const hold = { kind: 'archive-hold', from: place.url, table: TABLE, partitions: ['2020-Q1'], held: true } as const
   for (const operation of [archive, hold as unknown as Operation]) {
     const { finished } = await perform(operation)
-    expect(finished.error).toMatchObject({ code: 'UNSUPPORTED_URL', message: 'rows of duckdb' })
+    expect(finished.error).toMatchObject({ code: 'UNSUPPORTED_URL', message: 'rows of duckdb cannot be archived' })
   }
   const tables = await place.rows('SELECT table_name FROM information_schema.tables')
   expect(tables.flat()).toEqual([TABLE])

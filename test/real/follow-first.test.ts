@@ -98,7 +98,7 @@ test.for(['sqlite', 'postgresql', 'mysql'] as const)(
       },
     )
     expect(finished.error).toBeUndefined()
-    expect(waited).toMatch(/^the program 7 on elsewhere works on a of (?:\w+\.)?ev, /)
+    expect(waited).toMatch(/^the program 7 on elsewhere archives or restores rows of a of (?:\w+\.)?ev; /)
     expect((await target.rows('SELECT count(*) FROM ev')).flat()).toEqual(['2'])
   },
 )

@@ -4,7 +4,7 @@ import { dec } from '../../model/run/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { cdcOf } from '../../engine/follow/stream/known-stream.ts'
-import { isUnderWay } from '../../engine/follow/cutover/switch-row.ts'
+import { isOver } from '../../engine/follow/cutover/switch-row.ts'
 import { ofStream, ofTable } from './commands.ts'
 import { isSwitched, lastTurn, type InspectedTable, type Phase } from './inspected.ts'
 import type { StreamStanding } from './stream-standing.ts'
@@ -65,8 +65,8 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
     return { state: 'done', detail: `${progressText(stream)}, signed ${isoTime(signed.ms)} by ${signed.by}${alone}` }
   }
   const turn = lastTurn(inspected)
-  if (turn !== null && isUnderWay(turn.status) && turn.stream === id)
-    return { state: 'running', detail: `${progressText(stream)}; its cutover is under way` }
+  if (turn !== null && !isOver(turn.status) && (turn.stream === id || turn.reverse === id))
+    return { state: 'running', detail: `${progressText(stream)}; its cutover is not finished` }
   if (!isFollowed) {
     const since = stream.lane?.commitMs
     const silent = since == null ? '' : `; what was committed up to ${isoTime(since)} is applied`

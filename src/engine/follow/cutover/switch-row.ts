@@ -24,6 +24,11 @@ export function isUnderWay(status: SwitchStatus): boolean {
   return status !== 'given up' && !hasSwitched(status)
 }
 
+/** True if nothing of it is left to do. */
+export function isOver(status: SwitchStatus): boolean {
+  return status === 'done' || status === 'given up'
+}
+
 export type SwitchRow = {
   readonly id: string
   /** The stream that filled the table which got the public name. */
