@@ -109,7 +109,7 @@ it('an unknown name is refused with those that there are, and without a URL', as
     )
   }
   expect(await refusal('runs --database-url laek')).toBe(
-    'BAD_FLAG --database-url is neither a URL nor the name of a store laek (lake?): the config file names prod, copy, lake, cold, shelf',
+    'BAD_FLAG --database-url is neither a URL nor the name of a store: laek (lake?): the config file names prod, copy, lake, cold, shelf',
   )
 })
 

@@ -70,7 +70,7 @@ async function archived(system: System, stage: 'published' | 'detached' | 'dropp
     settling: async (finished: RunFinished): Promise<readonly Operation[]> => {
       expect(finished.error).toMatchObject({ code: 'PLAN_CHANGED' })
       const whole = wholeCommands(`sluice query ${TABLE} "SELECT 1" --from ${place.url}`)(finished.error?.hint ?? '')
-      const words = whole.matchAll(/sluice (archive run .*?) where /g)
+      const words = whole.matchAll(/sluice (archive run .*?) if /g)
       return await Promise.all(
         [...words].map(async ([, command = '']) => {
           const { request } = await parseCommandLine(shellWords(command, {}), {})
@@ -124,7 +124,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     expect(gone).toMatchObject({ dropped: ['note', 'amount'] })
     const { error: unsure } = await ended(query(`SELECT word FROM ${TABLE}`))
     // Only the pairs of the command are the same column.
-    if (system === 'mysql') expect(unsure?.hint).toContain('--dropped amount where note is the same column, ')
+    if (system === 'mysql') expect(unsure?.hint).toContain('--dropped amount if note is the same column, ')
     // What only reads says it, too, and ends well.
     for (const reading of [list, verify]) {
       const { events, finished } = await perform(reading)

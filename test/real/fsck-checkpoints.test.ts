@@ -52,7 +52,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     const performed = await perform(fsckOf(copied()))
     expect(kinds(performed)).toEqual([])
     expect(line(performed)).toBe(
-      '1 of 1, 0: read whole; files compared with the commits; their other contents are compared by sluice validate',
+      '1 of 1, 0: read whole; files compared with the commits; their other contents are compared by sluice validate TABLE',
     )
     expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
   })

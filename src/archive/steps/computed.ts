@@ -67,7 +67,7 @@ export function computedRefusal(name: string, partition: ArchivedPartition, name
     `${partition.label} of ${name} cannot be restored: the table computes ${what} differently, so its rows would not be the archived ones`,
     {
       where: `${name}, ${partition.label}`,
-      reason: 'nothing was changed: sluice query still reads these rows from the archive',
+      reason: 'nothing was changed: queries still read these rows from the archive',
       hint: `${same}; or ${withoutHint(name, partition, names)}; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )

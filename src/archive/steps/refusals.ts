@@ -236,7 +236,7 @@ export function changedMeanwhile(name: string, partition: Named, how: string): S
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {
     where: `${name}, ${partition.label}`,
     reason:
-      'sluice query still reads these rows from the archive; restored rows stay in the table, and sluice query leaves them out',
+      'queries still read these rows from the archive; restored rows stay in the table, and queries leave them out',
     hint: `to compare again and continue: ${restoreCommand(name, partition)}; ${ours}`,
   })
 }

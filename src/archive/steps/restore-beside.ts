@@ -77,7 +77,7 @@ export async function amongOthersRefusal(
     `${label} of ${name} cannot be restored into the table of ${names}: ${many}: ${named}`,
     {
       where: `${name}, ${label}`,
-      reason: 'nothing was changed: sluice query still reads these rows from the archive',
+      reason: 'nothing was changed: queries still read these rows from the archive',
       hint: `give these rows other keys, or remove them, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )

@@ -134,7 +134,7 @@ async function backedOut(
     async () => outText(await reload()),
     // The first error is more useful: after its repair the same restore continues with these rows.
     (thrown: unknown) =>
-      `restored rows could not be removed again, and sluice query leaves them out: ${asSluiceError(thrown).message}`,
+      `restored rows could not be removed again, and queries leave them out: ${asSluiceError(thrown).message}`,
   )
   // The reason of PARTITION_CHANGED is about rows that stay, so it is replaced.
   const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
@@ -155,7 +155,7 @@ function outText(partition: ArchivedPartition): string {
       : isAllRemoved(partition)
         ? 'restored rows were removed again, except rows whose values have changed: the partition is DETACHED, and queries leave these rows out'
         : `the partition is ${state}, and the next drop removes its unchanged rows from the table`
-  return `sluice query still reads these rows from the archive: ${rows}`
+  return `queries still read these rows from the archive: ${rows}`
 }
 
 /** The rows in the source count again. */

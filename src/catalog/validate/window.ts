@@ -111,7 +111,7 @@ export function windowOf(
   if (base === undefined) {
     throw new SluiceError('LOG_GAP', `version ${version} can no longer be built from the log`, {
       reason: `commit ${low - 1} is missing, and no readable checkpoint covers it`,
-      hint: 'sluice sync brings the catalog to a version that the log still has; or restore the missing files',
+      hint: 'sluice sync TABLE brings the catalog to a version that the log still has; or restore the missing files',
     })
   }
   return {

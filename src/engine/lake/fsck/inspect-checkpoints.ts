@@ -96,7 +96,7 @@ export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts
       ? []
       : [`not compared, because their commits are gone: ${firstOf(notJudged, MOST_VERSIONS)}`]),
     ...(notRead.length === 0 ? [] : [`not read: ${firstOf(notRead, MOST_VERSIONS)}`]),
-    'their other contents are compared by sluice validate',
+    'their other contents are compared by sluice validate TABLE',
   ]
   return parts.join('; ')
 }

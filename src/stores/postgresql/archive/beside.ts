@@ -96,7 +96,7 @@ function refusedAmongOthers(error: unknown, parent: TableName, label: string): u
   if (state === '23505') {
     return new SluiceError('PARTITION_CHANGED', `a key of ${label} already exists in ${where}: ${detail ?? ''}`, {
       where,
-      reason: 'nothing was changed: sluice query still reads these rows from the archive',
+      reason: 'nothing was changed: queries still read these rows from the archive',
       hint: 'give that row another key, or remove it, then run the same command again',
       cause: error,
     })
@@ -154,7 +154,7 @@ export async function moveLate(
       `a row of ${tableText(rest)} has a key of the archive: ${detail ?? ''}`,
       {
         where: tableText(rest),
-        reason: 'nothing was changed: sluice query still reads these rows from the archive',
+        reason: 'nothing was changed: queries still read these rows from the archive',
         hint: 'give that row another key, or remove it, then run the same command again',
         cause: error,
       },
