@@ -50,7 +50,9 @@ describe.each([
     ])
     const around = fakeContext({ engine })
     expect(await main([...argv, '--confirm=other'], around)).toBe(2)
-    expect(around.err()).toMatch(new RegExp(`--confirm names other, and the (?:files|versions) to remove are of ${name}`))
+    expect(around.err()).toMatch(
+      new RegExp(`--confirm names other, and the (?:files|versions) to remove are of ${name}`),
+    )
     expect(started).toHaveLength(3)
   })
 
