@@ -48,7 +48,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'text',
     group: 'plan, run and expire:',
     describe:
-      'age, in whole periods, from which a partition is due: 8q, 24m, 52w, 365d, 7y; expire ignores the config file and needs it on the command line',
+      'age, in whole periods, from which a partition is due: 8q, 24m, 52w, 365d, 7y; expire takes it only from the command line',
   },
   {
     name: 'by',

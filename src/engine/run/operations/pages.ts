@@ -100,7 +100,7 @@ export const PAGES = {
     name: 'copy',
     operands: '',
     group: 'Copies',
-    summary: 'copy tables between databases and compare each chunk',
+    summary: 'copy tables between databases; compare each chunk',
   },
   follow: {
     name: 'follow',
@@ -161,7 +161,7 @@ export const PAGES = {
     name: 'archive',
     operands: '<action>',
     group: 'Archive',
-    summary: 'archive old partitions as Parquet: plan, run, verify',
+    summary: 'archive old partitions as Parquet and verify them',
   },
   restore: {
     name: 'restore',
