@@ -295,7 +295,7 @@ describe('an entry that is written', () => {
     expect(await parsed(text, 'lifecycle', 'status')).toMatchObject({ tables: [entry.table, 't'] })
     const twice = written(text, true)
     expect(twice).toBe(text)
-    expect(() => written(text)).toThrow('needs its own entry')
+    expect(() => written(text)).toThrow('has an entry of')
   })
 
   it.each(['# only this\n', 'workers: 3', 'lifecycle:\nlimit: 7\n', 'lifecycle:\n'])('goes into %j', async (before) => {

@@ -99,7 +99,7 @@ describe('PostgreSQL: a large table', () => {
     )
     expect(notes).toEqual([expect.stringContaining('not inspected: rows in the table'), notes[0]])
     expect(finished).toMatchObject({
-      notChecked: expect.stringContaining('2 not at all (rows in the table: no index of at'),
+      notChecked: expect.stringContaining('2 not at all (rows in the table: no index on at'),
     })
     // One less in one period and one more in another: the sum of all periods is as it was.
     await place.sql(
