@@ -66,7 +66,8 @@ async function walked(
       const one = await command(folder, line, env)
       ran.push(one)
       // The first stream is named when it begins, a later one by the cut-over that made it.
-      const named = /slot and publication sluice_(\d+) are created/.exec(one.out) ?? /way back stream (\d+)/.exec(one.out)
+      const named =
+        /slot and publication sluice_(\d+) are created/.exec(one.out) ?? /way back stream (\d+)/.exec(one.out)
       if (named?.[1] !== undefined) env['STREAM'] = named[1]
       // A status with something due says so by its exit code.
       const fine = line.startsWith('sluice lifecycle status') ? [0, 1] : [0]
