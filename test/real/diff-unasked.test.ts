@@ -13,6 +13,7 @@ import { SourceViews } from '../../src/engine/copy/source-views.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import type { SourceView } from '../../src/model/copy/source-port.ts'
+import { of } from '../fault/copy-kit.ts'
 import { copyOf, makePlace, perform } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -121,4 +122,23 @@ it('a range whose sums differ is proved only where rows explain that', () => {
   expect(unproved('chunk 1', { ...range, targetRows: 0n, target: digest('b'), quarantined: 1n })?.code).toBe(
     'PROOF_FAILED',
   )
+})
+
+it('with --where no row is removed from the target, and none is advised: the source may have it', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  await source.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)',
+    "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')",
+  )
+  const copy = copyOf(source, target, 't')
+  await perform(copy)
+  const base = { kind: 'diff', from: copy.from, to: copy.to, tables: copy.tables, rename: {}, workers: 1 } as const
+  const diff = { ...base, where: 'id <= 2', limit: 10, fix: false, deleteExtra: false }
+  const compared = await perform(diff)
+  expect(compared.finished).toMatchObject({ exitCode: 1, totals: { extra: '1' } })
+  expect(compared.finished.error?.hint).toMatch(/outside --where/)
+  const removing = await perform({ ...diff, fix: true, deleteExtra: true })
+  expect(removing.finished.exitCode).not.toBe(0)
+  expect(of(removing.events, 'table.finished')).toMatchObject([{ error: { code: 'BAD_FLAG' } }])
+  expect(await target.rows('SELECT id FROM t')).toHaveLength(3)
 })

@@ -10,13 +10,26 @@ import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 export const MOST_UNASKED = 1000n
 
 /**
- * The plan, with tables refused that `--again` cannot compare by a key. With `--delete-extra`, also refuses tables
- * whose source may be read short: a row left out by the read would seem to be missing in the source and be removed.
+ * The plan, with tables refused that `--again` cannot compare by a key, and with `--delete-extra` those of
+ * `refusedForDeletion`.
  */
 export function refusedForAgain(planned: PlannedCopy, operation: CopyOperation): PlannedCopy {
   if (operation.again !== true) return planned
+  const keyed = refused(planned, keyless)
+  return operation.deleteExtra === true ? refusedForDeletion(keyed) : keyed
+}
+
+/**
+ * The plan, with tables refused whose source may be read only in part: a row that the read leaves out would seem to be
+ * missing in the source, and be removed from the target.
+ */
+export function refusedForDeletion(planned: PlannedCopy): PlannedCopy {
+  return refused(planned, (one) => shortRead(one, planned))
+}
+
+function refused(planned: PlannedCopy, why: (table: PlannedTable) => SluiceError | null): PlannedCopy {
   const tables = planned.tables.map((one): PlannedTable => {
-    const error = one.plan === null ? null : (keyless(one) ?? shortRead(one, planned, operation))
+    const error = one.plan === null ? null : why(one)
     return error === null ? one : { ...one, plan: null, error }
   })
   return { ...planned, tables }
@@ -33,12 +46,8 @@ function keyless({ plan, source }: PlannedTable): SluiceError | null {
   )
 }
 
-function shortRead(
-  { plan, ring, source }: PlannedTable,
-  { from }: PlannedCopy,
-  operation: CopyOperation,
-): SluiceError | null {
-  if (operation.deleteExtra !== true || plan === null) return null
+function shortRead({ plan, ring, source }: PlannedTable, { from }: PlannedCopy): SluiceError | null {
+  if (plan === null) return null
   const reason =
     plan.where !== undefined
       ? 'only rows that fit --where are read from the source'

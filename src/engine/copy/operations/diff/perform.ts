@@ -7,6 +7,7 @@ import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import { derivedStore } from '../../../../stores/common/derived/index.ts'
+import { refusedForDeletion } from '../../again/delete-extra.ts'
 import { copiedTable } from '../../diff/copied-table.ts'
 import { CopiedTokens } from '../../diff/copied-tokens.ts'
 import { unexplained } from '../../diff/explained.ts'
@@ -117,7 +118,7 @@ async function planned(
     const keys = found.tables.map(({ targetName }) => tableKeyOf(targetName))
     await refuseFollowed(to, { database, signal: interrupt.abort }, keys)
   }
-  return found
+  return operation.deleteExtra ? refusedForDeletion(found) : found
 }
 
 /** Results of all tables so far. */
@@ -275,11 +276,16 @@ function keyedOf({ missing, different, extra, fixed }: DiffCounts): bigint {
   return missing + different + extra - fixed
 }
 
-function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: DiffCounts, commandLine: string): string {
+const OUTSIDE =
+  'rows that only the target has stay: the source may have them outside --where; compare without it to find out'
+
+function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string): string {
+  const { fix, deleteExtra, overwriteNewer, where } = operation
   const keyed = keyedOf(sum)
   if (sum.ranges > 0n && keyed <= 0n) return `the log says how many rows each side has; ${KEYLESS_HINT}`
   if (keyed <= 0n) return 'the log says which rows those are, and why'
   if (!fix) {
+    if (sum.missing + sum.different === 0n && where !== undefined) return OUTSIDE
     if (sum.missing + sum.different === 0n)
       return `run ${commandLine} --fix --delete-extra to remove rows that only the target has; they are recorded first`
     const most =
@@ -290,6 +296,7 @@ function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: DiffC
   }
   if (sum.newer > 0n && overwriteNewer !== true)
     return 'newer values of the target stay unless --overwrite-newer is given'
+  if (!deleteExtra && where !== undefined) return OUTSIDE
   return deleteExtra
     ? 'run the same command again to repair the rest; the log names rows that cannot be repaired'
     : 'rows that only the target has stay unless --delete-extra is given'
