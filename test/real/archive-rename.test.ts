@@ -108,7 +108,7 @@ describe.each([
         const { finished } = await perform(operation)
         expect(finished.error, words).toMatchObject({
           code: 'PLAN_CHANGED',
-          message: `the archive of ${named(place, TABLE)} belongs to the table that is now called ${named(place, OLD)} now`,
+          message: `the archive of ${named(place, TABLE)} belongs to the table that is now called ${named(place, OLD)}`,
         })
         expect(finished.error?.hint, words).toContain(`--table ${named(place, OLD)}`)
       }

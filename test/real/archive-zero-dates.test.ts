@@ -46,11 +46,11 @@ test.skipIf(why !== '')(
     const warned = plan.events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event] : []))
     expect(warned.map(({ message, hint }) => [message, hint])).toEqual([
       [
-        expect.stringContaining('2020-Q1 has 2 values in born that date does not hold') as string,
+        expect.stringContaining('2020-Q1 has 2 values in born that cannot be stored as date') as string,
         expect.stringContaining('--as-text born') as string,
       ],
       [
-        expect.stringContaining('2020-Q1 has 2 values in seen that timestamp_ntz does not hold') as string,
+        expect.stringContaining('2020-Q1 has 2 values in seen that cannot be stored as timestamp_ntz') as string,
         expect.stringContaining('--as-text seen') as string,
       ],
     ])

@@ -25,20 +25,20 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 /** The same view, which refuses to be asked for one key. */
 function refusing(view: SourceView, key: string, how: 'throws' | 'empty' = 'throws'): SourceView {
   return new Proxy(view, {
-    get(of, name) {
+    get(own, name) {
       if (name !== 'read') {
-        const value: unknown = Reflect.get(of, name)
-        return typeof value === 'function' ? (value.bind(of) as unknown) : value
+        const value: unknown = Reflect.get(own, name)
+        return typeof value === 'function' ? (value.bind(own) as unknown) : value
       }
       const read: SourceView['read'] = (request, ...more) => {
         const { range } = request
         const isAsked = range.by === 'keys' && range.keys.some(([one]) => one === key)
         if (isAsked && how === 'empty') {
           const others = range.keys.filter(([one]) => one !== key)
-          return of.read({ ...request, range: { by: 'keys', keys: others } }, ...more)
+          return own.read({ ...request, range: { by: 'keys', keys: others } }, ...more)
         }
         if (isAsked) throw new SluiceError('VALUE_REFUSED', `nobody may ask for ${key}`)
-        return of.read(request, ...more)
+        return own.read(request, ...more)
       }
       return read
     },

@@ -133,7 +133,7 @@ test('numbers of 64 bits pass the writer exactly; what Parquet cannot hold is re
   }
   // A row whose column is not what it was announced to be would be a row of nulls.
   const writing = duckdbCheckpointWriter().write(refused, rows('{"cdc":{"path":"p"}}'), NEVER)
-  await expect(writing).rejects.toThrow('does not hold the 1 rows of add')
+  await expect(writing).rejects.toThrow('does not have the 1 rows of add')
   expect(readdirSync(folder.path)).toEqual(['c.parquet'])
 })
 
