@@ -193,7 +193,7 @@ export class GivenBack {
       const cause =
         named === undefined
           ? ''
-          : `: the schema ${named.schema} was dropped or renamed: run ${sql} with its present name`
+          : `: the schema ${named.schema} was dropped or renamed: with its present name, run ${sql}`
       this.missing.push({ what, why: `${message}${cause}` })
       return false
     }
