@@ -23,6 +23,7 @@ const MEANS: Readonly<Record<Capability, string>> = {
   columnFacts: 'comments of columns come along',
   times: 'conditions by time',
   timeExtents: 'oldest and newest time of a table',
+  spellings: 'finds keys in other spellings',
   rowValues: 'conditions by value: `erase`, `--by-value`',
   periods: 'rows of periods are counted or estimated',
   referrers: 'foreign keys that lead to a table',

@@ -19,9 +19,9 @@ import { Naming, type NamedRows } from './named-rows.ts'
 const ROWS = 5000
 
 /**
- * For a partition that is DETACHED and restoring, or PUBLISHED: rows with a free key are inserted; existing rows must
- * be equal.
- * @param except `changed`: rows with other values in the table stay as they are there
+ * For a partition that is DETACHED and restoring, or PUBLISHED: inserts rows whose key is free; existing rows must be
+ * equal.
+ * @param existing `none` if no row was found in the table; `equal`; `changed`: those with other values stay as they are
  * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; rows written until then stay, but do not count
  * yet
  */
@@ -29,7 +29,7 @@ export async function bringRows(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
   place: RowsPlace,
-  except: 'none' | 'changed',
+  existing: 'none' | 'equal' | 'changed',
 ): Promise<void> {
   const { table } = place
   const into: ComparedTable = { table, shared: sharedAt(context, partition, place) }
@@ -45,10 +45,13 @@ export async function bringRows(
     ROWS,
   )) {
     let wanted = rows
-    if (except === 'changed') {
+    if (existing !== 'none') {
       await using view = await store.source(interrupt.abort)
       const standing = await compareRowsNow(context, into, view, rows)
-      wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
+      // A row that has its key in another spelling would be inserted a second time.
+      wanted = standing
+        .filter(({ how }) => how === 'missing' || (how === 'changed' && existing === 'equal'))
+        .map(({ row }) => row)
     }
     if (wanted.length > 0 && !(await bringSome(context, { partition, held }, into, writing, wanted)))
       throw await notTaken(context, partition, into, wanted, writing)

@@ -16,7 +16,7 @@ import type { Durability, LosableTables } from './durability-port.ts'
 import type { Identification } from './identification-port.ts'
 import type { OtherLedgers } from './ledgers-port.ts'
 import type { TokenRing } from './ring-picture.ts'
-import type { SharedViews } from './source-port.ts'
+import type { SharedViews, Spellings } from './source-port.ts'
 import type { TableOptions } from './target-port.ts'
 import type { Tracks } from './track-port.ts'
 
@@ -44,6 +44,8 @@ export type Capabilities<Store> = {
   /** Conditions by time. */
   readonly times: Times
   readonly timeExtents: TimeExtents
+  /** For systems that do not check the spelling of values. */
+  readonly spellings: Spellings
   /** Conditions by value, for systems that can select and remove rows in one transaction. */
   readonly rowValues: RowValues
   /** Row counts of periods and their cost, for systems with a query planner. */

@@ -1,5 +1,5 @@
 /** What a source offers: views, each of one snapshot, and reads of key ranges in them. */
-import type { TableSpec } from './column-type.ts'
+import type { Column, TableSpec } from './column-type.ts'
 import type { ReadPoint } from './plan.ts'
 import type { Range } from './range.ts'
 import type { ReadColumn } from './read-column.ts'
@@ -103,6 +103,14 @@ export interface SourceView extends AsyncDisposable {
   last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<readonly string[] | null>
   /** Largest clock difference between its servers and this machine, ms; only for systems whose values expire. */
   readonly clockApartMs?: (() => Promise<number>) | undefined
+}
+
+export type Spellings = {
+  /**
+   * Condition for values of a column that may be spelled otherwise than in canonical form, such as a UUID in upper
+   * case; null if its type has one spelling.
+   */
+  condition(column: Column): string | null
 }
 
 export interface SharedViews {

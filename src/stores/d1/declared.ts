@@ -8,7 +8,7 @@ export const d1: SystemDeclaration = {
   family: 'sqlite',
   copies: {
     atomic: 'batch',
-    offers: [],
+    offers: ['spellings'],
     open: async ({ url }, options) => (await import('./copy/index.ts')).openD1Copy(url, options),
   },
   unasked:

@@ -8,6 +8,7 @@ export const OFFERS = [
   'identities',
   'times',
   'timeExtents',
+  'spellings',
   'rowValues',
   'periods',
   'referrers',

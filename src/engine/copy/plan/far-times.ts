@@ -1,4 +1,4 @@
-/** Times in a key that some systems sort as texts: text order is time order only for years 1-9999 in one spelling. */
+/** Keys that some systems sort as texts: text order is the order of times only for years 1-9999 in one spelling. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
@@ -42,6 +42,11 @@ type Sides = {
 async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<string | null> {
   const { from, to } = sides
   const { kind } = column.type
+  if (kind === 'uuid') {
+    const otherwise = from.offers.spellings?.condition(column) ?? null
+    const last = otherwise === null ? null : await lastKey(otherwise, plan, sides)
+    return last === null ? null : `the spelling of ${last}`
+  }
   if (kind !== 'date' && kind !== 'time' && kind !== 'timestamp') return null
   // Times with several spellings are normalized on their way.
   if (from.can.textTimes === true) return 'a time in another spelling'
@@ -54,21 +59,26 @@ async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<st
   return isFound ? await farValue(column, plan, sides) : 'a time that may be far'
 }
 
-async function farValue(
-  column: Column,
-  { source, where }: TablePlan,
-  { from, ask, signal }: Sides,
-): Promise<string | null> {
+async function farValue(column: Column, plan: TablePlan, sides: Sides): Promise<string | null> {
   for (const [low, high] of [
     [null, FIRST],
     [BEYOND, null],
   ] as const) {
-    const outside = from.offers.times?.condition(column, low, high) ?? null
-    if (outside === null) continue
-    // A line end, so that a comment at the end of the user's condition does not swallow the bracket.
-    const condition = where === undefined ? outside : `(${where}\n) AND ${outside}`
-    const last = await ask((view) => view.last(source, EVERY_KEY, condition, signal))
-    if (last !== null) return last.join(', ')
+    const outside = sides.from.offers.times?.condition(column, low, high) ?? null
+    const last = outside === null ? null : await lastKey(outside, plan, sides)
+    if (last !== null) return last
   }
   return null
+}
+
+/** The largest key of the planned rows for which the condition holds, for messages; null if there is none. */
+async function lastKey(
+  condition: string,
+  { source, where }: TablePlan,
+  { ask, signal }: Sides,
+): Promise<string | null> {
+  // A line end, so that a comment at the end of the user's condition does not swallow the bracket.
+  const both = where === undefined ? condition : `(${where}\n) AND (${condition})`
+  const last = await ask((view) => view.last(source, EVERY_KEY, both, signal))
+  return last === null ? null : last.join(', ')
 }

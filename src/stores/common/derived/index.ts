@@ -58,6 +58,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
       partitions: null,
       partitionPlan: null,
       times: null,
+      spellings: null,
       timeExtents: null,
       rowValues: null,
       periods: null,

@@ -12,6 +12,7 @@ import { redactText } from '../../../shared/redact.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
 import type { DependencyStore } from '../../../model/copy/beside-port.ts'
 import { D1Dependencies } from './beside.ts'
+import { otherSpelling } from '../../common/sqlite-dialect/spellings.ts'
 import { declareSqliteType } from '../../common/sqlite-dialect/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
 import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
@@ -142,7 +143,7 @@ export async function openD1Copy(url: string, options: D1CopyOptions = {}): Prom
 class D1Store implements D1CopyStore {
   readonly system = 'd1'
   readonly can = CAN
-  readonly offers = {}
+  readonly offers = { spellings: { condition: otherSpelling } }
   readonly schema = null
   readonly label: string
   readonly identity: string

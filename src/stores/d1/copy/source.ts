@@ -14,6 +14,7 @@ import type {
   RowRequest,
   SourceView,
 } from '../../../model/copy/source-port.ts'
+import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
 import { cutByKey, keySpan, lastKey, rangeCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { D1Client } from '../client.ts'
@@ -31,6 +32,7 @@ export class D1Source implements SourceView {
   readonly point: ReadPoint
   readonly #client: D1Client
   readonly #signal: AbortSignal
+  readonly #spellings = new Spellings(this)
 
   constructor(client: D1Client, now: number, signal: AbortSignal) {
     this.#client = client
@@ -78,7 +80,7 @@ export class D1Source implements SourceView {
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
     try {
-      for await (const { rows, bytes } of d1Scan(this.#client, this.#scan(request), signal)) {
+      for await (const { rows, bytes } of d1Scan(this.#client, await this.#scan(request, signal), signal)) {
         const rowBytes = bytes / rows.length
         const most = Math.max(1, Math.min(size.rows, Math.floor(size.bytes / rowBytes)))
         for (let at = 0; at < rows.length; at += most) {
@@ -92,7 +94,9 @@ export class D1Source implements SourceView {
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
-    return this.#guard(request.where, () => d1CanonicalDigest(this.#client, this.#scan(request), null, signal))
+    return this.#guard(request.where, async () =>
+      d1CanonicalDigest(this.#client, await this.#scan(request, signal), null, signal),
+    )
   }
 
   /** One request; reads every key of the ranges, which D1 charges as rows read. */
@@ -122,11 +126,11 @@ export class D1Source implements SourceView {
     // Nothing is held open.
   }
 
-  #scan({ table, columns, range, where, onRefused }: RowRequest): D1Scan {
+  async #scan({ table, columns, range, where, onRefused }: RowRequest, signal: AbortSignal): Promise<D1Scan> {
     return {
       table,
       columns,
-      range,
+      range: await this.#spellings.found(table, range, signal),
       where,
       keys: D1_SOURCE_KEYS,
       blame: 'source',

@@ -13,6 +13,7 @@ import { sqliteRowCondition } from '../archive/row-condition.ts'
 import { sqliteRowTriggers } from '../archive/row-triggers.ts'
 import { givenAgain, sqliteTableMarks } from '../archive/table-facts.ts'
 import { sqliteTimeExtent } from '../archive/time-extent.ts'
+import { otherSpelling } from '../../common/sqlite-dialect/spellings.ts'
 import { sqliteTimeCondition } from '../archive/time.ts'
 import type { SqliteOffers } from '../offered.ts'
 import { SqliteApply } from '../follow/apply/index.ts'
@@ -46,6 +47,7 @@ export function sqliteOffers(parts: OfferParts): SqliteOffers {
         within(signal, (one) => sqliteTableMarks(one, tables)),
     },
     times: { condition: sqliteTimeCondition },
+    spellings: { condition: otherSpelling },
     timeExtents: {
       of: async (table, column, signal) => {
         throwIfAborted(signal)

@@ -34,6 +34,7 @@ import {
 } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
 import { conditionHint } from '../../common/query-errors.ts'
 import { sqliteCopyError } from './errors.ts'
 import { KEY_TERMS, SQLITE_SOURCE_KEYS } from './key-dialect.ts'
@@ -53,6 +54,7 @@ export class SqliteView implements SourceView {
   readonly #open: Open = new Set()
   readonly #cares = new Map<string, Care>()
   readonly #shapes = new Map<string, SqliteShape>()
+  readonly #spellings = new Spellings(this)
 
   /** @param connection used by nothing else, and closed with the view; it may be in a transaction already */
   constructor(connection: Database.Database, label: string) {
@@ -152,7 +154,8 @@ export class SqliteView implements SourceView {
     const { table, columns, where, onRefused, asStored, instead } = request
     let care = this.#cares.get(table.table.name)
     if (care === undefined) this.#cares.set(table.table.name, (care = { wide: false, bytes: false }))
-    for (const range of keyListParts(request.range, table.key.length, KEY_TERMS)) {
+    const wanted = await this.#spellings.found(table, request.range, signal)
+    for (const range of keyListParts(wanted, table.key.length, KEY_TERMS)) {
       const scan: SqliteScan = {
         table,
         columns,
