@@ -63,7 +63,7 @@ export class Spellings {
    */
   async found(table: TableSpec, range: Range, signal: AbortSignal): Promise<Range> {
     if (range.by !== 'keys' || !keyColumns(table).some(isSpelled)) return range
-    const name = tableText(table.table)
+    const name = JSON.stringify([table.table, table.key])
     if (!this.#tables.has(name) && (await this.#finds(table, range, signal))) return range
     const stored = this.#tables.get(name) ?? storedKeys(table, this.#reader, signal)
     this.#tables.set(name, stored)
