@@ -125,3 +125,37 @@ test('a restore inserts no row that has its key in another spelling', { timeout:
     ['2020-05-01T10:00', '55'],
   ])
 })
+
+test('rows of a target whose keys have other spellings are repaired in place', { timeout: 60_000 }, async () => {
+  const [source, target] = [await makePlace('duckdb', folder), await makeSource('sqlite', 'DATETIME')]
+  await perform(copyOf(target, source, 't'))
+  await target.sql(
+    'UPDATE t SET v = -v WHERE v IN (4, 5, 6, 7)',
+    'DELETE FROM t WHERE v IN (8, 9)',
+    "INSERT INTO t VALUES ('2030-01-01T10:00', 7, 1000)",
+  )
+  const diff = { ...copyOf(source, target, 't'), kind: 'diff', limit: 10, fix: true, deleteExtra: true } as const
+  expect(totalsOf(await perform(diff))).toMatchObject({
+    exitCode: 0,
+    missing: '2',
+    extra: '1',
+    different: '4',
+    fixed: '7',
+  })
+  expect(totalsOf(await perform(diff))).toMatchObject({ exitCode: 0, missing: '0', extra: '0', different: '0' })
+  expect(await target.rows('SELECT count(*), sum(v) FROM t')).toEqual([[String(ROWS), '276']])
+})
+
+test('a late row does not keep archived rows with other spellings in the table', { timeout: 60_000 }, async () => {
+  const place = await makePlace('sqlite', folder)
+  await place.sql(
+    'CREATE TABLE m (at TIMESTAMP NOT NULL, dev INTEGER NOT NULL, PRIMARY KEY (at, dev))',
+    "INSERT INTO m VALUES ('2020-01-01T10:00:00', 1), ('2020-02-01T10:00', 1), ('2020-03-01 10:00:00', 1)",
+  )
+  const { run } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+  const own = { ...run, tables: ['m'] } as typeof run
+  expect((await perform(own)).finished.exitCode).toBe(0)
+  await place.sql("INSERT INTO m VALUES ('2020-02-01T10:00:00', 2)")
+  expect((await perform({ ...own, drop: true, confirm: 'm' } as typeof run)).finished.exitCode).toBe(0)
+  expect(await place.rows('SELECT at, dev FROM m')).toEqual([['2020-02-01T10:00:00', '2']])
+})

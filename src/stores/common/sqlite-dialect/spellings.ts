@@ -62,15 +62,23 @@ export class Spellings {
    * @throws SluiceError UNSUPPORTED_KEY if too many keys are spelled otherwise
    */
   async found(table: TableSpec, range: Range, signal: AbortSignal): Promise<Range> {
-    if (range.by !== 'keys' || !keyColumns(table).some(isSpelled)) return range
+    const others = await this.others(table, range, signal)
+    return range.by === 'keys' && others.length > 0 ? { by: 'keys', keys: [...range.keys, ...others] } : range
+  }
+
+  /** Stored spellings that `found` adds. @throws SluiceError as `found` */
+  async others(table: TableSpec, range: Range, signal: AbortSignal): Promise<readonly RowKey[]> {
+    if (range.by !== 'keys' || !keyColumns(table).some(isSpelled)) return []
     const name = JSON.stringify([table.table, table.key])
-    if (!this.#tables.has(name) && (await this.#finds(table, range, signal))) return range
+    if (!this.#tables.has(name) && (await this.#finds(table, range, signal))) return []
     const stored = this.#tables.get(name) ?? storedKeys(table, this.#reader, signal)
     this.#tables.set(name, stored)
-    const others = await stored
+    const known = await stored
     const canonical = canonicalOf(table)
-    const keys = range.keys.flatMap((key) => [key, ...(others.get(JSON.stringify(canonical(key))) ?? [])])
-    return { by: 'keys', keys: [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()] }
+    const requested = new Set(range.keys.map((key) => JSON.stringify(key)))
+    const values = new Set(range.keys.map((key) => JSON.stringify(canonical(key))))
+    const others = [...values].flatMap((value) => known.get(value) ?? [])
+    return others.filter((key) => !requested.has(JSON.stringify(key)))
   }
 
   async #finds(table: TableSpec, range: Range & { readonly by: 'keys' }, signal: AbortSignal): Promise<boolean> {

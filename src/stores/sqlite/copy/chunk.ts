@@ -2,17 +2,19 @@
 import type Database from 'better-sqlite3'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
-import { keyOrder, rangeCondition } from '../../common/key-ranges.ts'
+import { keyOrder, rangeCondition, type KeyDialect, type SqlCondition } from '../../common/key-ranges.ts'
 import { rollBack } from './connection.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteCopyError, isSqliteRowError } from './errors.ts'
 import { Inserter } from './insert.ts'
-import { KEY_TERMS, sqliteTargetKeys } from './key-dialect.ts'
+import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteTargetKeys } from './key-dialect.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import { rowRefused, tableRefused } from '../../common/refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
@@ -23,6 +25,17 @@ import type { Turn } from '../../../model/run/turn.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 2000
+
+type SqliteChunkParts = {
+  readonly shape: SqliteShape
+  /** Stored keys that are other spellings of requested ones: their rows are of the range, too. */
+  readonly others: readonly RowKey[]
+  readonly label: string
+  /** Called when the transaction has ended. */
+  readonly leave: () => void
+  /** Held until then. */
+  readonly turn: Turn
+}
 
 export class SqliteChunk implements ChunkWriter {
   /** Empty: the transaction ends with this program. */
@@ -38,20 +51,17 @@ export class SqliteChunk implements ChunkWriter {
   readonly #written: Set<string> | null
   readonly #keyAt: readonly number[]
   readonly #byRange: boolean
+  readonly #others: readonly SqlCondition[]
   #wrote = false
   #over = false
 
   /**
    * @param connection with a write transaction that has just begun
-   * @param leave called when the transaction has ended @param turn held until then
    */
   constructor(
     connection: Database.Database,
     request: ChunkRequest,
-    shape: SqliteShape,
-    label: string,
-    leave: () => void,
-    turn: Turn,
+    { shape, others, label, leave, turn }: SqliteChunkParts,
   ) {
     this.turn = turn
     this.#connection = connection
@@ -59,6 +69,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#label = label
     this.#leave = leave
     this.#inserter = new Inserter(connection, request, shape)
+    this.#others = this.#conditions({ by: 'keys', keys: others }, SQLITE_SOURCE_KEYS)
     // Decimals that are not stored as doubles are texts here.
     const byRange = rangeMeansTheSame(
       request,
@@ -87,12 +98,14 @@ export class SqliteChunk implements ChunkWriter {
   }
 
   async write(rows: readonly Row[]): Promise<number> {
-    const { careful, signal } = this.#request
+    const { careful, onExisting, signal } = this.#request
     this.#begun()
     this.#wrote = true
     if (careful) this.#guard(() => this.#connection.exec('SAVEPOINT sluice_write'))
     let written = 0
     try {
+      // The key of such a row does not conflict with that of the row that overwrites it.
+      if (onExisting === 'upsert') this.#deleteRows(this.#others)
       for (let at = 0; at < rows.length; at += STRETCH) {
         throwIfAborted(signal)
         written += this.#inserter.insert(rows, at, Math.min(rows.length, at + STRETCH))
@@ -186,18 +199,28 @@ export class SqliteChunk implements ChunkWriter {
         hint: 'choose another --on-existing',
       })
     }
-    for (const { sql, parameters } of this.#stored.conditions) {
+    this.#deleteRows(this.#stored.conditions)
+  }
+
+  #deleteRows(conditions: readonly SqlCondition[]): void {
+    for (const { sql, parameters } of conditions)
       this.#connection.prepare(`DELETE FROM ${this.#table} WHERE ${sql}`).run(...parameters)
-    }
   }
 
   #range(): Stored {
     const { table, columns, range } = this.#request
     const keys = sqliteTargetKeys(typesOf(this.#request))
-    const conditions = keyListParts(range, table.key.length, KEY_TERMS).map((part) =>
-      rangeCondition(table, part, null, keys),
-    )
-    return { table, columns, conditions, order: keyOrder(table, keys) }
+    return {
+      table,
+      columns,
+      conditions: [...this.#conditions(range, keys), ...this.#others],
+      order: keyOrder(table, keys),
+    }
+  }
+
+  #conditions(range: Range, keys: KeyDialect): readonly SqlCondition[] {
+    const { table } = this.#request
+    return keyListParts(range, table.key.length, KEY_TERMS).map((part) => rangeCondition(table, part, null, keys))
   }
 
   /** If bounds do not apply: new rows get numbers above all others. */

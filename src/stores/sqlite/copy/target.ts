@@ -14,7 +14,9 @@ import { beginWrite, rollBack } from './connection.ts'
 import { createSqliteDialectTable, quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteCopyError } from './errors.ts'
 import { numberingOf } from '../../common/sqlite-dialect/numbering.ts'
+import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
 import { sqliteShape } from './shape.ts'
+import { SqliteView } from './source.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 
 /** Rows of an index that ANALYZE reads: enough for the planner, and fast. */
@@ -82,7 +84,8 @@ export class SqliteTarget implements CopyTarget {
         const { table } = request
         const shape = sqliteShape(connection, table.table.name)
         refuseReordered(table, shape.columns, 'target', this.#label)
-        return new SqliteChunk(connection, request, shape, this.#label, leave, this.#turn)
+        const others = await this.#spellings(connection).others(table, request.range, request.signal)
+        return new SqliteChunk(connection, request, { shape, others, label: this.#label, leave, turn: this.#turn })
       } catch (error) {
         rollBack(connection)
         throw error
@@ -101,7 +104,9 @@ export class SqliteTarget implements CopyTarget {
         const connection = this.#writer()
         await beginWrite(connection, request.signal)
         try {
-          end = await removeSqliteRows(connection, request)
+          const { table, range, signal } = request
+          const found = await this.#spellings(connection).found(table, range, signal)
+          end = await removeSqliteRows(connection, { ...request, range: found })
         } finally {
           rollBack(connection)
         }
@@ -110,6 +115,11 @@ export class SqliteTarget implements CopyTarget {
       }
     })
     return end
+  }
+
+  /** @param connection within a transaction */
+  #spellings(connection: Database.Database): Spellings {
+    return new Spellings(new SqliteView(connection, this.#label))
   }
 
   async #write(signal: AbortSignal, body: (connection: Database.Database) => void): Promise<void> {
