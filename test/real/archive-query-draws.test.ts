@@ -27,17 +27,22 @@ const DAYS = ['0001-01-01', '2024-02-01', '2025-12-31', '2026-11-01', '2026-11-0
 const CLOCKS = ['', ' 00:00', 'T10:00', ' 10:00:00', 'T10:00:00.5', ' 23:59:59.999']
 const OFFSETS = ['', 'Z', ' Z', '+02', '-0530', '+02:00', ' +01:30:30', '+99', '-99:00']
 const ODD_TIMES: readonly Cell[] = [
-  ...[
-    '0000-01-01',
-    '-0001-01-01',
-    '10000-01-01',
-    '2026-02-30',
-    '2026-13-01',
-    '2026-1-5',
-    '2026-11-01 BC',
-    '2026-11-02 10',
-  ],
-  ...['soon', '', 'infinity', '-Infinity', null, 2026, 5.5, Buffer.from('2026-11-01')],
+  '0000-01-01',
+  '-0001-01-01',
+  '10000-01-01',
+  '2026-02-30',
+  '2026-13-01',
+  '2026-1-5',
+  '2026-11-01 BC',
+  '2026-11-02 10',
+  'soon',
+  '',
+  'infinity',
+  '-Infinity',
+  null,
+  2026,
+  5.5,
+  Buffer.from('2026-11-01'),
 ]
 const ODD_NUMBERS: readonly Cell[] = [5.5, 6.999, 'text', '5x', '', Infinity, -Infinity, NaN, Buffer.from('5')]
 const WHOLE = [-1, 0, 4, 5, 6, 7]
@@ -128,7 +133,7 @@ const literal = (name: Name): fc.Arbitrary<Literal> => {
     return fc.constantFrom(...(name === 'n' ? [...WHOLE, 5.5] : REAL)).map((value) => ({ sql: String(value), value }))
   const moment = fc.constantFrom(...(name === 'day' ? DAYS : MOMENTS))
   const sqlOf = (text: string): string =>
-    name === 'day' ? `DATE '${text}'` : name === 'ts' ? `TIMESTAMPTZ '${text}+00'` : `TIMESTAMP '${text}'`
+    name === 'day' ? `DATE '${text}'` : name === 'ts' ? `TIMESTAMPTZ '${text}'` : `TIMESTAMP '${text}'`
   return moment.map((text) => ({ sql: sqlOf(text), value: msOf(text) ?? 0 }))
 }
 
@@ -140,9 +145,9 @@ const COMPARED: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   '>': (a, b) => a > b,
   '>=': (a, b) => a >= b,
 }
-const ofValue = (name: Name, test: (value: number) => boolean) => (row: Values) => {
+const ofValue = (name: Name, holds: (value: number) => boolean) => (row: Values) => {
   const value = row[name]
-  return value === null ? null : test(value)
+  return value === null ? null : holds(value)
 }
 
 const simple: fc.Arbitrary<Condition> = fc.constantFrom(...NAMES).chain((name) =>
@@ -263,16 +268,16 @@ async function check(url: string, rows: ReadonlyMap<number, Cells>, { sql, names
     const answer = await ask(url, `SELECT id FROM bookings WHERE ${sql} ORDER BY id`)
     found = answer.rows.map(([id]) => Number(id))
   } catch (error) {
-    expect([String(error), isUnread]).toEqual([expect.stringContaining('VALUE_REFUSED'), true])
+    expect([sql, String(error), isUnread]).toEqual([sql, expect.stringContaining('VALUE_REFUSED'), true])
     return
   }
-  expect({ found, perhaps: [...perhaps] }).toEqual({ found: [...must], perhaps: [] })
+  expect({ sql, found, perhaps: [...perhaps] }).toEqual({ sql, found: [...must], perhaps: [] })
 }
 
 test('answers as a program that reads all rows', { timeout: 300_000 }, async () => {
   const hot = fc.array(cells, { minLength: 1, maxLength: 8 })
   const fates = fc.tuple(...ARCHIVED.map(() => fc.constantFrom(...FATES)))
-  const runs = Number(process.env['DRAWS'] ?? 25)
+  const runs = Number(process.env['SLUICE_DRAWS'] ?? 20)
   await fc.assert(
     fc.asyncProperty(hot, fates, fc.array(condition, { minLength: 6, maxLength: 6 }), async (drawn, became, asked) => {
       const url = await detached(drawn, became)
