@@ -177,3 +177,52 @@ describe.each(KEYS)('a detached row of %s whose key is respelled, %s', (system, 
     expect((await countedBy(asked)).counted).toBe('B 1; a1; b1; c1; z')
   })
 })
+
+const ODD: readonly (readonly [System, string, readonly string[], readonly (readonly [string, string])[]])[] = [
+  [
+    'postgresql',
+    'ts timestamptz, n int',
+    ["1, 'infinity', 1", "2, '-infinity', 2", "3, '0044-03-15 00:00:00+00 BC', 3", "4, '2026-11-01 10:00:00+02', 4"],
+    [
+      ["ts > '2030-01-01'", '1'],
+      ["ts > '2026-11-01' AND ts < '2030-01-01'", '4'],
+      ["ts < '2030-01-01' AND n <> 3", '2; 4'],
+      ["ts < '2030-01-01'", 'VALUE_REFUSED'],
+      ['ts IS NOT NULL', 'VALUE_REFUSED'],
+    ],
+  ],
+  [
+    'mysql',
+    'ts datetime, n time',
+    ["1, '0000-00-00 00:00:00', '10:00:00'", "2, '2026-11-01 10:00:00', '800:00:00'", "3, NULL, '-26:00:00'"],
+    [
+      ["ts > '2026-01-01'", '2'],
+      ["ts < '2030-01-01'", 'VALUE_REFUSED'],
+      ['ts IS NULL', 'VALUE_REFUSED'],
+      ["n = '800:00:00'", '2'],
+      ["n = '-26:00:00'", '3'],
+    ],
+  ],
+]
+
+test.each(ODD)('times of %s that no archive holds', { timeout: 60_000 }, async (system, columns, rows, questions) => {
+  if ((await missing(system)) !== '') return
+  const place = await makePlace(system, folder)
+  await place.sql(
+    ...(system === 'mysql' ? ["SET SESSION sql_mode = 'ALLOW_INVALID_DATES'"] : []),
+    `CREATE TABLE odd (id int PRIMARY KEY, ${columns})`,
+    ...rows.map((row) => `INSERT INTO odd VALUES (${row})`),
+  )
+  for (const [condition, wanted] of questions) {
+    const query = `SELECT id FROM odd WHERE ${condition} ORDER BY id`
+    const { counted } = await countedBy({
+      kind: 'query',
+      from: place.url,
+      table: 'odd',
+      limit: 10,
+      format: 'table',
+      query,
+    })
+    expect([condition, counted.replace(/:.*/s, '')]).toEqual([condition, wanted])
+  }
+})
