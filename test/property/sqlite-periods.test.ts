@@ -18,16 +18,26 @@ const clock = fc.oneof(
   fc.constantFrom('00:00:00', '00:00', '23:59:59', '22:00', '22:00:00', '23:59:59.999999', '00:00:00.5', '00:00:00.50'),
   fc.tuple(two(23), two(59), two(59)).map((parts) => parts.join(':')),
 )
-const offsets = ['', 'Z', '+02:00', '-05:30', '+00:00', '+0200', '-01', '+14:00', '-12:00'] as const
+const offsets = [
+  '',
+  'Z',
+  ' Z',
+  '+02:00',
+  ' -05:30',
+  '+00:00',
+  '+0200',
+  '-01',
+  '+14:00',
+  '-12:00',
+  '+01:30:15',
+  '-233015',
+] as const
 const local = fc.oneof(
   day,
   fc.tuple(day, fc.constantFrom(' ', 'T'), clock).map((parts) => parts.join('')),
 )
 
-/** SQLite understands offsets behind whole seconds only. */
-const withZone = fc
-  .tuple(local, fc.constantFrom(...offsets))
-  .map(([text, offset]) => (text.length >= 19 || offset === 'Z' ? `${text}${text.length > 10 ? offset : ''}` : text))
+const withZone = fc.tuple(local, fc.constantFrom(...offsets)).map((parts) => parts.join(''))
 const withoutZone = fc
   .tuple(local, fc.boolean())
   .map(([text, marked]) => (marked && text.length > 10 ? `${text}Z` : text))

@@ -96,6 +96,7 @@ export const CI_EACH_DAY = [
   'test/real/archive-log-s3.test.ts',
   'test/real/archive-log.test.ts',
   'test/real/archive-query-bytes.test.ts',
+  'test/real/archive-query-draws.test.ts',
   'test/real/archive-query.test.ts',
   'test/real/archive-told.test.ts',
   'test/real/cassandra-codecs.test.ts',

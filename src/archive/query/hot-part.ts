@@ -172,9 +172,12 @@ function exceptionOf(
   )
 }
 
-/** A condition for the source. Extended by a day on both sides, because some sources store times as text. */
+/**
+ * A condition for the source. Extended on both sides, because some sources store times as text: by a day, and with a
+ * zone by the largest offset that a text may have, `+99:99:99`.
+ */
 function pushed(
-  store: CopyStore,
+  { offers: { times } }: CopyStore,
   table: TableSpec,
   columns: readonly QueryColumn[],
   { column: name, least, most }: Interval,
@@ -183,10 +186,11 @@ function pushed(
   const spec = table.columns.find((one) => one.name === name)
   if (column === undefined || spec === undefined || spec.type.kind !== column.as.kind) return []
   const { stored } = column
-  const from = least === null ? null : unitsText(least - unitsOfDay(stored), stored)
-  const to = most === null ? null : unitsText(most + 1n + unitsOfDay(stored), stored)
+  const margin = unitsOfDay(stored) * (spec.type.kind === 'timestamp' && spec.type.zone ? 6n : 1n)
+  const from = least === null ? null : unitsText(least - margin, stored)
+  const to = most === null ? null : unitsText(most + 1n + margin, stored)
   if (from === null && to === null) return []
-  const condition = store.offers.times?.condition(spec, from, to) ?? null
+  const condition = times?.around?.(spec, from, to) ?? times?.condition(spec, from, to) ?? null
   return condition === null ? [] : [condition]
 }
 

@@ -30,6 +30,12 @@ export interface Times {
    * @throws SluiceError VALUE_REFUSED for a bound that is not a time
    */
   condition(column: Column, from: string | null, to: string | null): string | null
+  /**
+   * As `condition`, but true for every row that may have such a time, whatever its value is: it leaves out only rows
+   * that certainly have none. Times may be compared by their local day. Absent where the system enforces types:
+   * `condition` is certain there.
+   */
+  around?(column: Column, from: string | null, to: string | null): string | null
 }
 
 export interface TimeExtents {

@@ -28,6 +28,7 @@ import { answerFailure, bringFailure, changedFile, NOT_BROUGHT, unreadValue } fr
 import { needsOf, WITHOUT } from './needs.ts'
 import { refuseOtherExpressions } from './other-expressions.ts'
 import { readCsv } from './read-csv.ts'
+import { refuseAlikeKeys, sameKey } from './same-key.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type ArchiveStatement } from './statement.ts'
 import { casesText, distinctNames, valueIn } from './values.ts'
@@ -175,7 +176,10 @@ class DuckdbArchiveQuery implements ArchiveQuery {
           leftOut.push({ keyed: 0n, moved: 0n })
           continue
         }
-        const isIn = await this.#isIn(files, this.#named(key), place)
+        const keys = this.#named(key).map((column) => ({ column, place: place(column.name) }))
+        const archived = await this.#placed(files, this.#named(key))
+        await refuseAlikeKeys(session, keys, { hot: `main.${HOT}`, archived }, tableText(this.#request.table))
+        const isIn = `EXISTS (SELECT 1 FROM ${archived} AS archived WHERE ${sameKey(keys, `main.${HOT}`, 'archived')})`
         const out = async (sql: string): Promise<bigint> => BigInt(await session.run(`${sql} AND ${isIn}`))
         const keyed = await out(within === null ? everyRow : deleteOf(place(within.column), within.from, within.to))
         leftOut.push({ keyed, moved: within === null ? 0n : await out(everyRow) })
@@ -240,19 +244,6 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       return `SELECT ${values.join(', ')} FROM ${readParquet(some)}`
     })
     return `(${parts.join(' UNION ALL ')})`
-  }
-
-  /** True if a loaded row has the key of a row in the files. */
-  async #isIn(
-    files: readonly QueryFile[],
-    key: readonly QueryColumn[],
-    place: (name: string) => string,
-  ): Promise<string> {
-    const from = await this.#placed(files, key)
-    const same = key.map(
-      ({ name, physical }) => `main.${HOT}.${place(name)} IS NOT DISTINCT FROM archived.${quotedName(physical)}`,
-    )
-    return `EXISTS (SELECT 1 FROM ${from} AS archived WHERE ${same.join(' AND ')})`
   }
 
   async *pages(files: readonly QueryFile[]): AsyncGenerator<readonly QueryAnswerRow[]> {

@@ -26,24 +26,64 @@ export function sqliteTimeCondition({ name, type }: Column, from: string | null,
   }
 }
 
+/**
+ * See `Times.around`. SQLite enforces no types. Numbers are compared as numbers; texts and bytes sort after all numbers.
+ * Of times only texts that begin with a day are compared, by that day.
+ */
+export function sqliteTimeAround({ name, type }: Column, from: string | null, to: string | null): string | null {
+  const column = quote(name)
+  switch (type.kind) {
+    case 'int': {
+      const sides = [
+        // 5.5 is above 5, and below 6.
+        ...(from === null ? [] : [`${column} > ${BigInt(wholeBound(from)) - 1n}`]),
+        ...(to === null ? [] : [`${column} < ${wholeBound(to)}`]),
+      ]
+      return sides.length === 0 ? `${column} IS NOT NULL` : `(${sides.join(' AND ')}) OR ${column} >= ''`
+    }
+    case 'date':
+    case 'timestamp': {
+      const days = betweenBounds(column, from, to, (bound) => `'${ofFourDigits(timestampBound(bound)).slice(0, 10)}'`)
+      return `(${days}) OR NOT (${beginsWithDay(column)})`
+    }
+    default:
+      return null
+  }
+}
+
+/** True for texts with a day of the calendar and what may be a time of day behind it; NULL for NULL. */
+function beginsWithDay(column: string): string {
+  const day = `substr(${column}, 1, 10)`
+  const rest = `substr(${column}, 11)`
+  return (
+    `typeof(${column}) IN ('text', 'null') AND date(${day}) IS ${day} ` +
+    `AND ${rest} NOT GLOB '[0-9.:]*' AND ${rest} NOT GLOB '*[^0-9 T:.Z+-]*'`
+  )
+}
+
 /** SQL by which times of a column sort as texts, in UTC if they have a zone; NULL for some texts that are no times. */
 export function sortedText(column: string, zone: boolean): string {
   return zone ? inUtc(column) : withoutMarks(column)
 }
 
 function withoutMarks(column: string): string {
-  return `rtrim(replace(${column}, 'T', ' '), 'Zz')`
+  return `rtrim(replace(${column}, 'T', ' '), 'Zz ')`
 }
 
-/** For `+02`, `+0200` and `+02:00`; SQLite itself knows only the last, and loses fractions. */
+/**
+ * For all offsets that `canonicalInstant` reads, up to 24 hours; NULL for others. Where the time has no seconds, SQLite
+ * adds them.
+ */
 function inUtc(column: string): string {
-  const moved = (offset: string, length: number): string =>
-    `datetime(substr(${column}, 1, 19) || ${offset}) || substr(${column}, 20, length(${column}) - ${19 + length})`
+  const sign = `instr(replace(substr(${column}, 11), '+', '-'), '-')`
+  const local = `rtrim(substr(${column}, 1, 9 + ${sign}))`
+  const digits = `replace(substr(${column}, 11 + ${sign}), ':', '')`
+  const seconds = `(substr(${digits}, 1, 2) * 3600 + substr(${digits}, 3, 2) * 60 + substr(${digits}, 5, 2))`
+  const isOffset = [1, 2, 3].map((pairs) => `${digits} GLOB '${'[0-9][0-9]'.repeat(pairs)}'`).join(' OR ')
+  const back = `CASE substr(${column}, 10 + ${sign}, 1) WHEN '+' THEN '-' ELSE '+' END || ${seconds} || ' seconds'`
   return (
-    `CASE WHEN NOT substr(${column}, 11) GLOB '*[+-]*' THEN ${withoutMarks(column)} ` +
-    `WHEN ${column} GLOB '*[+-][0-9][0-9]' THEN ${moved(`substr(${column}, -3) || ':00'`, 3)} ` +
-    `WHEN ${column} GLOB '*[+-][0-9][0-9][0-9][0-9]' THEN ${moved(`substr(${column}, -5, 3) || ':' || substr(${column}, -2)`, 5)} ` +
-    `ELSE ${moved(`substr(${column}, -6)`, 6)} END`
+    `CASE WHEN ${sign} = 0 THEN ${withoutMarks(column)} ` +
+    `WHEN (${isOffset}) AND ${seconds} < 86400 THEN datetime(substr(${local}, 1, 19), ${back}) || substr(${local}, 20) END`
   )
 }
 
@@ -59,7 +99,7 @@ function textCondition(column: string, from: string | null, to: string | null): 
   return sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')
 }
 
-/** The limits for the index are a day wider: no offset from UTC reaches 24 hours. */
+/** The limits for the index are a day wider: `inUtc` reads no offset of 24 hours or more. */
 function instantCondition(column: string, from: string | null, to: string | null): string {
   const sides = [
     ...(from === null ? [] : [`${column} >= '${movedDay(shortest(from).slice(0, 10), -1)}'`]),

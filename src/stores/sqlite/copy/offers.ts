@@ -14,7 +14,7 @@ import { sqliteRowTriggers } from '../archive/row-triggers.ts'
 import { givenAgain, sqliteTableMarks } from '../archive/table-facts.ts'
 import { sqliteTimeExtent } from '../archive/time-extent.ts'
 import { otherSpelling } from '../../common/sqlite-dialect/spellings.ts'
-import { sqliteTimeCondition } from '../archive/time.ts'
+import { sqliteTimeAround, sqliteTimeCondition } from '../archive/time.ts'
 import type { SqliteOffers } from '../offered.ts'
 import { SqliteApply } from '../follow/apply/index.ts'
 import { SqliteTriggers } from '../follow/triggers/index.ts'
@@ -46,7 +46,7 @@ export function sqliteOffers(parts: OfferParts): SqliteOffers {
       marks: (tables: readonly TableName[], signal: AbortSignal) =>
         within(signal, (one) => sqliteTableMarks(one, tables)),
     },
-    times: { condition: sqliteTimeCondition },
+    times: { condition: sqliteTimeCondition, around: sqliteTimeAround },
     spellings: { condition: otherSpelling },
     timeExtents: {
       of: async (table, column, signal) => {

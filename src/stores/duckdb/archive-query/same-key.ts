@@ -1,0 +1,79 @@
+/** Finds source rows whose keys files have, where the table compares keys by a collation. */
+import type { QueryColumn } from '../../../model/archive/query-port.ts'
+import { textEquality, type TextEquality } from '../../../model/copy/text-equality.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import type { QuerySession } from './session.ts'
+
+/** A key column. @property place its name in the table of source rows */
+export type KeyColumn = { readonly column: QueryColumn; readonly place: string }
+
+/** SQL of source rows and of archived ones, for a FROM clause. */
+type Sides = { readonly hot: string; readonly archived: string }
+
+const CAPITALS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
+
+/** True if a row of `hot` has the key of one of `archived`, as far as that is certain. */
+export function sameKey(key: readonly KeyColumn[], hot: string, archived: string): string {
+  return equalKeys(key, { hot, archived }, surely)
+}
+
+/**
+ * Refuses a row whose key the system perhaps treats as equal to an archived one that the table has no other row for:
+ * letters and digits are the same, without case and accents. A collation may treat other texts as equal, too.
+ * @throws SluiceError PARTITION_STATE
+ */
+export async function refuseAlikeKeys(
+  session: QuerySession,
+  key: readonly KeyColumn[],
+  { hot, archived }: Sides,
+  table: string,
+): Promise<void> {
+  const doubted = key.filter(({ column }) => equalityOf(column) === 'system')
+  if (doubted.length === 0) return
+  const shown = (names: readonly string[]): string =>
+    `concat_ws(', ', ${names.map((name) => `CAST(${name} AS VARCHAR)`).join(', ')})`
+  const [found] = await session.rows(
+    `SELECT ${shown(key.map(({ place }) => `hot.${place}`))}, ${shown(key.map(({ column }) => `archived.${quotedName(column.physical)}`))}
+     FROM ${hot} AS hot JOIN ${archived} AS archived ON ${equalKeys(key, { hot: 'hot', archived: 'archived' }, perhaps)}
+     WHERE NOT EXISTS (SELECT 1 FROM ${archived} AS other WHERE ${sameKey(key, 'hot', 'other')})
+       AND NOT EXISTS (SELECT 1 FROM ${hot} AS other WHERE ${sameKey(key, 'other', 'archived')}) LIMIT 1`,
+  )
+  if (found === undefined) return
+  const [there, before] = found.map(String)
+  const by = doubted.map(({ column: { name, column } }) => `${name} by ${column.collation ?? column.native}`).join(', ')
+  throw new SluiceError('PARTITION_STATE', `the key of ${table} may treat ${before} and ${there} as equal`, {
+    where: table,
+    reason: `the archive has a row ${before}, the table has a row ${there}, and only the database compares ${by}: it is unknown whether both rows count`,
+    hint: `give the row ${there} the key ${before} again, drop or restore the archived partition of ${before}, or query other periods`,
+  })
+}
+
+function equalKeys(
+  key: readonly KeyColumn[],
+  { hot, archived }: Sides,
+  folded: (text: string, equality: TextEquality) => string,
+): string {
+  return key
+    .map(({ column, place }) => {
+      const equality = equalityOf(column)
+      const [one, other] = [`${hot}.${place}`, `${archived}.${quotedName(column.physical)}`]
+      return `${folded(one, equality)} IS NOT DISTINCT FROM ${folded(other, equality)}`
+    })
+    .join(' AND ')
+}
+
+function equalityOf({ stored, column }: QueryColumn): TextEquality {
+  return stored === 'string' ? textEquality(column) : 'bytes'
+}
+
+function surely(text: string, equality: TextEquality): string {
+  if (equality === 'nocase') return `translate(${text}, '${CAPITALS}', '${CAPITALS.toLowerCase()}')`
+  return equality === 'rtrim' ? `rtrim(${text}, ' ')` : text
+}
+
+function perhaps(text: string, equality: TextEquality): string {
+  if (equality !== 'system') return surely(text, equality)
+  const letters = `regexp_replace(lower(strip_accents(replace(${text}, 'ß', 'ss'))), '[^\\p{L}\\p{N}]', '', 'g')`
+  return `coalesce(nullif(${letters}, ''), ${text})`
+}
