@@ -8,11 +8,13 @@ import { currentPeriod } from './coverage.ts'
 
 /** More tables than this slow down every query plan of the server. */
 const MOST_PARTITIONS = 10_000
+/** Years around which periods of every calendar can be cut. Placeholders such as 0001 and 9999 lie outside. */
+const [FIRST_YEAR, LAST_YEAR] = [3, 9997]
 /** Limit of consecutive empty years that get partitions; years beyond a larger gap are far. */
 const EMPTY_YEARS = 2
 
 export type RowYears = {
-  /** First and last year of the main group of rows; null if there are no rows. */
+  /** First and last year of the main group of rows; null if no year can have partitions. */
   readonly main: { readonly first: number; readonly last: number } | null
   /** Years too far away for partitions, such as 1970 and 9999. */
   readonly far: readonly (CountedRows & { readonly year: number })[]
@@ -23,6 +25,7 @@ export function rowYears({ years }: Years): RowYears {
   const parts: { first: number; last: number; rows: bigint }[] = []
   const sorted = [...years].toSorted(([a], [b]) => a - b)
   for (const [year, { rows }] of sorted) {
+    if (year < FIRST_YEAR || year > LAST_YEAR) continue
     const part = parts.at(-1)
     if (part === undefined || year - part.last > EMPTY_YEARS + 1) parts.push({ first: year, last: year, rows })
     else {
@@ -34,7 +37,7 @@ export function rowYears({ years }: Years): RowYears {
     (best, one) => (best === null || one.rows > best.rows ? one : best),
     null,
   )
-  const far = main === null ? [] : sorted.filter(([year]) => year < main.first || year > main.last)
+  const far = sorted.filter(([year]) => main === null || year < main.first || year > main.last)
   return { main, far: far.map(([year, counted]) => ({ year, ...counted })) }
 }
 
@@ -43,10 +46,10 @@ export function periodsOfYears(
   spec: CalendarSpec,
   { first, last }: { readonly first: number; readonly last: number },
 ): readonly Period[] {
-  const end = `${digits(Math.min(last + 1, 9998), 4)}-02-01`
+  const end = `${digits(last + 1, 4)}-02-01`
   const periods: Period[] = []
   for (
-    let period = periodOf(spec, `${digits(Math.max(first - 1, 2), 4)}-12-01`);
+    let period = periodOf(spec, `${digits(first - 1, 4)}-12-01`);
     period.from < end;
     period = nextPeriod(spec, period)
   ) {

@@ -110,6 +110,31 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(await codesOf('plain', { onExisting: 'replace-range' })).toEqual(['UNSUPPORTED_KEY'])
       }, 120_000)
 
+      test('a table whose rows could merge by the key of the target is refused before anything is written, each time', async () => {
+        const place = await sqlite()
+        await place.sql(
+          'CREATE TABLE measured (at REAL PRIMARY KEY, note TEXT NOT NULL) STRICT',
+          `INSERT INTO measured VALUES (1.5, 'a'), (2.5, 'b')`,
+        )
+        await target.cql(
+          'CREATE TABLE measured (at double PRIMARY KEY, note text)',
+          'CREATE TABLE noted (note text PRIMARY KEY, at double)',
+        )
+        const copy = copyBetween(place.url, target.url, ['measured'])
+        for (let run = 0; run < 2; run++) {
+          const { finished } = await perform(copy)
+          expect(finished.error).toMatchObject({
+            code: 'UNSUPPORTED_KEY',
+            reason: 'its key is at, and the source has none that can be used',
+            hint: 'copy into a table with another key: at is a floating point number, which is not a safe key',
+          })
+        }
+        const other = await perform({ ...copy, toTable: 'noted' })
+        expect(other.finished.error).toMatchObject({ code: 'UNSUPPORTED_KEY', hint: expect.stringContaining('--key') })
+        const keyed = await perform({ ...copy, toTable: 'noted', key: ['note'] })
+        expect(keyed.finished, failures(keyed)).toMatchObject({ exitCode: 0, totals: { written: '2' } })
+      }, 120_000)
+
       test('refuse, upsert and append', async () => {
         const place = await sqlite()
         await place.sql(

@@ -13,6 +13,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
       `CREATE TABLE "Ring"."Even" ("Id" int PRIMARY KEY, body text)`,
       `CREATE TABLE "Ring".wide (tenant text, at bigint, body text, PRIMARY KEY (tenant, at))`,
       `CREATE TABLE "Ring".few (tenant text, at bigint, body text, PRIMARY KEY (tenant, at))`,
+      `CREATE TABLE "Ring".pairs (pair frozen<tuple<int, text>>, born timestamp, at bigint, PRIMARY KEY ((pair, born), at))`,
+      `INSERT INTO "Ring".pairs (pair, born, at) VALUES ((NULL, 'a,b'), 0, 1)`,
       `CREATE TABLE "Ring".empty (a int, b text, c int, PRIMARY KEY ((a, b), c))`,
     )
     const { connectCassandra } = await import('../../src/stores/cassandra/connect.ts')
@@ -105,6 +107,11 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
     expect(ring?.exact).toBe(false)
   })
 
+  it('names a partition by a tuple that contains NULL', async () => {
+    const { ring } = await look('pairs')
+    expect(ring?.fullest?.key).toEqual(['[null,"a,b"]', '1970-01-01 00:00:00'])
+  })
+
   it('says that nothing is there', async () => {
     const { ring } = await look('empty')
     expect(ring).toMatchObject({ exact: true, rows: '0', skew: 1, seen: '0' })
@@ -126,6 +133,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
       ['Ring.Even', ['Id'], { partitioner: 'murmur3', columns: 1 }],
       ['Ring.empty', ['a', 'b', 'c'], { partitioner: 'murmur3', columns: 2 }],
       ['Ring.few', ['tenant', 'at'], { partitioner: 'murmur3', columns: 1 }],
+      ['Ring.pairs', ['pair', 'born', 'at'], { partitioner: 'murmur3', columns: 2 }],
       ['Ring.wide', ['tenant', 'at'], { partitioner: 'murmur3', columns: 1 }],
     ])
   })

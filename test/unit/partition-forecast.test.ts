@@ -74,6 +74,12 @@ describe('periods of rows', () => {
     expect(found.far.map(({ year }) => year)).toEqual([1970, 9999])
     expect(rowYears(years({ 2019: 5, 2023: 50 })).far).toMatchObject([{ year: 2019, rows: 5n }])
     expect(rowYears(years({})).main).toBeNull()
+    // Placeholders are no main group, however many they are.
+    expect(rowYears(years({ 1: 70, 2024: 1, 9999: 80 }))).toMatchObject({
+      main: { first: 2024, last: 2024 },
+      far: [{ year: 1 }, { year: 9999, rows: 80n }],
+    })
+    expect(rowYears(years({ 9999: 80 }))).toMatchObject({ main: null, far: [{ year: 9999 }] })
   })
 
   test('a year more is looked at on both sides, for zones and fiscal years', () => {

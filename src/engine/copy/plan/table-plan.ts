@@ -5,6 +5,7 @@ import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { refuseFloatKey } from '../../../stores/common/key-ranges.ts'
+import { refuseMerging } from '../../../stores/common/merging-key.ts'
 import { planColumn, refuseLossy, refuseMissing, refuseOneColumn } from './column-plans.ts'
 import { checkedColumns, goesAsValue, isComputedBy, newlyChecked } from './generated-columns.ts'
 import { newTable, settingsLeft } from './new-table.ts'
@@ -61,6 +62,7 @@ export function planTable(
   const cut = keyed ? 'key' : source.blocks !== undefined ? 'block' : 'all'
   const rangeKey = source.key.map((name) => columns.find((column) => column.from === name)?.to ?? name)
   refuseKeys(options, source, target, rangeKey)
+  if (found !== null && to.can.atomic === 'row') refuseMerging(found, found.key, rangeKey)
   // A table still to be created has no ring yet, but will have one.
   const sortsAlike =
     (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike({ source, target, columns, sameSystem })

@@ -3,7 +3,6 @@
  * rest of the range is divided, down to one token; there, partitions are read one by one. What is unreadable even so is
  * reported, never silently left out.
  */
-import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errors, type types } from 'cassandra-driver'
 import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -13,6 +12,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraFailure } from '../failure.ts'
+import { driverText } from './key-text.ts'
 import type { PageSize } from './page-size.ts'
 import { repairSeam, wholeSecond, type DriverPage, type SharedColumns } from './seams.ts'
 import { byKey, byTokens, tokenExpression, type CqlQuery } from './select.ts'
@@ -329,20 +329,5 @@ export function isTooMuch(thrown: unknown): boolean {
 }
 
 function same(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.every((value, at) => text(value) === text(b[at]))
-}
-
-/** Text of a key value of the driver: numbers, texts, bytes, and its own classes, which print their value. */
-function text(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  if (value instanceof Uint8Array) return hexDigits(value)
-  if (value instanceof Date) return String(value.getTime())
-  if (typeof value === 'string') return value
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return value.toString()
-  if (typeof value !== 'object') return ''
-  const { toString } = value as { toString(): string }
-  if (toString !== Object.prototype.toString && !Array.isArray(value) && !(value instanceof Map))
-    return toString.call(value)
-  const entries = value instanceof Map || value instanceof Set ? [...value] : Object.values(value)
-  return `[${entries.map(text).join(',')}]`
+  return a.every((value, at) => driverText(value) === driverText(b[at]))
 }

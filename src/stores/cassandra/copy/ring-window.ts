@@ -3,6 +3,7 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { FullPartition } from '../../../model/copy/ring-picture.ts'
 import type { CassandraLink } from '../connect.ts'
+import { driverText } from './key-text.ts'
 import { cassandraTableName } from './names.ts'
 import { selectedCqlColumn } from './selected.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
@@ -92,7 +93,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
         last.bytes += bytesOf(values)
       } else {
         if (enough && last !== undefined) return { partitions, until: at - 1n, seen: rows }
-        const key = keyAt.map((index) => String(values[index]))
+        const key = keyAt.map((index) => driverText(values[index]))
         partitions.push({ token: at, key, rows: 1, bytes: bytesOf(values), more: false })
       }
       rows++

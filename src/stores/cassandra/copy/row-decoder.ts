@@ -1,5 +1,4 @@
 /** Decodes rows of the driver to canonical rows: one decoder per column, made once for a range. */
-import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import { canonicalCellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
@@ -8,6 +7,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraDecoder } from './decode.ts'
+import { driverText } from './key-text.ts'
 import type { DriverRow } from './pages.ts'
 import type { SharedColumns } from './seams.ts'
 import { nameInRow, selectedCqlColumn } from './selected.ts'
@@ -146,7 +146,7 @@ export class RowDecoder {
   }
 
   #noRow(found: DriverRow): SluiceError {
-    const partition = this.#shape.partition.map((name) => String(found[nameInRow(name)])).join(', ')
+    const partition = this.#shape.partition.map((name) => driverText(found[nameInRow(name)])).join(', ')
     return new SluiceError('VALUE_REFUSED', `the partition (${partition}) has static values, but no row`, {
       where: tableText(this.#request.table.table),
       reason: 'a row needs a complete key, and a part of its key is missing',
@@ -159,7 +159,7 @@ export class RowDecoder {
     const error = asSluiceError(thrown)
     const { code, message, reason, hint } = error
     const key = [...this.#shape.partition, ...this.#shape.clustering]
-      .map((name) => String(found[nameInRow(name)]))
+      .map((name) => driverText(found[nameInRow(name)]))
       .join(', ')
     const where = `${tableText(this.#request.table.table)}.${column}, row (${key})`
     return new SluiceError(code, `${where}: ${message}`, {
@@ -216,6 +216,6 @@ function shownBy(decode: (value: unknown) => Cell, value: unknown): string {
     const cell = decode(value)
     return cell === null ? '' : canonicalCellText(cell)
   } catch {
-    return value instanceof Uint8Array ? bytesText(value) : String(value)
+    return driverText(value)
   }
 }

@@ -11,6 +11,7 @@ import { cassandraError } from '../errors.ts'
 import { timeJudge, type TimeJudge } from '../archive/time.ts'
 import { cassandraDecoder } from './decode.ts'
 import { cassandraEncoder } from './encode.ts'
+import { driverText } from './key-text.ts'
 import { Pages, type DriverRow } from './pages.ts'
 import { wholeSecond, type DriverPage } from './seams.ts'
 import { PageSize } from './page-size.ts'
@@ -180,7 +181,7 @@ function unreadableError(
     'VALUE_REFUSED',
     typeof partition === 'bigint'
       ? `a partition at ${onRefused === undefined ? 'or behind ' : ''}the token ${partition} cannot be read, and its key is unknown`
-      : `rows of the partition (${partition.map(String).join(', ')}) cannot be read`,
+      : `rows of the partition (${partition.map(driverText).join(', ')}) cannot be read`,
     {
       where: name,
       reason: cause.reason ?? cause.message,

@@ -5,9 +5,9 @@
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing, LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
+import { refuseMerging } from '../../common/merging-key.ts'
 import type { CassandraLink } from '../connect.ts'
 import { ONE } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
@@ -213,20 +213,10 @@ export class CassandraChunkWriter implements ChunkWriter {
     return [text, { values, staticOnly: row.staticOnly }]
   }
 
-  /** Two rows of a source may have one key here: the second would overwrite the first without notice. */
   #refuseMerging(): void {
     const { range, table } = this.#request
-    const key = new Set([...this.#shape.partition, ...this.#shape.clustering])
     const byKey = range.by === 'key' || range.by === 'keys'
-    if (byKey && table.key.length > 0 && table.key.every((name) => key.has(name))) return
-    throw new SluiceError(
-      'UNSUPPORTED_KEY',
-      `several rows of the source could become one row in ${tableText(table.table)}`,
-      {
-        reason: `its key is ${[...key].join(', ')}, and the source's ${byKey ? table.key.join(', ') : 'has none'}`,
-        hint: 'give --key with unique columns that are all in the key of the target',
-      },
-    )
+    refuseMerging(table, [...this.#shape.partition, ...this.#shape.clustering], byKey ? table.key : [])
   }
 
   reportWeak(rows: readonly Encoded[], why: string): void {

@@ -149,14 +149,23 @@ export function declarePostgresType(type: ColumnType): PostgresDeclaredType {
     }
     case 'json':
       return { native: 'jsonb', type }
-    case 'list': {
-      const of = declarePostgresType(type.of)
-      return { native: `${of.native}[]`, type: { kind: 'list', of: of.type } }
-    }
+    case 'list':
+      return declareList(type.of)
     case 'native':
       // Cassandra has the same address type.
       return type.name === 'inet' ? { native: 'inet', type } : { native: 'text', type: { kind: 'text' } }
   }
+}
+
+/** Items with a single form in a JSON array. */
+const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
+
+/** Other lists stay JSON: of floats or dates as the source spells them, and lists of different lengths in one. */
+function declareList(item: ColumnType): PostgresDeclaredType {
+  const of = declarePostgresType(item)
+  return PLAIN_ITEMS.has(item.kind) && of.type.kind === item.kind
+    ? { native: `${of.native}[]`, type: { kind: 'list', of: of.type } }
+    : { native: 'jsonb', type: { kind: 'json' } }
 }
 
 function declareInt(bits: number, unsigned: boolean): PostgresDeclaredType {

@@ -119,13 +119,27 @@ async function judge(place: Place, table: string): Promise<Judged> {
     rows: answers.map((row) =>
       all.map((_, at) => {
         const [value, time, life] = row.slice(at * 3, at * 3 + 3)
-        return `${value}${TIMES}${time} ${lifeOf(life)}`
+        const kind = all[at]?.type.code === dataTypes.decimal && value !== null ? DECIMAL : ''
+        return `${kind}${value}${TIMES}${time} ${lifeOf(life)}`
       }),
     ),
   }
 }
 
 const TIMES = ' written '
+const DECIMAL = 'decimal '
+
+/** SQL has neither times of writing nor, as every plan says, trailing zeros of decimals. */
+function asOfSql(words: string): string {
+  const [value = ''] = words.split(TIMES)
+  if (!value.startsWith(DECIMAL)) return value.replaceAll(/"(-?\d+)(?:(\.\d*?[1-9])|\.)0*"/g, '"$1$2"')
+  const bytes = Buffer.from(value.slice(DECIMAL.length), 'hex')
+  const digits = bytes.subarray(4).toString('hex')
+  let [unscaled, scale] = [BigInt.asIntN(digits.length * 4, BigInt(`0x${digits}`)), bytes.readInt32BE(0)]
+  if (unscaled === 0n) return `${DECIMAL}0`
+  for (; unscaled % 10n === 0n; unscaled /= 10n) scale--
+  return `${DECIMAL}${unscaled}E${-scale}`
+}
 
 /** Which of the lives it is: seconds pass while it is copied. */
 function lifeOf(seconds: string | null | undefined): string {
@@ -160,6 +174,5 @@ export const ring: DrawnSystem = {
     return own[0] === undefined ? '' : quote(own[0])
   },
   judge,
-  // SQL has neither: what comes back was written when it came.
-  timeless: ({ columns, rows }) => ({ columns, rows: rows.map((row) => row.map((one) => one.split(TIMES)[0] ?? '')) }),
+  timeless: ({ columns, rows }) => ({ columns, rows: rows.map((row) => row.map(asOfSql)) }),
 }

@@ -1,0 +1,27 @@
+/** Keys of a target by which rows of the source would merge. */
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+/**
+ * For a target that keeps one row for each key: two rows of the source may have one key there, and the second would
+ * overwrite the first without notice.
+ * @param found the table of the target @param key its key @param given key of the source by names of the target
+ * @throws SluiceError UNSUPPORTED_KEY
+ */
+export function refuseMerging(found: TableSpec, key: readonly string[], given: readonly string[]): void {
+  if (given.length > 0 && given.every((name) => key.includes(name))) return
+  const float = found.columns.find(({ name, type }) => type.kind === 'float' && key.includes(name))
+  const theirs =
+    given.length === 0 ? 'the source has none that can be used' : `the key of the source is ${given.join(', ')}`
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `several rows of the source could become one row in ${tableText(found.table)}`,
+    {
+      reason: `its key is ${key.join(', ')}, and ${theirs}`,
+      hint:
+        float === undefined
+          ? 'give --key with unique columns that are all in the key of the target'
+          : `copy into a table with another key: ${float.name} is a floating point number, which is not a safe key`,
+    },
+  )
+}

@@ -1,0 +1,44 @@
+/** Lists of DuckDB in tables that a copy creates: arrays where each item has one form, JSON otherwise. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+const LISTS: readonly (readonly [type: string, value: string])[] = [
+  ['INTEGER[]', '[1, NULL, -2]'],
+  ['VARCHAR[]', `['a"b', '', NULL]`],
+  ['UBIGINT[]', '[18446744073709551615]'],
+  ['INTEGER[][]', '[[1, 2], [3], [], NULL]'],
+  ['DOUBLE[]', '[1.5, 1e300, -0.25]'],
+  ['DECIMAL(10,2)[]', '[1.50, 2]'],
+  ['DATE[]', `['2024-02-29']`],
+  ['TIMESTAMP[]', `['2024-02-29 12:00:00.5']`],
+]
+
+const SYSTEMS: readonly System[] = ['postgresql', 'mysql', 'sqlite', 'duckdb']
+
+describe.each(SYSTEMS)('to %s', (system) => {
+  test('all arrive, proved; once more nothing differs', { timeout: 120_000 }, async (context) => {
+    if ((await missing(system)) !== '') context.skip()
+    const [source, target] = [await makePlace('duckdb', folder.path), await makePlace(system, folder.path)]
+    await source.sql(
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, ${LISTS.map(([type], at) => `c${at} ${type}`).join(', ')})`,
+      `INSERT INTO t VALUES (1, ${LISTS.map(([, value]) => value).join(', ')}), (2${', NULL'.repeat(LISTS.length)})`,
+      `INSERT INTO t VALUES (3${', []'.repeat(LISTS.length)})`,
+    )
+    const copy = copyOf(source, target, 't')
+    const { finished } = await perform(copy)
+    expect(finished.error).toBeUndefined()
+    expect(finished).toMatchObject({ exitCode: 0, totals: { read: '3', written: '3', quarantined: '0' } })
+    const again = await perform({ ...copy, again: true })
+    expect(again.finished.exitCode).toBe(0)
+    if (system !== 'postgresql') return
+    const [row] = await target.rows('SELECT c0, c1, c3 FROM t WHERE id = 1')
+    expect(row).toEqual(['{1,NULL,-2}', String.raw`{"a\"b","",NULL}`, '[[1, 2], [3], [], null]'])
+  })
+})
