@@ -3,8 +3,10 @@ import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { listLakeTables } from '../../src/engine/lake/queries/tables.ts'
+import { openLakeStore } from '../../src/engine/run/registry.ts'
 import { walkLake } from '../../src/engine/lake/walk.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
+import { S3_AVAILABLE, startS3 } from '../support/servers/s3.ts'
 import { NEVER } from '../tables/shared-tables.ts'
 import { perform, type Performed } from './operation-kit.ts'
 
@@ -163,4 +165,22 @@ test.runIf(process.getuid?.() === 0)('folders whose rights keep another user out
   const flat = [denied('away'), denied('closed'), denied('listed'), ['table', 'named'], ['table', 'seen']]
   expect(await asOther(lake, false)).toEqual(flat)
   expect(await asOther(lake, true)).toEqual([...flat.slice(0, 4), denied('named'), ...flat.slice(4)])
+})
+
+test.skipIf(!S3_AVAILABLE)('a folder of a bucket that may not be listed is none without tables', async () => {
+  const before = process.env
+  await using server = await startS3()
+  process.env = { ...before, ...server.env }
+  try {
+    server.put('lake/closed/_delta_log/00000000000000000000.json', '{}')
+    server.put('lake/plain/a', '')
+    const lake = await openLakeStore(server.url('lake'))
+    const closed = server.url('lake/closed')
+    server.failNext(1, 403, 'AccessDenied')
+    expect(await lake.isPlainFolder(closed, NEVER)).toBe(false)
+    expect(await lake.look(closed, NEVER)).toMatchObject({ is: 'denied', error: { code: 'SOURCE_DENIED' } })
+    expect(await lake.isPlainFolder(server.url('lake/plain'), NEVER)).toBe(true)
+  } finally {
+    process.env = before
+  }
 })
