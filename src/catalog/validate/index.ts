@@ -115,7 +115,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   throwIfAborted(interrupt.stop)
   await runAll(scratch, REPLAY)
   const { start } = loaded.window
-  const gone = start === head.historyFrom ? await setAsideOlder(scratch, loaded, report) : []
+  const gone = start === head.historyFrom ? await leaveOutCleaned(scratch, loaded, report) : []
   const range: VersionRange = {
     from: Math.max(start, head.historyFrom),
     version: head.version,
@@ -190,10 +190,10 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
 }
 
 /**
- * Sets aside commits at or below the base that only the catalog has: the log was cleaned of them, which is no
+ * Leaves out commits at or below the base that only the catalog has: the log was cleaned of them, which is no
  * difference. @returns their versions
  */
-async function setAsideOlder(
+async function leaveOutCleaned(
   scratch: SqlDatabase,
   { window, folder }: LoadedLog,
   report: Report,
