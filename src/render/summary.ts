@@ -110,7 +110,7 @@ export class SummaryFold {
       command === 'diff' ? differenceText(finished) : '',
       this.#questionsText(),
       this.#checksText({ command, totals: finished.totals }),
-      this.#rowsText(),
+      this.#rowsText(finished),
     ].filter((part) => part !== '')
     const noProof = finished.proof === 'none' ? '  nothing was proved (proof none)' : ''
     if (parts.length > 0) return parts.join('; ') + noProof
@@ -132,7 +132,7 @@ export class SummaryFold {
     const actions = BigInt(finished.totals['actions'] ?? this.#actions)
     const rate = finished.ms > 0 ? Math.round((Number(actions) * 1000) / finished.ms) : 0
     const done = actions > 0n ? `  ${plural(actions, 'action')}  ${grouped(rate)}/s` : ''
-    return `${words.join(', ')} of ${grouped(all)} in ${durationText(finished.ms)}${done}`
+    return `${words.join(', ')} of ${grouped(all)}${unsearchedText(finished)} in ${durationText(finished.ms)}${done}`
   }
 
   /** Mean speed of this run, if it did enough to measure it. */
@@ -193,11 +193,17 @@ export class SummaryFold {
     return [copied, `${plural(applied, 'change')} applied`].filter((part) => part !== '').join('; ')
   }
 
-  #rowsText(): string {
+  #rowsText(finished: RunFinished): string {
     const texts = [...this.#rows].map(([type, rows]) => plural(rows, ...(ROWS[type] ?? (['row', 'rows'] as const))))
     if (texts.length === 0) return ''
-    return texts.join(', ') + (this.#unreadable === 0 ? '' : `, ${this.#unreadable} not readable`)
+    const unreadable = this.#unreadable === 0 ? '' : `, ${this.#unreadable} not readable`
+    return texts.join(', ') + unreadable + unsearchedText(finished)
   }
+}
+
+/** Number of folders that could not be searched for tables. */
+function unsearchedText({ totals: { unsearched } }: RunFinished): string {
+  return unsearched === undefined ? '' : `, ${plural(unsearched, 'folder')} not searched`
 }
 
 /** What prevents the run: number of tables that cannot be copied or imported, or of findings that block it. */

@@ -34,7 +34,7 @@ const COMMITS = `SELECT version, commit_info, commit_info_line, commit_time, in_
   FROM delta_commits WHERE table_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT 1000`
 // A commit below the base was stored with all its lines. The rest of a commit after a killed sweep has neither adds nor
 // its commitInfo, and must not count as a commit.
-const ORPHANS = `SELECT DISTINCT version FROM delta_actions
+export const ORPHANS = `SELECT DISTINCT version FROM delta_actions
   WHERE table_id = ? AND source = 0 AND version < ? AND kind IN ('add', 'commitInfo') ORDER BY version`
 
 function commitOf([version, info, infoLine, time, inCommit, mtime, bytes, digest, numLines, first, next]: SqlRow) {

@@ -23,6 +23,7 @@ import { loadCatalog } from './load-catalog.ts'
 import { loadLog, type LoadedLog } from './load-window.ts'
 import { LongLines } from './long-lines.ts'
 import { checkRanges } from './ranges.ts'
+import { commitsOnlyCopied, onlyHeldText } from '../only-held.ts'
 import { noteDoubled, notePartitions } from './partition-notes.ts'
 import {
   DOUBLED_IN_BASE,
@@ -114,10 +115,11 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   throwIfAborted(interrupt.stop)
   await runAll(scratch, REPLAY)
   const { start } = loaded.window
+  const gone = start === head.historyFrom ? await leaveOutCleaned(scratch, loaded, report) : []
   const range: VersionRange = {
     from: Math.max(start, head.historyFrom),
     version: head.version,
-    sameStart: start === head.historyFrom && (await startsAlike(scratch, loaded)),
+    sameStart: start === head.historyFrom && !gone.includes(start) && (await startsAlike(scratch, loaded)),
   }
   if (start > head.historyFrom)
     report.notes.push(`the log now begins at version ${start}; older versions are only in the catalog`)
@@ -185,6 +187,28 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
     witnesses: [...report.witnesses],
     notes: report.notes,
   }
+}
+
+/**
+ * Leaves out commits at or below the base that only the catalog has: the log was cleaned of them, which is no
+ * difference. @returns their versions
+ */
+async function leaveOutCleaned(
+  scratch: SqlDatabase,
+  { window, folder }: LoadedLog,
+  report: Report,
+): Promise<readonly number[]> {
+  const { start, base } = window
+  if (base === null) return []
+  const gone = await commitsOnlyCopied(scratch, start, folder.commits)
+  if (gone.length === 0) return []
+  const older = gone.filter((version) => version < start).map((version) => `'${version}'`)
+  if (older.length > 0)
+    await runAll(scratch, [`DELETE FROM cat_actions WHERE source = '0' AND version IN (${older.join(', ')})`])
+  report.notes.push(
+    `${onlyHeldText(gone)}: the log was cleaned of ${gone.length === 1 ? 'it' : 'them'}; sluice export-log TABLE --to FOLDER writes all that the catalog holds`,
+  )
+  return gone
 }
 
 /**

@@ -2,9 +2,9 @@
  * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its data folders, which may
  * hold millions of files, are not entered; its other folders are, because they may hold tables.
  */
-import type { FolderLook, LakeItem, LakeStore, Unseen } from '../../model/lake/lake-store.ts'
+import type { FolderLook, LakeItem, LakeStore, TableFolders, Unseen } from '../../model/lake/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import type { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../run/registry.ts'
 import { systemOfFile } from '../run/systems.ts'
 
@@ -55,7 +55,12 @@ async function* walk(
   if (look.is === 'table') {
     yield { kind: 'table', name: name === '' ? '.' : name, path }
     if (!options.recursive) return
-    const { items, unseen } = await look.folders(options.signal)
+    const listed = await foldersOrDenied(look, options.signal)
+    if (listed instanceof SluiceError) {
+      yield { kind: 'unreadable', name: name === '' ? '.' : name, path, error: listed }
+      return
+    }
+    const { items, unseen } = listed
     if (unseen !== null) yield { kind: 'unseen', name: name === '' ? '.' : name, path, ...unseen }
     for (const [i, item] of items.entries()) {
       const childName = name === '' ? item.name : `${name}/${item.name}`
@@ -103,11 +108,26 @@ async function* walk(
     }
     if (!enters) continue
     announce(lake, look.items, i, name, options)
-    if (!options.recursive && !(await lake.isTable(item.path, options.signal))) {
+    if (!options.recursive && (await lake.isPlainFolder(item.path, options.signal))) {
       options.onShallow?.(childName)
       continue
     }
     yield* walk(lake, item.path, childName, depth + 1, seen, options)
+  }
+}
+
+/** The folders of a table, or the error of a table whose folder must not be listed: its log was readable without that. */
+async function foldersOrDenied(
+  look: Extract<FolderLook, { is: 'table' }>,
+  signal: AbortSignal,
+): Promise<TableFolders | SluiceError> {
+  try {
+    return await look.folders(signal)
+  } catch (error) {
+    throwIfAborted(signal)
+    const failure = asSluiceError(error)
+    if (failure.code === 'SOURCE_DENIED') return failure
+    throw error
   }
 }
 
@@ -173,6 +193,30 @@ export function lookText(found: Extract<FoundInFolder, { kind: 'unreadable' | 'u
   const { path, listed, after } = found
   return `only the first ${listed.toLocaleString('en')} names in ${path}, up to ${after}, were searched for tables: give the path of a table after it`
 }
+
+/** Folders named in a message. */
+const NAMED = 3
+
+function namesText(names: readonly string[]): string {
+  return `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ' and others' : ''}`
+}
+
+/** Note about folders that only a recursive walk searches. @param verb what it does with their tables, as `lists` */
+export function shallowText(names: readonly string[], done: string, verb: string): string {
+  return `folders below ${namesText(names)} were not ${done}: --recursive (-r) ${verb} them, too`
+}
+
+/** The end of a run that could not search all folders: its tables may be not all that there are. */
+export function unsearchedError(names: readonly string[]): SluiceError {
+  const what = names.length === 1 ? 'one folder' : `${names.length} folders`
+  return new SluiceError('TABLES_FAILED', `${what} could not be searched for tables: ${namesText(names)}`, {
+    reason: 'tables in them are missing here; the warnings above say why each folder cannot be read',
+    hint: UNSEARCHED_HINT,
+  })
+}
+
+export const UNSEARCHED_HINT =
+  'make these folders readable, or leave them out with --exclude; then run the same command again'
 
 /** If inspecting a folder takes a round trip, the next folders are inspected ahead. */
 function announce(lake: LakeStore, items: readonly LakeItem[], from: number, name: string, options: WalkOptions): void {

@@ -49,8 +49,8 @@ export interface LakeStore {
   readonly parallel: number
   /** Subfolders, and files that may be databases, by name. */
   look(path: string, signal: AbortSignal): Promise<FolderLook>
-  /** True if a folder is a table; cheaper than `look`. */
-  isTable(path: string, signal: AbortSignal): Promise<boolean>
+  /** True if a folder can be listed and is not a table; cheaper than `look`. */
+  isPlainFolder(path: string, signal: AbortSignal): Promise<boolean>
   /** Announces a `look` at a folder, so that it can be prefetched; if `nested`, also at the folders of a table. */
   soon(path: string, signal: AbortSignal, nested: boolean): void
   /** A file that may be a database; null if it cannot be read, or is not one. */

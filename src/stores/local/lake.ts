@@ -1,12 +1,11 @@
 /** A lake in a local folder. */
-import { closeSync, existsSync, openSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs'
+import { closeSync, existsSync, lstatSync, openSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs'
 import { opendir, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { mayHoldTables } from '../../model/lake/lake-store.ts'
 import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/lake/lake-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { permissionDenied } from '../../shared/guide-errors.ts'
-import { isFolder, isFolderPath } from '../../shared/folder.ts'
+import { isFolder } from '../../shared/folder.ts'
 import { localSourceError } from './index.ts'
 
 const DATABASE_FILE = /\.(db3?|s3db|sqlite3?|duckdb|ddb)$/i
@@ -22,20 +21,26 @@ class LocalLake implements LakeStore {
   }
 
   async look(path: string): Promise<FolderLook> {
-    if (isFolderPath(join(path, '_delta_log')))
-      return { is: 'table', folders: async () => ({ items: await foldersOf(path), unseen: null }) }
     let entries: Dirent[]
     try {
+      if (holdsLog(path)) return { is: 'table', folders: async () => ({ items: await foldersOf(path), unseen: null }) }
       entries = await readdir(path, { withFileTypes: true })
     } catch (error) {
-      return { is: 'denied', error: denied(path, error) }
+      return { is: 'denied', error: notListed(path, error) }
     }
     entries.sort((a, b) => (a.name < b.name ? -1 : 1))
     return { is: 'folder', items: entries.flatMap((entry) => itemOf(entry, join(path, entry.name))) }
   }
 
-  async isTable(path: string): Promise<boolean> {
-    return isFolderPath(join(path, '_delta_log'))
+  async isPlainFolder(path: string): Promise<boolean> {
+    try {
+      if (holdsLog(path)) return false
+      await (await opendir(path)).close()
+      return true
+    } catch {
+      // `look` returns the error.
+      return false
+    }
   }
 
   soon(): void {
@@ -66,7 +71,10 @@ async function foldersOf(path: string): Promise<readonly LakeItem[]> {
   try {
     for await (const entry of await opendir(path)) {
       if (entry.isFile() || !mayHoldTables(entry.name)) continue
-      items.push(...itemOf(entry, join(path, entry.name)).filter(({ kind }) => kind === 'folder'))
+      const folder = itemOf(entry, join(path, entry.name)).filter(({ kind }) => kind === 'folder')
+      // A data file may be a link, too, to a disk that is away.
+      if (entry.isSymbolicLink() && targetOf(join(path, entry.name)) === 'nowhere') continue
+      items.push(...folder)
     }
   } catch (error) {
     throw localSourceError(error, path)
@@ -76,15 +84,48 @@ async function foldersOf(path: string): Promise<readonly LakeItem[]> {
 
 function itemOf(entry: Dirent, path: string): readonly LakeItem[] {
   if (entry.name.startsWith('.')) return []
-  const isLink = entry.isSymbolicLink()
-  if (entry.isDirectory() || (isLink && isFolderPath(path))) {
-    return [{ kind: 'folder', name: entry.name, path, ...(isLink ? { link: () => realpathSync(path) } : {}) }]
-  }
-  return DATABASE_FILE.test(entry.name) ? [{ kind: 'file', name: entry.name, path }] : []
+  const { name } = entry
+  if (entry.isDirectory()) return [{ kind: 'folder', name, path }]
+  const target = entry.isSymbolicLink() ? targetOf(path) : 'file'
+  if (target === 'folder') return [{ kind: 'folder', name, path, link: () => realpathSync(path) }]
+  if (DATABASE_FILE.test(name)) return [{ kind: 'file', name, path }]
+  // `look` says why such a link cannot be followed: it may lead to a table.
+  const mayBeFolder = target === 'denied' || (target === 'nowhere' && extname(name) === '')
+  return mayBeFolder ? [{ kind: 'folder', name, path }] : []
 }
 
-function denied(path: string, cause: unknown): SluiceError {
-  return new SluiceError(...permissionDenied('SOURCE_DENIED', { where: path, cause }))
+/** What a symbolic link leads to; `denied` if that cannot be found out. */
+function targetOf(path: string): 'folder' | 'file' | 'nowhere' | 'denied' {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat === undefined) return 'nowhere'
+    return stat.isDirectory() ? 'folder' : 'file'
+  } catch {
+    return 'denied'
+  }
+}
+
+/**
+ * Whether a folder is a table.
+ * @throws the error of the file system, or SluiceError NO_LOG, for a `_delta_log` that cannot be a log
+ */
+function holdsLog(path: string): boolean {
+  const log = join(path, '_delta_log')
+  const entry = lstatSync(log, { throwIfNoEntry: false })
+  if (entry === undefined) return false
+  if (entry.isDirectory()) return true
+  const target = entry.isSymbolicLink() ? statSync(log, { throwIfNoEntry: false }) : entry
+  if (target?.isDirectory() === true) return true
+  const what = target === undefined ? 'a link that leads nowhere' : 'a file, not a folder'
+  throw new SluiceError('NO_LOG', `its _delta_log is ${what}`, { where: log, hint: 'restore the log of the table' })
+}
+
+function notListed(path: string, error: unknown): SluiceError {
+  if (!(error instanceof SluiceError) && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+    if (targetOf(path) === 'nowhere')
+      return new SluiceError('NO_SUCH_PATH', 'it is a link that leads nowhere', { where: path, cause: error })
+  }
+  return localSourceError(error, path)
 }
 
 /** @throws SluiceError NO_SUCH_PATH if it is not a folder; SOURCE_DENIED, SOURCE_IO */

@@ -34,9 +34,9 @@ class S3Lake implements LakeStore {
     return look
   }
 
-  async isTable(path: string, signal: AbortSignal): Promise<boolean> {
+  async isPlainFolder(path: string, signal: AbortSignal): Promise<boolean> {
     this.soon(path, signal, false)
-    return (await this.#folders.get(path))?.is === 'table'
+    return (await this.#folders.get(path))?.is === 'folder'
   }
 
   soon(path: string, signal: AbortSignal, nested: boolean): void {

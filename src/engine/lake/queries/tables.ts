@@ -66,6 +66,7 @@ async function rowsOfLake(
 ): Promise<readonly TableRow[]> {
   const rowOf = async (found: FoundInFolder): Promise<TableRow | null> => {
     if (found.kind === 'database') return sourceRow(found)
+    if (found.kind === 'unreadable') return unsearchedRow(found)
     if (found.kind !== 'table') return null
     return tableRow(found.name === '.' ? lastPart(found.path) : found.name, found.path, known, signal)
   }
@@ -73,6 +74,11 @@ async function rowsOfLake(
   const walked = walkLake(lake, { recursive: true, exclude: [], signal })
   for await (const row of orderedResults(walked, lanesAt([lake]), rowOf)) if (row !== null) rows.push(row)
   return rows
+}
+
+/** A folder that cannot be read may hold tables. Its key is not that of a table, which may have a row of its own. */
+function unsearchedRow({ name, path, error }: Extract<FoundInFolder, { kind: 'unreadable' }>): TableRow {
+  return { key: `${path}/`, name: `${name}/`, location: path, kind: 'delta', ...UNKNOWN_TABLE, error: error.info() }
 }
 
 /** Name of a lake that is itself a table. */

@@ -5,25 +5,17 @@ import { WAIT_MS, whileHeld, withWritableCatalog, type WritableCatalog } from '.
 import type { TableOutcome } from '../../import/import-one.ts'
 import { importInLanes } from '../../import/lanes.ts'
 import { planTables, reportPlan, type PlanTarget } from '../../import/plan.ts'
-import { lookText, walkLake } from '../../walk.ts'
+import { foldersInside, lookText, shallowText, unsearchedError, UNSEARCHED_HINT, walkLake } from '../../walk.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { batchImport, BatchImportOperation } from './declaration.ts'
 
 type BatchImportRun = RunOf<typeof batchImport>
 
 export async function performBatchImport(operation: BatchImportOperation, run: BatchImportRun): Promise<Ending> {
-  const { catalog: url, only, dryRun } = operation
-  const targets: PlanTarget[] = []
-  const excluded: string[] = []
-  for await (const found of walkLake(operation.path, { ...operation, signal: run.interrupt.stop })) {
-    if (found.kind === 'excluded') excluded.push(found.name)
-    else if (found.kind === 'unreadable' || found.kind === 'unseen') {
-      run.emit({ type: 'log', level: 'warn', message: lookText(found) })
-    } else if (found.kind === 'table' && (only === undefined || only.includes(found.name))) {
-      targets.push({ name: found.name, path: found.path })
-    }
-  }
+  const { catalog: url, dryRun } = operation
+  const { targets, excluded, unsearched } = await tablesBelow(operation, run)
   if (targets.length === 0) {
+    if (unsearched.length > 0) throw unsearchedError(unsearched)
     throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found', {
       where: operation.path,
       reason: 'Empty or missing _delta_log',
@@ -36,7 +28,7 @@ export async function performBatchImport(operation: BatchImportOperation, run: B
   const patient = whileHeld(run, waitMs)
   const plan = await patient(() => planTables(targets, url, run, dryRun))
   reportPlan(plan, excluded, run, dryRun)
-  if (dryRun) return endOfPlan(targets.length, plan.errors)
+  if (dryRun) return endOfPlan(targets.length, plan.errors, unsearched)
   const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const size = new Map(plan.lines.map((line) => [line.table, Number(line.logBytes ?? 0)]))
     const settings = { batchSize: operation.batchSize, allowRefused: false, waitMs }
@@ -47,12 +39,55 @@ export async function performBatchImport(operation: BatchImportOperation, run: B
     }))
     const outcomes = await importInLanes(catalog, url, lined, operation.parallel, settings, run)
     await catalog.indexes.finish()
-    return endOfRun(targets.length, outcomes, targets.length - outcomes.length)
+    return endOfRun(targets.length, outcomes, targets.length - outcomes.length, unsearched)
   }
   return withWritableCatalog(url, run, operation.path, body, patient)
 }
 
-function endOfRun(tables: number, outcomes: readonly TableOutcome[], left: number): Ending {
+type TablesBelow = {
+  readonly targets: readonly PlanTarget[]
+  readonly excluded: readonly string[]
+  /** Folders that could not be read; tables may be in them. */
+  readonly unsearched: readonly string[]
+}
+
+/** Searches the folder; what it does not search is reported. */
+async function tablesBelow(operation: BatchImportOperation, run: BatchImportRun): Promise<TablesBelow> {
+  const { path, only, recursive } = operation
+  const targets: PlanTarget[] = []
+  const excluded: string[] = []
+  const unsearched: string[] = []
+  const shallow: string[] = []
+  const walked = { ...operation, signal: run.interrupt.stop, onShallow: (name: string) => void shallow.push(name) }
+  for await (const found of walkLake(path, walked)) {
+    if (found.kind === 'excluded') excluded.push(found.name)
+    else if (found.kind === 'unreadable' || found.kind === 'unseen') {
+      run.emit({ type: 'log', level: 'warn', message: lookText(found) })
+      const { name } = found
+      const isAsked = only === undefined || only.some((table) => table === name || table.startsWith(`${name}/`))
+      if (found.kind === 'unreadable' && isAsked) unsearched.push(name)
+    } else if (found.kind === 'table' && (only === undefined || only.includes(found.name))) {
+      targets.push({ name: found.name, path: found.path })
+    }
+  }
+  const [first, ...others] = targets
+  // Only for a single table: this lists a table's folder completely.
+  if (!recursive && first !== undefined && others.length === 0)
+    shallow.push(...(await foldersInside(path, { kind: 'table', ...first }, walked)))
+  if (shallow.length > 0 && first !== undefined && only === undefined)
+    run.emit({ type: 'log', level: 'note', message: shallowText(shallow, 'searched for tables', 'searches') })
+  return { targets, excluded, unsearched }
+}
+
+const unsearchedTotal = (unsearched: readonly string[]): Record<string, string> =>
+  unsearched.length === 0 ? {} : { unsearched: dec(unsearched.length) }
+
+function endOfRun(
+  tables: number,
+  outcomes: readonly TableOutcome[],
+  left: number,
+  unsearched: readonly string[],
+): Ending {
   const failures = outcomes.flatMap(({ error }) => (error === null || error.kind === 'stopped' ? [] : [error]))
   const refused = failures.filter((error) => error.kind === 'unsupported').length
   const stopped =
@@ -69,30 +104,41 @@ function endOfRun(tables: number, outcomes: readonly TableOutcome[], left: numbe
     actions: sum(({ result }) => result?.actions ?? 0),
     files: sum(({ result }) => result?.files ?? 0),
     bytes: sum(({ result }) => result?.bytes ?? 0),
+    ...unsearchedTotal(unsearched),
   }
   if (stopped) return { totals, stopped }
   const fatal = failures.find((error) => error.kind === 'target' && error.code !== 'TARGET_BUSY')
   if (fatal !== undefined) return { totals, error: fatal }
-  if (failures.length === 0) return { totals }
-  return { totals, error: failed(failures, tables, refused) }
+  return endOf(totals, failures, { tables, refused, unsearched })
 }
 
-function endOfPlan(tables: number, errors: ReadonlyMap<string, SluiceError>): Ending {
+function endOfPlan(tables: number, errors: ReadonlyMap<string, SluiceError>, unsearched: readonly string[]): Ending {
   const failures = [...errors.values()]
   const refused = failures.filter((error) => error.kind === 'unsupported').length
-  const totals = { tables: dec(tables), failed: dec(failures.length - refused), refused: dec(refused) }
-  return failures.length === 0 ? { totals } : { totals, error: failed(failures, tables, refused) }
+  const counts = { tables: dec(tables), failed: dec(failures.length - refused), refused: dec(refused) }
+  return endOf({ ...counts, ...unsearchedTotal(unsearched) }, failures, { tables, refused, unsearched })
+}
+
+type Failed = { readonly tables: number; readonly refused: number; readonly unsearched: readonly string[] }
+
+function endOf(totals: Record<string, string>, failures: readonly SluiceError[], counts: Failed): Ending {
+  if (failures.length > 0) return { totals, error: failed(failures, counts) }
+  return counts.unsearched.length === 0 ? { totals } : { totals, error: unsearchedError(counts.unsearched) }
 }
 
 /** Exit 6 if all failures are refusals, else 1. */
-function failed(failures: readonly SluiceError[], tables: number, refused: number): SluiceError {
-  if (refused === failures.length) {
+function failed(failures: readonly SluiceError[], { tables, refused, unsearched }: Failed): SluiceError {
+  if (refused === failures.length && unsearched.length === 0) {
     return new SluiceError('TABLE_FEATURE', `${refused} of ${tables} tables need a feature that sluice refuses`, {
       hint: 'see the table.finished lines; --exclude skips these tables',
     })
   }
   const more = refused > 0 ? `, ${refused} refused` : ''
-  return new SluiceError('TABLES_FAILED', `${failures.length - refused} of ${tables} tables failed${more}`, {
-    hint: 'correct the cause for each failed table, then run the same command again: tables that are done are not read again',
+  const message = `${failures.length - refused} of ${tables} tables failed${more}`
+  const again =
+    'correct the cause for each failed table, then run the same command again: tables that are done are not read again'
+  if (unsearched.length === 0) return new SluiceError('TABLES_FAILED', message, { hint: again })
+  return new SluiceError('TABLES_FAILED', `${message}; ${unsearchedError(unsearched).message}`, {
+    hint: `${again}; ${UNSEARCHED_HINT}`,
   })
 }

@@ -4,7 +4,7 @@ import { dec, type TableEvent } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { orderedResults, lanesAt } from '../../in-order.ts'
-import { foldersInside, lookText, walkLake, type FoundInFolder } from '../../walk.ts'
+import { foldersInside, lookText, shallowText, unsearchedError, walkLake, type FoundInFolder } from '../../walk.ts'
 import { openLake, parquetRows } from '../../../run/registry.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { discover, DiscoverOperation } from './declaration.ts'
@@ -20,6 +20,7 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
   let bytes = 0n
   const lanes = lanesAt([operation.path])
   const shallow: string[] = []
+  const unsearched: string[] = []
   let last: Extract<FoundInFolder, { kind: 'table' }> | null = null
   const walked = { ...operation, signal: interrupt.stop, onShallow: (name: string) => void shallow.push(name) }
   const probed = orderedResults(walkLake(operation.path, walked), lanes, async (found) => ({
@@ -33,6 +34,7 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
     }
     if (found.kind === 'unreadable' || found.kind === 'unseen') {
       emit({ type: 'log', level: 'warn', table: found.name, message: lookText(found) })
+      if (found.kind === 'unreadable') unsearched.push(found.name)
       continue
     }
     if (found.kind !== 'table') {
@@ -59,8 +61,7 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
     shallow.push(...(await foldersInside(operation.path, last, walked)))
   if (shallow.length > 0) {
     const none = tables === 0 ? 'no table is directly in it; ' : ''
-    const message = `${none}folders below ${shallow.slice(0, 3).join(', ')}${shallow.length > 3 ? ' and others' : ''} were not listed: --recursive (-r) lists them, too`
-    emit({ type: 'log', level: 'note', message })
+    emit({ type: 'log', level: 'note', message: none + shallowText(shallow, 'listed', 'lists') })
   }
   return {
     totals: {
@@ -70,7 +71,9 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
       sources: dec(sources),
       excluded: dec(excluded),
       bytes: dec(bytes),
+      ...(unsearched.length === 0 ? {} : { unsearched: dec(unsearched.length) }),
     },
+    ...(unsearched.length === 0 ? {} : { error: unsearchedError(unsearched) }),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { ImportHead } from '../../../../catalog/import/head.ts'
 import { aloneText, filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
 import { compareImportedCommits } from '../../../../catalog/import/same-log.ts'
+import { commitsOnlyHeld, onlyHeldText, versionsText } from '../../../../catalog/only-held.ts'
 import { onlyInOne, sumsOf, type FileSums } from '../../../../delta/file-sums.ts'
 import type { Snapshot } from '../../../../delta/snapshot.ts'
 import type { DeltaTable } from '../../../../delta/table.ts'
@@ -10,9 +11,6 @@ import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 
 /** The commits are the imported ones, only the files differ: if the catalog is wrong, nothing would be lost. */
 export const DISAGREES = 'log and catalog hold different tables'
-
-/** Ranges of versions that are named. */
-const NAMED = 4
 
 export type RollbackWitness = {
   readonly name: string
@@ -44,13 +42,11 @@ export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<
 export async function witnesses(sides: Sides, signal: AbortSignal): Promise<readonly RollbackWitness[]> {
   const { head, version, database, log, table, snapshot } = sides
   const { metadata } = await snapshot.head(signal)
-  const { compared, other } = await compareImportedCommits(
-    database,
-    head.tableId,
-    await table.listing(signal),
-    log,
-    signal,
-  )
+  const { tableId, historyFrom } = head
+  const listing = await table.listing(signal)
+  const { compared, other } = await compareImportedCommits(database, tableId, listing, log, signal)
+  const { from: logFrom } = await table.run(signal)
+  const gone = await commitsOnlyHeld(database, { tableId, from: historyFrom ?? 0, logFrom }, listing)
   const logFiles = filesOfLog(snapshot, signal)
   const catalogFiles = filesOfCatalog(database, head.tableId, version, log.root)
   const [logSums, catalogSums] = [await sumsOf(logFiles), await sumsOf(catalogFiles)]
@@ -70,10 +66,10 @@ export async function witnesses(sides: Sides, signal: AbortSignal): Promise<read
     },
     {
       name: 'commits as imported',
-      equal: other.length === 0,
+      equal: other.length === 0 && gone.length === 0,
       log: `${compared - other.length} of ${compared} have the bytes that were imported`,
-      catalog: '',
-      problem: `${versionsText(other)} of the log ${other.length === 1 ? 'is not the one that was' : 'are not those that were'} imported`,
+      catalog: onlyHeldText(gone),
+      problem: [otherText(other), onlyHeldText(gone)].filter((text) => text !== '').join('; '),
     },
     {
       name: 'log re-read',
@@ -85,19 +81,11 @@ export async function witnesses(sides: Sides, signal: AbortSignal): Promise<read
   ]
 }
 
-function countsText(version: number, { files, bytes }: FileSums): string {
-  return `v${version}: ${files} files, ${bytes} bytes`
+function otherText(other: readonly number[]): string {
+  if (other.length === 0) return ''
+  return `${versionsText(other)} of the log ${other.length === 1 ? 'is not the one that was' : 'are not those that were'} imported`
 }
 
-/** Ranges of versions in words: `commits 0 to 3, 7`. */
-function versionsText(versions: readonly number[]): string {
-  const spans: { from: number; to: number }[] = []
-  for (const version of versions) {
-    const last = spans.at(-1)
-    if (last !== undefined && last.to === version - 1) last.to = version
-    else spans.push({ from: version, to: version })
-  }
-  const texts = spans.slice(0, NAMED).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
-  const more = spans.length > NAMED ? ` and ${spans.length - NAMED} more ranges` : ''
-  return `commit${versions.length === 1 ? '' : 's'} ${texts.join(', ')}${more}`
+function countsText(version: number, { files, bytes }: FileSums): string {
+  return `v${version}: ${files} files, ${bytes} bytes`
 }

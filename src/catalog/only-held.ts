@@ -1,0 +1,60 @@
+/** Commits that the catalog holds and the log has lost, as to a cleaner: their lines are in the catalog alone. */
+import type { LogListing } from '../delta/listing.ts'
+import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
+import { ORPHANS } from './export/commits.ts'
+
+/** Ranges of versions that are named. */
+const NAMED = 4
+
+/**
+ * Versions whose commit is in the catalog, and not in the log; ascending.
+ * @param from first version of the catalog's history; it may hold commits below it, too
+ * @param logFrom first version that the log gives: versions of the history below it are not listed
+ */
+export async function commitsOnlyHeld(
+  reader: SqlReader,
+  { tableId, from, logFrom }: { readonly tableId: string; readonly from: number; readonly logFrom: number },
+  { commits }: Pick<LogListing, 'commits'>,
+): Promise<readonly number[]> {
+  const below = await reader.all(ORPHANS, [tableId, from])
+  const within = await reader.all(
+    `SELECT version FROM delta_commits WHERE table_id = ? AND version >= ? AND log_bytes IS NOT NULL AND version <=
+      (SELECT current_version FROM delta_tables WHERE table_id = ?) ORDER BY version`,
+    [tableId, Math.max(from, logFrom), tableId],
+  )
+  const inLog = new Set(commits.map(({ version }) => version))
+  return [...below, ...within].map(([version]) => Number(version)).filter((version) => !inLog.has(version))
+}
+
+/** As `commitsOnlyHeld`, of the commits at or below the base `from`, in the copies that a validation has. */
+export async function commitsOnlyCopied(
+  scratch: SqlDatabase,
+  from: number,
+  inLog: Pick<ReadonlySet<number>, 'has'>,
+): Promise<readonly number[]> {
+  const rows = await scratch.all(`
+    SELECT DISTINCT TRY_CAST(version AS BIGINT) AS v FROM cat_actions
+    WHERE source = '0' AND v < ${from} AND kind IN ('add', 'commitInfo')
+    UNION SELECT ${from} FROM cat_commits
+    WHERE version = '${from}' AND log_bytes IS NOT NULL AND log_digest IS NOT NULL ORDER BY v`)
+  return rows.map(([version]) => Number(version)).filter((version) => !inLog.has(version))
+}
+
+/** Versions in words, as ranges: `commits 0 to 3, 7`. */
+export function versionsText(versions: readonly number[]): string {
+  const spans: { from: number; to: number }[] = []
+  for (const version of versions) {
+    const last = spans.at(-1)
+    if (last !== undefined && last.to === version - 1) last.to = version
+    else spans.push({ from: version, to: version })
+  }
+  const texts = spans.slice(0, NAMED).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
+  const more = spans.length > NAMED ? ` and ${spans.length - NAMED} more ranges` : ''
+  return `commit${versions.length === 1 ? '' : 's'} ${texts.join(', ')}${more}`
+}
+
+/** Text about such commits; '' if there are none. */
+export function onlyHeldText(versions: readonly number[]): string {
+  if (versions.length === 0) return ''
+  return `${versionsText(versions)} ${versions.length === 1 ? 'is' : 'are'} in the catalog alone`
+}
