@@ -54,3 +54,106 @@ test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
     expect(await target.rows('SELECT count(*) FROM t')).toEqual([['102']])
   },
 )
+
+/** SQL by which a table without a key keeps every other row out, without an error. */
+const KEEPS_OUT_KEYLESS: Readonly<Partial<Record<System, readonly string[]>>> = {
+  sqlite: KEEPS_OUT.sqlite ?? [],
+  postgresql: KEEPS_OUT.postgresql ?? [],
+}
+
+test.for([
+  ['sqlite', 'append'],
+  ['sqlite', 'refuse'],
+  ['postgresql', 'append'],
+] as const)(
+  '%s, %s: without a key no row is skipped, so one that a trigger keeps out is missed',
+  async ([system, onExisting], { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+    const table = 'CREATE TABLE t (id INTEGER, v TEXT)'
+    await source.sql(table, "INSERT INTO t VALUES (1, 'x'), (2, 'x'), (3, 'x'), (4, 'x')")
+    await target.sql(table, ...(KEEPS_OUT_KEYLESS[system] ?? []))
+    const { finished, events } = await perform(copyOf(source, target, 't', { onExisting }))
+    expect(finished).toMatchObject({ exitCode: 1, totals: { written: '0', skipped: '0' } })
+    expect(finished.error?.message).toContain('2 of 4 rows')
+    const failed = events.find((event) => event.type === 'chunk.failed')
+    expect(failed).toMatchObject({
+      error: { code: 'PROOF_FAILED', hint: expect.stringContaining('trigger') as string },
+    })
+    expect(await target.rows('SELECT count(*) FROM t')).toEqual([['0']])
+  },
+)
+
+/** Tables whose key takes texts that differ in case as one. */
+const CASELESS: Readonly<Partial<Record<System, readonly string[]>>> = {
+  sqlite: ['CREATE TABLE t (id TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, v TEXT)'],
+  mysql: ['CREATE TABLE t (id VARCHAR(20) COLLATE utf8mb4_general_ci NOT NULL PRIMARY KEY, v TEXT)'],
+  postgresql: [
+    `CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+    'CREATE TABLE t (id TEXT COLLATE caseless NOT NULL PRIMARY KEY, v TEXT)',
+  ],
+  duckdb: ['CREATE TABLE t (id TEXT COLLATE NOCASE NOT NULL PRIMARY KEY, v TEXT)'],
+}
+
+test.for(
+  (['sqlite', 'mysql', 'postgresql', 'duckdb'] as const).flatMap((system) =>
+    (['upsert', 'append'] as const).map((how) => [system, how] as const),
+  ),
+)('%s, %s: two keys of the source that are one in the target', async ([system, onExisting], { skip }) => {
+  const why = await missing(system)
+  if (why !== '') skip(why)
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+  await source.sql(
+    'CREATE TABLE t (id TEXT NOT NULL PRIMARY KEY, v TEXT)',
+    "INSERT INTO t VALUES ('a', '1'), ('A', '2'), ('b', '3')",
+  )
+  await target.sql(...(CASELESS[system] ?? []))
+  const { finished, events } = await perform(copyOf(source, target, 't', { onExisting, verify: 'count' }))
+  const held = await target.rows('SELECT count(*) FROM t')
+  if (held[0]?.[0] === '3') expect(finished.exitCode).toBe(0)
+  else expect(finished.exitCode, JSON.stringify(events)).not.toBe(0)
+})
+
+test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
+  '%s: rows among others of the target are counted by their keys',
+  async (system, { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const { source, target } = await sides(system)
+    await target.sql("INSERT INTO t VALUES (50, 'old'), (500, 'own'), (-1, 'own')")
+    const copy = copyOf(source, target, 't', { onExisting: 'upsert', verify: 'count', chunkRows: 30 })
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: '100', proved: '4' } })
+    expect(await target.rows("SELECT count(*) FROM t WHERE v = 'x'")).toEqual([['100']])
+  },
+)
+
+test('rows that the target drops among others of its own are missed', async () => {
+  const { source, target } = await sides('sqlite')
+  const own = Array.from({ length: 60 }, (_, i) => `(${i}.5, 'own')`).join(', ')
+  await target.sql(
+    'DROP TABLE t',
+    'CREATE TABLE t (id REAL PRIMARY KEY, v TEXT)',
+    `INSERT INTO t VALUES ${own}`,
+    ...(KEEPS_OUT.sqlite ?? []),
+  )
+  const { finished } = await perform(copyOf(source, target, 't', { onExisting: 'append', verify: 'count' }))
+  expect(finished.exitCode).not.toBe(0)
+})
+
+test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
+  '%s: an upsert of keys alone, some of which are there',
+  async (system, { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+    const table = 'CREATE TABLE t (id INTEGER PRIMARY KEY)'
+    await source.sql(table, 'INSERT INTO t VALUES (1), (2), (3)')
+    await target.sql(table, 'INSERT INTO t VALUES (2), (9)')
+    for (const verify of ['chunk', 'count'] as const) {
+      const { finished } = await perform(copyOf(source, target, 't', { onExisting: 'upsert', verify, restart: true }))
+      expect(finished, JSON.stringify(finished)).toMatchObject({ exitCode: 0, totals: { read: '3' } })
+    }
+    expect(await target.rows('SELECT count(*) FROM t')).toEqual([['4']])
+  },
+)
