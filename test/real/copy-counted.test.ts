@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -157,3 +157,41 @@ test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
     expect(await target.rows('SELECT count(*) FROM t')).toEqual([['4']])
   },
 )
+
+const ROWS = "INSERT INTO t VALUES (1, 'x'), (2, 'y'), (3, 'z')"
+
+describe.each([
+  ['sqlite', 'sqlite'],
+  ['sqlite', 'duckdb'],
+  ['postgresql', 'postgresql'],
+  ['postgresql', 'mysql'],
+] as const)('rows without a key from %s to a table with one in %s', (from, to) => {
+  test.for([
+    ['another value under a key', ["INSERT INTO t VALUES (2, 'own')"], 'chunk', 1],
+    ['the same row', ["INSERT INTO t VALUES (2, 'y'), (9, 'own')"], 'chunk', 0],
+    ['another value under a key', ["INSERT INTO t VALUES (2, 'own')"], 'count', 0],
+  ] as const)('append, %s', async ([, there, verify, exitCode], { skip }) => {
+    const why = (await missing(from)) || (await missing(to))
+    if (why !== '') skip(why)
+    const [source, target] = [await makePlace(from, folder), await makePlace(to, folder)]
+    // A row that the source has twice is there once.
+    await source.sql('CREATE TABLE t (id INTEGER, v VARCHAR(9))', ROWS, "INSERT INTO t VALUES (1, 'x')")
+    await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR(9))', ...there)
+    const { finished } = await perform(copyOf(source, target, 't', { onExisting: 'append', verify }))
+    expect(finished, JSON.stringify(finished)).toMatchObject({ exitCode })
+    if (exitCode === 0) expect(finished.totals).toMatchObject({ read: '4', written: '2', skipped: '2' })
+  })
+})
+
+test.each([
+  ['chunk', 'append'],
+  ['count', 'append'],
+  ['count', 'refuse'],
+] as const)('%s, %s: rows without a key that are gone after the write', async (verify, onExisting) => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  const table = 'CREATE TABLE t (id INTEGER, v TEXT)'
+  await source.sql(table, ROWS)
+  await target.sql(table, 'CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.id = 2 BEGIN DELETE FROM t WHERE id = 2; END')
+  const { finished } = await perform(copyOf(source, target, 't', { verify, onExisting }))
+  expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
+})

@@ -202,8 +202,9 @@ class ChunkWork {
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
       for (const row of this.#exact.taken(rows)) {
         this.#read += 1n
-        if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) this.#add(row)
-        this.#keys?.note(row)
+        if (taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) continue
+        this.#add(row)
+        this.#keys?.note(writtenCells(plan, row))
       }
     }
     // Rows before the cursor count as written, whether an earlier attempt wrote or skipped them.
@@ -234,8 +235,8 @@ class ChunkWork {
       keyOf: (row) => this.#keyOf(row),
     })
     const quarantined = await this.#quarantine.count()
-    const taken = this.#written + this.#skipped + this.#expired + quarantined
-    if (taken < this.#read) throw rowsDropped(this.#context.plan, this.#read - taken, this.#read)
+    const settled = this.#written + this.#skipped + this.#expired + quarantined
+    if (settled < this.#read) throw rowsDropped(this.#context.plan, this.#read - settled, this.#read)
     const { source, stored, rows } = await proof.compare(read, forwarded)
     const tally: TallyOfChunk = {
       read: this.#read,

@@ -1,5 +1,6 @@
 /** Proof of one chunk: digests of its rows on both sides, its target surplus, and the last key of an open range. */
 import type { Claim, TablePlan, TallyOfChunk } from '../../../model/copy/plan.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
@@ -7,7 +8,7 @@ import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { compareCounted, compareDigests } from './chunk-proof.ts'
 import type { Computed } from './computed.ts'
-import { writeColumns, type TableContext } from '../table/context.ts'
+import type { TableContext } from '../table/context.ts'
 import { targetRequest } from '../diff/sides.ts'
 import { steadyRows, type Expiring } from './expiring.ts'
 import type { RowToQuarantine } from '../ledger/quarantine.ts'
@@ -70,11 +71,11 @@ export class ChunkProof {
     const { context, claim, scheme, writer, keys, computed, view, fresh } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
-    // Rows of block ranges cannot be found in the target: their checksums are compared when the whole table is copied.
-    const inTarget = range.by === 'key' || range.by === 'nullKey'
-    if (!inTarget || scheme === 'none') return { source: read, stored: null, rows: null }
-    const counted = keys?.digest() ?? null
-    if (counted !== null) return await this.#compareKeys(read, counted)
+    if (scheme === 'none') return { source: read, stored: null, rows: null }
+    const columns = keys?.columns ?? null
+    if (keys !== null && columns !== null) return await this.#compareKeys(read, keys, columns)
+    // Rows of block ranges cannot be found in the target: they are compared when the whole table is copied.
+    if (range.by !== 'key' && range.by !== 'nullKey') return { source: read, stored: null, rows: null }
     // Neither a range nor keys tell the rows of the chunk from others.
     if (scheme === 'count' && keys === null && !fresh && !writer.seesRange)
       return { source: read, stored: null, rows: null }
@@ -95,19 +96,20 @@ export class ChunkProof {
     return { source: read, stored, rows: only === null ? stored.rows : null }
   }
 
-  /** Counts the rows that the target has under the keys of the chunk. */
-  async #compareKeys(read: Digest | null, expected: Digest): Promise<ProvedDigests> {
-    const { context, writer, keys, targetKey } = this.#chunk
-    const { plan } = context
-    const columns = writeColumns({ columns: targetKey.flatMap((at) => plan.columns[at] ?? []) })
-    const only = keys?.texts ?? new Set()
+  /** Compares what the target has under the keys of the chunk. */
+  async #compareKeys(
+    read: Digest | null,
+    { expected, texts: only }: WrittenKeys,
+    columns: readonly WriteColumn[],
+  ): Promise<ProvedDigests> {
+    const { context, writer, claim, scheme } = this.#chunk
     const begun = performance.now()
     const found = await writer.digest({ scheme: 'canonical', only, columns })
-    const steady = equalDigests(expected, found)
-      ? null
-      : await this.#steady('count', expected, found, performance.now() - begun)
-    if (steady === null) compareCounted(plan, expected, found)
-    return { source: read, stored: { rows: (steady ?? found).rows, sum: '' }, rows: null }
+    const tookMs = performance.now() - begun
+    const steady = equalDigests(expected, found) ? null : await this.#steady('count', expected, found, tookMs)
+    if (steady === null) (scheme === 'count' ? compareCounted : compareDigests)(context.plan, expected, found)
+    const isRange = claim.range.by === 'key' || claim.range.by === 'nullKey'
+    return { source: read, stored: isRange ? { rows: (steady ?? found).rows, sum: '' } : null, rows: null }
   }
 
   /**

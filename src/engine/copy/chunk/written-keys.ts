@@ -1,45 +1,71 @@
-/** Keys of the rows that a chunk wrote or found there, where other rows of the target may lie between them. */
+/** Rows that a chunk wrote or found in the target, by their keys: others of the target may lie between them. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { rowHash, RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
-import { targetKeyPositions } from '../table/context.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
+import { targetKeyPositions, writeColumns } from '../table/context.ts'
 
 export class WrittenKeys {
+  readonly #plan: TablePlan
   readonly #places: readonly number[]
   readonly #texts = new Set<string>()
-  readonly #sum: RowSum | null
+  /** Hash of the first row of each key, if the source has no key; else null. */
+  readonly #hashes: Map<string, string> | null
+  readonly #sum = new RowSum()
 
-  private constructor(places: readonly number[], isCounted: boolean) {
+  private constructor(plan: TablePlan, places: readonly number[]) {
+    this.#plan = plan
     this.#places = places
-    this.#sum = isCounted ? new RowSum() : null
+    this.#hashes = plan.cut === 'key' ? null : new Map()
   }
 
   /** Null if the whole range is proved, or rows have no key by which the target could be asked. */
   static of(plan: TablePlan): WrittenKeys | null {
     const { onExisting, proof, sortsAlike, source } = plan
-    const among = onExisting === 'upsert' || onExisting === 'append'
+    const isAmong = onExisting === 'upsert' || onExisting === 'append'
     // A token range is no range of a target without a ring; there rows can only be counted by their keys.
-    const isCounted = proof === 'count' && (among || (source.ring !== undefined && !sortsAlike))
-    const isSummed = proof === 'canonical' && (among || !sortsAlike)
+    const isCounted = proof === 'count' && (isAmong || (source.ring !== undefined && !sortsAlike))
+    const isSummed = proof === 'canonical' && (isAmong || !sortsAlike)
     const places = targetKeyPositions(plan)
-    return (isCounted || isSummed) && places.length > 0 ? new WrittenKeys(places, isCounted) : null
+    return (isCounted || isSummed) && places.length > 0 ? new WrittenKeys(plan, places) : null
   }
 
+  /** @param row cells that are written */
   note(row: Row): void {
-    this.#texts.add(keyTextOf(row, this.#places))
-    this.#sum?.add(this.#places.map((at) => row[at] ?? null))
+    const text = keyTextOf(row, this.#places)
+    this.#texts.add(text)
+    if (this.#hashes !== null) {
+      const hash = rowHash(row)
+      const first = this.#hashes.get(text)
+      // Without a key a source may have one row several times; the target has it once.
+      if (first === hash) return
+      if (first === undefined) this.#hashes.set(text, hash)
+    }
+    if (this.#isCounted) this.#sum.add(this.#places.map((at) => row[at] ?? null))
+    else if (this.#hashes !== null) this.#sum.add(row)
   }
 
   get texts(): ReadonlySet<string> {
     return this.#texts
   }
 
+  /** Columns that `expected` is of; null if the rows that were read are compared as they are. */
+  get columns(): readonly WriteColumn[] | null {
+    const { columns } = this.#plan
+    if (this.#isCounted) return writeColumns({ columns: this.#places.flatMap((at) => columns[at] ?? []) })
+    return this.#hashes === null ? null : writeColumns({ columns })
+  }
+
   /**
-   * Number of noted rows and checksum of their keys, for a proof by count. The target is asked for the same: a number
-   * alone would count one of its rows for each key that finds it. Null for other proofs.
+   * What the target has to hold under these keys. A proof by count has the checksum of the keys too: the number alone
+   * would count one row of the target for each key that finds it.
    */
-  digest(): Digest | null {
-    return this.#sum?.digest() ?? null
+  get expected(): Digest {
+    return this.#sum.digest()
+  }
+
+  get #isCounted(): boolean {
+    return this.#plan.proof === 'count'
   }
 }

@@ -111,7 +111,9 @@ export class PostgresWriter implements ChunkWriter {
     await this.#begin()
     const { range, sortsAlike } = this.#request
     const columns = other ?? this.#request.columns
-    if (only !== undefined && sortsAlike === false && range.by === 'key') {
+    // Other ranges do not say where the rows of the keys are.
+    const isAway = range.by === 'all' || range.by === 'block' || (range.by === 'key' && sortsAlike === false)
+    if (only !== undefined && isAway) {
       return digestOfKeys(
         rowKeysOf(only, this.#request),
         ({ keys }) =>
