@@ -195,3 +195,21 @@ test.each([
   const { finished } = await perform(copyOf(source, target, 't', { verify, onExisting }))
   expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
 })
+
+test.each(['chunk', 'count'] as const)('%s: rows without a key to a table whose key may be NULL', async (verify) => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  const rows = "INSERT INTO t VALUES (NULL, 'x'), (NULL, 'x'), (1, 'x')"
+  await source.sql('CREATE TABLE t (id INTEGER, v TEXT)', rows)
+  await target.sql('CREATE TABLE t (id INTEGER UNIQUE, v TEXT)', rows)
+  const { finished } = await perform(copyOf(source, target, 't', { verify, onExisting: 'append' }))
+  expect(finished, JSON.stringify(finished)).toMatchObject({ exitCode: 0 })
+})
+
+test('count: NULL keys among those of the target', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  const table = 'CREATE TABLE t (id TEXT UNIQUE, v TEXT)'
+  await source.sql(table, "INSERT INTO t VALUES (NULL, 'x'), (NULL, 'y'), ('a', 'x'), ('b', 'x')")
+  await target.sql(table, "INSERT INTO t VALUES (NULL, 'own'), ('a', 'x')")
+  const { finished } = await perform(copyOf(source, target, 't', { verify: 'count', onExisting: 'append' }))
+  expect(finished, JSON.stringify(finished)).toMatchObject({ exitCode: 0 })
+})

@@ -55,3 +55,38 @@ for (const [from, to] of PAIRS) {
     })
   })
 }
+
+test('a difference that no row explains is reported with its range', async (context) => {
+  const why = await missing('mysql')
+  context.skip(why !== '', why)
+  const [source, target] = [await makePlace('mysql', folder), await makePlace('sqlite', folder)]
+  // Each batch of keys sees one row on both sides.
+  await source.sql(TABLE, ...["('a', '1')", FILL, "('a', '1')"].map((one) => `INSERT INTO t VALUES ${one}`))
+  await target.sql(TABLE, ...["('a', '1')", FILL].map((one) => `INSERT INTO t VALUES ${one}`))
+  const { finished } = await perform(diffOf(source, target))
+  expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
+  expect(finished.error?.message).toMatch(/start–end: the checksums of both sides differ/)
+})
+
+describe.each([
+  ['sqlite', 'sqlite'],
+  ['mysql', 'sqlite'],
+] as const)('copy --again from %s to %s', (from, to) => {
+  test.for([
+    ["UPDATE t SET v = '9' WHERE v = '1'", 'another row of a shared key'],
+    ["INSERT INTO t VALUES ('b', '3')", 'one row more of a key'],
+  ] as const)('%s', async ([change], { skip }) => {
+    const why = await missing(from)
+    skip(why !== '', why)
+    const [source, target] = [await makePlace(from, folder), await makePlace(to, folder)]
+    await source.sql(TABLE, "INSERT INTO t VALUES ('a', '1'), ('a', '2'), ('b', '3')")
+    await target.sql(TABLE)
+    const copy = copyOf(source, target, 't', { key: ['k'] })
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: '3' } })
+    const same = await perform({ ...copy, again: true })
+    expect(same.finished, JSON.stringify(same.finished)).toMatchObject({ exitCode: 0 })
+    await target.sql(change)
+    const { finished } = await perform({ ...copy, again: true })
+    expect(finished.exitCode, JSON.stringify(finished)).not.toBe(0)
+  })
+})

@@ -227,7 +227,7 @@ const WRONG: RangeAnswer = {
   more: 7,
   missing: 0,
   extra: 0,
-  unread: 0, shared: 0,
+  unread: 0,
 }
 
 /** Settled once workers are called. */

@@ -97,7 +97,7 @@ class ChunkWork {
     this.#exact = new ExactKeys(plan)
     this.#computed = new Computed(plan)
     this.#targetKey = targetKeyPositions(plan)
-    this.#keys = WrittenKeys.of(plan)
+    this.#keys = WrittenKeys.of(plan, claim.range)
     this.#batchwise = store.can.atomic === 'batch'
     this.#quarantine = new ChunkQuarantine(context, claim, this.#batchwise)
     this.#cursor = claim.cursor
@@ -197,7 +197,7 @@ class ChunkWork {
     this.#sum = new RowSum()
     this.#computed = new Computed(plan)
     this.#read = 0n
-    if (this.#keys !== null) this.#keys = WrittenKeys.of(plan)
+    if (this.#keys !== null) this.#keys = WrittenKeys.of(plan, this.#claim.range)
     const request = { ...this.#wanted(this.#claim.range), onRefused: () => (this.#read += 1n) }
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
       for (const row of this.#exact.taken(rows)) {

@@ -2,6 +2,7 @@
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowHash, RowSum } from '../../../model/copy/row-hash.ts'
+import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { targetKeyPositions, writeColumns } from '../table/context.ts'
@@ -21,11 +22,12 @@ export class WrittenKeys {
   }
 
   /** Null if the whole range is proved, or rows have no key by which the target could be asked. */
-  static of(plan: TablePlan): WrittenKeys | null {
+  static of(plan: TablePlan, range: Range): WrittenKeys | null {
     const { onExisting, proof, sortsAlike, source } = plan
     const isAmong = onExisting === 'upsert' || onExisting === 'append'
     // A token range is no range of a target without a ring; there rows can only be counted by their keys.
-    const isCounted = proof === 'count' && (isAmong || (source.ring !== undefined && !sortsAlike))
+    const isNamed = proof === 'count' && range.by !== 'nullKey'
+    const isCounted = isNamed && (isAmong || (source.ring !== undefined && !sortsAlike))
     const isSummed = proof === 'canonical' && (isAmong || !sortsAlike)
     const places = targetKeyPositions(plan)
     return (isCounted || isSummed) && places.length > 0 ? new WrittenKeys(plan, places) : null
@@ -34,6 +36,8 @@ export class WrittenKeys {
   /** @param row cells that are written */
   note(row: Row): void {
     const text = keyTextOf(row, this.#places)
+    // NULL is a key that any number of rows may have, and none of them is skipped for it.
+    if (this.#hashes !== null && this.#places.some((at) => (row[at] ?? null) === null)) return
     this.#texts.add(text)
     if (this.#hashes !== null) {
       const hash = rowHash(row)

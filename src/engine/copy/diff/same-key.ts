@@ -3,6 +3,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { sumOfRows } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { rowCountText } from '../chunk/rows-text.ts'
 import type { RowDifference } from './difference.ts'
 import { rowBound, type ByKey } from './sides.ts'
 
@@ -22,7 +23,7 @@ export function sharedDifference(
   if (row === undefined || equalDigests(sumOfRows(source), sumOfRows(target))) return null
   const unasked = new SluiceError(
     'ROW_REFUSED',
-    `${source.length} of the rows in the source and ${target.length} in the target have this key, and they are not the same`,
+    `${rowCountText(BigInt(source.length))} in the source and ${target.length} in the target have this key, and they are not the same`,
     {
       reason: 'the key is not unique, so that no row can be found and repaired by it',
       hint: 'compare with --key and columns that are unique, or search for the rows of this key on both sides',

@@ -171,7 +171,7 @@ export class KeyedRows extends ByKey<Row> {
 
 /** Removes rows whose keys are not among these: a collation may find other keys than those that were asked for. */
 export function keepKeys<T>(rows: ByKey<T>, keys: ReadonlyMap<string, unknown>): void {
-  for (const key of [...rows.keys()]) if (!keys.has(key)) rows.remove(key)
+  for (const key of rows.keys()) if (!keys.has(key)) rows.remove(key)
 }
 
 /** True if both sides report write times. */

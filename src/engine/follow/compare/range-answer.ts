@@ -20,8 +20,8 @@ export type RangeAnswer = {
   readonly missing: number
   readonly extra: number
   readonly unread: number
-  /** Keys that several rows have, which are not the same on both sides. */
-  readonly shared: number
+  /** Keys of several rows that are not the same on both sides; absent in answers of older versions. */
+  readonly shared?: number
 }
 
 /** @throws what the stores throw; if the signal of the sides is aborted, its reason */
@@ -72,7 +72,7 @@ export class TableAnswer {
   #lacking = 0
   #shared = 0
 
-  add({ rows, targetRows, sums, differences, more, missing, extra, unread, shared }: RangeAnswer): void {
+  add({ rows, targetRows, sums, differences, more, missing, extra, unread, shared = 0 }: RangeAnswer): void {
     this.#rows += rows
     this.#targetRows += targetRows
     this.#sums =
