@@ -51,12 +51,14 @@ export async function comparePiece(
   }
   const unread: UnreadRow[] = []
   let keyless = false
+  let isUnexplained = false
   const compared = await compareRange(
     sides,
     range,
     async (what) => {
       if (what.kind === 'unread') unread.push({ row: what.row, error: what.error })
       else if (what.kind === 'range') keyless = true
+      else if (what.kind === 'unexplained') isUnexplained = true
       else await hooks.found(what.difference)
     },
     { divided: () => undefined, settled: hooks.compared, compared: hooks.compared },
@@ -68,7 +70,9 @@ export async function comparePiece(
     source: { rows, sum: '' },
     target: { rows: compared.targetRows, sum: '' },
   }
-  return { rows, targetRows: compared.targetRows, scheme, source, target, unread, keyless }
+  // Checksums of the written columns may be equal where generated columns differ.
+  const found = isUnexplained ? { ...target, sum: '' } : target
+  return { rows, targetRows: compared.targetRows, scheme, source, target: found, unread, keyless }
 }
 
 /** Checksums in the ledger cover only written columns; columns that the target computes are compared separately. */

@@ -1,7 +1,9 @@
-/** Compares the digest of rows read with the digest of the target. */
+/** Compares the digest of rows read with the digest of the target, and rows given to it with those it took. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { rowCountText } from './rows-text.ts'
 
 /** @throws SluiceError PROOF_FAILED naming what differs */
 export function compareDigests(plan: TablePlan, source: Digest, target: Digest): void {
@@ -15,6 +17,36 @@ export function compareDigests(plan: TablePlan, source: Digest, target: Digest):
     `the target does not hold the rows that were read from ${plan.source.table.name}: ${what}`,
     {
       reason: 'a trigger or another writer changed rows of the target, or the target stores some value in another way',
+      hint: 'sluice diff names the rows that differ',
+    },
+  )
+}
+
+/** Rows that the target did not take, though it reported no error. */
+export function rowsDropped({ source, target }: TablePlan, dropped: bigint, read: bigint): SluiceError {
+  return new SluiceError(
+    'PROOF_FAILED',
+    `the target did not take ${dropped} of ${rowCountText(read)} that were read from ${source.table.name}`,
+    {
+      where: tableText(target.table),
+      reason: 'a trigger or a rule of the target leaves rows out without an error',
+      hint: 'disable the trigger or rule for the copy, or leave out these rows with --where, and run the same command again',
+    },
+  )
+}
+
+/** @param expected, found number of rows and checksum of their keys @throws SluiceError PROOF_FAILED */
+export function compareCounted({ source }: TablePlan, expected: Digest, found: Digest): void {
+  if (equalDigests(expected, found)) return
+  const what =
+    expected.rows === found.rows
+      ? 'their keys find other rows, or one row several times'
+      : `${expected.rows} rows were written or skipped, ${found.rows} are in the target`
+  throw new SluiceError(
+    'PROOF_FAILED',
+    `the target does not hold a row for each row that was read from ${source.table.name}: ${what}`,
+    {
+      reason: 'several rows have one key in the target, or a trigger or another writer changed its rows',
       hint: 'sluice diff names the rows that differ',
     },
   )

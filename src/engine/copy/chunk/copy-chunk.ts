@@ -2,7 +2,6 @@
  * Copies one chunk: reads, writes, proves and closes it in one transaction of the target, or in batches where the
  * target has no such transactions.
  */
-import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -28,10 +27,12 @@ import { ChunkQuarantine } from './chunk-quarantine.ts'
 import { forwardFrames, type ChunkProgress } from './forward-frames.ts'
 import { closingOf, stepOf } from '../ledger/closing.ts'
 import { quarantineLines, endLines, lineOf, type RowToQuarantine } from '../ledger/quarantine.ts'
+import { rowsDropped } from './chunk-proof.ts'
 import { ChunkProof } from './prove-chunk.ts'
 import { refusedRowOf, notEmpty, refusedText, shownIn, taken } from './refused-rows.ts'
 import { rowCountText } from './rows-text.ts'
 import { UnevenElements } from './uneven-elements.ts'
+import { WrittenKeys } from './written-keys.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
 export type ChunkResult = {
@@ -70,7 +71,7 @@ class ChunkWork {
   #sum = new RowSum()
   #computed: Computed
   readonly #quarantine: ChunkQuarantine
-  readonly #keys: Set<string> | null
+  #keys: WrittenKeys | null
   readonly #exact: ExactKeys
   readonly #targetKey: readonly number[]
   readonly #batchwise: boolean
@@ -96,12 +97,7 @@ class ChunkWork {
     this.#exact = new ExactKeys(plan)
     this.#computed = new Computed(plan)
     this.#targetKey = targetKeyPositions(plan)
-    // Other rows may lie between the written ones, so prove only the keys that were written.
-    const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append' || !plan.sortsAlike
-    // A token range is no range of a target without a ring; there rows can only be counted by their keys.
-    const counted = plan.proof === 'count' && plan.source.ring !== undefined && !plan.sortsAlike
-    const keyed = shared && (plan.proof === 'canonical' || counted)
-    this.#keys = keyed && this.#targetKey.length > 0 ? new Set() : null
+    this.#keys = WrittenKeys.of(plan, claim.range)
     this.#batchwise = store.can.atomic === 'batch'
     this.#quarantine = new ChunkQuarantine(context, claim, this.#batchwise)
     this.#cursor = claim.cursor
@@ -144,6 +140,8 @@ class ChunkWork {
     this.#fresh =
       !shared ||
       (isRanged(plan) && writer.seesRange && this.#cursor === null && this.#isFirst() && !(await writer.occupied()))
+    // Everything in a range that was empty is of this chunk, and is counted without its keys.
+    if (shared && this.#fresh && plan.proof === 'count') this.#keys = null
     const frames = plan.frames !== undefined && !this.#careful && this.#scheme !== 'canonical'
     const source = frames ? await this.#forward(writer) : await this.#copyRows(writer)
     return await this.#close(writer, source, frames)
@@ -199,15 +197,18 @@ class ChunkWork {
     this.#sum = new RowSum()
     this.#computed = new Computed(plan)
     this.#read = 0n
+    if (this.#keys !== null) this.#keys = WrittenKeys.of(plan, this.#claim.range)
     const request = { ...this.#wanted(this.#claim.range), onRefused: () => (this.#read += 1n) }
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
       for (const row of this.#exact.taken(rows)) {
         this.#read += 1n
-        if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) this.#add(row)
-        this.#noteKey(row)
+        if (taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) continue
+        this.#add(row)
+        this.#keys?.note(writtenCells(plan, row))
       }
     }
-    this.#written = this.#sum.rows
+    // Rows before the cursor count as written, whether an earlier attempt wrote or skipped them.
+    this.#written = this.#sum.rows - this.#skipped - this.#expired
     return sums ? this.#sum.digest() : null
   }
 
@@ -233,8 +234,10 @@ class ChunkWork {
       request: { ...this.#request(this.#claim.range), onRefused: () => undefined },
       keyOf: (row) => this.#keyOf(row),
     })
-    const { source, stored, rows } = await proof.compare(read, forwarded)
     const quarantined = await this.#quarantine.count()
+    const settled = this.#written + this.#skipped + this.#expired + quarantined
+    if (settled < this.#read) throw rowsDropped(this.#context.plan, this.#read - settled, this.#read)
+    const { source, stored, rows } = await proof.compare(read, forwarded)
     const tally: TallyOfChunk = {
       read: this.#read,
       written: this.#written,
@@ -294,7 +297,7 @@ class ChunkWork {
     } else this.#count(rows.length, await writer.write(rows, undefined, stamps), stamps !== undefined)
     this.#context.pulse.wrote(performance.now() - given, bytes)
     this.#bytes += bytes
-    if (this.#keys !== null) for (const row of rows) this.#noteKey(row)
+    if (this.#keys !== null) for (const row of rows) this.#keys.note(row)
   }
 
   #add(row: Row): void {
@@ -304,7 +307,12 @@ class ChunkWork {
 
   #count(given: number, written: number, stamped = false): void {
     this.#written += BigInt(written)
-    if (this.#context.plan.onExisting === 'append') this.#skipped += BigInt(given - written)
+    const { onExisting, columns } = this.#context.plan
+    // Over an equal key an upsert of nothing else has nothing to write.
+    const isKeyOnly = onExisting === 'upsert' && columns.length === this.#targetKey.length && !stamped
+    const keeps = onExisting === 'append' || isKeyOnly
+    // Rows are skipped for their key: none can be where the target has no key, or makes it.
+    if (keeps && this.#targetKey.length > 0) this.#skipped += BigInt(given - written)
     else if (stamped) this.#expired += BigInt(given - written)
   }
 
@@ -384,9 +392,5 @@ class ChunkWork {
 
   #keyOf(row: Row): RowKey {
     return this.#exact.of(row)
-  }
-
-  #noteKey(row: Row): void {
-    this.#keys?.add(keyTextOf(row, this.#targetKey))
   }
 }

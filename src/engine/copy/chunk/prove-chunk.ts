@@ -1,11 +1,12 @@
 /** Proof of one chunk: digests of its rows on both sides, its target surplus, and the last key of an open range. */
 import type { Claim, TablePlan, TallyOfChunk } from '../../../model/copy/plan.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
-import { compareDigests } from './chunk-proof.ts'
+import { compareCounted, compareDigests } from './chunk-proof.ts'
 import type { Computed } from './computed.ts'
 import type { TableContext } from '../table/context.ts'
 import { targetRequest } from '../diff/sides.ts'
@@ -14,6 +15,7 @@ import type { RowToQuarantine } from '../ledger/quarantine.ts'
 import { countRanges, keysRequest } from '../look/counts.ts'
 import { isRanged } from '../look/ranged.ts'
 import { onSide } from '../sides.ts'
+import type { WrittenKeys } from './written-keys.ts'
 
 /** Last key of a chunk whose range was open, as a bound and as the ledger stores it. */
 export type OpenRangeEnd = { readonly last: KeyBound; readonly hi: string; readonly endId: bigint | null }
@@ -27,8 +29,8 @@ export type WrittenChunk = {
   readonly scheme: TablePlan['proof']
   /** The range was empty before the chunk was written, or is emptied first. */
   readonly fresh: boolean
-  /** Texts of the written keys, where only these are proved; else null. */
-  readonly keys: ReadonlySet<string> | null
+  /** Keys of the written and skipped rows, where only these are proved; else null. */
+  readonly keys: WrittenKeys | null
   /** Positions of the target's key in a row. */
   readonly targetKey: readonly number[]
   readonly written: bigint
@@ -66,39 +68,58 @@ export class ChunkProof {
    * @throws SluiceError PROOF_FAILED; errors of the stores
    */
   async compare(read: Digest | null, forwarded: boolean): Promise<ProvedDigests> {
-    const { context, claim, scheme, writer, keys, computed, view } = this.#chunk
+    const { context, claim, scheme, writer, keys, computed, view, fresh } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
-    // Rows of block ranges cannot be found in the target: their checksums are compared when the whole table is copied.
-    const inTarget = range.by === 'key' || range.by === 'nullKey'
-    if (!inTarget || scheme === 'none') return { source: read, stored: null, rows: null }
+    if (scheme === 'none') return { source: read, stored: null, rows: null }
+    const columns = keys?.columns ?? null
+    if (keys !== null && columns !== null) return await this.#compareKeys(read, keys, columns)
+    // Rows of block ranges cannot be found in the target: they are compared when the whole table is copied.
+    if (range.by !== 'key' && range.by !== 'nullKey') return { source: read, stored: null, rows: null }
+    // Neither a range nor keys tell the rows of the chunk from others.
+    if (scheme === 'count' && keys === null && !fresh && !writer.seesRange)
+      return { source: read, stored: null, rows: null }
+    const only = keys?.texts ?? null
     const begun = performance.now()
     const stored = await writer.digest({
       scheme,
-      ...(keys === null ? {} : { only: keys }),
+      ...(only === null ? {} : { only }),
       ...(scheme === 'echo' && plan.frames !== undefined ? { frames: plan.frames } : {}),
     })
-    const whole = keys === null && plan.onExisting !== 'append' && plan.onExisting !== 'upsert'
     const tookMs = performance.now() - begun
-    const expected = read ?? { rows: this.#counted(stored.rows, whole), sum: '' }
+    const expected = read ?? { rows: this.#counted(stored.rows), sum: '' }
     const found = read === null ? { rows: stored.rows, sum: '' } : stored
     const steady = equalDigests(expected, found) ? null : await this.#steady(scheme, expected, found, tookMs)
     if (steady === null) compareDigests(plan, expected, found)
-    if (scheme !== 'count') await computed.prove(writer, range, forwarded ? view : null, keys, signal)
+    if (scheme !== 'count') await computed.prove(writer, range, forwarded ? view : null, only, signal)
     if (steady !== null) return { source: read === null ? null : steady, stored: steady, rows: null }
-    return { source: read, stored, rows: keys === null ? stored.rows : null }
+    return { source: read, stored, rows: only === null ? stored.rows : null }
+  }
+
+  /** Compares what the target has under the keys of the chunk. */
+  async #compareKeys(
+    read: Digest | null,
+    { expected, texts: only }: WrittenKeys,
+    columns: readonly WriteColumn[],
+  ): Promise<ProvedDigests> {
+    const { context, writer, claim, scheme } = this.#chunk
+    const begun = performance.now()
+    const found = await writer.digest({ scheme: 'canonical', only, columns })
+    const tookMs = performance.now() - begun
+    const steady = equalDigests(expected, found) ? null : await this.#steady('count', expected, found, tookMs)
+    if (steady === null) (scheme === 'count' ? compareCounted : compareDigests)(context.plan, expected, found)
+    const isRange = claim.range.by === 'key' || claim.range.by === 'nullKey'
+    return { source: read, stored: isRange ? { rows: (steady ?? found).rows, sum: '' } : null, rows: null }
   }
 
   /**
-   * Rows that the target has to hold, if they are only counted. A range that may hold others holds at least the rows
+   * Rows that the target has to hold, if its whole range is counted. A range that holds others holds at least the rows
    * written or skipped.
    */
-  #counted(stored: bigint, whole: boolean): bigint {
-    const { keys, written, skipped, writer } = this.#chunk
-    if (keys !== null) return BigInt(keys.size)
-    if (whole) return written
+  #counted(stored: bigint): bigint {
+    const { fresh, written, skipped } = this.#chunk
     const least = written + skipped
-    return writer.seesRange && stored < least ? least : stored
+    return fresh || stored < least ? least : stored
   }
 
   /**
@@ -149,7 +170,7 @@ export class ChunkProof {
     if (!expiring.mayHaveEnded || scheme === 'echo' || found.rows > expected.rows) return null
     const refused = new Set(refusedRows.map(({ key }) => JSON.stringify(key)))
     const isWanted = (text: string, row: Row): boolean =>
-      (written?.has(text) ?? true) && !refused.has(JSON.stringify(keyOf(row)))
+      (written?.texts.has(text) ?? true) && !refused.has(JSON.stringify(keyOf(row)))
     const rows = view.read(request, context.batch, context.signal)
     const { digest, keys } = await steadyRows(rows, targetKey, isWanted, tookMs)
     const stored = await writer.digest({ scheme, only: keys })

@@ -11,10 +11,12 @@ import type { RowRequest } from '../../../model/copy/source-port.ts'
 import { findExtra } from './extra.ts'
 import { differenceOf, oneKeyOf, type RowDifference } from './difference.ts'
 import type { DiffProgress } from './progress.ts'
+import { completeShared, isShared, sharedDifference } from './same-key.ts'
 import {
   rowBound,
   digests,
   findsByKey,
+  keepKeys,
   KeyedRows,
   rowsByKey,
   sourceRequest,
@@ -26,6 +28,8 @@ import {
 const LEAF_ROWS = 16_384
 const PIECES = 32
 const KEYS_AT_ONCE = 500
+/** Most searches of a range that changes under each of them. */
+const MOST_SEARCHES = 3
 
 /** Receives the progress of a comparison. */
 export type CompareProgress = Pick<DiffProgress, 'divided' | 'settled' | 'compared'>
@@ -40,6 +44,8 @@ export type DiffRowCounts = {
 export type DiffFinding =
   | { readonly kind: 'key'; readonly difference: RowDifference }
   | { readonly kind: 'range'; readonly range: Range; readonly source: bigint; readonly target: bigint }
+  /** The checksums of both sides differ, and the search found no row that does. */
+  | { readonly kind: 'unexplained'; readonly range: Range }
   /** An unreadable row of the source, as texts. */
   | { readonly kind: 'unread'; readonly row: readonly (string | null)[]; readonly error: SluiceError }
 
@@ -74,10 +80,11 @@ async function compareSums(
     await found({ kind: 'range', range, source: source.rows, target: target.rows })
     return { rows: source.rows, targetRows: target.rows, equal: 0n }
   }
-  if (!sides.plan.sortsAlike) return byKeys(sides, range, found, progress)
+  if (!sides.plan.sortsAlike)
+    return explained([source, target], sides, range, found, (each) => byKeys(sides, range, each, progress))
   const most = source.rows > target.rows ? source.rows : target.rows
   if (most <= BigInt(LEAF_ROWS)) {
-    const one = await leaf(sides, range, found)
+    const one = await explained([source, target], sides, range, found, (each) => leaf(sides, range, each))
     progress.settled(one.rows)
     return one
   }
@@ -101,6 +108,41 @@ async function compareSums(
     sum.equal += one.equal
   }
   return sum
+}
+
+/**
+ * Searches a range whose checksums differ. If that finds no difference, they are computed once more: without snapshots,
+ * rows may have been written or have expired meanwhile.
+ * @param both checksums of the range, computed before
+ */
+async function explained(
+  both: readonly [Digest, Digest],
+  sides: DiffSides,
+  range: Range,
+  found: (what: DiffFinding) => Promise<void>,
+  search: (found: (what: DiffFinding) => Promise<void>) => Promise<DiffRowCounts>,
+): Promise<DiffRowCounts> {
+  let before = both
+  for (let round = 1; ; round++) {
+    let differ = 0
+    const one = await search(async (what) => {
+      differ++
+      await found(what)
+    })
+    const isCounted = one.rows === before[0].rows && one.targetRows === before[1].rows
+    if (differ > 0 && isCounted) return one
+    const now = await readableDigests(sides, range)
+    if (now === null) return one
+    const isSteady = equalDigests(now[0], before[0]) && equalDigests(now[1], before[1])
+    // A search by keys counts a row of the target for each row of the source that finds it.
+    const counted = isSteady ? { ...one, rows: now[0].rows, targetRows: now[1].rows } : one
+    if (differ > 0 || equalDigests(...now)) return counted
+    if (isSteady || round === MOST_SEARCHES) {
+      await found({ kind: 'unexplained', range })
+      return counted
+    }
+    before = now
+  }
 }
 
 /** @returns rows of either side if the digests are equal; null if they differ or a row of the source cannot be read */
@@ -167,14 +209,19 @@ async function leaf(
 /** @returns number of keys with equal rows */
 async function compareMaps(
   plan: TablePlan,
-  source: ReadonlyMap<string, Row>,
-  target: ReadonlyMap<string, Row>,
+  source: KeyedRows,
+  target: KeyedRows,
   found: (what: DiffFinding) => Promise<void>,
 ): Promise<bigint> {
   let equal = 0n
+  const byKey = findsByKey(plan)
   for (const [key, row] of source) {
-    const difference = differenceOf(plan, row, target.get(key))
-    if (difference === null) equal += 1n
+    const all = source.all(key)
+    const difference =
+      byKey && isShared(key, source, target)
+        ? sharedDifference(plan, all, target.all(key))
+        : differenceOf(plan, row, target.get(key))
+    if (difference === null) equal += BigInt(all.length)
     else await found({ kind: 'key', difference })
   }
   for (const [key, row] of target) {
@@ -195,22 +242,22 @@ async function byKeys(
   const { plan, signal } = sides
   const sum = { rows: 0n, targetRows: 0n, equal: 0n }
   const size = { rows: KEYS_AT_ONCE, bytes: 4 * 1024 * 1024 }
+  const shared = new Set<string>()
   const unread: DiffFinding[] = []
   const onRefused: RowRequest['onRefused'] = (row, error) => unread.push({ kind: 'unread', row, error })
   for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), onRefused }, size, signal)) {
     const { first, others } = sides.met?.taken(plan, rows) ?? { first: rows, others: [] }
     for (const row of others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
     sum.rows += BigInt(others.length)
-    const firsts = [...first]
-    const keys = firsts.map((row) => rowBound(plan, row))
     const source = new KeyedRows(plan)
-    source.take(firsts)
-    const asked = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
-    // A collation may match other keys than the requested ones; `findExtra` below handles those.
-    const target = new Map([...asked].filter(([key]) => source.has(key)))
-    sum.equal += await compareMaps(plan, source, target, found)
+    source.take([...first])
     sum.rows += source.count()
-    sum.targetRows += asked.count((key) => source.has(key))
+    const target = await rowsByKey(sides.target, targetRequest(sides, keysOf(plan, [...source.values()])), plan, signal)
+    // `findExtra` below handles other keys.
+    keepKeys(target, source)
+    if (findsByKey(plan)) await completeShared(source, target, shared, (some) => readAll(sides, some))
+    sum.equal += await compareMaps(plan, source, target, found)
+    sum.targetRows += target.count()
     progress.compared(BigInt(rows.length))
   }
   for (const one of unread) await found(one)
@@ -220,4 +267,15 @@ async function byKeys(
   })
   progress.settled(0n)
   return sum
+}
+
+function keysOf(plan: TablePlan, rows: readonly Row[]): Range {
+  return { by: 'keys', keys: rows.map((row) => rowBound(plan, row)) }
+}
+
+/** Rows of the source with the keys of these; unreadable ones are found by the caller. */
+async function readAll(sides: DiffSides, some: readonly Row[]): Promise<KeyedRows> {
+  const { plan, source, signal } = sides
+  const request = sourceRequest(sides, keysOf(plan, some))
+  return await rowsByKey(source, { ...request, onRefused: () => undefined }, plan, signal)
 }

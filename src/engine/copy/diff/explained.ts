@@ -2,6 +2,7 @@
  * Last check before two tables or ranges are called equal or proved: the differences found must explain the row counts
  * of both sides. Catches rows that the comparison itself lost, whatever the cause.
  */
+import { rangeText, type Range } from '../../../model/copy/range.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { rowCountText } from '../chunk/rows-text.ts'
@@ -46,6 +47,11 @@ export function unproved(name: string, compared: Compared): SluiceError | null {
   const counts = unexplained(name, compared, quarantined)
   if (counts !== null || quarantined + extra + missing > 0n || equalDigests(source, target)) return counts
   return notProved(name, 'the checksums of both sides differ, but no differing row was found')
+}
+
+/** @param range whose checksums differ on both sides, though no row that was found does */
+export function unexplainedRange(name: string, range: Range): SluiceError {
+  return notProved(name, `${rangeText(range)}: the checksums of both sides differ, but no differing row was found`)
 }
 
 function notProved(name: string, message: string): SluiceError {

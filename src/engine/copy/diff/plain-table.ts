@@ -4,11 +4,13 @@ import { rangeText } from '../../../model/copy/range.ts'
 import type { Extent } from '../../../model/copy/source-port.ts'
 import type { DiffOperation } from '../operations/diff/declaration.ts'
 import type { DiffRun } from './diff-run.ts'
+import type { SluiceError } from '../../../shared/errors.ts'
 import { compareRange, equalRows, type DiffFinding } from './compare.ts'
 import type { RowDifference } from './difference.ts'
 import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
 import { KEYLESS_HINT, NO_OUTCOME, type DiffCounts } from './outcome.ts'
+import { unexplainedRange } from './explained.ts'
 import { DiffProgress } from './progress.ts'
 import { divided, SEGMENT_ROWS, segments, type RangeSegment } from './segments.ts'
 import { noneSettled, type Settler } from './settle.ts'
@@ -18,7 +20,10 @@ import { reportUnreadRow } from './unread.ts'
 /** Differences that are read again; further ones are counted as found. */
 const MOST_RECHECKED = 20_000
 
-/** @param copied null if no copy of the same rows is known, or nothing is repaired */
+/**
+ * @param copied null if no copy of the same rows is known, or nothing is repaired
+ * @returns counts, and the error of the first range whose difference no row explains
+ */
 export async function diffPlain(
   operation: DiffOperation,
   sides: DiffSides,
@@ -26,7 +31,7 @@ export async function diffPlain(
   settler: Settler,
   copied: CopiedTable | null,
   run: DiffRun,
-): Promise<DiffCounts> {
+): Promise<{ readonly outcome: DiffCounts; readonly error?: SluiceError }> {
   const { plan } = sides
   const name = tableText(plan.source.table)
   const ranges = plan.sortsAlike ? Math.max(1, Math.ceil(Number(extent.rows) / SEGMENT_ROWS)) : 1
@@ -34,6 +39,7 @@ export async function diffPlain(
   const outcome: DiffCounts = { ...NO_OUTCOME }
   const suspects: RowDifference[] = []
   let more = 0
+  let unexplained: SluiceError | null = null
   const found = async (what: DiffFinding, part: ComparedPart | null): Promise<void> => {
     const isLate = what.kind === 'key' && suspects.length >= MOST_RECHECKED
     if (part !== null && (what.kind !== 'key' || isLate)) part.isUnclear = true
@@ -41,6 +47,10 @@ export async function diffPlain(
       outcome.errors += 1n
       outcome.rows += 1n
       reportUnreadRow({ sides, run }, what.row, what.error)
+      return
+    }
+    if (what.kind === 'unexplained') {
+      unexplained ??= unexplainedRange(name, what.range)
       return
     }
     progress.found()
@@ -95,7 +105,7 @@ export async function diffPlain(
   if (settled.gone > 0 && !operation.fix) progress.step('looking again', suspects.length - settled.gone + more)
   addSettled(outcome, settled)
   settler.reportUnnamed(more)
-  return outcome
+  return unexplained === null ? { outcome } : { outcome, error: unexplained }
 }
 
 function addSettled(outcome: DiffCounts, settled: ReturnType<typeof noneSettled>): void {

@@ -120,11 +120,44 @@ export async function rowsByKey(
   return rows
 }
 
-/** The last row of each key. Other rows with the same key (no unique index) are kept apart and counted. */
-export class KeyedRows extends Map<string, Row> {
+/** Rows by key, of which the map has the last of each. Others with the same key (no unique index) are kept apart. */
+export class ByKey<T> extends Map<string, T> {
+  readonly #others = new Map<string, T[]>()
+
+  add(key: string, row: T): void {
+    const other = this.get(key)
+    if (other !== undefined) this.#others.set(key, [...(this.#others.get(key) ?? []), other])
+    this.set(key, row)
+  }
+
+  remove(key: string): void {
+    this.delete(key)
+    this.#others.delete(key)
+  }
+
+  /** All rows of a key. */
+  all(key: string): readonly T[] {
+    const last = this.get(key)
+    return last === undefined ? [] : [...(this.#others.get(key) ?? []), last]
+  }
+
+  every(): readonly T[] {
+    return [...this.values(), ...this.others]
+  }
+
+  /** Number of rows read. */
+  count(): bigint {
+    return BigInt(this.size + this.others.length)
+  }
+
+  /** Earlier rows of keys that came again. */
+  get others(): readonly T[] {
+    return [...this.#others.values()].flat()
+  }
+}
+
+export class KeyedRows extends ByKey<Row> {
   readonly #places: readonly number[]
-  readonly #others: Row[] = []
-  readonly #otherKeys: string[] = []
 
   constructor(plan: TablePlan) {
     super()
@@ -132,27 +165,13 @@ export class KeyedRows extends Map<string, Row> {
   }
 
   take(rows: readonly Row[]): void {
-    for (const row of rows) {
-      const key = keyTextOf(row, this.#places)
-      const other = this.get(key)
-      if (other !== undefined) {
-        this.#others.push(other)
-        this.#otherKeys.push(key)
-      }
-      this.set(key, row)
-    }
+    for (const row of rows) this.add(keyTextOf(row, this.#places), row)
   }
+}
 
-  /** Number of rows read. @param among count only keys for which it holds */
-  count(among: (key: string) => boolean = () => true): bigint {
-    const keys = [...this.keys()].filter(among)
-    return BigInt(keys.length + this.#otherKeys.filter(among).length)
-  }
-
-  /** Earlier rows of keys that came again. */
-  get others(): readonly Row[] {
-    return this.#others
-  }
+/** Removes rows whose keys are not among these: a collation may find other keys than those that were asked for. */
+export function keepKeys<T>(rows: ByKey<T>, keys: ReadonlyMap<string, unknown>): void {
+  for (const key of rows.keys()) if (!keys.has(key)) rows.remove(key)
 }
 
 /** True if both sides report write times. */
@@ -173,13 +192,13 @@ export async function timedByKey(
   plan: TablePlan,
   signal: AbortSignal,
   wanted = true,
-): Promise<ReadonlyMap<string, Timed>> {
+): Promise<ByKey<Timed>> {
   const positions = keyPositions(plan)
-  const rows = new Map<string, Timed>()
+  const rows = new ByKey<Timed>()
   const stamped = wanted && areStamped(plan) ? { ...request, stamps: true as const } : request
   for await (const batch of view.read(stamped, BATCH, signal)) {
     for (const [i, row] of batch.rows.entries())
-      rows.set(keyTextOf(row, positions), { row, stamp: batch.stamps?.[i] ?? null })
+      rows.add(keyTextOf(row, positions), { row, stamp: batch.stamps?.[i] ?? null })
   }
   return rows
 }

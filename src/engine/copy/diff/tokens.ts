@@ -13,7 +13,17 @@ import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/sour
 import { differenceOf, oneKeyOf, type RowDifference } from './difference.ts'
 import { findExtra } from './extra.ts'
 import { keyPositions } from '../table/context.ts'
-import { rowBound, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
+import { completeShared, isShared, sharedDifference } from './same-key.ts'
+import {
+  ByKey,
+  findsByKey,
+  keepKeys,
+  rowBound,
+  sourceRequest,
+  targetRequest,
+  timedByKey,
+  type DiffSides,
+} from './sides.ts'
 import { differingLifetimes, type Timed } from './times.ts'
 
 /** Rows and bytes of one side kept in memory; larger ranges are halved. */
@@ -77,6 +87,7 @@ async function byRange(sides: DiffSides, tokens: TokenRange, hooks: TokenHooks, 
   }
   for (const report of unread) report()
   tally.unread += unread.length
+  tally.rows += Number(here.count())
   await compareMaps(sides, here, there, hooks, tally)
   for (const [key, { row }] of there) {
     if (here.has(key)) continue
@@ -94,37 +105,43 @@ async function byLookup(sides: DiffSides, range: Range, hooks: TokenHooks, tally
       hooks.unread(row, error)
     },
   }
+  const shared = new Set<string>()
   for await (const { rows, stamps } of source.read(timed(sides, request), KEYS, signal)) {
     const { first, others } = sides.met?.taken(plan, rows) ?? { first: new Set(rows), others: [] }
     for (const row of others) await hooks.found(oneKeyOf(plan, row))
     tally.rows += others.length
     const keys: readonly RowKey[] = [...first].map((row) => rowBound(plan, row))
     const wanted = targetRequest(sides, { by: 'keys', keys })
-    const asked = await timedByKey(target, wanted, plan, signal, sides.lifetimes === true)
-    const here = new Map(
-      rows.flatMap((row, i) => (first.has(row) ? [[textOf(plan, row), { row, stamp: stamps?.[i] ?? null }]] : [])),
-    )
+    const there = await timedByKey(target, wanted, plan, signal, sides.lifetimes === true)
+    const here = new ByKey<Timed>()
+    for (const [i, row] of rows.entries())
+      if (first.has(row)) here.add(textOf(plan, row), { row, stamp: stamps?.[i] ?? null })
+    tally.rows += Number(here.count())
     // A collation may match other keys than the requested ones.
-    const there = new Map([...asked].filter(([key]) => here.has(key)))
+    keepKeys(there, here)
+    if (findsByKey(plan)) await completeShared(here, there, shared, (some) => readAll(sides, some))
     await compareMaps(sides, here, there, hooks, tally)
   }
 }
 
 async function compareMaps(
   sides: DiffSides,
-  here: ReadonlyMap<string, Timed>,
-  there: ReadonlyMap<string, Timed>,
+  here: ByKey<Timed>,
+  there: ByKey<Timed>,
   hooks: TokenHooks,
   tally: TokenTally,
 ): Promise<void> {
   const { plan } = sides
-  tally.rows += here.size
-  tally.targetRows += there.size
-  hooks.seen?.('source', rowsOf(here))
-  hooks.seen?.('target', rowsOf(there))
+  const byKey = findsByKey(plan)
+  tally.targetRows += Number(there.count())
+  hooks.seen?.('source', rowsOf(here.every()))
+  hooks.seen?.('target', rowsOf(there.every()))
   for (const [key, one] of here) {
     const other = there.get(key)
-    const difference = differenceOf(plan, one.row, other?.row) ?? lifetimesApart(sides, one, other)
+    const difference =
+      byKey && isShared(key, here, there)
+        ? sharedDifference(plan, rowsOf(here.all(key)), rowsOf(there.all(key)))
+        : (differenceOf(plan, one.row, other?.row) ?? lifetimesApart(sides, one, other))
     if (difference === null) tally.valid++
     else await hooks.found(difference)
   }
@@ -147,8 +164,16 @@ function timed({ lifetimes }: DiffSides, request: RowRequest): RowRequest {
   return lifetimes === true ? { ...request, stamps: true } : request
 }
 
-function* rowsOf(timedRows: ReadonlyMap<string, Timed>): Generator<Row> {
-  for (const { row } of timedRows.values()) yield row
+/** Rows of the source with the keys of these. */
+async function readAll(sides: DiffSides, some: readonly Timed[]): Promise<ByKey<Timed>> {
+  const { plan, source, signal, lifetimes } = sides
+  const range: Range = { by: 'keys', keys: some.map(({ row }) => rowBound(plan, row)) }
+  const request = { ...sourceRequest(sides, range), onRefused: () => undefined }
+  return await timedByKey(source, request, plan, signal, lifetimes === true)
+}
+
+function rowsOf(timedRows: readonly Timed[]): readonly Row[] {
+  return timedRows.map(({ row }) => row)
 }
 
 /** All rows of a range by key; null if they exceed the memory limit. */
@@ -157,12 +182,12 @@ async function held(
   request: RowRequest,
   plan: TablePlan,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, Timed> | null> {
-  const found = new Map<string, Timed>()
+): Promise<ByKey<Timed> | null> {
+  const found = new ByKey<Timed>()
   let size = 0
   for await (const { rows, bytes, stamps } of view.read(request, BATCH, signal)) {
     size += bytes
-    for (const [i, row] of rows.entries()) found.set(textOf(plan, row), { row, stamp: stamps?.[i] ?? null })
+    for (const [i, row] of rows.entries()) found.add(textOf(plan, row), { row, stamp: stamps?.[i] ?? null })
     if (found.size > MOST_ROWS || size > MOST_BYTES) return null
   }
   return found

@@ -202,15 +202,33 @@ function verdict(
 }
 
 /**
- * Block chunks are no ranges of the target: their checksums are summed and compared with that of the whole table.
+ * Block chunks are no ranges of the target: their checksums or numbers of rows are added up and compared with those of
+ * the whole table.
  * @returns notes on what is not proved by that
  */
-async function proveWhole(
+async function proveWhole(context: TableContext, totals: TableTotals): Promise<readonly string[]> {
+  const { plan } = context
+  if (plan.cut === 'key' || plan.proof === 'none') return []
+  if (plan.proof === 'count') {
+    await countWhole(context, totals.written)
+    return []
+  }
+  return plan.onExisting === 'refuse' ? await sumWhole(context, totals) : []
+}
+
+/** A table that may have held rows before holds at least those that were written. */
+async function countWhole(context: TableContext, written: bigint): Promise<void> {
+  const { plan } = context
+  const { rows } = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))
+  const least = plan.onExisting === 'refuse' || rows < written ? written : rows
+  compareDigests(plan, { rows: least, sum: '' }, { rows, sum: '' })
+}
+
+async function sumWhole(
   context: TableContext,
   { chunks, sourceSum, written }: TableTotals,
 ): Promise<readonly string[]> {
   const { plan } = context
-  if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return []
   const copied: Digest = { rows: written, sum: sumText(sourceSum) }
   const stored: Digest = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, copied, stored)

@@ -20,23 +20,29 @@ export type RangeAnswer = {
   readonly missing: number
   readonly extra: number
   readonly unread: number
+  /** Keys of several rows that are not the same on both sides; absent in answers of older versions. */
+  readonly shared?: number
 }
 
 /** @throws what the stores throw; if the signal of the sides is aborted, its reason */
 export async function answerOfRange(sides: DiffSides, range: Range, progress: CompareProgress): Promise<RangeAnswer> {
   sides.signal.throwIfAborted()
   const differences: RowDifference[] = []
-  let [more, missing, extra, unread] = [0, 0, 0, 0]
+  let [more, missing, extra, unread, shared] = [0, 0, 0, 0, 0]
   const one = await compareRange(
     sides,
     range,
     async (what) => {
       // The target cannot be queried for this key, so it cannot be repaired: only the row counts include it.
       if (what.kind === 'key' && what.difference.kind === 'missing' && what.difference.unasked !== undefined) return
+      if (what.kind === 'key' && what.difference.unasked !== undefined) {
+        shared++
+        return
+      }
       if (what.kind === 'key' && what.difference.kind === 'missing') missing++
       if (what.kind === 'key' && what.difference.kind === 'extra') extra++
       if (what.kind === 'unread') unread++
-      else if (what.kind === 'range' || differences.length >= MOST_DIFFERENCES) more++
+      else if (what.kind !== 'key' || differences.length >= MOST_DIFFERENCES) more++
       else differences.push(what.difference)
     },
     progress,
@@ -51,6 +57,7 @@ export async function answerOfRange(sides: DiffSides, range: Range, progress: Co
     missing,
     extra,
     unread,
+    shared,
   }
 }
 
@@ -63,8 +70,9 @@ export class TableAnswer {
   #more = 0
   #unread = 0
   #lacking = 0
+  #shared = 0
 
-  add({ rows, targetRows, sums, differences, more, missing, extra, unread }: RangeAnswer): void {
+  add({ rows, targetRows, sums, differences, more, missing, extra, unread, shared = 0 }: RangeAnswer): void {
     this.#rows += rows
     this.#targetRows += targetRows
     this.#sums =
@@ -76,6 +84,7 @@ export class TableAnswer {
     this.#more += more + differences.length - named.length
     this.#unread += unread
     this.#lacking += missing - extra
+    this.#shared += shared
   }
 
   /** @param hasKey the rows were compared by key */
@@ -96,7 +105,7 @@ export class TableAnswer {
       targetRows: this.#targetRows,
       sums: this.#sums,
       differences: this.#differences,
-      more: this.#more + doubled,
+      more: this.#more + Math.max(doubled, this.#shared),
       unread: this.#unread,
       doubled,
     }

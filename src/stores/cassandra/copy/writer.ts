@@ -108,13 +108,14 @@ export class CassandraChunkWriter implements ChunkWriter {
     }
   }
 
-  async digest({ scheme, only }: DigestRequest): Promise<Digest> {
+  async digest({ scheme, only, columns = this.#request.columns }: DigestRequest): Promise<Digest> {
     if (scheme === 'echo') throw new Error('Cassandra prints no rows as they are')
-    const { range } = this.#request
+    const request = { ...this.#request, columns }
+    const { range } = request
     const countOnly = scheme === 'count'
     const { link, flow } = this.#parts
     if (this.#byTokens) {
-      return this.#looking((looking) => digestOfTokens(looking, this.#request, only ?? null, countOnly))
+      return this.#looking((looking) => digestOfTokens(looking, request, only ?? null, countOnly))
     }
     const given = this.#given ?? new Map<string, CassandraRowKey>()
     const named =
@@ -122,7 +123,7 @@ export class CassandraChunkWriter implements ChunkWriter {
         ? range.keys.map((bound) => keyOfBound(this.#request, this.#shape, bound))
         : given.values()
     try {
-      return await cassandraDigestOfKeys(this.#reader, this.#request, this.#shape, named, flow, countOnly)
+      return await cassandraDigestOfKeys(this.#reader, request, this.#shape, named, flow, countOnly)
     } catch (error) {
       throw cassandraError(error, link.settings, 'read')
     }

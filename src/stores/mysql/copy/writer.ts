@@ -121,7 +121,9 @@ class Writer implements ChunkWriter {
     const { table, range, sortsAlike, signal } = this.#writing.request
     const columns = other ?? this.#writing.request.columns
     const request: RowRequest = { table, columns, range, where: null, ordered: false }
-    if (only !== undefined && sortsAlike === false && range.by === 'key') {
+    // Other ranges do not say where the rows of the keys are.
+    const isAway = range.by === 'all' || range.by === 'block' || (range.by === 'key' && sortsAlike === false)
+    if (only !== undefined && isAway) {
       return await digestOfKeys(rowKeysOf(only, this.#writing.request), (some) =>
         this.#try(() => mysqlCanonicalDigest(this.#session, { ...request, range: some }, null, signal)),
       )

@@ -111,7 +111,9 @@ export class PostgresWriter implements ChunkWriter {
     await this.#begin()
     const { range, sortsAlike } = this.#request
     const columns = other ?? this.#request.columns
-    if (only !== undefined && sortsAlike === false && range.by === 'key') {
+    // Other ranges do not say where the rows of the keys are.
+    const isAway = range.by === 'all' || range.by === 'block' || (range.by === 'key' && sortsAlike === false)
+    if (only !== undefined && isAway) {
       return digestOfKeys(
         rowKeysOf(only, this.#request),
         ({ keys }) =>
@@ -136,7 +138,7 @@ export class PostgresWriter implements ChunkWriter {
       if (scheme === 'count') return countPostgresRows(this.#session, source)
       if (scheme === 'echo') return this.#echo(frames ?? 'pg-binary')
       if (only === undefined) return digestPostgresRows(this.#session, source)
-      const places = this.#keyPlaces()
+      const places = this.#keyPlaces(columns)
       const keyOf = (row: Row): string => keyTextOf(row, places)
       return digestByReading(this.#session, source, (row) => only.has(keyOf(row)))
     })
@@ -203,8 +205,8 @@ export class PostgresWriter implements ChunkWriter {
     return { rows: copied.rows(), sum: hash.digest('hex') }
   }
 
-  #keyPlaces(): readonly number[] {
-    const { table, columns } = this.#request
+  #keyPlaces(columns: ChunkRequest['columns']): readonly number[] {
+    const { table } = this.#request
     return table.key.map((key) => {
       const at = columns.findIndex(({ name }) => name === key)
       if (at === -1) throw new Error(`${this.#table} must be proved by its key, but ${key} is not copied`)

@@ -224,9 +224,9 @@ async function diffTable(
   const reported = copied === null ? {} : { settled: copied.settled.bind(copied) }
   const settler = new Settler(settleOptions(operation), sides, { ...stores, ...reported }, run)
   if (ring === null) {
-    const outcome = await diffPlain(operation, sides, extent, settler, copied, run)
+    const found = await diffPlain(operation, sides, extent, settler, copied, run)
     await copied?.note()
-    return { outcome }
+    return found
   }
   const { record, ranges } = await trackDiff(operation, one, ring, stores, run)
   const progress = new DiffProgress(

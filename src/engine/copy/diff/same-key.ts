@@ -1,0 +1,62 @@
+/** Rows that share a key, because no unique index forbids it. No key finds one of them alone: they are compared together. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { sumOfRows } from '../../../model/copy/row-hash.ts'
+import { equalDigests, type Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { rowCountText } from '../chunk/rows-text.ts'
+import type { RowDifference } from './difference.ts'
+import { rowBound, type ByKey } from './sides.ts'
+
+/** True if several rows of a side have the key, and both sides have rows with it. */
+export function isShared<T>(key: string, source: ByKey<T>, target: ByKey<T>): boolean {
+  const [here, there] = [source.all(key).length, target.all(key).length]
+  return here > 0 && there > 0 && here + there > 2
+}
+
+/** @returns null if both sides have the same rows, in any order */
+export function sharedDifference(
+  plan: TablePlan,
+  source: readonly Row[],
+  target: readonly Row[],
+): RowDifference | null {
+  const [row] = source
+  if (row === undefined || equalDigests(sumOfRows(source), sumOfRows(target))) return null
+  const unasked = new SluiceError(
+    'ROW_REFUSED',
+    `${rowCountText(BigInt(source.length))} in the source and ${target.length} in the target have this key, and they are not the same`,
+    {
+      reason: 'the key is not unique, so that no row can be found and repaired by it',
+      hint: 'compare with --key and columns that are unique, or search for the rows of this key on both sides',
+    },
+  )
+  return { key: rowBound(plan, row), kind: 'different', columns: [], unasked }
+}
+
+/**
+ * Completes a batch of source rows that was read without regard to keys: it has all rows of a shared key, or, if an
+ * earlier batch had them, none.
+ * @param source, target rows of the batch, and those that the target has under their keys
+ * @param done shared keys of earlier batches
+ * @param read all rows of the source with these keys
+ */
+export async function completeShared<T>(
+  source: ByKey<T>,
+  target: ByKey<T>,
+  done: Set<string>,
+  read: (first: readonly T[]) => Promise<ByKey<T>>,
+): Promise<void> {
+  for (const key of [...source.keys()].filter((one) => done.has(one))) {
+    source.remove(key)
+    target.remove(key)
+  }
+  const shared = [...source.keys()].filter((key) => isShared(key, source, target))
+  if (shared.length === 0) return
+  const rows = await read(shared.flatMap((key) => source.all(key).slice(0, 1)))
+  for (const key of shared) {
+    done.add(key)
+    const all = rows.all(key)
+    if (all.length === 0) continue
+    source.remove(key)
+    for (const row of all) source.add(key, row)
+  }
+}
