@@ -162,3 +162,90 @@ test('an undo does not overwrite what another program commits meanwhile', async 
   expect(committed).toBeGreaterThan(5)
   expect(await target.rows("SELECT DISTINCT was FROM seen WHERE now = 'wrong'")).toEqual([['right']])
 })
+
+/** A session of the target with an open transaction. */
+async function openSession(target: Place): Promise<{ run(sql: string): Promise<void>; end(): Promise<void> }> {
+  if (target.system === 'postgresql') {
+    const { default: pg } = await import('pg')
+    const client = new pg.Client({ connectionString: target.url })
+    await client.connect()
+    return { run: async (sql) => void (await client.query(sql)), end: () => client.end() }
+  }
+  const { createConnection } = await import('mysql2/promise')
+  const connection = await createConnection(target.url)
+  return { run: async (sql) => void (await connection.query(sql)), end: () => connection.end() }
+}
+
+/** Resolves once another session of the target waits for a lock. */
+async function lockAwaited(target: Place): Promise<void> {
+  const waits =
+    target.system === 'postgresql'
+      ? "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+      : "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%FOR UPDATE'"
+  await expect.poll(async () => (await target.rows(waits))[0]?.[0], { timeout: 20_000 }).not.toBe('0')
+}
+
+describe.each(['postgresql', 'mysql'] as const)('%s', { timeout: 60_000 }, (system) => {
+  test('a repair and its undo overwrite no row that changes between their read and their write', async ({ skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+    await source.sql(
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR(9))',
+      "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')",
+    )
+    expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+    await target.sql("UPDATE t SET v = 'x'", 'DELETE FROM t WHERE id = 4', "INSERT INTO t VALUES (8, 'x'), (9, 'x')")
+    const other = await openSession(target)
+    try {
+      await other.run('BEGIN')
+      await other.run("UPDATE t SET v = 'theirs' WHERE id IN (2, 9)")
+      await other.run('DELETE FROM t WHERE id IN (3, 8)')
+      await other.run("INSERT INTO t VALUES (4, 'theirs')")
+      const repairing = perform(fixOf(source, target, true))
+      await lockAwaited(target)
+      await other.run('COMMIT')
+      const repaired = await repairing
+      expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: '5' } })
+      const rows = (): Promise<unknown> => target.rows('SELECT CAST(id AS CHAR(1)), v FROM t ORDER BY id')
+      expect(await rows()).toEqual([['1', 'a'], ['2', 'b'], ['3', 'c'], ['4', 'd']]) // prettier-ignore
+      expect(await notes(target)).toEqual([
+        ['["1"]', '["1","x"]', '["1","a"]'],
+        ['["2"]', '["2","theirs"]', '["2","b"]'],
+        ['["3"]', null, '["3","c"]'],
+        ['["4"]', '["4","theirs"]', '["4","d"]'],
+        ['["9"]', '["9","theirs"]', null],
+      ])
+
+      await other.run('BEGIN')
+      await other.run("UPDATE t SET v = 'later' WHERE id = 2")
+      const undoing = undoOf(target, repaired)
+      await lockAwaited(target)
+      await other.run('COMMIT')
+      expect((await undoing).finished).toMatchObject({ exitCode: 1, totals: { undone: '4', changed: '1' } })
+      expect(await rows()).toEqual([['1', 'x'], ['2', 'later'], ['4', 'theirs'], ['9', 'theirs']]) // prettier-ignore
+    } finally {
+      await other.end()
+    }
+  })
+})
+
+test('a repair that triggers of PostgreSQL change or ignore is no repair', { timeout: 60_000 }, async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', why)
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('postgresql', folder)]
+  await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (1,'a'),(2,'b'),(3,'c')")
+  expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+  await altered(target)
+  await target.sql(
+    `CREATE FUNCTION otherwise() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF TG_OP = 'DELETE' OR NEW.id = 2 THEN RETURN NULL; END IF;
+       IF NEW.id = 1 THEN NEW.v := 'mine'; END IF; RETURN NEW; END $$`,
+    'CREATE TRIGGER otherwise BEFORE INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION otherwise()',
+  )
+  const repaired = await perform(fixOf(source, target, true))
+  expect(repaired.finished).toMatchObject({ exitCode: 1, totals: { fixed: '1' } })
+  for (const id of [1, 2, 9]) expect(messages(repaired).join('\n')).toContain(`the row (${id}) ${STORES_ANOTHER}`)
+  expect(await target.rows('SELECT id::text, v FROM t ORDER BY id')).toEqual([['1', 'x'], ['3', 'c'], ['9', 'x']]) // prettier-ignore
+  expect(await notes(target)).toEqual([['["3"]', '["3","x"]', '["3","c"]']])
+})

@@ -78,11 +78,11 @@ export async function changeTogether(
   while (left.length > 0) {
     const some = left
     try {
-      const unmade = await change(plan, some, notesOf(some), around)
-      for (const [one, why] of unmade) results.set(one, why)
+      const { isMade, others } = await change(plan, some, notesOf(some), around)
+      for (const [one, result] of others) results.set(one, result)
       left = some.filter((one) => !results.has(one))
-      if (unmade.size > 0) continue
-      for (const one of some) results.set(one, 'fixed')
+      if (!isMade) continue
+      for (const one of left) results.set(one, 'fixed')
       return results
     } catch (thrown) {
       const error = asSluiceError(thrown)
@@ -112,7 +112,6 @@ export function kindsOf(changes: readonly Change[]): readonly (readonly Change[]
 
 /**
  * Overwrites the rows with these keys, or removes them where there is no new row.
- * @returns the changes that cannot be made, if there are any; nothing is written then
  * @throws SluiceError LEASE_LOST if another process holds the lease
  */
 export async function change(
@@ -120,7 +119,7 @@ export async function change(
   changes: readonly Change[],
   { statements: notes, landed }: Notes,
   { to, database, signal, hold }: Repairing,
-): Promise<ReadonlyMap<Change, ChangeResult>> {
+): Promise<Outcome> {
   const { atomic } = to.can
   const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
   const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
@@ -143,13 +142,13 @@ export async function change(
   return await withWriter(to.target(), request, async (writer) => {
     const isChecked = atomic === 'chunk'
     const changed = isChecked ? await changedSince(plan, changes, writer) : NONE
-    if (changed.size > 0) return changed
+    if (changed.size > 0) return { isMade: false, others: changed }
     const step = atomic === 'batch' ? { ...FREELY, guard: hold?.guard ?? TRUE } : undefined
     let written = 0
     if (rows.length > 0)
       written = await (stamps.length === rows.length ? writer.write(rows, step, stamps) : writer.write(rows, step))
-    const unlike = isChecked ? await storedOtherwise(plan, changes, written, writer) : NONE
-    if (unlike.size > 0) return unlike
+    const stored = isChecked ? await readBack(plan, changes, written, writer) : MADE
+    if (!stored.isMade) return stored
     const closing: Closing = {
       statements: [...(hold === undefined ? [] : [hold.renew]), ...(atomic === 'chunk' ? notes : [])],
       guard: hold?.guard ?? TRUE,
@@ -158,11 +157,18 @@ export async function change(
     if ((await writer.commit(closing)) === 'fenced') {
       throw new SluiceError('LEASE_LOST', `another program repairs ${plan.target.table.name} now`)
     }
-    return NONE
+    return stored
   })
 }
 
+/**
+ * Whether the changes were made. `others`: those that cannot be made, if nothing was; otherwise those of which the
+ * target computes other values than the source.
+ */
+type Outcome = { readonly isMade: boolean; readonly others: ReadonlyMap<Change, ChangeResult> }
+
 const NONE: ReadonlyMap<Change, ChangeResult> = new Map()
+const MADE: Outcome = { isMade: true, others: NONE }
 
 function onExisting(changes: readonly Change[], byRow: boolean): ChunkRequest['onExisting'] {
   if (changes.every(({ after }) => after === null)) return 'replace-range'
@@ -187,19 +193,20 @@ async function changedSince(
 }
 
 /** @param written rows that the target counted */
-async function storedOtherwise(
+async function readBack(
   plan: TablePlan,
   changes: readonly Change[],
   written: number,
   writer: ChunkWriter,
-): Promise<ReadonlyMap<Change, ChangeResult>> {
+): Promise<Outcome> {
   // Rows to remove are gone from then on.
   await writer.digest({ scheme: 'count' })
   const stored = await storedRows(plan, writer)
-  const unlike = changes.filter(({ text, after }) => {
+  const holds = ({ text }: Change, after: Row | null): boolean => {
     const rows = stored.get(text) ?? []
-    return after === null ? rows.length > 0 : rows.length === 0 || !rows.every((row) => isEqualRow(after, row))
-  })
+    return after === null ? rows.length === 0 : rows.length > 0 && rows.every((row) => isEqualRow(after, row))
+  }
+  const unlike = changes.filter((one) => !holds(one, one.after === null ? null : writtenCells(plan, one.after)))
   const isTaken = ({ text, before, after }: Change): boolean =>
     before === null && after !== null && stored.has(text) && written < changes.length
   // Another program's row, or one that a trigger changed: only the count of a single row says which.
@@ -209,7 +216,9 @@ async function storedOtherwise(
     if (isTaken(one)) return 'changed'
     return one.after === null || row === undefined ? storesAnother() : storedInstead(plan, one.after, row)
   }
-  return new Map(unlike.map((one) => [one, resultOf(one)]))
+  const isMade = unlike.length === 0
+  const others = isMade ? changes.filter((one) => !holds(one, one.after)) : unlike
+  return { isMade, others: new Map(others.map((one) => [one, resultOf(one)])) }
 }
 
 /** Rows in the range of the writer by their keys as JSON. */
