@@ -181,7 +181,7 @@ async function lockAwaited(target: Place): Promise<void> {
   const waits =
     target.system === 'postgresql'
       ? "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-      : "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%FOR UPDATE'"
+      : "SELECT COUNT(*) FROM information_schema.processlist WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND INFO LIKE '%FOR UPDATE%'"
   await expect.poll(async () => (await target.rows(waits))[0]?.[0], { timeout: 20_000 }).not.toBe('0')
 }
 
