@@ -459,7 +459,9 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
       `ALTER TABLE sluice_target.${child.table.name} ADD FOREIGN KEY (p) REFERENCES ${parent.table.name} (id)`,
     )
     const fresh = await openMysqlCopy(server.url('sluice_target'))
-    const held = await refused(fresh.target().open(chunkOf(parent, { onExisting: 'replace-range' })))
+    const chunk = await fresh.target().open(chunkOf(parent, { onExisting: 'replace-range' }))
+    const held = await refused(chunk.digest({ scheme: 'count' }))
+    await chunk[Symbol.asyncDispose]()
     await fresh[Symbol.asyncDispose]()
     expect(held.code).toBe('TABLE_REFUSED')
     await store.target().clear(child, SIGNAL)

@@ -87,6 +87,12 @@ export interface ChunkWriter extends AsyncDisposable {
   /** Digest of the range now, read within the transaction. */
   digest(request: DigestRequest): Promise<Digest>
   /**
+   * Rows of the range as the last commits and this transaction left them, values as for `RowRequest.asStored`. No other
+   * transaction can change them until this one ends. Before the first other call it also returns rows that
+   * `replace-range` will remove. Only if `atomic` is 'chunk'.
+   */
+  stored?(columns: readonly WriteColumn[]): Promise<readonly Row[]>
+  /**
    * Runs the closing statements in the transaction and commits. If the reply to COMMIT is lost, finds out whether it
    * committed.
    * @returns `fenced` if another worker has the chunk now; nothing is written then

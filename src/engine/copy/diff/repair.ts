@@ -1,36 +1,32 @@
 /** Makes the target equal to the source, key by key. The old row is recorded in the same transaction, or before it. */
-import { randomUUID } from 'node:crypto'
-import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Row, Stamp } from '../../../model/copy/rows.ts'
-import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import type { CopyStore } from '../../../model/copy/port.ts'
-import { comparedColumns, keyedTargetTable, writeColumns, writtenCells } from '../table/context.ts'
-import type { TableKey } from '../ledger/owner.ts'
-import { batchOnce, forgetBatches } from '../ledger/once.ts'
-import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { comparedColumns, writtenCells } from '../table/context.ts'
+import {
+  correctedStatement,
+  forgottenStatement,
+  notedStatement,
+  packedRow,
+  repairStatement,
+} from '../ledger/repairs.ts'
+import {
+  change,
+  changeTogether,
+  isEqualRow,
+  kindsOf,
+  NEVER,
+  storedInstead,
+  storesAnother,
+  type Change,
+  type ChangeResult,
+  type Notes,
+  type Repairing,
+} from './change.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
-import { rowBound, sourceRequest, targetRange, targetRequest, timedByKey, type DiffSides } from './sides.ts'
+import { rowBound, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
 import { differingLifetimes, repairOf, isEqualCell, type Timed, type TimeOptions } from './times.ts'
-import { withWriter } from '../../../stores/common/with-writer.ts'
-
-export type Repairing = {
-  readonly to: CopyStore
-  readonly database: LedgerDatabase
-  readonly key: TableKey
-  readonly runId: bigint
-  readonly signal: AbortSignal
-  readonly hold?: RepairHold
-}
-
-/** Lease that a process must hold while it repairs; a write without it changes nothing. */
-export type RepairHold = {
-  /** Updates one row while the process holds the lease. */
-  readonly renew: Statement
-  /** Gives a row while the process holds the lease. */
-  readonly guard: Statement
-}
 
 export type RepairOptions = {
   /** Remove rows that the source does not have; otherwise they stay. */
@@ -42,25 +38,11 @@ export type RepairOptions = {
   readonly times?: TimeOptions
 }
 
-/** `left`: nothing to do, or the target wrote it later. `equal`: it no longer differs. */
-export type RepairResult = 'fixed' | 'left' | 'equal' | SluiceError
-
-const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
-/** Statements for writes that may be repeated: a write whose reply was lost is done again. */
-const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
-const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
-
-/** A row to write, or to remove if `after` is null. */
-type Change = {
-  readonly text: string
-  readonly key: RowKey
-  readonly before: Row | null
-  /** Including values that the target computes itself. */
-  readonly after: Row | null
-  readonly stamp: Stamp | undefined
-  /** The source row as read; null if the source has none. */
-  readonly source: Timed | null
-}
+/**
+ * `left`: nothing to do, or the target wrote it later. `equal`: it no longer differs. `changed`: another program changed
+ * it between read and write, and nothing was written.
+ */
+export type RepairResult = ChangeResult | 'left' | 'equal'
 
 /** Reads the rows again on both sides and writes the source's values. @returns the result per key, by its JSON text */
 export async function repairKeys(
@@ -90,10 +72,38 @@ export async function repairKeys(
   )
   for (const text of taken) outcome.set(text, oneKey())
   const free = changes.filter(({ text }) => !taken.has(text))
-  for (const some of grouped(free, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
-  if (around.to.can.atomic === 'row' || plan.checked !== undefined)
-    await readAgain(sides, free, around, options, outcome)
+  const notes = new Map<Change, string[]>()
+  const notesOf = (some: readonly Change[]): Notes => repairNotes(plan, some, around, notes)
+  for (const some of kindsOf(free)) {
+    const results = await changeTogether(plan, some, notesOf, around)
+    for (const [{ text: of }, result] of results) outcome.set(of, result)
+  }
+  const { atomic } = around.to.can
+  if (atomic === 'chunk') return outcome
+  const stored = await readAgain(sides, free, around, options, outcome)
+  if (atomic === 'batch') await correctNotes(plan, notes, outcome, stored, around)
   return outcome
+}
+
+/** @param ids receives the number of each note */
+function repairNotes(
+  plan: TablePlan,
+  changes: readonly Change[],
+  { database, runId, key: table }: Repairing,
+  ids: Map<Change, string[]>,
+): Notes {
+  const statements = changes.map((one) => {
+    const { key, before, after } = one
+    const note = repairStatement(database, runId, {
+      table,
+      key,
+      before: before === null ? null : writtenCells(plan, before),
+      after: after === null ? null : writtenCells(plan, after),
+    })
+    ids.set(one, [...(ids.get(one) ?? []), String(note.parameters[0])])
+    return note
+  })
+  return { statements, landed: notedStatement(statements) }
 }
 
 /** Keys for which the target returns a row with another key (collation): a write would overwrite that row. */
@@ -147,48 +157,10 @@ function changeOf(
   return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp, source }
 }
 
-/** Separates new rows, existing rows and removals: with `byRow`, NULLs are written only over existing rows. */
-function grouped<C extends Change>(changes: readonly C[], byRow: boolean): readonly (readonly C[])[] {
-  const kinds: ((change: C) => boolean)[] = byRow
-    ? [
-        ({ before, after }) => before === null && after !== null,
-        ({ before, after }) => before !== null && after !== null,
-        ({ after }) => after === null,
-      ]
-    : [({ after }) => after !== null, ({ after }) => after === null]
-  return kinds.map((kind) => changes.filter(kind)).filter(({ length }) => length > 0)
-}
-
-/** Applies all changes together; if one is refused, each alone. */
-async function applied(
-  plan: TablePlan,
-  changes: readonly Change[],
-  around: Repairing,
-  outcome: Map<string, RepairResult>,
-): Promise<void> {
-  try {
-    const notes = changes.map(({ key, before, after }) =>
-      repairStatement(around.database, around.runId, {
-        table: around.key,
-        key,
-        before: before === null ? null : writtenCells(plan, before),
-        after: after === null ? null : writtenCells(plan, after),
-      }),
-    )
-    await change(plan, changes, notes, notedStatement(notes), around)
-    for (const { text } of changes) outcome.set(text, 'fixed')
-  } catch (thrown) {
-    const error = asSluiceError(thrown)
-    if (error.code !== 'ROW_REFUSED' && error.code !== 'VALUE_REFUSED') throw thrown
-    const [only] = changes
-    if (only !== undefined && changes.length === 1) outcome.set(only.text, error)
-    else for (const one of changes) await applied(plan, [one], around, outcome)
-  }
-}
-
 /**
- * Reads repaired rows again. In some targets a recent removal hides a write with an older time, and a target may
- * compute another value, so only a read shows whether a row is repaired.
+ * Reads repaired rows again, where the transaction of the repair could not. In some targets a recent removal hides a
+ * write with an older time, and a trigger may change or ignore a write, so only a read shows whether a row is repaired.
+ * @returns what the target holds instead, per change
  */
 async function readAgain(
   sides: DiffSides,
@@ -196,36 +168,60 @@ async function readAgain(
   around: Repairing,
   options: RepairOptions,
   outcome: Map<string, RepairResult>,
-): Promise<void> {
+): Promise<ReadonlyMap<Change, Row | null>> {
   const done = changes.filter(({ text }) => outcome.get(text) === 'fixed')
-  if (done.length === 0) return
-  const { checked } = sides.plan
+  if (done.length === 0) return new Map()
+  const { plan } = sides
   const byRow = around.to.can.atomic === 'row'
-  const unlike = async (): Promise<readonly Change[]> => {
+  const unlike = async (): Promise<ReadonlyMap<Change, Row | null>> => {
     // New view: an open one may show the rows as before the write.
     await using target = await around.to.source(around.signal)
-    const found = await byBound(
-      { ...sides, target },
-      'target',
-      done.map(({ key }) => key),
-    )
-    return done.filter(({ text, after, source }) => {
+    const keys = done.map(({ key }) => key)
+    const found = await byBound({ ...sides, target }, 'target', keys)
+    const others = done.filter(({ text, after, source }) => {
       const now = found.get(text) ?? null
-      if (!byRow) return after !== null && now !== null && isComputedOtherwise(sides.plan, after, now.row)
       if (after === null || now === null || source === null) return (now === null) !== (after === null)
       return differing(sides, { ...source, row: after }, now).length > 0
     })
+    return new Map(others.map((one) => [one, found.get(one.text)?.row ?? null]))
   }
   let left = await unlike()
-  const again = left.filter(({ after }) => after !== null).map((one) => ({ ...one, stamp: writtenNow(one.stamp) }))
+  const again = [...left.keys()].filter(({ after }) => after !== null)
   if (byRow && options.overwriteNewer === true && again.length > 0) {
-    await change(sides.plan, again, [], NEVER, around)
+    const later = again.map((one) => ({ ...one, stamp: writtenNow(one.stamp) }))
+    await change(plan, later, { statements: [], landed: NEVER }, around)
     left = await unlike()
   }
-  for (const { text, after } of left) {
-    const error = checked === undefined ? 'left' : computedOtherwise(checked)
-    outcome.set(text, !byRow ? error : after === null ? notRemoved() : 'left')
+  for (const [{ text, after }, now] of left) {
+    const stored = after === null || now === null ? storesAnother() : storedInstead(plan, after, now)
+    const isComputed = after !== null && now !== null && isEqualRow(writtenCells(plan, after), now)
+    if (byRow && !isComputed) outcome.set(text, after === null ? notRemoved() : 'left')
+    else outcome.set(text, stored)
   }
+  return left
+}
+
+/**
+ * Makes the notes true of repairs that were recorded before they were made: those of rows that were not written go, and
+ * others name what the target stored.
+ * @param notes ids per key, the last one of the last attempt
+ */
+async function correctNotes(
+  plan: TablePlan,
+  notes: ReadonlyMap<Change, readonly string[]>,
+  outcome: ReadonlyMap<string, RepairResult>,
+  stored: ReadonlyMap<Change, Row | null>,
+  { database }: Repairing,
+): Promise<void> {
+  const statements = [...notes].flatMap(([one, ids]) => {
+    const now = stored.get(one)
+    const isWritten =
+      outcome.get(one.text) === 'fixed' || (now !== undefined && packedRow(now) !== packedRow(one.before))
+    const wrong = (isWritten ? ids.slice(0, -1) : ids).map((id) => forgottenStatement(id))
+    if (!isWritten || now === undefined) return wrong
+    return [...wrong, correctedStatement(ids.at(-1) ?? '', now === null ? null : writtenCells(plan, now))]
+  })
+  if (statements.length > 0) await database.batch(statements)
 }
 
 /** Later than any removal until now, with the TTLs of the source. */
@@ -240,105 +236,6 @@ function notRemoved(): SluiceError {
     reason: 'it was written meanwhile, or no more than ten minutes ago without a readable write time',
     hint: 'run the diff again later',
   })
-}
-
-/** True if the target computes another value from these values. False if another writer changed the row since. */
-function isComputedOtherwise({ columns }: TablePlan, given: Row, now: Row): boolean {
-  const isSame = (cell: Row[number], at: number): boolean => isEqualCell(cell ?? null, now[at] ?? null)
-  return given.slice(0, columns.length).every(isSame) && !given.every(isSame)
-}
-
-/** Error for rows that were written and still differ. */
-function computedOtherwise(checked: readonly ColumnPlan[]): SluiceError {
-  const names = checked.map(({ to }) => to).join(', ')
-  return new SluiceError('ROW_REFUSED', `the target computes ${names} itself and gets another value`, {
-    hint: 'give the columns of the target the expressions of the source',
-  })
-}
-
-/** A row changed by repairs of one run: as it was before the first one, and as the last one left it. */
-export type Undoing = {
-  readonly ids: readonly string[]
-  readonly key: RowKey
-  readonly before: Row | null
-  readonly after: Row | null
-}
-
-/**
- * Restores rows as they were before a repair; the rows of one call together. Only a target with transactions notes that
- * they are undone: in others `noteUndone` has to follow, because an undo that breaks off before is repeated.
- */
-export async function undoRepairs(plan: TablePlan, undone: readonly Undoing[], around: Repairing): Promise<void> {
-  const back = undone.map(({ ids, key, before, after }) => {
-    return { ids, text: '', key, before: after, after: before, stamp: undefined, source: null }
-  })
-  for (const some of grouped(back, around.to.can.atomic === 'row')) {
-    const ids = some.flatMap((one) => one.ids)
-    const isNoted = around.to.can.atomic === 'chunk'
-    const notes = isNoted ? ids.map((id) => undoneStatement(around.database, id)) : []
-    await change(plan, some, notes, isNoted ? wasUndone(ids[0] ?? '') : NEVER, around)
-  }
-}
-
-/** Notes that rows are as before their repairs; nothing in a target with transactions, which has noted it. */
-export async function noteUndone(
-  undone: readonly Undoing[],
-  { to, database }: Pick<Repairing, 'to' | 'database'>,
-): Promise<void> {
-  if (to.can.atomic === 'chunk' || undone.length === 0) return
-  await database.batch(undone.flatMap(({ ids }) => ids.map((id) => undoneStatement(database, id))))
-}
-
-/**
- * Overwrites the rows with these keys, or removes them where there is no new row.
- * @param landed gives a row once the notes are stored, if notes and rows share a transaction
- * @throws SluiceError LEASE_LOST if another process holds the lease
- */
-async function change(
-  plan: TablePlan,
-  changes: readonly Change[],
-  notes: readonly Statement[],
-  landed: Statement,
-  { to, database, signal, hold }: Repairing,
-): Promise<void> {
-  const { atomic } = to.can
-  const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
-  const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
-  const isNew = atomic === 'row' && changes.every(({ before }) => before === null)
-  // Without one transaction for all of it, record the old rows before changing them.
-  if (atomic !== 'chunk' && notes.length > 0) {
-    const owner = randomUUID()
-    await batchOnce(database, owner, notes)
-    // The notes need no tokens any more: each has its own key, so a repeat would be refused.
-    await database.batch([forgetBatches(owner)])
-  }
-  await withWriter(
-    to.target(),
-    {
-      table: keyedTargetTable(plan),
-      columns: writeColumns(plan),
-      range: targetRange({ plan }, { by: 'keys', keys: changes.map(({ key }) => key) }),
-      // Over existing rows NULLs are written too; a new row needs none.
-      onExisting: rows.length === 0 ? 'replace-range' : isNew ? 'refuse' : 'upsert',
-      careful: false,
-      cursor: null,
-      signal,
-    },
-    async (writer) => {
-      if (rows.length > 0) {
-        const step = atomic === 'batch' ? { ...FREELY, guard: hold?.guard ?? TRUE } : undefined
-        await (stamps.length === rows.length ? writer.write(rows, step, stamps) : writer.write(rows, step))
-      }
-      const closing: Closing = {
-        statements: [...(hold === undefined ? [] : [hold.renew]), ...(atomic === 'chunk' ? notes : [])],
-        guard: hold?.guard ?? TRUE,
-        landed,
-      }
-      if ((await writer.commit(closing)) === 'fenced') {
-        throw new SluiceError('LEASE_LOST', `another program repairs ${plan.target.table.name} now`)
-      }
-    },
-  )
 }
 
 async function byBound(

@@ -9,12 +9,15 @@ import { tableKeyOf } from '../ledger/owner.ts'
 import { noteRepairPlan } from '../ledger/repair-plans.ts'
 import type { RowDifference } from './difference.ts'
 import { lookAgain } from './look-again.ts'
-import { repairKeys, type RepairResult, type RepairOptions, type RepairHold } from './repair.ts'
+import { changedMeanwhile, type RepairHold } from './change.ts'
+import { repairKeys, type RepairResult, type RepairOptions } from './repair.ts'
 import type { DiffSides } from './sides.ts'
 
 /** Differences read again with a pause. With more than these, timing is not the cause. */
 const PATIENT = 20_000
 const AT_ONCE = 200
+/** How often a row is read and written again that another program changes in between. */
+const TRIES = 3
 
 export type Settled = {
   missing: number
@@ -143,11 +146,18 @@ export class Settler {
     const key = tableKeyOf(plan.target.table)
     this.#noted ??= noteRepairPlan(database, runId, key, plan)
     await this.#noted
-    await using source = await from.source(signal)
-    await using target = await to.source(signal)
-    const keys = some.filter((one) => one.unasked === undefined).map((one) => one.key)
     const around = { to, database, key, runId, signal, ...(hold === undefined ? {} : { hold }) }
-    return await repairKeys({ ...this.#sides, source, target }, keys, around, this.request.repair)
+    const results = new Map<string, RepairResult>()
+    let keys = some.filter((one) => one.unasked === undefined).map((one) => one.key)
+    for (let tries = 0; tries < TRIES && keys.length > 0; tries++) {
+      await using source = await from.source(signal)
+      await using target = await to.source(signal)
+      const sides = { ...this.#sides, source, target }
+      for (const [text, result] of await repairKeys(sides, keys, around, this.request.repair)) results.set(text, result)
+      keys = keys.filter((one) => results.get(JSON.stringify(one)) === 'changed')
+    }
+    for (const one of keys) results.set(JSON.stringify(one), changedMeanwhile())
+    return results
   }
 
   #count(one: RowDifference, repaired: RepairResult, into: Settled): void {
@@ -171,7 +181,7 @@ export class Settler {
       into.removed += fixed
     }
     if (repaired instanceof SluiceError) {
-      if (one.kind !== 'extra') into.refused.push({ key: one.key, error: repaired })
+      if (one.kind !== 'extra' && repaired.code !== 'TARGET_BUSY') into.refused.push({ key: one.key, error: repaired })
       if (one.unasked === undefined || this.#named.size < this.request.limit) this.report(one, repaired)
     }
     this.#name(one, fixed === 1)

@@ -48,6 +48,19 @@ export function notedStatement([first]: readonly Statement[]): Statement {
   }
 }
 
+/** Removes the note of a repair that was not made. */
+export function forgottenStatement(id: string): Statement {
+  return { sql: 'DELETE FROM migration_repairs WHERE repair_id = ?', parameters: [id] }
+}
+
+/** Replaces the row that a repair left, if the target stored another one. */
+export function correctedStatement(id: string, after: Row | null): Statement {
+  return {
+    sql: 'UPDATE migration_repairs SET after_json = ? WHERE repair_id = ?',
+    parameters: [packedRow(after), id],
+  }
+}
+
 /** Gives a row once a repair is undone. */
 export function wasUndone(id: string): Statement {
   return { sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ? AND undone_ms IS NOT NULL', parameters: [id] }

@@ -4,6 +4,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
 import { rowRefused, tableRefused } from '../../common/refusals.ts'
@@ -13,7 +14,7 @@ import { duckdbDigest } from './digest.ts'
 import { duckdbCopyError, isDuckdbRowError, duckdbErrorLine } from '../errors.ts'
 import { boundTexts, fromTable, duckdbTargetKeys } from './key-dialect.ts'
 import { keyList, keyTypes, spelled, type KeyList } from './keys.ts'
-import type { DuckdbRowQuery } from './rows.ts'
+import { duckdbRows, type DuckdbRowQuery } from './rows.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 import type { DuckdbCopySession } from './session.ts'
 import { Staging } from './staging.ts'
@@ -33,6 +34,8 @@ export class DuckdbChunk implements ChunkWriter {
   readonly #list: KeyList | null
   /** Of a careful chunk: rows to write again after an unexpected error of a statement. */
   readonly #accepted: Row[] = []
+  /** Whether earlier rows of the range still have to be removed. */
+  #toClear: boolean
   #wrote = false
   #over = false
 
@@ -53,6 +56,7 @@ export class DuckdbChunk implements ChunkWriter {
     this.#condition = rows.condition
     this.#list = rows.list
     this.#staging = new Staging(session, request, label)
+    this.#toClear = request.onExisting === 'replace-range'
   }
 
   /**
@@ -78,9 +82,8 @@ export class DuckdbChunk implements ChunkWriter {
       const keys = duckdbTargetKeys(typesOf(request))
       const condition =
         list?.condition ?? (byRange ? rangeCondition(table, range, null, keys) : await newRows(session, request))
-      const chunk = new DuckdbChunk(session, request, { byRange, condition, list }, label, leave, turn)
-      if (request.onExisting === 'replace-range') await chunk.#clearRange()
-      return chunk
+      if (request.onExisting === 'replace-range' && !byRange) throw unclearable(request)
+      return new DuckdbChunk(session, request, { byRange, condition, list }, label, leave, turn)
     } catch (error) {
       await session.rollBack()
       await list?.drop()
@@ -96,6 +99,7 @@ export class DuckdbChunk implements ChunkWriter {
   async occupied(): Promise<boolean> {
     this.#begun()
     if (!this.#byRange) return false
+    await this.#clearRange()
     const { sql, parameters } = this.#condition
     return (await this.#session.rows(`SELECT 1 FROM ${this.#table} WHERE ${sql} LIMIT 1`, parameters)).length > 0
   }
@@ -104,6 +108,7 @@ export class DuckdbChunk implements ChunkWriter {
     const { careful, signal } = this.#request
     this.#begun()
     throwIfAborted(signal)
+    await this.#clearRange()
     if (rows.length === 0) return 0
     this.#wrote = true
     try {
@@ -130,6 +135,7 @@ export class DuckdbChunk implements ChunkWriter {
     const columns = other ?? this.#request.columns
     if (scheme === 'echo') throw new Error('DuckDB prints no frames')
     this.#begun()
+    await this.#clearRange()
     const list =
       only === undefined
         ? null
@@ -152,8 +158,21 @@ export class DuckdbChunk implements ChunkWriter {
     }
   }
 
+  /** Rows need no lock: a change of a row that another session has changed since fails. */
+  async stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
+    this.#begun()
+    const { table, signal } = this.#request
+    const { sql: condition, parameters } = this.#condition
+    const request = { table, columns, asStored: true } as const
+    const rows: Row[] = []
+    const query = { request, condition, parameters, where: null, order: '' }
+    for await (const batch of duckdbRows(this.#session, query, signal)) rows.push(...batch.rows)
+    return rows
+  }
+
   async commit({ statements }: Closing): Promise<'committed' | 'fenced'> {
     this.#begun()
+    await this.#clearRange()
     try {
       for (const [i, { sql, parameters }] of statements.entries()) {
         const changed = await this.#session.change(sql, parameters)
@@ -201,7 +220,8 @@ export class DuckdbChunk implements ChunkWriter {
     try {
       await this.#session.rollBack()
       await this.#session.begin()
-      if (this.#request.onExisting === 'replace-range') await this.#clearRange()
+      this.#toClear = this.#request.onExisting === 'replace-range'
+      await this.#clearRange()
       if (this.#accepted.length === 0) return
       await this.#staging.fill(this.#accepted)
       await this.#staging.insert()
@@ -212,15 +232,15 @@ export class DuckdbChunk implements ChunkWriter {
   }
 
   async #clearRange(): Promise<void> {
-    const { table, range } = this.#request
-    if (!this.#byRange) {
-      throw new SluiceError('UNSUPPORTED_KEY', `a range of ${tableText(table.table)} cannot be replaced in DuckDB`, {
-        reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
-        hint: 'choose another --on-existing',
-      })
-    }
+    if (!this.#toClear) return
+    this.#toClear = false
+    const { range } = this.#request
     const { sql, parameters } = this.#condition
-    const removed = await this.#session.change(`DELETE FROM ${this.#table} WHERE ${sql}`, parameters)
+    const removed = await this.#session
+      .change(`DELETE FROM ${this.#table} WHERE ${sql}`, parameters)
+      .catch((error: unknown) => {
+        throw duckdbCopyError(error, this.#label, 'target')
+      })
     if (range.by === 'keys' && removed > range.keys.length)
       throw new Error(`${removed} rows have one of ${range.keys.length} keys`)
   }
@@ -233,6 +253,13 @@ export class DuckdbChunk implements ChunkWriter {
     if (error instanceof SluiceError || !isDuckdbRowError(error)) return duckdbCopyError(error, this.#label, 'target')
     return rowRefused(refused)
   }
+}
+
+function unclearable({ table }: ChunkRequest): SluiceError {
+  return new SluiceError('UNSUPPORTED_KEY', `a range of ${tableText(table.table)} cannot be replaced in DuckDB`, {
+    reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
+    hint: 'choose another --on-existing',
+  })
 }
 
 /** New rows have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides its numbers */

@@ -60,6 +60,10 @@ export async function* duckdbRows(
   const reader = new RowReader(request, request.asStored === true ? odd : null)
   const width = Math.max(columns.length, 1)
   const selecting = async (into: (width: number) => string): Promise<DuckDBMaterializedResult> => {
+    const singly = (): Promise<DuckDBMaterializedResult> =>
+      session.result(`${into(columns.length + 1)}${tried(request, tail)}`, parameters, asked)
+    // A statement that fails ends the transaction.
+    if (session.inTransaction && request.asStored === true) return await singly()
     try {
       return await session.result(`${into(width)}${select}`, parameters, asked)
     } catch (error) {
@@ -67,7 +71,7 @@ export async function* duckdbRows(
       const isRow = isDuckdbRowError(error) || (error instanceof SluiceError && isDuckdbRowError(error.cause))
       if (session.inTransaction || !isRow) throw error
       // DuckDB does not say which row it is.
-      return await session.result(`${into(columns.length + 1)}${tried(request, tail)}`, parameters, asked)
+      return await singly()
     }
   }
   if (rows <= HELD_ROWS) {

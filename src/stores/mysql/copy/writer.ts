@@ -4,6 +4,7 @@ import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import { refuseReordered } from '../../common/column-order.ts'
@@ -20,6 +21,7 @@ import { mysqlTargetError } from './errors.ts'
 import { addRows, appendRows, upsertRows, type InsertInto } from './insert.ts'
 import { mysqlTableSql } from './names.ts'
 import { mysqlRangeCondition } from './ranges.ts'
+import { readMysqlRows } from './read.ts'
 import { keyIndex, type MysqlTableShape } from './shape.ts'
 import { columnsInOrder } from './same-table.ts'
 import { isPrintedDay, ODD_DAYS, USUAL_DAYS } from './printed-days.ts'
@@ -32,7 +34,9 @@ export type Writing = {
   readonly shape: MysqlTableShape
 }
 
-/** @throws SluiceError TARGET_BUSY, TARGET_DENIED, … of a range that could not be emptied */
+const STORED = { rows: 1_000, bytes: 8 * 2 ** 20 }
+
+/** @throws SluiceError TARGET_BUSY, TARGET_DENIED, … */
 export async function openMysqlWriter(writing: Writing, session: MysqlSession): Promise<ChunkWriter> {
   const writer = new Writer(writing, session)
   try {
@@ -55,11 +59,14 @@ class Writer implements ChunkWriter {
   /** Why nothing can be written or committed any more. */
   #doom: unknown = null
   #done = false
+  /** Whether earlier rows of the range still have to be removed. */
+  #toEmpty: boolean
 
   constructor(writing: Writing, session: MysqlSession) {
     const { table, columns, signal } = writing.request
     this.#writing = writing
     this.#session = session
+    this.#toEmpty = writing.request.onExisting === 'replace-range'
     const where = `${writing.config.label}: ${tableText(table.table)}`
     this.#into = { table: mysqlTableSql(table.table), name: table.table.name, columns, key: table.key, where }
     this.#encoders = columns.map((column) => mysqlEncoder(column, session.facts.flavour, where))
@@ -84,7 +91,6 @@ class Writer implements ChunkWriter {
       const [now = []] = await columnsInOrder(this.#session, [table.table])
       refuseReordered(table, now, 'target', this.#writing.config.label)
     })
-    if (this.#writing.request.onExisting === 'replace-range') await this.#empty()
   }
 
   get seesRange(): boolean {
@@ -92,6 +98,7 @@ class Writer implements ChunkWriter {
   }
 
   async occupied(): Promise<boolean> {
+    await this.#empty()
     const { sql, parameters } = this.#condition()
     const rows = await this.#try(() =>
       this.#session.rows(`SELECT 1 FROM ${this.#into.table} WHERE ${sql} LIMIT 1`, parameters),
@@ -100,6 +107,7 @@ class Writer implements ChunkWriter {
   }
 
   async write(rows: readonly Row[]): Promise<number> {
+    await this.#empty()
     if (rows.length === 0) return 0
     const { careful } = this.#writing.request
     const encoded = rows.map((row) => this.#encode(row))
@@ -118,6 +126,7 @@ class Writer implements ChunkWriter {
 
   async digest({ scheme, only, columns: other }: DigestRequest): Promise<Digest> {
     if (scheme === 'echo') throw new Error('MySQL prints no frames')
+    await this.#empty()
     const { table, range, sortsAlike, signal } = this.#writing.request
     const columns = other ?? this.#writing.request.columns
     const request: RowRequest = { table, columns, range, where: null, ordered: false }
@@ -135,7 +144,21 @@ class Writer implements ChunkWriter {
     )
   }
 
+  async stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
+    const { table, range, signal } = this.#writing.request
+    const { sql, parameters } = this.#condition()
+    return await this.#try(async () => {
+      // A statement of its own: only the next one sees what the sessions committed that it waited for.
+      await this.#session.rows(`SELECT COUNT(*) FROM ${this.#into.table} WHERE ${sql} FOR UPDATE`, parameters)
+      const request: RowRequest = { table, columns, range, where: null, ordered: false, asStored: true }
+      const rows: Row[] = []
+      for await (const batch of readMysqlRows(this.#session, request, STORED, signal)) rows.push(...batch.rows)
+      return rows
+    })
+  }
+
   async commit(closing: Closing): Promise<MysqlChunkEnd> {
+    await this.#empty()
     const outcome = await this.#try(() => closeMysqlChunk(this.#writing.config, this.#session, this.#mark, closing))
     this.#done = true
     return outcome
@@ -167,6 +190,8 @@ class Writer implements ChunkWriter {
   }
 
   async #empty(): Promise<void> {
+    if (!this.#toEmpty) return
+    this.#toEmpty = false
     const { sql, parameters } = this.#condition()
     try {
       await this.#try(() => this.#session.execute(`DELETE FROM ${this.#into.table} WHERE ${sql}`, parameters))

@@ -10,14 +10,17 @@ import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, FrameFormat, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import { loadCsv } from '../archive/csv-in.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { commitChunk } from './commit.ts'
 import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
+import { postgresSelection } from '../server/cells.ts'
 import { encoder } from '../server/encode.ts'
 import { postgresTargetError } from '../server/errors.ts'
+import { batches } from '../server/lines.ts'
 import type { PostgresRelation } from '../server/relation.ts'
 import { countPostgresRows, digestByReading, digestPostgresRows, type DigestSource } from './row-digest.ts'
 import type { CopySession } from '../server/session.ts'
@@ -25,6 +28,7 @@ import { amongSql, columnList, tableFromSql, orderSql, rangeSql, tableSql } from
 import { underSignal } from '../server/under-signal.ts'
 import { Upsert } from './upsert.ts'
 
+const STORED = { rows: 1000, bytes: 1024 * 1024 }
 /** Most keys in one statement. */
 const KEYS_AT_ONCE = 5000
 
@@ -141,6 +145,20 @@ export class PostgresWriter implements ChunkWriter {
       const places = this.#keyPlaces(columns)
       const keyOf = (row: Row): string => keyTextOf(row, places)
       return digestByReading(this.#session, source, (row) => only.has(keyOf(row)))
+    })
+  }
+
+  stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
+    return this.#do(async () => {
+      const found = `FROM ${this.#from} WHERE ${this.#condition()}`
+      // A statement of its own: only the next one sees what the sessions committed that it waited for.
+      await this.#session.ask(`SELECT ${found} FOR NO KEY UPDATE`)
+      const { pieces } = copyRows(this.#session, `SELECT ${columns.map(postgresSelection).join(', ')} ${found}`, 'text')
+      const stored = { key: this.#request.table.key, odd: new WeakSet<Row>() }
+      const rows: Row[] = []
+      for await (const batch of batches(pieces, { table: this.#table, columns, size: STORED, stored }))
+        rows.push(...batch.rows)
+      return rows
     })
   }
 

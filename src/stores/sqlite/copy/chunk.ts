@@ -8,6 +8,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
+import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { keyOrder, rangeCondition, type KeyDialect, type SqlCondition } from '../../common/key-ranges.ts'
 import { rollBack } from './connection.ts'
@@ -19,6 +20,7 @@ import { keyListParts } from '../../common/key-parts.ts'
 import { rowRefused, tableRefused } from '../../common/refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { sqliteDigest, keysDigest, ownDigest, type Stored } from './proof.ts'
+import { slices, type Care } from './rows.ts'
 import type { SqliteShape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { Turn } from '../../../model/run/turn.ts'
@@ -52,6 +54,8 @@ export class SqliteChunk implements ChunkWriter {
   readonly #keyAt: readonly number[]
   readonly #byRange: boolean
   readonly #others: readonly SqlCondition[]
+  /** Whether earlier rows of the range still have to be removed. */
+  #toClear: boolean
   #wrote = false
   #over = false
 
@@ -79,7 +83,8 @@ export class SqliteChunk implements ChunkWriter {
     this.#stored = byRange ? this.#range() : this.#newRows(shape)
     this.#byRange = byRange
     this.#written = byRange || shape.rowid !== null ? null : new Set()
-    if (request.onExisting === 'replace-range') this.#clearRange()
+    this.#toClear = request.onExisting === 'replace-range'
+    if (this.#toClear) this.#refuseUnclearable()
   }
 
   /** Also false if the chunk's bounds do not apply here: then existing rows are refused by their keys. */
@@ -90,6 +95,7 @@ export class SqliteChunk implements ChunkWriter {
   async occupied(): Promise<boolean> {
     return this.#guard(() => {
       if (!this.#byRange) return false
+      this.#clearRange()
       return this.#stored.conditions.some(({ sql, parameters }) => {
         const rows = this.#connection.prepare(`SELECT 1 FROM ${this.#table} WHERE ${sql} LIMIT 1`)
         return rows.get(...parameters) !== undefined
@@ -100,6 +106,7 @@ export class SqliteChunk implements ChunkWriter {
   async write(rows: readonly Row[]): Promise<number> {
     const { careful, onExisting, signal } = this.#request
     this.#begun()
+    this.#guard(() => this.#clearRange())
     this.#wrote = true
     if (careful) this.#guard(() => this.#connection.exec('SAVEPOINT sluice_write'))
     let written = 0
@@ -127,6 +134,7 @@ export class SqliteChunk implements ChunkWriter {
     const { signal } = this.#request
     if (scheme === 'echo') throw new Error('SQLite prints no frames')
     this.#begun()
+    this.#guard(() => this.#clearRange())
     try {
       const keys = only ?? this.#written
       const stored = columns === undefined ? this.#stored : { ...this.#stored, columns }
@@ -145,9 +153,22 @@ export class SqliteChunk implements ChunkWriter {
     }
   }
 
+  async stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
+    this.#begun()
+    const { table, conditions, order } = this.#stored
+    const care: Care = { wide: false, bytes: false }
+    return this.#guard(() =>
+      conditions.flatMap((condition) => {
+        const scan = { table, columns, condition, order, odd: new WeakSet<Row>() }
+        return [...slices(this.#connection, scan, care, new Set())].flatMap(({ rows }) => rows)
+      }),
+    )
+  }
+
   async commit({ statements }: Closing): Promise<'committed' | 'fenced'> {
     this.#begun()
     return this.#guard(() => {
+      this.#clearRange()
       for (const [i, { sql, parameters }] of statements.entries()) {
         const statement = this.#connection.prepare(sql)
         const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
@@ -191,14 +212,18 @@ export class SqliteChunk implements ChunkWriter {
     }
   }
 
+  #refuseUnclearable(): void {
+    if (this.#byRange) return
+    const table = tableText(this.#request.table.table)
+    throw new SluiceError('UNSUPPORTED_KEY', `a range of ${table} cannot be replaced in SQLite`, {
+      reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
+      hint: 'choose another --on-existing',
+    })
+  }
+
   #clearRange(): void {
-    const { table } = this.#request
-    if (!this.#byRange) {
-      throw new SluiceError('UNSUPPORTED_KEY', `a range of ${tableText(table.table)} cannot be replaced in SQLite`, {
-        reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
-        hint: 'choose another --on-existing',
-      })
-    }
+    if (!this.#toClear) return
+    this.#toClear = false
     this.#deleteRows(this.#stored.conditions)
   }
 

@@ -4,11 +4,12 @@ import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../../model/copy/row-key.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import { dec } from '../../../../model/run/event.ts'
-import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import { noteUndone, undoRepairs, type Repairing, type Undoing } from '../../diff/repair.ts'
+import { storesAnother } from '../../diff/change.ts'
+import { noteUndone, undoRepairs, type Undoing } from '../../diff/undo.ts'
 import { rowBound, rowsByKey, targetRequest } from '../../diff/sides.ts'
 import { repairPlan } from '../../ledger/repair-plans.ts'
 import { packedRow, repairsOf, type RecordedRepair } from '../../ledger/repairs.ts'
@@ -93,7 +94,7 @@ async function undoAll(
         // A killed run may have recorded a repair that never happened: then nothing needs to be restored.
         if (present === packedRow(one.after) || present === packedRow(one.before)) return true
         changed++
-        warn(plan, one, 'has changed since the repair, and is not put back', run)
+        warn(plan, one, CHANGED, run)
         return false
       })
       if (back.length > 0 && !expected.has(id)) {
@@ -101,15 +102,20 @@ async function undoAll(
         expected.add(id)
       }
       const repairing = { ...around, key: table, signal: run.interrupt.abort }
-      undone += await putBack(plan, back, repairing)
-      const kept = await stillThere(plan, back, around, run)
-      await noteUndone(
-        back.filter((one) => !kept.includes(one)),
-        around,
-      )
-      undone -= kept.length
-      changed += kept.length
-      for (const one of kept) warn(plan, one, 'has a part that was written a short time ago, and is not put back', run)
+      const results = await undoRepairs(plan, back, repairing)
+      const written = back.filter((one) => results.get(one) === 'fixed')
+      const kept = await notRestored(plan, written, around, run)
+      const restored = written.filter((one) => !kept.includes(one))
+      await noteUndone(restored, around)
+      undone += restored.length
+      const refused = new Map<Chain, SluiceError>()
+      for (const [one, result] of [...results, ...kept.map((row) => [row, keptBy(row, around)] as const)]) {
+        if (result === 'fixed') continue
+        if (result instanceof SluiceError) refused.set(one, result)
+        else changed++
+        warn(plan, one, result instanceof SluiceError ? `is not put back: ${result.message}` : textOf(result), run)
+      }
+      for (const error of refused.values()) throw error
     }
   }
   const totals = totalsOf(undone, changed)
@@ -128,17 +134,27 @@ function warn({ target }: TablePlan, { key }: Undoing, what: string, run: DiffUn
   run.emit({ type: 'log', level: 'warn', table: tableText(target.table), message })
 }
 
-/** Rows that a target without transactions did not remove: it keeps what may have been written meanwhile. */
-async function stillThere(
+const CHANGED = 'has changed since the repair, and is not put back'
+
+const textOf = (result: 'changed' | 'recent'): string =>
+  result === 'changed' ? CHANGED : 'has a part that was written a short time ago, and is not put back'
+
+/** Why a target without transactions kept another row. */
+function keptBy({ before }: Chain, { to }: Around): 'changed' | 'recent' | SluiceError {
+  if (to.can.atomic === 'batch') return storesAnother()
+  return before === null ? 'recent' : 'changed'
+}
+
+/** Rows that a target without transactions does not hold as before: they could not be read back while written. */
+async function notRestored(
   plan: TablePlan,
   back: readonly Chain[],
   around: Around,
   run: DiffUndoRun,
 ): Promise<readonly Chain[]> {
-  const removed = around.to.can.atomic === 'row' ? back.filter(({ before }) => before === null) : []
-  if (removed.length === 0) return []
-  const now = await rowsNow(plan, removed, around, run)
-  return removed.filter(({ key }) => now.has(JSON.stringify(key)))
+  if (around.to.can.atomic === 'chunk' || back.length === 0) return []
+  const now = await rowsNow(plan, back, around, run)
+  return back.filter(({ key, before }) => packedRow(now.get(JSON.stringify(key)) ?? null) !== packedRow(before))
 }
 
 type Chain = Undoing & { readonly table: RecordedRepair['table'] }
@@ -171,19 +187,6 @@ function chains(repairs: readonly RecordedRepair[]): readonly Chain[] {
 function keyOf(plan: TablePlan, { key, before, after }: Chain): RowKey {
   const row = before ?? after
   return row === null ? key : rowBound(plan, row)
-}
-
-/** Restores all together; if one is refused, each alone up to that one. @returns how many */
-async function putBack(plan: TablePlan, back: readonly Chain[], around: Repairing): Promise<number> {
-  if (back.length === 0) return 0
-  try {
-    await undoRepairs(plan, back, around)
-  } catch (thrown) {
-    const { code } = asSluiceError(thrown)
-    if (back.length === 1 || (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED')) throw thrown
-    for (const one of back) await undoRepairs(plan, [one], around)
-  }
-  return back.length
 }
 
 /** @throws SluiceError if rows of the table cannot be restored */

@@ -1,0 +1,268 @@
+/** Writes rows into the target if they still are as they were read, and reads back what it stored. */
+import { randomUUID } from 'node:crypto'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import type { Row, Stamp } from '../../../model/copy/rows.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { ChunkRequest, ChunkWriter } from '../../../model/copy/target-port.ts'
+import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { withWriter } from '../../../stores/common/with-writer.ts'
+import { batchOnce, forgetBatches } from '../ledger/once.ts'
+import { comparedColumns, keyedTargetTable, writeColumns, writtenCells } from '../table/context.ts'
+import type { TableKey } from '../ledger/owner.ts'
+import { rowBound, targetRange } from './sides.ts'
+import { isEqualCell, type Timed } from './times.ts'
+
+export type Repairing = {
+  readonly to: CopyStore
+  readonly database: LedgerDatabase
+  readonly key: TableKey
+  readonly runId: bigint
+  readonly signal: AbortSignal
+  readonly hold?: RepairHold
+}
+
+/** Lease that a process must hold while it repairs; a write without it changes nothing. */
+export type RepairHold = {
+  /** Updates one row while the process holds the lease. */
+  readonly renew: Statement
+  /** Gives a row while the process holds the lease. */
+  readonly guard: Statement
+}
+
+/** A row to write, or to remove if `after` is null. */
+export type Change = {
+  /** The key as JSON. */
+  readonly text: string
+  readonly key: RowKey
+  readonly before: Row | null
+  /** Including values that the target computes itself. */
+  readonly after: Row | null
+  readonly stamp: Stamp | undefined
+  /** The source row as read; null if the source has none. */
+  readonly source: Timed | null
+  /** The target may also hold `after` already. */
+  readonly mayBeDone?: true
+}
+
+/** `changed`: the target no longer holds the row as it was read, and nothing was written. */
+export type ChangeResult = 'fixed' | 'changed' | SluiceError
+
+/** Statements of the ledger that belong to rows. */
+export type Notes = {
+  readonly statements: readonly Statement[]
+  /** Gives a row once the statements are stored, if they and the rows share a transaction. */
+  readonly landed: Statement
+}
+
+const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
+/** Statements for writes that may be repeated: a write whose reply was lost is done again. */
+export const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
+const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
+
+/**
+ * Applies all changes of one `kindsOf` together, without those that cannot be made; if a write is refused, each alone.
+ * @param notesOf the ledger's statements for some of the changes
+ * @returns the result per change. Only a target whose `atomic` is 'chunk' has read back what is 'fixed'
+ * @throws SluiceError LEASE_LOST if another process holds the lease
+ */
+export async function changeTogether(
+  plan: TablePlan,
+  changes: readonly Change[],
+  notesOf: (some: readonly Change[]) => Notes,
+  around: Repairing,
+): Promise<ReadonlyMap<Change, ChangeResult>> {
+  const results = new Map<Change, ChangeResult>()
+  let left = changes
+  while (left.length > 0) {
+    const some = left
+    try {
+      const { isMade, others } = await change(plan, some, notesOf(some), around)
+      for (const [one, result] of others) results.set(one, result)
+      left = some.filter((one) => !results.has(one))
+      if (!isMade) continue
+      for (const one of left) results.set(one, 'fixed')
+      return results
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (error.code !== 'ROW_REFUSED' && error.code !== 'VALUE_REFUSED') throw thrown
+      const [only] = some
+      if (only !== undefined && some.length === 1) return results.set(only, error)
+      for (const one of some)
+        for (const [, result] of await changeTogether(plan, [one], notesOf, around)) results.set(one, result)
+      return results
+    }
+  }
+  return results
+}
+
+/**
+ * Separates existing rows, new rows and removals: a write of new rows overwrites none that came meanwhile. Changed rows
+ * come first, because a new row may take a unique value that they give up.
+ */
+export function kindsOf(changes: readonly Change[]): readonly (readonly Change[])[] {
+  const kinds = [
+    changes.filter(({ before, after }) => before !== null && after !== null),
+    changes.filter(({ before, after }) => before === null && after !== null),
+    changes.filter(({ after }) => after === null),
+  ]
+  return kinds.filter(({ length }) => length > 0)
+}
+
+/**
+ * Overwrites the rows with these keys, or removes them where there is no new row.
+ * @throws SluiceError LEASE_LOST if another process holds the lease
+ */
+export async function change(
+  plan: TablePlan,
+  changes: readonly Change[],
+  { statements: notes, landed }: Notes,
+  { to, database, signal, hold }: Repairing,
+): Promise<Outcome> {
+  const { atomic } = to.can
+  const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
+  const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
+  // Without one transaction for all of it, record the old rows before changing them.
+  if (atomic !== 'chunk' && notes.length > 0) {
+    const owner = randomUUID()
+    await batchOnce(database, owner, notes)
+    // The notes need no tokens any more: each has its own key, so a repeat would be refused.
+    await database.batch([forgetBatches(owner)])
+  }
+  const request: ChunkRequest = {
+    table: keyedTargetTable(plan),
+    columns: writeColumns(plan),
+    range: targetRange({ plan }, { by: 'keys', keys: changes.map(({ key }) => key) }),
+    onExisting: onExisting(changes, atomic === 'row'),
+    careful: false,
+    cursor: null,
+    signal,
+  }
+  return await withWriter(to.target(), request, async (writer) => {
+    const isChecked = atomic === 'chunk'
+    const changed = isChecked ? await changedSince(plan, changes, writer) : NONE
+    if (changed.size > 0) return { isMade: false, others: changed }
+    const step = atomic === 'batch' ? { ...FREELY, guard: hold?.guard ?? TRUE } : undefined
+    let written = 0
+    if (rows.length > 0)
+      written = await (stamps.length === rows.length ? writer.write(rows, step, stamps) : writer.write(rows, step))
+    const stored = isChecked ? await readBack(plan, changes, written, writer) : MADE
+    if (!stored.isMade) return stored
+    const closing: Closing = {
+      statements: [...(hold === undefined ? [] : [hold.renew]), ...(atomic === 'chunk' ? notes : [])],
+      guard: hold?.guard ?? TRUE,
+      landed,
+    }
+    if ((await writer.commit(closing)) === 'fenced') {
+      throw new SluiceError('LEASE_LOST', `another program repairs ${plan.target.table.name} now`)
+    }
+    return stored
+  })
+}
+
+/**
+ * Whether the changes were made. `others`: those that cannot be made, if nothing was; otherwise those of which the
+ * target computes other values than the source.
+ */
+type Outcome = { readonly isMade: boolean; readonly others: ReadonlyMap<Change, ChangeResult> }
+
+const NONE: ReadonlyMap<Change, ChangeResult> = new Map()
+const MADE: Outcome = { isMade: true, others: NONE }
+
+function onExisting(changes: readonly Change[], byRow: boolean): ChunkRequest['onExisting'] {
+  if (changes.every(({ after }) => after === null)) return 'replace-range'
+  if (changes.some(({ before }) => before !== null)) return 'upsert'
+  // With `byRow`, NULLs are written only over existing rows.
+  return byRow ? 'refuse' : 'append'
+}
+
+async function changedSince(
+  plan: TablePlan,
+  changes: readonly Change[],
+  writer: ChunkWriter,
+): Promise<ReadonlyMap<Change, ChangeResult>> {
+  const stored = await storedRows(plan, writer)
+  const isAs = (rows: readonly Row[], row: Row | null): boolean =>
+    row === null ? rows.length === 0 : rows.some((one) => isEqualRow(row, one))
+  const changed = changes.filter(({ text, before, after, mayBeDone }) => {
+    const rows = stored.get(text) ?? []
+    return !isAs(rows, before) && !(mayBeDone === true && isAs(rows, after))
+  })
+  return new Map(changed.map((one) => [one, 'changed']))
+}
+
+/** @param written rows that the target counted */
+async function readBack(
+  plan: TablePlan,
+  changes: readonly Change[],
+  written: number,
+  writer: ChunkWriter,
+): Promise<Outcome> {
+  // Rows to remove are gone from then on.
+  await writer.digest({ scheme: 'count' })
+  const stored = await storedRows(plan, writer)
+  const holds = ({ text }: Change, after: Row | null): boolean => {
+    const rows = stored.get(text) ?? []
+    return after === null ? rows.length === 0 : rows.length > 0 && rows.every((row) => isEqualRow(after, row))
+  }
+  const unlike = changes.filter((one) => !holds(one, one.after === null ? null : writtenCells(plan, one.after)))
+  const isTaken = ({ text, before, after }: Change): boolean =>
+    before === null && after !== null && stored.has(text) && written < changes.length
+  // Another program's row, or one that a trigger changed: only the count of a single row says which.
+  if (changes.length > 1 && unlike.some(isTaken)) throw storesAnother()
+  const resultOf = (one: Change): ChangeResult => {
+    const [row] = stored.get(one.text) ?? []
+    if (isTaken(one)) return 'changed'
+    return one.after === null || row === undefined ? storesAnother() : storedInstead(plan, one.after, row)
+  }
+  const isMade = unlike.length === 0
+  const others = isMade ? changes.filter((one) => !holds(one, one.after)) : unlike
+  return { isMade, others: new Map(others.map((one) => [one, resultOf(one)])) }
+}
+
+/** Rows in the range of the writer by their keys as JSON. */
+async function storedRows(plan: TablePlan, writer: ChunkWriter): Promise<ReadonlyMap<string, readonly Row[]>> {
+  if (writer.stored === undefined) throw new Error('a target with transactions has to read rows in them')
+  const rows = await writer.stored(writeColumns({ columns: comparedColumns(plan) }))
+  const byKey = new Map<string, Row[]>()
+  for (const row of rows) {
+    const text = JSON.stringify(rowBound(plan, row))
+    byKey.set(text, [...(byKey.get(text) ?? []), row])
+  }
+  return byKey
+}
+
+/** @param given may lack values that the target computes: they are not compared then */
+export function isEqualRow(given: Row, stored: Row): boolean {
+  return given.every((cell, at) => isEqualCell(cell, stored[at] ?? null))
+}
+
+/** Error for a row of which the target stored another one. */
+export function storedInstead(plan: TablePlan, given: Row, stored: Row): SluiceError {
+  const names = comparedColumns(plan).flatMap(({ to }, at) =>
+    at >= given.length || isEqualCell(given[at] ?? null, stored[at] ?? null) ? [] : [to],
+  )
+  if (!isEqualRow(writtenCells(plan, given), stored)) return storesAnother(names)
+  return new SluiceError('ROW_REFUSED', `the target computes ${names.join(', ')} itself and gets another value`, {
+    hint: 'give the columns of the target the expressions of the source',
+  })
+}
+
+/** Error for a row that was written or removed without an error, and is not as given. */
+export function storesAnother(columns: readonly string[] = []): SluiceError {
+  const at = columns.length === 0 ? '' : ` (${columns.join(', ')})`
+  return new SluiceError('ROW_REFUSED', `the target stores another row${at}`, {
+    reason: 'a trigger or a rule of the target changes or ignores what is written',
+    hint: 'change or disable it, then run the same command again',
+  })
+}
+
+/** Error for a row that another program changed each time it was to be written. */
+export function changedMeanwhile(): SluiceError {
+  return new SluiceError('TARGET_BUSY', 'another program changed it meanwhile', {
+    reason: 'a repair overwrites only what it has read',
+    hint: 'run the same command again',
+    retryable: true,
+  })
+}

@@ -1,0 +1,56 @@
+/** Restores rows as they were before a repair. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import { undoneStatement, wasUndone } from '../ledger/repairs.ts'
+import { changeTogether, kindsOf, NEVER, type Change, type ChangeResult, type Notes, type Repairing } from './change.ts'
+
+/** A row changed by repairs of one run: as it was before the first one, and as the last one left it. */
+export type Undoing = {
+  readonly ids: readonly string[]
+  readonly key: RowKey
+  readonly before: Row | null
+  readonly after: Row | null
+}
+
+/**
+ * Restores rows that still are as a repair left them, or as before it. Only a target with transactions checks that and
+ * reads back, and notes that they are undone: in others `noteUndone` has to follow, because an undo that breaks off
+ * before is repeated.
+ * @returns the result per row
+ */
+export async function undoRepairs<U extends Undoing>(
+  plan: TablePlan,
+  undone: readonly U[],
+  around: Repairing,
+): Promise<ReadonlyMap<U, ChangeResult>> {
+  const isNoted = around.to.can.atomic === 'chunk'
+  const rows = new Map<Change, U>()
+  for (const one of undone) {
+    const { key, before, after } = one
+    const text = JSON.stringify(key)
+    rows.set({ text, key, before: after, after: before, stamp: undefined, source: null, mayBeDone: true }, one)
+  }
+  const notesOf = (some: readonly Change[]): Notes => {
+    const ids = some.flatMap((one) => rows.get(one)?.ids ?? [])
+    const statements = isNoted ? ids.map((id) => undoneStatement(around.database, id)) : []
+    return { statements, landed: isNoted ? wasUndone(ids[0] ?? '') : NEVER }
+  }
+  const results = new Map<U, ChangeResult>()
+  for (const some of kindsOf([...rows.keys()])) {
+    for (const [change, result] of await changeTogether(plan, some, notesOf, around)) {
+      const one = rows.get(change)
+      if (one !== undefined) results.set(one, result)
+    }
+  }
+  return results
+}
+
+/** Notes that rows are as before their repairs; nothing in a target with transactions, which has noted it. */
+export async function noteUndone(
+  undone: readonly Undoing[],
+  { to, database }: Pick<Repairing, 'to' | 'database'>,
+): Promise<void> {
+  if (to.can.atomic === 'chunk' || undone.length === 0) return
+  await database.batch(undone.flatMap(({ ids }) => ids.map((id) => undoneStatement(database, id))))
+}
