@@ -365,7 +365,14 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     )
     expect(await signing()).toBe('DIFFERENCES')
     expect(await signOffNow()).toMatch(/^refused: the newest sign-off was refused at 2\d{3}-/)
-    const follow = { kind: 'follow', stream, to: place.url, end: false, untilCaughtUp: true, untilEqual: false } as const
+    const follow = {
+      kind: 'follow',
+      stream,
+      to: place.url,
+      end: false,
+      untilCaughtUp: true,
+      untilEqual: false,
+    } as const
     expect((await perform({ ...follow, untilCaughtUp: false, untilEqual: true })).finished.error).toBeUndefined()
     expect(await signing()).toBeUndefined()
     expect(await signOffNow()).toMatch(/^ok: given by /)
