@@ -348,6 +348,39 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     expect(await stage.place.rows('SELECT slot_name FROM pg_replication_slots ORDER BY 1')).toEqual(left)
   })
 
+  test('the newest sign-off decides, and one from before the table was copied again does not count', async () => {
+    const stage = await cutoverStage(server, 400)
+    const { stream, place } = stage
+    const signing = async (): Promise<string | undefined> =>
+      (await perform({ kind: 'sign-off', stream, to: place.url, tables: [] })).finished.error?.code
+    const signOffNow = async (): Promise<string> => {
+      const { events } = await perform({ ...cutoverOf(stage, { unsigned: false }), dryRun: true })
+      const last = of(events, 'cutover.gate').findLast(({ name }) => name === 'sign-off')
+      return `${last?.state}: ${last?.detail}`
+    }
+    expect(await signing()).toBeUndefined()
+    expect(await signOffNow()).toMatch(/^ok: given by /)
+    await place.sql(
+      `SET session_replication_role TO replica; UPDATE ${quoted(TWIN)} SET qty = -1 WHERE id IN (SELECT id FROM ${quoted(TWIN)} LIMIT 5)`,
+    )
+    expect(await signing()).toBe('DIFFERENCES')
+    expect(await signOffNow()).toMatch(/^refused: the newest sign-off was refused at 2\d{3}-/)
+    const follow = {
+      kind: 'follow',
+      stream,
+      to: place.url,
+      end: false,
+      untilCaughtUp: true,
+      untilEqual: false,
+    } as const
+    expect((await perform({ ...follow, untilCaughtUp: false, untilEqual: true })).finished.error).toBeUndefined()
+    expect(await signing()).toBeUndefined()
+    expect(await signOffNow()).toMatch(/^ok: given by /)
+    const again = await perform({ ...follow, resync: [`public.${PUBLIC}`] })
+    expect(again.finished.error).toBeUndefined()
+    expect(await signOffNow()).toMatch(/^refused: the table was copied again after the newest sign-off, given at 2/)
+  }, 120_000)
+
   test(
     'rows that somebody else has changed in the new table are mended before it takes over',
     { timeout: 120_000 },

@@ -1,5 +1,6 @@
 /** `partition decommission`: what it looks at, what it refuses for, the step that can be undone, and the drop. */
 import { randomBytes } from 'node:crypto'
+import { renameSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -251,6 +252,48 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
       `SELECT detail FROM migration_decommissions WHERE step = 'archived' ORDER BY step_no DESC`,
     )
     expect(JSON.parse(detail?.[0] ?? '')).toMatchObject({ archive: { rows: '500' } })
+  })
+
+  it('is not dropped while the copy of an earlier command is gone, changed or unreadable', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await using _ = await parkTable(place)
+    const old = await makePlace('sqlite', folder.path)
+    const copied = `"${PARKED.replaceAll('"', '""')}"`
+    await perform(retire(place))
+    const archived = await perform(retire(place, { archive: old.url, graceMs: 9 * DAY }))
+    expect(archived.finished.error).toBeUndefined()
+    const trial = async (): Promise<string> => {
+      const { events } = await perform(retire(place, { dryRun: true }))
+      return findings(events, 'last copy')
+        .map(({ verdict, detail }) => `${verdict}: ${detail}`)
+        .join()
+    }
+    expect(await trial()).toBe('fine: its 500 rows are there, unchanged')
+    const refused = async (reason: RegExp): Promise<void> => {
+      expect(await trial()).toMatch(reason)
+      const { finished, events } = await perform(retire(place, { confirm: PARKED }))
+      expect(finished).toMatchObject({
+        exitCode: 1,
+        error: { code: 'PARTITION_REFUSED', hint: expect.stringMatching('^give --archive again') as string },
+      })
+      expect(finished.error?.message).toContain('last copy')
+      expect(steps(events)).toEqual([])
+      expect((await place.rows(`SELECT count(*) FROM ${PARKED_SQL}`)).flat()).toEqual(['500'])
+    }
+    await old.sql(`UPDATE ${copied} SET "no te" = 'other' WHERE "Id" = 7`)
+    await refused(/^refused: its rows have changed/)
+    await old.sql(`DELETE FROM ${copied} WHERE "Id" = 7`)
+    await refused(/^refused: it had 500 rows, and now has 499/)
+    await old.sql(`DROP TABLE ${copied}`)
+    await refused(/^refused: it no longer exists/)
+    const file = old.url.replace(/^sqlite:\/\/\//, '')
+    renameSync(file, `${file}.away`)
+    await refused(/^refused: it cannot be read \([A-Z_]+: /)
+    const dropped = await perform(
+      retire(place, { archive: (await makePlace('sqlite', folder.path)).url, confirm: PARKED }),
+    )
+    expect(dropped.finished.error).toBeUndefined()
+    expect(steps(dropped.events)).toEqual(['inactive found', 'archived done', 'dropped done'])
   })
 
   it('is not dropped when another table has its name, nor made inactive twice at once', async () => {

@@ -215,6 +215,43 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     expect(item).toMatchObject({ differing: '20', equal: false })
   })
 
+  test('names columns that are not copied, and columns that lose something as accepted', async () => {
+    const one = await stageOf(
+      server,
+      [
+        'CREATE TABLE part (id int PRIMARY KEY, v int, secret text, n numeric(10, 3), twice int GENERATED ALWAYS AS (v * 2) STORED)',
+        "INSERT INTO part VALUES (1, 1, 'a', 1.234), (2, 2, 'b', 2.345)",
+      ],
+      ['part'],
+    )
+    await one.target.sql('CREATE TABLE part (id int PRIMARY KEY, v int, n numeric(10, 1))')
+    const copy = { ...one.copy, columns: ['id', 'v', 'n'], acceptLossy: ['n'] }
+    const { finished: followed, events } = await caughtUp({ ...one, copy })
+    expect(followed, JSON.stringify(followed)).toMatchObject({ exitCode: 0 })
+    const started = events.find(({ type }) => type === 'follow.started')
+    const asked = {
+      kind: 'sign-off',
+      stream: started?.type === 'follow.started' ? started.stream : '',
+      from: one.source.url,
+      to: one.target.url,
+      tables: [],
+    } as const
+    const [json, text] = [path.join(folder, 'chosen.json'), path.join(folder, 'chosen.md')]
+    const { finished } = await perform({ ...asked, report: json })
+    expect(finished, JSON.stringify(finished)).toMatchObject({ exitCode: 0 })
+    const { leftBehind: left } = signOffSchema.parse(JSON.parse(readFileSync(json, 'utf8')))
+    expect(left).toMatchObject([
+      { kind: 'generated column', names: ['twice'] },
+      { kind: 'column', table: 'public.part', names: ['secret'] },
+      { kind: 'accepted loss', table: 'public.part', names: ['n'], means: expect.stringMatching('^rounded to 1 ') },
+    ])
+    await perform({ ...asked, report: text })
+    const written = readFileSync(text, 'utf8')
+    expect(written).not.toContain('None that is known')
+    expect(written).toContain('- left behind: 1 column (secret): its values are not copied, and not compared')
+    expect(written).toContain('- left behind: 1 column copied with a loss (n): rounded to 1 ')
+  }, 60_000)
+
   test.each(['postgresql', 'mysql', 'sqlite'] as const)(
     'into %s names foreign keys of tables that are not followed, and counts rows without a parent',
     async (system) => {

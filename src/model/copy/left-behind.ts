@@ -3,6 +3,8 @@ import type { Open } from '../run/dec.ts'
 
 export type LeftKind =
   | 'generated column'
+  | 'column'
+  | 'accepted loss'
   | 'collation'
   | 'blank collation'
   | 'partitioning'
@@ -66,6 +68,12 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   'generated column': words(
     'generated column',
     'the target does not compute it, and its values are not copied unless --columns names it',
+  ),
+  column: words('column', 'its values are not copied, and not compared'),
+  'accepted loss': words(
+    'column copied with a loss',
+    'compared after conversion to the type of the target',
+    'columns copied with a loss',
   ),
   collation: words(
     'column with a case-insensitive collation',

@@ -17,8 +17,16 @@ export type DecommissionDetail = {
   readonly grants?: string
   readonly use?: TableUse
   readonly streamEnded?: boolean
-  /** `archived`: target without password, and digest of the rows. */
-  readonly archive?: { readonly to: string; readonly rows: string; readonly sum: string }
+  /** `archived`: the last copy. */
+  readonly archive?: {
+    /** URL of the target, without password. */
+    readonly to: string
+    /** Digest of the rows of the old table. */
+    readonly rows: string
+    readonly sum: string
+    /** Digest of the copy, in the types of its target; absent in rows of older versions. */
+    readonly copy?: { readonly rows: string; readonly sum: string }
+  }
 }
 
 export type DecommissionRow = {

@@ -4,9 +4,11 @@ import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import type { KnownRows } from '../../model/partition/decommission-port.ts'
+import type { DecommissionFinding, KnownRows } from '../../model/partition/decommission-port.ts'
 import type { CopyRun } from '../../engine/copy/copy-run.ts'
 import type { DecommissionDetail } from './decommission-ledger.ts'
+import { targetTableNow } from '../../engine/copy/plan/plan-copy.ts'
+import { namesInTarget } from '../../engine/copy/plan/target-name.ts'
 import { openCopyStore } from '../../engine/copy/open-stores.ts'
 import { startCopy } from '../../engine/copy/operations/copy/start.ts'
 
@@ -54,7 +56,63 @@ export async function lastArchive({ from, to, oldTable, copies }: ArchiveOptions
   // The drop relies on the copy, so a crash of the target must not lose it.
   await using target = await openCopyStore(to, { mode: 'read' })
   await target.offers.durability?.flushed(signal)
-  return { to: redactUrl(to), rows: String(rows), sum }
+  const copy = await copyNow({ copies, oldTable }, target, signal)
+  if (copy === null) {
+    throw new SluiceError('PLAN_CHANGED', `the copy of ${tableText(oldTable)} no longer exists`, {
+      where: target.label,
+      hint: 'another program removed it: nothing is dropped; run the same command again to copy the rows once more',
+    })
+  }
+  return { to: redactUrl(to), rows: String(rows), sum, copy: { rows: String(copy.rows), sum: copy.sum } }
+}
+
+/**
+ * Reads the copy of an earlier run again, since the drop relies on it.
+ * @returns a finding; refused unless the copy is as it was recorded
+ */
+export async function lastCopyFinding(
+  archived: Archived,
+  old: OldRows,
+  signal: AbortSignal,
+): Promise<DecommissionFinding> {
+  const { to } = archived
+  const about = { about: 'last copy', object: to }
+  const why = await lossOf(archived, old, signal)
+  if (why === null) return { verdict: 'fine', ...about, detail: `its ${archived.rows} rows are there, unchanged` }
+  // A user in a URL mostly has a password, which the ledger does not keep.
+  const password = to.includes('@') ? ' and its password' : ''
+  return {
+    verdict: 'refused',
+    ...about,
+    detail: `${why}, and the drop relies on it`,
+    hint: `give --archive again, with the URL of a database${password}: the rows are copied once more before the drop`,
+  }
+}
+
+/** @returns what is wrong with the copy; null if nothing is */
+async function lossOf({ to, rows, copy }: Archived, old: OldRows, signal: AbortSignal): Promise<string | null> {
+  try {
+    await using target = await openCopyStore(to, { mode: 'read' })
+    const now = await copyNow(old, target, signal)
+    if (now === null) return 'it no longer exists'
+    const recorded = copy?.rows ?? rows
+    if (String(now.rows) !== recorded) return `it had ${recorded} rows, and now has ${now.rows}`
+    return copy === undefined || now.sum === copy.sum ? null : 'its rows have changed since they were copied'
+  } catch (thrown) {
+    if (signal.aborted || !(thrown instanceof SluiceError)) throw thrown
+    return `it cannot be read (${thrown.code}: ${thrown.message})`
+  }
+}
+
+type OldRows = Pick<ArchiveOptions, 'copies' | 'oldTable'>
+
+/** Digest of the copy in the types of its target; null if there is none. */
+async function copyNow({ copies, oldTable }: OldRows, target: CopyStore, signal: AbortSignal): Promise<Digest | null> {
+  for (const name of namesInTarget({ name: oldTable.name }, oldTable, copies, target)) {
+    const table = await targetTableNow(name, target, signal)
+    if (table !== null) return await digestOf(table, target, signal)
+  }
+  return null
 }
 
 async function digestOf(table: TableSpec, copies: CopyStore, signal: AbortSignal): Promise<Digest> {

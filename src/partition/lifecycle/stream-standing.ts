@@ -18,7 +18,7 @@ import {
   type StreamRow,
   type StreamTableState,
 } from '../../engine/copy/ledger/stream-row.ts'
-import { SignOffLedger, type SignOffScope } from '../../engine/follow/ledger/sign-offs.ts'
+import { SignOffLedger } from '../../engine/follow/ledger/sign-offs.ts'
 import { StreamLedger } from '../../engine/copy/ledger/streams.ts'
 import { hasStreams } from '../../engine/copy/ledger/stream-lookup.ts'
 
@@ -86,7 +86,7 @@ export async function streamStanding(
     ...(await chunksOf(database, key, String(state) as StreamTableState)),
     periods: state === 'copying' ? await periodsOf(database, row, key, owner) : null,
     proof: await proofOf(database, row.id, key),
-    ...(await signedOf(database, row.id, source)),
+    ...(await signedOf(database, row.id, source, key)),
   }
 }
 
@@ -153,24 +153,15 @@ async function signedOf(
   database: LedgerDatabase,
   stream: string,
   source: string,
+  key: TableKey,
 ): Promise<Pick<StreamStanding, 'signed' | 'signedPartitions'>> {
-  if (!(await new SignOffLedger(database).isThere())) return { signed: null, signedPartitions: 0 }
-  const rows = await database.all(
-    `SELECT ended_ms, signed_by, status, wanted FROM migration_sign_offs
-     WHERE stream_id = ? AND status IN ('given', 'refused') ORDER BY ended_ms DESC, sign_off_id`,
-    [stream],
-  )
-  const signed = rows.map(([ms, by, status, wanted]) => ({
-    ms: Number(ms),
-    by: String(by ?? ''),
-    given: status === 'given',
-    scope: JSON.parse(String(wanted)) as SignOffScope,
-  }))
+  const signed = (await new SignOffLedger(database).verdicts(stream, key)).filter(({ isOutdated }) => !isOutdated)
   const whole = signed.find(
     ({ scope: { tables, partition } }) => partition === undefined && (tables.length === 0 || tables.includes(source)),
   )
   const partitions = signed.flatMap(({ given, scope: { partition } }) =>
     given && partition !== undefined ? [JSON.stringify(partition.source)] : [],
   )
-  return { signed: whole ?? null, signedPartitions: new Set(partitions).size }
+  const newest = whole === undefined ? null : { ms: whole.endedMs, by: whole.by, given: whole.given }
+  return { signed: newest, signedPartitions: new Set(partitions).size }
 }

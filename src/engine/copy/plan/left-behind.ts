@@ -157,6 +157,22 @@ function generatedOf(plan: TablePlan): readonly LeftBehind[] {
   return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it itself')]
 }
 
+/** Source columns that a copy leaves out, and those that lose something, as accepted: its options chose both. */
+export function chosenLosses({ source, columns }: TablePlan): readonly LeftBehind[] {
+  const table = tableText(source.table)
+  const names = source.columns.flatMap(({ name, generated }) =>
+    generated === true || columns.some(({ from }) => from === name) ? [] : [name],
+  )
+  return [
+    ...(names.length === 0 ? [] : [leftBehind('column', names, table)]),
+    ...columns.flatMap(({ from, lossy }) =>
+      lossy === undefined
+        ? []
+        : [leftBehind('accepted loss', [from], table, `${lossy}; compared after conversion to the type of the target`)],
+    ),
+  ]
+}
+
 /** Entries of one table, for its line in the plan and at its end. */
 export function leftOfTable(entries: readonly LeftBehind[], table: string): readonly LeftBehind[] {
   return entries.filter((entry) => entry.table === table)

@@ -1,5 +1,6 @@
 /** Requirements of a cutover that can be checked before the stream continues. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -11,7 +12,7 @@ import { targetTableNow } from '../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { inspected, streamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import { SignOffLedger } from '../ledger/sign-offs.ts'
+import { SignOffLedger, type SignOffVerdictRow } from '../ledger/sign-offs.ts'
 import { streamTableNames } from '../stream/wanted-stream.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { findingsGate, type Gate, type Gates } from './gates.ts'
@@ -91,7 +92,7 @@ export async function readyFor(
   }
   set('NOT_SWITCHABLE', findingsGate(findings))
   set('ROWS_ASIDE', await quarantineGate(standing.database, table.key))
-  const signed = await signOffGate(standing.database, stream.id, options)
+  const signed = await signOffGate(standing.database, stream.id, table.key, options)
   set('NOT_SIGNED', signed.gate)
   const reverse = reverseCopy(copy, from, oldTableAt)
   let taken: FollowedTable | null = null
@@ -199,37 +200,42 @@ export async function quarantineGate(database: LedgerDatabase, { schema, name }:
   }
 }
 
+/** The newest sign-off of the whole table decides. @returns `id`: the one that the cutover relies on; null without one */
 export async function signOffGate(
   database: LedgerDatabase,
   stream: string,
+  key: TableKey,
   { unsigned, revert }: Pick<ReadyOptions, 'unsigned' | 'revert'>,
 ): Promise<{ readonly gate: Gate; readonly id: string | null }> {
   const name = 'sign-off'
   if (revert) return { gate: { name, state: 'ok', detail: 'not required when going back' }, id: null }
-  const rows = (await new SignOffLedger(database).isThere())
-    ? await database.all(
-        `SELECT sign_off_id, wanted, signed_by FROM migration_sign_offs WHERE stream_id = ? AND status = 'given' ORDER BY ended_ms DESC`,
-        [stream],
-      )
-    : []
-  const isWhole = (wanted: unknown): boolean =>
-    (JSON.parse(String(wanted)) as { partition?: unknown }).partition === undefined
-  const whole = rows.find(([, wanted]) => isWhole(wanted))
-  if (whole !== undefined) {
-    const [id, , by] = whole
-    return { gate: { name, state: 'ok', detail: `given by ${String(by)}: ${String(id)}` }, id: String(id) }
+  const verdicts = await new SignOffLedger(database).verdicts(stream, key)
+  const newest = verdicts.find(({ scope }) => scope.partition === undefined)
+  if (newest?.given === true && !newest.isOutdated) {
+    return { gate: { name, state: 'ok', detail: `given by ${newest.by}: ${newest.id}` }, id: newest.id }
   }
-  if (unsigned) return { gate: { name, state: 'ok', detail: 'none, as --unsigned says' }, id: null }
-  const parts = rows.length === 0 ? 'none was given' : `${rows.length} partitions were signed, but not the table`
+  if (unsigned) return { gate: { name, state: 'ok', detail: 'none that counts, as --unsigned says' }, id: null }
   return {
     gate: {
       name,
       state: 'refused',
-      detail: `${parts} for stream ${stream}`,
+      detail: `${missingSignOff(newest, verdicts)} for stream ${stream}`,
       hint: `run sluice sign-off ${stream}, which compares every row; --unsigned continues without`,
     },
     id: null,
   }
+}
+
+/** Why no sign-off counts. */
+function missingSignOff(newest: SignOffVerdictRow | undefined, verdicts: readonly SignOffVerdictRow[]): string {
+  if (newest !== undefined) {
+    const at = isoTime(newest.endedMs)
+    return newest.given
+      ? `the table was copied again after the newest sign-off, given at ${at},`
+      : `the newest sign-off was refused at ${at}`
+  }
+  const partitions = verdicts.filter(({ given }) => given).length
+  return partitions === 0 ? 'none was given' : `${partitions} partitions were signed, but not the table`
 }
 
 export function readinessRefusal([first, ...more]: readonly ReadinessRefusal[]): SluiceError {

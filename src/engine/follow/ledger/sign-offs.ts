@@ -6,6 +6,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SidesWhere } from '../stream/partition-where.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
+import type { TableKey } from '../../copy/ledger/owner.ts'
 
 /** What is compared. @property tables names of the source; empty: all of the stream */
 export type SignOffScope = {
@@ -31,6 +32,16 @@ export type SignOffAnswer = {
 }
 
 export type AnsweredSignOff = SignOffAnswer & { readonly begunMs: number; readonly endedMs: number }
+
+/** An ended sign-off. @property isOutdated its table was copied again after it was compared */
+export type SignOffVerdictRow = {
+  readonly id: string
+  readonly by: string
+  readonly endedMs: number
+  readonly given: boolean
+  readonly scope: SignOffScope
+  readonly isOutdated: boolean
+}
 
 /** Steps of a sign-off that has not ended. */
 export type SignOffStep = 'asked' | 'comparing' | 'compared'
@@ -122,6 +133,28 @@ export class SignOffLedger {
     const document: SignOff = { id, by, verdict, tool, ...rest }
     const sql = `UPDATE ${NAME} SET status = ?, signed_by = ?, tool = ?, document = ?, ended_ms = ${this.#now} WHERE sign_off_id = ?`
     await this.#database.batch([{ sql, parameters: [verdict, by, tool, JSON.stringify(document), id] }])
+  }
+
+  /** Sign-offs of a stream, newest first; empty if the ledger has none. @param key the table whose `--resync` counts */
+  async verdicts(stream: string, { schema, name }: TableKey): Promise<readonly SignOffVerdictRow[]> {
+    if (!(await this.isThere())) return []
+    const rows = await this.#database.all(
+      `SELECT sign_off_id, signed_by, ended_ms, status, wanted, COALESCE(compared_ms, ended_ms) FROM ${NAME}
+       WHERE stream_id = ? AND status IN ('given', 'refused') ORDER BY ended_ms DESC, sign_off_id`,
+      [stream],
+    )
+    const [again] = await this.#database.all(
+      `SELECT MAX(retired_ms) FROM migration_chunk_history WHERE schema_name = ? AND table_name = ? AND reason = 'resync'`,
+      [schema, name],
+    )
+    return rows.map(([id, by, endedMs, status, wanted, comparedMs]) => ({
+      id: String(id),
+      by: String(by ?? ''),
+      endedMs: Number(endedMs),
+      given: status === 'given',
+      scope: JSON.parse(String(wanted)) as SignOffScope,
+      isOutdated: again?.[0] != null && Number(again[0]) >= Number(comparedMs),
+    }))
   }
 
   /** Cancels the request: its caller has stopped waiting. */

@@ -6,7 +6,11 @@ import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import type { DecommissionStep, DecommissionStore } from '../../../model/partition/decommission-port.ts'
+import type {
+  DecommissionFinding,
+  DecommissionStep,
+  DecommissionStore,
+} from '../../../model/partition/decommission-port.ts'
 import { refuseKnownElsewhere } from '../../../engine/copy/ledger/elsewhere.ts'
 import { hasLedger, prepareLedger } from '../../../engine/copy/ledger/schema.ts'
 import { openCopyStore, openExisting } from '../../../engine/copy/open-stores.ts'
@@ -18,7 +22,7 @@ import {
   type DecommissionRow,
 } from '../../decommission/decommission-ledger.ts'
 import { examine, type InspectedOldTable } from '../../decommission/examine.ts'
-import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
+import { knownRows, lastArchive, lastCopyFinding } from '../../decommission/last-archive.ts'
 import { knowsOldTable, switchOfOldTable } from '../../decommission/old-table-switch.ts'
 import { otherOldTable, decommissionRefusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
@@ -82,10 +86,11 @@ async function next(
     { ...retired, database, copies: store, graceMs: operation.graceMs },
     run.interrupt.abort,
   )
-  for (const finding of inspected.findings) run.emit({ type: 'decommission.finding', table: name, ...finding })
   const { identity, use, isWanted } = inspected
-  const refused = inspected.findings.filter(({ verdict }) => verdict === 'refused')
-  const totals = { findings: dec(inspected.findings.length), refused: dec(refused.length) }
+  const findings = [...inspected.findings, ...(await copyFindings(retired, inspected, operation, store, run))]
+  for (const finding of findings) run.emit({ type: 'decommission.finding', table: name, ...finding })
+  const refused = findings.filter(({ verdict }) => verdict === 'refused')
+  const totals = { findings: dec(findings.length), refused: dec(refused.length) }
   // A login without rights on the table must not create the ledger's table, which it would own.
   if (!operation.dryRun && !refused.some(({ about }) => about === 'rights')) {
     await ledger.prepare()
@@ -115,6 +120,24 @@ async function next(
   }
   await deactivate(retired, inspected, operation, run)
   return { totals: { ...totals, steps: '1' } }
+}
+
+/** The copy of an earlier run, if this run drops the table because of it, or shows what a drop would find. */
+async function copyFindings(
+  { steps, oldTable }: Retired,
+  { graceOver }: InspectedOldTable,
+  { archive: to, dryRun, inactive }: PartitionDecommissionOperation,
+  copies: CopyStore,
+  run: DecommissionRun,
+): Promise<readonly DecommissionFinding[]> {
+  const before = lastCopyOf(steps)
+  if (before === undefined || to !== undefined || lastDecommissionStep(steps)?.step !== 'inactive') return []
+  if (!dryRun && (inactive || !graceOver)) return []
+  return [await lastCopyFinding(before, { copies, oldTable }, run.interrupt.abort)]
+}
+
+function lastCopyOf(steps: readonly DecommissionRow[]): DecommissionDetail['archive'] {
+  return steps.findLast(({ step }) => step === 'archived')?.detail.archive
 }
 
 async function deactivate(
@@ -162,8 +185,7 @@ async function archive(
   copies: CopyStore,
   run: DecommissionRun,
 ): Promise<DecommissionDetail['archive']> {
-  const before = steps.findLast(({ step }) => step === 'archived')?.detail.archive
-  if (to === undefined) return before
+  if (to === undefined) return lastCopyOf(steps)
   const archived = await lastArchive({ from, to, oldTable, copies }, run)
   await ledger.note({ step: 'archived', identity, detail: { archive: archived } })
   report(row, 'archived', 'done', run)

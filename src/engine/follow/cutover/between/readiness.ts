@@ -76,7 +76,7 @@ export async function betweenReady(
   set('NOT_SWITCHABLE', await sessionsGate(able, from, options.keepSessions, signal))
   set('ROWS_ASIDE', await quarantineGate(opens.database, table.key))
   const asked = { unsigned: options.unsigned, revert: family.turns.length % 2 === 1 }
-  const signed = await signOffGate(opens.database, stream.id, asked)
+  const signed = await signOffGate(opens.database, stream.id, table.key, asked)
   set('NOT_SIGNED', signed.gate)
   const shut = shutBy(await able.closing.examine(from, await able.opening.facts(to, signal), signal))
   const reverse: CopyOperation = { ...reverseCopy(copy, to, from), from: opens.url, to: closes.url }

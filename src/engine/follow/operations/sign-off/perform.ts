@@ -12,7 +12,7 @@ import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { OBJECT_WISHES, type ObjectOptions } from '../../../../model/copy/schema-object.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
-import { planLeftBehind } from '../../../copy/plan/left-behind.ts'
+import { chosenLosses, planLeftBehind } from '../../../copy/plan/left-behind.ts'
 import type { PlannedCopy } from '../../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../../copy/plan/plan-followed.ts'
 import { onSide } from '../../../copy/sides.ts'
@@ -173,7 +173,10 @@ async function concluded(
     others: planned.tables.filter((one) => !tables.includes(one)).map(({ source }) => tableText(source.table)),
     checks,
     history: await streamHistory(database, stream),
-    leftBehind: await planLeftBehind({ ...planned, tables }, false, run.interrupt.abort),
+    leftBehind: [
+      ...(await planLeftBehind({ ...planned, tables }, false, run.interrupt.abort)),
+      ...tables.flatMap(({ plan }) => (plan === null ? [] : chosenLosses(plan))),
+    ],
   }
   await new SignOffLedger(database).close(document)
   return document
