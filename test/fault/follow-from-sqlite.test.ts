@@ -273,7 +273,7 @@ describe.each(['sqlite', 'duckdb'] as const)('a table of the target on %s', (sys
       expect((await follow(one, 'caught-up')).finished).toMatchObject({ exitCode: 0 })
     await goesOn()
     await one.target.sql('ALTER TABLE t ADD COLUMN w INTEGER', 'CREATE TABLE other (id INTEGER)')
-    one.db.exec('UPDATE t SET v = 20 WHERE id = 2; INSERT INTO t VALUES (4, 4); DELETE FROM t WHERE id = 1')
+    one.db.exec('UPDATE t SET v = 20 WHERE id = 2; DELETE FROM t WHERE id = 1')
     await goesOn()
     await goesOn()
     await one.target.sql(
