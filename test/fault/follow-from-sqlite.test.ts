@@ -264,3 +264,30 @@ describe('out of a SQLite file', () => {
     },
   )
 })
+
+describe.each(['sqlite', 'duckdb'] as const)('a table of the target on %s', (system) => {
+  test('that was recreated with other rows halts the stream, and one that was only altered does not', async () => {
+    const one = await stageOf(system, T, ['t'])
+    one.db.exec('INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)')
+    const goesOn = async (): Promise<void> =>
+      expect((await follow(one, 'caught-up')).finished).toMatchObject({ exitCode: 0 })
+    await goesOn()
+    await one.target.sql('ALTER TABLE t ADD COLUMN w INTEGER', 'CREATE TABLE other (id INTEGER)')
+    one.db.exec('UPDATE t SET v = 20 WHERE id = 2; DELETE FROM t WHERE id = 1')
+    await goesOn()
+    await goesOn()
+    await one.target.sql(
+      'DROP TABLE t',
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)',
+      'INSERT INTO t VALUES (1, 1)',
+    )
+    one.db.exec('UPDATE t SET v = 30 WHERE id = 3')
+    expect((await follow(one, 'caught-up')).finished).toMatchObject({
+      exitCode: 5,
+      error: { code: 'STREAM_HALTED', message: expect.stringContaining('t holds only 1 rows') as string },
+    })
+    const again = await perform({ ...one.copy, follow: { ...one.copy.follow, until: 'equal', resync: ['t'] } })
+    expect(again.finished).toMatchObject({ exitCode: 0 })
+    one.db.close()
+  })
+})

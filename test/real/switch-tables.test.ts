@@ -307,6 +307,41 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     ).toEqual([`public.${TWIN} is another table`])
   })
 
+  test('rows that a trigger of another table writes behind the guard are reported, and foreign key actions are not', async () => {
+    await sql.run(`CREATE TABLE public."pa'rents" (id int PRIMARY KEY); INSERT INTO public."pa'rents" SELECT generate_series(1, 500);
+      ALTER TABLE ${quoted(PUBLIC)} ADD CONSTRAINT "o'f" FOREIGN KEY (qty) REFERENCES public."pa'rents" ON UPDATE CASCADE ON DELETE SET NULL;
+      ALTER TABLE ${quoted(TWIN)} ADD CONSTRAINT "o'f" FOREIGN KEY (qty) REFERENCES public."pa'rents" ON UPDATE CASCADE ON DELETE SET NULL;
+      CREATE TABLE x (id int, old boolean);
+      CREATE FUNCTION put() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.old THEN UPDATE ${quoted(OLD)} SET "it's" = 'wrong' WHERE id = NEW.id; ELSE UPDATE ${quoted(TWIN)} SET "it's" = 'wrong' WHERE id = NEW.id; END IF;
+        RETURN NEW; END $$;
+      CREATE TRIGGER put AFTER INSERT ON x FOR EACH ROW EXECUTE FUNCTION put()`)
+    const changes = async (wanted = FORWARD, during?: string, first?: string): Promise<readonly string[]> => {
+      await switchesOf(store).guard(wanted, SIGNAL)
+      if (first !== undefined) await other.run(`BEGIN; ${first}`)
+      const mark = await switchesOf(store).mark(wanted, SIGNAL)
+      if (first !== undefined) await other.run('COMMIT')
+      if (during !== undefined) await sql.run(during)
+      await using attempt = await opened(store, wanted)
+      return await attempt.changesSince(mark)
+    }
+    const written = (table: string): string[] => [`a trigger of another table wrote into public.${table}`]
+    expect(await changes()).toEqual([])
+    const actions = `DELETE FROM "pa'rents" WHERE id = 3; UPDATE "pa'rents" SET id = 1000 WHERE id = 4`
+    expect(await changes(FORWARD, actions, `DELETE FROM "pa'rents" WHERE id = 5`)).toEqual([])
+    expect(await changes(FORWARD, 'INSERT INTO x VALUES (1)')).toEqual(written(TWIN))
+    expect(await one(`SELECT "it's" FROM ${quoted(TWIN)} WHERE id = 1`)).toBe('wrong')
+    // It is reported again until the mark is newer, also if it was not committed yet when the mark was made.
+    expect(await changes(FORWARD, undefined, 'INSERT INTO x VALUES (2)')).toEqual(written(TWIN))
+    expect(await changes()).toEqual([])
+    await copyOver(TWIN, PUBLIC)
+    await turn(store, FORWARD)
+    expect(await changes(BACK, 'INSERT INTO x VALUES (1, true)')).toEqual(written(OLD))
+    expect(await changes(BACK, `DELETE FROM "pa'rents" WHERE id = 6`)).toEqual([])
+    await switchesOf(store).unguard({ schema: 'public', name: OLD }, SIGNAL)
+    expect(await ours(sql)).toEqual([])
+  })
+
   test('a lock that is not to be had leaves nobody waiting', async () => {
     await other.run(`BEGIN; LOCK TABLE ${quoted(PUBLIC)} IN ACCESS SHARE MODE`)
     expect(await switchesOf(store).open(FORWARD, { lockTimeoutMs: 50 }, SIGNAL)).toBeNull()

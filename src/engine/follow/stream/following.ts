@@ -159,7 +159,7 @@ export class Following implements FollowedStream {
         .map((one) => ({ ...one, isCopied: copying.some(({ source }) => source === one.name) }))
         .filter(({ isCopied }) => !isCopied || !this.#isInPart),
       await ledger.progress(stream, changes),
-      { stream, from, to, database, owner, signal },
+      { stream, from, to, database, owner, fireTriggers: operation.follow?.fireTriggers === true, signal },
     )
     if (copying.length > 0 && !this.#isInPart) await this.#noteCopied(copying)
     const states = new TableStates()

@@ -28,10 +28,12 @@ export async function refuseOtherTarget(
     readonly to: CopyStore
     readonly database: LedgerDatabase
     readonly owner: RunOwner
+    /** The stream's changes fire triggers of the target. */
+    readonly fireTriggers: boolean
     readonly signal: AbortSignal
   },
 ): Promise<void> {
-  const { stream, from, to, database, owner, signal } = around
+  const { stream, from, to, database, owner, fireTriggers, signal } = around
   if (tables.length === 0) return
   const runs = new RunLedger(database, owner)
   await using there = await to.source(signal)
@@ -40,11 +42,27 @@ export async function refuseOtherTarget(
     const known = isCopied ? null : await runs.targetMark(key)
     const mark = isCopied ? null : ((await to.offers.identification?.mark(plan.target.table, signal)) ?? null)
     const table = tableText(plan.target.table)
-    if ((plan.create && !isCopied) || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
+    const isMarked = known !== null && mark !== null
+    if ((plan.create && !isCopied) || (isMarked && mark.lasting && mark.text !== known)) {
       throw missing(`${table} is not the table that was filled`, 'it was dropped or recreated since', stream, [name])
     }
-    if (!(await isEmpty(there, target, signal))) continue
-    if (!(await heldRows(counts[name], new ChunkLedger(database, key, owner)))) continue
+    if (!(await isEmpty(there, target, signal))) {
+      // Without a lasting mark, only the number of rows shows that the table was recreated. Triggers may remove rows.
+      if (isCopied || fireTriggers || mark?.lasting === true || (isMarked && mark.text === known)) continue
+      const held = await leastRows(counts[name], new ChunkLedger(database, key, owner))
+      const { rows } = await there.extent({ ...target.table, key: target.identity }, null, true)
+      if (rows < held) {
+        await using here = await from.source(signal)
+        // A comparison also removes rows, which the ledger does not count, but only as many as the source lacks.
+        if (rows < (await here.extent(plan.source, null, true)).rows) {
+          const reason = `the ledger says at least ${held}: it was recreated, or another program removed rows`
+          throw missing(`${table} holds only ${rows} rows`, reason, stream, [name])
+        }
+      }
+      if (isMarked) await runs.noteTargetMark(key, mark.text)
+      continue
+    }
+    if ((await heldRows(counts[name], new ChunkLedger(database, key, owner))) === 0n) continue
     await using here = await from.source(signal)
     if (await isEmpty(here, { table: plan.source, identity: plan.source.key }, signal)) continue
     emptied.push([table, name])
@@ -60,14 +78,22 @@ export async function refuseOtherTarget(
 }
 
 /**
- * True if the target surely held a row at the stream's position. Copied rows are there as long as no change came;
+ * Rows that the target surely held at the stream's position, at least. Copied rows are there as long as no change came;
  * adding copied and changed rows would count rows twice.
  */
-async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<boolean> {
+async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
   const sure = sureRows(counts)
-  if (sure !== null) return sure > 0
-  if (counts !== undefined && countChanges(counts) > 0) return false
-  return (await chunks.sums()).kept > 0n
+  if (sure !== null) return BigInt(sure)
+  if (counts !== undefined && countChanges(counts) > 0) return 0n
+  return (await chunks.sums()).kept
+}
+
+/** As `heldRows`, also after changes: each delete removes at most one of the copied rows. */
+async function leastRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
+  const held = await heldRows(counts, chunks)
+  if (counts === undefined || counts.truncates > 0) return held
+  const copied = (await chunks.sums()).kept - BigInt(counts.deletes)
+  return copied > held ? copied : held
 }
 
 function missing(message: string, reason: string, stream: string, names: readonly string[]): SluiceError {

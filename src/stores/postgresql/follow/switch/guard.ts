@@ -9,9 +9,16 @@ import type { CutoverTable, CutoverTables } from './sides.ts'
 /** Triggers of one kind fire in order of their names: the blank makes this one fire before those of users. */
 export const TRIGGER = ' sluice_parked'
 
+/** First half of the key of an advisory lock; the second half is the guarded table. */
+const NESTED_LOCK = 1_936_487_786n
+
+/** Second line of PG_CONTEXT within a foreign key action: the server's own statement, which begins with a parameter. */
+const FOREIGN_KEY_ACTION = ' WHERE [$][0-9]+[^ ]* OPERATOR[(]'
+
 /**
  * Statements to run after the tables have changed places. The guard also passes foreign key actions: they change the
- * rows of the public table in the same way.
+ * rows of the public table in the same way. It passes and counts what other triggers write, because an error would
+ * abort transactions of users (`nestedWrites`).
  */
 export function guardSql(
   { from, oldTable, oldTableName }: CutoverTables,
@@ -34,14 +41,16 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid}::oid OR c.oid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
   )
-  const bare = rows.filter(([, , , has]) => has !== 't')
+  // A guard of an earlier version does not count.
+  const counts = rows.length > 0 && (await hasCounter(session, to))
+  const bare = rows.filter(([, , isTable, has]) => has !== 't' || (isTable === 't' && !counts))
   if (bare.length === 0) return []
   const tables = bare.map(([schema, name, , , hasOne]) => ({
     sql: tableSql({ schema: schema ?? '', name: name ?? '' }),
     hasOne: hasOne === 't',
   }))
   // If the table itself has its guard, the others are newer partitions: they get the same one.
-  if (rows[0]?.[3] === 't') return tables.flatMap((table) => triggerSql(guardName(to), table))
+  if (counts && rows[0]?.[3] === 't') return tables.flatMap((table) => triggerSql(guardName(to), table))
   const [name, other] = [tableText(from), tableText(to)]
   return guardedSql(to, tables, {
     says: `${other} is about to get the name ${name}: its rows follow those of ${name}, and only the stream may write into it`,
@@ -62,12 +71,23 @@ function guardedSql(
   { says, hint }: { readonly says: string; readonly hint: string },
 ): readonly string[] {
   const guard = guardName(of)
-  const body = `BEGIN
-  IF pg_catalog.pg_trigger_depth() > 1 OR pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
+  // The lock is taken before the number: `nestedWrites` reads them in the other order.
+  const body = `DECLARE context text;
+BEGIN
+  IF pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
+  IF pg_catalog.pg_trigger_depth() > 1 THEN
+    GET DIAGNOSTICS context = PG_CONTEXT;
+    IF pg_catalog.split_part(context, pg_catalog.chr(10), 2) !~ ${literal(FOREIGN_KEY_ACTION)} THEN
+      PERFORM pg_catalog.pg_advisory_xact_lock_shared(${nestedKey(of)});
+      PERFORM pg_catalog.nextval(${literal(guard)}::pg_catalog.regclass);
+    END IF;
+    RETURN NULL;
+  END IF;
   RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
 END`
   return [
-    `CREATE OR REPLACE FUNCTION ${guard}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`,
+    `CREATE SEQUENCE IF NOT EXISTS ${guard}`,
+    `CREATE OR REPLACE FUNCTION ${guard}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS ${literal(body)}`,
     `REVOKE ALL ON FUNCTION ${guard}() FROM PUBLIC`,
     ...tables.flatMap((table) => triggerSql(guard, table)),
   ]
@@ -80,6 +100,34 @@ function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] 
     `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${sql} FOR EACH STATEMENT EXECUTE FUNCTION ${guard}()`,
     `ALTER TABLE ONLY ${sql} ENABLE ALWAYS TRIGGER ${quoteName(TRIGGER)}`,
   ]
+}
+
+function nestedKey({ oid }: CutoverTable): string {
+  return `${(NESTED_LOCK << 32n) | BigInt(oid)}`
+}
+
+async function hasCounter(session: CopySession, table: CutoverTable): Promise<boolean> {
+  const [row] = await session.ask(`SELECT pg_catalog.to_regclass(${literal(guardName(table))}) IS NOT NULL`)
+  return row?.[0] === 't'
+}
+
+/**
+ * What the guard of a table has let pass, other than changes of the stream and foreign key actions.
+ * @property count changes with each such statement, and stays so after a rollback; empty if there was none
+ * @property isOpen a transaction with such a statement has not ended
+ */
+export async function nestedWrites(
+  session: CopySession,
+  table: CutoverTable,
+): Promise<{ readonly count: string; readonly isOpen: boolean }> {
+  const [counted] = await session.ask(
+    `SELECT pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass(${literal(guardName(table))}))`,
+  )
+  const [open] = await session.ask(
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database
+     WHERE d.datname = pg_catalog.current_database() AND l.locktype = 'advisory' AND l.objsubid = 1 AND l.classid = ${NESTED_LOCK}::oid AND l.objid = ${table.oid}::oid)`,
+  )
+  return { count: counted?.[0] ?? '', isOpen: open?.[0] === 't' }
 }
 
 /** SQL condition: a trigger is one of these guards. @param trigger alias of `pg_trigger` */
@@ -119,7 +167,7 @@ export async function unguardSql(session: CopySession, oid: string): Promise<rea
       ([schema, name]) =>
         `DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${tableSql({ schema: schema ?? '', name: name ?? '' })}`,
     ),
-    ...[...functions].map((name) => `DROP FUNCTION IF EXISTS ${name}()`),
+    ...[...functions].flatMap((name) => [`DROP FUNCTION IF EXISTS ${name}()`, `DROP SEQUENCE IF EXISTS ${name}`]),
   ]
 }
 

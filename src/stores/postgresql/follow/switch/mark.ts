@@ -1,12 +1,18 @@
-/** Detects changes of two tables that are no row changes: partitions added or removed, files truncated or rewritten. */
+/**
+ * Detects changes of two tables that are no row changes of the stream: partitions added or removed, files truncated or
+ * rewritten, and rows that triggers of other tables wrote into a guarded table.
+ */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { BY_INDEX, readShapes, type Node } from '../replication/shapes.ts'
+import { nestedWrites } from './guard.ts'
 import type { CutoverTable } from './sides.ts'
 
-type Tree = { readonly oid: string; readonly nodes: readonly Node[] }
+type Tree = { readonly oid: string; readonly nodes: readonly Node[]; readonly nested: Nested }
+
+type Nested = Awaited<ReturnType<typeof nestedWrites>>
 
 /** Call it in a transaction. */
 export async function cutoverMark(session: CopySession, tables: readonly CutoverTable[]): Promise<SwitchMark> {
@@ -33,7 +39,10 @@ export async function changesSinceMark(
     const gone = old.nodes.filter(({ oid }) => !fresh.nodes.some((node) => node.oid === oid))
     const [first] = gone
     if (at === 1 && first !== undefined) throw lost(table, gone)
+    // A transaction that was open at the mark may have committed after the rows were compared.
+    const isWritten = old.nested.isOpen || old.nested.count !== fresh.nested.count
     return [
+      ...(isWritten ? [`a trigger of another table wrote into ${tableText(table)}`] : []),
       ...gone.map(({ name }) => `partition ${name} of ${tableText(table)} is gone`),
       ...fresh.nodes.flatMap((node) =>
         changed(
@@ -59,7 +68,12 @@ async function treesOf(session: CopySession, tables: readonly CutoverTable[]): P
     session,
     tables.map(({ oid }) => oid),
   )
-  return tables.map(({ oid }) => ({ oid, nodes: shapes.get(oid)?.shape.nodes ?? [] }))
+  const trees: Tree[] = []
+  for (const table of tables) {
+    const nested = await nestedWrites(session, table)
+    trees.push({ oid: table.oid, nodes: shapes.get(table.oid)?.shape.nodes ?? [], nested })
+  }
+  return trees
 }
 
 function lost(table: CutoverTable, gone: readonly Node[]): SluiceError {

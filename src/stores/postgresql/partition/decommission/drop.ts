@@ -50,7 +50,8 @@ export async function dropOldTable(
   const guards = await guardFunctions(session, table.oid)
   await session.ask(`DROP TABLE ${tableSql(table.name)}`)
   for (const { sql } of guards) {
-    await session.ask(`DROP FUNCTION ${sql}`)
+    // Function and sequence have the same name.
+    await session.ask(`DROP FUNCTION ${sql}; DROP SEQUENCE IF EXISTS ${sql.replace(/\(\)$/, '')}`)
     also.push(`function ${sql}, which blocked writers, is dropped`)
   }
   return also
