@@ -197,8 +197,8 @@ async function reopenEmptied({ plan, ledger, signal }: TableContext, view: Sourc
 
 /** Divides a table without a key. Block ranges are valid in one view only, so an interrupted copy starts again. */
 async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView, extent: Extent): Promise<void> {
-  const { plan, key, ledger, planning, target, signal } = context
-  const { chunks, closed } = await ledger.sums()
+  const { plan, key, ledger, planning, target, signal, store } = context
+  const { chunks, closed, written } = await ledger.sums()
   if (chunks > 0n && closed.chunks === chunks) return
   if (chunks > 0n) {
     const known = await runs.plan(key)
@@ -212,9 +212,13 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
         },
       )
     }
+    const there = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))
+    // A target that stores row by row may hold more rows of the copy than the ledger counts.
+    if (store.can.atomic !== 'row' && there.rows > written) throw otherRows(context, there.rows, written)
+    // Emptied first: if the program ends here, the chunks remain, and the next run empties the target again.
+    await target.clear(plan.target, signal)
     await planning.note(false, plan.chunkRows)
     await ledger.retireAll('restarted', planning)
-    await target.clear(plan.target, signal)
   }
   const writer = new ChunkWriterDown(context, extent, 1)
   const whole: Range = plan.cut === 'block' ? { by: 'block', from: 0n, to: null } : { by: 'all' }
@@ -223,6 +227,17 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
   }
   await writer.flush()
   await planning.note(true, plan.chunkRows)
+}
+
+function otherRows({ plan }: TableContext, there: bigint, written: bigint): SluiceError {
+  return new SluiceError(
+    'TARGET_NOT_EMPTY',
+    `${tableText(plan.target.table)} holds ${there} rows, and the interrupted copy wrote ${written}`,
+    {
+      reason: `${tableText(plan.source.table)} has no key, so all of it is copied again: rows of other programs would be removed`,
+      hint: 'move the other rows away, then run the same command again; or name unique columns with --key',
+    },
+  )
 }
 
 /** The chunk size has changed: joins unstarted ranges, and divides them again. */

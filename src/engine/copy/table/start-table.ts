@@ -277,12 +277,15 @@ async function withTable(
 ): Promise<TableContext> {
   const ready = await planAgain(context, one, planned)
   const { ledger, plan, signal, target } = ready
-  const { written: copied, kept, isBegun } = await ledger.sums()
+  const { written: copied, kept, isBegun, chunks, closed } = await ledger.sums()
   const isFirst = !isBegun
   const before = { kept, holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)') }
   // To count the table as a whole, its earlier content must be known.
   if (isFirst && !isRanged(plan) && (plan.create || (await isEmpty(ready)))) await runs.notePlanSurplus(ready.key, 0n)
-  if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
+  // Without a key, an interrupted copy empties the table that it made, and begins again.
+  const isEmptied =
+    !plan.create && plan.cut !== 'key' && closed.chunks < chunks && (await runs.plan(ready.key))?.madeHere
+  if (copied > 0n && isEmptied !== true && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
   if (!plan.create) {
     await settleTarget(ready, runs, before)
     if (isFirst && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
