@@ -82,7 +82,8 @@ async function refuseReferred(
   session: CopySession,
   { parent, rest, where }: { readonly parent: Parent; readonly rest: TableName; readonly where: string },
 ): Promise<void> {
-  for (const referrer of await postgresReferrers(session, parent.name)) {
+  // A key may refer to the default partition alone.
+  for (const referrer of await postgresReferrers(session, rest)) {
     const row = await referringNow(session, rest, referrer, where)
     if (row === null) continue
     const [child, key] = [tableSql(referrer.table), quoteName(referrer.name ?? '')]

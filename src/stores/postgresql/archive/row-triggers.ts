@@ -1,9 +1,10 @@
-/** Triggers and rules of a plain table that fire when an archive removes rows and restores them. */
+/** Triggers and rules of a table that fire when an archive removes rows and restores them. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { RowTriggers } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 import { tableByName } from '../server/known.ts'
+import { treeSql } from '../server/relation.ts'
 
 const REMEDY =
   'use a role with GRANT SET ON PARAMETER session_replication_role, for a table without foreign keys; or partition the table, because partitions are detached and attached as a whole'
@@ -11,13 +12,14 @@ const NONE: RowTriggers = { changing: [], firing: [], quiet: false, remedy: REME
 
 /**
  * Triggers for INSERT and DELETE. A BEFORE or INSTEAD OF row trigger may change or skip the row, and so may a rule.
- * `quiet` if the role may set `session_replication_role`, no foreign key of or to the table would then go unchecked,
- * and none of the triggers fires in replicas.
+ * `quiet` if the role may set `session_replication_role`, no foreign key of or to the table or one of its partitions
+ * would then go unchecked, and none of the triggers fires in replicas. Of partitions only row triggers fire, and no rule.
  */
 export async function postgresRowTriggers(session: CopySession, table: TableName): Promise<RowTriggers> {
   const found = await tableByName(session, table)
   if (found === null) return NONE
   const oid = `${literal(found.oid)}::oid`
+  const tree = treeSql(oid)
   const may =
     session.version >= 150_000
       ? ` OR pg_catalog.has_parameter_privilege(current_user, 'session_replication_role', 'SET')`
@@ -25,17 +27,18 @@ export async function postgresRowTriggers(session: CopySession, table: TableName
   const rows = await session.ask(
     `SELECT g.kind, g.name, g.early, g.always,
        ((SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)${may})
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND (k.conrelid = ${oid}::oid OR k.confrelid = ${oid}::oid))
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND (k.conrelid IN (${tree}) OR k.confrelid IN (${tree})))
      FROM (
        SELECT 'trigger' AS kind, t.tgname AS name, t.tgtype & 1::int2 = 1 AND t.tgtype & 66::int2 <> 0 AS early, t.tgenabled <> 'O' AS always
        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-       WHERE t.tgrelid = ${oid}::oid AND NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 12::int2 <> 0 AND p.proname !~ '^sluice_'::text
-       UNION ALL SELECT 'rule', r.rulename, true, r.ev_enabled <> 'O' FROM pg_catalog.pg_rewrite r
+       WHERE t.tgrelid IN (${tree}) AND (t.tgrelid = ${oid}::oid OR t.tgtype & 1::int2 = 1) AND NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 12::int2 <> 0 AND p.proname !~ '^sluice_'::text
+       UNION SELECT 'rule', r.rulename, true, r.ev_enabled <> 'O' FROM pg_catalog.pg_rewrite r
        WHERE r.ev_class = ${oid}::oid AND r.ev_type IN ('3', '4') AND r.ev_enabled NOT IN ('D', 'R')) AS g
      ORDER BY 1, 2`,
   )
-  const named = (early: 't' | 'f'): readonly string[] =>
-    rows.filter((row) => row[2] === early).map(([kind, name]) => `${kind} ${name}`)
+  const named = (early: 't' | 'f'): readonly string[] => [
+    ...new Set(rows.filter((row) => row[2] === early).map(([kind, name]) => `${kind} ${name}`)),
+  ]
   const quiet = rows.length > 0 && rows.every(([, , , always, allowed]) => always === 'f' && allowed === 't')
   return { changing: named('t'), firing: named('f'), quiet, remedy: REMEDY, unread: true }
 }

@@ -30,6 +30,11 @@ export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_attribute b
     WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
 
+/** SQL over a table: its own oid, and those of all its partitions. Foreign keys may refer to one partition alone. */
+export function treeSql(oid: string): string {
+  return `SELECT ${oid} UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})`
+}
+
 /** Cache of tables, each found at its first use. */
 export class RelationCache {
   readonly #known = new Map<string, Promise<PostgresRelation | null>>()
@@ -59,7 +64,8 @@ async function find(
        (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND NOT a.attisdropped),
        (SELECT coalesce(pg_catalog.json_agg(DISTINCT k.conrelid::pg_catalog.regclass::text), '[]') FROM pg_catalog.pg_constraint k
-        WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')),
+        WHERE k.confrelid IN (${treeSql('c.oid')}) AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')
+          AND (k.confrelid = c.oid OR k.conrelid <> k.confrelid)),
        (SELECT k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid
         WHERE k.conrelid = c.oid AND k.contype = 'p' AND i.indisexclusion)
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

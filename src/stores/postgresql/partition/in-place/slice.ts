@@ -9,6 +9,8 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
 import type { Patience } from '../../server/patience.ts'
+import type { Why } from '../maintenance/refusals.ts'
+import { staleGenerated } from '../maintenance/row-refusals.ts'
 import { leadsIndex } from '../plan/by-index.ts'
 import { sliceMark } from '../../server/marks.ts'
 import { pastOf, type Leaf } from './revert.ts'
@@ -35,6 +37,9 @@ type Sliced = {
 export async function planSlice(session: CopySession, request: SliceRequest): Promise<SlicePlan> {
   const { parent, leaf, past, columns, condition } = await slicedOf(session, request)
   await refuseBound(session, request, leaf)
+  const before = performance.now()
+  await refuseStale(session, request, { leaf, condition })
+  const staleMs = performance.now() - before
   const [counted] = await session.ask(`SELECT count(*) FROM ${past} WHERE ${condition}`)
   const rows = BigInt(counted?.[0] ?? 0)
   const trial = { schema: parent.name.schema ?? 'public', name: sliceMark(leaf.oid) }
@@ -46,7 +51,7 @@ export async function planSlice(session: CopySession, request: SliceRequest): Pr
   await session.ask(`DELETE FROM ${tableSql(trial)}`)
   const sampled = rows < BigInt(SAMPLE) ? Number(rows) : SAMPLE
   const each = sampled === 0 ? 0 : (performance.now() - since) / sampled
-  return { rows, ms: Math.ceil(Number(rows) * each * BESIDE) }
+  return { rows, ms: Math.ceil(Number(rows) * each * BESIDE + staleMs) }
 }
 
 /**
@@ -87,6 +92,7 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
 export async function moveSlice(session: CopySession, request: SliceRequest): Promise<bigint> {
   const { parent, leaf, past, columns, condition } = await slicedOf(session, request)
   await refuseBound(session, request, leaf)
+  await refuseStale(session, request, { leaf, condition })
   const { mark, fn, said } = markOf(request, leaf)
   const [valid] = await session.ask(
     `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${leaf.oid}::oid AND k.conname = ${literal(mark)} AND k.convalidated AND pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(said)}`,
@@ -166,15 +172,28 @@ async function refuseSnapshots(session: CopySession, { table }: SliceRequest): P
   })
 }
 
-/** Refuses what keeps rows from moving, or makes it too slow. */
+function refused({ table, partition }: SliceRequest, leaf: Leaf, { reason, hint }: Why): SluiceError {
+  return new SluiceError('PARTITION_REFUSED', `${partition.name} cannot be split from ${tableText(leaf.past)}`, {
+    where: tableText(table),
+    reason,
+    hint,
+  })
+}
+
+/** Refuses generated values that the move would change: the server computes them again. */
+async function refuseStale(
+  session: CopySession,
+  request: SliceRequest,
+  { leaf, condition }: Pick<Sliced, 'leaf' | 'condition'>,
+): Promise<void> {
+  const stale = await staleGenerated(session, { oid: leaf.oid, name: leaf.past }, condition)
+  if (stale !== null) throw refused(request, leaf, stale)
+}
+
+/** Refuses what keeps rows from moving, makes it too slow, or runs with their DELETE. */
 async function refuseBound(session: CopySession, request: SliceRequest, leaf: Leaf): Promise<void> {
   const { table, partition, column } = request
-  const refuse = (reason: string, hint: string): SluiceError =>
-    new SluiceError('PARTITION_REFUSED', `${partition.name} cannot be split from ${tableText(leaf.past)}`, {
-      where: tableText(table),
-      reason,
-      hint,
-    })
+  const refuse = (reason: string, hint: string): SluiceError => refused(request, leaf, { reason, hint })
   const [same] = await session.ask(
     `SELECT CAST(${literal(leaf.bound)} AS ${column.native}) = CAST(${literal(partition.to)} AS ${column.native})`,
   )
@@ -192,16 +211,28 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
       `no index begins with ${column.name}: all rows would be read while all sessions wait`,
       `CREATE INDEX CONCURRENTLY ON ${past} (${quoteName(column.name)})`,
     )
+  const both = `(${literal(tableSql(table))}::pg_catalog.regclass::oid, ${leaf.oid}::oid)`
   const rows = await session.ask(
-    `SELECT pg_catalog.format('%s of %s', k.conname, k.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
-     WHERE k.contype = 'f' AND k.conparentid = 0::oid AND c.oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid
+    `SELECT pg_catalog.format('%s of %s', k.conname, k.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint k
+     WHERE k.contype = 'f' AND k.conparentid = 0::oid AND k.confrelid IN ${both}
      UNION ALL SELECT 'publication ' || p.pubname::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-     WHERE r.prrelid = ${literal(tableSql(table))}::pg_catalog.regclass::oid AND p.pubname ~ '^sluice_'::text`,
+     WHERE r.prrelid IN ${both} AND p.pubname ~ '^sluice_'::text`,
   )
   if (rows.length > 0)
     throw refuse(
-      `${rows.map(([name]) => name).join(', ')}: the server would check all rows that refer to the past, or a stream would not see that they were moved`,
+      `${rows.map(([name]) => name).join(', ')}: the server would check all rows that refer to the past, or delete or change them with the moved rows, or a stream would not see that they were moved`,
       'drop it, and create it again after the slice',
+    )
+  const firing = await session.ask(
+    `SELECT 'trigger ' || t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ${leaf.oid}::oid AND NOT t.tgisinternal
+       AND coalesce((pg_catalog.to_jsonb(t) ->> 'tgparentid'::text)::oid, 0) = 0::oid AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 8::int2 <> 0
+     UNION ALL SELECT 'rule ' || r.rulename::text FROM pg_catalog.pg_rewrite r
+     WHERE r.ev_class = ${leaf.oid}::oid AND r.ev_type = '4' AND r.ev_enabled NOT IN ('D', 'R') ORDER BY 1`,
+  )
+  if (firing.length > 0)
+    throw refuse(
+      `${firing.map(([name]) => name).join(', ')} of ${tableText(leaf.past)}: it would run for rows that are deleted there because they are moved`,
+      'disable it, and enable it again after the slice',
     )
 }
 

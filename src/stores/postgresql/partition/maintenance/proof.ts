@@ -11,6 +11,7 @@ import { tableSql } from '../../server/sql.ts'
 import type { SideTables } from './aside.ts'
 import { keysSql, lockedSql, noted, sameKey, type KeyLog } from './key-log.ts'
 import { NotNow } from './not-now.ts'
+import { unmovable } from './refusals.ts'
 import { staleGenerated } from './row-refusals.ts'
 
 /**
@@ -48,7 +49,7 @@ export async function proveQuarantined(
     }
     if (equalDigests(before, { rows, sum: sumText(sum) })) return rows
     const stale = await staleGenerated(session, log.of)
-    if (stale !== null) throw stale
+    if (stale !== null) throw unmovable(log.of, stale)
     throw new SluiceError('PROOF_FAILED', `the copies of ${tableText(log.of.name)} are not equal to it`, {
       where: tableText(log.of.name),
       reason: `${before.rows} rows with the checksum ${before.sum}, and ${rows} rows with ${sumText(sum)} in the tables that would replace it`,

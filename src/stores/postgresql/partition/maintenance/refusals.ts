@@ -6,7 +6,8 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
-type Why = { readonly reason: string; readonly hint: string }
+/** Why rows cannot be moved, and what to do. */
+export type Why = { readonly reason: string; readonly hint: string }
 
 /** @throws SluiceError TABLE_REFUSED */
 export async function refuseUnmovable(session: CopySession, table: RangedTable, rest: RangePartition): Promise<void> {

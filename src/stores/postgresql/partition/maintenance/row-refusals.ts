@@ -1,12 +1,11 @@
 /** Reasons why the server refuses to write rows of a default partition again, for which a retry is useless. */
-import type { SluiceError } from '../../../../shared/errors.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { KnownTable } from '../../server/locks.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { isMark } from './names.ts'
-import { unmovable } from './refusals.ts'
+import { unmovable, type Why } from './refusals.ts'
 
 /** No function, table, column, type or schema of this name. */
 const NOT_FOUND: ReadonlySet<string> = new Set(['42883', '42P01', '42703', '42704', '3F000'])
@@ -36,8 +35,12 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
   return error
 }
 
-/** Finds generated values that their expression no longer gives: copies would differ. @returns null if there is none */
-export async function staleGenerated(session: CopySession, rest: KnownTable): Promise<SluiceError | null> {
+/**
+ * Finds generated values that their expression no longer gives: copies would differ.
+ * @param condition SQL over the rows to read
+ * @returns null if there is none
+ */
+export async function staleGenerated(session: CopySession, rest: KnownTable, condition = 'true'): Promise<Why | null> {
   const columns = await session.ask(
     `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
        (SELECT pg_catalog.min(b.attname::text) FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_attribute b ON b.attrelid = e.refobjid AND b.attnum = e.refobjsubid
@@ -50,15 +53,15 @@ export async function staleGenerated(session: CopySession, rest: KnownTable): Pr
   for (const [name, expression, base] of columns) {
     const column = quoteName(name ?? '')
     const [row] = await session.ask(
-      `SELECT count(*) FROM ONLY ${tableSql(rest.name)} AS d WHERE d.${column}::text IS DISTINCT FROM (${expression})::text`,
+      `SELECT count(*) FROM ONLY ${tableSql(rest.name)} AS d WHERE (${condition}) AND d.${column}::text IS DISTINCT FROM (${expression})::text`,
     )
     if (row === undefined || row[0] === '0') continue
     // The server recomputes it only when a column that it depends on changes.
     const made = quoteName(base ?? name ?? '')
-    return unmovable(rest, {
+    return {
       reason: `${row[0]} of its rows have a value in the generated column ${name} that its expression ${expression} no longer gives: a function in it was replaced, and copies of these rows would have other values`,
       hint: `rewrite them: UPDATE ONLY ${tableSql(rest.name)} SET ${made} = ${made}; or restore the earlier function`,
-    })
+    }
   }
   return null
 }
