@@ -211,9 +211,11 @@ function errorOf(operation: DiffFollowedOperation, compared: ComparedByHand, nam
   const [several] = shared
   if (several !== undefined) {
     const text = `${shared.length === 1 ? 'one key' : `${shared.length} keys`} of ${name} with several rows: they are not the same on both sides`
-    const reason = `${several.message}; the stream writes one row of a key and removes no others`
-    const hint =
-      'keep one row of each key on both sides, create the unique index of the source in the target, then run the same command again'
+    const reason = several.message
+    const again = 'keep one row of each key on both sides, then run the same command again'
+    const hint = operation.dryRun
+      ? again
+      : `run the same command again: it compares what the stream has written; if it repeats, ${again}`
     return { error: new SluiceError('DIFFERENCES', text, { reason, hint }) }
   }
   if (operation.dryRun && differ > 0) {
