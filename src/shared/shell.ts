@@ -6,6 +6,11 @@ export function shellQuote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
+/** A flag with its quoted value. A value that begins with a dash would be read as another flag. */
+export function shellOption(flag: string, quoted: string): string {
+  return `${flag}${/^'?-/.test(quoted) ? '=' : ' '}${quoted}`
+}
+
 /** Names as one quoted word, for a flag that takes a list: a name with a comma or a quote is in double quotes. */
 export function shellNames(names: readonly string[]): string {
   const listed = names.map((name) => (/[",]/.test(name) || name !== name.trim() ? quotedName(name) : name))

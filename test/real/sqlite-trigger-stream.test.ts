@@ -162,6 +162,55 @@ describe('a twin of a SQLite file', () => {
   })
 })
 
+describe('rows that REPLACE removes', () => {
+  const cases: readonly (readonly [what: string, table: string, rows: string, write: string])[] = [
+    [
+      'by generated columns over a column that gets its default',
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, w INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 7,
+         g INTEGER AS (h + 1) UNIQUE ON CONFLICT REPLACE, h INTEGER AS (w * 2) STORED)`,
+      'INSERT INTO t (id, w) VALUES (1, 7), (2, 8)',
+      'INSERT INTO t (id, w) VALUES (3, NULL)',
+    ],
+    [
+      'by a default that is a word in double quotes',
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, w TEXT, x TEXT NOT NULL ON CONFLICT REPLACE DEFAULT "w" UNIQUE ON CONFLICT REPLACE)`,
+      `INSERT INTO t VALUES (1, 'a', 'w'), (2, 'b', 'b')`,
+      `INSERT INTO t VALUES (3, 'c', NULL)`,
+    ],
+    [
+      'by a default that is a bare word',
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, w TEXT, x TEXT NOT NULL DEFAULT w UNIQUE)`,
+      `INSERT INTO t VALUES (1, 'a', 'w'), (2, 'b', 'b')`,
+      `INSERT OR REPLACE INTO t VALUES (3, 'c', NULL)`,
+    ],
+    [
+      'by an index over an expression that ends in a quoted part',
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT, w INTEGER); CREATE UNIQUE INDEX i ON t(lower(u)||'x'COLLATE "NOCASE"DESC, w+"w")`,
+      `INSERT INTO t VALUES (1, 'A', 1), (2, 'b', 1)`,
+      `INSERT OR REPLACE INTO t VALUES (3, 'a', 1)`,
+    ],
+    [
+      'by a partial index without a blank',
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT, w INTEGER); CREATE UNIQUE INDEX i ON t(u)WHERE"w">0`,
+      `INSERT INTO t VALUES (1, 'a', 1), (2, 'a', 0)`,
+      `INSERT OR REPLACE INTO t VALUES (3, 'a', 1)`,
+    ],
+  ]
+  test.each(cases)('%s', async (_what, table, rows, write) => {
+    await using sit = await sitOf([table, rows])
+    const tables = await sit.tables(['t'])
+    const birth = await began(sit, tables)
+    await using stream = await opened(sit, birth, tables)
+    const reference = new NewTable(tables)
+    sit.db.exec('UPDATE t SET id = id')
+    await reference.catchUp(stream)
+    sit.db.exec(write)
+    await reference.catchUp(stream)
+    expect(reference.rows[0]?.size).toBe(2)
+    expect(sorted(reference.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
+  })
+})
+
 const T = [
   'CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, v INTEGER)',
   `INSERT INTO t VALUES (1, 'a', 0), (2, 'b', 0)`,
@@ -361,6 +410,19 @@ describe('changes that may be missing halt', () => {
     ['a table that is gone', 'DROP TABLE t', 'TABLE_CHANGED', /was dropped or renamed/],
     ['a table of another name', 'ALTER TABLE t RENAME TO s', 'TABLE_CHANGED', /was dropped or renamed/],
     ['a unique index more', 'CREATE UNIQUE INDEX n ON t (v, id)', 'TABLE_CHANGED', /unique index n is new/],
+    [
+      'a newer trigger that skips those of the stream',
+      `CREATE TRIGGER mine AFTER UPDATE ON T BEGIN SELECT raise /* keeps the row */ (Ignore); END`,
+      'TRIGGERS_CHANGED',
+      /trigger mine is newer than the triggers of the stream/,
+    ],
+    [
+      'newer triggers that skip nothing do not',
+      `CREATE TRIGGER mine BEFORE UPDATE ON t BEGIN SELECT RAISE(IGNORE); END;
+       CREATE TRIGGER more AFTER UPDATE ON t BEGIN SELECT 'RAISE(IGNORE)'; END`,
+      null,
+      /^$/,
+    ],
     [
       'a counter that is gone',
       'DROP TABLE sluice_7_progress',

@@ -84,12 +84,16 @@ export function definitionCode(sql: string): string {
   return code
 }
 
-/** The text with blanks in place of quoted parts and comments: all other characters keep their position. */
-export function maskedCode(sql: string, quoting: Quoting = 'standard'): string {
+/**
+ * The text with blanks in place of quoted parts and comments: all other characters keep their position.
+ * @param filler in place of quoted parts, if they must differ from blanks
+ */
+export function maskedCode(sql: string, quoting: Quoting = 'standard', filler = ' '): string {
   let code = ''
   for (let at = 0; at < sql.length;) {
     const quoted = lengthAt(QUOTED[quoting], sql, at)
-    code += quoted > 0 ? ' '.repeat(quoted) : (sql[at] ?? '')
+    const isComment = sql.startsWith('--', at) || sql.startsWith('/*', at)
+    code += quoted > 0 ? (isComment ? ' ' : filler).repeat(quoted) : (sql[at] ?? '')
     at += Math.max(1, quoted)
   }
   return code

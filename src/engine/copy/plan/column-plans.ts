@@ -4,7 +4,7 @@ import { codecBetween } from '../../../model/copy/codec.ts'
 import { converter } from '../../../model/copy/convert.ts'
 import type { ColumnPlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import { shellQuote } from '../../../shared/shell.ts'
+import { shellOption, shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { pairTypes } from './pair-types.ts'
 import type { TableOptions } from './table-options.ts'
@@ -100,7 +100,7 @@ export function refuseLossy(table: TableSpec, columns: readonly ColumnPlan[], ac
     ({ from, source, target, lossy: why }) => `${from} (${source.native} to ${target.native}): ${why ?? ''}`,
   )
   throw new SluiceError('LOSSY_TYPE', `${tableText(table.table)} would lose data: ${lines.join('; ')}`, {
-    hint: `accept it with ${lossy.map(({ from }) => `--accept-lossy ${shellQuote(from)}`).join(' ')}, or give the target another type`,
+    hint: `accept it with ${lossy.map(({ from }) => shellOption('--accept-lossy', shellQuote(from))).join(' ')}, or give the target another type`,
   })
 }
 

@@ -7,7 +7,8 @@ import { asSluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { differenceOf, type RowDifference } from '../../copy/diff/difference.ts'
 import { keyPositions } from '../../copy/table/context.ts'
-import { rowBound, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
+import { completeShared, isShared, sharedDifference } from '../../copy/diff/same-key.ts'
+import { KeyedRows, rowBound, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
 import { viewDigest } from '../../copy/chunk/digest.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { byIdentity } from '../compare/rereads.ts'
@@ -17,8 +18,12 @@ const AT_ONCE = { rows: 500, bytes: 4 * 1024 * 1024 }
 
 export type BothViews = { readonly source: SourceView; readonly target: SourceView; readonly signal: AbortSignal }
 
-/** Compared rows. @property unread rows of the source that cannot be read: whether they are equal is unknown */
-export type ComparedRows = { rows: number; targetRows: number; unread: number }
+/**
+ * Compared rows.
+ * @property unread rows of the source that cannot be read: whether they are equal is unknown
+ * @property unexplained parts whose checksums differ, although no row does
+ */
+export type ComparedRows = { rows: number; targetRows: number; unread: number; unexplained: number }
 
 /** @param found receives each difference, its key in the row key's columns; false ends the search */
 export async function differencesIn(
@@ -27,7 +32,7 @@ export async function differencesIn(
   views: BothViews,
   found: (difference: RowDifference) => Promise<boolean>,
 ): Promise<ComparedRows> {
-  const inspected: ComparedRows = { rows: 0, targetRows: 0, unread: 0 }
+  const inspected: ComparedRows = { rows: 0, targetRows: 0, unread: 0, unexplained: 0 }
   for await (const piece of pieces) {
     views.signal.throwIfAborted()
     const requests = {
@@ -35,10 +40,18 @@ export async function differencesIn(
       target: { ...targetRequest({ plan }, piece), where: where.target },
     }
     const rows = await equalRows(requests, views)
-    if (rows !== null) {
+    if (typeof rows === 'number') {
       inspected.rows += rows
       inspected.targetRows += rows
-    } else if (!(await rowByRow(requests, byIdentity(table), views, inspected, found))) break
+      continue
+    }
+    let isExplained = rows === 'refused'
+    const explained = async (difference: RowDifference): Promise<boolean> => {
+      isExplained = true
+      return await found(difference)
+    }
+    if (!(await rowByRow(requests, byIdentity(table), views, inspected, explained))) break
+    if (!isExplained) inspected.unexplained++
   }
   return inspected
 }
@@ -57,22 +70,30 @@ export async function namedRow(
   ])
   const [[row], [copy]] = [[...here.values()], [...there.values()]]
   const known = row ?? copy
-  return known === undefined ? null : { key: rowBound(plan, known), difference: differenceOf(plan, row, copy) }
+  if (known === undefined) return null
+  const text = keyTextOf(known, keyPositions(plan))
+  const difference = isShared(text, here, there)
+    ? sharedDifference(plan, here.all(text), there.all(text))
+    : differenceOf(plan, row, copy)
+  return { key: rowBound(plan, known), difference }
 }
 
 type Requests = { readonly source: RowRequest; readonly target: RowRequest }
 
-/** Number of rows if both sides hold the same; null if they differ, or if they must be compared row by row. */
-async function equalRows(requests: Requests, { source, target, signal }: BothViews): Promise<number | null> {
+/** Number of rows if both sides hold the same. `refused`: a row cannot be read, so that rows are compared one by one. */
+async function equalRows(
+  requests: Requests,
+  { source, target, signal }: BothViews,
+): Promise<number | 'differ' | 'refused'> {
   try {
     const [here, there] = await Promise.all([
       viewDigest(source, requests.source, signal),
       viewDigest(target, requests.target, signal),
     ])
-    return equalDigests(here, there) ? Number(here.rows) : null
+    return equalDigests(here, there) ? Number(here.rows) : 'differ'
   } catch (thrown) {
     if (asSluiceError(thrown).code !== 'VALUE_REFUSED') throw thrown
-    return null
+    return 'refused'
   }
 }
 
@@ -85,13 +106,22 @@ async function rowByRow(
   found: (difference: RowDifference) => Promise<boolean>,
 ): Promise<boolean> {
   const places = keyPositions(plan)
+  const done = new Set<string>()
   const onRefused: RowRequest['onRefused'] = () => void inspected.unread++
   for await (const { rows } of source.read({ ...requests.source, onRefused }, AT_ONCE, signal)) {
     inspected.rows += rows.length
     const keys = rows.map((row) => rowBound(plan, row))
     const there = await rowsByKey(target, targetRequest({ plan }, { by: 'keys', keys }), plan, signal)
-    for (const row of rows) {
-      const difference = differenceOf(plan, row, there.get(keyTextOf(row, places)))
+    const here = new KeyedRows(plan)
+    here.take(rows)
+    await completeShared(here, there, done, async (first) => {
+      const range: Range = { by: 'keys', keys: first.map((row) => rowBound(plan, row)) }
+      return await rowsByKey(source, sourceRequest({ plan }, range), plan, signal)
+    })
+    for (const [key, row] of here) {
+      const difference = isShared(key, here, there)
+        ? sharedDifference(plan, here.all(key), there.all(key))
+        : differenceOf(plan, row, there.get(key))
       if (difference !== null && !(await found(difference))) return false
     }
   }

@@ -53,6 +53,10 @@ export type ComparedByHand = {
   readonly different: number
   /** Rows of the source that cannot be read. */
   readonly unread: number
+  /** Keys of several rows that are not the same on both sides: why they are not repaired. */
+  readonly shared: readonly SluiceError[]
+  /** Parts whose checksums differ, although no row does. */
+  readonly unexplained: number
   /** Keys that neither side has. */
   readonly nowhere: readonly string[]
   /** There are more differences than one command takes. */
@@ -156,8 +160,10 @@ export async function compareByHand(
   const views = { source, target, signal }
   const kinds = { missing: 0, extra: 0, different: 0 }
   const keys: RowKey[] = []
-  const count = ({ key, kind, columns }: RowDifference): void => {
+  const shared: SluiceError[] = []
+  const count = ({ key, kind, columns, unasked }: RowDifference): void => {
     kinds[kind]++
+    if (unasked !== undefined) shared.push(unasked)
     if (kinds.missing + kinds.extra + kinds.different > options.limit) return
     run.emit({
       type: 'difference',
@@ -184,7 +190,7 @@ export async function compareByHand(
       // Read a named row again even if it is equal now: both sides may show an older state.
       keys.push(found.key)
     }
-    return { ...kinds, rows, targetRows, unread: 0, nowhere, more: false, keys }
+    return { ...kinds, rows, targetRows, unread: 0, unexplained: 0, shared, nowhere, more: false, keys }
   }
   let more = false
   const scope = await compareScope(options.scope, table, { from, to, view: source, target, signal })
@@ -195,7 +201,7 @@ export async function compareByHand(
     keys.push(difference.key)
     return true
   })
-  return { ...kinds, ...inspected, nowhere: [], more, keys }
+  return { ...kinds, ...inspected, shared, nowhere: [], more, keys }
 }
 
 /** Notes keys in the ledger; the apply worker reads these rows between two of its transactions. */

@@ -246,8 +246,8 @@ export class Proving implements AsyncDisposable {
     const unread = one?.unread ?? 0
     if (one !== undefined && one.doubled > 0) {
       return new SluiceError('DIFFERENCES', `${one.doubled} rows of ${name} share their key with another row`, {
-        reason: `the source has ${one.rows} rows and the target ${one.targetRows}: one of each key`,
-        hint: 'keep one row of each key at the source, then run the same command again',
+        reason: `the source has ${one.rows} rows and the target ${one.targetRows}`,
+        hint: `keep one row of each key in the ${one.targetRows > one.rows ? 'target' : 'source'}, then run the same command again`,
       })
     }
     return new SluiceError('DIFFERENCES', unread > 0 ? `${unread} rows of ${name} cannot be read` : `${name} differ`, {

@@ -81,15 +81,20 @@ export function positionQuery({ table: { name } }: TableSpec): SqliteListQuery {
   return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
 }
 
-/** @param sql the text of CREATE TABLE */
-export function detailedTable(table: TableSpec, sql: string): TableSpec {
-  const options = declaredTableOptions(sql)
-  const expressions = new Map(
+/** Expressions of generated columns, by column name in small letters. @param sql the text of CREATE TABLE */
+export function generatedExpressions(sql: string): ReadonlyMap<string, NonNullable<Column['expression']>> {
+  return new Map(
     columnsIn(sql, 'brackets').flatMap(({ column, code, text }) => {
       const expression = expressionIn(code, text)
       return expression === null ? [] : [[column.toLowerCase(), expression] as const]
     }),
   )
+}
+
+/** @param sql the text of CREATE TABLE */
+export function detailedTable(table: TableSpec, sql: string): TableSpec {
+  const options = declaredTableOptions(sql)
+  const expressions = generatedExpressions(sql)
   const columns = table.columns.map((column): Column => {
     const expression = column.generated === true ? expressions.get(column.name.toLowerCase()) : undefined
     return expression === undefined ? column : { ...column, expression }

@@ -198,7 +198,7 @@ function reportMore(
 }
 
 function errorOf(operation: DiffFollowedOperation, compared: ComparedByHand, name: string): Pick<Ending, 'error'> {
-  const { missing, extra, different, unread, nowhere, more } = compared
+  const { missing, extra, different, unread, shared, unexplained, nowhere, more } = compared
   const differ = missing + extra + different
   const [first] = nowhere
   if (first !== undefined) {
@@ -208,10 +208,31 @@ function errorOf(operation: DiffFollowedOperation, compared: ComparedByHand, nam
     })
     return { error }
   }
+  const [several] = shared
+  if (several !== undefined) {
+    const text = `${shared.length === 1 ? 'one key' : `${shared.length} keys`} of ${name} with several rows: they are not the same on both sides`
+    const reason = several.message
+    const again = 'keep one row of each key on both sides, then run the same command again'
+    const hint = operation.dryRun
+      ? again
+      : `run the same command again: it compares what the stream has written; if it repeats, ${again}`
+    return { error: new SluiceError('DIFFERENCES', text, { reason, hint }) }
+  }
   if (operation.dryRun && differ > 0) {
     const text = `${differ === 1 ? 'one row differs' : `${differ} rows differ`} now, including rows in flight`
     const hint = 'add --fix: the stream then reads them again and repairs what still differs'
     return { error: new SluiceError('DIFFERENCES', text, { hint }) }
+  }
+  if (unexplained > 0) {
+    const error = new SluiceError(
+      'DIFFERENCES',
+      `the checksums of ${name} differ, although no row that was compared does`,
+      {
+        reason: `${unexplained} parts of the table differ as a whole: rows changed meanwhile, or keys cannot tell them apart`,
+        hint: 'run the same command again; if it repeats, compare the whole table with sluice follow STREAM --until-equal',
+      },
+    )
+    return { error }
   }
   if (unread > 0) {
     const error = new SluiceError('DIFFERENCES', `${unread} rows of ${name} cannot be read`, {

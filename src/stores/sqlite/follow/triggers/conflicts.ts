@@ -4,7 +4,8 @@
  * unique value which the new row is about to have. A key that is noted needlessly only costs a lookup of its row.
  */
 import type Database from 'better-sqlite3'
-import { bracketElements, maskedCode } from '../../../common/definition-text.ts'
+import { bracketElements, maskedCode, nameAt } from '../../../common/definition-text.ts'
+import { generatedExpressions } from '../../../common/sqlite-dialect/beside-list.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { tailOf } from '../../../common/sqlite-dialect/object-list.ts'
 import { sqliteColumns, sqliteShape, type SqliteColumnInfo } from '../../copy/shape.ts'
@@ -20,6 +21,9 @@ export type Unique = {
 
 /** @property column null for an expression */
 type Term = { readonly sql: string; readonly column: string | null; readonly collation: string }
+
+/** Words that are values as a default, not texts. */
+const VALUES = /^(?:NULL|TRUE|FALSE|CURRENT_(?:DATE|TIME|TIMESTAMP))$/i
 
 type IndexRow = {
   readonly name: string
@@ -63,18 +67,20 @@ function uniqueOf(rows: readonly IndexRow[]): Unique {
 
 /** An index element without its COLLATE, ASC or DESC. */
 function expressionOf(element: string): string {
-  const code = maskedCode(element, 'brackets')
-  const tail = /(?:\s+COLLATE\s+\S*)?(?:\s+(?:ASC|DESC))?\s*$/i.exec(code)
+  const code = maskedCode(element, 'brackets', '"')
+  const tail =
+    /(?:(?<![\w$\u0080-\uffff])COLLATE\s*(?:"+|[^\s"()]+)\s*)?(?:(?<![\w$\u0080-\uffff])(?:ASC|DESC))?\s*$/i.exec(code)
   return element.slice(0, tail?.index ?? element.length)
 }
 
+/** @param tail of a partial index: its elements in brackets, then WHERE and the condition */
 function conditionOf(tail: string): string {
-  const code = maskedCode(tail, 'brackets')
+  const code = maskedCode(tail, 'brackets', '"')
   let depth = 0
   for (let at = 0; at < code.length; at++) {
     if (code[at] === '(') depth++
     else if (code[at] === ')') depth--
-    else if (depth === 0 && /^\sWHERE\b/i.test(code.slice(at - 1, at + 6))) return tail.slice(at + 5)
+    else if (depth === 0 && /^WHERE\b/i.test(code.slice(at, at + 6))) return tail.slice(at + 5)
   }
   throw new Error(`this is not an index with a condition: ${tail}`)
 }
@@ -103,7 +109,7 @@ export function conflictNotes(
   identity: readonly string[],
   note: string,
 ): { readonly insert: readonly string[]; readonly update: readonly string[] } {
-  const columns = sqliteColumns(connection, table).filter(({ hidden }) => hidden !== 1)
+  const columns = newColumns(connection, table)
   const uniques = uniquesOf(connection, table).filter((one) => !isIdentity(one, identity))
   const keys = identity.map(quote).join(', ')
   const others = identity.map((name) => `${quote(name)} IS NOT OLD.${quote(name)}`).join(' OR ')
@@ -125,15 +131,55 @@ export function conflictNotes(
 }
 
 /** Value of a term for the new row. In an expression, columns of the new row replace those of the table. */
-function newValue({ sql, column }: Term, columns: readonly SqliteColumnInfo[]): string {
-  if (column !== null || !sql.startsWith('(')) {
-    const info = columns.find(({ name }) => name === column)
-    return info === undefined ? `NEW.${sql}` : filled(info)
-  }
-  return `(SELECT ${sql} FROM (SELECT ${columns.map((one) => `${filled(one)} AS ${quote(one.name)}`).join(', ')}))`
+function newValue({ sql, column }: Term, columns: readonly NewColumn[]): string {
+  if (column === null && sql.startsWith('(')) return `(SELECT ${sql} FROM (${newRow(columns)}))`
+  const info = columns.find(({ name }) => name === column)
+  if (info === undefined) return `NEW.${sql}`
+  return info.expression !== null && columns.some(isFilled) ? `(SELECT ${sql} FROM (${newRow(columns)}))` : filled(info)
+}
+
+/** The new row as it will be stored. A generated column may use others: each pass computes those that it can. */
+function newRow(columns: readonly NewColumn[]): string {
+  const generated = columns.filter(({ expression }) => expression !== null)
+  let row = `SELECT ${columns.map((one) => `${filled(one)} AS ${quote(one.name)}`).join(', ')}`
+  if (!columns.some(isFilled)) return row
+  const next = columns.map(({ name, expression }) =>
+    expression === null ? quote(name) : `(${expression}) AS ${quote(name)}`,
+  )
+  for (const _ of generated) row = `SELECT ${next.join(', ')} FROM (${row})`
+  return row
+}
+
+/** A column and, if it is generated, its expression. */
+type NewColumn = SqliteColumnInfo & { readonly expression: string | null }
+
+function newColumns(connection: Database.Database, table: string): readonly NewColumn[] {
+  const sql = connection
+    .prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`)
+    .pluck()
+    .get(table) as string | undefined
+  const expressions = generatedExpressions(sql ?? '')
+  return sqliteColumns(connection, table).flatMap((one) => {
+    if (one.hidden === 1) return []
+    const made = one.hidden > 1 ? expressions.get(one.name.toLowerCase()) : undefined
+    return [{ ...one, expression: made?.sql ?? null }]
+  })
+}
+
+function isFilled({ notnull, dflt_value: initial }: SqliteColumnInfo): boolean {
+  return notnull === 1 && initial !== null
 }
 
 /** `NOT NULL ON CONFLICT REPLACE` replaces NULL by the default only after triggers have seen the NULL. */
-function filled({ name, notnull, dflt_value: initial }: SqliteColumnInfo): string {
-  return notnull === 1 && initial !== null ? `coalesce(NEW.${quote(name)}, (${initial}))` : `NEW.${quote(name)}`
+function filled(info: SqliteColumnInfo): string {
+  const value = `NEW.${quote(info.name)}`
+  return isFilled(info) ? `coalesce(${value}, (${initialOf(info.dflt_value ?? '')}))` : value
+}
+
+/** A single name as a default is a text to SQLite, in quotes or not; in a trigger it would be a column. */
+function initialOf(initial: string): string {
+  const named = nameAt(initial, 'brackets')
+  const isName = named?.rest.trim() === '' && !initial.trimStart().startsWith("'")
+  if (named === null || !isName || VALUES.test(initial.trim())) return initial
+  return `'${named.name.replaceAll("'", "''")}'`
 }

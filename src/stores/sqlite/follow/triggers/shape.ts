@@ -2,6 +2,7 @@
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { uniquesOf } from './conflicts.ts'
+import { definitionTokens } from '../../../common/definition-text.ts'
 import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
 import { sqliteLogTable } from './log.ts'
 
@@ -12,6 +13,8 @@ type Noted = {
   readonly unique: Readonly<Record<string, string>>
   /** Name and definition of the log and its triggers, in the order of their creation. */
   readonly made: readonly (readonly [name: string, sql: string])[]
+  /** User triggers that run before those of the stream and may keep them from running; absent if there are none. */
+  readonly ignoring?: readonly string[]
 }
 
 /** @returns JSON */
@@ -35,12 +38,42 @@ export function sqliteShapeText(
       (one === sqliteLogTable(stream, number) || one.startsWith(`${stream}_${number}_`)),
   )
   const unique = definition === undefined ? [] : uniquesOf(connection, name)
+  const ignoring = ignoringTriggers(connection, name, own)
   const noted: Noted = {
     table: definition ?? null,
     unique: Object.fromEntries(unique.map((one) => [one.name, one.sql ?? ''])),
     made: own,
+    ...(ignoring.length === 0 ? {} : { ignoring }),
   }
   return JSON.stringify(noted)
+}
+
+/**
+ * SQLite runs the newest AFTER trigger first. RAISE(IGNORE) in it keeps the change of the row, but no older trigger
+ * runs. In a BEFORE trigger it prevents the change, too.
+ */
+function ignoringTriggers(
+  connection: Database.Database,
+  table: string,
+  own: readonly (readonly [name: string, sql: string])[],
+): readonly string[] {
+  const triggers = connection
+    .prepare(
+      `SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY rowid`,
+    )
+    .raw(true)
+    .all(table) as [string, string][]
+  const names = new Set(own.map(([name]) => name))
+  const first = triggers.findIndex(([name]) => names.has(name))
+  const newer = first === -1 ? [] : triggers.slice(first)
+  return newer.flatMap(([name, sql]) => (!names.has(name) && ignoresAfter(sql) ? [name] : []))
+}
+
+/** @param sql as SQLite stores it: CREATE TRIGGER, the name, and the rest as the user wrote it */
+function ignoresAfter(sql: string): boolean {
+  const tokens = definitionTokens(sql, 'brackets').map(({ is, text }) => (is === 'quoted' ? '' : text.toUpperCase()))
+  const ignores = tokens.some((one, at) => one === 'RAISE' && tokens[at + 1] === '(' && tokens[at + 2] === 'IGNORE')
+  return tokens[3] === 'AFTER' && ignores
 }
 
 /** Fault of one table of a stream. */
@@ -56,6 +89,11 @@ export function notedFault(before: string | undefined, now: string): NotedFault 
   if (fresh !== undefined) {
     const reason = `unique index ${fresh[0]} is new: rows that OR REPLACE removed because of it were not recorded`
     return { code: 'TABLE_CHANGED', reason }
+  }
+  const [ignoring] = is.ignoring ?? []
+  if (ignoring !== undefined) {
+    const reason = `trigger ${ignoring} is newer than the triggers of the stream, and its RAISE(IGNORE) keeps them from recording changes: drop it, and create it again before the table is copied again`
+    return { code: 'TRIGGERS_CHANGED', reason }
   }
   if (JSON.stringify(is.made) === JSON.stringify(was.made)) return null
   const lost = was.made.find(([name, sql]) => !is.made.some(([one, text]) => one === name && text === sql))
