@@ -64,8 +64,7 @@ async function find(
        (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND NOT a.attisdropped),
        (SELECT coalesce(pg_catalog.json_agg(DISTINCT k.conrelid::pg_catalog.regclass::text), '[]') FROM pg_catalog.pg_constraint k
-        WHERE k.confrelid IN (${treeSql('c.oid')}) AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')
-          AND (k.confrelid = c.oid OR k.conrelid <> k.confrelid)),
+        WHERE k.confrelid IN (${treeSql('c.oid')}) AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')),
        (SELECT k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid
         WHERE k.conrelid = c.oid AND k.contype = 'p' AND i.indisexclusion)
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
