@@ -152,7 +152,10 @@ function sessionOptions(
 async function keptCommand(words: readonly string[], { env }: CliContext): Promise<Operation> {
   const { request } = await parseCommandLine(words, env)
   if (request.kind === 'operation') return request.operation
-  throw new SluiceError('BAD_FLAG', `${words.slice(0, 2).join(' ')} starts no operation`)
+  throw new SluiceError(
+    'BAD_FLAG',
+    `the command ${words.slice(0, 2).join(' ')} starts no run, so it cannot be scheduled`,
+  )
 }
 
 /** Passwords of all URLs of the command: on its line, in variables, and in the config file. */

@@ -97,7 +97,7 @@ export function newPartitionName(table: string, label: string): string {
 const MOST_NAME = 63
 
 function tooMany({ unit }: CalendarSpec): SluiceError {
-  return new SluiceError('BAD_FLAG', `the rows lie in more than ${MOST_PARTITIONS} periods of a ${unit}`, {
+  return new SluiceError('BAD_FLAG', `the table needs more than ${MOST_PARTITIONS} partitions of a ${unit}`, {
     hint: 'give a larger unit with --calendar, such as month or quarter',
   })
 }

@@ -837,7 +837,7 @@ describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that has another name w
       const refused = await perform(restore)
       expect(refused.finished.error).toMatchObject({
         code: 'TABLE_REFUSED',
-        message: `there is another table t.${TABLE}_0`,
+        message: `the name t.${TABLE}_0 is taken by another table, view, index or type`,
       })
       // That is found before rows are brought.
       expect(refused.events.filter((event) => event.type === 'archive.progress')).toEqual([])

@@ -215,6 +215,6 @@ export function between({ name }: ArchiveContext, partition: ArchivedPartition):
       : away
         ? 'its table was detached, and its checksum was not computed yet'
         : 'its rows are in two places, and neither place counts alone',
-    hint: `nothing was changed; finish that step first: ${command}`,
+    hint: `finish that step first, then run the erasure again: ${command}`,
   })
 }

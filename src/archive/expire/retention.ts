@@ -20,7 +20,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
   if (asked !== undefined && retentionMs !== null && asked < retentionMs) {
     throw new SluiceError(
       'PLAN_CHANGED',
-      `files that are removed from the archive of ${tableText(table)} are kept for ${retentionInWords(retentionMs)}`,
+      `--retention is shorter than the recorded retention of ${tableText(table)}, ${retentionInWords(retentionMs)}`,
       {
         reason: 'partitions that have expired can be restored for as long',
         hint: 'leave --retention out, or give a longer one',

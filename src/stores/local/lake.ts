@@ -116,7 +116,7 @@ function holdsLog(path: string): boolean {
   if (entry.isDirectory()) return true
   const target = entry.isSymbolicLink() ? statSync(log, { throwIfNoEntry: false }) : entry
   if (target?.isDirectory() === true) return true
-  const what = target === undefined ? 'a link that leads nowhere' : 'a file, not a folder'
+  const what = target === undefined ? 'a symbolic link whose target is missing' : 'a file, not a folder'
   throw new SluiceError('NO_LOG', `its _delta_log is ${what}`, { where: log, hint: 'restore the log of the table' })
 }
 

@@ -48,7 +48,7 @@ export const query: Declaration<QueryOperation, (typeof EVENTS)[number]> = {
         name: 'verify',
         type: 'flag',
         default: false,
-        describe: 'first download each file that is read, and compare its sha256',
+        describe: 'compare the sha256 of each file before it is read; files in S3 are downloaded whole',
       },
       ...ROW_OPTIONS,
     ],

@@ -29,7 +29,8 @@ export const RUN_OPTIONS: readonly Option[] = [
     type: 'text',
     shown: 'the current one',
     group: RUN,
-    describe: 'partition to copy first, by its name or period, such as Q2-FY25; then older ones, newest first',
+    describe:
+      'partition to copy first, by name or period, such as Q2-FY25; then older ones, newest first; then newer ones',
   },
   {
     name: 'workers',

@@ -150,7 +150,7 @@ export class RowDecoder {
     return new SluiceError('VALUE_REFUSED', `the partition (${partition}) has static values, but no row`, {
       where: tableText(this.#request.table.table),
       reason: 'a row needs a complete key, and a part of its key is missing',
-      hint: 'only Cassandra can store it; write its static values into the target yourself',
+      hint: 'copy the table into Cassandra, or insert a row with these static values into the target by hand',
       kind: 'source',
     })
   }

@@ -117,7 +117,7 @@ function refuseName(table: TableSpec): void {
   if (!/^_cf_/i.test(table.table.name)) return
   throw new SluiceError('TABLE_REFUSED', 'names that begin with _cf_ belong to Cloudflare', {
     where: tableText(table.table),
-    hint: 'give the table another name with --rename',
+    hint: 'give the table another name with --to-table',
   })
 }
 

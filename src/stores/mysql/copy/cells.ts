@@ -91,7 +91,7 @@ export function mysqlCellReader(as: ColumnType, column: Column): MysqlCellReader
 /** @throws SluiceError VALUE_REFUSED */
 function wholeText(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   if (!(value instanceof Uint8Array)) return value
-  throw new SluiceError('VALUE_REFUSED', 'this text has bytes that are not valid characters', {
+  throw new SluiceError('VALUE_REFUSED', 'the text is not valid in the character set of its column', {
     hint: 'correct the value at the source, or give the column a type for bytes',
   })
 }

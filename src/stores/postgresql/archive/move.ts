@@ -63,7 +63,7 @@ async function hasSchema(session: CopySession): Promise<boolean> {
 /** @throws SluiceError TABLE_REFUSED if another table has the name */
 export async function requireFree(session: CopySession, name: TableName, oid = '0'): Promise<void> {
   if (!(await isTaken(session, name, oid))) return
-  throw new SluiceError('TABLE_REFUSED', `there is another table ${tableText(name)}`, {
+  throw new SluiceError('TABLE_REFUSED', `the name ${tableText(name)} is taken by another table, view, index or type`, {
     hint: 'rename one of them, then run the same command again',
   })
 }

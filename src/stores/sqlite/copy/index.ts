@@ -143,7 +143,7 @@ class SqliteCopy implements CopyStore {
       if (type === undefined || type === 'table') return
       throw new SluiceError('TABLE_REFUSED', `${name} is a ${type}, not a table`, {
         where: this.label,
-        hint: `give the table another name with --rename, or drop the ${type}`,
+        hint: `give the table another name with --to-table, or drop the ${type}`,
       })
     } catch (error) {
       throw sqliteCopyError(error, this.label, this.#side)

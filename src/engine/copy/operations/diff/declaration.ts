@@ -112,7 +112,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         name: 'fix',
         type: 'flag',
         default: false,
-        describe: 'make the target equal to the source; earlier values are kept for --undo',
+        describe: 'write rows that the target lacks or has with other values; earlier values are kept for --undo',
       },
       {
         name: 'delete-extra',

@@ -94,10 +94,14 @@ export async function performRetryQuarantine(
     }
   }
   if (last === null) return { totals: decimals(totals) }
-  const error = new SluiceError('ROWS_ASIDE', `the target still refuses ${totals.quarantined} of ${rows.length} rows`, {
-    reason: last.message,
-    hint: 'correct them at the source, then run the same command again',
-  })
+  const error = new SluiceError(
+    'ROWS_ASIDE',
+    `${totals.quarantined} of ${rows.length} quarantined rows were not written`,
+    {
+      reason: last.message,
+      hint: 'correct them at the source, then run the same command again',
+    },
+  )
   return { totals: decimals(totals), error, next: run.commandLine }
 }
 
