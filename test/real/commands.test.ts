@@ -366,7 +366,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     expect((await say(rollbackOf('cleaned', { confirm: 'cleaned' }))).finished.error?.code).toBe('NOT_SAFE')
     expect(await forgotten('cleaned')).toMatchInlineSnapshot(`
       "warn lost with cleaned: versions 0 to 1 are in the catalog alone; commit 2 is in the catalog alone
-      END ok 0 catalog_leases=1 checks=7 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=1"
+      END ok 0 catalog_leases=1 checks=7 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
     `)
   })
 
