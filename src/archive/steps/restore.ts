@@ -219,18 +219,18 @@ async function fill(
   if (place === null) throw new Error(`${partition.label} cannot be restored: it has no place`)
   const { ledger, name } = context
   const from = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
-  const mayStand = before?.kind === 'told' && (before.same > 0n || before.changed.rows > 0n)
+  const isPartly = before?.kind === 'told' && (before.same > 0n || before.changed.rows > 0n)
   // From now on rows in the source do not count until all are there.
   if (!partition.restoring) {
     // Rows put back by other programs must not be deleted if this restore is undone.
-    const removed = mayStand ? await removedNow(context, partition) : proofOf(partition)
+    const removed = isPartly ? await removedNow(context, partition) : proofOf(partition)
     const some = removed.rows < proofOf(partition).rows ? { removed } : {}
     await ledger.move(held, from, 'DETACHED', { restoring: true, error: null, ...some })
   }
   const work = { held, partition: await reload() }
   let found: RowsNow
   try {
-    const existing = !mayStand ? 'none' : options.asChanged ? 'changed' : 'equal'
+    const existing = !isPartly ? 'none' : options.asChanged ? 'changed' : 'equal'
     await inOwnTable(context, partition, bringRows(context, work, place, existing))
     found = await rowsNow(context, work.partition, place, options.late)
     if (!isSettled(found, options)) throw changedMeanwhile(name, partition, rowsNowText(found, proofOf(partition).rows))

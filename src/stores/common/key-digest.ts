@@ -5,6 +5,7 @@ import { cellOfText, keyParts } from '../../model/copy/key-text.ts'
 import type { Range } from '../../model/copy/range.ts'
 import { keyPart, type RowKey } from '../../model/copy/row-key.ts'
 import type { Digest } from '../../model/copy/rows.ts'
+import type { ChunkRequest } from '../../model/copy/target-port.ts'
 import type { WriteColumn } from '../../model/copy/write-column.ts'
 import { keyColumns } from './key-ranges.ts'
 
@@ -19,6 +20,11 @@ export function rowKeysOf(
   return [...only].map((key) =>
     keyParts(key).map((text, i) => (text === null ? null : keyPart(cellOfText(text, types[i] as ColumnType)))),
   )
+}
+
+/** True if rows of given keys must be looked up by them: the range does not say where they are in the target. */
+export function areAway({ range, sortsAlike }: Pick<ChunkRequest, 'range' | 'sortsAlike'>): boolean {
+  return range.by === 'all' || range.by === 'block' || (range.by === 'key' && sortsAlike === false)
 }
 
 /** @param keys in the form of ranges @param digest of the rows in a range of keys @param atOnce keys per range */

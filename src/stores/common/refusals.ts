@@ -46,6 +46,14 @@ export class MemberRefused extends SluiceError {
   }
 }
 
+/** A range of a source that is no range of the target. @param system its display name */
+export function rangeKept(system: string, table: string): SluiceError {
+  return new SluiceError('UNSUPPORTED_KEY', `a range of ${table} cannot be replaced in ${system}`, {
+    reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
+    hint: 'choose another --on-existing',
+  })
+}
+
 /** A statement that the system does not accept: the table differs from the plan. */
 export function tableRefused({ system, label, table, message, cause }: RefusedWrite): SluiceError {
   return new SluiceError('TABLE_REFUSED', `${system} cannot write to the table: ${message}`, {

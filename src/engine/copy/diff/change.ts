@@ -11,7 +11,7 @@ import { withWriter } from '../../../stores/common/with-writer.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { comparedColumns, keyedTargetTable, writeColumns, writtenCells } from '../table/context.ts'
 import type { TableKey } from '../ledger/owner.ts'
-import { rowBound, targetRange } from './sides.ts'
+import { ByKey, rowBound, targetRange } from './sides.ts'
 import { isEqualCell, type Timed } from './times.ts'
 
 export type Repairing = {
@@ -186,7 +186,7 @@ async function changedSince(
   const isAs = (rows: readonly Row[], row: Row | null): boolean =>
     row === null ? rows.length === 0 : rows.some((one) => isEqualRow(row, one))
   const changed = changes.filter(({ text, before, after, mayBeDone }) => {
-    const rows = stored.get(text) ?? []
+    const rows = stored.all(text)
     return !isAs(rows, before) && !(mayBeDone === true && isAs(rows, after))
   })
   return new Map(changed.map((one) => [one, 'changed']))
@@ -203,7 +203,7 @@ async function readBack(
   await writer.digest({ scheme: 'count' })
   const stored = await storedRows(plan, writer)
   const holds = ({ text }: Change, after: Row | null): boolean => {
-    const rows = stored.get(text) ?? []
+    const rows = stored.all(text)
     return after === null ? rows.length === 0 : rows.length > 0 && rows.every((row) => isEqualRow(after, row))
   }
   const unlike = changes.filter((one) => !holds(one, one.after === null ? null : writtenCells(plan, one.after)))
@@ -212,7 +212,7 @@ async function readBack(
   // Another program's row, or one that a trigger changed: only the count of a single row says which.
   if (changes.length > 1 && unlike.some(isTaken)) throw storesAnother()
   const resultOf = (one: Change): ChangeResult => {
-    const [row] = stored.get(one.text) ?? []
+    const [row] = stored.all(one.text)
     if (isTaken(one)) return 'changed'
     return one.after === null || row === undefined ? storesAnother() : storedInstead(plan, one.after, row)
   }
@@ -222,14 +222,11 @@ async function readBack(
 }
 
 /** Rows in the range of the writer by their keys as JSON. */
-async function storedRows(plan: TablePlan, writer: ChunkWriter): Promise<ReadonlyMap<string, readonly Row[]>> {
+async function storedRows(plan: TablePlan, writer: ChunkWriter): Promise<ByKey<Row>> {
   if (writer.stored === undefined) throw new Error('a target with transactions has to read rows in them')
   const rows = await writer.stored(writeColumns({ columns: comparedColumns(plan) }))
-  const byKey = new Map<string, Row[]>()
-  for (const row of rows) {
-    const text = JSON.stringify(rowBound(plan, row))
-    byKey.set(text, [...(byKey.get(text) ?? []), row])
-  }
+  const byKey = new ByKey<Row>()
+  for (const row of rows) byKey.add(JSON.stringify(rowBound(plan, row)), row)
   return byKey
 }
 

@@ -11,7 +11,7 @@ import type { RowRequest } from '../../../model/copy/source-port.ts'
 import { findExtra } from './extra.ts'
 import { differenceOf, oneKeyOf, type RowDifference } from './difference.ts'
 import type { DiffProgress } from './progress.ts'
-import { completeShared, isShared, sharedDifference } from './same-key.ts'
+import { completeShared, differenceOfKey } from './same-key.ts'
 import {
   rowBound,
   digests,
@@ -216,12 +216,8 @@ async function compareMaps(
   let equal = 0n
   const byKey = findsByKey(plan)
   for (const [key, row] of source) {
-    const all = source.all(key)
-    const difference =
-      byKey && isShared(key, source, target)
-        ? sharedDifference(plan, all, target.all(key))
-        : differenceOf(plan, row, target.get(key))
-    if (difference === null) equal += BigInt(all.length)
+    const difference = byKey ? differenceOfKey(plan, key, source, target) : differenceOf(plan, row, target.get(key))
+    if (difference === null) equal += BigInt(source.all(key).length)
     else await found({ kind: 'key', difference })
   }
   for (const [key, row] of target) {

@@ -4,13 +4,25 @@ import { sumOfRows } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { rowCountText } from '../chunk/rows-text.ts'
-import type { RowDifference } from './difference.ts'
+import { differenceOf, type RowDifference } from './difference.ts'
 import { rowBound, type ByKey } from './sides.ts'
 
 /** True if several rows of a side have the key, and both sides have rows with it. */
 export function isShared<T>(key: string, source: ByKey<T>, target: ByKey<T>): boolean {
   const [here, there] = [source.all(key).length, target.all(key).length]
   return here > 0 && there > 0 && here + there > 2
+}
+
+/** Difference of the rows of a key, of which the source has at least one; null if both sides have the same. */
+export function differenceOfKey(
+  plan: TablePlan,
+  key: string,
+  source: ByKey<Row>,
+  target: ByKey<Row>,
+): RowDifference | null {
+  return isShared(key, source, target)
+    ? sharedDifference(plan, source.all(key), target.all(key))
+    : differenceOf(plan, source.get(key), target.get(key))
 }
 
 /** @returns null if both sides have the same rows, in any order */

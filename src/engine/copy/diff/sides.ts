@@ -126,7 +126,9 @@ export class ByKey<T> extends Map<string, T> {
 
   add(key: string, row: T): void {
     const other = this.get(key)
-    if (other !== undefined) this.#others.set(key, [...(this.#others.get(key) ?? []), other])
+    const others = this.#others.get(key)
+    if (others !== undefined && other !== undefined) others.push(other)
+    else if (other !== undefined) this.#others.set(key, [other])
     this.set(key, row)
   }
 

@@ -7,7 +7,7 @@ import { asSluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { differenceOf, type RowDifference } from '../../copy/diff/difference.ts'
 import { keyPositions } from '../../copy/table/context.ts'
-import { completeShared, isShared, sharedDifference } from '../../copy/diff/same-key.ts'
+import { completeShared, differenceOfKey } from '../../copy/diff/same-key.ts'
 import { KeyedRows, rowBound, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
 import { viewDigest } from '../../copy/chunk/digest.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
@@ -72,10 +72,7 @@ export async function namedRow(
   const known = row ?? copy
   if (known === undefined) return null
   const text = keyTextOf(known, keyPositions(plan))
-  const difference = isShared(text, here, there)
-    ? sharedDifference(plan, here.all(text), there.all(text))
-    : differenceOf(plan, row, copy)
-  return { key: rowBound(plan, known), difference }
+  return { key: rowBound(plan, known), difference: differenceOfKey(plan, text, here, there) }
 }
 
 type Requests = { readonly source: RowRequest; readonly target: RowRequest }
@@ -118,10 +115,8 @@ async function rowByRow(
       const range: Range = { by: 'keys', keys: first.map((row) => rowBound(plan, row)) }
       return await rowsByKey(source, sourceRequest({ plan }, range), plan, signal)
     })
-    for (const [key, row] of here) {
-      const difference = isShared(key, here, there)
-        ? sharedDifference(plan, here.all(key), there.all(key))
-        : differenceOf(plan, row, there.get(key))
+    for (const key of here.keys()) {
+      const difference = differenceOfKey(plan, key, here, there)
       if (difference !== null && !(await found(difference))) return false
     }
   }

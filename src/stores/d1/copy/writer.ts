@@ -8,6 +8,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing } from '../../../model/run/ledger-port.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
+import { rangeKept } from '../../common/refusals.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import { rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
@@ -65,7 +66,7 @@ export class D1ChunkWriter implements ChunkWriter {
     this.#keyAt = table.key.map((key) => columns.findIndex(({ name }) => name === key))
     if (onExisting === 'replace-range') {
       if (cursor === undefined) throw new Error('it is unknown whether the chunk was started')
-      if (!this.#byRange) throw noRange(this.#table)
+      if (!this.#byRange) throw rangeKept('D1', this.#table)
     }
     this.#toClear = onExisting === 'replace-range' && cursor === null
   }
@@ -203,11 +204,4 @@ export class D1ChunkWriter implements ChunkWriter {
   #error(error: unknown): unknown {
     return d1WriteError(error, this.#client, this.#table)
   }
-}
-
-function noRange(table: string): SluiceError {
-  return new SluiceError('UNSUPPORTED_KEY', `a range of ${table} cannot be replaced in D1`, {
-    reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
-    hint: 'choose another --on-existing',
-  })
 }

@@ -7,7 +7,7 @@ import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/co
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
-import { rowRefused, tableRefused } from '../../common/refusals.ts'
+import { rangeKept, rowRefused, tableRefused } from '../../common/refusals.ts'
 import { hidesNumbers } from './introspect.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { duckdbDigest } from './digest.ts'
@@ -82,7 +82,7 @@ export class DuckdbChunk implements ChunkWriter {
       const keys = duckdbTargetKeys(typesOf(request))
       const condition =
         list?.condition ?? (byRange ? rangeCondition(table, range, null, keys) : await newRows(session, request))
-      if (request.onExisting === 'replace-range' && !byRange) throw unclearable(request)
+      if (request.onExisting === 'replace-range' && !byRange) throw rangeKept('DuckDB', tableText(table.table))
       return new DuckdbChunk(session, request, { byRange, condition, list }, label, leave, turn)
     } catch (error) {
       await session.rollBack()
@@ -253,13 +253,6 @@ export class DuckdbChunk implements ChunkWriter {
     if (error instanceof SluiceError || !isDuckdbRowError(error)) return duckdbCopyError(error, this.#label, 'target')
     return rowRefused(refused)
   }
-}
-
-function unclearable({ table }: ChunkRequest): SluiceError {
-  return new SluiceError('UNSUPPORTED_KEY', `a range of ${tableText(table.table)} cannot be replaced in DuckDB`, {
-    reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
-    hint: 'choose another --on-existing',
-  })
 }
 
 /** New rows have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides its numbers */

@@ -8,7 +8,7 @@ import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import { refuseReordered } from '../../common/column-order.ts'
-import { digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
+import { areAway, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import type { Pool } from '../../common/pool.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import type { MysqlConfig } from '../config.ts'
@@ -127,12 +127,10 @@ class Writer implements ChunkWriter {
   async digest({ scheme, only, columns: other }: DigestRequest): Promise<Digest> {
     if (scheme === 'echo') throw new Error('MySQL prints no frames')
     await this.#empty()
-    const { table, range, sortsAlike, signal } = this.#writing.request
+    const { table, range, signal } = this.#writing.request
     const columns = other ?? this.#writing.request.columns
     const request: RowRequest = { table, columns, range, where: null, ordered: false }
-    // Other ranges do not say where the rows of the keys are.
-    const isAway = range.by === 'all' || range.by === 'block' || (range.by === 'key' && sortsAlike === false)
-    if (only !== undefined && isAway) {
+    if (only !== undefined && areAway(this.#writing.request)) {
       return await digestOfKeys(rowKeysOf(only, this.#writing.request), (some) =>
         this.#try(() => mysqlCanonicalDigest(this.#session, { ...request, range: some }, null, signal)),
       )

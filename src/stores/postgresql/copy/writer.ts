@@ -12,7 +12,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
-import { digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
+import { areAway, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import { loadCsv } from '../archive/csv-in.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { commitChunk } from './commit.ts'
@@ -113,11 +113,8 @@ export class PostgresWriter implements ChunkWriter {
 
   async digest({ scheme, only, frames, columns: other }: DigestRequest): Promise<Digest> {
     await this.#begin()
-    const { range, sortsAlike } = this.#request
     const columns = other ?? this.#request.columns
-    // Other ranges do not say where the rows of the keys are.
-    const isAway = range.by === 'all' || range.by === 'block' || (range.by === 'key' && sortsAlike === false)
-    if (only !== undefined && isAway) {
+    if (only !== undefined && areAway(this.#request)) {
       return digestOfKeys(
         rowKeysOf(only, this.#request),
         ({ keys }) =>

@@ -17,7 +17,7 @@ import { sqliteCopyError, isSqliteRowError } from './errors.ts'
 import { Inserter } from './insert.ts'
 import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteTargetKeys } from './key-dialect.ts'
 import { keyListParts } from '../../common/key-parts.ts'
-import { rowRefused, tableRefused } from '../../common/refusals.ts'
+import { rangeKept, rowRefused, tableRefused } from '../../common/refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { sqliteDigest, keysDigest, ownDigest, type Stored } from './proof.ts'
 import { slices, type Care } from './rows.ts'
@@ -59,9 +59,7 @@ export class SqliteChunk implements ChunkWriter {
   #wrote = false
   #over = false
 
-  /**
-   * @param connection with a write transaction that has just begun
-   */
+  /** @param connection with a write transaction that has just begun */
   constructor(
     connection: Database.Database,
     request: ChunkRequest,
@@ -84,7 +82,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#byRange = byRange
     this.#written = byRange || shape.rowid !== null ? null : new Set()
     this.#toClear = request.onExisting === 'replace-range'
-    if (this.#toClear) this.#refuseUnclearable()
+    if (this.#toClear && !byRange) throw rangeKept('SQLite', tableText(request.table.table))
   }
 
   /** Also false if the chunk's bounds do not apply here: then existing rows are refused by their keys. */
@@ -210,15 +208,6 @@ export class SqliteChunk implements ChunkWriter {
     } finally {
       this.#leave()
     }
-  }
-
-  #refuseUnclearable(): void {
-    if (this.#byRange) return
-    const table = tableText(this.#request.table.table)
-    throw new SluiceError('UNSUPPORTED_KEY', `a range of ${table} cannot be replaced in SQLite`, {
-      reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
-      hint: 'choose another --on-existing',
-    })
   }
 
   #clearRange(): void {

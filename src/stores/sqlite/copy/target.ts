@@ -81,10 +81,10 @@ export class SqliteTarget implements CopyTarget {
       const connection = this.#writer()
       await beginWrite(connection, request.signal)
       try {
-        const { table } = request
+        const { table, range, signal } = request
         const shape = sqliteShape(connection, table.table.name)
         refuseReordered(table, shape.columns, 'target', this.#label)
-        const others = await this.#spellings(connection).others(table, request.range, request.signal)
+        const others = range.by === 'keys' ? await this.#spellings(connection).others(table, range, signal) : []
         return new SqliteChunk(connection, request, { shape, others, label: this.#label, leave, turn: this.#turn })
       } catch (error) {
         rollBack(connection)

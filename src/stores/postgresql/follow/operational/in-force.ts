@@ -1,5 +1,6 @@
 /** Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force. */
 import { quoteName } from '../../server/connect.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import type { CheckedTable, OperationalVerdict } from './examined.ts'
@@ -9,7 +10,7 @@ const SHOWN = 5
 
 /** Object ids of the table and of all of its partitions. */
 function members(oid: string): string {
-  return `(SELECT ${literal(oid)}::oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(${literal(oid)}::oid::regclass))`
+  return `(${treeSql(`${literal(oid)}::oid`)})`
 }
 
 export async function indexesValid(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {

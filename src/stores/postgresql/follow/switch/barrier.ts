@@ -4,6 +4,7 @@
  */
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { TRIGGER, unguardSql } from './guard.ts'
@@ -91,7 +92,7 @@ async function bareOf(
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE ${own})
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${side.oid}::oid OR c.oid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${side.oid}::oid::pg_catalog.regclass) t))
+     WHERE c.relkind IN ('r', 'p') AND c.oid IN (${treeSql(`${side.oid}::oid`)})
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE ${own} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))})
      ORDER BY c.oid`,
   )

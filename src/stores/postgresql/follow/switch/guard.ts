@@ -2,6 +2,7 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import type { CutoverTable, CutoverTables } from './sides.ts'
@@ -39,7 +40,7 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
     `SELECT n.nspname, c.relname, c.oid = ${to.oid}::oid, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
        EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)})
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid}::oid OR c.oid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
+     WHERE c.relkind IN ('r', 'p') AND c.oid IN (${treeSql(`${to.oid}::oid`)}) ORDER BY 3 DESC, c.oid`,
   )
   // A guard of an earlier version does not count.
   const counts = rows.length > 0 && (await hasCounter(session, to))
@@ -151,7 +152,7 @@ export async function unguardSql(session: CopySession, oid: string): Promise<rea
   const rows = await session.ask(
     `WITH gone AS (
        SELECT g.* FROM pg_catalog.pg_trigger g WHERE ${isGuardSql('g')} AND (
-         g.tgrelid = ${oid}::oid OR g.tgrelid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t)
+         g.tgrelid IN (${treeSql(`${oid}::oid`)})
          OR g.tgfoid IN (SELECT o.tgfoid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${oid}::oid AND ${isGuardSql('o')})))
      SELECT n.nspname, c.relname, f.nspname, p.proname, EXISTS (SELECT FROM pg_catalog.pg_trigger k WHERE k.tgfoid = p.oid AND k.oid NOT IN (SELECT x.oid FROM gone x))
      FROM gone g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace

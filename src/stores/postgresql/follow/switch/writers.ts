@@ -1,5 +1,6 @@
 /** Sessions that write into a table, and terminating those that do not release it. */
 import type { SideWriters } from '../../../../model/follow/switch-side-port.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import type { CutoverTable } from './sides.ts'
 
@@ -49,5 +50,5 @@ function holders(side: CutoverTable): string {
 
 function holds({ oid }: CutoverTable): string {
   return `l.locktype = 'relation' AND l.granted AND l.mode IN ${WRITES} AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-    AND (l.relation = ${oid}::oid OR l.relation IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))`
+    AND l.relation IN (${treeSql(`${oid}::oid`)})`
 }
