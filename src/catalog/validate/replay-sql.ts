@@ -85,8 +85,9 @@ rule AS (
     THEN coalesce(TRY_CAST(c->>'$."delta.inCommitTimestampEnablementVersion"' AS BIGINT), 0) END AS in_commit_from
   FROM configured, able),
 cleaned AS (
-  SELECT max(TRY_CAST(commit_time AS BIGINT) - TRY_CAST(version AS BIGINT)) AS most FROM cat_commits
-  WHERE TRY_CAST(version AS BIGINT) < (SELECT min(version) FROM log_version WHERE has_commit)),
+  SELECT max(TRY_CAST(commit_time AS BIGINT) - TRY_CAST(version AS BIGINT)) AS most FROM cat_commits k
+  WHERE TRY_CAST(version AS BIGINT) < (SELECT min(version) FROM log_version WHERE has_commit)
+    AND NOT EXISTS (FROM log_version v WHERE v.version = TRY_CAST(k.version AS BIGINT) AND v.modified = TRY_CAST(k.commit_time AS BIGINT))),
 seen AS (
   SELECT v.version, v.modified, v.has_commit, CASE WHEN v.has_commit
       THEN v.version + greatest((SELECT most FROM cleaned), max(CASE WHEN v.has_commit THEN v.modified - v.version END) OVER (ORDER BY v.version))

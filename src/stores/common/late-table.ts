@@ -23,7 +23,10 @@ export async function noteVersion(database: LedgerDatabase, table: string, versi
   try {
     await database.batch([
       { sql: `DELETE FROM ${table} WHERE version < ?`, parameters: [version] },
-      { sql: `INSERT INTO ${table} (version) VALUES (?)`, parameters: [version] },
+      {
+        sql: `INSERT INTO ${table} (version) SELECT ? FROM (SELECT 1) one WHERE NOT EXISTS (SELECT 1 FROM ${table} WHERE version >= ?)`,
+        parameters: [version, version],
+      },
     ])
   } catch (error) {
     if ((await noted()) < version) throw error

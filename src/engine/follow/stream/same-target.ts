@@ -6,6 +6,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import type { RunOwner } from '../../copy/ledger/owner.ts'
+import { RereadLedger } from '../../copy/ledger/rereads.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import type { FollowTable } from './followed-table.ts'
 import { isEmpty } from '../apply/find-held-rows.ts'
@@ -49,7 +50,9 @@ export async function refuseOtherTarget(
     if (!(await isEmpty(there, target, signal))) {
       // Without a lasting mark, only the number of rows shows that the table was recreated. Triggers may remove rows.
       if (isCopied || fireTriggers || mark?.lasting === true || (isMarked && mark.text === known)) continue
-      const held = await leastRows(counts[name], new ChunkLedger(database, key, owner))
+      // A row to be read again may be missing until then.
+      const waiting = await new RereadLedger(database).stillWaiting(stream, key)
+      const held = (await leastRows(counts[name], new ChunkLedger(database, key, owner))) - BigInt(waiting.size)
       const { rows } = await there.extent({ ...target.table, key: target.identity }, null, true)
       if (rows < held) {
         await using here = await from.source(signal)

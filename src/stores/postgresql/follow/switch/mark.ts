@@ -30,7 +30,8 @@ export async function changesSinceMark(
   mark: SwitchMark,
   tables: readonly CutoverTable[],
 ): Promise<readonly string[]> {
-  const before = JSON.parse(mark.text) as readonly Tree[]
+  // A mark of an older version has no count of nested writes.
+  const before = JSON.parse(mark.text) as readonly (Omit<Tree, 'nested'> & { readonly nested?: Nested })[]
   const now = await treesOf(session, tables)
   return tables.flatMap((table, at) => {
     const [old, fresh] = [before[at], now[at]]
@@ -40,8 +41,9 @@ export async function changesSinceMark(
     const [first] = gone
     if (at === 1 && first !== undefined) throw lost(table, gone)
     // A transaction that was open at the mark may have committed after the rows were compared.
-    const isWritten = old.nested.isOpen || old.nested.count !== fresh.nested.count
+    const isWritten = old.nested !== undefined && (old.nested.isOpen || old.nested.count !== fresh.nested.count)
     return [
+      ...(old.nested === undefined ? [`writes of triggers into ${tableText(table)} were not counted`] : []),
       ...(isWritten ? [`a trigger of another table wrote into ${tableText(table)}`] : []),
       ...gone.map(({ name }) => `partition ${name} of ${tableText(table)} is gone`),
       ...fresh.nodes.flatMap((node) =>
