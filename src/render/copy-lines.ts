@@ -71,7 +71,8 @@ export class CopyLines {
     if (done.chunks === '0') return []
     const rows = `(${plural(done.rows, 'row')})`
     const whole = done.chunks === chunks ? `${grouped(chunks)} of ` : ''
-    const how = this.#plans.get(table)?.proof === 'none' ? 'copied' : 'proved'
+    const isProved = this.#plans.get(table)?.proof !== 'none' && done.unproved === undefined
+    const how = isProved ? 'proved' : 'copied'
     const what = `${whole}${plural(done.chunks, 'chunk')} ${rows} ${done.chunks === '1' ? 'is' : 'are'} ${how} already`
     return [block('resume', `${this.#subject(table)}${what}`, { table })]
   }
@@ -334,7 +335,9 @@ function mapDetails({ columns }: CopyPlanLine): Block['details'] {
 }
 
 /** Text for a table of which this run has proved nothing. */
-function earlierText({ chunks, earlier, provedAt }: CopyTally): string {
+function earlierText({ chunks, earlier, unproved, counted, provedAt }: CopyTally): string {
   if (earlier === '0' || provedAt === undefined) return plural(chunks, 'chunk')
-  return `${grouped(earlier)} of ${plural(chunks, 'chunk')} proved on ${provedAt[1].slice(0, 10)}`
+  const how = unproved === undefined && counted === undefined ? 'proved' : 'copied'
+  const bare = unproved === undefined ? '' : `, ${grouped(unproved)} of them without a proof`
+  return `${grouped(earlier)} of ${plural(chunks, 'chunk')} ${how} on ${provedAt[1].slice(0, 10)}${bare}`
 }

@@ -99,6 +99,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
       totals: { mended: '4', extra: '1', newer: '1' },
       error: { code: 'DIFFERENCES' },
     })
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
     expect(await valuesOf('SELECT v, writetime(v) FROM target.t WHERE a = 3 AND b = 1')).toEqual([
       ['changed', OLD + 9n],
     ])

@@ -70,6 +70,9 @@ export type CopyTally = {
   proved: Dec
   /** Chunks proved by other runs, which this run did not change. */
   earlier: Dec
+  /** Of these: chunks that were copied without a proof, and those proved by their number of rows only. Absent for 0. */
+  unproved?: Dec
+  counted?: Dec
   /** Number of these chunks whose rows this run counted, on both sides. */
   looked: Dec
   /** Earliest and latest time at which chunks of other runs were proved. */
@@ -138,9 +141,9 @@ export type CopyStartedEvent = {
   chunkRows: Dec
   /** Chunks that the target accepts at the same time: further workers only wait. */
   writers?: Dec
-  /** Chunks known so far; `done`: those that earlier runs proved. */
+  /** Chunks known so far; `done`: those that earlier runs copied; `unproved`: of these, with less than the plan's proof. */
   chunks: Dec
-  done: { chunks: Dec; rows: Dec }
+  done: { chunks: Dec; rows: Dec; unproved?: Dec }
 }
 
 /** Plan of a copy for one table. */
@@ -214,7 +217,7 @@ export type CopyEvents =
       ms: Ms
     } & KeySpan &
       Partial<ChunkTally>)
-  /** A chunk of a copy that an earlier run proved. */
+  /** A chunk of a copy that an earlier run completed. Without its proof, the checksum of the target is ''. */
   | ({ type: 'chunk.skipped'; table: string; chunk: string; provedAt?: string } & KeySpan & ChunkTally)
   /** Before a copy ends, it counts rows of chunks proved by earlier runs, on both sides. `done`, `total`: chunks. */
   | { type: 'look.progress'; table: string; done: Dec; total: Dec }

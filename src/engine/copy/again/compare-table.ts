@@ -18,7 +18,7 @@ import { noneSettled, Settler } from '../diff/settle.ts'
 import { findExtra } from '../diff/extra.ts'
 import { failureKind } from '../workers/failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
-import { proveAgain } from '../ledger/proofs.ts'
+import { differing, proveAgain } from '../ledger/proofs.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { patiently } from '../workers/patience.ts'
 import { rowCountText } from '../chunk/rows-text.ts'
@@ -235,15 +235,19 @@ class TableComparison {
     tally.mended += comparison.mended
     tally.removed += removed
     const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
-    if (open > 0n) {
+    const leave = async (): Promise<void> => {
       this.#again.open.add(chunk.id)
+      await patiently(() => database.batch([differing(chunk, planning.hold.guard)]), this.#context, this.#stop)
+    }
+    if (open > 0n) {
+      await leave()
       this.#again.views.add(point.view)
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer).info() })
       return null
     }
     const lost = unproved(`chunk ${chunk.no} of ${name}`, { ...piece, missing: 0n, extra, quarantined })
     if (lost !== null) {
-      this.#again.open.add(chunk.id)
+      await leave()
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: lost.info() })
       this.#table.error ??= lost
       return null

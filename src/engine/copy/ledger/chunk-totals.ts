@@ -10,7 +10,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
-import { BROKEN, CLOSED, OF_TABLE } from './stored-chunk.ts'
+import { BROKEN, CLOSED, DIFFERS, OF_TABLE, proofIn } from './stored-chunk.ts'
 
 /** The same totals as `TableTotals` adds up chunk by chunk. */
 export type ChunkTotals = {
@@ -37,6 +37,11 @@ export type ChunkTotals = {
   readonly earlier: bigint
   readonly old: bigint
   readonly closedSpan: readonly [number, number] | null
+  /** Of `earlier`: chunks that were copied without a proof, and those proved by their number of rows only. */
+  readonly unproved: bigint
+  readonly counted: bigint
+  /** Chunks in which a comparison has left differences. */
+  readonly differing: bigint
   /** Views of the source in which chunks were read. */
   readonly views: readonly string[]
 }
@@ -63,13 +68,15 @@ export async function chunkTotals(
        ${count(CLOSED)}, ${done('rows_read')}, ${done('rows_written')}, ${done('rows_skipped')}, ${done('rows_quarantined')}, ${done('bytes')},
        ${sum(`CASE WHEN ${CLOSED} AND ${own} AND surplus IS NOT NULL AND ${beyond} > 0 THEN ${beyond} ELSE 0 END`)},
        ${count(other)}, ${count(`${other} AND (completed_ms IS NULL OR completed_ms < ${begunMs})`)},
+       ${count(`${other} AND proof = 'none'`)}, ${count(`${other} AND proof = 'count'`)}, ${count(`${CLOSED} AND proof = '${DIFFERS}'`)},
        MIN(CASE WHEN ${other} THEN completed_ms END), MAX(CASE WHEN ${other} THEN completed_ms END)
      FROM migration_checkpoints WHERE ${OF_TABLE}`,
     identity,
   )
-  const [chunks, failed, quarantined, written, closed, read, doneWritten, skipped, aside, bytes, extra, earlier, old] =
+  const [chunks, failed, quarantined, written, closed, read, doneWritten, skipped, aside, bytes, extra, earlier, old, ...proofs] =
     row.map(whole)
-  const [first, last] = row.slice(13)
+  const [unproved, counted, differing] = proofs
+  const [first, last] = row.slice(16)
   const views = await database.all(
     `SELECT DISTINCT read_view FROM migration_checkpoints WHERE ${OF_TABLE} AND read_view IS NOT NULL`,
     identity,
@@ -106,6 +113,9 @@ export async function chunkTotals(
     extra: extra ?? 0n,
     earlier: earlier ?? 0n,
     old: old ?? 0n,
+    unproved: unproved ?? 0n,
+    counted: counted ?? 0n,
+    differing: differing ?? 0n,
     closedSpan: first == null || last == null ? null : [Number(first), Number(last)],
     views: views.map(([view]) => String(view)),
   }
@@ -117,18 +127,20 @@ const STRETCHES = 10_000
 /**
  * Completed chunks without quarantined rows: their sums, and which they are.
  * @param integers the key is one whole number, so bounds are included
+ * @param weak proofs of chunks that are only written; one such chunk counts for all
  */
 export async function cleanChunks(
   database: LedgerDatabase,
   key: TableKey,
   integers: boolean,
+  weak: readonly string[] = [],
 ): Promise<{ readonly sums: ChunkEventTotals; readonly states: readonly ChunkStretch[] }> {
   const { castText } = ledgerDialect(database.dialect).types
   const clean = `${OF_TABLE} AND ${CLOSED} AND COALESCE(rows_quarantined, 0) = 0`
   const identity = [key.name, key.schema]
   const sum = (column: string): string => `CAST(COALESCE(SUM(${column}), 0) AS ${castText})`
   const [row = []] = await database.all(
-    `SELECT ${sum('rows_read')}, ${sum('rows_written')} FROM migration_checkpoints WHERE ${clean}`,
+    `SELECT ${sum('rows_read')}, ${sum('rows_written')}, ${sum(`CASE WHEN ${proofIn(weak)} THEN 1 ELSE 0 END`)} FROM migration_checkpoints WHERE ${clean}`,
     identity,
   )
   const ends = await database.all(
@@ -140,18 +152,19 @@ export async function cleanChunks(
      WHERE follows = 0 OR is_followed = 0 ORDER BY chunk_no LIMIT ${2 * STRETCHES}`,
     identity,
   )
-  const [read = 0n, written = 0n] = row.map(whole)
+  const [read = 0n, written = 0n, weakly = 0n] = row.map(whole)
+  const state = weakly === 0n ? 'proved' : 'written'
   const states: ChunkStretch[] = []
   let first: { readonly no: number; readonly begin: string | null } | null = null
   for (const [no, begin, end, follows, isFollowed] of ends) {
     if (Number(follows) === 0) first = { no: Number(no), begin: begin == null ? null : String(begin) }
     if (Number(isFollowed) === 1 || first === null) continue
     const edges = integers ? { edges: [first.begin, end == null ? null : String(end)] } : {}
-    states.push({ first: first.no, last: Number(no), state: 'proved', ...edges })
+    states.push({ first: first.no, last: Number(no), state, ...edges })
     first = null
   }
   return {
-    sums: { read: dec(read), written: dec(written), skipped: '0', quarantined: '0', proved: dec(written) },
+    sums: { read: dec(read), written: dec(written), skipped: '0', quarantined: '0', proved: dec(weakly === 0n ? written : 0n) },
     states,
   }
 }

@@ -9,7 +9,7 @@ import type { StoredRange } from './keys.ts'
 import { batchOnce } from './once.ts'
 import type { RunOwner, TableKey } from './owner.ts'
 import type { Planning } from './planning.ts'
-import { BROKEN, chunkColumns, chunkOf, CLOSED, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
+import { BROKEN, chunkColumns, chunkOf, CLOSED, OF_TABLE, proofIn, type StoredChunk } from './stored-chunk.ts'
 
 const STATEMENTS_A_BATCH = 50
 /** Chunks per read. */
@@ -19,7 +19,7 @@ const IDS_A_STATEMENT = 90
 export type LedgerChunkSums = {
   readonly chunks: bigint
   /** Completed chunks. */
-  readonly closed: { readonly chunks: bigint; readonly written: bigint }
+  readonly closed: { readonly chunks: bigint; readonly written: bigint; readonly weak: bigint }
   readonly written: bigint
   /** Rows that should be in the target: fewer than written where the owner accepted that. */
   readonly kept: bigint
@@ -97,21 +97,22 @@ export class ChunkLedger {
     return Number(row?.[0] ?? 0)
   }
 
-  /** Totals of all live chunks. */
-  async sums(): Promise<LedgerChunkSums> {
+  /** Totals of all live chunks. @param weak proofs of chunks that `weak` counts */
+  async sums(weak: readonly string[] = []): Promise<LedgerChunkSums> {
     const sum = (what: string): string => `CAST(COALESCE(SUM(${what}), 0) AS ${this.#text})`
+    const isWeak = proofIn(weak)
     const [written, kept] = ['COALESCE(rows_written, 0)', 'COALESCE(rows_read, 0) + surplus']
     const [row = []] = await this.#database.all(
       `SELECT COUNT(*), ${sum(`CASE WHEN ${CLOSED} THEN 1 ELSE 0 END`)}, ${sum(`CASE WHEN ${CLOSED} THEN ${written} ELSE 0 END`)},
          ${sum(written)}, ${sum(`CASE WHEN surplus IS NOT NULL AND ${kept} < ${written} THEN ${kept} ELSE ${written} END`)}, COALESCE(MAX(attempt), 0),
-         COALESCE(MAX(chunk_no), 0)
+         COALESCE(MAX(chunk_no), 0), ${sum(`CASE WHEN ${CLOSED} AND ${isWeak} THEN 1 ELSE 0 END`)}
        FROM migration_checkpoints WHERE ${OF_TABLE}`,
       this.#identity,
     )
     const whole = (at: number): bigint => BigInt(String(row[at] ?? 0))
     return {
       chunks: whole(0),
-      closed: { chunks: whole(1), written: whole(2) },
+      closed: { chunks: whole(1), written: whole(2), weak: whole(7) },
       written: whole(3),
       kept: whole(4),
       isBegun: whole(5) > 0n,

@@ -4,7 +4,7 @@ import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { RunOwner, TableKey } from './owner.ts'
-import { ASIDE_CODE, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
+import { ASIDE_CODE, CLOSED, DIFFERS, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 
 /** Records the proof of a chunk that another program copied. */
@@ -49,6 +49,14 @@ export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: D
   return {
     sql: `UPDATE migration_checkpoints SET proof = ?, target_checksum = ? WHERE ${OF_TABLE} AND status = 'completed'`,
     parameters: [chunks === 1n ? 'canonical' : 'table', stored.sum, name, schema],
+  }
+}
+
+/** Records that a comparison has left differences in a chunk. @param hold nothing happens without the table's lease */
+export function differing(chunk: StoredChunk, hold: Statement): Statement {
+  return {
+    sql: `UPDATE migration_checkpoints SET proof = '${DIFFERS}' WHERE id = ? AND COALESCE(fence, 0) = ? AND ${CLOSED} AND EXISTS (${hold.sql})`,
+    parameters: [chunk.id, chunk.fence, ...hold.parameters],
   }
 }
 

@@ -1,6 +1,7 @@
 /** A live chunk as stored in the ledger. */
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
+import type { ProofScheme } from '../../../model/copy/rows.ts'
 import { storedLeaseOwner, type Holder } from '../../../stores/common/lease/columns.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
@@ -45,8 +46,20 @@ export type StoredChunk = {
  */
 export const ASIDE_CODE = 'ROWS_ASIDE'
 const ASIDE = `COALESCE(error_code, '') = '${ASIDE_CODE}' AND COALESCE(rows_quarantined, 0) > 0`
+/** Proof of a completed chunk in which a comparison has left differences. */
+export const DIFFERS = 'differs'
 /** Condition for completed chunks. */
 export const CLOSED = `(status = 'completed' OR (status = 'failed' AND ${ASIDE}))`
+/** Completed chunks that nothing proves: `none`, `differs`, or `count` if chunks of the plan have more than that. */
+export function weakProofs(planned: ProofScheme): readonly string[] {
+  return ['none', DIFFERS, ...(planned === 'count' ? [] : ['count'])]
+}
+
+/** SQL condition; false without proofs. */
+export function proofIn(proofs: readonly string[]): string {
+  return proofs.length === 0 ? '1 = 0' : `proof IN (${proofs.map((proof) => `'${proof}'`).join(', ')})`
+}
+
 /** Parameters: name and schema of a table. */
 export const OF_TABLE = 'table_name = ? AND schema_name = ?'
 /** Parameters of `heldBy`: no other process has taken the chunk since it was claimed. */

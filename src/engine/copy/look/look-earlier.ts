@@ -50,7 +50,7 @@ export async function lookEarlier(
   const { ledger, owner } = context
   const base: EarlierInspection = { chunks: 0, isStopped: false, error: null, notes: [] }
   if (standing.earlier === 0n) return base
-  const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}, with the values of that time`
+  const said = `${count(standing.earlier, standing.chunks)} ${howCopied(standing)}, with the values of that time`
   if (operation.noLook === true || operation.verify === 'none')
     return { ...base, notes: [`${said}; they were not compared now`] }
   // Chunks completed by another process since this run began need no count.
@@ -293,6 +293,17 @@ function acceptedText({ more, fewer }: AcceptedSum): string {
 
 function count(some: bigint, all: bigint): string {
   return `${some} of ${countText(all, 'chunk')} ${some === 1n ? 'was' : 'were'}`
+}
+
+/** `proved on …`, unless some of the chunks have a weaker proof. */
+function howCopied(standing: TableTotals): string {
+  const { unproved, counted } = standing
+  if (unproved + counted === 0n) return `proved ${whenOf(standing)}`
+  const weak = [
+    ...(unproved === 0n ? [] : [`${unproved} with --verify none`]),
+    ...(counted === 0n ? [] : [`${counted} compared by the number of rows only`]),
+  ]
+  return `copied ${whenOf(standing)} (${weak.join(', ')})`
 }
 
 function whenOf({ provedSpan: span }: TableTotals): string {

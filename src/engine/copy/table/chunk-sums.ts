@@ -3,7 +3,7 @@ import type { TokenRange } from '../../../model/copy/ring.ts'
 import { asCompared, type AgainWork } from '../again/again-work.ts'
 import type { TableContext } from './context.ts'
 import type { ChunkTotals } from '../ledger/chunk-totals.ts'
-import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import { DIFFERS, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { chunkTokens } from '../plan/ring-plan.ts'
 import type { Tallies } from './table-run.ts'
 
@@ -22,6 +22,8 @@ export class TableTotals {
   readonly tokens: TokenRange[] = []
   /** True if all chunks are completed, as this run sees it: chunks that it has yet to compare are not. */
   isWhole = true
+  /** The target was compared as a whole, which alone proves chunks that are no ranges of it. */
+  isProvedWhole = false
   /** Views of the source in which chunks were read. */
   readonly views = new Set<string>()
   /** Checksum of their source rows, if chunks are no ranges of the target, and number of rows written. */
@@ -33,6 +35,11 @@ export class TableTotals {
   earlier = 0n
   /** Number of these chunks that were completed before `begunMs`. */
   old = 0n
+  /** Of `earlier`: copied without a proof, and proved by their number of rows only. */
+  unproved = 0n
+  counted = 0n
+  /** Chunks in which a comparison has left differences. */
+  differing = 0n
   /** First and last completion of chunks of other runs; null if none is recorded. */
   provedSpan: readonly [number, number] | null = null
   readonly #context: TableContext
@@ -75,6 +82,9 @@ export class TableTotals {
     extra,
     earlier,
     old,
+    unproved,
+    counted,
+    differing,
     closedSpan,
     views,
   }: ChunkTotals): void {
@@ -92,6 +102,9 @@ export class TableTotals {
     this.extra += extra
     this.earlier += earlier
     this.old += old
+    this.unproved += unproved
+    if (this.#isMore) this.counted += counted
+    this.differing += differing
     this.provedSpan = closedSpan
   }
 
@@ -101,14 +114,26 @@ export class TableTotals {
     return ring === null && this.#again === undefined && (plan.cut === 'key' || plan.proof !== 'canonical')
   }
 
+  get #isProvedByChunk(): boolean {
+    const { cut, proof, onExisting } = this.#context.plan
+    return cut === 'key' || proof === 'none' || (proof === 'canonical' && onExisting !== 'refuse')
+  }
+
+  /** The plan proves chunks by more than their number of rows. */
+  get #isMore(): boolean {
+    return this.#context.plan.proof !== 'count' && this.#context.plan.proof !== 'none'
+  }
+
   /** @param inspected chunks of other runs that this one counted on both sides */
   tally(inspected: number): Tallies {
     const { chunks: done, ...sums } = this.#done
     return {
       ...sums,
       chunks: this.chunks,
-      proved: done - this.earlier,
+      proved: this.#isProvedByChunk || this.isProvedWhole ? done - this.earlier : 0n,
       earlier: this.earlier,
+      unproved: this.unproved,
+      counted: this.counted,
       looked: BigInt(inspected),
     }
   }
@@ -139,11 +164,14 @@ export class TableTotals {
     // For chunks of other runs the count finds extra rows, and for compared chunks the comparison does.
     const extra = isOwn && this.#again?.proved.has(id) !== true && surplus !== null ? surplus + quarantined : 0n
     if (extra > 0n) this.extra += extra
-    if (!isOwn) this.#addEarlier(more.completedMs)
+    if (more.proof === DIFFERS) this.differing++
+    if (!isOwn) this.#addEarlier(more.completedMs, more.proof)
   }
 
-  #addEarlier(at: number | null): void {
+  #addEarlier(at: number | null, proof: string | null): void {
     this.earlier++
+    if (proof === 'none') this.unproved++
+    if (proof === 'count' && this.#isMore) this.counted++
     if (at === null || at < this.begunMs) this.old++
     if (at === null) return
     const [first, last] = this.provedSpan ?? [at, at]

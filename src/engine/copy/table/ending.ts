@@ -22,6 +22,8 @@ const NOTHING = {
   chunks: 0n,
   proved: 0n,
   earlier: 0n,
+  unproved: 0n,
+  counted: 0n,
   looked: 0n,
 }
 
@@ -90,7 +92,11 @@ function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run,
     tables: dec(tables.length),
     ok: dec(ok),
     ...againTotals(tables),
-    ...Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, dec(value)])),
+    ...Object.fromEntries(
+      Object.entries(sums).flatMap(([name, value]) =>
+        value === 0n && (name === 'unproved' || name === 'counted') ? [] : [[name, dec(value)]],
+      ),
+    ),
   }
   const proof = proofOf(operation, sums)
   const more = quarantined.size === 0 ? {} : { asideRuns: [...quarantined].map((runId) => dec(runId)) }
@@ -134,12 +140,17 @@ function againTotals(tables: readonly TableRun[]): Readonly<Record<string, strin
   return Object.fromEntries(sums.flatMap(([name, sum]) => (name === 'newer' && sum === 0n ? [] : [[name, dec(sum)]])))
 }
 
-/** What this run itself checked: chunks that it proved, or counts of chunks that earlier runs proved. */
+/**
+ * What this run itself checked: chunks that it proved, or counts of chunks that earlier runs proved. Chunks that were
+ * copied with a weaker proof decide for all.
+ */
 function proofOf(
   { verify, noLook }: CopyOperation,
-  { proved, earlier, looked: inspected }: Pick<Tallies, 'proved' | 'earlier' | 'looked'>,
+  { proved, earlier, unproved, counted, looked: inspected }: Omit<Tallies, 'chunks'>,
 ): string {
   if (verify === 'none' || earlier === 0n) return verify
+  if (unproved > 0n && inspected === 0n) return 'none'
+  if (unproved + counted > 0n) return 'count'
   if (noLook === true || (proved === 0n && inspected === 0n)) return 'earlier'
   return proved === 0n ? 'count' : verify
 }

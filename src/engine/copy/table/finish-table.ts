@@ -62,6 +62,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
     // Count differences do not keep a table from getting its indexes.
     if ((error === null || error === inspected?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
       const unproved = await patiently(() => proveWhole(context, standing), context, steering.stop)
+      standing.isProvedWhole = true
       const built = await buildOwnObjects(context, around)
       unbuilt = built.left
       if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
@@ -165,7 +166,7 @@ async function isHalfCut(
 
 function verdict(
   { name, plan }: TableContext,
-  { chunks, failed, cause, codes, quarantined, isOpen }: TableTotals,
+  { chunks, failed, cause, codes, quarantined, isOpen, differing }: TableTotals,
   table: TableRun,
   { operation, shared }: CopyContext,
   leavesOut: boolean,
@@ -182,6 +183,12 @@ function verdict(
         hint: 'correct the cause, then run the same command again: it does only what is not done',
       },
     )
+  }
+  if (differing > 0n && table.again === undefined) {
+    return new SluiceError('DIFFERENCES', `rows of ${name} differ from the source in ${countText(differing, 'chunk')}`, {
+      reason: '--again has found them and could not repair them',
+      hint: 'sluice diff names the rows; run the same command with --again to compare and repair once more',
+    })
   }
   if (quarantined > 0n) {
     return new SluiceError(
@@ -281,11 +288,14 @@ function worse(error: SluiceError | null, inspected: SluiceError | null): Sluice
 }
 
 function copyTally(tally: Tallies, points: number, { again }: TableRun, { provedSpan: span }: TableTotals): CopyTally {
+  const { unproved, counted } = tally
   return {
     ...(again === undefined ? {} : { again: againReported(again) }),
     chunks: dec(tally.chunks),
     proved: dec(tally.proved),
     earlier: dec(tally.earlier),
+    ...(unproved === 0n ? {} : { unproved: dec(unproved) }),
+    ...(counted === 0n ? {} : { counted: dec(counted) }),
     looked: dec(tally.looked),
     ...(span === null ? {} : { provedAt: [isoTime(span[0]), isoTime(span[1])] as const }),
     read: dec(tally.read),

@@ -15,6 +15,9 @@ export type Tallies = {
   readonly proved: bigint
   /** Chunks completed by other runs, and not changed by this one. */
   readonly earlier: bigint
+  /** Of these: copied without a proof, and proved by their number of rows only. */
+  readonly unproved: bigint
+  readonly counted: bigint
   /** Number of these chunks whose rows this run counted on both sides. */
   readonly looked: bigint
 }

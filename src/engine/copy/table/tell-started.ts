@@ -6,7 +6,7 @@ import { countText } from '../../../shared/figures.ts'
 import type { againWork } from '../again/again-work.ts'
 import { chunkKeyBounds } from '../chunk/chunk-events.ts'
 import { cleanChunks } from '../ledger/chunk-totals.ts'
-import { CLOSED } from '../ledger/stored-chunk.ts'
+import { CLOSED, weakProofs } from '../ledger/stored-chunk.ts'
 import { AT_ONCE } from '../look/look.ts'
 import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
@@ -29,7 +29,8 @@ export async function reportStarted(
   // The number of blocks is known only after reading.
   if (context.plan.cut === 'key' && earlier.last > 0n) around.steering.noteLastChunk(table, earlier.last)
   // Chunks to be compared in this run do not count as completed.
-  const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n }
+  const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n, weak: 0n }
+  const weak = weakProofs(context.plan.proof)
   emit({
     type: 'copy.started',
     table,
@@ -43,7 +44,11 @@ export async function reportStarted(
     chunkRows: dec(plan.chunkRows),
     writers: dec(store.can.writers),
     chunks: dec(earlier.chunks),
-    done: { chunks: dec(proved.chunks), rows: dec(proved.written) },
+    done: {
+      chunks: dec(proved.chunks),
+      rows: dec(proved.written),
+      ...(proved.weak === 0n ? {} : { unproved: dec(proved.weak) }),
+    },
   })
   reportCost(context, proved, around)
   const isMany = ring === null && periods === undefined && again === null && proved.chunks > TOLD_ONE_BY_ONE
@@ -62,6 +67,7 @@ export async function reportStarted(
       written: dec(chunk.written),
       skipped: '0',
       quarantined: dec(chunk.quarantined),
+      ...(weak.includes(chunk.proof ?? '') ? { checksum: { source: chunk.sourceSum ?? '', target: '' } } : {}),
       ...(chunk.completedMs === null ? {} : { provedAt: isoTime(chunk.completedMs) }),
       attempt: chunk.attempt,
       ...(chunk.bytes === 0n ? {} : { bytes: dec(chunk.bytes) }),
@@ -73,7 +79,7 @@ export async function reportStarted(
 const TOLD_ONE_BY_ONE = 10_000n
 
 async function reportSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
-  const { sums, states } = await cleanChunks(database, key, hasWholeBounds(plan.source))
+  const { sums, states } = await cleanChunks(database, key, hasWholeBounds(plan.source), weakProofs(plan.proof))
   const none = { read: '0', written: '0', skipped: '0', quarantined: '0', proved: '0' }
   emit({
     type: 'chunks.summary',
@@ -90,22 +96,25 @@ async function reportSummed({ database, key, name, plan, emit }: TableContext): 
   })
 }
 
-type Closed = { readonly chunks: bigint; readonly written: bigint }
+/** @property weak chunks whose proof is less than the plan's */
+type Closed = { readonly chunks: bigint; readonly written: bigint; readonly weak: bigint }
 
 /** Chunks that this run wants, and the completed ones among them. */
 type EarlierWork = { readonly chunks: bigint; readonly closed: Closed; readonly last: bigint }
 
 async function earlierWork(context: TableContext): Promise<EarlierWork> {
-  if (context.ring === null || context.ring.part === null) return await context.ledger.sums()
-  let [chunks, closed, written, last] = [0n, 0n, 0n, 0n]
+  const weak = weakProofs(context.plan.proof)
+  if (context.ring === null || context.ring.part === null) return await context.ledger.sums(weak)
+  let [chunks, closed, written, last, weakly] = [0n, 0n, 0n, 0n, 0n]
   for await (const chunk of wantedChunks(context)) {
     chunks++
     if (BigInt(chunk.no) > last) last = BigInt(chunk.no)
     if (chunk.status !== 'completed') continue
     closed++
     written += chunk.written
+    if (weak.includes(chunk.proof ?? '')) weakly++
   }
-  return { chunks, closed: { chunks: closed, written }, last }
+  return { chunks, closed: { chunks: closed, written, weak: weakly }, last }
 }
 
 /** A service that counts requests bills the rows read for counting. */

@@ -45,11 +45,14 @@ function provedText({ copy, operation, finished }: RunView): string {
     operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
   // The tables have changed since: the chunks say nothing about their current content.
   const when = isFollowed({ copy, operation }) ? ' when they were copied' : ''
-  const earlier = Number(finished?.totals['earlier'] ?? 0)
+  const total = (name: string): number => Number(finished?.totals[name] ?? 0)
+  const weak = total('unproved') + total('counted')
+  const earlier = total('earlier') - weak
   const here = Math.max(0, proved + quarantined - earlier)
-  const before = earlier === 0 ? '' : `${earlier} by earlier runs`
-  if (here === 0 && before !== '') return ` · ${amount(all, 'chunk')} proved ${before}`
-  return ` · ${here} of ${amount(all, 'chunk')} proved: ${how}${when}${before === '' ? '' : `; ${before}`}`
+  const bare = weak === 0 ? '' : `; ${weak} copied by earlier runs without that proof`
+  if (here === 0 && earlier + weak > 0) return ` · ${earlier} of ${amount(all, 'chunk')} proved by earlier runs${bare}`
+  const before = earlier === 0 ? '' : `; ${earlier} by earlier runs`
+  return ` · ${here} of ${amount(all, 'chunk')} proved: ${how}${when}${before}${bare}`
 }
 
 /** Whether the copy is followed by a replication stream. */
