@@ -96,3 +96,18 @@ test('a table without a key is proved at its end, and not by its chunks', async 
   const { chunks } = whole.finished.totals
   expect(whole.finished).toMatchObject({ exitCode: 0, proof: 'chunk', totals: { proved: chunks, earlier: '0' } })
 })
+
+test('rows whose key is NULL are not added to others of the target', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  await source.sql('CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES ('a', 'a'), (NULL, 'n')")
+  await target.sql('CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (NULL, 'x'), (NULL, 'y')")
+  const copy = copyOf(source, target, 't', { onExisting: 'append' })
+  const { finished } = await perform(copy)
+  expect(finished).toMatchObject({
+    exitCode: 1,
+    error: { message: expect.stringContaining('2 rows are not from t') as unknown },
+  })
+  expect(await target.rows('SELECT v FROM t WHERE id IS NULL ORDER BY v')).toEqual([['x'], ['y']])
+  await target.sql('DELETE FROM t WHERE id IS NULL')
+  expect((await perform(copy)).finished.exitCode).toBe(0)
+})

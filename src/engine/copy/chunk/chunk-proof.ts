@@ -22,6 +22,20 @@ export function compareDigests(plan: TablePlan, source: Digest, target: Digest):
   )
 }
 
+/** Rows of the target that the copied ones cannot be distinguished from. */
+export function otherNullKeys({ source, target }: TablePlan, rows: bigint): SluiceError {
+  const [verb, them] = rows === 1n ? ['is', 'it'] : ['are', 'them']
+  return new SluiceError(
+    'PROOF_FAILED',
+    `the target already has rows whose key is NULL: ${rowCountText(rows)} ${verb} not from ${source.table.name}`,
+    {
+      where: tableText(target.table),
+      reason: `no key distinguishes ${them} from the rows that were read, so these were not written`,
+      hint: `remove ${them} from the target, or leave out rows whose key is NULL with --where, and run the same command again`,
+    },
+  )
+}
+
 /** Rows that the target did not take, though it reported no error. */
 export function rowsDropped({ source, target }: TablePlan, dropped: bigint, read: bigint): SluiceError {
   return new SluiceError(

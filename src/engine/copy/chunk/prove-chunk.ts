@@ -6,7 +6,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
-import { compareCounted, compareDigests } from './chunk-proof.ts'
+import { compareCounted, compareDigests, otherNullKeys } from './chunk-proof.ts'
 import type { Computed } from './computed.ts'
 import type { TableContext } from '../table/context.ts'
 import { targetRequest } from '../diff/sides.ts'
@@ -90,7 +90,11 @@ export class ChunkProof {
     const expected = read ?? { rows: this.#counted(stored.rows), sum: '' }
     const found = read === null ? { rows: stored.rows, sum: '' } : stored
     const steady = equalDigests(expected, found) ? null : await this.#steady(scheme, expected, found, tookMs)
-    if (steady === null) compareDigests(plan, expected, found)
+    if (steady === null) {
+      if (range.by === 'nullKey' && !fresh && stored.rows > expected.rows)
+        throw otherNullKeys(plan, stored.rows - expected.rows)
+      compareDigests(plan, expected, found)
+    }
     if (scheme !== 'count') await computed.prove(writer, range, forwarded ? view : null, only, signal)
     if (steady !== null) return { source: read === null ? null : steady, stored: steady, rows: null }
     return { source: read, stored, rows: only === null ? stored.rows : null }
