@@ -78,7 +78,21 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 6
     expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, with keys that the archive has`),
   ])
   await place.sql(`ALTER TABLE ${TABLE} ALTER id ADD GENERATED ALWAYS AS IDENTITY`)
+  // A late row that moves is not deleted: what users do with deleted rows does not happen to it.
+  const refuse = `LANGUAGE plpgsql AS $$BEGIN RAISE 'deleted'; END$$`
+  await place.sql(
+    `CREATE FUNCTION on_delete() RETURNS trigger ${refuse}`,
+    `CREATE TRIGGER of_all BEFORE DELETE ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION on_delete()`,
+    `CREATE TRIGGER of_rest AFTER DELETE ON ${TABLE}_rest FOR EACH STATEMENT EXECUTE FUNCTION on_delete()`,
+    `ALTER TABLE ${TABLE}_rest ENABLE ALWAYS TRIGGER of_rest`,
+  )
   expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })
+  const states = `SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = '${TABLE}_rest'::regclass AND NOT tgisinternal ORDER BY 1`
+  expect(await place.rows(states)).toEqual([
+    ['of_all', 'O'],
+    ['of_rest', 'A'],
+  ])
+  await place.sql('DROP FUNCTION on_delete() CASCADE')
   expect(await place.rows(`SELECT count(*) FROM ${TABLE}_rest`)).toEqual([['2']])
   await place.sql(`DELETE FROM ${TABLE}_rest WHERE id = 100003`)
   expect((await perform(taken)).finished).toMatchObject({ exitCode: 0 })

@@ -117,6 +117,28 @@ function noPartition(parent: TableName, label: string, why: string, cause?: unkn
   })
 }
 
+/** A trigger by its state, in `pg_trigger.tgenabled`. */
+const ENABLED = { O: 'ENABLE', A: 'ENABLE ALWAYS' } as const
+
+/**
+ * Runs `move` without the DELETE triggers of a table: a moved row is not deleted. The table is locked exclusively, and
+ * the triggers are enabled again in the same transaction.
+ */
+async function withoutDeletes<T>(session: CopySession, table: TableName, move: () => Promise<T>): Promise<T> {
+  const triggers = await session.ask(
+    `SELECT tgname, tgenabled FROM pg_catalog.pg_trigger
+     WHERE tgrelid = ${literal(tableSql(table))}::pg_catalog.regclass::oid AND NOT tgisinternal AND tgtype & 8::int2 <> 0::int2 AND tgenabled IN ('O', 'A')`,
+  )
+  const change = async (to: (state: string) => string): Promise<void> => {
+    for (const [name, state] of triggers)
+      await session.ask(`ALTER TABLE ONLY ${tableSql(table)} ${to(state ?? '')} TRIGGER ${quoteName(name ?? '')}`)
+  }
+  await change(() => 'DISABLE')
+  const moved = await move()
+  await change((state) => ENABLED[state as keyof typeof ENABLED])
+  return moved
+}
+
 /**
  * Moves rows of the default partition within the bounds of a table into it, so that it can be attached. Both are locked
  * exclusively.
@@ -130,11 +152,13 @@ export async function moveLate(
 ): Promise<bigint> {
   const { rest, columns, where } = late
   try {
-    const [row] = await session.ask(
-      `WITH gone AS (DELETE FROM ${tableSql(rest)} WHERE ${where} RETURNING ${columns}),
+    const move = (): Promise<readonly (readonly (string | null)[])[]> =>
+      session.ask(
+        `WITH gone AS (DELETE FROM ${tableSql(rest)} WHERE ${where} RETURNING ${columns}),
          came AS (INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM gone RETURNING 1)
        SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM came)`,
-    )
+      )
+    const [row] = await withoutDeletes(session, rest, move)
     const [gone, came] = [BigInt(row?.[0] ?? 0), BigInt(row?.[1] ?? 0)]
     if (gone === came) return came
     throw new SluiceError(
