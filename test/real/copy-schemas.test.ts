@@ -38,6 +38,21 @@ async function ends(operation: Operation, options: RunOptions = {}): Promise<str
 const MADE = ['CREATE TABLE public.t (id int PRIMARY KEY, v text)', "INSERT INTO public.t VALUES (1, 'a'), (2, 'b')"]
 
 describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90_000 }, () => {
+  test('a schema in --to-table is refused where it would become part of the name', async () => {
+    const [from, to] = [await database(null, ...MADE), await database(null, 'CREATE SCHEMA app')]
+    const copy = { ...copyOf(from, to, 't'), toTable: 'app.t_new' }
+    const { finished } = await perform({ ...copy, dryRun: true })
+    expect(finished.error).toMatchObject({
+      code: 'BAD_FLAG',
+      hint: expect.stringContaining('--to-schema app --to-table t_new') as unknown,
+    })
+    expect(await ends({ ...copy, toSchema: 'app', toTable: 't_new' })).toBe('0 app.t_new')
+    // A name with a dot is meant where the schema is named, too, or the table exists.
+    expect(await ends({ ...copy, toSchema: 'app' })).toBe('0 app.app.t_new')
+    await to.sql('CREATE TABLE public."x.y" (id int PRIMARY KEY, v text)')
+    expect(await ends({ ...copy, toTable: 'x.y' })).toBe('0 public.x.y')
+  })
+
   test.each([`''`, 'app', 'nosuch'])('stays its own where the target has search_path = %s', async (path) => {
     const from = await database(null, ...MADE)
     const to = await database(path, 'CREATE SCHEMA app')

@@ -16,7 +16,7 @@ import type { BegunPlans } from '../ledger/begun-plans.ts'
 import { acceptedColumns, refuseUnknownAccepted } from './accepted.ts'
 import { refuseOwnTarget, type PlanPurpose } from './own-target.ts'
 import { isHashOf } from './plan-hash.ts'
-import { namesInTarget } from './target-name.ts'
+import { namesInTarget, refuseSchemaInName } from './target-name.ts'
 import { extentOfPart, planRing, type RingPlan } from './ring-plan.ts'
 import { withFarTimes } from './far-times.ts'
 import { withCollations } from './sorts-alike.ts'
@@ -195,6 +195,7 @@ async function planOne(
     const names = namesInTarget(wanted, source.table, from, to)
     const targetName = (await around.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
     const found = await again(() => targetTableNow(targetName, to, signal))
+    refuseSchemaInName(found, operation, to)
     refuseItself([from, source], [to, targetName, found])
     refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
     // The estimate of a table that was never analysed is useless for dividing it, so small tables are counted.

@@ -1,6 +1,22 @@
 /** Name of a source table in the target. */
-import type { TableName } from '../../../model/copy/column-type.ts'
+import type { TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyOperation } from '../operations/copy/declaration.ts'
+
+/** @throws SluiceError BAD_FLAG if `--to-table` seems to name a schema, too, for a table that would be created */
+export function refuseSchemaInName(
+  found: TableSpec | null,
+  { toSchema, toTable = '' }: Pick<CopyOperation, 'toSchema' | 'toTable'>,
+  to: Pick<CopyStore, 'can' | 'schema'>,
+): void {
+  const [schema = '', ...rest] = toTable.split('.')
+  if (found !== null || toSchema !== undefined || rest.length === 0 || to.can.keepsSchemas !== true) return
+  throw new SluiceError('BAD_FLAG', `--to-table ${toTable} would create a table with a dot in its name`, {
+    hint: `name the schema with its own option: --to-schema ${shellQuote(schema)} --to-table ${shellQuote(rest.join('.'))}; if the dot is meant, add --to-schema ${shellQuote(to.schema ?? '')}`,
+  })
+}
 
 /**
  * Name of a table in the target. A second name may follow, under which a ledger may have it: an older version, or the
