@@ -336,7 +336,7 @@ function columnOf({ columns, table }: CassandraShape, { name }: WriteColumn): Ca
   const found = columns.get(name)
   if (found !== undefined) return found
   throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has no column ${name}`, {
-    hint: 'plan the copy again: the table may have changed since',
+    hint: 'run the same command again: the table may have changed since',
   })
 }
 

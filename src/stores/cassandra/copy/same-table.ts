@@ -19,7 +19,7 @@ export class SameTable {
     if (id === null) {
       throw new SluiceError('TABLE_REFUSED', 'the cluster has no such table', {
         where: name,
-        hint: 'plan the copy again: the table may have been dropped since',
+        hint: 'run the same command again: the table may have been dropped since',
       })
     }
     const before = this.#ids.get(name) ?? id

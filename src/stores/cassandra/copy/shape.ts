@@ -38,7 +38,7 @@ export async function cassandraTableShape(link: CassandraLink, table: TableName)
   if ((found as unknown) == null) {
     throw new SluiceError('TABLE_REFUSED', 'the cluster has no such table', {
       where: tableText(table),
-      hint: 'plan the copy again: the table may have been dropped since',
+      hint: 'run the same command again: the table may have been dropped since',
     })
   }
   const partition = found.partitionKeys.map(({ name }) => name)

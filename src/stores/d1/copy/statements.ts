@@ -105,7 +105,7 @@ export function d1WriteError(thrown: unknown, client: D1Client, table: string): 
   if (/^no such|has no column|too many columns|statement too long|syntax error|incomplete input/i.test(said)) {
     return new SluiceError('TABLE_REFUSED', said, {
       ...details,
-      hint: 'plan the copy again: the table may have changed since',
+      hint: 'run the same command again: the table may have changed since',
     })
   }
   return new SluiceError('ROW_REFUSED', said, details)

@@ -55,7 +55,7 @@ export function mysqlSourceError(thrown: unknown, where: string, condition: stri
     return new SluiceError('SOURCE_GONE', message, {
       where,
       reason: 'the table was altered since it was planned, or is gone',
-      hint: 'plan the copy again',
+      hint: 'run the same command again',
       cause: thrown,
     })
   }

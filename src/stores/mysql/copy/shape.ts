@@ -38,7 +38,7 @@ export async function mysqlTableShape(session: MysqlSession, { table }: TableSpe
 export function refuseUnfitEngine({ table }: ChunkRequest, { engine }: MysqlTableShape): void {
   const where = tableText(table.table)
   if (engine === null) {
-    throw new SluiceError('TABLE_REFUSED', `the target has no table ${where}`, { hint: 'plan the copy again' })
+    throw new SluiceError('TABLE_REFUSED', `the target has no table ${where}`, { hint: 'run the same command again' })
   }
   if (engine !== 'InnoDB') {
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine}, which has no transactions`, {

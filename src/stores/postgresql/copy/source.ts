@@ -229,7 +229,7 @@ class PostgresView implements SourceView {
     }
     throw new SluiceError('SOURCE_GONE', missingTable(table), {
       where: this.#settings.label,
-      hint: 'it was renamed or dropped: plan the copy again',
+      hint: 'it was renamed or dropped: run the same command again',
     })
   }
 

@@ -147,7 +147,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
     if (found !== null) return found
     throw new SluiceError('TABLE_REFUSED', missingTable(table), {
       where: this.#settings.label,
-      hint: 'it was renamed or dropped: plan the copy again',
+      hint: 'it was renamed or dropped: run the same command again',
     })
   }
 

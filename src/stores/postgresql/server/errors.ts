@@ -55,7 +55,7 @@ export function postgresSourceError(thrown: unknown, settings: PostgresSettings,
       return new SluiceError('SOURCE_GONE', server.message, {
         where: settings.label,
         reason: 'the table has changed since it was planned, or is gone',
-        hint: 'plan the copy again',
+        hint: 'run the same command again',
         cause: thrown,
       })
     }

@@ -112,7 +112,7 @@ async function examineTable(
     'SELECT ENGINE, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
     [table.schema ?? null, table.name],
   )
-  if (kind === undefined) return { identity: [], obstacles: [{ message: 'no longer exists', hint: 'plan the copy again' }] } // prettier-ignore
+  if (kind === undefined) return { identity: [], obstacles: [{ message: 'no longer exists', hint: 'run the same command again' }] } // prettier-ignore
   if (engine !== 'InnoDB')
     obstacles.push({
       message: `is a table of ${String(engine)}, which has no transactions: its rows and their notes could not be committed together`,

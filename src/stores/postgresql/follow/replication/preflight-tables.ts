@@ -51,7 +51,7 @@ async function inspected(session: CopySession, tables: readonly FollowedTable[],
     const one = found[at] ?? null
     const shape = one === null ? undefined : shapes.get(one.oid)?.shape
     if (one === null || shape === undefined) {
-      return { identity: [], obstacles: [obstacle('no longer exists', 'plan the copy again')] }
+      return { identity: [], obstacles: [obstacle('no longer exists', 'run the same command again')] }
     }
     const unique = keys.get(one.oid) ?? []
     const isSlot = cdc === 'slot'
@@ -199,7 +199,7 @@ function ofColumns({ columns }: FollowedTable, shape: ReplicatedShape, version: 
     // Constants and entries of a map are made here; no stream contains them.
     if (column.made !== undefined) return []
     const found = known.get(name)
-    if (found === undefined) return [obstacle(`has no column ${name}`, 'plan the copy again')]
+    if (found === undefined) return [obstacle(`has no column ${name}`, 'run the same command again')]
     if (found.generated === '') return []
     if (found.generated === 's' && version >= GENERATED_SINCE) return []
     return [
