@@ -156,15 +156,24 @@ test.runIf(process.getuid?.() === 0)('folders whose rights keep another user out
   const lake = join(work.path, 'lake')
   for (const table of ['closed', 'listed', 'named', 'seen', 'away']) writeTable(join(lake, table))
   // The log of `named` is read by its name; other folders in it cannot be listed.
-  const rights = { closed: 0, listed: 0o744, named: 0o711, locked: 0o700 }
+  // The root of a disk has it for its file system.
+  mkdirSync(join(lake, 'lost+found'))
+  const rights = { 'lost+found': 0o700, closed: 0, listed: 0o744, named: 0o711, locked: 0o700 }
   mkdirSync(join(work.path, 'locked'))
   renameSync(join(lake, 'away/_delta_log'), join(work.path, 'locked/log'))
   symlinkSync(join(work.path, 'locked/log'), join(lake, 'away/_delta_log'))
   for (const [name, mode] of Object.entries(rights)) chmodSync(join(name === 'locked' ? work.path : lake, name), mode)
   const denied = (name: string): readonly unknown[] => ['unreadable', name, 'SOURCE_DENIED']
-  const flat = [denied('away'), denied('closed'), denied('listed'), ['table', 'named'], ['table', 'seen']]
+  const flat = [
+    denied('away'),
+    denied('closed'),
+    denied('listed'),
+    ['excluded', 'lost+found'],
+    ['table', 'named'],
+    ['table', 'seen'],
+  ]
   expect(await asOther(lake, false)).toEqual(flat)
-  expect(await asOther(lake, true)).toEqual([...flat.slice(0, 4), denied('named'), ...flat.slice(4)])
+  expect(await asOther(lake, true)).toEqual([...flat.slice(0, 5), denied('named'), ...flat.slice(5)])
 })
 
 test.skipIf(!S3_AVAILABLE)('a folder of a bucket that may not be listed is none without tables', async () => {

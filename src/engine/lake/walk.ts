@@ -81,7 +81,9 @@ async function* walk(
   }
   if (look.is === 'denied') {
     if (depth === 0) throw look.error
-    yield { kind: 'unreadable', name, path, error: look.error }
+    // The root of a disk has this folder, which only its file system writes to, and only its administrator reads.
+    if (name === 'lost+found') yield { kind: 'excluded', name, word: name }
+    else yield { kind: 'unreadable', name, path, error: look.error }
     return
   }
   const enters = options.recursive || depth === 0
