@@ -73,8 +73,22 @@ export async function chunkTotals(
      FROM migration_checkpoints WHERE ${OF_TABLE}`,
     identity,
   )
-  const [chunks, failed, quarantined, written, closed, read, doneWritten, skipped, aside, bytes, extra, earlier, old, ...proofs] =
-    row.map(whole)
+  const [
+    chunks,
+    failed,
+    quarantined,
+    written,
+    closed,
+    read,
+    doneWritten,
+    skipped,
+    aside,
+    bytes,
+    extra,
+    earlier,
+    old,
+    ...proofs
+  ] = row.map(whole)
   const [unproved, counted, differing] = proofs
   const [first, last] = row.slice(16)
   const views = await database.all(
@@ -164,7 +178,13 @@ export async function cleanChunks(
     first = null
   }
   return {
-    sums: { read: dec(read), written: dec(written), skipped: '0', quarantined: '0', proved: dec(weakly === 0n ? written : 0n) },
+    sums: {
+      read: dec(read),
+      written: dec(written),
+      skipped: '0',
+      quarantined: '0',
+      proved: dec(weakly === 0n ? written : 0n),
+    },
     states,
   }
 }

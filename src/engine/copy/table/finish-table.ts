@@ -185,10 +185,14 @@ function verdict(
     )
   }
   if (differing > 0n && table.again === undefined) {
-    return new SluiceError('DIFFERENCES', `rows of ${name} differ from the source in ${countText(differing, 'chunk')}`, {
-      reason: '--again has found them and could not repair them',
-      hint: 'sluice diff names the rows; run the same command with --again to compare and repair once more',
-    })
+    return new SluiceError(
+      'DIFFERENCES',
+      `rows of ${name} differ from the source in ${countText(differing, 'chunk')}`,
+      {
+        reason: '--again has found them and could not repair them',
+        hint: 'sluice diff names the rows; run the same command with --again to compare and repair once more',
+      },
+    )
   }
   if (quarantined > 0n) {
     return new SluiceError(
