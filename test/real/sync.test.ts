@@ -22,6 +22,8 @@ import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
 import { importOf, validateOf } from './operation-kit.ts'
+import { drift } from '../../src/app/alerts/causes/drift.ts'
+import { failedWatch } from '../../src/app/alerts/causes/failed.ts'
 import type { SyncOperation } from '../../src/engine/lake/operations/sync/declaration.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
@@ -90,6 +92,14 @@ async function countOf(file: string, relation: string): Promise<number> {
   return Number((await database.all(`SELECT count(*) FROM ${relation}`))[0]?.[0])
 }
 
+/** As the manual rollback of the guide does it. */
+async function loseRows({ file }: Lake): Promise<void> {
+  await using database = openSqlite(file, 'write')
+  await database.write(async (transaction) => {
+    await transaction.run(`DELETE FROM delta_files WHERE table_id LIKE 'gone-%'`, [])
+  })
+}
+
 describe('sync', () => {
   test('of all tables brings what is new, and writes nothing of its own about the others', async () => {
     using at = await lakeOf(['one', 'three', 'two'])
@@ -137,6 +147,25 @@ describe('sync', () => {
     const nowhere = await run(syncOf(`${at.url}.other`, { tables: ['one'] }))
     expect(nowhere.finished.exitCode).not.toBe(0)
     expect(existsSync(`${at.file}.other`)).toBe(false)
+  })
+
+  test('of a table whose rows were removed fails, and leaves it out among all tables', async () => {
+    using at = await lakeOf(['gone', 'well'])
+    await loseRows(at)
+    const all = await run(syncOf(at.url))
+    expect(statuses(all)).toEqual({ gone: 'skipped', well: 'current' })
+    expect(all.finished).toMatchObject({ exitCode: 0, totals: { tables: '2', current: '1', skipped: '1' } })
+    const named = await run(syncOf(at.url, { tables: [join(at.lake, 'gone')] }))
+    expect(named.finished).toMatchObject({ exitCode: 5, error: { code: 'NOT_IMPORTED' } })
+    const judged = (ran: Ran): unknown => {
+      const watches = [drift(), failedWatch(() => false)]
+      const verdicts = ran.events.flatMap((event) => watches.flatMap((watch) => watch.take(event)))
+      return verdicts.map(({ cause, holds }) => [cause, holds])
+    }
+    // No alert about it is over.
+    expect(judged(all)).toEqual(expect.arrayContaining([['drift', true]]))
+    expect(judged(all)).not.toContainEqual(['failed', false])
+    expect(judged(named)).toContainEqual(['drift', true])
   })
 
   test('names what is wrong with one table and brings the others', async () => {
@@ -363,6 +392,19 @@ describe('migration-status', () => {
 })
 
 describe('prune', () => {
+  test('of all tables names those that it leaves out', async () => {
+    using at = await lakeOf(['gone', 'well'])
+    await loseRows(at)
+    const prune = { kind: 'prune', tables: [], catalog: at.url, keep: { versions: 1 } } as const
+    const planned = await run({ ...prune, dryRun: true })
+    expect(planned.events).toContainEqual(
+      expect.objectContaining({ type: 'log', message: expect.stringContaining('left out') as unknown }),
+    )
+    const done = await run({ ...prune, dryRun: false })
+    expect(statuses(done)).toEqual({ gone: 'skipped', well: 'ok' })
+    for (const { finished } of [planned, done]) expect(finished.totals).toMatchObject({ tables: '2', skipped: '1' })
+  })
+
   test('as a command: a plan that changes nothing, then the rows go, then there is nothing to do', async () => {
     using at = await lakeOf(['one', 'two'])
     writeLog(join(at.lake, 'one'), [MORE, [add('c')]], 1)

@@ -45,6 +45,10 @@ const answers: CauseVerdict = well('', 'the catalog answers')
 function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly CauseVerdict[] {
   const { table, status, error, behind, importedAt } = event
   if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log'), answers]
+  if (status === 'skipped')
+    return [
+      { cause: 'drift', table, holds: true, value: 'its rows were removed from the catalog, which does not follow' },
+    ]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
   const by = behind === undefined || behind === '0' ? '' : ` ${countText(behind, 'version')} behind, and`
   return [

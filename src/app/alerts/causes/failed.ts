@@ -17,14 +17,18 @@ const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
 export function failedWatch(holds: (cause: RunCause) => boolean): CauseWatch {
   /** Failures of tables and archive partitions, to detect that the run's final error is one of them. */
   const ofTables = new Map<string, Failure>()
+  let leavesOut = false
   return {
     take: (event) => {
+      leavesOut ||= event.type === 'table.finished' && event.status === 'skipped'
       const outcome = outcomeOf(event)
       if (outcome?.failure === null) ofTables.delete(outcome.of)
       else if (outcome !== null) ofTables.set(outcome.of, outcome.failure)
       if (event.type !== 'run.finished' || event.error?.code === 'ALERTED') return []
       const { status, error, exitCode } = event
       if (status === 'stopped' && error?.code !== 'OUT_OF_TRIES') return []
+      // What was left out may be what had failed.
+      if (status === 'ok' && leavesOut) return []
       if (status === 'ok') return [{ cause: 'failed', table: '', holds: false, value: 'the run ended well' }]
       if (error !== undefined && TOLD_BY[error.code]?.some(holds) === true) return []
       const isOfTable = [...ofTables.values()].some(({ code }) => code === error?.code)

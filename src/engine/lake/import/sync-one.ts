@@ -1,4 +1,5 @@
 /** Brings one table of the catalog up to date: inspects the log, and imports only if there are new commits. */
+import { readableTable } from '../../../catalog/catalog.ts'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { checkOlder, newestOf } from '../../../catalog/import/same-log.ts'
@@ -26,7 +27,13 @@ export type Synced = {
 /** Most older commits with a changed file time that are read per check: a copy of a lake has only such ones. */
 const OLDER_READ = 10
 
-export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
+export type SyncSettings = {
+  readonly batchSize: number
+  readonly worker: number
+  readonly waitMs: number
+  /** The command names its tables: one that the catalog no longer answers for fails instead of being skipped. */
+  readonly isNamed: boolean
+}
 
 /** What this run has compared, by table; not compared again while the listing is unchanged. */
 export type ComparedImports = Map<
@@ -62,7 +69,10 @@ export async function syncTable(
     if (known !== null && isWhole) await compareOlder(catalog, { table, log, listing: known }, proved, run)
     if (current) return done('current', 0)
     const now = await importStatus(catalog.database, table.tableId)
-    if (now === null || now === 'broken') return skipped()
+    if (now === null || now === 'broken') {
+      if (settings.isNamed) await readableTable(catalog.database, { tableId: table.tableId })
+      return skipped()
+    }
     const target = { name: table.name, path: location, tableId: table.tableId, log, worker: settings.worker }
     const latest = known?.latest ?? null
     const versions = latest === null ? null : Math.max(0, latest - (table.version ?? -1))
@@ -90,7 +100,7 @@ export async function syncTable(
     const why = 'its rows were removed from the catalog: it is skipped until it is imported again'
     const ms = Math.round(clock.ticks() - begun)
     emit({ type: 'table.finished', table: table.name, location, status: 'skipped', ms, notes: [why] })
-    return done('skipped', 0)
+    return done('skipped', null)
   }
 
   async function settle({ result, error }: TableOutcome, known: LogListing | null): Promise<Synced> {
@@ -177,7 +187,7 @@ function factsOf({ version }: ImportedTable, { commits }: LogListing): string {
   return commit === undefined ? '' : `${commit.version}:${commit.size}:${commit.modified}:${commit.stamp ?? ''}`
 }
 
-function done(status: 'current' | 'skipped', behind: number): Synced {
+function done(status: 'current' | 'skipped', behind: number | null): Synced {
   return { status, error: null, behind, actions: 0, reported: status === 'skipped' }
 }
 

@@ -19,19 +19,27 @@ type PruneRun = RunOf<typeof prune>
 
 type Named = ImportedTable & { readonly name: string }
 
+const LEFT_OUT = 'left out: its import is not finished, or its rows were removed; import it again first'
+
 export async function performPrune(operation: PruneOperation, run: PruneRun): Promise<Ending> {
   const { catalog: url, tables: names, dryRun } = operation
   const keep: Keep = 'versions' in operation.keep ? operation.keep : { sinceMs: run.clock.now() - operation.keep.forMs }
   const rows = new Map<string, number>()
   const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
+  let left: readonly Named[] = []
   const named = async (database: SqlDatabase): Promise<readonly Named[]> => {
-    const found = await tablesOf(database, names)
+    const all = await tablesOf(database, names)
+    // With all tables, those that cannot be read are left out.
+    const found = names.length > 0 ? all : all.filter(({ settled }) => settled)
+    left = all.filter((table) => !found.includes(table))
     if (!dryRun) return found
+    for (const table of left) run.emit({ type: 'log', level: 'note', table: table.name, message: LEFT_OUT })
     for (const table of found) addRows(rows, await reportPlan(database, table, keep, run))
     return found
   }
   const tables = await patient(() => withCatalog(url, named))
-  const totals = { tables: dec(tables.length) }
+  const leftOut = left.length === 0 ? {} : { skipped: dec(left.length) }
+  const totals = { tables: dec(tables.length + left.length), ...leftOut }
   if (dryRun) return { totals: { ...totals, ...totalsOf(rows) } }
   const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const errors: SluiceError[] = []
@@ -47,6 +55,10 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
       const result = await pruneOne(catalog, table, { keep, waitMs: operation.waitMs ?? WAIT_MS }, run)
       if (result instanceof SluiceError) errors.push(result)
       else addRows(rows, result.rows)
+    }
+    for (const { name, location } of left) {
+      const at = { type: 'table.finished', table: name, location: pathOfLocation(location) } as const
+      run.emit({ ...at, status: 'skipped', ms: 0, notes: [LEFT_OUT] })
     }
     const all = { ...totals, failed: dec(errors.length), ...totalsOf(rows) }
     if (run.interrupt.stop.aborted || errors.some(({ kind }) => kind === 'stopped'))
@@ -64,9 +76,7 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
 
 async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {
   if (names.length > 0) return namedLakeTables(database, names)
-  const tables = (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
-  // With all tables, those that cannot be read are skipped.
-  return tables.filter(({ settled }) => settled)
+  return (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
 }
 
 /** Never rejects: an error is emitted and returned. */

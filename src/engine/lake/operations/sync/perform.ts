@@ -75,12 +75,13 @@ async function round(
   tables: readonly Named[],
   proved: ComparedImports,
   outcomes: Outcomes,
-  { batchSize, parallel, waitMs = WAIT_MS }: SyncOperation,
+  { tables: names, batchSize, parallel, waitMs = WAIT_MS }: SyncOperation,
   run: SyncRun,
 ): Promise<void> {
+  const isNamed = names.length > 0
   await inWorkers(tables, parallel, run, async (table, worker) => {
     const begun = run.clock.ticks()
-    const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs }, run)
+    const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs, isNamed }, run)
     // An import has emitted its own event; a table without news has not.
     if (!result.reported) reportCurrent(table, run.clock.ticks() - begun, run)
     outcomes.set(table.tableId, result)
@@ -171,13 +172,14 @@ function onceEach(emit: SyncRun['emit'], firstToo: boolean): SyncRun['emit'] {
 function endOf(tables: number, outcomes: Outcomes, alone: boolean, run: SyncRun): Ending {
   const all = [...outcomes.values()]
   const count = (status: Synced['status']): number => all.filter((one) => one.status === status).length
-  const [failed, refused] = [count('failed'), count('refused')]
+  const [failed, refused, skipped] = [count('failed'), count('refused'), count('skipped')]
   const totals = {
     tables: dec(tables),
     ok: dec(count('ok')),
     current: dec(count('current')),
     failed: dec(failed),
     refused: dec(refused),
+    ...(skipped === 0 ? {} : { skipped: dec(skipped) }),
     behind: dec(all.reduce((sum, { behind }) => sum + (behind ?? 0), 0)),
     actions: dec(all.reduce((sum, { actions }) => sum + actions, 0)),
   }
