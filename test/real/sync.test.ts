@@ -155,6 +155,11 @@ describe('sync', () => {
     const all = await run(syncOf(at.url))
     expect(statuses(all)).toEqual({ gone: 'skipped', well: 'current' })
     expect(all.finished).toMatchObject({ exitCode: 0, totals: { tables: '2', current: '1', skipped: '1' } })
+    const status = await run({ kind: 'migration-status', catalog: at.url })
+    const shown = status.events.flatMap((event) =>
+      event.type === 'run' && event.table.startsWith('gone') ? [event.behind ?? 'unknown'] : [],
+    )
+    expect(shown).toEqual(['unknown'])
     const named = await run(syncOf(at.url, { tables: [join(at.lake, 'gone')] }))
     expect(named.finished).toMatchObject({ exitCode: 5, error: { code: 'NOT_IMPORTED' } })
     const judged = (ran: Ran): unknown => {

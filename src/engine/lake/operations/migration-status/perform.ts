@@ -8,6 +8,7 @@ import type { LogStore } from '../../../../model/lake/log-store.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { SqlReader } from '../../../../model/run/sql-port.ts'
 import { withCatalog } from '../../catalog-session.ts'
+import { importStatus } from '../../import/known-tables.ts'
 import { orderedResults } from '../../in-order.ts'
 import { endingIn, nearIn, tablePlaces } from '../../table-name.ts'
 import { openLake } from '../../../run/registry.ts'
@@ -115,6 +116,8 @@ async function commitsBehind(
     LOOKS,
     async (head) => {
       const [id, location, version, bytes] = head
+      const isBroken = (await importStatus(reader, id)) === 'broken'
+      if (isBroken) return [id, { why: 'its rows were removed from the catalog: import it again' }] as const
       return [id, await lagOf(location, version, bytes, signal)] as const
     },
   )
