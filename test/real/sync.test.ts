@@ -164,7 +164,7 @@ describe('sync', () => {
     expect(named.finished).toMatchObject({ exitCode: 5, error: { code: 'NOT_IMPORTED' } })
     const judged = (ran: Ran): unknown => {
       const watches = [drift(), failedWatch(() => false)]
-      const verdicts = ran.events.flatMap((event) => watches.flatMap((watch) => watch.take(event)))
+      const verdicts = ran.events.flatMap((event) => watches.flatMap((watch) => watch.take(event, 0)))
       return verdicts.map(({ cause, holds }) => [cause, holds])
     }
     // No alert about it is over.
