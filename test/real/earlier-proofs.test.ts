@@ -30,18 +30,18 @@ function said({ finished, events }: Ran): Readonly<Record<string, unknown>> {
 }
 
 const WEAK = [
-  { first: 'none', then: {}, proof: 'count', note: 'of 4 chunks were copied' },
-  { first: 'none', then: { noLook: true }, proof: 'none', note: '(4 with --verify none)' },
-  { first: 'none', then: { verify: 'count' }, proof: 'count', note: '(4 with --verify none)' },
-  { first: 'count', then: {}, proof: 'count', note: '(4 compared by the number of rows only)' },
+  { first: 'none', next: {}, proof: 'count', note: 'of 4 chunks were copied' },
+  { first: 'none', next: { noLook: true }, proof: 'none', note: '(4 with --verify none)' },
+  { first: 'none', next: { verify: 'count' }, proof: 'count', note: '(4 with --verify none)' },
+  { first: 'count', next: {}, proof: 'count', note: '(4 compared by the number of rows only)' },
 ] as const
 
-test.each(WEAK)('copied with --verify $first, then $then', async ({ first, then, proof, note }) => {
+test.each(WEAK)('copied with --verify $first, then $next', async ({ first, next, proof, note }) => {
   const [source, target] = await places()
   const weak = { chunkRows: 30, verify: first } as const
   expect((await perform(copyOf(source, target, 't', weak))).finished).toMatchObject({ exitCode: 0, proof: first })
   await target.sql("UPDATE t SET v = 'another' WHERE id = 50")
-  const ran = await perform(copyOf(source, target, 't', { chunkRows: 30, ...then }))
+  const ran = await perform(copyOf(source, target, 't', { chunkRows: 30, ...next }))
   const field = first === 'none' ? 'unproved' : 'counted'
   expect(said(ran)).toMatchObject({
     exitCode: 0,
