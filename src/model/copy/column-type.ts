@@ -68,6 +68,8 @@ export type Column = {
   readonly printed?: true
   /** Its system prints trailing zeros of decimals; a text column of the target keeps them. */
   readonly zeros?: true
+  /** Fields of its composite type in order, as the system describes them: the text of a value does not name them. */
+  readonly fields?: string
   /** The system cannot recreate the same values from their texts. */
   readonly oneWay?: true
   /** Portable form of its values, if no other system can read the native form; a native type has this name. */

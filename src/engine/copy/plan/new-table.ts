@@ -57,10 +57,16 @@ function newColumn(
   to: CopyStore,
   sameSystem: boolean,
 ): Column {
-  const { name, nullable, type, native, sequence, asText, spelled } = column
+  const { name, nullable, type, native, sequence, asText, spelled, fields } = column
   const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
   const declared = isKnown
-    ? { native, type, ...(asText === true ? { asText } : {}), ...(spelled === true ? { spelled } : {}) }
+    ? {
+        native,
+        type,
+        ...(asText === true ? { asText } : {}),
+        ...(spelled === true ? { spelled } : {}),
+        ...(fields === undefined ? {} : { fields }),
+      }
     : to.declare(type, source.key.includes(name), {
         ...(decimal === undefined ? {} : { decimal }),
         ...(spelled === true ? { spelled } : {}),

@@ -25,6 +25,12 @@ export function pairTypes(
       hint: 'leave the column out with --columns, or make the column of the target a text',
     })
   }
+  if (sameSystem && source.native === target.native && source.fields !== target.fields) {
+    throw new SluiceError('UNSUPPORTED_TYPE', `${source.name}: ${source.native} has other fields in the target`, {
+      reason: 'the text of a value does not name the fields: values would change places',
+      hint: 'give the type the same fields in the same order on both sides, or leave the column out with --columns',
+    })
+  }
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
   const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenShapes(source, target))
   if (pairing !== null) return pairing

@@ -63,9 +63,9 @@ export function duckdbColumnType(native: string): ColumnType {
     : { kind: 'native', name: native }
 }
 
-/** The text of a union does not name its member: it is read as the first one that accepts it. */
+/** The text of a union or variant does not name the type of its value: it is read as the first one that accepts it. */
 export function hasUnion(native: string): boolean {
-  return /\bUNION\(/.test(native.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''))
+  return /\b(?:UNION\(|VARIANT\b)/.test(native.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''))
 }
 
 const SIMPLE: ReadonlyMap<string, ColumnType> = new Map<string, ColumnType>([

@@ -19,6 +19,7 @@ import { createNamed, identitySql, movePostgresSequences } from './positions.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
 import { CopySession } from '../server/session.ts'
 import { columnList, tableFromSql, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
+import { compositeFields, loadTypes } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { PostgresWriter } from './writer.ts'
 
@@ -295,19 +296,28 @@ function refuseLongNames({ table, columns }: TableSpec): void {
  */
 async function unknownType(
   table: TableSpec,
-  { name, native }: Column,
+  { name, native, fields }: Column,
   session: CopySession,
 ): Promise<SluiceError | null> {
+  const where = `${tableText(table.table)}.${name}`
   await session.ask('SAVEPOINT type')
   let reason = 'the target has no type of that name'
   try {
-    const [row] = await session.ask(`SELECT pg_catalog.to_regtype(${literal(native)})`)
-    if (row?.[0] != null) return null
+    const [row] = await session.ask(`SELECT pg_catalog.to_regtype(${literal(native)})::oid`)
+    const oid = row?.[0] ?? null
+    if (oid !== null) {
+      const types = await loadTypes([oid], (sql) => session.ask(sql))
+      if (fields === undefined || compositeFields(oid, types) === fields) return null
+      return new SluiceError('TABLE_REFUSED', `${where}: ${native} has other fields in the target`, {
+        reason: 'the text of a value does not name the fields: values would change places',
+        hint: 'give the type the same fields in the same order on both sides, or leave the column out with --columns',
+      })
+    }
   } catch (error) {
     reason = (error as Error).message
     await session.ask('ROLLBACK TO SAVEPOINT type')
   }
-  return new SluiceError('TABLE_REFUSED', `${tableText(table.table)}.${name} needs the type ${native}`, {
+  return new SluiceError('TABLE_REFUSED', `${where} needs the type ${native}`, {
     reason,
     hint: 'create the type in the target first, or create the table there with a text column',
   })

@@ -4,7 +4,7 @@ import { collationSql, sortsOnlySql } from '../copy/collations.ts'
 import { HAS_ALIKE_HEIRS } from './relation.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal } from './sql.ts'
-import { postgresColumnType, loadTypes } from './types.ts'
+import { compositeFields, postgresColumnType, loadTypes } from './types.ts'
 
 type TablePattern = {
   /** On `n.nspname` and `c.relname`. */
@@ -93,11 +93,13 @@ export async function describeTables(
           sortsOnly,
         ]): Column => {
           const known = postgresColumnType(type ?? '', Number(modifier), types)
+          const fields = compositeFields(type ?? '', types)
           return {
             name: column ?? '',
             type: known,
             native: native ?? '',
             ...(native === 'json' ? { spelled: true } : {}),
+            ...(fields === null ? {} : { fields }),
             ...(known.kind === 'decimal' && known.precision === undefined ? { printed: true } : {}),
             ...(known.kind === 'decimal' && known.scale !== 0 ? { zeros: true } : {}),
             nullable: nullable === 't',

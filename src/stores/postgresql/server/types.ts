@@ -15,11 +15,15 @@ type PgType = {
   readonly modifier: number
   /** Element type of an array; otherwise `0`. */
   readonly element: string
+  /** Fields of a composite type, in order. */
+  readonly fields: readonly TypeField[]
 }
+
+type TypeField = { readonly name: string; readonly oid: string; readonly modifier: number }
 
 type Ask = (sql: string) => Promise<readonly TextRow[]>
 
-/** Loads these types, and the base and element types that they consist of. */
+/** Loads these types, and the base, element and field types that they consist of. */
 export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<ReadonlyMap<string, PgType>> {
   const known = new Map<string, PgType>()
   let wanted = [...new Set(oids)]
@@ -29,13 +33,44 @@ export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<Reado
          CASE WHEN typcategory = 'A' AND typlen = -1 AND typname NOT IN ('int2vector', 'oidvector') THEN typelem ELSE 0 END
        FROM pg_catalog.pg_type WHERE oid = ANY (${literal(`{${wanted.join(',')}}`)}::oid[])`,
     )
+    const composite = rows.flatMap(([oid, , kind]) => (kind === 'c' ? [oid ?? ''] : []))
+    const fields = composite.length === 0 ? [] : await ask(fieldsSql(composite))
     for (const [oid = '', name = '', kind = '', base = '0', modifier = '-1', element = '0'] of rows.map(texts)) {
-      known.set(oid, { oid, name, kind, base, modifier: Number(modifier), element })
+      const own = fields
+        .map(texts)
+        .flatMap(([owner, field = '', type = '', length = '-1']) =>
+          owner === oid ? [{ name: field, oid: type, modifier: Number(length) }] : [],
+        )
+      known.set(oid, { oid, name, kind, base, modifier: Number(modifier), element, fields: own })
     }
-    const parts = [...known.values()].flatMap(({ base, element }) => [base, element])
+    const parts = [...known.values()].flatMap((type) => [type.base, type.element, ...type.fields.map(({ oid }) => oid)])
     wanted = [...new Set(parts)].filter((oid) => oid !== '0' && !known.has(oid))
   }
   return known
+}
+
+function fieldsSql(oids: readonly string[]): string {
+  return `SELECT t.oid, a.attname, a.atttypid, a.atttypmod FROM pg_catalog.pg_type t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid
+     WHERE t.oid = ANY (${literal(`{${oids.join(',')}}`)}::oid[]) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY t.oid, a.attnum`
+}
+
+/**
+ * Fields of a composite type in order, with their types, also of an array or a domain of it; null for other types. The
+ * text of a value does not name its fields.
+ */
+export function compositeFields(oid: string, types: ReadonlyMap<string, PgType>): string | null {
+  const type = types.get(oid)
+  if (type === undefined) return null
+  if (type.fields.length > 0) {
+    return `(${type.fields
+      .map((field) => {
+        const { name = field.oid } = types.get(field.oid) ?? {}
+        return JSON.stringify([field.name, name, field.modifier, compositeFields(field.oid, types)])
+      })
+      .join(', ')})`
+  }
+  const part = type.kind === 'd' ? type.base : type.element
+  return part === '0' ? null : compositeFields(part, types)
 }
 
 /** @param modifier length or precision of the column, as in pg_attribute */
