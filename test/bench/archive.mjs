@@ -123,7 +123,7 @@ function print(all, { rows, heap, csv, scans }) {
 
 /** @param {string} url @param {string} to */
 function archiveWords(url, to) {
-  return [SLUICE, 'archive', 'run', '--from', url, '--table', 'rides', '--to', to, '--older-than', '1q', '--no-detach', '--json'] // prettier-ignore
+  return [SLUICE, 'archive', 'run', '--from', url, '--table', 'rides', '--to', to, '--older-than', '1q', '--partition', '2024-Q1', '--no-detach', '--json'] // prettier-ignore
 }
 
 /** @param {string[]} words @param {number} rows @returns {Figures} */

@@ -38,7 +38,7 @@ export function measure(args, runs, { before, memory = true } = {}) {
     ms.push(Number(process.hrtime.bigint() - start) / 1e6)
     if (result.status !== 0) {
       throw new Error(
-        `node ${args.join(' ')} ended with ${result.status ?? result.signal}\n${result.stderr.slice(-2000)}`,
+        `node ${args.join(' ')} ended with ${result.status ?? result.signal}\n${`${result.stderr}${result.stdout}`.slice(-2000)}`,
       )
     }
     stdout = result.stdout
