@@ -38,8 +38,8 @@ export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<Reado
     for (const [oid = '', name = '', kind = '', base = '0', modifier = '-1', element = '0'] of rows.map(texts)) {
       const own = fields
         .map(texts)
-        .flatMap(([owner, field = '', type = '', length = '-1']) =>
-          owner === oid ? [{ name: field, oid: type, modifier: Number(length) }] : [],
+        .flatMap(([owner, field = '', type = '', limit = '-1']) =>
+          owner === oid ? [{ name: field, oid: type, modifier: Number(limit) }] : [],
         )
       known.set(oid, { oid, name, kind, base, modifier: Number(modifier), element, fields: own })
     }
