@@ -149,7 +149,10 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
   )
 }
 
-/** False for infinity, NaN and years BC: archives never hold them as values of these types, and systems differ. */
+/**
+ * False for infinity, NaN, years BC and times finer than a microsecond: archives never hold them as values of these
+ * types, and systems differ. PostgreSQL rounds such a time, and DuckDB cuts it off.
+ */
 function isPlainValue(type: ColumnType, text: string): boolean {
   switch (type.kind) {
     case 'int': {
@@ -164,7 +167,7 @@ function isPlainValue(type: ColumnType, text: string): boolean {
     }
     case 'date':
     case 'timestamp':
-      return /^\d{4}-/.test(text) && !text.endsWith(' BC')
+      return /^\d{4}-/.test(text) && !text.endsWith(' BC') && !/\.\d{7}/.test(text)
     default:
       return true
   }
