@@ -76,7 +76,7 @@ function noChunks(state: State, table: CopyTable | null): string {
   if (state.runs.errorsOnly) return '   nothing failed, and no row was quarantined · e shows all'
   if (table?.error !== null && table?.error !== undefined) return '   no chunk was begun'
   const { all, pending } = table?.map.counts() ?? { all: 0, pending: 0 }
-  return all > 0 && pending === 0 ? '   earlier runs have proved all of them' : '   none is begun'
+  return all > 0 && pending === 0 ? '   earlier runs have copied all of them' : '   none is begun'
 }
 
 function chunkLine(chunk: Chunk, state: State, run: RunView, table: CopyTable | null, w: Widths, here: boolean): Line {
