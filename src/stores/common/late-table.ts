@@ -58,7 +58,7 @@ export async function changeTable(database: LedgerDatabase, sql: string): Promis
   try {
     await database.batch([{ sql, parameters: [] }])
   } catch (error) {
-    if (!/already exists|duplicate (?:column|key)/i.test((error as Error).message)) throw error
+    if (!/already exists|duplicate (?:column|key)|multiple primary key/i.test((error as Error).message)) throw error
   }
 }
 
