@@ -52,7 +52,7 @@ export const DIFFERS = 'differs'
 export const CLOSED = `(status = 'completed' OR (status = 'failed' AND ${ASIDE}))`
 /** Completed chunks that nothing proves: `none`, `differs`, or `count` if chunks of the plan have more than that. */
 export function weakProofs(planned: ProofScheme): readonly string[] {
-  return ['none', DIFFERS, ...(planned === 'count' ? [] : ['count'])]
+  return ['none', DIFFERS, ...(planned === 'count' || planned === 'none' ? [] : ['count'])]
 }
 
 /** SQL condition; false without proofs. */

@@ -2,6 +2,7 @@
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { OTHER_FIELDS } from '../../../stores/common/refusals.ts'
 
 export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
 
@@ -26,10 +27,11 @@ export function pairTypes(
     })
   }
   if (sameSystem && source.native === target.native && source.fields !== target.fields) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `${source.name}: ${source.native} has other fields in the target`, {
-      reason: 'the text of a value does not name the fields: values would change places',
-      hint: 'give the type the same fields in the same order on both sides, or leave the column out with --columns',
-    })
+    throw new SluiceError(
+      'UNSUPPORTED_TYPE',
+      `${source.name}: ${source.native} has other fields in the target`,
+      OTHER_FIELDS,
+    )
   }
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
   const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenShapes(source, target))

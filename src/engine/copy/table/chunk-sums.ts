@@ -3,7 +3,7 @@ import type { TokenRange } from '../../../model/copy/ring.ts'
 import { asCompared, type AgainWork } from '../again/again-work.ts'
 import type { TableContext } from './context.ts'
 import type { ChunkTotals } from '../ledger/chunk-totals.ts'
-import { DIFFERS, type StoredChunk } from '../ledger/stored-chunk.ts'
+import { DIFFERS, weakProofs, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { chunkTokens } from '../plan/ring-plan.ts'
 import type { Tallies } from './table-run.ts'
 
@@ -121,7 +121,7 @@ export class TableTotals {
 
   /** The plan proves chunks by more than their number of rows. */
   get #isMore(): boolean {
-    return this.#context.plan.proof !== 'count' && this.#context.plan.proof !== 'none'
+    return weakProofs(this.#context.plan.proof).includes('count')
   }
 
   /** @param inspected chunks of other runs that this one counted on both sides */

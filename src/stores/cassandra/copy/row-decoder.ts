@@ -80,7 +80,7 @@ export class RowDecoder {
     throw new SluiceError('SOURCE_GONE', `${table} has changed since it was planned`, {
       where: table,
       reason: `it no longer has ${name}`,
-      hint: 'run the same command again: it plans the copy anew',
+      hint: 'run the same command again',
     })
   }
 

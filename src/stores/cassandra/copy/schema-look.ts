@@ -115,7 +115,7 @@ function gone(table: string, reason: string): SluiceError {
   return new SluiceError('SOURCE_GONE', `${table} has changed since it was planned`, {
     where: table,
     reason,
-    hint: 'run the same command again: it plans the copy anew',
+    hint: 'run the same command again',
   })
 }
 

@@ -19,6 +19,7 @@ import { createNamed, identitySql, movePostgresSequences } from './positions.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
 import { CopySession } from '../server/session.ts'
 import { columnList, tableFromSql, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
+import { OTHER_FIELDS } from '../../common/refusals.ts'
 import { compositeFields, loadTypes } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { PostgresWriter } from './writer.ts'
@@ -308,10 +309,7 @@ async function unknownType(
     if (oid !== null) {
       const types = await loadTypes([oid], (sql) => session.ask(sql))
       if (fields === undefined || compositeFields(oid, types) === fields) return null
-      return new SluiceError('TABLE_REFUSED', `${where}: ${native} has other fields in the target`, {
-        reason: 'the text of a value does not name the fields: values would change places',
-        hint: 'give the type the same fields in the same order on both sides, or leave the column out with --columns',
-      })
+      return new SluiceError('TABLE_REFUSED', `${where}: ${native} has other fields in the target`, OTHER_FIELDS)
     }
   } catch (error) {
     reason = (error as Error).message
