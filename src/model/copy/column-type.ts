@@ -62,10 +62,11 @@ export type Column = {
   /** Keeps JSON as written; other JSON columns drop duplicate names and normalise numbers. */
   readonly spelled?: true
   /**
-   * Outside of a key, its system prints values that have no canonical form: 1.50 of a decimal without a scale, or days
-   * that no calendar has, such as 0000-00-00.
+   * Outside of a key, its system holds values whose canonical form is another value: 1.50 of a decimal without a scale,
+   * 0000-00-00, or 'true' in a BOOLEAN of SQLite. Two columns of equal declaration exchange values as the native type
+   * of this name.
    */
-  readonly printed?: true
+  readonly printed?: string
   /** Its system prints trailing zeros of decimals; a text column of the target keeps them. */
   readonly zeros?: true
   /** Fields of its composite type in order, as the system describes them: the text of a value does not name them. */

@@ -40,18 +40,19 @@ export function planColumn(
   const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
   const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name), rewritten)
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
-  const isPrinted =
-    converted === null && !isKey && (keepsPrinted(source, column, sameSystem) || keepsZeros(source, column.type))
-  const whole = isPrinted && trimmed !== true ? { as: { kind: 'native', name: source.native } as const } : {}
+  const printed = printedBetween(source, column) ?? zerosInto(source, column.type)
+  const isWhole = printed !== null && converted === null && !isKey && trimmed !== true
+  const whole = isWhole ? { as: { kind: 'native', name: printed } as const } : {}
   return { from: source.name, to: column.name, source, target: column, ...pairing, ...whole }
 }
 
-function keepsPrinted(source: Column, target: Column, sameSystem: boolean): boolean {
-  return source.printed === true && sameSystem && source.native === target.native
+/** The native type in which both columns hold every value of the other (`Column.printed`); null if there is none. */
+export function printedBetween({ printed, native }: Column, target: Column): string | null {
+  return printed !== undefined && printed === target.printed && native === target.native ? printed : null
 }
 
-function keepsZeros({ zeros }: Column, target: ColumnType): boolean {
-  return zeros === true && target.kind === 'text' && target.padded !== true
+function zerosInto({ zeros, native }: Column, target: ColumnType): string | null {
+  return zeros === true && target.kind === 'text' && target.padded !== true ? native : null
 }
 
 /** The column of exactly this name, or else one whose name differs only in case. */

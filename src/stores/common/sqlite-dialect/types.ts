@@ -50,6 +50,27 @@ export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
   return kind === 'json' ? { spelled: true } : {}
 }
 
+/** Kinds whose texts, in a column that stores them as written, may be spelled in other ways than the canonical one. */
+const RESPELLED: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'decimal', 'uuid', 'date', 'time', 'timestamp'])
+
+/**
+ * `Column.printed` of a column: its canonical values would be stored as other values than the column holds, `1` for
+ * 'true', `7` for 7.0, or lower case for a UUID in upper case.
+ * @param isInferred the type was taken from rows
+ */
+export function printedOf(
+  native: string,
+  { kind }: ColumnType,
+  options: { readonly isInferred: boolean; readonly strict?: boolean },
+): { readonly printed?: string } {
+  const affinity = affinityOf(native, options.strict)
+  if (affinity === 'any') return options.isInferred ? { printed: 'any' } : {}
+  if (!RESPELLED.has(kind)) return {}
+  if (affinity === 'text') return { printed: native }
+  // A number is stored as a number again.
+  return kind === 'decimal' ? {} : { printed: 'any' }
+}
+
 function decimalName(precision: number | undefined, scale: number, options: 'text' | 'real' | undefined): string {
   const fits = fitsDouble(precision, scale)
   if (options === 'real' && !fits) return 'REAL'

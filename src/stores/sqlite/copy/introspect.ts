@@ -7,7 +7,7 @@ import { inferredTypes } from './infer.ts'
 import { sqliteColumns, sqliteShape, type SqliteColumnInfo, type SqliteShape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
-import { ANY, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
+import { ANY, isNumberAsText, printedOf, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 
 type Named = { readonly name: string; readonly sql: string }
 
@@ -64,7 +64,7 @@ function columnSpecs(
   connection: Database.Database,
   table: string,
   infos: readonly SqliteColumnInfo[],
-  { alias }: SqliteShape,
+  { alias, strict }: SqliteShape,
 ): readonly Column[] {
   const inferred = inferredTypes(connection, table, infos)
   const collations = collationsOf(
@@ -83,6 +83,7 @@ function columnSpecs(
       ...(inferred.has(name) ? { typeOfNone: declared } : {}),
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
       ...spelledOf(type),
+      ...printedOf(native, type, { isInferred: inferred.has(name), strict }),
       nullable: notnull === 0 && name !== alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === alias ? { identity: true } : {}),

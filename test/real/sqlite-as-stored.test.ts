@@ -1,0 +1,76 @@
+/** Between two tables of equal declaration, SQLite and D1 keep every value as it is stored, and a followed change does so too. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-as-stored-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  BOOLEAN: ["'true'", "'T'", "'no'", '1', '0', 'NULL'],
+  DATE: ["'2024-01-02'", "'2024-01-02T00:00:00'", "'2024-1-2'", '20240102'],
+  TIME: ["'10:00'", "'10:00:00.500'", "'T10:00:00'"],
+  DATETIME: ["'2024-01-02T10:00:00Z'", "'2024-01-02 10:00:00.000'", "'2024-01-02T10:00:00+02:00'", '1704189600'],
+  UUID: ["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'", "'{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}'"],
+  DECIMAL_TEXT: ["'1.50'", "'+1'", "'1e3'", "'007'"],
+  TIMESTAMP_TEXT: ["'2024-01-02T10:00:00'", "'2024-01-02 10:00:00.10'"],
+  '': ['7.0', '7', "'7'", "x'37'", '1e300', "'it''s'"],
+}
+
+const columns = Object.keys(VALUES).map((type, at) => ({ name: `c${at}`, type }))
+const ROWS = Math.max(...Object.values(VALUES).map(({ length }) => length))
+
+function table(): readonly string[] {
+  const rows = Array.from({ length: ROWS }, (_, row) => {
+    const values = columns.map(({ type }) => VALUES[type]?.[row] ?? 'NULL')
+    return `INSERT INTO t VALUES (${[row + 1, ...values].join(', ')})`
+  })
+  return [definition(), ...rows]
+}
+
+function definition(): string {
+  return `CREATE TABLE t (id INTEGER PRIMARY KEY, ${columns.map(({ name, type }) => `${name} ${type}`).join(', ')})`
+}
+
+/** Each value with its storage class and its bytes. */
+async function stored(place: Place): Promise<readonly unknown[]> {
+  const wanted = columns.map(({ name }) => `typeof(${name}) || ' ' || quote(${name})`)
+  return await place.rows(`SELECT id, ${wanted.join(', ')} FROM t ORDER BY id`)
+}
+
+const D1 = await missing('d1')
+const PAIRS = [
+  ['sqlite', 'sqlite'],
+  ['sqlite', 'd1'],
+  ['d1', 'sqlite'],
+  ['d1', 'd1'],
+] as const
+
+describe.each(PAIRS)('%s to %s', (from, to) => {
+  test.skipIf(`${from} ${to}`.includes('d1') && D1 !== '').each(['created', 'there'])('%s', async (how) => {
+    const [source, target] = [await makePlace(from, folder), await makePlace(to, folder)]
+    await source.sql(...table())
+    if (how === 'there') await target.sql(definition())
+    expect((await perform(copyOf(source, target, 't'))).finished).toMatchObject({ exitCode: 0, proof: 'chunk' })
+    expect(await stored(target)).toEqual(await stored(source))
+    // Another spelling is another value.
+    await target.sql("UPDATE t SET c3 = '2024-01-02 10:00:00' WHERE id = 1")
+    const diff = { kind: 'diff', from: source.url, to: target.url, tables: ['t'], rename: {}, workers: 1 } as const
+    expect((await perform(diff as never)).finished.exitCode).toBe(1)
+  })
+})
+
+test('changes of a followed table', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  await source.sql('PRAGMA journal_mode = WAL', definition(), 'INSERT INTO t (id) VALUES (1), (2), (3), (4), (5), (6)')
+  const copy = copyOf(source, target, 't', { follow: { cdc: 'trigger', until: 'equal' } })
+  expect((await perform(copy)).finished.exitCode).toBe(0)
+  const set = (row: number): string =>
+    columns.map(({ name, type }) => `${name} = ${VALUES[type]?.[row] ?? 'NULL'}`).join(', ')
+  await source.sql(...Array.from({ length: ROWS }, (_, row) => `UPDATE t SET ${set(row)} WHERE id = ${row + 1}`))
+  expect((await perform(copy)).finished.exitCode).toBe(0)
+  expect(await stored(target)).toEqual(await stored(source))
+})
