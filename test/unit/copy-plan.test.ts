@@ -38,6 +38,25 @@ test('a vector of MySQL or MariaDB becomes digits, and the plan says so', () => 
   expect(['point', 'geometry', 'vector', 'int'].map(isHexed)).toEqual([false, false, true, false])
 })
 
+test('the plan says where a text loses its spelling, and a union its member', () => {
+  const of = (source: Column, target: Column): readonly string[] =>
+    textNotes({ columns: [{ from: 'c', to: 'v', source, target, as: pairTypes(source, target, false).as }] })
+  const text = column({ kind: 'text' }, 'TEXT')
+  const integer = column({ kind: 'int', bits: 32 }, 'integer')
+  expect(of(text, integer)).toEqual([
+    "only the value of a text is kept, not its spelling: '007' is written and proved as 7: v (TEXT to integer)",
+  ])
+  expect([of(text, text), of(integer, integer), of(text, column({ kind: 'native', name: 'inet' }, 'inet'))]).toEqual([
+    [],
+    [],
+    [],
+  ])
+  const union = { ...column({ kind: 'native', name: 'UNION(a INTEGER)' }, 'UNION(a INTEGER)'), oneWay: true as const }
+  expect(of(union, text)).toEqual([
+    'only the text of a value is kept, not its member of the type: v (UNION(a INTEGER))',
+  ])
+})
+
 test('a column of SQLite without a type becomes literals, and the plan says so', () => {
   const source = column({ kind: 'native', name: 'any' }, '')
   const of = (target: Column): Parameters<typeof textNotes>[0]['columns'][number] => ({

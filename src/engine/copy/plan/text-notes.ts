@@ -7,7 +7,14 @@ type Columns = Pick<TablePlan, 'columns'>
 
 /** One line per kind, for the plan; empty if no such column is copied. */
 export function textNotes(plan: Columns): readonly string[] {
-  return [...numbersAsText(plan), ...shapesAsText(plan), ...bytesAsText(plan), ...anythingAsText(plan)]
+  return [
+    ...numbersAsText(plan),
+    ...shapesAsText(plan),
+    ...bytesAsText(plan),
+    ...anythingAsText(plan),
+    ...membersAsText(plan),
+    ...textsAsValues(plan),
+  ]
 }
 
 /** Columns whose decimals lose trailing zeros. Values are compared as numbers, so the proof reports them as equal. */
@@ -71,6 +78,31 @@ function anythingAsText({ columns }: Columns): readonly string[] {
     `no type in the source: values become literals, 'a' with its quotes, 7, x'ff': ${texts.map(({ to }) => to).join(', ')}`,
   ]
 }
+
+function membersAsText({ columns }: Columns): readonly string[] {
+  const texts = columns.filter(
+    ({ source, target }) => source.oneWay === true && source.type.kind === 'native' && target.type.kind === 'text',
+  )
+  if (texts.length === 0) return []
+  const names = texts.map(({ to, source }) => `${to} (${source.native})`).join(', ')
+  return [`only the text of a value is kept, not its member of the type: ${names}`]
+}
+
+/** Texts in columns of a stricter type. Both sides are compared by their values, so the proof reports them as equal. */
+function textsAsValues({ columns }: Columns): readonly string[] {
+  const values = columns.filter(
+    ({ source, as, codec }) =>
+      codec === undefined &&
+      source.type.kind === 'text' &&
+      !TEXTS.has(as.kind) &&
+      !(as.kind === 'json' && as.spelled === true),
+  )
+  if (values.length === 0) return []
+  const names = values.map(({ to, source, target }) => `${to} (${source.native} to ${target.native})`).join(', ')
+  return [`only the value of a text is kept, not its spelling: '007' is written and proved as 7: ${names}`]
+}
+
+const TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'bytes', 'list'])
 
 function keptAs(what: string, columns: Columns['columns']): readonly string[] {
   if (columns.length === 0) return []
