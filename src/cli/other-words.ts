@@ -28,7 +28,7 @@ export const OTHER_WORDS: readonly OtherWords[] = [
   },
   {
     words: ['migrate:resume', 'resume_mode', 'checkpoint_size', 'migration_checkpoints', 'checkpoint'],
-    here: 'a copy goes on by the same command',
+    here: 'the same command resumes a copy',
     command: 'copy',
     page: 'docs/guides/resumable-migration.md',
   },

@@ -141,7 +141,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
     const others = leftLines((finished.leftBehind ?? []).filter(({ table }) => table === undefined))
     if (others.length > 0) lines.push(...others.map((line) => `- ${cell(line)}`), '')
     if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')
-    if (finished.resumeCommand !== undefined) lines.push('To go on:', '', ...fenced(finished.resumeCommand), '')
+    if (finished.resumeCommand !== undefined) lines.push('To resume:', '', ...fenced(finished.resumeCommand), '')
     try {
       appendFileSync(options.summaryFile, options.redact(`${lines.join('\n')}\n`))
     } catch (error) {

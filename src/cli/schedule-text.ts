@@ -8,7 +8,7 @@ const WORDS = {
   added: 'is added',
   replaced: 'is replaced',
   paused: 'is paused: due runs are skipped',
-  resumed: 'goes on',
+  resumed: 'is resumed',
   removed: 'is removed',
   wanted: 'will run now',
 } as const

@@ -168,7 +168,7 @@ export class ArchiveLines {
 
 const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
   due: 'due',
-  resume: 'goes on',
+  resume: 'resumes',
   drop: 'will be dropped',
   done: 'archived already',
   later: 'not old enough',

@@ -5,7 +5,7 @@ type Steered<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
 export function runSteered({ paused, workers, lanes, rate, stopping }: Steered<'run.steered'>): string {
   const facts = [
-    ...(paused === undefined ? [] : [paused ? 'paused' : 'goes on']),
+    ...(paused === undefined ? [] : [paused ? 'paused' : 'resumed']),
     ...(workers === undefined ? [] : [`workers: ${workers}`]),
     ...(lanes === undefined ? [] : [`lanes: ${lanes}`]),
     ...(rate === undefined ? [] : [rate === null ? 'no limit of rows a second' : `at most ${rate} rows/s`]),

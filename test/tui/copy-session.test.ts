@@ -45,7 +45,7 @@ it('turns rate and workers, pauses and goes on, stops and aborts', async () => {
   await app.press(['<', '>'], 'limit 4,000/s')
   await app.press(['+', '+', '-'], 'workers wanted 5')
   await app.press(['p'], 'copying, paused')
-  expect(app.row(24)).toContain('p go on')
+  expect(app.row(24)).toContain('p resume')
   await app.press(['p'], (screen) => !screen.includes('paused'))
   await app.press(['x'], 'copying, stopping')
   expect(app.screen()).toContain('stopping after the running chunks')

@@ -78,7 +78,7 @@ describe.each([
     await app.press(['j', 'k'], (screen) => !screen.includes('P resumes it'))
     await app.settled()
     expectGolden(`copy-paused-${columns}x${rows}`, app.screen())
-    await app.press(['P'], `${told.TABLE} goes on`)
+    await app.press(['P'], `${told.TABLE} is resumed`)
     expect(run.calls.at(-1)).toBe(`resume ${told.TABLE}`)
     run.emit({ type: 'table.steered', table: told.TABLE, act: 'resume' })
     await app.until(/copying +6 %/)
@@ -100,7 +100,7 @@ it('tries again what failed of a table, and forgets that it had failed once it g
   await app.until(/public.vehicles +skipped/)
   // What is left out is not waited for: neither the share nor the time to go counts it.
   expect(app.screen()).toContain('of 2,610,059')
-  await app.press(['S'], 'goes on')
+  await app.press(['S'], 'is resumed')
   expect(run.calls).toEqual([`retry ${VEHICLES}`, `skip ${VEHICLES}`, `resume ${VEHICLES}`])
 })
 

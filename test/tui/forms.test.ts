@@ -148,7 +148,7 @@ describe('a form', () => {
       witness: '',
     })
     plan?.finish(0)
-    await app.until('Type accounts-1 to go on')
+    await app.until('Type accounts-1 to continue')
     await app.press(['accounts-1'], 'tab goes there')
     await app.press(['tab'], 'enter starts it')
     await app.press(['enter'], '[2 Runs]')
@@ -257,7 +257,7 @@ describe('a form', () => {
     await formOf(app, 'prune crm/accounts --keep-versions 10', 'enter shows its plan')
     await app.press(['enter'], 'asking what it would do')
     app.fake.runsStarted[0]?.finish(0)
-    await app.until('Type crm/accounts to go on')
+    await app.until('Type crm/accounts to continue')
     await app.press(['tab', 'enter'], 'needs the name')
     await app.press(['crm/account', 'enter'], 'needs the name')
     expect(app.fake.runsStarted).toHaveLength(1)

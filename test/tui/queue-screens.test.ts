@@ -169,7 +169,7 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly TaskRow
       changed.push(`${change} ${name}`)
       const state = change === 'pause' ? 'paused' : 'on'
       schedules = schedules.map((one) => (one.schedule === name ? { ...one, state } : one))
-      return { notes: ['its run goes on'], schedules }
+      return { notes: ['its run continues'], schedules }
     },
     rest: () => void (rests += 1),
   }
@@ -425,9 +425,9 @@ it('pauses a schedule, has it go on, and runs it now once that is asked; one tha
   await app.press(['2'], /running +copy/)
   await app.press(['T'], 'Runs › schedules')
   await app.until('run now')
-  await app.press(['p'], /is paused; its run goes on/)
+  await app.press(['p'], /is paused; its run continues/)
   await app.until(/p go on/)
-  await app.press(['p'], /goes on; its run goes on/)
+  await app.press(['p'], /is resumed; its run continues/)
   await app.press(['r'], 'Run a schedule now')
   expectGolden('schedule-run-now-80x24', trimmed(app))
   await app.press(['enter'], 'SCHEDULE')

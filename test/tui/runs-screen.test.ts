@@ -174,7 +174,7 @@ it('joins a live one with all of its past, steers it, and leaves it to itself', 
   await app.press(['x'], 'process 4711 on here')
   await app.press(['down', 'enter'], 'stopping after')
   // ctrl-c goes back to the list, and stops nothing.
-  await app.press(['ctrl-c'], 'the run goes on')
+  await app.press(['ctrl-c'], 'the run continues')
   expect(there.calls).toEqual(['pause true', 'stop'])
   await app.press(['enter'], 'read 100,000')
   there.say({

@@ -259,7 +259,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.until('213')
     await app.press(['/', 'finance/rates', 'enter', 'i'], 'enter starts')
     await app.press(['enter'], 'planning')
-    await app.press(['1', 'esc', 'q'], 'A run is going on')
+    await app.press(['1', 'esc', 'q'], 'A run is active')
     await golden('quit', app)
   })
 })

@@ -361,7 +361,7 @@ describe('a chunk that is stuck', () => {
     causes.take(done('1'), 17 * MINUTE)
     causes.take(progress('4', 'writing', '2'), 17 * MINUTE)
     expect(causes.take(done('3'), 17 * MINUTE)).toMatchObject([
-      { holds: false, value: 'chunks 1, 2 go on or are done' },
+      { holds: false, value: 'chunks 1, 2 continue or are done' },
     ])
     const one = new AlertCauses(limit)
     one.take(started('2'), 0)

@@ -94,7 +94,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.perfops.errorLimit': idle,
   'spark.cdm.perfops.printStatsAfter': idle,
   'spark.cdm.perfops.printStatsPerPart': idle,
-  'spark.cdm.tokenrange.partitionFile': refused('--track-run with --prev-run-id goes on with what failed'),
+  'spark.cdm.tokenrange.partitionFile': refused('--track-run with --prev-run-id tries again what failed'),
   'spark.cdm.transform.missing.key.ts.replace.value': refused(
     'a row without its key is quarantined; correct it at the source, or add the column with --constants',
   ),

@@ -17,7 +17,9 @@ const discover: Command = {
       return operate({ kind: 'discover-database', url: path, tables })
     }
     if (patterns.length > 0) {
-      throw new SluiceError('BAD_FLAG', '--tables is for databases', { hint: 'give the URL of one, or leave it out' })
+      throw new SluiceError('BAD_FLAG', '--tables is for databases', {
+        hint: 'give the URL of a database, or leave --tables out',
+      })
     }
     return operate({
       kind: 'discover',

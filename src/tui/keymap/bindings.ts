@@ -261,9 +261,9 @@ const PROGRAM = section('PROGRAM', 'screen', [
   [
     'leave',
     ['q'],
-    'leave a run that goes on',
+    'leave the run, which continues',
     is.isAttached,
-    { hint: (s) => (is.narrow(s) ? 'leave' : 'leave, it goes on'), rank: 0, unlisted: true },
+    { hint: (s) => (is.narrow(s) ? 'leave' : 'leave, it continues'), rank: 0, unlisted: true },
   ],
   ['back', ['esc'], 'back', is.inside, { hint: 'back', rank: 4, help: ['esc q', 'back; q at the top quits'] }],
   ['quit', ['q'], 'back; at the top quits', is.anywhere, { palette: true, unlisted: true }],

@@ -3,13 +3,13 @@ import * as is from './conditions.ts'
 import { section } from './binding.ts'
 
 export const RUN = section('RUN screen', 'screen', [
-  ['run.pause', ['p'], 'pause, go on', is.works, { hint: 'pause', rank: 1, palette: true }],
+  ['run.pause', ['p'], 'pause, resume', is.works, { hint: 'pause', rank: 1, palette: true }],
   [
     'run.go-on',
     ['p'],
-    'go on after a pause',
+    'resume after a pause',
     is.rests,
-    { hint: (s) => (is.sharedEnded(s) ? 'go on with what is left' : 'go on'), rank: 1, palette: true, unlisted: true },
+    { hint: (s) => (is.sharedEnded(s) ? 'resume what is left' : 'resume'), rank: 1, palette: true, unlisted: true },
   ],
   [
     'run.more',
@@ -67,10 +67,10 @@ export const RUN = section('RUN screen', 'screen', [
   [
     'row.pause',
     ['P'],
-    'pause the row, go on',
+    'pause the row, resume it',
     is.canHold,
     {
-      hint: (s) => (is.isRunHeld(s, 'paused') ? 'row goes on' : 'pause row'),
+      hint: (s) => (is.isRunHeld(s, 'paused') ? 'resume row' : 'pause row'),
       rank: 3,
       palette: true,
       help: ['P S', 'pause row, leave it out'],
@@ -98,9 +98,9 @@ export const RUN = section('RUN screen', 'screen', [
   [
     'schedule.pause',
     ['p'],
-    'pause a schedule, go on',
+    'pause a schedule, resume it',
     is.onLivingSchedule,
-    { hint: (s) => (is.onPausedSchedule(s) ? 'go on' : 'pause'), rank: 1, palette: true, unlisted: true },
+    { hint: (s) => (is.onPausedSchedule(s) ? 'resume' : 'pause'), rank: 1, palette: true, unlisted: true },
   ],
   ['schedule.run-now', ['r'], 'run a schedule now', is.onLivingSchedule, { hint: 'run now', rank: 6, palette: true }],
   ['row.retry', ['r'], 'try what failed again', is.canRetry, { hint: 'try again', rank: 2, palette: true }],

@@ -174,7 +174,7 @@ function turnRate(s: Acting, run: RunView, faster: boolean): void {
 
 const STEERED: Readonly<Record<TableRequest['act'], string>> = {
   pause: 'is paused: P resumes it',
-  resume: 'goes on',
+  resume: 'is resumed',
   skip: 'is left to another run: S takes it in again',
   retry: 'is tried again: only its failed parts',
 }

@@ -106,7 +106,7 @@ export class AskSession {
   #warnOnce({ ask }: State): boolean {
     if (this.#leaves || ask.answer === null) return false
     this.#leaves = true
-    this.#flash('no statement runs; ctrl-c again stops a run that goes on, or leaves')
+    this.#flash('no statement runs; ctrl-c again stops the active run, or leaves')
     return true
   }
 

@@ -243,7 +243,7 @@ export class TuiSession implements Acting {
     const isShared = shownRun(this.state)?.status === 'running'
     if (isShared || (joinedRun(this.state) !== undefined && !this.state.attached)) {
       this.store.dispatch({ type: 'command', command: 'back' })
-      this.flash('the run goes on; ctrl-c again leaves sluice')
+      this.flash('the run continues; ctrl-c again leaves sluice')
       return
     }
     this.store.dispatch({ type: 'interrupted' })

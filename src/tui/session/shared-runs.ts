@@ -10,7 +10,7 @@ import type { Store } from '../state/store.ts'
 
 type Flash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void
 
-const CHANGED = { pause: 'is paused', resume: 'goes on', 'run-now': 'runs now' } as const
+const CHANGED = { pause: 'is paused', resume: 'is resumed', 'run-now': 'runs now' } as const
 
 export class SharedRuns {
   readonly #queue: Workbench['queue']

@@ -33,7 +33,7 @@ function planLines(plan: CopyPlanLine, detailed: boolean, cells: number): Line[]
   const chunks = `${amount(Number(plan.chunks), 'chunk')} of ${shownCount(Number(plan.chunkRows))}`
   const key = plan.key.length === 0 ? 'without a key' : `by ${plan.key.join(', ')}`
   put(
-    `${plan.estimated ? 'about ' : ''}${amount(Number(plan.rows), 'row')}, ${bytes(Number(plan.bytes))}, ${chunks} ${key}${plan.status === 'resume' ? ', goes on' : ''}`,
+    `${plan.estimated ? 'about ' : ''}${amount(Number(plan.rows), 'row')}, ${bytes(Number(plan.bytes))}, ${chunks} ${key}${plan.status === 'resume' ? ', resumes' : ''}`,
   )
   const where = plan.create ? 'creates the table' : `the table is there; its rows: ${plan.onExisting}`
   put(`${where}; ${PROOF[plan.proof] ?? `proof ${plan.proof}`}`)

@@ -108,7 +108,7 @@ function drainBox({ worker, choice }: Of<'drain'>, state: State): Box {
 function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
   const found = state.queue?.schedules?.find(({ schedule }) => schedule === name)
   const command = found === undefined ? '' : ` Its command: ${cutMiddle(clean(found.command), 60)}`
-  const waits = found?.running === undefined ? '' : ' It waits for the end of its run that goes on.'
+  const waits = found?.running === undefined ? '' : ' It waits until its present run has ended.'
   return choiceBox(
     state,
     'Run a schedule now',
@@ -204,7 +204,7 @@ export function dialogBox(d: Dialog, state: State): Box {
     case 'quit':
       return choiceBox(
         state,
-        'A run is going on',
+        'A run is active',
         `${goingOn(state)} What should happen?`,
         [
           [`Stop after the running ${unit(state, 'chunks', 'batches')}`, 'resumable; then leaves'],

@@ -28,7 +28,7 @@ function planLine(p: PlanLine, name: number): Line[] {
   const time = p.estimatedMs === undefined ? '' : `~${seconds(p.estimatedMs)}`
   return [
     line(
-      `${front} ${padEnd(range, 13)}${(p.files === undefined ? '? files' : amount(numberOf(p.files), 'file')).padStart(14)}${bytes(numberOf(p.bytes)).padStart(10)}${time.padStart(9)}${p.status === 'resume' ? '  goes on' : ''}`,
+      `${front} ${padEnd(range, 13)}${(p.files === undefined ? '? files' : amount(numberOf(p.files), 'file')).padStart(14)}${bytes(numberOf(p.bytes)).padStart(10)}${time.padStart(9)}${p.status === 'resume' ? '  resumes' : ''}`,
     ),
   ]
 }

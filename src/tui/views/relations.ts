@@ -105,7 +105,7 @@ export function relationSummary(relation: RelationEvent, all: readonly RelationE
   ]
   const size = all.reduce((sum, one) => sum + Number(one.bytes), 0)
   const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
-  const copy = note ?? (resumable ? 'one that is broken off goes on where it was' : 'an interrupted one restarts')
+  const copy = note ?? (resumable ? 'an interrupted one is resumed where it was' : 'an interrupted one restarts')
   const [reported] = ledgerTexts(relation)
   return [
     rule('', cells),
@@ -129,7 +129,7 @@ function factTexts(relation: RelationEvent): readonly string[] {
     fact('size', bytes(Number(relation.bytes))),
     fact('key', keyOf(relation)),
     fact('partitions', relation.partitioning ?? 'none'),
-    fact('resumable', relation.resumable ? 'yes: a copy that is broken off goes on where it was' : 'no'),
+    fact('resumable', relation.resumable ? 'yes: an interrupted copy is resumed where it was' : 'no'),
     ...ledgerTexts(relation).map(([label, text]) => fact(label, text)),
     ...(relation.ring === undefined ? [] : [fact('ring', ringFact(relation, relation.ring))]),
     ...(relation.note === undefined ? [] : [fact('note', relation.note)]),

@@ -115,9 +115,9 @@ function sharedCells(reported: SharedRun, { queue, now }: State): Cells {
 function machineCells(run: MachineRun, state: State): Cells {
   const { kind, about, begunAt, end, host } = run
   const said: Readonly<Record<MachineRun['state'], string>> = {
-    live: run.canJoin ? 'enter joins it' : 'goes on in another program',
+    live: run.canJoin ? 'enter joins it' : 'works in another program',
     ended: end?.error ?? '',
-    'broken off': `its program has ended; enter says how it goes on`,
+    'broken off': 'its program has ended; enter says how to resume it',
     elsewhere: `on ${host ?? 'another machine'}`,
   }
   return {

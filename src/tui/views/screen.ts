@@ -27,7 +27,7 @@ import { tablesSummary } from './table-summary.ts'
 function tooSmall(state: State): Line[] {
   const { columns: w, rows: h } = state.size
   const run = activeRun(state)
-  const goes = run === undefined ? '' : ` Run goes on, ${percent(runProgress(run))}`
+  const goes = run === undefined ? '' : ` Run continues, ${percent(runProgress(run))}`
   const lines = [`Too small for sluice: ${w}×${h}.`, `Make it ${SMALLEST.columns}×${SMALLEST.rows}.${goes}`]
   return block(
     lines.map((t) => line(cutEnd(t, w))),

@@ -122,7 +122,7 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
   if (typed !== null) {
     const [before, after] = around(d.field)
     lines.push([
-      span(`Type ${clean(typed.name ?? '')} to go on:  `),
+      span(`Type ${clean(typed.name ?? '')} to continue:  `),
       span(clean(before), 'strong'),
       span(marksOf(state.ascii).caret, 'info'),
       span(clean(after), 'strong'),

@@ -83,7 +83,7 @@ export function chunksText(chunks: readonly { readonly chunk: string }[]): strin
 /** Chunks of an alert, at its end. @param moves changes of its chunks */
 export function movedText(named: readonly string[], moves: ReadonlySet<ChunkMove['is']>): string {
   const isOne = named.length === 1
-  const [further, done] = [isOne ? 'goes on' : 'go on', isOne ? 'is done' : 'are done']
+  const [further, done] = [isOne ? 'continues' : 'continue', isOne ? 'is done' : 'are done']
   const how = moves.size > 1 ? `${further} or ${done}` : moves.has('done') ? done : further
   return `${chunksText(named.map((chunk) => ({ chunk })))} ${how}`
 }

@@ -38,7 +38,7 @@ const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => 
     (await schedules.pause(name))
       ? running === null
         ? []
-        : [`its run ${running} goes on: sluice ctl ${running} stop --distributed ends it`]
+        : [`its run ${running} continues: sluice ctl ${running} stop --distributed ends it`]
       : null,
   resume: async ({ schedules }, found) => await resumed(schedules, found),
   'run-now': async (queue, { name, running }) => {
@@ -53,7 +53,7 @@ const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => 
     (await schedules.remove(name))
       ? [
           'its history is gone with it; its runs stay in sluice runs --distributed',
-          ...(running === null ? [] : [`its run ${running} goes on`]),
+          ...(running === null ? [] : [`its run ${running} continues`]),
         ]
       : null,
 }

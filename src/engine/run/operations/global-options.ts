@@ -41,7 +41,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     name: 'background',
     type: 'flag',
     default: false,
-    describe: 'start a run that goes on when the terminal closes',
+    describe: 'start a run that continues when the terminal closes',
   },
   { name: 'distributed', type: 'flag', default: false, describe: 'hand a run over to the workers of a queue' },
   {
@@ -110,7 +110,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     name: 'metrics',
     type: 'text',
     value: ' [HOST:]PORT',
-    describe: 'report to Prometheus while a run goes on',
+    describe: 'report to Prometheus during a run',
   },
   {
     name: 'help',

@@ -107,7 +107,7 @@ function partitionLine(
 
 function wordOf({ status, state, goal }: ArchivePartition): string {
   if (status === 'blocked' || status === 'held' || status === 'failed') return status
-  if (status === 'waits') return goal === 'DROPPED' ? 'to drop' : state === null ? 'waits' : 'to go on'
+  if (status === 'waits') return goal === 'DROPPED' ? 'to drop' : state === null ? 'waits' : 'to resume'
   return (state ?? '').toLowerCase()
 }
 

@@ -55,7 +55,7 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
       return [
         ...reported(`${code} ${message}`, 'bad'),
         ...reported(`do: ${hint ?? again}`, 'strong'),
-        ...(live ? reported('then r tries it again while this run goes on') : []),
+        ...(live ? reported('then r tries it again while this run works') : []),
       ]
     }
     case 'waits': {

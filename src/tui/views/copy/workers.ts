@@ -44,10 +44,10 @@ export function copyWorkers(state: State, run: RunView, copy: CopyProgress, cell
 }
 
 function idleText(run: RunView, copy: CopyProgress): string {
-  if (run.phase === 'paused') return 'paused: p goes on'
+  if (run.phase === 'paused') return 'paused: p resumes'
   const held = copy.tables.filter(({ state }) => state === 'paused').length
   if (held === 0) return 'no worker has a chunk now'
-  return `nothing else is left: ${held === 1 ? 'a table is' : `${held} tables are`} paused, and P on its row goes on`
+  return `nothing else is left: ${held === 1 ? 'a table is' : `${held} tables are`} paused, and P on its row resumes it`
 }
 
 function workerLine(worker: WorkerView, run: RunView, state: State, copy: CopyProgress, w: Widths): Line {

@@ -132,7 +132,7 @@ export function orderLine(run: SharedRun, slots: readonly TaskRow[], queue: Queu
   const all = hearing.length
   const isSent = queue.sent?.runId === run.runId
   if (!isSent && (wishes.orderedAt === undefined || (asked === '' && deaf === 0))) return null
-  const what = asked === '' ? 'go on' : asked
+  const what = asked === '' ? 'resume' : asked
   const isOpen = isSent || (all > 0 && deaf > 0)
   const heard = isSent ? 'on its way to the queue' : heardBy(all, deaf, sharedWord(run, queue, slots))
   const text = cells < 60 ? `${heard}: ${what}` : `ordered  ${what}: ${heard}`
