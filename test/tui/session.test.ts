@@ -236,7 +236,7 @@ it('says in the help of what its keys are', async () => {
   await app.press(['enter', '?'], 'Keys · Table › overview')
   await app.press(['esc', '2', '?'], 'Keys · Runs · now')
   expect(app.screen()).toMatch(/NOT NOW/)
-  expect(app.screen()).toMatch(/p +pause, go on: no run is active/)
+  expect(app.screen()).toMatch(/p +pause, resume: no run is active/)
   await app.press(['?'], (screen) => screen.includes('Keys · Runs ') && !screen.includes('· now'))
   await app.press(['?'], (screen) => !screen.includes('Keys'))
 })

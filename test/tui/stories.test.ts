@@ -54,8 +54,8 @@ async function does(line: string, ended: RegExp, named = false): Promise<void> {
     await app.press(['enter'], 'Start (tab goes there)')
     await app.press(['tab'], 'enter starts it')
   } else {
-    await app.press(['enter'], / to go on: /)
-    await app.press([/Type (\S+) to go on/.exec(app.screen())?.[1] ?? ''], 'tab goes there')
+    await app.press(['enter'], / to continue: /)
+    await app.press([/Type (\S+) to continue/.exec(app.screen())?.[1] ?? ''], 'tab goes there')
     await app.press(['tab'], 'enter starts it')
   }
   await app.press(['enter'], (screen) => isOf(screen, line) && ended.test(screen))

@@ -1,6 +1,7 @@
 /** `partition decommission --database`: inspects a moved database, makes it inactive, and drops it later. */
 import { dec } from '../../../model/run/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -133,6 +134,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   }
   await steps.prepare()
   const limit = (await retirement.standing(signal))?.connectionLimit ?? -1
+  throwIfAborted(run.interrupt.stop)
   await note(retired, 'closing', { connectionLimit: limit, left: leftOf(findings) })
   const { ended } = await retirement.close(identity, inside, operation.budgetMs, signal)
   const last = await contentFindings(options, { contents: await inside.look(signal), inside })
@@ -178,6 +180,7 @@ async function ofInactive(retired: Retired): Promise<Ending> {
     return { totals }
   }
   refuseUnconfirmedDatabase(retirement.name, operation.confirm)
+  throwIfAborted(run.interrupt.stop)
   if (all.at(-1)?.step === 'inactive') await note(retired, 'dropping', {})
   await requireDropping({ ...retired, name: retirement.name }, signal)
   await retirement.drop(identity, signal)

@@ -84,7 +84,7 @@ async function next(
   const { row, name, ledger, steps } = retired
   const inspected = await examine(
     { ...retired, database, copies: store, graceMs: operation.graceMs },
-    run.interrupt.abort,
+    run.interrupt.stop,
   )
   const { identity, use, isWanted } = inspected
   const findings = [...inspected.findings, ...(await copyFindings(retired, inspected, operation, store, run))]
@@ -133,7 +133,7 @@ async function copyFindings(
   const before = lastCopyOf(steps)
   if (before === undefined || to !== undefined || lastDecommissionStep(steps)?.step !== 'inactive') return []
   if (!dryRun && (inactive || !graceOver)) return []
-  return [await lastCopyFinding(before, { copies, oldTable }, run.interrupt.abort)]
+  return [await lastCopyFinding(before, { copies, oldTable }, run.interrupt.stop)]
 }
 
 function lastCopyOf(steps: readonly DecommissionRow[]): DecommissionDetail['archive'] {
@@ -167,7 +167,7 @@ async function drop(
   copies: CopyStore,
   run: DecommissionRun,
 ): Promise<void> {
-  const expect = archived === undefined ? null : await knownRows(copies, oldTable, archived, run.interrupt.abort)
+  const expect = archived === undefined ? null : await knownRows(copies, oldTable, archived, run.interrupt.stop)
   const step = stepOf({ oldTable, identity }, ledger.guard('inactive', operation.graceMs), operation, run)
   const { end, also } = await store.drop(step, heir, expect, [
     ledger.statement({ step: 'dropped', identity, detail: {} }),
@@ -226,7 +226,7 @@ function stepOf(
   { patienceMs, budgetMs }: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): DecommissionStep {
-  return { table: oldTable, identity, guard, patienceMs, budgetMs, signal: run.interrupt.abort }
+  return { table: oldTable, identity, guard, patienceMs, budgetMs, signal: run.interrupt.stop }
 }
 
 function report(

@@ -42,7 +42,8 @@ type Able = {
  * TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY, TARGET_DENIED, SOURCE_GONE, STOPPED
  */
 export async function performPartitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
-  const signal = run.interrupt.abort
+  // Every step is one transaction or one index: a request to stop undoes the one that works or waits for a lock.
+  const signal = run.interrupt.stop
   await using store = await openExisting(operation.from)
   const [inPlace, plan] = [store.offers.inPlace, store.offers.partitionPlan]
   if (inPlace === undefined || plan === undefined) {
