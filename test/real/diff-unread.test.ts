@@ -17,7 +17,7 @@ it('is named, and everything else is compared and mended', async () => {
   )
   const { finished: copied } = await perform(copyOf(source, target, 't'))
   expect(copied.error).toBeUndefined()
-  await source.sql(`UPDATE t SET at = 'no time at all' WHERE id = 30000`)
+  await source.sql(`UPDATE t SET v = x'ff' WHERE id = 30000`)
   await target.sql(`UPDATE t SET v = 'other' WHERE id = 30001`, 'DELETE FROM t WHERE id = 7')
   const diff = (fix: boolean) =>
     perform({
