@@ -1,7 +1,7 @@
 /** Processes partitioned tables of a database one after the other; a failure does not stop the others. */
 import type { ArchiveRecord } from '../archive/ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../model/copy/column-type.ts'
-import { asSluiceError, SluiceError } from '../shared/errors.ts'
+import { asSluiceError, errorLine, SluiceError } from '../shared/errors.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import { archiveOf } from '../archive/work/find-archive.ts'
 import { sourceTables } from '../archive/work/each-table.ts'
@@ -31,6 +31,8 @@ type TablesEnd = {
   readonly errors: readonly SluiceError[]
   /** Tables of a pattern that are partitioned in an unsupported way. */
   readonly passedOver: number
+  /** Archives of tables that were not inspected, each with the cause, as text. */
+  readonly unread: readonly string[]
   /** True if some were not begun because a stop was requested. */
   readonly stopped: boolean
 }
@@ -50,24 +52,28 @@ export async function eachTable(
   const { abort: signal, stop } = run.interrupt
   const maintenance = maintenanceOf(store)
   const errors: SluiceError[] = []
+  const unread: string[] = []
   let passedOver = 0
   let inspected = 0
   await using archives = new Archives(store)
   const tables = await wantedTables(store, options.tables, signal)
   for (const { table, named } of tables) {
-    if (stop.aborted) return { errors, passedOver, stopped: true }
+    if (stop.aborted) return { errors, passedOver, unread, stopped: true }
     const name = tableText(table.table)
     try {
       const { calendar, epoch, sizes } = options
-      let read: Promise<ArchiveRecord | null> | undefined
-      const archived = (): Promise<ArchiveRecord | null> => (read ??= archiveIn(archives, table, run))
+      let read: ReturnType<typeof archiveIn> | undefined
+      const readOnce = (): ReturnType<typeof archiveIn> => (read ??= archiveIn(archives, table, run))
+      const archived = async (): Promise<ArchiveRecord | null> => (await readOnce()).record
       const standing = await partitionCoverage(maintenance, table, calendar, { epoch, archived, sizes, signal })
       if (standing === null) {
         if (named) throw notPartitioned(name, store)
         continue
       }
       inspected++
-      await each({ name, standing, archive: await archived() })
+      const { record: archive, error: why } = await readOnce()
+      if (why !== null) unread.push(`the archive of ${name}: ${errorLine(why.info())}`)
+      await each({ name, standing, archive })
     } catch (error) {
       const known = asSluiceError(error)
       if (signal.aborted || known.code === 'INTERNAL') throw known
@@ -92,7 +98,7 @@ export async function eachTable(
     const message = `no table that matches ${options.tables.join(', ')} is partitioned by ranges of one time column`
     run.emit({ type: 'log', level: 'warn', message })
   }
-  return { errors, passedOver, stopped: false }
+  return { errors, passedOver, unread, stopped: false }
 }
 
 async function wantedTables(
@@ -143,19 +149,23 @@ class Archives implements AsyncDisposable {
 }
 
 /** If the archive cannot be read, partition states are reported without it, with a warning. */
-async function archiveIn(archives: Archives, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
+async function archiveIn(
+  archives: Archives,
+  { table }: TableSpec,
+  run: Run<'log'>,
+): Promise<{ readonly record: ArchiveRecord | null; readonly error: SluiceError | null }> {
   try {
-    return await archives.read(table, run.interrupt.abort)
+    return { record: await archives.read(table, run.interrupt.abort), error: null }
   } catch (error) {
-    const { code, message } = asSluiceError(error)
-    if (code === 'INTERNAL') throw error
+    const known = asSluiceError(error)
+    if (known.code === 'INTERNAL') throw error
     run.emit({
       type: 'log',
       level: 'warn',
       table: tableText(table),
-      message: `its archive was not inspected: ${code} ${message}`,
+      message: `its archive was not inspected: ${known.code} ${known.message}`,
     })
-    return null
+    return { record: null, error: known }
   }
 }
 

@@ -8,7 +8,12 @@ export function shellQuote(word: string): string {
 
 /** A flag with its quoted value. A value that begins with a dash would be read as another flag. */
 export function shellOption(flag: string, quoted: string): string {
-  return `${flag}${/^'?-/.test(quoted) ? '=' : ' '}${quoted}`
+  return flag + valueAfterFlag(quoted)
+}
+
+/** A quoted value with what is between it and its flag. */
+export function valueAfterFlag(quoted: string): string {
+  return `${/^'?-/.test(quoted) ? '=' : ' '}${quoted}`
 }
 
 /** Names as one quoted word, for a flag that takes a list: a name with a comma or a quote is in double quotes. */

@@ -108,6 +108,42 @@ const WRONG: readonly (readonly [what: string, sql: string, question: string, sa
     'active-files',
     'c: stats.minValues.id is 20 in the files, 21 in SQL',
   ],
+  [
+    'all statistics, which it has lost',
+    `UPDATE delta_files SET stats = NULL ${OF_C}`,
+    'active-files',
+    /^c: stats is \{"numRecords":10,.* in the files, missing in SQL$/,
+  ],
+  [
+    'a smallest value, which it has lost',
+    `UPDATE delta_files SET stats = replace(stats, '"minValues":{"id":20}', '"minValues":{}') ${OF_C}`,
+    'active-files',
+    'c: stats.minValues.id is 20 in the files, missing in SQL',
+  ],
+  [
+    'a largest value, which it has lost',
+    `UPDATE delta_files SET stats = replace(stats, '"maxValues":{"id":29}', '"maxValues":{"id":null}') ${OF_C}`,
+    'active-files',
+    'c: stats.maxValues.id is 29 in the files, missing in SQL',
+  ],
+  [
+    'a count of nulls, which it has lost',
+    `UPDATE delta_files SET stats = replace(stats, ',"nullCount":{"id":0}', '') ${OF_C}`,
+    'active-files',
+    'c: stats.nullCount.id is 0 in the files, missing in SQL',
+  ],
+  [
+    'a count of rows, which it has lost',
+    `UPDATE delta_files SET num_records = NULL ${OF_C}`,
+    'active-files',
+    'c: rows is 10 in the files, missing in SQL',
+  ],
+  [
+    'the total of rows, which it has lost',
+    'UPDATE delta_commits SET files_without_records = 1 WHERE version = 2',
+    'counts',
+    'all files together: rows is 14 in the files, missing in SQL',
+  ],
   ['rows', `UPDATE delta_files SET num_records = 11 ${OF_C}`, 'active-files', 'c: rows is 10 in the files, 11 in SQL'],
   [
     'tags',

@@ -41,6 +41,13 @@ for (const [from, to, how] of PAIRS) {
       const { finished } = await perform(diff)
       expect(finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
       expect(finished.totals).toMatchObject({ ...counts, different: '2' })
+      // No key finds one of them, so they stay: no other option repairs them.
+      const fixed = await perform({ ...diff, fix: true })
+      expect(fixed.finished).toMatchObject({
+        exitCode: 1,
+        totals: { ...counts, different: '2', fixed: '0' },
+        error: { hint: expect.stringContaining('the log names rows that cannot be repaired') },
+      })
     })
   })
 }

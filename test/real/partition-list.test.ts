@@ -90,6 +90,19 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
+  it('of an archive that cannot be read are listed, and the end says that it was not inspected, and why', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    const archived = await makeBookings(place, 'native', join(folder.path, 'unread'))
+    expect((await perform(commandsOf(archived).run)).finished.exitCode).toBe(0)
+    const read = await perform(list(place, 'bookings'))
+    expect(read.finished.notChecked ?? '').not.toContain('archive')
+    await place.sql('UPDATE migration_archive_ledger SET version = 99')
+    for (const operation of [list(place, 'bookings'), ensure(place, ['bookings'], { dryRun: true })]) {
+      const { finished } = await perform(operation)
+      expect(finished.notChecked).toMatch(/archive of public.bookings: LEDGER_NEWER .*version 99/)
+    }
+  })
+
   it('that were restored behind a drop are due no more, and are held once they are', async () => {
     const place = await makePlace('postgresql', folder.path)
     const archived = await makeBookings(place, 'native', join(folder.path, 'restored'))

@@ -116,6 +116,11 @@ describe('the proof of two answers', () => {
     expect(await differenceOf([row(full)], [row(full.replace(':3,', ':4,'))])).toBe(
       'f: stats.numRecords is 3 in the files, 4 in SQL',
     )
+    // The catalog keeps what the log has.
+    expect(await differenceOf([row(full)], [row(null)])).toMatch(/^f: stats is "?\{.* in the files, missing in SQL$/)
+    expect(await differenceOf([row(full)], [row('{"numRecords":3}')])).toMatch(
+      /^f: stats\.minValues\.id is 1 in the files, missing in SQL$/,
+    )
     expect(await differenceOf([row(full)], [row(`${full}}`)])).toMatch(/^f: stats is .* in the files, .* in SQL$/)
   })
 })

@@ -61,6 +61,27 @@ describe('a command that is named', () => {
     expect(named(line)).toBe(line)
   })
 
+  test.each([
+    ['-x', '=-x'],
+    ["'- a b'", "='- a b'"],
+    ['x-y', ' x-y'],
+    ["'x -y'", " 'x -y'"],
+  ])('a name behind a flag that begins with a dash is no flag: %s', (name, put) => {
+    const own = 'sluice partition list --from a --config b.yaml --table=-own'
+    const listed = wholeCommands(own)
+    const ends = '--from a --config b.yaml'
+    expect(listed(`then sluice partition ensure --table ${name} --ahead 2 makes it`)).toBe(
+      `then sluice partition ensure --table${put} --ahead 2 ${ends} makes it`,
+    )
+    expect(listed(`sluice partition ensure --table=${name} shows it`)).toBe(
+      `sluice partition ensure --table=${name} ${ends} shows it`,
+    )
+    expect(listed('sluice partition plan --table TABLE --by at')).toBe(
+      `sluice partition plan --table=-own --by at ${ends}`,
+    )
+    expect(listed('sluice partition ensure makes it')).toBe(`sluice partition ensure ${ends} --table=-own makes it`)
+  })
+
   test('two of them in one text', () => {
     expect(whole('go on by sluice follow 3, or end it with sluice follow 3 --end')).toBe(
       `go on by sluice follow 3 ${ENDS}, or end it with sluice follow 3 --end ${ENDS}`,

@@ -4,7 +4,7 @@
  * passwords, with variables, store names and the config file.
  */
 import { redactUrl } from '../../shared/redact.ts'
-import { shellQuote } from '../../shared/shell.ts'
+import { shellOption, shellQuote, valueAfterFlag } from '../../shared/shell.ts'
 import { callsIn, type WrittenCall } from './call.ts'
 import { isSelection, STEERING } from './options.ts'
 import { ownCall } from './own-line.ts'
@@ -59,14 +59,17 @@ function completed(text: string, call: WrittenCall, { run, shown, isNoted }: Rep
   const behind = [...ends(call, run, isNoted && goesOn ? ['from'] : []), ...selection(call, run)]
   const head = `${text.slice(0, call.end)}${behind.map((word) => ` ${word}`).join('')}${text.slice(call.end)}`
   const places = [...call.flags].flatMap(([name, values]) =>
-    values.flatMap((value) => (value === null ? [] : [{ name, value }])),
+    values.flatMap((value) => (value === null ? [] : [{ name, value, isOfFlag: true }])),
   )
-  const named = call.operands.map((value) => ({ name: 'from', value }))
+  const named = call.operands.map((value) => ({ name: 'from', value, isOfFlag: false }))
   return [...named, ...places]
     .toSorted((a, b) => b.value.start - a.value.start)
-    .reduce((whole, { name, value }) => {
+    .reduce((whole, { name, value, isOfFlag }) => {
       const word = value.raw === 'URL' ? urlOf(run, name, call) : (meant(value.raw, run) ?? shown.get(value.raw))
-      return word === undefined ? whole : `${whole.slice(0, value.start)}${word}${whole.slice(value.end)}`
+      // A text puts a name behind its flag without knowing whether the parser takes it for another flag.
+      const isApart = isOfFlag && whole[value.start - 1] === ' '
+      const put = isApart ? valueAfterFlag(word ?? value.raw) : (word ?? value.raw)
+      return `${whole.slice(0, value.start - (isApart ? 1 : 0))}${put}${whole.slice(value.end)}`
     }, head)
 }
 
@@ -132,5 +135,5 @@ function isEnd(name: string): boolean {
 }
 
 function written(name: string, raw: string | undefined): string {
-  return raw === undefined ? `--${name}` : `--${name} ${raw}`
+  return raw === undefined ? `--${name}` : shellOption(`--${name}`, raw)
 }

@@ -1,6 +1,6 @@
 /**
  * Decides whether two texts mean the same value of a column: a statistic in a commit and in a checkpoint's struct, a
- * partition value spelled by two writers. A column that only one side has is no difference.
+ * partition value spelled by two writers.
  */
 import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
 import { parseTimestamp } from '../../model/lake/instant.ts'
@@ -25,8 +25,14 @@ const MICROS_OF_MS = 1000n
 /** Differences of two statistics of one file; null if one of them is not a JSON object. */
 export type StatsComparer = (one: string, other: string) => readonly ApartValues[] | null
 
-/** Compares statistics of a file by column types. @param missing true if a fact of only one side is a difference */
-export function statsComparer(columns: readonly LeafColumn[], missing: 'same' | 'apart' = 'same'): StatsComparer {
+/**
+ * Whether a fact that only one side has is a difference: never (`same`), always (`apart`), or if the second side lacks
+ * it (`kept`).
+ */
+export type MissingFacts = 'same' | 'apart' | 'kept'
+
+/** Compares statistics of a file by column types. */
+export function statsComparer(columns: readonly LeafColumn[], missing: MissingFacts = 'same'): StatsComparer {
   const paths = columns.map(({ physicalPath }) => physicalPath)
   const [left, right] = [statsReader(paths), statsReader(paths)]
   return (oneText, otherText) => {
@@ -35,7 +41,8 @@ export function statsComparer(columns: readonly LeafColumn[], missing: 'same' | 
     if (one === null || other === null) return null
     const apart: ApartValues[] = []
     const compare = (column: string, what: string, a: string | undefined, b: string | undefined, same: Same): void => {
-      const isSame = a === undefined || b === undefined ? missing === 'same' || a === b : same(a, b)
+      const mayMiss = missing === 'same' || (missing === 'kept' && a === undefined)
+      const isSame = a === undefined || b === undefined ? mayMiss || a === b : same(a, b)
       if (!isSame) apart.push({ column, what, one: a ?? 'missing', other: b ?? 'missing' })
     }
     compare('', 'numRecords', one.numRecords, other.numRecords, isSameCount)

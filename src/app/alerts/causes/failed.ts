@@ -1,4 +1,4 @@
-/** `failed`: the run ended failed or refused. Not raised if the user stopped it. */
+/** `failed`: the run ended failed or refused. If the user stopped it, only raised for tables that had failed before. */
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../../shared/errors.ts'
@@ -13,6 +13,9 @@ const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
   ROWS_IN_DEFAULT: ['default-rows'],
 }
 
+/** Errors of a stopped run that the stop does not explain. */
+const AFTER_STOP: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['OUT_OF_TRIES', 'TABLES_FAILED'])
+
 /** @param holds true if another cause is active */
 export function failedWatch(holds: (cause: RunCause) => boolean): CauseWatch {
   /** Failures of tables and archive partitions, to detect that the run's final error is one of them. */
@@ -26,7 +29,7 @@ export function failedWatch(holds: (cause: RunCause) => boolean): CauseWatch {
       else if (outcome !== null) ofTables.set(outcome.of, outcome.failure)
       if (event.type !== 'run.finished' || event.error?.code === 'ALERTED') return []
       const { status, error, exitCode } = event
-      if (status === 'stopped' && error?.code !== 'OUT_OF_TRIES') return []
+      if (status === 'stopped' && (error === undefined || !AFTER_STOP.has(error.code))) return []
       // What was left out may be what had failed.
       if (status === 'ok' && leavesOut) return []
       if (status === 'ok') return [{ cause: 'failed', table: '', holds: false, value: 'the run ended well' }]

@@ -2,6 +2,7 @@
 import { equalDigests } from '../../../model/copy/rows.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
@@ -56,9 +57,9 @@ export async function differencesIn(
   return inspected
 }
 
-/** Compares one row. Returns its key in the system's spelling and the difference; null if neither side has it. */
-export async function namedRow(
-  key: readonly string[],
+/** Compares the rows of one key. Returns it in the system's spelling and the difference; null if neither side has it. */
+export async function rowsOfKey(
+  key: RowKey,
   table: FollowTable,
   { source, target, signal }: BothViews,
 ): Promise<{ readonly key: RowDifference['key']; readonly difference: RowDifference | null } | null> {

@@ -19,7 +19,7 @@ import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import type { Nominated } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import { copyOfStream } from '../stream/named-stream.ts'
-import { differencesIn, namedRow } from './find.ts'
+import { differencesIn, rowsOfKey } from './find.ts'
 import { namedKeys, compareScope, type ScopeOptions } from './scope.ts'
 
 /** Most rows that one command nominates; the rest need another command. */
@@ -44,6 +44,9 @@ export type HandOptions = {
   readonly limit: number
 }
 
+/** A key of several rows that are not the same on both sides. @property error why no row is found by it */
+type SharedKey = { readonly key: RowKey; readonly error: SluiceError }
+
 /** Result of a comparison of both sides. */
 export type ComparedByHand = {
   readonly rows: number
@@ -53,8 +56,7 @@ export type ComparedByHand = {
   readonly different: number
   /** Rows of the source that cannot be read. */
   readonly unread: number
-  /** Keys of several rows that are not the same on both sides: why they are not repaired. */
-  readonly shared: readonly SluiceError[]
+  readonly shared: readonly SharedKey[]
   /** Parts whose checksums differ, although no row does. */
   readonly unexplained: number
   /** Keys that neither side has. */
@@ -160,10 +162,10 @@ export async function compareByHand(
   const views = { source, target, signal }
   const kinds = { missing: 0, extra: 0, different: 0 }
   const keys: RowKey[] = []
-  const shared: SluiceError[] = []
+  const shared: SharedKey[] = []
   const count = ({ key, kind, columns, unasked }: RowDifference): void => {
     kinds[kind]++
-    if (unasked !== undefined) shared.push(unasked)
+    if (unasked !== undefined) shared.push({ key, error: unasked })
     if (kinds.missing + kinds.extra + kinds.different > options.limit) return
     run.emit({
       type: 'difference',
@@ -178,7 +180,7 @@ export async function compareByHand(
     let [rows, targetRows] = [0, 0]
     for (const [at, key] of namedKeys(table, options.scope.keys).entries()) {
       signal.throwIfAborted()
-      const found = await namedRow(key, table, views)
+      const found = await rowsOfKey(key, table, views)
       if (found === null) {
         nowhere.push(options.scope.keys[at] ?? '')
         continue
@@ -202,6 +204,24 @@ export async function compareByHand(
     return true
   })
   return { ...kinds, ...inspected, shared, nowhere: [], more, keys }
+}
+
+/** Of keys with several rows, those that still differ after the stream has read and written them. */
+export async function stillShared(
+  { from, to, run }: RepairByHand,
+  table: FollowTable,
+  shared: readonly SharedKey[],
+): Promise<readonly SharedKey[]> {
+  const { abort: signal } = run.interrupt
+  await using target = await to.source(signal)
+  await using source = await from.source(signal)
+  const left: SharedKey[] = []
+  for (const { key } of shared) {
+    signal.throwIfAborted()
+    const error = (await rowsOfKey(key, table, { source, target, signal }))?.difference?.unasked
+    if (error !== undefined) left.push({ key, error })
+  }
+  return left
 }
 
 /** Notes keys in the ledger; the apply worker reads these rows between two of its transactions. */

@@ -4,6 +4,6 @@ export type AnswerRow = {
   readonly about: string
   /** Fields that must be equal on both sides, in the same order. */
   readonly fields: Readonly<Record<string, unknown>>
-  /** JSON texts that a checkpoint may shorten or rewrite: compared by value, only what both sides have. */
+  /** JSON texts that a checkpoint may shorten or rewrite: compared by value. SQL must have what the files have. */
   readonly loose?: Readonly<Record<string, string | null>>
 }

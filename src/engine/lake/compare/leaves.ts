@@ -11,16 +11,22 @@ const WHOLE = /^-?\d+$/
 const DIGITS_OF_DOUBLE = 17
 const TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:/
 
+/** Shown for a value that a side does not have. */
+export const MISSING = 'missing'
+
 export type Contradiction = { readonly at: string; readonly files: string; readonly sql: string }
 
-/** First leaf with different values that both texts have; null if none. A text that is not JSON is one leaf. */
-export function contradiction(files: string, sql: string): Contradiction | null {
+/**
+ * First leaf with different values that both texts have; null if none. A text that is not JSON is one leaf.
+ * @param isKept true if a leaf that SQL lacks is a contradiction, too
+ */
+export function contradiction(files: string, sql: string, isKept = false): Contradiction | null {
   if (files === sql) return null
   const [mine, theirs] = [leavesOf(files), leavesOf(sql)]
   if (mine === null || theirs === null) return { at: '', files, sql }
   for (const [at, value] of mine) {
     const other = theirs.get(at)
-    if (other !== undefined && !isSame(value, other)) return { at, files: value, sql: other }
+    if (other === undefined ? isKept : !isSame(value, other)) return { at, files: value, sql: other ?? MISSING }
   }
   return null
 }

@@ -7,7 +7,7 @@ import { answerRows, answerDigest, type PagedAnswer, type AnswerRow } from './an
 import { digestShare, type AnswerDigest } from './digest.ts'
 import { leafColumns, type StructType } from '../../../delta/schema.ts'
 import { partitionsApart, statsComparer, type PartitionMap } from '../../../delta/values/same.ts'
-import { contradiction, type Contradiction } from './leaves.ts'
+import { contradiction, MISSING, type Contradiction } from './leaves.ts'
 
 /** Asks one side again; the answer is valid while `body` runs. */
 export type AskAgain = <T>(body: (answer: PagedAnswer) => Promise<T>) => Promise<T>
@@ -115,7 +115,7 @@ async function compare(
 type RowDifference = (files: AnswerRow, sql: AnswerRow) => string | null
 
 function differenceOfRows(schema: StructType | undefined): RowDifference {
-  const stats = statsComparer(schema === undefined ? [] : leafColumns(schema))
+  const stats = statsComparer(schema === undefined ? [] : leafColumns(schema), 'kept')
   /** Null if both mean the same; undefined if the types do not decide it. */
   const byType = (name: string, mine: unknown, theirs: unknown): Contradiction | null | undefined => {
     if (schema === undefined || typeof mine !== 'string' || typeof theirs !== 'string') return undefined
@@ -137,9 +137,10 @@ function differenceOfRows(schema: StructType | undefined): RowDifference {
     }
     for (const [name, text] of Object.entries(files.loose ?? {})) {
       const other = sql.loose?.[name] ?? null
-      if (text === null || other === null) continue
+      if (text === null) continue
+      if (other === null) return contrast(`${files.about}: ${name}`, text, MISSING)
       const typed = byType(name, text, other)
-      const apart = typed === undefined ? contradiction(text, other) : typed
+      const apart = typed === undefined ? contradiction(text, other, true) : typed
       if (apart !== null) return contrast(`${files.about}: ${name}${apart.at}`, apart.files, apart.sql)
     }
     return null

@@ -54,7 +54,7 @@ export type ComparedFileFacts = {
 
 /**
  * Compares what checkpoints keep of a file (PROTOCOL.md, "Action Reconciliation"). `dataChange` is not kept. Statistics
- * may be dropped or rewritten: they are compared only as far as both sides have them.
+ * may be dropped or rewritten by a checkpoint, but not by the catalog: SQL must have what the files have.
  */
 export function comparedFileRow(file: ComparedFileFacts): AnswerRow {
   const { path, dvId, size, modificationTime, stats, rows } = file

@@ -29,6 +29,8 @@ export type LaneSplit = {
 
 export type LaneTarget = Omit<ImportTarget, 'worker'> & { readonly logBytes: number }
 
+export type NamedOutcome = TableOutcome & { readonly name: string }
+
 /** @returns outcomes of the tables that were started; a stopped run leaves out the others */
 export async function importInLanes(
   catalog: WritableCatalog,
@@ -38,10 +40,10 @@ export async function importInLanes(
   settings: ImportSettings,
   run: LakeRun,
   split: LaneSplit = {},
-): Promise<readonly TableOutcome[]> {
+): Promise<readonly NamedOutcome[]> {
   // Largest first, so that no long table begins when the other workers are about to finish.
   const queue = targets.toSorted((a, b) => b.logBytes - a.logBytes)
-  const outcomes: TableOutcome[] = []
+  const outcomes: NamedOutcome[] = []
   const asked = run.control === undefined || run.control.fixedLanes === true ? parallel : MAX_LANES
   const lanes = Math.max(1, Math.min(asked, targets.length))
   const threads = new Map<number, LaneThread>()
@@ -76,7 +78,7 @@ export async function importInLanes(
   }
   try {
     await inWorkers(queue, lanes, run, async (target, worker) => {
-      outcomes.push(await importOne(target, worker))
+      outcomes.push({ ...(await importOne(target, worker)), name: target.name })
     })
   } finally {
     await Promise.all([...threads.values()].map((thread) => thread.close()))

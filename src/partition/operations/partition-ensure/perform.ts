@@ -52,11 +52,12 @@ export async function performPartitionEnsure(
   const all: Ensured = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, raised: [], isCut: false }
   const options = { tables, calendar, epoch, sizes: false }
   const each = (found: TableWithCoverage): Promise<void> => ensure(found, operation, maintenance, run, all)
-  const { errors, passedOver, stopped } = await eachTable(store, options, run, each)
+  const { errors, passedOver, unread, stopped } = await eachTable(store, options, run, each)
   return {
     ...alarmError(new Set(all.raised)),
     ...failedTables(errors),
     stopped: stopped || all.isCut,
+    ...(unread.length === 0 ? {} : { notChecked: unread.join('; ') }),
     totals: {
       tables: dec(all.tables),
       passedOver: dec(passedOver),

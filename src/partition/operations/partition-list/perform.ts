@@ -29,7 +29,7 @@ export async function performPartitionList(operation: PartitionListOperation, ru
   await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
   const notInspected: string[] = []
-  const { errors, passedOver } = await eachTable(
+  const { errors, passedOver, unread } = await eachTable(
     store,
     { tables, calendar, epoch, sizes: true },
     run,
@@ -75,6 +75,7 @@ export async function performPartitionList(operation: PartitionListOperation, ru
       run.emit(standsEvent(found.name, operation.ahead, coming, stray, standing))
     },
   )
+  notInspected.push(...unread)
   return {
     ...failedTables(errors),
     ...(notInspected.length === 0 ? {} : { notChecked: notInspected.join('; ') }),

@@ -296,8 +296,8 @@ function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string)
   }
   if (sum.newer > 0n && overwriteNewer !== true)
     return 'newer values of the target stay unless --overwrite-newer is given'
-  if (!deleteExtra && where !== undefined) return OUTSIDE
-  return deleteExtra
+  if (!deleteExtra && where !== undefined && sum.extra > 0n) return OUTSIDE
+  return deleteExtra || sum.extra === 0n
     ? 'run the same command again to repair the rest; the log names rows that cannot be repaired'
     : 'rows that only the target has stay unless --delete-extra is given'
 }

@@ -14,7 +14,15 @@ import { prepareLedger } from '../../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { openPatiently } from '../../../copy/workers/patience.ts'
 import { onSide } from '../../../copy/sides.ts'
-import { compareByHand, nominate, refuseUnfitStream, tableByHand, type ComparedByHand } from '../../by-hand/nominate.ts'
+import {
+  compareByHand,
+  nominate,
+  refuseUnfitStream,
+  stillShared,
+  tableByHand,
+  type ComparedByHand,
+  type RepairByHand,
+} from '../../by-hand/nominate.ts'
 import { outcomeOf, untilRead, type RepairCounts, type Waited } from '../../by-hand/outcome.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
@@ -37,10 +45,11 @@ export async function performDiffFollowed(operation: DiffFollowedOperation, run:
       : await atTarget(operation, run, ({ ledger }) =>
           outcomeOf(waited, { name, keys: compared.keys, limit: operation.limit }, ledger, run),
         )
+  const last = outcome === null ? compared : { ...compared, shared: await sharedAfter(operation, compared, run) }
   const ending: Ending = {
     totals: totalsOf(compared, outcome),
     ...(done === 'stopped' ? { stopped: true } : {}),
-    ...errorOf(operation, compared, name),
+    ...errorOf(last, { name, dryRun: operation.dryRun, isRead: outcome !== null }),
   }
   const status = done === 'stopped' ? 'stopped' : ending.error === undefined ? 'ok' : 'failed'
   run.emit({
@@ -68,16 +77,8 @@ type Inspected = {
 }
 
 async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Inspected> {
-  return await atTarget(operation, run, async ({ to, database, ledger, runs }) => {
-    const stream = await streamKnown(database, operation.stream, to.label)
-    const url = operation.from ?? stream.source
-    await using from = await openPatiently(
-      () => openSourceStore(url, undefined, { moving: true }),
-      { emit: run.emit },
-      run.interrupt.stop,
-    )
-    const around = { from, to, stream, ledger, database, run }
-    refuseUnfitStream(around)
+  return await atBoth(operation, run, async (around, { url, runs }) => {
+    const { stream, database } = around
     if (!operation.dryRun) {
       await prepareLedger(database)
       await runs.start({
@@ -103,6 +104,19 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
       if (!operation.dryRun) await runs.broken(thrown)
       throw thrown
     }
+  })
+}
+
+/** What differed as rows of one key, after the stream has written them: it may have repaired those, too. */
+async function sharedAfter(
+  operation: DiffFollowedOperation,
+  { shared }: ComparedByHand,
+  run: DiffFollowedRun,
+): Promise<ComparedByHand['shared']> {
+  if (shared.length === 0) return shared
+  return await atBoth(operation, run, async (around, { url }) => {
+    const table = await tableByHand(around, { ...operation, from: url })
+    return await stillShared(around, table, shared)
   })
 }
 
@@ -154,6 +168,26 @@ async function atTarget<T>(
   return await body({ to, database, ledger: new StreamLedger(database, owner), runs: new RunLedger(database, owner) })
 }
 
+/** @param body gets both sides and the stream, and the URL of the source */
+async function atBoth<T>(
+  operation: DiffFollowedOperation,
+  run: DiffFollowedRun,
+  body: (around: RepairByHand, at: { readonly url: string; readonly runs: RunLedger }) => Promise<T>,
+): Promise<T> {
+  return await atTarget(operation, run, async ({ to, database, ledger, runs }) => {
+    const stream = await streamKnown(database, operation.stream, to.label)
+    const url = operation.from ?? stream.source
+    await using from = await openPatiently(
+      () => openSourceStore(url, undefined, { moving: true }),
+      { emit: run.emit },
+      run.interrupt.stop,
+    )
+    const around = { from, to, stream, ledger, database, run }
+    refuseUnfitStream(around)
+    return await body(around, { url, runs })
+  })
+}
+
 async function noteEnd(runs: RunLedger, { stopped, error }: Ending): Promise<void> {
   if (stopped === true) return await runs.finish('stopped', 75, null)
   await runs.finish(error === undefined ? 'completed' : 'failed', error?.exitCode ?? 0, error?.message ?? null)
@@ -178,7 +212,7 @@ function notesOf(compared: ComparedByHand, outcome: RepairCounts | null): readon
   const { mended: repaired, removed, equal, position } = outcome
   return [
     found,
-    `${repaired} repaired, ${removed} removed, ${equal} already equal: these rows equal the source at ${position}`,
+    `${repaired} repaired, ${removed} removed, ${equal} equal by then: these rows equal the source at ${position}`,
   ]
 }
 
@@ -197,8 +231,11 @@ function reportMore(
   emit({ type: 'log', level: 'note', message })
 }
 
-function errorOf(operation: DiffFollowedOperation, compared: ComparedByHand, name: string): Pick<Ending, 'error'> {
-  const { missing, extra, different, unread, shared, unexplained, nowhere, more } = compared
+/** @param isRead true if the stream has read the rows, and `shared` is what it left */
+function errorOf(
+  { missing, extra, different, unread, shared, unexplained, nowhere, more }: ComparedByHand,
+  { name, dryRun, isRead }: { readonly name: string; readonly dryRun: boolean; readonly isRead: boolean },
+): Pick<Ending, 'error'> {
   const differ = missing + extra + different
   const [first] = nowhere
   if (first !== undefined) {
@@ -211,14 +248,15 @@ function errorOf(operation: DiffFollowedOperation, compared: ComparedByHand, nam
   const [several] = shared
   if (several !== undefined) {
     const text = `${shared.length === 1 ? 'one key' : `${shared.length} keys`} of ${name} with several rows: they are not the same on both sides`
-    const reason = several.message
+    const reason = several.error.message
     const again = 'keep one row of each key on both sides, then run the same command again'
-    const hint = operation.dryRun
-      ? again
-      : `run the same command again: it compares what the stream has written; if it repeats, ${again}`
+    const hint =
+      dryRun || isRead
+        ? again
+        : `run the same command again: it compares what the stream has written; if it repeats, ${again}`
     return { error: new SluiceError('DIFFERENCES', text, { reason, hint }) }
   }
-  if (operation.dryRun && differ > 0) {
+  if (dryRun && differ > 0) {
     const text = `${differ === 1 ? 'one row differs' : `${differ} rows differ`} now, including rows in flight`
     const hint = 'add --fix: the stream then reads them again and repairs what still differs'
     return { error: new SluiceError('DIFFERENCES', text, { hint }) }

@@ -2,8 +2,8 @@
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { WAIT_MS, whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
-import type { TableOutcome } from '../../import/import-one.ts'
-import { importInLanes } from '../../import/lanes.ts'
+import { importInLanes, type NamedOutcome } from '../../import/lanes.ts'
+import { stoppedEnding } from '../../stopped-ending.ts'
 import { planTables, reportPlan, type PlanTarget } from '../../import/plan.ts'
 import { foldersInside, lookText, shallowText, unsearchedError, UNSEARCHED_HINT, walkLake } from '../../walk.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -84,16 +84,19 @@ const unsearchedTotal = (unsearched: readonly string[]): Record<string, string> 
 
 function endOfRun(
   tables: number,
-  outcomes: readonly TableOutcome[],
+  outcomes: readonly NamedOutcome[],
   left: number,
   unsearched: readonly string[],
 ): Ending {
-  const failures = outcomes.flatMap(({ error }) => (error === null || error.kind === 'stopped' ? [] : [error]))
+  const failed = outcomes.flatMap(({ name, error }) =>
+    error === null || error.kind === 'stopped' ? [] : [{ name, error }],
+  )
+  const failures = failed.map(({ error }) => error)
   const refused = failures.filter((error) => error.kind === 'unsupported').length
   const stopped =
     left > 0 || outcomes.some(({ result, error }) => result?.status === 'stopped' || error?.kind === 'stopped')
   const current = outcomes.filter(({ result }) => result?.status === 'current').length
-  const sum = (pick: (outcome: TableOutcome) => number): string =>
+  const sum = (pick: (outcome: NamedOutcome) => number): string =>
     dec(outcomes.reduce((total, one) => total + pick(one), 0))
   const totals = {
     tables: dec(tables),
@@ -106,7 +109,7 @@ function endOfRun(
     bytes: sum(({ result }) => result?.bytes ?? 0),
     ...unsearchedTotal(unsearched),
   }
-  if (stopped) return { totals, stopped }
+  if (stopped) return stoppedEnding(totals, failed, tables)
   const fatal = failures.find((error) => error.kind === 'target' && error.code !== 'TARGET_BUSY')
   if (fatal !== undefined) return { totals, error: fatal }
   return endOf(totals, failures, { tables, refused, unsearched })
@@ -122,12 +125,12 @@ function endOfPlan(tables: number, errors: ReadonlyMap<string, SluiceError>, uns
 type Failed = { readonly tables: number; readonly refused: number; readonly unsearched: readonly string[] }
 
 function endOf(totals: Record<string, string>, failures: readonly SluiceError[], counts: Failed): Ending {
-  if (failures.length > 0) return { totals, error: failed(failures, counts) }
+  if (failures.length > 0) return { totals, error: failedError(failures, counts) }
   return counts.unsearched.length === 0 ? { totals } : { totals, error: unsearchedError(counts.unsearched) }
 }
 
 /** Exit 6 if all failures are refusals, else 1. */
-function failed(failures: readonly SluiceError[], { tables, refused, unsearched }: Failed): SluiceError {
+function failedError(failures: readonly SluiceError[], { tables, refused, unsearched }: Failed): SluiceError {
   if (refused === failures.length && unsearched.length === 0) {
     return new SluiceError('TABLE_FEATURE', `${refused} of ${tables} tables need a feature that sluice refuses`, {
       hint: 'see the table.finished lines; --exclude skips these tables',

@@ -10,6 +10,7 @@ import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { runLeaseHolder } from '../../../run/holder.ts'
+import { stoppedEnding, type TableError } from '../../stopped-ending.ts'
 import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -42,7 +43,7 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
   const totals = { tables: dec(tables.length + left.length), ...leftOut }
   if (dryRun) return { totals: { ...totals, ...totalsOf(rows) } }
   const body = async (catalog: WritableCatalog): Promise<Ending> => {
-    const errors: SluiceError[] = []
+    const failures: TableError[] = []
     const whole = tables.flatMap(({ tableId, settled }) => (settled ? [tableId] : []))
     const idle = await idleTables(catalog.database, whole, keep)
     for (const table of tables) {
@@ -53,20 +54,20 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
         continue
       }
       const result = await pruneOne(catalog, table, { keep, waitMs: operation.waitMs ?? WAIT_MS }, run)
-      if (result instanceof SluiceError) errors.push(result)
+      if (result instanceof SluiceError) failures.push({ name: table.name, error: result })
       else addRows(rows, result.rows)
     }
     for (const { name, location } of left) {
       const at = { type: 'table.finished', table: name, location: pathOfLocation(location) } as const
       run.emit({ ...at, status: 'skipped', ms: 0, notes: [LEFT_OUT] })
     }
-    const all = { ...totals, failed: dec(errors.length), ...totalsOf(rows) }
-    if (run.interrupt.stop.aborted || errors.some(({ kind }) => kind === 'stopped'))
-      return { totals: all, stopped: true }
-    const [first] = errors
+    const all = { ...totals, failed: dec(failures.length), ...totalsOf(rows) }
+    if (run.interrupt.stop.aborted || failures.some(({ error }) => error.kind === 'stopped'))
+      return stoppedEnding(all, failures, tables.length)
+    const [first] = failures
     if (first === undefined) return { totals: all }
-    if (tables.length === 1) return { totals: all, error: first }
-    const error = new SluiceError('TABLES_FAILED', `${errors.length} of ${tables.length} tables failed`, {
+    if (tables.length === 1) return { totals: all, error: first.error }
+    const error = new SluiceError('TABLES_FAILED', `${failures.length} of ${tables.length} tables failed`, {
       hint: 'correct the cause for each failed table, then run the same command again',
     })
     return { totals: all, error }

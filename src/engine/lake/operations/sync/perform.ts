@@ -7,6 +7,7 @@ import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCata
 import { inWorkers } from '../../in-lanes.ts'
 import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
 import { logFolder, syncTable, reportCurrent, type ComparedImports, type Synced } from '../../import/sync-one.ts'
+import { stoppedEnding } from '../../stopped-ending.ts'
 import { LogWatch } from '../../watch.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { sync, SyncOperation } from './declaration.ts'
@@ -35,7 +36,7 @@ export async function performSync(operation: SyncOperation, run: SyncRun): Promi
     const actions = [...outcomes.values()].reduce((sum, one) => sum + one.actions, 0)
     // A resumed import may have found indexes missing; a few commits do not outdate statistics.
     if (actions >= ACTIONS_A_FINISH || listed.some(({ settled }) => !settled)) await catalog.indexes.finish()
-    return endOf(listed.length, outcomes, tables.length === 1, run)
+    return endOf(listed, outcomes, tables.length === 1, run)
   }
   return withWritableCatalog(url, run, subject, body, patient)
 }
@@ -131,7 +132,8 @@ async function watchTables(
     }
   }
   await catalog.indexes.finish()
-  return { ...endOf(tables.length, outcomes, false, run), stopped: true }
+  // A watch always ends by a stop, and has reported each failure when it came.
+  return { totals: totalsOf(tables.length, outcomes), stopped: true }
 }
 
 function foldersOf(tables: readonly Named[]): ReadonlyMap<string, string> {
@@ -169,29 +171,43 @@ function onceEach(emit: SyncRun['emit'], firstToo: boolean): SyncRun['emit'] {
   }
 }
 
-function endOf(tables: number, outcomes: Outcomes, alone: boolean, run: SyncRun): Ending {
+const countOf = (outcomes: Outcomes, status: Synced['status']): number =>
+  [...outcomes.values()].filter((one) => one.status === status).length
+
+function totalsOf(tables: number, outcomes: Outcomes): Ending['totals'] {
   const all = [...outcomes.values()]
-  const count = (status: Synced['status']): number => all.filter((one) => one.status === status).length
-  const [failed, refused, skipped] = [count('failed'), count('refused'), count('skipped')]
-  const totals = {
+  const skipped = countOf(outcomes, 'skipped')
+  return {
     tables: dec(tables),
-    ok: dec(count('ok')),
-    current: dec(count('current')),
-    failed: dec(failed),
-    refused: dec(refused),
+    ok: dec(countOf(outcomes, 'ok')),
+    current: dec(countOf(outcomes, 'current')),
+    failed: dec(countOf(outcomes, 'failed')),
+    refused: dec(countOf(outcomes, 'refused')),
     ...(skipped === 0 ? {} : { skipped: dec(skipped) }),
     behind: dec(all.reduce((sum, { behind }) => sum + (behind ?? 0), 0)),
     actions: dec(all.reduce((sum, { actions }) => sum + actions, 0)),
   }
-  if (run.interrupt.stop.aborted || count('stopped') > 0) return { totals, stopped: true }
+}
+
+function endOf(tables: readonly Named[], outcomes: Outcomes, alone: boolean, run: SyncRun): Ending {
+  const totals = totalsOf(tables.length, outcomes)
+  const all = [...outcomes.values()]
+  if (run.interrupt.stop.aborted || countOf(outcomes, 'stopped') > 0) {
+    const failures = tables.flatMap(({ tableId, name }) => {
+      const error = outcomes.get(tableId)?.error ?? null
+      return error === null ? [] : [{ name, error }]
+    })
+    return stoppedEnding(totals, failures, tables.length)
+  }
   const errors = all.flatMap(({ error }) => (error === null ? [] : [error]))
   const first = errors.find((error) => error.kind === 'target' && error.code !== 'TARGET_BUSY') ?? errors[0]
   if (first === undefined) return { totals }
   if (alone || (first.kind === 'target' && first.code !== 'TARGET_BUSY')) return { totals, error: first }
+  const refused = countOf(outcomes, 'refused')
   const more = refused > 0 ? `, ${refused} refused` : ''
   return {
     totals,
-    error: new SluiceError('TABLES_FAILED', `${failed} of ${tables} tables failed${more}`, {
+    error: new SluiceError('TABLES_FAILED', `${countOf(outcomes, 'failed')} of ${tables.length} tables failed${more}`, {
       hint: 'correct the cause for each failed table, then run the same command again',
     }),
   }

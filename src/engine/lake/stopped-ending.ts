@@ -1,0 +1,24 @@
+/** End of a run over several tables that was stopped. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { Ending } from '../run/run-context.ts'
+
+export type TableError = { readonly name: string; readonly error: SluiceError }
+
+/** Limit of tables that the message names. */
+const NAMED = 5
+
+/**
+ * The stop decides the exit code. Tables that had failed before are its error, because the stop does not explain them.
+ * @param tables of the run, with those that were not begun
+ */
+export function stoppedEnding(totals: Ending['totals'], failures: readonly TableError[], tables: number): Ending {
+  const failed = failures.filter(({ error }) => error.kind !== 'stopped')
+  if (failed.length === 0) return { totals, stopped: true }
+  const named = failed.slice(0, NAMED).map(({ name, error }) => `${name} ${error.code}`)
+  const more = failed.length > NAMED ? `, and ${failed.length - NAMED} more` : ''
+  const what = `${failed.length} of ${tables} tables failed before the run was stopped`
+  const error = new SluiceError('TABLES_FAILED', `${what}: ${named.join(', ')}${more}`, {
+    hint: 'correct the cause for each failed table, then run the same command again',
+  })
+  return { totals, stopped: true, error }
+}
