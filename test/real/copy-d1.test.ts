@@ -567,6 +567,42 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     expect(await state()).toEqual([[9, 'old']])
   })
 
+  test('rows of a batch are counted without the rows that triggers write', async () => {
+    const { store, database } = stage
+    const table = tableFor(store, 'watched', { id: INT, v: TEXT }, ['id'])
+    await store.target().create(table, NEVER)
+    await database.sql(
+      'CREATE TABLE audit (id INTEGER, v TEXT)',
+      'CREATE TRIGGER noted AFTER INSERT ON watched BEGIN INSERT INTO audit VALUES (NEW.id, NEW.v), (NEW.id, NEW.v); END',
+      'CREATE TRIGGER dropped BEFORE INSERT ON watched WHEN NEW.id = 13 BEGIN SELECT RAISE(IGNORE); END',
+      `INSERT INTO watched VALUES (1, 'old'), (2, 'old')`,
+    )
+    const rows: Row[] = [1, 2, 3, 4, 13].map((id) => [String(id), 'new'])
+    const open = (onExisting: 'append' | 'upsert' | 'refuse' | 'replace-range') =>
+      store.target().open(chunkOf(table, { onExisting }))
+    const claim = async (): Promise<TestClaim> => {
+      const one = new TestClaim(++chunks, 'me', 1)
+      await database.sql(one.taken)
+      return one
+    }
+    await using append = await open('append')
+    expect(await append.write(rows, (await claim()).step('x', 5))).toBe(2)
+    await using upsert = await open('upsert')
+    expect(await upsert.write(rows, (await claim()).step('x', 5))).toBe(4)
+    expect(await upsert.write(rows)).toBe(4)
+    await using replace = await open('replace-range')
+    expect(await replace.write(rows, (await claim()).step('x', 5))).toBe(4)
+    await database.sql('DELETE FROM watched')
+    await using plain = await open('refuse')
+    expect(await plain.write(rows)).toBe(4)
+    await database.sql('DELETE FROM watched')
+    // Long rows have statements of their own.
+    const long = 'x'.repeat(1_100_000)
+    const longer = [...rows, ...[14, 15].map((id): Row => [String(id), long])]
+    expect(await plain.write(longer, (await claim()).step('x', 7))).toBe(6)
+    expect(await database.sql('SELECT COUNT(*) FROM watched')).toEqual([[6]])
+  })
+
   test('conditions of users, and tables that are gone', async () => {
     const { store, database } = stage
     await database.sql(

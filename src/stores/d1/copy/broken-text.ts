@@ -7,8 +7,8 @@ import type { D1Client, D1Row, D1Statement } from '../client.ts'
 const LONG_BYTES = 990_000
 
 export type Suspicion = {
-  /** Expressions that identify a row. */
-  readonly texts: readonly string[]
+  /** Expressions for the position of a row. */
+  readonly places: readonly string[]
   readonly columns: readonly ReadColumn[]
   /** The rest of the statement that read the rows, after its columns. */
   readonly behind: D1Statement
@@ -18,25 +18,25 @@ export type Suspicion = {
 /** Reads suspicious texts again, as bytes. @returns invalid ones: index in `rows` and name of the column */
 export async function brokenTexts(
   client: D1Client,
-  { texts, columns, behind, rows }: Suspicion,
+  { places, columns, behind, rows }: Suspicion,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, string>> {
-  const width = texts.length
+  const width = places.length
   const placeOf = (row: D1Row): string => JSON.stringify(row.slice(0, width))
-  const places = new Map(rows.map((row, at) => [placeOf(row), at]))
+  const found = new Map(rows.map((row, at) => [placeOf(row), at]))
   const bytes = columns.map(({ name }) => {
     const sql = `CAST(${quote(name)} AS BLOB)`
     return `CASE WHEN typeof(${quote(name)}) <> 'text' THEN NULL WHEN length(${sql}) > ${LONG_BYTES} THEN ${sql} ELSE hex(${sql}) END`
   })
   const [result] = await client.read(
-    [{ sql: `SELECT ${[...texts, ...bytes].join(', ')}${behind.sql}`, params: behind.params }],
+    [{ sql: `SELECT ${[...places, ...bytes].join(', ')}${behind.sql}`, params: behind.params }],
     {
       signal,
     },
   )
   const broken = new Map<number, string>()
   for (const row of result?.rows ?? []) {
-    const at = places.get(placeOf(row))
+    const at = found.get(placeOf(row))
     for (const [i, { name }] of columns.entries()) {
       const value = row[width + i] ?? null
       if (at === undefined || value === null) continue

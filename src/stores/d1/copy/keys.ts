@@ -57,9 +57,8 @@ function textSql({ name, type, native }: Column): string {
       `WHEN 'blob' THEN 'x''' || lower(hex(${column})) || '''' ELSE ${number} END`
     )
   }
-  if (affinity === 'text') return column
-  // A cast would round a double to 15 digits.
-  return affinity === 'integer' ? `CAST(${column} AS TEXT)` : number
+  // A cast would round a double to 15 digits; a column of whole numbers may hold one, too.
+  return affinity === 'text' ? column : number
 }
 
 function boundOf(type: ColumnType): string {

@@ -1,19 +1,21 @@
 /** Order in which rows are read page by page, and the position at the end of a page. */
+import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { keyColumns, rangeCondition, type SqlCondition, type KeyDialect } from '../../common/key-ranges.ts'
-import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import type { D1Row, D1Value } from '../client.ts'
 import { blockCondition } from './blocks.ts'
-import { rowidOf, D1_SOURCE_KEYS } from './keys.ts'
+import { rowidOf } from './keys.ts'
+import { placeSql } from './select.ts'
 
 export type Order = {
-  /** Expressions for the position of a row, as texts; they come first in every row. */
-  readonly texts: readonly string[]
+  /** Expressions for the position of a row, which no other row has; they come first in every row. */
+  readonly places: readonly string[]
   /** For ORDER BY. */
   readonly by: string
   /** Condition for the rows of the range after a position. */
-  after(place: readonly string[] | null): SqlCondition
+  after(place: D1Row | null): SqlCondition
 }
 
 /** Order for paging that reads no row twice and skips none, even if keys are equal. */
@@ -22,33 +24,40 @@ export function d1PageOrder(table: TableSpec, range: Range, where: string | null
   const along =
     columns.length > 0 && range.by !== 'block' && (range.by === 'key' || columns.every(({ nullable }) => !nullable))
   const numbered = !along || !table.primary
-  const rowid = numbered ? rowidOf(table) : ''
-  const places = [
-    ...(along
-      ? columns.map((column) => ({
-          name: quote(column.name),
-          bound: D1_SOURCE_KEYS.bound(column),
-          text: D1_SOURCE_KEYS.text(column),
-        }))
-      : []),
-    ...(numbered ? [{ name: rowid, bound: 'CAST(? AS INTEGER)', text: `CAST(${rowid} AS TEXT)` }] : []),
-  ]
-  const list = (of: (place: (typeof places)[number]) => string): string => places.map(of).join(', ')
+  const names = [...(along ? columns.map(({ name }) => quote(name)) : []), ...(numbered ? [rowidOf(table)] : [])]
   return {
-    texts: places.map(({ text }) => text),
-    by: list(({ name }) => name),
+    places: names.map(placeSql),
+    by: names.join(', '),
     after: (place) => {
       const all = range.by === 'block' ? blockCondition(table, range, where) : rangeCondition(table, range, where, keys)
       if (place === null) return all
-      const values = place.map((text, i): SqlValue => {
-        const column = along ? columns[i] : undefined
-        return column === undefined ? text : D1_SOURCE_KEYS.value(column, text)
-      })
-      const behind =
-        places.length === 1
-          ? `${places[0]?.name} > ${places[0]?.bound}`
-          : `(${list(({ name }) => name)}) > (${list(({ bound }) => bound)})`
-      return { sql: `${all.sql} AND ${behind}`, parameters: [...all.parameters, ...values] }
+      const bounds = place.map(boundOf)
+      const list = bounds.map(({ sql }) => sql).join(', ')
+      const behind = names.length === 1 ? `${names[0]} > ${list}` : `(${names.join(', ')}) > (${list})`
+      return {
+        sql: `${all.sql} AND ${behind}`,
+        parameters: [...all.parameters, ...bounds.flatMap(({ parameters }) => parameters)],
+      }
     },
+  }
+}
+
+/** A value of `placeSql`, of its storage class. The sign before a cast prevents that SQLite converts the column. */
+function boundOf(value: D1Value): SqlCondition {
+  if (value === null) throw new Error('the position of a row has no value')
+  if (typeof value === 'number') return { sql: '?', parameters: [value] }
+  if (typeof value === 'object') return { sql: 'unhex(?)', parameters: [hexDigits(Uint8Array.from(value))] }
+  const rest = value.slice(1)
+  switch (value[0]) {
+    case 'i':
+      return { sql: '+CAST(? AS INTEGER)', parameters: [rest] }
+    case 'h':
+      return { sql: '+CAST(unhex(?) AS TEXT)', parameters: [rest] }
+    case 'b':
+      return { sql: 'unhex(?)', parameters: [rest] }
+    case 'r':
+      return { sql: rest.startsWith('-') ? '-9e999' : '9e999', parameters: [] }
+    default:
+      return { sql: '?', parameters: [rest] }
   }
 }

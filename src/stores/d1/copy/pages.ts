@@ -52,7 +52,7 @@ export async function* d1Pages(client: D1Client, request: D1PageRequest, signal:
   while (next !== null) {
     const page: D1Page = await next
     const last = page.rows.at(-1)
-    next = last === undefined || reader.ended ? null : reader.read(last.slice(0, page.from).map(String))
+    next = last === undefined || reader.ended ? null : reader.read(last.slice(0, page.from))
     // Its error is thrown when it is awaited.
     next?.catch(() => undefined)
     if (page.rows.length > 0) yield page
@@ -78,7 +78,7 @@ class PageReader {
     this.#order = d1PageOrder(table, range, where, keys)
     this.#signal = signal
     this.#table = quote(table.table.name)
-    const all = [...this.#order.texts, ...columns.map(selectSql)]
+    const all = [...this.#order.places, ...columns.map(selectSql)]
     const lists: string[] = []
     for (let at = 0; at < all.length; at += MOST_RESULT_COLUMNS)
       lists.push(all.slice(at, at + MOST_RESULT_COLUMNS).join(', '))
@@ -86,8 +86,8 @@ class PageReader {
   }
 
   /** @param place of the last row of the previous page */
-  async read(place: readonly string[] | null): Promise<D1Page> {
-    const { texts, by } = this.#order
+  async read(place: D1Row | null): Promise<D1Page> {
+    const { places, by } = this.#order
     const { table, blame } = this.#request
     for (;;) {
       const most = this.#rows
@@ -103,7 +103,7 @@ class PageReader {
         const rows = sideBySide(results.slice(0, -1))
         this.ended = rows.length < most
         this.#adapt(rows.length, bytes)
-        return { rows, from: texts.length, bytes, broken: await this.#broken(rows, behind) }
+        return { rows, from: places.length, bytes, broken: await this.#broken(rows, behind) }
       } catch (error) {
         if (!(error instanceof D1Failure) || error.kind !== 'size' || most === 1) throw error
         this.#rows = Math.max(1, most >> 2)
@@ -113,10 +113,10 @@ class PageReader {
 
   /** Invalid UTF-8 comes as U+FFFD, which a text may also contain: such texts are read again as bytes. */
   async #broken(rows: readonly D1Row[], behind: D1Statement): Promise<ReadonlyMap<number, string>> {
-    const { texts } = this.#order
-    const columns = this.#request.columns.filter((_, i) => rows.some((row) => holdsMark(row[texts.length + i])))
+    const { places } = this.#order
+    const columns = this.#request.columns.filter((_, i) => rows.some((row) => holdsMark(row[places.length + i])))
     if (columns.length === 0) return new Map()
-    return brokenTexts(this.#client, { texts, columns, behind, rows }, this.#signal)
+    return brokenTexts(this.#client, { places, columns, behind, rows }, this.#signal)
   }
 
   #adapt(rows: number, bytes: number): void {

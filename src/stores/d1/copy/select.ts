@@ -14,7 +14,10 @@ import type { D1Row, D1Value } from '../client.ts'
 const LONG_BYTES = 990_000
 const LARGEST_DOUBLE = '1.7976931348623157e308'
 
-/** Form of a column: unchanged if it holds only one storage class; else with the class's letter before the value. */
+/**
+ * Form of a column: unchanged if it holds only one storage class; else with the class's letter before the value. Whole
+ * numbers have no letter in a column of whole numbers.
+ */
 type Form = 'text' | 'integer' | 'real' | 'tagged'
 
 function formOf({ column }: ReadColumn): Form {
@@ -28,34 +31,52 @@ function formOf({ column }: ReadColumn): Form {
 /** SELECT expression of a column. */
 export function selectSql(column: ReadColumn): string {
   const sql = quote(column.name)
-  // JSON has no infinite numbers.
-  const finite = (tag: string): string =>
-    `CASE WHEN abs(${sql}) > ${LARGEST_DOUBLE} THEN ${tag}CAST(${sql} AS TEXT) ELSE ${sql} END`
   switch (formOf(column)) {
     case 'text':
       return sql
     case 'integer':
-      return `CAST(${sql} AS TEXT)`
+      return taggedSql(sql, { integer: `CAST(${sql} AS TEXT)` })
     case 'real':
-      return finite('')
+      return `CASE WHEN typeof(${sql}) = 'real' AND abs(${sql}) > ${LARGEST_DOUBLE} THEN CAST(${sql} AS TEXT) ELSE ${sql} END`
     case 'tagged':
-      return (
-        `CASE typeof(${sql}) WHEN 'integer' THEN 'i' || ${sql} WHEN 'text' THEN 't' || ${sql} WHEN 'real' THEN ${finite("'r' || ")} ` +
-        `WHEN 'blob' THEN CASE WHEN length(${sql}) > ${LONG_BYTES} THEN ${sql} ELSE 'b' || hex(${sql}) END END`
-      )
+      return taggedSql(sql)
   }
+}
+
+/**
+ * Expression for the position of a row. A text comes as `h` and its digits, unless it is printable ASCII: the API
+ * replaces bytes that are not valid UTF-8.
+ */
+export function placeSql(sql: string): string {
+  const plain = `length(CAST(${sql} AS BLOB)) = length(${sql}) AND ${sql} NOT GLOB '*[^ -~]*'`
+  return taggedSql(sql, { text: `CASE WHEN ${plain} THEN 't' || ${sql} ELSE 'h' || hex(${sql}) END` })
+}
+
+/** A value of any storage class, with the letter of its class before it; JSON has no infinite numbers. */
+function taggedSql(
+  sql: string,
+  { integer = `'i' || ${sql}`, text = `'t' || ${sql}` }: { readonly integer?: string; readonly text?: string } = {},
+): string {
+  return (
+    `CASE typeof(${sql}) WHEN 'integer' THEN ${integer} WHEN 'text' THEN ${text} ` +
+    `WHEN 'real' THEN CASE WHEN abs(${sql}) > ${LARGEST_DOUBLE} THEN 'r' || CAST(${sql} AS TEXT) ELSE ${sql} END ` +
+    `WHEN 'blob' THEN CASE WHEN length(${sql}) > ${LONG_BYTES} THEN ${sql} ELSE 'b' || hex(${sql}) END END`
+  )
 }
 
 /** A value as the driver of a local database would give it. */
 function storedOf(value: Exclude<D1Value, null>, form: Form): StoredValue {
   if (typeof value === 'object') return Buffer.from(value)
-  if (form !== 'tagged' || typeof value === 'number') return value
+  if (form === 'text' || form === 'real' || typeof value === 'number') return value
+  if (form === 'integer' && /^[-\d]/.test(value)) return value
   const rest = value.slice(1)
   switch (value[0]) {
     case 'i':
       return BigInt(rest)
     case 'b':
       return Buffer.from(rest, 'hex')
+    case 'h':
+      return Buffer.from(rest, 'hex').toString()
     case 'r':
       return rest.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
     default:
@@ -64,7 +85,7 @@ function storedOf(value: Exclude<D1Value, null>, form: Form): StoredValue {
 }
 
 export type Decoder = {
-  /** @param from index of the first column; the values before identify the row */
+  /** @param from index of the first column; the values before are the position of the row */
   row(values: D1Row, from: number): Row
   /** The values as texts, for messages. */
   shown(values: D1Row, from: number): readonly (string | null)[]
@@ -83,7 +104,7 @@ export function d1Decoder(columns: readonly ReadColumn[], table: string, kind: E
     return { name: column.name, form, plain, read: sqliteCellReaderOf(column.column, column.as) }
   })
   const refusal = (column: string, values: D1Row, from: number, cause: SluiceError): SluiceError => {
-    const where = `${table}.${column}, row ${values.slice(0, from).map(shortened).join(', ')}`
+    const where = `${table}.${column}, row ${values.slice(0, from).map(shownPlace).join(', ')}`
     return new SluiceError(cause.code, `${where}: ${cause.message}`, {
       where,
       kind,
@@ -120,6 +141,6 @@ export function d1Decoder(columns: readonly ReadColumn[], table: string, kind: E
   }
 }
 
-function shortened(value: D1Value): string {
-  return String(value).slice(0, 60)
+function shownPlace(value: D1Value): string {
+  return value === null ? 'NULL' : shownValue(storedOf(value, 'tagged')).slice(0, 60)
 }

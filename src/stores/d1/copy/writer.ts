@@ -13,7 +13,7 @@ import { keyListParts } from '../../common/key-parts.ts'
 import { rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
-import type { D1Client, D1Statement } from '../client.ts'
+import type { D1Client, D1Result, D1Statement } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 import { d1DigestOfKeys } from './by-keys.ts'
@@ -23,6 +23,9 @@ import { Inserts } from './insert.ts'
 import { d1TargetKeys } from './keys.ts'
 import { MOST_KEY_PARAMETERS } from './scan.ts'
 import { d1Statement, isFenced, leaseLost, runOnce, d1WriteError } from './statements.ts'
+
+/** Rows that the statement before it stored. D1's own count includes rows that triggers wrote. */
+const COUNT: D1Statement = { sql: 'SELECT changes()', params: [] }
 
 export class D1ChunkWriter implements ChunkWriter {
   readonly session = ''
@@ -93,11 +96,11 @@ export class D1ChunkWriter implements ChunkWriter {
   async write(rows: readonly Row[], step?: BatchStep): Promise<number> {
     if (rows.length === 0) return 0
     const { signal } = this.#request
-    const inserts = this.#inserts.of(rows)
+    const inserts = this.#inserts.of(rows).flatMap((insert) => [insert, COUNT])
     const before = [orderGuard(this.#request.table), ...this.#clearing()]
-    let changes: readonly number[]
+    let results: readonly D1Result[]
     try {
-      if (step === undefined) changes = await this.#writeFreely([...before, ...inserts])
+      if (step === undefined) results = await this.#writeFreely([...before, ...inserts])
       else {
         const outcome = await runOnce(
           this.#client,
@@ -106,7 +109,7 @@ export class D1ChunkWriter implements ChunkWriter {
         )
         if (outcome.kind === 'fenced') throw leaseLost(this.#client)
         // After a lost answer only the success is known, not the counts.
-        changes = outcome.kind === 'landed' ? [] : outcome.results.map((result) => result.changes)
+        results = outcome.kind === 'landed' ? [] : outcome.results
       }
     } catch (error) {
       await this.#refuseReordered(error)
@@ -114,8 +117,9 @@ export class D1ChunkWriter implements ChunkWriter {
     }
     this.#toClear = false
     if (this.#written !== null) for (const row of rows) this.#written.add(keyTextOf(row, this.#keyAt))
-    const stored = changes.slice(before.length, before.length + inserts.length)
-    return stored.length === 0 ? rows.length : stored.reduce((sum, count) => sum + count, 0)
+    if (results.length === 0) return rows.length
+    const counts = inserts.flatMap((one, at) => (one === COUNT ? (results[before.length + at]?.rows ?? []) : []))
+    return counts.reduce((sum, [count]) => sum + Number(count), 0)
   }
 
   async digest({ scheme, only, columns: other }: DigestRequest): Promise<Digest> {
@@ -173,14 +177,13 @@ export class D1ChunkWriter implements ChunkWriter {
   }
 
   /** Without a cursor a lost answer leaves it unknown whether rows were stored: only repeatable writes are retried. */
-  async #writeFreely(statements: readonly D1Statement[]): Promise<readonly number[]> {
+  async #writeFreely(statements: readonly D1Statement[]): Promise<readonly D1Result[]> {
     const { onExisting, table, signal } = this.#request
     const repeatable = table.key.length > 0 && (onExisting === 'upsert' || onExisting === 'append')
     try {
-      const results = repeatable
+      return repeatable
         ? await this.#client.read(statements, { signal })
         : await this.#client.once(statements, { signal })
-      return results.map((result) => result.changes)
     } catch (error) {
       if (repeatable || !(error instanceof D1Failure) || error.settled) throw error
       throw new SluiceError(
