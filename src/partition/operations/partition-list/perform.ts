@@ -29,7 +29,7 @@ export async function performPartitionList(operation: PartitionListOperation, ru
   await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
   const notInspected: string[] = []
-  const { errors, passedOver, unread } = await eachTable(
+  const { errors, passedOver, unread, stopped } = await eachTable(
     store,
     { tables, calendar, epoch, sizes: true },
     run,
@@ -78,6 +78,7 @@ export async function performPartitionList(operation: PartitionListOperation, ru
   notInspected.push(...unread)
   return {
     ...failedTables(errors),
+    stopped,
     ...(notInspected.length === 0 ? {} : { notChecked: notInspected.join('; ') }),
     totals: {
       tables: dec(totals.tables),
