@@ -134,6 +134,36 @@ describe.skipIf(why !== '')(`PostgreSQL, native${why}`, { timeout: 60_000 }, () 
   })
 })
 
+describe.skipIf(why !== '')(`PostgreSQL, at the end of the transaction${why}`, { timeout: 60_000 }, () => {
+  test.each(['attached', 'dropped'] as const)(
+    'a deferred trigger changes no row after it was compared: %s',
+    async (state) => {
+      const place = await makePlace('postgresql', folder)
+      const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
+      const commands = commandsOf(archived)
+      // Because of the key, no trigger can be kept from firing.
+      await place.sql(
+        `CREATE TABLE photos (b_id bigint, b_at timestamp(0), FOREIGN KEY (b_id, b_at) REFERENCES ${TABLE})`,
+      )
+      const before = await all(place)
+      expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+      if (state === 'dropped') expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+      await place.sql(
+        `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.id; RETURN NULL; END $$`,
+        `CREATE TABLE ${TABLE}_again PARTITION OF ${TABLE} FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')`,
+        `CREATE CONSTRAINT TRIGGER touch AFTER INSERT ON ${TABLE} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch()`,
+      )
+      const left = await all(place)
+      const back = { ...commands.restore, partitions: ['2020-Q1'] } as Operation
+      expect((await perform(back)).finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+      expect(await all(place)).toEqual(left)
+      await place.sql(`DROP FUNCTION touch() CASCADE`)
+      expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+      expect(await all(place)).toEqual(before)
+    },
+  )
+})
+
 const TOUCHES: Readonly<Record<'mysql' | 'sqlite', string>> = {
   mysql: `CREATE TRIGGER touch BEFORE INSERT ON ${TABLE} FOR EACH ROW SET NEW.note = 'touched'`,
   sqlite: `CREATE TRIGGER touch AFTER INSERT ON ${TABLE} BEGIN UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.id; END`,
