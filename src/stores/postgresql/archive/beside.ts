@@ -7,7 +7,7 @@ import { quoteName } from '../server/connect.ts'
 import { digestPostgresRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
 import { treeSql } from '../server/relation.ts'
-import { columnList, tableFromSql, literal, tableSql } from '../server/sql.ts'
+import { columnList, CONSTRAINTS_NOW, tableFromSql, literal, tableSql } from '../server/sql.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { boundsOf, type PartitionBounds } from '../server/bounds.ts'
 import type { PartitionKey } from '../server/known.ts'
@@ -42,9 +42,6 @@ export async function standingBetween(
   return bound.flatMap(({ table }, i) => (found?.[i] === 't' ? [table] : []))
 }
 
-/** Otherwise deferred triggers would change rows at the commit, after they were compared. */
-const AT_ONCE = 'SET CONSTRAINTS ALL IMMEDIATE'
-
 /** Creates the temporary table, which the end of the transaction drops. */
 export async function createBack(session: CopySession, parent: TableName): Promise<void> {
   await session.ask(
@@ -71,7 +68,7 @@ export async function bringInto(
   )
   const into = columnList(pairs.map(({ to }) => to))
   const values = columnList(pairs.map(({ from }) => from))
-  await session.ask(AT_ONCE)
+  await session.ask(CONSTRAINTS_NOW)
   try {
     await session.ask(
       `INSERT INTO ${tableSql(parent)} (${into}) OVERRIDING SYSTEM VALUE SELECT ${values} FROM ${tableSql(source.table)}`,
@@ -167,7 +164,7 @@ export async function moveLate(
          came AS (INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM gone RETURNING 1)
        SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM came)`,
       )
-    await session.ask(AT_ONCE)
+    await session.ask(CONSTRAINTS_NOW)
     const [row] = await withoutDeletes(session, rest, move)
     const [gone, came] = [BigInt(row?.[0] ?? 0), BigInt(row?.[1] ?? 0)]
     if (gone === came) return came
