@@ -19,7 +19,9 @@ const notes = ({ events }: Ran): Readonly<Record<string, string>> =>
   )
 const failures = ({ events }: Ran): readonly string[] =>
   events.flatMap((event) =>
-    event.type === 'archive.state' && event.error ? [`${event.error.code}: ${event.error.message}`] : [],
+    event.type === 'archive.state' && event.error
+      ? [`${event.error.code}: ${event.error.message}: ${event.error.reason}`]
+      : [],
   )
 const dry = (operation: Operation): Operation => ({ ...operation, dryRun: true }) as Operation
 const all = (place: Place) => place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`)

@@ -40,7 +40,8 @@ async function withGoing(
   if (!isGoing || place === null) return one
   if (place.native !== null) {
     const refusal = (await store.offers.partitions?.dropRefusal(place.native, signal)) ?? null
-    const text = refusal === null ? null : `${refusal.code}: ${refusal.message}`
+    const text =
+      refusal === null ? null : [`${refusal.code}: ${refusal.message}`, refusal.reason ?? []].flat().join(': ')
     if (text === null || one.note?.includes(text) === true) return one
     return {
       ...one,

@@ -18,11 +18,11 @@ export async function dropRefusal(session: CopySession, { oid, name }: KnownTabl
   const objects = await dropDependents(session, oid, 'but inherited keys')
   if (objects.length === 0) return null
   const table = tableText(name)
-  return new SluiceError(
-    'TABLE_REFUSED',
-    `cannot drop table ${table} because other objects depend on it: ${objects.join(', ')}`,
-    { where: table, hint: BOUND_HINT },
-  )
+  return new SluiceError('TABLE_REFUSED', `cannot drop table ${table} because other objects depend on it`, {
+    where: table,
+    reason: objects.join(', '),
+    hint: BOUND_HINT,
+  })
 }
 
 /**
