@@ -2,7 +2,13 @@
 import { tableText, type TableName } from '../model/copy/column-type.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'
-import type { PartitionPlanStore, PlanFinding, NewTableStatements, Rehearsal } from '../model/partition/plan-port.ts'
+import {
+  PUBLISHED_PARTITIONS,
+  type PartitionPlanStore,
+  type PlanFinding,
+  type NewTableStatements,
+  type Rehearsal,
+} from '../model/partition/plan-port.ts'
 import { tableKeyOf } from '../engine/copy/ledger/owner.ts'
 import { streamsInto } from '../engine/copy/ledger/stream-lookup.ts'
 import { onSide } from '../engine/copy/sides.ts'
@@ -107,12 +113,14 @@ export async function placedNewTable(place: NewTablePlace, about: NewTableFit): 
   const where = place.target.label
   return {
     findings: [
-      ...findings.map((one) => {
-        const made = `CONSTRAINT ${quotedName(one.object ?? '')} `
-        const lost = isLate(one) ? left.find(({ statement }) => statement.includes(made)) : undefined
-        if (lost === undefined) return one
-        return { ...one, verdict: 'changes' as const, detail: `${one.detail}; it stays with the old table, because ${where} refuses it: ${lost.reason}` } // prettier-ignore
-      }),
+      ...findings
+        .filter(({ about: topic }) => topic !== PUBLISHED_PARTITIONS)
+        .map((one) => {
+          const made = `CONSTRAINT ${quotedName(one.object ?? '')} `
+          const lost = isLate(one) ? left.find(({ statement }) => statement.includes(made)) : undefined
+          if (lost === undefined) return one
+          return { ...one, verdict: 'changes' as const, detail: `${one.detail}; it stays with the old table, because ${where} refuses it: ${lost.reason}` } // prettier-ignore
+        }),
       ...missing.map((type): PlanFinding => ({
         verdict: 'refused',
         about: 'type',

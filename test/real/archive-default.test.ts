@@ -106,6 +106,53 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 6
   expect(await place.rows(`SELECT count(*) FROM ${TABLE} WHERE at < '2020-04-01'`)).toEqual([['21']])
 })
 
+test.skipIf(why !== '')(
+  `late rows below a default partition that is partitioned itself${why}`,
+  { timeout: 60_000 },
+  async () => {
+    const place = await makePlace('postgresql', folder)
+    const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
+    await place.sql(
+      `CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT PARTITION BY RANGE (id)`,
+      `CREATE TABLE ${TABLE}_low PARTITION OF ${TABLE}_rest FOR VALUES FROM (MINVALUE) TO (100000)`,
+      `CREATE TABLE ${TABLE}_high PARTITION OF ${TABLE}_rest FOR VALUES FROM (100000) TO (MAXVALUE)`,
+    )
+    const { run, restore } = commandsOf(archived)
+    expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+    const before = await place.rows(`SELECT id FROM ${TABLE}`)
+    await place.sql(
+      `INSERT INTO ${TABLE} VALUES (90001, '2020-02-02', 'late', NULL)`,
+      `CREATE TABLE photos (b_id bigint, b_at timestamp(0), CONSTRAINT of_low FOREIGN KEY (b_id, b_at) REFERENCES ${TABLE}_low ON DELETE CASCADE)`,
+      `INSERT INTO photos VALUES (90001, '2020-02-02')`,
+      `CREATE FUNCTION on_delete() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'deleted'; END$$`,
+      `CREATE TRIGGER of_all AFTER DELETE ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION on_delete()`,
+      `CREATE TRIGGER of_low BEFORE DELETE ON ${TABLE}_low FOR EACH ROW EXECUTE FUNCTION on_delete()`,
+      `ALTER TABLE ${TABLE}_low ENABLE ALWAYS TRIGGER of_low`,
+    )
+    const back = { ...restore, partitions: ['2020-Q1'] } as Operation
+    const { error } = (await perform(back)).finished
+    expect(error).toMatchObject({
+      code: 'TABLE_REFUSED',
+      reason: expect.stringContaining('foreign key of_low') as string,
+    })
+    expect(error?.hint).toContain('ALTER TABLE "public"."photos" DROP CONSTRAINT "of_low"')
+    expect(await place.rows('SELECT count(*) FROM photos')).toEqual([['1']])
+    expect(await place.rows(`SELECT count(*) FROM ${TABLE}_low`)).toEqual([['1']])
+    await place.sql('ALTER TABLE photos DROP CONSTRAINT of_low')
+    expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows(`SELECT count(*) FROM ${TABLE}_low`)).toEqual([['0']])
+    expect(await place.rows(`SELECT id FROM ${TABLE}`)).toHaveLength(before.length + 21)
+    expect(
+      await place.rows(
+        `SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = '${TABLE}_low'::regclass AND NOT tgisinternal ORDER BY 1`,
+      ),
+    ).toEqual([
+      ['of_all', 'O'],
+      ['of_low', 'A'],
+    ])
+  },
+)
+
 test('rows without a time', async () => {
   const place = await makePlace('sqlite', folder)
   await place.sql(

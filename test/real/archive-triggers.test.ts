@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
-import { makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
@@ -133,6 +133,78 @@ describe.skipIf(why !== '')(`PostgreSQL, native${why}`, { timeout: 60_000 }, () 
     expect(await all(place)).toEqual(before)
   })
 })
+
+describe.skipIf(why !== '')(`PostgreSQL, at the end of the transaction${why}`, { timeout: 60_000 }, () => {
+  test.each(['attached', 'dropped'] as const)(
+    'a deferred trigger changes no row after it was compared: %s',
+    async (state) => {
+      const place = await makePlace('postgresql', folder)
+      const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
+      const commands = commandsOf(archived)
+      // Because of the key, no trigger can be kept from firing.
+      await place.sql(
+        `CREATE TABLE photos (b_id bigint, b_at timestamp(0), FOREIGN KEY (b_id, b_at) REFERENCES ${TABLE})`,
+      )
+      const before = await all(place)
+      expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+      if (state === 'dropped') expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+      await place.sql(
+        `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.id; RETURN NULL; END $$`,
+        `CREATE TABLE ${TABLE}_again PARTITION OF ${TABLE} FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')`,
+        `CREATE CONSTRAINT TRIGGER touch AFTER INSERT ON ${TABLE} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch()`,
+      )
+      const left = await all(place)
+      const back = { ...commands.restore, partitions: ['2020-Q1'] } as Operation
+      expect((await perform(back)).finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+      expect(await all(place)).toEqual(left)
+      await place.sql(`DROP FUNCTION touch() CASCADE`)
+      expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+      expect(await all(place)).toEqual(before)
+    },
+  )
+})
+
+describe.skipIf(why !== '')(
+  `PostgreSQL, a plain table at the end of the transaction${why}`,
+  { timeout: 60_000 },
+  () => {
+    const LATE = [
+      `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.id; RETURN NULL; END $$`,
+      `CREATE CONSTRAINT TRIGGER touch AFTER INSERT ON ${TABLE} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch()`,
+    ]
+
+    test('a deferred trigger changes no restored row after it was compared', async () => {
+      const { place, commands } = await bookings('postgresql')
+      await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
+      const before = await all(place)
+      expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+      expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+      await place.sql(...LATE)
+      const left = await all(place)
+      const { error } = (await perform({ ...commands.restore, partitions: ['2020-Q1'] } as Operation)).finished
+      expect(error).toMatchObject({
+        code: 'PARTITION_CHANGED',
+        message: expect.stringMatching(/other values after trigger touch fired$/) as string,
+      })
+      expect(await all(place)).toEqual(left)
+      await place.sql('DROP FUNCTION touch() CASCADE')
+      expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+      expect(await all(place)).toEqual(before)
+    })
+
+    test('a copy into a table with a deferred trigger does not say that rows are equal which it changes', async () => {
+      const { place } = await bookings('postgresql')
+      const target = await makePlace('postgresql', folder)
+      await target.sql(
+        `CREATE TABLE ${TABLE} (id bigint PRIMARY KEY, at timestamp(0) NOT NULL, note varchar(400), amount numeric(12,2))`,
+        ...LATE,
+      )
+      const { finished } = await perform(copyOf(place, target, TABLE, { onExisting: 'append' }))
+      const same = JSON.stringify(await all(target)) === JSON.stringify(await all(place))
+      expect({ ok: finished.exitCode === 0, same }).toEqual({ ok: same, same })
+    })
+  },
+)
 
 const TOUCHES: Readonly<Record<'mysql' | 'sqlite', string>> = {
   mysql: `CREATE TRIGGER touch BEFORE INSERT ON ${TABLE} FOR EACH ROW SET NEW.note = 'touched'`,

@@ -28,7 +28,7 @@ export async function inspectedThrough(
   return { ...plan, partitions }
 }
 
-/** For a plain table: rows that refer to a period prevent its removal, and later rows may get their numbers. */
+/** For a partition: what prevents its drop. For a plain table: rows that refer to a period prevent its removal, and later rows may get their numbers. */
 async function withGoing(
   { table, archived, referred }: PlannedArchive,
   one: PlannedPartition,
@@ -37,7 +37,17 @@ async function withGoing(
   const place = one.known ?? one.candidate
   const isGoing =
     one.status === 'due' || one.status === 'resume' || one.status === 'drop' || one.known?.state === 'DETACHED'
-  if (!isGoing || place === null || place.native !== null) return one
+  if (!isGoing || place === null) return one
+  if (place.native !== null) {
+    const refusal = (await store.offers.partitions?.dropRefusal(place.native, signal)) ?? null
+    const text =
+      refusal === null ? null : [`${refusal.code}: ${refusal.message}`, refusal.reason ?? []].flat().join(': ')
+    if (text === null || one.note?.includes(text) === true) return one
+    return {
+      ...one,
+      note: [`its drop would be refused: ${text}`, one.note].filter((part) => part !== undefined).join('; '),
+    }
+  }
   const condition = cutCondition(store, table, archived, place)
   if (condition === null) return one
   const again = (await store.offers.periods?.givesAgain?.(table, condition, signal)) ?? null

@@ -28,7 +28,7 @@ export async function refuseTriggers(
 ): Promise<void> {
   const found = await store.offers.rowTriggers?.list(table, interrupt.abort)
   if (found === undefined) return
-  const { changing, firing, quiet, remedy, history, unread } = found
+  const { changing, firing, quiet, remedy, history, unread, late } = found
   const name = tableText(table)
   if (history !== undefined) {
     const message = `rows that are removed from the table stay in the database as history (${history.by})`
@@ -40,6 +40,11 @@ export async function refuseTriggers(
     const message = `${all.join(', ')}: not fired for removed or restored rows (session_replication_role is set in these transactions only)`
     return emit({ type: 'log', level: 'note', table: name, message })
   }
+  if (late !== undefined) {
+    const { names, reason, remedy: hint } = late
+    const what = `${names.join(', ')} of ${name} may change or reject rows`
+    throw new SluiceError('TABLE_REFUSED', what, { where: name, reason, hint })
+  }
   if (changing.length > 0) {
     throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change or reject rows`, {
       where: name,
@@ -50,6 +55,25 @@ export async function refuseTriggers(
   const other = unread === true ? '; its function was not read, and may change rows that stay' : ''
   const message = `${firing.join(', ')}: fired for each removed or restored row${other}`
   emit({ type: 'log', level: 'warn', table: name, message })
+}
+
+/**
+ * Reports that the system would refuse the removal of rows.
+ * @param drop the command removes rows
+ * @throws SluiceError that of the removal, if the command removes rows
+ */
+export async function refuseRemoval(
+  { table }: TableSpec,
+  store: CopyStore,
+  drop: boolean,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<void> {
+  const refusal = (await store.offers.rowTriggers?.removalRefusal?.(table, interrupt.abort)) ?? null
+  if (refusal === null) return
+  if (drop) throw refusal
+  const { code, message, hint } = refusal
+  const text = `a run with --drop would be refused: ${code}: ${message}`
+  emit({ type: 'log', level: 'warn', table: tableText(table), message: text, ...(hint === undefined ? {} : { hint }) })
 }
 
 /**

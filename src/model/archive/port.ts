@@ -4,6 +4,7 @@ import type { Range } from '../copy/range.ts'
 import type { Digest } from '../copy/rows.ts'
 import type { Closing, Statement } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 
 /** A partition that the system stores as a table of its own. */
 export type NativePartition = {
@@ -131,6 +132,8 @@ export type RowTriggers = {
   readonly remedy: string
   /** Set if their bodies are functions that sluice does not read: then those of `firing` may change other rows too. */
   readonly unread?: true
+  /** Set if some of `changing` can fire at the end of a transaction, after its rows were compared, and in all sessions. */
+  readonly late?: { readonly names: readonly string[]; readonly reason: string; readonly remedy: string }
   /** How the system keeps deleted rows of the table, and the statement that removes them; absent if it keeps none. */
   readonly history?: { readonly by: string; readonly remedy: string }
 }
@@ -138,6 +141,8 @@ export type RowTriggers = {
 export interface RowTriggerStore {
   /** Lists triggers and rules that fire on INSERT or DELETE of a plain table. */
   list(table: TableName, signal: AbortSignal): Promise<RowTriggers>
+  /** The error that a removal of rows would end with, whatever the rows are; null if none is known. */
+  removalRefusal?(table: TableName, signal: AbortSignal): Promise<SluiceError | null>
 }
 
 /** Table inheritance: rows of `above` include those of the table; rows of the table include those of `below`. */
@@ -202,6 +207,8 @@ export interface PartitionStore {
   attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
   /** Tables with the name of a detached one; since a dump the number may differ. Several if neither decides. */
   detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
+  /** The error that a `drop` of the table would end with now, detached or not yet; null if objects do not prevent it. */
+  dropRefusal(table: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null>
   /** Checks the rows of a detached table again, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
   /** Attaches a detached table under its old name, after adapting its columns to those of the parent now. */

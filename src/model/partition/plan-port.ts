@@ -89,6 +89,9 @@ export type NewTableStatements = {
 /** A column as the statement that creates the table has it: `line` is one of its lines. */
 export type NewTableLine = { readonly name: string; readonly type: string; readonly line: string }
 
+/** What a finding is about that holds only in the database of the old table: publications that have new tables, too. */
+export const PUBLISHED_PARTITIONS = 'published partitions'
+
 /** Result of trying the statements of a new table in a database. */
 export type Rehearsal = {
   /** Types that it lacks: of the other statements only the columns of the table were tried then. */

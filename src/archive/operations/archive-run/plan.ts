@@ -6,7 +6,7 @@ import { archiveOf, refusePerhapsRenamed } from '../../work/find-archive.ts'
 import { sourceTables, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
 import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { refuseTwoArchives } from '../../plan/partition-archives.ts'
-import { refuseTriggers, reportLosable } from '../../plan/row-triggers.ts'
+import { refuseRemoval, refuseTriggers, reportLosable } from '../../plan/row-triggers.ts'
 import { planArchive, type PlannedArchive } from '../../plan/plan.ts'
 import { refuseHeirs } from '../../plan/plan-refusals.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
@@ -54,7 +54,10 @@ async function planTable(table: TableSpec, { operation, run, source }: Begun): P
   await refuseTwoArchives(source, table, record === null || isUnpublished(record), run)
   if (record === null) await refusePerhapsRenamed(source, table, signal)
   const planned = await planArchive(table, operation, { ...aroundOf(opened, run), name })
-  if (takesRows(planned)) await refuseTriggers(table, source.store, run)
+  if (takesRows(planned)) {
+    await refuseTriggers(table, source.store, run)
+    await refuseRemoval(table, source.store, operation.drop, run)
+  }
   if (operation.detach && planned.isNative && planned.partitions.some((one) => moves(one) && one.status !== 'drop'))
     await source.store.offers.partitions?.requireRights(table.table, signal)
   if (planned.unsure !== null && !operation.dryRun) throw planned.unsure

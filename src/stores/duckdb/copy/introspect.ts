@@ -6,7 +6,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { kept } from './select.ts'
 import type { DuckdbCopySession } from './session.ts'
-import { hasUnion, duckdbColumnType } from './types.ts'
+import { duckdbColumnType, textHidesType } from './types.ts'
 
 type Table = { readonly schema: string; readonly name: string; readonly sql: string; readonly rows: bigint }
 
@@ -70,7 +70,7 @@ function specOf(
       native: String(native),
       ...(native === 'JSON' ? { spelled: true } : {}),
       ...(type.kind === 'decimal' && (type.scale ?? 0) > 0 ? { zeros: true } : {}),
-      ...(hasUnion(String(native)) ? { oneWay: true } : {}),
+      ...(textHidesType(String(native)) ? { oneWay: true } : {}),
       nullable: nullable === 1,
       ...(generated ? { generated: true } : {}),
       ...(hasDefault === 1 && !generated ? { hasDefault: true } : {}),

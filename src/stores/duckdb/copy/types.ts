@@ -63,8 +63,8 @@ export function duckdbColumnType(native: string): ColumnType {
     : { kind: 'native', name: native }
 }
 
-/** The text of a union or variant does not name the type of its value: it is read as the first one that accepts it. */
-export function hasUnion(native: string): boolean {
+/** True for unions and variants: the text of a value does not name its type, and is read as the first that accepts it. */
+export function textHidesType(native: string): boolean {
   return /\b(?:UNION\(|VARIANT\b)/.test(native.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''))
 }
 

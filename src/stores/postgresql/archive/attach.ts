@@ -1,6 +1,7 @@
 /** Attaches a table to a partitioned one, so that no session waits while its rows are checked. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { referringText } from '../../../model/archive/referring-text.ts'
+import type { Referrer } from '../../../model/archive/port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../server/connect.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
@@ -11,6 +12,7 @@ import { betweenSql, boundsSql, type PartitionBounds } from '../server/bounds.ts
 import { tableByName, type FoundRelation, type PartitionKey } from '../server/known.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { suffixed } from './move.ts'
+import { withTablesBelow } from '../server/tree.ts'
 import { referringNow, postgresReferrers } from './referrers.ts'
 import { BOUNDS } from './step-errors.ts'
 
@@ -82,9 +84,8 @@ async function refuseReferred(
   session: CopySession,
   { parent, rest, where }: { readonly parent: Parent; readonly rest: TableName; readonly where: string },
 ): Promise<void> {
-  // A key may refer to the default partition alone.
-  for (const referrer of await postgresReferrers(session, rest)) {
-    const row = await referringNow(session, rest, referrer, where)
+  for (const { table, referrer } of await referrersBelow(session, rest)) {
+    const row = await referringNow(session, table, referrer, where)
     if (row === null) continue
     const [child, key] = [tableSql(referrer.table), quoteName(referrer.name ?? '')]
     const [found] = await session.ask(
@@ -102,6 +103,20 @@ async function refuseReferred(
       },
     )
   }
+}
+
+type ReferredTable = { readonly table: TableName; readonly referrer: Referrer }
+
+/** Keys to the default partition or its parents, and keys to one table alone below it, if it is itself partitioned. */
+async function referrersBelow(session: CopySession, rest: TableName): Promise<readonly ReferredTable[]> {
+  const found = new Map<string, ReferredTable>()
+  for (const table of await withTablesBelow(session, rest)) {
+    for (const referrer of await postgresReferrers(session, table)) {
+      const key = JSON.stringify([referrer.table, referrer.name])
+      if (!found.has(key)) found.set(key, { table, referrer })
+    }
+  }
+  return [...found.values()]
 }
 
 /** Writable columns as a list: the default partition may have another order. */

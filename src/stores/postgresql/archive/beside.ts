@@ -6,7 +6,8 @@ import type { AmongOthersRequest } from '../../../model/archive/port.ts'
 import { quoteName } from '../server/connect.ts'
 import { digestPostgresRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { columnList, tableFromSql, literal, tableSql } from '../server/sql.ts'
+import { treeSql } from '../server/relation.ts'
+import { columnList, CONSTRAINTS_NOW, tableFromSql, literal, tableSql } from '../server/sql.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { boundsOf, type PartitionBounds } from '../server/bounds.ts'
 import type { PartitionKey } from '../server/known.ts'
@@ -67,6 +68,7 @@ export async function bringInto(
   )
   const into = columnList(pairs.map(({ to }) => to))
   const values = columnList(pairs.map(({ from }) => from))
+  await session.ask(CONSTRAINTS_NOW)
   try {
     await session.ask(
       `INSERT INTO ${tableSql(parent)} (${into}) OVERRIDING SYSTEM VALUE SELECT ${values} FROM ${tableSql(source.table)}`,
@@ -121,17 +123,21 @@ function noPartition(parent: TableName, label: string, why: string, cause?: unkn
 const ENABLED = { O: 'ENABLE', A: 'ENABLE ALWAYS' } as const
 
 /**
- * Runs `move` without the DELETE triggers of a table: a moved row is not deleted. The table is locked exclusively, and
- * the triggers are enabled again in the same transaction.
+ * Runs `move` without the DELETE triggers of a table and of the tables below it: a moved row is not deleted. They are
+ * locked exclusively, and the triggers are enabled again in the same transaction.
  */
 async function withoutDeletes<T>(session: CopySession, table: TableName, move: () => Promise<T>): Promise<T> {
+  const oid = `${literal(tableSql(table))}::pg_catalog.regclass::oid`
   const triggers = await session.ask(
-    `SELECT tgname, tgenabled FROM pg_catalog.pg_trigger
-     WHERE tgrelid = ${literal(tableSql(table))}::pg_catalog.regclass::oid AND NOT tgisinternal AND tgtype & 8::int2 <> 0::int2 AND tgenabled IN ('O', 'A')`,
+    `SELECT n.nspname, c.relname, t.tgname, t.tgenabled FROM pg_catalog.pg_trigger t
+       JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE t.tgrelid IN (${treeSql(oid)}) AND NOT t.tgisinternal AND t.tgtype & 8::int2 <> 0::int2 AND t.tgenabled IN ('O', 'A')`,
   )
   const change = async (to: (state: string) => string): Promise<void> => {
-    for (const [name, state] of triggers)
-      await session.ask(`ALTER TABLE ONLY ${tableSql(table)} ${to(state ?? '')} TRIGGER ${quoteName(name ?? '')}`)
+    for (const [schema, of, name, state] of triggers) {
+      const one = tableSql({ schema: schema ?? '', name: of ?? '' })
+      await session.ask(`ALTER TABLE ONLY ${one} ${to(state ?? '')} TRIGGER ${quoteName(name ?? '')}`)
+    }
   }
   await change(() => 'DISABLE')
   const moved = await move()
@@ -158,6 +164,7 @@ export async function moveLate(
          came AS (INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM gone RETURNING 1)
        SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM came)`,
       )
+    await session.ask(CONSTRAINTS_NOW)
     const [row] = await withoutDeletes(session, rest, move)
     const [gone, came] = [BigInt(row?.[0] ?? 0), BigInt(row?.[1] ?? 0)]
     if (gone === came) return came

@@ -50,6 +50,7 @@ import {
   unlockLeaving,
 } from './leave-slowly.ts'
 import { lookBefore, takeAway, type Leave } from './leave.ts'
+import { dropRefusal } from './foreseen.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { archivedName, ensureArchivedSchema, moveTable, ARCHIVED_SCHEMA } from './move.ts'
@@ -222,6 +223,13 @@ export class PostgresPartitions implements PartitionStore {
     return this.#read(signal, (session) => kinOf(session, table, identities))
   }
 
+  dropRefusal({ identity }: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null> {
+    return this.#read(signal, async (session) => {
+      const table = await tableByIdentity(session, identity)
+      return table === null ? null : dropRefusal(session, table)
+    })
+  }
+
   drop(request: LastRequest): Promise<StepEnd> {
     return this.#steps.run({ ...request, table: request.parent }, (within) => drop(within, request))
   }
@@ -272,6 +280,8 @@ async function drop({ session, locks }: WithinStep, request: LastRequest): Promi
   const table = await lockDetachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
   if (!(await tableHolds(session, table, request))) return 'differs'
+  const refusal = await dropRefusal(session, table)
+  if (refusal !== null) throw refusal
   await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
   return 'done'
 }

@@ -9,7 +9,7 @@ import { AS_REPLICA } from '../copy/replica-role.ts'
 import { RelationCache, type PostgresRelation } from '../server/relation.ts'
 import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { tableFromSql, rangeSql } from '../server/sql.ts'
+import { CONSTRAINTS_NOW, tableFromSql, rangeSql } from '../server/sql.ts'
 import { hasColumns } from '../server/known.ts'
 import { postgresRowTriggers } from './row-triggers.ts'
 import type { StepBodyEnd, Steps, WithinStep } from './steps.ts'
@@ -36,7 +36,7 @@ async function remove({ session, locks }: WithinStep, request: RemoveRequest, da
   if (!(await hasColumns(session, { oid: again.oid, name }, columns))) return 'differs'
   if ((await postgresRowTriggers(session, name)).quiet) await session.ask(AS_REPLICA)
   // Deferred constraints would fail only at COMMIT.
-  await session.ask('SET CONSTRAINTS ALL IMMEDIATE')
+  await session.ask(CONSTRAINTS_NOW)
   const statement = `DELETE FROM ${tableFromSql(again)} WHERE ${rangeSql(table, again, range, where)}`
   const removed = await digestOfRemoved(session, statement, request)
   return equalDigests(removed, request.expect) ? 'done' : 'differs'

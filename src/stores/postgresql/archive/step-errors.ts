@@ -1,7 +1,7 @@
 /** Errors that prevent the archiving, return or removal of a partition, with a hint. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { foreignKeyHint, hiddenHint, postgresTargetError } from '../server/errors.ts'
-import { sqlStateOf } from '../server/server-errors.ts'
+import { LACKS_IDENTITY, lacksIdentity, sqlStateOf } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { isPostgresBusy } from '../server/locks.ts'
 
@@ -29,6 +29,10 @@ export const BOUNDS = 'sluice_bounds_'
 const RIGHTS =
   'connect as the owner of the table and of all its partitions, who may also CREATE in their schemas and in sluice_archived'
 
+/** Hint about objects that depend on a partition itself. */
+export const BOUND_HINT =
+  'drop the dependent objects, or let them read from the parent table, then run the same command again'
+
 /** @returns a SluiceError, unless the error is not from the database */
 export function stepError(thrown: unknown, { settings, table, holders = [], rights = RIGHTS }: About): unknown {
   if (isPostgresBusy(thrown)) return busy(thrown, table, holders)
@@ -43,6 +47,8 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
       hint,
       cause: thrown,
     })
+  if (lacksIdentity(thrown))
+    return new SluiceError('TABLE_REFUSED', message, { where: table, ...LACKS_IDENTITY, cause: thrown })
   switch (state) {
     case '42501':
       return new SluiceError('TARGET_DENIED', message, {
@@ -51,9 +57,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
         cause: thrown,
       })
     case '2BP01':
-      return refused(
-        'drop the dependent objects, or let them read from the parent table, then run the same command again',
-      )
+      return refused(BOUND_HINT)
     case '23503':
       return refused(foreignKeyHint(message))
     case '23514':

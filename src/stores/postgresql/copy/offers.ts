@@ -6,6 +6,7 @@ import type { SluiceError } from '../../../shared/errors.ts'
 import type { Pool } from '../../common/pool.ts'
 import { columnNumbers, tablesNumbered } from '../archive/column-numbers.ts'
 import { postgresColumnValues } from '../archive/column-values.ts'
+import { removalRefusal } from '../archive/foreseen.ts'
 import { PostgresPartitions } from '../archive/partitions.ts'
 import { postgresPeriodCounts, postgresPeriodEffort } from '../archive/periods.ts'
 import { postgresOrphans, postgresReferrers, postgresReferringRow } from '../archive/referrers.ts'
@@ -66,7 +67,7 @@ export function postgresOffers(parts: OfferParts): PostgresOffers {
     },
     tracks: { open: (schema, ledger) => new PostgresTrack(ledger, schema) },
     ...recognised(parts),
-    ...byRows(ask),
+    ...byRows(parts),
     partitions: new PostgresPartitions(identity, sessions, parts.steps),
     maintenance: new PostgresMaintenance(settings, sessions),
     partitionPlan: new PostgresPartitionPlan(settings, sessions),
@@ -111,9 +112,13 @@ function recognised({
   }
 }
 
-function byRows(
-  ask: Ask,
-): Pick<PostgresOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'> {
+function byRows({
+  ask,
+  settings,
+}: Pick<OfferParts, 'ask' | 'settings'>): Pick<
+  PostgresOffers,
+  'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'
+> {
   return {
     times: { condition: postgresTimeCondition },
     timeExtents: {
@@ -136,7 +141,10 @@ function byRows(
       orphans: (table, referrer, budgetMs, signal) =>
         ask(signal, (session) => postgresOrphans(session, table, referrer, budgetMs)),
     },
-    rowTriggers: { list: (table, signal) => ask(signal, (session) => postgresRowTriggers(session, table)) },
+    rowTriggers: {
+      list: (table, signal) => ask(signal, (session) => postgresRowTriggers(session, table)),
+      removalRefusal: (table, signal) => ask(signal, (session) => removalRefusal(session, table, settings)),
+    },
   }
 }
 

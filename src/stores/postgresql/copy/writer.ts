@@ -24,13 +24,13 @@ import { batches } from '../server/lines.ts'
 import type { PostgresRelation } from '../server/relation.ts'
 import { countPostgresRows, digestByReading, digestPostgresRows, type DigestSource } from './row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { amongSql, columnList, tableFromSql, orderSql, rangeSql, tableSql } from '../server/sql.ts'
+import { amongSql, columnList, CONSTRAINTS_NOW, tableFromSql, orderSql, rangeSql, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { Upsert } from './upsert.ts'
 
 const STORED = { rows: 1000, bytes: 1024 * 1024 }
 /** Most keys in one statement. */
-const KEYS_AT_ONCE = 5000
+const KEYS_CONSTRAINTS_NOW = 5000
 
 /** Reads by the index of the key, in key order: a sort of the rows would spill to disk. */
 const BY_INDEX = 'SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off'
@@ -113,6 +113,8 @@ export class PostgresWriter implements ChunkWriter {
 
   async digest({ scheme, only, frames, columns: other }: DigestRequest): Promise<Digest> {
     await this.#begin()
+    // Deferred triggers would change rows at the commit, after they were compared.
+    await this.#do(() => this.#session.ask(CONSTRAINTS_NOW))
     const columns = other ?? this.#request.columns
     if (only !== undefined && areAway(this.#request)) {
       return digestOfKeys(
@@ -126,7 +128,7 @@ export class PostgresWriter implements ChunkWriter {
               table: this.#table,
             }),
           ),
-        KEYS_AT_ONCE,
+        KEYS_CONSTRAINTS_NOW,
       )
     }
     return this.#do(() => {
@@ -196,7 +198,7 @@ export class PostgresWriter implements ChunkWriter {
     const { onExisting, careful } = this.#request
     await this.#do(async () => {
       // Deferred constraints fail at the commit, without naming a row.
-      if (careful) await this.#session.ask('SET CONSTRAINTS ALL IMMEDIATE')
+      if (careful) await this.#session.ask(CONSTRAINTS_NOW)
       if (onExisting === 'replace-range')
         await this.#session.ask(`DELETE FROM ${this.#from} WHERE ${this.#condition()}`)
       await this.#upsert?.begin()

@@ -66,10 +66,21 @@ export function isPostgresReadOnly(error: unknown): boolean {
   return state === '25006' || (state === '0A000' && rawOf(raw)?.routine === 'call_bool_check_hook')
 }
 
+/** True if the publications of a table do not allow the statement. */
+export function ofIdentityCheck(error: unknown): boolean {
+  return rawOf(error)?.routine === 'CheckCmdReplicaIdentity'
+}
+
 /** True if a publication has the table, and nothing identifies the rows that a statement changes or removes. */
 export function lacksIdentity(error: unknown): boolean {
-  return sqlStateOf(error) === '55000' && rawOf(error)?.routine === 'CheckCmdReplicaIdentity'
+  return sqlStateOf(error) === '55000' && ofIdentityCheck(error)
 }
+
+/** Reason and hint of `lacksIdentity`. */
+export const LACKS_IDENTITY = {
+  reason: 'a publication (perhaps FOR ALL TABLES) has this table, but a primary key does not identify its rows',
+  hint: 'give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or remove it from the publication',
+} as const
 
 /** @returns a SluiceError of the target; SQL mistakes (class 42) and other errors are returned unchanged */
 export function postgresError(thrown: unknown, settings: PostgresSettings): unknown {
@@ -96,10 +107,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
   }
   if (lacksIdentity(thrown)) {
     const { message } = thrown as { readonly message: string }
-    return make('TABLE_REFUSED', message, {
-      reason: 'a publication (perhaps FOR ALL TABLES) has this table, but a primary key does not identify its rows',
-      hint: 'give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or remove it from the publication',
-    })
+    return make('TABLE_REFUSED', message, LACKS_IDENTITY)
   }
   if (isPostgresReadOnly(thrown)) {
     const reason = 'the server or the session is read-only: a standby, or default_transaction_read_only'

@@ -173,3 +173,6 @@ function builtIn(type: ColumnType): string | null {
       return null
   }
 }
+
+/** For the open transaction: deferred triggers and constraints run now, and not at the commit, after rows were compared. */
+export const CONSTRAINTS_NOW = 'SET CONSTRAINTS ALL IMMEDIATE'

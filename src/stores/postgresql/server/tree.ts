@@ -6,7 +6,7 @@ import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopySession } from './session.ts'
 import { literal } from './sql.ts'
-import type { FoundRelation } from './known.ts'
+import { tableByName, type FoundRelation } from './known.ts'
 import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, isTaken, moveTable, suffixed } from '../archive/move.ts'
 import { missingSchemas } from '../archive/noted-schemas.ts'
@@ -31,6 +31,12 @@ export async function tablesBelow(session: CopySession, { oid }: KnownTable): Pr
     oid: number ?? '',
     name: { schema: schema ?? '', name: name ?? '' },
   }))
+}
+
+/** The names of a table and of all tables below it. */
+export async function withTablesBelow(session: CopySession, table: TableName): Promise<readonly TableName[]> {
+  const found = await tableByName(session, table)
+  return found === null ? [table] : [table, ...(await tablesBelow(session, found)).map(({ name }) => name)]
 }
 
 /** Null if the table is not partitioned itself. */

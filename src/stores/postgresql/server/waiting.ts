@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { treeSql } from './relation.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
@@ -70,12 +71,11 @@ function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly pre
   if (waitsFor.of === 'server') return { holding: NUMBERED, prepared: 'true' }
   const here = 'x.database = pg_catalog.current_database()'
   if (waitsFor.of === 'database') return { holding: NUMBERED, prepared: here }
-  const name = literal(tableSql(waitsFor.table))
-  const tables = `(SELECT pg_catalog.to_regclass(${name})::oid UNION SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(${name})) p)`
+  const tables = treeSql(`pg_catalog.to_regclass(${literal(tableSql(waitsFor.table))})::oid`)
   const modes = BESIDE[waitsFor.lock].map(literal)
   const held =
     `locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())` +
-    ` AND l.relation IN ${tables}${modes.length === 0 ? '' : ` AND l.mode NOT IN (${modes.join(', ')})`}`
+    ` AND l.relation IN (${tables})${modes.length === 0 ? '' : ` AND l.mode NOT IN (${modes.join(', ')})`}`
   const own = `EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid IS NULL AND pg_catalog.split_part(l.virtualtransaction, '/', 2) = x.transaction::text AND ${held})`
   return { holding: held, prepared: `${here} AND ${own}` }
 }

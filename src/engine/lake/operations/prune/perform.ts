@@ -20,6 +20,9 @@ type PruneRun = RunOf<typeof prune>
 
 type Named = ImportedTable & { readonly name: string }
 
+/** Tables to prune, and those that are left out. */
+type ChosenTables = { readonly tables: readonly Named[]; readonly left: readonly Named[] }
+
 const LEFT_OUT = 'left out: its import is not finished, or its rows were removed; import it again first'
 
 export async function performPrune(operation: PruneOperation, run: PruneRun): Promise<Ending> {
@@ -27,18 +30,14 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
   const keep: Keep = 'versions' in operation.keep ? operation.keep : { sinceMs: run.clock.now() - operation.keep.forMs }
   const rows = new Map<string, number>()
   const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
-  let left: readonly Named[] = []
-  const named = async (database: SqlDatabase): Promise<readonly Named[]> => {
-    const all = await tablesOf(database, names)
-    // With all tables, those that cannot be read are left out.
-    const found = names.length > 0 ? all : all.filter(({ settled }) => settled)
-    left = all.filter((table) => !found.includes(table))
-    if (!dryRun) return found
-    for (const table of left) run.emit({ type: 'log', level: 'note', table: table.name, message: LEFT_OUT })
-    for (const table of found) addRows(rows, await reportPlan(database, table, keep, run))
-    return found
+  const inspect = async (database: SqlDatabase): Promise<ChosenTables> => {
+    const chosen = await chosenTables(database, names)
+    if (!dryRun) return chosen
+    for (const table of chosen.left) run.emit({ type: 'log', level: 'note', table: table.name, message: LEFT_OUT })
+    for (const table of chosen.tables) addRows(rows, await reportPlan(database, table, keep, run))
+    return chosen
   }
-  const tables = await patient(() => withCatalog(url, named))
+  const { tables, left } = await patient(() => withCatalog(url, inspect))
   const leftOut = left.length === 0 ? {} : { skipped: dec(left.length) }
   const totals = { tables: dec(tables.length + left.length), ...leftOut }
   if (dryRun) return { totals: { ...totals, ...totalsOf(rows) } }
@@ -73,6 +72,13 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
     return { totals: all, error }
   }
   return withWritableCatalog(url, run, names.length === 0 ? 'all tables' : names.join(', '), body, patient)
+}
+
+/** With all tables, those that cannot be read are left out. */
+async function chosenTables(database: SqlDatabase, names: readonly string[]): Promise<ChosenTables> {
+  const all = await tablesOf(database, names)
+  const tables = names.length > 0 ? all : all.filter(({ settled }) => settled)
+  return { tables, left: all.filter((table) => !tables.includes(table)) }
 }
 
 async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {

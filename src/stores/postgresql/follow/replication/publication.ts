@@ -1,6 +1,7 @@
 /** The publication of a stream: the tables that the server sends, and which of their changes and columns. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
@@ -69,8 +70,7 @@ export async function tablePublications(session: CopySession, table: TableName):
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
     `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-     WHERE p.pubname ~ '^sluice_'::text AND (r.prrelid = ${oid}::oid
-       OR r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${oid}) UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})))
+     WHERE p.pubname ~ '^sluice_'::text AND r.prrelid IN (${treeSql(oid)} UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${oid}))
      ORDER BY 1`,
   )
   return rows.flatMap(([name]) => name ?? [])

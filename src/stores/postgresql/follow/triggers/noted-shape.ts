@@ -1,5 +1,6 @@
 /** The shape of a table noted by triggers: without replica identity, with the triggers of it and its partitions. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { readShapes, type SeenShape, type ReplicatedShape } from '../replication/shapes.ts'
@@ -114,8 +115,8 @@ export async function notedBy(session: CopySession, table: TableName): Promise<r
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text AND (g.tgrelid = ${oid}::oid
-       OR g.tgrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid}))) ORDER BY 1`,
+     WHERE p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text AND g.tgrelid IN (${treeSql(oid)})
+     ORDER BY 1`,
   )
   return rows.map(([name]) => name ?? '')
 }

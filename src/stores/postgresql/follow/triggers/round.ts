@@ -9,6 +9,7 @@ import { quoteName } from '../../server/connect.ts'
 import { postgresSelection } from '../../server/cells.ts'
 import { copyRows } from '../../copy/copy-rows.ts'
 import { batches } from '../../server/lines.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import type { ReplicatedShape } from '../replication/shapes.ts'
@@ -192,7 +193,7 @@ async function hasOtherUnique(session: CopySession, { shape }: PostgresNotedTabl
   const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
   const [row] = await session.ask(
     `SELECT count(*) FROM pg_catalog.pg_index i WHERE (i.indisunique OR i.indisexclusion)
-       AND (i.indrelid = ${root}::oid OR i.indrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${root}::pg_catalog.regclass)))
+       AND i.indrelid IN (${treeSql(root)})
      GROUP BY i.indrelid HAVING count(*) > 1 LIMIT 1`,
   )
   return row !== undefined

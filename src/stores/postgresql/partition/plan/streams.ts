@@ -1,7 +1,7 @@
 /** Logical replication out of the table and into it. */
-import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { PUBLISHED_PARTITIONS, type PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
-import { sqlStateOf } from '../../server/server-errors.ts'
+import { LACKS_IDENTITY, sqlStateOf } from '../../server/server-errors.ts'
 import { type About, planFacts } from './about.ts'
 
 type Publication = {
@@ -9,6 +9,8 @@ type Publication = {
   readonly how: 'table' | 'all' | 'schema'
   readonly root: boolean
   readonly narrow: boolean
+  /** It sends changed or deleted rows, which a replica identity has to identify. */
+  readonly identified: boolean
 }
 /** @property key true if a unique index on NOT NULL columns identifies rows at all times */
 type Identity = {
@@ -24,6 +26,7 @@ export async function planStreamFindings(about: About): Promise<readonly PlanFin
   return [
     ...publications.map((one) => publication(one, about)),
     ...(identity === undefined ? [] : replicaIdentity(identity, about)),
+    ...(identity === undefined ? [] : unidentified(identity, publications)),
     ...(await subscriptions(about)),
   ]
 }
@@ -88,6 +91,22 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
   }
 }
 
+/** New partitions that a publication would have, and whose changed rows nothing identifies: the server refuses changes. */
+function unidentified(
+  { kind, index, primary }: Identity,
+  publications: readonly Publication[],
+): readonly PlanFinding[] {
+  if (kind !== 'i' || index === null || primary) return []
+  const such = publications.filter(({ how, identified }) => how !== 'table' && identified)
+  return such.map(({ name, how }) => ({
+    verdict: 'refused',
+    about: PUBLISHED_PARTITIONS,
+    object: name,
+    detail: `it is for all tables${how === 'schema' ? ' of the schema' : ''}, and the new partitions have neither a primary key nor the index ${index} of the replica identity: TABLE_REFUSED: cannot update table or delete from table because it does not have a replica identity and publishes updates or deletes`,
+    hint: LACKS_IDENTITY.hint,
+  }))
+}
+
 /** Subscriptions of this server that write into the table; not every role may read them. */
 async function subscriptions({ session, oid, sql }: About): Promise<readonly PlanFinding[]> {
   await session.ask('SAVEPOINT looking')
@@ -125,7 +144,7 @@ function publicationsSql({ session, oid }: About): string {
       : `UNION ALL SELECT p.*, 'schema', false FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid
          JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${oid}::oid`
   return `
-    SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'root', f.pubviaroot, 'narrow', f.narrow) FROM (
+    SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'root', f.pubviaroot, 'narrow', f.narrow, 'identified', f.pubupdate OR f.pubdelete) FROM (
       SELECT p.*, 'table' AS how, (pg_catalog.to_jsonb(r) ->> 'prqual'::text) IS NOT NULL OR (pg_catalog.to_jsonb(r) ->> 'prattrs'::text) IS NOT NULL AS narrow
       FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${oid}::oid
       UNION ALL SELECT p.*, 'all', false FROM pg_catalog.pg_publication p WHERE p.puballtables

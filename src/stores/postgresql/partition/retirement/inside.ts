@@ -3,6 +3,7 @@ import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { ContainedTable, Contents, DatabaseInside } from '../../../../model/partition/retirement-port.ts'
 import { databaseIdentity } from '../../copy/identity.ts'
+import { treeSql } from '../../server/relation.ts'
 import { CopySession } from '../../server/session.ts'
 import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
@@ -85,7 +86,7 @@ async function tablesIn(session: CopySession, identity: string): Promise<readonl
        (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
        LATERAL (SELECT CASE WHEN pg_catalog.bool_and(l.reltuples < 0::real) THEN NULL ELSE pg_catalog.sum(greatest(l.reltuples, 0))::bigint END AS rows, coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(l.oid)), 0)::bigint AS bytes
-         FROM pg_catalog.pg_class l WHERE l.relkind <> 'p' AND (l.oid = c.oid OR l.oid IN (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) p))) t
+         FROM pg_catalog.pg_class l WHERE l.relkind <> 'p' AND l.oid IN (${treeSql('c.oid')})) t
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND ${OF_USERS} AND NOT ${OF_EXTENSION('pg_class', 'c.oid')} ORDER BY 1, 2`,
   )
   return rows.map(([schema, name, oid, count, bytes, columns]) => ({

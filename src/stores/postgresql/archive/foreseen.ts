@@ -1,0 +1,50 @@
+/** Refusals of steps that are known before them: a plan reports these, in the words of the step. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { dropDependents } from '../partition/decommission/dependents.ts'
+import { isConnectionLoss, ofIdentityCheck, sqlStateOf } from '../server/server-errors.ts'
+import type { KnownTable } from '../server/locks.ts'
+import type { PostgresSettings } from '../server/settings.ts'
+import { RelationCache } from '../server/relation.ts'
+import type { CopySession } from '../server/session.ts'
+import { tableFromSql } from '../server/sql.ts'
+import { BOUND_HINT, stepError } from './step-errors.ts'
+
+/** Longest wait of a plan for a lock that only a change of the table's definition or its indexes blocks, ms. */
+const LOCK_MS = 500
+
+/** The error of a DROP TABLE that other objects prevent; null if none does. Keys to the whole table do not count. */
+export async function dropRefusal(session: CopySession, { oid, name }: KnownTable): Promise<SluiceError | null> {
+  const objects = await dropDependents(session, oid, 'but inherited keys')
+  if (objects.length === 0) return null
+  const table = tableText(name)
+  return new SluiceError('TABLE_REFUSED', `cannot drop table ${table} because other objects depend on it`, {
+    where: table,
+    reason: objects.join(', '),
+    hint: BOUND_HINT,
+  })
+}
+
+/**
+ * The error of a DELETE that the server refuses because of a publication; null if it refuses none, or may not be asked.
+ * The server checks this for an explained statement, too, which removes nothing.
+ */
+export async function removalRefusal(
+  session: CopySession,
+  table: TableName,
+  settings: PostgresSettings,
+): Promise<SluiceError | null> {
+  const relation = await new RelationCache().of(table, (sql) => session.ask(sql))
+  if (relation === null) return null
+  await session.begin('READ ONLY', `SET LOCAL lock_timeout = ${LOCK_MS}`)
+  try {
+    await session.ask(`EXPLAIN DELETE FROM ${tableFromSql(relation)}`)
+    return null
+  } catch (error) {
+    if (!session.alive || sqlStateOf(error) === null || isConnectionLoss(error)) throw error
+    const refused = ofIdentityCheck(error) ? stepError(error, { settings, table: tableText(table) }) : null
+    return refused instanceof SluiceError ? refused : null
+  } finally {
+    if (session.alive) await session.rollBack()
+  }
+}
