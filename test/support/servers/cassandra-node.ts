@@ -238,7 +238,8 @@ function javaWords(folder: string, { ip, seed }: NodePlace, options: NodeOptions
     '-Xms96m',
     `-Xmx${options.heapMb ?? 400}m`,
     '-XX:+UseSerialGC',
-    '-XX:TieredStopAtLevel=4',
+    // A node of a test ends long before the second compiler has paid for its time.
+    '-XX:TieredStopAtLevel=1',
     '-Xshare:auto',
     ...opened,
     '--add-opens=java.management/sun.management=ALL-UNNAMED',

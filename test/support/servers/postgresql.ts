@@ -17,6 +17,8 @@ import { copyFresh } from './template.ts'
 const USER = 'sluice'
 export const PASSWORD = 'a test pässword/@:%'
 const READY_MS = 20_000
+/** Of 16 on. The password of a test guards nothing, and tests connect tens of thousands of times: 4,096 rounds of SHA-256 take as long as the rest of a login. */
+const FEW_ROUNDS = ['--set', 'scram_iterations=1'] as const
 const LOG_EVERY_MS = 50
 /** `nobody`, where there is no user for databases. */
 const NOBODY = { uid: 65_534, gid: 65_534 }
@@ -299,6 +301,7 @@ function initialize(folder: string, used: Binaries, identity: Identity, options:
     fs.writeFileSync(secret, `${PASSWORD}\n`, { mode: 0o600 })
     own(secret)
     const words = ['-D', fresh, '-U', USER, '--auth=scram-sha-256', `--pwfile=${secret}`, '--no-sync', '-E', 'UTF8']
+    if (isOfNpm(options)) words.push(...FEW_ROUNDS)
     const result = spawnSync(used.initdb, [...words, '--locale=C'], {
       ...identity,
       cwd: '/',
@@ -390,6 +393,11 @@ function binariesIn(folder: string): Binaries {
 
 function isPlanted({ planted = PLANTED }: PostgresOptions): boolean {
   return planted
+}
+
+/** Whether it is of the version that is installed here, and not of one that a test or whoever runs it names. */
+function isOfNpm({ binFolder }: PostgresOptions): boolean {
+  return binFolder === undefined && BIN_FOLDER === ''
 }
 
 /** Fresh data of one version is of no use to another. */
