@@ -1,12 +1,13 @@
-/** Builds the actions of a partition's commit. */
+/** Builds the actions of a partition's commit, and finds what a log holds already of it. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { isWellFormed } from '../../shared/well-formed.ts'
 import type { Publication } from '../steps/log.ts'
 import { addLine, commitInfoLine, metadataLine, protocolLine, removeLine, txnLine } from './commit-text.ts'
 import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
 import { ledgerApp, type LedgerName } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
-import type { ArchiveTableState } from './read-state.ts'
+import type { ActiveArchiveFile, ArchiveTableState } from './read-state.ts'
 import { grownShape, newShape, type DeltaTableShape } from './table-schema.ts'
 
 export type Retraction = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim'> & {
@@ -31,6 +32,8 @@ export type Author = {
 
 /** Commits are the manifest, so log cleanup is off. The table is not append-only, because commits remove files. */
 const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLogCleanup': 'false' }
+
+const MAX_INT64 = 2n ** 63n - 1n
 
 /**
  * Adds the files of a partition, in place of those of an older attempt.
@@ -225,4 +228,29 @@ export function refuseAppendOnly(label: string, { metadata }: ArchiveTableState)
 /** In the form that Spark writes. */
 function predicateOf(column: string, value: string): string {
   return JSON.stringify([`(${column} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}')`])
+}
+
+export function isSaid({ txns }: ArchiveTableState, { appId, version }: Publication['txn']): boolean {
+  const said = txns.get(appId)
+  return said !== undefined && said >= version
+}
+
+export function areSame(active: readonly ActiveArchiveFile[], { files, tags }: Publication): boolean {
+  const found = new Map(active.map((file) => [file.path, file]))
+  return (
+    found.size === files.length &&
+    files.every((file) => {
+      const logged = found.get(file.name)
+      if (logged === undefined || logged.size !== file.bytes) return false
+      return Object.entries(tags(file)).every(([name, value]) => logged.tags[name] === value)
+    })
+  )
+}
+
+/** Delta reads the empty text as NULL, and UTF-8 cannot hold a lone surrogate. */
+export function refuseUnfit(partition: string, fence: bigint): void {
+  if (partition === '' || !isWellFormed(partition)) {
+    throw new SluiceError('VALUE_REFUSED', `a Delta table cannot hold '${partition}' as the value of a partition`)
+  }
+  if (fence < 0n || fence > MAX_INT64) throw new Error(`a fence of ${fence}`)
 }
