@@ -77,8 +77,8 @@ export function ofValue(
   return new SluiceError(error.code, `${where}: ${error.message}`, {
     where,
     cause: error,
-    ...(error.reason === undefined ? {} : { reason: error.reason }),
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    reason: error.reason,
+    hint: error.hint,
   })
 }
 

@@ -161,7 +161,7 @@ function isKnown(fact: string | undefined): boolean {
 /** Without this record both targets could take the stream. */
 function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause: SluiceError): SluiceError {
   return new SluiceError('SOURCE_DENIED', `the source could not record this target for stream ${stream}`, {
-    ...(cause.where === undefined ? {} : { where: cause.where }),
+    where: cause.where,
     reason: `${targetText(noted)} stays the target of the stream: ${errorLine(cause.info())}`,
     hint: `make this login the owner of ${slot} at the source, then run the same command again`,
     cause,

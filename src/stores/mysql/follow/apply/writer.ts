@@ -216,11 +216,5 @@ function mayBeChanged(error: unknown): error is SluiceError {
 /** The same error, but retryable; the next attempt reads the dictionary first. */
 function again(error: SluiceError): SluiceError {
   const { code, message, where, reason, hint, cause } = error
-  return new SluiceError(code, message, {
-    retryable: true,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-    cause,
-  })
+  return new SluiceError(code, message, { retryable: true, where, reason, hint, cause })
 }

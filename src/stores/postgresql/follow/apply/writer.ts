@@ -296,11 +296,5 @@ function mayBeChanged(error: unknown): error is SluiceError {
 /** The same error as retryable: the next attempt reads the catalogs first. */
 function again(error: SluiceError): SluiceError {
   const { code, message, where, reason, hint, cause } = error
-  return new SluiceError(code, message, {
-    retryable: true,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-    cause,
-  })
+  return new SluiceError(code, message, { retryable: true, where, reason, hint, cause })
 }
