@@ -3,7 +3,16 @@ import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 import type { Publication } from '../steps/log.ts'
-import { addLine, commitInfoLine, metadataLine, protocolLine, removeLine, txnLine } from './commit-text.ts'
+import {
+  addLine,
+  commitInfoLine,
+  metadataLine,
+  protocolLine,
+  removeLine,
+  txnLine,
+  type ArchiveCommitFacts,
+  type Txn,
+} from './commit-text.ts'
 import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
 import { ledgerApp, type LedgerName } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
@@ -93,13 +102,13 @@ export function publicationLines(
 export function retractionLines(
   { partition, txn, info, known, at }: Retraction,
   state: ArchiveTableState,
-  { label, engine, now, head, ledger, properties }: Author,
+  author: Author,
 ): readonly string[] {
   const active = state.files.get(partition) ?? []
-  refuseUnknownFiles(label, partition, active, known)
-  if (active.length > 0) refuseAppendOnly(label, state)
+  refuseUnknownFiles(author.label, partition, active, known)
+  if (active.length > 0) refuseAppendOnly(author.label, state)
   return [
-    commitInfoLine({
+    ...changeLines(state, author, {
       operation: 'DELETE',
       parameters: { predicate: predicateOf(state.metadata.partitionColumns?.[0] ?? state.partitionKey, partition) },
       metrics: {
@@ -107,17 +116,10 @@ export function retractionLines(
         numRemovedBytes: active.reduce((sum, { size }) => sum + size, 0n),
         numDeletedRows: active.reduce((sum, { rows }) => sum + (rows ?? 0n), 0n),
       },
-      engine,
-      now,
-      readVersion: state.version,
-      isBlindAppend: false,
       info,
+      txn,
     }),
-    ...protocolLines(null, state),
-    ...propertyLines(state, properties),
-    txnLine(txn, now),
-    ...ownLines({ head, ledger, now }),
-    ...active.map(({ add }) => removeLine(add, at ?? now)),
+    ...active.map(({ add }) => removeLine(add, at ?? author.now)),
   ]
 }
 
@@ -128,28 +130,32 @@ export function retractionLines(
 export function tokenLines(
   info: Readonly<Record<string, string>>,
   state: ArchiveTableState,
-  { engine, now, head, ledger, properties }: Author,
+  author: Author,
   operation: 'ADOPT' | 'ERASE' | 'SET TBLPROPERTIES',
 ): readonly string[] {
+  return changeLines(state, author, { operation, parameters: {}, metrics: {}, info, txn: null })
+}
+
+/** First lines of a commit that is based on a version. @param txn null: the commit is about no partition */
+export function changeLines(
+  state: ArchiveTableState,
+  { engine, now, head, ledger, properties }: Author,
+  {
+    txn,
+    ...facts
+  }: Pick<ArchiveCommitFacts, 'operation' | 'parameters' | 'metrics' | 'info'> & { readonly txn: Txn | null },
+): readonly string[] {
   return [
-    commitInfoLine({
-      operation,
-      parameters: {},
-      metrics: {},
-      engine,
-      now,
-      readVersion: state.version,
-      isBlindAppend: false,
-      info,
-    }),
+    commitInfoLine({ ...facts, engine, now, readVersion: state.version, isBlindAppend: false }),
     ...protocolLines(null, state),
     ...propertyLines(state, properties),
+    ...(txn === null ? [] : [txnLine(txn, now)]),
     ...ownLines({ head, ledger, now }),
   ]
 }
 
 /** A metadata action if the properties of the table must change; otherwise none. */
-export function propertyLines(
+function propertyLines(
   state: Pick<ArchiveTableState, 'metadata'> | null,
   properties: ArchiveProperties | null,
 ): readonly string[] {
@@ -159,13 +165,13 @@ export function propertyLines(
 }
 
 /** The ownership token of a commit, and its ledger. */
-export function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>): readonly string[] {
+function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>): readonly string[] {
   const apps = [HEAD_APP, ...(ledger === null ? [] : [ledgerApp(ledger)])]
   return apps.map((appId) => txnLine({ appId, version: head }, now))
 }
 
 /** @param shaped protocol that the columns need; null if they need nothing new */
-export function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
+function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
   const own = shaped ?? state?.protocol
   if (own === undefined) return []
   const protocol = withHeadFeature(own)

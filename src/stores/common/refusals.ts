@@ -82,6 +82,16 @@ export function ofValue(
   })
 }
 
+/**
+ * A refusal as retryable if a changed table can be its cause (other column types, or a new unique index): the next
+ * attempt reads the table again. Other errors are returned unchanged.
+ */
+export function againIfChanged(error: unknown): unknown {
+  if (!(error instanceof SluiceError) || !/^(?:TABLE|ROW)_REFUSED$/.test(error.code) || error.retryable) return error
+  const { code, message, where, reason, hint, cause } = error
+  return new SluiceError(code, message, { retryable: true, where, reason, hint, cause })
+}
+
 function shown(cell: Cell): string {
   if (cell === null) return 'NULL'
   return typeof cell === 'object' ? `x'${hexDigits(cell)}'` : String(cell).slice(0, 60)
