@@ -171,7 +171,7 @@ async function refuseIncomplete(
   if (lost.length === 0) return
   const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
   throw new SluiceError('LEDGER_DAMAGED', `the catalog lost ${what}: ${lost.join(', ')}`, {
-    ...(reader.label === undefined ? {} : { where: reader.label }),
+    where: reader.label,
     reason: 'they were dropped, or a backup was restored in part; nothing was changed',
     hint: 'restore all tables delta_*, catalog_* and migration_status of one backup together; or drop the remaining ones, and import the logs again',
   })
@@ -199,10 +199,7 @@ function notACatalog(label: string | undefined): SluiceError {
   return new SluiceError(
     'NOT_A_CATALOG',
     'the database has tables named like those of a catalog, but sluice did not create them',
-    {
-      ...(label === undefined ? {} : { where: label }),
-      hint: 'name another database for the catalog',
-    },
+    { where: label, hint: 'name another database for the catalog' },
   )
 }
 

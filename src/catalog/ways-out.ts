@@ -30,8 +30,8 @@ export function withWaysOut(error: unknown, tableId: string | undefined): unknow
   if (tableId === undefined || !(error instanceof SluiceError) || !LOG_GONE.has(error.code)) return error
   const { where, reason } = error.info()
   return new SluiceError(error.code, error.message, {
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
+    where,
+    reason,
     hint: `restore the log; if the table was moved: ${movedCommand(tableId)}; if it is gone, remove it from the catalog: ${forgetCommand(tableId)}`,
     cause: error,
   })

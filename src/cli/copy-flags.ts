@@ -1,6 +1,7 @@
 /** Flags shared by `copy` and `diff`: tables, columns, names, source and target. */
 import { OBJECT_WISHES, type ObjectOptions } from '../model/copy/schema-object.ts'
 import { defaultNumber } from '../app/operations/facts.ts'
+import type { DiffOperation } from '../engine/copy/operations/diff/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { given, givenList, givenCount, givenText } from './arguments.ts'
@@ -30,18 +31,10 @@ export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly
   return OBJECT_WISHES.filter((options) => words.includes('all') || words.includes(options))
 }
 
-export type Selection = {
-  readonly from: string
-  readonly to: string
-  readonly tables: readonly string[]
-  readonly toSchema?: string
-  readonly toTable?: string
-  readonly columns?: readonly string[]
-  readonly rename: Readonly<Record<string, string>>
-  readonly where?: string
-  readonly key?: readonly string[]
-  readonly workers: number
-}
+export type Selection = Pick<
+  DiffOperation,
+  'from' | 'to' | 'tables' | 'toSchema' | 'toTable' | 'columns' | 'rename' | 'where' | 'key' | 'workers'
+>
 
 export type Ends = { readonly from: GivenStore; readonly to: GivenStore }
 

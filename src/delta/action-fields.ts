@@ -11,7 +11,7 @@ export function bad(message: string, where: WhereText, cause?: unknown): SluiceE
     where: at,
     reason: 'the line is not a valid action of a Delta log',
     hint: 'restore the file from a copy; sluice does not skip unreadable lines',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }
 

@@ -31,7 +31,7 @@ function badCheckpoint(checkpoint: CheckpointFiles, file: string, why: string, c
   return new SluiceError('BAD_CHECKPOINT', `checkpoint ${checkpoint.version} cannot be read: ${why}`, {
     where: file,
     hint: 'restore the file, or write a new checkpoint with the engine that owns the table',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }
 

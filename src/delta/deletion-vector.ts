@@ -22,7 +22,7 @@ function bad(where: string, reason: string, cause?: unknown): SluiceError {
     where,
     reason,
     hint: 'Restore the file from a copy, or read a version of the table before it was written',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }
 

@@ -74,7 +74,7 @@ function bad(reason: string, cause?: unknown): SluiceError {
   return new SluiceError('BAD_SCHEMA', 'The schema of the table cannot be read', {
     reason,
     hint: 'Check schemaString in the metaData action of the log',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }
 

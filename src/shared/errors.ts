@@ -163,17 +163,17 @@ export type ErrorCode = keyof typeof ERROR_CODES
 
 export type ErrorDetails = {
   /** Where it happened: path, URL without password, file and line, or table. */
-  readonly where?: string
+  readonly where?: string | undefined
   /** One sentence: why this happens, in the words of the guide if it has one. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** One sentence: what to do next. */
-  readonly hint?: string
+  readonly hint?: string | undefined
   /** Whether the same call may succeed later without any change by a user. */
-  readonly retryable?: boolean
+  readonly retryable?: boolean | undefined
   /** Overrides the kind of the code, if one code can fail on either side. */
-  readonly kind?: ErrorKind
+  readonly kind?: ErrorKind | undefined
   /** Overrides the exit code of the kind: a run ended by a signal has the exit code of the signal. */
-  readonly exitCode?: number
+  readonly exitCode?: number | undefined
   readonly cause?: unknown
 }
 
@@ -240,10 +240,10 @@ export function errorLine({ code, message, reason }: Pick<ErrorInfo, 'code' | 'm
 export function errorFromInfo(info: ErrorInfo, kind?: ErrorKind): SluiceError {
   return new SluiceError(info.code, info.message, {
     retryable: info.retryable,
-    ...(info.hint === undefined ? {} : { hint: info.hint }),
-    ...(info.reason === undefined ? {} : { reason: info.reason }),
-    ...(info.where === undefined ? {} : { where: info.where }),
-    ...(kind === undefined ? {} : { kind }),
+    hint: info.hint,
+    reason: info.reason,
+    where: info.where,
+    kind,
     ...(info.stack === undefined ? {} : { cause: Object.assign(new Error(info.message), { stack: info.stack }) }),
   })
 }

@@ -1,9 +1,10 @@
 /**
  * Run history of this user on this machine: what ran, how it ended, and a curve of each. For display only: no decision
- * depends on it, and a program that cannot write it continues without.
+ * depends on it, and a program that cannot write it continues without. In the same folder is the file of active alerts.
  */
 import { closeSync, existsSync, openSync, readdirSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import type { AlertMemory } from '../model/run/alert-memory.ts'
 import type { RunBook } from '../model/run/run-book.ts'
 import { makeFolderSync } from '../shared/make-folder.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -11,6 +12,11 @@ import { SluiceError } from '../shared/errors.ts'
 /** File of the run history. @param folder for files of this user's programs */
 export function runBookFile(folder: string): string {
   return join(folder, 'runs.db')
+}
+
+/** File in which this user's programs on this machine record active alerts. @param folder of the run history */
+export function alertMemoryFile(folder: string): string {
+  return join(folder, 'alerts.db')
 }
 
 /** True if the driver reports that the file is damaged, or is not a database. */
@@ -67,9 +73,20 @@ export function unreadBook(file: string, cause: unknown): SluiceError {
  * @throws the file system's error, or the driver's, if it cannot be opened
  */
 export async function openRunBook(file: string): Promise<RunBook> {
+  makeOwnFile(file)
+  const { sqliteRunBook } = await import('./sqlite/run-book.ts')
+  return sqliteRunBook(file)
+}
+
+/** @throws as `openRunBook` */
+export async function openAlertMemory(file: string): Promise<AlertMemory> {
+  makeOwnFile(file)
+  const { sqliteAlertMemory } = await import('./sqlite/alert-memory.ts')
+  return sqliteAlertMemory(file)
+}
+
+function makeOwnFile(file: string): void {
   makeFolderSync(dirname(file), 0o700)
   // SQLite gives its companion files the mode of this one.
   closeSync(openSync(file, 'a', 0o600))
-  const { sqliteRunBook } = await import('./sqlite/run-book.ts')
-  return sqliteRunBook(file)
 }

@@ -6,7 +6,7 @@ import { RING_TOKENS, rangeOfTokens, splitTokens } from '../../src/model/copy/ri
 import type { RemoveRequest, StepEnd } from '../../src/model/archive/port.ts'
 import { removeCassandraRows } from '../../src/stores/cassandra/archive/remove.ts'
 import { RequestFlow } from '../../src/stores/cassandra/copy/flow.ts'
-import { removeKeys } from '../../src/stores/cassandra/copy/remove-keys.ts'
+import { removeKeys } from '../../src/stores/cassandra/copy/timed-removal.ts'
 import { cassandraTableShape } from '../../src/stores/cassandra/copy/shape.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { predicateColumns, parsePredicate, renderPredicate } from '../../src/model/lake/predicate.ts'
+import { predicateColumns, parsePredicate } from '../../src/model/lake/predicate.ts'
+import { renderPredicate } from '../support/render-predicate.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const rendered = (text: string) => renderPredicate(parsePredicate(text))

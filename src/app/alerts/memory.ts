@@ -1,8 +1,7 @@
 /** Alert memory of a run: in this program, or in the file shared by all runs of this machine. */
 import type { AlertKey } from '../../model/run/alert.ts'
 import type { AlertMemory } from '../../model/run/alert-memory.ts'
-import { alertMemoryFile, openAlertMemory } from '../../stores/alert-memory.ts'
-import { isDamaged, setBookApart } from '../../stores/run-book.ts'
+import { alertMemoryFile, isDamaged, openAlertMemory, setBookApart } from '../../stores/run-book.ts'
 
 /** Lasts as long as the program. */
 export function memoryOfProgram(): AlertMemory {

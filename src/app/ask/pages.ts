@@ -68,7 +68,7 @@ export async function openAsked(url: string): Promise<SqlDatabase> {
   if (systemOf(url)?.catalog === undefined) {
     const { title = 'such a database', unasked } = systemOf(url) ?? {}
     throw new SluiceError('UNSUPPORTED_URL', `statements cannot be run in ${title}`, {
-      ...(unasked === undefined ? {} : { reason: unasked }),
+      reason: unasked,
       hint: `use a database of ${titlesOf(({ catalog }) => catalog !== undefined)}, or a table with its archive`,
     })
   }

@@ -196,12 +196,8 @@ async function records(path: string, quotes: boolean): Promise<number> {
 }
 
 async function synced(path: string): Promise<void> {
-  const file = await open(path, 'r+')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await using file = await open(path, 'r+')
+  await file.sync()
 }
 
 /** @returns false if another program created the file meanwhile */

@@ -105,9 +105,7 @@ class Joined {
   }
 
   #fail(message: string, hint?: string): void {
-    this.#reject(
-      new SluiceError('CONNECT_FAILED', message, { where: this.#path, ...(hint === undefined ? {} : { hint }) }),
-    )
+    this.#reject(new SluiceError('CONNECT_FAILED', message, { where: this.#path, hint }))
     this.#socket.destroy()
   }
 

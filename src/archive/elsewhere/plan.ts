@@ -150,10 +150,5 @@ function inOurWords({ code, message, where, reason, kind }: SluiceError, found: 
     found === null
       ? 'create the table with columns that can hold these values, such as text, and name it with --into'
       : 'name a new table with --into, and it is created; or alter this table'
-  return new SluiceError(code, message, {
-    kind,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    hint,
-  })
+  return new SluiceError(code, message, { kind, where, reason, hint })
 }

@@ -16,14 +16,22 @@ import { Turn } from '../../model/run/turn.ts'
 import type { Adoption, ArchiveLog, Departed, Publication, CommitOptions } from '../steps/log.ts'
 import { compareArchiveCommits } from './compare-commits.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
-import { commitBytes } from './commit-text.ts'
+import { commitBytes, sha256Of } from './commit-text.ts'
 import { findDeparted } from './find-departed.ts'
 import { adoptCommand, foreignHead, isOwnHead, nextHead } from './head.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
-import { tokenLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
+import {
+  areSame,
+  isSaid,
+  publicationLines,
+  refuseUnfit,
+  retractionLines,
+  tokenLines,
+  type Author,
+  type Retraction,
+} from './plan-commit.ts'
 import { conflict, openTable, readArchiveState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
-import { sha256Of, isSaid, areSame, refuseUnfit } from './publication-checks.ts'
 import type { ArchiveTableParts, Published } from './archive-table-parts.ts'
 
 /** Most attempts to commit; each conflict means that another writer has committed. */
@@ -149,9 +157,8 @@ export class ArchiveTable implements ArchiveLog {
    */
   async retract(retraction: Retraction, signal: AbortSignal): Promise<Published> {
     refuseUnfit(retraction.partition, retraction.txn.version)
-    return this.#commit(retraction, signal, async (state) => {
-      if (state === null)
-        throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its former place')
+    return this.#commit(retraction, signal, async (known) => {
+      const state = this.#present(known)
       const { partition, txn } = retraction
       if (!isSaid(state, txn)) return { lines: (author) => retractionLines(retraction, state, author) }
       if (!state.files.has(partition)) return { already: state.version }
@@ -167,9 +174,8 @@ export class ArchiveTable implements ArchiveLog {
     const { partition, txn, kept, files } = replacement
     refuseUnfit(partition, txn.version)
     await this.#findFiles(replacement, signal)
-    return this.#commit(replacement, signal, async (state) => {
-      if (state === null)
-        throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its former place')
+    return this.#commit(replacement, signal, async (known) => {
+      const state = this.#present(known)
       if (!isSaid(state, txn)) {
         return { lines: (author) => replacementLines(replacement, state, this.#parts.store, author) }
       }
@@ -189,9 +195,8 @@ export class ArchiveTable implements ArchiveLog {
     { tableId, info }: Pick<Publication, 'tableId' | 'info'>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }> {
-    const { version } = await this.#commit({ tableId, claim: null }, signal, async (state) => {
-      if (state === null)
-        throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its former place')
+    const { version } = await this.#commit({ tableId, claim: null }, signal, async (known) => {
+      const state = this.#present(known)
       return { lines: (author) => tokenLines(info, state, author, 'ERASE') }
     })
     await writeCheckpoint(this.#parts, version, signal)
@@ -264,10 +269,9 @@ export class ArchiveTable implements ArchiveLog {
     begin: (head: bigint, version: number, sha256: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }> {
-    const { store, writer, heads } = this.#parts
+    const { writer, heads } = this.#parts
     for (let tried = 1; tried <= TRIES; tried++) {
-      const state = await this.state(signal, { tableId: what.tableId })
-      if (state === null) throw conflict(store, 'it has no log', 'move the archive back to its former place')
+      const state = this.#present(await this.state(signal, { tableId: what.tableId }))
       const properties = await judge(state)
       const [head, version] = [nextHead(state.head), state.version + 1]
       const bytes = commitBytes(tokenLines(what.info, state, this.#author(head, what.ledger, properties), 'ADOPT'))
@@ -290,6 +294,12 @@ export class ArchiveTable implements ArchiveLog {
     const { differing } = await compareArchiveCommits(store, sums, signal)
     // If the log was set back, other ledgers write the versions after its end from now on.
     await heads.forget([...differing, ...[...sums.keys()].filter((one) => one > version)])
+  }
+
+  /** @throws SluiceError ARCHIVE_CONFLICT if there is no log */
+  #present(state: ArchiveTableState | null): ArchiveTableState {
+    if (state !== null) return state
+    throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its former place')
   }
 
   #refuseOther({ tableId, metadata }: ArchiveTableState, expected: Expected): void {

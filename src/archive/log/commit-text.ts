@@ -1,5 +1,5 @@
 /** Archive commits as text: one action per line. 64-bit integers and statistics never become JavaScript numbers. */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { InspectedFile, FileStats } from '../../model/archive/archived-file.ts'
 import type { AddAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { logUri } from './data-path.ts'
@@ -90,4 +90,8 @@ function line(kind: string, action: object): string {
 
 export function commitBytes(lines: readonly string[]): Buffer {
   return Buffer.from(lines.map((text) => `${text}\n`).join(''))
+}
+
+export function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -1,12 +1,22 @@
-/** Builds the actions of a partition's commit. */
+/** Builds the actions of a partition's commit, and finds what a log holds already of it. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { isWellFormed } from '../../shared/well-formed.ts'
 import type { Publication } from '../steps/log.ts'
-import { addLine, commitInfoLine, metadataLine, protocolLine, removeLine, txnLine } from './commit-text.ts'
+import {
+  addLine,
+  commitInfoLine,
+  metadataLine,
+  protocolLine,
+  removeLine,
+  txnLine,
+  type ArchiveCommitFacts,
+  type Txn,
+} from './commit-text.ts'
 import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
 import { ledgerApp, type LedgerName } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
-import type { ArchiveTableState } from './read-state.ts'
+import type { ActiveArchiveFile, ArchiveTableState } from './read-state.ts'
 import { grownShape, newShape, type DeltaTableShape } from './table-schema.ts'
 
 export type Retraction = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim'> & {
@@ -31,6 +41,8 @@ export type Author = {
 
 /** Commits are the manifest, so log cleanup is off. The table is not append-only, because commits remove files. */
 const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLogCleanup': 'false' }
+
+const MAX_INT64 = 2n ** 63n - 1n
 
 /**
  * Adds the files of a partition, in place of those of an older attempt.
@@ -90,13 +102,13 @@ export function publicationLines(
 export function retractionLines(
   { partition, txn, info, known, at }: Retraction,
   state: ArchiveTableState,
-  { label, engine, now, head, ledger, properties }: Author,
+  author: Author,
 ): readonly string[] {
   const active = state.files.get(partition) ?? []
-  refuseUnknownFiles(label, partition, active, known)
-  if (active.length > 0) refuseAppendOnly(label, state)
+  refuseUnknownFiles(author.label, partition, active, known)
+  if (active.length > 0) refuseAppendOnly(author.label, state)
   return [
-    commitInfoLine({
+    ...changeLines(state, author, {
       operation: 'DELETE',
       parameters: { predicate: predicateOf(state.metadata.partitionColumns?.[0] ?? state.partitionKey, partition) },
       metrics: {
@@ -104,17 +116,10 @@ export function retractionLines(
         numRemovedBytes: active.reduce((sum, { size }) => sum + size, 0n),
         numDeletedRows: active.reduce((sum, { rows }) => sum + (rows ?? 0n), 0n),
       },
-      engine,
-      now,
-      readVersion: state.version,
-      isBlindAppend: false,
       info,
+      txn,
     }),
-    ...protocolLines(null, state),
-    ...propertyLines(state, properties),
-    txnLine(txn, now),
-    ...ownLines({ head, ledger, now }),
-    ...active.map(({ add }) => removeLine(add, at ?? now)),
+    ...active.map(({ add }) => removeLine(add, at ?? author.now)),
   ]
 }
 
@@ -125,28 +130,32 @@ export function retractionLines(
 export function tokenLines(
   info: Readonly<Record<string, string>>,
   state: ArchiveTableState,
-  { engine, now, head, ledger, properties }: Author,
+  author: Author,
   operation: 'ADOPT' | 'ERASE' | 'SET TBLPROPERTIES',
 ): readonly string[] {
+  return changeLines(state, author, { operation, parameters: {}, metrics: {}, info, txn: null })
+}
+
+/** First lines of a commit that is based on a version. @param txn null: the commit is about no partition */
+export function changeLines(
+  state: ArchiveTableState,
+  { engine, now, head, ledger, properties }: Author,
+  {
+    txn,
+    ...facts
+  }: Pick<ArchiveCommitFacts, 'operation' | 'parameters' | 'metrics' | 'info'> & { readonly txn: Txn | null },
+): readonly string[] {
   return [
-    commitInfoLine({
-      operation,
-      parameters: {},
-      metrics: {},
-      engine,
-      now,
-      readVersion: state.version,
-      isBlindAppend: false,
-      info,
-    }),
+    commitInfoLine({ ...facts, engine, now, readVersion: state.version, isBlindAppend: false }),
     ...protocolLines(null, state),
     ...propertyLines(state, properties),
+    ...(txn === null ? [] : [txnLine(txn, now)]),
     ...ownLines({ head, ledger, now }),
   ]
 }
 
 /** A metadata action if the properties of the table must change; otherwise none. */
-export function propertyLines(
+function propertyLines(
   state: Pick<ArchiveTableState, 'metadata'> | null,
   properties: ArchiveProperties | null,
 ): readonly string[] {
@@ -156,13 +165,13 @@ export function propertyLines(
 }
 
 /** The ownership token of a commit, and its ledger. */
-export function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>): readonly string[] {
+function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>): readonly string[] {
   const apps = [HEAD_APP, ...(ledger === null ? [] : [ledgerApp(ledger)])]
   return apps.map((appId) => txnLine({ appId, version: head }, now))
 }
 
 /** @param shaped protocol that the columns need; null if they need nothing new */
-export function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
+function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
   const own = shaped ?? state?.protocol
   if (own === undefined) return []
   const protocol = withHeadFeature(own)
@@ -225,4 +234,29 @@ export function refuseAppendOnly(label: string, { metadata }: ArchiveTableState)
 /** In the form that Spark writes. */
 function predicateOf(column: string, value: string): string {
   return JSON.stringify([`(${column} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}')`])
+}
+
+export function isSaid({ txns }: ArchiveTableState, { appId, version }: Publication['txn']): boolean {
+  const said = txns.get(appId)
+  return said !== undefined && said >= version
+}
+
+export function areSame(active: readonly ActiveArchiveFile[], { files, tags }: Publication): boolean {
+  const found = new Map(active.map((file) => [file.path, file]))
+  return (
+    found.size === files.length &&
+    files.every((file) => {
+      const logged = found.get(file.name)
+      if (logged === undefined || logged.size !== file.bytes) return false
+      return Object.entries(tags(file)).every(([name, value]) => logged.tags[name] === value)
+    })
+  )
+}
+
+/** Delta reads the empty text as NULL, and UTF-8 cannot hold a lone surrogate. */
+export function refuseUnfit(partition: string, fence: bigint): void {
+  if (partition === '' || !isWellFormed(partition)) {
+    throw new SluiceError('VALUE_REFUSED', `a Delta table cannot hold '${partition}' as the value of a partition`)
+  }
+  if (fence < 0n || fence > MAX_INT64) throw new Error(`a fence of ${fence}`)
 }

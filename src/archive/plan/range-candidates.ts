@@ -169,6 +169,6 @@ function periodNamed(calendar: CalendarSpec, label: string, record: ArchiveRecor
     const known = (record?.partitions ?? []).map((one) => one.label)
     const near = nearestText(label, known)
     if (!(thrown instanceof SluiceError) || near === '') throw thrown
-    throw new SluiceError(thrown.code, thrown.message + near, thrown.hint === undefined ? {} : { hint: thrown.hint })
+    throw new SluiceError(thrown.code, thrown.message + near, { hint: thrown.hint })
   }
 }

@@ -53,7 +53,7 @@ function refused(found: Found | null, name: string, cause?: unknown): SluiceErro
     kind: 'source',
     reason: 'the partition was not archived',
     hint: 'make the value smaller, or keep it outside of the table, then run the same command again',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }
 

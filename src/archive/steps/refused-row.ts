@@ -32,7 +32,7 @@ function noMember(what: string, thrown: MemberRefused, into: string): SluiceErro
   const { reason, rename, add } = thrown
   return new SluiceError('PARTITION_CHANGED', `${what} cannot be restored: ${thrown.what} now`, {
     where: what,
-    ...(reason === undefined ? {} : { reason }),
+    reason,
     hint: `if the member was renamed: ${rename}, run the same command again, and rename it as before; or create NEW_TABLE with a text type for that column, and restore the rows there: ${into}; ${add} adds another member, which is not the renamed one`,
     cause: thrown,
   })
@@ -66,8 +66,8 @@ function reworded(thrown: unknown, hint: string, behind = ''): unknown {
   if (!isOwn && behind === '') return thrown
   return new SluiceError(code, thrown instanceof MemberRefused ? `${thrown.what} now` : message, {
     kind,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
+    where,
+    reason,
     hint: `${isOwn ? hint : thrown.hint}${behind}`,
     cause: thrown,
   })

@@ -20,7 +20,7 @@ export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]
   return new SluiceError('VALUE_REFUSED', `${column.name}: ${message}`, {
     where,
     kind,
-    ...(reason === undefined ? {} : { reason }),
+    reason,
     hint: `correct the value at the source, or store the text of the column with --as-text ${shellQuote(column.name)}`,
     cause: thrown,
   })
@@ -41,7 +41,7 @@ function noText(thrown: SluiceError, { name }: StoredColumn): SluiceError {
   return new SluiceError('VALUE_REFUSED', `${name}: ${message}`, {
     where,
     kind,
-    ...(reason === undefined ? {} : { reason }),
+    reason,
     hint: `correct the value at the source, or change it to bytes (SET ${column} = CAST(${column} AS BLOB) in that row) and store the column with --as-text ${shellQuote(name)}`,
     cause: thrown,
   })

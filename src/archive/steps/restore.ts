@@ -140,9 +140,9 @@ async function backedOut(
   const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
   return new SluiceError(error.code, error.message, {
     kind: error.kind,
-    ...(error.where === undefined ? {} : { where: error.where }),
+    where: error.where,
     reason: isReplaced ? out : `${error.reason}; ${out}`,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
     cause: error,
   })
 }

@@ -71,10 +71,7 @@ export class CdmSettings {
   }
 
   bad(key: string, what: string, hint?: string): SluiceError {
-    return new SluiceError('BAD_CONFIG', `${key} ${what}`, {
-      where: this.where(key),
-      ...(hint === undefined ? {} : { hint }),
-    })
+    return new SluiceError('BAD_CONFIG', `${key} ${what}`, { where: this.where(key), hint })
   }
 }
 

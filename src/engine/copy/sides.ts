@@ -14,12 +14,5 @@ export async function onSide<T>(side: 'source' | 'target', body: () => Promise<T
 
 function ofKind(error: SluiceError, kind: ErrorKind): SluiceError {
   const { code, message, where, reason, hint, retryable } = error
-  return new SluiceError(code, message, {
-    kind,
-    retryable,
-    cause: error,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-  })
+  return new SluiceError(code, message, { kind, retryable, cause: error, where, reason, hint })
 }

@@ -44,7 +44,7 @@ async function explainDenied(database: SqlDatabase, thrown: unknown, wants: Acce
   if (rights === null || lacked === null) return thrown
   const [level, missing] = lacked
   return new SluiceError('TARGET_DENIED', `${rights.login} may not ${VERBS[level]} this catalog`, {
-    ...(thrown.where === undefined ? {} : { where: thrown.where }),
+    where: thrown.where,
     reason: `it lacks ${missing.join('; ')}`,
     hint: `as an administrator: sluice grants --database-url ${shellQuote(database.label)} --role ${level} --to ${shellQuote(rights.login)} --apply`,
     cause: thrown,

@@ -40,11 +40,6 @@ export function nextPeriod(spec: CalendarSpec, period: Period, n = 1): Period {
   return numbered(spec, ordinalOf(spec, parseDay(period.from)) + n)
 }
 
-/** @param n how many periods earlier. @throws SluiceError BAD_FLAG */
-export function previousPeriod(spec: CalendarSpec, period: Period, n = 1): Period {
-  return nextPeriod(spec, period, -n)
-}
-
 /**
  * All periods with days from `from` (inclusive) to `to` (exclusive), `YYYY-MM-DD`, in order, computed lazily.
  * @throws SluiceError BAD_FLAG, at once, for more than MOST_PERIODS

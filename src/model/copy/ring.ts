@@ -66,12 +66,6 @@ export function mergedTokens(ranges: readonly TokenRange[]): readonly TokenRange
   return merged
 }
 
-/** Intersection of two lists, sorted; ranges that touch or overlap are merged. */
-export function sharedTokens(a: readonly TokenRange[], b: readonly TokenRange[]): readonly TokenRange[] {
-  const right = mergedTokens(b)
-  return mergedTokens(a).flatMap((range) => cutTokens(range, right).within)
-}
-
 /**
  * A range, cut at the bounds of others.
  * @param others sorted, without overlaps

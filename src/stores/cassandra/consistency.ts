@@ -37,7 +37,7 @@ export function consistencyOf(
   if (found !== undefined) return { name: found[0] as LevelName, number: found[1] }
   throw new SluiceError('BAD_CONFIG', `${said.parameter ?? 'consistency'}=${word} is not known`, {
     hint: `one of ${Object.keys(LEVELS).join(', ')}`,
-    ...(said.where === undefined ? {} : { where: said.where }),
+    where: said.where,
   })
 }
 

@@ -77,9 +77,19 @@ export function ofValue(
   return new SluiceError(error.code, `${where}: ${error.message}`, {
     where,
     cause: error,
-    ...(error.reason === undefined ? {} : { reason: error.reason }),
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    reason: error.reason,
+    hint: error.hint,
   })
+}
+
+/**
+ * A refusal as retryable if a changed table can be its cause (other column types, or a new unique index): the next
+ * attempt reads the table again. Other errors are returned unchanged.
+ */
+export function againIfChanged(error: unknown): unknown {
+  if (!(error instanceof SluiceError) || !/^(?:TABLE|ROW)_REFUSED$/.test(error.code) || error.retryable) return error
+  const { code, message, where, reason, hint, cause } = error
+  return new SluiceError(code, message, { retryable: true, where, reason, hint, cause })
 }
 
 function shown(cell: Cell): string {

@@ -147,12 +147,8 @@ function sum({ counts }: RowsText): number {
 }
 
 async function sync(file: string): Promise<void> {
-  const handle = await open(file, 'r+')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await using handle = await open(file, 'r+')
+  await handle.sync()
 }
 
 /** Maps DuckDB's errors about values or the disk; errors of the file system are returned unchanged. */

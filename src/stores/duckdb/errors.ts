@@ -135,7 +135,7 @@ export function duckdbCopyError(thrown: unknown, label: string, side: DuckdbCopy
     kind: known.kind === 'target' ? side : known.kind,
     retryable: known.retryable,
     cause: thrown,
-    ...(where === undefined ? {} : { where }),
+    where,
     ...(reason === undefined || known.code in OF_COPIES ? {} : { reason }),
     ...(known.code === 'CONNECT_FAILED'
       ? { hint: 'check the path: a source must exist, and for a target its folder must exist' }

@@ -45,7 +45,7 @@ function badParquet(message: string, file: string, cause?: unknown): SluiceError
   return new SluiceError('BAD_CHECKPOINT', `checkpoint cannot be read: ${message}`, {
     where: file,
     reason: 'the file is cut short, corrupt or not Parquet',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }
 

@@ -3,6 +3,7 @@ import type { BigIntStats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { makeFolder } from '../../shared/make-folder.ts'
+import { syncPath } from '../../shared/sync-path.ts'
 
 const COMPARED = 1 << 20
 
@@ -11,28 +12,8 @@ export async function makeDurableFolder(folder: string): Promise<void> {
   const first = await makeFolder(folder)
   if (first === null) return
   for (let at = resolve(folder); ; at = dirname(at)) {
-    await syncFolder(dirname(at))
+    await syncPath(dirname(at))
     if (at === first || at === dirname(at)) return
-  }
-}
-
-/** Makes the names in the folder durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Makes all bytes of the file durable, whichever program wrote them. */
-export async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 
@@ -56,12 +37,8 @@ export async function isSameFile(a: string, b: string): Promise<boolean> {
 export async function fileHolds(file: string, bytes: Buffer): Promise<boolean> {
   const found = await statOrNull(file)
   if (found === null || found.size !== BigInt(bytes.length)) return false
-  const handle = await open(file, 'r')
-  try {
-    return (await handle.readFile()).equals(bytes)
-  } finally {
-    await handle.close()
-  }
+  await using handle = await open(file, 'r')
+  return (await handle.readFile()).equals(bytes)
 }
 
 /** Whether two files have the same bytes. */

@@ -7,17 +7,9 @@ import { pathToFileURL } from 'node:url'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { syncPath } from '../../shared/sync-path.ts'
 import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
-import {
-  fileErrorCode,
-  equalFiles,
-  fileHolds,
-  isSameFile,
-  makeDurableFolder,
-  statOrNull,
-  syncFile,
-  syncFolder,
-} from './durable-files.ts'
+import { fileErrorCode, equalFiles, fileHolds, isSameFile, makeDurableFolder, statOrNull } from './durable-files.ts'
 import { realFolder } from './index.ts'
 import { tablePath } from '../common/table-path.ts'
 
@@ -57,7 +49,7 @@ class LocalLogWriter implements LogWriter {
         await rm(temporaryFile, { force: true })
       }
       this.#onStep('tidied', path)
-      await syncFolder(dirname(file))
+      await syncPath(dirname(file))
       this.#onStep('folder synced', path)
       return 'written'
     })
@@ -73,20 +65,20 @@ class LocalLogWriter implements LogWriter {
         throw error
       }
       this.#onStep('placed', path)
-      await syncFolder(dirname(file))
+      await syncPath(dirname(file))
       this.#onStep('folder synced', path)
     })
   }
 
   async upload(path: string, source: string, signal: AbortSignal): Promise<void> {
     await this.#guarded(path, signal, async (file) => {
-      await syncFile(source)
+      await syncPath(source)
       if (!(await isSameFile(source, file))) {
         await makeDurableFolder(dirname(file))
         await this.#placeFile(path, source, file, signal)
       }
       this.#onStep('placed', path)
-      await syncFolder(dirname(file))
+      await syncPath(dirname(file))
       this.#onStep('folder synced', path)
     })
   }
@@ -123,7 +115,7 @@ class LocalLogWriter implements LogWriter {
         if (fileErrorCode(error) === 'ENOENT' || fileErrorCode(error) === 'ENOTDIR') return
         throw error
       }
-      await syncFolder(dirname(file))
+      await syncPath(dirname(file))
     })
   }
 
@@ -143,16 +135,12 @@ class LocalLogWriter implements LogWriter {
     await makeDurableFolder(dirname(file))
     const temporaryFile = temporaryName(file)
     try {
-      const handle = await open(temporaryFile, 'wx')
-      try {
-        this.#onStep('created', path)
-        await handle.writeFile(bytes)
-        this.#onStep('written', path)
-        await handle.sync()
-        this.#onStep('synced', path)
-      } finally {
-        await handle.close()
-      }
+      await using handle = await open(temporaryFile, 'wx')
+      this.#onStep('created', path)
+      await handle.writeFile(bytes)
+      this.#onStep('written', path)
+      await handle.sync()
+      this.#onStep('synced', path)
     } catch (error) {
       await rm(temporaryFile, { force: true })
       throw error

@@ -229,6 +229,10 @@ export class MysqlSession implements Pooled {
     this.destroy()
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
   /** Ends the connection; everything that waits for it fails with this error. */
   fail(error: unknown): void {
     if (this.#broken !== null) return

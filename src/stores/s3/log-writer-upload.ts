@@ -39,18 +39,14 @@ export async function uploadFile(
   signal: AbortSignal,
   sizes: UploadSizes = UPLOAD_SIZES,
 ): Promise<void> {
-  const handle = await open(file, 'r')
-  try {
-    const { size } = await handle.stat()
-    const isPlaced =
-      size <= sizes.single
-        ? await putWhole(at, await readAt(handle, 0, size, file), signal)
-        : await putParts(at, handle, { file, size, part: partSize(size, sizes.part) }, signal)
-    if (!isPlaced) await refuseOther(at, handle, size, signal)
-    await proveSize(at, size, signal)
-  } finally {
-    await handle.close()
-  }
+  await using handle = await open(file, 'r')
+  const { size } = await handle.stat()
+  const isPlaced =
+    size <= sizes.single
+      ? await putWhole(at, await readAt(handle, 0, size, file), signal)
+      : await putParts(at, handle, { file, size, part: partSize(size, sizes.part) }, signal)
+  if (!isPlaced) await refuseOther(at, handle, size, signal)
+  await proveSize(at, size, signal)
 }
 
 export function md5Of(bytes: Buffer): string {

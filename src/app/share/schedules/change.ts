@@ -72,7 +72,7 @@ async function resumed(schedules: ScheduleBook, { name, rule, since }: Schedule)
 function refused({ name, state, error }: Schedule, change: ScheduleChange): SluiceError {
   if (error?.code === 'MISSING_CONFIRM') {
     const { hint } = error
-    return new SluiceError('MISSING_CONFIRM', error.message, hint === undefined ? {} : { hint })
+    return new SluiceError('MISSING_CONFIRM', error.message, { hint })
   }
   if (state === 'void') {
     return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: its plan is not the confirmed one`, {

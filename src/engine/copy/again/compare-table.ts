@@ -17,6 +17,7 @@ import { unproved } from '../diff/explained.ts'
 import { noneSettled, Settler } from '../diff/settle.ts'
 import { findExtra } from '../diff/extra.ts'
 import { failureKind } from '../workers/failure.ts'
+import { sharedView } from '../source-views.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
 import { differing, proveAgain } from '../ledger/proofs.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
@@ -31,7 +32,6 @@ import { AgainSides } from './sides.ts'
 import { unnamed } from './delete-extra.ts'
 import { compareInWorkers } from './workers.ts'
 import { NumberSet } from './numbers.ts'
-import { sharedView } from './shared-view.ts'
 
 const WAIT_MS = 300
 const PROGRESS_MS = 250

@@ -160,11 +160,7 @@ async function lookAlone(sides: DiffSides, suspect: RowDifference, error: Sluice
 }
 
 function unasked(side: 'source' | 'target', { code, message, reason, hint, where }: SluiceError): SluiceError {
-  return new SluiceError(code, `it cannot be read in the ${side}: ${message}`, {
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-  })
+  return new SluiceError(code, `it cannot be read in the ${side}: ${message}`, { where, reason, hint })
 }
 
 async function inspect(

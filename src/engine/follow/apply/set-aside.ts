@@ -83,8 +83,8 @@ function advised({ code, message, where, reason, hint, kind, cause }: SluiceErro
   return new SluiceError(code, message, {
     kind,
     cause,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
+    where,
+    reason,
     hint: `${hint ?? 'correct the row at its source, or the table of the target'}; ${then}`,
   })
 }

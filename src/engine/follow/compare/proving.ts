@@ -292,7 +292,7 @@ function tablesWanted(
 export function emptiedMeanwhile(error: SluiceError): SluiceError {
   if (error.code !== 'SOURCE_GONE') return error
   return new SluiceError('SOURCE_GONE', error.message.replace('while it was copied', 'while it was compared'), {
-    ...(error.where === undefined ? {} : { where: error.where }),
+    where: error.where,
     reason: 'it was emptied, rewritten, altered or dropped after the compared snapshot: nothing is signed off',
     hint: 'sign off again while no program truncates or alters the table; the stream has lost no changes',
     retryable: error.retryable,

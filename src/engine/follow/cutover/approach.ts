@@ -84,8 +84,7 @@ export class Approach {
     const findings = await this.#parts.findings()
     const gate = findingsGate(findings)
     gates.set(gate)
-    if (gate.state === 'refused')
-      throw new SluiceError('NOT_SWITCHABLE', gate.detail, gate.hint === undefined ? {} : { hint: gate.hint })
+    if (gate.state === 'refused') throw new SluiceError('NOT_SWITCHABLE', gate.detail, { hint: gate.hint })
     return (await now.verify()) ? { made, findings } : 'on'
   }
 

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { errorLine, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { Origin } from '../../../model/copy/identification-port.ts'
-import { addressOf } from '../../../stores/common/address.ts'
+import { addressOf } from '../../../stores/common/follower-note.ts'
 import type { ChangeSource, Follower, StreamBirth } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
@@ -161,7 +161,7 @@ function isKnown(fact: string | undefined): boolean {
 /** Without this record both targets could take the stream. */
 function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause: SluiceError): SluiceError {
   return new SluiceError('SOURCE_DENIED', `the source could not record this target for stream ${stream}`, {
-    ...(cause.where === undefined ? {} : { where: cause.where }),
+    where: cause.where,
     reason: `${targetText(noted)} stays the target of the stream: ${errorLine(cause.info())}`,
     hint: `make this login the owner of ${slot} at the source, then run the same command again`,
     cause,

@@ -1,4 +1,4 @@
-/** Checks what older versions refer to: files that VACUUM keeps or may delete, and change data. */
+/** Checks what older versions refer to: files that VACUUM keeps or may delete, change data, and missing commits. */
 import { readLog } from '../../../delta/commit-lines.ts'
 import type { ActionKind, CommitInfoAction } from '../../../delta/actions.ts'
 import { DoubledActions } from '../../../delta/fsck/doubled-actions.ts'
@@ -6,7 +6,8 @@ import type { Finding } from '../../../delta/fsck/finding.ts'
 import { MARKS, type ListedFiles } from '../../../delta/fsck/listed-files.ts'
 import { RequiredFields } from '../../../delta/fsck/required-fields.ts'
 import { RowCommitVersions } from '../../../delta/fsck/row-ids.ts'
-import { logPathOf } from '../../../delta/log-path.ts'
+import { gapText, type Gaps } from '../../../delta/gaps.ts'
+import { commitName, logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { fileKey } from '../../../delta/replay.ts'
 import { inCommitRule, inCommitTimeOf, type InCommitRule } from '../../../delta/timestamps.ts'
@@ -206,4 +207,16 @@ class InCommitTimes {
     const [log, found] = [isoTime(before.time), isoTime(time)]
     this.findings.push({ ...wrong, log, found, detail })
   }
+}
+
+/**
+ * Commits that are gone from the middle of a log: a finding where versions can no longer be read, and a note where only
+ * what a commit did is gone.
+ */
+export function gapFindings(gaps: Gaps): readonly Finding[] {
+  const detail = gapText(gaps)
+  const [first] = gaps.missing
+  if (detail === null || first === undefined) return []
+  const level = gaps.lost.length > 0 ? 'finding' : 'note'
+  return [{ level, kind: 'commit-missing', path: logPathOf(commitName(first.from)), detail }]
 }

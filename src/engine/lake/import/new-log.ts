@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
 import { makeFolder } from '../../../shared/make-folder.ts'
+import { syncPath } from '../../../shared/sync-path.ts'
 import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../../shared/process-mark.ts'
 
 /** A commit as text: its lines with their numbers, and size, digest and time of the original file if known. */
@@ -76,13 +77,9 @@ export class NewLog implements AsyncDisposable {
 
   /** Writes a small file, replacing an existing one. */
   async replaceText(name: string, text: string): Promise<void> {
-    const handle = await open(join(this.folder, name), 'w')
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await using handle = await open(join(this.folder, name), 'w')
+    await handle.writeFile(text)
+    await handle.sync()
   }
 
   async setTime(name: string, modified: number | null): Promise<void> {
@@ -95,10 +92,10 @@ export class NewLog implements AsyncDisposable {
 
   /** Moves the log to its final name; durable when it returns. */
   async publish(): Promise<void> {
-    await syncFolder(this.folder)
+    await syncPath(this.folder)
     await refuseExisting(this.target)
     await rename(this.folder, this.target)
-    await syncFolder(this.#parent)
+    await syncPath(this.#parent)
   }
 
   /** Removes a log that was not published. */
@@ -203,15 +200,6 @@ async function setTime(file: string, modified: number | null): Promise<void> {
   if (modified === null) return
   const seconds = (modified * 1_000 + 1) / 1_000_000
   await utimes(file, seconds, seconds)
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 /** An empty folder of that name is allowed: rename replaces it. */

@@ -49,6 +49,19 @@ export const BATCH_SIZE: Option = {
   describe: 'actions written in one transaction',
 }
 
+/** Events of commands that import tables. */
+export const IMPORT_EVENTS = [
+  'plan.ready',
+  'table.started',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'chunk.retried',
+  'chunk.failed',
+  'table.finished',
+  'log',
+] as const
+
 /** For commands that show a plan. */
 export const PLAN_ONLY: Option = {
   name: 'dry-run',

@@ -1,6 +1,7 @@
 import type { Epoch } from '../../../model/calendar/calendar.ts'
 import type { CalendarOptions } from '../../standing.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import * as words from '../../../engine/run/operations/words.ts'
 
 /** Inspects a table and writes its lifecycle entry. */
 export type LifecycleInitOperation = {
@@ -29,21 +30,7 @@ export const lifecycleInit: Declaration<LifecycleInitOperation, (typeof EVENTS)[
   command: 'lifecycle',
   actions: {
     'lifecycle init': {
-      byHand: [
-        'from',
-        'table',
-        'by',
-        'epoch',
-        'calendar',
-        'first-month',
-        'year-offset',
-        'first-weekday',
-        'zone',
-        'archive',
-        'older-than',
-        'write',
-        'replace',
-      ],
+      byHand: ['from', 'table', 'by', 'epoch', ...words.CALENDAR_FLAGS, 'archive', 'older-than', 'write', 'replace'],
     },
   },
   shape: 'answer',

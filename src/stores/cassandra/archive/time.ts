@@ -3,7 +3,9 @@
  * others return overwritten values if a replica missed the update: so the reader filters the rows of a period.
  */
 import { cutFraction } from '../../../model/copy/canonical-time.ts'
+import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { SourceView } from '../../../model/copy/source-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { betweenBounds, compareCanonicalTimes, dayBound, timestampBound, wholeBound } from '../../common/time-bounds.ts'
@@ -74,4 +76,33 @@ function boundOf({ type }: Column, literal: string | undefined): string | null {
   const text = literal.replaceAll("'", '')
   if (type.kind !== 'timestamp') return text
   return literal.startsWith("'") ? timestampBound(text) : timestampText(Number(literal))
+}
+
+const SIZE = { rows: 5000, bytes: 2 ** 20 }
+
+/**
+ * Smallest and largest timestamp of a table: read row by row, because no release finds the ends of a column.
+ * @throws as `SourceView.read`
+ */
+export async function cassandraTimeExtent(
+  view: SourceView,
+  table: TableSpec,
+  column: Column,
+  signal: AbortSignal,
+): Promise<TimeExtent> {
+  const columns = [{ name: column.name, as: column.type, column }]
+  const request = { table, columns, range: { by: 'all' }, where: null, ordered: false } as const
+  let low: string | null = null
+  let high: string | null = null
+  let nulls = 0n
+  for await (const { rows } of view.read(request, SIZE, signal)) {
+    for (const [value] of rows) {
+      if (typeof value !== 'string') nulls++
+      else {
+        if (low === null || compareCanonicalTimes(value, low) < 0) low = value
+        if (high === null || compareCanonicalTimes(value, high) > 0) high = value
+      }
+    }
+  }
+  return { low, high, nulls }
 }

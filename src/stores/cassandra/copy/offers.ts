@@ -1,7 +1,6 @@
 /** What Cassandra and YCQL offer besides the core of a store. */
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import { cassandraTimeExtent } from '../archive/time-extent.ts'
-import { cassandraTimeCondition } from '../archive/time.ts'
+import { cassandraTimeCondition, cassandraTimeExtent } from '../archive/time.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { CassandraOffers } from '../offered.ts'
 import { cassandraError } from '../errors.ts'

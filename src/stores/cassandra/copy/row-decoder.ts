@@ -162,13 +162,7 @@ export class RowDecoder {
       .map((name) => driverText(found[nameInRow(name)]))
       .join(', ')
     const where = `${tableText(this.#request.table.table)}.${column}, row (${key})`
-    return new SluiceError(code, `${where}: ${message}`, {
-      where,
-      kind: 'source',
-      cause: thrown,
-      ...(reason === undefined ? {} : { reason }),
-      ...(hint === undefined ? {} : { hint }),
-    })
+    return new SluiceError(code, `${where}: ${message}`, { where, kind: 'source', cause: thrown, reason, hint })
   }
 }
 

@@ -40,14 +40,7 @@ export function cassandraSourceError(
 function ofSource(error: SluiceError): SluiceError {
   const { code, message, where, reason, hint, retryable, cause } = error
   if (error.kind !== 'target') return error
-  return new SluiceError(OF_SOURCE[code] ?? code, message, {
-    kind: 'source',
-    retryable,
-    cause,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-  })
+  return new SluiceError(OF_SOURCE[code] ?? code, message, { kind: 'source', retryable, cause, where, reason, hint })
 }
 
 function gone(table: string, reason: string): SluiceError {

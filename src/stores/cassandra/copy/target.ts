@@ -12,12 +12,12 @@ import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { makeTable, truncate } from './ddl.ts'
 import { RequestFlow } from './flow.ts'
-import { removeKeys } from './remove-keys.ts'
 import { refuseNoCondition } from './select.ts'
 import { SameTable } from './same-table.ts'
 import { cassandraTableShape } from './shape.ts'
 import { cassandraSourceError } from './source-errors.ts'
 import type { WriteOptions } from './write-options.ts'
+import { removeKeys } from './timed-removal.ts'
 import { CassandraChunkWriter } from './writer.ts'
 
 export class CassandraTarget implements CopyTarget {

@@ -1,13 +1,17 @@
 /** Removes a row, or the static values of a partition, but nothing that was written after it was read. */
 import type { types } from 'cassandra-driver'
 import type { Stamp } from '../../../model/copy/rows.ts'
+import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 import { longBytes } from '../long-bytes.ts'
+import type { RequestFlow } from './flow.ts'
 import { cassandraTableName } from './names.ts'
+import { keyOfBound, partitionOfBound, spellsEmpty } from './proof.ts'
 import { selectedCqlColumn } from './selected.ts'
 import type { CassandraShapeColumn, CassandraShape } from './shape.ts'
+import { hasStatics, isSharedBound } from './shared-only.ts'
 
 /**
  * Largest assumed clock difference of writers, microseconds: cells without a readable write time are removed only if
@@ -122,4 +126,34 @@ export function latestOf(stamp: Pick<Stamp, 'times'> | undefined): bigint | null
   let latest: bigint | null = null
   for (const time of stamp?.times ?? []) if (time !== null && (latest === null || time > latest)) latest = time
   return latest
+}
+
+/**
+ * Removes the rows that the request's range names, up to the time of their latest value, so that later writes stay.
+ * Parts without a readable write time are removed once they are old enough: the caller reads the rows again.
+ * @throws errors of the driver
+ */
+export async function removeKeys(
+  link: CassandraLink,
+  request: ChunkRequest,
+  shape: CassandraShape,
+  flow: RequestFlow,
+): Promise<void> {
+  const { range, signal } = request
+  if (range.by !== 'keys') throw new Error('only rows given by key can be removed')
+  const quiet = (await serverTime(link)) - QUIET_US
+  const rows = TimedRemoval.ofRows(link, shape, signal)
+  const statics = hasStatics(shape) ? TimedRemoval.ofStatics(link, shape, signal) : null
+  await flow.each(range.keys, signal, async (bound) => {
+    if (statics !== null && isSharedBound(bound, shape.partition.length)) {
+      const partition = partitionOfBound(request, shape, bound)
+      const found = await statics.inspect(partition)
+      const hasRows = found?.first != null
+      if (found !== null && !hasRows) await statics.remove(partition, latestOf(found), quiet)
+      if (!hasRows || !spellsEmpty(request, shape, bound)) return
+    }
+    const { values } = keyOfBound(request, shape, bound)
+    const found = await rows.inspect(values)
+    if (found !== null) await rows.remove(values, latestOf(found), quiet)
+  })
 }

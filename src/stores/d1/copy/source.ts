@@ -194,8 +194,8 @@ function sourceError(thrown: unknown, client: D1Client, where: string | null): u
     kind: 'source',
     retryable,
     cause,
-    ...(at === undefined ? {} : { where: at }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
+    where: at,
+    reason,
+    hint,
   })
 }

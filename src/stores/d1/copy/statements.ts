@@ -92,7 +92,7 @@ export function leaseLost(client: D1Client, cause?: unknown): SluiceError {
   return new SluiceError('LEASE_LOST', 'another worker has taken over this chunk', {
     where: client.settings.label,
     reason: 'its lease expired while this worker wrote it; this batch was not stored',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }
 

@@ -62,7 +62,7 @@ export function queryFailure(error: unknown, hint: string): unknown {
     .replace(/\.$/, '')
   const reason = error instanceof SluiceError ? error.reason : undefined
   return new SluiceError('BAD_QUERY', `${text}${line === undefined ? '' : ` (line ${line})`}`, {
-    ...(reason === undefined ? {} : { reason }),
+    reason,
     hint,
     cause: error,
   })

@@ -89,6 +89,6 @@ export function readError(error: unknown, file: string, signal: AbortSignal): un
 export function unsound(why: string, file: string, cause?: unknown): SluiceError {
   return new SluiceError('PROOF_FAILED', `a Parquet file of the archive is damaged or was replaced: ${why}`, {
     where: file,
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }

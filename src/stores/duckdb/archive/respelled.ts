@@ -21,7 +21,7 @@ export function respelled(row: Row, columns: readonly StoredColumn[]): Row {
       throw new SluiceError(error.code, `${column.name}: ${error.message}`, {
         where: rowText(row, columns),
         kind: 'source',
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        hint: error.hint,
         cause: error,
       })
     }

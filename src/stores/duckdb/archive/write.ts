@@ -1,10 +1,11 @@
 /** Writes rows in wire form to sorted Parquet files. */
-import { open, rename, rm, stat } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WrittenFile } from '../../../model/archive/archived-file.ts'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
 import type { StoredTable } from '../../../model/archive/stored-column.ts'
 import { sqlLiteral } from '../../../shared/sql-text.ts'
+import { syncPath } from '../../../shared/sync-path.ts'
 import { interruptibleDuckdb } from './ask.ts'
 import { copiedFiles, within, type CopiedFile } from './copy-files.ts'
 import type { Desk } from './desk.ts'
@@ -85,10 +86,10 @@ async function settled(
     }
     const final = `${prefix}-${String(files.length).padStart(5, '0')}.parquet`
     await rename(found, join(folder, final))
-    await sync(join(folder, final))
+    await syncPath(join(folder, final))
     files.push({ name: final, rows, bytes: BigInt((await stat(join(folder, final))).size) })
   }
-  await sync(folder)
+  await syncPath(folder)
   return files
 }
 
@@ -99,13 +100,4 @@ function csvSql({ columns }: StoredTable, path: string): string {
     `nullstr = '', allow_quoted_nulls = false, new_line = '\\n', comment = '', strict_mode = true, null_padding = false, ` +
     `ignore_errors = false, compression = 'none', buffer_size = ${PIECE_BYTES}, max_line_size = ${PIECE_BYTES}) AS wire`
   )
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

@@ -81,8 +81,8 @@ function busyAsState(error: unknown, side: DuckdbCopySide): unknown {
   return new SluiceError('LEDGER_BUSY', error.message, {
     cause: error,
     hint: 'wait until it ends or close it, then run the same command again',
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
+    where,
+    reason,
   })
 }
 

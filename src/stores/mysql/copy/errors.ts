@@ -137,7 +137,7 @@ export function sourceLost(where: string, cause: unknown): SluiceError {
 }
 
 export function mysqlRowRefused(message: string, where: string, hint?: string): SluiceError {
-  return new SluiceError('ROW_REFUSED', message, { where, ...(hint === undefined ? {} : { hint }) })
+  return new SluiceError('ROW_REFUSED', message, { where, hint })
 }
 
 /** True for an error that was created here, not by a server. */
@@ -146,11 +146,7 @@ function isOwn(thrown: unknown): boolean {
 }
 
 function asRow({ message, reason, hint }: SluiceError, where: string): SluiceError {
-  return new SluiceError('ROW_REFUSED', message, {
-    where,
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-  })
+  return new SluiceError('ROW_REFUSED', message, { where, reason, hint })
 }
 
 function ofSource(thrown: unknown, where: string): unknown {
@@ -169,7 +165,7 @@ function ofSource(thrown: unknown, where: string): unknown {
     kind: 'source',
     // A reading session stays read-only.
     retryable: thrown.retryable && thrown.code !== 'TARGET_DENIED',
-    ...(thrown.reason === undefined ? {} : { reason: thrown.reason }),
+    reason: thrown.reason,
     cause: thrown,
   })
 }

@@ -151,12 +151,8 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
 
   /** On its own connection, so that no lock remains. */
   async #write(signal: AbortSignal, body: (session: MysqlSession) => Promise<void>): Promise<void> {
-    const session = await this.#open('write')
-    try {
-      await interruptibleMysql(this.#config, session, signal, () => body(session))
-    } finally {
-      await session.close()
-    }
+    await using session = await this.#open('write')
+    await interruptibleMysql(this.#config, session, signal, () => body(session))
   }
 
   async #open(purpose: 'read' | 'write'): Promise<MysqlSession> {

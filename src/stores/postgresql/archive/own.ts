@@ -247,7 +247,7 @@ function parsed(text: string): Own {
 
 function damaged(cause?: unknown): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', 'the ledger of archives has values that sluice did not write (own_ddl)', {
-    ...(cause === undefined ? {} : { cause }),
+    cause,
     hint: 'it was changed by hand: restore it from a backup of the source, or set it to NULL to restore without it',
   })
 }

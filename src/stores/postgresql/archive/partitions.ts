@@ -314,8 +314,8 @@ async function keptLate(session: CopySession, table: KnownTable, request: LastRe
 function withWhy(error: SluiceError, why: string): SluiceError {
   const { reason, where, hint } = error
   return new SluiceError('TARGET_BUSY', error.message, {
-    ...(where === undefined ? {} : { where }),
-    ...(hint === undefined ? {} : { hint }),
+    where,
+    hint,
     reason: `${reason === undefined ? '' : `${reason}; `}it was not detached concurrently: ${why}`,
     retryable: true,
     cause: error,

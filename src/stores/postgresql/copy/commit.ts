@@ -90,12 +90,8 @@ function hasCommitted(
     ask: (body) =>
       retrying(
         async () => {
-          const session = await CopySession.open(settings, 'read')
-          try {
-            return await body(session)
-          } finally {
-            await session.close()
-          }
+          await using session = await CopySession.open(settings, 'read')
+          return await body(session)
         },
         { transient: isConnectionLoss, forMs: settings.retryMs },
       ),

@@ -24,6 +24,7 @@ import { PostgresLedger } from './ledger.ts'
 import { postgresOffers } from './offers.ts'
 import type { PostgresOffers } from '../server/offered.ts'
 import { PostgresObjects } from './objects.ts'
+import { asking } from '../server/reading.ts'
 import { CopySession } from '../server/session.ts'
 import { openPostgresSource } from './source.ts'
 import { findPostgresTables } from '../server/tables.ts'
@@ -189,13 +190,8 @@ class PostgresCopy implements CopyStore {
     }
   }
 
-  async #ask<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  #ask<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return asking(this.#sessions, this.#settings, signal, body)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -90,12 +90,8 @@ export class PostgresObjects implements ObjectStore {
   /** In a session of its own, so that no lock remains. */
   async #write(signal: AbortSignal, body: (session: CopySession) => Promise<void>): Promise<void> {
     throwIfAborted(signal)
-    const session = await CopySession.open(this.#settings, 'write')
-    try {
-      await underSignal(session, signal, () => body(session))
-    } finally {
-      await session.close()
-    }
+    await using session = await CopySession.open(this.#settings, 'write')
+    await underSignal(session, signal, () => body(session))
   }
 }
 

@@ -274,10 +274,7 @@ export async function refuseUnknownTypes(table: TableSpec, session: CopySession)
   const [first] = refused
   if (first === undefined) return
   const { code, reason, hint } = first
-  throw new SluiceError(code, refused.map(({ message }) => message).join('; '), {
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-  })
+  throw new SluiceError(code, refused.map(({ message }) => message).join('; '), { reason, hint })
 }
 
 /** @throws SluiceError TABLE_REFUSED for a name that the server would truncate */

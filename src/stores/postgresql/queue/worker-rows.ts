@@ -1,9 +1,11 @@
-/** Rows that a worker reads from the queue. */
+/** Rows that a worker reads from the queue, and removes. */
 import type { PoolClient } from 'pg'
 import type { RunRequests } from '../../../model/share/distributed.ts'
+import { systemClock } from '../../../shared/clock.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { QueuedStore, SlotKey } from '../../../model/share/queue-port.ts'
 import { unconfirmedSql } from './look.ts'
+import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 export type ClaimRecord = {
@@ -35,4 +37,22 @@ export async function unconfirmedRuns(client: PoolClient, identity: string): Pro
 
 export function keysOf(rows: readonly KeyRecord[]): readonly SlotKey[] {
   return rows.map(({ run_id, slot_no }) => ({ runId: run_id, no: slot_no }))
+}
+
+const AGAIN_MS = 3_600_000
+
+/** Removes rows of workers that ended or were lost long ago: each start of a worker adds one. */
+export class OldWorkers {
+  #readAt = Number.NEGATIVE_INFINITY
+
+  /** Once an hour, deletes workers silent for seven days. A worker that a slot names stays: its host is read there. */
+  async forget(pool: QueuePool): Promise<void> {
+    const now = systemClock.ticks()
+    if (now - this.#readAt < AGAIN_MS) return
+    this.#readAt = now
+    await pool.ask(
+      `DELETE FROM ${QUEUE_SCHEMA}.sluice_workers w
+       WHERE w.beat_at < now() - interval '7 days' AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.worker_id = w.worker_id)`,
+    )
+  }
 }

@@ -38,13 +38,12 @@ import {
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { queueJsonbText } from './json.ts'
 import { ms, readUncounted, readWatched, silent, steady, unconfirmedSql, UNREPORTED, UNWITNESSED } from './look.ts'
-import { OldWorkers } from './old-workers.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
-import { type ClaimRecord, type KeyRecord, unconfirmedRuns, keysOf } from './worker-rows.ts'
+import { type ClaimRecord, type KeyRecord, keysOf, OldWorkers, unconfirmedRuns } from './worker-rows.ts'
 
 const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
 

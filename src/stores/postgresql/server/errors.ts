@@ -145,8 +145,8 @@ function ofSource(error: SluiceError, server: ServerError | null = null): Sluice
     kind: 'source',
     // A session that reads stays read-only, so a retry does not help.
     retryable: error.retryable && error.code !== 'TARGET_DENIED',
-    ...(error.where === undefined ? {} : { where: error.where }),
-    ...(error.reason === undefined ? {} : { reason: error.reason }),
+    where: error.where,
+    reason: error.reason,
     // The hint for a damaged target does not apply to a source.
     ...(error.hint === undefined || error.code === 'TARGET_CORRUPT' ? {} : { hint: error.hint }),
     cause: error.cause,

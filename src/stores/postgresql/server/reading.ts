@@ -1,30 +1,52 @@
-/** Reads tables of a switch in one snapshot, with an empty search path. */
+/** Work on sessions of a source: an abort signal ends it, and errors are those of the source. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Pool } from '../../common/pool.ts'
 import { postgresSourceError } from './errors.ts'
-import type { CopySession } from './session.ts'
+import { CopySession } from './session.ts'
 import { underSignal } from './under-signal.ts'
 import type { PostgresSettings } from './settings.ts'
 
-/** @throws SluiceError of `body`, and CONNECTION_LOST … as the store */
-export async function reading<T>(
+type Body<T> = (session: CopySession) => Promise<T>
+
+/** On a session of the pool. @throws SluiceError of `body`, and CONNECTION_LOST … as the store */
+export function asking<T>(
   readers: Pool<CopySession>,
   settings: PostgresSettings,
   signal: AbortSignal,
-  body: (session: CopySession) => Promise<T>,
+  body: Body<T>,
 ): Promise<T> {
+  return ofSource(settings, signal, () => readers.use((session) => underSignal(session, signal, () => body(session))))
+}
+
+/** In one snapshot, with an empty search path. @throws as `asking` */
+export function reading<T>(
+  readers: Pool<CopySession>,
+  settings: PostgresSettings,
+  signal: AbortSignal,
+  body: Body<T>,
+): Promise<T> {
+  return asking(readers, settings, signal, async (session) => {
+    await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
+    try {
+      return await body(session)
+    } finally {
+      if (session.alive) await session.ask('ROLLBACK')
+    }
+  })
+}
+
+/** On a session of its own that may write. @throws as `asking` */
+export function writing<T>(settings: PostgresSettings, signal: AbortSignal, body: Body<T>): Promise<T> {
+  return ofSource(settings, signal, async () => {
+    await using session = await CopySession.open(settings, 'write')
+    return await underSignal(session, signal, () => body(session))
+  })
+}
+
+async function ofSource<T>(settings: PostgresSettings, signal: AbortSignal, body: () => Promise<T>): Promise<T> {
   throwIfAborted(signal)
   try {
-    return await readers.use((session) =>
-      underSignal(session, signal, async () => {
-        await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
-        try {
-          return await body(session)
-        } finally {
-          if (session.alive) await session.ask('ROLLBACK')
-        }
-      }),
-    )
+    return await body()
   } catch (error) {
     throw postgresSourceError(error, settings)
   }

@@ -177,6 +177,10 @@ export class WireSession implements Pooled {
     clearTimeout(timer)
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
   /** Ends the connection in any state. A busy server would notice only at its reply, so its process is terminated. */
   destroy(): void {
     if (!this.#alive) return

@@ -42,7 +42,7 @@ export function sqliteCopyError(thrown: unknown, label: string, side: SqliteCopy
     kind: kindOn(side, known.kind),
     retryable: known.retryable,
     cause: thrown,
-    ...(where === undefined ? {} : { where }),
+    where,
     ...reasonOf(folder === null ? undefined : `there is no folder ${folder}`),
     ...reasonOf(words?.reason ?? (words === undefined ? known.reason : undefined)),
     ...(words === undefined ? hintOf(known.hint) : { hint: words.hint }),

@@ -5,20 +5,11 @@ import type {
   ArchiveStateEvent,
   ArchiveStep,
 } from '../../../model/archive/events.ts'
-import type { ArchiveState } from '../../../model/archive/state.ts'
+import { ARCHIVE_STATES, type ArchiveState } from '../../../model/archive/state.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
-/** Archive states in their order. RESTORED and FAILED are outside of it. */
-export const STAGES: readonly ArchiveState[] = [
-  'PLANNED',
-  'EXPORTING',
-  'EXPORTED',
-  'VERIFIED',
-  'PUBLISHED',
-  'DETACHING',
-  'DETACHED',
-  'DROPPED',
-]
+/** Archive states in their order. RESTORED, EXPIRED and FAILED are outside of it. */
+export const STAGES = ARCHIVE_STATES.slice(0, ARCHIVE_STATES.indexOf('RESTORED'))
 
 export type PartitionStatus = 'waits' | 'running' | 'done' | 'failed' | 'blocked' | 'held'
 

@@ -44,14 +44,7 @@ export function hintOfFollow(hint: string): string {
 function worded(error: SluiceError): SluiceError {
   if (error.hint === undefined) return error
   const { code, message, kind, where, reason, retryable, cause } = error
-  return new SluiceError(code, message, {
-    kind,
-    retryable,
-    hint: hintOfFollow(error.hint),
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(cause === undefined ? {} : { cause }),
-  })
+  return new SluiceError(code, message, { kind, retryable, hint: hintOfFollow(error.hint), where, reason, cause })
 }
 
 function reported(event: CopyEvent): CopyEvent {

@@ -4,6 +4,7 @@ import type { Declaration } from '../../../run/operations/declaration.ts'
 import {
   BATCH_SIZE,
   EXCLUDE,
+  IMPORT_EVENTS,
   PLAN_ONLY,
   RECURSIVE,
   RESUME,
@@ -32,19 +33,7 @@ export type BatchImportOperation = {
 
 const CAUSES = ['stuck', 'failed'] as const
 
-const EVENTS = [
-  'plan.ready',
-  'table.started',
-  'chunk.started',
-  'chunk.progress',
-  'chunk.done',
-  'chunk.retried',
-  'chunk.failed',
-  'table.finished',
-  'log',
-] as const
-
-export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[number]> = {
+export const batchImport: Declaration<BatchImportOperation, (typeof IMPORT_EVENTS)[number]> = {
   kind: 'batch-import',
   command: {
     ...PAGES['batch-import'],
@@ -97,5 +86,5 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
   distributes: { by: 'parts' },
   alerts: { causes: CAUSES },
   comesAgain: true,
-  events: EVENTS,
+  events: IMPORT_EVENTS,
 }

@@ -52,7 +52,7 @@ async function grant(database: SqlDatabase, plan: GrantPlan, report: (sql: strin
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') throw error
       throw new SluiceError('TARGET_DENIED', 'this login may not grant these rights', {
-        ...(error.where === undefined ? {} : { where: error.where }),
+        where: error.where,
         hint: `run the same command, or the printed statements, as ${plan.by}`,
         cause: error,
       })

@@ -1,7 +1,7 @@
 import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
-import { BATCH_SIZE, PLAN_ONLY, RESUME, waitOption } from '../../../run/operations/shared-options.ts'
+import { BATCH_SIZE, IMPORT_EVENTS, PLAN_ONLY, RESUME, waitOption } from '../../../run/operations/shared-options.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
@@ -25,19 +25,7 @@ export type ImportOperation = {
 
 const CAUSES = ['stuck', 'failed'] as const
 
-const EVENTS = [
-  'plan.ready',
-  'table.started',
-  'chunk.started',
-  'chunk.progress',
-  'chunk.done',
-  'chunk.retried',
-  'chunk.failed',
-  'table.finished',
-  'log',
-] as const
-
-export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = {
+export const importOne: Declaration<ImportOperation, (typeof IMPORT_EVENTS)[number]> = {
   kind: 'import',
   command: {
     ...PAGES.import,
@@ -100,5 +88,5 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
   distributes: { by: 'parts' },
   alerts: { causes: CAUSES },
   comesAgain: true,
-  events: EVENTS,
+  events: IMPORT_EVENTS,
 }

@@ -1,7 +1,7 @@
 import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
-import { ALL_TABLES, BATCH_SIZE, waitOption } from '../../../run/operations/shared-options.ts'
+import { ALL_TABLES, BATCH_SIZE, IMPORT_EVENTS, waitOption } from '../../../run/operations/shared-options.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
@@ -23,19 +23,7 @@ export type SyncOperation = {
 
 const CAUSES = ['drift', 'stuck', 'failed'] as const
 
-const EVENTS = [
-  'plan.ready',
-  'table.started',
-  'chunk.started',
-  'chunk.progress',
-  'chunk.done',
-  'chunk.retried',
-  'chunk.failed',
-  'table.finished',
-  'log',
-] as const
-
-export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
+export const sync: Declaration<SyncOperation, (typeof IMPORT_EVENTS)[number]> = {
   kind: 'sync',
   command: {
     ...PAGES.sync,
@@ -93,5 +81,5 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
   alerts: { causes: CAUSES },
   comesAgain: true,
   endless: ['watch'],
-  events: EVENTS,
+  events: IMPORT_EVENTS,
 }

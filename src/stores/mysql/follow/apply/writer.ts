@@ -5,6 +5,7 @@ import { batchRowCount, unpacked } from '../../../../model/copy/unpacked.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
+import { againIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
@@ -203,24 +204,7 @@ class MysqlChangeWriter implements ChangeWriter {
     // the next transaction reads it again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables) table.readAt = -Infinity
-    this.#failure = isOld && mayBeChanged(error) ? again(error) : error
+    this.#failure = isOld ? againIfChanged(error) : error
     return this.#failure
   }
-}
-
-/** True if a changed table can be the cause: other column types, or a new unique index. */
-function mayBeChanged(error: unknown): error is SluiceError {
-  return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
-}
-
-/** The same error, but retryable; the next attempt reads the dictionary first. */
-function again(error: SluiceError): SluiceError {
-  const { code, message, where, reason, hint, cause } = error
-  return new SluiceError(code, message, {
-    retryable: true,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-    cause,
-  })
 }

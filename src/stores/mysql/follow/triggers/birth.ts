@@ -181,13 +181,9 @@ function changedMeanwhile(reason: string): SluiceError {
 /** On a new session: the old one may be closed by now. If this fails, the next `begin` removes the same. */
 async function removeMade(config: MysqlConfig, name: string, { tell: report }: MysqlWait): Promise<void> {
   try {
-    const session = await openCopySession(config, 'write')
-    try {
-      const signal = AbortSignal.timeout(MYSQL_LOCK_WAIT_MS)
-      await endMysqlTriggers(config.database, name, { session, signal, tell: report, patienceMs: CLEARING_MS })
-    } finally {
-      await session.close()
-    }
+    await using session = await openCopySession(config, 'write')
+    const signal = AbortSignal.timeout(MYSQL_LOCK_WAIT_MS)
+    await endMysqlTriggers(config.database, name, { session, signal, tell: report, patienceMs: CLEARING_MS })
   } catch {
     // Not thrown: the first error is more useful.
     report(`triggers and tables ${name} could not be removed, and still record writes: the same command, or one with --restart, removes them`) // prettier-ignore

@@ -200,12 +200,8 @@ export class MysqlTriggers implements ChangeSource {
   async #write<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
     try {
-      const session = await openCopySession(this.#config, 'write')
-      try {
-        return await interruptibleMysql(this.#config, session, signal, () => body(session))
-      } finally {
-        await session.close()
-      }
+      await using session = await openCopySession(this.#config, 'write')
+      return await interruptibleMysql(this.#config, session, signal, () => body(session))
     } catch (error) {
       throw mysqlSourceError(error, this.#config.label)
     }

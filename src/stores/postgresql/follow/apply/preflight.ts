@@ -28,22 +28,18 @@ export async function checkPostgresTarget(
   request: ChangeRequest,
   settings: PostgresSettings,
 ): Promise<TargetPreflight> {
-  const session = await CopySession.open(settings, 'read')
+  await using session = await CopySession.open(settings, 'read')
   const findings: Findings = { refusals: [], notes: [] }
-  try {
-    await examineServer(session, request, findings)
-    const shapes: (PostgresApplyShape | null)[] = []
-    for (const table of request.tables) shapes.push(await readPostgresApplyShape(table, session))
-    const followed = new Set(shapes.flatMap((shape) => shape?.members.map(({ oid }) => oid) ?? []))
-    const isReplica = !request.fireTriggers && (await mayBeReplica(session))
-    const ground: Ground = { session, request, isReplica, followed }
-    for (const [i, table] of request.tables.entries()) {
-      await examineTable(table, shapes[i] ?? null, ground, findings)
-    }
-    return isReplica ? findings : { ...findings, checksKeys: true }
-  } finally {
-    await session.close()
+  await examineServer(session, request, findings)
+  const shapes: (PostgresApplyShape | null)[] = []
+  for (const table of request.tables) shapes.push(await readPostgresApplyShape(table, session))
+  const followed = new Set(shapes.flatMap((shape) => shape?.members.map(({ oid }) => oid) ?? []))
+  const isReplica = !request.fireTriggers && (await mayBeReplica(session))
+  const ground: Ground = { session, request, isReplica, followed }
+  for (const [i, table] of request.tables.entries()) {
+    await examineTable(table, shapes[i] ?? null, ground, findings)
   }
+  return isReplica ? findings : { ...findings, checksKeys: true }
 }
 
 async function examineServer(session: CopySession, { origin }: ChangeRequest, { refusals }: Findings): Promise<void> {

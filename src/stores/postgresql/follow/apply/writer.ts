@@ -5,6 +5,7 @@ import { IS_GONE, IS_NEW } from '../../../../model/copy/packed-rows.ts'
 import { batchRowCount } from '../../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
+import { againIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastLook } from '../../copy/commit.ts'
@@ -243,7 +244,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     // Outdated facts about the table may be the cause; the next transaction reads them again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables.values()) table.readAt = -Infinity
-    this.#failure = isOld && mayBeChanged(known) ? again(known) : known
+    this.#failure = isOld ? againIfChanged(known) : known
     return this.#failure
   }
 
@@ -286,21 +287,4 @@ function otherTable({ table: { table } }: ChangeTable): SluiceError {
       hint: 'rename the table back, then run the same command again; or copy it again with --resync',
     },
   )
-}
-
-/** True if a changed table can be the cause: other column types, or a new unique index. */
-function mayBeChanged(error: unknown): error is SluiceError {
-  return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
-}
-
-/** The same error as retryable: the next attempt reads the catalogs first. */
-function again(error: SluiceError): SluiceError {
-  const { code, message, where, reason, hint, cause } = error
-  return new SluiceError(code, message, {
-    retryable: true,
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-    cause,
-  })
 }

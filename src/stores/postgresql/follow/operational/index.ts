@@ -104,12 +104,8 @@ export class PostgresOperational implements OperationalPreflight {
     const { label } = this.#settings
     try {
       // A session that writes: the checks must meet the same refusals.
-      const session = await CopySession.open(this.#settings, 'write')
-      try {
-        return await underSignal(session, signal, () => body(session))
-      } finally {
-        await session.close()
-      }
+      await using session = await CopySession.open(this.#settings, 'write')
+      return await underSignal(session, signal, () => body(session))
     } catch (error) {
       throw postgresTargetError(error, this.#settings, label)
     }

@@ -136,12 +136,8 @@ function changedMeanwhile({ table }: FollowedTable): SluiceError {
 /** Uses a new session, because the failed one may be closed. If this fails too, the next `begin` removes both. */
 async function removeMade(settings: PostgresSettings, name: string): Promise<void> {
   try {
-    const session = await CopySession.open(settings, 'write')
-    try {
-      await endReplication(session, name, 'refuse')
-    } finally {
-      await session.close()
-    }
+    await using session = await CopySession.open(settings, 'write')
+    await endReplication(session, name, 'refuse')
   } catch {
     // The error before this one is the useful one.
   }

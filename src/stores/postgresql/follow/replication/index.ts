@@ -2,7 +2,6 @@
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { FrameFormat } from '../../../../model/copy/rows.ts'
-import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type {
   ChangeSource,
@@ -16,9 +15,8 @@ import type {
   StreamState,
 } from '../../../../model/follow/port.ts'
 import type { Pool } from '../../../common/pool.ts'
-import { postgresSourceError } from '../../server/errors.ts'
-import { CopySession } from '../../server/session.ts'
-import { underSignal } from '../../server/under-signal.ts'
+import { asking, writing } from '../../server/reading.ts'
+import type { CopySession } from '../../server/session.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { beginStream, endReplication } from './birth.ts'
 import { examineSource } from './preflight.ts'
@@ -160,26 +158,11 @@ export class PostgresChanges implements ChangeSource {
     })
   }
 
-  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return asking(this.#readers, this.#settings, signal, body)
   }
 
-  async #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      const session = await CopySession.open(this.#settings, 'write')
-      try {
-        return await underSignal(session, signal, () => body(session))
-      } finally {
-        await session.close()
-      }
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return writing(this.#settings, signal, body)
   }
 }

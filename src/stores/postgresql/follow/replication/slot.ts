@@ -82,35 +82,31 @@ export async function findSlots(session: CopySession, name: string | null = null
  * @throws SluiceError SOURCE_BUSY as `waitPostgresUntil`; errors of the server
  */
 export async function createSlot(settings: PostgresSettings, name: string, wait: PostgresWait): Promise<string> {
-  const maker = await CopySession.open(settings, 'write')
-  try {
-    // The session waits for transactions; a lock or statement timeout must not end this wait.
-    await maker.ask('SET lock_timeout TO 0; SET statement_timeout TO 0')
-    await noticeDeath(maker)
-    return await underSignal(maker, wait.signal, async () => {
-      const sql = `SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot(${literal(name)}, ${literal(PLUGIN)})`
-      let made: string | null = null
-      let failure: unknown = null
-      const making = maker.ask(sql).then(
-        ([row]) => void (made = row?.[0] ?? ''),
-        (error: unknown) => void (failure = error),
-      )
-      const isMade = async (): Promise<boolean> => {
-        await Promise.race([making, sleep(REST_MS)])
-        if (failure !== null) throw failure
-        return made !== null
-      }
-      try {
-        await waitPostgresUntil(wait, `slot ${name}`, isMade, { of: 'server', without: maker.backend.pid })
-      } catch (error) {
-        maker.destroy()
-        throw error
-      }
-      return made ?? ''
-    })
-  } finally {
-    await maker.close()
-  }
+  await using maker = await CopySession.open(settings, 'write')
+  // The session waits for transactions; a lock or statement timeout must not end this wait.
+  await maker.ask('SET lock_timeout TO 0; SET statement_timeout TO 0')
+  await noticeDeath(maker)
+  return await underSignal(maker, wait.signal, async () => {
+    const sql = `SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot(${literal(name)}, ${literal(PLUGIN)})`
+    let made: string | null = null
+    let failure: unknown = null
+    const making = maker.ask(sql).then(
+      ([row]) => void (made = row?.[0] ?? ''),
+      (error: unknown) => void (failure = error),
+    )
+    const isMade = async (): Promise<boolean> => {
+      await Promise.race([making, sleep(REST_MS)])
+      if (failure !== null) throw failure
+      return made !== null
+    }
+    try {
+      await waitPostgresUntil(wait, `slot ${name}`, isMade, { of: 'server', without: maker.backend.pid })
+    } catch (error) {
+      maker.destroy()
+      throw error
+    }
+    return made ?? ''
+  })
 }
 
 /**

@@ -201,10 +201,6 @@ async function endReader(settings: PostgresSettings, slot: string): Promise<void
 }
 
 async function withSession<T>(settings: PostgresSettings, body: (session: CopySession) => Promise<T>): Promise<T> {
-  const session = await CopySession.open(settings, 'read')
-  try {
-    return await body(session)
-  } finally {
-    await session.close()
-  }
+  await using session = await CopySession.open(settings, 'read')
+  return await body(session)
 }

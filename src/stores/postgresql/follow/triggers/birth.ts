@@ -211,13 +211,9 @@ function changedMeanwhile(reason: string): SluiceError {
 /** Uses a new session, because the failed one may be closed. If this fails too, the next `begin` removes everything. */
 async function removeMade(settings: PostgresSettings, name: string, { tell: report }: PostgresWait): Promise<void> {
   try {
-    const session = await CopySession.open(settings, 'write')
-    try {
-      const signal = AbortSignal.timeout(POSTGRES_WAIT_MS)
-      await endPostgresTriggers(name, { session, signal, tell: report, patienceMs: LOCK_MS * 10 })
-    } finally {
-      await session.close()
-    }
+    await using session = await CopySession.open(settings, 'write')
+    const signal = AbortSignal.timeout(POSTGRES_WAIT_MS)
+    await endPostgresTriggers(name, { session, signal, tell: report, patienceMs: LOCK_MS * 10 })
   } catch {
     // The error before this one is the useful one.
     report(

@@ -1,7 +1,6 @@
 /** PostgreSQL as a source of changes without logical replication: triggers note keys, and rounds read the rows. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
-import { throwIfAborted } from '../../../../shared/abort.ts'
 import type {
   ChangeSource,
   ChangeStream,
@@ -16,9 +15,9 @@ import type {
 import type { Pool } from '../../../common/pool.ts'
 import { quoteName } from '../../server/connect.ts'
 import { postgresSourceError } from '../../server/errors.ts'
-import { CopySession } from '../../server/session.ts'
+import { asking, writing } from '../../server/reading.ts'
+import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { underSignal } from '../../server/under-signal.ts'
 import { PostgresChanges } from '../replication/index.ts'
 import { readPostgresFollower, writePostgresFollower } from '../replication/follower.ts'
 import { postgresClockMs } from '../replication/lag.ts'
@@ -204,27 +203,14 @@ export class PostgresTriggers implements ChangeSource {
     return { session, signal, tell: report, patienceMs: this.#patienceMs }
   }
 
-  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return asking(this.#sessions, this.#settings, signal, body)
   }
 
-  async #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      const session = await CopySession.open(this.#settings, 'write')
-      try {
-        await session.ask(`SET search_path TO ''`)
-        return await underSignal(session, signal, () => body(session))
-      } finally {
-        await session.close()
-      }
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return writing(this.#settings, signal, async (session) => {
+      await session.ask(`SET search_path TO ''`)
+      return await body(session)
+    })
   }
 }

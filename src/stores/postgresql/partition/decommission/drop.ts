@@ -24,11 +24,7 @@ export async function dropOldTable(
     throw new SluiceError(
       'TABLE_REFUSED',
       `${refused.object ?? refused.about} prevents the removal of ${tableText(table.name)}`,
-      {
-        where: tableText(table.name),
-        reason: refused.detail,
-        ...(refused.hint === undefined ? {} : { hint: refused.hint }),
-      },
+      { where: tableText(table.name), reason: refused.detail, hint: refused.hint },
     )
   }
   const also: string[] = []

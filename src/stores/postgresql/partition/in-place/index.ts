@@ -19,7 +19,8 @@ import type {
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import type { Pool } from '../../../common/pool.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
-import { postgresSourceError, postgresTargetError } from '../../server/errors.ts'
+import { postgresTargetError } from '../../server/errors.ts'
+import { asking } from '../../server/reading.ts'
 import { CopySession } from '../../server/session.ts'
 import { tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
@@ -257,13 +258,8 @@ export class PostgresInPlace implements InPlaceStore {
     }
   }
 
-  async #read<T>(signal: AbortSignal, body: Body<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  #read<T>(signal: AbortSignal, body: Body<T>): Promise<T> {
+    return asking(this.#readers, this.#settings, signal, body)
   }
 }
 

@@ -14,7 +14,7 @@ import type {
 import type { Pool } from '../../../common/pool.ts'
 import { isPostgresBusy, Locks } from '../../server/locks.ts'
 import { stepError } from '../../archive/step-errors.ts'
-import { postgresSourceError } from '../../server/errors.ts'
+import { asking } from '../../server/reading.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
@@ -112,13 +112,8 @@ export class PostgresMaintenance implements MaintenanceStore {
     }
   }
 
-  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return asking(this.#readers, this.#settings, signal, body)
   }
 }
 

@@ -17,6 +17,7 @@ import type { Pool } from '../../../common/pool.ts'
 import { postgresSourceError, postgresTargetError } from '../../server/errors.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
 import { committed } from '../../server/patience.ts'
+import { reading } from '../../server/reading.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
@@ -146,22 +147,8 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     }
   }
 
-  async #look<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) =>
-        underSignal(session, signal, async () => {
-          await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
-          try {
-            return await body(session)
-          } finally {
-            if (session.alive) await session.ask('ROLLBACK')
-          }
-        }),
-      )
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  #look<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return reading(this.#sessions, this.#settings, signal, body)
   }
 }
 
