@@ -30,7 +30,7 @@ import { Upsert } from './upsert.ts'
 
 const STORED = { rows: 1000, bytes: 1024 * 1024 }
 /** Most keys in one statement. */
-const KEYS_CONSTRAINTS_NOW = 5000
+const KEYS_AT_ONCE = 5000
 
 /** Reads by the index of the key, in key order: a sort of the rows would spill to disk. */
 const BY_INDEX = 'SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off'
@@ -128,7 +128,7 @@ export class PostgresWriter implements ChunkWriter {
               table: this.#table,
             }),
           ),
-        KEYS_CONSTRAINTS_NOW,
+        KEYS_AT_ONCE,
       )
     }
     return this.#do(() => {
