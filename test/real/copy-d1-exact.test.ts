@@ -81,6 +81,24 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
     expect(refused.map(([, v]) => v)).toEqual(['1', '2'])
   })
 
+  test('ranges that would end at a text of invalid UTF-8 have each row once', async () => {
+    await stage.database.sql(
+      'CREATE TABLE divided (k TEXT PRIMARY KEY, v INTEGER)',
+      `${numbers(50)} INSERT INTO divided SELECT printf('A%05d', i), i FROM n`,
+      `${numbers(149)} INSERT INTO divided SELECT printf('a😀%05d', i), i FROM n`,
+      `INSERT INTO divided VALUES (CAST(x'61f8' AS TEXT), 0)`,
+      `${numbers(149)} INSERT INTO divided SELECT printf('b%05d', i), i FROM n`,
+    )
+    const [table] = await stage.store.tables('divided', NEVER)
+    if (table === undefined) throw new Error('no table')
+    await using view = await stage.store.source(NEVER)
+    const ranges = []
+    for await (const range of view.cut(table, { by: 'key', after: null, through: null }, null, 100, NEVER))
+      ranges.push(range)
+    const counts = (await view.counts?.({ table, ranges, where: null }, NEVER)) ?? []
+    expect([ranges, counts.reduce((sum, rows) => sum + rows, 0n)]).toEqual([ranges, 349n])
+  })
+
   const TEXTS = ["''", "' '", "'a'", "'A'", "'a~'", "'i1'", "'é'", "'a' || char(10)", "'a' || char(65533)", "'9e999'"]
   const BROKEN = ['80', '6180', '6181', '61c3', 'c181', 'eda080', 'ff', '610080', '6100', '00'].map(
     (hex) => `CAST(x'${hex}' AS TEXT)`,
