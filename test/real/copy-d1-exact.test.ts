@@ -1,4 +1,7 @@
 /** D1 as a source whose columns hold what their types do not say: no row is skipped, and no value becomes another one. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/model/copy/rows.ts'
 import { D1_AVAILABLE, D1_MISSING } from '../support/servers/d1.ts'
@@ -7,6 +10,7 @@ import { d1PageOrder } from '../../src/stores/d1/copy/order.ts'
 import { D1Client } from '../../src/stores/d1/client.ts'
 import { d1Settings } from '../../src/stores/d1/settings.ts'
 import { d1Statement } from '../../src/stores/d1/copy/statements.ts'
+import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
 import { columnsOf, d1Base, d1Stage, freeBudget, NEVER, type D1Stage } from '../support/servers/d1-kit.ts'
 
 type Read = { readonly rows: readonly Row[]; readonly refused: readonly (readonly (string | null)[])[] }
@@ -75,6 +79,24 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
       ['b', '4'],
     ])
     expect(refused.map(([, v]) => v)).toEqual(['1', '2'])
+  })
+
+  test('ranges that would end at a text of invalid UTF-8 have each row once', async () => {
+    await stage.database.sql(
+      'CREATE TABLE divided (k TEXT PRIMARY KEY, v INTEGER)',
+      `${numbers(50)} INSERT INTO divided SELECT printf('A%05d', i), i FROM n`,
+      `${numbers(149)} INSERT INTO divided SELECT printf('a😀%05d', i), i FROM n`,
+      `INSERT INTO divided VALUES (CAST(x'61f8' AS TEXT), 0)`,
+      `${numbers(149)} INSERT INTO divided SELECT printf('b%05d', i), i FROM n`,
+    )
+    const [table] = await stage.store.tables('divided', NEVER)
+    if (table === undefined) throw new Error('no table')
+    await using view = await stage.store.source(NEVER)
+    const ranges = []
+    for await (const range of view.cut(table, { by: 'key', after: null, through: null }, null, 100, NEVER))
+      ranges.push(range)
+    const counts = (await view.counts?.({ table, ranges, where: null }, NEVER)) ?? []
+    expect([ranges, counts.reduce((sum, rows) => sum + rows, 0n)]).toEqual([ranges, 349n])
   })
 
   const TEXTS = ["''", "' '", "'a'", "'A'", "'a~'", "'i1'", "'é'", "'a' || char(10)", "'a' || char(65533)", "'9e999'"]
@@ -168,5 +190,30 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
       ['5', 1.5],
     ])
     expect(refused.map(([id]) => id)).toEqual(['1', '2'])
+  })
+
+  const ODD = ['7.999999999999999', "x'3132'", '123456789012345.6', '1000000000000000.5']
+
+  test('between it and SQLite, such values are neither copied nor called equal', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-d1-exact-'))
+    try {
+      const [lite, cloud] = [await makePlace('sqlite', folder), await makePlace('d1', folder)]
+      const create = 'CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)'
+      const whole = ['8', '12', '123456789012346', '1000000000000000']
+      const rowsOf = (values: readonly string[]): string =>
+        `INSERT INTO t VALUES ${values.map((value, i) => `(${i + 1}, ${value})`).join(', ')}, (5, 5)`
+      await lite.sql(create, rowsOf(whole))
+      await cloud.sql(create, rowsOf(ODD))
+      const diff = async (source: Place, target: Place) =>
+        (await perform({ ...copyOf(source, target, 't'), kind: 'diff', limit: 100, fix: false })).finished
+      expect(await diff(cloud, lite)).toMatchObject({ exitCode: 1, totals: { rows: '5', errors: '4' } })
+      expect(await diff(lite, cloud)).toMatchObject({ exitCode: 3, error: { code: 'VALUE_REFUSED' } })
+      const copy = await makePlace('sqlite', folder)
+      const { finished } = await perform(copyOf(cloud, copy, 't'))
+      expect(finished).toMatchObject({ exitCode: 1, totals: { read: '5', written: '1', quarantined: '4' } })
+      expect(await copy.rows('SELECT id, n FROM t')).toEqual([['5', '5']])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })

@@ -14,8 +14,9 @@ import type {
   RowRequest,
   SourceView,
 } from '../../../model/copy/source-port.ts'
+import { cutStoredKeys } from '../../common/sqlite-dialect/cut-keys.ts'
 import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
-import { cutByKey, keySpan, lastKey, rangeCondition } from '../../common/key-ranges.ts'
+import { keySpan, lastKey, rangeCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { D1Client } from '../client.ts'
 import { d1Error, whereOf } from '../errors.ts'
@@ -69,8 +70,7 @@ export class D1Source implements SourceView {
     signal: AbortSignal,
   ): AsyncGenerator<Range> {
     try {
-      if (within.by === 'key')
-        yield* cutByKey(table, within, where, rows, table.rows, D1_SOURCE_KEYS, this.#ask(signal))
+      if (within.by === 'key') yield* cutStoredKeys(table, within, where, rows, D1_SOURCE_KEYS, this.#ask(signal))
       else if (within.by === 'block') yield* cutBlocks(table, within, where, rows, this.#ask(signal))
       else yield within
     } catch (error) {

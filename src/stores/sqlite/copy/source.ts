@@ -23,16 +23,9 @@ import type {
   RowRequest,
   SourceView,
 } from '../../../model/copy/source-port.ts'
-import {
-  cutByKey,
-  keyColumns,
-  keyOrder,
-  keySpan,
-  lastKey,
-  rangeCondition,
-  type SqlCondition,
-} from '../../common/key-ranges.ts'
+import { keyOrder, keySpan, lastKey, rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { cutStoredKeys } from '../../common/sqlite-dialect/cut-keys.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
 import { conditionHint } from '../../common/query-errors.ts'
@@ -91,7 +84,7 @@ export class SqliteView implements SourceView {
   ): AsyncGenerator<Range> {
     const ranges =
       within.by === 'key'
-        ? this.#cutKeys(table, within, where, rows)
+        ? cutStoredKeys(table, within, where, rows, SQLITE_SOURCE_KEYS, this.#ask(where))
         : within.by === 'block'
           ? this.#cutBlocks(table, within, where, rows)
           : [within]
@@ -197,31 +190,6 @@ export class SqliteView implements SourceView {
       range.to === null ? null : `${rowid} < ${range.to}`,
     ]
     return { ...condition, sql: [...edges.filter((edge) => edge !== null), condition.sql].join(' AND ') }
-  }
-
-  /**
-   * Keys of another type than their column's, and texts that are not valid characters, cannot be found again by a text:
-   * the last range takes all rows from there on.
-   */
-  async *#cutKeys(
-    table: TableSpec,
-    within: Range & { readonly by: 'key' },
-    where: string | null,
-    rows: number,
-  ): AsyncGenerator<Range> {
-    const ask = this.#ask(where)
-    const exact = keyColumns(table).every(({ type }) => type.kind === 'int')
-    for await (const range of cutByKey(table, within, where, rows, table.rows, SQLITE_SOURCE_KEYS, ask)) {
-      if (!exact && range.by === 'key' && range.through !== within.through) {
-        const { sql, parameters } = rangeCondition(table, range, where, SQLITE_SOURCE_KEYS)
-        const inside = await ask(`SELECT 1 FROM ${quote(table.table.name)} WHERE ${sql} LIMIT 1`, parameters)
-        if (inside.length === 0) {
-          yield { by: 'key', after: range.after, through: within.through }
-          return
-        }
-      }
-      yield range
-    }
   }
 
   async *#cutBlocks(
