@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import cassandra, { types } from 'cassandra-driver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
 import { cassandraDecoder } from '../../src/stores/cassandra/copy/decode.ts'
 import { columnTypeOf } from '../../src/stores/cassandra/copy/types.ts'
 import '../../src/stores/cassandra/broken-text.ts'
@@ -107,6 +108,32 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     expect(ran.finished).toMatchObject({ exitCode: 1, error: { message: 'one row could not be compared' } })
     const logged = ran.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
     expect(logged.join('\n')).toContain(`${from.name}.both.t, row (1): ${NOT_UTF8}`)
+  })
+
+  test('an archive refuses the table, and removes no row', { timeout: 60_000 }, async () => {
+    await from.cql(
+      'CREATE TABLE past (id int PRIMARY KEY, at timestamp, t text)',
+      `INSERT INTO past (id, at, t) VALUES (1, '2020-02-01 00:00:00+0000', blobAsText(${OVERLONG}))`,
+      `INSERT INTO past (id, at, t) VALUES (2, '2020-02-02 00:00:00+0000', 'whole')`,
+    )
+    const words = [
+      'archive',
+      'run',
+      '--from',
+      from.url,
+      '--to',
+      join(folder, 'archive'),
+      '--table',
+      `${from.name}.past`,
+    ]
+    const due = ['--by', 'at', '--calendar', 'quarter', '--older-than', '1q', '--grace', '0d']
+    const { request } = await parseCommandLine([...words, ...due, '--drop', `--confirm=${from.name}.past`], {})
+    if (request.kind !== 'operation') throw new Error(JSON.stringify(request))
+    const ran = await perform(request.operation)
+    expect(ran.finished.error?.code).toBe('VALUE_REFUSED')
+    expect(ran.finished.error?.message).toContain(`${from.name}.past.t, row (1): ${NOT_UTF8}`)
+    const left = await from.rows('SELECT id, textAsBlob(t) AS b FROM past')
+    expect(left.map((row) => [row['id'], (row['b'] as Buffer).toString('hex')])).toContainEqual([1, OVERLONG.slice(2)])
   })
 })
 
