@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -66,6 +67,24 @@ describe.each(TEXTS)('%s', (charset, broken, whole) => {
     const diff = await compare(source, await filled(`(1, ${broken})`))
     expect(diff.finished).toMatchObject({ exitCode: 1, totals: { different: '1' } })
   })
+})
+
+test('an archive refuses the table, and removes no row', { timeout: 60_000 }, async ({ skip }) => {
+  skip(absent !== '', absent)
+  const source = await makePlace('mysql', folder)
+  await source.sql(
+    'CREATE TABLE past (id INT PRIMARY KEY, at DATETIME NOT NULL, t VARCHAR(20) CHARACTER SET utf8mb4)',
+    "INSERT INTO past VALUES (1, '2020-02-01', X'61EDA08062'), (2, '2020-02-02', 'whole')",
+  )
+  const words = ['archive', 'run', '--from', source.url, '--to', join(folder, 'archive'), '--table', 'past']
+  const due = ['--by', 'at', '--calendar', 'quarter', '--older-than', '1q', '--grace', '0d']
+  const { request } = await parseCommandLine([...words, ...due, '--drop', '--confirm=past'], {})
+  if (request.kind !== 'operation') throw new Error(JSON.stringify(request))
+  const { error } = (await perform(request.operation)).finished
+  expect(error).toMatchObject({ code: 'VALUE_REFUSED', message: expect.stringContaining(REFUSED) as string })
+  // The archive has the column as text already.
+  expect(error?.hint).not.toContain('--as-text')
+  expect(await source.rows('SELECT id FROM past ORDER BY id')).toEqual([['1'], ['2']])
 })
 
 test('keys at the ends of chunks', { timeout: 60_000 }, async ({ skip }) => {

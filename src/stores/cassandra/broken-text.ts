@@ -24,6 +24,6 @@ Encoder.prototype.decode = function decode(bytes, type) {
 export function validText(value: unknown): string {
   if (typeof value === 'string') return value
   throw new SluiceError('VALUE_REFUSED', 'this text is not valid UTF-8', {
-    hint: 'correct the value at the source, or store it in a column of the type blob',
+    hint: 'correct the value at the source, or store it in a column with a type for bytes',
   })
 }
