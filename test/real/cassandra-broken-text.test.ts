@@ -93,7 +93,7 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     }
     await from.cql(`INSERT INTO both (id, t) VALUES (1, blobAsText(${OVERLONG}))`)
     await to.cql("INSERT INTO both (id, t) VALUES (1, 'a\ufffd\ufffdb')")
-    const ran = await perform({
+    const operation = {
       kind: 'diff',
       from: from.url,
       to: to.url,
@@ -104,10 +104,15 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
       limit: 10,
       fix: false,
       deleteExtra: false,
-    })
+    } as const
+    const ran = await perform(operation)
     expect(ran.finished).toMatchObject({ exitCode: 1, error: { message: 'one row could not be compared' } })
     const logged = ran.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
     expect(logged.join('\n')).toContain(`${from.name}.both.t, row (1): ${NOT_UTF8}`)
+    // In a target it is another text than U+FFFD.
+    const turned = { from: to.url, to: from.url, tables: [`${to.name}.both`], toSchema: from.name }
+    const { finished } = await perform({ ...operation, ...turned })
+    expect(finished).toMatchObject({ exitCode: 1, totals: { different: '1' } })
   })
 
   test('an archive refuses the table, and removes no row', { timeout: 60_000 }, async () => {
