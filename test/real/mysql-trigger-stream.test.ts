@@ -247,6 +247,14 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     })
   })
 
+  test('a text that is not valid UTF-8 ends the stream', async () => {
+    await staged(TABLES, 'plain')
+    await place.sql("UPDATE plain SET v = X'61EDA08062' WHERE id = 3")
+    await using stream = await open()
+    await expect(reported(stream)).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
+    await source.end(NAME, SIGNAL)
+  })
+
   test('a table with a generated column is as it was to every session, and what notes it is not left behind', async () => {
     await staged(['CREATE TABLE g (id INT PRIMARY KEY, v INT, d INT AS (v * 2) STORED)'], 'g')
     expect(await halted()).toEqual([])

@@ -14,7 +14,7 @@ export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]
     : undefined
   // Invalid text cannot be stored as text; it can be stored as bytes.
   if (bytes !== undefined) return noText(thrown, bytes)
-  if (hint.includes('--as-text')) return thrown
+  if (hint.includes('--as-text') || hint.includes('a type for bytes')) return thrown
   const column = columns.find(({ name, as }) => isNamed(where, name, as))
   if (column === undefined) return thrown
   return new SluiceError('VALUE_REFUSED', `${column.name}: ${message}`, {

@@ -7,6 +7,7 @@ import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { validText } from '../broken-text.ts'
 import { isByName } from './map-form.ts'
 import { floatText } from './numbers.ts'
 import { scalarReader, type Given } from './scalars.ts'
@@ -91,7 +92,7 @@ function scalarJson(name: SimpleName, spelled: boolean): JsonWriter {
   switch (name) {
     case 'ascii':
     case 'text':
-      return (value) => JSON.stringify(value)
+      return (value) => JSON.stringify(read(value))
     case 'bigint':
     case 'counter':
     case 'int':
@@ -134,7 +135,7 @@ function mapJson(type: CqlType & { readonly kind: 'map' }, spelled: boolean): Js
 
 /** The key of a map as the name of a member. */
 function nameOf({ name }: CqlType & { readonly kind: 'simple' }, spelled: boolean): (key: unknown) => string {
-  if (name === 'text' || name === 'ascii') return String
+  if (name === 'text' || name === 'ascii') return validText
   const json = scalarJson(name, spelled)
   return (key) => {
     const text = json(key)

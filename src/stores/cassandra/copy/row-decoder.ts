@@ -4,6 +4,7 @@ import { canonicalCellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { isRefusedValue, type OddRows } from '../../common/as-stored.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraDecoder } from './decode.ts'
@@ -84,9 +85,12 @@ export class RowDecoder {
     })
   }
 
-  /** @throws SluiceError VALUE_REFUSED for a value that is not of its type, and for a partition without rows */
-  row(found: DriverRow): Row {
-    const { stamps, sharedOnly } = this.#request
+  /**
+   * @param odd receives rows that keep a value as it is stored (`RowRequest.asStored`)
+   * @throws SluiceError VALUE_REFUSED for a value that is not of its type, and for a partition without rows
+   */
+  row(found: DriverRow, odd: OddRows): Row {
+    const { stamps, sharedOnly, asStored, table } = this.#request
     if (stamps !== true && sharedOnly !== true && this.isSharedOnly(found)) throw this.#noRow(found)
     const row: Cell[] = []
     for (const { name, decode } of this.#parts) {
@@ -94,7 +98,10 @@ export class RowDecoder {
       try {
         row.push(value == null ? null : decode(value))
       } catch (thrown) {
-        throw this.#ofValue(thrown, found, name)
+        const isKept = asStored === true && !table.key.includes(name) && isRefusedValue(thrown)
+        if (!isKept) throw this.#ofValue(thrown, found, name)
+        odd.add(row)
+        row.push(value instanceof Uint8Array ? value : driverText(value))
       }
     }
     return row

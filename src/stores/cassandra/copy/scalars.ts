@@ -4,6 +4,7 @@ import cassandra from 'cassandra-driver'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
+import { validText } from '../broken-text.ts'
 import { inetText } from './inet.ts'
 import { cassandraDurationText, timestampText, cassandraTimeText } from './moments.ts'
 import { spelledDecimal, varintOf, type Decimal } from './numbers.ts'
@@ -25,7 +26,7 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
   switch (name) {
     case 'ascii':
     case 'text':
-      return (value) => value as string
+      return validText
     case 'bigint':
     case 'counter':
     case 'int':

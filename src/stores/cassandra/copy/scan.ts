@@ -5,6 +5,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { RING_TOKENS, tokensOfRange } from '../../../model/copy/ring.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { OddRows } from '../../common/as-stored.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
@@ -23,13 +24,17 @@ import { RowDecoder } from './row-decoder.ts'
 /** Most rows that are read by key at the same time. */
 const LOOKUPS = 64
 
-/** @throws SluiceError VALUE_REFUSED for an unreadable row, if the request has no `onRefused`; errors of the driver */
+/**
+ * @param odd as in `RowDecoder.row`
+ * @throws SluiceError VALUE_REFUSED for an unreadable row, if the request has no `onRefused`; errors of the driver
+ */
 export async function* cassandraScan(
   link: CassandraLink,
   request: RowRequest,
   size: BatchSize,
   pageRows: number | undefined,
   signal: AbortSignal,
+  odd: OddRows = new WeakSet<Row>(),
 ): AsyncGenerator<RowBatch> {
   const { table, range } = request
   const { ring } = table
@@ -42,7 +47,7 @@ export async function* cassandraScan(
   const pages = new PageSize(rowBytes, pageRows)
   if (range.by === 'keys') {
     const found = inspected(link, { ...request, where }, decoder, range.keys, signal)
-    yield* grouped(picked(found, isWanted), decoder, request, size, pages)
+    yield* grouped(picked(found, isWanted), decoder, request, size, pages, odd)
     return
   }
   if (range.by !== 'key' && range.by !== 'all') return
@@ -58,7 +63,7 @@ export async function* cassandraScan(
   const careful = request.onRefused !== undefined
   const { what, shared } = decoder
   const reader = new Pages({ link, table, ring, what, shared, where, size: pages, careful, unreadable }, signal)
-  yield* grouped(picked(reader.ofTokens(tokens), isWanted), decoder, request, size, pages)
+  yield* grouped(picked(reader.ofTokens(tokens), isWanted), decoder, request, size, pages, odd)
   for (const report of unread) report()
 }
 
@@ -88,6 +93,7 @@ async function* grouped(
   { onRefused, stamps: stamped }: RowRequest,
   size: BatchSize,
   pageSize: PageSize,
+  odd: OddRows,
 ): AsyncGenerator<RowBatch> {
   let rows: Row[] = []
   let stamps: Stamp[] = []
@@ -103,7 +109,7 @@ async function* grouped(
     let pageBytes = 0
     for (const one of found) {
       try {
-        const row = decoder.row(one)
+        const row = decoder.row(one, odd)
         const rowBytes = bytesOf(row)
         if (rows.length >= size.rows || (rows.length > 0 && bytes + rowBytes > size.bytes)) yield batch()
         rows.push(row)

@@ -6,6 +6,7 @@ import { rangeOfTokens, RING_TOKENS, splitTokens, tokenCount, tokensOfRange } fr
 import type { Digest } from '../../../model/copy/rows.ts'
 import { isoTime, systemClock } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { addStored, type OddRows } from '../../common/as-stored.ts'
 import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -68,13 +69,13 @@ export class CassandraSource implements SourceView {
     for (const part of splitTokens(tokens.low, tokens.high, parts)) yield rangeOfTokens(part, whole)
   }
 
-  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
+  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal, odd?: OddRows): AsyncGenerator<RowBatch> {
     const { table, where } = request
     refuseNoCondition(where)
     const both = AbortSignal.any([signal, this.#signal])
     try {
       await refuseChanged(this.#link, table)
-      yield* cassandraScan(this.#link, request, size, this.#pageRows, both)
+      yield* cassandraScan(this.#link, request, size, this.#pageRows, both, odd)
       // Rows read while the table was changed are not the planned ones.
       await refuseChanged(this.#link, table)
     } catch (thrown) {
@@ -84,7 +85,8 @@ export class CassandraSource implements SourceView {
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
-    return digestOfRows(this.read(request, TO_SUM, signal))
+    const odd: OddRows = new WeakSet()
+    return digestOfRows(this.read(request, TO_SUM, signal, odd), odd)
   }
 
   /** Tokens have no largest key: new rows may have any token. */
@@ -102,8 +104,8 @@ export class CassandraSource implements SourceView {
 }
 
 /** Digest of a range, summed up row by row: Cassandra cannot compute it. */
-async function digestOfRows(batches: AsyncIterable<RowBatch>): Promise<Digest> {
+async function digestOfRows(batches: AsyncIterable<RowBatch>, odd: OddRows): Promise<Digest> {
   const sum = new RowSum()
-  for await (const { rows } of batches) for (const row of rows) sum.add(row)
+  for await (const { rows } of batches) for (const row of rows) addStored(sum, row, odd)
   return sum.digest()
 }

@@ -5,8 +5,8 @@ import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { isEnum, isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { validText } from '../broken-text.ts'
 import { quoted } from './names.ts'
 import { isDated } from './printed-days.ts'
 import { baseTypeName, isOpaque, isText } from './types.ts'
@@ -80,20 +80,15 @@ export type MysqlCellReader = (value: SqlValue) => Cell
 /** @throws (the function) SluiceError VALUE_REFUSED for a value that is not of the type */
 export function mysqlCellReader(as: ColumnType, column: Column): MysqlCellReader {
   const normalize = normalizer(as)
-  if (hasGaps(column)) return (value) => (value === null ? null : normalize(wholeText(value)))
+  const isPlain = isPlainType(as)
+  if (isText(baseTypeName(column.native))) {
+    return (value) => (value === null || (isPlain && typeof value === 'string') ? value : normalize(validText(value)))
+  }
   if (isDated(column.native) && (as.kind === 'date' || as.kind === 'timestamp')) {
     return (value) => (value === null ? null : normalize(realDate(value)))
   }
-  if (!isPlainType(as)) return (value) => (value === null ? null : normalize(value))
+  if (!isPlain) return (value) => (value === null ? null : normalize(value))
   return (value) => (value === null || typeof value === 'string' ? value : normalize(value))
-}
-
-/** @throws SluiceError VALUE_REFUSED */
-function wholeText(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
-  if (!(value instanceof Uint8Array)) return value
-  throw new SluiceError('VALUE_REFUSED', 'the text is not valid in the character set of its column', {
-    hint: 'correct the value at the source, or give the column a type for bytes',
-  })
 }
 
 /** `0000-00-00` and `2024-05-00` are no real dates; no other system has them. */

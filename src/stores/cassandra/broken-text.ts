@@ -1,0 +1,29 @@
+/**
+ * Texts that are not valid. Servers accept some such bytes, and the driver would replace them with U+FFFD: it is changed
+ * here to return the bytes themselves, which also differ in keys, and are accepted as the same key.
+ */
+import { isAscii, isUtf8 } from 'node:buffer'
+import cassandra from 'cassandra-driver'
+import { SluiceError } from '../../shared/errors.ts'
+
+type Decode = (this: unknown, bytes: Buffer | null, type: { readonly code: number }) => unknown
+
+/** The driver exports it, but its types do not. */
+const { Encoder } = cassandra as unknown as { readonly Encoder: { readonly prototype: { decode: Decode } } }
+const ascii: number = cassandra.types.dataTypes.ascii
+const decodeOfDriver = Encoder.prototype.decode
+
+Encoder.prototype.decode = function decode(bytes, type) {
+  const value = decodeOfDriver.call(this, bytes, type)
+  if (typeof value !== 'string' || bytes === null) return value
+  if (type.code === ascii) return isAscii(bytes) ? value : bytes
+  return value.includes('\ufffd') && !isUtf8(bytes) ? bytes : value
+}
+
+/** @param value of a text, as the driver returns it @throws SluiceError VALUE_REFUSED */
+export function validText(value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new SluiceError('VALUE_REFUSED', 'this text is not valid UTF-8', {
+    hint: 'correct the value at the source, or store it in a column with a type for bytes',
+  })
+}
