@@ -270,6 +270,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       `ALTER TABLE ${PAST} ALTER guest SET STATISTICS 123`,
       `GRANT SELECT ON ${PAST} TO PUBLIC`,
       `ALTER TABLE ${PAST} ENABLE ROW LEVEL SECURITY`,
+      `ALTER TABLE ${PAST} DISABLE TRIGGER "Audit"`,
       `CREATE POLICY "of past" ON ${PAST} USING (price < 1e9)`,
     )
     const all = () => place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)
@@ -311,6 +312,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       expect(moved).toBeGreaterThan(0)
       const leaf = `"${made?.partition.replaceAll('"', '""')}"`
       expect(await ownOf(place, leaf)).toEqual(await ownOf(place, PAST))
+      expect((await ownOf(place, PAST))[0]?.at(-1)).toBe('Audit D')
       // Whatever was there when the rows left, and what the writer has added since.
       const [rest] = await place.rows(
         `SELECT (SELECT count(*) FROM ${PAST} WHERE "At" >= '${made?.from}'), count(*) - ${moved} FROM ${leaf}`,
@@ -356,7 +358,8 @@ function ownOf({ rows }: Place, table: string): Promise<readonly (readonly (stri
     `SELECT c.relreplident::text, c.relpersistence::text, c.relrowsecurity::text, c.reloptions::text, (SELECT l.reloptions::text FROM pg_class l WHERE l.oid = c.reltoastrelid),
        (SELECT string_agg(e::text, ' ' ORDER BY e::text) FROM unnest(c.relacl) e), (SELECT string_agg(polname, ' ' ORDER BY polname) FROM pg_policy WHERE polrelid = c.oid),
        (SELECT attstattarget::text FROM pg_attribute WHERE attrelid = c.oid AND attname = 'guest'),
-       (SELECT h.inhparent::regclass::text FROM pg_index i JOIN pg_inherits h ON h.inhrelid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident)
+       (SELECT h.inhparent::regclass::text FROM pg_index i JOIN pg_inherits h ON h.inhrelid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident),
+       (SELECT string_agg(tgname || ' ' || tgenabled::text, ', ' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)
      FROM pg_class c WHERE c.oid = '${table}'::regclass`,
   )
 }

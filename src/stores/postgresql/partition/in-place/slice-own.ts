@@ -1,4 +1,5 @@
 /** What a period that leaves the past gets from it: what a partition does not have from the partitioned table. */
+import type { TableName } from '../../../../model/copy/column-type.ts'
 import { ownStatementsSql } from '../../archive/own-sql.ts'
 import type { KnownTable } from '../../server/locks.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -28,6 +29,25 @@ export async function ownOfPast(
     if (stage === 'empty') return of === 'empty' ? [sql ?? ''] : []
     return !ATTACHED.has(number) || (number === REPLICA_IDENTITY && isUnknown) ? [] : [sql ?? '']
   })
+}
+
+/**
+ * Statements that set the states of triggers from the parent, which an attachment creates enabled.
+ * @param past still attached
+ * @param tables those to attach
+ */
+export async function statesOfPast(
+  session: CopySession,
+  past: KnownTable,
+  parent: KnownTable,
+  tables: readonly TableName[],
+): Promise<readonly string[]> {
+  const statements: string[] = []
+  for (const name of tables) {
+    const rows = await session.ask(ownStatementsSql(past.oid, parent.oid, { name, names: new Map() }))
+    statements.push(...rows.flatMap(([stage, , sql]) => (stage === 'cloned' ? [sql ?? ''] : [])))
+  }
+  return statements
 }
 
 /** Names of a partition's indexes, by the numbers of those of another one for the same index of the parent. */

@@ -15,7 +15,7 @@ import { staleGenerated } from '../maintenance/row-refusals.ts'
 import { leadsIndex } from '../plan/by-index.ts'
 import { sliceMark } from '../../server/marks.ts'
 import { pastOf, type Leaf } from './revert.ts'
-import { ownOfPast } from './slice-own.ts'
+import { ownOfPast, statesOfPast } from './slice-own.ts'
 
 /** Most rows that are moved as a sample, to measure the time per row. */
 const SAMPLE = 20_000
@@ -102,10 +102,12 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   if (valid === undefined) throw changed(request, 'its check no longer exists')
   await refuseSnapshots(session, request)
   const schema = parent.name.schema ?? 'public'
-  await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${past}`)
-  const made = await createLike(session, parent, { schema, name: request.partition.name })
-  await revokeOthers(session, 'TABLE', made.oid)
   const model = { oid: leaf.oid, name: leaf.past }
+  const name = { schema, name: request.partition.name }
+  const states = await statesOfPast(session, model, parent, [leaf.past, name])
+  await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${past}`)
+  const made = await createLike(session, parent, name)
+  await revokeOthers(session, 'TABLE', made.oid)
   await session.askAll(await ownOfPast(session, model, parent, 'empty', made))
   // After the DELETE the planner still expects these rows, and would scan the table to find one.
   await session.ask('SET LOCAL enable_seqscan TO off')
@@ -126,7 +128,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
       `DROP FUNCTION ${fn}()`,
     ].join(';\n'),
   )
-  await session.askAll(await ownOfPast(session, model, parent, 'attached', made))
+  await session.askAll([...(await ownOfPast(session, model, parent, 'attached', made)), ...states])
   return BigInt(deleted)
 }
 
