@@ -194,6 +194,11 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       /materialized view/,
     )
     expect(await tried(`CREATE PUBLICATION sluice_x FOR TABLE ${SQL}`, 'DROP PUBLICATION sluice_x')).toMatch(/stream: /)
+    for (const published of ['FOR ALL TABLES', ...(await ofSchema(place))]) {
+      expect(await tried(`CREATE PUBLICATION every ${published}`, 'DROP PUBLICATION every')).toMatch(
+        /PARTITION_REFUSED.*publication.*under the names of the partitions/,
+      )
+    }
     expect(await refused({ last: '2020-Q1' })).toMatch(/BAD_FLAG.*has ended/)
     expect(await refused({ past: TABLE })).toMatch(/BAD_FLAG/)
     expect(await refused({ by: 'guest' })).toMatch(/BAD_FLAG.*not a time column/)
@@ -259,6 +264,15 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     const place = await staged()
     expect((await perform(inPlace(place, { slice: periodOf(0) }))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
     await perform(inPlace(place))
+    await place.sql(
+      `ALTER TABLE ${PAST} REPLICA IDENTITY FULL`,
+      `ALTER TABLE ${PAST} SET (fillfactor = 71, toast.autovacuum_enabled = false)`,
+      `ALTER TABLE ${PAST} ALTER guest SET STATISTICS 123`,
+      `GRANT SELECT ON ${PAST} TO PUBLIC`,
+      `ALTER TABLE ${PAST} ENABLE ROW LEVEL SECURITY`,
+      `ALTER TABLE ${PAST} DISABLE TRIGGER "Audit"`,
+      `CREATE POLICY "of past" ON ${PAST} USING (price < 1e9)`,
+    )
     const all = () => place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)
     const before = await all()
     const shape = await shapeOf(place)
@@ -272,16 +286,33 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect((await perform(inPlace(place, { slice: periodOf(1) }))).finished.error).toMatchObject({
       code: 'PARTITION_REFUSED',
     })
+    // Subscribers would not see that rows move.
+    for (const published of [`FOR TABLE ${SQL}`, `FOR TABLE ${PAST}`, 'FOR ALL TABLES', ...(await ofSchema(place))]) {
+      await place.sql(`CREATE PUBLICATION theirs ${published}`)
+      for (const dryRun of [true, false]) {
+        const { finished } = await perform(inPlace(place, { slice: periodOf(0), dryRun }))
+        expect(finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
+        expect(finished.error?.reason).toContain('the publication "theirs" ')
+      }
+      await place.sql('DROP PUBLICATION theirs')
+    }
     expect(await shapeOf(place)).toEqual(shape)
 
     const writer = writing(place.url, 1)
     for (const ago of [0, 1]) {
+      if (ago === 1) {
+        await place.sql(
+          `DO $$BEGIN EXECUTE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', '${PAST}', (SELECT conname FROM pg_constraint WHERE conrelid = '${PAST}'::regclass AND contype = 'p')); END$$`,
+        )
+      }
       const { finished, events } = await perform(inPlace(place, { slice: periodOf(ago) }))
       expect(finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
       const [made] = events.flatMap((event) => (event.type === 'partition.made' ? [event] : []))
       const moved = Number(finished.totals['rows'])
       expect(moved).toBeGreaterThan(0)
       const leaf = `"${made?.partition.replaceAll('"', '""')}"`
+      expect(await ownOf(place, leaf)).toEqual(await ownOf(place, PAST))
+      expect((await ownOf(place, PAST))[0]?.at(-1)).toBe('Audit D')
       // Whatever was there when the rows left, and what the writer has added since.
       const [rest] = await place.rows(
         `SELECT (SELECT count(*) FROM ${PAST} WHERE "At" >= '${made?.from}'), count(*) - ${moved} FROM ${leaf}`,
@@ -309,6 +340,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     await place.sql(
       `INSERT INTO ${SQL} ("At") SELECT now() + interval '200 days' + i * interval '1 min' FROM generate_series(1, 300) i`,
     )
+    await place.sql('CREATE PUBLICATION every FOR ALL TABLES WITH (publish_via_partition_root = true)')
     const { finished, events } = await perform(inPlace(place))
     expect(finished.error).toBeUndefined()
     const made = events.flatMap((event) => (event.type === 'partition.made' ? [event.from] : []))
@@ -319,6 +351,24 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect((await perform(inPlace(other, { table: 't' }))).finished.error).toMatchObject({ code: 'UNSUPPORTED_URL' })
   })
 })
+
+/** What a period that leaves the past has as the past has it. */
+function ownOf({ rows }: Place, table: string): Promise<readonly (readonly (string | null)[])[]> {
+  return rows(
+    `SELECT c.relreplident::text, c.relpersistence::text, c.relrowsecurity::text, c.reloptions::text, (SELECT l.reloptions::text FROM pg_class l WHERE l.oid = c.reltoastrelid),
+       (SELECT string_agg(e::text, ' ' ORDER BY e::text) FROM unnest(c.relacl) e), (SELECT string_agg(polname, ' ' ORDER BY polname) FROM pg_policy WHERE polrelid = c.oid),
+       (SELECT attstattarget::text FROM pg_attribute WHERE attrelid = c.oid AND attname = 'guest'),
+       (SELECT h.inhparent::regclass::text FROM pg_index i JOIN pg_inherits h ON h.inhrelid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident),
+       (SELECT string_agg(tgname || ' ' || tgenabled::text, ', ' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)
+     FROM pg_class c WHERE c.oid = '${table}'::regclass`,
+  )
+}
+
+/** A publication of the schema, where the server has such. */
+async function ofSchema({ rows }: Place): Promise<readonly string[]> {
+  const [row] = await rows(`SELECT current_setting('server_version_num')::int >= 150000`)
+  return row?.[0] === 't' || row?.[0] === 'true' ? ['FOR TABLES IN SCHEMA public'] : []
+}
 
 /** The quarter of today, or so many before it. */
 function periodOf(ago: number): string {

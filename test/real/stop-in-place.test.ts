@@ -38,8 +38,8 @@ describe.skipIf(why !== '')(`a stop while a lock is waited for ${why}`, () => {
   it('drops no table', { timeout: 60_000 }, async () => {
     const place = await makePlace('postgresql', '')
     await using _ = await parkTable(place)
-    const retire = (more: object): Operation =>
-      ({ kind: 'partition-decommission', from: place.url, table: PUBLIC, graceMs: 7 * DAY, inactive: false, undo: false, patienceMs: 5000, budgetMs: 60_000, dryRun: false, ...more }) as Operation // prettier-ignore
+    const retire = (more: { readonly inactive?: boolean; readonly confirm?: string }): Operation =>
+      ({ kind: 'partition-decommission', from: place.url, table: PUBLIC, graceMs: 7 * DAY, inactive: false, undo: false, patienceMs: 5000, budgetMs: 60_000, dryRun: false, ...more }) // prettier-ignore
     expect((await perform(retire({ inactive: true }))).finished.exitCode).toBe(0)
     expect(await stopped(place, PARKED_SQL, retire({ confirm: PARKED_TEXT }))).toBe(75)
     expect(await place.rows(`SELECT count(*) FROM ${PARKED_SQL}`)).toEqual([['500']])

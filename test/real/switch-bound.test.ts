@@ -405,6 +405,14 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     await sql.run(
       `CREATE PUBLICATION every_one FOR ALL TABLES; COMMENT ON TABLE ${PUBLIC} IS 'new'; CREATE INDEX lonely ON ${PUBLIC} (who)`,
     )
+    expect(await refusals()).toMatchObject([
+      {
+        about: 'publication',
+        object: 'every_one',
+        hint: expect.stringContaining('publish_via_partition_root') as string,
+      },
+    ])
+    await sql.run('ALTER PUBLICATION every_one SET (publish_via_partition_root = true)')
     const left = (await inspected()).filter(({ verdict }) => verdict === 'left')
     expect(left.map(({ about }) => about).toSorted()).toEqual(['comment', 'index', 'publication', 'statistics'])
     await sql.run(`ANALYZE ${TWIN}`)

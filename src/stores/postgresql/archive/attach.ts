@@ -18,6 +18,9 @@ import { BOUNDS } from './step-errors.ts'
 
 export type Parent = FoundRelation & { readonly key: PartitionKey }
 
+/** Rows of the default partition within the bounds of a table to attach. */
+type LateRows = { readonly parent: Parent; readonly rest: TableName; readonly columns: string; readonly where: string }
+
 /**
  * A constraint spares the server the scan under the parent's lock. Rows of the range in the default partition are moved
  * into it.
@@ -38,13 +41,14 @@ export async function attachTable(
   const rest = await defaultPartition(session, parent)
   const columns = rest === null ? '' : await columnsOf(session, parent)
   const where = betweenSql(column, type, bounds)
-  if (rest !== null) await bringLate(session, { oid, name }, { parent, rest, columns, where })
+  const late = rest === null ? null : { parent, rest, columns, where }
+  if (late !== null) await bringLate(session, { oid, name }, late)
   try {
     await session.ask(`ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${table} ${boundsSql(bounds)}`)
   } catch (error) {
     const ofBounds = (error as { readonly constraint?: string }).constraint?.startsWith(BOUNDS) === true
-    if (sqlStateOf(error) !== '23514' || ofBounds || rest === null) throw error
-    throw inTheWay(parent, { rest, columns, where: betweenSql(column, type, bounds) }, error)
+    if (sqlStateOf(error) !== '23514' || ofBounds || late === null) throw error
+    throw inTheWay(late, error)
   }
   await session.ask(`ALTER TABLE ${table} DROP CONSTRAINT ${constraint}`)
 }
@@ -59,13 +63,10 @@ export async function defaultPartition(session: CopySession, { oid }: Parent): P
 }
 
 /** Moves rows that arrived late. Without a unique key duplicates cannot be found: then they stay, and ATTACH fails. */
-async function bringLate(
-  session: CopySession,
-  table: KnownTable,
-  late: { readonly parent: Parent; readonly rest: TableName; readonly columns: string; readonly where: string },
-): Promise<void> {
+async function bringLate(session: CopySession, table: KnownTable, late: LateRows): Promise<void> {
   const [some] = await session.ask(`SELECT FROM ${tableSql(late.rest)} WHERE ${late.where} LIMIT 1`)
   if (some === undefined) return
+  await refusePublished(session, late)
   const [unique] = await session.ask(
     `SELECT FROM pg_catalog.pg_index WHERE indrelid = ${literal(table.oid)}::oid AND indisunique AND indisvalid AND indpred IS NULL`,
   )
@@ -76,14 +77,36 @@ async function bringLate(
 }
 
 /**
+ * Refuses published late rows: their removal would be sent to subscribers, their insertion into a detached table not.
+ * @throws SluiceError TABLE_REFUSED
+ */
+async function refusePublished(session: CopySession, late: LateRows): Promise<void> {
+  const { parent, rest } = late
+  const table = `${literal(tableSql(rest))}::pg_catalog.regclass`
+  const covered = `SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${table}) relid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(${table})`
+  const bySchema =
+    session.version >= 150_000
+      ? `OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace s JOIN pg_catalog.pg_class c ON c.relnamespace = s.pnnspid WHERE s.pnpubid = p.oid AND c.oid IN (${covered}))`
+      : ''
+  const [found] = await session.ask(
+    `SELECT p.pubname FROM pg_catalog.pg_publication p
+     WHERE p.pubname !~ '^sluice_'::text AND (p.puballtables ${bySchema}
+       OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid IN (${covered}))) ORDER BY 1 LIMIT 1`,
+  )
+  if (found === undefined) return
+  throw new SluiceError('TABLE_REFUSED', `late rows of the default partition ${tableText(rest)} cannot be moved`, {
+    where: tableText(parent.name),
+    reason: `the publication ${quoteName(found[0] ?? '')} would send that they leave it, but not that they come into a detached table: its subscribers would lose them; nothing was changed`,
+    hint: `${moveByHand(late)}; a publication of all tables or of the schema sends the other table, too: create it for the subscribers first`,
+  })
+}
+
+/**
  * Refuses referenced late rows: they are deleted and inserted elsewhere, and ON DELETE would remove the rows that refer
  * to them.
  * @throws SluiceError TABLE_REFUSED
  */
-async function refuseReferred(
-  session: CopySession,
-  { parent, rest, where }: { readonly parent: Parent; readonly rest: TableName; readonly where: string },
-): Promise<void> {
+async function refuseReferred(session: CopySession, { parent, rest, where }: LateRows): Promise<void> {
   for (const { table, referrer } of await referrersBelow(session, rest)) {
     const row = await referringNow(session, table, referrer, where)
     if (row === null) continue
@@ -127,24 +150,24 @@ async function columnsOf(session: CopySession, { oid }: Parent): Promise<string>
   return columnList(rows.map(([name]) => name ?? ''))
 }
 
+function inTheWay(late: LateRows, cause: unknown): SluiceError {
+  return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(late.rest)} has rows between its bounds`, {
+    where: tableText(late.parent.name),
+    reason: 'they came after the partition was detached; nothing was changed',
+    hint: moveByHand(late),
+    cause,
+  })
+}
+
 /**
  * Statements that move late rows out of the default partition, and back after the attachment. One statement deletes and
  * keeps the same rows, whatever other sessions write meanwhile.
  */
-function inTheWay(
-  { name }: Parent,
-  { rest, columns, where }: { readonly rest: TableName; readonly columns: string; readonly where: string },
-  cause: unknown,
-): SluiceError {
+function moveByHand({ parent, rest, columns, where }: LateRows): string {
   const [from, lateTable] = [tableSql(rest), tableSql({ ...rest, name: suffixed(rest.name, 'late') })]
   const kept = `WITH gone AS (DELETE FROM ${from} WHERE ${where} RETURNING ${columns}) INSERT INTO ${lateTable} (${columns}) SELECT ${columns} FROM gone`
   const away = `BEGIN; CREATE TABLE ${lateTable} AS SELECT ${columns} FROM ${from} WITH NO DATA; ${kept}; COMMIT`
-  return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(rest)} has rows between its bounds`, {
-    where: tableText(name),
-    reason: 'they came after the partition was detached; nothing was changed',
-    hint: `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${lateTable}`,
-    cause,
-  })
+  return `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(parent.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${lateTable}`
 }
 
 /** A table to attach. ATTACH creates its indexes, unless the default partition would be locked meanwhile. */

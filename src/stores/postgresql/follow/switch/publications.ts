@@ -27,11 +27,19 @@ function stepOf(
     const detail = `it refers to ${to.sql} by its number: it continues with that table under its new name`
     return { ...step, verdict: 'left', detail }
   }
+  const publication = quoteName(name)
+  if (to.isPartitioned && !viaRoot) {
+    return {
+      ...step,
+      verdict: 'refused',
+      detail: 'changes would be sent under the names of the partitions, which its subscribers do not have',
+      hint: `ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true)`,
+    }
+  }
   if (how !== 'table') {
     const detail = `it is ${how === 'all' ? 'FOR ALL TABLES' : 'for all tables of the schema'}: changes that are applied to the old table are published too, under its new name`
     return { ...step, verdict: 'left', detail }
   }
-  const publication = quoteName(name)
   if (!owned) {
     const hint = `connect as a member of ${owner}`
     return {
@@ -39,14 +47,6 @@ function stepOf(
       verdict: 'refused',
       detail: `it belongs to ${owner}, and must be changed to the other table`,
       hint,
-    }
-  }
-  if (to.isPartitioned && !viaRoot) {
-    return {
-      ...step,
-      verdict: 'refused',
-      detail: 'changes would be sent under the names of the partitions, which its subscribers do not have',
-      hint: `ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true)`,
     }
   }
   const list = columns === null ? '' : ` (${columns.map(quoteName).join(', ')})`

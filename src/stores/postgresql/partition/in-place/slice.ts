@@ -9,11 +9,13 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
 import type { Patience } from '../../server/patience.ts'
-import type { Why } from '../maintenance/refusals.ts'
+import { ofPublications, type Why } from '../maintenance/refusals.ts'
+import { revokeOthers } from '../maintenance/rights.ts'
 import { staleGenerated } from '../maintenance/row-refusals.ts'
 import { leadsIndex } from '../plan/by-index.ts'
 import { sliceMark } from '../../server/marks.ts'
 import { pastOf, type Leaf } from './revert.ts'
+import { ownOfPast, statesOfPast } from './slice-own.ts'
 
 /** Most rows that are moved as a sample, to measure the time per row. */
 const SAMPLE = 20_000
@@ -36,7 +38,7 @@ type Sliced = {
  */
 export async function planSlice(session: CopySession, request: SliceRequest): Promise<SlicePlan> {
   const { parent, leaf, past, columns, condition } = await slicedOf(session, request)
-  await refuseBound(session, request, leaf)
+  await refuseBound(session, request, { parent, leaf })
   const before = performance.now()
   await refuseStale(session, request, { leaf, condition })
   const staleMs = performance.now() - before
@@ -91,7 +93,7 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
  */
 export async function moveSlice(session: CopySession, request: SliceRequest): Promise<bigint> {
   const { parent, leaf, past, columns, condition } = await slicedOf(session, request)
-  await refuseBound(session, request, leaf)
+  await refuseBound(session, request, { parent, leaf })
   await refuseStale(session, request, { leaf, condition })
   const { mark, fn, said } = markOf(request, leaf)
   const [valid] = await session.ask(
@@ -100,8 +102,13 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   if (valid === undefined) throw changed(request, 'its check no longer exists')
   await refuseSnapshots(session, request)
   const schema = parent.name.schema ?? 'public'
+  const model = { oid: leaf.oid, name: leaf.past }
+  const name = { schema, name: request.partition.name }
+  const states = await statesOfPast(session, model, parent, [leaf.past, name])
   await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${past}`)
-  const made = await createLike(session, parent, { schema, name: request.partition.name })
+  const made = await createLike(session, parent, name)
+  await revokeOthers(session, 'TABLE', made.oid)
+  await session.askAll(await ownOfPast(session, model, parent, 'empty', made))
   // After the DELETE the planner still expects these rows, and would scan the table to find one.
   await session.ask('SET LOCAL enable_seqscan TO off')
   const inserted = await session.run(
@@ -121,6 +128,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
       `DROP FUNCTION ${fn}()`,
     ].join(';\n'),
   )
+  await session.askAll([...(await ownOfPast(session, model, parent, 'attached', made)), ...states])
   return BigInt(deleted)
 }
 
@@ -191,7 +199,11 @@ async function refuseStale(
 }
 
 /** Refuses what keeps rows from moving, makes it too slow, or runs with their DELETE. */
-async function refuseBound(session: CopySession, request: SliceRequest, leaf: Leaf): Promise<void> {
+async function refuseBound(
+  session: CopySession,
+  request: SliceRequest,
+  { parent, leaf }: Pick<Sliced, 'parent' | 'leaf'>,
+): Promise<void> {
   const { table, partition, column } = request
   const refuse = (reason: string, hint: string): SluiceError => refused(request, leaf, { reason, hint })
   const [same] = await session.ask(
@@ -223,6 +235,8 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
       `${rows.map(([name]) => name).join(', ')}: the server would check all rows that refer to the past, or delete or change them with the moved rows, or a stream would not see that they were moved`,
       'drop it, and create it again after the slice',
     )
+  const published = await ofPublications(session, { identity: parent.oid }, { identity: leaf.oid, name: leaf.past })
+  if (published !== null) throw refused(request, leaf, published)
   const firing = await session.ask(
     `SELECT 'trigger ' || t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ${leaf.oid}::oid AND NOT t.tgisinternal
        AND coalesce((pg_catalog.to_jsonb(t) ->> 'tgparentid'::text)::oid, 0) = 0::oid AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 8::int2 <> 0

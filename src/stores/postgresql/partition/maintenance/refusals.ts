@@ -72,10 +72,11 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
   }
 }
 
-async function ofPublications(
+/** Publications whose subscribers would not see, or would see wrongly, that rows of a partition move. */
+export async function ofPublications(
   session: CopySession,
-  { identity: parent }: RangedTable,
-  { identity, name }: RangePartition,
+  { identity: parent }: Pick<RangedTable, 'identity'>,
+  { identity, name }: Pick<RangePartition, 'identity' | 'name'>,
 ): Promise<Why | null> {
   const schemas =
     session.version >= 150_000
