@@ -31,7 +31,8 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
   if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} recorded in the ledger`
   if (command === 'archive-adopt') {
     const { partitions = '0', rows = '0', findings = '0', rebuilt, version } = totals
-    const compared = `${plural(partitions, 'partition')}, ${plural(rows, 'row')} compared`
+    const by = finished.notChecked === undefined ? '' : ' by recorded checksums'
+    const compared = `${plural(partitions, 'partition')}, ${plural(rows, 'row')} compared${by}`
     const differences = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
     const end =
       version === undefined ? 'nothing was changed' : `this database owns the archive from version ${version} on`

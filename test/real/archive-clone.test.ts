@@ -1,5 +1,6 @@
 /** An archive belongs to one database: its copies, and itself after a failover or a restore, are refused until somebody adopts the archive. */
 import {
+  appendFileSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -511,6 +512,47 @@ test('SQLite: whoever adopts goes on, and the other one is refused; rows that di
   expect(await ended(adopt(prod))).toBe('ok')
   expect((await outside(archive)).sum).toBe(before.sum)
   expect(await ended(of(made, moved).sweep)).toBe('ARCHIVE_FOREIGN')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('SQLite: an adoption names files that are gone or have another size, and says that their bytes were not read', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
+  const { place, archive } = made
+  const { run, drop, verify } = of(made, place)
+  expect(await ended(run)).toBe('ok')
+  expect(await ended(drop)).toBe('ok')
+  const whole = await perform(adopt(place, { dryRun: true }))
+  expect(whole.finished).toMatchObject({
+    exitCode: 0,
+    totals: { partitions: '2', rows: '120', findings: '0' },
+    notChecked: expect.stringContaining('sluice archive verify'),
+  })
+  const fileOf = (label: string): string => {
+    const of = join(archive, `sluice_partition=${label}`)
+    return join(of, readdirSync(of)[0] ?? '')
+  }
+  rmSync(fileOf('2020-Q1'))
+  appendFileSync(fileOf('2020-Q2'), 'x')
+  for (const more of [{ dryRun: true }, {}]) {
+    const refused = await perform(adopt(place, more))
+    expect(refused.finished.error?.code).toBe('PROOF_FAILED')
+    expect(
+      refused.events.flatMap((event) =>
+        event.type === 'archive.finding' ? [`${event.partition} ${event.finding}: ${event.detail}`] : [],
+      ),
+    ).toEqual([
+      '2020-Q1 missing file: 60 rows were in the file',
+      expect.stringMatching(/^2020-Q2 changed file: \d+ bytes, and \d+ when it was proved$/),
+    ])
+  }
+  // Accepted, the ledger says of them what it said before.
+  expect(await ended(adopt(place, { accept: ['2020-Q1', '2020-Q2'] }))).toBe('ok')
+  expect((await place.rows('SELECT state FROM migration_archive_partitions')).map(String)).toEqual([
+    'DROPPED',
+    'DROPPED',
+  ])
+  expect(await ended(verify)).not.toBe('ok')
   rmSync(folder, { recursive: true, force: true })
 })
 

@@ -466,3 +466,104 @@ test('rows that came late: parts of a period are known again, whether they stand
   expect(await statesOf(place)).toEqual(['2020-Q1 RESTORED -', '2020-Q1.part2 RESTORED -', '2020-Q2 RESTORED -'])
   expect((await countedBy(query)).counted).toBe(counted)
 })
+
+/** Both quarters restored, and then the ledger lost. */
+async function restoredFirst(system: System, form: Form): Promise<Archived & { readonly counted: string }> {
+  const archived = await fresh(system, form)
+  const { run, drop, restore, query } = commandsOf(archived)
+  const { counted } = await countedBy(query)
+  expect(await ended(run)).toBe('ok')
+  expect(await ended(drop)).toBe('ok')
+  expect(await ended(restore)).toBe('ok')
+  await lose(archived.place)
+  return { ...archived, counted }
+}
+
+const sweepAll = ({ sweep }: ReturnType<typeof commandsOf>): Operation =>
+  ({ ...sweep, retentionMs: 0, confirm: 'all' }) as Operation
+
+test.for([
+  ['sqlite', 'plain'],
+  ['postgresql', 'native'],
+] as const)(
+  '%s, %s: a restored partition whose rows the table lacks is refused; accepted, the archive has it again',
+  { timeout: 120_000 },
+  async ([system, form], { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const archived = await restoredFirst(system, form)
+    const { place, counted } = archived
+    const commands = commandsOf(archived)
+    // As a table of an older backup has it.
+    const without =
+      form === 'native'
+        ? [`DROP TABLE ${TABLE}_0`, `DELETE FROM ${TABLE} WHERE at < '2020-07-01'`]
+        : [`DELETE FROM ${TABLE} WHERE at < '2020-07-01'`]
+    await place.sql(...without)
+    const refused = [
+      form === 'native'
+        ? expect.stringMatching(/^2020-Q1 differs from the source: its table is gone, and its 60 rows are in its files/)
+        : expect.stringMatching(/^2020-Q1 differs from the source: 60 archived rows are missing \(0; 1; 2; 3; 4 …\)/),
+      expect.stringMatching(/^2020-Q2 differs from the source: 60 archived rows are missing/),
+      'PROOF_FAILED',
+    ]
+    expect(await findingsOf(adopt(archived, { dryRun: true }))).toEqual(refused)
+    expect(await findingsOf(adopt(archived))).toEqual(refused)
+    const adopted = await perform(adopt(archived, { accept: ['2020-Q1', '2020-Q2'] }))
+    expect(adopted.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '120', findings: '2' } })
+    expect(await statesOf(place)).toEqual(['2020-Q1 DROPPED -', '2020-Q2 DROPPED -'])
+    expect((await countedBy(commands.query)).counted).toBe(counted)
+    expect(await ended(sweepAll(commands))).toBe('ok')
+    expect(await ended({ ...commands.verify, deep: true } as Operation)).toBe('ok')
+    expect(await ended(commands.restore)).toBe('ok')
+    expect(
+      await place.rows(`SELECT count(*), sum(id) FROM ${TABLE}`).then((rows) => rows[0]?.map(Number).join(' ')),
+    ).toBe(counted)
+  },
+)
+
+test('restored rows of which some are missing are refused, those that were changed or came late are not', async () => {
+  const archived = await restoredFirst('sqlite', 'plain')
+  const { place, counted } = archived
+  const commands = commandsOf(archived)
+  await place.sql(
+    `UPDATE ${TABLE} SET note = 'changed' WHERE id IN (7, 100007)`,
+    `INSERT INTO ${TABLE} VALUES (777, '2020-05-05 00:00:00', 'late', NULL)`,
+  )
+  const first = await perform(adopt(archived, { dryRun: true }))
+  expect(first.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '120', findings: '0' } })
+  await place.sql(`DELETE FROM ${TABLE} WHERE id IN (3, 100003)`, `UPDATE ${TABLE} SET note = NULL WHERE id = 7`)
+  const refused = [
+    expect.stringMatching(/^2020-Q1 differs from the source: 1 archived row is missing \(3\); /),
+    expect.stringMatching(
+      /^2020-Q2 differs from the source: 1 archived row is missing \(100003\), 1 row has other values \(100007\), 1 row came later/,
+    ),
+    'PROOF_FAILED',
+  ]
+  expect(await findingsOf(adopt(archived))).toEqual(refused)
+  expect((await findingsOf(adopt(archived, { accept: ['2020-Q1', '2020-Q2'] }))).at(-1)).toBe('ok')
+  // Without other differences the archive answers for all of it, as after an interrupted drop.
+  expect(await statesOf(place)).toEqual(['2020-Q1 DETACHED -', '2020-Q2 PUBLISHED -'])
+  expect(await ended(sweepAll(commands))).toBe('ok')
+  expect(await ended({ ...commands.run, partitions: ['2020-Q2'] } as Operation)).not.toBe('ok')
+  expect(await ended({ ...commands.restore, asChanged: true, confirm: TABLE } as Operation)).toBe('ok')
+  await place.sql(`DELETE FROM ${TABLE} WHERE id = 777`)
+  expect((await countedBy(commands.query)).counted).toBe(counted)
+})
+
+test('restored rows whose files are gone: it says how many are lost, and the rest counts if it is accepted', async () => {
+  const archived = await restoredFirst('sqlite', 'plain')
+  const { place, archive } = archived
+  await place.sql(`DELETE FROM ${TABLE} WHERE id < 40`)
+  for (const label of ['2020-Q1', '2020-Q2']) rmSync(join(archive, `sluice_partition=${label}`), { recursive: true })
+  expect(await findingsOf(adopt(archived))).toEqual([
+    expect.stringMatching(
+      /^2020-Q1 missing file: at least 40 of its 60 rows are neither in the table nor in the archive: version \d removed its files/,
+    ),
+    'PROOF_FAILED',
+  ])
+  const adopted = await perform(adopt(archived, { accept: ['2020-Q1'] }))
+  // Nothing of them could be compared but their number.
+  expect(adopted.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '0', findings: '1' } })
+  expect(await statesOf(place)).toEqual(['2020-Q1 RESTORED -', '2020-Q2 RESTORED -'])
+})

@@ -191,6 +191,8 @@ describe('values of SQLite', () => {
         ['BLOB', `x'61'`, `'a'`],
         ['BOOLEAN', '1', `'true'`],
         ['DECIMAL_TEXT(10,2)', `'1.5'`, `'1.50'`],
+        ['NUMERIC', '1', '9e999'],
+        ['NUMERIC', '1', '-9e999'],
         ['UUID', `'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'`, `'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'`],
         ['JSON', `'{}'`, `x'7b7d'`],
       ] as const) {

@@ -177,6 +177,23 @@ describe('nothing is removed from Cassandra', () => {
     expect(await idsOf('kept')).toEqual(all)
   })
 
+  test('whose write time is in the future is refused by its key before anything goes', async () => {
+    const table = await bookings('ahead')
+    const ahead = BigInt(Date.now() + 30 * DAY) * 1000n
+    await keyspace.cql(`UPDATE ahead USING TIMESTAMP ${ahead} SET note = 'ahead' WHERE p = 20 AND c = 20`)
+    const before = await idsOf('ahead')
+    expect(await refused(remove(table))).toMatchObject({
+      code: 'VALUE_REFUSED',
+      message: expect.stringMatching(/\(20, 20\).*ahead of the clock/) as string,
+    })
+    expect(await idsOf('ahead')).toEqual(before)
+    // A writer whose clock is a little ahead is no reason.
+    const soon = BigInt(Date.now() + 60_000) * 1000n
+    const near = await bookings('near')
+    await keyspace.cql(`UPDATE near USING TIMESTAMP ${soon} SET note = 'near' WHERE p = 20 AND c = 20`)
+    expect(await remove(near)).toBe('done')
+  })
+
   test('of counters, and of tables whose partitions share values', async () => {
     await keyspace.cql(
       'CREATE TABLE counted (p int PRIMARY KEY, n counter)',

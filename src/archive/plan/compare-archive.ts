@@ -77,13 +77,36 @@ export async function* compareArchive(
     const inspected = lost === null ? null : await inspectedThere(context, lost)
     if (lost === null || inspected === null) {
       const gone = lost !== null && (await isGone(context, lost)) ? lost : null
-      const said = gone === null || finding === null ? finding : await saidOfGone(context, gone, finding)
+      const said =
+        finding === null
+          ? await unlikeFile(context, known.get(label), logged)
+          : gone === null
+            ? finding
+            : await saidOfGone(context, gone, finding)
       yield { label, proof, files, fence, finding: said, unnamed: null, gone }
     } else {
       const unnamed = { partition: lost, examined: inspected, outdated: [] }
       yield { label, proof: lost.digest, files: lost.files, fence, finding: null, unnamed, gone: null }
     }
   }
+}
+
+/** The first file of a published partition that is missing, or has another size. Its bytes are not read. */
+async function unlikeFile(
+  { reader, interrupt }: ArchiveContext,
+  partition: ArchivedPartition | undefined,
+  logged: readonly LoggedFile[],
+): Promise<ArchiveFinding | null> {
+  if (partition === undefined || !isPublished(partition.state)) return null
+  for (const { path, size, rows } of logged) {
+    const head = await reader.head(path, interrupt.abort)
+    const at = { partition: partition.label, path }
+    if (head === null)
+      return { finding: 'missing file', ...at, detail: `${rows ?? 'an unknown number of'} rows were in the file` }
+    if (BigInt(head.size) === size) continue
+    return { finding: 'changed file', ...at, detail: `${head.size} bytes, and ${size} when it was proved` }
+  }
+  return null
 }
 
 async function isGone({ reader, interrupt }: ArchiveContext, { files }: ArchivedPartition): Promise<boolean> {

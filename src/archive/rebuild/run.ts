@@ -8,6 +8,7 @@ import type { ArchiveContext } from '../steps/context.ts'
 import { fileFindings, type ArchiveFinding } from '../steps/find-damage.ts'
 import type { Departed, ArchiveLogState } from '../steps/log.ts'
 import { byPeriod } from '../ledger/parts.ts'
+import type { HeadBook } from '../log/head.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import { dec } from '../../model/run/event.ts'
@@ -27,6 +28,8 @@ import { archiveOwner } from '../work/owner.ts'
 import { ledgerName, originNow } from '../work/require-origin.ts'
 import { archiveAt, type FoundArchive } from './archive-at.ts'
 import { labelsOf, loggedPartition } from './logged.ts'
+import { nameFilesAgain } from './name-again.ts'
+import type { Unpublished } from './restored.ts'
 import { saidArchive, type SaidArchive, type RebuildOptions } from './said.ts'
 import { unpublished } from './unpublished.ts'
 import { whereabouts, type RebuildContext } from './whereabouts.ts'
@@ -40,8 +43,8 @@ export type Rebuilding = RebuildOptions & {
   readonly dryRun: boolean
 }
 
-/** Partitions for the new ledger, and the number of findings. */
-type Found = { readonly partitions: readonly ArchivedPartition[]; readonly findings: number }
+/** Partitions for the new ledger, the number of findings, and of archived rows that were compared with the source. */
+type Found = { readonly partitions: readonly ArchivedPartition[]; readonly findings: number; readonly compared: bigint }
 
 /**
  * @param before ledger rows of a killed rebuild, or of a run that found an archive that was not its own; null if the
@@ -64,16 +67,19 @@ export async function rebuildLedger(
     saidArchive(table, { ...found, state }, options, natives, { store, signal: abort })
   const first = await look(found.state)
   const units = await nativesFor(store, table, first.present, abort)
-  // Accept any ownership token of the log: this ledger has none yet.
+  // Accept any ownership token of the log until this ledger has its own.
   let head = found.state.head
-  const heads = {
-    read: async () => (head === null ? [] : [{ head, version: found.state.version, state: 'left' as const }]),
+  let isOwned = false
+  const heads: Pick<HeadBook, 'read'> = {
+    read: async () => {
+      if (isOwned) return context.heads.read()
+      return head === null ? [] : [{ head, version: found.state.version, state: 'left' as const }]
+    },
   }
   await using open = await openArchive(table, first.present, opened, run, { reads: true, heads })
   const { context } = open
   const log = await context.log()
-  let last: { readonly said: SaidArchive; readonly partitions: readonly ArchivedPartition[] } | null = null
-  let findings = 0
+  let last: (Found & { readonly said: SaidArchive; readonly state: ArchiveLogState }) | null = null
   const judge = async (state: ArchiveLogState): Promise<ArchiveProperties | null> => {
     head = state.head
     const said = await look(state)
@@ -84,14 +90,12 @@ export async function rebuildLedger(
       options,
       run,
     })
-    findings = inspected.findings
-    last = { said, partitions: inspected.partitions }
+    last = { said, state, ...inspected }
     return propertiesOf(said, inspected.partitions)
   }
   const totals = (): Readonly<Record<string, string>> => {
-    const partitions = last?.partitions ?? []
-    const rows = partitions.reduce((sum, { digest }) => sum + (digest?.rows ?? 0n), 0n)
-    return { partitions: dec(partitions.length), rows: dec(rows), findings: dec(findings) }
+    const { partitions = [], findings = 0, compared = 0n } = last ?? {}
+    return { partitions: dec(partitions.length), rows: dec(compared), findings: dec(findings) }
   }
   if (options.dryRun) {
     await judge(found.state)
@@ -113,6 +117,8 @@ export async function rebuildLedger(
     },
     abort,
   )
+  isOwned = true
+  if (last !== null) await nameFilesAgain(context, database, last)
   // Last: if the program is killed before this, the rebuild starts again.
   await context.heads.setOrigin(origin)
   reportLost(last, run, context.name)
@@ -136,7 +142,7 @@ async function comparedWith(
 ): Promise<Found> {
   const { name } = context
   const partitions: ArchivedPartition[] = []
-  let [findings, standing] = [0, 0]
+  let [findings, standing, compared] = [0, 0, 0n]
   // A hold may have been set after a rebuild was killed.
   const held = new Map((before?.partitions ?? []).map((one) => [one.label, one.held]))
   const labels = [...labelsOf(name, state, said)].toSorted()
@@ -144,7 +150,7 @@ async function comparedWith(
   const calendar = recordCalendar(said.present)
   const accept = requests.accept.map((text) => labelNamed(calendar, text, labels))
   for (const label of labels) {
-    const { finding, partition } = all.get(label) ?? { finding: [], partition: null }
+    const { finding, partition, gone, ...seen } = all.get(label) ?? NOTHING
     const isAccepted = partition !== null && accept.includes(label)
     for (const one of finding) run.emit({ type: 'archive.finding', table: name, ...one })
     findings += finding.length
@@ -153,19 +159,21 @@ async function comparedWith(
       continue
     }
     if (partition === null) {
-      const what = `neither its files nor its table exist: it is not in the new ledger`
-      run.emit({ type: 'log', level: 'warn', table: name, message: `${label} was archived before, and ${what}` })
+      const what = gone ?? 'the log describes no files of it, and its table does not exist'
+      const message = `${label} was archived before, and ${what}: it is not in the new ledger`
+      run.emit({ type: 'log', level: 'warn', table: name, message })
       continue
     }
     const noted = { ...partition, held: partition.held ?? held.get(label) ?? null }
     partitions.push(noted)
+    compared += seen.compared
     report(name, archive, said.present, noted, run)
   }
   if (standing > 0) throw differs(name, standing)
-  return { partitions, findings }
+  return { partitions, findings, compared }
 }
 
-type Compared = { readonly finding: readonly ArchiveFinding[]; readonly partition: ArchivedPartition | null }
+const NOTHING: Unpublished = { finding: [], partition: null, compared: 0n }
 type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
 
 /** Findings without a partition cannot be accepted. */
@@ -173,26 +181,27 @@ async function comparedLabels(
   context: ArchiveContext,
   labels: readonly string[],
   sides: Sides,
-): Promise<ReadonlyMap<string, Compared>> {
+): Promise<ReadonlyMap<string, Unpublished>> {
   const { state, said } = sides
-  const all = new Map<string, Compared>()
+  const all = new Map<string, Unpublished>()
   const sound: ArchivedPartition[] = []
   for (const label of labels) {
     const files = state.files.get(label)
     if (files === undefined) continue
     const logged = loggedPartition(context.name, label, files, state, said)
     if ('finding' in logged) {
-      all.set(label, { finding: [logged], partition: null })
+      all.set(label, { ...NOTHING, finding: [logged] })
       continue
     }
     const { finding, partition } = await readThrough(context, logged)
-    if (finding.length > 0) all.set(label, { finding, partition: null })
+    if (finding.length > 0) all.set(label, { ...NOTHING, finding })
     else sound.push(partition)
   }
   for (const parts of byPeriod(sound).values()) {
     for (const [label, found] of await whereabouts(context, parts, sides)) {
       const partition = 'partition' in found ? found.partition : (found.accepted ?? null)
-      all.set(label, { finding: 'finding' in found ? [found.finding] : [], partition })
+      const finding = 'finding' in found ? [found.finding] : []
+      all.set(label, { finding, partition, compared: partition?.digest?.rows ?? 0n })
     }
   }
   const rest = labels.filter((label) => !state.files.has(label))

@@ -3,11 +3,8 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { NewPartition } from '../ledger/partition-facts.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchiveContext } from '../steps/context.ts'
-import type { ArchiveFinding } from '../steps/find-damage.ts'
 import type { Departed, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
-import type { Digest } from '../../model/copy/rows.ts'
-import type { NativePartitions } from '../../model/archive/port.ts'
 import { recordCalendar } from '../plan/record-calendar.ts'
 import { valueCandidates } from '../plan/value-candidates.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
@@ -16,19 +13,19 @@ import { nativeKind } from '../plan/time-kind.ts'
 import { nativeCandidates } from '../plan/native-candidates.ts'
 import { rangeCandidates } from '../plan/range-candidates.ts'
 import { digestNow } from '../plan/not-removed.ts'
+import { areFilesThere } from '../steps/files-there.ts'
 import { loggedPartition } from './logged.ts'
+import { restoredThere, type Unpublished } from './restored.ts'
 import type { SaidArchive } from './said.ts'
+import type { RebuildContext } from './whereabouts.ts'
 
-export type Unpublished = { readonly finding: readonly ArchiveFinding[]; readonly partition: ArchivedPartition | null }
-
-type Sides = { readonly state: ArchiveLogState; readonly said: SaidArchive; readonly natives: NativePartitions | null }
+type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
 
 /** The log does not record who expired a partition. */
 const SOMEBODY = 'unknown: the ledger was rebuilt'
 
 /**
  * @param departed facts from older commits; undefined if an erasure ended the history, or nothing was ever published
- * @returns no partition if neither archive nor source have anything of it
  */
 export async function unpublished(
   context: ArchiveContext,
@@ -39,34 +36,33 @@ export async function unpublished(
   const { state, said } = sides
   const fence = state.txns.get(appIdOf(context, label))
   const before = departed === undefined ? null : departedPartition(context, label, departed, sides)
-  if (departed?.step === 'expire' && before !== null) return expired(context, before, departed)
-  const candidate = before === null ? await candidateOf(context, label, sides) : standingNow(before, sides)
+  if (departed !== undefined && before !== null)
+    return departed.step === 'expire'
+      ? expired(context, before, departed)
+      : restoredThere(context, before, departed.version, sides)
+  const candidate = await candidateOf(context, label, sides)
   const held = said.said.holds.get(label) ?? null
   if (candidate === null) {
-    if (held === null) return { finding: [], partition: null }
+    if (held === null) return { finding: [], partition: null, compared: 0n }
     const detail = `the archive says that it is held (${held}), but neither its files nor its table exist`
-    return { finding: [{ finding: 'not in the log', partition: label, detail }], partition: null }
+    return { finding: [{ finding: 'not in the log', partition: label, detail }], partition: null, compared: 0n }
   }
   const planned = { ...plannedPartition(candidate, said.noted.stored.columns), label, held }
-  if (fence === undefined) return { finding: [], partition: planned }
-  const restored = { ...(before ?? planned), native: candidate.native, state: 'RESTORED' as const, held, fence }
+  if (fence === undefined) return { finding: [], partition: planned, compared: 0n }
+  const restored = { ...planned, state: 'RESTORED' as const, fence }
   // Without a recorded proof, the ledger gets the digest of the present rows.
-  const digest = restored.digest ?? (await digestOf(context, restored))
-  const version = departed?.version ?? state.version
-  return { finding: [], partition: { ...restored, digest, retracted: true, version, logged: [] } }
+  const digest = await digestNow(context, { ...restored, state: 'PUBLISHED' })
+  const partition = { ...restored, digest, retracted: true, version: departed?.version ?? state.version, logged: [] }
+  return { finding: [], partition, compared: 0n }
 }
 
 /** Its files may have been swept: it can be restored if all are there; they are read then. */
 async function expired(
-  { reader, interrupt }: ArchiveContext,
+  context: ArchiveContext,
   before: ArchivedPartition,
   { at, version }: Departed,
 ): Promise<Unpublished> {
-  let isWhole = true
-  for (const { path, bytes } of before.files) {
-    const head = await reader.head(path, interrupt.abort)
-    isWhole &&= head !== null && BigInt(head.size) === bytes
-  }
+  const isWhole = await areFilesThere(context, before.files)
   const partition: ArchivedPartition = {
     ...before,
     state: 'EXPIRED',
@@ -76,9 +72,9 @@ async function expired(
     sweptMs: isWhole ? null : at,
     logged: [],
   }
-  if (isWhole || partition.held === null) return { finding: [], partition }
+  if (isWhole || partition.held === null) return { finding: [], partition, compared: 0n }
   const detail = `it has expired and is held (${partition.held}), and some of its files are gone`
-  return { finding: [{ finding: 'missing file', partition: partition.label, detail }], partition }
+  return { finding: [{ finding: 'missing file', partition: partition.label, detail }], partition, compared: 0n }
 }
 
 function departedPartition(
@@ -89,16 +85,6 @@ function departedPartition(
 ): ArchivedPartition | null {
   const found = loggedPartition(name, label, files, state, said)
   return 'finding' in found ? null : found
-}
-
-/** The place of a restored partition; null if its table does not exist. */
-function standingNow(before: ArchivedPartition, { natives }: Sides): NewPartition | null {
-  if (natives === null) return before
-  const { from, to, label } = before
-  const found = natives.partitions.find((one) => !one.isDefault && one.from === from && one.to === to)
-  return found === undefined
-    ? null
-    : { label, from, to, native: { table: found.table.table, identity: found.identity } }
 }
 
 /** The partition in the source; null if it has none of that name. */
@@ -135,8 +121,4 @@ function isPeriod(calendar: CalendarSpec, label: string): boolean {
   } catch {
     return false
   }
-}
-
-async function digestOf(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
-  return digestNow(context, { ...partition, state: 'PUBLISHED' })
 }

@@ -118,7 +118,8 @@ function isGone(rows: RowsNow, part: ArchivedPartition): boolean {
   return rows.kind === 'told' && rows.missing.rows === proofOf(part).rows
 }
 
-async function ofRest(
+/** For a plain table: what it is if the difference is accepted. */
+export async function ofRest(
   context: ArchiveContext,
   part: ArchivedPartition,
   rows: RowsNow,
@@ -149,7 +150,8 @@ async function ofAttached(
   return { finding: differing(logged, countsText(now, logged)), accepted: partition }
 }
 
-async function ofDetached(
+/** For a table that its parent no longer has. */
+export async function ofDetached(
   context: ArchiveContext,
   logged: ArchivedPartition,
   { table, identity }: NonNullable<ArchivedPartition['native']>,
@@ -201,7 +203,7 @@ async function digestOrNull(context: ArchiveContext, partition: ArchivedPartitio
   }
 }
 
-function differing({ label }: ArchivedPartition, detail: string): ArchiveFinding {
+export function differing({ label }: ArchivedPartition, detail: string): ArchiveFinding {
   return { finding: 'differs from the source', partition: label, detail }
 }
 

@@ -110,7 +110,7 @@ async function takeOver(
   if (dryRun) {
     const state = await log.state(run.interrupt.abort)
     if (state !== null) await adoption.judge(state)
-    return { totals: totalsOf(adoption.compared) }
+    return { totals: totalsOf(adoption.compared), notChecked: NOT_READ }
   }
   const info = { table: tableText(table.table), run: run.runId }
   const origin = await originNow(context)
@@ -130,8 +130,14 @@ async function takeOver(
   await context.heads.setOrigin(origin)
   // The noted table may be another database's; only the former origin identifies a copied ledger.
   await renewWitness(opened, table, record, run)
-  return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical' }
+  return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical', notChecked: NOT_READ }
 }
+
+/** Differences with which a partition is taken over on request; a damaged file does not change what the ledger says. */
+const ACCEPTABLE: ReadonlySet<string> = new Set(['differs from the source', 'missing file', 'changed file'])
+
+const NOT_READ =
+  'files of the archive were compared by their sizes and by the checksums that the log has of them; their bytes were not read: sluice archive verify reads them'
 
 type AdoptionParts = {
   readonly asked: { readonly from: string; readonly named: string; readonly dryRun: boolean }
@@ -175,7 +181,7 @@ class Adoption {
     const standing = against.filter(
       ({ finding, partition }) =>
         !accepted.includes(partition ?? '') ||
-        (finding !== 'differs from the source' && !(finding === 'not in the log' && free.has(partition ?? ''))),
+        !(ACCEPTABLE.has(finding) || (finding === 'not in the log' && free.has(partition ?? ''))),
     )
     if (standing.length > 0) throw differs(this.#name, standing.length, against.length)
     const own = await tableProperties(opened.database, record.table)
@@ -272,7 +278,7 @@ function differs(name: string, count: number, all: number): SluiceError {
     'PROOF_FAILED',
     `${count} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`,
     {
-      hint: `nothing was changed; --accept-difference LABEL takes over a partition whose rows in the database differ: unless the ledger says DETACHED or DROPPED, the next run archives these rows in place of the archived ones. That run is refused if archived rows are missing in the database: ${letGo} gives up the archived ones. It also takes over a partition whose files are gone: then the rows in the database count, and rows that the difference reports as neither in the table nor in the archive are lost`,
+      hint: `nothing was changed; --accept-difference LABEL takes over a partition whose rows in the database differ: unless the ledger says DETACHED or DROPPED, the next run archives these rows in place of the archived ones. That run is refused if archived rows are missing in the database: ${letGo} gives up the archived ones. It also takes over a partition whose files are gone: then the rows in the database count, and rows that the difference reports as neither in the table nor in the archive are lost. A partition with a missing or changed file keeps its state, and sluice archive verify names the file`,
     },
   )
 }

@@ -8,7 +8,8 @@
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
-import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { rowKeyOf, rowKeyText } from '../../../model/copy/row-key.ts'
+import { equalDigests, type Cell, type Digest, type Row, type Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
@@ -29,8 +30,8 @@ const BATCH = { rows: 2000, bytes: 4 * 1024 * 1024 }
 export type Removing = { readonly link: CassandraLink; readonly flow: RequestFlow; readonly ledger: LedgerDatabase }
 
 /**
- * @throws SluiceError UNSUPPORTED_TYPE for counters and static columns; VALUE_REFUSED for rows that cannot be proved;
- * errors of the driver
+ * @throws SluiceError UNSUPPORTED_TYPE for counters and static columns; VALUE_REFUSED for rows that cannot be proved,
+ * or have a write time in the future; errors of the driver
  */
 export async function removeCassandraRows(removing: Removing, request: RemoveRequest): Promise<StepEnd> {
   const { link, ledger } = removing
@@ -43,7 +44,9 @@ export async function removeCassandraRows(removing: Removing, request: RemoveReq
   if ((await ledger.all(closing.guard.sql, closing.guard.parameters)).length === 0) return 'fenced'
   const proved = new ProvedRows(ledger, request)
   const began = await serverTime(link)
-  const { digest, batches } = await summed(link, request)
+  const { digest, batches } = await summed(link, request, (row, stamp) =>
+    refuseAhead(request, shape, row, stamp, began),
+  )
   const isWhole = equalDigests(digest, expect)
   const since = isWhole ? began : await proved.before()
   if (since === null) return 'differs'
@@ -95,15 +98,22 @@ async function removeBatches(
   return left === 0 && (sums === null || number === sums.length)
 }
 
-/** Digest of all rows, and of each batch: the same batches each time, as long as no row changes. */
+/**
+ * Digest of all rows, and of each batch: the same batches each time, as long as no row changes.
+ * @param refuse called with each row; it throws if the row must not be removed
+ */
 async function summed(
   link: CassandraLink,
   request: RemoveRequest,
+  refuse: (row: Row, stamp: Stamp | undefined) => void,
 ): Promise<{ readonly digest: Digest; readonly batches: readonly string[] }> {
   const all = new RowSum()
   const batches: string[] = []
-  for await (const { rows } of rowsOf(link, request)) {
-    for (const row of rows) all.add(row)
+  for await (const { rows, stamps } of rowsOf(link, request)) {
+    for (const [at, row] of rows.entries()) {
+      refuse(row, stamps?.[at])
+      all.add(row)
+    }
     batches.push(sumOf(rows).sum)
   }
   return { digest: all.digest(), batches }
@@ -114,6 +124,34 @@ function rowsOf(
   { table, columns, range, where, signal }: RemoveRequest,
 ): AsyncGenerator<RowBatch> {
   return cassandraScan(link, { table, columns, range, where, ordered: false, stamps: true }, BATCH, undefined, signal)
+}
+
+/**
+ * A removal has the write time of the row: if that is in the future, the row could not be restored until then.
+ * @param now of the server, microseconds
+ */
+function refuseAhead(
+  { table, columns }: RemoveRequest,
+  shape: CassandraShape,
+  row: Row,
+  stamp: Stamp | undefined,
+  now: bigint,
+): void {
+  const latest = latestOf(stamp)
+  if (latest === null || latest <= now + QUIET_US) return
+  const key = [...shape.partition, ...shape.clustering]
+  const places = key.map((name) => columns.findIndex((column) => column.name === name))
+  const where = tableText(table.table)
+  throw new SluiceError(
+    'VALUE_REFUSED',
+    `the row (${rowKeyText(rowKeyOf(row, places))}) of ${where} has a write time ahead of the clock: ${latest} microseconds since 1970`,
+    {
+      where,
+      reason: 'its removal would hide every row that is written under this key until then, also a restored one',
+      hint: 'keep this period in the table: sluice archive hold; once that time has passed it can be removed',
+      kind: 'source',
+    },
+  )
 }
 
 function sumOf(rows: readonly Row[]): Digest {

@@ -83,7 +83,9 @@ function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isI
   if (value === null || typeof value === 'object') return false
   if (typeof stored === 'string') return isInstant ? typeof value === 'string' : value === stored
   if (affinity === 'any') return Object.is(value, stored)
-  return typeof value === 'string' ? value === String(stored) : Number(value) === Number(stored)
+  if (typeof value !== 'string') return Number(value) === Number(stored)
+  // The column converts the text of a finite number back into the number, and keeps the text of an infinite one.
+  return value === String(stored) && Number.isFinite(Number(stored))
 }
 
 /** For archives whose ledger has no zones: times with a zone become UTC, as in SQLite's functions. */

@@ -1,0 +1,127 @@
+/** Compares a partition whose files a restore took out of the log with the rows in the source. */
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
+import { areFilesThere } from '../steps/files-there.ts'
+import { rowsNow, rowsNowText, type RowsNow, type RowsPlace } from '../steps/rows-now.ts'
+import { proofOf } from '../steps/step-end.ts'
+import type { ArchiveFinding } from '../steps/find-damage.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { differing, ofDetached, ofRest, type RebuildContext } from './whereabouts.ts'
+
+/**
+ * A partition without files in the newest version.
+ * @property partition null if neither archive nor source have anything of it
+ * @property compared archived rows that were compared with the source
+ * @property gone what is lost of it, for a message
+ */
+export type Unpublished = {
+  readonly finding: readonly ArchiveFinding[]
+  readonly partition: ArchivedPartition | null
+  readonly compared: bigint
+  readonly gone?: string
+}
+
+/** Where its rows should be. */
+type Place = RowsPlace & Pick<ArchivedPartition, 'native'>
+
+/**
+ * RESTORED if the source lacks none of its rows. Otherwise a finding: accepted, the archive keeps the rows that are
+ * missing, unless its files are gone, too.
+ * @param before the partition as its files describe it, PUBLISHED
+ * @param version the version that removed its files
+ * @throws SluiceError of the store
+ */
+export async function restoredThere(
+  context: ArchiveContext,
+  before: ArchivedPartition,
+  version: number,
+  sides: RebuildContext,
+): Promise<Unpublished> {
+  const { rows: archived } = proofOf(before)
+  const place = placeOf(context, before, sides)
+  const areThere = await areFilesThere(context, before.files)
+  if (place === null) return areThere ? withoutTable(context, before) : lostWithTable(before)
+  const restored = { ...before, native: place.native, state: 'RESTORED' as const, retracted: true, version, logged: [] }
+  const found = areThere ? await rowsOrNull(context, before, place, sides) : null
+  if (found === null) {
+    const lost = archived - (await rowsAt(context, place))
+    if (lost <= 0n) return { finding: [], partition: restored, compared: 0n }
+    const gone = areThere ? 'and they are damaged' : 'and they are gone'
+    const detail = `at least ${lost} of its ${archived} rows are neither in the table nor in the archive: version ${version} removed its files (restore), ${gone}`
+    const finding = { finding: areThere ? 'changed file' : 'missing file', partition: before.label, detail } as const
+    return { finding: [finding], partition: restored, compared: 0n }
+  }
+  const missing = missingOf(found, archived)
+  if (missing === 0n) return { finding: [], partition: restored, compared: archived }
+  const detail = `${rowsNowText(found, archived)}; a restore removed its files from the archive, and they exist`
+  const kept: ArchivedPartition = { ...before, logged: [] }
+  const accepted = missing === archived ? ({ ...kept, state: 'DROPPED' } as const) : await withRest()
+  return { finding: [differing(before, detail)], partition: accepted, compared: archived }
+
+  /** If the rest is as archived, the archive counts, as after an interrupted removal; otherwise the table does. */
+  async function withRest(): Promise<ArchivedPartition> {
+    const rest = place?.native === null && found !== null ? await ofRest(context, kept, found, found.now) : null
+    return rest !== null && 'accepted' in rest ? rest.accepted : { ...kept, native: place?.native ?? null }
+  }
+}
+
+/** Its files have all rows. */
+async function withoutTable(context: ArchiveContext, before: ArchivedPartition): Promise<Unpublished> {
+  const { native } = before
+  const what = `its table is gone, and its ${proofOf(before).rows} rows are in its files, which a restore removed from the archive`
+  if (native === null) {
+    const detail = `${what}; they do not name their table: an older sluice published them; create a partition with its bounds first`
+    return { finding: [differing(before, detail)], partition: null, compared: 0n }
+  }
+  const found = await ofDetached(context, { ...before, logged: [] }, native)
+  const partition = 'partition' in found ? found.partition : (found.accepted ?? null)
+  const detail = 'finding' in found ? `${what}; ${found.finding.detail}` : what
+  return { finding: [differing(before, detail)], partition, compared: proofOf(before).rows }
+}
+
+function lostWithTable(before: ArchivedPartition): Unpublished {
+  const gone = `its table is gone, and so are its files, which a restore removed from the archive: its ${proofOf(before).rows} rows are lost`
+  if (before.held === null) return { finding: [], partition: null, compared: 0n, gone }
+  const detail = `the archive says that it is held (${before.held}), but ${gone}`
+  const finding = { finding: 'not in the log', partition: before.label, detail } as const
+  return { finding: [finding], partition: null, compared: 0n }
+}
+
+/** Null if it was a table that its parent no longer has. */
+function placeOf(context: ArchiveContext, before: ArchivedPartition, { natives }: RebuildContext): Place | null {
+  const { from, to, native } = before
+  if (natives === null || (native === null && context.archived.timeColumn !== null))
+    return { table: context.table, where: partitionCondition(context, before), native }
+  const found = natives.partitions.find((one) => !one.isDefault && one.from === from && one.to === to)
+  if (found === undefined) return null
+  return { table: found.table, where: null, native: { table: found.table.table, identity: found.identity } }
+}
+
+/** Null if they differ from the proof, and the files are not the proved ones. */
+async function rowsOrNull(
+  context: ArchiveContext,
+  before: ArchivedPartition,
+  place: Place,
+  { late }: RebuildContext,
+): Promise<RowsNow | null> {
+  try {
+    // As those of an expired partition, its files are named by older versions only.
+    return await rowsNow(context, { ...before, state: 'EXPIRED' }, place, late)
+  } catch (thrown) {
+    const { code } = asSluiceError(thrown)
+    if (code === 'ARCHIVE_CONFLICT' || code === 'PROOF_FAILED') return null
+    throw thrown
+  }
+}
+
+async function rowsAt({ store, interrupt }: ArchiveContext, { table, where }: Place): Promise<bigint> {
+  await using view = await store.source(interrupt.abort)
+  return (await view.extent(table, where, true)).rows
+}
+
+/** Without a key fewer rows are missing ones. */
+function missingOf(found: RowsNow, archived: bigint): bigint {
+  if (found.kind === 'equal') return 0n
+  if (found.kind === 'told') return found.missing.rows
+  return found.rows < archived ? archived - found.rows : 0n
+}
