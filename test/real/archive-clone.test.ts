@@ -529,8 +529,8 @@ test('SQLite: an adoption names files that are gone or have another size, and sa
     notChecked: expect.stringContaining('sluice archive verify'),
   })
   const fileOf = (label: string): string => {
-    const of = join(archive, `sluice_partition=${label}`)
-    return join(of, readdirSync(of)[0] ?? '')
+    const folderOf = join(archive, `sluice_partition=${label}`)
+    return join(folderOf, readdirSync(folderOf)[0] ?? '')
   }
   rmSync(fileOf('2020-Q1'))
   appendFileSync(fileOf('2020-Q2'), 'x')
