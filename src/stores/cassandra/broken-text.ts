@@ -9,7 +9,7 @@ import { SluiceError } from '../../shared/errors.ts'
 type Decode = (this: unknown, bytes: Buffer | null, type: { readonly code: number }) => unknown
 
 /** The driver exports it, but its types do not. */
-const { Encoder } = cassandra as unknown as { readonly Encoder: { readonly prototype: { decode: Decode } } }
+const Encoder = Reflect.get(cassandra, 'Encoder') as { readonly prototype: { decode: Decode } }
 const ascii: number = cassandra.types.dataTypes.ascii
 const decodeOfDriver = Encoder.prototype.decode
 

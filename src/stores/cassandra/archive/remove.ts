@@ -148,7 +148,7 @@ function refuseAhead(
     {
       where,
       reason: 'its removal would hide every row that is written under this key until then, also a restored one',
-      hint: 'keep this period in the table: sluice archive hold; once that time has passed it can be removed',
+      hint: 'hold this period until that time has passed; then run the same command again',
       kind: 'source',
     },
   )
