@@ -288,7 +288,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
         const zeros = one.type.kind === 'decimal' && one.type.scale !== 0 ? { zeros: true } : {}
         return {
           ...one,
-          ...(one.type.kind === 'decimal' && one.type.precision === undefined ? { printed: one.native } : {}),
+          ...(one.type.kind === 'decimal' && one.type.precision === undefined ? { exactAs: one.native } : {}),
           ...zeros,
         }
       })

@@ -133,6 +133,27 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect((await reported(stream)).toSorted()).toEqual(['+ plain 5 v6 ', '+ plain 6 v5 '])
   })
 
+  test('tells both spellings of a key that is equal to the one before', async () => {
+    await source.end(NAME, SIGNAL)
+    await sql.run(`
+      CREATE COLLATION cased (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      CREATE TABLE spelled (k text COLLATE cased, i interval, v int, PRIMARY KEY (k, i));
+      INSERT INTO spelled VALUES ('a', '1 day', 1), ('b', '30 days', 2), ('c', '2 days', 3)`)
+    tables = await keyed(store, 'spelled')
+    birth = await source.begin(NAME, tables, SIGNAL)
+    await using stream = await open()
+    await sql.run(`UPDATE spelled SET k = 'A' WHERE v = 1; UPDATE spelled SET i = '1 mon' WHERE v = 2;
+      UPDATE spelled SET k = 'C' WHERE v = 3; UPDATE spelled SET k = 'c' WHERE v = 3`)
+    expect((await reported(stream)).toSorted()).toEqual([
+      '+ spelled A P1D 1',
+      '+ spelled b P1M 2',
+      '+ spelled c P2D 3',
+      '- spelled C P2D',
+      '- spelled a P1D',
+      '- spelled b P30D',
+    ])
+  })
+
   test('goes on while partition ensure makes partitions, with rows of the default one, and notes what is written to them', async () => {
     await source.end(NAME, SIGNAL)
     await sql.run(`

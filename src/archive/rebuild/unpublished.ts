@@ -22,7 +22,7 @@ import type { RebuildContext } from './whereabouts.ts'
 type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
 
 /** The log does not record who expired a partition. */
-const SOMEBODY = 'unknown: the ledger was rebuilt'
+const UNKNOWN_ACTOR = 'unknown: the ledger was rebuilt'
 
 /**
  * @param departed facts from older commits; undefined if an erasure ended the history, or nothing was ever published
@@ -68,7 +68,7 @@ async function expired(
     state: 'EXPIRED',
     retracted: true,
     version,
-    expired: { ms: at, by: SOMEBODY },
+    expired: { ms: at, by: UNKNOWN_ACTOR },
     sweptMs: isWhole ? null : at,
     logged: [],
   }

@@ -66,7 +66,7 @@ export type Column = {
    * 0000-00-00, or 'true' in a BOOLEAN of SQLite. Two columns of equal declaration exchange values as the native type
    * of this name.
    */
-  readonly printed?: string
+  readonly exactAs?: string
   /** Its system prints trailing zeros of decimals; a text column of the target keeps them. */
   readonly zeros?: true
   /** Fields of its composite type in order, as the system describes them: the text of a value does not name them. */

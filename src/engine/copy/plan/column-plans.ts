@@ -40,15 +40,15 @@ export function planColumn(
   const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
   const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name), rewritten)
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
-  const printed = printedBetween(source, column) ?? zerosInto(source, column.type)
-  const isWhole = printed !== null && converted === null && !isKey && trimmed !== true
-  const whole = isWhole ? { as: { kind: 'native', name: printed } as const } : {}
+  const exact = exactBetween(source, column) ?? zerosInto(source, column.type)
+  const isWhole = exact !== null && converted === null && !isKey && trimmed !== true
+  const whole = isWhole ? { as: { kind: 'native', name: exact } as const } : {}
   return { from: source.name, to: column.name, source, target: column, ...pairing, ...whole }
 }
 
-/** The native type in which both columns hold every value of the other (`Column.printed`); null if there is none. */
-export function printedBetween({ printed, native }: Column, target: Column): string | null {
-  return printed !== undefined && printed === target.printed && native === target.native ? printed : null
+/** The native type in which both columns hold every value of the other (`Column.exactAs`); null if there is none. */
+export function exactBetween({ exactAs, native }: Column, target: Column): string | null {
+  return exactAs !== undefined && exactAs === target.exactAs && native === target.native ? exactAs : null
 }
 
 function zerosInto({ zeros, native }: Column, target: ColumnType): string | null {

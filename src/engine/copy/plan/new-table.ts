@@ -57,7 +57,7 @@ function newColumn(
   to: CopyStore,
   sameSystem: boolean,
 ): Column {
-  const { name, nullable, type, native, sequence, asText, spelled, printed, fields } = column
+  const { name, nullable, type, native, sequence, asText, spelled, exactAs, fields } = column
   const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
   const declared = isKnown
     ? {
@@ -65,7 +65,7 @@ function newColumn(
         type,
         ...(asText === true ? { asText } : {}),
         ...(spelled === true ? { spelled } : {}),
-        ...(printed === undefined ? {} : { printed }),
+        ...(exactAs === undefined ? {} : { exactAs }),
         ...(fields === undefined ? {} : { fields }),
       }
     : to.declare(type, source.key.includes(name), {

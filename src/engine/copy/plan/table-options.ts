@@ -21,7 +21,7 @@ export type TableOptions = {
   readonly ungenerated?: true
   /** The copy was started by a version that wrote collections with the write time and TTL of their row. */
   readonly rowTimes?: true
-  /** Values are in canonical form where their system prints more (`Column.printed`), as in a copy started that way. */
+  /** Values are in canonical form where their system holds more (`Column.exactAs`), as in a copy started that way. */
   readonly trimmed?: true
   /** Columns of the target are read as those of an empty table, as in a copy started into one. */
   readonly intoEmpty?: true

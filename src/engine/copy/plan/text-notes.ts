@@ -99,7 +99,7 @@ function textsAsValues({ columns }: Columns): readonly string[] {
   )
   if (values.length === 0) return []
   const names = values.map(({ to, source, target }) => `${to} (${source.native} to ${target.native})`).join(', ')
-  return [`only the value of a text is kept, not its spelling: '007' is written and proved as 7: ${names}`]
+  return [`a text becomes a value of the column's type and loses its spelling ('007' becomes 7): ${names}`]
 }
 
 const TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'bytes', 'list'])

@@ -4,7 +4,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeTable, FollowedTable } from '../../../model/follow/port.ts'
 import { comparedColumns } from '../../copy/table/context.ts'
-import { printedBetween } from '../../copy/plan/column-plans.ts'
+import { exactBetween } from '../../copy/plan/column-plans.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
 import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
 
@@ -73,7 +73,10 @@ export function identityPlaces({ source }: FollowTable): readonly number[] {
 function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
   const { as, source, target, from, codec } = column
   const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined
-  const name = printedBetween(source, target) ?? (isFree && source.native === target.native ? source.native : null)
+  const exact = exactBetween(source, target)
+  // An older version began the stream: its rows are canonical.
+  const isCanonical = as.kind !== 'native' && (exact === 'any' || exact === 'text')
+  const name = (isCanonical ? null : exact) ?? (isFree && source.native === target.native ? source.native : null)
   if (name === null || codec !== undefined) return column
   if (!identity.includes(from)) return { ...column, as: { kind: 'native', name } }
   return isFree ? column : { ...column, as: source.type }

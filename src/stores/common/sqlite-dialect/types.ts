@@ -54,21 +54,21 @@ export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
 const RESPELLED: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'decimal', 'uuid', 'date', 'time', 'timestamp'])
 
 /**
- * `Column.printed` of a column: its canonical values would be stored as other values than the column holds, `1` for
+ * `Column.exactAs` of a column: its canonical values would be stored as other values than the column holds, `1` for
  * 'true', `7` for 7.0, or lower case for a UUID in upper case.
  * @param isInferred the type was taken from rows
  */
-export function printedOf(
+export function exactOf(
   native: string,
   { kind }: ColumnType,
   options: { readonly isInferred: boolean; readonly strict?: boolean },
-): { readonly printed?: string } {
+): { readonly exactAs?: string } {
   const affinity = affinityOf(native, options.strict)
-  if (affinity === 'any') return options.isInferred ? { printed: 'any' } : {}
+  if (affinity === 'any') return options.isInferred ? { exactAs: 'any' } : {}
   if (!RESPELLED.has(kind)) return {}
-  if (affinity === 'text') return { printed: native }
+  if (affinity === 'text') return { exactAs: 'text' }
   // A number is stored as a number again.
-  return kind === 'decimal' ? {} : { printed: 'any' }
+  return kind === 'decimal' ? {} : { exactAs: 'any' }
 }
 
 function decimalName(precision: number | undefined, scale: number, options: 'text' | 'real' | undefined): string {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
-import { ANY, isNumberAsText, printedOf, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
+import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { inspectD1Tables, type Inspections } from './look.ts'
 import type { D1Shape } from './shape.ts'
@@ -111,7 +111,7 @@ function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: I
       native,
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
       ...spelledOf(type),
-      ...printedOf(native, type, { isInferred: types.has(name) }),
+      ...exactOf(native, type, { isInferred: types.has(name) }),
       nullable: !notNull && name !== shape.alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === shape.alias ? { identity: true } : {}),

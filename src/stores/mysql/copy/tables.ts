@@ -183,7 +183,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
     type,
     native,
     ...(isJson ? { spelled: true } : {}),
-    ...(isDated(native) ? { printed: native } : {}),
+    ...(isDated(native) ? { exactAs: native } : {}),
     ...(type.kind === 'decimal' && type.scale !== 0 ? { zeros: true } : {}),
     ...(isShape(String(base)) ? { portable: 'ewkb' } : {}),
     ...(isHexed(String(base)) ? { hexed: true } : {}),

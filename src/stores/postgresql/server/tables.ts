@@ -100,7 +100,7 @@ export async function describeTables(
             native: native ?? '',
             ...(native === 'json' ? { spelled: true } : {}),
             ...(fields === null ? {} : { fields }),
-            ...(known.kind === 'decimal' && known.precision === undefined ? { printed: native ?? '' } : {}),
+            ...(known.kind === 'decimal' && known.precision === undefined ? { exactAs: native ?? '' } : {}),
             ...(known.kind === 'decimal' && known.scale !== 0 ? { zeros: true } : {}),
             nullable: nullable === 't',
             ...(generated === 't' ? { generated: true } : {}),

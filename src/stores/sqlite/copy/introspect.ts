@@ -7,7 +7,7 @@ import { inferredTypes } from './infer.ts'
 import { sqliteColumns, sqliteShape, type SqliteColumnInfo, type SqliteShape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
-import { ANY, isNumberAsText, printedOf, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
+import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 
 type Named = { readonly name: string; readonly sql: string }
 
@@ -83,7 +83,7 @@ function columnSpecs(
       ...(inferred.has(name) ? { typeOfNone: declared } : {}),
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
       ...spelledOf(type),
-      ...printedOf(native, type, { isInferred: inferred.has(name), strict }),
+      ...exactOf(native, type, { isInferred: inferred.has(name), strict }),
       nullable: notnull === 0 && name !== alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === alias ? { identity: true } : {}),

@@ -1,6 +1,6 @@
 /** One round: reports everything that one snapshot of the source shows of the logs, as one transaction. */
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
-import { tableText } from '../../../../model/copy/column-type.ts'
+import { tableText, type ColumnType } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
@@ -9,6 +9,7 @@ import { quoteName } from '../../server/connect.ts'
 import { postgresSelection } from '../../server/cells.ts'
 import { copyRows } from '../../copy/copy-rows.ts'
 import { batches } from '../../server/lines.ts'
+import { postgresLogKeyColumn } from '../../partition/maintenance/key-log.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -177,8 +178,8 @@ async function* changesOf(
   one: PostgresNotedTable,
   isLarge: boolean,
 ): AsyncGenerator<readonly Change[]> {
-  const { log, table } = one
-  const keys = `(SELECT DISTINCT ${keysAs(log)} FROM ${tableSql(log.table)}) AS k`
+  const { table } = one
+  const keys = `(${distinctKeys(one)}) AS k`
   const identity = table.identity.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
   const there = `EXISTS (SELECT FROM ${tableSql(table.table.table)} AS t WHERE ${sameKey(table)})`
   const isAll = isLarge && (await hasOtherUnique(session, one))
@@ -214,8 +215,30 @@ async function* rowsOf(
     yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
 }
 
-function sameKey({ identity }: FollowedTable): string {
-  return identity.map((name) => `t.${quoteName(name)} = k.${quoteName(name)}`).join(' AND ')
+/** Each key once, in each of its spellings: after an update of 'a' to 'A' the target holds the former. */
+function distinctKeys({ table, log }: PostgresNotedTable): string {
+  const columns = log.key.map(({ name }, i) => spelledSql(table, name, postgresLogKeyColumn(i)))
+  return `SELECT DISTINCT ON (${columns.join(', ')}) ${keysAs(log)} FROM ${tableSql(log.table)}`
+}
+
+/** Equal by the type, which an index serves, and in the same spelling. */
+function sameKey(table: FollowedTable): string {
+  return table.identity
+    .flatMap((name) => {
+      const sides = ['t', 'k'].map((side) => `${side}.${quoteName(name)}`)
+      const spelled = sides.map((sql) => spelledSql(table, name, sql))
+      return [sides, ...(spelled[0] === sides[0] ? [] : [spelled])].map((both) => both.join(' = '))
+    })
+    .join(' AND ')
+}
+
+/** Kinds of which two values may be equal although their texts differ: citext, collations, intervals. */
+const SPELLED: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'list'])
+
+/** The text of a value by its output function, compared by its bytes; the value itself if equal values have one text. */
+function spelledSql({ columns }: FollowedTable, name: string, sql: string): string {
+  const kind = columns.find((column) => column.name === name)?.column.type.kind
+  return kind !== undefined && SPELLED.has(kind) ? `pg_catalog.concat(${sql}) COLLATE pg_catalog."C"` : sql
 }
 
 async function* read(
