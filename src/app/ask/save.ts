@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { homedir } from 'node:os'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { syncPath } from '../../shared/sync-path.ts'
 import { writeAnswer } from '../../stores/parquet.ts'
 import type { AskCell, Saved, SaveFormat, SaveOptions } from './port.ts'
 import type { RowSpool } from './row-spool.ts'
@@ -35,7 +36,7 @@ export async function saveText(typed: string, text: string, overwrite: boolean):
   const temporaryFile = temporaryPath(path)
   try {
     await writeFile(temporaryFile, text, { flag: 'wx' })
-    await synced(temporaryFile)
+    await syncPath(temporaryFile)
     return (await moved(temporaryFile, path, overwrite)) ? path : null
   } catch (error) {
     throw failure(error, path, temporaryFile)
@@ -73,7 +74,7 @@ export async function saveRows(rows: Rows, options: SaveOptions, signal: AbortSi
         where: path,
       })
     }
-    await synced(temporaryFile)
+    await syncPath(temporaryFile)
     const { size } = await stat(temporaryFile)
     if (!(await moved(temporaryFile, path, options.overwrite))) return { kind: 'exists' }
     return {
@@ -193,11 +194,6 @@ async function records(path: string, quotes: boolean): Promise<number> {
     }
   }
   return lines
-}
-
-async function synced(path: string): Promise<void> {
-  await using file = await open(path, 'r+')
-  await file.sync()
 }
 
 /** @returns false if another program created the file meanwhile */

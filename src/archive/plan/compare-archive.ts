@@ -4,6 +4,7 @@ import { type ArchiveContext } from '../steps/context.ts'
 import { findDetachedTable } from '../steps/detached-table.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { lostRows, lostText } from '../steps/files-gone.ts'
+import { filesStanding } from '../steps/files-there.ts'
 import { localFiles } from '../steps/local-files.ts'
 import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
@@ -76,13 +77,9 @@ export async function* compareArchive(
     const lost = finding?.finding === 'not in the log' ? partition : null
     const inspected = lost === null ? null : await inspectedThere(context, lost)
     if (lost === null || inspected === null) {
-      const gone = lost !== null && (await isGone(context, lost)) ? lost : null
-      const said =
-        finding === null
-          ? await unlikeFile(context, known.get(label), logged)
-          : gone === null
-            ? finding
-            : await saidOfGone(context, gone, finding)
+      const gone = lost !== null && (await filesStanding(context, lost.files)) === 'gone' ? lost : null
+      const of = gone !== null && finding !== null ? await saidOfGone(context, gone, finding) : finding
+      const said = of ?? (await unlikeFile(context, known.get(label), logged))
       yield { label, proof, files, fence, finding: said, unnamed: null, gone }
     } else {
       const unnamed = { partition: lost, examined: inspected, outdated: [] }
@@ -107,11 +104,6 @@ async function unlikeFile(
     return { finding: 'changed file', ...at, detail: `${head.size} bytes, and ${size} when it was proved` }
   }
   return null
-}
-
-async function isGone({ reader, interrupt }: ArchiveContext, { files }: ArchivedPartition): Promise<boolean> {
-  for (const { path } of files) if ((await reader.head(path, interrupt.abort)) !== null) return false
-  return true
 }
 
 /**

@@ -7,6 +7,7 @@ import { periodRows, type PeriodLook } from './period-rows.ts'
 import type { PlannedArchive } from './plan.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 import { heldText } from './referring-rows.ts'
+import { refusalText } from './row-triggers.ts'
 
 /**
  * The plan with rows of archived periods that are still in the source, as far as they can be counted in about a second.
@@ -40,13 +41,11 @@ async function withGoing(
   if (!isGoing || place === null) return one
   if (place.native !== null) {
     const refusal = (await store.offers.partitions?.dropRefusal(place.native, signal)) ?? null
-    const text =
-      refusal === null ? null : [`${refusal.code}: ${refusal.message}`, refusal.reason ?? []].flat().join(': ')
-    if (text === null || one.note?.includes(text) === true) return one
-    return {
-      ...one,
-      note: [`its drop would be refused: ${text}`, one.note].filter((part) => part !== undefined).join('; '),
-    }
+    if (refusal === null) return one
+    const text = refusalText(refusal)
+    if (one.note?.includes(text) === true) return one
+    const note = `its drop would be refused: ${text}`
+    return { ...one, note: one.note === undefined ? note : `${note}; ${one.note}` }
   }
   const condition = cutCondition(store, table, archived, place)
   if (condition === null) return one

@@ -60,7 +60,7 @@ export async function refuseTriggers(
 /**
  * Reports that the system would refuse the removal of rows.
  * @param drop the command removes rows
- * @throws SluiceError that of the removal, if the command removes rows
+ * @throws the error of the removal, if the command removes rows
  */
 export async function refuseRemoval(
   { table }: TableSpec,
@@ -71,9 +71,14 @@ export async function refuseRemoval(
   const refusal = (await store.offers.rowTriggers?.removalRefusal?.(table, interrupt.abort)) ?? null
   if (refusal === null) return
   if (drop) throw refusal
-  const { code, message, hint } = refusal
-  const text = `a run with --drop would be refused: ${code}: ${message}`
-  emit({ type: 'log', level: 'warn', table: tableText(table), message: text, ...(hint === undefined ? {} : { hint }) })
+  const { hint } = refusal
+  const message = `a run with --drop would be refused: ${refusalText(refusal)}`
+  emit({ type: 'log', level: 'warn', table: tableText(table), message, ...(hint === undefined ? {} : { hint }) })
+}
+
+/** An error as part of a sentence. */
+export function refusalText({ code, message, reason }: SluiceError): string {
+  return `${code}: ${message}${reason === undefined ? '' : `: ${reason}`}`
 }
 
 /**

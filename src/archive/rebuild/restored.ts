@@ -1,7 +1,8 @@
 /** Compares a partition whose files a restore took out of the log with the rows in the source. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
-import { areFilesThere } from '../steps/files-there.ts'
+import { filesStanding, type FilesStanding } from '../steps/files-there.ts'
+import { proveInPlace } from '../steps/prove.ts'
 import { rowsNow, rowsNowText, type RowsNow, type RowsPlace } from '../steps/rows-now.ts'
 import { proofOf } from '../steps/step-end.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
@@ -39,20 +40,26 @@ export async function restoredThere(
 ): Promise<Unpublished> {
   const { rows: archived } = proofOf(before)
   const place = placeOf(context, before, sides)
-  const areThere = await areFilesThere(context, before.files)
-  if (place === null) return areThere ? withoutTable(context, before) : lostWithTable(before)
+  const files = await filesStanding(context, before.files)
+  if (place === null) return files === 'gone' ? lostWithTable(before) : withoutTable(context, before)
   const restored = { ...before, native: place.native, state: 'RESTORED' as const, retracted: true, version, logged: [] }
-  const found = areThere ? await rowsOrNull(context, before, place, sides) : null
+  const found = files === 'there' ? await rowsOrNull(context, before, place, sides) : null
   if (found === null) {
     const lost = archived - (await rowsAt(context, place))
     if (lost <= 0n) return { finding: [], partition: restored, compared: 0n }
-    const gone = areThere ? 'and they are damaged' : 'and they are gone'
-    const detail = `at least ${lost} of its ${archived} rows are neither in the table nor in the archive: version ${version} removed its files (restore), ${gone}`
-    const finding = { finding: areThere ? 'changed file' : 'missing file', partition: before.label, detail } as const
+    const detail = `at least ${lost} of its ${archived} rows are neither in the table nor in the archive: version ${version} removed its files (restore), ${NOT_PROVED[files]}`
+    const finding = {
+      finding: files === 'gone' ? 'missing file' : 'changed file',
+      partition: before.label,
+      detail,
+    } as const
     return { finding: [finding], partition: restored, compared: 0n }
   }
   const missing = missingOf(found, archived)
-  if (missing === 0n) return { finding: [], partition: restored, compared: archived }
+  // Without a key, as many rows may be other rows.
+  if (missing === 0n && found.kind !== 'untold') return { finding: [], partition: restored, compared: archived }
+  const damaged = found.kind === 'untold' ? await damageOf(context, before) : null
+  if (damaged !== null) return { finding: [damaged], partition: null, compared: 0n }
   const detail = `${rowsNowText(found, archived)}; a restore removed its files from the archive, and they exist`
   const kept: ArchivedPartition = { ...before, logged: [] }
   const accepted = missing === archived ? ({ ...kept, state: 'DROPPED' } as const) : await withRest()
@@ -65,9 +72,33 @@ export async function restoredThere(
   }
 }
 
-/** Its files have all rows. */
+const NOT_PROVED: Readonly<Record<FilesStanding, string>> = {
+  there: 'and their bytes are not the proved ones',
+  other: 'and some of them are missing or have another size',
+  gone: 'and they are gone',
+}
+
+/** Reads the files. Null if their bytes are the proved ones. */
+async function damageOf(context: ArchiveContext, before: ArchivedPartition): Promise<ArchiveFinding | null> {
+  try {
+    await proveInPlace(context, before)
+    return null
+  } catch (thrown) {
+    const { code, message } = asSluiceError(thrown)
+    if (code !== 'ARCHIVE_CONFLICT' && code !== 'PROOF_FAILED') throw thrown
+    const detail = `a restore removed its files from the archive, and they are not the proved ones: ${message}`
+    return { finding: 'changed file', partition: before.label, detail }
+  }
+}
+
+/** Only its files have its rows. */
 async function withoutTable(context: ArchiveContext, before: ArchivedPartition): Promise<Unpublished> {
   const { native } = before
+  const damaged = await damageOf(context, before)
+  if (damaged !== null) {
+    const detail = `its table is gone, and ${damaged.detail}`
+    return { finding: [{ ...damaged, detail }], partition: null, compared: 0n }
+  }
   const what = `its table is gone, and its ${proofOf(before).rows} rows are in its files, which a restore removed from the archive`
   if (native === null) {
     const detail = `${what}; they do not name their table: an older sluice published them; create a partition with its bounds first`

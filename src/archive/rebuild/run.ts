@@ -290,6 +290,6 @@ function reportLost(
 function differs(name: string, standing: number): SluiceError {
   const what = standing === 1 ? '1 difference keeps' : `${standing} differences keep`
   return new SluiceError('PROOF_FAILED', `${what} ${name} from taking its archive over`, {
-    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives changed and late rows in place of the archived ones; if some rows are missing, the archived rows count for all of them',
+    hint: 'nothing was changed; --accept-difference LABEL takes over a partition whose rows in the database differ. With --dry-run it shows the state of each: after PUBLISHED and RESTORED the rows of the table count, after DETACHED and DROPPED those of the archive',
   })
 }

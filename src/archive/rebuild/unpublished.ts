@@ -13,7 +13,7 @@ import { nativeKind } from '../plan/time-kind.ts'
 import { nativeCandidates } from '../plan/native-candidates.ts'
 import { rangeCandidates } from '../plan/range-candidates.ts'
 import { digestNow } from '../plan/not-removed.ts'
-import { areFilesThere } from '../steps/files-there.ts'
+import { filesStanding } from '../steps/files-there.ts'
 import { loggedPartition } from './logged.ts'
 import { restoredThere, type Unpublished } from './restored.ts'
 import type { SaidArchive } from './said.ts'
@@ -62,7 +62,7 @@ async function expired(
   before: ArchivedPartition,
   { at, version }: Departed,
 ): Promise<Unpublished> {
-  const isWhole = await areFilesThere(context, before.files)
+  const isWhole = (await filesStanding(context, before.files)) === 'there'
   const partition: ArchivedPartition = {
     ...before,
     state: 'EXPIRED',

@@ -2,14 +2,20 @@
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveContext } from './context.ts'
 
-/** True if all of them exist and have their sizes. @throws SluiceError of a bucket that cannot be read */
-export async function areFilesThere(
+/** `other`: some are missing, or have another size. `gone`: none exists. */
+export type FilesStanding = 'there' | 'other' | 'gone'
+
+/** @throws SluiceError of a bucket that cannot be read */
+export async function filesStanding(
   { reader, interrupt }: Pick<ArchiveContext, 'reader' | 'interrupt'>,
   files: readonly Pick<ArchivedFile, 'path' | 'bytes'>[],
-): Promise<boolean> {
+): Promise<FilesStanding> {
+  let [same, missing] = [0, 0]
   for (const { path, bytes } of files) {
     const head = await reader.head(path, interrupt.abort)
-    if (head === null || BigInt(head.size) !== bytes) return false
+    if (head === null) missing++
+    else if (BigInt(head.size) === bytes) same++
   }
-  return true
+  if (same === files.length) return 'there'
+  return missing === files.length ? 'gone' : 'other'
 }

@@ -86,7 +86,7 @@ export function ofValue(
  * A refusal as retryable if a changed table can be its cause (other column types, or a new unique index): the next
  * attempt reads the table again. Other errors are returned unchanged.
  */
-export function againIfChanged(error: unknown): unknown {
+export function retryableIfChanged(error: unknown): unknown {
   if (!(error instanceof SluiceError) || !/^(?:TABLE|ROW)_REFUSED$/.test(error.code) || error.retryable) return error
   const { code, message, where, reason, hint, cause } = error
   return new SluiceError(code, message, { retryable: true, where, reason, hint, cause })

@@ -136,6 +136,12 @@ async function takeOver(
 /** Differences with which a partition is taken over on request; a damaged file does not change what the ledger says. */
 const ACCEPTABLE: ReadonlySet<string> = new Set(['differs from the source', 'missing file', 'changed file'])
 
+/** An unidentified table comes before a damaged file: it may hold the only copy. */
+function inFront(finding: ArchiveFinding | null, unclear: ArchiveFinding | null): ArchiveFinding | null {
+  const isOfFile = finding?.finding === 'missing file' || finding?.finding === 'changed file'
+  return finding === null || isOfFile ? (unclear ?? finding) : finding
+}
+
 const NOT_READ =
   'files of the archive were compared by their sizes and by the checksums that the log has of them; their bytes were not read: sluice archive verify reads them'
 
@@ -172,7 +178,7 @@ class Adoption {
     const { record, unclear, accepted, context, opened, run } = this.#parts
     const all: ComparedPartition[] = []
     for await (const one of compareArchive(context, record, state, (label) => this.#candidate(label)))
-      all.push({ ...one, finding: one.finding ?? unclear.get(one.label) ?? null })
+      all.push({ ...one, finding: inFront(one.finding, unclear.get(one.label) ?? null) })
     this.compared = all
     this.reportUnnamed()
     const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))

@@ -245,6 +245,7 @@ const BEFORE: readonly Partial<TableOptions>[] = [
   { trimmed: true, ungenerated: true, rewritten: true },
   { trimmed: true, ungenerated: true, key: [] },
   { trimmed: true, ungenerated: true, key: [], rewritten: true },
+  { trimmed: true, intoEmpty: true },
   { rowTimes: true },
   { intoEmpty: true },
 ]

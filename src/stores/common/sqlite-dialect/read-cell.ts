@@ -38,7 +38,8 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
     case 'float':
       return (stored) => convert(exactly(withoutBytes('a number', stored)))
     case 'decimal':
-      return decimalReader(type, convert)
+      // Between columns declared alike: the text as it is stored.
+      return as.kind === 'native' ? (stored) => convert(withoutBytes('a number', stored)) : decimalReader(type, convert)
     case 'timestamp':
       return type.zone && as.kind === 'timestamp' && !as.zone
         ? inUtc(convert)

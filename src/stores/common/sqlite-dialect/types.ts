@@ -56,6 +56,7 @@ const RESPELLED: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'decimal', '
 /**
  * `Column.exactAs` of a column: its canonical values would be stored as other values than the column holds, `1` for
  * 'true', `7` for 7.0, or lower case for a UUID in upper case.
+ * @param declared not the type that rows show: those of the target change during a copy
  * @param isInferred the type was taken from rows
  */
 export function exactOf(

@@ -111,7 +111,7 @@ function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: I
       native,
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
       ...spelledOf(type),
-      ...exactOf(native, type, { isInferred: types.has(name) }),
+      ...exactOf(native, sqliteColumnType(native) ?? ANY, { isInferred: types.has(name) }),
       nullable: !notNull && name !== shape.alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === shape.alias ? { identity: true } : {}),

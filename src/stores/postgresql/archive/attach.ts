@@ -90,7 +90,7 @@ async function refusePublished(session: CopySession, late: LateRows): Promise<vo
       : ''
   const [found] = await session.ask(
     `SELECT p.pubname FROM pg_catalog.pg_publication p
-     WHERE p.pubname !~ '^sluice_'::text AND (p.puballtables ${bySchema}
+     WHERE p.pubname !~ '^sluice_'::text AND p.pubdelete AND (p.puballtables ${bySchema}
        OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid IN (${covered}))) ORDER BY 1 LIMIT 1`,
   )
   if (found === undefined) return

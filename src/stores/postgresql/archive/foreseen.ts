@@ -1,8 +1,8 @@
-/** Refusals of steps that are known before them: a plan reports these, in the words of the step. */
+/** Refusals that a plan can find before the step: in the words of the step. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { dropDependents } from '../partition/decommission/dependents.ts'
-import { isConnectionLoss, ofIdentityCheck, sqlStateOf } from '../server/server-errors.ts'
+import { isConnectionLoss, failsIdentityCheck, sqlStateOf } from '../server/server-errors.ts'
 import type { KnownTable } from '../server/locks.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { RelationCache } from '../server/relation.ts'
@@ -15,7 +15,7 @@ const LOCK_MS = 500
 
 /** The error of a DROP TABLE that other objects prevent; null if none does. Keys to the whole table do not count. */
 export async function dropRefusal(session: CopySession, { oid, name }: KnownTable): Promise<SluiceError | null> {
-  const objects = await dropDependents(session, oid, 'but inherited keys')
+  const objects = await dropDependents(session, oid, 'without inherited keys')
   if (objects.length === 0) return null
   const table = tableText(name)
   return new SluiceError('TABLE_REFUSED', `cannot drop table ${table} because other objects depend on it`, {
@@ -42,7 +42,7 @@ export async function removalRefusal(
     return null
   } catch (error) {
     if (!session.alive || sqlStateOf(error) === null || isConnectionLoss(error)) throw error
-    const refused = ofIdentityCheck(error) ? stepError(error, { settings, table: tableText(table) }) : null
+    const refused = failsIdentityCheck(error) ? stepError(error, { settings, table: tableText(table) }) : null
     return refused instanceof SluiceError ? refused : null
   } finally {
     if (session.alive) await session.rollBack()

@@ -67,13 +67,13 @@ export function isPostgresReadOnly(error: unknown): boolean {
 }
 
 /** True if the publications of a table do not allow the statement. */
-export function ofIdentityCheck(error: unknown): boolean {
+export function failsIdentityCheck(error: unknown): boolean {
   return rawOf(error)?.routine === 'CheckCmdReplicaIdentity'
 }
 
 /** True if a publication has the table, and nothing identifies the rows that a statement changes or removes. */
 export function lacksIdentity(error: unknown): boolean {
-  return sqlStateOf(error) === '55000' && ofIdentityCheck(error)
+  return sqlStateOf(error) === '55000' && failsIdentityCheck(error)
 }
 
 /** Reason and hint of `lacksIdentity`. */

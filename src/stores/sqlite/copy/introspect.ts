@@ -83,7 +83,7 @@ function columnSpecs(
       ...(inferred.has(name) ? { typeOfNone: declared } : {}),
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
       ...spelledOf(type),
-      ...exactOf(native, type, { isInferred: inferred.has(name), strict }),
+      ...exactOf(native, declared, { isInferred: inferred.has(name), strict }),
       nullable: notnull === 0 && name !== alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === alias ? { identity: true } : {}),

@@ -45,11 +45,12 @@ export async function performDiffFollowed(operation: DiffFollowedOperation, run:
       : await atTarget(operation, run, ({ ledger }) =>
           outcomeOf(waited, { name, keys: compared.keys, limit: operation.limit }, ledger, run),
         )
-  const last = outcome === null ? compared : { ...compared, shared: await sharedAfter(operation, compared, run) }
+  const shared = outcome === null ? null : await sharedAfter(operation, compared, run)
+  const last = shared === null ? compared : { ...compared, shared }
   const ending: Ending = {
     totals: totalsOf(compared, outcome),
     ...(done === 'stopped' ? { stopped: true } : {}),
-    ...errorOf(last, { name, dryRun: operation.dryRun, isRead: outcome !== null }),
+    ...errorOf(last, { name, dryRun: operation.dryRun, isRead: shared !== null }),
   }
   const status = done === 'stopped' ? 'stopped' : ending.error === undefined ? 'ok' : 'failed'
   run.emit({

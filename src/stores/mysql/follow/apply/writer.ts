@@ -5,7 +5,7 @@ import { batchRowCount, unpacked } from '../../../../model/copy/unpacked.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
-import { againIfChanged } from '../../../common/refusals.ts'
+import { retryableIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
@@ -204,7 +204,7 @@ class MysqlChangeWriter implements ChangeWriter {
     // the next transaction reads it again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables) table.readAt = -Infinity
-    this.#failure = isOld ? againIfChanged(error) : error
+    this.#failure = isOld ? retryableIfChanged(error) : error
     return this.#failure
   }
 }

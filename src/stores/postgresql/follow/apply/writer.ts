@@ -5,7 +5,7 @@ import { IS_GONE, IS_NEW } from '../../../../model/copy/packed-rows.ts'
 import { batchRowCount } from '../../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
-import { againIfChanged } from '../../../common/refusals.ts'
+import { retryableIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastLook } from '../../copy/commit.ts'
@@ -244,7 +244,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     // Outdated facts about the table may be the cause; the next transaction reads them again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables.values()) table.readAt = -Infinity
-    this.#failure = isOld ? againIfChanged(known) : known
+    this.#failure = isOld ? retryableIfChanged(known) : known
     return this.#failure
   }
 

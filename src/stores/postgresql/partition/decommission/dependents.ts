@@ -20,21 +20,21 @@ const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclas
 
 /**
  * Objects that DROP TABLE would be refused for, as the server names them: qualified if the search path is empty.
- * @param which `but inherited keys`: without foreign keys to the partitioned table of a partition, which a detach ends
+ * @param which `without inherited keys`: without foreign keys to the partitioned table of a partition, which a detach ends
  */
 export async function dropDependents(
   session: CopySession,
   oid: string,
-  which: 'all' | 'but inherited keys' = 'all',
+  which: 'all' | 'without inherited keys' = 'all',
 ): Promise<readonly string[]> {
-  const but =
+  const withoutInherited =
     which === 'all'
       ? ''
       : `AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid
          AND k.oid = d.objid AND k.conparentid <> 0::oid)`
   const rows = await session.ask(
     `${GOING(oid)} SELECT DISTINCT ${NAMED} FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
-     WHERE d.deptype = 'n' AND NOT EXISTS (SELECT FROM going o WHERE o.classid = d.classid AND o.objid = d.objid) ${but} ORDER BY 1`,
+     WHERE d.deptype = 'n' AND NOT EXISTS (SELECT FROM going o WHERE o.classid = d.classid AND o.objid = d.objid) ${withoutInherited} ORDER BY 1`,
   )
   return rows.map(([name]) => name ?? '')
 }
