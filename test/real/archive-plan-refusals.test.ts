@@ -141,30 +141,4 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0, totals: { dropped: '2' } })
     })
   })
-
-  test.each(['DELETE', 'INSERT', 'INSERT OR DELETE'])(
-    'a constraint trigger that waits for the end and fires always: %s',
-    async (events) => {
-      const { place, commands } = await bookings(
-        'plain',
-        `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ${TABLE} SET note = 'touched' WHERE id = 200001; RETURN NULL; END $$`,
-        `CREATE CONSTRAINT TRIGGER touch AFTER ${events} ON ${TABLE} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch()`,
-        `ALTER TABLE ${TABLE} ENABLE ALWAYS TRIGGER touch`,
-      )
-      const before = await all(place)
-      for (const operation of [dry(commands.run), commands.run, dry(commands.drop), commands.drop]) {
-        expect((await perform(operation)).finished.error).toMatchObject({
-          code: 'TABLE_REFUSED',
-          message: `trigger touch of public.${TABLE} may change or reject rows`,
-          reason: expect.stringContaining('end of the transaction') as string,
-          hint: expect.stringContaining(`ALTER TABLE public.${TABLE} DISABLE TRIGGER "touch"`) as string,
-        })
-      }
-      expect(await all(place)).toEqual(before)
-      await place.sql(`ALTER TABLE ${TABLE} ENABLE TRIGGER touch`)
-      expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
-      expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
-      expect(await place.rows(`SELECT count(*) FROM ${TABLE} WHERE note = 'touched'`)).toEqual([['0']])
-    },
-  )
 })

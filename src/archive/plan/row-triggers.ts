@@ -28,7 +28,7 @@ export async function refuseTriggers(
 ): Promise<void> {
   const found = await store.offers.rowTriggers?.list(table, interrupt.abort)
   if (found === undefined) return
-  const { changing, firing, quiet, remedy, history, unread, late } = found
+  const { changing, firing, quiet, remedy, history, unread } = found
   const name = tableText(table)
   if (history !== undefined) {
     const message = `rows that are removed from the table stay in the database as history (${history.by})`
@@ -39,11 +39,6 @@ export async function refuseTriggers(
   if (quiet) {
     const message = `${all.join(', ')}: not fired for removed or restored rows (session_replication_role is set in these transactions only)`
     return emit({ type: 'log', level: 'note', table: name, message })
-  }
-  if (late !== undefined) {
-    const { names, reason, remedy: hint } = late
-    const what = `${names.join(', ')} of ${name} may change or reject rows`
-    throw new SluiceError('TABLE_REFUSED', what, { where: name, reason, hint })
   }
   if (changing.length > 0) {
     throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change or reject rows`, {

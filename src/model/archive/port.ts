@@ -132,8 +132,6 @@ export type RowTriggers = {
   readonly remedy: string
   /** Set if their bodies are functions that sluice does not read: then those of `firing` may change other rows too. */
   readonly unread?: true
-  /** Set if some of `changing` can fire at the end of a transaction, after its rows were compared, and in all sessions. */
-  readonly late?: { readonly names: readonly string[]; readonly reason: string; readonly remedy: string }
   /** How the system keeps deleted rows of the table, and the statement that removes them; absent if it keeps none. */
   readonly history?: { readonly by: string; readonly remedy: string }
 }
