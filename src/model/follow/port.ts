@@ -277,6 +277,8 @@ export type ChangeTable = {
   readonly columns: readonly WriteColumn[]
   /** Columns that identify rows: those mapped from the source's row key, whatever the key of the target is. */
   readonly identity: readonly string[]
+  /** Those of `identity` that have another type or collation than at the source. */
+  readonly comparedApart?: readonly string[]
   /**
    * The table is COPYING or CATCHUP: a chunk copied late may hold a value that an older change writes again, so
    * secondary unique indexes and foreign keys would refuse valid rows. Create them later; a LIVE table may have them.

@@ -183,6 +183,12 @@ async function changedSince(
   writer: ChunkWriter,
 ): Promise<ReadonlyMap<Change, ChangeResult>> {
   const stored = await storedRows(plan, writer)
+  const known = new Set(changes.map(({ text }) => text))
+  if ([...stored.keys()].some((text) => !known.has(text))) {
+    const [only] = changes
+    if (only === undefined || changes.length > 1) throw oneKey()
+    return new Map([[only, oneKey()]])
+  }
   const isAs = (rows: readonly Row[], row: Row | null): boolean =>
     row === null ? rows.length === 0 : rows.some((one) => isEqualRow(row, one))
   const changed = changes.filter(({ text, before, after, mayBeDone }) => {
@@ -252,6 +258,14 @@ export function storesAnother(columns: readonly string[] = []): SluiceError {
   return new SluiceError('ROW_REFUSED', `the target stores another row${at}`, {
     reason: 'a trigger or a rule of the target changes or ignores what is written',
     hint: 'change or disable it, then run the same command again',
+  })
+}
+
+/** Error for a row whose key the target compares as equal to that of another row. */
+export function oneKey(): SluiceError {
+  return new SluiceError('ROW_REFUSED', 'the target holds another row under this key', {
+    reason: 'both keys are equal in the target',
+    hint: 'give one of the two rows another key at the source',
   })
 }
 

@@ -17,6 +17,7 @@ import {
   isEqualRow,
   kindsOf,
   NEVER,
+  oneKey,
   storedInstead,
   storesAnother,
   type Change,
@@ -68,7 +69,10 @@ export async function repairKeys(
   }
   const taken = await heldOtherwise(
     sides,
-    changes.flatMap(({ key, before, after }) => (before === null && after !== null ? [key] : [])),
+    changes.flatMap(({ key, before, after }) =>
+      // A batch cannot look before it writes, as a transaction does.
+      around.to.can.atomic === 'batch' || (before === null && after !== null) ? [key] : [],
+    ),
   )
   for (const text of taken) outcome.set(text, oneKey())
   const free = changes.filter(({ text }) => !taken.has(text))
@@ -116,13 +120,6 @@ async function heldOtherwise(sides: DiffSides, keys: readonly RowKey[]): Promise
   const half = keys.length >> 1
   const first = await heldOtherwise(sides, keys.slice(0, half))
   return new Set([...first, ...(await heldOtherwise(sides, keys.slice(half)))])
-}
-
-function oneKey(): SluiceError {
-  return new SluiceError('ROW_REFUSED', 'the target holds another row under this key', {
-    reason: 'both keys are equal in the target',
-    hint: 'give one of the two rows another key at the source',
-  })
 }
 
 function changeOf(

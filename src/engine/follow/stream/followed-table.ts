@@ -52,6 +52,11 @@ export function followTable(given: TablePlan, key: TableKey, identity: readonly 
     target: {
       table: plan.target,
       columns: columns.map(({ to, as, target }) => ({ name: to, as, column: target })),
+      comparedApart: columns.flatMap(({ from, to, source, target }) =>
+        identity.includes(from) && (source.native !== target.native || source.collation !== target.collation)
+          ? [to]
+          : [],
+      ),
       identity: identity.map((column) => {
         const found = columns.find(({ from }) => from === column)
         if (found !== undefined) return found.to

@@ -68,6 +68,13 @@ export function inspectedTable(
 
 type Refuse = (message: string, hint: string) => void
 
+export const FOLDED_HINT = 'recreate the table with a column that is compared by its bytes'
+
+/** @param by what compares different texts as equal */
+export function foldedText(key: string, table: string, by: string): string {
+  return `${key} of ${table} is compared by ${by}, for which two different keys of the source can be equal`
+}
+
 function examineColumns(request: ChangeTable, { columns }: TableLook, name: string, refuse: Refuse): void {
   const found = new Map(columns.map((column) => [column.name.toLowerCase(), column]))
   const { identity } = request
@@ -91,10 +98,7 @@ function examineColumns(request: ChangeTable, { columns }: TableLook, name: stri
   for (const key of identity) {
     const by = found.get(key.toLowerCase())?.foldedBy
     if (by === undefined) continue
-    refuse(
-      `${key} of ${name} is compared by ${by}, for which two different keys of the source can be equal`,
-      'recreate the table with a column that is compared by its bytes',
-    )
+    refuse(foldedText(key, name, by), FOLDED_HINT)
   }
 }
 

@@ -1,6 +1,7 @@
 /** Preflight check of a target: what would keep changes out of it, or alter their effect. Changes nothing. */
-import { tableText } from '../../../../model/copy/column-type.ts'
+import { tableText, type Column } from '../../../../model/copy/column-type.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
+import { FOLDED_HINT, foldedText } from '../../../common/apply/examined-table.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import { missingTable } from '../../server/relation.ts'
@@ -93,7 +94,8 @@ async function examineTable(
 
 type Refuse = (message: string, hint: string) => void
 
-function examineColumns({ table, columns, identity }: ChangeTable, shape: PostgresApplyShape, refuse: Refuse): boolean {
+function examineColumns(request: ChangeTable, shape: PostgresApplyShape, refuse: Refuse): boolean {
+  const { table, columns, identity, comparedApart = [] } = request
   const name = tableText(table.table)
   const lacking = columns.filter(({ column }, at) => column.generated !== true && shape.columns[at] === null)
   if (lacking.length > 0) {
@@ -110,7 +112,17 @@ function examineColumns({ table, columns, identity }: ChangeTable, shape: Postgr
     const message = `the row key of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
     refuse(message, 'copy these columns, as plain columns')
   }
+  for (const { name: key, column } of columns) {
+    const by = comparedApart.includes(key) ? foldedBy(column) : null
+    if (by !== null) refuse(foldedText(key, name, by), FOLDED_HINT)
+  }
   return lacking.length === 0 && identity.length > 0 && unusable.length === 0
+}
+
+/** What compares different texts as equal; null if nothing does. */
+function foldedBy({ native, collation, sortsOnly }: Column): string | null {
+  if (/(?:^|\.)"?citext"?$/.test(native)) return native
+  return collation === undefined || sortsOnly === true ? null : `collation ${collation}`
 }
 
 /** Rights and row security of the table, not of its partitions: rows are written through the table. */
