@@ -17,14 +17,11 @@ export type Answer = { readonly url: string } | { readonly missing: string }
 
 type Server = { readonly answer: Answer; readonly stop: () => Promise<void> }
 
-/** The databases of a run are hundreds, and the server would visit each of them every minute. Each is done with before its first visit. */
-const SELDOM_VACUUMED = ['autovacuum_naptime=1h'] as const
-
 const STARTERS: Readonly<Record<string, () => Promise<Server>>> = {
   postgresql: async () => {
     const { POSTGRES_AVAILABLE, POSTGRES_MISSING, startPostgres } = await import('../support/servers/postgresql.ts')
     if (!POSTGRES_AVAILABLE) return absent(POSTGRES_MISSING)
-    const server = await startPostgres({ extraSettings: SELDOM_VACUUMED })
+    const server = await startPostgres()
     await server.createDatabase('catalogs')
     return { answer: { url: server.url('catalogs') }, stop: async () => await server[Symbol.asyncDispose]() }
   },
