@@ -29,7 +29,10 @@ export async function inspectedThrough(
   return { ...plan, partitions }
 }
 
-/** For a partition: what prevents its drop. For a plain table: rows that refer to a period prevent its removal, and later rows may get their numbers. */
+/**
+ * For a partition: what prevents its drop. For a plain table: rows that refer to a period prevent its removal, and later
+ * rows may get their numbers.
+ */
 async function withGoing(
   { table, archived, referred }: PlannedArchive,
   one: PlannedPartition,

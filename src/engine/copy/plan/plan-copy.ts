@@ -177,6 +177,9 @@ async function withSequences(
   return { ...table, columns }
 }
 
+/** Errors that are not about a single table. */
+const OF_THE_RUN: ReadonlySet<string> = new Set(['INTERNAL', 'BAD_FLAG', 'BAD_PREDICATE'])
+
 type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore }
 
 /** @param old decisions made differently when the copy was started */
@@ -220,13 +223,7 @@ async function planOne(
     return { source, options, targetName, extent: part, ring, plan: sizedPlan, error: null }
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    if (
-      error.code === 'INTERNAL' ||
-      error.kind === 'stopped' ||
-      error.code === 'BAD_FLAG' ||
-      error.code === 'BAD_PREDICATE'
-    )
-      throw thrown
+    if (error.kind === 'stopped' || OF_THE_RUN.has(error.code)) throw thrown
     return { source, options, targetName: wanted, extent: UNKNOWN, ring: null, plan: null, error }
   }
 }

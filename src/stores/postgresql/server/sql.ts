@@ -174,5 +174,5 @@ function builtIn(type: ColumnType): string | null {
   }
 }
 
-/** For the open transaction: deferred triggers and constraints run now, and not at the commit, after rows were compared. */
+/** For the open transaction: deferred triggers and constraints run now, not at the commit after rows were compared. */
 export const CONSTRAINTS_NOW = 'SET CONSTRAINTS ALL IMMEDIATE'

@@ -20,7 +20,7 @@ const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclas
 
 /**
  * Objects that DROP TABLE would be refused for, as the server names them: qualified if the search path is empty.
- * @param which `without inherited keys`: without foreign keys to the partitioned table of a partition, which a detach ends
+ * @param which `without inherited keys`: without foreign keys to the partitioned table, which a detach ends
  */
 export async function dropDependents(
   session: CopySession,

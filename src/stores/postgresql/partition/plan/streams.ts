@@ -91,7 +91,7 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
   }
 }
 
-/** New partitions that a publication would have, and whose changed rows nothing identifies: the server refuses changes. */
+/** New partitions that a publication would have, without an identity of changed rows: the server refuses changes. */
 function unidentified(
   { kind, index, primary }: Identity,
   publications: readonly Publication[],
