@@ -34,7 +34,7 @@ test('a clock that is put forward or back counts as it shows', () => {
 test.each(['22-5', '22:00', '24:00-05:00', '22:00-22:00', '00:00-24:00', '22:60-05:00', 'night'])(
   '%s is refused',
   (text) => {
-    expect(() => parseHours(text, 'UTC')).toThrow(`--between ${text} is no span of hours`)
+    expect(() => parseHours(text, 'UTC')).toThrow(`--between ${text} is not a span of hours`)
   },
 )
 
