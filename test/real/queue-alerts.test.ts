@@ -559,7 +559,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await named()).toEqual(['1', '3'])
     for (const chunk of ['1', '3']) movedAt.set(chunk, performance.now())
     expect(await look('1', '3')).toEqual([
-      expect.stringMatching(/^cleared: chunks 1, 2 go on or are done; it was open since /),
+      expect.stringMatching(/^cleared: chunks 1, 2 continue or are done; it was open since /),
     ])
 
     // Another host found that its chunk goes on, and was killed before it had sent that.
