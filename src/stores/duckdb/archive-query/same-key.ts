@@ -1,18 +1,12 @@
 /** Finds source rows whose keys files have, where the table compares keys by a collation. */
 import type { QueryColumn } from '../../../model/archive/query-port.ts'
-import type { Column } from '../../../model/copy/column-type.ts'
+import { textEquality, type TextEquality } from '../../../model/copy/text-equality.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { QuerySession } from './session.ts'
 
 /** A key column. @property place its name in the table of source rows */
 export type KeyColumn = { readonly column: QueryColumn; readonly place: string }
-
-/**
- * `bytes`: by bytes. `nocase`: A to Z are equal to a to z. `rtrim`: blanks at the end do not count. `system`: only the
- * system knows; case, accents, blanks and punctuation may count or not.
- */
-type TextEquality = 'bytes' | 'nocase' | 'rtrim' | 'system'
 
 /** SQL of source rows and of archived ones, for a FROM clause. */
 type Sides = { readonly hot: string; readonly archived: string }
@@ -82,18 +76,4 @@ function perhaps(text: string, equality: TextEquality): string {
   if (equality !== 'system') return surely(text, equality)
   const letters = `regexp_replace(lower(strip_accents(replace(${text}, 'ß', 'ss'))), '[^\\p{L}\\p{N}]', '', 'g')`
   return `coalesce(nullif(${letters}, ''), ${text})`
-}
-
-/** How a table compares the texts of a column for equality, as in its key. */
-function textEquality({
-  collation,
-  sortsOnly,
-  native,
-}: Pick<Column, 'collation' | 'sortsOnly' | 'native'>): TextEquality {
-  // Its collation says nothing about equality.
-  if (/(?:^|\.)"?citext"?$/.test(native)) return 'system'
-  if (collation === undefined || sortsOnly === true) return 'bytes'
-  if (collation === 'NOCASE') return 'nocase'
-  // MySQL pads texts with blanks under its other binary collations.
-  return collation === 'RTRIM' || /^\w+_bin$/.test(collation) ? 'rtrim' : 'system'
 }

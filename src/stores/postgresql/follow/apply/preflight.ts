@@ -1,5 +1,6 @@
 /** Preflight check of a target: what would keep changes out of it, or alter their effect. Changes nothing. */
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'
+import { textEquality } from '../../../../model/copy/text-equality.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { FOLDED_HINT, foldedText } from '../../../common/apply/examined-table.ts'
 import { arrayText } from '../../server/array-text.ts'
@@ -120,9 +121,10 @@ function examineColumns(request: ChangeTable, shape: PostgresApplyShape, refuse:
 }
 
 /** What compares different texts as equal; null if nothing does. */
-function foldedBy({ native, collation, sortsOnly }: Column): string | null {
-  if (/(?:^|\.)"?citext"?$/.test(native)) return native
-  return collation === undefined || sortsOnly === true ? null : `collation ${collation}`
+function foldedBy(column: Column): string | null {
+  if (textEquality(column) === 'bytes') return null
+  const { native, collation, sortsOnly } = column
+  return collation === undefined || sortsOnly === true ? native : `collation ${collation}`
 }
 
 /** Rights and row security of the table, not of its partitions: rows are written through the table. */

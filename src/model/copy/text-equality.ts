@@ -1,0 +1,21 @@
+/** How a table compares the texts of a column for equality, as in its key. */
+import type { Column } from './column-type.ts'
+
+/**
+ * `bytes`: by bytes. `nocase`: A to Z are equal to a to z. `rtrim`: blanks at the end do not count. `system`: only the
+ * system knows; case, accents, blanks and punctuation may count or not.
+ */
+export type TextEquality = 'bytes' | 'nocase' | 'rtrim' | 'system'
+
+export function textEquality({
+  collation,
+  sortsOnly,
+  native,
+}: Pick<Column, 'collation' | 'sortsOnly' | 'native'>): TextEquality {
+  // Its collation says nothing about equality.
+  if (/(?:^|\.)"?citext"?$/.test(native)) return 'system'
+  if (collation === undefined || sortsOnly === true) return 'bytes'
+  if (collation === 'NOCASE') return 'nocase'
+  // MySQL pads texts with blanks under its other binary collations.
+  return collation === 'RTRIM' || /^\w+_bin$/.test(collation) ? 'rtrim' : 'system'
+}
