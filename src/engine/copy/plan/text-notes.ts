@@ -32,9 +32,7 @@ export function zeroNotes(
       (isUnbound(made.type) || made.type.kind === 'text') &&
       !(isSame && source.native === made.native),
   )
-  if (losing.length === 0) return []
-  const names = losing.map(({ to, source }) => `${to} (${source.native})`).join(', ')
-  return [`trailing zeros are not kept: 6.000 is written and proved as 6: ${names}`]
+  return noted('trailing zeros are not kept: 6.000 is written and proved as 6', losing)
 }
 
 const NUMBERS: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'float'])
@@ -47,14 +45,12 @@ function numbersAsText({ columns }: Columns): readonly string[] {
       source.asText !== true &&
       (target.asText === true || target.type.kind === 'text'),
   )
-  if (texts.length === 0) return []
-  const names = texts.map(({ to, target }) => `${to} (${target.native})`).join(', ')
-  return [`kept as text, and compared as text ('9' > '10'): ${names}`]
+  return noted("kept as text, and compared as text ('9' > '10')", texts, ({ target }) => ` (${target.native})`)
 }
 
 function shapesAsText({ columns }: Columns): readonly string[] {
-  return keptAs(
-    'EWKB in hexadecimal digits',
+  return noted(
+    'kept as EWKB in hexadecimal digits',
     columns.filter(
       ({ source, target, as }) => as.kind === 'native' && as.name === source.portable && target.type.kind === 'text',
     ),
@@ -62,8 +58,8 @@ function shapesAsText({ columns }: Columns): readonly string[] {
 }
 
 function bytesAsText({ columns }: Columns): readonly string[] {
-  return keptAs(
-    "the source's own bytes in hexadecimal digits",
+  return noted(
+    "kept as the source's own bytes in hexadecimal digits",
     columns.filter(({ source, target }) => source.hexed === true && target.type.kind === 'text'),
   )
 }
@@ -73,19 +69,14 @@ function anythingAsText({ columns }: Columns): readonly string[] {
   const isAny = ({ type }: Columns['columns'][number]['source']): boolean =>
     type.kind === 'native' && type.name === 'any'
   const texts = columns.filter(({ source, target }) => isAny(source) && target.type.kind === 'text')
-  if (texts.length === 0) return []
-  return [
-    `no type in the source: values become literals, 'a' with its quotes, 7, x'ff': ${texts.map(({ to }) => to).join(', ')}`,
-  ]
+  return noted("no type in the source: values become literals, 'a' with its quotes, 7, x'ff'", texts, () => '')
 }
 
 function membersAsText({ columns }: Columns): readonly string[] {
   const texts = columns.filter(
     ({ source, target }) => source.oneWay === true && source.type.kind === 'native' && target.type.kind === 'text',
   )
-  if (texts.length === 0) return []
-  const names = texts.map(({ to, source }) => `${to} (${source.native})`).join(', ')
-  return [`only the text of a value is kept, not its member of the type: ${names}`]
+  return noted('only the text of a value is kept, not its member of the type', texts)
 }
 
 /** Texts in columns of a stricter type. Both sides are compared by their values, so the proof reports them as equal. */
@@ -97,14 +88,21 @@ function textsAsValues({ columns }: Columns): readonly string[] {
       !TEXTS.has(as.kind) &&
       !(as.kind === 'json' && as.spelled === true),
   )
-  if (values.length === 0) return []
-  const names = values.map(({ to, source, target }) => `${to} (${source.native} to ${target.native})`).join(', ')
-  return [`a text becomes a value of the column's type and loses its spelling ('007' becomes 7): ${names}`]
+  return noted(
+    "a text becomes a value of the column's type and loses its spelling ('007' becomes 7)",
+    values,
+    ({ source, target }) => ` (${source.native} to ${target.native})`,
+  )
 }
 
 const TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'bytes', 'list'])
 
-function keptAs(what: string, columns: Columns['columns']): readonly string[] {
+/** @param behind what follows the name of a column; its type in the source by default */
+function noted(
+  what: string,
+  columns: Columns['columns'],
+  behind = ({ source }: Columns['columns'][number]): string => ` (${source.native})`,
+): readonly string[] {
   if (columns.length === 0) return []
-  return [`kept as ${what}: ${columns.map(({ to, source }) => `${to} (${source.native})`).join(', ')}`]
+  return [`${what}: ${columns.map((column) => column.to + behind(column)).join(', ')}`]
 }
