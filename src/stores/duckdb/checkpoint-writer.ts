@@ -16,6 +16,7 @@ import type {
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { spaceExhausted } from '../../shared/guide-errors.ts'
+import { syncPath } from '../../shared/sync-path.ts'
 import { CHECKPOINT_COLUMNS, CHECKPOINT_KEYS } from './checkpoint-schema.ts'
 import { identifier, sqlLiteral, openDuckDb, type DuckDb } from './instance.ts'
 
@@ -54,7 +55,7 @@ class DuckDbCheckpointWriter implements CheckpointWriter {
       const count = await copyRows(db, { from: near(text), to: near(unfinished) }, found, signal)
       await rm(text)
       await proveRows(db, near(unfinished), found, count, file)
-      await sync(unfinished)
+      await syncPath(unfinished)
       const { size } = await stat(unfinished)
       await rename(unfinished, file)
       return { rows: count, bytes: size }
@@ -144,11 +145,6 @@ async function proveRows(db: DuckDb, source: string, text: RowsText, copied: num
 
 function sum({ counts }: RowsText): number {
   return CHECKPOINT_KINDS.reduce((total, kind) => total + counts[kind], 0)
-}
-
-async function sync(file: string): Promise<void> {
-  await using handle = await open(file, 'r+')
-  await handle.sync()
 }
 
 /** Maps DuckDB's errors about values or the disk; errors of the file system are returned unchanged. */

@@ -133,13 +133,14 @@ async function takeOver(
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical', notChecked: NOT_READ }
 }
 
+const OF_FILES: ReadonlySet<string> = new Set(['missing file', 'changed file'])
+
 /** Differences with which a partition is taken over on request; a damaged file does not change what the ledger says. */
-const ACCEPTABLE: ReadonlySet<string> = new Set(['differs from the source', 'missing file', 'changed file'])
+const ACCEPTABLE: ReadonlySet<string> = new Set(['differs from the source', ...OF_FILES])
 
 /** An unidentified table comes before a damaged file: it may hold the only copy. */
 function inFront(finding: ArchiveFinding | null, unclear: ArchiveFinding | null): ArchiveFinding | null {
-  const isOfFile = finding?.finding === 'missing file' || finding?.finding === 'changed file'
-  return finding === null || isOfFile ? (unclear ?? finding) : finding
+  return finding === null || OF_FILES.has(finding.finding) ? (unclear ?? finding) : finding
 }
 
 const NOT_READ =
