@@ -57,8 +57,8 @@ export async function restoredThere(
   }
   const missing = missingOf(found, archived)
   // Without a key, as many rows may be other rows.
-  if (missing === 0n && found.kind !== 'untold') return { finding: [], partition: restored, compared: archived }
-  const damaged = found.kind === 'untold' ? await damageOf(context, before) : null
+  if (missing === 0n && found.kind !== 'counted') return { finding: [], partition: restored, compared: archived }
+  const damaged = found.kind === 'counted' ? await damageOf(context, before) : null
   if (damaged !== null) return { finding: [damaged], partition: null, compared: 0n }
   const detail = `${rowsNowText(found, archived)}; a restore removed its files from the archive, and they exist`
   const kept: ArchivedPartition = { ...before, logged: [] }
@@ -153,6 +153,6 @@ async function rowsAt({ store, interrupt }: ArchiveContext, { table, where }: Pl
 /** Without a key fewer rows are missing ones. */
 function missingOf(found: RowsNow, archived: bigint): bigint {
   if (found.kind === 'equal') return 0n
-  if (found.kind === 'told') return found.missing.rows
+  if (found.kind === 'keyed') return found.missing.rows
   return found.rows < archived ? archived - found.rows : 0n
 }

@@ -115,7 +115,7 @@ async function ofPlain(
 }
 
 function isGone(rows: RowsNow, part: ArchivedPartition): boolean {
-  return rows.kind === 'told' && rows.missing.rows === proofOf(part).rows
+  return rows.kind === 'keyed' && rows.missing.rows === proofOf(part).rows
 }
 
 /** For a plain table: what it is if the difference is accepted. */
@@ -126,7 +126,7 @@ export async function ofRest(
   now: Digest | null,
 ): Promise<FoundPartition> {
   const finding = differing(part, rowsNowText(rows, proofOf(part).rows))
-  if (rows.kind !== 'told') return { finding }
+  if (rows.kind !== 'keyed') return { finding }
   if (rows.missing.rows === 0n) return { finding, accepted: part }
   // Some rows are in the archive alone, as after an interrupted removal.
   const isRest = rows.changed.rows === 0n && rows.late.rows === 0n && now !== null

@@ -145,11 +145,11 @@ async function published(
     if (place === null) return null
     const seen = await compared(context, partition, place, { ...options, asChanged: true })
     const { found } = seen
-    if (found === null || found.kind === 'equal' || (found.kind === 'told' && found.missing.rows === 0n)) {
+    if (found === null || found.kind === 'equal' || (found.kind === 'keyed' && found.missing.rows === 0n)) {
       return { ...seen, refusal: null }
     }
-    if (found.kind === 'told' && tables.length > 0) return null
-    if (found.kind === 'told' && native === null) {
+    if (found.kind === 'keyed' && tables.length > 0) return null
+    if (found.kind === 'keyed' && native === null) {
       const refusal = columnRefusal(context, partition, options) ?? seen.refusal
       return { ...seen, refusal }
     }
@@ -284,7 +284,7 @@ async function compared(
   }
   const found = await rowsNow(context, partition, place, options.late)
   const otherwise =
-    found.kind === 'told' && found.missing.rows > 0n
+    found.kind === 'keyed' && found.missing.rows > 0n
       ? comparedOtherwise(place.table.key, sharedAt(context, partition, place))
       : ''
   const text = [foretold(found, partition, options), ...(otherwise === '' ? [] : [otherwise])].join('; ')
@@ -304,7 +304,7 @@ function refusalOf(
   // A native table is restored with its columns unchanged.
   const computed = place.isOwn === true ? [] : computedNames(sharedAt(context, partition, place))
   if (found.kind === 'equal') return null
-  if (found.kind === 'told') {
+  if (found.kind === 'keyed') {
     if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed, computed)
     if (found.missing.rows === 0n) return null
     return rowsRefusal(context, partition, place)
@@ -336,13 +336,13 @@ function keyRefusal(context: ArchiveContext, partition: ArchivedPartition, place
 /** True if all archived rows are in the source, unchanged as far as required. */
 export function isSettled(found: RowsNow, { asChanged }: RestoreOptions): boolean {
   if (found.kind === 'equal') return true
-  return found.kind === 'told' && found.missing.rows === 0n && (found.changed.rows === 0n || asChanged)
+  return found.kind === 'keyed' && found.missing.rows === 0n && (found.changed.rows === 0n || asChanged)
 }
 
 function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: RestoreOptions): string {
   const archived = proofOf(partition).rows
   if (found.kind === 'equal') return `compared now: ${rowsNowText(found, archived)}`
-  if (found.kind === 'untold') {
+  if (found.kind === 'counted') {
     return `compared now: ${rowsNowText(found, archived)}${asChanged ? `; the present values count, and ${ceaseText(archived)}` : ''}`
   }
   // If no row is expected in the table, a full restore is the normal case.

@@ -56,7 +56,7 @@ export async function lostRefusal(
   const kept = await same()
   if (kept !== null && kept.rows >= archived) return null
   const found = await rowsNow(context, partition, there.place, async () => ({ rows: 0n, keys: [] }))
-  const isLost = found.kind === 'told' ? found.missing.rows > 0n : found.kind === 'untold' && found.rows < archived
+  const isLost = found.kind === 'keyed' ? found.missing.rows > 0n : found.kind === 'counted' && found.rows < archived
   return isLost ? removed(context, partition, rowsNowText(found, archived)) : null
 }
 

@@ -54,7 +54,7 @@ export async function removeArchived(
     const late = { rows: 0n, keys: [] }
     const rest = whole.rows - before.rows - there.same.rows - there.changed.rows
     const missing = rest > 0n ? rest : 0n
-    const reported = { kind: 'told', now: null, rows: found.rows, same: there.same.rows, late } as const
+    const reported = { kind: 'keyed', now: null, rows: found.rows, same: there.same.rows, late } as const
     const kinds = { ...reported, missing: { rows: missing, keys: there.missing }, changed: there.changed }
     throw changedAfter(name, partition, rowsNowText(kinds, whole.rows))
   }

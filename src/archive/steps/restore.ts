@@ -70,9 +70,9 @@ export async function restorePartition(
     else await fill(context, { partition, held }, seen, reload, options)
   }
   await retract(context, { held, partition: await reload() })
-  const isInspected = isMade || seen.isAmongOthers === true || (seen.found !== null && seen.found.kind !== 'untold')
+  const isInspected = isMade || seen.isAmongOthers === true || (seen.found !== null && seen.found.kind !== 'counted')
   // Rows that kept other values are not among them.
-  const changed = seen.found?.kind === 'told' ? seen.found.changed.rows : 0n
+  const changed = seen.found?.kind === 'keyed' ? seen.found.changed.rows : 0n
   return { rows: isInspected ? proofOf(partition).rows - changed : null }
 }
 
@@ -105,7 +105,7 @@ export async function attachAgain(
 
 /** True if no archived row is missing. */
 function isWhole({ found }: Foreseen): boolean {
-  return found === null || found.kind !== 'told' || found.missing.rows === 0n
+  return found === null || found.kind !== 'keyed' || found.missing.rows === 0n
 }
 
 /** Errors that the same restore would meet again, until rows, constraints or rights of the table change. */
@@ -219,7 +219,7 @@ async function fill(
   if (place === null) throw new Error(`${partition.label} cannot be restored: it has no place`)
   const { ledger, name } = context
   const from = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
-  const isPartly = before?.kind === 'told' && (before.same > 0n || before.changed.rows > 0n)
+  const isPartly = before?.kind === 'keyed' && (before.same > 0n || before.changed.rows > 0n)
   // From now on rows in the source do not count until all are there.
   if (!partition.restoring) {
     // Rows put back by other programs must not be deleted if this restore is undone.

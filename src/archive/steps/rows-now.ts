@@ -27,10 +27,10 @@ export type RowsNow =
   /** Equal by count and checksum. */
   | { readonly kind: 'equal'; readonly now: Digest }
   /** Different from the archived ones; without a key it is unknown which rows. */
-  | { readonly kind: 'untold'; readonly now: Digest | null; readonly rows: bigint; readonly why: string }
+  | { readonly kind: 'counted'; readonly now: Digest | null; readonly rows: bigint; readonly why: string }
   /** By key: `same` and `changed` are in the table, `missing` are not, and `late` are there in addition. */
   | {
-      readonly kind: 'told'
+      readonly kind: 'keyed'
       /** Null if a row has a value outside its type. */
       readonly now: Digest | null
       readonly rows: bigint
@@ -71,13 +71,13 @@ export async function rowsNow(
   const rows = now?.rows ?? (await view.extent(table, where, true)).rows
   if (gone.length > 0) {
     return {
-      kind: 'untold',
+      kind: 'counted',
       now,
       rows,
       why: `the table no longer has the column ${gone.map(({ now: { name } }) => name).join(', ')}`,
     }
   }
-  if (keyPlaces(shared, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
+  if (keyPlaces(shared, table) === null) return { kind: 'counted', now, rows, why: 'without a key' }
   // A damaged file would show unchanged rows as changed.
   await proveArchived(context, partition)
   const found = await inspectedUp(context, partition, { table, shared, where }, view)
@@ -85,7 +85,7 @@ export async function rowsNow(
   const changed = found.changed.rows - (found.changed.outside?.rows ?? 0n)
   const reported = besides > 0n ? await late(partition, place) : { rows: 0n, keys: [] }
   const uncounted = besides > changed ? besides - changed : 0n
-  return { kind: 'told', now, rows, ...found, late: reported ?? { rows: uncounted, keys: [] } }
+  return { kind: 'keyed', now, rows, ...found, late: reported ?? { rows: uncounted, keys: [] } }
 }
 
 /** The columns that are compared between archived rows and those of a place. */
@@ -247,7 +247,7 @@ export async function compareRowsNow(
 /** Differences as text: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
 export function rowsNowText(found: RowsNow, archived: bigint): string {
   if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to the archived ones by count and checksum`
-  if (found.kind === 'untold')
+  if (found.kind === 'counted')
     return `${rowCount(found.rows)} now, ${archived} when it was archived, and they differ (${found.why}; it is unknown which)`
   const { missing, changed, late } = found
   const parts = [

@@ -215,7 +215,7 @@ async function foretold(
     const { text, refusal } =
       seen.refusal === null ? await defaultPartitionRows(open, record, known, inspections.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
-    else if (seen.found?.kind === 'told' && seen.found.missing.rows > 0n) comeByKey = true
+    else if (seen.found?.kind === 'keyed' && seen.found.missing.rows > 0n) comeByKey = true
     const isWritten = seen.isMade === true || seen.isAmongOthers === true || (seen.place?.isOwn !== true && comeByKey)
     if (isWritten) for (const name of computedNames(fitNow(open.context, known).shared)) computed.add(name)
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
