@@ -1,6 +1,6 @@
 /**
  * Makes a checkout ready to run: installs the locked packages when they are not those of this lock file and this Node,
- * then compiles src/ to dist/. `prestart` and `pretest` call it, so it depends on nothing but Node, prints nothing when
+ * then compiles src/ to build/ and joins that to the program in dist/. `prestart` and `pretest` call it, so it depends on nothing but Node, prints nothing when
  * there is nothing to do, writes to stderr only (stdout belongs to the program that starts next), and may be killed at
  * any point: what says "done" is written last, and a process that died half-way is noticed by its lock.
  */
@@ -14,9 +14,9 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const modules = path.join(root, 'node_modules')
 const stampFile = path.join(modules, '.sluice-stamp')
 const installedList = path.join(modules, '.package-lock.json')
-const dist = path.join(root, 'dist')
-const lockFile = path.join(dist, '.ensure-lock')
-const buildInfo = path.join(dist, '.tsbuildinfo')
+const build = path.join(root, 'build')
+const lockFile = path.join(build, '.ensure-lock')
+const buildInfo = path.join(build, '.tsbuildinfo')
 
 /** Exit codes as docs/reference/EXIT-CODES.md has them: 2 for the surroundings, 70 for our own source. */
 const EXIT_CONFIGURATION = 2
@@ -87,10 +87,10 @@ function releaseLock() {
 /**
  * Two terminals may start the program in a fresh checkout at once; two `npm ci` in one folder destroy each other.
  * A lock whose owner is dead means that something was cut off: then the compiler's memory of what it wrote is dropped too,
- * because a file of dist/ may be half written.
+ * because a file of build/ may be half written.
  */
 function takeLock() {
-  fs.mkdirSync(dist, { recursive: true })
+  fs.mkdirSync(build, { recursive: true })
   let told = false
   for (;;) {
     try {
@@ -99,7 +99,7 @@ function takeLock() {
       return
     } catch (error) {
       if (error.code === 'ENOENT') {
-        fs.mkdirSync(dist, { recursive: true }) // `rm -rf dist` came between
+        fs.mkdirSync(build, { recursive: true }) // `rm -rf build` came between
         continue
       }
       if (error.code !== 'EEXIST') fail(EXIT_CONFIGURATION, `cannot write ${lockFile}: ${error.message}`)
@@ -241,21 +241,21 @@ function ensurePackages() {
   writeStamp(stamp)
 }
 
-// ── dist/
+// ── build/ and dist/
 
 /** What the compiler once wrote for a source that is gone would go on being found by import. */
 function removeOrphans() {
-  for (const entry of fs.readdirSync(dist, { withFileTypes: true, recursive: true })) {
+  for (const entry of fs.readdirSync(build, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.js')) continue
     const folder = entry.parentPath ?? entry.path
-    const source = path.join(root, 'src', path.relative(dist, folder), entry.name.slice(0, -3))
+    const source = path.join(root, 'src', path.relative(build, folder), entry.name.slice(0, -3))
     if (!fs.existsSync(`${source}.ts`) && !fs.existsSync(`${source}.tsx`)) fs.rmSync(path.join(folder, entry.name))
   }
 }
 
-/** tsc believes its own notes; where the entry is missing, somebody has cleared dist/ around them. */
+/** tsc believes its own notes; where the entry is missing, somebody has cleared build/ around them. */
 function dropNotesOfMissingFiles() {
-  if (fs.existsSync(path.join(root, 'src/cli/bin.ts')) && !fs.existsSync(path.join(dist, 'cli/bin.js'))) {
+  if (fs.existsSync(path.join(root, 'src/cli/bin.ts')) && !fs.existsSync(path.join(build, 'cli/bin.js'))) {
     fs.rmSync(buildInfo, { force: true })
   }
 }
@@ -269,6 +269,8 @@ function compile() {
   })
   if (result.status !== 0) fail(EXIT_BUG, 'src/ does not compile; the compiler says why above')
   removeOrphans()
+  const bundled = spawnSync(process.execPath, [path.join(root, 'scripts', 'bundle.mjs')], { stdio: ['ignore', 2, 2] })
+  if (bundled.status !== 0) fail(EXIT_BUG, 'the compiled modules cannot be joined; the bundler says why above')
 }
 
 checkNode()

@@ -8,6 +8,7 @@ import { chmodSync, closeSync, openSync, readdirSync, readFileSync, renameSync, 
 import path from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { serialize } from 'node:v8'
 import type { Operation } from '../app/operations/list.ts'
 import { makeFolderSync } from '../shared/make-folder.ts'
@@ -45,7 +46,7 @@ export async function runInBackground(
   const file = opened(log)
   const child = spawn(
     process.execPath,
-    [...process.execArgv, new URL(compiledEntry('background-main', import.meta.url)).pathname, line],
+    [...process.execArgv, fileURLToPath(compiledEntry('cli/background-main')), line],
     { detached: true, stdio: ['pipe', file, file, 'pipe'], env: { ...env } },
   )
   closeSync(file)

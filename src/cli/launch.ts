@@ -6,6 +6,7 @@ import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
+import { compiledEntry } from '../shared/compiled-entry.ts'
 import { holdsPassword, shownWords } from './shown-words.ts'
 import type { CliContext } from './ports.ts'
 
@@ -85,7 +86,7 @@ export async function launch(
     program: programWords({
       env: process.env,
       // Not the script that Node runs: that may add words in front, as the example of the guide does.
-      script: fileURLToPath(new URL('bin.js', import.meta.url)),
+      script: fileURLToPath(compiledEntry('cli/bin')),
       cwd: process.cwd(),
     }),
     clock: systemClock,

@@ -1,13 +1,11 @@
-/** The `src` folder of the project: the innermost one, since a project may be installed below another. */
-const SOURCES = /\/src(?=\/)(?!.*\/src\/)/
+/** Compiled code, seen from this module: it lies one folder below its root, in `build` as in the bundles of `dist`. */
+const COMPILED = import.meta.url.endsWith('.ts') ? '../../dist/' : '../'
 
 /**
- * The compiled entry next to a module, for threads and child processes. Node 20 runs no TypeScript in them, even if
- * the module itself runs from source; then the entry is in the same place below `dist`.
- * @param name without extension
- * @param module URL of the module that starts it: `import.meta.url`
+ * The compiled entry of a thread or child process. Node 20 runs no TypeScript in them, even if this module runs from
+ * source.
+ * @param name path below `src` without extension, as `app/share/slot-main`
  */
-export function compiledEntry(name: string, module: string): URL {
-  const { href } = new URL(`./${name}.js`, module)
-  return new URL(module.endsWith('.ts') ? href.replace(SOURCES, '/dist') : href)
+export function compiledEntry(name: string): URL {
+  return new URL(`${COMPILED}${name}.js`, import.meta.url)
 }

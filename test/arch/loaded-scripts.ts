@@ -11,7 +11,7 @@ export type Loaded = {
   readonly stderr: string
   /** Names of the packages of node_modules of which a script was loaded. */
   readonly packages: ReadonlySet<string>
-  /** Modules of dist/, as `app/index.js`. */
+  /** Modules of build/ or dist/, as `app/index.js`. */
   readonly modules: ReadonlySet<string>
 }
 
@@ -28,8 +28,8 @@ export function loadedBy(args: readonly string[]): Loaded {
       for (const { url } of report.result) {
         const inPackages = /\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
         if (inPackages !== undefined) packages.add(inPackages)
-        const inDist = /\/dist\/(.+)$/.exec(url)?.[1]
-        if (inPackages === undefined && inDist !== undefined) modules.add(inDist)
+        const own = /\/(?:build|dist)\/(.+)$/.exec(url)?.[1]
+        if (inPackages === undefined && own !== undefined) modules.add(own)
       }
     }
     return { status: result.status, stdout: result.stdout, stderr: result.stderr, packages, modules }

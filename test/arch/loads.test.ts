@@ -13,8 +13,8 @@ const NETWORK = ['pg', 'mysql2', 'cassandra-driver']
 
 /** Fails by name where the compiled program is not there, not by a stack trace of Node. */
 function compiled(name: string): string {
-  const file = path.join(ROOT, 'dist', name)
-  expect(fs.existsSync(file), `dist/${name} is missing: src/ has no such module, or it was not compiled`).toBe(true)
+  const file = path.join(ROOT, name)
+  expect(fs.existsSync(file), `${name} is missing: src/ has no such module, or it was not compiled`).toBe(true)
   return file
 }
 
@@ -31,7 +31,11 @@ test('a driver that is loaded is seen, from ESM, from CommonJS and from a thread
 })
 
 test('importing the app loads no UI and no driver', () => {
-  const loaded = loadedBy(['--input-type=module', '-e', `await import(${JSON.stringify(compiled('app/index.js'))})`])
+  const loaded = loadedBy([
+    '--input-type=module',
+    '-e',
+    `await import(${JSON.stringify(compiled('build/app/index.js'))})`,
+  ])
   expect(loaded.stderr).toBe('')
   expect(loaded.status).toBe(0)
   expect(loaded.modules).toContain('app/index.js')
@@ -39,21 +43,21 @@ test('importing the app loads no UI and no driver', () => {
 })
 
 test('--help loads no UI and no driver', () => {
-  const loaded = loadedBy([compiled('cli/bin.js'), '--help'])
+  const loaded = loadedBy([compiled('dist/cli/bin.js'), '--help'])
   expect(loaded.status, loaded.stderr).toBe(0)
   expect(loaded.modules).toContain('cli/bin.js')
   expect(among(loaded, [...UI, ...SQLITE, ...DUCKDB, ...NETWORK, ...AWS])).toEqual([])
 })
 
 test('discover on a folder loads no UI, no network driver and no SQLite', () => {
-  const loaded = loadedBy([compiled('cli/bin.js'), 'discover', 'fixtures/lake', '--recursive'])
+  const loaded = loadedBy([compiled('dist/cli/bin.js'), 'discover', 'fixtures/lake', '--recursive'])
   expect(loaded.status, loaded.stderr).toBe(0)
   expect(loaded.stdout).toContain('orders')
   expect(among(loaded, [...UI, ...SQLITE, ...NETWORK, ...AWS])).toEqual([])
 })
 
 test('discover loads no DuckDB where no count stands in a Parquet checkpoint alone', () => {
-  const loaded = loadedBy([compiled('cli/bin.js'), 'discover', 'fixtures/lake/crm/customers'])
+  const loaded = loadedBy([compiled('dist/cli/bin.js'), 'discover', 'fixtures/lake/crm/customers'])
   expect(loaded.status, loaded.stderr).toBe(0)
   expect(among(loaded, DUCKDB)).toEqual([])
 })
@@ -64,12 +68,12 @@ test('a bucket whose keys stand in the environment loads none of the library tha
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'a')
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b')
   const words = ['doctor', 's3://lake/']
-  const own = loadedBy([compiled('cli/bin.js'), ...words])
+  const own = loadedBy([compiled('dist/cli/bin.js'), ...words])
   expect(among(own, AWS)).toEqual([])
   vi.stubEnv('AWS_ACCESS_KEY_ID', '')
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', '')
   vi.stubEnv('AWS_EC2_METADATA_SERVICE_ENDPOINT', 'http://127.0.0.1:1')
-  const looking = loadedBy([compiled('cli/bin.js'), ...words])
+  const looking = loadedBy([compiled('dist/cli/bin.js'), ...words])
   vi.unstubAllEnvs()
   expect(among(looking, AWS)).toContain('@aws-sdk/credential-providers')
 })
@@ -82,7 +86,7 @@ test('metrics and traces load nothing where nobody asks for them', () => {
     '@opentelemetry/exporter-trace-otlp-http',
   ]
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'sluice-loads-'))
-  const words = [compiled('cli/bin.js'), 'import', 'fixtures/lake/crm/customers', '--database-url']
+  const words = [compiled('dist/cli/bin.js'), 'import', 'fixtures/lake/crm/customers', '--database-url']
   try {
     const silent = loadedBy([...words, `sqlite:///${path.join(folder, 'silent.db')}`])
     expect(silent.status, silent.stderr).toBe(0)

@@ -19,7 +19,7 @@ export async function cassandra() {
     const text = fs.readFileSync(path.join(emitted, 'test/support/servers', `${name}.js`), 'utf8')
     const file = path.join(folder, `.bench-${process.pid}-${name}.mjs`)
     const own = text.replaceAll(/(['"])\.\/cassandra-node\.js\1/g, `'./.bench-${process.pid}-cassandra-node.mjs'`)
-    fs.writeFileSync(file, own.replaceAll('../../../src/', '../../../dist/'))
+    fs.writeFileSync(file, own.replaceAll('../../../src/', '../../../build/'))
     return file
   })
   fs.rmSync(emitted, { recursive: true, force: true })

@@ -29,7 +29,7 @@ export async function cassandraRead({ runs, rows }) {
     await server.cql("CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
     const url = new URL(server.url('bench'))
     url.searchParams.set('consistency', 'ONE')
-    const { connectCassandra } = await dist('stores/cassandra/connect.js')
+    const { connectCassandra } = await build('stores/cassandra/connect.js')
     const link = await connectCassandra(url.href)
     try {
       await fill(link.client, rows)
@@ -114,9 +114,9 @@ async function bare(client) {
 
 /** @param {any} link @param {boolean} stamps @returns {Promise<() => Promise<number>>} */
 async function ours(link, stamps) {
-  const { CassandraSource } = await dist('stores/cassandra/copy/source.js')
-  const { tablesOf } = await dist('stores/cassandra/copy/tables.js')
-  const { rangeOfTokens, RINGS } = await dist('model/copy/ring.js')
+  const { CassandraSource } = await build('stores/cassandra/copy/source.js')
+  const { tablesOf } = await build('stores/cassandra/copy/tables.js')
+  const { rangeOfTokens, RINGS } = await build('model/copy/ring.js')
   const { signal } = new AbortController()
   const [table] = await tablesOf(link, 'customer', signal)
   const view = new CassandraSource(link, Date.now(), signal)
@@ -134,7 +134,7 @@ async function ours(link, stamps) {
 
 /** @param {(range: {low: bigint, high: bigint}) => Promise<number>} read @returns {Promise<number>} */
 async function inLanes(read) {
-  const { RINGS, splitTokens } = await dist('model/copy/ring.js')
+  const { RINGS, splitTokens } = await build('model/copy/ring.js')
   const ranges = [...splitTokens(RINGS.murmur3.low, RINGS.murmur3.high, RANGES)]
   let rows = 0
   const lane = async () => {
@@ -148,6 +148,6 @@ async function inLanes(read) {
 }
 
 /** @param {string} file @returns {Promise<any>} */
-function dist(file) {
-  return import(path.join(process.env['SLUICE_BENCH_DIST'] ?? path.join(ROOT, 'dist'), file))
+function build(file) {
+  return import(path.join(process.env['SLUICE_BENCH_BUILD'] ?? path.join(ROOT, 'build'), file))
 }

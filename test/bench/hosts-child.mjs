@@ -7,8 +7,8 @@ import { pendingChunks } from './chunk-rows.mjs'
 import { ROOT } from './lakes.mjs'
 import { median } from './measure.mjs'
 
-/** @param {string} name of a module of dist/ */
-const load = (name) => import(pathToFileURL(path.join(ROOT, 'dist', name)).href)
+/** @param {string} name of a module of build/ */
+const load = (name) => import(pathToFileURL(path.join(ROOT, 'build', name)).href)
 const { openCopyStore } = await load('engine/copy/open-stores.js')
 const { ChunkLedger } = await load('engine/copy/ledger/chunks.js')
 const { closingOf } = await load('engine/copy/ledger/closing.js')

@@ -11,8 +11,8 @@ import { median } from './measure.mjs'
 /** Chunks that are written down by the program; the others of a size by one statement of the database. */
 const WRITTEN = 20_000
 
-/** @param {string} name of a module of dist/ */
-const load = (name) => import(pathToFileURL(path.join(ROOT, 'dist', name)).href)
+/** @param {string} name of a module of build/ */
+const load = (name) => import(pathToFileURL(path.join(ROOT, 'build', name)).href)
 
 const [, , url = '', claimsText = '', ...sizes] = process.argv
 const { openCopyStore } = await load('engine/copy/open-stores.js')

@@ -6,8 +6,8 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ROOT } from './lakes.mjs'
 
-/** @param {string} name of a module of dist/ */
-const load = (name) => import(pathToFileURL(path.join(ROOT, 'dist', name)).href)
+/** @param {string} name of a module of build/ */
+const load = (name) => import(pathToFileURL(path.join(ROOT, 'build', name)).href)
 
 const [, , url, runsText] = process.argv
 const { openCatalogDatabase } = await load('engine/registry.js')

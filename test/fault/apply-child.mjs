@@ -24,7 +24,7 @@ prototype.query = function (config, ...rest) {
   return when === 'after' ? result.then(kill) : result
 }
 
-const { openPostgresCopy } = await import('../../dist/stores/postgresql/copy/index.js')
+const { openPostgresCopy } = await import('../../build/stores/postgresql/copy/index.js')
 const store = await openPostgresCopy(url)
 const [table] = await store.tables('rows', signal)
 const columns = table.columns.map((column) => ({ name: column.name, as: column.type, column }))

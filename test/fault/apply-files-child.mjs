@@ -39,8 +39,8 @@ if (system === 'sqlite') {
   }
 }
 
-const { openSqliteCopy } = await import('../../dist/stores/sqlite/copy/index.js')
-const { openDuckdbCopy } = await import('../../dist/stores/duckdb/copy/index.js')
+const { openSqliteCopy } = await import('../../build/stores/sqlite/copy/index.js')
+const { openDuckdbCopy } = await import('../../build/stores/duckdb/copy/index.js')
 const options = { mode: 'write', label: 'a file' }
 const store = await (system === 'sqlite' ? openSqliteCopy(file, options) : openDuckdbCopy(file, options))
 const ledger = await store.ledger()

@@ -32,8 +32,8 @@ patchModules([
 ])
 
 const steps = countArchiveSteps({ step, when, at })
-const { runOperation } = await import('../../dist/app/run.js')
-const { Interrupter } = await import('../../dist/shared/abort.js')
+const { runOperation } = await import('../../build/app/run.js')
+const { Interrupter } = await import('../../build/shared/abort.js')
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const finished = await runOperation(operation, {
   interrupt: new Interrupter(),

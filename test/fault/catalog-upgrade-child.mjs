@@ -1,6 +1,6 @@
 /** Upgrades a catalog and kills itself behind a statement of the migrations that change `migration_status` or `catalog_leases`, counted from 1. */
-import { prepareCatalog } from '../../dist/catalog/catalog.js'
-import { openCatalogDatabase } from '../../dist/engine/run/registry.js'
+import { prepareCatalog } from '../../build/catalog/catalog.js'
+import { openCatalogDatabase } from '../../build/engine/run/registry.js'
 import { runAsChild } from './dying.mjs'
 
 /** @returns number of their statements */

@@ -46,8 +46,8 @@ if (aheadMs !== 0) {
 }
 
 const steps = countSteps(operation.to ?? operation.from, { step, when })
-const { runOperation } = await import('../../dist/app/run.js')
-const { Interrupter } = await import('../../dist/shared/abort.js')
+const { runOperation } = await import('../../build/app/run.js')
+const { Interrupter } = await import('../../build/shared/abort.js')
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const times = { SIGKILL: 0, SIGSTOP: 0 }
 const tell = (event) => {

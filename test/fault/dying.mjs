@@ -2,13 +2,13 @@
  * What children share that kill themselves with SIGKILL at one write transaction of a catalog: the database that does it, whoever holds a lease,
  * and an import. Runs the compiled program's own code, so that a test may also run it undisturbed in its own process.
  */
-import { FileIndexes } from '../../dist/catalog/import/indexes.js'
-import { importTable } from '../../dist/catalog/import/import-table.js'
-import { NEVER } from '../../dist/shared/abort.js'
-import { systemClock } from '../../dist/shared/clock.js'
-import { newOwner } from '../../dist/shared/owner.js'
-import { openLocalLog } from '../../dist/stores/local/index.js'
-import { openCatalogDatabase, parquetRows } from '../../dist/engine/run/registry.js'
+import { FileIndexes } from '../../build/catalog/import/indexes.js'
+import { importTable } from '../../build/catalog/import/import-table.js'
+import { NEVER } from '../../build/shared/abort.js'
+import { systemClock } from '../../build/shared/clock.js'
+import { newOwner } from '../../build/shared/owner.js'
+import { openLocalLog } from '../../build/stores/local/index.js'
+import { openCatalogDatabase, parquetRows } from '../../build/engine/run/registry.js'
 
 /** Opens a catalog that is killed `before` or `after` the COMMIT of write number `at`, from 1; `never` is neither. */
 export async function openDying(url, when = 'never', at = 0) {

@@ -27,7 +27,7 @@ prototype.query = function (config, ...rest) {
   return isIt && when === 'after' ? result.then(kill) : result
 }
 
-const { openPostgresCopy } = await import('../../dist/stores/postgresql/copy/index.js')
+const { openPostgresCopy } = await import('../../build/stores/postgresql/copy/index.js')
 const store = await openPostgresCopy(url)
 const { signal } = new AbortController()
 const [found] = await store.tables(table, signal)

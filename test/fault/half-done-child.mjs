@@ -29,16 +29,16 @@ if (dies?.sql !== undefined) {
   }
 }
 
-const { runOperation } = await import('../../dist/app/run.js')
-const { Interrupter } = await import('../../dist/shared/abort.js')
+const { runOperation } = await import('../../build/app/run.js')
+const { Interrupter } = await import('../../build/shared/abort.js')
 
 if (dies?.planning === true) {
-  const { Planning } = await import('../../dist/engine/copy/ledger/planning.js')
+  const { Planning } = await import('../../build/engine/copy/ledger/planning.js')
   Planning.prototype.note = die
 }
 
 if (unmarked === true) {
-  const { RunLedger } = await import('../../dist/engine/copy/ledger/runs.js')
+  const { RunLedger } = await import('../../build/engine/copy/ledger/runs.js')
   RunLedger.prototype.noteTargetMark = async () => undefined
 }
 

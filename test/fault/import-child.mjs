@@ -1,5 +1,5 @@
 /** Imports a table in batches of so many rows, and kills itself at one write transaction. */
-import { prepareCatalog } from '../../dist/catalog/catalog.js'
+import { prepareCatalog } from '../../build/catalog/catalog.js'
 import { importDying, openDying, runAsChild } from './dying.mjs'
 
 /** @returns number of write transactions */

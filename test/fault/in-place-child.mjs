@@ -29,9 +29,9 @@ prototype.query = function (config, ...rest) {
   return isIt && when === 'after' ? result.then(signal) : result
 }
 
-const { runOperation } = await import('../../dist/app/run.js')
-const { NEVER } = await import('../../dist/shared/abort.js')
-const { systemClock } = await import('../../dist/shared/clock.js')
+const { runOperation } = await import('../../build/app/run.js')
+const { NEVER } = await import('../../build/shared/abort.js')
+const { systemClock } = await import('../../build/shared/clock.js')
 const finished = await runOperation(operation, {
   interrupt: NEVER,
   clock: systemClock,

@@ -1,8 +1,8 @@
 /** Imports a table, or builds ranges as `sluice index` does, a zone at a time, and kills itself at one write transaction. */
-import { prepareCatalog } from '../../dist/catalog/catalog.js'
-import { acquireLease, releaseLease, renewLease } from '../../dist/catalog/lease.js'
-import { extendRanges } from '../../dist/catalog/ranges/build.js'
-import { addRangeColumns } from '../../dist/catalog/ranges/manage.js'
+import { prepareCatalog } from '../../build/catalog/catalog.js'
+import { acquireLease, releaseLease, renewLease } from '../../build/catalog/lease.js'
+import { extendRanges } from '../../build/catalog/ranges/build.js'
+import { addRangeColumns } from '../../build/catalog/ranges/manage.js'
 import { holderOf, importDying, openDying, runAsChild } from './dying.mjs'
 
 const ZONE_FILES = 1024

@@ -1,9 +1,9 @@
 /** Imports tables in two threads and kills the whole process with SIGKILL at its Nth event; prints `done` and the number of events when it was not. */
-import { withWritableCatalog } from '../../dist/engine/lake/catalog-session.js'
-import { importInLanes } from '../../dist/engine/lake/import/lanes.js'
-import { NEVER } from '../../dist/shared/abort.js'
-import { systemClock } from '../../dist/shared/clock.js'
-import { newOwner } from '../../dist/shared/owner.js'
+import { withWritableCatalog } from '../../build/engine/lake/catalog-session.js'
+import { importInLanes } from '../../build/engine/lake/import/lanes.js'
+import { NEVER } from '../../build/shared/abort.js'
+import { systemClock } from '../../build/shared/clock.js'
+import { newOwner } from '../../build/shared/owner.js'
 
 const [url, batchSize, at, ...paths] = process.argv.slice(2)
 let events = 0

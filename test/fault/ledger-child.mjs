@@ -11,12 +11,12 @@ const { url, keyspace, table, leaseMs, number, workMs } = JSON.parse(process.env
 
 patchModules([leaseOfCopies(leaseMs)])
 
-const { ChunkClaims, renewal } = await import('../../dist/engine/copy/ledger/claims.js')
-const { closingOf } = await import('../../dist/engine/copy/ledger/closing.js')
-const { batchOnce } = await import('../../dist/engine/copy/ledger/once.js')
-const { newOwner } = await import('../../dist/shared/owner.js')
-const { connectCassandra } = await import('../../dist/stores/cassandra/connect.js')
-const { openCqlLedger } = await import('../../dist/stores/cassandra/ledger/index.js')
+const { ChunkClaims, renewal } = await import('../../build/engine/copy/ledger/claims.js')
+const { closingOf } = await import('../../build/engine/copy/ledger/closing.js')
+const { batchOnce } = await import('../../build/engine/copy/ledger/once.js')
+const { newOwner } = await import('../../build/shared/owner.js')
+const { connectCassandra } = await import('../../build/stores/cassandra/connect.js')
+const { openCqlLedger } = await import('../../build/stores/cassandra/ledger/index.js')
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const link = await connectCassandra(url, { environment: {} })

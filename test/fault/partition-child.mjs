@@ -31,7 +31,7 @@ prototype.query = function (config, ...rest) {
   return isIt && when === 'after' ? result.then(signal) : result
 }
 
-const { openPostgresCopy } = await import('../../dist/stores/postgresql/copy/index.js')
+const { openPostgresCopy } = await import('../../build/stores/postgresql/copy/index.js')
 const store = await openPostgresCopy(url)
 const maintenance = store.offers.maintenance
 const { signal } = new AbortController()

@@ -2,20 +2,20 @@
 import { readFileSync } from 'node:fs'
 import { register } from 'node:module'
 
-const dist = new URL('../../dist/', import.meta.url)
+const build = new URL('../../build/', import.meta.url)
 
 /**
  * Before any of them is loaded.
- * @param {{file: string, from: string | RegExp, to: string}[]} patches `file` below dist/
+ * @param {{file: string, from: string | RegExp, to: string}[]} patches `file` below build/
  * @throws Error where a file has nothing that a patch replaces: a test would go on with a patch that does nothing
  */
 export function patchModules(patches) {
   const sources = {}
   for (const { file, from, to } of patches) {
-    const { href } = new URL(file, dist)
+    const { href } = new URL(file, build)
     const before = sources[href] ?? readFileSync(new URL(href), 'utf8')
     sources[href] = before.replace(from, to)
-    if (sources[href] === before) throw new Error(`dist/${file} has no ${from}`)
+    if (sources[href] === before) throw new Error(`build/${file} has no ${from}`)
   }
   const hook = `const sources = ${JSON.stringify(sources)}
 export async function load(url, context, next) {

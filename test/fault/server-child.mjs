@@ -3,7 +3,7 @@
  * `{url, table, batchSize, host, when, at}`; without a table only the catalog is made. `before` and `after` kill it around the COMMIT of write
  * number `at`; anything else leaves that to its parent.
  */
-import { prepareCatalog } from '../../dist/catalog/catalog.js'
+import { prepareCatalog } from '../../build/catalog/catalog.js'
 import { holderOf, importDying, openDying } from './dying.mjs'
 
 const { url, table, batchSize = 10_000, host = 'here', when, at } = JSON.parse(process.env.SLUICE_CHILD)

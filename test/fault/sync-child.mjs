@@ -1,8 +1,8 @@
 /** Imports a table, or prunes it, in steps of two rows, and kills itself at one write transaction. */
-import { prepareCatalog, readableTable } from '../../dist/catalog/catalog.js'
-import { acquireLease, releaseLease } from '../../dist/catalog/lease.js'
-import { oldestKept, pruneTable } from '../../dist/catalog/prune.js'
-import { NEVER } from '../../dist/shared/abort.js'
+import { prepareCatalog, readableTable } from '../../build/catalog/catalog.js'
+import { acquireLease, releaseLease } from '../../build/catalog/lease.js'
+import { oldestKept, pruneTable } from '../../build/catalog/prune.js'
+import { NEVER } from '../../build/shared/abort.js'
 import { holderOf, importDying, openDying, runAsChild } from './dying.mjs'
 
 /** @returns number of write transactions */

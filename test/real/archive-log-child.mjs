@@ -3,13 +3,13 @@
  * publications (`{partition, name, bytes, fence}`), and the step to die at, counted over all files that are written; 0 for never.
  */
 const [folder, told, dieAt] = process.argv.slice(2)
-const { ArchiveTable } = await import('../../dist/archive/log/archive-table.js')
-const { openLocalLog } = await import('../../dist/stores/local/index.js')
-const { openLocalLogWriter } = await import('../../dist/stores/local/log-writer.js')
+const { ArchiveTable } = await import('../../build/archive/log/archive-table.js')
+const { openLocalLog } = await import('../../build/stores/local/index.js')
+const { openLocalLogWriter } = await import('../../build/stores/local/log-writer.js')
 // The database engine takes longer to load than all the rest.
 const write = async (...given) =>
-  (await import('../../dist/stores/duckdb/checkpoint-writer.js')).duckdbCheckpointWriter().write(...given)
-const parquet = async () => (await import('../../dist/stores/duckdb/parquet-rows.js')).duckdbParquetRows()
+  (await import('../../build/stores/duckdb/checkpoint-writer.js')).duckdbCheckpointWriter().write(...given)
+const parquet = async () => (await import('../../build/stores/duckdb/parquet-rows.js')).duckdbParquetRows()
 
 let steps = 0
 const onStep = () => {
@@ -17,8 +17,8 @@ const onStep = () => {
 }
 // Opened when it is first asked; its changes are no steps.
 const { sharedLedger } = await import('../support/shared-ledger.mjs')
-const { HeadLedger } = await import('../../dist/archive/ledger/head-ledger.js')
-const { prepareArchiveLedger } = await import('../../dist/archive/ledger/schema.js')
+const { HeadLedger } = await import('../../build/archive/ledger/head-ledger.js')
+const { prepareArchiveLedger } = await import('../../build/archive/ledger/schema.js')
 const database = sharedLedger(`${folder}.ledger.db`)
 await prepareArchiveLedger(database)
 const table = ArchiveTable.open({

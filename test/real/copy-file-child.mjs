@@ -5,8 +5,8 @@
 const [system, file, stop] = process.argv.slice(2)
 const open =
   system === 'sqlite'
-    ? (await import('../../dist/stores/sqlite/copy/index.js')).openSqliteCopy
-    : (await import('../../dist/stores/duckdb/copy/index.js')).openDuckdbCopy
+    ? (await import('../../build/stores/sqlite/copy/index.js')).openSqliteCopy
+    : (await import('../../build/stores/duckdb/copy/index.js')).openDuckdbCopy
 const { signal } = new AbortController()
 
 const store = await open(file, { mode: 'write', label: `${system}:///${file}` })

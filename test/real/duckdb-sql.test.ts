@@ -102,7 +102,7 @@ describe('DuckDB as a SQL database', () => {
     await using held = await openDuckdb(file, 'write')
     await held.write((tx) => tx.script('CREATE TABLE t (a INTEGER)'))
     // A second process: DuckDB lets one process open a file as often as it likes.
-    const script = `import { openDuckdb } from ${JSON.stringify(join(import.meta.dirname, '../../dist/stores/duckdb/sql-database.js'))}
+    const script = `import { openDuckdb } from ${JSON.stringify(join(import.meta.dirname, '../../build/stores/duckdb/sql-database.js'))}
       await openDuckdb(${JSON.stringify(file)}, 'write').then(() => console.log('opened'), (e) => console.log(JSON.stringify([e.code, e.message, e.reason])))`
     const source = join(folder, 'second.mjs')
     writeFileSync(source, script)
@@ -119,7 +119,7 @@ describe('DuckDB as a SQL database', () => {
     const table = join(folder, 'waited')
     const catalog = `duckdb:///${file}`
     writeLog(table, [[PROTOCOL, METADATA, add('a')]])
-    const opened = join(import.meta.dirname, '../../dist/stores/duckdb/sql-database.js')
+    const opened = join(import.meta.dirname, '../../build/stores/duckdb/sql-database.js')
     const source = join(folder, 'holder.mjs')
     writeFileSync(
       source,

@@ -1,7 +1,7 @@
 // Sends requests to an HTTPS server under a name it is not found by, through a route, and prints what came of each as JSON.
 // node routed-fetch-child.mjs PORT NAME…: the names are those in the URLs, all served by 127.0.0.1:PORT.
 import { setMaxListeners } from 'node:events'
-import { routedFetch } from '../../dist/stores/s3/routed-fetch.js'
+import { routedFetch } from '../../build/stores/s3/routed-fetch.js'
 
 const [port, ...names] = process.argv.slice(2)
 const { signal } = new AbortController()

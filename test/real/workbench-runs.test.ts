@@ -250,11 +250,11 @@ describe('the end', () => {
 
   test.each(['asked', 'disposed', 'running'])('a process whose workbench was %s ends by itself', (how) => {
     using folder = temporaryFolder()
-    const dist = resolve(import.meta.dirname, '../../dist/app/open-workbench.js')
+    const build = resolve(import.meta.dirname, '../../build/app/open-workbench.js')
     const table = join(folder.path, 'table')
     manyCommits(table)
     const script = `
-      import { openWorkbench } from ${JSON.stringify(dist)}
+      import { openWorkbench } from ${JSON.stringify(build)}
       const catalog = ${JSON.stringify(`sqlite:///${folder.path}/catalog.db`)}
       const bench = await openWorkbench({ lake: ${JSON.stringify(FIXTURE_LAKE)}, catalog, tool: 't', actor: 'a', host: 'h' })
       if ((await bench.tables()).length !== 6) process.exit(9)

@@ -6,9 +6,9 @@ if (process.env.NO_COLOR) {
   delete process.env.NO_COLOR
   process.env.FORCE_COLOR = '0'
 }
-const dist = process.env.SLUICE_DIST ?? new URL('../../dist', import.meta.url).pathname
+const build = process.env.SLUICE_BUILD ?? new URL('../../build', import.meta.url).pathname
 const { fakeWorkbench, NOW } = await import('./fake-workbench.mjs')
-const { runTui } = await import(`${dist}/tui/run-tui.js`)
+const { runTui } = await import(`${build}/tui/run-tui.js`)
 const wants = new Set(process.argv.slice(2))
 const workbench = fakeWorkbench({ slow: wants.has('--slow'), extraTables: wants.has('--many') ? 500 : 0 })
 const started = Date.now()

@@ -2,9 +2,9 @@
 import { PassThrough } from 'node:stream'
 
 process.env.NODE_ENV = 'production'
-const dist = process.env.SLUICE_DIST ?? new URL('../../dist', import.meta.url).pathname
+const build = process.env.SLUICE_BUILD ?? new URL('../../build', import.meta.url).pathname
 const { fakeWorkbench, NOW } = await import('./fake-workbench.mjs')
-const { runTui } = await import(`${dist}/tui/run-tui.js`)
+const { runTui } = await import(`${build}/tui/run-tui.js`)
 const workbench = fakeWorkbench({ hold: true, lake: null, catalog: null })
 const stdin = Object.assign(new PassThrough(), {
   isTTY: true,

@@ -91,7 +91,7 @@ test('it outlives its program, for this user alone', async () => {
 })
 
 test('of programs that find the same at once, one is told that it is new', async () => {
-  const store = pathToFileURL(join(import.meta.dirname, '../../dist/stores/sqlite/alert-memory.js')).href
+  const store = pathToFileURL(join(import.meta.dirname, '../../build/stores/sqlite/alert-memory.js')).href
   const script = `
     const { sqliteAlertMemory } = await import(${JSON.stringify(store)})
     const memory = sqliteAlertMemory(${JSON.stringify(join(folder, 'alerts.db'))})

@@ -1,16 +1,29 @@
-import { describe, expect, it } from 'vitest'
+import { existsSync, readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
 import { compiledEntry } from '../../src/shared/compiled-entry.ts'
 
-describe('compiledEntry', () => {
-  it.each([
-    ['file:///home/ann/sluice/src/engine/thread/run.ts', 'file:///home/ann/sluice/dist/engine/thread/lane-main.js'],
-    ['file:///home/ann/sluice/dist/engine/thread/run.js', 'file:///home/ann/sluice/dist/engine/thread/lane-main.js'],
-    ['file:///usr/src/app/src/stores/query.ts', 'file:///usr/src/app/dist/stores/lane-main.js'],
-    ['file:///usr/src/app/dist/stores/query.js', 'file:///usr/src/app/dist/stores/lane-main.js'],
-    ['file:///src/src/src/run.ts', 'file:///src/src/dist/lane-main.js'],
-    ['file:///C:/src/app/src/stores/query.ts', 'file:///C:/src/app/dist/stores/lane-main.js'],
-    ['file:///a%20b/src/c%23/src/query.ts', 'file:///a%20b/src/c%23/dist/lane-main.js'],
-  ])('finds the entry beside %s', (module, expected) => {
-    expect(compiledEntry('lane-main', module).href).toBe(expected)
-  })
+const ROOT = join(import.meta.dirname, '../..')
+const NAMES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('-main.ts'))
+  .map((file) => file.slice(0, -3))
+
+it.each(['cli/bin', ...NAMES])('finds the entry %s of the program from the sources', (name) => {
+  const here = fileURLToPath(compiledEntry(name))
+  expect(relative(ROOT, here)).toBe(`dist/${name}.js`)
+  expect(existsSync(here)).toBe(true)
+})
+
+it.each([
+  ['build/shared/compiled-entry.js', 'build'],
+  ['dist/chunks/base.js', 'dist'],
+])('finds it from %s in %s/', async (from, folder) => {
+  const chunks = readdirSync(join(ROOT, 'dist/chunks')).filter((file) => file.startsWith('base-'))
+  expect(chunks).toHaveLength(1)
+  const file = join(ROOT, from.replace('base.js', chunks[0] ?? ''))
+  const exported = Object.values((await import(file)) as Readonly<Record<string, unknown>>)
+  const [own] = exported.filter((one) => typeof one === 'function' && one.name === 'compiledEntry')
+  const entry = (own as typeof compiledEntry)('cli/bin')
+  expect(relative(ROOT, fileURLToPath(entry))).toBe(`${folder}/cli/bin.js`)
 })

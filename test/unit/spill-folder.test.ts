@@ -21,7 +21,7 @@ console.log(JSON.stringify({ folders: mine.length, mode: (statSync(folder).mode 
 test('a spill folder is for nobody else, and goes with its program', { timeout: 60_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-spill-'))
   try {
-    const instance = join(import.meta.dirname, '../../dist/stores/duckdb/instance.js')
+    const instance = join(import.meta.dirname, '../../build/stores/duckdb/instance.js')
     const shell = 'umask 0; exec "$0" --input-type=module -e "$1" "$2"'
     const out = execFileSync('sh', ['-c', shell, process.execPath, SPILLS, instance], {
       env: { ...process.env, TMPDIR: folder },

@@ -63,7 +63,7 @@ export class SlotProgram {
     this.honoured = honoured
     const hasFiles = order.stores.some(({ url }) => systemOf(url)?.file !== undefined)
     this.#answers = new SlotAnswers(hasFiles, () => cpuOf(this.#child.pid ?? 0))
-    this.#child = fork(compiledEntry('slot-main', import.meta.url), [], {
+    this.#child = fork(compiledEntry('app/share/slot-main'), [], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
     })

@@ -82,7 +82,7 @@ class AskThread {
 
   constructor(start: AskStart, onEnd: () => void) {
     this.#last = 'question' in start ? JUST_ASKED : null
-    this.#worker = startThread(compiledEntry('ask-main', import.meta.url), start)
+    this.#worker = startThread(compiledEntry('app/thread/ask-main'), start)
     this.#ended = new Promise((resolve) => {
       this.#worker.on('message', (message: AskMessage) => {
         this.#hear(message)

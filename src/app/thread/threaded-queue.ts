@@ -61,7 +61,7 @@ class Asked {
 
   /** @param gone called when the thread has ended by itself */
   constructor(start: QueueStart, gone: () => void) {
-    this.#thread = startThread(compiledEntry('queue-main', import.meta.url), start)
+    this.#thread = startThread(compiledEntry('app/thread/queue-main'), start)
     // It does not keep the program running.
     this.#thread.unref()
     const failAll = (error: Error): void => {

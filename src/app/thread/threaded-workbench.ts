@@ -127,7 +127,7 @@ export class ThreadedWorkbench implements Workbench {
   }
 
   #openQueries(catalog: string | null): Asked {
-    const worker = startThread(compiledEntry('query-main', import.meta.url), { lake: this.lake, catalog })
+    const worker = startThread(compiledEntry('app/thread/query-main'), { lake: this.lake, catalog })
     const failAll = (error: Error): void => {
       for (const { reject } of this.#waiting.values()) reject(error)
       this.#waiting.clear()
@@ -196,7 +196,7 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
   const cells = new Int32Array(flags)
   const listeners = new Set<(event: Event) => void>()
   const workerData: OperationStart = { operation, identity, commandLine, flags }
-  const worker = startThread(compiledEntry('operation-main', import.meta.url), workerData)
+  const worker = startThread(compiledEntry('app/thread/operation-main'), workerData)
   // Events before the first subscriber are kept.
   const missed: Event[] = []
   let reported = false

@@ -50,7 +50,7 @@ export async function* queryFile(
 ): AsyncGenerator<QueryPage> {
   const { pageRows, signal } = options
   throwIfAborted(signal)
-  const entry = fileURLToPath(compiledEntry('query-main', import.meta.url))
+  const entry = fileURLToPath(compiledEntry('stores/sqlite/query-main'))
   const child = spawn(process.execPath, [entry], { stdio: ['pipe', 'pipe', 'pipe'] })
   const kill = (): void => void child.kill('SIGKILL')
   using watch = new QueryWatch(options, kill)

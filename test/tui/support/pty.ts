@@ -150,5 +150,5 @@ export function openPty(options: PtyOptions = {}): PtyApp {
   }
 }
 
-/** Whether the app was compiled: without dist/ the pty tests have nothing to start. */
-export const compiled = existsSync(`${process.env['SLUICE_DIST'] ?? `${root}dist`}/tui/run-tui.js`)
+/** Whether the app was compiled: without build/ the pty tests have nothing to start. */
+export const compiled = existsSync(`${process.env['SLUICE_BUILD'] ?? `${root}build`}/tui/run-tui.js`)

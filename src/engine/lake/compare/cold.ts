@@ -39,7 +39,7 @@ const STDERR_KEPT = 2_000
 /** @throws SluiceError the child's own error; INTERNAL if it cannot be started or ends without an answer */
 export async function askCold(request: ColdRequest, signal: AbortSignal): Promise<ColdAnswer> {
   throwIfAborted(signal)
-  const entry = fileURLToPath(compiledEntry('cold-main', import.meta.url))
+  const entry = fileURLToPath(compiledEntry('engine/lake/compare/cold-main'))
   if (!existsSync(entry))
     throw new SluiceError('INTERNAL', 'the program for cold runs is not compiled', { where: entry })
   const { stdout, stderr, exit } = await talk(entry, JSON.stringify(request), signal)

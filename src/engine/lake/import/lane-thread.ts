@@ -32,7 +32,7 @@ export class LaneThread {
   #paused = false
 
   /** @param catalog URL with its password, which only the thread gets @param entry the thread's program */
-  constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('lane-main', import.meta.url)) {
+  constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('engine/lake/import/lane-main')) {
     this.#run = run
     this.#secrets = secretsOfUrl(catalog)
     this.opened = new Promise((resolve) => (this.reportOpened = resolve))

@@ -25,7 +25,7 @@ export class DelayedWire implements AsyncDisposable {
 
   private constructor(roundTripMs: number) {
     const workerData: WireStart = { roundTripMs, turns: this.#turns }
-    const entry = compiledEntry('wire-main', import.meta.url)
+    const entry = compiledEntry('engine/lake/compare/wire/wire-main')
     this.#worker = startThread(entry, workerData)
     this.#worker.on('message', (answer: WireAnswer) => this.#hear(answer))
     this.#worker.on('error', (error) => this.#break(error.message))
