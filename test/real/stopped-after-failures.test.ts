@@ -1,4 +1,4 @@
-/** Runs over several tables of a lake that are stopped after one has failed: the end names it, and the alert is sent. */
+/** Runs over several tables that are stopped after one has failed: the end names it, and the alert is sent. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runOperation } from '../../src/app/run.ts'
@@ -11,6 +11,7 @@ import { Interrupter } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
+import { copyOf, makePlace, type Place } from '../support/copy-systems.ts'
 import { add, holderOf, METADATA, PROTOCOL, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
 
 const FIRST: readonly Line[] = [PROTOCOL, METADATA, add('a')]
@@ -19,8 +20,14 @@ const ALERT = { conditions: [{ cause: 'failed' }] } as const
 
 type Ran = { readonly finished: RunFinished; readonly alerts: readonly string[]; readonly lines: readonly string[] }
 
-/** @param stop called at each table of this status */
-async function run(operation: Operation, stop: (interrupt: Interrupter) => void, at = 'failed'): Promise<Ran> {
+type At = (event: Event) => boolean
+
+/** @param stop called at these events */
+async function run(
+  operation: Operation,
+  stop: (interrupt: Interrupter) => void,
+  at: At = (event) => event.type === 'table.finished' && event.status === 'failed',
+): Promise<Ran> {
   const interrupt = new Interrupter()
   const events: Event[] = []
   const finished = await runOperation(operation, {
@@ -32,7 +39,7 @@ async function run(operation: Operation, stop: (interrupt: Interrupter) => void,
     commandLine: `sluice ${operation.kind}`,
     onEvent: (event) => {
       events.push(event)
-      if (event.type === 'table.finished' && event.status === at) stop(interrupt)
+      if (at(event)) stop(interrupt)
     },
   })
   const narrator = new Narrator(false)
@@ -123,11 +130,52 @@ test.each(STOPS)('prune --all, stopped by %s', async (_by, exitCode, stop) => {
   namesFailed(ran, exitCode, /1 of 2 tables failed before the run was stopped: a-\w+ TABLE_LOCKED/)
 })
 
+/** Two tables of 300 rows: `a` cannot be copied, since the target's has another column. */
+async function twoTables(folder: string): Promise<readonly [Place, Place]> {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  const rows = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT i, i FROM n'
+  for (const name of ['a', 'b'])
+    await source.sql(`CREATE TABLE ${name} (id INTEGER PRIMARY KEY, n INTEGER)`, `INSERT INTO ${name} ${rows}`)
+  await target.sql('CREATE TABLE a (id INTEGER PRIMARY KEY, other INTEGER NOT NULL)')
+  return [source, target]
+}
+
+const SIDES = { workers: 1, chunkRows: 100, alert: ALERT } as const
+
+test.each(STOPS)('copy, stopped by %s', async (_by, exitCode, stop) => {
+  using folder = temporaryFolder()
+  const [source, target] = await twoTables(folder.path)
+  const copy = copyOf(source, target, 'a', { ...SIDES, tables: ['a', 'b'] })
+  const ran = await run(copy, stop, ({ type }) => type === 'chunk.done')
+  expect(ran.finished.totals).toMatchObject({ tables: '2', chunks: '3', proved: '1' })
+  namesFailed(ran, exitCode, /1 of 2 tables failed before the run was stopped: a \w+/)
+})
+
+test.each(STOPS)('diff, stopped by %s', async (_by, exitCode, stop) => {
+  using folder = temporaryFolder()
+  const [source, target] = await twoTables(folder.path)
+  await target.sql('DROP TABLE a', 'CREATE TABLE b (id INTEGER PRIMARY KEY, n INTEGER)')
+  const diff = {
+    ...copyOf(source, target, 'a', SIDES),
+    kind: 'diff',
+    limit: 10,
+    fix: false,
+    deleteExtra: false,
+  } as const
+  const ran = await run({ ...diff, tables: ['a', 'b'] }, stop)
+  expect(ran.finished.totals).toMatchObject({ tables: '2' })
+  namesFailed(ran, exitCode, /1 of 2 tables failed before the run was stopped: a NO_SUCH_TABLE/)
+})
+
 test('a run that is stopped with no failure raises nothing', async () => {
   using at = await lakeOf(['a', 'b'])
   const how = { watch: false, intervalMs: 1000, batchSize: 1000, parallel: 1 }
   const stop = (one: Interrupter): void => one.requestStop()
-  const ran = await run({ kind: 'sync', tables: [], catalog: at.url, ...how, alert: ALERT }, stop, 'current')
+  const ran = await run(
+    { kind: 'sync', tables: [], catalog: at.url, ...how, alert: ALERT },
+    stop,
+    (event) => event.type === 'table.finished' && event.status === 'current',
+  )
   expect(ran).toMatchObject({ finished: { status: 'stopped', exitCode: 75, totals: { current: '1' } }, alerts: [] })
   expect(ran.finished.error).toBeUndefined()
 })

@@ -4,6 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { Ending } from '../../run/run-context.ts'
+import { stoppedEnding, type TableError } from '../../run/stopped-ending.ts'
 import { finishTable } from './finish-table.ts'
 import { quarantinedRuns } from '../ledger/quarantine.ts'
 import { buildForeignKeys, objectsError } from '../objects/build-objects.ts'
@@ -30,7 +31,7 @@ const NOTHING = {
 /** Totals of all tables. */
 type Summed = {
   readonly sums: Sums
-  readonly errors: SluiceError[]
+  readonly failures: TableError[]
   readonly leftOut: string[]
   /** Runs that have quarantined rows. */
   readonly quarantined: Set<bigint>
@@ -45,7 +46,7 @@ export async function endTables(tables: readonly TableRun[], around: CopyContext
   for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
     summed.unbuilt += built.left
     if (built.errors.length === 0 || ended?.error !== null) continue
-    summed.errors.push(objectsError(name, built.errors))
+    summed.failures.push({ name, error: objectsError(name, built.errors) })
     summed.ok--
   }
   for (const { context, ended } of tables) {
@@ -59,7 +60,7 @@ export async function endTables(tables: readonly TableRun[], around: CopyContext
 async function finishAll(tables: readonly TableRun[], around: CopyContext): Promise<Summed> {
   const all: Summed = {
     sums: { ...NOTHING },
-    errors: [],
+    failures: [],
     leftOut: [],
     quarantined: new Set(),
     ok: 0,
@@ -68,7 +69,7 @@ async function finishAll(tables: readonly TableRun[], around: CopyContext): Prom
   }
   for (const table of tables) {
     if (table.context === null) {
-      if (table.error !== null) all.errors.push(table.error)
+      if (table.error !== null) all.failures.push({ name: table.name, error: table.error })
       continue
     }
     const { tally, error, leftOut, unbuilt, unlooked } = await finishTable(table, table.context, around)
@@ -77,7 +78,7 @@ async function finishAll(tables: readonly TableRun[], around: CopyContext): Prom
     if (tally.quarantined > 0n)
       for (const runId of await quarantinedRuns(around.database, table.context.key).catch(() => []))
         all.quarantined.add(runId)
-    if (error !== null) all.errors.push(error)
+    if (error !== null) all.failures.push({ name: table.name, error })
     else if (leftOut) all.leftOut.push(table.name)
     else all.ok++
     all.unbuilt += unbuilt
@@ -87,7 +88,7 @@ async function finishAll(tables: readonly TableRun[], around: CopyContext): Prom
 }
 
 function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: CopyContext): Ending {
-  const { sums, errors, leftOut, quarantined, ok, unbuilt, isUnlooked } = summed
+  const { sums, failures, leftOut, quarantined, ok, unbuilt, isUnlooked } = summed
   const totals = {
     tables: dec(tables.length),
     ok: dec(ok),
@@ -101,7 +102,8 @@ function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run,
   const proof = proofOf(operation, sums)
   const more = quarantined.size === 0 ? {} : { asideRuns: [...quarantined].map((runId) => dec(runId)) }
   if (steering.stop.aborted && (sums.proved + sums.earlier < sums.chunks || unbuilt > 0 || isUnlooked))
-    return { totals, proof, ...more, stopped: true }
+    return { ...stoppedEnding(totals, failures, tables.length), proof, ...more }
+  const errors = failures.map(({ error }) => error)
   const [first] = errors
   if (first === undefined && leftOut.length > 0)
     return { totals, proof, ...more, stopped: true, error: leftOutAsAsked(leftOut) }

@@ -36,6 +36,7 @@ import type { CassandraOptions } from '../copy/option-types.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { DiffOperation } from './declaration.ts'
 import type { Ending } from '../../../run/run-context.ts'
+import { stoppedEnding, type TableError } from '../../../run/stopped-ending.ts'
 import type { DiffRun } from '../../diff/diff-run.ts'
 
 export async function performDiff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
@@ -95,10 +96,9 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
     excluded: [],
   })
   await using target = await again(() => to.source(abort))
-  const all: Compared = { sum: { ...NO_OUTCOME }, errors: [], tables: tables.length, equal: 0 }
+  const all: Compared = { sum: { ...NO_OUTCOME }, failures: [], tables: tables.length, equal: 0 }
   for (const table of tables) {
-    if (stop.aborted) return { totals: totalsOf(all), stopped: true }
-    if (!(await compareTable(operation, table, { ...stores, source, target }, run, all))) break
+    if (stop.aborted || !(await compareTable(operation, table, { ...stores, source, target }, run, all))) break
   }
   return endOf(all, operation, run)
 }
@@ -122,7 +122,7 @@ async function planned(
 }
 
 /** Results of all tables so far. */
-type Compared = { readonly sum: DiffCounts; readonly errors: SluiceError[]; readonly tables: number; equal: number }
+type Compared = { readonly sum: DiffCounts; readonly failures: TableError[]; readonly tables: number; equal: number }
 
 /** An error of one table does not stop the others. @returns false if stopped and no difference was found by then */
 async function compareTable(
@@ -159,7 +159,7 @@ async function compareTable(
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind === 'stopped') throw thrown
-    all.errors.push(error)
+    all.failures.push({ name, error })
     const ms = Math.round(run.clock.ticks() - begun)
     run.emit({ type: 'table.finished', table: name, status: 'failed', ms, error: error.info() })
   }
@@ -178,13 +178,14 @@ function countsText(one: DiffCounts, { fix }: DiffOperation): string {
 }
 
 function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
-  const { sum, errors } = all
+  const { sum, failures } = all
   if (sum.fixed > 0n) {
     const message = `the replaced rows are kept: sluice diff --undo ${run.runId} undoes the repair`
     run.emit({ type: 'log', level: 'note', message })
   }
   const totals = totalsOf(all)
-  if (run.interrupt.stop.aborted && errors.length === 0) return { totals, stopped: true }
+  if (run.interrupt.stop.aborted) return stoppedEnding(totals, failures, all.tables)
+  const errors = failures.map(({ error }) => error)
   // Report an internal error first, even if other tables failed for other reasons.
   const failed = errors.find(({ code }) => code === 'INTERNAL') ?? errors[0]
   // A table that could not be compared does not count as equal.

@@ -7,7 +7,7 @@ import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCata
 import { inWorkers } from '../../in-lanes.ts'
 import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
 import { logFolder, syncTable, reportCurrent, type ComparedImports, type Synced } from '../../import/sync-one.ts'
-import { stoppedEnding } from '../../stopped-ending.ts'
+import { stoppedEnding } from '../../../run/stopped-ending.ts'
 import { LogWatch } from '../../watch.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { sync, SyncOperation } from './declaration.ts'

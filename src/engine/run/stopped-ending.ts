@@ -1,6 +1,6 @@
 /** End of a run over several tables that was stopped. */
 import { SluiceError } from '../../shared/errors.ts'
-import type { Ending } from '../run/run-context.ts'
+import type { Ending } from './run-context.ts'
 
 export type TableError = { readonly name: string; readonly error: SluiceError }
 
