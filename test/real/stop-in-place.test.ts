@@ -1,22 +1,41 @@
-/** A request to stop ends `partition in-place` and `partition decommission` while they wait for a lock: nothing is switched or dropped. */
+/** A request to stop ends `partition in-place` and `partition decommission`, also of a database, while they wait for a lock: nothing is switched or dropped. */
 import { describe, expect, it } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { psql } from './copy-postgresql-kit.ts'
+import {
+  copyAll,
+  makeOld,
+  quoted,
+  retire as retireDatabase,
+  standing,
+  STEPS,
+  TABLE_SQL,
+} from './decommission-database-kit.ts'
 import { DAY, PARKED_SQL, PARKED_TEXT, parkTable, PUBLIC } from './decommission-kit.ts'
 import { inPlace, marksLeft, SQL, stageTable } from './in-place-kit.ts'
 
 const why = await missing('postgresql')
 
-/** Runs it while a reader holds the table, and asks it to stop once a session of it waits for the lock. */
-async function stopped(place: Place, locked: string, operation: Operation): Promise<number> {
+const held = (table: string): string => `LOCK TABLE ${table} IN ACCESS SHARE MODE`
+
+/**
+ * Asks it to stop once a session waits for the lock of another one of this place.
+ * @param lock taken before the run begins; or at its first finding
+ */
+async function stopped(place: Place, lock: string, operation: Operation, isLate = false): Promise<number> {
   const reader = await psql(place.url)
   try {
-    await reader.run(`BEGIN; LOCK TABLE ${locked} IN ACCESS SHARE MODE`)
+    await reader.run('BEGIN')
+    if (!isLate) await reader.run(lock)
     const interrupt = new Interrupter()
-    const running = perform(operation, { interrupt })
-    const waits = `SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+    let late: Promise<unknown> | null = isLate ? null : Promise.resolve()
+    const running = perform(operation, {
+      interrupt,
+      onEvent: ({ type }) => void (type === 'decommission.finding' && (late ??= reader.run(lock))),
+    })
+    const waits = `SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() <> pid AND (database = (SELECT oid FROM pg_database WHERE datname = current_database()) OR locktype = 'object')`
     while ((await place.rows(waits))[0]?.[0] === '0') await place.rows('SELECT pg_sleep(0.02)')
     interrupt.requestStop()
     return (await running).finished.exitCode
@@ -29,7 +48,7 @@ describe.skipIf(why !== '')(`a stop while a lock is waited for ${why}`, () => {
   it('partitions nothing, and the next run does', { timeout: 60_000 }, async () => {
     const place = await makePlace('postgresql', '')
     await stageTable(place)
-    expect(await stopped(place, SQL, inPlace(place))).toBe(75)
+    expect(await stopped(place, held(SQL), inPlace(place))).toBe(75)
     expect(await place.rows(`SELECT relkind FROM pg_class WHERE oid = '${SQL}'::regclass`)).toEqual([['r']])
     expect((await perform(inPlace(place))).finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
     expect(await marksLeft(place)).toEqual([])
@@ -41,7 +60,30 @@ describe.skipIf(why !== '')(`a stop while a lock is waited for ${why}`, () => {
     const retire = (more: { readonly inactive?: boolean; readonly confirm?: string }): Operation =>
       ({ kind: 'partition-decommission', from: place.url, table: PUBLIC, graceMs: 7 * DAY, inactive: false, undo: false, patienceMs: 5000, budgetMs: 60_000, dryRun: false, ...more }) // prettier-ignore
     expect((await perform(retire({ inactive: true }))).finished.exitCode).toBe(0)
-    expect(await stopped(place, PARKED_SQL, retire({ confirm: PARKED_TEXT }))).toBe(75)
+    expect(await stopped(place, held(PARKED_SQL), retire({ confirm: PARKED_TEXT }))).toBe(75)
     expect(await place.rows(`SELECT count(*) FROM ${PARKED_SQL}`)).toEqual([['500']])
+  })
+  it('closes and drops no database', { timeout: 60_000 }, async () => {
+    const moved = await makeOld('')
+    await copyAll(moved)
+    const { old, to, name } = moved
+    const open = [['t', '17']]
+    const exclusive = `LOCK TABLE ${TABLE_SQL} IN ACCESS EXCLUSIVE MODE`
+    expect(await stopped(old, exclusive, retireDatabase(moved))).toBe(75)
+    expect(await standing(moved)).toEqual(open)
+    // Refused connections are accepted again. The closing takes some time while a session has to end.
+    const session = await psql(old.url)
+    expect(await stopped(to, exclusive, retireDatabase(moved), true)).toBe(75)
+    await session.close()
+    expect(await to.rows(STEPS)).toEqual([['closing'], ['opening'], ['active']])
+    expect(await standing(moved)).toEqual(open)
+
+    expect((await perform(retireDatabase(moved, { inactive: true }))).finished.exitCode).toBe(0)
+    const comment = `COMMENT ON DATABASE ${quoted(name)} IS 'held'`
+    const drop = retireDatabase(moved, { graceMs: 0, confirm: name })
+    expect(await stopped(to, comment, drop)).toBe(75)
+    expect(await standing(moved)).toEqual([['f', '17']])
+    expect((await perform(drop)).finished.exitCode).toBe(0)
+    expect(await standing(moved)).toEqual([])
   })
 })

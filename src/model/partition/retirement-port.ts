@@ -2,6 +2,7 @@
  * What a system offers to retire a whole database after its tables have moved. Everything but `contents` uses another
  * database of the same server, because a database cannot refuse its own sessions, nor drop itself.
  */
+import type { Interrupt } from '../../shared/abort.ts'
 import type { TableName } from '../copy/column-type.ts'
 import type { DecommissionFinding } from './decommission-port.ts'
 
@@ -46,7 +47,7 @@ export type Contents = {
 export interface DatabaseInside extends AsyncDisposable {
   /** @throws SluiceError CONNECTION_LOST … */
   look(signal: AbortSignal): Promise<Contents>
-  /** Rows of a table now; null if this login may not read all of them. @throws SluiceError CONNECTION_LOST … */
+  /** Rows of a table now; null if this login may not read all of them. @throws SluiceError TARGET_BUSY … */
   count(table: ContainedTable, signal: AbortSignal): Promise<bigint | null>
 }
 
@@ -75,16 +76,17 @@ export interface DatabaseRetirement extends AsyncDisposable {
   /** @throws SluiceError CONNECT_FAILED if it refuses connections */
   inside(signal: AbortSignal): Promise<DatabaseInside>
   /**
-   * Refuses connections from here on, and ends all sessions but that of `inside`. Idempotent.
+   * Refuses connections from here on, and ends all sessions but that of `inside`. Idempotent. A stop ends only the
+   * wait for sessions: `reopen` works after it.
    * @throws SluiceError SOURCE_GONE, TARGET_DENIED; TARGET_BUSY if sessions do not end within `budgetMs`: connections
    * are refused nevertheless
    */
-  close(identity: string, inside: DatabaseInside, budgetMs: number, signal: AbortSignal): Promise<Closed>
+  close(identity: string, inside: DatabaseInside, budgetMs: number, interrupt: Interrupt): Promise<Closed>
   /** Accepts connections again, up to the previous limit. Idempotent. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
   reopen(identity: string, connectionLimit: number, signal: AbortSignal): Promise<void>
   /**
-   * Drops the database, never while sessions use it.
+   * Drops the database, never while sessions use it. A stop ends the wait for its lock.
    * @throws SluiceError SOURCE_GONE if another database has its name, TARGET_BUSY while it is used, TARGET_DENIED
    */
-  drop(identity: string, signal: AbortSignal): Promise<void>
+  drop(identity: string, interrupt: Interrupt): Promise<void>
 }

@@ -5,6 +5,7 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import type { ContainedTable, DatabaseInside } from '../../../model/partition/retirement-port.ts'
+import { onSide } from '../../../engine/copy/sides.ts'
 import { lastProof, type LastProof } from './last-proof.ts'
 import type { MovedTable } from './moved.ts'
 import type { TargetSide, TargetTable } from './target-side.ts'
@@ -50,7 +51,7 @@ export async function bothSides(table: ContainedTable, copy: MovedTable, options
   // The source is counted last: rows written meanwhile then count as missing in the target.
   const there = await target.look(copy)
   if (there === null) return { lacks: `${moved}; the target has no table ${to} now`, proof, detail: moved, kept: null }
-  const here = await inside.count(table, signal)
+  const here = await onSide('source', () => inside.count(table, signal))
   const lacks =
     here === null
       ? `${moved}; this login may not count its rows here (connect as one that may read them), ${to} holds ${String(there.rows)} now`

@@ -7,12 +7,17 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
-import type { DatabaseRetirement } from '../../../model/partition/retirement-port.ts'
+import type { DatabaseInside, DatabaseRetirement } from '../../../model/partition/retirement-port.ts'
 import { Ledgers } from '../../../archive/work/find-ledger.ts'
 import { hasLedger, prepareLedger } from '../../../engine/copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
-import { contentFindings, examineInactive, examineOpen } from '../../decommission/database/examine.ts'
+import {
+  contentFindings,
+  examineInactive,
+  examineOpen,
+  type ExamineDatabase,
+} from '../../decommission/database/examine.ts'
 import {
   alreadyClosed,
   nothingThere,
@@ -68,7 +73,7 @@ export async function performPartitionDecommissionDatabase(operation: Operation,
     throw new SluiceError('BAD_FLAG', '--undo and --inactive exclude each other', { hint: 'give one of them' })
   }
   if (operation.archive !== undefined) throw noArchive()
-  const { abort: signal } = run.interrupt
+  const { stop: signal } = run.interrupt
   await using retirement = await retireOf(from, { mode: dryRun ? 'read' : 'write', maintenance })
   await using to = await onSide('target', () =>
     dryRun ? openCopyStore(operation.to, { mode: 'read' }) : openExisting(operation.to),
@@ -93,7 +98,7 @@ export async function performPartitionDecommissionDatabase(operation: Operation,
 async function next(retired: Retired): Promise<Ending> {
   const { retirement, steps, identity, operation, run } = retired
   const last = (await steps.of(identity)).at(-1)
-  const isOpen = (await retirement.standing(run.interrupt.abort))?.isOpen === true
+  const isOpen = (await retirement.standing(run.interrupt.stop))?.isOpen === true
   // An interrupted step: undo its effect, and inspect everything again.
   if (last !== undefined && (last.step === 'opening' || last.step === 'closing') && !isOpen) {
     if (operation.dryRun) {
@@ -102,7 +107,7 @@ async function next(retired: Retired): Promise<Ending> {
       report(retired, 'inactive', 'planned')
       return NOTHING
     }
-    await opened(retired)
+    await opened(retired, run.interrupt.stop)
     return await next(retired)
   }
   if (last?.step === 'inactive' || last?.step === 'dropping') {
@@ -116,7 +121,7 @@ async function next(retired: Retired): Promise<Ending> {
 /** Inspects a database that accepts connections, and makes it inactive. */
 async function ofOpen(retired: Retired): Promise<Ending> {
   const { operation, retirement, to, database, identity, steps, run } = retired
-  const { abort: signal } = run.interrupt
+  const { stop: signal } = run.interrupt
   const options = { retirement, to, database, identity, leave: operation.leave, signal }
   // This session stays until all others have ended, so that their last changes can be inspected.
   await using inside = await onSide('source', () => retirement.inside(signal))
@@ -134,18 +139,16 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   }
   await steps.prepare()
   const limit = (await retirement.standing(signal))?.connectionLimit ?? -1
-  throwIfAborted(run.interrupt.stop)
   await note(retired, 'closing', { connectionLimit: limit, left: leftOf(findings) })
-  const { ended } = await retirement.close(identity, inside, operation.budgetMs, signal)
-  const last = await contentFindings(options, { contents: await inside.look(signal), inside })
+  const { ended, last } = await closed(retired, inside, options)
   const late = refusedOf(last.findings)
   if (late.length > 0) {
-    await opened(retired)
+    await opened(retired, run.interrupt.abort)
     reportFindings(retired, late)
     return { totals, error: decommissionRefusal(retirement.name, late) }
   }
   await inside[Symbol.asyncDispose]()
-  await note(retired, 'inactive', { ended, use: (await retirement.look(signal)).use, kept: last.kept })
+  await note(retired, 'inactive', { ended, use: (await retirement.look(run.interrupt.abort)).use, kept: last.kept })
   report(retired, 'inactive', 'done')
   for (const one of ended) {
     run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
@@ -155,10 +158,23 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   return { totals: { ...totals, steps: '1' } }
 }
 
+/** Refuses connections, and inspects what is in it now. A request to stop accepts them again. */
+async function closed(retired: Retired, inside: DatabaseInside, options: ExamineDatabase) {
+  const { operation, retirement, identity, run } = retired
+  const { stop, abort } = run.interrupt
+  try {
+    const { ended } = await retirement.close(identity, inside, operation.budgetMs, run.interrupt)
+    return { ended, last: await contentFindings(options, { contents: await inside.look(stop), inside }) }
+  } catch (error) {
+    if (stop.aborted && !abort.aborted) await opened(retired, abort)
+    throw error
+  }
+}
+
 /** Inspects a database that refuses connections, and drops it after its grace period. */
 async function ofInactive(retired: Retired): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
-  const { abort: signal } = run.interrupt
+  const { stop: signal } = run.interrupt
   const all = await steps.of(identity)
   const inactive = all.findLast(({ step }) => step === 'inactive')
   const closing = all.findLast(({ step }) => step === 'closing')
@@ -180,10 +196,10 @@ async function ofInactive(retired: Retired): Promise<Ending> {
     return { totals }
   }
   refuseUnconfirmedDatabase(retirement.name, operation.confirm)
-  throwIfAborted(run.interrupt.stop)
+  throwIfAborted(signal)
   if (all.at(-1)?.step === 'inactive') await note(retired, 'dropping', {})
   await requireDropping({ ...retired, name: retirement.name }, signal)
-  await retirement.drop(identity, signal)
+  await retirement.drop(identity, run.interrupt)
   await note(retired, 'dropped', {})
   report(retired, 'dropped', 'done')
   return { totals: { ...totals, steps: '1' } }
@@ -205,7 +221,7 @@ async function undone(retired: Retired): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
   const last = (await steps.of(identity)).at(-1)
   if (last === undefined || last.step === 'active') {
-    const isOpen = (await retirement.standing(run.interrupt.abort))?.isOpen === true
+    const isOpen = (await retirement.standing(run.interrupt.stop))?.isOpen === true
     if (!isOpen) throw alreadyClosed(retirement)
     report(retired, 'active', 'found')
     return NOTHING
@@ -214,18 +230,18 @@ async function undone(retired: Retired): Promise<Ending> {
     report(retired, 'active', 'planned')
     return NOTHING
   }
-  await opened(retired)
+  await opened(retired, run.interrupt.stop)
   report(retired, 'active', 'done')
   return ONE
 }
 
 /** Accepts connections again, with the previous limit. */
-async function opened(retired: Retired): Promise<void> {
-  const { retirement, identity, steps, run } = retired
+async function opened(retired: Retired, signal: AbortSignal): Promise<void> {
+  const { retirement, identity, steps } = retired
   const all = await steps.of(identity)
   const limit = all.findLast(({ step }) => step === 'closing')?.detail.connectionLimit ?? -1
   if (all.at(-1)?.step !== 'opening') await note(retired, 'opening', {})
-  await retirement.reopen(identity, limit, run.interrupt.abort)
+  await retirement.reopen(identity, limit, signal)
   await note(retired, 'active', {})
 }
 
@@ -236,7 +252,7 @@ async function gone(
   run: DatabaseRun,
 ): Promise<Ending> {
   const known = (await steps.named(retirement.server, retirement.name)).at(-1)
-  const renamed = known === undefined ? null : await retirement.nameOf(known.identity, run.interrupt.abort)
+  const renamed = known === undefined ? null : await retirement.nameOf(known.identity, run.interrupt.stop)
   if (known === undefined || renamed !== null || (known.step !== 'dropping' && known.step !== 'dropped')) {
     throw nothingThere(retirement, renamed)
   }

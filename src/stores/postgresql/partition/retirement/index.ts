@@ -1,5 +1,5 @@
 /** Retires a whole PostgreSQL database, through another database of the same server. */
-import { throwIfAborted } from '../../../../shared/abort.ts'
+import { throwIfAborted, type Interrupt } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { OpenMode } from '../../../../model/run/sql-port.ts'
 import type {
@@ -11,6 +11,7 @@ import type {
 } from '../../../../model/partition/retirement-port.ts'
 import { stepError } from '../../archive/step-errors.ts'
 import { quoteName } from '../../server/connect.ts'
+import { isPostgresBusy } from '../../server/locks.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { serverIdentity } from '../../copy/identity.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -25,6 +26,9 @@ import { busy, endSessions, sessionsOf } from './sessions.ts'
 const RIGHTS = 'connect as the owner of the database, or as a superuser'
 /** Class of the advisory lock that excludes other programs; the database number is the second key. */
 const LOCK_CLASS = 1_936_487_795
+/** Longest wait for the lock of the database in one attempt to drop it, ms. */
+const DROP_ATTEMPT_MS = 1000
+const DROP_ATTEMPTS = 30
 
 export type RetirementOptions = {
   readonly mode: OpenMode
@@ -105,13 +109,13 @@ class PostgresRetirement implements DatabaseRetirement {
     return this.#inside
   }
 
-  close(identity: string, inside: DatabaseInside, budgetMs: number, signal: AbortSignal): Promise<Closed> {
+  close(identity: string, inside: DatabaseInside, budgetMs: number, { stop, abort }: Interrupt): Promise<Closed> {
     return this.#do(async (session) => {
       const oid = await this.#itself(session, identity)
       await session.ask(`ALTER DATABASE ${quoteName(this.name)} WITH ALLOW_CONNECTIONS false`)
       const own = inside instanceof PostgresInside ? [inside.pid] : []
-      return { ended: await endSessions(session, oid, own, { budgetMs, name: this.name, signal }) }
-    }, signal)
+      return { ended: await endSessions(session, oid, own, { budgetMs, name: this.name, signal: stop }) }
+    }, abort)
   }
 
   reopen(identity: string, connectionLimit: number, signal: AbortSignal): Promise<void> {
@@ -122,16 +126,23 @@ class PostgresRetirement implements DatabaseRetirement {
     }, signal)
   }
 
-  drop(identity: string, signal: AbortSignal): Promise<void> {
+  drop(identity: string, { stop, abort }: Interrupt): Promise<void> {
     return this.#do(async (session) => {
       const oid = await this.#itself(session, identity)
-      try {
-        await session.ask(`DROP DATABASE ${quoteName(this.name)}`)
-      } catch (error) {
-        if (sqlStateOf(error) !== '55006') throw error
-        throw busy(this.name, await sessionsOf(session, oid, []))
+      // A server that is interrupted while it drops leaves an invalid database: a stop is heeded between attempts.
+      await session.ask(`SET lock_timeout TO ${DROP_ATTEMPT_MS}`)
+      for (let attempts = 1; ; attempts++) {
+        throwIfAborted(stop)
+        try {
+          await session.ask(`DROP DATABASE ${quoteName(this.name)}`)
+          return
+        } catch (error) {
+          if (isPostgresBusy(error) && attempts < DROP_ATTEMPTS) continue
+          if (sqlStateOf(error) !== '55006') throw error
+          throw busy(this.name, await sessionsOf(session, oid, []))
+        }
       }
-    }, signal)
+    }, abort)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,8 @@
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { ContainedTable, Contents, DatabaseInside } from '../../../../model/partition/retirement-port.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { stepError } from '../../archive/step-errors.ts'
 import { databaseIdentity } from '../../copy/identity.ts'
 import { treeSql } from '../../server/relation.ts'
 import { CopySession } from '../../server/session.ts'
@@ -20,10 +22,12 @@ const OF_EXTENSION = (catalog: string, oid: string): string =>
   `EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass::oid AND x.objid = ${oid}::oid AND x.deptype = 'e')`
 
 export class PostgresInside implements DatabaseInside {
+  readonly #settings: PostgresSettings
   readonly #session: CopySession
   readonly #identity: string
 
-  private constructor(session: CopySession, identity: string) {
+  private constructor(settings: PostgresSettings, session: CopySession, identity: string) {
+    this.#settings = settings
     this.#session = session
     this.#identity = identity
   }
@@ -32,7 +36,7 @@ export class PostgresInside implements DatabaseInside {
   static async open(settings: PostgresSettings, signal: AbortSignal): Promise<PostgresInside> {
     throwIfAborted(signal)
     const session = await CopySession.open(settings, 'read')
-    return new PostgresInside(session, await databaseIdentity(session, settings))
+    return new PostgresInside(settings, session, await databaseIdentity(session, settings))
   }
 
   get pid(): number {
@@ -68,7 +72,7 @@ export class PostgresInside implements DatabaseInside {
         return BigInt(row?.[0] ?? 0)
       } catch (error) {
         if (sqlStateOf(error) === NO_RIGHT) return null
-        throw error
+        throw stepError(error, { settings: this.#settings, table: tableText(table) })
       } finally {
         await session.rollBack()
       }
