@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import type { DiffFollowedOperation } from '../../src/engine/follow/operations/diff-followed/declaration.ts'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
-import { copyOf, makePlace, perform, type Place, type Ran } from '../support/copy-systems.ts'
+import { copyOf, makePlace, perform, type Place, type Ran, type RunOptions } from '../support/copy-systems.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-hand-doubled-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -32,19 +32,18 @@ async function stage(more: NonNullable<CopyOperation['follow']> = {}): Promise<S
   return { source, target, copy }
 }
 
-async function byHand({ target, copy }: Stage, more: Partial<DiffFollowedOperation> = {}): Promise<Ran> {
+async function byHand(
+  { target, copy }: Stage,
+  more: Partial<DiffFollowedOperation> = {},
+  options: RunOptions = {},
+): Promise<Ran> {
   const [[stream] = []] = await target.rows('SELECT stream_id FROM migration_streams')
   const ends = { from: copy.from, to: copy.to }
   const scope = { by: 'key', keys: ['7'] } as const
-  return await perform({
-    kind: 'diff-followed',
-    stream: stream ?? '',
-    ...ends,
-    scope,
-    limit: 100,
-    dryRun: false,
-    ...more,
-  })
+  return await perform(
+    { kind: 'diff-followed', stream: stream ?? '', ...ends, scope, limit: 100, dryRun: false, ...more },
+    options,
+  )
 }
 
 const SCOPES = [
@@ -80,4 +79,21 @@ test('a row that is doubled again as the stream writes it ends the command with 
     exitCode: 1,
     error: { code: 'DIFFERENCES', hint: expect.stringMatching(/^keep one row of each key on both sides, then/) },
   })
+})
+
+test('what the stream has repaired is reported although the second comparison fails', async () => {
+  const one = await stage()
+  await one.target.sql('INSERT INTO t SELECT id, v FROM t WHERE id = 7')
+  const { finished, events } = await byHand(
+    one,
+    {},
+    { onEvent: ({ type }) => void (type === 'follow.row' && one.source.sql('ALTER TABLE t RENAME TO gone')) },
+  )
+  expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' }, totals: { fixed: '0', equal: '1' } })
+  expect(events.findLast((event) => event.type === 'table.finished')).toMatchObject({
+    status: 'failed',
+    notes: [expect.any(String), expect.stringMatching(/^0 repaired, 0 removed, 1 equal by then/)],
+  })
+  const ended = 'SELECT status, exit_code FROM migration_runs ORDER BY run_id DESC LIMIT 1'
+  expect(await one.target.rows(ended)).toEqual([['failed', '5']])
 })

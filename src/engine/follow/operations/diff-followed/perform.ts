@@ -45,12 +45,14 @@ export async function performDiffFollowed(operation: DiffFollowedOperation, run:
       : await atTarget(operation, run, ({ ledger }) =>
           outcomeOf(waited, { name, keys: compared.keys, limit: operation.limit }, ledger, run),
         )
-  const shared = outcome === null ? null : await sharedAfter(operation, compared, run)
-  const last = shared === null ? compared : { ...compared, shared }
+  // What the stream has repaired is reported whatever comes after it.
+  const after = outcome === null ? compared.shared : await sharedAfter(operation, compared, run).catch(asSluiceError)
   const ending: Ending = {
     totals: totalsOf(compared, outcome),
     ...(done === 'stopped' ? { stopped: true } : {}),
-    ...errorOf(last, { name, dryRun: operation.dryRun, isRead: shared !== null }),
+    ...(after instanceof SluiceError
+      ? { error: after }
+      : errorOf({ ...compared, shared: after }, { name, dryRun: operation.dryRun, isRead: outcome !== null })),
   }
   const status = done === 'stopped' ? 'stopped' : ending.error === undefined ? 'ok' : 'failed'
   run.emit({
