@@ -1,9 +1,9 @@
-/** A SQLite file takes any value into any column: one that another program wrote into a target differs like any other, and is mended and put back as it was stored. */
+/** A SQLite file takes any value into any column, and D1 does: one that another program wrote into a target differs like any other, and is mended and put back as it was stored. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import { of } from '../fault/copy-kit.ts'
@@ -49,9 +49,11 @@ async function classes(target: Place): Promise<unknown> {
   return await target.rows(CLASSES)
 }
 
-test('diff names such rows, --fix mends them, --undo puts them back as they were stored', async () => {
+const SYSTEMS = ['sqlite', 'd1'] as const
+test.each(SYSTEMS)('%s: diff names such rows, --fix mends them, --undo puts them back as stored', async (system) => {
+  if ((await missing(system)) !== '') return
   const source = await makePlace('sqlite', folder)
-  const target = await makePlace('sqlite', folder)
+  const target = await makePlace(system, folder)
   await source.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, v TEXT, f REAL, raw BLOB, yes BOOLEAN, at TIMESTAMP, d DECIMAL(10,2))',
     `WITH RECURSIVE i(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 20)

@@ -15,12 +15,15 @@ export type Suspicion = {
   readonly rows: readonly D1Row[]
 }
 
-/** Reads suspicious texts again, as bytes. @returns invalid ones: index in `rows` and name of the column */
+/** Bytes of texts that are not valid UTF-8: index of the row, and name of the column. */
+export type BrokenTexts = ReadonlyMap<number, ReadonlyMap<string, Uint8Array>>
+
+/** Reads suspicious texts again, as bytes. @returns invalid ones, by index in `rows` */
 export async function brokenTexts(
   client: D1Client,
   { places, columns, behind, rows }: Suspicion,
   signal: AbortSignal,
-): Promise<ReadonlyMap<number, string>> {
+): Promise<BrokenTexts> {
   const width = places.length
   const placeOf = (row: D1Row): string => JSON.stringify(row.slice(0, width))
   const found = new Map(rows.map((row, at) => [placeOf(row), at]))
@@ -34,14 +37,14 @@ export async function brokenTexts(
       signal,
     },
   )
-  const broken = new Map<number, string>()
+  const broken = new Map<number, Map<string, Uint8Array>>()
   for (const row of result?.rows ?? []) {
     const at = found.get(placeOf(row))
     for (const [i, { name }] of columns.entries()) {
       const value = row[width + i] ?? null
       if (at === undefined || value === null) continue
-      if (!isText(typeof value === 'object' ? Buffer.from(value) : Buffer.from(String(value), 'hex')))
-        broken.set(at, name)
+      const text = typeof value === 'object' ? Buffer.from(value) : Buffer.from(String(value), 'hex')
+      if (!isText(text)) broken.set(at, (broken.get(at) ?? new Map<string, Uint8Array>()).set(name, text))
     }
   }
   return broken

@@ -6,7 +6,7 @@ import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
-import { doubleJson, doubleSql } from './doubles.ts'
+import { doubleJson, doubleSql, isExtreme } from './doubles.ts'
 
 /** Most bytes of one value, and of all values of one row. */
 export const MOST_ROW_BYTES = 2_000_000
@@ -20,15 +20,17 @@ export type D1Encoder = {
   json(value: SqlValue): string
   /**
    * Expression that decodes the value at a position of `value`, a JSON list.
-   * @param extreme whether the position may hold numbers that are `isExtreme`
+   * @param odd whether the position may hold values that are `isOdd`
    */
-  sql(at: number, extreme: boolean): string
+  sql(at: number, odd: boolean): string
+  /** Extreme numbers, and bytes or others where the column's type has none. */
+  isOdd(value: SqlValue): boolean
 }
 
 export function d1Encoder({ as, name, column }: WriteColumn): D1Encoder {
   const bind = binderOf(as, affinityOf(column.native))
   const anything = as.kind === 'native' && as.name === 'any'
-  const numbers = as.kind === 'float' || as.kind === 'decimal'
+  const bytes = as.kind === 'bytes'
   return {
     bind: (cell) => {
       const value = bind(cell)
@@ -37,19 +39,28 @@ export function d1Encoder({ as, name, column }: WriteColumn): D1Encoder {
     },
     json: (value) => {
       if (value === null) return 'null'
-      if (typeof value === 'string') return JSON.stringify(value)
-      if (typeof value === 'bigint') return value.toString()
-      if (typeof value === 'number') return anything ? withPoint(doubleJson(value)) : doubleJson(value)
-      return anything ? `{"b":"${hexDigits(value)}"}` : `"${hexDigits(value)}"`
+      if (typeof value === 'object') return bytes ? `"${hexDigits(value)}"` : `{"o":"${hexDigits(value)}"}`
+      const json = plainJson(value, anything)
+      return bytes && !json.startsWith('[') ? `{"o":${json}}` : json
     },
-    sql: (at, extreme) => {
-      const plain = `value->>${at}`
-      if (as.kind === 'bytes') return `unhex(${plain})`
-      if (!anything && !(numbers && extreme)) return plain
-      const bytes = anything ? ` WHEN 'object' THEN unhex(value->>'$[${at}].b')` : ''
-      return `CASE json_type(value, '$[${at}]') WHEN 'array' THEN ${doubleSql(`(value->${at})`)}${bytes} ELSE ${plain} END`
+    sql: (at, odd) => {
+      const [plain, other] = [`value->>${at}`, `value->>'$[${at}].o'`]
+      const usual = bytes ? `unhex(${plain})` : plain
+      if (!anything && !odd) return usual
+      const object = bytes ? other : `unhex(${other})`
+      return `CASE json_type(value, '$[${at}]') WHEN 'array' THEN ${doubleSql(`(value->${at})`)} WHEN 'object' THEN ${object} ELSE ${usual} END`
     },
+    isOdd: (value) =>
+      (typeof value === 'number' && isExtreme(value)) ||
+      (value !== null && (typeof value === 'object') !== bytes && !anything),
   }
+}
+
+/** @returns a list for an extreme number */
+function plainJson(value: string | bigint | number, anything: boolean): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'bigint') return value.toString()
+  return anything ? withPoint(doubleJson(value)) : doubleJson(value)
 }
 
 /** Marks a floating point number as such: an untyped column would store a whole one as an integer. */

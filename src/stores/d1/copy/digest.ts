@@ -1,7 +1,8 @@
 /** Digest of a range for its proof: read page by page, because SQLite has no hash function. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
-import type { Digest } from '../../../model/copy/rows.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
+import { addStored } from '../../common/as-stored.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import { rangeCondition } from '../../common/key-ranges.ts'
 import type { D1Client } from '../client.ts'
@@ -16,11 +17,11 @@ export async function d1CanonicalDigest(
   only: ReadonlySet<string> | null,
   signal: AbortSignal,
 ): Promise<Digest> {
-  const { table, columns } = request
+  const { table, columns, odd = new WeakSet<Row>() } = request
   const key = table.key.map((name) => columns.findIndex((column) => column.name === name))
   const sum = new RowSum()
   for await (const { rows } of d1Scan(client, request, signal)) {
-    for (const row of rows) if (only === null || only.has(keyTextOf(row, key))) sum.add(row)
+    for (const row of rows) if (only === null || only.has(keyTextOf(row, key))) addStored(sum, row, odd)
   }
   return sum.digest()
 }

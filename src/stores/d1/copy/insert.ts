@@ -13,7 +13,6 @@ import { insertEnds, rowidKey, type OnConflict } from '../../common/sqlite-diale
 import type { D1Statement } from '../client.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { d1Encoder, MOST_ROW_BYTES, type D1Encoder } from './cells.ts'
-import { isExtreme } from './doubles.ts'
 
 /** Bytes of JSON per statement. A parameter may be twice as long, but that gains nothing. */
 const JSON_BYTES = 1_000_000
@@ -36,8 +35,8 @@ export class Inserts {
   readonly #encoders: readonly D1Encoder[]
   readonly #head: string
   readonly #tail: string
-  /** For rows without and with extreme numbers. */
-  readonly #sql: readonly [plain: string, extreme: string]
+  /** For rows without and with odd values. */
+  readonly #sql: readonly [plain: string, odd: string]
   readonly #mostRows: number
   /** Index of a column in which NULL would not stay NULL: SQLite assigns a row number instead. */
   readonly #alias: number
@@ -54,8 +53,8 @@ export class Inserts {
     this.#head = head
     // Without a condition the parser would take ON as that of a join.
     this.#tail = ` WHERE true${tail}`
-    const sql = (extreme: boolean): string => {
-      const values = this.#encoders.map((encoder, i) => encoder.sql(i, extreme))
+    const sql = (odd: boolean): string => {
+      const values = this.#encoders.map((encoder, i) => encoder.sql(i, odd))
       return `${head}SELECT ${values.join(', ')} FROM json_each(?)${this.#tail}`
     }
     this.#sql = [sql(false), sql(true)]
@@ -69,12 +68,12 @@ export class Inserts {
     const statements: D1Statement[] = []
     let some: string[] = []
     let bytes = 0
-    let extreme = false
+    let odd = false
     const flush = (): void => {
-      if (some.length > 0) statements.push({ sql: this.#sql[extreme ? 1 : 0], params: [`[${some.join(',')}]`] })
+      if (some.length > 0) statements.push({ sql: this.#sql[odd ? 1 : 0], params: [`[${some.join(',')}]`] })
       some = []
       bytes = 0
-      extreme = false
+      odd = false
     }
     for (const row of rows) {
       const values = this.#bound(row)
@@ -88,7 +87,7 @@ export class Inserts {
       if (bytes + length > JSON_BYTES || some.length >= this.#mostRows) flush()
       some.push(json)
       bytes += length
-      extreme ||= values.some((value) => typeof value === 'number' && isExtreme(value))
+      odd ||= values.some((value, i) => this.#encoders[i]?.isOdd(value) === true)
     }
     flush()
     return statements

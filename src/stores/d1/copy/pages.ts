@@ -7,7 +7,7 @@ import type { KeyDialect } from '../../common/key-ranges.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Client, D1Result, D1Row, D1Statement, D1Value } from '../client.ts'
 import { D1Failure } from '../failure.ts'
-import { brokenTexts } from './broken-text.ts'
+import { brokenTexts, type BrokenTexts } from './broken-text.ts'
 import { namesInOrder, refuseUnordered } from './column-order.ts'
 import { d1PageOrder, type Order } from './order.ts'
 import { selectSql } from './select.ts'
@@ -38,8 +38,7 @@ export type D1Page = {
   /** Index of the first column; the row's position comes before. */
   readonly from: number
   readonly bytes: number
-  /** Rows with a text of invalid bytes: index on the page and name of the column. */
-  readonly broken: ReadonlyMap<number, string>
+  readonly broken: BrokenTexts
 }
 
 /**
@@ -112,7 +111,7 @@ class PageReader {
   }
 
   /** Invalid UTF-8 comes as U+FFFD, which a text may also contain: such texts are read again as bytes. */
-  async #broken(rows: readonly D1Row[], behind: D1Statement): Promise<ReadonlyMap<number, string>> {
+  async #broken(rows: readonly D1Row[], behind: D1Statement): Promise<BrokenTexts> {
     const { places } = this.#order
     const columns = this.#request.columns.filter((_, i) => rows.some((row) => holdsMark(row[places.length + i])))
     if (columns.length === 0) return new Map()

@@ -1,8 +1,8 @@
 /** Rows of a range in canonical form. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
+import { isRefusedValue, type OddRows } from '../../common/as-stored.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import type { D1Client } from '../client.ts'
 import { d1Pages, type D1PageRequest } from './pages.ts'
@@ -10,6 +10,8 @@ import { d1Decoder } from './select.ts'
 
 export type D1Scan = D1PageRequest & {
   readonly onRefused?: RowRequest['onRefused']
+  /** `RowRequest.asStored`: receives rows with such a value. */
+  readonly odd?: OddRows
 }
 
 export type Scanned = { readonly rows: readonly Row[]; readonly bytes: number }
@@ -19,28 +21,20 @@ export const MOST_KEY_PARAMETERS = 80
 
 /** @throws D1Failure; SluiceError VALUE_REFUSED, unless `onRefused` takes such rows; as `pagesOf` */
 export async function* d1Scan(client: D1Client, request: D1Scan, signal: AbortSignal): AsyncGenerator<Scanned> {
-  const { columns, table, blame, onRefused } = request
-  const decoder = d1Decoder(columns, tableText(table.table), blame)
+  const { columns, table, blame, onRefused, odd } = request
+  const decoder = d1Decoder(columns, tableText(table.table), blame, odd && { key: table.key, odd })
   for (const range of keyListParts(request.range, table.key.length, MOST_KEY_PARAMETERS)) {
     for await (const { rows: found, from, bytes, broken } of d1Pages(client, { ...request, range }, signal)) {
       const rows: Row[] = []
       for (const [at, values] of found.entries()) {
         try {
-          const column = broken.get(at)
-          if (column !== undefined) throw decoder.refusal(column, values, from, notCharacters())
-          rows.push(decoder.row(values, from))
+          rows.push(decoder.row(values, from, broken.get(at)))
         } catch (error) {
-          if (onRefused === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+          if (onRefused === undefined || !isRefusedValue(error)) throw error
           onRefused(decoder.shown(values, from), error)
         }
       }
       yield { rows, bytes }
     }
   }
-}
-
-function notCharacters(): SluiceError {
-  return new SluiceError('VALUE_REFUSED', 'this text is not valid UTF-8', {
-    hint: 'correct the value at the source, or give the column the type BLOB',
-  })
 }

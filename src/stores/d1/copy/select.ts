@@ -4,6 +4,7 @@ import { isPlainType } from '../../../model/copy/canonical.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError, type ErrorKind } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
+import { isRefusedValue, storedCell, valueError, type OddRows } from '../../common/as-stored.ts'
 import type { StoredValue } from '../../common/sqlite-dialect/any.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteCellReaderOf } from '../../common/sqlite-dialect/read-cell.ts'
@@ -85,19 +86,28 @@ function storedOf(value: Exclude<D1Value, null>, form: Form): StoredValue {
 }
 
 export type Decoder = {
-  /** @param from index of the first column; the values before are the position of the row */
-  row(values: D1Row, from: number): Row
+  /**
+   * @param from index of the first column; the values before are the position of the row
+   * @param broken bytes of texts that are not valid UTF-8, by column
+   */
+  row(values: D1Row, from: number, broken?: ReadonlyMap<string, Uint8Array>): Row
   /** The values as texts, for messages. */
   shown(values: D1Row, from: number): readonly (string | null)[]
-  /** The error for a value of one row. */
-  refusal(column: string, values: D1Row, from: number, cause: SluiceError): SluiceError
 }
+
+/** `RowRequest.asStored`: key columns, and the receiver of rows with a value that is not of its type. */
+type StoredRows = { readonly key: readonly string[]; readonly odd: OddRows }
 
 /**
  * @param table for messages @param kind which side is blamed for a value that is not of its type
  * @throws (`row`) SluiceError VALUE_REFUSED with table, column and row
  */
-export function d1Decoder(columns: readonly ReadColumn[], table: string, kind: ErrorKind): Decoder {
+export function d1Decoder(
+  columns: readonly ReadColumn[],
+  table: string,
+  kind: ErrorKind,
+  stored?: StoredRows,
+): Decoder {
   const steps = columns.map((column) => {
     const form = formOf(column)
     const plain = form === 'text' && column.column.type.kind === 'text' && isPlainType(column.as)
@@ -105,7 +115,9 @@ export function d1Decoder(columns: readonly ReadColumn[], table: string, kind: E
   })
   const refusal = (column: string, values: D1Row, from: number, cause: SluiceError): SluiceError => {
     const where = `${table}.${column}, row ${values.slice(0, from).map(shownPlace).join(', ')}`
-    return new SluiceError(cause.code, `${where}: ${cause.message}`, {
+    const message = `${where}: ${cause.message}`
+    if (stored !== undefined && isRefusedValue(cause)) return valueError(true, message, { where, cause })
+    return new SluiceError(cause.code, message, {
       where,
       kind,
       hint: cause.hint ?? 'correct the value at the source',
@@ -113,18 +125,24 @@ export function d1Decoder(columns: readonly ReadColumn[], table: string, kind: E
     })
   }
   return {
-    refusal,
-    row: (values, from) => {
+    row: (values, from, broken) => {
       const cells: Cell[] = new Array<Cell>(steps.length)
       for (let i = 0; i < steps.length; i++) {
         const value = values[from + i] ?? null
         const step = steps[i]
         if (value === null || step === undefined) cells[i] = null
-        else if (step.plain && typeof value === 'string') cells[i] = value
+        else if (step.plain && typeof value === 'string' && broken === undefined) cells[i] = value
         else {
+          const bytes = broken?.get(step.name)
           try {
+            if (bytes !== undefined) throw notCharacters()
             cells[i] = step.read(storedOf(value, step.form))
           } catch (error) {
+            if (stored !== undefined && !stored.key.includes(step.name) && isRefusedValue(error)) {
+              stored.odd.add(cells)
+              cells[i] = storedCell(bytes ?? storedOf(value, step.form))
+              continue
+            }
             if (error instanceof SluiceError) throw refusal(step.name, values, from, error)
             throw error
           }
@@ -139,6 +157,12 @@ export function d1Decoder(columns: readonly ReadColumn[], table: string, kind: E
         return shownValue(storedOf(value, form))
       }),
   }
+}
+
+function notCharacters(): SluiceError {
+  return new SluiceError('VALUE_REFUSED', 'this text is not valid UTF-8', {
+    hint: 'correct the value at the source, or give the column the type BLOB',
+  })
 }
 
 function shownPlace(value: D1Value): string {

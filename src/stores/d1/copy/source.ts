@@ -3,7 +3,7 @@ import { conditionHint } from '../../common/query-errors.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import type { Digest } from '../../../model/copy/rows.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type {
@@ -126,7 +126,7 @@ export class D1Source implements SourceView {
     // Nothing is held open.
   }
 
-  async #scan({ table, columns, range, where, onRefused }: RowRequest, signal: AbortSignal): Promise<D1Scan> {
+  async #scan({ table, columns, range, where, onRefused, asStored }: RowRequest, signal: AbortSignal): Promise<D1Scan> {
     return {
       table,
       columns,
@@ -135,6 +135,7 @@ export class D1Source implements SourceView {
       keys: D1_SOURCE_KEYS,
       blame: 'source',
       ...(onRefused === undefined ? {} : { onRefused }),
+      ...(asStored === undefined ? {} : { odd: new WeakSet<Row>() }),
     }
   }
 
