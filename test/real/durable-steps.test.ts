@@ -13,7 +13,7 @@ import { requireDropping } from '../../src/partition/operations/partition-decomm
 import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
 import { CopySession } from '../../src/stores/postgresql/server/session.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
-import { makePlace, missing, perform, placeOn } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, placeOn } from '../support/copy-systems.ts'
 import { POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
 
 let folder = ''
@@ -95,6 +95,27 @@ describe('what cannot be taken back waits for the disk', () => {
         .map(String)
         .filter((name) => /^[^_].*\.parquet$/.test(name))
       expect(files.length).toBeGreaterThan(0)
+    },
+  )
+
+  test.skipIf(!POSTGRES_OWN)(
+    'each run of a stream into a server that never writes to its disk fails, also one with nothing to apply',
+    { timeout: 120_000 },
+    async () => {
+      await using server = await startPostgres({ fsync: false })
+      const target = await placeOn('postgresql', server.url())
+      const source = await makePlace('sqlite', folder)
+      await source.sql(
+        'PRAGMA journal_mode = WAL',
+        'CREATE TABLE t (id INTEGER PRIMARY KEY)',
+        'INSERT INTO t VALUES (1)',
+      )
+      const copy = copyOf(source, target, 't', { follow: { cdc: 'trigger', until: 'caught-up' } })
+      const unsafe = {
+        exitCode: 4,
+        error: { code: 'TARGET_DENIED', reason: expect.stringContaining('fsync') as string },
+      }
+      for (let runs = 0; runs < 3; runs++) expect((await perform(copy)).finished).toMatchObject(unsafe)
     },
   )
 

@@ -130,13 +130,18 @@ export class FollowLoop {
     )
     side.answerTo((position) => source.confirm(position))
     const lane = side.lanes
+    // An earlier run may have ended before it could: with nothing to apply, this one would not either.
+    source.confirm(lane.applied)
     this.#wholeness.lane = lane
     await this.#held.lookNow(lane)
     const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
     const end = await this.#follow(lane, source, proving, telling)
     // After a cutover, users write to the target, so it is not checked.
-    if (end !== null && this.#goal.watch === null) await this.#held.lookNow(lane)
+    if (end !== null && this.#goal.watch === null) {
+      await this.#held.lookNow(lane)
+      await opened.passed?.()
+    }
     return end
   }
 

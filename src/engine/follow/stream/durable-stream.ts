@@ -9,13 +9,13 @@ import { StreamBehind } from './stream-behind.ts'
 /**
  * Returns the stream itself if a commit of the target is on disk once it is acknowledged. Otherwise positions are
  * confirmed after a flush, several at once if they come faster.
- * @returns a stream whose `next` also throws errors of the flush
+ * @returns a stream whose `next` also throws errors of the flush, and `passed` those of the last one
  */
 export function durably(
   stream: ChangeStream,
   target: Pick<CopyStore, 'offers'>,
   signal: AbortSignal,
-): ChangeStream & AsyncDisposable {
+): ChangeStream & Partial<Pick<DurableStream, 'passed'>> {
   if (target.offers.durability === undefined) return stream
   const flush = async (): Promise<void> => target.offers.durability?.flushed(signal)
   return reportsSnapshots(stream) ? new DurableSnapshots(stream, flush) : new DurableStream(stream, flush)
@@ -43,13 +43,14 @@ class DurableStream extends StreamBehind {
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
-    await this.passed()
+    await this.#passing
     await super[Symbol.asyncDispose]()
   }
 
-  /** Resolves once every confirmed position has been passed on, or has failed. */
-  protected async passed(): Promise<void> {
+  /** Resolves once every confirmed position has been passed on. @throws errors of the flush */
+  async passed(): Promise<void> {
     await this.#passing
+    if (this.#failure !== null) throw this.#failure.error
   }
 
   async #pass(): Promise<void> {
