@@ -183,6 +183,21 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       expect((await diff('t')).finished.exitCode).toBe(0)
     })
 
+    it('whose write time is in the future are not removed: no row of that key could be written until then', async () => {
+      const ahead = BigInt(Date.now() + 30 * 86_400_000) * 1000n
+      await cql(
+        `INSERT INTO target.t (a, b, v) VALUES (900, 1, 'ahead') USING TIMESTAMP ${ahead}`,
+        `INSERT INTO target.t (a, b, v) VALUES (901, 1, 'extra') USING TIMESTAMP ${OLD}`,
+      )
+      const { found, finished, events } = await diff('t', { fix: true, deleteExtra: true })
+      expect(kinds(found)).toEqual(['900/1 extra', '901/1 extra fixed'])
+      expect(finished.exitCode).toBe(1)
+      const said = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+      expect(said.filter((one) => /\(900, 1\).*ahead of the clock/.test(one))).toHaveLength(1)
+      expect(await rowsOf('SELECT v FROM target.t WHERE a = 900 AND b = 1')).toEqual([['ahead']])
+      await cql(`DELETE FROM target.t USING TIMESTAMP ${ahead} WHERE a = 900 AND b = 1`)
+    })
+
     it('may be mended as far as one kind of them goes', async () => {
       await cql(
         `DELETE FROM target.t USING TIMESTAMP ${OLD} WHERE a = 1 AND b = 1`,

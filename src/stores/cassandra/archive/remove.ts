@@ -8,7 +8,7 @@
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
-import { rowKeyOf, rowKeyText } from '../../../model/copy/row-key.ts'
+import { rowKeyOf } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Cell, type Digest, type Row, type Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
@@ -22,7 +22,7 @@ import type { RequestFlow } from '../copy/flow.ts'
 import { cassandraScan } from '../copy/scan.ts'
 import { refuseChanged } from '../copy/schema-look.ts'
 import { cassandraTableShape, type CassandraShape } from '../copy/shape.ts'
-import { latestOf, QUIET_US, serverTime, TimedRemoval } from '../copy/timed-removal.ts'
+import { latestOf, QUIET_US, refuseAhead, serverTime, TimedRemoval } from '../copy/timed-removal.ts'
 import { ProvedRows } from './proved.ts'
 
 /** Rows kept in memory until they are known to be the proved ones. */
@@ -44,8 +44,17 @@ export async function removeCassandraRows(removing: Removing, request: RemoveReq
   if ((await ledger.all(closing.guard.sql, closing.guard.parameters)).length === 0) return 'fenced'
   const proved = new ProvedRows(ledger, request)
   const began = await serverTime(link)
+  const places = [...shape.partition, ...shape.clustering].map((name) =>
+    request.columns.findIndex((column) => column.name === name),
+  )
+  const hint = 'keep this period in the table: sluice archive hold; once that time has passed it can be removed'
   const { digest, batches } = await summed(link, request, (row, stamp) =>
-    refuseAhead(request, shape, row, stamp, began),
+    refuseAhead(
+      { key: rowKeyOf(row, places), latest: latestOf(stamp), now: began },
+      'VALUE_REFUSED',
+      tableText(request.table.table),
+      hint,
+    ),
   )
   const isWhole = equalDigests(digest, expect)
   const since = isWhole ? began : await proved.before()
@@ -124,34 +133,6 @@ function rowsOf(
   { table, columns, range, where, signal }: RemoveRequest,
 ): AsyncGenerator<RowBatch> {
   return cassandraScan(link, { table, columns, range, where, ordered: false, stamps: true }, BATCH, undefined, signal)
-}
-
-/**
- * A removal has the write time of the row: if that is in the future, the row could not be restored until then.
- * @param now of the server, microseconds
- */
-function refuseAhead(
-  { table, columns }: RemoveRequest,
-  shape: CassandraShape,
-  row: Row,
-  stamp: Stamp | undefined,
-  now: bigint,
-): void {
-  const latest = latestOf(stamp)
-  if (latest === null || latest <= now + QUIET_US) return
-  const key = [...shape.partition, ...shape.clustering]
-  const places = key.map((name) => columns.findIndex((column) => column.name === name))
-  const where = tableText(table.table)
-  throw new SluiceError(
-    'VALUE_REFUSED',
-    `the row (${rowKeyText(rowKeyOf(row, places))}) of ${where} has a write time ahead of the clock: ${latest} microseconds since 1970`,
-    {
-      where,
-      reason: 'its removal would hide every row that is written under this key until then, also a restored one',
-      hint: 'hold this period until that time has passed; then run the same command again',
-      kind: 'source',
-    },
-  )
 }
 
 function sumOf(rows: readonly Row[]): Digest {

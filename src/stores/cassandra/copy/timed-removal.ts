@@ -1,7 +1,10 @@
 /** Removes a row, or the static values of a partition, but nothing that was written after it was read. */
 import type { types } from 'cassandra-driver'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Stamp } from '../../../model/copy/rows.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -129,9 +132,34 @@ export function latestOf(stamp: Pick<Stamp, 'times'> | undefined): bigint | null
 }
 
 /**
+ * A removal has the latest write time of the row: if that is ahead of the clock, it would hide every row written under
+ * this key until then.
+ * @param now of the server, microseconds since 1970
+ * @throws SluiceError of this code and with this hint
+ */
+export function refuseAhead(
+  { key, latest, now }: { readonly key: RowKey; readonly latest: bigint | null; readonly now: bigint },
+  code: 'ROW_REFUSED' | 'VALUE_REFUSED',
+  where: string,
+  hint: string,
+): void {
+  if (latest === null || latest <= now + QUIET_US) return
+  throw new SluiceError(
+    code,
+    `the row (${rowKeyText(key)}) of ${where} has a write time ahead of the clock: ${latest} microseconds since 1970`,
+    {
+      where,
+      reason: 'its removal would hide every row that is written under this key until then, also a restored one',
+      hint,
+      ...(code === 'VALUE_REFUSED' ? { kind: 'source' } : {}),
+    },
+  )
+}
+
+/**
  * Removes the rows that the request's range names, up to the time of their latest value, so that later writes stay.
  * Parts without a readable write time are removed once they are old enough: the caller reads the rows again.
- * @throws errors of the driver
+ * @throws SluiceError ROW_REFUSED for a row with a write time ahead of the clock; errors of the driver
  */
 export async function removeKeys(
   link: CassandraLink,
@@ -141,7 +169,14 @@ export async function removeKeys(
 ): Promise<void> {
   const { range, signal } = request
   if (range.by !== 'keys') throw new Error('only rows given by key can be removed')
-  const quiet = (await serverTime(link)) - QUIET_US
+  const now = await serverTime(link)
+  const quiet = now - QUIET_US
+  const latestRemovable = (key: RowKey, found: Left): bigint | null => {
+    const latest = latestOf(found)
+    const hint = 'keep the row; once that time has passed it can be removed'
+    refuseAhead({ key, latest, now }, 'ROW_REFUSED', tableText(request.table.table), hint)
+    return latest
+  }
   const rows = TimedRemoval.ofRows(link, shape, signal)
   const statics = hasStatics(shape) ? TimedRemoval.ofStatics(link, shape, signal) : null
   await flow.each(range.keys, signal, async (bound) => {
@@ -149,11 +184,11 @@ export async function removeKeys(
       const partition = partitionOfBound(request, shape, bound)
       const found = await statics.inspect(partition)
       const hasRows = found?.first != null
-      if (found !== null && !hasRows) await statics.remove(partition, latestOf(found), quiet)
+      if (found !== null && !hasRows) await statics.remove(partition, latestRemovable(bound, found), quiet)
       if (!hasRows || !spellsEmpty(request, shape, bound)) return
     }
     const { values } = keyOfBound(request, shape, bound)
     const found = await rows.inspect(values)
-    if (found !== null) await rows.remove(values, latestOf(found), quiet)
+    if (found !== null) await rows.remove(values, latestRemovable(bound, found), quiet)
   })
 }
