@@ -248,6 +248,11 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     await perform({ ...asked, report: text })
     const written = readFileSync(text, 'utf8')
     expect(written).not.toContain('None that is known')
+    const printed = await perform({ ...asked, report: '-' })
+    expect(printed.finished.wrote).toBeUndefined()
+    expect(printed.events.filter(({ type }) => type === 'run.report')).toMatchObject([
+      { format: 'markdown', text: expect.stringContaining('- left behind: 1 column (secret)') as string },
+    ])
     expect(written).toContain('- left behind: 1 column (secret): its values are not copied, and not compared')
     expect(written).toContain('- left behind: 1 column copied with a loss (n): rounded to 1 ')
   }, 60_000)

@@ -2,10 +2,15 @@
 import { randomUUID } from 'node:crypto'
 import { access, constants, link, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { RunReportEvent } from '../../model/run/report/formats.ts'
 import { SluiceError } from '../../shared/errors.ts'
+
+/** As a file: standard output. */
+const PRINTED = '-'
 
 /** Called before the work: a wrong path should not waste minutes. @throws SluiceError BAD_FLAG */
 export async function checkReport(path: string): Promise<void> {
+  if (path === PRINTED) return
   try {
     const there = await stat(path).catch(() => null)
     if (there?.isDirectory() === true) throw new Error('it is a folder')
@@ -20,10 +25,19 @@ export async function checkReport(path: string): Promise<void> {
   }
 }
 
-/** @throws SluiceError BAD_FLAG */
-export async function writeReport(path: string, text: string): Promise<void> {
+/** @param path `-` prints it @returns files that were written @throws SluiceError BAD_FLAG */
+export async function writeReport(
+  path: string,
+  text: string,
+  emit: (event: RunReportEvent) => void,
+): Promise<readonly string[]> {
+  if (path === PRINTED) {
+    emit({ type: 'run.report', format: 'markdown', text })
+    return []
+  }
   try {
     await writeFile(path, text)
+    return [path]
   } catch (error) {
     throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}: ${(error as Error).message}`, {
       hint: 'name another file with --report; the reported work is done',

@@ -10,7 +10,7 @@ export type FollowReportOperation = {
   readonly report?: string
 }
 
-const EVENTS = ['follow.history', 'log'] as const
+const EVENTS = ['follow.history', 'run.report', 'log'] as const
 
 export const followReport: Declaration<FollowReportOperation, (typeof EVENTS)[number]> = {
   kind: 'follow-report',

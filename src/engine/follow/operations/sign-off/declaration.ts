@@ -21,12 +21,12 @@ export type SignOffOperation = {
   readonly partition?: string
   /** Who signs; absent: the user of the operating system. */
   readonly by?: string
-  /** File for the document: JSON if its name ends in .json, otherwise Markdown. */
+  /** File for the document: JSON if its name ends in .json, otherwise Markdown; `-`: printed. */
   readonly report?: string
   readonly alert?: AlertOptions
 }
 
-const EVENTS = [...COPY_EVENTS, 'check', 'follow.signed'] as const
+const EVENTS = [...COPY_EVENTS, 'check', 'follow.signed', 'run.report'] as const
 
 export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
   kind: 'sign-off',
@@ -53,7 +53,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
         name: 'report',
         type: 'text',
         completes: 'file',
-        describe: 'file for the document: JSON if its name ends in .json, else Markdown',
+        describe: 'file for the document: JSON if its name ends in .json, else Markdown; - prints it',
       },
       ...alertOptions(FAILED),
     ],

@@ -306,8 +306,9 @@ async function reported(document: SignOff, report: string | undefined, run: Sign
     rows: dec(rows),
     reasons,
   })
-  if (report !== undefined)
-    await writeReport(report, isJson(report) ? `${JSON.stringify(document, null, 2)}\n` : signOffText(document))
+  const text = (file: string): string =>
+    isJson(file) ? `${JSON.stringify(document, null, 2)}\n` : signOffText(document)
+  const wrote = report === undefined ? [] : await writeReport(report, text(report), run.emit)
   const count = (outcome: SignOffCheck['outcome']): string =>
     dec(checks.filter((one) => one.outcome === outcome).length)
   const ending: Ending = {
@@ -318,7 +319,7 @@ async function reported(document: SignOff, report: string | undefined, run: Sign
       failed: count('failed'),
       notChecked: count('not checked'),
     },
-    ...(report === undefined ? {} : { wrote: [report] }),
+    ...(wrote.length === 0 ? {} : { wrote }),
   }
   if (verdict === 'given') return { ...ending, proof: `equal as of ${compared?.position ?? ''}` }
   const differs = compared?.tables.some(({ equal }) => !equal) === true

@@ -15,7 +15,7 @@ export type CompareOperation = {
   readonly latencyMs?: number
 }
 
-const EVENTS = ['plan.ready', 'chunk.started', 'chunk.done', 'question', 'log'] as const
+const EVENTS = ['plan.ready', 'chunk.started', 'chunk.done', 'question', 'run.report', 'log'] as const
 
 /** In the order of the comparison. */
 export const QUESTION_IDS = [
@@ -64,7 +64,12 @@ export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[n
         unit: 'duration',
         describe: 'add this round-trip time to the lake and the database server, through a proxy, such as 30ms',
       },
-      { name: 'report', type: 'text', completes: 'file', describe: 'write the answers to this Markdown file' },
+      {
+        name: 'report',
+        type: 'text',
+        completes: 'file',
+        describe: 'write the answers to this Markdown file; - prints them',
+      },
     ],
   },
   words: {

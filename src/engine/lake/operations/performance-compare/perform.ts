@@ -44,7 +44,7 @@ export async function performCompare(operation: CompareOperation, run: Performan
       ...(far === null ? {} : { farCatalog: far }),
       latency,
     })
-    const wrote: string[] = []
+    let wrote: readonly string[] = []
     if (operation.report !== undefined) {
       const text = compareReport(summary, {
         tool: run.tool,
@@ -54,8 +54,7 @@ export async function performCompare(operation: CompareOperation, run: Performan
         machine: machineFacts(),
         commandLine: run.commandLine,
       })
-      await writeReport(operation.report, text)
-      wrote.push(operation.report)
+      wrote = await writeReport(operation.report, text, run.emit)
     }
     const failure = compareFailure(summary)
     return {
