@@ -51,3 +51,16 @@ for (const [from, to, how] of PAIRS) {
     })
   })
 }
+
+test('rows without a key: how many there are is known, and not how many of them differ', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  for (const place of [source, target]) await place.sql(FREE, `INSERT INTO t VALUES ${ROWS}`)
+  await target.sql('UPDATE t SET v = -1 WHERE v < 3')
+  const diff = { ...copyOf(source, target, 't'), kind: 'diff', limit: 10, fix: false, deleteExtra: false } as const
+  const { finished, events } = await perform(diff)
+  expect(finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES', message: 'rows without a key differ' } })
+  const said = events.flatMap((event) => (event.type === 'log' && event.level === 'error' ? [event.message] : []))
+  expect(said).toEqual([
+    expect.stringMatching(/: 300 rows in the source and 300 in the target; at least one of them differs, and/),
+  ])
+})

@@ -56,7 +56,8 @@ export async function diffPlain(
     progress.found()
     if (what.kind === 'range') {
       outcome.ranges += 1n
-      const message = `${rangeText(what.range)}: ${what.source} rows in the source and ${what.target} in the target differ, and no key distinguishes them`
+      const counts = `${what.source} rows in the source and ${what.target} in the target`
+      const message = `${rangeText(what.range)}: ${counts}; at least one of them differs, and without a key it is unknown which`
       run.emit({ type: 'log', level: 'error', table: name, message, hint: KEYLESS_HINT })
     } else if (isLate) {
       more++
