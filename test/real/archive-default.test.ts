@@ -105,7 +105,7 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 1
     await place.sql(`DROP PUBLICATION "their's"`)
   }
   expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })
-  const states = `SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = '${TABLE}_rest'::regclass AND NOT tgisinternal ORDER BY 1`
+  const states = `SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = '${TABLE}_rest'::regclass AND tgconstrindid = 0 ORDER BY 1`
   expect(await place.rows(states)).toEqual([
     ['of_all', 'O'],
     ['of_rest', 'A'],
@@ -162,7 +162,7 @@ test.skipIf(why !== '')(
     expect(await place.rows(`SELECT id FROM ${TABLE}`)).toHaveLength(before.length + 21)
     expect(
       await place.rows(
-        `SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = '${TABLE}_low'::regclass AND NOT tgisinternal ORDER BY 1`,
+        `SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = '${TABLE}_low'::regclass AND tgconstrindid = 0 ORDER BY 1`,
       ),
     ).toEqual([
       ['of_all', 'O'],

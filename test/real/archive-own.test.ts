@@ -21,7 +21,7 @@ const CATALOG = `
   UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(k.oid), conislocal::text, coninhcount::text, convalidated::text, NULL, NULL, NULL
     FROM t JOIN pg_constraint k ON conrelid = t.oid WHERE contype <> 'n'
   UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(g.oid), tgenabled::text, (tgparentid = 0)::text, NULL, NULL, NULL, NULL
-    FROM t JOIN pg_trigger g ON tgrelid = t.oid WHERE NOT tgisinternal
+    FROM t JOIN pg_trigger g ON tgrelid = t.oid WHERE tgconstrindid = 0
   UNION ALL SELECT 'policy', polname, polcmd::text, polroles::regrole[]::text, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), polpermissive::text, NULL, NULL
     FROM t JOIN pg_policy ON polrelid = t.oid
   UNION ALL SELECT 'rule', pg_get_ruledef(r.oid), NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM t JOIN pg_rewrite r ON ev_class = t.oid

@@ -6,7 +6,7 @@ import type { AmongOthersRequest } from '../../../model/archive/port.ts'
 import { quoteName } from '../server/connect.ts'
 import { digestPostgresRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { treeSql } from '../server/relation.ts'
+import { isUsersTriggerSql, treeSql } from '../server/relation.ts'
 import { columnList, CONSTRAINTS_NOW, tableFromSql, literal, tableSql } from '../server/sql.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { boundsOf, type PartitionBounds } from '../server/bounds.ts'
@@ -131,7 +131,7 @@ async function withoutDeletes<T>(session: CopySession, table: TableName, move: (
   const triggers = await session.ask(
     `SELECT n.nspname, c.relname, t.tgname, t.tgenabled FROM pg_catalog.pg_trigger t
        JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE t.tgrelid IN (${treeSql(oid)}) AND NOT t.tgisinternal AND t.tgtype & 8::int2 <> 0::int2 AND t.tgenabled IN ('O', 'A')`,
+     WHERE t.tgrelid IN (${treeSql(oid)}) AND ${isUsersTriggerSql('t')} AND t.tgtype & 8::int2 <> 0::int2 AND t.tgenabled IN ('O', 'A')`,
   )
   const change = async (to: (state: string) => string): Promise<void> => {
     for (const [schema, of, name, state] of triggers) {

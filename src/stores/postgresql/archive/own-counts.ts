@@ -18,8 +18,8 @@ const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => 
   [
     'trigger',
     'triggers',
-    (c) => `(SELECT count(*) FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${c}.oid AND NOT g.tgisinternal
-        AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) = 0::oid)`,
+    (c) =>
+      `(SELECT count(*) FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${c}.oid AND NOT g.tgisinternal AND g.tgparentid = 0::oid)`,
   ],
   ['rule', 'rules', (c) => `(SELECT count(*) FROM pg_catalog.pg_rewrite r WHERE r.ev_class = ${c}.oid)`],
   ['policy', 'policies', (c) => `(SELECT count(*) FROM pg_catalog.pg_policy o WHERE o.polrelid = ${c}.oid)`],

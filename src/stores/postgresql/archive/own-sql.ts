@@ -1,5 +1,6 @@
 /** Properties that a partition has in addition to its parent's: statements that recreate them, in execution order. */
 import type { TableName } from '../../../model/copy/column-type.ts'
+import { isUsersTriggerSql } from '../server/relation.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import { NOTING_TRIGGERS } from '../partition/maintenance/key-log.ts'
 
@@ -67,7 +68,7 @@ WITH named (oid, name) AS (
   WHERE (k.contype IN ('p', 'u', 'x') AND ${all} OR k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0::oid AND k.coninhcount = 0)
     AND NOT (k.contype = 'c' AND ${all}) AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
 ), g AS (
-  SELECT g.*, coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+  SELECT g.*, g.tgparentid AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND ${isUsersTriggerSql('g')}
   WHERE g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
 ), s AS (
   SELECT s.*, coalesce(d.name, s.stxname) AS name, n.nspname AS own_schema, nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget'::text)::int, -1) AS target,

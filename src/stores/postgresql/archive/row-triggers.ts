@@ -4,7 +4,7 @@ import type { RowTriggers } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 import { tableByName } from '../server/known.ts'
-import { treeSql } from '../server/relation.ts'
+import { isUsersTriggerSql, treeSql } from '../server/relation.ts'
 
 const REMEDY =
   'use a role with GRANT SET ON PARAMETER session_replication_role, for a table without foreign keys; or partition the table, because partitions are detached and attached as a whole'
@@ -31,7 +31,7 @@ export async function postgresRowTriggers(session: CopySession, table: TableName
      FROM (
        SELECT 'trigger' AS kind, t.tgname AS name, t.tgtype & 1::int2 = 1 AND t.tgtype & 66::int2 <> 0 AS early, t.tgenabled <> 'O' AS always
        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-       WHERE t.tgrelid IN (${tree}) AND (t.tgrelid = ${oid}::oid OR t.tgtype & 1::int2 = 1) AND NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 12::int2 <> 0 AND p.proname !~ '^sluice_'::text
+       WHERE t.tgrelid IN (${tree}) AND (t.tgrelid = ${oid}::oid OR t.tgtype & 1::int2 = 1) AND ${isUsersTriggerSql('t')} AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 12::int2 <> 0 AND p.proname !~ '^sluice_'::text
        UNION SELECT 'rule', r.rulename, true, r.ev_enabled <> 'O' FROM pg_catalog.pg_rewrite r
        WHERE r.ev_class = ${oid}::oid AND r.ev_type IN ('3', '4') AND r.ev_enabled NOT IN ('D', 'R')) AS g
      ORDER BY 1, 2`,

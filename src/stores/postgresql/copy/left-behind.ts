@@ -9,6 +9,7 @@ import {
 } from '../../../model/copy/left-behind.ts'
 import type { LeftScope } from '../../../model/copy/beside-port.ts'
 import { LEDGER_MARKS } from '../../common/own-tables.ts'
+import { isUsersTriggerSql } from '../server/relation.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
@@ -132,8 +133,8 @@ function tablesSql(tables: readonly string[]): string {
         ON c.oid = pg_catalog.to_regclass(v.name)::oid)
     SELECT key, kind, name, CASE kind WHEN 'statistics' THEN ${definitionSql} END FROM (
       SELECT t.key, 'trigger' AS kind, g.tgname::text AS name FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
-        WHERE NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'::text
-      UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'::text
+        WHERE ${isUsersTriggerSql('g')} AND g.tgname !~ '^ sluice_[0-9]+_'::text
+      UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND ${isUsersTriggerSql('g')} AND g.tgname !~ '^ sluice_[0-9]+_'::text
         JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname <> 'pg_catalog'
       UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid
         JOIN pg_catalog.pg_depend u ON u.classid = 'pg_catalog.pg_attrdef'::regclass::oid AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_proc'::regclass::oid

@@ -35,6 +35,12 @@ export function treeSql(oid: string): string {
   return `SELECT ${oid} UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})`
 }
 
+/** SQL over a trigger: a user's, or the clone of one on a partition, which is internal before PostgreSQL 15. */
+export function isUsersTriggerSql(trigger: string): string {
+  // Triggers of keys have an index, and may be clones too.
+  return `(NOT ${trigger}.tgisinternal OR ${trigger}.tgparentid <> 0::oid AND ${trigger}.tgconstrindid = 0::oid)`
+}
+
 /** Cache of tables, each found at its first use. */
 export class RelationCache {
   readonly #known = new Map<string, Promise<PostgresRelation | null>>()

@@ -5,7 +5,7 @@ import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from 
 import { FOLDED_HINT, foldedText } from '../../../common/apply/examined-table.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
-import { missingTable } from '../../server/relation.ts'
+import { isUsersTriggerSql, missingTable } from '../../server/relation.ts'
 import { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { mayBeReplica } from '../../copy/replica-role.ts'
@@ -185,7 +185,7 @@ async function examineTriggers(
 ): Promise<void> {
   const rows = await session.ask(
     `SELECT DISTINCT t.tgname, t.tgenabled FROM pg_catalog.pg_trigger t
-     WHERE t.tgrelid IN (${members.map(({ oid }) => `${oid}::oid`).join(',')}) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT ${isGuardSql('t')} ORDER BY 1`,
+     WHERE t.tgrelid IN (${members.map(({ oid }) => `${oid}::oid`).join(',')}) AND ${isUsersTriggerSql('t')} AND t.tgenabled <> 'D' AND NOT ${isGuardSql('t')} ORDER BY 1`,
   )
   const named = (enabled: string): string[] => [
     ...new Set(rows.flatMap(([trigger, how]) => (enabled.includes(how ?? '') ? [trigger ?? ''] : []))),

@@ -239,7 +239,7 @@ async function refuseBound(
   if (published !== null) throw refused(request, leaf, published)
   const firing = await session.ask(
     `SELECT 'trigger ' || t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ${leaf.oid}::oid AND NOT t.tgisinternal
-       AND coalesce((pg_catalog.to_jsonb(t) ->> 'tgparentid'::text)::oid, 0) = 0::oid AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 8::int2 <> 0
+       AND t.tgparentid = 0::oid AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 8::int2 <> 0
      UNION ALL SELECT 'rule ' || r.rulename::text FROM pg_catalog.pg_rewrite r
      WHERE r.ev_class = ${leaf.oid}::oid AND r.ev_type = '4' AND r.ev_enabled NOT IN ('D', 'R') ORDER BY 1`,
   )

@@ -70,7 +70,7 @@ export async function takenAlong(
   const oid = `${literal(of.oid)}::oid`
   const rows = await session.ask(
     `SELECT 'the trigger ' || g.tgname::text FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
-       AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) = 0::oid AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
+       AND g.tgparentid = 0::oid AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
      UNION ALL SELECT 'the foreign key ' || k.conname::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype = 'f' AND k.conparentid = 0::oid
        AND k.conname <> ALL (ARRAY[${left.map(({ name }) => literal(name)).join(', ')}]::name[])
      UNION ALL SELECT CASE WHEN i.indisexclusion THEN 'the constraint ' ELSE 'the unique index ' END || c.relname::text
