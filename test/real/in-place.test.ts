@@ -335,6 +335,52 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect(filled.finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
   })
 
+  test('refuses partitions that would refuse changes: published, and without an index that identifies rows', async () => {
+    const place = await staged()
+    const published = (verbs: string): string =>
+      `CREATE PUBLICATION theirs FOR TABLE p WITH (publish = '${verbs}', publish_via_partition_root = true)`
+    const ran = async (more: Parameters<typeof inPlace>[1] = {}): Promise<readonly string[]> => {
+      const ended: string[] = []
+      for (const dryRun of [true, false]) {
+        const { finished, events } = await perform(
+          inPlace(place, { table: 'p', by: 'at', confirm: 'p', ...more, dryRun }),
+        )
+        const found = events.flatMap((event) =>
+          event.type === 'partition.finding' && event.verdict === 'refused' ? [event.object ?? ''] : [],
+        )
+        ended.push(`${finished.error?.code ?? 'done'} ${found.join()} ${finished.error?.reason ?? ''}`)
+      }
+      return ended
+    }
+    const REFUSED = expect.stringMatching(
+      /^PARTITION_REFUSED .*"?theirs"?.*(?:replica identity|published partitions)/s,
+    ) as string
+    await place.sql(
+      'CREATE TABLE p (id int NOT NULL, at timestamptz NOT NULL, CONSTRAINT k UNIQUE (id, at))',
+      'CREATE INDEX ON p (at)',
+      'ALTER TABLE p REPLICA IDENTITY USING INDEX k',
+      `INSERT INTO p SELECT i, now() - i * interval '1 day' FROM generate_series(1, 300) i`,
+      published('insert, update'),
+    )
+    expect(await ran()).toEqual([REFUSED, REFUSED])
+    await place.sql('DROP PUBLICATION theirs', published('insert, truncate'))
+    expect(await ran()).toEqual([expect.stringMatching(/^done /), expect.stringMatching(/^done /)])
+    // The past has an index that only it has.
+    await place.sql(
+      'DROP PUBLICATION theirs',
+      'CREATE UNIQUE INDEX own ON p_past (id)',
+      'ALTER TABLE p_past REPLICA IDENTITY USING INDEX own',
+      published('delete'),
+    )
+    const slice = { slice: periodOf(0) }
+    const shape = await shapeOf(place)
+    expect(await ran(slice)).toEqual([REFUSED, REFUSED])
+    expect(await shapeOf(place)).toEqual(shape)
+    await place.sql('ALTER TABLE p ADD PRIMARY KEY (id, at)')
+    expect(await ran(slice)).toEqual([expect.stringMatching(/^done /), expect.stringMatching(/^done /)])
+    await place.sql('DELETE FROM p')
+  })
+
   test('goes behind rows of later periods, and no system but one does it', async () => {
     const place = await staged()
     await place.sql(

@@ -6,6 +6,7 @@ import { planFacts, type About } from '../plan/about.ts'
 import { planKeyFindings } from '../plan/keys.ts'
 import { planRightFindings } from '../plan/rights.ts'
 import { planShapeFindings, type PlannedTableShape } from '../plan/shape.ts'
+import { unidentifiedFindings } from '../plan/streams.ts'
 import { cutoverHolderFindings } from '../../follow/switch/holders.ts'
 import { inspections } from '../../follow/switch/inspections.ts'
 import { sameCode } from '../../follow/switch/own-code.ts'
@@ -48,6 +49,7 @@ export async function beforeFindings(about: About): Promise<readonly PlanFinding
     // Indexes stay as they are; only other verdicts on them are reported.
     ...(await planKeyFindings(about)).filter(({ about: what, verdict }) => what !== 'index' || verdict !== 'made'),
     ...(await ownRefusals(about)),
+    ...(await unidentifiedFindings(about)),
     ...rights,
   ]
 }

@@ -5,6 +5,7 @@ import type { SlicePlan, SliceRequest } from '../../../../model/partition/in-pla
 import { attachTable, createLike, type Parent } from '../../archive/attach.ts'
 import { boundsSql } from '../../server/bounds.ts'
 import { partitionKey, tableByName } from '../../server/known.ts'
+import { LACKS_IDENTITY } from '../../server/server-errors.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
@@ -237,6 +238,7 @@ async function refuseBound(
     )
   const published = await ofPublications(session, { identity: parent.oid }, { identity: leaf.oid, name: leaf.past })
   if (published !== null) throw refused(request, leaf, published)
+  await refuseUnidentified(session, request, { parent, leaf })
   const firing = await session.ask(
     `SELECT 'trigger ' || t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ${leaf.oid}::oid AND NOT t.tgisinternal
        AND t.tgparentid = 0::oid AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 8::int2 <> 0
@@ -248,6 +250,28 @@ async function refuseBound(
       `${firing.map(([name]) => name).join(', ')} of ${tableText(leaf.past)}: it would run for rows that are deleted there because they are moved`,
       'disable it, and enable it again after the slice',
     )
+}
+
+/** Refuses a replica identity that only the past has: the new partition would refuse the changes that are published. */
+async function refuseUnidentified(
+  session: CopySession,
+  request: SliceRequest,
+  { parent, leaf }: Pick<Sliced, 'parent' | 'leaf'>,
+): Promise<void> {
+  const [found] = await session.ask(
+    `SELECT x.relname, p.pubname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary END
+       JOIN pg_catalog.pg_publication_rel r ON r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${literal(parent.oid)}::oid) relid)
+       JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid AND (p.pubupdate OR p.pubdelete)
+     WHERE c.oid = ${leaf.oid}::oid AND NOT x.relispartition
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_index k WHERE k.indrelid = ${literal(parent.oid)}::oid AND k.indisprimary AND k.indimmediate)`,
+  )
+  if (found === undefined) return
+  const [index, publication] = found.map((name) => quoteName(name ?? ''))
+  throw refused(request, leaf, {
+    reason: `the publication ${publication} publishes updates or deletes, which the server would refuse in the new partition: it would have neither a primary key nor the index ${index} of the replica identity`,
+    hint: LACKS_IDENTITY.hint,
+  })
 }
 
 function changed({ table }: SliceRequest, reason: string): SluiceError {

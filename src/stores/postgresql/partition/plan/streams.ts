@@ -26,7 +26,11 @@ export async function planStreamFindings(about: About): Promise<readonly PlanFin
   return [
     ...publications.map((one) => publication(one, about)),
     ...(identity === undefined ? [] : replicaIdentity(identity, about)),
-    ...(identity === undefined ? [] : unidentified(identity, publications)),
+    // The new table is not in publications of single tables.
+    ...unidentified(
+      identity,
+      publications.filter(({ how }) => how !== 'table'),
+    ),
     ...(await subscriptions(about)),
   ]
 }
@@ -91,18 +95,23 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
   }
 }
 
-/** New partitions that a publication would have, without an identity of changed rows: the server refuses changes. */
-function unidentified(
-  { kind, index, primary }: Identity,
-  publications: readonly Publication[],
-): readonly PlanFinding[] {
-  if (kind !== 'i' || index === null || primary) return []
-  const such = publications.filter(({ how, identified }) => how !== 'table' && identified)
+/** New partitions in all publications of the table, without an identity of changed rows: the server refuses changes. */
+export async function unidentifiedFindings(about: About): Promise<readonly PlanFinding[]> {
+  const [identity] = await planFacts<Identity>(about, identitySql(about))
+  return unidentified(identity, await planFacts<Publication>(about, publicationsSql(about)))
+}
+
+const COVERS = { table: 'it has the table', all: 'it is for all tables', schema: 'it is for all tables of the schema' }
+
+function unidentified(identity: Identity | undefined, publications: readonly Publication[]): readonly PlanFinding[] {
+  if (identity?.kind !== 'i' || identity.index === null || identity.primary) return []
+  const { index } = identity
+  const such = publications.filter(({ identified }) => identified)
   return such.map(({ name, how }) => ({
     verdict: 'refused',
     about: PUBLISHED_PARTITIONS,
     object: name,
-    detail: `it is for all tables${how === 'schema' ? ' of the schema' : ''}, and the new partitions have neither a primary key nor the index ${index} of the replica identity: TABLE_REFUSED: cannot update table or delete from table because it does not have a replica identity and publishes updates or deletes`,
+    detail: `${COVERS[how]}, and the new partitions have neither a primary key nor the index ${index} of the replica identity: TABLE_REFUSED: cannot update table or delete from table because it does not have a replica identity and publishes updates or deletes`,
     hint: LACKS_IDENTITY.hint,
   }))
 }
