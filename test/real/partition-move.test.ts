@@ -320,6 +320,42 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     expect(await leftOvers(direct)).toEqual([])
   })
 
+  test.each([
+    ['citext, told apart by their key', 'CREATE EXTENSION citext', 'citext', 'code text_ops'],
+    [
+      'a collation',
+      `CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+      'text COLLATE ci',
+      'code',
+    ],
+    [
+      'a collation, told apart by their key',
+      `CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+      'text COLLATE ci',
+      'code COLLATE "C"',
+    ],
+  ])('keys that change to another spelling, equal by %s', async (_what, before, type, key) => {
+    await direct.run(`${before}; CREATE TABLE spelled (code ${type} NOT NULL, at timestamptz NOT NULL) PARTITION BY RANGE (at); CREATE UNIQUE INDEX ON spelled (${key}, at);
+      CREATE TABLE spelled_rest PARTITION OF spelled DEFAULT; INSERT INTO spelled SELECT 'c' || i, '2024-08-01' FROM generate_series(1, 50) i`)
+    const done: Promise<void>[] = []
+    const { made, proved } = await make(store, await look(store, 'spelled'), [['spelled_q3', Q3[1], Q3[2]]], {
+      onStep: (now) => {
+        if (now === 'copying' && done.length === 0)
+          done.push(
+            other.run(
+              `UPDATE spelled SET code = pg_catalog.upper(code::text)${key === 'code' ? '' : `; INSERT INTO spelled SELECT pg_catalog.lower(code), at FROM spelled`}`,
+            ),
+          )
+      },
+    })
+    await Promise.all(done)
+    expect([made.length, proved !== null]).toEqual([1, true])
+    expect(
+      await rows(`SELECT count(*), sum((code::text COLLATE "C" = pg_catalog.upper(code::text))::int) FROM spelled_q3`),
+    ).toEqual([[key === 'code' ? '50' : '100', '50']])
+    expect(await leftOvers(direct)).toEqual([])
+  })
+
   test('wait for a view of the database from before, which would find them nowhere', async () => {
     await direct.run(filled(3000))
     const table = await look(store, 'bookings')

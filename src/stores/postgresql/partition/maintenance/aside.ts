@@ -88,7 +88,10 @@ export class SideTables {
         table.rows -= BigInt(removed)
       }
       for (const table of this.tables) {
-        table.rows += await this.#insert(table, `JOIN (${keys}) k ON ${sameKey(this.#log, 'd', 'k')}`, 'true')
+        table.rows += await this.#insert(
+          table,
+          `EXISTS (SELECT FROM (${keys}) k WHERE ${sameKey(this.#log, 'd', 'k')})`,
+        )
       }
     }
     await forget(session, this.#log, ids)
@@ -109,7 +112,7 @@ export class SideTables {
         ...(last ? [] : [`d.ctid < '(${from + BLOCKS_AT_ONCE},0)'::tid`]),
       ]
       for (const table of this.tables) {
-        const rows = await this.#insert(table, '', range.length === 0 ? 'true' : range.join(' AND '))
+        const rows = await this.#insert(table, range.length === 0 ? 'true' : range.join(' AND '))
         table.rows += rows
         all += rows
       }
@@ -117,11 +120,11 @@ export class SideTables {
     }
   }
 
-  async #insert({ newTable, belongs }: SideTable, join: string, condition: string): Promise<bigint> {
+  async #insert({ newTable, belongs }: SideTable, condition: string): Promise<bigint> {
     const names = this.#columns.map(quoteName)
     const list = names.map((name) => `d.${name}`).join(', ')
     const rows = await this.#session.run(
-      `INSERT INTO ${tableSql(newTable.table.name)} (${names.join(', ')}) SELECT ${list} FROM ONLY ${tableSql(this.#log.of.name)} d ${join}
+      `INSERT INTO ${tableSql(newTable.table.name)} (${names.join(', ')}) SELECT ${list} FROM ONLY ${tableSql(this.#log.of.name)} d
        WHERE ${condition} AND ${belongs('d')}`,
     )
     return BigInt(rows)

@@ -276,9 +276,9 @@ async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<vo
   if (last?.[0] === 't') throw new Changed('a change of the default partition could not be recorded')
 }
 
-/** Query for the distinct keys of some notes, in columns `k0`, `k1` … */
+/** Query for the keys of some notes, in columns `k0`, `k1` … A key may be repeated: DISTINCT would merge spellings. */
 export function keysSql({ table, key }: KeyLog, ids: readonly string[]): string {
-  return `SELECT DISTINCT ${key.map((_, i) => postgresLogKeyColumn(i)).join(', ')} FROM ${tableSql(table)} WHERE NOT emptied AND log_id = ANY (${idList(ids)})`
+  return `SELECT ${key.map((_, i) => postgresLogKeyColumn(i)).join(', ')} FROM ${tableSql(table)} WHERE NOT emptied AND log_id = ANY (${idList(ids)})`
 }
 
 /**
