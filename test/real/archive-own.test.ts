@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startArchiver } from '../fault/archive-kit.ts'
 import { commandsOf, makeBookings, type Archived } from '../support/archive-places.ts'
-import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { makePlace, missing, perform, placeOn, type Place } from '../support/copy-systems.ts'
+import { POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 /** All that the catalogs say of a partition, and of what hangs on it. */
@@ -265,3 +266,35 @@ test('a table below a partition that computes a column in its own way keeps it i
     plan.events.flatMap((event) => (event.type === 'archive.planned' ? [[event.status, event.note]] : []))[0],
   ).toEqual(['blocked', 'low below it computes g in its own way, which a restore cannot recreate'])
 })
+
+test.skipIf(!POSTGRES_OWN)(
+  'a dropped partition comes back unseen by subscribers of all tables, as it left (needs a server of its own)',
+  { timeout: 120_000 },
+  async ({ skip }) => {
+    await using server = await startPostgres({ extraSettings: ['wal_level=logical'] })
+    if ((await server.major()) < 15) skip('no FOR TABLES IN SCHEMA before PostgreSQL 15')
+    const place = await placeOn('postgresql', server.url())
+    const archived = await makeBookings(place, 'native', mkdtempSync(join(tmpdir(), 'sluice-archive-own-')), 20)
+    await place.sql(
+      'CREATE PUBLICATION every FOR ALL TABLES',
+      'CREATE PUBLICATION here FOR TABLES IN SCHEMA public WITH (publish_via_partition_root = true)',
+      `SELECT pg_create_logical_replication_slot('seen', 'pgoutput')`,
+    )
+    const sent = (): Promise<unknown> =>
+      place.rows(
+        `SELECT name, count(*) FROM pg_logical_slot_get_binary_changes('seen', NULL, NULL, 'proto_version', '1', 'publication_names', 'every,here') m,
+           (VALUES ('bookings'), ('bookings_0')) n (name) WHERE get_byte(m.data, 0) = ascii('R') AND position(convert_to(name, 'UTF8') || '\\x00' IN m.data) > 0 GROUP BY 1`,
+      )
+    await away(archived)
+    expect(await sent()).toEqual([])
+    const before = await place.rows('SELECT count(*) FROM bookings')
+    await done(commandsOf(archived).restore)
+    expect(await sent()).toEqual([])
+    expect(await place.rows('SELECT count(*) FROM bookings')).not.toEqual(before)
+    expect(
+      await place.rows(`SELECT relpersistence::text FROM pg_class WHERE relname ~ '^bookings_0'`),
+    ).not.toContainEqual(['u'])
+    await place.sql(`INSERT INTO bookings VALUES (90001, '2020-02-02', 'new', NULL)`)
+    expect(await sent()).not.toEqual([])
+  },
+)

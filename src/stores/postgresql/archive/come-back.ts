@@ -1,7 +1,9 @@
 /** Brings a partition back: as the detached table, as a new table, or as rows among those that arrived meanwhile. */
 import type { AmongOthersRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
-import { tableSql } from '../server/sql.ts'
+import type { TableName } from '../../../model/copy/column-type.ts'
+import type { CopySession } from '../server/session.ts'
+import { literal, tableSql } from '../server/sql.ts'
 import { lockDetachedTable, hasRows, tableHolds, partitionParent } from './as-found.ts'
 import { attachTable, createLike, defaultPartition } from './attach.ts'
 import { BACK, bringInto, createBack } from './beside.ts'
@@ -53,7 +55,7 @@ export async function recreate(
   await given?.give('computed', table)
   await given?.give('empty', table)
   // FREEZE: rows of a new table need no later visibility check.
-  await loadCsv(session, name, request.columns, csv, ', FREEZE')
+  await unsent(session, name, () => loadCsv(session, name, request.columns, csv, ', FREEZE'))
   // Columns that the parent got since were not proved.
   if (!(await hasRows(session, table, request))) return 'differs'
   // Indexes first: the attachment locks the parent.
@@ -63,6 +65,25 @@ export async function recreate(
   await given?.give('cloned', table)
   missing.push(...(given?.missing ?? []), ...(given?.undivided ?? []))
   return 'done'
+}
+
+/**
+ * Fills a new table. Publications of all tables, or of its schema, would send its rows under its own name, although
+ * subscribers did not see them leave. They send no rows of an UNLOGGED table, nor those of a rewrite.
+ */
+async function unsent(
+  session: CopySession,
+  { schema = 'public', name }: TableName,
+  fill: () => Promise<unknown>,
+): Promise<void> {
+  const [published] = await session.ask(
+    `SELECT FROM pg_catalog.pg_publication_tables WHERE schemaname = ${literal(schema)} AND tablename = ${literal(name)}`,
+  )
+  const set = async (how: string): Promise<unknown> =>
+    published && session.ask(`ALTER TABLE ${tableSql({ schema, name })} SET ${how}`)
+  await set('UNLOGGED')
+  await fill()
+  await set('LOGGED')
 }
 
 export async function bringAmongOthers(
