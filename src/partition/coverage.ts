@@ -1,10 +1,10 @@
 /** Coverage of a table by its partitions: gaps, and required periods that are missing. */
-import { boundsFor } from '../model/calendar/bounds.ts'
+import { begins, boundsFor } from '../model/calendar/bounds.ts'
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from '../model/calendar/civil.ts'
 import { ordinalOf } from '../model/calendar/ordinal.ts'
 import { nextPeriod, periodOf, periodOfNumber, type Period } from '../model/calendar/period.ts'
-import { isInstant, readValue, type ValueKind } from '../model/calendar/value-text.ts'
+import { isInstant, readValue, valueText, type ValueKind } from '../model/calendar/value-text.ts'
 import { dayAt, MS_OF_DAY } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { RangePartition, PrintedBounds } from '../model/partition/maintenance-port.ts'
@@ -71,6 +71,21 @@ export function placedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind
   return { period, from, to, low: atOf(from, kind), high: atOf(to, kind) }
 }
 
+/**
+ * As `placedPeriod`, without a gap or an overlap of an hour: where midnight comes twice, a bound is at the one that a
+ * neighbour has.
+ * @param edges bounds of other partitions
+ */
+function besideOthers(spec: CalendarSpec, period: Period, kind: ValueKind, edges: readonly number[]): PlacedPeriod {
+  const own = placedPeriod(spec, period, kind)
+  const placed = (day: string, at: number): number => {
+    const near = edges.filter((edge) => Math.abs(edge - at) < MS_OF_DAY)
+    return near.includes(at) ? at : (near.find((edge) => begins(spec, day, edge, kind)) ?? at)
+  }
+  const [low, high] = [placed(period.from, own.low), placed(period.to, own.high)]
+  return { period, from: valueText(low, kind), to: valueText(high, kind), low, high }
+}
+
 export type Coming = {
   /** Periods without a partition, in order, after the end of the last one. */
   readonly missing: readonly PlacedPeriod[]
@@ -90,8 +105,9 @@ export function comingPeriods(
 ): Coming {
   const missing: PlacedPeriod[] = []
   const overlaps: { period: PlacedPeriod; partition: RangePartition }[] = []
+  const edges = all.flatMap(({ low, high }) => [low, high])
   for (const period of wanted(all, spec, kind, { now, ahead })) {
-    const options = placedPeriod(spec, period, kind)
+    const options = besideOthers(spec, period, kind, edges)
     // A day that the zone skipped.
     if (options.low >= options.high) continue
     const meets = all.filter(({ low, high }) => low < options.high && high > options.low)
@@ -108,7 +124,7 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
   const found: PlacedPeriod[] = []
   let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null
   while (period !== null) {
-    const options = placedPeriod(spec, period, kind)
+    const options = besideOthers(spec, period, kind, [gap.low, gap.high])
     if (options.low >= gap.high) break
     if (options.low >= gap.low && options.high <= gap.high && options.low < options.high) found.push(options)
     if (found.length > MOST_AT_ONCE) return []

@@ -258,6 +258,43 @@ describe('coming periods', () => {
     expect([missing.map(({ period }) => period.label), overlaps]).toEqual([labels, []])
   })
 
+  it('begin and end at the midnight of partitions next to them, on a day with two', () => {
+    const spec = { ...month, zone: 'America/Havana' }
+    // PostgreSQL takes the later one for '2026-11-01', and '2020-11-01'.
+    const placed = (...all: readonly (readonly [string, string])[]) =>
+      placedPartitions(
+        all.map(([from, to]) => rangePartition(from, from, to)),
+        'timestamptz',
+      )
+    const coming = (all: ReturnType<typeof placed>, day: string) => {
+      const { missing, overlaps } = comingPeriods(all, spec, 'timestamptz', { now: new Date(day), ahead: 1 })
+      return [missing.map(({ period, from, to }) => [period.label, from, to]), overlaps]
+    }
+    const october = placed(['2026-10-01 00:00:00-04', '2026-11-01 00:00:00-05'])
+    const made = ['2026-11', '2026-11-01 05:00:00+00', '2026-12-01 05:00:00+00']
+    expect(coming(october, '2026-10-15')).toEqual([[made], []])
+    const both = placed(
+      ['2026-10-01 00:00:00-04', '2026-11-01 00:00:00-05'],
+      ['2026-11-01 05:00:00+00', '2026-12-01 05:00:00+00'],
+    )
+    expect(coming(both, '2026-10-15')).toEqual([[], []])
+    const november = placed(
+      ['2026-09-01 00:00:00-04', '2026-10-01 00:00:00-04'],
+      ['2026-11-01 00:00:00-05', '2026-12-01 00:00:00-05'],
+    )
+    const before = ['2026-10', '2026-10-01 04:00:00+00', '2026-11-01 05:00:00+00']
+    expect(coming(november, '2026-10-15')).toEqual([[before], []])
+    const [gap] = coverageGaps(
+      placed(
+        ['2026-10-01 00:00:00-04', '2026-11-01 00:00:00-05'],
+        ['2026-12-01 00:00:00-05', '2027-01-01 00:00:00-05'],
+      ),
+    )
+    expect(gap && periodsWithin(spec, gap, 'timestamptz').map(({ from, to }) => [from, to])).toEqual([made.slice(1)])
+    const own = placed(['2026-10-01 00:00:00-04', '2026-11-01 00:00:00-04'])
+    expect(coming(own, '2026-10-15')).toEqual([[['2026-11', '2026-11-01 04:00:00+00', '2026-12-01 05:00:00+00']], []])
+  })
+
   it.each([
     [null, '2024-06-01', true],
     ['infinity', '2024-06-01', true],

@@ -53,7 +53,8 @@ function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {
   return valueText(isInstant(kind) ? firstInstant(spec.zone, number) : number * MS_OF_DAY, kind)
 }
 
-function begins(spec: CalendarSpec, day: string, at: number, kind: ValueKind): boolean {
+/** True if a value begins a day; for instants, at either midnight. @param day as `2024-04-01` */
+export function begins(spec: Pick<CalendarSpec, 'zone'>, day: string, at: number, kind: ValueKind): boolean {
   const number = parseDay(day)
   if (!isInstant(kind)) return at === number * MS_OF_DAY
   return zoneWallClock(spec.zone, at) === number * MS_OF_DAY || at === firstInstant(spec.zone, number)
