@@ -97,13 +97,22 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 1
     ).flat(),
   ]) {
     await place.sql(`CREATE PUBLICATION "their's" ${published}`)
-    const { finished } = await perform(back)
-    expect(finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
-    expect(finished.error?.reason).toContain(`the publication "their's" would send that they leave it`)
-    expect(finished.error?.hint).toContain('create it for the subscribers first')
+    for (const dryRun of [true, false]) {
+      const { finished } = await perform({ ...back, dryRun } as Operation)
+      expect(finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
+      expect(finished.error?.reason).toContain(`the publication "their's" would send that they leave it`)
+      expect(finished.error?.hint).toContain('create it for the subscribers first')
+    }
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}_rest`)).toEqual([['3']])
     await place.sql(`DROP PUBLICATION "their's"`)
   }
+  await place.sql(`CREATE VIEW ${TABLE}_0 AS SELECT 1`)
+  for (const dryRun of [true, false]) {
+    const { finished } = await perform({ ...back, dryRun } as Operation)
+    expect(finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
+    expect(finished.error?.message).toContain(`the name public.${TABLE}_0 is taken`)
+  }
+  await place.sql(`DROP VIEW ${TABLE}_0`)
   expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })
   const states = `SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = '${TABLE}_rest'::regclass AND tgconstrindid = 0 ORDER BY 1`
   expect(await place.rows(states)).toEqual([

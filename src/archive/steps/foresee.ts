@@ -54,8 +54,19 @@ export async function foresee(
 ): Promise<Foreseen> {
   const seen = await foreseeRows(context, partition, options)
   if (seen.refusal !== null || (partition.state === 'RESTORED' && partition.retracted)) return seen
-  const refusal = await losableRefusal(context, partition)
+  const refusal = (await losableRefusal(context, partition)) ?? (await returnRefusal(context, partition, seen))
   return refusal === null ? seen : { ...seen, text: refusal.message, refusal }
+}
+
+/** Error if its table cannot be attached; null where rows come back without it. */
+async function returnRefusal(
+  context: ArchiveContext,
+  { native, from, to }: ArchivedPartition,
+  { isMade, isAmongOthers, place }: Foreseen,
+): Promise<SluiceError | null> {
+  if (native === null || isAmongOthers === true || (isMade !== true && place?.isOwn !== true)) return null
+  const request = { parent: context.table.table, partition: native.table, identity: native.identity, from, to }
+  return await nativePartitions(context).returnRefusal(request, context.interrupt.abort)
 }
 
 async function foreseeRows(

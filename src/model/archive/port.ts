@@ -158,6 +158,12 @@ export type LeftTable = {
 }
 
 /** Native partitions that are tables. Every change and its closing are one transaction. */
+/** Where a partition comes back. */
+export type ReturnPlace = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'> & {
+  readonly from: string | null
+  readonly to: string | null
+}
+
 export interface PartitionStore {
   /**
    * The partitions of a table, sorted by lower bound.
@@ -209,6 +215,8 @@ export interface PartitionStore {
   dropRefusal(table: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null>
   /** Checks the rows of a detached table again, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
+  /** The error that `attach` or `recreate` would end with now, because of a name or late rows; null if none is known. */
+  returnRefusal(request: ReturnPlace, signal: AbortSignal): Promise<SluiceError | null>
   /** Attaches a detached table under its old name, after adapting its columns to those of the parent now. */
   attach(
     request: PartitionRequest &

@@ -16,7 +16,7 @@ import { goesElsewhere, notCompared, restoreElsewhere } from './elsewhere.ts'
 import { eachPartition, type AdvancePartition } from '../../work/advance-all.ts'
 import { archivedTable, openArchiveSource, type OpenedArchive } from '../../work/each-table.ts'
 import { endOfArchive } from '../../work/outcome.ts'
-import { refuseFollowedTables } from '../../plan/followed-table.ts'
+import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { keyDifferences, lateRows } from '../../plan/late-rows.ts'
 import { openArchive, type OpenArchive } from '../../work/open.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
@@ -41,7 +41,8 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
   const { table, record: noted, opened } = await archivedTable(source, name, run.interrupt.abort)
   const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
-  if (!dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
+  if (dryRun) await reportFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
+  else await refuseFollowedTables(source, [table.table], run.interrupt.abort)
   const chosen = chosenOf(operation, table, record)
   await using open = await openArchive(table, record, opened, run, {
     uncompared: new Set(operation.without),

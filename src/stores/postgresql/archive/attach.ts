@@ -38,10 +38,7 @@ export async function attachTable(
   const constraint = quoteName(`${BOUNDS}${oid}`)
   await session.ask(`ALTER TABLE ${table} ADD CONSTRAINT ${constraint} CHECK (${betweenSql(column, type, bounds)})`)
   // Read first: after a refusal the server answers no query of this transaction.
-  const rest = await defaultPartition(session, parent)
-  const columns = rest === null ? '' : await columnsOf(session, parent)
-  const where = betweenSql(column, type, bounds)
-  const late = rest === null ? null : { parent, rest, columns, where }
+  const late = await lateRowsOf(session, parent, bounds)
   if (late !== null) await bringLate(session, { oid, name }, late)
   try {
     await session.ask(`ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${table} ${boundsSql(bounds)}`)
@@ -51,6 +48,25 @@ export async function attachTable(
     throw inTheWay(late, error)
   }
   await session.ask(`ALTER TABLE ${table} DROP CONSTRAINT ${constraint}`)
+}
+
+async function lateRowsOf(session: CopySession, parent: Parent, bounds: PartitionBounds): Promise<LateRows | null> {
+  const rest = await defaultPartition(session, parent)
+  if (rest === null) return null
+  const { column, type } = parent.key
+  return { parent, rest, columns: await columnsOf(session, parent), where: betweenSql(column, type, bounds) }
+}
+
+/** `attachTable` would refuse late rows. Changes nothing. @throws SluiceError TABLE_REFUSED */
+export async function refuseLateRows(session: CopySession, parent: Parent, bounds: PartitionBounds): Promise<void> {
+  const late = await lateRowsOf(session, parent, bounds)
+  if (late === null || !(await hasLate(session, late))) return
+  await refusePublished(session, late)
+  await refuseReferred(session, late)
+}
+
+async function hasLate(session: CopySession, { rest, where }: LateRows): Promise<boolean> {
+  return (await session.ask(`SELECT FROM ${tableSql(rest)} WHERE ${where} LIMIT 1`)).length > 0
 }
 
 /** The default partition; null without one. */
@@ -64,8 +80,7 @@ export async function defaultPartition(session: CopySession, { oid }: Parent): P
 
 /** Moves rows that arrived late. Without a unique key duplicates cannot be found: then they stay, and ATTACH fails. */
 async function bringLate(session: CopySession, table: KnownTable, late: LateRows): Promise<void> {
-  const [some] = await session.ask(`SELECT FROM ${tableSql(late.rest)} WHERE ${late.where} LIMIT 1`)
-  if (some === undefined) return
+  if (!(await hasLate(session, late))) return
   await refusePublished(session, late)
   const [unique] = await session.ask(
     `SELECT FROM pg_catalog.pg_index WHERE indrelid = ${literal(table.oid)}::oid AND indisunique AND indisvalid AND indpred IS NULL`,

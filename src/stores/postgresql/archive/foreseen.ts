@@ -1,4 +1,5 @@
 /** Refusals that a plan can find before the step: in the words of the step. */
+import type { ReturnPlace } from '../../../model/archive/port.ts'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { dropDependents } from '../partition/decommission/dependents.ts'
@@ -8,6 +9,10 @@ import type { PostgresSettings } from '../server/settings.ts'
 import { RelationCache } from '../server/relation.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableFromSql } from '../server/sql.ts'
+import { partitionParent } from './as-found.ts'
+import { refuseLateRows } from './attach.ts'
+import { requireFree } from './move.ts'
+import { schemaNow } from './noted-schemas.ts'
 import { BOUND_HINT, stepError } from './step-errors.ts'
 
 /** Longest wait of a plan for a lock that only a change of the table's definition or its indexes blocks, ms. */
@@ -23,6 +28,22 @@ export async function dropRefusal(session: CopySession, { oid, name }: KnownTabl
     reason: objects.join(', '),
     hint: BOUND_HINT,
   })
+}
+
+/** The error with which a partition could not be attached, because of its name or late rows; null if none is known. */
+export async function returnRefusal(
+  session: CopySession,
+  { parent, partition, identity, ...bounds }: ReturnPlace,
+): Promise<SluiceError | null> {
+  try {
+    const found = await partitionParent(session, parent)
+    await requireFree(session, await schemaNow(session, partition, found.name), identity)
+    await refuseLateRows(session, found, bounds)
+    return null
+  } catch (error) {
+    if (error instanceof SluiceError) return error
+    throw error
+  }
 }
 
 /**

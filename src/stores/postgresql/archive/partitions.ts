@@ -18,6 +18,7 @@ import type {
   NumberedName,
   Reshape,
   StepEnd,
+  ReturnPlace,
 } from '../../../model/archive/port.ts'
 import type { Pool } from '../../common/pool.ts'
 import { postgresSourceError } from '../server/errors.ts'
@@ -50,7 +51,7 @@ import {
   unlockLeaving,
 } from './leave-slowly.ts'
 import { lookBefore, takeAway, type Leave } from './leave.ts'
-import { dropRefusal } from './foreseen.ts'
+import { dropRefusal, returnRefusal } from './foreseen.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { archivedName, ensureArchivedSchema, moveTable, ARCHIVED_SCHEMA } from './move.ts'
@@ -232,6 +233,10 @@ export class PostgresPartitions implements PartitionStore {
 
   drop(request: LastRequest): Promise<StepEnd> {
     return this.#steps.run({ ...request, table: request.parent }, (within) => drop(within, request))
+  }
+
+  returnRefusal(request: ReturnPlace, signal: AbortSignal): Promise<SluiceError | null> {
+    return this.#read(signal, (session) => returnRefusal(session, request))
   }
 
   attach(request: ReturnRequest & { readonly reshape?: Reshape }): Promise<StepEnd> {
