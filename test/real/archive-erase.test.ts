@@ -382,3 +382,34 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     rmSync(folder, { recursive: true, force: true })
   })
 })
+
+const without = WITHOUT.get('postgresql') ?? ''
+test.skipIf(without !== '')(
+  `rows that the server does not delete are named before any is erased, also by a dry run${without}`,
+  { timeout: 60_000 },
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-erase-'))
+    const place = await makePlace('postgresql', folder)
+    const bookings = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')))
+    await place.sql(`UPDATE ${TABLE} SET note = '${SECRET}' WHERE id IN (42, 200042)`)
+    const run = { ...commandsOf(bookings).run, detach: false } as Operation
+    expect((await perform(run)).finished.error).toBeUndefined()
+    const [archive] = (await place.rows('SELECT archive FROM migration_archives'))[0] ?? []
+    const search = (): Promise<readonly string[]> => placesOf(SECRET, String(archive), place)
+    const erase: Erase = { ...ERASE, from: place.url, where: `note = '${SECRET}'` }
+    await place.sql(`ALTER TABLE ${TABLE} REPLICA IDENTITY NOTHING`, `CREATE PUBLICATION theirs FOR TABLE ${TABLE}`)
+    const before = await search()
+    for (const dryRun of [true, false]) {
+      const { finished } = await perform(dryRun ? { ...unconfirmed(erase), dryRun } : erase)
+      expect(finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+      expect(finished.error?.message).toContain('replica identity')
+      expect(await search()).toEqual(before)
+    }
+    await place.sql('DROP PUBLICATION theirs')
+    // A copy of the database does not own the archive.
+    await place.sql(`UPDATE migration_archives SET origin = '{"system":"1"}'`)
+    const { events } = await perform({ ...unconfirmed(erase), dryRun: true })
+    expect(JSON.stringify(events)).toContain('a run would refuse this archive')
+    rmSync(folder, { recursive: true, force: true })
+  },
+)

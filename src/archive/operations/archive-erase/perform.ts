@@ -29,6 +29,7 @@ import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-
 import { openArchive } from '../../work/open.ts'
 import { notErased } from '../../plan/partition-archives.ts'
 import { keptError, OtherLedgers, unaskedError } from '../../work/other-ledgers.ts'
+import { resumeState, reportStanding } from '../../plan/resumable.ts'
 import { reportErased } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
 import { renewWitness } from '../../work/witness.ts'
@@ -124,7 +125,8 @@ async function erase(
   const notChecked = [NOT_LOOKED, fired, apart].filter((one) => one !== null).join(', ')
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
-  if (!dryRun) await requireOrigin(context)
+  if (dryRun) reportStanding(table.table, await resumeState(record, opened, run, table.table), run)
+  else await requireOrigin(context)
   const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   const before = await erasures.unfinished()
   if (before !== null) refuseOther(before, reason, test, context.name)
@@ -144,7 +146,11 @@ async function erase(
   if (dryRun || look.refusal !== null) report(tableText(table.table), look, run)
   const history = await historyNow(context, counting)
   // Refuse now: a file that another ledger needs would stop the erasure at its end, after rows were erased.
-  const refusal = look.refusal ?? unasked ?? keptBy(others, context.name, [...history, ...rewritten(look)])
+  const refusal =
+    look.refusal ??
+    unasked ??
+    (await undeletable(context, record, look)) ??
+    keptBy(others, context.name, [...history, ...rewritten(look)])
   if (dryRun) {
     const totals = { ...foundTotals(look), files: dec(history.length) }
     return { totals, ...(refusal === null ? {} : { error: refusal }) }
@@ -243,6 +249,17 @@ async function historyNow(
 
 function rewritten({ partitions }: EraseLook): readonly string[] {
   return partitions.flatMap(({ files }) => files)
+}
+
+/** Error if the system refuses to delete rows of a plain table: rows of the archive would be erased before. */
+async function undeletable(
+  { store, table, interrupt }: ArchiveContext,
+  record: ArchiveRecord,
+  { partitions, otherRows }: EraseLook,
+): Promise<SluiceError | null> {
+  const isPlain = record.partitions.every(({ native }) => native === null)
+  if (!isPlain || (otherRows.rows === 0n && partitions.every(({ sourceRows }) => sourceRows === 0n))) return null
+  return (await store.offers.rowTriggers?.removalRefusal?.(table.table, interrupt.abort)) ?? null
 }
 
 /** Null if no other ledger needs one of these files. */
