@@ -120,7 +120,7 @@ function migrating(database: SqlDatabase): SluiceError {
 }
 
 /**
- * True if a database holds a catalog that this tool can read.
+ * Whether a database holds a catalog that this version can read.
  * @throws SluiceError CATALOG_NEWER if a newer tool made it; LEDGER_DAMAGED if it has lost a table
  */
 export async function catalogPresence(database: SqlDatabase): Promise<CatalogPresence> {
@@ -159,7 +159,7 @@ async function applied(
   return versions
 }
 
-/** An empty table in its place would claim that the log has nothing of its kind. @throws SluiceError LEDGER_DAMAGED */
+/** A lost table is not recreated: empty, it would contradict the log. @throws SluiceError LEDGER_DAMAGED */
 async function refuseIncomplete(
   reader: SqlReader & { readonly label?: string },
   names: ReadonlySet<unknown>,

@@ -22,7 +22,7 @@ export function topicsOf(command: CommandDeclaration): readonly string[] {
   return TOPICS.filter(({ isOf }) => isOf(command)).map(({ name }) => name)
 }
 
-/** The page of a topic, or null where the word is none. */
+/** The page of a topic; null if there is no such topic. */
 export function topicPage(word: string): string | null {
   const topic = TOPICS.find(({ name }) => name === word.toLowerCase())
   return topic === undefined ? null : `${topic.page().join('\n')}\n`
@@ -73,7 +73,7 @@ function background(): readonly string[] {
   ]
 }
 
-/** All commands by one phrase where every command with alerts reports the cause. */
+/** Commands that report the cause; one phrase if all commands with --alert do. */
 function commandsThatReport(cause: AlertCause): readonly string[] {
   const kinds = (Object.keys(OPERATIONS) as OperationKind[]).filter((kind) => declarationOf(kind).alerts !== undefined)
   const able = kinds.filter((kind) => declarationOf(kind).alerts?.causes.includes(cause))
@@ -90,7 +90,7 @@ function canGoOn(command: string): boolean {
 
 const WIDTH = 80
 
-/** A word and its meaning in lines of a page, the meaning from one column on. */
+/** Lines of a page: a word, and its meaning, which begins at `column`. */
 function entry(word: string, meaning: string, column: number): readonly string[] {
   const rows: string[] = []
   const indent = ' '.repeat(column + 2)

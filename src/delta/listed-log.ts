@@ -103,8 +103,8 @@ async function listNewest(
 }
 
 /**
- * True if a listing that begins above version 0 is enough to build a version: it holds a checkpoint at or below that
- * version, and no newer one is outside of it.
+ * True if a listing that begins above version 0 is enough to build a version: it holds a usable checkpoint at or below
+ * it. Checkpoints that are not listed are older.
  */
 function reaches(listing: LogListing, version: number | undefined, without: ReadonlySet<CheckpointFiles>): boolean {
   try {

@@ -87,7 +87,7 @@ function besideOthers(spec: CalendarSpec, period: Period, kind: ValueKind, edges
 }
 
 export type Coming = {
-  /** Periods without a partition, in order, after the end of the last one. */
+  /** Required periods that no partition overlaps, in order. */
   readonly missing: readonly PlacedPeriod[]
   /** Periods that are partly covered, with the partitions that do so. */
   readonly overlaps: readonly { readonly period: PlacedPeriod; readonly partition: RangePartition }[]
@@ -172,7 +172,7 @@ export function isEndless({ high }: Pick<PlacedPartition, 'high'>): boolean {
   return high >= LAST_DAY * MS_OF_DAY
 }
 
-/** Last partition of those that follow now without a gap; null if none covers now. */
+/** Last partition of the gapless sequence that begins with the partition containing `now`; null if none contains it. */
 export function coveredTo(all: readonly PlacedPartition[], now: number): PlacedPartition | null {
   let last: PlacedPartition | null = null
   for (const one of all) {
@@ -240,7 +240,7 @@ function covered(meets: readonly PlacedPartition[], options: PlacedPeriod): bool
 /** Day number of a value (civil.ts). */
 function dayIn({ zone }: CalendarSpec, at: number, kind: ValueKind): number {
   const day = Math.floor(at / MS_OF_DAY)
-  // Time zones are not defined that far outside.
+  // No time zone is applied to days outside FIRST_DAY to LAST_DAY.
   return isInstant(kind) && day >= FIRST_DAY && day <= LAST_DAY ? dayAt(zone, at) : day
 }
 

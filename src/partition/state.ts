@@ -23,7 +23,7 @@ export type StateOptions = {
   readonly now: Date
   /** The first day that is kept; null if no age limit was given. */
   readonly cutOff: string | null
-  /** From `partsOf` for its table. */
+  /** From `ledgerParts`. */
   readonly parts: NativeParts
 }
 
@@ -38,7 +38,7 @@ export function ledgerParts({ table }: Pick<PartitionCoverage, 'table'>, archive
 
 type Entry = { readonly archived: ArchivedPartition | null; readonly held: string | null }
 
-/** Ledger data of a partition in the table, and why it is held. Rows archived one by one leave it in the table. */
+/** Ledger data of a partition of the table, and why it is on hold. Its rows may be archived while it stays attached. */
 export function entryOf(partition: RangePartition, { parts, kind }: Pick<StateOptions, 'parts' | 'kind'>): Entry {
   const seen = parts.seen(partition, kind)
   const { own, again = null, left } = seen

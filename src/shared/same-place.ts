@@ -1,8 +1,11 @@
-/** Whether two words name one place: URLs by their text, paths by their target. */
+/** Compares locations. */
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 
-/** @param a a URL without password, or a path relative to the working folder; `b` the same */
+/**
+ * True if two URLs or paths name the same location: URLs are compared as text, paths after resolving symbolic links.
+ * @param a a URL without password, or a path relative to the working folder; `b` the same
+ */
 export function isSamePlace(a: string, b: string): boolean {
   return a === b || (!a.includes('://') && !b.includes('://') && real(a) === real(b))
 }

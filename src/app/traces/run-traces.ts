@@ -8,7 +8,7 @@ import type { ErrorInfo } from '../../shared/errors.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
-/** Limit of spans below a run, and limit of failed ones. After that one of EACH is kept. */
+/** Limit of failed spans, and of other spans below a run; of others beyond the limit one of EACH is kept. */
 const ALL = 1000
 const EACH = 100
 
@@ -19,7 +19,7 @@ export class RunTraces {
   readonly #more: Attributes
   #root: Span | null = null
   readonly #tables = new Map<string, Span>()
-  /** Chunks in work: start time in ms, and number of tries. */
+  /** Chunks being copied: start time in ms, and number of tries. */
   readonly #chunks = new Map<string, { readonly from: number; tries: number }>()
   #seen = 0
   #failed = 0

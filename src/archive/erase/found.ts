@@ -59,7 +59,7 @@ export async function foundRows(
   return { files, place, source: await placeDigest(context, view, place) }
 }
 
-/** Those of these files that hold such rows. @throws SluiceError PROOF_FAILED, SOURCE_IO */
+/** Files with rows that match the test, and the digest of these rows. @throws SluiceError PROOF_FAILED, SOURCE_IO */
 async function foundFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,

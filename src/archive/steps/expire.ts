@@ -29,13 +29,13 @@ export async function expirePartition(
 /** EXPIRED: removes its files from the Delta table, if this was not done yet. */
 export async function endExpiry(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   if (partition.retracted) return
-  // The retention counts by the clock of the database, as all times here.
+  // The retention is measured by the clock of the database, as all times in the ledger.
   await retractFiles(context, { partition, held }, 'expire', await context.ledger.now())
   await context.ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: true, logged: [] })
 }
 
 /**
- * Adds files again that the ledger counts on and the log has removed. The state does not change.
+ * Adds files to the log again that belong to the partition and that the log has removed. The state does not change.
  * @param inspected the files as just read
  * @throws SluiceError LEASE_LOST if another program works on it, or its state is another one now; ARCHIVE_CONFLICT
  */

@@ -44,7 +44,7 @@ export type Departed = {
 export type CommitOptions = {
   readonly tableId: string
   readonly info: Readonly<Record<string, string>>
-  /** Changes that are not in the ledger yet, or are still in it. */
+  /** Applied to the ledger's properties before they are written, if the ledger itself changes later. */
   readonly change?: (properties: ArchiveProperties) => ArchiveProperties
 }
 

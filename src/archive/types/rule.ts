@@ -65,7 +65,10 @@ function isAny(type: ColumnType): boolean {
 const OBJECT =
   /^(?:pg_catalog\.)?(?:aclitem|reg(?:class|collation|config|database|dictionary|namespace|oper|operator|proc|procedure|role|type))$/
 
-/** True if texts of the type are names of objects: a restored text means the object that has the name then. */
+/**
+ * True if values of the type are names of objects: a restored name refers to the object that has this name at the time
+ * of the restore.
+ */
 export function namesObjects(type: ColumnType): boolean {
   return type.kind === 'list' ? namesObjects(type.of) : type.kind === 'native' && OBJECT.test(type.name)
 }

@@ -34,9 +34,10 @@ const PRINTED_OTHERWISE = /zerofill|^(?:year|bit)/i
 const WHOLE_ARRAY = /^(?:smallint|integer|bigint)\[\]$/
 
 /**
- * True if a query can show archived values of the first type in a column of the second: each is the value that the
- * system itself converts to, though its text may differ. Values that a system spells differently after conversion (an
- * interval as text, json as jsonb) are excluded: comparisons would miss them.
+ * True if a query can show archived values of the first type in a column of the second: it can convert each to the
+ * value that the system converts it to, even if that prints differently (an integer as a decimal). Excluded are
+ * conversions whose result depends on how the system prints a value (an interval as text, json as jsonb): comparisons
+ * would miss such values.
  */
 export function canShowAs(from: Native, to: Native): boolean {
   if (isCarried(from.as, to.as)) return true
@@ -48,7 +49,8 @@ export function canShowAs(from: Native, to: Native): boolean {
   if (b.kind === 'decimal' && to.stored !== 'string' && a.kind === 'int') {
     return (b.precision ?? 0) - (b.scale ?? 0) >= wholeDigits(a)
   }
-  // Booleans of MySQL and SQLite are numbers. PostgreSQL converts its own only by an expression of ALTER TABLE.
+  // Booleans of MySQL and SQLite are numbers. ALTER TABLE of PostgreSQL needs an expression to make numbers of its
+  // booleans, and that expression is unknown here.
   if (b.kind === 'int' && a.kind === 'bool')
     return from.column.native !== 'boolean' || (b.bits === 64 && to.column.native !== 'bigint')
   if (b.kind === 'timestamp' && a.kind === 'date') return !b.zone

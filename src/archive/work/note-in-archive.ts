@@ -9,7 +9,7 @@ import { requireOrigin } from './require-origin.ts'
 
 /**
  * Makes no commit if the archive is up to date, or nothing was published.
- * @param change changes that are not in the ledger yet, or are still in it
+ * @param change applied to the ledger's properties before they are written, if the ledger itself changes later
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, TABLE_FEATURE; SOURCE_IO, TARGET_DENIED … if the archive
  * cannot be read or written
  */

@@ -60,7 +60,7 @@ export type ArchiveSizes = {
   readonly heads?: Pick<HeadBook, 'read'>
 }
 
-/** A table and its partitions in the ledger; none for a new table. */
+/** A table in the ledger, and its partitions; `partitions` is absent for a new table. */
 type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
 
 /** Closing it waits for the engine, and removes spooled files. */
@@ -78,7 +78,7 @@ type KnownArchive = Pick<ArchivedTable, 'table' | 'archive'> & {
 const SPOOL_PREFIX = `sluice-archive-${short(hostname())}-`
 /** Containers with the same host name have other processes under the same pids; null without a machine id. */
 const MACHINE = thisProcess().machine === null ? null : short(thisProcess().machine ?? '')
-/** The machine, which older programs do not write, and the pid. */
+/** Digest of the machine id, which older versions did not write, and the pid. */
 const SPOOL_REST = /^(?:([0-9a-f]{8})-)?(\d+)-/
 /** Age at which a folder is abandoned if it is unknown whether its program is running, ms. */
 const SPOOL_FORGOTTEN_MS = 7 * 86_400_000
@@ -222,7 +222,7 @@ function paceOf(rate: number | undefined, { clock }: Run): ThrottleBytes | null 
 export type OwnedFolder = Owned & { readonly reader: LogStore; readonly writer: LogWriter }
 
 /**
- * Access to an archive's log, not its files: for owner and unnamed files.
+ * Access to the log of an archive without an engine for its files.
  * @param called present name of the table, for messages
  * @throws SluiceError as `openArchive`
  */
@@ -262,7 +262,7 @@ type LogParts = {
   readonly database: LedgerDatabase
   /** As in the ledger. */
   readonly table: TableName
-  /** As messages have it. */
+  /** Name in messages. */
   readonly called: TableName
 }
 

@@ -1,7 +1,7 @@
 /**
- * Ledgers in the log of an archive other than its own: of databases that it was moved from, or copied. Those whose
- * database the user names are asked; files of all others stay, because a log must not decide to which host credentials
- * are sent.
+ * Other ledgers that the log of an archive names: of databases that it was moved from, or of copies of its database.
+ * Ledgers of this database, and of databases that the user names, are read. Files of all others stay, because a log
+ * must not decide to which host credentials are sent.
  */
 import { onlyCopies, readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { CountingLedger } from '../steps/destroy-files.ts'
@@ -23,7 +23,7 @@ type Asked = CountingLedger & {
   readonly record: ArchiveRecord
   readonly named: NamedLedger
   readonly url: string
-  /** By path: label of the partition whose rows may be in that file alone. */
+  /** Files that may be the only copy of rows: path, and label of the partition. */
   readonly only: ReadonlyMap<string, string>
 }
 
@@ -86,7 +86,7 @@ export class OtherLedgers implements AsyncDisposable {
     return this.#writers.mayBeOf(path).find(({ id }) => !this.#known.has(id)) ?? null
   }
 
-  /** True if a file stays for another ledger, asked or not; `tell` reports it. */
+  /** True if a file stays for another ledger, asked or not; `report` names it. */
   keeps(path: string, bytes: bigint): boolean {
     const why = this.reason(path)
     if (why !== null) this.#kept.set(path, { ...why, bytes })
@@ -145,7 +145,10 @@ export class OtherLedgers implements AsyncDisposable {
     return this.#askIn(source, url, run)
   }
 
-  /** Ledgers of this database need not be named: they are asked; an id that none of them has counts as gone. */
+  /**
+   * Reads the ledgers of this database, which need not be named. If all of them could be read, a ledger that the log
+   * names but that is not among them counts as gone.
+   */
   async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
     const { store } = this.#owned
     if (this.#writers.others.length === 0) return

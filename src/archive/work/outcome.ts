@@ -41,7 +41,10 @@ function passed(before: ArchiveState, after: ArchiveState, state: ArchiveState):
   return to >= at && from < at
 }
 
-/** A single failed partition gives its own error. Partitions held by other programs are not failures. */
+/**
+ * If one partition was processed, its own error; if one of several failed, TABLES_FAILED. If none failed, but other
+ * programs use some: the error of the only one, or LEDGER_BUSY.
+ */
 function failureOf(
   outcomes: readonly PartitionOutcome[],
   failed: readonly PartitionOutcome[],

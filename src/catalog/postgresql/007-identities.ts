@@ -1,6 +1,7 @@
 /**
- * Migration 7 of the PostgreSQL catalog: each partition of `delta_files` has its index of file numbers from the start,
- * as its replica identity. If a publication has all tables, the server refuses to change or delete rows without one.
+ * Migration 7 of the PostgreSQL catalog: each partition of `delta_files` has a unique index of file numbers from the
+ * start, as its replica identity. With a publication FOR ALL TABLES the server refuses UPDATE and DELETE on a table
+ * without a replica identity.
  * Never edited after a release.
  */
 import type { Migration } from '../dialect-port.ts'

@@ -90,7 +90,7 @@ export interface ArchiveQuery extends AsyncDisposable {
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
    * @param except rows between these bounds are left out (lower inclusive, upper exclusive, null open)
-   * @param shared rows whose key is in the files are left out, at any value of the bounds' column
+   * @param shared source rows whose key is in these files are left out, also outside the bounds of the files
    * @returns rows in the CSV, and for each of `shared` how many were left out for their key
    * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
    */
@@ -104,7 +104,7 @@ export interface ArchiveQuery extends AsyncDisposable {
   compare(partition: Shared): Promise<KeyDifferences>
   /**
    * The answer over the fetched rows and these files. Call once.
-   * @throws SluiceError BAD_QUERY, NO_SPACE, PARTITION_CHANGED for a file that holds another number of rows
+   * @throws SluiceError BAD_QUERY, NO_SPACE; PARTITION_CHANGED if a file does not hold its expected number of rows
    */
   pages(files: readonly QueryFile[]): AsyncIterable<readonly QueryAnswerRow[]>
 }

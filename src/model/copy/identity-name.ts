@@ -2,9 +2,9 @@
 import { keyText } from './key-text.ts'
 import type { Row } from './rows.ts'
 
-/** Two texts are equal exactly if the row keys are, within one table. A single text value is returned unchanged. */
+/** Within one table, two results are equal only if the row keys are. A key of one text value is returned unchanged. */
 export function identityName(key: Row): string {
   const [only] = key
-  // No clash: a text column has no other type of value but NULL, and no text from a log contains U+0000.
+  // No clash: other results begin with U+0000, which no text from a log contains.
   return key.length === 1 && typeof only === 'string' ? only : `\0${keyText(key)}`
 }

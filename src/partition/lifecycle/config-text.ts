@@ -1,4 +1,4 @@
-/** Config file entry of a table, with comments on each line. */
+/** Config file entry of a table, with comments. */
 import { isMap, isNode, isScalar, parseDocument, stringify, type Pair, type YAMLMap } from 'yaml'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec, Epoch } from '../../model/calendar/calendar.ts'
@@ -116,7 +116,7 @@ export function withEntry(
   return spliced(before, startOf(known) - column, entryEnd(before, known, column), indented(entry, column))
 }
 
-/** Changes only these characters, so that the user's formatting stays. */
+/** Replaces the text between two offsets, so that all other formatting stays. @param to null to insert only */
 function spliced(text: string, from: number, to: number | null, by: string): string {
   return `${text.slice(0, from)}${by}${text.slice(to ?? from)}`
 }

@@ -1,4 +1,4 @@
-/** Errors of a typed query, the same for every store. */
+/** Errors of a query that a user typed, the same for every store. */
 import { SluiceError } from '../../shared/errors.ts'
 
 const HINT = 'docs/reference/CATALOG.md names the relations, and has example queries'

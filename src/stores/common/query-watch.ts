@@ -1,4 +1,4 @@
-/** Ends a typed query at its deadline, or when its signal aborts. */
+/** Ends a query that a user typed at its deadline, or when its signal aborts. */
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { QueryOptions } from '../../model/run/sql-port.ts'
 import { tookTooLong } from './query-errors.ts'

@@ -1,6 +1,7 @@
 /**
- * Typed queries. A result is complete before its first row is returned, because DuckDB's streams can end early without
- * an error. It is stored in a temporary table, which spills to disk if it is large, and pages are read from that.
+ * Queries that a user types. A result is complete before its first row is returned, because DuckDB's streams can end
+ * early without an error. It is stored in a temporary table, which spills to disk if it is large, and pages are read
+ * from that.
  */
 import {
   DuckDBDecimalType,
@@ -108,7 +109,7 @@ async function* pagesOf(
   }
 }
 
-/** Column types of a query that Parquet has, too. */
+/** The column type of answer files for a type of DuckDB; undefined if they have none. */
 function declaredIn(type: DuckDBType): DeclaredType | undefined {
   return type instanceof DuckDBDecimalType ? decimalType(type.width, type.scale) : BY_ID[type.typeId]
 }

@@ -193,7 +193,7 @@ export class RowStream {
   }
 }
 
-/** Column types of a query that typed files have too. */
+/** Column types of a query that answer files have, too. */
 function declaredIn(field: FieldPacket): DeclaredType | undefined {
   const { columnType, decimals, columnLength, flags, extendedTypeName } = field
   if (columnType === undefined) return undefined

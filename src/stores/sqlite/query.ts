@@ -15,7 +15,7 @@ import { badQuery, givesNoRows, severalStatements } from '../common/query-errors
 import { QueryWatch } from '../common/query-watch.ts'
 import { sqliteError } from './errors.ts'
 
-/** Values that JSON has no form for. */
+/** A value in a line of JSON. `i`: a large integer; `b`: bytes as base64; `r`: a number that is not finite. */
 export type SqliteWireValue =
   null | string | number | { readonly i: string } | { readonly b: string } | { readonly r: string }
 
@@ -86,8 +86,8 @@ export async function* queryFile(
 }
 
 /**
- * The type of a column that was declared with one that typed files have too. SQLite does not enforce it: a writer of
- * files checks each value.
+ * The column type of answer files for a declared type; undefined if they have none. SQLite does not enforce declared
+ * types: a writer of files checks each value.
  * @param declared as the table has it; null for an expression
  */
 export function sqliteDeclaredIn(declared: string | null): DeclaredType | undefined {

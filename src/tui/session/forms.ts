@@ -281,7 +281,7 @@ export class Forms implements Filling {
   }
 }
 
-/** Words of the line up to the option being typed. */
+/** Command line to complete: the other complete options, then the one being typed. Operands after that are left out. */
 function questionFor(form: Form, name: string, typed: string): readonly string[] {
   const { of } = form
   const texts = new Map(typedTexts(form))

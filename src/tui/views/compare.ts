@@ -10,7 +10,7 @@ import { questionRows, geometry, hasRoom } from '../state/geometry.ts'
 import { comparison } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 
-/** The figure that the bars show; null if it was not measured. */
+/** The figure that the bars show; null if it was not measured and cannot be estimated. */
 const figure = (side: AnswerTiming, state: State): number | null => figureOf(side, state.compare).value
 
 /** A figure as text. */
@@ -167,7 +167,7 @@ function summaryText(questions: readonly QuestionEvent[]): string {
   return ` SQL wins ${wins.sql}, files win ${wins.files}${even} · ${said}`
 }
 
-/** The screen. */
+/** Lines of the screen. */
 export function compareScreen(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const all = comparison(state)

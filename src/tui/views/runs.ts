@@ -194,7 +194,7 @@ function nothingListed({ slots: { runs } }: State, cells: number): Line[] {
   return [line(runs.value === null ? '   reading …' : '   no run is recorded', 'muted')]
 }
 
-/** The screen. */
+/** Lines of the screen. */
 export function runsScreen(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const marks = marksOf(state.ascii)

@@ -8,9 +8,9 @@ export type SqlOperation = {
   readonly kind: 'sql'
   readonly query: string
   readonly catalog: string
-  /** Limit of rows. */
+  /** Maximum number of rows returned. */
   readonly limit: number
-  /** Output format without the UI. */
+  /** Output format if the UI is not open. */
   readonly format: RowFormat
   readonly timeoutMs?: number
 }

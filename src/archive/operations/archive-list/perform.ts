@@ -92,7 +92,7 @@ export async function performArchiveList(
   }
 }
 
-/** None if another command has moved partitions since the ledger was read: those may have left for good reason. */
+/** Missing partitions; none if the ledger has changed since it was read: another command may have detached them. */
 async function missingNow(
   { store, database }: OpenedArchive,
   table: TableSpec,
@@ -127,7 +127,7 @@ function goingText(labels: ReadonlySet<string>): { readonly message: string; rea
   }
 }
 
-/** The certificate of an expired partition. @param isGoing whether some of its files may be there still */
+/** When a partition was expired and destroyed, and by whom. @param isGoing true if some of its files may still exist */
 function expiredFields(
   { state, expired, sweptMs, digest }: ArchivedPartition,
   retentionMs: number | null,

@@ -140,7 +140,7 @@ class ChunkWork {
     this.#fresh =
       !shared ||
       (isRanged(plan) && writer.seesRange && this.#cursor === null && this.#isFirst() && !(await writer.occupied()))
-    // Everything in a range that was empty is of this chunk, and is counted without its keys.
+    // All rows in a range that was empty come from this chunk: count the range, and do not remember keys.
     if (shared && this.#fresh && plan.proof === 'count') this.#keys = null
     const frames = plan.frames !== undefined && !this.#careful && this.#scheme !== 'canonical'
     const source = frames ? await this.#forward(writer) : await this.#copyRows(writer)
@@ -308,10 +308,11 @@ class ChunkWork {
   #count(given: number, written: number, stamped = false): void {
     this.#written += BigInt(written)
     const { onExisting, columns } = this.#context.plan
-    // Over an equal key an upsert of nothing else has nothing to write.
+    // If only key columns are copied, an upsert writes nothing over an existing row.
     const isKeyOnly = onExisting === 'upsert' && columns.length === this.#targetKey.length && !stamped
     const keeps = onExisting === 'append' || isKeyOnly
-    // Rows are skipped for their key: none can be where the target has no key, or makes it.
+    // A row is skipped only if its key already exists in the target. That cannot happen if the target has no key, or if
+    // its key is not copied completely.
     if (keeps && this.#targetKey.length > 0) this.#skipped += BigInt(given - written)
     else if (stamped) this.#expired += BigInt(given - written)
   }

@@ -21,7 +21,7 @@ export type LedgerChunkSums = {
   /** Completed chunks. */
   readonly closed: { readonly chunks: bigint; readonly written: bigint; readonly weak: bigint }
   readonly written: bigint
-  /** Rows that should be in the target: fewer than written where the owner accepted that. */
+  /** Rows that should be in the target: per chunk the written rows, or read rows plus surplus if that is less. */
   readonly kept: bigint
   /** True if any chunk was ever claimed. */
   readonly isBegun: boolean
@@ -120,7 +120,7 @@ export class ChunkLedger {
     }
   }
 
-  /** Rows read from the source: in all chunks, and in those that this run completed. */
+  /** Rows read from the source: `before` in all chunks, `ours` in those that this run completed. */
   async readRows(runId: bigint): Promise<{ readonly before: bigint; readonly ours: bigint }> {
     const own = `CASE WHEN run_id = ${runId} AND ${CLOSED} THEN 0 ELSE 1 END`
     const [row] = await this.#database.all(
@@ -148,7 +148,7 @@ export class ChunkLedger {
     for (const some of inBatches(this.#inserts(ranges, firstNo))) await planning.change(some)
   }
 
-  /** Replaces chunks by others, unless one of them is no longer pending. @returns whether it was done */
+  /** Replaces chunks by others. @returns false if one of them is no longer pending: then nothing was changed */
   async replace(
     old: readonly number[],
     ranges: readonly StoredRange[],
@@ -193,7 +193,7 @@ export class ChunkLedger {
     ])
   }
 
-  /** A completed chunk is to be copied again. */
+  /** Makes a completed chunk pending again, unless it has changed since it was read. */
   async reopen(chunk: StoredChunk): Promise<void> {
     this.claims.released(chunk.no)
     await this.#database.batch([

@@ -1,4 +1,4 @@
-/** Losses of rows and tables that no column shows: TTLs, table options, static columns, counters. */
+/** What a copy loses of rows and tables, besides columns: TTLs, table options, static columns, counters. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'

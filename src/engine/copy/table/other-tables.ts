@@ -39,7 +39,7 @@ export async function retireOfOthers(context: TableContext, runs: RunLedger, sou
   }
 }
 
-/** True if the table that the ledger's rows went into is gone, or another table has its name. */
+/** True if the target table of the earlier copy is gone, or another table has its name. */
 async function isOtherTarget({ plan, store, key, signal }: TableContext, runs: RunLedger): Promise<boolean> {
   if (plan.create) return true
   const mark =

@@ -6,7 +6,7 @@ import type { RowDifference } from '../../copy/diff/difference.ts'
 import { compareRange } from '../../copy/diff/compare.ts'
 import type { DiffSides } from '../../copy/diff/sides.ts'
 
-/** Differences listed and repaired in one round; the rest wait for the next. */
+/** Differences that one comparison of a range lists and repairs; the next comparison finds the rest. */
 const MOST_DIFFERENCES = 20_000
 
 /** @property more unlisted differences @property missing keys only in the source @property extra the reverse */
@@ -97,7 +97,7 @@ export class TableAnswer {
     readonly unread: number
     readonly doubled: number
   } {
-    // The row counts show what a comparison by key does not find.
+    // A comparison by key does not find a row that one side has twice; only the row counts show it.
     const lost = this.#rows - this.#targetRows - BigInt(this.#lacking)
     const doubled = this.#sums === null || !hasKey ? 0 : Number(lost < 0n ? -lost : lost)
     return {

@@ -14,7 +14,7 @@ import { countChanges, sureRows, type ChangeCounts, type LaneRow } from '../../c
 
 /**
  * A table that was created again, or emptied by another program, lacks rows that no change brings again.
- * @param tables whose chunks are all there
+ * @param tables all of whose chunks are in the target
  * @throws SluiceError STREAM_HALTED
  */
 export async function refuseOtherTarget(
@@ -56,7 +56,7 @@ export async function refuseOtherTarget(
       const { rows } = await there.extent({ ...target.table, key: target.identity }, null, true)
       if (rows < held) {
         await using here = await from.source(signal)
-        // A comparison also removes rows, which the ledger does not count, but only as many as the source lacks.
+        // A repair also removes rows, which the ledger does not count, but only rows that the source does not have.
         if (rows < (await here.extent(plan.source, null, true)).rows) {
           const reason = `the ledger says at least ${held}: it was recreated, or another program removed rows`
           throw missing(`${table} holds only ${rows} rows`, reason, stream, [name])
@@ -81,8 +81,8 @@ export async function refuseOtherTarget(
 }
 
 /**
- * Rows that the target surely held at the stream's position, at least. Copied rows are there as long as no change came;
- * adding copied and changed rows would count rows twice.
+ * Lower bound of the target's rows at the stream's position: the ledger's own bound; else the copied rows if no change
+ * was applied; else 0. Copied and changed rows are not added, because some would count twice.
  */
 async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
   const sure = sureRows(counts)

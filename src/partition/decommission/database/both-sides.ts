@@ -10,7 +10,7 @@ import { lastProof, type LastProof } from './last-proof.ts'
 import type { MovedTable } from './moved.ts'
 import type { TargetSide, TargetTable } from './target-side.ts'
 
-/** A moved table, as both sides were when writes to its database had ended. */
+/** State of a moved table on both sides, read after writes to its database had ended. */
 export type KeptTable = {
   readonly table: string
   /** In the target. */
@@ -90,7 +90,10 @@ function lackOf({ table, copy, proof, moved, there, here }: Compared): string | 
   return `${moved}; ${counts(to, there.rows, here)}`
 }
 
-/** Minimum rows of the target. Deletions by users after a cutover, or by a stream equal at its end, are allowed. */
+/**
+ * Minimum number of rows in the target. After a cutover, whose users may delete rows: 1 if the source has rows. After a
+ * stream that ended equal: the rows of the source. Else the copied rows or those of the source, plus the surplus.
+ */
 function leastOf(copy: MovedTable, { by, equal }: LastProof, here: bigint): bigint {
   if (by === 'switch') return here > 0n ? 1n : 0n
   if (by === 'stream' && equal) return here
@@ -103,8 +106,9 @@ function counts(to: string, there: bigint, here: bigint): string {
 }
 
 /**
- * For an inactive database: checks that the target still has its rows. @param sinceMs when it became inactive @param
- * leave names that the user gave
+ * For an inactive database: checks that the target still has its rows.
+ * @param sinceMs when it became inactive
+ * @param leave tables named with --leave
  */
 export async function keptFinding(
   one: KeptTable,

@@ -18,7 +18,7 @@ type LastSwitch = {
   readonly ms: number
 }
 
-/** A table that a copy filled. */
+/** A table that a copy filled, or that a cutover opened. */
 export type MovedTable = {
   /** `TableSpec.identity` of its source at planning; null for a table known from a cutover only. */
   readonly source: string | null

@@ -32,7 +32,10 @@ export async function serverTime({ client, readLevel }: CassandraLink): Promise<
   return BigInt(instant.getDate().getTime()) * 1000n
 }
 
-/** What is left: write times, and the first column of the key that the row adds to its partition. */
+/**
+ * What is left: write times, and the value of `first`: the first partition key column for rows, the first clustering
+ * column for static values.
+ */
 export type Left = { readonly times: readonly (bigint | null)[]; readonly first: unknown }
 
 export class TimedRemoval {
@@ -82,7 +85,7 @@ export class TimedRemoval {
       .filter(({ manyCells }) => !manyCells)
       .map((column) => `writetime(${quotedName(column.name)})`)
     this.#timed = times.length
-    // A counter takes no time of its own.
+    // Cassandra refuses USING TIMESTAMP for counter tables.
     this.#delete = `DELETE ${of.what === '' ? '' : `${of.what} `}FROM ${name} ${counters ? '' : 'USING TIMESTAMP ? '}WHERE ${where}`
     const values = of.what === '' ? [] : of.columns.map((column) => selectedCqlColumn(column.name))
     this.#look = `SELECT ${[...times, selectedCqlColumn(of.first), ...values].join(', ')} FROM ${name} WHERE ${where} LIMIT 1`

@@ -41,10 +41,11 @@ export function isUnchanged({ name, parent, kind }: FoundRelation): boolean {
 }
 
 /**
- * The table that a partition became. Its name contains the number that it had when it left: after a dump that number
- * means nothing in this database, and if another one was recorded, the name is that of an earlier table.
- * @param identity as recorded
- * @returns all tables of that name, if the number does not decide
+ * Detached tables that may be this partition, in a database loaded from a dump. Their names end in the OID at the
+ * detach; a load gives new OIDs.
+ * @param identity OID as recorded
+ * @returns the table whose name ends in `identity`; else the one whose OID is `identity`; else all tables named after
+ * the partition with any OID
  */
 export async function detachedTables(
   session: CopySession,

@@ -1,4 +1,7 @@
-/** Steps on partitions of PostgreSQL, each one transaction that proves the rows again and closes the ledger entry. */
+/**
+ * Steps on partitions of PostgreSQL. Each is one transaction that proves the rows again and completes the ledger entry;
+ * only a concurrent detach takes two.
+ */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -138,7 +141,7 @@ export class PostgresPartitions implements PartitionStore {
     })
   }
 
-  /** Records the begin, marks the partition, and finishes as soon as no session is in the way. */
+  /** Records that a concurrent detach begins, marks the partition, and finishes once no session blocks the detach. */
   async #slowly(request: LeaveRequest & LeavingBegun): Promise<DetachResult> {
     const step = { ...request, table: request.partition }
     const until = performance.now() + request.budgetMs
@@ -303,8 +306,9 @@ async function keep(
 }
 
 /**
- * For a detached table of which nothing was kept. It gets its name back first, which the kept properties contain.
- * @returns its name
+ * For a detached table whose own properties were not recorded yet. It gets its old name first, because these properties
+ * contain it.
+ * @returns its name now
  */
 async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
   if (request.keep === undefined) return table.name

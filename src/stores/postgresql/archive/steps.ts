@@ -1,4 +1,4 @@
-/** Changes tables and closes the ledger entry in one transaction that waits only briefly for locks. */
+/** Changes tables and completes the ledger entry in one transaction that waits only briefly for locks. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import type { Leaving, DetachResult, StepEnd } from '../../../model/archive/port.ts'
@@ -53,7 +53,7 @@ export class Steps implements AsyncDisposable {
   }
 
   /**
-   * Runs the body in a transaction, closes the ledger entry and commits; rolls back unless the body ends with `done`.
+   * Runs the body in a transaction, completes the ledger entry, commits; rolls back unless the body ends with `done`.
    * @throws SluiceError TARGET_BUSY if other sessions hold its locks, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST,
    * COMMIT_UNKNOWN
    */

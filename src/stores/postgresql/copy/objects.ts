@@ -17,7 +17,7 @@ import { columnList, equalTo, literal, MOST_NAME_BYTES, tableSql } from '../serv
 import { underSignal } from '../server/under-signal.ts'
 import { countText } from '../../../shared/figures.ts'
 
-/** Types of PostgreSQL that no ordered index takes. */
+/** Types without a btree operator class. */
 const WITHOUT_ORDER = /^(?:json|xml|point|line|lseg|box|path|polygon|circle)$/
 
 export class PostgresObjects implements ObjectStore {
@@ -155,7 +155,7 @@ class Builder {
         try {
           await this.#session.ask(`${alter} ADD CONSTRAINT ${name} ${foreignSql(object)} NOT VALID`)
         } catch (error) {
-          // Older servers check a partitioned table at once, or not at all.
+          // Older servers refuse NOT VALID on a partitioned table.
           if (!/^(?:0A000|42809)$/.test(sqlStateOf(error) ?? '')) throw error
           await this.#session.ask(`${alter} ADD CONSTRAINT ${name} ${foreignSql(object)}`)
           return
@@ -243,9 +243,9 @@ function objectLock(session: CopySession, lock: string, table: TableSpec): Objec
 }
 
 /**
- * The session that holds the lock, if it is idle. Idle: it runs no statement, and has or requests no lock of the table
- * above a reader's; it may be counting rows. Every login sees the locks of all sessions, but only the statements of its
- * own.
+ * The session that holds the lock, if it seems idle: no statement of it is visible as running, and it neither has nor
+ * awaits a lock of the table above a reader's. A login sees the locks of all sessions, but only the statements of its
+ * own sessions, so that this one may be counting rows.
  */
 function idleHolderSql(lock: string, { table }: TableSpec): string {
   const here = '(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())'

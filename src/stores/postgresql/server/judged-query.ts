@@ -1,5 +1,5 @@
 /**
- * Checks which functions and tables a typed query uses, in the server's own analysis. A read-only transaction prevents
+ * Checks which functions and tables a user's query uses, in the server's own analysis. A read-only transaction prevents
  * writes, but not functions that end sessions, take locks, read server files or leave the role. The server shows the
  * analysed tree, including views and policies, before it plans or runs anything.
  */

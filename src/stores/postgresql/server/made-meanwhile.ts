@@ -4,7 +4,10 @@ import { sqlStateOf } from './server-errors.ts'
 const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P06', '42P07'])
 const MOST_TRIES = 3
 
-/** Runs it again if another program created the same meanwhile. @param body checks first what exists */
+/**
+ * Runs `body`, up to 3 times while another program creates the same object at the same time.
+ * @param body must first check what exists
+ */
 export async function unlessMadeMeanwhile(body: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {

@@ -1,7 +1,7 @@
 /**
- * Typed queries: a separate session, a read-only transaction, and a cursor. The server declares a cursor only for a
- * query, not for COPY or several statements. A superuser becomes a read-only role. A query that could leave that role,
- * or do more than read or write rows, is refused before it runs.
+ * Queries that a user types: a separate session, a read-only transaction, and a cursor. The server declares a cursor
+ * only for a query, not for COPY or several statements. A superuser becomes a read-only role. A query that could leave
+ * that role, or do more than read or write rows, is refused before it runs.
  */
 import { randomUUID } from 'node:crypto'
 import { decimalType, type DeclaredType } from '../../../model/run/answer-file.ts'
@@ -90,7 +90,7 @@ export async function* queryPostgresServer(
 }
 
 class QuerySession extends WireSession {
-  /** Characters of the last statement before the typed text; negative if typed characters were left out. */
+  /** Characters before the user's text in the last statement; negative if the beginning of this text was left out. */
   ahead = 0
 
   static async open(settings: PostgresSettings): Promise<QuerySession> {
@@ -115,7 +115,7 @@ class QuerySession extends WireSession {
 
   /**
    * Lets the server analyse a query, without planning or running it, and checks what it uses.
-   * @param before text typed before the query
+   * @param before user's text before the query
    * @throws SluiceError BAD_QUERY for functions that do more than read, for functions of other roles, and for what
    * could leave a superuser's read-only role
    */
@@ -155,7 +155,7 @@ class QuerySession extends WireSession {
     if (rows[0] !== undefined) throw refusedUse(rows[0], this.settings.label)
   }
 
-  /** Runs a typed statement, or its end. @param prefix by sluice @param leftOut typed characters before the text */
+  /** Runs the user's statement, or its end. @param prefix by sluice @param leftOut user's characters before the text */
   async typed(prefix: string, text: string, leftOut = 0): Promise<QueryPage> {
     this.ahead = prefix.length - leftOut
     return await this.page(prefix + text)
@@ -173,7 +173,7 @@ class QuerySession extends WireSession {
   }
 }
 
-/** Column type of a query, if typed files have it, too. */
+/** The column type of answer files for a column of a query; undefined if they have none. */
 export function postgresDeclaredIn(field: {
   readonly dataTypeID: number
   readonly dataTypeModifier: number

@@ -54,7 +54,7 @@ function correct(declared: ColumnType | null, { classes, hasZones }: Seen): Colu
     if (classes.size === 0) return null
     if (only('integer')) return { kind: 'int', bits: 64 }
     if (only('real', 'integer')) return { kind: 'float', bits: 64 }
-    // If some times have a zone, the others are in UTC: SQLite's functions and restored rows treat them so.
+    // If some values have a zone, the column gets a zone. Values without one are UTC, as in SQLite's date functions.
     return declared.kind === 'timestamp' && hasZones ? { ...declared, zone: true } : null
   }
   if (classes.size === 0) return ANY

@@ -80,7 +80,7 @@ function below(state: State, cells: number, rows: number): Line[] {
   return [...reported, ...gridLines(state, Math.max(0, rows - reported.length), said)]
 }
 
-/** The screen. */
+/** Lines of the screen. */
 export function askScreen(state: State, cells: number): Line[] {
   const { editor, grid } = askRows(state)
   const lines = [

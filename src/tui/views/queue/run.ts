@@ -196,7 +196,7 @@ function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: numb
   ]
 }
 
-/** The screen. */
+/** Lines of the screen. */
 export function sharedRunScreen(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const { queue } = state

@@ -78,7 +78,7 @@ function detail(state: State, cells: number): Line[] {
   ]
 }
 
-/** The screen. */
+/** Lines of the screen. */
 export function schedulesScreen(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const { queue } = state

@@ -80,7 +80,7 @@ function detail(state: State, queue: QueueShown, cells: number): Line[] {
   ]
 }
 
-/** The screen. */
+/** Lines of the screen. */
 export function workersScreen(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const { queue } = state

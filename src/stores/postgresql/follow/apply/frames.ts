@@ -1,4 +1,7 @@
-/** Writes rows that came as bytes of a stream, for COPY and as parameters: servers can read each other's bytes. */
+/**
+ * Writes rows that arrived as bytes of a replication stream, by COPY or as parameters: PostgreSQL servers accept each
+ * other's value formats.
+ */
 import type { ChangeBatch, Put } from '../../../../model/copy/change.ts'
 import type { FrameLayout } from '../../../../model/copy/frame.ts'
 import { unpackedPut } from '../../../../model/copy/unpacked.ts'
@@ -31,9 +34,9 @@ export type Framed = { readonly packed: PackedRows; readonly slots: readonly num
 
 /** A batch whose rows stay bytes where they came as bytes. */
 export type FramedBatch = SortedBatch & {
-  /** Rows that are put. */
+  /** Rows to insert or update. */
   readonly frames: Framed | null
-  /** Rows that are gone. */
+  /** Rows to delete. */
   readonly goneFrames: Framed | null
 }
 
@@ -118,7 +121,10 @@ export class RowFrames {
       : this.#linesOf(framed, 'whole', this.#isPlain, '')
   }
 
-  /** As `rows`, for row keys, each after `first`: the text of a type that sends its text. */
+  /**
+   * As `rows`, for row keys.
+   * @param first value put before each key; the binary format of its type must be its plain text
+   */
   keyRows(framed: Framed | null, first: string): Generator<Buffer> {
     return framed?.isBinary === true
       ? this.#binaryOf(framed, 'key', first)

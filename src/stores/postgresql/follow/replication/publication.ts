@@ -35,10 +35,16 @@ export async function createPublication(
   )
 }
 
-/** First version that publishes generated columns, and refuses changes of rows identified by unpublished ones. */
+/**
+ * First server version that can publish generated columns. It refuses changes of a table whose replica identity
+ * contains a generated column that is not published.
+ */
 const GENERATED = 180_000
 
-/** True if the server refuses changes unless stored generated columns are published: replica identity FULL. */
+/**
+ * True if a table has stored generated columns and replica identity FULL: the server then refuses its changes unless
+ * these columns are published.
+ */
 export async function needsGenerated(session: CopySession, tables: readonly TableName[]): Promise<boolean> {
   if (session.version < GENERATED) return false
   const list = tables.map((table) => `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`).join(', ')

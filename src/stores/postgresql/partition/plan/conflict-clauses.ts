@@ -28,7 +28,7 @@ const TOKENS: readonly (readonly [Token['is'] | null, RegExp])[] = [
 /** Words that cannot begin a column list. */
 const QUERIES = new Set(['select', 'values', 'with', 'table'])
 
-/** Also finds clauses of string literals in the text, such as those that a function executes. */
+/** Also finds clauses within string literals of the text, such as SQL that a function executes. */
 export function conflictClauses(sql: string): readonly ConflictClause[] {
   if (!/conflict/i.test(sql)) return []
   const tokens = tokensOf(sql)
@@ -68,7 +68,7 @@ function targetAt(tokens: readonly Token[], at: number): ConflictClause['target'
   if (isWord(tokens[at], 'on') && isWord(tokens[at + 1], 'constraint'))
     return { constraint: tokens[at + 2]?.value ?? '' }
   if (!isSign(tokens[at], '(')) return null
-  // A collation or an operator class may follow a column name, but no bracket.
+  // A collation or an operator class may follow a column name. A part with a parenthesis is an expression.
   const columns = listAt(tokens, at).map((part) =>
     isNamed(part[0]) && !part.some((token) => isSign(token, '(')) ? (part[0]?.value ?? null) : null,
   )
