@@ -38,7 +38,7 @@ export function tablesOrAllArgument(args: Arguments, operand: string, verb: stri
     throw new SluiceError('BAD_FLAG', 'TABLE and --all exclude each other', { hint: 'leave one of the two out' })
   }
   if (!all && tables.length === 0) {
-    throw new SluiceError('BAD_FLAG', `nothing is named to ${verb}`, {
+    throw new SluiceError('BAD_FLAG', `no table to ${verb} is named`, {
       hint: 'name tables by path or table id, or say --all for every table of the catalog',
     })
   }

@@ -32,7 +32,7 @@ describe('sync', () => {
       'sync --all --watch --interval 5m --parallel 8 --batch-size 7',
       { ...base, tables: [], watch: true, intervalMs: 300_000, parallel: 8, batchSize: 7 },
     ],
-    ['sync', 'BAD_FLAG nothing is named to sync'],
+    ['sync', 'BAD_FLAG no table to sync is named'],
     ['sync a --all', 'BAD_FLAG TABLE and --all exclude each other'],
     ['sync --all --interval 10ms', 'BAD_FLAG --interval takes 1.0 s or more'],
   ])('%s', async (line, expected) => {
@@ -71,7 +71,7 @@ describe('prune', () => {
   it.each([
     ['prune t --keep-versions 3', { ...base, tables: ['t'], keep: { versions: 3 } }],
     ['prune --all --older-than 30d -n', { ...base, tables: [], keep: { forMs: 2_592_000_000 }, dryRun: true }],
-    ['prune --keep-versions 3', 'BAD_FLAG nothing is named to prune'],
+    ['prune --keep-versions 3', 'BAD_FLAG no table to prune is named'],
     ['prune t', 'BAD_FLAG the versions to remove are not given'],
     ['prune t --keep-versions 0', 'BAD_FLAG --keep-versions takes a whole number from 1 up and not 0'],
     ['prune t --keep-versions 3 --older-than 1d', 'BAD_FLAG --keep-versions and --older-than exclude each other'],

@@ -315,6 +315,6 @@ describe('coming periods', () => {
   ])('are refused where they would be hundreds: %s', (_, partitions) => {
     const attempt = (): unknown => comingPeriods(placedPartitions(partitions, 'date'), month, 'date', { now, ahead: 1 })
     expect(attempt).toThrow(SluiceError)
-    expect(attempt).toThrow(/more than 400 periods of a month/)
+    expect(attempt).toThrow(/more than 400 periods of one month each/)
   })
 })

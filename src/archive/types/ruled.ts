@@ -22,7 +22,7 @@ export function ruled(
       where: `${where}.${column.name}`,
       ...(namesObjects(column.type)
         ? {
-            reason: 'it prints names of objects, and a restored name may then belong to another object',
+            reason: 'its values are names of objects, and a restored name may then refer to another object',
             hint: `${flag} stores these names; if objects may be renamed, change the column to a number (oid) first`,
           }
         : {

@@ -50,8 +50,8 @@ export function periodsBetween(spec: CalendarSpec, from: string, to: string): It
   const [low, high] = [ordinalOf(spec, first), ordinalOf(spec, end - 1)]
   const count = high - low + 1
   if (count > MOST_PERIODS) {
-    throw new SluiceError('BAD_FLAG', `there are ${count} periods of a ${spec.unit} from ${from} to ${to}`, {
-      reason: `no more than ${MOST_PERIODS} are listed`,
+    throw new SluiceError('BAD_FLAG', `from ${from} to ${to} there are ${count} periods of one ${spec.unit} each`, {
+      reason: `the limit is ${MOST_PERIODS} periods`,
       hint: 'give a larger unit, such as month or quarter',
     })
   }

@@ -79,9 +79,9 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
       detail: `${progressText(stream)}; the last comparison found ${proof.differing} rows that differ, which the stream repairs`,
     }
   }
-  const refused = signed === null ? '' : `; a sign-off was refused ${isoTime(signed.ms)}`
+  const refused = signed === null ? '' : `; a sign-off was refused at ${isoTime(signed.ms)}`
   const partitions =
-    stream.signedPartitions === 0 ? '' : `; ${stream.signedPartitions} partitions are signed by themselves`
+    stream.signedPartitions === 0 ? '' : `; partitions that are signed off separately: ${stream.signedPartitions}`
   return {
     state: 'due',
     detail: `${progressText(stream)}; it is not signed off${refused}${partitions}`,

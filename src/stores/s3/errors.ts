@@ -142,7 +142,7 @@ export function refusalError(refusal: S3Refusal, where: string, tries: number): 
     })
   }
   const retryable = passes(refusal)
-  return new SluiceError('SOURCE_IO', `S3 cannot answer: ${code}${tries > 1 ? `, after ${tries} tries` : ''}`, {
+  return new SluiceError('SOURCE_IO', `S3 returned the error ${code}${tries > 1 ? ` after ${tries} tries` : ''}`, {
     where,
     reason,
     retryable,

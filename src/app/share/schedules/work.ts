@@ -43,7 +43,7 @@ export function refuseUnlessItComesAgain(operation: Operation): void {
 function notForSchedules({ kind }: Operation): SluiceError {
   const command = commandNameOf(kind)
   return new SluiceError('BAD_FLAG', `${command} cannot be scheduled${command === 'copy' ? ' without --again' : ''}`, {
-    hint: 'schedule partition ensure, archive run, verify or expire, import, batch-import, sync, validate, fsck, diff, copy --again, or lifecycle status',
+    hint: 'these can be scheduled: partition ensure, archive run, archive verify, archive expire, import, batch-import, sync, validate, fsck, diff, copy --again, lifecycle status',
   })
 }
 

@@ -180,7 +180,7 @@ function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: Ta
   if (stage !== 'read' || key.every(isFindable)) return
   throw new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} is not a value of its column, and finds no row`, {
     reason: 'it is unknown whether the source still has the row',
-    hint: 'correct its key, then run the same copy with --again: it compares both sides and writes what is missing',
+    hint: 'correct the key of the row at the source, then run the same copy with --again: it compares both sides and writes what is missing',
   })
 }
 
@@ -209,8 +209,8 @@ function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
 }
 
 function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError {
-  const several = rows === 1 ? 'a row' : `${rows} rows`
-  return new SluiceError('ROW_REFUSED', `${several} ${where} may be the one with the key ${rowKeyText(key)}`, {
+  const others = rows === 1 ? `a row ${where} has it, too` : `${rows} rows ${where} have it`
+  return new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} does not identify one row: ${others}`, {
     reason: 'rows whose key is NULL cannot be distinguished',
     hint: 'give the rows a key at the source, or let the target accept them, then copy the table again with --restart',
   })

@@ -1,4 +1,4 @@
-/** Checks that the target still has the partitions that the copy has filled: the ledger calls their rows proved. */
+/** Checks that the target still has the partitions that a copy has filled: the ledger records their rows as proved. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -37,8 +37,8 @@ export async function refuseLostPartitions(
     'PARTITION_CHANGED',
     `${tableText(table)} has lost ${lost.length === 1 ? 'a partition' : 'partitions'} that this copy wrote into: ${said}`,
     {
-      reason: 'it was dropped, detached or renamed since; the ledger calls its rows proved',
-      hint: `restore it under its name; if its rows are lost, create it again and run sluice follow ${id} --until-equal to copy them; or begin again with --restart`,
+      reason: 'dropped, detached or renamed after the copy; the ledger still records the rows as proved',
+      hint: `restore each under its name; if rows are lost, create the partition again and run sluice follow ${id} --until-equal to copy them; or begin again with --restart`,
     },
   )
 }

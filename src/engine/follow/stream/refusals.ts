@@ -80,8 +80,8 @@ export function refuseInPart(
   const { periods } = JSON.parse(stream?.wishes ?? '{}') as Pick<CopyOperation, 'periods'>
   if (follow?.until === 'equal')
     throw new SluiceError('BAD_FLAG', '--until-equal cannot be combined with --changes-only', {
-      reason: 'a table is compared when all of it is copied',
-      hint: '--until-caught-up ends once changes are applied to the copied rows',
+      reason: 'a table is compared only once all of it is copied',
+      hint: 'give --until-caught-up instead: it ends once all changes of the copied rows are applied',
     })
   if (periods !== undefined && stream?.birth != null && !restart) return
   throw new SluiceError('BAD_FLAG', '--changes-only is for streams that partition run has begun', {

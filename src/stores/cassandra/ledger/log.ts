@@ -290,7 +290,7 @@ export class LedgerLog {
         `the ledger was begun at ${level}, and this program would use ${this.#level.name}`,
         {
           where: this.#link.settings.label,
-          reason: 'programs that use different levels do not see changes of each other',
+          reason: 'programs that use different serial consistency levels may not see changes of each other',
           hint: 'set the same serial_consistency and dc in the URLs of all of them',
         },
       )

@@ -34,7 +34,7 @@ function fitOf({ name, as, column }: WriteColumn): Refit | null {
   if (as.kind === 'bytes') return 'bytes'
   if (as.kind !== 'list') return null
   throw new SluiceError('UNSUPPORTED_TYPE', `lists of ${name} cannot be written from CSV`, {
-    reason: 'only lists as PostgreSQL prints them can be written',
+    reason: 'PostgreSQL reads an array only in its own text form, such as {1,2}',
     kind: 'target',
   })
 }

@@ -136,7 +136,7 @@ export class GivenBack {
     return new SluiceError('TABLE_REFUSED', `${what} of ${tableText(name)} could not be recreated: ${why}`, {
       where: tableText(name),
       reason:
-        'the partition computes the column in its own way: without that its rows would not be the archived ones; nothing was changed',
+        'the partition has its own expression for this generated column: without it the restored rows would differ from the archived ones; nothing was changed',
       hint: 'recreate the objects that the expression uses, then run the same command again',
     })
   }

@@ -50,9 +50,12 @@ export function copyRows(session: CopySession, query: string, format: 'text' | '
 function complete(out: CopyOut, format: 'text' | 'csv' | 'binary', last: number): bigint {
   const { messages, rows } = out.counted
   const sent = format === 'binary' ? messages - 1n : messages
-  if (rows !== null && rows === sent && (format !== 'binary' || last === BINARY_END)) return rows
+  const isWhole = rows !== null && rows === sent
+  if (isWhole && (format !== 'binary' || last === BINARY_END)) return rows
   throw new SluiceError('SOURCE_IO', 'the received rows are not those that the server sent', {
-    reason: `${sent} were received, and the server reports ${rows ?? 'none'}`,
+    reason: isWhole
+      ? 'the end mark of the binary format is missing'
+      : `${sent} rows were received, and the server reports ${rows ?? 'no number of rows'}`,
     hint: 'a program between sluice and the server changes its messages: connect without it',
     kind: 'source',
   })

@@ -131,13 +131,14 @@ async function sessionsGate(
 ): Promise<Gate> {
   const name = 'sessions'
   const { connected, holding, prepared, protected: kept } = await closing.writers(from, signal)
-  const counted = `${connected} sessions of roles that may write into ${tableText(from)} are connected, ${holding.length + prepared.length} hold it for writing now`
-  if (keepSessions) return { name, state: 'ok', detail: `${counted}; none is ended, as --keep-sessions says` }
-  if (kept.length === 0) return { name, state: 'ok', detail: `${counted}; those that do not release it are ended` }
+  const counted = `${connected} sessions of roles that may write into ${tableText(from)} are connected, ${holding.length + prepared.length} have a write lock on it now`
+  if (keepSessions)
+    return { name, state: 'ok', detail: `${counted}; no session is terminated, because --keep-sessions is set` }
+  if (kept.length === 0) return { name, state: 'ok', detail: `${counted}; those that do not release it are terminated` }
   return {
     name,
     state: 'refused',
-    detail: `${counted}, and this role may not end sessions of ${kept.join(', ')}`,
+    detail: `${counted}, and this role may not terminate sessions of ${kept.join(', ')}`,
     hint: 'GRANT pg_signal_backend TO the role of --from, or add --keep-sessions to wait for them instead',
   }
 }

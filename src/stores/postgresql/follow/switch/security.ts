@@ -40,7 +40,7 @@ export async function securityOf(sides: CutoverTables): Promise<readonly Cutover
     steps.push({
       verdict: 'made',
       about: 'row security',
-      detail: 'as on the public table',
+      detail: 'the other table gets the setting of the public table',
       after: [
         `ALTER TABLE ${name} ${old.enabled ? 'ENABLE' : 'DISABLE'} ROW LEVEL SECURITY`,
         `ALTER TABLE ${name} ${old.forced ? 'FORCE' : 'NO FORCE'} ROW LEVEL SECURITY`,
@@ -76,7 +76,7 @@ async function grantSteps(
       verdict: 'made',
       about: 'grant',
       object: said.join('; '),
-      detail: 'as on the public table',
+      detail: 'the other table gets the rights of the public table',
       after: [
         ...surplus.map((one) => `REVOKE ${what(one)} ON ${object} FROM ${one.grantee}`),
         ...missing.map(

@@ -127,7 +127,9 @@ async function alone(
     await session.ask(`LOCK TABLE ONLY ${sql} IN ACCESS EXCLUSIVE MODE`)
     const [row] = await session.ask(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)
     if (row?.[0] !== 't')
-      throw new SluiceError('PLAN_CHANGED', `${sql} is now another table`, { hint: 'run the same command again' })
+      throw new SluiceError('PLAN_CHANGED', `${sql} is no longer the table that was planned`, {
+        hint: 'run the same command again',
+      })
     await session.ask(statements.join('; '))
   })
 }

@@ -111,10 +111,14 @@ class Making {
     const { table } = this.#request
     const now = await inspectPostgresPartitions(this.#session, table.table, false)
     if (now?.identity === table.identity) return now
-    throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} is now another table`, {
-      where: tableText(table.table),
-      hint: 'run the same command again if it is meant for this table',
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${tableText(table.table)} is no longer the table that this command inspected`,
+      {
+        where: tableText(table.table),
+        hint: 'run the same command again if it is meant for this table',
+      },
+    )
   }
 
   async #make(now: RangedTable, missing: readonly ComingPartition[]): Promise<void> {

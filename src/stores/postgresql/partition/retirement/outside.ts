@@ -79,7 +79,7 @@ const IN_THE_WAY: Readonly<Record<string, Words>> = {
   'replication slot': (name, more) => {
     const run = /^sluice_(\d+)$/.exec(name)?.[1]
     return {
-      detail: `it ${more}, and publishes changes of tables in this database`,
+      detail: `it ${more}, and keeps the log of the server for a stream of changes from this database`,
       hint: run === undefined ? `end its stream, then sluice slots --drop ${name}` : `sluice follow ${run} --end`,
     }
   },
