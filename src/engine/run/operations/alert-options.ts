@@ -18,13 +18,13 @@ export function alertOptions(causes: readonly AlertCause[] | string, group = 'Al
       name: 'alert-command',
       type: 'text',
       shown: 'none',
-      describe: 'with --alert, a command of the shell that is run for each alert',
+      describe: 'with --alert: shell command to run for each alert',
     },
     {
       name: 'alert-exit',
       type: 'flag',
       default: false,
-      describe: 'with --alert, the first alert ends the run with exit code 1; the same command resumes',
+      describe: 'with --alert: the first alert ends the run with exit code 1; the same command resumes',
     },
   ])
 }

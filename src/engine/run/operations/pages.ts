@@ -149,7 +149,7 @@ export const PAGES = {
     name: 'partition',
     operands: '<action>',
     group: 'Lifecycle',
-    summary: 'plan, create and keep partitions of a live table',
+    summary: 'create and maintain partitions of a live table',
   },
   lifecycle: {
     name: 'lifecycle',

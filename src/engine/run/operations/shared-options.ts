@@ -136,7 +136,7 @@ export const ROW_OPTIONS: readonly Option[] = [
     name: 'timeout',
     type: 'text',
     unit: 'duration',
-    describe: 'cancel the query after this time, such as 30s; else never',
+    describe: 'cancel the query after this time, such as 30s (default: never)',
   },
 ]
 

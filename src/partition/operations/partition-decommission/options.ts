@@ -48,7 +48,7 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     completes: 'database',
     group: GROUP,
     describe:
-      'copy the inactive table to this database, such as duckdb:///old.duckdb, before it is dropped, and compare the rows again',
+      'with decommission: copy the inactive table to this database, such as duckdb:///old.duckdb, and compare the rows again, before it is dropped',
   },
   {
     name: 'undo',

@@ -147,7 +147,13 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         group: 'next and history:',
         describe: 'lines to show',
       },
-      { name: 'output', type: 'flag', fallback: false, group: 'history:', describe: 'output of its newest run' },
+      {
+        name: 'output',
+        type: 'flag',
+        fallback: false,
+        group: 'history:',
+        describe: "print the output of the schedule's newest run",
+      },
       { name: 'run', type: 'text', completes: 'run', group: 'history:', describe: 'output of this run' },
       {
         name: 'as',

@@ -95,7 +95,8 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         alias: 'n',
         type: 'flag',
         default: false,
-        describe: 'only report current differences, including rows in flight; the same without --fix',
+        describe:
+          'with --run: only report current differences, including rows in flight (also what --run does without --fix)',
       },
       ...RING,
       ...TRACK,

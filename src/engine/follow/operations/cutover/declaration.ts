@@ -85,7 +85,8 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
       {
         name: 'on-switch',
         type: 'text',
-        describe: 'two databases: shell command that gives users the new address (SLUICE_SWITCH_HOST …)',
+        describe:
+          'for a cutover between two databases: shell command that points users to the new address, which it finds in SLUICE_SWITCH_HOST, SLUICE_SWITCH_PORT and SLUICE_SWITCH_DATABASE',
       },
       {
         name: 'keep-sessions',

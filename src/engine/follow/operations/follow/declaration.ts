@@ -76,7 +76,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
         type: 'flag',
         default: false,
         describe:
-          'of a stream of partition run: apply changes to copied periods only and copy nothing, so that the slot does not grow between two windows',
+          'for a stream that partition run began: apply changes to copied periods and copy nothing, so that the source need not keep its log until the next window',
       },
       {
         name: 'until-caught-up',

@@ -23,7 +23,7 @@ export const files: Declaration<FilesOperation, (typeof EVENTS)[number]> = {
       TABLE,
       ...AS_OF,
       { name: 'where', type: 'text', describe: `predicate, such as "region = 'eu' AND id > 100"` },
-      { name: 'limit', type: 'number', least: 1, describe: 'files to list; else all' },
+      { name: 'limit', type: 'number', least: 1, describe: 'files to list (default: all)' },
     ],
   },
   words: {
