@@ -294,7 +294,7 @@ export async function parseCommandLine(
   let page = ''
   try {
     const parser = await buildParser(entry, env, defaults, outcome, read, help === 'all')
-    await parser.parseAsync(words.map(withOwnQuotes), {}, (_error: unknown, _args: unknown, output: string) => {
+    await parser.parseAsync(words.flatMap(withOwnQuotes), {}, (_error: unknown, _args: unknown, output: string) => {
       page = output
     })
   } catch (error) {
@@ -336,9 +336,9 @@ function hideLiterals(argv: readonly string[]): {
   return { words: [...argv.slice(0, end), ...placeholders], reveal }
 }
 
-/** yargs strips a pair of quotes from the value of `--flag="value"`, as the shell did before: add another pair. */
-function withOwnQuotes(word: string): string {
-  return word.replace(/^(--[^=]+=)((['"]).*\3)$/s, '$1$3$2$3')
+/** yargs strips quotes from `--flag="value"` for a list only. From a value in a word of its own it strips none. */
+function withOwnQuotes(word: string): readonly string[] {
+  return /^(--[^=]+)=(['"].*)$/s.exec(word)?.slice(1) ?? [word]
 }
 
 /** The help page of a command. @param all with every option, and not only with those that people use first */

@@ -397,13 +397,17 @@ describe('what is wrong with a command line', () => {
 })
 
 describe('words that a shell leaves behind', () => {
-  it.each(['"NULL"', '""', "'eu'", '"eu "', '"', 'a"b"'])('are the same in one word and in two: %s', async (value) => {
-    const words = ['archive', 'plan', '--table', 'orders', '--from', 'sqlite:///s.db']
-    for (const given of [[`--partition=${value}`], ['--partition', value]]) {
-      const { request } = await parseCommandLine([...words, ...given], {})
-      expect(request, given.join(' ')).toMatchObject({ operation: { partitions: [value] } })
-    }
-  })
+  it.each(['"NULL"', '""', "'eu'", '"eu "', '"', 'a"b"', '"S p"."T.1"'])(
+    'are the same in one word and in two: %s',
+    async (value) => {
+      const words = ['archive', 'run', '--drop', '--from', 'sqlite:///s.db']
+      const flags = ['--table', '--partition', '--confirm']
+      for (const given of [flags.map((flag) => `${flag}=${value}`), flags.flatMap((flag) => [flag, value])]) {
+        const { request } = await parseCommandLine([...words, ...given], {})
+        expect(request).toMatchObject({ operation: { tables: [value], partitions: [value], confirm: value } })
+      }
+    },
+  )
 
   it('an empty number is empty, and not 0', async () => {
     expect(await error(['files', 't', '--version', ''])).toBe('BAD_FLAG --version is empty')
