@@ -6,6 +6,7 @@ import { doubtful } from '../types/index.ts'
 import type { Doubt } from '../types/doubt.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { canonicalCellText } from '../../model/copy/canonical.ts'
+import { realDay } from '../../model/calendar/civil.ts'
 import { membersOf, zeroText } from '../../model/copy/members.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Cell } from '../../model/copy/rows.ts'
@@ -96,8 +97,10 @@ function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
   if (cell === null) return true
   const text = canonicalCellText(cell)
   if (as.kind === 'native') return text !== zeroText(membersOf(as.name))
-  if (as.kind !== 'decimal')
-    return /^\d{4}-(?!00)\d\d-(?!00)/.test(text) && !text.startsWith('0000') && !text.endsWith('BC')
+  if (as.kind !== 'decimal') {
+    const [, year = '0', month, day] = /^(\d{4})-(\d\d)-(\d\d)/.exec(text) ?? []
+    return Number(year) > 0 && realDay(Number(year), Number(month), Number(day)) !== null && !text.endsWith('BC')
+  }
   const [, whole = '', rest = ''] = /^-?0*(\d*)(?:\.(\d*?)0*)?$/.exec(text) ?? []
   const { precision = 0, scale = 0 } = as
   return /^-?[\d.]+$/.test(text) && whole.length <= precision - scale && rest.length <= scale
