@@ -10,6 +10,7 @@ import { commandsOf, TABLE } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
+const noPostgres = await missing('postgresql')
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-hints-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -55,6 +56,34 @@ test('a text that holds bytes that are no characters is stored once it is the by
   fine(await perform({ ...commands.restore, partitions: ['2020-Q1'] } as Operation))
   expect(await place.rows(content)).toEqual(before)
 })
+
+test.skipIf(noPostgres !== '')(
+  `a value of the column that decides the partition has to be corrected: it cannot be stored as text${noPostgres}`,
+  { timeout: 60_000 },
+  async () => {
+    const place = await makePlace('postgresql', folder)
+    await place.sql(
+      'CREATE TABLE m (id int, at timestamptz NOT NULL, "a b" date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)',
+      "CREATE TABLE m_old PARTITION OF m FOR VALUES FROM (MINVALUE) TO ('2020-01-01Z')",
+      "CREATE TABLE m_now PARTITION OF m FOR VALUES FROM ('2090-01-01Z') TO ('2091-01-01Z')",
+      "INSERT INTO m VALUES (1, '-infinity', NULL), (2, '2019-01-01Z', 'infinity')",
+    )
+    const { run } = commandsOf({ place, form: 'native', to: mkdtempSync(join(folder, 'to-')) })
+    const own = { ...run, tables: ['m'] } as Run
+    const { events } = fine(await perform({ ...own, dryRun: true, exact: true }))
+    const warned = events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.hint] : []))
+    expect(warned).toEqual([
+      'correct these values at the source',
+      "--as-text 'a b' stores the text that the source prints",
+    ])
+    expect(hintOf(await perform(own))).toBe('correct the value at the source')
+    await place.sql("UPDATE m SET at = '2018-01-01Z' WHERE id = 1")
+    expect(hintOf(await perform(own))).toBe(
+      "correct the value at the source, or store the text of the column with --as-text 'a b'",
+    )
+    fine(await perform({ ...own, asText: ['a b'] }))
+  },
+)
 
 test('a computed column that is stored as text since is called that', async () => {
   const { run, commands } = await archiving(

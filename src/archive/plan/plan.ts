@@ -61,6 +61,8 @@ export type PlannedArchive = {
   readonly partitions: readonly PlannedPartition[]
   /** Due partitions are detached as native partitions, not row by row. */
   readonly isNative: boolean
+  /** The column that decides the partition of a row. */
+  readonly by: string | null
   /** Text about rows that belong to no period; null if none are known. */
   readonly unplaced: string | null
   /** Foreign keys that refer to the table. */
@@ -130,6 +132,7 @@ export async function planArchive(
     asked: new Set(partitions.flatMap((one) => (isAsked(asked, plannedName(one)) ? [one.label] : []))),
     partitions,
     isNative: natives !== null,
+    by: natives?.by ?? timeColumn,
     unplaced,
     referred,
     timeless:

@@ -24,7 +24,7 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
  * hold, and those outside the column's type. Error values of an enum are kept, and reported.
  */
 export async function reportDoubtful(
-  { table, archived, partitions }: PlannedArchive,
+  { table, archived, partitions, by }: PlannedArchive,
   { store, emit, signal }: { readonly store: CopyStore; readonly emit: Emit<'log'>; readonly signal: AbortSignal },
 ): Promise<void> {
   const doubts = doubtful(archived.stored)
@@ -60,7 +60,10 @@ export async function reportDoubtful(
     }
     const warn = ({ name }: StoredColumn, count: number, what: string): void => {
       const message = `a run would be refused: ${label} has ${countText(count, 'value')} in ${name} that ${what}`
-      const hint = `--as-text ${shellQuote(name)} stores the text that the source prints`
+      const hint =
+        name === by
+          ? 'correct these values at the source'
+          : `--as-text ${shellQuote(name)} stores the text that the source prints`
       emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
     }
     for (const [i, { column, why }] of doubts.entries()) {

@@ -81,8 +81,10 @@ export async function exportPartition(
   const request = { ...partitionRowRequest(context, partition, native?.table ?? context.table), columns }
   await refuseNullKeys(partition.label, view, request, context.interrupt.abort)
   const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix).catch(
-    (error: unknown) => {
-      throw refusedValueOf(error, exportColumns(context, partition))
+    async (error: unknown) => {
+      if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+      const natives = await store.offers.partitions?.list(context.table, context.interrupt.abort)
+      throw refusedValueOf(error, exportColumns(context, partition), context.archived.timeColumn ?? natives?.by ?? null)
     },
   )
   const written = files.reduce((sum, file) => sum + file.rows, 0n)

@@ -5,23 +5,27 @@ import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 
-/** The error of an export, with the column named in the store's `where`; unchanged if none is named. */
-export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]): unknown {
-  if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') return thrown
+/**
+ * The VALUE_REFUSED of an export, with the column named in the store's `where`; unchanged if none is named.
+ * @param by the column that decides the partition of a row: it cannot be stored as text
+ */
+export function refusedValueOf(thrown: SluiceError, columns: readonly StoredColumn[], by: string | null): SluiceError {
   const { where = '', message, hint = '', reason, kind } = thrown
   const bytes = hint.includes('the type BLOB')
     ? columns.find(({ name }) => where.includes(`.${name}, row `))
     : undefined
   // Invalid text cannot be stored as text; it can be stored as bytes.
   if (bytes !== undefined) return noText(thrown, bytes)
-  if (hint.includes('--as-text') || hint.includes('a type for bytes')) return thrown
-  const column = columns.find(({ name, as }) => isNamed(where, name, as))
+  if (hint.includes('a type for bytes')) return thrown
+  const column = columns.find(({ name, as }) => where === name || isNamed(where, name, as))
   if (column === undefined) return thrown
-  return new SluiceError('VALUE_REFUSED', `${column.name}: ${message}`, {
+  const { name } = column
+  const asText = name === by ? '' : `, or store the text of the column with --as-text ${shellQuote(name)}`
+  return new SluiceError('VALUE_REFUSED', where === name ? message : `${name}: ${message}`, {
     where,
     kind,
     reason,
-    hint: `correct the value at the source, or store the text of the column with --as-text ${shellQuote(column.name)}`,
+    hint: `correct the value at the source${asText}`,
     cause: thrown,
   })
 }

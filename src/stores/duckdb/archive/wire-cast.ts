@@ -112,7 +112,7 @@ export function valueRefusal(message: string, columns: readonly StoredColumn[]):
     {
       where: column.name,
       reason: 'stored as that type it would become another value, or NULL',
-      hint: `correct the value at the source, or store the text of the column with --as-text ${column.name}`,
+      hint: 'correct the value at the source',
       kind: 'source',
     },
   )
