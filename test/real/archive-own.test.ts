@@ -120,6 +120,43 @@ test('a dropped partition comes back with all that was its own', async ({ skip }
   await place.sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
 })
 
+test('rows that a constraint never checked come back, and the constraint is NOT VALID as before', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
+  const place = await makePlace('postgresql', folder)
+  const archived = await makeBookings(place, 'native', folder, 20)
+  await place.sql(
+    'ALTER TABLE bookings ADD CONSTRAINT "of all" CHECK (amount > 5) NOT VALID',
+    'ALTER TABLE bookings_0 ADD CONSTRAINT own_check CHECK (amount > 7 AND amount IS NOT NULL) NOT VALID',
+    'CREATE TABLE "to" (note varchar(400) PRIMARY KEY)',
+    'ALTER TABLE bookings_0 ADD CONSTRAINT own_key FOREIGN KEY (note) REFERENCES "to" NOT VALID',
+  )
+  const [version] = await place.rows("SELECT current_setting('server_version_num')::int >= 180000")
+  if (version?.[0] === 't')
+    await place.sql(
+      'ALTER TABLE bookings ADD CONSTRAINT "all set" NOT NULL note NOT VALID',
+      'ALTER TABLE bookings_0 ADD CONSTRAINT own_set NOT NULL amount NOT VALID',
+    )
+  const constraints = `SELECT conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated, conislocal, coninhcount FROM pg_constraint WHERE conrelid IN ('bookings_0'::regclass, 'bookings_1'::regclass) ORDER BY 1, 2`
+  const rows = 'SELECT tableoid::regclass, * FROM bookings ORDER BY id'
+  const before = [await place.rows(constraints), await place.rows(rows)]
+  await away(archived)
+  expect(await done(commandsOf(archived).restore)).toEqual([])
+  expect([await place.rows(constraints), await place.rows(rows)]).toEqual(before)
+  await done({ ...commandsOf(archived).run, partitions: ['2020-Q1', '2020-Q2'] } as Operation)
+  await away(archived)
+  // Of a row that only the archive has, no value can be corrected.
+  await place.sql('DELETE FROM bookings WHERE amount <= 5', 'ALTER TABLE bookings VALIDATE CONSTRAINT "of all"')
+  const { events } = await perform(commandsOf(archived).restore)
+  const refused = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
+  expect(refused).toHaveLength(2)
+  expect(refused[0]).toMatchObject({
+    code: 'TABLE_REFUSED',
+    hint: 'drop the constraint of all, then run the same command again; or restore the rows into another table with --into',
+  })
+})
+
 test('what cannot be made again is named, and everything else comes back; killed, it is done again', async ({
   skip,
 }) => {

@@ -185,8 +185,11 @@ function moveByHand({ parent, rest, columns, where }: LateRows): string {
   return `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(parent.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${lateTable}`
 }
 
+/** @property unchecked statements for when its rows are there: they may violate constraints that are NOT VALID */
+export type LikeParent = KnownTable & { readonly unchecked: readonly string[] }
+
 /** A table to attach. ATTACH creates its indexes, unless the default partition would be locked meanwhile. */
-export async function createLike(session: CopySession, parent: Parent, name: TableName): Promise<KnownTable> {
+export async function createLike(session: CopySession, parent: Parent, name: TableName): Promise<LikeParent> {
   const [row] = await session.ask(
     `SELECT partdefid <> 0::oid FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(parent.oid)}::oid`,
   )
@@ -194,6 +197,13 @@ export async function createLike(session: CopySession, parent: Parent, name: Tab
   // Only the parent has identity columns.
   const like = `LIKE ${tableSql(parent.name)} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS${indexes}`
   await session.ask(`CREATE TABLE ${tableSql(name)} (${like})`)
+  // LIKE makes them valid.
+  const unchecked = await session.ask(
+    `SELECT pg_catalog.quote_ident(conname), pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
+     WHERE conrelid = ${literal(parent.oid)}::oid AND contype IN ('c', 'n') AND NOT connoinherit AND NOT convalidated ORDER BY 1`,
+  )
+  const alter = `ALTER TABLE ${tableSql(name)}`
+  await session.askAll(unchecked.map(([constraint]) => `${alter} DROP CONSTRAINT ${constraint}`))
   const [owner] = await session.ask(
     `SELECT pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class
      WHERE oid = ${literal(parent.oid)}::oid AND relowner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)`,
@@ -201,5 +211,5 @@ export async function createLike(session: CopySession, parent: Parent, name: Tab
   if (owner !== undefined) await session.ask(`ALTER TABLE ${tableSql(name)} OWNER TO ${quoteName(owner[0] ?? '')}`)
   const made = await tableByName(session, name)
   if (made === null) throw new Error('a table that was just created does not exist')
-  return made
+  return { ...made, unchecked: unchecked.map(([constraint, is]) => `${alter} ADD CONSTRAINT ${constraint} ${is}`) }
 }

@@ -104,8 +104,10 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'empty', 9, 'the default of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I %s', t.name, a.attname,
     coalesce('SET DEFAULT ' || a.own_default, 'DROP DEFAULT'))
   FROM t, a WHERE a.inherited AND a.attgenerated = '' AND a.attidentity = '' AND a.own_default IS DISTINCT FROM a.parent_default
+  UNION ALL SELECT CASE WHEN n.convalidated THEN 'empty' ELSE 'filled' END, 10, 'NOT NULL of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, n.conname, pg_catalog.pg_get_constraintdef(n.oid))
+  FROM t, a JOIN pg_catalog.pg_constraint n ON n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] WHERE a.inherited AND NOT a.parent_not_null
   UNION ALL SELECT 'empty', 10, 'NOT NULL of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', t.name, a.attname)
-  FROM t, a WHERE a.inherited AND a.attnotnull AND NOT a.parent_not_null
+  FROM t, a WHERE a.inherited AND a.attnotnull AND NOT a.parent_not_null AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum])
 
   UNION ALL SELECT 'filled', 20, 'the constraint ' || k.conname::text, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype <> 'f'

@@ -67,7 +67,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
       }
       if (!constraint.startsWith(BOUNDS)) {
         return refused(
-          `correct the rows that violate the constraint ${constraint}, or drop it, then run the same command again`,
+          `drop the constraint ${constraint}, then run the same command again; or restore the rows into another table with --into`,
         )
       }
       return refused('its rows are outside of these bounds: name the partition from which they came')

@@ -115,6 +115,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   const inserted = await session.run(
     `INSERT INTO ${tableSql(made.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${past} WHERE ${condition}`,
   )
+  await session.askAll(made.unchecked)
   const deleted = await session.run(`DELETE FROM ${past} WHERE ${condition}`)
   const [left] = await session.ask(`SELECT FROM ${past} WHERE ${condition} LIMIT 1`)
   if (inserted !== deleted || left !== undefined)
