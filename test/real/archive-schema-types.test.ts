@@ -282,3 +282,32 @@ test.for([
   expect(await asked(`SELECT count(*), sum(extra) FROM ${TABLE}`)).toEqual([['180', '540']])
   rmSync(folder, { recursive: true, force: true })
 })
+
+test('an enum, a composite and an array of them are the same after their schema or they are renamed', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-renamed-types-'))
+  const { place, only, ended, asked, restore, verify } = await made('postgresql', 'native', folder)
+  await place.sql(
+    'CREATE SCHEMA app',
+    "CREATE TYPE app.mood AS ENUM ('a', 'b')",
+    'CREATE TYPE app.pair AS (x int, m app.mood)',
+    `ALTER TABLE ${TABLE} ADD k app.mood DEFAULT 'a', ADD c app.pair DEFAULT '(1,b)', ADD l app.mood[] DEFAULT '{a,b}', ADD p app.pair[] DEFAULT '{"(2,a)"}'`,
+  )
+  const rows = `SELECT * FROM ${TABLE} ORDER BY id`
+  const before = await place.rows(rows)
+  expect(await ended(only(OLD))).toBe('ok')
+  expect(await ended(only(OLD, { drop: true, confirm: TABLE }))).toBe('ok')
+  const values = `SELECT count(k), count(c), count(l), count(p) FROM ${TABLE} WHERE k = 'a'`
+  const counted = await asked(values)
+  await place.sql('ALTER SCHEMA app RENAME TO app2', 'ALTER TYPE app2.pair RENAME TO two')
+  expect(await asked(values)).toEqual(counted)
+  expect(await ended(only(NEW))).toBe('ok')
+  expect(await asked(values)).toEqual(counted)
+  expect(await ended(verify)).toBe('ok')
+  expect(await ended({ ...restore, partitions: [OLD, NEW] } as Operation)).toBe('ok')
+  expect(await place.rows(rows)).toEqual(before)
+  rmSync(folder, { recursive: true, force: true })
+})

@@ -1,5 +1,6 @@
 /** Checks that texts of enums and composites still mean the archived values. */
 import type { DeclaredSourceType, StoredColumn } from '../../model/archive/stored-column.ts'
+import type { ColumnType } from '../../model/copy/column-type.ts'
 
 /**
  * Text about archived values that the column's present type would read differently; null if there are none, or an older
@@ -17,6 +18,19 @@ export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<Sto
     if (found !== null) return found
   }
   return null
+}
+
+/** The type under its present name: an enum or a composite that was renamed, or moved with its schema, is the same. */
+export function renamedType(
+  type: ColumnType,
+  then: Pick<StoredColumn, 'declared'>,
+  now: readonly DeclaredSourceType[] | undefined,
+): ColumnType {
+  if (type.kind !== 'native') return type
+  const [, name = '', list = ''] = /^(.*?)(\[\])?$/s.exec(type.name) ?? []
+  const before = then.declared?.find((one) => one.name === name)
+  const after = now?.find(({ identity }) => identity === before?.identity)
+  return after === undefined ? type : { ...type, name: after.name + list }
 }
 
 /** A text of a renamed member cannot be mistaken for another one: the server refuses it. */

@@ -8,6 +8,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import type { ColumnNumbers, StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { folded, isFreeName } from './names.ts'
+import { renamedType } from './declared.ts'
 import { ruleFor, travelsAs } from './rule.ts'
 import { ruled } from './ruled.ts'
 import { isSameType, isWidening } from './same-type.ts'
@@ -88,7 +89,8 @@ export function evolved(table: TableSpec, before: StoredTable, options: EvolveOp
       changes.push({ kind: 'added', column: added })
       return added
     }
-    const isSame = isSameType({ as: travelsAs(old), stored: old.stored }, rule)
+    const as = renamedType(travelsAs(old), old, options.numbers?.declared.get(name))
+    const isSame = isSameType({ as, stored: old.stored }, rule)
     if (isSame && (isLoose || !isFilledUp(old.column.native, column.native))) {
       const same = { ...old, name, column, ...rule, ...notedOf(options.numbers, name) }
       if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
