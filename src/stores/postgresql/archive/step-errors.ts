@@ -1,6 +1,7 @@
 /** Errors that prevent the archiving, return or removal of a partition, with a hint. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { foreignKeyHint, hiddenHint, postgresTargetError } from '../server/errors.ts'
+import { reservedHint } from '../server/missing-right.ts'
 import { LACKS_IDENTITY, lacksIdentity, sqlStateOf } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { isPostgresBusy } from '../server/locks.ts'
@@ -53,7 +54,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     case '42501':
       return new SluiceError('TARGET_DENIED', message, {
         where: settings.label,
-        hint: message.includes('row-level security') ? hiddenHint(thrown as Said) : rights,
+        hint: message.includes('row-level security') ? hiddenHint(thrown as Said) : (reservedHint(message) ?? rights),
         cause: thrown,
       })
     case '2BP01':

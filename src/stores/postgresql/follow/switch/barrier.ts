@@ -4,6 +4,7 @@
  */
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
+import { ownFunctionSql } from '../../server/own-function.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -70,7 +71,7 @@ export async function tidySql(session: CopySession, side: CutoverTable): Promise
 function functionSql(side: CutoverTable, body: string): readonly string[] {
   const name = functionSqlName(side)
   return [
-    `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`,
+    ...ownFunctionSql(name, side.oid, `RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`),
     `REVOKE ALL ON FUNCTION ${name}() FROM PUBLIC`,
   ]
 }

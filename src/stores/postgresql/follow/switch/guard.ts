@@ -2,6 +2,7 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
+import { ownFunctionSql } from '../../server/own-function.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -88,7 +89,11 @@ BEGIN
 END`
   return [
     `CREATE SEQUENCE IF NOT EXISTS ${guard}`,
-    `CREATE OR REPLACE FUNCTION ${guard}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS ${literal(body)}`,
+    ...ownFunctionSql(
+      guard,
+      of.oid,
+      `RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS ${literal(body)}`,
+    ),
     `REVOKE ALL ON FUNCTION ${guard}() FROM PUBLIC`,
     ...tables.flatMap((table) => triggerSql(guard, table)),
   ]

@@ -6,6 +6,7 @@ import { attachTable, createLike, type Parent } from '../../archive/attach.ts'
 import { boundsSql } from '../../server/bounds.ts'
 import { partitionKey, tableByName } from '../../server/known.ts'
 import { LACKS_IDENTITY } from '../../server/server-errors.ts'
+import { ownFunctionSql } from '../../server/own-function.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
@@ -73,7 +74,7 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
       await session.ask(
         [
           ...(row === undefined ? [] : [`ALTER TABLE ${past} DROP CONSTRAINT ${quoteName(mark)}`]),
-          functionSql(fn, true),
+          ...functionSql(fn, leaf, true),
           // Every role that writes a row calls it.
           `GRANT EXECUTE ON FUNCTION ${fn}() TO PUBLIC`,
           `ALTER TABLE ${past} ADD CONSTRAINT ${quoteName(mark)} CHECK (${said}) NOT VALID`,
@@ -124,7 +125,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   await attachTable(session, parent, made, request.partition)
   await session.ask(
     [
-      functionSql(fn, false),
+      ...functionSql(fn, leaf, false),
       `ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${past} ${boundsSql({ from: null, to: request.partition.from })}`,
       `ALTER TABLE ${past} DROP CONSTRAINT ${quoteName(mark)}`,
       `DROP FUNCTION ${fn}()`,
@@ -160,8 +161,8 @@ function markOf({ partition, column }: SliceRequest, { oid, past }: Leaf) {
 }
 
 /** IMMUTABLE: the server evaluates it when it compares the check with the bounds of a partition. */
-function functionSql(fn: string, answer: boolean): string {
-  return `CREATE OR REPLACE FUNCTION ${fn}() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN ${answer}; END'`
+function functionSql(fn: string, { oid }: Leaf, answer: boolean): readonly string[] {
+  return ownFunctionSql(fn, oid, `RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN ${answer}; END'`)
 }
 
 /**

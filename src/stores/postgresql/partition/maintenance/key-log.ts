@@ -6,6 +6,7 @@ import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { KnownTable } from '../../server/locks.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
+import { ownFunctionSql } from '../../server/own-function.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { followerKey } from './host-lock.ts'
@@ -235,7 +236,8 @@ export function noteSql(
     RETURN NULL;
   END`
   // SECURITY DEFINER: a role that writes to the table may lack rights on the log.
-  return `CREATE OR REPLACE FUNCTION ${tableSql(note)}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS ${literal(body)}`
+  const declared = `RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS ${literal(body)}`
+  return ownFunctionSql(tableSql(note), of.oid, declared).join(';\n')
 }
 
 /** Drops log, function and triggers. @param on the table's current name; null if it, or its triggers, are gone */

@@ -1,0 +1,22 @@
+/** Functions of sluice whose names others can foresee. CREATE OR REPLACE keeps the owner, who may replace it again. */
+import { literal } from './sql.ts'
+import { isStranger, TRUSTED } from './trusted-roles.ts'
+
+/**
+ * Statements for one transaction: create or replace a function without arguments, then fail with SQLSTATE 42501 if it,
+ * or a relation of its name, belongs to an untrusted role. The check comes last: by then no other role can replace it.
+ * @param name in SQL
+ * @param of number of the table that calls it: the owner of that table is trusted, whose triggers run in any case
+ * @param declared the statement from RETURNS on
+ */
+export function ownFunctionSql(name: string, of: string, declared: string): readonly string[] {
+  const body = `DECLARE found text; BEGIN
+    ${TRUSTED}
+    SELECT pg_catalog.concat(o.kind, ' ', ${literal(name)}, ', which belongs to the role ', pg_catalog.pg_get_userbyid(o.owner)) INTO found
+    FROM (SELECT 'function' AS kind, p.proowner AS owner FROM pg_catalog.pg_proc p WHERE p.oid = ${literal(`${name}()`)}::pg_catalog.regprocedure::oid
+      UNION ALL SELECT 'sequence', c.relowner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(${literal(name)})::oid) o
+    WHERE ${isStranger('o.owner')} AND NOT EXISTS (SELECT FROM pg_catalog.pg_class t WHERE t.oid = ${of}::oid AND t.relowner = o.owner) LIMIT 1;
+    IF found IS NOT NULL THEN RAISE insufficient_privilege USING MESSAGE = 'must be owner of ' || found; END IF;
+  END`
+  return [`CREATE OR REPLACE FUNCTION ${name}() ${declared}`, `DO ${literal(body)}`]
+}
