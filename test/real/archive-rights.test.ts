@@ -1,4 +1,5 @@
 /** Logins of PostgreSQL that lack a right learn it before anything leaves, with the statement that gives it. */
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -64,6 +65,35 @@ test('an owner who may not make the schema for partitions that leave is refused 
   // What has left is dropped by its owner alone.
   await place.sql(`REVOKE CREATE ON SCHEMA sluice_archived FROM ${owner.name}`)
   expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
+  await dropLogins(place, owner, reader)
+})
+
+test('a schema for partitions that leave, made by another role: refused by name before anything leaves', async () => {
+  const { place, to, owner, reader } = await withLogins()
+  await place.sql(`CREATE SCHEMA sluice_archived AUTHORIZATION ${reader.name}`)
+  const { run } = commandsOf({ place, form: 'native', to })
+  for (const dryRun of [true, false]) {
+    const { events, finished } = await perform({ ...run, dryRun } as typeof run)
+    expect(finished.error).toMatchObject({ code: 'TABLE_REFUSED', message: expect.stringContaining('sluice_archived') })
+    expect(finished.error?.reason).toContain(`it belongs to the role ${reader.name.slice(1, -1)}`)
+    expect(finished.error?.hint).toContain('OWNER TO')
+    expect(events.filter(({ type }) => type === 'archive.state')).toEqual([])
+  }
+  await place.sql('ALTER SCHEMA sluice_archived OWNER TO CURRENT_USER')
+  // Also one that comes between the plan and the first partition that leaves.
+  let is = false
+  const between = await perform(run, {
+    onEvent: ({ type }) => {
+      if (type !== 'archive.state' || is) return
+      is = true
+      execFileSync('psql', [place.url, '-qc', `ALTER SCHEMA sluice_archived OWNER TO ${reader.name}`])
+    },
+  })
+  expect([is, between.finished.exitCode === 0]).toEqual([true, false])
+  expect(JSON.stringify(between.events)).toContain('schema sluice_archived has a name that sluice reserves')
+  expect(await place.rows(`SELECT FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace`)).toEqual([])
+  await place.sql('ALTER SCHEMA sluice_archived OWNER TO CURRENT_USER')
+  expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
   await dropLogins(place, owner, reader)
 })
 

@@ -2,10 +2,11 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../server/connect.ts'
-import { sqlStateOf } from '../server/server-errors.ts'
+import { unlessMadeMeanwhile } from '../server/made-meanwhile.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import type { KnownTable } from '../server/locks.ts'
+import { hasOwnSchema } from '../server/trusted-tables.ts'
 
 export const ARCHIVED_SCHEMA = 'sluice_archived'
 
@@ -20,16 +21,19 @@ export function isArchivedName(name: string, table: TableName): boolean {
   return oid !== undefined && archivedName(table, oid).name === name
 }
 
-/** Creates a missing schema in its own transaction: otherwise two sessions that create it would wait for each other. */
+/**
+ * Creates a missing schema in its own transaction: otherwise two sessions that create it would wait for each other.
+ * @throws SluiceError as `hasArchivedSchema`
+ */
 export async function ensureArchivedSchema(session: CopySession): Promise<void> {
-  if (await hasSchema(session)) return
-  try {
-    await session.ask(`CREATE SCHEMA IF NOT EXISTS ${quoteName(ARCHIVED_SCHEMA)}`)
-  } catch (error) {
-    const state = sqlStateOf(error)
-    if ((state === '23505' || state === '42P06') && (await hasSchema(session))) return
-    throw error
-  }
+  await unlessMadeMeanwhile(async () => {
+    if (!(await hasArchivedSchema(session))) await session.ask(`CREATE SCHEMA ${quoteName(ARCHIVED_SCHEMA)}`)
+  })
+}
+
+/** @throws SluiceError TABLE_REFUSED if an untrusted role owns it, which may drop the tables in it */
+export function hasArchivedSchema(session: CopySession): Promise<boolean> {
+  return hasOwnSchema((sql) => session.ask(sql), ARCHIVED_SCHEMA, session.settings.label)
 }
 
 /**
@@ -53,11 +57,6 @@ export async function moveTable(session: CopySession, { oid, name: from }: Known
   await session.ask(`ALTER TABLE ${tableSql(now)} SET SCHEMA ${quoteName(schema)}`)
   now = { ...now, schema }
   await rename(to.name)
-}
-
-async function hasSchema(session: CopySession): Promise<boolean> {
-  const found = await session.ask(`SELECT FROM pg_catalog.pg_namespace WHERE nspname = ${literal(ARCHIVED_SCHEMA)}`)
-  return found.length > 0
 }
 
 /** @throws SluiceError TABLE_REFUSED if another table has the name */

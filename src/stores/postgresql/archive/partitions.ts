@@ -57,7 +57,7 @@ import { lookBefore, takeAway, type Leave } from './leave.ts'
 import { dropRefusal, returnRefusal } from './foreseen.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable } from '../server/locks.ts'
-import { archivedName, ensureArchivedSchema, moveTable, ARCHIVED_SCHEMA } from './move.ts'
+import { archivedName, ensureArchivedSchema, hasArchivedSchema, moveTable, ARCHIVED_SCHEMA } from './move.ts'
 import { schemaNow } from './noted-schemas.ts'
 import { readOwn, type NotRestored } from './own.ts'
 import type { StepBodyEnd, Steps, WithinStep } from './steps.ts'
@@ -331,10 +331,13 @@ function withWhy(error: SluiceError, why: string): SluiceError {
   })
 }
 
-/** @throws SluiceError TARGET_DENIED if the login does not own the table, or may not create in the archive schema */
+/**
+ * @throws SluiceError TARGET_DENIED if the login does not own the table, or may not create in the archive schema;
+ * TABLE_REFUSED if that schema belongs to an untrusted role
+ */
 async function requireRights(session: CopySession, parent: TableName): Promise<void> {
   const schema = literal(ARCHIVED_SCHEMA)
-  const [[me = '', database = '', owner = null, hasSchema = null, mayCreate = 'f'] = []] = await session.ask(
+  const [[me = '', database = '', owner = null, mayUse, mayCreate = 'f'] = []] = await session.ask(
     `SELECT current_user, pg_catalog.current_database(),
        (SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c
         WHERE c.oid = pg_catalog.to_regclass(${literal(tableSql(parent))}) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')),
@@ -350,8 +353,8 @@ async function requireRights(session: CopySession, parent: TableName): Promise<v
     const reason = `only its owner, ${owner}, can detach a partition of the table`
     refuse(reason, `connect as ${owner}; or, as ${owner} or a superuser: GRANT ${quoteName(owner)} TO ${role}`)
   }
-  if (hasSchema === 't') return
-  if (hasSchema === 'f') {
+  if (await hasArchivedSchema(session)) {
+    if (mayUse === 't') return
     const reason = `detached partitions are moved into the schema ${ARCHIVED_SCHEMA}, in which ${me} may not create tables`
     const grant = `GRANT USAGE, CREATE ON SCHEMA ${quoteName(ARCHIVED_SCHEMA)} TO ${role}`
     refuse(reason, `as the owner of the schema or a superuser: ${grant}`)

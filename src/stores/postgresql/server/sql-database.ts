@@ -36,7 +36,7 @@ import { SqlSession } from './sql-session.ts'
 import { backendIsGone, hasLanded } from './settle.ts'
 import { postgresSettings, type PostgresEnvironment, type PostgresSettings } from './settings.ts'
 import { PreparedStatements } from './statements.ts'
-import { UNQUALIFIED_PLACE, refuseStrangers, refuseStrangersSchema, Strangers } from './trusted-tables.ts'
+import { UNQUALIFIED_PLACE, refuseStrangers, hasOwnSchema, Strangers } from './trusted-tables.ts'
 
 /** How long opening waits for a server that is starting, ms. */
 const STARTING_MS = 5000
@@ -134,16 +134,17 @@ class PostgresDatabase implements SqlDatabase {
   /** Makes a first connection and, in `write` mode, the schema. */
   async start(): Promise<void> {
     const { schema } = this.#settings
-    const exists = (session: SqlSession): Promise<readonly SqlRow[]> =>
-      session.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [schema])
     // IF NOT EXISTS needs the right to create, which a user of an existing schema may lack.
-    const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
+    const exists = 'SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?'
+    const found = await this.#single.use(
+      async (session) => schema === null || (await session.all(exists, [schema])).length > 0,
+    )
     await this.#retrying(() => this.#single.use((session) => this.#strangers.opened((sql) => session.all(sql, []))))
     if (this.#mode === 'read' || found || schema === null) return
     await this.#writers.use((session) =>
       unlessMadeMeanwhile(async () => {
-        if ((await exists(session)).length === 0) await session.script(`CREATE SCHEMA ${quotedName(schema)}`)
-        else await refuseStrangersSchema((sql) => session.all(sql, []), schema, this.label)
+        if (!(await hasOwnSchema((sql) => session.all(sql, []), schema, this.label)))
+          await session.script(`CREATE SCHEMA ${quotedName(schema)}`)
       }),
     )
   }

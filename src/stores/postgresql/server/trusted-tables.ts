@@ -158,12 +158,13 @@ export async function refuseStrangersInQueue(ask: Ask, label: string): Promise<v
   if (row !== undefined) throw refused(row, label)
 }
 
-/** @throws SluiceError TABLE_REFUSED if a schema belongs to an untrusted role */
-export async function refuseStrangersSchema(ask: Ask, schema: string, label: string): Promise<void> {
+/** True if a schema exists. @throws SluiceError TABLE_REFUSED if it belongs to an untrusted role */
+export async function hasOwnSchema(ask: Ask, schema: string, label: string): Promise<boolean> {
   const [row] = await ask(`${TRUSTED}
-    SELECT n.nspname, '', ${belongs('n.nspowner')} FROM pg_catalog.pg_namespace n
-    WHERE n.nspname OPERATOR(pg_catalog.=) ${sqlLiteral(schema)} AND ${isStranger('n.nspowner')}`)
-  if (row !== undefined) throw refused(row, label)
+    SELECT n.nspname, '', CASE WHEN ${isStranger('n.nspowner')} THEN ${belongs('n.nspowner')} END
+    FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ${sqlLiteral(schema)}`)
+  if (row?.[2] != null) throw refused(row, label)
+  return row !== undefined
 }
 
 /** A session in whose transaction the tables are checked. */
@@ -234,14 +235,17 @@ export class Strangers {
 }
 
 function refused([schema, name, why, owner = null, user = null]: SqlRow, where: string): SluiceError {
-  const what = name === '' ? `schema ${String(schema)}` : `${String(schema)}.${String(name)}`
+  const [what, danger] =
+    name === ''
+      ? [`schema ${String(schema)}`, 'that role may replace or drop what is in it']
+      : [`${String(schema)}.${String(name)}`, 'its code would run as this login']
   const joins =
     owner === null
       ? 'connect as its owner if you trust that role'
       : `if ${String(owner)} is the role that was created for this queue: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
   return new SluiceError('TABLE_REFUSED', `${what} has a name that sluice reserves, and is not used`, {
     where,
-    reason: `${String(why)}; its code would run as this login`,
-    hint: `${joins}; else drop, rename or ALTER … OWNER TO it; or use another schema`,
+    reason: `${String(why)}; ${danger}`,
+    hint: `${joins}; else drop, rename or ALTER … OWNER TO it${name === '' ? '' : '; or use another schema'}`,
   })
 }
