@@ -2,12 +2,29 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { postgresConnectFailed } from '../../src/stores/postgresql/server/server-errors.ts'
+import { isTransient, postgresConnectFailed, postgresError } from '../../src/stores/postgresql/server/server-errors.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
+import type { SluiceError } from '../../src/shared/errors.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
 const settings = postgresSettings('postgresql://nobody@127.0.0.1/db', { HOME: '/nonexistent' })
 const said = (code: string, message: string): Error => Object.assign(new Error(message), { code, severity: 'FATAL' })
+
+describe('an internal error', () => {
+  it.each([
+    ['XX001', 'invalid page in block 3 of relation base/5/16384', 'TARGET_CORRUPT', false],
+    ['XX002', 'index "i" contains unexpected zero page at block 3', 'TARGET_CORRUPT', false],
+    ['XX000', 'tuple concurrently updated', 'TARGET_BUSY', true],
+    ['XX000', 'tuple concurrently deleted', 'TARGET_BUSY', true],
+    ['XX000', 'cache lookup failed for relation 16384', 'TARGET_IO', false],
+  ])('%s %s', (code, message, expected, isRetried) => {
+    const thrown = Object.assign(new Error(message), { code, severity: 'ERROR' })
+    const error = postgresError(thrown, settings)
+    expect(error).toMatchObject({ code: expected, retryable: isRetried })
+    expect((error as SluiceError).where).toContain(message)
+    expect(isTransient(thrown)).toBe(isRetried)
+  })
+})
 
 describe('a connection that fails', () => {
   it.each([

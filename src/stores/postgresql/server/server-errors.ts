@@ -52,10 +52,16 @@ export function isStalePlan(error: unknown): boolean {
   return sqlStateOf(error) === '0A000' && /cached plan/.test(String(rawOf(error)?.message))
 }
 
+/** True if another transaction is in the way: a lock, a deadlock, or a change of the same object in the catalogs. */
+function isOvertaken(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  if (state === 'XX000') return String(rawOf(error)?.message).startsWith('tuple concurrently ')
+  return state === '40P01' || state === '40001' || state === '55P03'
+}
+
 /** True if the same transaction may succeed when it is run again. */
 export function isTransient(error: unknown): boolean {
-  const state = sqlStateOf(error)
-  return state === '40P01' || state === '40001' || state === '55P03' || isConnectionLoss(error) || isStalePlan(error)
+  return isOvertaken(error) || isConnectionLoss(error) || isStalePlan(error)
 }
 
 /** True if nothing can be written for now: on a standby, which may be promoted, or with a read-only default. */
@@ -120,16 +126,21 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
     }
     return make(...spaceExhausted({}, `, then ${NO_RETRY_HINT}`))
   }
-  if (state === '40P01' || state === '40001' || state === '55P03') {
+  if (isOvertaken(thrown)) {
     return make('TARGET_BUSY', 'the database is busy with another transaction on the same rows', {
       reason: state === '55P03' ? 'another session holds a lock' : 'two transactions blocked each other',
       hint: 'wait until the other one ends, then run the same command again',
       retryable: true,
     })
   }
-  if (state.startsWith('XX')) {
+  if (state === 'XX001' || state === 'XX002') {
     return make('TARGET_CORRUPT', 'the database reports damage', {
       hint: 'restore it from a backup, or name another database and import again: the Delta logs still have all data',
+    })
+  }
+  if (state === 'XX000') {
+    return make('TARGET_IO', 'the database server reports an internal error', {
+      hint: `if it fails again, search the server's log for this error; else ${NO_RETRY_HINT}`,
     })
   }
   if (state === '22021' || state === '22P05') {
