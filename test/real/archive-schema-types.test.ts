@@ -307,7 +307,7 @@ test('an enum, a composite and an array of them are the same after their schema 
   expect(await ended(only(NEW))).toBe('ok')
   expect(await asked(values)).toEqual(counted)
   expect(await ended(verify)).toBe('ok')
-  expect(await ended({ ...restore, partitions: [OLD, NEW] } as Operation)).toBe('ok')
+  expect(await ended({ ...restore, partitions: [OLD, NEW] })).toBe('ok')
   expect(await place.rows(rows)).toEqual(before)
   rmSync(folder, { recursive: true, force: true })
 })
