@@ -92,6 +92,26 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     },
   )
 
+  test('a table after another one was halted: the hint names both', async () => {
+    const one = await stageOf(server, TABLES, ['t', 'p'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    // The publication as it was no longer shows that it lacked changes of t.
+    const published = (does: string): string =>
+      `DO $$ BEGIN EXECUTE 'ALTER PUBLICATION ' || (SELECT pubname FROM pg_publication) || ' ${does}'; END $$`
+    await one.source.sql(published('DROP TABLE t'), 'INSERT INTO t (id) VALUES (9001)')
+    expect((await caughtUp(one)).finished.error?.hint).toMatch(/--resync public\.t;/)
+    await one.source.sql(published('ADD TABLE t'), 'ALTER TABLE p ADD COLUMN w int')
+    for (const table of ['t', 'p']) {
+      const { finished } = await resync(one, table)
+      expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+      expect(finished.error?.hint).toMatch(/--resync public\.(?:t,public\.p|p,public\.t);/)
+    }
+    await one.target.sql('ALTER TABLE p ADD COLUMN w int')
+    const ran = await resync(one, 't', 'p')
+    expect(ran.finished, JSON.stringify(ran.finished.error)).toMatchObject({ exitCode: 0 })
+    await expectEqual(one)
+  })
+
   test('a table that somebody emptied in the target', async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import type { Cdc, FollowedTable } from '../../../model/follow/port.ts'
+import type { Cdc, FollowedTable, StreamFault } from '../../../model/follow/port.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { FollowingParts, StreamSides } from './preflight.ts'
@@ -91,7 +91,7 @@ export async function refuseFaulty(
 ): Promise<void> {
   const left = known.filter(({ tables }) => tables.some((name) => !recopied.has(name)))
   if (status === 'halted' && (left.length > 0 || known.length === 0))
-    throw reportedHalt(id, left, run, await goneTables(id, planned, ledger))
+    throw reportedHalt(id, union(left, known), run, await goneTables(id, planned, ledger))
   const gone = await goneTables(id, planned, ledger)
   if (birth === null && gone.length > 0) throw notThere(id, gone)
   // A program that runs the stream checks by itself. From outside, a slot that advances during the check would seem to
@@ -105,8 +105,13 @@ export async function refuseFaulty(
   const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
   // A program that seemed dead may have moved the position meanwhile: taking the stream reports it.
   if (faults.length > 0 && (await ledger.progress(id, changes)).position === position)
-    throw await haltStream(ledger, id, faults, run, gone)
+    throw await haltStream(ledger, id, union(faults, known), run, gone)
   if (gone.length > 0) throw notThere(id, gone)
+}
+
+/** A recorded fault stays until its table is emptied, also if the source shows it no longer. */
+function union(found: readonly StreamFault[], known: readonly StreamFault[]): readonly StreamFault[] {
+  return [...found, ...known.filter(({ message }) => !found.some((one) => one.message === message))]
 }
 
 const NO_TABLE = { identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n } as const
