@@ -4,6 +4,7 @@ import { callsIn } from '../../src/app/whole-commands/call.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 import { splitNames } from '../../src/cli/name-list.ts'
 import { notThere, reportedHalt } from '../../src/engine/follow/stream/halt.ts'
+import { reportOthers } from '../../src/engine/follow/stream/planned-tables.ts'
 import { shellNames } from '../../src/shared/shell.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
 
@@ -35,6 +36,16 @@ describe('names of tables in a printed command', () => {
     const error = reportedHalt('12', [fault], { emit: () => undefined } as never)
     expect(given(error.hint ?? '', 'resync')).toEqual(NAMES)
     expect(whole(error.hint ?? '')).toMatch(/ --config sluice\.yaml; no changes after that position are applied/)
+  })
+
+  test('a table that is not followed has its source in the command, which a resumed stream takes from the ledger', () => {
+    const hints: string[] = []
+    const run = { emit: ({ hint = '' }: { readonly hint?: string }) => hints.push(hint) }
+    const unfollowed = [{ schema: 'public', name: 't' }]
+    reportOthers({ unfollowed } as never, { id: '12' } as never, 'postgresql://u:p@h/old', run as never)
+    expect(wholeCommands('sluice follow 12 --to "$NEW"')(hints[0] ?? '')).toContain(
+      'sluice copy --follow --from postgresql://u@h/old --tables public.t --to "$NEW" to follow it',
+    )
   })
 
   test('a table that is gone is named', () => {

@@ -2,6 +2,8 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeSource, FollowedTable } from '../../../model/follow/port.ts'
@@ -175,7 +177,7 @@ export async function tableOf(
   if (followed.size !== 1) {
     throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} follows ${followed.size} tables`, {
       reason: 'a cutover exchanges one table',
-      hint: 'use a separate stream for each table: sluice copy --follow --tables TABLE --to-table NEW_TABLE',
+      hint: `use a separate stream for each table: sluice copy --follow --from ${shellQuote(redactUrl(copy.from))} --tables TABLE --to-table NEW_TABLE`,
     })
   }
   const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)

@@ -82,7 +82,7 @@ async function know(parts: FollowingParts): Promise<Known> {
   // A restarted stream may capture changes in another way.
   const cdc = operation.restart && asked !== undefined ? asked : cdcOf(before, asked)
   const sides = streamSides(planned, cdc)
-  reportOthers(planned, before, run)
+  reportOthers(planned, before, operation.from, run)
   const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
   const found = operation.restart ? null : before
   if (found?.birth != null && !isMoved) await refuseMoved(found.id, found.birth, sides.changes, planned.to, run)

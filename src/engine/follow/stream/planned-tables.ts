@@ -2,7 +2,8 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { refuseReorderedTarget } from '../../../stores/common/column-order.ts'
-import { shellNames } from '../../../shared/shell.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { shellNames, shellQuote } from '../../../shared/shell.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
@@ -10,12 +11,17 @@ import type { FollowTable } from './followed-table.ts'
 
 type Planned = readonly Pick<FollowTable, 'name' | 'plan'>[]
 
-/** Reports tables that were added to the source since the stream began. */
-export function reportOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow | null, run: CopyRun): void {
+/** Reports tables that were added to the source since the stream began. @param from URL of the source */
+export function reportOthers(
+  { unfollowed = [] }: PlannedCopy,
+  stream: StreamRow | null,
+  from: string,
+  run: CopyRun,
+): void {
   if (unfollowed.length === 0 || stream === null) return
   const names = unfollowed.map(tableText)
   const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
-  const hint = `run sluice copy --follow --tables ${shellNames(names)} to follow ${them} with a separate stream`
+  const hint = `run sluice copy --follow --from ${shellQuote(redactUrl(from))} --tables ${shellNames(names)} to follow ${them} with a separate stream`
   const message = `${names.join(', ')} ${verb} not followed: stream ${stream.id} began without ${them}`
   run.emit({ type: 'log', level: 'note', message, hint })
 }
