@@ -104,7 +104,7 @@ export type StreamFault = {
 
 /** State of a stream, compared with its start record. */
 export type StreamState = {
-  /** Empty if nothing was lost. A fault of some tables does not affect the others. */
+  /** Empty if nothing was lost. A fault of some tables loses nothing of the others. */
   readonly faults: readonly StreamFault[]
   /** New `StreamBirth.shapes` after harmless changes, such as a partition added empty: the caller stores them. */
   readonly moved: Readonly<Record<string, string>>

@@ -54,7 +54,7 @@ function halted(stream: string, faults: readonly StreamFault[], gone: readonly s
   )
 }
 
-/** If only single tables have lost changes, the others continue. */
+/** If only single tables have lost changes, the others keep their rows. */
 function command(stream: string, faults: readonly StreamFault[], tables: readonly string[]): string {
   const isSingle = ({ code, tables: of }: StreamFault): boolean =>
     code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)

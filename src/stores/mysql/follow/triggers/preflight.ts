@@ -14,7 +14,7 @@ import { replicaFault } from './replica.ts'
 import { cascadesOf, uniqueIndexes } from './shape.ts'
 
 const NOT_TOLD =
-  'triggers record only rows, not DDL or TRUNCATE. After either, the table is halted and named; the others continue'
+  'triggers record only rows, not DDL or TRUNCATE. Either halts the stream, which names the table to copy again'
 /** Rights that logs need in the database of the URL. */
 const FOR_LOGS = ['CREATE', 'DROP', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRIGGER']
 

@@ -11,7 +11,7 @@ const OLDEST = 140_000
 const RATE_MS = 500
 
 const NOT_TOLD =
-  'the stream reports only rows, not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL the table is halted and named; the others continue'
+  'the stream reports only rows, not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. DDL halts the stream, which names the table to copy again'
 
 export async function examineSource(
   session: CopySession,

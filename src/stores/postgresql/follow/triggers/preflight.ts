@@ -6,7 +6,7 @@ import { examineNotedTables } from '../replication/preflight-tables.ts'
 const OLDEST = 140_000
 
 const NOT_TOLD =
-  'triggers record only rows, not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL the table is halted and named; the others continue'
+  'triggers record only rows, not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. DDL halts the stream, which names the table to copy again'
 
 export async function checkPostgresTriggers(
   session: CopySession,

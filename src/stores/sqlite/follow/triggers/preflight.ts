@@ -11,7 +11,7 @@ import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { uniquesOf } from './conflicts.ts'
 
 const NOT_TOLD =
-  'triggers record only rows, not DDL: after DDL the table is halted and named; the others continue. Writes of a program that disables triggers for its connection are not recorded'
+  'triggers record only rows, not DDL: DDL halts the stream, which names the table to copy again. Writes of a program that disables triggers for its connection are not recorded'
 
 export function checkSqliteTriggers(
   connection: Database.Database,
