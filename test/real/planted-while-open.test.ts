@@ -78,7 +78,10 @@ describe.skipIf(!POSTGRES_OWN)(
     test('no look at a table, its keys, indexes and rows takes one', async () => {
       await using store = await openPostgresCopy(server.url('planted'))
       const tables = await store.tables('public.*', SIGNAL)
-      const checks = await store.offers.operational?.check(tables, SIGNAL)
+      const checks = await store.offers.operational?.check(
+        tables.map((spec) => ({ spec, sequences: [] })),
+        SIGNAL,
+      )
       const sound = checks?.filter(({ table }) => table === 'public.names' || table === 'public.hot')
       expect(sound?.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(4)
       expect(sound?.filter(({ outcome }) => outcome === 'failed')).toEqual([])

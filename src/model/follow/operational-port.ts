@@ -1,14 +1,18 @@
 /** Checks whether tables are usable, apart from their rows. Makes no lasting changes. */
 import type { TableName, TableSpec } from '../copy/column-type.ts'
+import type { ColumnSequence } from '../copy/sequence.ts'
 import type { SignOffCheck } from './sign-off.ts'
+
+/** @property sequences those of the source, by columns of the table */
+export type OperationalTable = { readonly spec: TableSpec; readonly sequences: readonly ColumnSequence[] }
 
 export interface OperationalPreflight {
   /**
    * Tests tables: a write works (and is rolled back), a query by the partition key reads one partition, indexes and
-   * constraints are in force, sequences are not behind the values of their columns.
+   * constraints are in force, sequences are not behind the values of their columns, or behind the source.
    * @returns every check for every table, also those that could not be made
    */
-  check(tables: readonly TableSpec[], signal: AbortSignal): Promise<readonly SignOffCheck[]>
+  check(tables: readonly OperationalTable[], signal: AbortSignal): Promise<readonly SignOffCheck[]>
   /** The partition with this name, with or without schema; null if there is none that holds rows itself. */
   partition(table: TableName, name: string, signal: AbortSignal): Promise<TableName | null>
 }

@@ -1,6 +1,6 @@
 /** Sequences of the columns of a PostgreSQL table: reads their positions, and moves those of a target. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import { further, type ColumnSequence } from '../../../model/copy/sequence.ts'
+import { further, type ColumnSequence, type SequenceOptions } from '../../../model/copy/sequence.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 
@@ -79,7 +79,7 @@ export async function movePostgresSequences(
       continue
     }
     const { oid, sequence, entry } = own
-    const { increment = 1n, min = 1n, max = 1n } = entry.options ?? {}
+    const { increment = 1n } = entry.options ?? {}
     if (entry.next === null) {
       notes.push(
         `the position of the sequence of ${column} in the target could not be read; the next number of the source is ${next}`,
@@ -88,11 +88,7 @@ export async function movePostgresSequences(
     }
     const goal = further(next, entry.next, increment)
     if (goal === entry.next) continue
-    // Set to the number before the goal, as used; if the goal is the first number, there is none before it.
-    const before = goal - increment
-    const last = before > max ? max : before < min && increment < 0n ? min : before
-    const given = last >= min && last <= max
-    const value = given ? last : goal > max ? max : goal < min ? min : goal
+    const { value, given } = settingFor(goal, entry.options)
     // Unchanged if another session has moved the sequence further since.
     await session.ask(
       `SELECT pg_catalog.setval(${literal(oid)}::oid::regclass, ${value}, ${given ? 'true' : 'false'}) FROM ${tableSql(sequence)} s
@@ -100,6 +96,20 @@ export async function movePostgresSequences(
     )
   }
   return notes
+}
+
+/**
+ * Arguments of `setval` after which a sequence continues with `goal`: the number before it, as used. If the goal is the
+ * first number, there is none before it.
+ */
+export function settingFor(
+  goal: bigint,
+  { increment = 1n, min = 1n, max = 1n }: Partial<SequenceOptions> = {},
+): { readonly value: bigint; readonly given: boolean } {
+  const before = goal - increment
+  const last = before > max ? max : before < min && increment < 0n ? min : before
+  const given = last >= min && last <= max
+  return { value: given ? last : goal > max ? max : goal < min ? min : goal, given }
 }
 
 /** `GENERATED … AS IDENTITY` with the options of the source's sequence; bounds are cut to the column's type. */

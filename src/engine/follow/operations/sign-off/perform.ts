@@ -17,6 +17,7 @@ import type { PlannedCopy } from '../../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../../copy/plan/plan-followed.ts'
 import { onSide } from '../../../copy/sides.ts'
 import { streamEnded } from '../../cutover/successor.ts'
+import { cdcOf } from '../../stream/known-stream.ts'
 import { outsideChecks } from '../../stream/outside-keys.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
@@ -126,11 +127,13 @@ async function concluded(
   const followed = await streamTableNames(stream.id, database)
   const planned = await planFollowed(copyOperation, { from, to, begun: database }, followed, run.interrupt.abort)
   const { tables } = await signOffScope(operation, planned, run.interrupt.abort)
+  // As a cutover requires it: it exchanges one table, and reads the log of a slot.
+  const hasCutover = followed.size === 1 && cdcOf(stream, undefined) === 'slot'
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
-      from.offers.switchSide === undefined || to.offers.switchSide === undefined
-        ? check
-        : movedByCutover(check, from.identity === to.identity),
+      hasCutover && from.offers.switchSide !== undefined && to.offers.switchSide !== undefined
+        ? movedByCutover(check, from.identity === to.identity)
+        : check,
     ),
     ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
     ...(await outsideChecks(to, targetsOf(tables), targetsOf(planned.tables), run.interrupt.abort)),
@@ -269,9 +272,15 @@ async function targetChecks(
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
   const preflight = to.offers.operational
-  const specs = tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target]))
+  const specs = tables.flatMap(({ plan }) => {
+    if (plan === null) return []
+    const sequences = plan.columns.flatMap(({ to: column, source: { sequence } }) =>
+      sequence === undefined ? [] : [{ ...sequence, column }],
+    )
+    return [{ spec: plan.target, sequences }]
+  })
   if (preflight === undefined)
-    return specs.map(({ table }): SignOffCheck => ({
+    return specs.map(({ spec: { table } }): SignOffCheck => ({
       check: 'writes, pruning, indexes, constraints, sequences',
       table: tableText(table),
       outcome: 'not checked',

@@ -1,4 +1,6 @@
 /** Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force. */
+import { further } from '../../../../model/copy/sequence.ts'
+import { settingFor } from '../../copy/positions.ts'
 import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
@@ -56,44 +58,58 @@ export async function triggersFire(session: CopySession, { oid }: CheckedTable):
   }
 }
 
-/** Streams do not replicate sequences. Behind the column's largest value, the next row fails or reuses a number. */
-export async function sequencesAhead(session: CopySession, { oid, sql }: CheckedTable): Promise<OperationalVerdict> {
+/**
+ * Streams do not replicate sequences. Behind the column's largest value, the next row fails or reuses a number; behind
+ * the source, it gets the number of a row that was deleted.
+ */
+export async function sequencesAhead(
+  session: CopySession,
+  { oid, sql, sequences }: CheckedTable,
+): Promise<OperationalVerdict> {
   const owned = await session.ask(
-    `SELECT DISTINCT q.seqrelid::regclass::text, a.attname, q.seqincrement > 0
+    `SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, s.relname), a.attname, q.seqincrement, q.seqmin, q.seqmax
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (
          SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass::oid
            AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
          UNION SELECT d.refobjid FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass::oid
            AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum)
+       JOIN pg_catalog.pg_class s ON s.oid = q.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
      WHERE a.attrelid = ${literal(oid)}::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2`,
   )
   if (owned.length === 0) return { outcome: 'not checked', found: 'no column is numbered by a sequence' }
   const ahead: string[] = []
   const behind: { readonly text: string; readonly hint: string }[] = []
-  for (const [sequence, column, rising] of owned) {
+  for (const [sequence, column, by, min, max] of owned) {
     if (sequence == null || column == null) continue
-    const edge = rising === 't' ? 'max' : 'min'
-    const [[last, called, value, isBehind] = []]: readonly TextRow[] = await session.ask(
-      `SELECT s.last_value, s.is_called, t.edge, ${rising === 't' ? 't.edge >' : 't.edge <'} s.last_value OR t.edge = s.last_value AND NOT s.is_called
+    const options = { increment: BigInt(by ?? 1), min: BigInt(min ?? 1), max: BigInt(max ?? 1) }
+    const { increment } = options
+    const [edge, whole, beyond] = increment > 0n ? ['max', 'floor', '>'] : ['min', 'ceil', '<']
+    const [[last, called, value, rounded, isBehind] = []]: readonly TextRow[] = await session.ask(
+      `SELECT s.last_value, s.is_called, t.edge, ${whole}(t.edge::numeric), t.edge ${beyond} s.last_value OR t.edge = s.last_value AND NOT s.is_called
        FROM ${sequence} s, (SELECT ${edge}(${quoteName(column)}) AS edge FROM ${sql}) t`,
     )
+    const next = BigInt(last ?? 0) + (called === 't' ? increment : 0n)
+    const source = sequences.find((one) => one.column === column)?.next ?? next
+    const own = isBehind === 't' ? BigInt(rounded ?? 0) + increment : next
+    const goal = further(source, own, increment)
     const at = `${sequence} at ${last}${called === 't' ? '' : ', not used yet'}`
-    if (isBehind !== 't')
-      ahead.push(`${at}, ${column} ${value === null || value === undefined ? 'has no value' : `ends at ${value}`}`)
-    else
-      behind.push({
-        text: `${at}, ${column} ends at ${value}`,
-        hint: `SELECT setval(${literal(sequence)}, ${value})`,
-      })
+    const ends = `${column} ${value === null || value === undefined ? 'has no value' : `ends at ${value}`}`
+    const text = `${at}, ${ends}${goal === own ? '' : `, and the source continues with ${source}`}`
+    const setting = settingFor(goal, options)
+    if (goal === next) ahead.push(text)
+    else {
+      const used = setting.given ? '' : ', false'
+      behind.push({ text, hint: `SELECT setval(${literal(sequence)}, ${setting.value}${used})` })
+    }
   }
   if (behind.length === 0) return { outcome: 'ok', found: shown(ahead, '; ') }
   return {
     outcome: 'failed',
-    found: `behind the values of their columns: ${shown(
+    found: `behind the values of their columns, or the source: ${shown(
       behind.map(({ text }) => text),
       '; ',
     )}`,
-    hint: `the stream does not replicate them; when programs no longer write to the source: ${behind.map(({ hint }) => hint).join('; ')}`,
+    hint: `the stream does not replicate them; when programs no longer write to the source, check again, then: ${behind.map(({ hint }) => hint).join('; ')}`,
   }
 }
 

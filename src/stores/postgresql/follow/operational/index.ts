@@ -1,9 +1,9 @@
 /** Checks that tables of PostgreSQL are ready for use. */
-import { tableText, type TableName, type TableSpec } from '../../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { SignOffCheck } from '../../../../model/follow/sign-off.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { asSluiceError } from '../../../../shared/errors.ts'
-import type { OperationalPreflight } from '../../../../model/follow/operational-port.ts'
+import type { OperationalPreflight, OperationalTable } from '../../../../model/follow/operational-port.ts'
 import { keyColumns } from '../../../common/key-ranges.ts'
 import { quoteName } from '../../server/connect.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
@@ -72,15 +72,16 @@ export class PostgresOperational implements OperationalPreflight {
     this.#settings = { ...settings, lockWaitMs: LOCK_WAIT_MS }
   }
 
-  async check(tables: readonly TableSpec[], signal: AbortSignal): Promise<readonly SignOffCheck[]> {
+  async check(tables: readonly OperationalTable[], signal: AbortSignal): Promise<readonly SignOffCheck[]> {
     return await this.#with(signal, async (session) => {
       const found: SignOffCheck[] = []
-      for (const spec of tables) {
-        const name = tableText(spec.table)
-        const [[oid] = []] = await session.ask(`SELECT pg_catalog.to_regclass(${literal(tableSql(spec.table))})::oid`)
+      for (const one of tables) {
+        const { table } = one.spec
+        const name = tableText(table)
+        const [[oid] = []] = await session.ask(`SELECT pg_catalog.to_regclass(${literal(tableSql(table))})::oid`)
         for (const [check, look] of CHECKS) {
           throwIfAborted(signal)
-          found.push({ check, table: name, ...(await verdictOf(session, look, spec, oid ?? null)) })
+          found.push({ check, table: name, ...(await verdictOf(session, look, one, oid ?? null)) })
         }
       }
       return found
@@ -116,13 +117,13 @@ export class PostgresOperational implements OperationalPreflight {
 async function verdictOf(
   session: CopySession,
   look: Check,
-  spec: TableSpec,
+  table: OperationalTable,
   oid: string | null,
 ): Promise<OperationalVerdict> {
   if (oid === null) return { outcome: 'failed', found: 'there is no such table' }
   await session.ask('BEGIN')
   try {
-    return await look(session, { oid, spec, sql: tableSql(spec.table) })
+    return await look(session, { ...table, oid, sql: tableSql(table.spec.table) })
   } catch (error) {
     if (isConnectionLoss(error)) throw error
     return { outcome: 'failed', found: asSluiceError(error).message }
