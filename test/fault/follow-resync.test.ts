@@ -208,6 +208,19 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     expect(await one.target.rows("SELECT count(*) FROM pg_constraint WHERE conname = 'away_up_fkey'")).toEqual([['1']])
   })
 
+  test('a floating point key is refused for a new table, and followed into one that exists', async () => {
+    const one = await stageOf(
+      server,
+      ['CREATE TABLE f (f float8 PRIMARY KEY)', 'INSERT INTO f VALUES (0.1), (2)'],
+      ['f'],
+    )
+    const { error } = (await caughtUp(one)).finished
+    expect(error).toMatchObject({ code: 'NOT_FOLLOWABLE', message: expect.stringMatching(/has no key$/) as string })
+    expect(error?.hint).not.toContain('--key')
+    await one.target.sql('CREATE TABLE f (f float8 PRIMARY KEY)')
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+  })
+
   test('what no copy mends is refused', async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)

@@ -108,10 +108,15 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
   const isKey =
     target.identity.length === plan.target.key.length && target.identity.every((one) => plan.target.key.includes(one))
   if (plan.create && !isKey) {
+    const [made, by] = [plan.target.key.join(', '), target.identity.join(', ')]
+    const isFloat = plan.columns.some(
+      ({ to: column, source }) => target.identity.includes(column) && source.type.kind === 'float',
+    )
     refusals.push({
       table,
-      message: `the source identifies rows of ${name} by ${target.identity.join(', ')}, but a table that is created for it is unique by ${plan.target.key.join(', ')}`,
-      hint: `create the table in the target first, with an index on (${target.identity.join(', ')}) and no other unique one; or use --key ${shellNames(target.identity)}`,
+      message: `the source identifies rows of ${name} by ${by}, but a table that is created for it ${made === '' ? 'has no key' : `is unique by ${made}`}`,
+      // `--key` refuses floating point numbers.
+      hint: `create the table in the target first, with a unique index on (${by}) and no other unique one${isFloat ? '' : `; or use --key ${shellNames(target.identity)}`}`,
     })
   }
   const lossy = plan.columns.find((one) => target.identity.includes(one.to) && mayMerge(one))
