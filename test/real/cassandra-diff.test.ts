@@ -7,7 +7,7 @@ import type { DiffOperation } from '../../src/engine/copy/operations/diff/declar
 import type { DifferenceEvent, DiffRangeEvent } from '../../src/model/run/event.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
-import { makePlace, missing } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing } from '../support/copy-systems.ts'
 import { ALL } from '../support/backend.ts'
 import { perform } from './operation-kit.ts'
 
@@ -347,6 +347,55 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         expect(kinds(repaired.found)).toEqual(['3/k missing fixed', '4/k different fixed', '99/k extra fixed'])
         expect((await diff('p', { to, ...there })).finished.exitCode).toBe(0)
         rmSync(folder, { recursive: true, force: true })
+      },
+    )
+
+    it.for([
+      ['empty', 'text', 'text', `''`, 'k2'],
+      ['long', 'text', 'text', `repeat('x', 70000)`, 'k2'],
+      ['no', 'bytea', 'blob', `''`, '\\x6b32'],
+      ['endless', 'timestamptz(3)', 'timestamp', `'infinity'`, '2024-01-03 00:00:00'],
+    ] as const)(
+      'a key that is %s (%s) is missing, and the others are mended',
+      { timeout: 60_000 },
+      async (one, { skip }) => {
+        const [name, type, there, key, other] = one
+        const why = await missing('postgresql')
+        if (why !== '') skip(why)
+        const source = await makePlace('postgresql', '')
+        const table = `beyond_${name}`
+        await source.sql(
+          `CREATE TABLE ${table} (k ${type} NOT NULL, v int)`,
+          `CREATE UNIQUE INDEX ON ${table} (${type === 'text' ? 'md5(k)' : 'k'})`,
+          `INSERT INTO ${table} SELECT ${type === 'timestamptz(3)' ? `'2024-01-01'::date + i` : `('k' || i)::${type}`}, i FROM generate_series(0, 4) i`,
+          `INSERT INTO ${table} VALUES (${key}, 9)`,
+        )
+        await cql(`CREATE TABLE target.${table} (k ${there} PRIMARY KEY, v int)`)
+        const sides = { from: source.url, to: cluster.url('target'), tables: [`public.${table}`], toSchema: 'target' }
+        const copy = { ...copyOf({ url: sides.from }, { url: sides.to }, ''), ...sides, key: ['k'] }
+        expect((await perform(copy)).finished.totals).toMatchObject({ written: '5', quarantined: '1' })
+        await source.sql(`UPDATE ${table} SET v = 77 WHERE v = 2`)
+        const again = await perform({ ...copy, again: true })
+        expect(again.finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+        expect(again.finished.totals).toMatchObject({ read: '6', mended: '1', quarantined: '1' })
+
+        await source.sql(`UPDATE ${table} SET v = 78 WHERE v = 77`)
+        for (const fixed of ['0', '1', '0']) {
+          const base = {
+            kind: 'diff',
+            ...sides,
+            rename: {},
+            workers: 2,
+            limit: 10,
+            deleteExtra: false,
+            key: ['k'],
+          } as const
+          const { finished, events } = await perform({ ...base, fix: fixed === '1' })
+          expect(finished).toMatchObject({ exitCode: 1, totals: { rows: '6', missing: '1', fixed } })
+          const found = events.flatMap((event) => (event.type === 'difference' ? [event] : []))
+          expect(found.find(({ key: [text] }) => text !== other)).toMatchObject({ difference: 'missing' })
+        }
+        expect((await rowsOf(`SELECT v FROM target.${table}`)).flat().toSorted()).toEqual([0, 1, 3, 4, 78])
       },
     )
   })

@@ -5,6 +5,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { longBytes } from '../long-bytes.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { cassandraEncoder } from './encode.ts'
+import { unheldKey } from './key-limits.ts'
 import type { CassandraShapeColumn, CassandraShape } from './shape.ts'
 import { byLife, type Stamping, type CellStamps } from './stamps.ts'
 import type { CassandraStatements, UsingClause } from './statements.ts'
@@ -38,9 +39,6 @@ type InsertForm = { readonly sql: string; readonly all: readonly number[]; reado
  * another time.
  */
 export type Collections = ReadonlyMap<number, 'leave' | bigint>
-
-/** Most bytes of a partition key, and of a clustering key. */
-const MOST_KEY_BYTES = 65_535
 
 export class RowWrites {
   readonly #shape: CassandraShape
@@ -274,35 +272,22 @@ export class RowWrites {
 
   /** @returns whether the row is that of a partition without rows */
   #checkKey(cells: Parameters): boolean {
-    let bytes = 0
-    for (const at of this.#partition) {
-      const cell = cells[at] ?? null
-      if (cell === null) throw this.#refused(at, 'NULL cannot be part of a partition key')
-      bytes += cell.length + (this.#partition.length > 1 ? 3 : 0)
-      if (cell.length === 0 && this.#partition.length === 1) throw this.#refused(at, 'a partition key cannot be empty')
+    const isNull = (at: number): boolean => (cells[at] ?? null) === null
+    const none = this.#partition.find(isNull)
+    if (none !== undefined) throw this.#refused(none, 'NULL cannot be part of a partition key')
+    for (const part of ['partition', 'clustering'] as const) {
+      const at = part === 'partition' ? this.#partition : this.#clustering
+      const values = at.map((one) => cells[one] ?? null)
+      const reason = unheldKey(part, values)
+      if (reason !== null) throw this.#refused(at[0] ?? 0, reason)
     }
-    const [first = 0] = this.#partition
-    if (bytes > MOST_KEY_BYTES)
-      throw this.#refused(first, `a partition key can have ${MOST_KEY_BYTES} bytes, not ${bytes}`)
-    let absent = 0
-    bytes = 0
-    for (const at of this.#clustering) {
-      const cell = cells[at] ?? null
-      if (cell === null) absent++
-      else bytes += cell.length + 3
-    }
-    const [at = 0] = this.#clustering
-    if (bytes > MOST_KEY_BYTES)
-      throw this.#refused(at, `a clustering key can have ${MOST_KEY_BYTES} bytes, not ${bytes}`)
-    if (absent === 0) return false
-    const others = this.#parts.some((part, one) => part === 'regular' && (cells[one] ?? null) !== null)
-    const has = this.#parts.some((part, one) => part === 'static' && (cells[one] ?? null) !== null)
-    if (absent < this.#clustering.length || others || !has) {
-      throw this.#refused(
-        this.#clustering.find((one) => (cells[one] ?? null) === null) ?? at,
-        'NULL cannot be part of a clustering key',
-      )
-    }
+    const absent = this.#clustering.filter(isNull)
+    const [first] = absent
+    if (first === undefined) return false
+    const others = this.#parts.some((part, at) => part === 'regular' && !isNull(at))
+    const has = this.#parts.some((part, at) => part === 'static' && !isNull(at))
+    if (absent.length < this.#clustering.length || others || !has)
+      throw this.#refused(first, 'NULL cannot be part of a clustering key')
     return true
   }
 

@@ -12,10 +12,12 @@ import { cassandraError } from '../errors.ts'
 import { timeJudge, type TimeJudge } from '../archive/time.ts'
 import { cassandraDecoder } from './decode.ts'
 import { cassandraEncoder } from './encode.ts'
+import { unheldKey } from './key-limits.ts'
 import { driverText } from './key-text.ts'
 import { Pages, type DriverRow } from './pages.ts'
 import { wholeSecond, type DriverPage } from './seams.ts'
 import { PageSize } from './page-size.ts'
+import type { Parameters } from './row-writes.ts'
 import { byKey, type CqlQuery } from './select.ts'
 import { nameInRow } from './selected.ts'
 import { isSharedBound } from './shared-only.ts'
@@ -147,14 +149,18 @@ async function* inspected(
   const ask = async ({ cql, parameters }: CqlQuery): Promise<readonly DriverRow[]> =>
     (await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })).rows
   const look = async (key: RowKey): Promise<readonly DriverRow[]> => {
-    const encoded = (from: number, to: number): readonly (Buffer | null)[] =>
-      parts.slice(from, to).map((part, i) => part(key[from + i] ?? ''))
+    const encoded = (from: number, to: number): Parameters | null => {
+      const values = heldValues(() => parts.slice(from, to).map((part, i) => part(key[from + i] ?? '')))
+      return values === null || unheldKey(from === 0 ? 'partition' : 'clustering', values) !== null ? null : values
+    }
     const partition = encoded(0, columns)
+    if (partition === null) return []
     const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
     // Older versions wrote absent values as empty texts. A NULL is part of no other row's key.
     if (!mayShare && key.includes(null)) return []
     if (!mayShare || (spellsEmpty && !key.includes(null))) {
-      const found = await ask(byKey(table, decoder.what, [...partition, ...encoded(columns, parts.length)], where))
+      const rest = encoded(columns, parts.length)
+      const found = rest === null ? [] : await ask(byKey(table, decoder.what, [...partition, ...rest], where))
       if (found.length > 0 || !mayShare) return found
     }
     const [first] = await ask(byKey(table, decoder.what, partition, where, true))
@@ -166,6 +172,16 @@ async function* inspected(
     const found = await Promise.all(keys.slice(at, at + LOOKUPS).map(look))
     const rows = found.flat()
     if (rows.length > 0) yield { rows, readMs }
+  }
+}
+
+/** Null for values that the cluster cannot hold, so no row has them. */
+function heldValues(encode: () => Parameters): Parameters | null {
+  try {
+    return encode()
+  } catch (error) {
+    if (error instanceof SluiceError && /^(?:VALUE|ROW)_REFUSED$/.test(error.code)) return null
+    throw error
   }
 }
 
