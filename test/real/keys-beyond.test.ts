@@ -20,6 +20,8 @@ const CASES: readonly Case[] = [
   ['duckdb', 'postgresql', 'DATE', 'date', [`'5000-01-01 (BC)'`, `'2020-01-01'`, `'5881580-07-10'`], 1],
   ['duckdb', 'postgresql', 'TIMESTAMP', 'timestamp', [`'290300-12-21 (BC) 00:00:00'`, `'2020-01-01'`], 1],
   ['mysql', 'postgresql', 'bigint unsigned', 'bigint', ['1', '18446744073709551614', '18446744073709551615'], 1],
+  ['mysql', 'postgresql', 'time', 'time', [`'-10:00:00'`, `'00:00:00'`, `'10:00:00'`, `'838:59:59'`], 2],
+  ['mysql', 'duckdb', 'time', 'TIME', [`'-10:00:00'`, `'00:00:00'`, `'10:00:00'`, `'838:59:59'`], 2],
 ]
 
 test.for(CASES.flatMap((one) => [false, true].map((pairs) => [...one, pairs] as const)))(

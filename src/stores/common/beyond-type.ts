@@ -26,7 +26,8 @@ const TIME = /^(\d+)-(\d\d-\d\d(?:[ T][\d:.]+)?)(?:[+-][\d:]+)?( \(?BC\)?)?/
 const ERA = / \(BC\)/
 
 function compareNumbers(a: string, b: string): number {
-  const [x, y] = [NUMBER.exec(a), NUMBER.exec(b)]
+  // A time of day without its colons is a number that sorts alike.
+  const [x, y] = [NUMBER.exec(a.replaceAll(':', '')), NUMBER.exec(b.replaceAll(':', ''))]
   if (x === null || y === null) return 0
   const signs = sign(x) - sign(y)
   if (signs !== 0) return signs

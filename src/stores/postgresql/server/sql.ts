@@ -63,13 +63,11 @@ const TIMES: Limits = ['4714-11-24 00:00:00 BC', '294276-12-31 23:59:59.999999']
 /** Bounds are compared as numbers of 64 bits, whatever the column has. */
 const WHOLE = wholeLimits(64, false)
 
+const CLOCK: Limits = ['00:00:00', '24:00:00']
+const LIMITS: Partial<Record<string, Limits>> = { int: WHOLE, date: DATES, time: CLOCK, timestamp: TIMES }
+
 function beyond({ type }: Column, text: string): BoundSide | null {
-  const { kind } = type
-  return beyondLimits(
-    type,
-    text,
-    kind === 'int' ? WHOLE : kind === 'date' ? DATES : kind === 'timestamp' ? TIMES : null,
-  )
+  return beyondLimits(type, text, LIMITS[type.kind] ?? null)
 }
 
 /**
