@@ -27,7 +27,9 @@ const TABLES = `
   CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
   CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
   INSERT INTO parts SELECT i, i, 'x' FROM generate_series(0, 19) i;
-  CREATE TABLE other (id int PRIMARY KEY)`
+  CREATE TYPE spot AS (x int, y int);
+  CREATE TYPE pair AS (a int, b int);
+  CREATE TABLE other (id int PRIMARY KEY, at spot, pairs pair[])`
 
 /** @param applied as far as the slot is, where nothing else is said */
 const look = async (applied = source.position(birth.start)): Promise<StreamState> =>
@@ -162,6 +164,8 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
       'public.plain: ALTER TABLE has rewritten its rows, perhaps column v',
     ],
     ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'", 'public.plain: a type of its columns was changed (sad)'],
+    ['ALTER TYPE spot DROP ATTRIBUTE y', 'public.other: the type spot of column at has other fields'],
+    ['ALTER TYPE pair DROP ATTRIBUTE b', 'public.other: a composite type within its columns has other fields'],
     ['ALTER TABLE plain RENAME TO elsewhere', 'public.plain: it was renamed to public.elsewhere'],
     ['CREATE SCHEMA s; ALTER TABLE plain SET SCHEMA s', 'public.plain: it was renamed to s.plain'],
     ['ALTER TABLE plain REPLICA IDENTITY FULL', 'public.plain: its replica identity has changed'],

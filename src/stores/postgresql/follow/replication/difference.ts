@@ -129,14 +129,24 @@ function rewritten({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: Replicate
   return was?.file !== is?.file
 }
 
+/** Object ids below are the server's own; a table or type has fewer columns than that. */
+const FIRST_OWN_OID = 16_384
+
 function ofTypes(before: ReplicatedShape, now: ReplicatedShape): string | null {
   for (const [type, parts] of Object.entries(before.types)) {
     const is = now.types[type]
     // The type was dropped with the last column that had it.
     if (is === undefined) continue
     const lost = parts.find((part) => !is.includes(part))
+    if (lost === undefined) continue
     // A part is object id and label (enum), or place, type and modifier (composite type).
-    if (lost !== undefined) return `a type of its columns was changed (${lost.slice(lost.indexOf(' ') + 1)})`
+    const [at, label = ''] = [Number(lost.split(' ', 1)[0]), lost.slice(lost.indexOf(' ') + 1)]
+    const isField = at < FIRST_OWN_OID && /^\d+ -?\d+$/.test(label)
+    if (!isField) return `a type of its columns was changed (${label})`
+    const column = before.columns.find((one) => one.type.startsWith(`${type} `))
+    return column === undefined
+      ? 'a composite type within its columns has other fields'
+      : `the type ${column.native} of column ${column.name} has other fields`
   }
   return null
 }
