@@ -47,7 +47,7 @@ export async function removeCassandraRows(removing: Removing, request: RemoveReq
   const places = [...shape.partition, ...shape.clustering].map((name) =>
     request.columns.findIndex((column) => column.name === name),
   )
-  const hint = 'keep this period in the table: sluice archive hold; once that time has passed it can be removed'
+  const hint = 'hold this period until that time has passed; then run the same command again'
   const { digest, batches } = await summed(link, request, (row, stamp) =>
     refuseAhead(
       { key: rowKeyOf(row, places), latest: latestOf(stamp), now: began },

@@ -140,7 +140,8 @@ function ofTypes(before: ReplicatedShape, now: ReplicatedShape): string | null {
     const lost = parts.find((part) => !is.includes(part))
     if (lost === undefined) continue
     // A part is object id and label (enum), or place, type and modifier (composite type).
-    const [at, label = ''] = [Number(lost.split(' ', 1)[0]), lost.slice(lost.indexOf(' ') + 1)]
+    const at = Number(lost.split(' ', 1)[0])
+    const label = lost.slice(lost.indexOf(' ') + 1)
     const isField = at < FIRST_OWN_OID && /^\d+ -?\d+$/.test(label)
     if (!isField) return `a type of its columns was changed (${label})`
     const column = before.columns.find((one) => one.type.startsWith(`${type} `))
