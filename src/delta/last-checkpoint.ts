@@ -1,6 +1,7 @@
 /** `_last_checkpoint` (PROTOCOL.md, "Last Checkpoint File"): only a hint, which saves a listing. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
+import { listLog } from './listing.ts'
 import { LAST_CHECKPOINT, logPathOf } from './log-path.ts'
 
 export type LastCheckpointHint = {
@@ -132,6 +133,21 @@ export async function inspectHint(store: LogStore, signal: AbortSignal): Promise
   if (hint === null) return bad('names no version')
   if (object['parts'] != null && hint.parts === null) return bad('has a number of parts that is not valid')
   return hint.size === null ? bad('has no size') : { state: 'hint', hint }
+}
+
+/**
+ * The checkpoints by which to judge a hint to a version: the listed ones; if none has the version, those of it now. A
+ * writer may have made it after the listing.
+ * @throws SluiceError SOURCE_DENIED, SOURCE_IO
+ */
+export async function checkpointsNamed<T extends Checkpoints>(
+  store: LogStore,
+  version: number,
+  listed: T,
+  signal: AbortSignal,
+): Promise<T | Checkpoints> {
+  if (listed.checkpoints.some((one) => one.version === version)) return listed
+  return await listLog(store, { from: version, before: version + 1, signal, mayBeEmpty: true })
 }
 
 /**

@@ -2,6 +2,8 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { checkpointsNamed, hintFault, inspectHint } from '../../src/delta/last-checkpoint.ts'
+import { listLog } from '../../src/delta/listing.ts'
 import { schemaOf } from '../../src/delta/schema.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
 import { inspectCompacted } from '../../src/engine/lake/fsck/inspect-compacted.ts'
@@ -55,6 +57,24 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
       '1 of 1, 0: read whole; files compared with the commits; their other contents are compared by sluice validate TABLE',
     )
     expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
+  })
+
+  test('made after the log was listed are there for a newer hint', async () => {
+    const folder = copied()
+    const log = join(folder, '_delta_log')
+    const store = await openLake(folder)
+    const listed = await listLog(store, { signal: NEVER.abort })
+    const made = checkpointOf(folder).replace(/\d{20}/, (digits) => String(Number(digits) + 1).padStart(20, '0'))
+    cpSync(checkpointOf(folder), made)
+    const hint = join(log, '_last_checkpoint')
+    const { version, ...rest } = JSON.parse(readFileSync(hint, 'utf8')) as { version: number }
+    writeFileSync(hint, JSON.stringify({ version: version + 1, ...rest }))
+    const look = await inspectHint(store, NEVER.abort)
+    const faultOf = async (): Promise<unknown> =>
+      hintFault(look, await checkpointsNamed(store, version + 1, listed, NEVER.abort))
+    expect(await faultOf()).toBeNull()
+    rmSync(made)
+    expect(await faultOf()).toMatchObject({ found: String(version + 1) })
   })
 
   const damages: readonly (readonly [string, (file: string) => void])[] = [

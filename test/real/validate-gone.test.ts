@@ -1,5 +1,5 @@
 /** The folder of a table that a catalog holds is gone: `validate` names the ways out, as `sync` does. */
-import { renameSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
@@ -15,4 +15,16 @@ test('a hint of validate leads on where the log is gone', async () => {
   const { error } = (await perform(validateOf(table, catalog))).finished
   expect(error).toMatchObject({ code: 'NO_LOG' })
   expect(error?.hint).toMatch(/import PATH --table-id \S+ --moved.*rollback \S+ --forget --confirm=/)
+})
+
+test('a hint of validate names no sync where the log ends before the version of the catalog', async () => {
+  using work = temporaryFolder()
+  const table = join(work.path, 'table')
+  const catalog = `sqlite:///${work.path}/catalog.db`
+  writeLog(table, [[PROTOCOL, METADATA, add('a.parquet')], [add('b.parquet')], [add('c.parquet')]])
+  expect((await perform(importOf(table, catalog))).finished.status).toBe('ok')
+  rmSync(join(table, '_delta_log/00000000000000000002.json'))
+  const { error } = (await perform(validateOf(table, catalog))).finished
+  expect(error).toMatchObject({ code: 'LOG_GAP' })
+  expect(error?.hint).toMatch(/^the log ends before it: .*rollback \S+ --forget/)
 })

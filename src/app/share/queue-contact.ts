@@ -11,8 +11,8 @@ export class QueueContact {
   readonly #secrets: readonly string[]
   readonly #log: (level: 'note' | 'warn', message: string) => void
   readonly #login: RefusedLogin
-  /** Last reason why the queue was unreachable; null if it is reachable. */
-  #silence: string | null = null
+  /** Reasons why the queue is unreachable; none if it is reachable. */
+  readonly #causes = new Set<string>()
 
   /** @param refused called once, after two minutes in which the queue refused the login */
   constructor(
@@ -27,7 +27,7 @@ export class QueueContact {
   }
 
   get isReached(): boolean {
-    return this.#silence === null
+    return this.#causes.size === 0
   }
 
   /** The refusal that ends the worker; null if none does. */
@@ -35,23 +35,23 @@ export class QueueContact {
     return this.#login.error
   }
 
-  /** Logs once until the queue is reachable again; causes other than a lost connection are logged separately. */
+  /** Logs each cause once until the queue is reachable again; a lost connection is one cause. */
   failed(error: unknown): void {
     this.#login.failed(asSluiceError(error))
     const info = redactValue(asSluiceError(error).info(), this.#secrets)
     const text = errorLine(info)
     // A refused login is another cause than an unreachable server.
     const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
-    if (this.#silence === cause) return
-    this.#silence = cause
+    if (this.#causes.has(cause)) return
+    this.#causes.add(cause)
     this.#log('warn', `the queue cannot be reached, and running tasks continue: ${text}`)
   }
 
   /** Call after writes: a queue that only answers reads, such as a standby, counts as unreachable. */
   wrote(): void {
     this.#login.answered()
-    if (this.#silence === null) return
-    this.#silence = null
+    if (this.isReached) return
+    this.#causes.clear()
     this.#log('note', 'the queue can be reached again')
   }
 }

@@ -111,7 +111,10 @@ export function windowOf(
   if (base === undefined) {
     throw new SluiceError('LOG_GAP', `version ${version} can no longer be built from the log`, {
       reason: `commit ${low - 1} is missing, and no readable checkpoint covers it`,
-      hint: 'sluice sync TABLE brings the catalog to a version that the log still has; or restore the missing files',
+      hint:
+        folder.latest < version
+          ? 'the log ends before it: restore the missing commits; if the log is right, sluice rollback TABLE --forget removes the table from the catalog, and import adds it again'
+          : 'sluice sync TABLE brings the catalog to a version that the log still has; or restore the missing files',
     })
   }
   return {

@@ -1,6 +1,6 @@
 /** Cross-checks of the catalog against checksum files and `_last_checkpoint`. */
 import { crcName, LAST_CHECKPOINT, logPathOf } from '../../delta/log-path.ts'
-import { MAX_HINT_BYTES } from '../../delta/last-checkpoint.ts'
+import { checkpointsNamed, MAX_HINT_BYTES } from '../../delta/last-checkpoint.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { compareState, type ParsedKind } from './state-checks.ts'
@@ -113,7 +113,9 @@ export async function checkLastCheckpoint(at: At, folder: LogFolder, from: numbe
     `SELECT TRY_CAST(text->>'$.version' AS BIGINT), TRY_CAST(text->>'$.numOfAddFiles' AS BIGINT), TRY_CAST(text->>'$.parts' AS BIGINT) FROM witness`,
   )
   const [version, files, parts] = row ?? []
-  const named = folder.checkpoints.filter((one) => one.version === version)
+  const { checkpoints } =
+    typeof version === 'number' ? await checkpointsNamed(at.log, version, folder, at.signal) : folder
+  const named = checkpoints.filter((one) => one.version === version)
   const wanted = parts ?? 1
   if (!named.some((one) => one.files.length === wanted)) {
     const which = named.length > 0 ? `in ${String(wanted)} parts, which are` : 'which is'

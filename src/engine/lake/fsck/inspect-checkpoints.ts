@@ -9,7 +9,7 @@ import { FileSums } from '../../../delta/file-sums.ts'
 import { CheckedCheckpointRows } from '../../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { RowCommitVersions } from '../../../delta/fsck/row-ids.ts'
-import { hintFault, inspectHint } from '../../../delta/last-checkpoint.ts'
+import { checkpointsNamed, hintFault, inspectHint } from '../../../delta/last-checkpoint.ts'
 import type { CheckpointFiles } from '../../../delta/listing.ts'
 import { LAST_CHECKPOINT, LOG_FOLDER, logPathOf, SIDECAR_FOLDER } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
@@ -55,7 +55,8 @@ export async function inspectCheckpoints(
   const listing = await table.listing(signal)
   const { checkpoints } = listing
   const hint = await inspectHint(store, signal)
-  const fault = hintFault(hint, listing)
+  const named = hint.state === 'hint' ? await checkpointsNamed(store, hint.hint.version, listing, signal) : listing
+  const fault = hintFault(hint, named)
   if (fault !== null) found({ level: 'finding', kind: 'last-checkpoint', path: LAST_CHECKPOINT, ...fault })
   const starts = new Set([
     checkpoints.at(-1)?.version,
