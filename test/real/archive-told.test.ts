@@ -150,3 +150,25 @@ test.for(KILLS)(
     expect(await ended({ ...run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
   },
 )
+
+test('verify names a detached table that was dropped by hand, and how its rows come back', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const archived = await fresh('postgresql', 'native')
+  const { run, restore, verify } = commandsOf(archived)
+  const { place } = archived
+  const before = await place.rows(`SELECT * FROM ${TABLE} ORDER BY 1`)
+  expect(await ended({ ...run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  expect(await ended(verify)).toBe('ok')
+  const [[detached] = []] = await place.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived'")
+  await place.sql(`DROP TABLE sluice_archived."${detached}"`)
+  for (const deep of [false, true]) {
+    const { events, finished } = await perform({ ...verify, deep } as Operation)
+    expect(finished.error?.code).toBe('PROOF_FAILED')
+    const found = events.filter((event) => event.type === 'archive.finding')
+    expect(found).toMatchObject([{ partition: '2020-Q1', detail: expect.stringMatching(/its detached table is gone/) }])
+  }
+  expect(await ended({ ...restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  expect(await place.rows(`SELECT * FROM ${TABLE} ORDER BY 1`)).toEqual(before)
+  expect(await ended(verify)).toBe('ok')
+})

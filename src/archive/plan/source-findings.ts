@@ -57,6 +57,10 @@ export async function* sourceFindings(
       yield { finding: 'differs from the source', partition: partition.label, detail: missingDetail(taken) }
       continue
     }
+    if (await isDetachedGone(context, partition)) {
+      const detail = `its detached table is gone: a change to its rows after the proof is lost; ${restoreCommand(context.name, partition)} brings back the archived ones`
+      yield { finding: 'differs from the source', partition: partition.label, detail }
+    }
     if (partition.state === 'EXPIRED') {
       const late = inspections.get(partition.label)
       if (late !== undefined) inspected.look(late)
@@ -89,6 +93,14 @@ export async function* sourceFindings(
       yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(look)) }
     }
   }
+}
+
+/** True if the table of a detached partition was dropped by hand. */
+async function isDetachedGone({ store, interrupt }: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
+  const { native, state, leaving } = partition
+  const { partitions } = store.offers
+  if (native === null || partitions === undefined || state !== 'DETACHED' || leaving) return false
+  return (await partitions.detachedTables(native.table, native.identity, interrupt.abort)).length === 0
 }
 
 /** The files of an expired period may be gone, so all its rows count as late. */
