@@ -154,7 +154,7 @@ describe.each([
 
   test.skipIf(system === 'postgresql' && form === 'plain' && workers === 1)(
     'killed twice',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (context) => {
       const why = await missing(system)
       context.skip(why !== '', why)
