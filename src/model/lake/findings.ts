@@ -33,6 +33,8 @@ export const FINDINGS = {
     'a commit may name a file, schema, protocol, transaction or domain once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: let a writer commit the intended action again, or RESTORE TABLE to the version before',
   'action-fields':
     'delta-spark reads the line with a default, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or restore the file of the commit',
+  'schema-refused':
+    'deltalake, DuckDB and others on delta-kernel refuse the table: rename the column, or let a writer add the feature to the protocol',
   'byte-order-mark':
     'delta-spark skips it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
   'in-commit-times':

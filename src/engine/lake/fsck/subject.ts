@@ -4,7 +4,7 @@ import { newestKnown, type NewestKnown } from '../../../catalog/import/same-log.
 import { countsAt } from '../../../catalog/query/counts.ts'
 import { activeFiles, type FileRecord } from '../../../catalog/query/files.ts'
 import { domainsAt, stateAt } from '../../../catalog/query/state.ts'
-import type { DeletionVectorDescriptor, MetadataAction } from '../../../delta/actions.ts'
+import type { DeletionVectorDescriptor, MetadataAction, ProtocolAction } from '../../../delta/actions.ts'
 import { readerRefusal } from '../../../delta/features.ts'
 import { dvId } from '../../../delta/paths.ts'
 import { columnMappingMode, schemaOf, type ColumnMappingMode, type StructType } from '../../../delta/schema.ts'
@@ -34,6 +34,7 @@ export type Subject = {
   readonly store: LogStore
   readonly table: DeltaTable
   readonly version: number
+  readonly protocol: ProtocolAction
   readonly metadata: MetadataAction
   readonly mode: ColumnMappingMode
   readonly schema: StructType
@@ -90,6 +91,7 @@ async function ofCatalog(
   const store = await openLake(pathOfLocation(location))
   return {
     ...headOf(metadata, columnMappingMode(protocol, metadata), schemaOf(protocol, metadata)),
+    protocol,
     store,
     table: await DeltaTable.open(store, parquetRows, signal),
     version,
@@ -118,6 +120,7 @@ async function ofLog({ asOf, since }: FsckOperation, { table }: Source<'log'>, s
   const added = await addedSince(table, since, snapshot.version, signal)
   return {
     ...headOf(metadata, columnMappingMode(protocol, metadata), schemaOf(protocol, metadata)),
+    protocol,
     store: table.store,
     table,
     version: snapshot.version,

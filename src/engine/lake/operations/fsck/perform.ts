@@ -4,6 +4,7 @@ import { recordFsck, type FsckRecord } from '../../../../catalog/fsck-findings.t
 import type { Finding } from '../../../../delta/fsck/finding.ts'
 import { partitionCheck } from '../../../../delta/fsck/partitions.ts'
 import { ROW_TRACKING_DOMAIN, RowIds } from '../../../../delta/fsck/row-ids.ts'
+import { schemaRefusals } from '../../../../delta/fsck/schema-refusals.ts'
 import { dvId } from '../../../../delta/paths.ts'
 import type { ListedFiles } from '../../../../delta/fsck/listed-files.ts'
 import { RandomSample } from '../../../../delta/fsck/sample.ts'
@@ -203,13 +204,16 @@ class Check {
   async reportActions(): Promise<void> {
     const { all } = this.#counts
     const report = this.#report
+    const { schema, protocol } = this.#subject
+    for (const finding of schemaRefusals(schema, protocol)) report.add(finding)
     const isTracked = this.#subject.metadata.configuration?.['delta.enableRowTracking']?.toLowerCase() === 'true'
     if (isTracked) for (const finding of this.#rowIds.absent()) report.add(finding)
     if (this.#rowIds.count > 0) {
       const domain = await this.#subject.domain(ROW_TRACKING_DOMAIN)
       for (const finding of this.#rowIds.findings(domain)) report.add(finding)
     }
-    const wrong = report.of('partition-values') + report.of('file-twice') + report.of('row-ids')
+    const kinds = ['schema-refused', 'partition-values', 'file-twice', 'row-ids']
+    const wrong = kinds.reduce((sum, kind) => sum + report.of(kind), 0)
     report.checked('actions', this.#counts.wanted, all, wrong, 'partition values, paths and row ids compared')
   }
 
