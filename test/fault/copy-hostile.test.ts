@@ -32,9 +32,9 @@ function expectAside({ events }: Ran, keys: readonly string[]): void {
 /** What no program can read is told by a comparison as an error, what the target refused is missing there, and everything else is the same. */
 async function expectUnread(copy: ReturnType<typeof copyOf>, aside: number): Promise<void> {
   const { finished } = await perform({ ...copy, kind: 'diff', limit: 50, fix: false, deleteExtra: false })
-  expect(finished).toMatchObject({ exitCode: 1, totals: { different: '0', extra: '0' } })
-  const { errors, missing: notThere } = finished.totals
-  expect(Number(errors)).toBeGreaterThan(0)
+  expect(finished).toMatchObject({ exitCode: aside === 0 ? 0 : 1, totals: { different: '0', extra: '0' } })
+  const { errors = '0', missing: notThere = '0' } = finished.totals
+  if (aside > 0) expect(Number(errors)).toBeGreaterThan(0)
   expect(Number(errors) + Number(notThere)).toBe(aside)
 }
 
@@ -147,7 +147,6 @@ const OF_MYSQL: readonly (readonly [key: string, column: string, value: string])
 const MYSQL_ASIDE: Readonly<Record<string, readonly string[]>> = {
   postgresql: ['1', '2', '4', '6', '7'],
   sqlite: ['1', '2', '4'],
-  mysql: ['1', '2', '4'],
   d1: ['1', '2', '4'],
 }
 
@@ -205,8 +204,8 @@ describe.each(SYSTEMS)('values, into %s', (system) => {
     const ran = await perform(copy)
     const aside = MYSQL_ASIDE[system] ?? []
     expect(ran.finished).toMatchObject({
-      exitCode: 1,
-      error: { code: 'ROWS_ASIDE' },
+      exitCode: aside.length === 0 ? 0 : 1,
+      ...(aside.length === 0 ? {} : { error: { code: 'ROWS_ASIDE' } }),
       totals: { read: '11', written: String(11 - aside.length), quarantined: String(aside.length) },
     })
     expectAside(ran, aside)
