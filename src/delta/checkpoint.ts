@@ -27,18 +27,26 @@ type MaybeProving = ParquetRows & {
   prove?(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void>
 }
 
-function badCheckpoint(checkpoint: CheckpointFiles, file: string, why: string, cause?: unknown): SluiceError {
-  return new SluiceError('BAD_CHECKPOINT', `checkpoint ${checkpoint.version} cannot be read: ${why}`, {
-    where: file,
-    hint: 'restore the file, or write a new checkpoint with the engine that owns the table',
-    cause,
-  })
+const RESTORE = 'restore the file, or write a new checkpoint with the engine that owns the table'
+
+function badCheckpoint(
+  checkpoint: CheckpointFiles,
+  file: string,
+  why: string,
+  cause?: unknown,
+  hint = RESTORE,
+): SluiceError {
+  const message = `checkpoint ${checkpoint.version} cannot be read: ${why}`
+  return new SluiceError('BAD_CHECKPOINT', message, { where: file, hint, cause })
 }
 
 /** Maps errors of a damaged checkpoint to BAD_CHECKPOINT; errors of this machine (network, rights, disk) stay. */
 function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: string): unknown {
   if (!(error instanceof SluiceError)) return error
-  if (error.code === 'SOURCE_GONE') return badCheckpoint(checkpoint, file, `${file} is missing`, error)
+  if (error.code === 'SOURCE_GONE') {
+    const hint = `run the same command again: a writer may have removed an expired checkpoint meanwhile; else ${RESTORE}`
+    return badCheckpoint(checkpoint, file, `${file} is missing`, error, hint)
+  }
   if (error.code === 'BAD_ACTION' || error.code === 'PATH_ESCAPES') {
     return badCheckpoint(checkpoint, error.where ?? file, error.message, error)
   }
