@@ -159,7 +159,7 @@ function chosenQuestions(ids: readonly string[] | undefined): ReadonlySet<Questi
 }
 
 function unevenVersions({ logVersion, catalogVersion, version }: ComparePlan): { message: string; hint: string } {
-  const message = `the log is at v${logVersion}, the catalog at v${catalogVersion}; both are compared at v${version}`
+  const message = `the log is at v${logVersion} and the catalog at v${catalogVersion}, which is a difference; all else is compared at v${version}`
   return { message, hint: 'import the table again to compare the newest version' }
 }
 
