@@ -1,4 +1,5 @@
 /** Settings needed before anything heavy is loaded: Node version and colours. No dependencies. */
+import { readFileSync } from 'node:fs'
 
 type Env = Record<string, string | undefined>
 
@@ -45,4 +46,23 @@ export function nodeComplaint(version: string): string | null {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
   if (major > 20 || (major === 20 && minor >= 19)) return null
   return `sluice needs Node 20.19 or newer, but this is ${version}: install a newer one from https://nodejs.org`
+}
+
+/** First Node whose headers have the destructor below. */
+const MAJOR_OF_HOOKS = 24
+
+/**
+ * Message if the add-on of SQLite was compiled with headers of Node 24.19 or newer, or null: better-sqlite3 12 then aborts
+ * the process while memory is freed (WiseLibs/better-sqlite3#1515).
+ * @param version of this Node
+ * @param file finds the compiled add-on; one that cannot be read is not judged
+ */
+export function addonComplaint(version: string, file: () => string): string | null {
+  if (Number(/^v(\d+)/.exec(version)?.[1]) < MAJOR_OF_HOOKS) return null
+  try {
+    if (!readFileSync(file()).includes('RemoveEnvironmentCleanupHook')) return null
+  } catch {
+    return null
+  }
+  return 'better-sqlite3 was compiled with headers of Node 24.19 or newer, with which it aborts: compile it with older ones (npm_config_target=24.18.1 npm rebuild better-sqlite3), or use Node 22'
 }

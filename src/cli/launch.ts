@@ -1,10 +1,12 @@
 /** Entry of the process: sets up the environment before anything heavy is loaded, and answers --help and --version. */
+import { createRequire } from 'node:module'
+import path from 'node:path'
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
-import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
+import { addonComplaint, colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
 import { compiledEntry } from '../shared/compiled-entry.ts'
 import { holdsPassword, shownWords } from './shown-words.ts'
@@ -26,6 +28,11 @@ function hidePasswords(argv: readonly string[]): void {
   if (holdsPassword(argv)) process.title = ['sluice', ...shownWords(argv)].join(' ')
 }
 
+function sqliteAddon(): string {
+  const main = createRequire(import.meta.url).resolve('better-sqlite3')
+  return path.join(path.dirname(main), '../build/Release/better_sqlite3.node')
+}
+
 function crash(error: unknown): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   // Synchronous, because nothing else is reliable here. Node's own exit code 1 would mean "differences found".
@@ -41,7 +48,7 @@ export async function launch(
   words: readonly string[],
   around: Partial<Pick<CliContext, 'signals' | 'background'>> = {},
 ): Promise<void> {
-  const complaint = nodeComplaint(process.version)
+  const complaint = nodeComplaint(process.version) ?? addonComplaint(process.version, sqliteAddon)
   if (complaint !== null) {
     process.stderr.write(`${complaint}\n`)
     process.exitCode = 2

@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { colorFlag, nodeComplaint, settleColor, wantsColor } from '../../src/cli/environment.ts'
+import { addonComplaint, colorFlag, nodeComplaint, settleColor, wantsColor } from '../../src/cli/environment.ts'
 import { chooseMode } from '../../src/cli/mode.ts'
 import type { FrontendMode, ModeInput } from '../../src/cli/mode.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
 
 const terminal: ModeInput = {
   stdinTTY: true,
@@ -81,4 +84,15 @@ it('names the Node that is needed', () => {
   expect(nodeComplaint('v24.1.0')).toBeNull()
   expect(nodeComplaint('v20.18.3')).toMatch(/needs Node 20\.19 or newer, but this is v20\.18\.3/)
   expect(nodeComplaint('v18.20.0')).toMatch(/needs Node 20\.19/)
+})
+
+it('refuses an add-on that aborts under Node 24', () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'addon.node')
+  writeFileSync(file, 'x_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_x')
+  expect(addonComplaint('v22.23.3', () => file)).toBeNull()
+  expect(addonComplaint('v24.21.0', () => file)).toMatch(/aborts: compile it with older ones/)
+  writeFileSync(file, 'x_ZN4node25AddEnvironmentCleanupHookx')
+  expect(addonComplaint('v24.21.0', () => file)).toBeNull()
+  expect(addonComplaint('v24.21.0', () => `${file}-gone`)).toBeNull()
 })
