@@ -140,7 +140,7 @@ test('row commit versions above the checkpoint that holds the file', async () =>
 })
 
 /** Metadata with these columns. */
-function columns(...fields: readonly (readonly [name: string, type: unknown])[]): Line {
+function metadataOf(...fields: readonly (readonly [name: string, type: unknown])[]): Line {
   const schema = {
     type: 'struct',
     fields: fields.map(([name, type]) => ({ name, type, nullable: true, metadata: {} })),
@@ -155,17 +155,17 @@ const listing = (...readerFeatures: readonly string[]): Line => ({
 test('names that differ only in case, and types without their feature, are what kernel readers refuse', async () => {
   const inner = { type: 'struct', fields: [{ name: 'x', type: 'timestamp_ntz', nullable: true, metadata: {} }] }
   const list = { type: 'array', elementType: 'variant', containsNull: true }
-  const odd = columns(['a', 'long'], ['A', inner], ['b', list])
+  const odd = metadataOf(['a', 'long'], ['A', inner], ['b', list])
   expect(await found([[PROTOCOL, odd]], 'schema-refused')).toEqual([
     [undefined, 'columns a and A differ only in case'],
     [undefined, 'column A.x is timestamp_ntz, and the protocol lacks the reader feature timestampNtz'],
     [undefined, 'column b.element is variant, and the protocol lacks the reader feature variantType'],
   ])
-  const usual = columns(
+  const usual = metadataOf(
     ['a', 'long'],
     ['b', { ...inner, fields: [...inner.fields, { ...inner.fields[0], name: 'a' }] }],
   )
   expect(await found([[listing('timestampNtz'), usual]], 'schema-refused')).toEqual([])
-  const preview = columns(['a', list])
+  const preview = metadataOf(['a', list])
   expect(await found([[listing('variantType-preview'), preview]], 'schema-refused')).toEqual([])
 })
