@@ -1,7 +1,7 @@
 /**
  * Makes a checkout ready to run: installs the locked packages when they are not those of this lock file and this Node,
- * then compiles src/ to build/ and joins that to the program in dist/. `prestart` and `pretest` call it, so it depends on nothing but Node, prints nothing when
- * there is nothing to do, writes to stderr only (stdout belongs to the program that starts next), and may be killed at
+ * then compiles src/ to build/ and joins that to the program in dist/. `prestart` and `pretest` call it, so it depends on
+ * nothing but Node, prints nothing when there is nothing to do, writes to stderr only (stdout belongs to the program that starts next), and may be killed at
  * any point: what says "done" is written last, and a process that died half-way is noticed by its lock.
  */
 import { spawnSync } from 'node:child_process'

@@ -140,12 +140,12 @@ export async function inspectHint(store: LogStore, signal: AbortSignal): Promise
  * writer may have made it after the listing.
  * @throws SluiceError SOURCE_DENIED, SOURCE_IO
  */
-export async function checkpointsNamed<T extends Checkpoints>(
+export async function checkpointsNamed(
   store: LogStore,
   version: number,
-  listed: T,
+  listed: Checkpoints,
   signal: AbortSignal,
-): Promise<T | Checkpoints> {
+): Promise<Checkpoints> {
   if (listed.checkpoints.some((one) => one.version === version)) return listed
   return await listLog(store, { from: version, before: version + 1, signal, mayBeEmpty: true })
 }

@@ -154,7 +154,7 @@ export function refuseAhead(
       where,
       reason: 'its removal would hide every row that is written under this key until then, also a restored one',
       hint,
-      ...(code === 'VALUE_REFUSED' ? { kind: 'source' } : {}),
+      kind: code === 'VALUE_REFUSED' ? 'source' : undefined,
     },
   )
 }

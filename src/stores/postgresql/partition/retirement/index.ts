@@ -11,7 +11,7 @@ import type {
 } from '../../../../model/partition/retirement-port.ts'
 import { stepError } from '../../archive/step-errors.ts'
 import { quoteName } from '../../server/connect.ts'
-import { isPostgresBusy } from '../../server/locks.ts'
+import { Patience } from '../../server/patience.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { serverIdentity } from '../../copy/identity.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -28,7 +28,8 @@ const RIGHTS = 'connect as the owner of the database, or as a superuser'
 const LOCK_CLASS = 1_936_487_795
 /** Longest wait for the lock of the database in one attempt to drop it, ms. */
 const DROP_ATTEMPT_MS = 1000
-const DROP_ATTEMPTS = 30
+/** Longest time of all attempts, ms. */
+const DROP_BUDGET_MS = 30_000
 
 export type RetirementOptions = {
   readonly mode: OpenMode
@@ -129,18 +130,14 @@ class PostgresRetirement implements DatabaseRetirement {
   drop(identity: string, { stop, abort }: Interrupt): Promise<void> {
     return this.#do(async (session) => {
       const oid = await this.#itself(session, identity)
-      // A server that is interrupted while it drops leaves an invalid database: a stop is heeded between attempts.
+      // A server that is interrupted while it drops leaves an invalid database: a stop ends the drop between attempts.
+      const limits = { patienceMs: DROP_ATTEMPT_MS, budgetMs: DROP_BUDGET_MS, signal: stop }
       await session.ask(`SET lock_timeout TO ${DROP_ATTEMPT_MS}`)
-      for (let attempts = 1; ; attempts++) {
-        throwIfAborted(stop)
-        try {
-          await session.ask(`DROP DATABASE ${quoteName(this.name)}`)
-          return
-        } catch (error) {
-          if (isPostgresBusy(error) && attempts < DROP_ATTEMPTS) continue
-          if (sqlStateOf(error) !== '55006') throw error
-          throw busy(this.name, await sessionsOf(session, oid, []))
-        }
+      try {
+        await new Patience(session, limits).again(() => session.ask(`DROP DATABASE ${quoteName(this.name)}`))
+      } catch (error) {
+        if (sqlStateOf(error) !== '55006') throw error
+        throw busy(this.name, await sessionsOf(session, oid, []))
       }
     }, abort)
   }
