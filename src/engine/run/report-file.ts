@@ -4,6 +4,7 @@ import { access, constants, link, rename, rm, stat, writeFile } from 'node:fs/pr
 import { dirname } from 'node:path'
 import type { RunReportEvent } from '../../model/run/report/formats.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { Ending } from './run-context.ts'
 
 /** As a file: standard output. */
 const PRINTED = '-'
@@ -25,19 +26,27 @@ export async function checkReport(path: string): Promise<void> {
   }
 }
 
-/** @param path `-` prints it @returns files that were written @throws SluiceError BAD_FLAG */
+/**
+ * Writes a report, if the user wants one.
+ * @param path undefined: none; `-` prints it
+ * @param text of the report, in the format of a path
+ * @returns the written file, for the end of the run
+ * @throws SluiceError BAD_FLAG
+ */
 export async function writeReport(
-  path: string,
-  text: string,
+  path: string | undefined,
+  text: (path: string) => string,
   emit: (event: RunReportEvent) => void,
-): Promise<readonly string[]> {
+): Promise<Pick<Ending, 'wrote'>> {
+  if (path === undefined) return {}
+  const report = text(path)
   if (path === PRINTED) {
-    emit({ type: 'run.report', format: 'markdown', text })
-    return []
+    emit({ type: 'run.report', format: 'markdown', text: report })
+    return {}
   }
   try {
-    await writeFile(path, text)
-    return [path]
+    await writeFile(path, report)
+    return { wrote: [path] }
   } catch (error) {
     throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}: ${(error as Error).message}`, {
       hint: 'name another file with --report; the reported work is done',

@@ -22,11 +22,11 @@ export async function performFollowReport(
   const history = await streamHistory(database, await streamKnown(database, id, to.label))
   if (report === undefined) run.emit({ type: 'follow.history', history })
   const text = (file: string): string => (isJson(file) ? `${JSON.stringify(history, null, 2)}\n` : historyText(history))
-  const wrote = report === undefined ? [] : await writeReport(report, text(report), run.emit)
+  const wrote = await writeReport(report, text, run.emit)
   const sum = (field: 'mended' | 'undone'): string =>
     dec(history.tables.reduce((all, one) => all + BigInt(one[field]), 0n))
   return {
     totals: { tables: dec(history.tables.length), proofs: dec(history.proofs.length), mended: sum('mended') },
-    ...(wrote.length === 0 ? {} : { wrote }),
+    ...wrote,
   }
 }

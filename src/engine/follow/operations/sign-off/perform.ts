@@ -317,7 +317,7 @@ async function reported(document: SignOff, report: string | undefined, run: Sign
   })
   const text = (file: string): string =>
     isJson(file) ? `${JSON.stringify(document, null, 2)}\n` : signOffText(document)
-  const wrote = report === undefined ? [] : await writeReport(report, text(report), run.emit)
+  const wrote = await writeReport(report, text, run.emit)
   const count = (outcome: SignOffCheck['outcome']): string =>
     dec(checks.filter((one) => one.outcome === outcome).length)
   const ending: Ending = {
@@ -328,7 +328,7 @@ async function reported(document: SignOff, report: string | undefined, run: Sign
       failed: count('failed'),
       notChecked: count('not checked'),
     },
-    ...(wrote.length === 0 ? {} : { wrote }),
+    ...wrote,
   }
   if (verdict === 'given') return { ...ending, proof: `equal as of ${compared?.position ?? ''}` }
   const differs = compared?.tables.some(({ equal }) => !equal) === true

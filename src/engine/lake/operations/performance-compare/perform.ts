@@ -44,9 +44,8 @@ export async function performCompare(operation: CompareOperation, run: Performan
       ...(far === null ? {} : { farCatalog: far }),
       latency,
     })
-    let wrote: readonly string[] = []
-    if (operation.report !== undefined) {
-      const text = compareReport(summary, {
+    const text = (): string =>
+      compareReport(summary, {
         tool: run.tool,
         at: isoTime(run.clock.now()),
         source: ref.path,
@@ -54,12 +53,11 @@ export async function performCompare(operation: CompareOperation, run: Performan
         machine: machineFacts(),
         commandLine: run.commandLine,
       })
-      wrote = await writeReport(operation.report, text, run.emit)
-    }
+    const wrote = await writeReport(operation.report, text, run.emit)
     const failure = compareFailure(summary)
     return {
       totals: totalsOf(summary, operation.runs),
-      ...(wrote.length === 0 ? {} : { wrote }),
+      ...wrote,
       ...(failure === null ? { proof: summary.results.length === 0 ? 'none' : 'equal answers' } : { error: failure }),
     }
   }
