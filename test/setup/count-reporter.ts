@@ -8,6 +8,8 @@ import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node'
 /** More files than someone names to run them again. */
 const MANY = 50
 const SHOWN = 60
+/** Characters of an error's first line. */
+const MESSAGE = 300
 
 export type Counts = { passed: number; failed: number; skipped: number }
 
@@ -49,6 +51,21 @@ export function failedFiles(modules: readonly TestModule[]): readonly string[] {
   return [...new Set(modules.filter((module) => countModules([module], 0).failed > 0).map((module) => module.moduleId))]
 }
 
+/** What failed, a line each with the beginning of its error: what the end of a long output is read for. */
+export function failures(modules: readonly TestModule[]): readonly string[] {
+  return modules.flatMap((module) => [
+    ...module.errors().map((error) => `${module.relativeModuleId}: ${firstLine(error.message)}`),
+    ...[...module.children.allSuites()].flatMap((suite) =>
+      suite.errors().map((error) => `${module.relativeModuleId} > ${suite.fullName}: ${firstLine(error.message)}`),
+    ),
+    ...[...module.children.allTests('failed')].map(
+      (test) => `${module.relativeModuleId} > ${test.fullName}: ${firstLine(test.result().errors?.[0]?.message ?? '')}`,
+    ),
+  ])
+}
+
+const firstLine = (text: string): string => (text.split('\n', 1)[0] ?? '').slice(0, MESSAGE)
+
 /** The files that took longest, in seconds of their tests and hooks, longest first: where minutes of a run can be saved. */
 export function slowest(modules: readonly TestModule[], count: number): readonly string[] {
   return modules
@@ -77,6 +94,7 @@ export default class CountReporter implements Reporter {
     if (process.env['SLUICE_TEST_CI'] && modules.length > MANY)
       process.stdout.write(`the files that took longest:\n${slowest(modules, SHOWN).join('\n')}\n`)
     for (const name of unsteady(modules)) process.stdout.write(`passed only at the second try: ${name}\n`)
+    for (const line of failures(modules)) process.stdout.write(`failed: ${line}\n`)
     // For `.ci/run`, which runs them once more by themselves.
     const names = process.env['SLUICE_FAILED_FILES']
     if (names && unhandledErrors.length === 0) writeFileSync(names, failedFiles(modules).join('\n'))
