@@ -230,6 +230,23 @@ test('partitions: too few ahead, and rows in the default, of each table; what no
   expect(found(all('none-ahead', 'default-rows'), [phase])).toEqual(['none-ahead e: raised', 'default-rows e: over'])
 })
 
+test('a catalog that goes away while a table is updated is a fault of no table', () => {
+  const failed = (table: string, code: ErrorCode): EventBody => ({
+    type: 'table.finished',
+    table,
+    status: 'failed',
+    ms: 1,
+    error: new SluiceError(code, 'it says why').info(),
+  })
+  const well: EventBody = { type: 'table.finished', table: 'a', status: 'current', ms: 1 }
+  expect(found(all('drift'), [failed('a', 'CONNECTION_LOST'), failed('b', 'LOG_REWRITTEN'), well])).toEqual([
+    'drift: raised',
+    'drift b: raised',
+    'drift a: over',
+    'drift: over',
+  ])
+})
+
 test('rows that are set aside, by this run or by one before it', () => {
   const aside: EventBody = {
     type: 'row.aside',

@@ -6,6 +6,8 @@ import { countText } from '../../../shared/figures.ts'
 
 /** Another program imports or locks the table right now. */
 const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LEASE_LOST'])
+/** The catalog does not answer: a fault of no table, whichever was being updated. */
+const AWAY: ReadonlySet<ErrorCode> = new Set(['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'])
 
 export function drift(): CauseWatch {
   const tables = new InspectedTables()
@@ -50,6 +52,7 @@ function followed(event: Extract<EventBody, { type: 'table.finished' }>): readon
       { cause: 'drift', table, holds: true, value: 'its rows were removed from the catalog, which does not follow' },
     ]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
+  if (AWAY.has(error.code)) return [{ cause: 'drift', table: '', holds: true, value: error.message }]
   const by = behind === undefined || behind === '0' ? '' : ` ${countText(behind, 'version')} behind, and`
   return [
     {
