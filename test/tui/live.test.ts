@@ -1,6 +1,6 @@
 /** Ages go on by themselves, and a screen on which no text changes writes nothing. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { AGES_MS, Live } from '../../src/tui/session/live.ts'
+import { AGES_MS, Live } from '../../src/tui/screens/tables/load-commits.ts'
 import type { Action } from '../../src/tui/state/action.ts'
 import { reducer } from '../../src/tui/state/reducer.ts'
 import { initialState, type State } from '../../src/tui/state/state.ts'

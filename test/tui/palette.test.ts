@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { commandForms } from '../../src/cli/ui/forms.ts'
-import { paletteEntries } from '../../src/tui/views/palette.ts'
+import { paletteEntries } from '../../src/tui/dialogs/palette.ts'
 import { shownTableName } from '../../src/tui/views/table-name.ts'
 import { initialState } from '../../src/tui/state/state.ts'
 import type { State } from '../../src/tui/state/state.ts'

@@ -1,8 +1,8 @@
 /** What stands below the picture of a comparison. */
 import { describe, expect, it } from 'vitest'
 import type { QuestionEvent, AnswerTiming } from '../../src/model/run/event.ts'
-import { compareNotes } from '../../src/tui/views/compare-note.ts'
-import { compareSvg } from '../../src/tui/views/compare-svg.ts'
+import { compareNotes } from '../../src/tui/screens/compare/compare-note.ts'
+import { compareSvg } from '../../src/tui/screens/compare/compare-svg.ts'
 import { initialState } from '../../src/tui/state/state.ts'
 
 const side = (more: Partial<AnswerTiming>): AnswerTiming =>

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { FollowProgress } from '../../src/tui/run/copy/follow-progress.ts'
-import { followLines } from '../../src/tui/views/copy/follow.ts'
+import { followLines } from '../../src/tui/screens/run/copy/follow.ts'
 
 const said = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-21T00:00:00.000Z', runId: '1', ...body })
 

@@ -1,7 +1,7 @@
 /** Where the line of time of a table opens. */
 import { describe, expect, test } from 'vitest'
 import type { PartitionAlarmEvent, PartitionEvent } from '../../src/model/partition/events.ts'
-import { linesFromNow, timelineText } from '../../src/tui/views/timeline.ts'
+import { linesFromNow, timelineText } from '../../src/tui/screens/tables/timeline.ts'
 
 const day = (n: number, state: PartitionEvent['state']): PartitionEvent => ({
   type: 'partition',

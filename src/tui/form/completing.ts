@@ -2,7 +2,7 @@
 import type { CompletionCandidate, FormOption } from '../../app/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { runRows } from '../state/selectors.ts'
-import { isRunOf, runMeaning, listedRunId } from '../state/run-rows.ts'
+import { isRunOf, runMeaning, listedRunId } from '../screens/runs/run-rows.ts'
 import type { State } from '../state/state.ts'
 import { typedText, typedWord, type Form } from './form.ts'
 import { listWord } from './words.ts'

@@ -2,9 +2,9 @@
 import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import { tableArgument } from '../session/operations.ts'
 import { runRows } from '../state/selectors.ts'
-import { isRunOf, listedRunId } from '../state/run-rows.ts'
+import { isRunOf, listedRunId } from '../screens/runs/run-rows.ts'
 import type { State } from '../state/state.ts'
-import { cursorRow, targetRows } from '../state/tables-list.ts'
+import { cursorRow, targetRows } from '../screens/tables/tables-list.ts'
 import { listWord } from './words.ts'
 
 /** Values by option. Typed values replace those of the screen. */

@@ -5,7 +5,7 @@
  */
 import * as is from './conditions.ts'
 import { section } from './binding.ts'
-import { RUN } from './run-bindings.ts'
+import { RUN } from '../screens/run/keys.ts'
 
 const MOVE = section('MOVE', 'screen', [
   ['cursor.down', ['j', 'down'], 'one row down', is.anywhere, { help: ['j k ↑ ↓', 'one row'] }],

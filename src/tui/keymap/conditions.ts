@@ -4,16 +4,22 @@ import type { State, Tab } from '../state/state.ts'
 import { geometry } from '../state/geometry.ts'
 import { activeRun, comparison, logRows, openRun, runResults, runRows, steeredRun } from '../state/selectors.ts'
 import type { RunView } from '../run/run-view.ts'
-import { underCursor, type UnderCursor } from '../state/copy-cursor.ts'
-import { shownPartition } from '../state/archive-shown.ts'
-import { copyLayout, isFollowing } from '../state/copy-layout.ts'
-import { needyRows } from '../state/needy.ts'
-import { isAsking } from '../state/ask-state.ts'
-import { fileUrl } from '../state/relation-row.ts'
-import { cursorRow, openedDatabase, storeOfRow, targetRows } from '../state/tables-list.ts'
-import { runOfLine, runOfSchedule, scheduleAtCursor, slotAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
-import { queueView, shownRun } from '../state/queue/queue-open.ts'
-import { pauseOf, slotLedger, steersShared, type SharedSteer } from '../state/queue/queue-steer.ts'
+import { underCursor, type UnderCursor } from '../screens/run/copy/copy-cursor.ts'
+import { shownPartition } from '../screens/run/archiving/archive-shown.ts'
+import { copyLayout, isFollowing } from '../screens/run/copy/copy-layout.ts'
+import { needyRows } from '../screens/tables/needy.ts'
+import { isAsking } from '../screens/ask/state.ts'
+import { fileUrl } from '../screens/tables/relation-row.ts'
+import { cursorRow, openedDatabase, storeOfRow, targetRows } from '../screens/tables/tables-list.ts'
+import {
+  runOfLine,
+  runOfSchedule,
+  scheduleAtCursor,
+  slotAtCursor,
+  workerAtCursor,
+} from '../screens/queue/queue-rows.ts'
+import { queueView, shownRun } from '../screens/queue/queue-open.ts'
+import { pauseOf, slotLedger, steersShared, type SharedSteer } from '../screens/queue/queue-steer.ts'
 import { isStory } from '../run/story.ts'
 import { declarationOf } from '../../app/operations/facts.ts'
 

@@ -1,7 +1,7 @@
 /** Why a key of the open screen does nothing for the row under the cursor. */
 import { activeRun, comparison } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
-import { cursorRow } from '../state/tables-list.ts'
+import { cursorRow } from '../screens/tables/tables-list.ts'
 import type { KeyCommand } from './bindings.ts'
 import type { Binding, KeyGroup } from './binding.ts'
 import { KEYMAP } from './bindings.ts'

@@ -1,7 +1,7 @@
 /** Turns events of verify-rollback into lines of the roll back dialog. */
 import { clean } from '../../render/screen-text.ts'
 import type { Event } from '../../model/run/event.ts'
-import type { CheckLine, Dialog } from '../state/dialog.ts'
+import type { CheckLine, Dialog } from '../dialogs/state.ts'
 
 type RollbackDialog = Extract<Dialog, { kind: 'rollback' }>
 const KEPT = 8

@@ -1,15 +1,15 @@
 /** What `y` copies: the object under the cursor, as text for a shell or a query. */
-import { editorText } from '../state/ask-editor.ts'
+import { editorText } from '../screens/ask/ask-editor.ts'
 import { goesOnBy, unconfirmedCommand } from '../../app/live/goes-on.ts'
 import type { RunView } from '../run/run-view.ts'
 import { sqlLiteral } from '../../shared/sql-text.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
-import { scheduleAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
-import { queueView } from '../state/queue/queue-open.ts'
-import { listedRunId } from '../state/run-rows.ts'
+import { scheduleAtCursor, workerAtCursor } from '../screens/queue/queue-rows.ts'
+import { queueView } from '../screens/queue/queue-open.ts'
+import { listedRunId } from '../screens/runs/run-rows.ts'
 import { comparison, slotIdentity, knownValue, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
-import { cursorRow, targetRows } from '../state/tables-list.ts'
+import { cursorRow, targetRows } from '../screens/tables/tables-list.ts'
 
 export type ClipboardText = { readonly text: string; readonly what: string } | { readonly command: string }
 

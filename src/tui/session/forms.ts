@@ -22,7 +22,7 @@ import { completedText, stateCandidates } from '../form/completing.ts'
 import { edit, field, type TextField } from '../state/text-field.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import type { Acting, Filling } from './acting.ts'
-import { askFormStart, eventLines } from './starting.ts'
+import { askFormStart, eventLines } from '../dialogs/starting.ts'
 
 /** Delay after the last key before the form is parsed, ms. */
 const READ_MS = 150

@@ -1,6 +1,6 @@
 /** Data that the visible screen lacks, as a list of questions. Nothing is read twice, and nothing invisible is read. */
 import type { Workbench } from '../../app/workbench.ts'
-import { lakeTables } from '../state/stores.ts'
+import { lakeTables } from '../screens/tables/stores.ts'
 import { detailContent, geometry, tabRows } from '../state/geometry.ts'
 import { slotIdentity, selectedVersion } from '../state/selectors.ts'
 import type { SlotName, SlotValues, State } from '../state/state.ts'

@@ -1,6 +1,6 @@
 /** Layout of the screen by its size and open panes. Views draw by it; reducers scroll by it. */
 import type { State, Tab } from './state.ts'
-import { drawnLines } from './drawn-list.ts'
+import { drawnLines } from '../screens/tables/drawn-list.ts'
 
 export const SMALLEST = { columns: 40, rows: 10 }
 

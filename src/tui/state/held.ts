@@ -3,14 +3,14 @@
  * index; the list of tables keeps it by name.
  */
 import type { Page } from '../../model/lake/answers.ts'
-import { paletteEntries, type PaletteEntry } from '../views/palette.ts'
-import { historyFound, placesFound } from './ask-places.ts'
-import { placeKey, type AskBox } from './ask-state.ts'
-import { archivePartitions } from './archive-shown.ts'
+import { paletteEntries, type PaletteEntry } from '../dialogs/palette.ts'
+import { historyFound, placesFound } from '../screens/ask/ask-places.ts'
+import { placeKey, type AskBox } from '../screens/ask/state.ts'
+import { archivePartitions } from '../screens/run/archiving/archive-shown.ts'
 import { detailContent, runsHeight, tabRows } from './geometry.ts'
 import { scrollTop, settlePosition } from './position.ts'
 import { comparison, slotIdentity, knownValue, logRows, openRun, runResults } from './selectors.ts'
-import { runRows, sameRun } from './run-rows.ts'
+import { runRows, sameRun } from '../screens/runs/run-rows.ts'
 import { TABS, type ListPosition, type State, type Tab } from './state.ts'
 
 /** Identity of a row in a list: a text, or the row object itself if it is never recreated. */

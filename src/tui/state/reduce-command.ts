@@ -1,8 +1,8 @@
 /** Commands that only change the screen. Commands that need the workbench or the terminal are in ../session. */
 import type { KeyCommand } from '../keymap/bindings.ts'
-import { BARS, latencyAfter } from './compare-figures.ts'
+import { BARS, latencyAfter } from '../screens/compare/compare-figures.ts'
 import { geometry } from './geometry.ts'
-import { needyIndex, needyRows, toNeedy } from './needy.ts'
+import { needyIndex, needyRows, toNeedy } from '../screens/tables/needy.ts'
 import { moveCursor } from './lists.ts'
 import type { Move } from './position.ts'
 import {
@@ -12,11 +12,11 @@ import {
   openedRun,
   openedSchedules,
   openedWorkers,
-} from './queue/reduce-queue.ts'
+} from '../screens/queue/reduce-queue.ts'
 import { activeRun, openRun, runRows } from './selectors.ts'
 import type { CopySelection, Prompt, State, Tab } from './state.ts'
 import { FILE_SORTS, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
-import { cursorIndex, cursorRow, openedDatabase, visibleRows, type ListRow } from './tables-list.ts'
+import { cursorIndex, cursorRow, openedDatabase, visibleRows, type ListRow } from '../screens/tables/tables-list.ts'
 import { field } from './text-field.ts'
 
 const MOVES: Partial<Record<KeyCommand, Move>> = {

@@ -1,9 +1,9 @@
 /** State that one session leaves to the next for the same lake and catalog. It is read as untrusted input. */
-import type { RememberedStore } from './listed-store.ts'
-import { freshStore } from './listed-store.ts'
+import type { RememberedStore } from '../screens/tables/listed-store.ts'
+import { freshStore } from '../screens/tables/listed-store.ts'
 import type { Screen, State, Tab, TableSort } from './state.ts'
 import { TABLE_SORTS, TABS } from './state.ts'
-import { cursorRow } from './tables-list.ts'
+import { cursorRow } from '../screens/tables/tables-list.ts'
 
 /** The screen that the next session begins with, by the one that this session is left on. */
 const NEXT: Readonly<Record<Screen, Screen>> = {

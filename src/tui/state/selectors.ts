@@ -3,7 +3,7 @@ import type { DataSlot, SlotName, SlotValues, State } from './state.ts'
 import type { QuestionEvent } from '../../model/run/event.ts'
 import type { RunView } from '../run/run-view.ts'
 import { isRunning } from '../run/run-view.ts'
-import { matches } from './tables-list.ts'
+import { matches } from '../screens/tables/tables-list.ts'
 import { isRunShownOn } from '../run/run-screen.ts'
 
 /** The active run of this program. */
@@ -73,7 +73,7 @@ export function selectedVersion(state: State): number | null {
   return row === undefined ? null : Number(row.version)
 }
 
-export { runRows, type ListedRun } from './run-rows.ts'
+export { runRows, type ListedRun } from '../screens/runs/run-rows.ts'
 
 /** Log lines that pass the filter. */
 export function logRows(state: State): State['log']['entries'] {

@@ -1,0 +1,129 @@
+/** Two help pages, made from the keymap: keys that work now, and all keys; groups of the open screen first. */
+import type { KeyCommand } from '../keymap/bindings.ts'
+import type { Binding, KeyGroup } from '../keymap/binding.ts'
+import { KEYMAP } from '../keymap/bindings.ts'
+import { shownKeyName, workingBindings } from '../keymap/lookup.ts'
+import { unavailableBindings } from '../keymap/reasons.ts'
+import type { Line } from '../draw/line.ts'
+import { block, fit, line, span } from '../draw/line.ts'
+import { padEnd } from '../../render/screen-text.ts'
+import type { State } from '../state/state.ts'
+import { queueView } from '../screens/queue/queue-open.ts'
+import { openRun } from '../state/selectors.ts'
+import { matches } from '../screens/tables/tables-list.ts'
+
+const ORDER: Readonly<Record<State['screen'], readonly KeyGroup[]>> = {
+  tables: [
+    'MOVE',
+    'ACT on the row or the marked rows',
+    'FIND AND SORT',
+    'PROGRAM',
+    'RUN screen',
+    'COMPARE screen',
+    'DIALOGS',
+  ],
+  runs: [
+    'RUN screen',
+    'MOVE',
+    'PROGRAM',
+    'FIND AND SORT',
+    'ACT on the row or the marked rows',
+    'COMPARE screen',
+    'DIALOGS',
+  ],
+  compare: [
+    'COMPARE screen',
+    'MOVE',
+    'PROGRAM',
+    'FIND AND SORT',
+    'ACT on the row or the marked rows',
+    'RUN screen',
+    'DIALOGS',
+  ],
+  queue: ['RUN screen', 'MOVE', 'PROGRAM', 'FIND AND SORT', 'DIALOGS'],
+  ask: ['ASK screen', 'MOVE', 'PROGRAM', 'RUN screen', 'DIALOGS'],
+  log: [
+    'FIND AND SORT',
+    'MOVE',
+    'PROGRAM',
+    'ACT on the row or the marked rows',
+    'RUN screen',
+    'COMPARE screen',
+    'DIALOGS',
+  ],
+}
+
+const KEYS = 13
+
+const QUEUE_TITLES = { workers: 'Keys · Workers', schedules: 'Keys · Schedules', run: 'Keys · Run of a queue' } as const
+
+/** Title of the help page: the screen whose keys it shows. */
+export function helpTitle(state: State): string {
+  const { screen, focus, detail } = state
+  switch (screen) {
+    case 'tables':
+      if (focus === 'needs') return 'Keys · what needs you'
+      return focus === 'detail' ? `Keys · Table › ${detail.tab}` : 'Keys · Tables'
+    case 'runs': {
+      const run = openRun(state)
+      return run === null ? 'Keys · Runs' : `Keys · Run › ${run.operation.kind}`
+    }
+    case 'queue':
+      return QUEUE_TITLES[queueView(state)?.kind ?? 'run']
+    case 'compare':
+      return 'Keys · Compare'
+    case 'ask':
+      return 'Keys · Ask'
+    case 'log':
+      return 'Keys · Log'
+  }
+}
+
+type Listed = readonly Binding<KeyCommand>[]
+
+function keysOf({ keys }: Binding<KeyCommand>): string {
+  return keys.length === 0 ? ': only' : keys.map(shownKeyName).join(' ')
+}
+
+/** Keys of a group. A search lists each binding of a pair; else a pair has one line. */
+function groupLines(group: KeyGroup, from: Listed, find: string, cells: number): Line[] {
+  const found = from.flatMap((b) => {
+    if (b.group !== group) return []
+    const keys = keysOf(b)
+    const [shown, text] = find === '' && b.help !== undefined ? b.help : [keys, b.label]
+    return matches(find, `${keys} ${b.label}`) ? [fit([span(padEnd(shown, KEYS), 'info'), span(text)], cells)] : []
+  })
+  return found.length === 0 ? [] : [fit(line(group, 'strong'), cells), ...found, []]
+}
+
+/** Groups of keys, `cells` wide. Two columns from 76 cells on; each group goes below the shorter one. */
+function columns(groups: readonly KeyGroup[], from: Listed, find: string, cells: number): readonly Line[] {
+  if (cells < 76) return groups.flatMap((group) => groupLines(group, from, find, cells))
+  const half = Math.floor((cells - 2) / 2)
+  const left: Line[] = []
+  const right: Line[] = []
+  for (const group of groups) (left.length <= right.length ? left : right).push(...groupLines(group, from, find, half))
+  const rows = Math.max(left.length, right.length)
+  const l = block(left, half, rows)
+  const r = block(right, half, rows)
+  return l.map((row, i) => [...row, span('  '), ...(r[i] ?? [])])
+}
+
+/** All keys, or those that `find` matches. */
+export function helpLines(state: State, find: string, cells: number): readonly Line[] {
+  const from: Listed = find === '' ? KEYMAP.filter((b: Binding<KeyCommand>) => b.unlisted !== true) : KEYMAP
+  return columns(ORDER[state.screen], from, find, cells)
+}
+
+/** The keys that work now, and why others of the screen do nothing for the row under the cursor. */
+export function helpLinesNow(state: State, cells: number): readonly Line[] {
+  // One line covers a pair; a key with a hint of its own is no part of one.
+  const working = workingBindings(state).filter((b) => b.unlisted !== true || b.hint !== undefined)
+  const missing = unavailableBindings(state).map(({ binding, reason }) =>
+    fit([span(padEnd(keysOf(binding), KEYS), 'muted'), span(`${binding.label}: ${reason}`, 'muted')], cells),
+  )
+  return [
+    ...columns(ORDER[state.screen], working, '', cells),
+    ...(missing.length === 0 ? [] : [fit(line('NOT NOW', 'strong'), cells), ...missing]),
+  ]
+}

@@ -1,0 +1,141 @@
+/** The palette: commands that work now, found by name. */
+import type { KeyCommand } from '../keymap/bindings.ts'
+import type { Binding } from '../keymap/binding.ts'
+import { KEYMAP } from '../keymap/bindings.ts'
+import { shownKeyName, workingBindings } from '../keymap/lookup.ts'
+import type { CommandForm } from '../../app/command-port.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
+import { listWord, listWords } from '../form/words.ts'
+import type { Line } from '../draw/line.ts'
+import { chosen, fit, line, span, spreadLine } from '../draw/line.ts'
+import { clean } from '../../render/screen-text.ts'
+import { marksOf } from '../draw/theme.ts'
+import type { State } from '../state/state.ts'
+import { targetRows } from '../screens/tables/tables-list.ts'
+
+/** A palette entry: a key command, a key command for a named table, or a command form. */
+export type PaletteEntry =
+  | { readonly binding: Binding<KeyCommand>; readonly row: TableRow | null }
+  /** `words`: words typed after the command. */
+  | { readonly form: CommandForm; readonly words: readonly string[] }
+
+/** Commands that take a table name; those of the second set need a table in the catalog. */
+const OF_TABLES: ReadonlySet<KeyCommand> = new Set(['import', 'fsck'])
+const OF_KNOWN_TABLES: ReadonlySet<KeyCommand> = new Set(['validate', 'compare'])
+const MOST_TABLES = 100
+
+/**
+ * Matching commands: first those that begin with the text, then those that contain every word, then tables named after
+ * a command.
+ */
+export function paletteEntries(state: State): readonly PaletteEntry[] {
+  const field = state.dialog?.kind === 'palette' ? state.dialog.field.text : ''
+  const typed = field.trim().toLowerCase()
+  const open: State = { ...state, dialog: null }
+  const all = workingBindings(open).filter((b) => b.palette === true)
+  const words = typed.split(/\s+/).filter((w) => w !== '')
+  const fits = all.filter((b) => words.every((w) => `${b.command} ${b.label}`.toLowerCase().includes(w)))
+  const begins = (b: Binding<KeyCommand>): boolean =>
+    b.label.toLowerCase().startsWith(typed) || b.command.startsWith(typed)
+  const commands = [...fits.filter(begins), ...fits.filter((b) => !begins(b))]
+  const named = /\s/.test(field.trimStart()) ? namedTables(state, words) : []
+  const { whole, some } = formsFor(state, field)
+  const keys = commands.map((binding) => ({ binding, row: null }))
+  // With a command and a table name, prefer commands for that table.
+  if (words.length > 1) return [...keys, ...named, ...whole, ...some]
+  // An exact name comes before names that only begin with it.
+  const isNamed = (entry: PaletteEntry): boolean =>
+    'form' in entry ? entry.form.words.join(' ') === typed : entry.binding.command === typed
+  const rest = [...keys, ...named, ...some]
+  return [...whole, ...rest.filter(isNamed), ...rest.filter((entry) => !isNamed(entry))]
+}
+
+/** Command forms: if the text names a whole command, that one with the words after it; else all with every word. */
+function formsFor(
+  { forms }: State,
+  text: string,
+): { readonly whole: readonly PaletteEntry[]; readonly some: readonly PaletteEntry[] } {
+  const typed = text.trimStart().replace(/^sluice\s+/, '')
+  const named = forms
+    .filter(({ words }) => typed.startsWith(`${words.join(' ')} `))
+    .toSorted((a, b) => b.words.length - a.words.length)[0]
+  if (named !== undefined) {
+    const words = typedWords(typed.slice(named.words.join(' ').length))
+    return { whole: [{ form: named, words }], some: [] }
+  }
+  const wanted = typed.toLowerCase().trim().split(/\s+/)
+  const name = (form: CommandForm): string => form.words.join(' ')
+  const fits = forms.filter((form) =>
+    wanted.every((word) => `${name(form)} ${form.summary} ${form.group}`.toLowerCase().includes(word)),
+  )
+  const begins = (form: CommandForm): boolean => name(form).startsWith(typed.trim())
+  const ordered = [...fits.filter(begins), ...fits.filter((form) => !begins(form))]
+  return { whole: [], some: ordered.map((form) => ({ form, words: [] })) }
+}
+
+/** Words split as in a shell; split at blanks while a quote is open. */
+function typedWords(text: string): readonly string[] {
+  try {
+    return listWords(text)
+  } catch {
+    return text.split(/\s+/).filter((word) => word !== '')
+  }
+}
+
+/** Tables that match the words after a command, on any screen. */
+function namedTables(state: State, [first = '', ...rest]: readonly string[]): readonly PaletteEntry[] {
+  const rows = (state.slots.tables.value ?? []).filter(
+    (row) => row.kind === 'delta' && rest.every((word) => row.name.toLowerCase().includes(word)),
+  )
+  const entries: PaletteEntry[] = []
+  for (const binding of KEYMAP) {
+    const isKnown = OF_KNOWN_TABLES.has(binding.command)
+    if (binding.command !== first || !(isKnown || OF_TABLES.has(binding.command))) continue
+    if (binding.command === 'import' && state.lake === null) continue
+    const fitting = isKnown ? rows.filter((row) => row.catalog.state !== 'none') : rows
+    entries.push(...fitting.slice(0, MOST_TABLES).map((row) => ({ binding, row })))
+  }
+  return entries
+}
+
+/** Tab completion: the chosen command, and its table. */
+export function completedEntry(entry: PaletteEntry): string {
+  if ('form' in entry) return [...entry.form.words, ...entry.words.map(listWord), ''].join(' ')
+  const { binding, row } = entry
+  return row === null ? `${binding.command} ` : `${binding.command} ${row.name}`
+}
+
+/** Object of the command, if it is not the row under the cursor. */
+function on({ binding, row }: Extract<PaletteEntry, { row: unknown }>, state: State): string {
+  if (row !== null) return `  · ${row.name}`
+  if (!binding.group.startsWith('ACT') || state.tables.marks.size === 0) return ''
+  const rows = targetRows(state)
+  return binding.command === 'rollback' || (binding.keys.length === 0 && binding.command !== 'fsck')
+    ? ''
+    : `  · ${rows.length} marked`
+}
+
+/** Rows of the palette, at most `rows`. */
+export function paletteLines(state: State, cells: number, rows: number): Line[] {
+  const marks = marksOf(state.ascii)
+  const entries = paletteEntries(state)
+  const cursor = state.dialog?.kind === 'palette' ? state.dialog.cursor : 0
+  const top = Math.max(0, Math.min(cursor - rows + 1, entries.length - rows))
+  if (entries.length === 0) return [line(' nothing of that name works here', 'muted')]
+  return entries.slice(top, top + rows).map((entry, i) => {
+    const here = top + i === cursor
+    if ('form' in entry) {
+      const [name, text] = [entry.form.words.join(' '), entry.form.summary]
+      const front: Line = [span(` ${here ? marks.row : ' '} ${name} …`), span(`  ${text}`, 'muted')]
+      const drawn = fit(front, cells)
+      return here ? chosen(drawn, cells) : drawn
+    }
+    const { binding, row } = entry
+    const drawn = spreadLine(
+      line(` ${here ? marks.row : ' '} ${binding.label}${clean(on(entry, state))}`),
+      line(`${row === null ? binding.keys.map(shownKeyName).join(' ') : ''} `, 'muted'),
+      cells,
+    )
+    return here ? chosen(drawn, cells) : drawn
+  })
+}

@@ -1,0 +1,107 @@
+/** The Run screen of an active cutover: what it waits for, its cutover checks, and the stream that it relies on. */
+import { clockSpan, shownCount, numberOf, percent } from '../../../../render/screen-format.ts'
+import type { Line, Tone } from '../../../draw/line.ts'
+import { block, line, rule, span } from '../../../draw/line.ts'
+import { clean, cutEnd, padEnd, wrap } from '../../../../render/screen-text.ts'
+import { marksOf } from '../../../draw/theme.ts'
+import type { CopyProgress } from '../../../run/copy/copy-progress.ts'
+import type { SwitchGate, SwitchProgress } from '../../../run/copy/switch-progress.ts'
+import type { RunView } from '../../../run/run-view.ts'
+import { geometry } from '../../../state/geometry.ts'
+import type { State } from '../../../state/state.ts'
+import { runMark } from '../../../views/states.ts'
+import { lagText } from './follow.ts'
+import { titleLine } from './head.ts'
+import { newestLines } from './view.ts'
+
+const MARKED = { ok: 'ok', waiting: 'running', refused: 'refused' } as const
+const NAME = 16
+/** Fewest rows for a log to be shown. */
+const LEAST_LOG = 3
+
+/** The screen in `cells`, with the height of the body. */
+export function switchScreen(state: State, run: RunView, copy: CopyProgress, cells: number): Line[] {
+  const { body } = geometry(state)
+  const { switching } = copy
+  const small = body < 12
+  const { text, tone } = doing(run, switching)
+  const reported = wrap(clean(text), cells - 2).slice(0, small ? 2 : 3)
+  const lines: Line[] = [
+    titleLine(run, cells, cells >= 100),
+    ...reported.map((row) => line(` ${row}`, tone)),
+    line(
+      ` ${cutEnd([`${clockSpan(state.now - run.startedAt)} so far`, ...streamFacts(copy)].join('    '), cells - 2)}`,
+    ),
+  ]
+  // A small screen shows only checks that are not ok.
+  const gates = [...switching.gates.values()].filter(({ state: gateState }) => !small || gateState !== 'ok')
+  const gap: Line[] = small ? [] : [[]]
+  const left = body - lines.length - gap.length - 1
+  if (gates.length > 0 && left > 0) {
+    const rows = Math.min(gates.length, left)
+    lines.push(
+      ...gap,
+      rule(gatesTitle(switching), cells),
+      ...gates.slice(-rows).map((gate) => gateLine(gate, state, cells)),
+    )
+  }
+  const log = body - lines.length - gap.length - 1
+  if (log >= LEAST_LOG) lines.push(...gap, rule('log', cells), ...newestLines(state, log, cells))
+  return block(lines, cells, body)
+}
+
+/** Current activity in a sentence. */
+function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress): { text: string; tone: Tone } {
+  if (run.pausedAt !== null) return { text: 'paused: there are no tries until it is resumed', tone: 'warn' }
+  if (switched !== null) {
+    const { table, database, parked: oldTable, closed } = switched
+    return database === undefined
+      ? {
+          text: `switched: ${table} is now the other table; changes are applied to ${oldTable} from here on`,
+          tone: 'ok',
+        }
+      : {
+          text: `switched: ${table} of ${database} takes the writes now; changes go to ${closed ?? ''} from here on`,
+          tone: 'ok',
+        }
+  }
+  if (step?.holds === true) return { text: step.text, tone: 'warn' }
+  const refused = [...gates.values()].find(({ state }) => state === 'refused')
+  if (refused !== undefined) return { text: `gate ${refused.name} is shut: ${refused.detail}`, tone: 'bad' }
+  if (waitsFor !== null) return { text: `waits for gate ${waitsFor.name}: ${waitText(waitsFor, run)}`, tone: 'strong' }
+  if (gates.size === 0 && run.trouble !== null) return { text: run.trouble, tone: 'warn' }
+  if (gates.size === 0) return { text: 'asking the ledger and the database whether a switch may begin', tone: 'strong' }
+  return { text: step?.text ?? 'all checked gates are open', tone: 'strong' }
+}
+
+/** With the progress of the comparison that it waits for. */
+function waitText({ name, detail }: SwitchGate, { comparing }: RunView): string {
+  if (name !== 'compared' || comparing === null) return detail
+  const [done, total] = [numberOf(comparing.done) ?? 0, numberOf(comparing.total) ?? 0]
+  const all = `${shownCount(done)} of ${shownCount(Math.max(done, total))}${comparing.estimated ? ' est.' : ''}`
+  return `${detail}, ${percent(total > 0 ? Math.min(0.99, done / total) : null)}: ${all}`
+}
+
+/** Lag of the stream; empty before its first report. */
+function streamFacts({ follow: { last } }: CopyProgress): readonly string[] {
+  if (last === null) return []
+  return [lagText(last), `${shownCount(numberOf(last.rate))} changes/s`, `applied ${last.position}`]
+}
+
+function gatesTitle(switching: SwitchProgress): string {
+  const some = (state: SwitchGate['state'], word: string): string[] => {
+    const many = switching.count(state)
+    return many === 0 ? [] : [`${many} ${word}`]
+  }
+  return ['gates', ...some('ok', 'open'), ...some('waiting', 'waited for'), ...some('refused', 'shut')].join(' · ')
+}
+
+function gateLine({ name, state: gateState, detail }: SwitchGate, state: State, cells: number): Line {
+  const tone: Tone = gateState === 'refused' ? 'bad' : gateState === 'waiting' ? 'strong' : 'plain'
+  return [
+    span(' '),
+    runMark(MARKED[gateState], marksOf(state.ascii)),
+    span(` ${padEnd(clean(name), NAME)}`),
+    span(cutEnd(clean(detail), cells - NAME - 4), tone),
+  ]
+}

@@ -1,0 +1,65 @@
+/** Shared parts of the lists in the detail pane: rows, cursor, and texts for an empty list. */
+import type { Page } from '../../../model/lake/answers.ts'
+import type { Line, Tone } from '../../draw/line.ts'
+import { block, chosen, line } from '../../draw/line.ts'
+import { clean, width, wrap } from '../../../render/screen-text.ts'
+import { pointedIn, pointerLines } from '../../../shared/pointed.ts'
+import { failure, slotIdentity, knownValue } from '../../state/selectors.ts'
+import type { ListPosition, SlotName, State } from '../../state/state.ts'
+
+/** Lines shown instead of a list: reading, or the error. */
+export function waitingLines(state: State, name: SlotName, cells: number): Line[] {
+  const wrong = failure(state, name, slotIdentity(state, name))
+  if (wrong === null) return [line('   reading …', 'muted')]
+  const room = Math.max(10, cells - 4)
+  const [words = '', source, caret, ...rest] = wrong.split('\n')
+  const pointed = source === undefined || caret === undefined ? null : pointedIn([words, source, caret].join('\n'))
+  if (pointed === null) return wrapped(wrong, room, 'bad')
+  return [
+    ...wrapped(words, room, 'bad'),
+    ...pointerLines(pointed, room - 2, width).map((row) => line(`     ${clean(row)}`, 'strong')),
+    ...wrapped(rest.join(' '), room, 'plain'),
+  ]
+}
+
+const wrapped = (text: string, room: number, tone: Tone): Line[] =>
+  wrap(clean(text), room).map((row) => line(`   ${row}`, tone))
+
+/** `height` rows from the top of a list; rows not loaded yet are shown as dots. */
+export function pageRows<T>(
+  state: State,
+  page: Page<T>,
+  at: ListPosition,
+  height: number,
+  cells: number,
+  draw: (row: T, chosenRow: boolean) => Line,
+): Line[] {
+  const lines: Line[] = []
+  for (let i = at.top; i < Math.min(page.total, at.top + height); i += 1) {
+    const row = page.rows[i - page.from]
+    const here = i === at.cursor
+    const drawn = row === undefined ? line('   …', 'muted') : draw(row, here)
+    lines.push(here && state.focus === 'detail' ? chosen(drawn, cells) : drawn)
+  }
+  return block(lines, cells, height)
+}
+
+/** As `pageRows`, for a fully loaded list. */
+export function listRows<T>(
+  state: State,
+  rows: readonly T[],
+  at: ListPosition,
+  height: number,
+  cells: number,
+  draw: (row: T, chosenRow: boolean) => Line,
+): Line[] {
+  return pageRows(state, { rows, total: rows.length, from: 0 }, at, height, cells, draw)
+}
+
+/** The loaded page of a slot, if it belongs to the screen's question. */
+export function loadedPage<K extends 'history' | 'files' | 'partitions'>(
+  state: State,
+  name: K,
+): ReturnType<typeof knownValue<K>> {
+  return knownValue(state, name, slotIdentity(state, name))
+}
