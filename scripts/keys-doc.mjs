@@ -2,4 +2,4 @@
 import { writeFileSync } from 'node:fs'
 import { keysDoc } from '../build/tui/keymap/keys-doc.js'
 
-writeFileSync(new URL('../docs/reference/KEYS', import.meta.url), keysDoc())
+writeFileSync(new URL('../docs/reference/KEYS.md', import.meta.url), keysDoc())

@@ -326,7 +326,7 @@ describe('what is asked of an operation', () => {
     }).toSorted()
     const help = (await commandHelp('schedule', true)).replaceAll(/\s+/g, ' ')
     expect(listed(/May be scheduled: ([^.]+)\./.exec(help)?.[1] ?? '')).toEqual(all)
-    const document = readFileSync(path.join(import.meta.dirname, '../../docs/guides/schedules'), 'utf8').replaceAll(
+    const document = readFileSync(path.join(import.meta.dirname, '../../docs/guides/schedules.md'), 'utf8').replaceAll(
       /\s+/g,
       ' ',
     )

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 
-const PAGE = readFileSync(path.join(import.meta.dirname, '../../docs/reference/DATABASES'), 'utf8')
+const PAGE = readFileSync(path.join(import.meta.dirname, '../../docs/reference/DATABASES.md'), 'utf8')
 const [, BLOCK = ''] = /### Rights of copies[^]*?```sql\n([^]*?)```/.exec(PAGE) ?? []
 
 /** Statements of the page below a comment that begins so. */

@@ -16,7 +16,7 @@ const HOSTILE = 'o"ne\'; DROP SCHEMA sluice_queue; -- $(id)'
 
 /** The statements that docs/guides/workers.md shows. */
 function grantsOfPage(): readonly string[] {
-  const page = readFileSync(path.join(import.meta.dirname, '../../docs/guides/workers'), 'utf8')
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/guides/workers.md'), 'utf8')
   const [, block = ''] = /## Rights in the queue's database[^]*?```sql\n([^]*?)```/.exec(page) ?? []
   return block.split('\n').flatMap((line) => (line === '' || line.startsWith('--') ? [] : [line.replace(/;$/, '')]))
 }

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { perform, type Place } from '../support/copy-systems.ts'
 
-const PAGE = readFileSync(join(import.meta.dirname, '../../docs/dev/set-back'), 'utf8')
+const PAGE = readFileSync(join(import.meta.dirname, '../../docs/dev/set-back.md'), 'utf8')
 
 /** Something that can be set back by itself. */
 export type Side = {

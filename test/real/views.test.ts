@@ -166,7 +166,7 @@ it(`no view of ${BACKEND} shows what lies above the current version`, async () =
   await head(2)
 })
 
-const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/CATALOG'), 'utf8')
+const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/CATALOG.md'), 'utf8')
 const queries = [...page.matchAll(/^```sql\n(.*?)^```/gms)]
   .flatMap(([, block = '']) => block.split(/;\s*$/m))
   .map((query) => query.trim())

@@ -10,7 +10,7 @@ const state = initialState({ columns: 80, rows: 24, ascii: false, lake: './lake'
 
 describe('keymap', () => {
   it('is what docs/reference/KEYS.md says', () => {
-    expect(readFileSync(new URL('../../docs/reference/KEYS', import.meta.url), 'utf8')).toBe(keysDoc())
+    expect(readFileSync(new URL('../../docs/reference/KEYS.md', import.meta.url), 'utf8')).toBe(keysDoc())
   })
 
   it('binds no key that terminals cannot send or that stops the terminal', () => {

@@ -8,75 +8,15 @@ import type { Line } from '../draw/line.ts'
 import { block, fit, line, span } from '../draw/line.ts'
 import { padEnd } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
-import { queueView } from '../screens/queue/queue-open.ts'
-import { openRun } from '../state/selectors.ts'
+import { openScreen } from '../screens/index.ts'
 import { matches } from '../screens/tables/tables-list.ts'
-
-const ORDER: Readonly<Record<State['screen'], readonly KeyGroup[]>> = {
-  tables: [
-    'MOVE',
-    'ACT on the row or the marked rows',
-    'FIND AND SORT',
-    'PROGRAM',
-    'RUN screen',
-    'COMPARE screen',
-    'DIALOGS',
-  ],
-  runs: [
-    'RUN screen',
-    'MOVE',
-    'PROGRAM',
-    'FIND AND SORT',
-    'ACT on the row or the marked rows',
-    'COMPARE screen',
-    'DIALOGS',
-  ],
-  compare: [
-    'COMPARE screen',
-    'MOVE',
-    'PROGRAM',
-    'FIND AND SORT',
-    'ACT on the row or the marked rows',
-    'RUN screen',
-    'DIALOGS',
-  ],
-  queue: ['RUN screen', 'MOVE', 'PROGRAM', 'FIND AND SORT', 'DIALOGS'],
-  ask: ['ASK screen', 'MOVE', 'PROGRAM', 'RUN screen', 'DIALOGS'],
-  log: [
-    'FIND AND SORT',
-    'MOVE',
-    'PROGRAM',
-    'ACT on the row or the marked rows',
-    'RUN screen',
-    'COMPARE screen',
-    'DIALOGS',
-  ],
-}
 
 const KEYS = 13
 
-const QUEUE_TITLES = { workers: 'Keys · Workers', schedules: 'Keys · Schedules', run: 'Keys · Run of a queue' } as const
-
 /** Title of the help page: the screen whose keys it shows. */
 export function helpTitle(state: State): string {
-  const { screen, focus, detail } = state
-  switch (screen) {
-    case 'tables':
-      if (focus === 'needs') return 'Keys · what needs you'
-      return focus === 'detail' ? `Keys · Table › ${detail.tab}` : 'Keys · Tables'
-    case 'runs': {
-      const run = openRun(state)
-      return run === null ? 'Keys · Runs' : `Keys · Run › ${run.operation.kind}`
-    }
-    case 'queue':
-      return QUEUE_TITLES[queueView(state)?.kind ?? 'run']
-    case 'compare':
-      return 'Keys · Compare'
-    case 'ask':
-      return 'Keys · Ask'
-    case 'log':
-      return 'Keys · Log'
-  }
+  const { title, helpTitle: ofState } = openScreen(state)
+  return `Keys · ${ofState?.(state) ?? title}`
 }
 
 type Listed = readonly Binding<KeyCommand>[]
@@ -112,7 +52,7 @@ function columns(groups: readonly KeyGroup[], from: Listed, find: string, cells:
 /** All keys, or those that `find` matches. */
 export function helpLines(state: State, find: string, cells: number): readonly Line[] {
   const from: Listed = find === '' ? KEYMAP.filter((b: Binding<KeyCommand>) => b.unlisted !== true) : KEYMAP
-  return columns(ORDER[state.screen], from, find, cells)
+  return columns(openScreen(state).keys, from, find, cells)
 }
 
 /** The keys that work now, and why others of the screen do nothing for the row under the cursor. */
@@ -123,7 +63,7 @@ export function helpLinesNow(state: State, cells: number): readonly Line[] {
     fit([span(padEnd(keysOf(binding), KEYS), 'muted'), span(`${binding.label}: ${reason}`, 'muted')], cells),
   )
   return [
-    ...columns(ORDER[state.screen], working, '', cells),
+    ...columns(openScreen(state).keys, working, '', cells),
     ...(missing.length === 0 ? [] : [fit(line('NOT NOW', 'strong'), cells), ...missing]),
   ]
 }

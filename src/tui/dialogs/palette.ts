@@ -1,4 +1,5 @@
 /** The palette: commands that work now, found by name. */
+import { indexNow, wholeList } from '../state/held.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import type { Binding } from '../keymap/binding.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
@@ -138,4 +139,15 @@ export function paletteLines(state: State, cells: number, rows: number): Line[] 
     )
     return here ? chosen(drawn, cells) : drawn
   })
+}
+
+const entryName = (entry: PaletteEntry): string =>
+  'form' in entry ? `form ${entry.form.words.join(' ')}` : `${entry.binding.command} ${entry.row?.key ?? ''}`
+
+/** Keeps the cursor on its entry when entries are added or removed. */
+export function settledPalette(before: State, after: State): State {
+  const [was, now] = [before.dialog, after.dialog]
+  if (was?.kind !== 'palette' || was !== now) return after
+  const cursor = indexNow(was.cursor, wholeList(paletteEntries(before)), wholeList(paletteEntries(after)), entryName)
+  return cursor === null || cursor === was.cursor ? after : { ...after, dialog: { ...was, cursor } }
 }

@@ -5,7 +5,9 @@
  */
 import * as is from './conditions.ts'
 import { section } from './binding.ts'
-import { RUN } from '../screens/run/keys.ts'
+import { ASK_KEYS } from '../screens/ask/keys.ts'
+import { COMPARE_KEYS } from '../screens/compare/keys.ts'
+import { RUN_KEYS } from '../screens/run/keys.ts'
 
 const MOVE = section('MOVE', 'screen', [
   ['cursor.down', ['j', 'down'], 'one row down', is.anywhere, { help: ['j k ↑ ↓', 'one row'] }],
@@ -186,62 +188,6 @@ const FIND = section('FIND AND SORT', 'screen', [
   ['sort.reverse', ['S'], 'turn the order round', is.sortable, { palette: true, unlisted: true }],
 ])
 
-const COMPARE = section('COMPARE screen', 'screen', [
-  ['compare.again', ['enter'], 'this question again', is.askAgain, { hint: 'this again', rank: 1, palette: true }],
-  ['compare.all', ['a'], 'all questions again', is.askAgain, { hint: 'all again', rank: 2, palette: true }],
-  ['compare.bytes', ['b'], 'bars: time, asked, bytes', is.compared, { hint: 'bars', rank: 2, palette: true }],
-  ['compare.cold', ['m'], 'warm median or cold', is.compared, { hint: 'warm/cold', rank: 2, palette: true }],
-  [
-    'compare.further',
-    ['.', 'right'],
-    'servers further away',
-    is.compared,
-    { hint: 'latency', hintKeys: '← →', rank: 1, palette: true, help: ['← → , .', 'latency, reckoned'] },
-  ],
-  ['compare.nearer', [',', 'left'], 'servers nearer', is.compared, { palette: true, unlisted: true }],
-  ['compare.picture', ['s'], 'picture for a slide (SVG)', is.compared, { hint: 'picture', rank: 2, palette: true }],
-  ['compare.report', ['W'], 'again, with a report file', is.askAgain, { hint: 'report', rank: 3, palette: true }],
-])
-
-const ASK = section('ASK screen', 'screen', [
-  ['ask.run', ['ctrl-r'], 'run, as enter behind ;', is.canAsk, { hint: 'run', rank: 0, palette: true }],
-  [
-    'ask.cancel',
-    ['esc'],
-    'cancel the statement',
-    is.asks,
-    { hint: 'cancel', hintKeys: 'ctrl-c', rank: 0, palette: true },
-  ],
-  ['ask.explain', ['ctrl-x'], 'explain it, run nothing', is.canAsk, { hint: 'explain', rank: 3, palette: true }],
-  ['ask.places', ['ctrl-o'], 'what is asked', is.onAsk, { hint: 'what is asked', rank: 4, palette: true }],
-  ['ask.history', ['ctrl-f'], 'find what was asked, ↑ ↓', is.onAsk, { hint: 'asked before', rank: 4, palette: true }],
-  [
-    'ask.pane',
-    ['shift-tab', 'esc'],
-    'to the rows, to the statement',
-    is.inEditor,
-    { hint: 'rows', rank: 2, help: ['shift-tab', 'rows, the statement'] },
-  ],
-  [
-    'ask.pane',
-    ['tab', 'shift-tab', 'i'],
-    'to the statement',
-    is.inGrid,
-    { hint: 'statement', rank: 1, unlisted: true },
-  ],
-  [
-    'ask.left',
-    ['left'],
-    'a column to the left',
-    is.hasAnswerRows,
-    { hint: 'column', hintKeys: '← →', rank: 5, unlisted: true },
-  ],
-  ['ask.right', ['right'], 'a column to the right', is.hasAnswerRows, { help: ['← →', 'another column'] }],
-  ['ask.value', ['enter'], 'the whole value', is.hasAnswerRows, { hint: 'whole value', rank: 2 }],
-  ['ask.copy', ['y'], 'copy the value', is.hasAnswerRows, { hint: 'copy', rank: 5 }],
-  ['ask.save', ['w'], 'save all rows to a file', is.hasWholeAnswer, { hint: 'save all', rank: 1, palette: true }],
-])
-
 const PROGRAM = section('PROGRAM', 'screen', [
   ['clipboard', ['y'], 'copy name or command', is.canCopyText, { hint: 'copy', rank: 6, palette: true }],
   ['zoom', ['z'], 'zoom the pane', is.manyPanesOrZoom, { hint: 'zoom', rank: 8, palette: true }],
@@ -297,9 +243,9 @@ export const KEYMAP = [
   ...ACT,
   ...FIND,
   ...FIND_NEEDS,
-  ...RUN,
-  ...COMPARE,
-  ...ASK,
+  ...RUN_KEYS,
+  ...COMPARE_KEYS,
+  ...ASK_KEYS,
   ...PROGRAM,
   ...DIALOGS,
   ...ALWAYS,

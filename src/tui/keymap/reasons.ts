@@ -1,19 +1,12 @@
 /** Why a key of the open screen does nothing for the row under the cursor. */
 import { activeRun, comparison } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
+import { openScreen } from '../screens/index.ts'
 import { cursorRow } from '../screens/tables/tables-list.ts'
 import type { KeyCommand } from './bindings.ts'
-import type { Binding, KeyGroup } from './binding.ts'
+import type { Binding } from './binding.ts'
 import { KEYMAP } from './bindings.ts'
 import { workingBindings } from './lookup.ts'
-
-/** Groups of a screen whose keys depend on its row or its run. */
-const GROUPS: Readonly<Partial<Record<State['screen'], readonly KeyGroup[]>>> = {
-  tables: ['ACT on the row or the marked rows'],
-  runs: ['RUN screen'],
-  compare: ['COMPARE screen'],
-  ask: ['ASK screen'],
-}
 
 type Reason = (state: State) => string
 
@@ -58,11 +51,11 @@ export type Unavailable = { readonly binding: Binding<KeyCommand>; readonly reas
 
 /** Keys of the screen that do nothing now. A key that does something else now is left out. */
 export function unavailableBindings(state: State): readonly Unavailable[] {
-  const groups = GROUPS[state.screen] ?? []
+  const { ownKeys } = openScreen(state)
   const taken = new Set(workingBindings(state).flatMap(({ keys }) => keys))
   return KEYMAP.flatMap((binding: Binding<KeyCommand>) => {
     const reason = REASONS[binding.command]
-    if (reason === undefined || !groups.includes(binding.group) || binding.when(state)) return []
+    if (reason === undefined || binding.group !== ownKeys || binding.when(state)) return []
     return binding.keys.some((key) => taken.has(key)) ? [] : [{ binding, reason: reason(state) }]
   })
 }

@@ -18,7 +18,7 @@ import type { Dialog } from '../dialogs/state.ts'
 import { needyIndex, needyRows } from '../screens/tables/needy.ts'
 import { cursorRow, storeOfRow, targetRows } from '../screens/tables/tables-list.ts'
 import { commitText, fileLines, resultText, runText } from '../views/texts.ts'
-import { clipboardText } from './clipboard.ts'
+import { openScreen } from '../screens/index.ts'
 import { askPlan, askRollback } from '../dialogs/actions.ts'
 import { rateAfter } from '../run/rate-limit.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -318,7 +318,7 @@ export function actOn(s: Acting, command: KeyCommand, rows: readonly TableRow[] 
       openResult(s)
       break
     case 'clipboard': {
-      const what = clipboardText(s.state)
+      const what = openScreen(s.state).copied(s.state)
       if (what !== null && 'command' in what) s.copyCommand(what.command)
       else if (what !== null) s.copy(what.text, what.what)
       break

@@ -38,3 +38,10 @@ export function settlePosition(at: ListPosition, total: number, height: number):
   const top = scrollTop(at.top, cursor, total, height)
   return cursor === at.cursor && top === at.top ? at : { cursor, top }
 }
+
+/** Scrolls a text without a cursor. */
+export function scrollText(at: ListPosition, move: Move, total: number, height: number): ListPosition {
+  const top = Math.max(0, Math.min(Math.max(0, total - height), moveIndex(at.top, move, total, height)))
+  const last = Math.max(0, total - height)
+  return { cursor: 0, top: move === 'last' ? last : top }
+}

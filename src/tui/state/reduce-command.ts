@@ -1,12 +1,12 @@
 /** Commands that only change the screen. Commands that need the workbench or the terminal are in ../session. */
+import { toPane } from '../screens/run/copy/copy-cursor.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import { BARS, latencyAfter } from '../screens/compare/compare-figures.ts'
 import { geometry } from './geometry.ts'
 import { needyIndex, needyRows, toNeedy } from '../screens/tables/needy.ts'
-import { moveCursor } from './lists.ts'
+import { openScreen } from '../screens/index.ts'
 import type { Move } from './position.ts'
 import {
-  leftQueue,
   openedFromSchedule,
   openedFromWorker,
   openedRun,
@@ -14,9 +14,9 @@ import {
   openedWorkers,
 } from '../screens/queue/reduce-queue.ts'
 import { activeRun, openRun, runRows } from './selectors.ts'
-import type { CopySelection, Prompt, State, Tab } from './state.ts'
+import type { Prompt, State, Tab } from './state.ts'
 import { FILE_SORTS, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
-import { cursorIndex, cursorRow, openedDatabase, visibleRows, type ListRow } from '../screens/tables/tables-list.ts'
+import { cursorIndex, cursorRow, visibleRows, type ListRow } from '../screens/tables/tables-list.ts'
 import { field } from './text-field.ts'
 
 const MOVES: Partial<Record<KeyCommand, Move>> = {
@@ -83,7 +83,7 @@ function toggleMark(state: State): State {
   if (!isTable(row)) return { ...state, flash: { text: `${row.name} is no table`, tone: 'plain' } }
   const marks = new Set(state.tables.marks)
   if (!marks.delete(row.key)) marks.add(row.key)
-  return moveCursor({ ...state, tables: { ...state.tables, marks } }, 'down')
+  return openScreen(state).move({ ...state, tables: { ...state.tables, marks } }, 'down')
 }
 
 function markAll(state: State): State {
@@ -95,35 +95,6 @@ function markAll(state: State): State {
     ...state,
     tables: { ...state.tables, anchor: null, marks: all ? new Set() : new Set([...state.tables.marks, ...shown]) },
   }
-}
-
-/** Closes the innermost open element: zoom, detail pane, run, marks, filter, screen. */
-function back(state: State): State {
-  if (state.screen === 'queue') return leftQueue(state)
-  const run = state.screen === 'runs' ? openRun(state) : null
-  if (run !== null && run.copy !== null && state.runs.copy.pane === 'chunks') return toPane(state, 'top')
-  if (run !== null) return { ...state, runs: { ...state.runs, open: null } }
-  if (state.screen !== 'tables') return { ...state, screen: 'tables' }
-  if (state.zoom) return { ...state, zoom: false }
-  if (state.focus !== 'list') return { ...state, focus: 'list' }
-  if (state.tables.anchor !== null) return { ...state, tables: { ...state.tables, anchor: null } }
-  if (state.tables.filter !== '') return { ...state, tables: { ...state.tables, filter: '' } }
-  if (state.tables.marks.size > 0) return { ...state, tables: { ...state.tables, marks: new Set() } }
-  const database = openedDatabase(state)
-  if (database === null) return state
-  const isStore = state.stores.some(({ key }) => key === database.parent)
-  const databases = isStore ? state.databases : state.databases.filter((one) => one !== database)
-  const stores = state.stores.map((one) => (one.key === database.parent ? { ...one, open: false } : one))
-  return {
-    ...state,
-    databases,
-    stores: isStore ? stores : state.stores,
-    tables: { ...state.tables, cursorKey: database.parent },
-  }
-}
-
-function toPane(state: State, pane: CopySelection['pane']): State {
-  return { ...state, runs: { ...state.runs, copy: { ...state.runs.copy, pane } } }
 }
 
 /**
@@ -142,7 +113,7 @@ function openRuns(state: State): State {
 /** The state after a command; the same object if it is not a screen command. */
 export function reduceCommand(state: State, command: KeyCommand): State {
   const move = MOVES[command]
-  if (move !== undefined) return moveCursor(state, move)
+  if (move !== undefined) return openScreen(state).move(state, move)
   const { tables, detail } = state
   switch (command) {
     case 'open':
@@ -253,7 +224,7 @@ export function reduceCommand(state: State, command: KeyCommand): State {
     case 'compare.cold':
       return { ...state, compare: { ...state.compare, cold: !state.compare.cold } }
     case 'back':
-      return back(state)
+      return openScreen(state).back(state)
     case 'help':
       return { ...state, dialog: { kind: 'help', all: false, field: field(), typing: false, top: 0 } }
     case 'palette':

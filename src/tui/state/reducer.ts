@@ -6,7 +6,8 @@ import type { RunView } from '../run/run-view.ts'
 import { freshRun } from '../run/run-view.ts'
 import { withStory } from '../run/story.ts'
 import type { Action } from './action.ts'
-import { settle } from './lists.ts'
+import { SCREENS } from '../screens/index.ts'
+import { settledPalette } from '../dialogs/palette.ts'
 import { reduceCommand } from './reduce-command.ts'
 import { reduceQueue } from '../screens/queue/reduce-queue.ts'
 import { READING_LIFECYCLE } from '../screens/tables/lifecycle-shown.ts'
@@ -20,7 +21,6 @@ import { freshStore, keyOfStore, OWN_STORE } from '../screens/tables/listed-stor
 import { sampled } from '../screens/tables/sync-shown.ts'
 import { visibleRows } from '../screens/tables/tables-list.ts'
 import { isRunShownOn } from '../run/run-screen.ts'
-import { held } from './held.ts'
 
 /** Most inputs kept per prompt. */
 const KEPT_TEXTS = 50
@@ -352,9 +352,12 @@ const OF_MARKS: ReadonlySet<Operation['kind']> = new Set([
   'copy',
 ])
 
+/** What keeps each cursor on its row. */
+const SETTLED = [...Object.values(SCREENS).map(({ settle }) => settle), settledPalette]
+
 /** The next state. */
 export function reducer(state: State, action: Action): State {
   const next = reduce(state, action)
   if (Object.is(next, state)) return state
-  return settle(state, held(state, next))
+  return SETTLED.reduce((after, settle) => settle(state, after), next)
 }

@@ -1,22 +1,11 @@
 /** State that one session leaves to the next for the same lake and catalog. It is read as untrusted input. */
 import type { RememberedStore } from '../screens/tables/listed-store.ts'
 import { freshStore } from '../screens/tables/listed-store.ts'
+import { openScreen, SCREENS } from '../screens/index.ts'
 import type { Screen, State, Tab, TableSort } from './state.ts'
 import { TABLE_SORTS, TABS } from './state.ts'
 import { cursorRow } from '../screens/tables/tables-list.ts'
 
-/** The screen that the next session begins with, by the one that this session is left on. */
-const NEXT: Readonly<Record<Screen, Screen>> = {
-  tables: 'tables',
-  runs: 'runs',
-  // A queue is opened again from the list of runs.
-  queue: 'runs',
-  compare: 'compare',
-  log: 'log',
-  // Its first key would type into a statement.
-  ask: 'tables',
-}
-const SCREENS = Object.keys(NEXT) as readonly Screen[]
 /** Longer texts are not remembered: no user typed them. */
 const MOST_CHARACTERS = 4000
 const MOST_STORES = 200
@@ -37,7 +26,7 @@ export function rememberedOf(state: State): Remembered {
   const { filter, sort, descending } = state.tables
   const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
   return {
-    screen: NEXT[state.screen],
+    screen: openScreen(state).next,
     // A row that is gone is given up.
     row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,
@@ -59,14 +48,14 @@ export function readRemembered(value: unknown): Partial<Remembered> | null {
   const one = <T extends string>(name: string, known: readonly T[]): T | undefined =>
     known.find((word) => word === text(name))
   const [screen, tab, sort, row, filter] = [
-    one('screen', SCREENS),
+    one('screen', Object.keys(SCREENS) as readonly Screen[]),
     one('tab', TABS),
     one('sort', TABLE_SORTS),
     text('row'),
     text('filter'),
   ]
   return {
-    ...(screen === undefined ? {} : { screen: NEXT[screen] }),
+    ...(screen === undefined ? {} : { screen: openScreen({ screen }).next }),
     ...(tab === undefined ? {} : { tab }),
     ...(sort === undefined ? {} : { sort }),
     ...(row === undefined ? {} : { row }),

@@ -9,19 +9,14 @@ import { marksOf } from '../draw/theme.ts'
 import { hints } from '../keymap/lookup.ts'
 import type { RunView } from '../run/run-view.ts'
 import { eta, runProgress } from '../run/run-view.ts'
-import { activeRun, steeredRun, comparison, isCatalogAway, openRun } from '../state/selectors.ts'
-import type { Prompt, Screen, State } from '../state/state.ts'
+import { activeRun, steeredRun, isCatalogAway, openRun } from '../state/selectors.ts'
+import { openScreen, SCREENS } from '../screens/index.ts'
+import type { Prompt, State } from '../state/state.ts'
 import { shownAround } from '../draw/masked.ts'
 import { shownRun } from '../screens/queue/queue-open.ts'
 import { isFollowing } from '../screens/run/copy/copy-layout.ts'
-import { isOneDatabase } from '../screens/tables/drawn-list.ts'
-import { lakeTables } from '../screens/tables/stores.ts'
-import { needyRows } from '../screens/tables/needy.ts'
-import { cursorRow, visibleRows } from '../screens/tables/tables-list.ts'
-import { queueCrumbs, queueState } from '../screens/queue/view.ts'
-import { shownTableName } from './table-name.ts'
+import { queueState } from '../screens/queue/view.ts'
 import { tabStrip } from './tab-strip.ts'
-import { countText } from '../../shared/figures.ts'
 
 /** `importing 63 % · 0:17`: the state of the run in words. */
 export function runState(run: RunView | undefined, now: number): string {
@@ -102,59 +97,20 @@ function headLine(state: State, cells: number): Line {
   return spreadLine([span(' sluice', 'strong'), span(`  ${cutMiddle(place, room)}`)], [span(`${right} `, tone)], cells)
 }
 
-const TITLES: Readonly<Record<Exclude<Screen, 'queue'>, string>> = {
-  tables: 'Tables',
-  runs: 'Runs',
-  compare: 'Compare',
-  log: 'Log',
-  ask: 'Ask',
-}
-
-function crumbs(state: State): string {
-  switch (state.screen) {
-    case 'tables': {
-      const row = cursorRow(state)
-      const own = lakeTables(state).filter((r) => r.kind === 'delta').length
-      const total = isOneDatabase(state) ? visibleRows(state).length : own
-      if (state.focus === 'needs') return `Tables › what needs you · ${needyRows(state).length}`
-      if (state.focus === 'detail' && row !== null) return `Tables › ${clean(row.name)} › ${state.detail.tab}`
-      if (state.slots.tables.value === null) return ''
-      const parts = [countText(total, 'table')]
-      if (state.tables.filter !== '') parts.push(`filter ${clean(state.tables.filter)}`)
-      if (state.tables.marks.size > 0) parts.push(`${state.tables.marks.size} marked`)
-      if (state.tables.anchor !== null) parts.push('range …')
-      return parts.join(' · ')
-    }
-    case 'runs': {
-      const run = openRun(state)
-      return run === null ? '' : `Runs › ${run.runId ?? run.operation.kind}`
-    }
-    case 'queue':
-      return queueCrumbs(state)
-    case 'compare': {
-      const shown = comparison(state)
-      return shown === null ? '' : `Compare › ${shownTableName(shown.table, state.lake)}`
-    }
-    case 'ask':
-      return ''
-    case 'log':
-      return `${state.log.errorsOnly ? 'errors only · ' : ''}${state.log.follow ? 'follows' : 'paused, G follows'}`
-  }
-}
-
 function screensLine(state: State, cells: number): Line {
-  const screens = ['tables', 'runs', 'compare', 'log', 'ask'] as const
-  const open = state.screen === 'queue' ? 'runs' : state.screen
+  const screens = Object.entries(SCREENS).filter(([, { under }]) => under === undefined)
+  const { under = state.screen, crumbs } = openScreen(state)
+  const isOpen = ([name]: (typeof screens)[number]): boolean => name === under
   const tabs = (gap: string): Line =>
     tabStrip(
       screens.map((screen, i) => {
-        const text = `${i + 1} ${TITLES[screen]}`
-        return [open === screen ? span(`[${text}]`, 'strong') : span(` ${text} `), span(gap)]
+        const text = `${i + 1} ${screen[1].title}`
+        return [isOpen(screen) ? span(`[${text}]`, 'strong') : span(` ${text} `), span(gap)]
       }),
-      screens.indexOf(open),
+      screens.findIndex(isOpen),
       cells - 1,
     )
-  let reported = crumbs(state)
+  let reported = crumbs?.(state) ?? ''
   const fits = (left: Line): boolean => width(reported) <= cells - lineWidth(left) - 4
   const left = fits(tabs(' ')) ? tabs(' ') : tabs('')
   // Filter and marks have priority over the number of tables.

@@ -1,4 +1,4 @@
-/** Screens of a queue by kind. For a new list, add an entry here and in `state/queue/queue-rows`. */
+/** Screens of a queue by kind. For a new list, add an entry here and in `queue-rows`. */
 import type { Line } from '../../draw/line.ts'
 import { queueView, shownRun, shownSlots } from './queue-open.ts'
 import { sharedWord, type QueueView } from './queue-shown.ts'

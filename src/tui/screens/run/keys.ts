@@ -2,7 +2,7 @@
 import * as is from '../../keymap/conditions.ts'
 import { section } from '../../keymap/binding.ts'
 
-export const RUN = section('RUN screen', 'screen', [
+export const RUN_KEYS = section('RUN screen', 'screen', [
   ['run.pause', ['p'], 'pause, resume', is.works, { hint: 'pause', rank: 1, palette: true }],
   [
     'run.go-on',

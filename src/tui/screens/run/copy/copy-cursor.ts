@@ -5,7 +5,7 @@ import type { RunView } from '../../../run/run-view.ts'
 import { copyLayout } from './copy-layout.ts'
 import { chunkIndex, shownCopyTables, shownChunks, shownTable } from './copy-shown.ts'
 import { moveIndex, scrollTop, type Move } from '../../../state/position.ts'
-import type { State } from '../../../state/state.ts'
+import type { CopySelection, State } from '../../../state/state.ts'
 
 export type UnderCursor =
   { readonly kind: 'table'; readonly table: CopyTable } | { readonly kind: 'chunk'; readonly chunk: Chunk }
@@ -51,4 +51,9 @@ export function moveInCopy(state: State, run: RunView, move: Move): State {
     table: chunk.table,
     top: scrollTop(copy.top, index, chunks.length, layout.chunks),
   })
+}
+
+/** Moves to another pane of the screen. */
+export function toPane(state: State, pane: CopySelection['pane']): State {
+  return { ...state, runs: { ...state.runs, copy: { ...state.runs.copy, pane } } }
 }

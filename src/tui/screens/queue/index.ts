@@ -1,0 +1,37 @@
+/** The screens of a queue: workers, schedules, and a shared run. They are opened from the Runs screen. */
+import type { State } from '../../state/state.ts'
+import type { Copied, ScreenEntry } from '../screen.ts'
+import { queueView } from './queue-open.ts'
+import { moveInQueue, scheduleAtCursor, settledQueue, workerAtCursor } from './queue-rows.ts'
+import { leftQueue } from './reduce-queue.ts'
+import { queueCrumbs, queueHeight, queueScreen } from './view.ts'
+
+const HELP = { workers: 'Workers', schedules: 'Schedules', run: 'Run of a queue' } as const
+
+/**
+ * For a run its id, which `sluice ctl` and `sluice runs --distributed` take; for a worker its host; for a schedule its
+ * command.
+ */
+function copied(state: State): Copied | null {
+  const view = queueView(state)
+  if (view?.kind === 'run') return { text: view.runId, what: 'run id' }
+  const schedule = scheduleAtCursor(state)
+  if (schedule !== null) return { text: schedule.command, what: 'command' }
+  const line = workerAtCursor(state)
+  return line === null ? null : { text: line.worker.host, what: 'host' }
+}
+
+export const QUEUE: ScreenEntry = {
+  title: 'Queue',
+  under: 'runs',
+  // A queue is opened again from the list of runs.
+  next: 'runs',
+  keys: ['RUN screen', 'MOVE', 'PROGRAM', 'FIND AND SORT', 'DIALOGS'],
+  helpTitle: (state) => HELP[queueView(state)?.kind ?? 'run'],
+  draw: queueScreen,
+  crumbs: queueCrumbs,
+  move: (state, move) => moveInQueue(state, move, queueHeight(state)),
+  settle: (_before, after) => (after.screen === 'queue' ? settledQueue(after, queueHeight(after)) : after),
+  back: leftQueue,
+  copied,
+}

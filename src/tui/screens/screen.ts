@@ -1,0 +1,38 @@
+/** What the frame, the keys and the help ask of a screen. `index.ts` has one entry for each. */
+import type { Line } from '../draw/line.ts'
+import type { KeyGroup } from '../keymap/binding.ts'
+import type { Move } from '../state/position.ts'
+import type { Screen, State } from '../state/state.ts'
+
+/** What `y` copies: a text and its description, or a command line. */
+export type Copied = { readonly text: string; readonly what: string } | { readonly command: string }
+
+export type ScreenEntry = {
+  /** Title of its tab. */
+  readonly title: string
+  /** The screen whose tab is marked while this one is open, if it has no tab of its own. */
+  readonly under?: Screen
+  /** The screen that the next session begins with, if this session is left here. */
+  readonly next: Screen
+  /** Groups of keys on its help page, in order. */
+  readonly keys: readonly KeyGroup[]
+  /** The group that acts on its row or its run: the help says why one of these keys does nothing. */
+  readonly ownKeys?: KeyGroup
+  /** Title of the help page, if not that of the tab. */
+  readonly helpTitle?: (state: State) => string
+  /** All lines between head and foot. */
+  readonly draw: (state: State, cells: number) => Line[]
+  /** What is open, for the right end of the head. */
+  readonly crumbs?: (state: State) => string
+  /** Moves the cursor of the focused list. */
+  readonly move: (state: State, move: Move) => State
+  /** Called after every change, on any screen: keeps its cursors on their rows, or on existing ones, and visible. */
+  readonly settle: (before: State, after: State) => State
+  /** Closes the innermost open element; at the end, the screen. */
+  readonly back: (state: State) => State
+  /** The object under the cursor as text for a shell or a query; null if there is none. */
+  readonly copied: (state: State) => Copied | null
+}
+
+/** Leaves the screen for Tables. */
+export const toTables = (state: State): State => ({ ...state, screen: 'tables' })
