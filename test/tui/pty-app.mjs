@@ -23,7 +23,7 @@ if (wants.has('--cannot-draw-help')) {
   // oxlint-disable-next-line no-extend-native
   Object.defineProperty(String.prototype, 'repeat', {
     value: function (count) {
-      if (new Error('where').stack.includes('views/help')) throw new Error('boom while drawing')
+      if (new Error('where').stack.includes('dialogs/help')) throw new Error('boom while drawing')
       return repeat.call(this, count)
     },
   })
