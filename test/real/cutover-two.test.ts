@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
 import { perform, type Place } from '../support/copy-systems.ts'
+import { psql } from './copy-postgresql-kit.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import {
@@ -137,4 +138,34 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     expect(of(again.events, 'cutover.switched').map(({ refusedWhile }) => refusedWhile)).toEqual([undefined])
     expect(await rowsOf(source)).toEqual(await rowsOf(target))
   })
+
+  test('asks for the reverse stream again where the server ended the session that was creating it', {
+    timeout: 240_000,
+  }, async () => {
+    const stage = await twoStage(server, 100)
+    const { source, target } = stage
+    const open = await psql(target.url)
+    await open.run('BEGIN')
+    await open.run('SELECT pg_current_xact_id()')
+    let ended = 0
+    const made = await perform(twoCutover(stage), {
+      onEvent: (event) => {
+        if (event.type !== 'log' || !event.message.includes('waits for open transactions') || ended++ > 0) return
+        void endCreation(target)
+          .then(() => open.run('COMMIT'))
+          .finally(() => open.close())
+      },
+    })
+    expect(ended).toBeGreaterThan(0)
+    expect(made.finished, JSON.stringify(made.finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+    expect(await rowsOf(source)).toEqual(await rowsOf(target))
+  })
 })
+
+/** Ends every session of other programs that works in the database, as a restart of its server does. */
+async function endCreation(place: Place): Promise<void> {
+  await place.rows(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle in transaction'`,
+  )
+}

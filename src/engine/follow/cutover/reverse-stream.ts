@@ -51,7 +51,11 @@ export class Maker {
   #begun: Promise<MadeStream> | null = null
   #made: { readonly made: MadeStream } | { readonly failed: unknown } | null = null
 
-  /** @returns null while it is being created @throws what `ChangeSource.begin` throws */
+  /**
+   * The caller may try again after a failure: the next call creates anew.
+   * @returns null while it is being created
+   * @throws what `ChangeSource.begin` throws, once for each creation
+   */
   made(begin: (signal: AbortSignal) => Promise<MadeStream>): MadeStream | null {
     if (this.#begun === null) {
       this.#begun = begin(this.#end.signal)
@@ -61,8 +65,11 @@ export class Maker {
       )
     }
     if (this.#made === null) return null
-    if ('failed' in this.#made) throw this.#made.failed
-    return this.#made.made
+    if ('made' in this.#made) return this.#made.made
+    const { failed } = this.#made
+    this.#begun = null
+    this.#made = null
+    throw failed
   }
 
   /** Aborts the creation and waits for its end. */
