@@ -139,27 +139,34 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     expect(await rowsOf(source)).toEqual(await rowsOf(target))
   })
 
-  test('asks for the reverse stream again where the server ended the session that was creating it', {
-    timeout: 240_000,
-  }, async () => {
-    const stage = await twoStage(server, 100)
-    const { source, target } = stage
-    const open = await psql(target.url)
-    await open.run('BEGIN')
-    await open.run('SELECT pg_current_xact_id()')
-    let ended = 0
-    const made = await perform(twoCutover(stage), {
-      onEvent: (event) => {
-        if (event.type !== 'log' || !event.message.includes('waits for open transactions') || ended++ > 0) return
-        void endCreation(target)
-          .then(() => open.run('COMMIT'))
-          .finally(() => open.close())
-      },
-    })
-    expect(ended).toBeGreaterThan(0)
-    expect(made.finished, JSON.stringify(made.finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
-    expect(await rowsOf(source)).toEqual(await rowsOf(target))
-  })
+  test(
+    'asks for the reverse stream again where the server ended the session that was creating it',
+    {
+      timeout: 240_000,
+    },
+    async () => {
+      const stage = await twoStage(server, 100)
+      const { source, target } = stage
+      const open = await psql(target.url)
+      await open.run('BEGIN')
+      await open.run('SELECT pg_current_xact_id()')
+      let ended = 0
+      const made = await perform(twoCutover(stage), {
+        onEvent: (event) => {
+          if (event.type !== 'log' || !event.message.includes('waits for open transactions') || ended++ > 0) return
+          void endCreation(target)
+            .then(() => open.run('COMMIT'))
+            .finally(() => open.close())
+        },
+      })
+      expect(ended).toBeGreaterThan(0)
+      expect(made.finished, JSON.stringify(made.finished.error)).toMatchObject({
+        exitCode: 0,
+        totals: { switched: '1' },
+      })
+      expect(await rowsOf(source)).toEqual(await rowsOf(target))
+    },
+  )
 })
 
 /** Ends every session of other programs that works in the database, as a restart of its server does. */
