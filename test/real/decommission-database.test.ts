@@ -355,6 +355,30 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
 })
 
 describe.skipIf(why !== '' || !POSTGRES_OWN)(`a database of another server, whose table was followed${why}`, () => {
+  it.skipIf(!POSTGRES_OWN)(
+    'knows of no session after the server crashed, which counts anew from 0',
+    { timeout: 120_000 },
+    async () => {
+      await using server = await startFollowServer()
+      const to = await makePlace('postgresql', folder.path)
+      await postgresAt(server.url()).sql('CREATE DATABASE crashed')
+      const old = postgresAt(urlOf(server.url(), 'crashed'))
+      await old.sql('CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t SELECT generate_series(1, 10)')
+      expect((await perform(copyOf(old, to, 'public.t'))).finished.error).toBeUndefined()
+      expect((await perform(retire({ old, to }))).finished.error).toBeUndefined()
+      await server.stop()
+      await server.restart()
+      const stopped = await perform(retire({ old, to }))
+      expect(findings(stopped.events, 'sessions since')).toMatchObject([{ verdict: 'fine' }])
+      await server.kill9()
+      await server.restart()
+      const crashed = await perform(retire({ old, to }))
+      expect(findings(crashed.events, 'sessions since')).toMatchObject([
+        { verdict: 'not known', detail: expect.stringContaining('has reset its counters') as string },
+      ])
+    },
+  )
+
   it(
     'stays while its slot is there, and goes when the stream has ended with equal rows',
     { timeout: 60_000 },

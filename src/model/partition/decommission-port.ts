@@ -26,7 +26,7 @@ export type DecommissionFinding = {
 export type TableUse = {
   readonly reads: string
   readonly writes: string
-  /** Last reset of the database's counters, as the server prints it; null if never. */
+  /** What differs after the counters were set to 0, also by a crash of the server; null if unknown. */
   readonly resetAt: string | null
   /** Time of the last read, ms since the epoch; null if never, absent if the server does not record it. */
   readonly lastReadMs?: number | null

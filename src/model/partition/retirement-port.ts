@@ -18,7 +18,7 @@ export type DatabaseStanding = {
 export type DatabaseUse = {
   readonly sessions: string | null
   readonly writes: string
-  /** Last reset of the counters, as the server prints it; null if never. */
+  /** What differs after the counters were set to 0, also by a crash of the server; null if unknown. */
   readonly resetAt: string | null
 }
 

@@ -1,4 +1,5 @@
 /** Inspects an old table: its users, its dependents, and what its removal would drop or change. */
+import { countedSince } from '../counters.ts'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { DecommissionFinding, OldTableState, TableUse } from '../../../../model/partition/decommission-port.ts'
 import { tableByName } from '../../server/known.ts'
@@ -55,7 +56,7 @@ async function useOf(session: CopySession, oid: string): Promise<TableUse> {
   // Older servers lack a column of this row: JSON then has no such key.
   const [row] = await session.ask(
     `SELECT (coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0))::text, (s.n_tup_ins + s.n_tup_upd + s.n_tup_del)::text,
-       (SELECT stats_reset::text FROM pg_catalog.pg_stat_database WHERE datname = pg_catalog.current_database()),
+       ${countedSince('(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())')},
        pg_catalog.to_jsonb(s) ? 'last_seq_scan'::text,
        pg_catalog.floor(extract(epoch FROM greatest((pg_catalog.to_jsonb(s) ->> 'last_seq_scan'::text)::timestamptz, (pg_catalog.to_jsonb(s) ->> 'last_idx_scan'::text)::timestamptz))::numeric * 1000::numeric)::text
      FROM pg_catalog.pg_stat_user_tables s WHERE s.relid = ${literal(oid)}::oid`,

@@ -4,6 +4,7 @@ import type { DatabaseUse } from '../../../../model/partition/retirement-port.ts
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
+import { countedSince } from '../counters.ts'
 import { sessionsOf, type DatabaseSession } from './sessions.ts'
 
 /** @param oid of the database @param own processes of our own sessions in it */
@@ -129,7 +130,7 @@ function sessionFinding({ pid, words, mayEnd }: DatabaseSession): DecommissionFi
 export async function useOf(session: CopySession, oid: string): Promise<DatabaseUse> {
   // Older servers lack a column of this row: JSON then has no such key.
   const [row] = await session.ask(
-    `SELECT pg_catalog.to_jsonb(s) ->> 'sessions'::text, (s.tup_inserted + s.tup_updated + s.tup_deleted)::text, s.stats_reset::text
+    `SELECT pg_catalog.to_jsonb(s) ->> 'sessions'::text, (s.tup_inserted + s.tup_updated + s.tup_deleted)::text, ${countedSince(oid)}
      FROM pg_catalog.pg_stat_database s WHERE s.datid = ${oid}`,
   )
   return { sessions: row?.[0] ?? null, writes: row?.[1] ?? '0', resetAt: row?.[2] ?? null }
