@@ -6,6 +6,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { QueuePool } from '../../src/stores/postgresql/queue/pool.ts'
 import { BIN, cleanEnv } from '../e2e/support/program.ts'
 import { PGBOUNCER_AVAILABLE, PGBOUNCER_MISSING, startPgbouncer, type Pooler } from '../support/servers/pgbouncer.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -115,5 +116,18 @@ describe.skipIf(!PGBOUNCER_AVAILABLE || !POSTGRES_OWN)(NAME, { timeout: 120_000 
       'orders',
     )
     expect(ran.code, ran.said).toBe(0)
+  })
+
+  test('in session mode serves a queue, whose sessions find no object of other schemas', async () => {
+    await server.createDatabase('queued')
+    await using pooler = await startPgbouncer(server, 'session', 20)
+    const url = pooler.url('queued')
+    const worked = sluice('worker', '--connect', url, '--idle', '1s')
+    expect(worked.code, worked.said).toBe(0)
+    const looked = sluice('workers', '--connect', url)
+    expect(looked.code, looked.said).toBe(0)
+    await using queue = await QueuePool.open(url, 3)
+    const paths = await Promise.all([1, 2, 3].map(async () => (await queue.ask('SHOW search_path')).rows[0]))
+    expect(paths).toEqual(paths.map(() => ({ search_path: 'pg_catalog, pg_temp' })))
   })
 })

@@ -43,8 +43,7 @@ export class QueuePool implements AsyncDisposable {
       database: settings.database,
       password: () => settings.password() ?? '',
       application_name: `${settings.applicationName} queue`,
-      // Statements name the schema of each table of the queue, so objects that another role creates are never found.
-      options: '-c search_path=pg_catalog,pg_temp',
+      ...HOOKS,
       Client: isEncrypted ? encryptedClient(settings) : Client,
       max: most,
       keepAlive: true,
@@ -165,6 +164,16 @@ export class QueuePool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pool.end().catch(() => undefined)
   }
+}
+
+/**
+ * Statements name the schema of each table of the queue: objects that another role creates are never found. Not sent as
+ * a startup option, which poolers refuse or ignore.
+ */
+const HOOKS = {
+  onConnect: async (client: Pick<Client, 'query'>): Promise<void> => {
+    await client.query('SET search_path TO pg_catalog, pg_temp')
+  },
 }
 
 /** Returns a row if the schemas of a queue exist, and in that of sluice the table that is created first. */
