@@ -567,3 +567,19 @@ test('restored rows whose files are gone: it says how many are lost, and the res
   expect(adopted.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '0', findings: '1' } })
   expect(await statesOf(place)).toEqual(['2020-Q1 RESTORED -', '2020-Q2 RESTORED -'])
 })
+
+test('restored rows that the table lost, behind an erasure that ended the history: the partition is refused by name', async () => {
+  const archived = await fresh('sqlite', 'plain')
+  const { place } = archived
+  const { run, drop, restore } = commandsOf(archived)
+  for (const operation of [run, drop, { ...restore, partitions: ['2020-Q1'] } as Operation])
+    expect(await ended(operation)).toBe('ok')
+  const erase = { kind: 'archive-erase', from: place.url, table: TABLE, where: 'id = 100003', reason: 'T-1' } as const
+  expect(await ended({ ...erase, confirm: TABLE, dryRun: false })).toBe('ok')
+  await lose(place)
+  await place.sql(`DELETE FROM ${TABLE}`)
+  const found = /^2020-Q1 differs from the source: .* an erasure ended the history .* the table has none of them$/
+  expect(await findingsOf(adopt(archived))).toEqual([expect.stringMatching(found), 'PROOF_FAILED'])
+  expect((await findingsOf(adopt(archived, { accept: ['2020-Q1'] }))).at(-1)).toBe('ok')
+  expect(await statesOf(place)).toEqual(['2020-Q1 RESTORED -', '2020-Q2 DROPPED -'])
+})

@@ -17,9 +17,12 @@ import { filesStanding } from '../steps/files-there.ts'
 import { loggedPartition } from './logged.ts'
 import { restoredThere, type Unpublished } from './restored.ts'
 import type { SaidArchive } from './said.ts'
-import type { RebuildContext } from './whereabouts.ts'
+import { differing, type RebuildContext } from './whereabouts.ts'
 
 type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
+
+const UNKNOWN_ROWS =
+  'it was archived, and an erasure ended the history that says how many rows it had; the table has none of them'
 
 /** The log does not record who expired a partition. */
 const UNKNOWN_ACTOR = 'unknown: the ledger was rebuilt'
@@ -53,7 +56,7 @@ export async function unpublished(
   // Without a recorded proof, the ledger gets the digest of the present rows.
   const digest = await digestNow(context, { ...restored, state: 'PUBLISHED' })
   const partition = { ...restored, digest, retracted: true, version: departed?.version ?? state.version, logged: [] }
-  return { finding: [], partition, compared: 0n }
+  return { finding: (digest?.rows ?? 0n) === 0n ? [differing(partition, UNKNOWN_ROWS)] : [], partition, compared: 0n }
 }
 
 /** Its files may have been swept: it can be restored if all are there; they are read then. */
