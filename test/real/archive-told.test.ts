@@ -151,7 +151,7 @@ test.for(KILLS)(
   },
 )
 
-test('verify names a detached table that was dropped by hand, and how its rows come back', async ({ skip }) => {
+test('verify and list name a detached table that was dropped by hand, and how its rows come back', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const archived = await fresh('postgresql', 'native')
@@ -160,6 +160,11 @@ test('verify names a detached table that was dropped by hand, and how its rows c
   const before = await place.rows(`SELECT * FROM ${TABLE} ORDER BY 1`)
   expect(await ended({ ...run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
   expect(await ended(verify)).toBe('ok')
+  const listed = async (): Promise<readonly unknown[]> => {
+    const { events } = await perform({ kind: 'archive-list', from: place.url, tables: [], count: false })
+    return events.flatMap((event) => (event.type === 'archived' ? [event.error] : []))
+  }
+  expect(await listed()).toEqual([undefined])
   const [[detached] = []] = await place.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived'")
   await place.sql(`DROP TABLE sluice_archived."${detached}"`)
   for (const deep of [false, true]) {
@@ -168,7 +173,9 @@ test('verify names a detached table that was dropped by hand, and how its rows c
     const found = events.filter((event) => event.type === 'archive.finding')
     expect(found).toMatchObject([{ partition: '2020-Q1', detail: expect.stringMatching(/its detached table is gone/) }])
   }
+  expect(await listed()).toEqual([expect.stringMatching(/^PARTITION_CHANGED: its detached table is gone: .* restore /)])
   expect(await ended({ ...restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  expect(await listed()).toEqual([undefined])
   expect(await place.rows(`SELECT * FROM ${TABLE} ORDER BY 1`)).toEqual(before)
   expect(await ended(verify)).toBe('ok')
 })

@@ -16,6 +16,7 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import { keyDifferences, keyFindings } from './late-rows.ts'
 import type { PlanCounts } from './counted.ts'
 import { periodRows, type PeriodLook, type PeriodSource } from './period-rows.ts'
+import { detachedGone } from './detached-gone.ts'
 import { missingDetail, missingPartitions } from './missing-partitions.ts'
 import { stillThere } from './not-removed.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
@@ -57,10 +58,8 @@ export async function* sourceFindings(
       yield { finding: 'differs from the source', partition: partition.label, detail: missingDetail(taken) }
       continue
     }
-    if (await isDetachedGone(context, partition)) {
-      const detail = `its detached table is gone: a change to its rows after the proof is lost; ${restoreCommand(context.name, partition)} brings back the archived ones`
-      yield { finding: 'differs from the source', partition: partition.label, detail }
-    }
+    const gone = await detachedGone(store, context.name, partition, interrupt.abort)
+    if (gone !== null) yield { finding: 'differs from the source', partition: partition.label, detail: gone }
     if (partition.state === 'EXPIRED') {
       const late = inspections.get(partition.label)
       if (late !== undefined) inspected.look(late)
@@ -93,14 +92,6 @@ export async function* sourceFindings(
       yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(look)) }
     }
   }
-}
-
-/** True if the table of a detached partition was dropped by hand. */
-async function isDetachedGone({ store, interrupt }: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
-  const { native, state, leaving } = partition
-  const { partitions } = store.offers
-  if (native === null || partitions === undefined || state !== 'DETACHED' || leaving) return false
-  return (await partitions.detachedTables(native.table, native.identity, interrupt.abort)).length === 0
 }
 
 /** The files of an expired period may be gone, so all its rows count as late. */

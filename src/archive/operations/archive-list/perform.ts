@@ -19,8 +19,8 @@ import { boundFields } from '../../plan/bound-fields.ts'
 import { standingFields, resumeState, reportStanding } from '../../plan/resumable.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { reportDoubt } from '../../steps/unsure-columns.ts'
+import { detachedGone } from '../../plan/detached-gone.ts'
 import { missingError, missingPartitions } from '../../plan/missing-partitions.ts'
-import type { MissingPartition } from '../../plan/native-parts.ts'
 import { mistakenText } from '../../plan/wrongly-detached.ts'
 import { PlanCounts } from '../../plan/counted.ts'
 import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
@@ -51,12 +51,11 @@ export async function performArchiveList(
     if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })
     reportDoubt(table, unsure, record.partitions, run)
     const inspections = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
-    const missing = await missingNow(opened, table, record, signal)
+    const troubles = await troublesNow(opened, table, record, signal)
     const going = await goingLabels(opened, record, run)
     if (going.size > 0) run.emit({ type: 'log', level: 'warn', table: name, ...goingText(going) })
     for (const one of record.partitions) {
-      const taken = missing.find(({ partition }) => partition.label === one.label)
-      const error = taken === undefined ? one.error : missingError(table, taken)
+      const error = troubles.get(one.label) ?? (one.error === null ? null : `${one.error.code}: ${one.error.message}`)
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
       const inArchive = one.version !== null && one.state !== 'RESTORED' && one.state !== 'EXPIRED'
       const look = inspections.get(one.label)
@@ -81,7 +80,7 @@ export async function performArchiveList(
         ...(one.held === null ? {} : { held: one.held }),
         ...lookFields(look),
         ...standingFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
-        ...(error === null ? {} : { error: `${error.code}: ${error.message}` }),
+        ...(error === null ? {} : { error }),
       })
     }
   }
@@ -92,16 +91,28 @@ export async function performArchiveList(
   }
 }
 
-/** Missing partitions; none if the ledger has changed since it was read: another command may have detached them. */
-async function missingNow(
+/**
+ * Texts about tables of partitions that are gone, by label; none if the ledger has changed since it was read: another
+ * command may have detached or dropped them.
+ */
+async function troublesNow(
   { store, database }: OpenedArchive,
   table: TableSpec,
   record: ArchiveRecord,
   signal: AbortSignal,
-): Promise<readonly MissingPartition[]> {
-  const missing = await missingPartitions(store, table, record, signal)
-  if (missing.length === 0) return missing
-  return (await readArchive(database, record.table))?.revision === record.revision ? missing : []
+): Promise<ReadonlyMap<string, string>> {
+  const troubles = new Map<string, string>()
+  for (const one of await missingPartitions(store, table, record, signal)) {
+    const { code, message } = missingError(table, one)
+    troubles.set(one.partition.label, `${code}: ${message}`)
+  }
+  for (const partition of record.partitions) {
+    const gone = await detachedGone(store, tableText(table.table), partition, signal)
+    if (gone !== null) troubles.set(partition.label, `PARTITION_CHANGED: ${gone}`)
+  }
+  if (troubles.size === 0) return troubles
+  const isSame = (await readArchive(database, record.table))?.revision === record.revision
+  return isSame ? troubles : new Map<string, string>()
 }
 
 /** Labels of expired partitions whose files are listed for destruction by a command that has not ended. */
