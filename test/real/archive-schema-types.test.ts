@@ -283,7 +283,7 @@ test.for([
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('an enum, a composite and an array of them are the same after their schema or they are renamed', async ({
+test('types that users made, and arrays of them, are the same after their schema or they are renamed', async ({
   skip,
 }) => {
   const why = await missing('postgresql')
@@ -293,16 +293,20 @@ test('an enum, a composite and an array of them are the same after their schema 
   await place.sql(
     'CREATE SCHEMA app',
     "CREATE TYPE app.mood AS ENUM ('a', 'b')",
-    'CREATE TYPE app.pair AS (x int, m app.mood)',
-    `ALTER TABLE ${TABLE} ADD k app.mood DEFAULT 'a', ADD c app.pair DEFAULT '(1,b)', ADD l app.mood[] DEFAULT '{a,b}', ADD p app.pair[] DEFAULT '{"(2,a)"}'`,
+    'CREATE DOMAIN app.size AS numeric(4,1)',
+    'CREATE TYPE app.span AS RANGE (subtype = app.size)',
+    'CREATE TYPE app.pair AS (x int, m app.mood, s app.span[], z app.size)',
+    `ALTER TABLE ${TABLE} ADD k app.mood DEFAULT 'a', ADD c app.pair DEFAULT '(1,b,,2)', ADD l app.mood[] DEFAULT '{a,b}', ADD p app.pair[] DEFAULT '{"(2,a,,)"}'`,
+    `ALTER TABLE ${TABLE} ADD r app.span DEFAULT '[1,2)', ADD s app.span[] DEFAULT '{"[1,2)"}', ADD z app.size DEFAULT 3, ADD y app.size[] DEFAULT '{3,4}'`,
   )
   const rows = `SELECT * FROM ${TABLE} ORDER BY id`
   const before = await place.rows(rows)
   expect(await ended(only(OLD))).toBe('ok')
   expect(await ended(only(OLD, { drop: true, confirm: TABLE }))).toBe('ok')
-  const values = `SELECT count(k), count(c), count(l), count(p) FROM ${TABLE} WHERE k = 'a'`
+  const values = `SELECT count(k), count(c), count(l), count(p), count(r), count(s), count(z), count(y) FROM ${TABLE} WHERE k = 'a'`
   const counted = await asked(values)
-  await place.sql('ALTER SCHEMA app RENAME TO app2', 'ALTER TYPE app2.pair RENAME TO two')
+  await place.sql('ALTER SCHEMA app RENAME TO app2')
+  for (const type of ['mood', 'pair', 'span', 'size']) await place.sql(`ALTER TYPE app2.${type} RENAME TO new_${type}`)
   expect(await asked(values)).toEqual(counted)
   expect(await ended(only(NEW))).toBe('ok')
   expect(await asked(values)).toEqual(counted)

@@ -1,4 +1,4 @@
-/** Checks that texts of enums and composites still mean the archived values. */
+/** Checks that texts of types that users made still mean the archived values. */
 import type { DeclaredSourceType, StoredColumn } from '../../model/archive/stored-column.ts'
 import type { ColumnType } from '../../model/copy/column-type.ts'
 
@@ -11,26 +11,44 @@ export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<Sto
     const same = now.declared?.find(({ identity }) => identity === before.identity)
     const after = same ?? now.declared?.find(({ name, kind }) => name === before.name && kind === before.kind)
     if (after === undefined) continue
+    const known = { ...before, parts: before.parts.map((part) => ({ ...part, ...typeNow(part, then, now) })) }
     const found =
       before.kind === 'enum'
         ? otherMembers(before, after, same !== undefined)
-        : otherPlaces(before, after, same !== undefined)
+        : otherPlaces(known, after, same !== undefined)
     if (found !== null) return found
   }
   return null
 }
 
-/** The type under its present name: an enum or a composite that was renamed, or moved with its schema, is the same. */
+/** The type under its present name: one that was renamed, or moved with its schema, is the same. */
 export function renamedType(
   type: ColumnType,
   then: Pick<StoredColumn, 'declared'>,
   now: readonly DeclaredSourceType[] | undefined,
 ): ColumnType {
-  if (type.kind !== 'native') return type
-  const [, name = '', list = ''] = /^(.*?)(\[\])?$/s.exec(type.name) ?? []
-  const before = then.declared?.find((one) => one.name === name)
-  const after = now?.find(({ identity }) => identity === before?.identity)
-  return after === undefined ? type : { ...type, name: after.name + list }
+  return type.kind === 'native' ? { ...type, name: renamed(type.name, then.declared, now) } : type
+}
+
+/** The type of an attribute, or below a range or a domain, under its present name. */
+function typeNow(
+  { type }: DeclaredSourceType['parts'][number],
+  then: Pick<StoredColumn, 'declared'>,
+  now: Pick<StoredColumn, 'declared'>,
+): { readonly type?: string } {
+  return type === undefined ? {} : { type: renamed(type, then.declared, now.declared) }
+}
+
+/** @param name of a type, or of an array of it, maybe with a length */
+function renamed(
+  name: string,
+  then: readonly DeclaredSourceType[] = [],
+  now: readonly DeclaredSourceType[] = [],
+): string {
+  const [, element = '', rest = ''] = /^(.*?)((?:\([\d, -]+\))?(?:\[\])?)$/s.exec(name) ?? []
+  const before = then.find((one) => one.name === element)
+  const after = now.find(({ identity }) => identity === before?.identity)
+  return after === undefined ? name : after.name + rest
 }
 
 /** A text of a renamed member cannot be mistaken for another one: the server refuses it. */
@@ -53,10 +71,11 @@ function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isS
 function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredSourceType): string =>
     JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))
-  const named = ({ parts }: DeclaredSourceType): string => parts.map(({ name, type }) => `${name} ${type}`).join(', ')
-  return list(before) === list(after)
-    ? null
-    : `the attributes of ${after.name} were (${named(before)}) and are (${named(after)}) now`
+  const named = ({ parts }: DeclaredSourceType): string =>
+    parts.map(({ name, type }) => `${name} ${type}`.trim()).join(', ')
+  if (list(before) === list(after)) return null
+  const what = after.kind === 'composite' ? `the attributes of ${after.name}` : `the types below ${after.name}`
+  return `${what} were (${named(before)}) and are (${named(after)}) now`
 }
 
 /** Without the schema, which depends on the search_path, and without lengths: the server refuses too long values. */

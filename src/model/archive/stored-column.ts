@@ -17,13 +17,16 @@ export type StoredType =
   | 'timestamp_ntz'
   | `decimal(${number},${number})`
 
-/** An enum or a composite of PostgreSQL. Its values name members, or list attributes by position. */
+/**
+ * A type of PostgreSQL that a user made: `range` also for multiranges, `base` for types of extensions. Values of an
+ * enum name members; those of a composite list attributes by position.
+ */
 export type DeclaredSourceType = {
   readonly name: string
-  readonly kind: 'enum' | 'composite'
+  readonly kind: 'enum' | 'composite' | 'range' | 'domain' | 'base'
   /** Identity of the type in its database: changes if the type is recreated or restored from a dump. */
   readonly identity: string
-  /** Members or attributes in order. `number` survives a rename as long as `identity` stays. */
+  /** Members or attributes in order; for ranges and domains one part with the type below. `number` survives a rename as long as `identity` stays. */
   readonly parts: readonly { readonly number: string; readonly name: string; readonly type?: string }[]
 }
 
@@ -31,7 +34,7 @@ export type DeclaredSourceType = {
 export type ColumnNumbers = {
   readonly of: string
   readonly numbers: ReadonlyMap<string, number>
-  /** Enums and composites used by the values of a column, by column name. */
+  /** Types that users made, in values of a column, by column name. */
   readonly declared: ReadonlyMap<string, readonly DeclaredSourceType[]>
 }
 
@@ -48,7 +51,7 @@ export type StoredColumn = {
   readonly comment?: string
   /** The source's number of the column, which survives a rename (PostgreSQL: `attnum`); absent if it has none. */
   readonly number?: number
-  /** Enums and composites of its values when the column was recorded; absent if none, or from older programs. */
+  /** Types that users made, in its values when the column was recorded; absent if none, or from older programs. */
   readonly declared?: readonly DeclaredSourceType[]
   /** Expression of a generated column when it was recorded; absent for others, and if recorded by an older program. */
   readonly computed?: Expression

@@ -8,7 +8,7 @@ import { declaredTypes } from './declared-types.ts'
 import { tableByName } from '../server/known.ts'
 
 /**
- * `attnum` by name, the oid of the table, and enums and composites of its columns; null if there is no such table.
+ * `attnum` by name, the oid of the table, and types that users made, in its columns; null if there is no such table.
  * @param database identity of this database
  */
 export async function columnNumbers(

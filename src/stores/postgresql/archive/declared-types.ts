@@ -1,11 +1,20 @@
-/** Enums and composites in columns of a table: also in domains, arrays, ranges and attributes of composites. */
+/** Types that users made, in columns of a table: also in domains, arrays, ranges and attributes of composites. */
 import type { DeclaredSourceType } from '../../../model/archive/stored-column.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
 type Parts = DeclaredSourceType['parts']
 
-/** By column name, with members or attributes in order. @param oid of the table @param database its identity */
+/** By `pg_type.typtype`. */
+const KINDS: Readonly<Record<string, DeclaredSourceType['kind']>> = {
+  e: 'enum',
+  c: 'composite',
+  r: 'range',
+  m: 'range',
+  d: 'domain',
+}
+
+/** By column name, with their parts in order. @param oid of the table @param database its identity */
 export async function declaredTypes(
   session: CopySession,
   oid: string,
@@ -17,7 +26,7 @@ export async function declaredTypes(
     const found = declared.get(column ?? '') ?? []
     found.push({
       name: name ?? '',
-      kind: kind === 'e' ? 'enum' : 'composite',
+      kind: KINDS[kind ?? ''] ?? 'base',
       identity: `${database}/${type}`,
       parts: JSON.parse(parts ?? '[]') as Parts,
     })
@@ -34,19 +43,32 @@ function typesSql(oid: string): string {
       UNION
       SELECT m.attname, below.oid FROM made m JOIN pg_catalog.pg_type t ON t.oid = m.oid CROSS JOIN LATERAL (
         SELECT t.typbasetype UNION ALL SELECT t.typelem
-        -- Before version 14 there are no multiranges.
-        UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r
-          WHERE r.rngtypid = t.oid OR (pg_catalog.to_jsonb(r) ->> 'rngmultitypid'::text)::oid = t.oid
+        UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE ${isRangeOf('r', 't')}
         UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
           WHERE a.attrelid = t.typrelid AND t.typrelid <> 0::oid AND a.attnum > 0 AND NOT a.attisdropped) AS below (oid)
       WHERE below.oid <> 0::oid)
-    SELECT m.attname, t.oid, pg_catalog.format_type(t.oid, NULL), t.typtype, CASE WHEN t.typtype = 'e' THEN (
+    SELECT m.attname, t.oid, pg_catalog.format_type(t.oid, NULL), t.typtype, CASE t.typtype
+      WHEN 'e' THEN (
         SELECT pg_catalog.json_agg(pg_catalog.json_build_object('number', e.oid::text, 'name', e.enumlabel) ORDER BY e.enumsortorder)
         FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
-      ELSE (
+      WHEN 'c' THEN (
         SELECT pg_catalog.json_agg(pg_catalog.json_build_object('number', a.attnum::text, 'name', a.attname,
           'type', pg_catalog.format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
-        FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END
-    FROM made m JOIN pg_catalog.pg_type t ON t.oid = m.oid WHERE t.typtype IN ('e', 'c')
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
+      WHEN 'd' THEN ${partSql('t.typbasetype', 't.typtypmod')}
+      ELSE (SELECT ${partSql('r.rngsubtype', 'NULL')} FROM pg_catalog.pg_range r WHERE ${isRangeOf('r', 't')}) END
+    FROM made m JOIN pg_catalog.pg_type t ON t.oid = m.oid
+    -- Lower numbers are the system's own. Arrays are named after their elements.
+    WHERE t.oid >= 16384::oid AND t.typcategory <> 'A'
     ORDER BY m.attname, t.oid`
+}
+
+/** The type below a domain or a range, as its only part. */
+function partSql(type: string, modifier: string): string {
+  return `pg_catalog.json_build_array(pg_catalog.json_build_object('number', '0', 'name', '', 'type', pg_catalog.format_type(${type}, ${modifier})))`
+}
+
+/** Also for a multirange; before version 14 there are none. @param range of `pg_range` @param type of `pg_type` */
+function isRangeOf(range: string, type: string): string {
+  return `(${range}.rngtypid = ${type}.oid OR (pg_catalog.to_jsonb(${range}) ->> 'rngmultitypid'::text)::oid = ${type}.oid)`
 }
