@@ -2,6 +2,7 @@
 import { cutCondition } from '../steps/cut-condition.ts'
 import { archivedReadColumns, wholeOf } from '../steps/context.ts'
 import { NULL_KEY_HINT, nullKeyRows, nullKeyText } from '../steps/null-keys.ts'
+import { VIOLATION_HINT, violations, violationText } from '../steps/unchecked.ts'
 import { doubtful } from '../types/index.ts'
 import type { Doubt } from '../types/doubt.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
@@ -21,7 +22,7 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
  * Reads all due rows, and warns for each column with values that a run would refuse: those that the archive cannot
- * hold, and those outside the column's type. Error values of an enum are kept, and reported.
+ * hold, those outside the column's type, and rows that could not be restored. Error values of an enum are kept, and reported.
  */
 export async function reportDoubtful(
   { table, archived, partitions, by }: PlannedArchive,
@@ -51,6 +52,11 @@ export async function reportDoubtful(
     if (nulls > 0n) {
       const message = `a run would be refused: ${nullKeyText(label, nulls, request)}`
       emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint: NULL_KEY_HINT })
+    }
+    const violating = candidate.native === null ? await violations(label, view, request, { store, emit, signal }) : []
+    for (const one of violating) {
+      const message = `a run would be refused: ${violationText(label, one)}`
+      emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint: VIOLATION_HINT })
     }
     for await (const { rows } of view.read(request, BATCH, signal)) {
       for (const row of rows) {

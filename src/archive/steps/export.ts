@@ -29,6 +29,7 @@ import { longValueError, refuseLongBytes } from './long-value.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { refusedValueOf } from './refused-value.ts'
 import { changedRows, gone } from './refusals.ts'
+import { refuseViolations } from './unchecked.ts'
 
 export type ExportedPartition = {
   readonly files: readonly WrittenFile[]
@@ -55,7 +56,7 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 /**
  * Writes the files to their final place if the archive is on a disk, otherwise to a spool folder.
  * @throws SluiceError PARTITION_CHANGED if the source returned other rows than it summed; UNSUPPORTED_KEY for rows
- * without a key; VALUE_REFUSED, NO_SPACE …
+ * without a key; ROW_REFUSED for rows that could not be restored; VALUE_REFUSED, NO_SPACE …
  */
 export async function exportPartition(
   context: ArchiveContext,
@@ -80,6 +81,7 @@ export async function exportPartition(
   const columns = archivedReadColumns(exportColumns(context, partition))
   const request = { ...partitionRowRequest(context, partition, native?.table ?? context.table), columns }
   await refuseNullKeys(partition.label, view, request, context.interrupt.abort)
+  await refuseViolations(context, partition, view, request)
   const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix).catch(
     async (error: unknown) => {
       if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error

@@ -18,18 +18,19 @@ import {
   type ArchiveContext,
   type ClaimedPartition,
 } from './context.ts'
-import { changedAfter } from './refusals.ts'
+import { changedAfter, restoreCommand } from './refusals.ts'
 import { refuseFreshValues } from './other-columns.ts'
 import { proofOver } from './prove.ts'
 import { removeArchived } from './remove-archived.ts'
 import { isAllRemoved } from '../ledger/record.ts'
 import { keyPlaces } from './rows-now.ts'
 import { settledStep } from './step-end.ts'
+import { refuseViolations } from './unchecked.ts'
 
 /** Rows per transaction: short enough for sessions that wait for its locks. */
 const ROWS = 20_000
 
-/** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED */
+/** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, ROW_REFUSED, LEASE_LOST, STOPPED */
 export async function removeArchivedRows(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
@@ -93,6 +94,8 @@ async function summedRanges(
   await using view = await store.source(interrupt.abort)
   await refuseFreshValues(context, partition, view)
   const request = partitionRowRequest(context, partition, table)
+  const back = `drop the constraint, then run the same command again; or bring the rows back with ${restoreCommand(context.name, partition)}, correct them, and archive them again`
+  await refuseViolations(context, partition, view, request, back)
   const ranges: Proved[] = []
   let sum = partition.removed
   const add = async (range: Range): Promise<void> => {

@@ -351,6 +351,19 @@ export interface ReferrerStore {
   dangling?(table: TableName, condition: string | null, signal: AbortSignal): Promise<readonly Dangling[]>
 }
 
+/** A constraint of a table that existing rows may violate, because the system did not check all of them. */
+export type UncheckedConstraint = {
+  /** Kind and name for a message: `CHECK positive`. */
+  readonly constraint: string
+  /** True of a row that violates it: a condition in the SQL of the store, with unqualified column names. */
+  readonly violated: string
+}
+
+export interface UncheckedStore {
+  /** Constraints of a table that refuse a new row, although rows of the table may violate them. */
+  list(table: TableName, signal: AbortSignal): Promise<readonly UncheckedConstraint[]>
+}
+
 /** A table with the numbers of its columns by name. */
 export type NumberedTable = { readonly table: TableName; readonly numbers: ReadonlyMap<string, number> }
 

@@ -2,7 +2,14 @@
  * What not every system has, each by a name and a small port: `store.offers.periods?.counts(…)`. A system declares the
  * names, and `Offered` makes its store have exactly these.
  */
-import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggerStore, TableIdentities } from '../archive/port.ts'
+import type {
+  PartitionStore,
+  PeriodStore,
+  ReferrerStore,
+  RowTriggerStore,
+  TableIdentities,
+  UncheckedStore,
+} from '../archive/port.ts'
 import type { ColumnFacts, RowValues, TimeExtents, Times } from '../archive/values-port.ts'
 import type { OperationalPreflight } from '../follow/operational-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../follow/port.ts'
@@ -54,6 +61,8 @@ export type Capabilities<Store> = {
   readonly referrers: ReferrerStore
   /** Triggers and rules of plain tables, for systems whose rows can be archived. */
   readonly rowTriggers: RowTriggerStore
+  /** Constraints that archived rows may violate. */
+  readonly unchecked: UncheckedStore
   /** Native partitions that are tables. */
   readonly partitions: PartitionStore
   /** Partitions of a table, and creation of new ones, for systems with range partitioning. */

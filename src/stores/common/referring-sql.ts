@@ -39,6 +39,24 @@ export function orphansSql(
   return `SELECT count(*) FROM ${tableSql(child)} f WHERE ${refers.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${isReferred(referrer, quote)})`
 }
 
+/**
+ * A condition for rows that refer to a missing row, with unqualified names of their columns. Columns of the parent get
+ * other names, because the condition has no name for the table of the rows.
+ * @param parent the table that the key refers to, as in FROM
+ * @param isFull a row with some NULLs, but not all, violates the key, too
+ */
+export function danglingSql(
+  { columns, to, equal = [] }: Pick<Referrer, 'columns' | 'to' | 'equal'>,
+  parent: string,
+  quote: ReferringDialect['quote'],
+  isFull = false,
+): string {
+  const given = columns.map((name) => `${quote(name)} IS NOT NULL`).join(isFull ? ' OR ' : ' AND ')
+  const names = to.map((name, i) => `${quote(name)} AS sluice_${i}`).join(', ')
+  const same = columns.map((name, i) => `sluice_${i} ${equal[i] ?? '='} ${quote(name)}`).join(' AND ')
+  return `(${given}) AND NOT EXISTS (SELECT 1 FROM (SELECT ${names} FROM ${parent}) AS sluice_parent WHERE ${same})`
+}
+
 /** True of a row `t` of the table that a row `f` refers to, by the operators of the key. */
 function isReferred({ columns, to, equal = [] }: Referrer, quote: ReferringDialect['quote']): string {
   return to.map((name, i) => `t.${quote(name)} ${equal[i] ?? '='} f.${quote(columns[i] ?? name)}`).join(' AND ')

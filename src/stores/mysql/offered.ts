@@ -14,6 +14,7 @@ export const OFFERS = [
   'periods',
   'referrers',
   'rowTriggers',
+  'unchecked',
   'maintenance',
   'triggerChanges',
   'changeTarget',

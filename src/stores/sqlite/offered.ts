@@ -13,6 +13,7 @@ export const OFFERS = [
   'periods',
   'referrers',
   'rowTriggers',
+  'unchecked',
   'triggerChanges',
   'changeTarget',
 ] as const satisfies readonly Capability[]

@@ -20,7 +20,7 @@ import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-
 import { keyDifferences, lateRows } from '../../plan/late-rows.ts'
 import { openArchive, type OpenArchive } from '../../work/open.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
-import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
+import { periodRows, type PeriodLook, type PeriodSource } from '../../plan/period-rows.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import { refuseTriggers } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
@@ -229,7 +229,7 @@ async function foretold(
   const [error] = refusals
   const names = [...computed].join(', ')
   const untried = [
-    ...(comeByKey ? [NOT_TRIED] : []),
+    ...(comeByKey ? [await notTried(source)] : []),
     ...(names === ''
       ? []
       : [`whether the table still computes ${names} in the same way: if not, the restore changes nothing`]),
@@ -241,5 +241,9 @@ async function foretold(
   }
 }
 
-const NOT_TRIED =
-  'whether constraints other than the key accept the missing rows: if one refuses a row, the restore removes the rows that it wrote'
+/** Names constraints that archived rows may violate. */
+async function notTried({ store, table, signal }: PeriodSource): Promise<string> {
+  const unchecked = (await store.offers.unchecked?.list(table.table, signal)) ?? []
+  const names = unchecked.map(({ constraint }) => constraint).join(', ')
+  return `whether constraints other than the key accept the missing rows${names === '' ? '' : `, such as ${names}`}: if one refuses a row, the restore removes the rows that it wrote`
+}

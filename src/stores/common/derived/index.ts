@@ -64,6 +64,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
       periods: null,
       referrers: null,
       rowTriggers: null,
+      unchecked: null,
       losable: null,
       durability: null,
       maintenance: null,

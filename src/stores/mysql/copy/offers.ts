@@ -8,6 +8,7 @@ import { mysqlPeriodCounts, mysqlPeriodEffort } from '../archive/periods.ts'
 import { mysqlOrphans, mysqlReferrers, mysqlReferringRow } from '../archive/referrers.ts'
 import { mysqlRowCondition } from '../archive/row-condition.ts'
 import { mysqlRowTriggers } from '../archive/row-triggers.ts'
+import { mysqlUnchecked } from '../archive/unchecked.ts'
 import { commentsOf, mysqlLosableTables, mysqlTableMarks } from '../archive/table-facts.ts'
 import { mysqlTimeExtent } from '../archive/time-extent.ts'
 import { mysqlTimeCondition } from '../archive/time.ts'
@@ -89,7 +90,7 @@ function recognised({
 
 function byRows(
   ask: Ask,
-): Pick<MysqlOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'> {
+): Pick<MysqlOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'unchecked'> {
   return {
     times: { condition: mysqlTimeCondition },
     timeExtents: { of: (table, column, signal) => ask(signal, (session) => mysqlTimeExtent(session, table, column)) },
@@ -111,5 +112,6 @@ function byRows(
         ask(signal, (session) => mysqlOrphans(session, table, referrer, budgetMs)),
     },
     rowTriggers: { list: (table, signal) => ask(signal, (session) => mysqlRowTriggers(session, table)) },
+    unchecked: { list: (table, signal) => ask(signal, (session) => mysqlUnchecked(session, table)) },
   }
 }

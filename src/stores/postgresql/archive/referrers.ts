@@ -17,21 +17,29 @@ const ON_DELETE: Readonly<Record<string, string>> = {
   d: 'SET DEFAULT',
 }
 
+/** SQL of the names of numbered columns, as JSON in this order. @param relation SQL of their table's oid */
+export function columnNamesSql(numbers: string, relation: string): string {
+  return `(SELECT pg_catalog.json_agg(a.attname ORDER BY u.n) FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS u (number, n)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.number)`
+}
+
+/** SQL of operators that compare a column of the parent with a referring one, as JSON. @param oids SQL of an array */
+export function operatorsSql(oids: string): string {
+  return `(SELECT pg_catalog.json_agg(pg_catalog.format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY u.n) FROM pg_catalog.unnest(${oids}) WITH ORDINALITY AS u (oid, n)
+        JOIN pg_catalog.pg_operator o ON o.oid = u.oid JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace)`
+}
+
 /** For a partition also those to its parent. Only constraints by users: the server adds one for every partition. */
 export async function postgresReferrers(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
   const found = await tableByName(session, table)
   if (found === null) return []
-  const names = (numbers: string, relation: string): string =>
-    `(SELECT pg_catalog.json_agg(a.attname ORDER BY u.n) FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS u (number, n)
-      JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.number)`
   const rows = await session.ask(
     `WITH RECURSIVE made AS (
        SELECT k.oid, k.conparentid FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ${literal(found.oid)}::oid
        UNION SELECT p.oid, p.conparentid FROM made m JOIN pg_catalog.pg_constraint p ON p.oid = m.conparentid)
-     SELECT k.conname, n.nspname, c.relname, ${names('k.conkey', 'k.conrelid')}, ${names('k.confkey', 'k.confrelid')}, k.confdeltype,
+     SELECT k.conname, n.nspname, c.relname, ${columnNamesSql('k.conkey', 'k.conrelid')}, ${columnNamesSql('k.confkey', 'k.confrelid')}, k.confdeltype,
        k.conrelid = k.confrelid,
-       (SELECT pg_catalog.json_agg(pg_catalog.format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY u.n) FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY AS u (oid, n)
-        JOIN pg_catalog.pg_operator o ON o.oid = u.oid JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace)
+       ${operatorsSql('k.conpfeqop')}
      FROM made m JOIN pg_catalog.pg_constraint k ON k.oid = m.oid JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE k.conparentid = 0::oid ORDER BY 2, 3, 1`,

@@ -12,6 +12,7 @@ import { postgresPeriodCounts, postgresPeriodEffort } from '../archive/periods.t
 import { postgresOrphans, postgresReferrers, postgresReferringRow } from '../archive/referrers.ts'
 import { postgresRowCondition } from '../archive/row-condition.ts'
 import { postgresRowTriggers } from '../archive/row-triggers.ts'
+import { postgresUnchecked } from '../archive/unchecked.ts'
 import type { Steps } from '../archive/steps.ts'
 import { columnComments, postgresLosableTables, unsynced } from '../archive/table-facts.ts'
 import { postgresTimeCondition, postgresTimeExtent } from '../archive/time.ts'
@@ -117,7 +118,7 @@ function byRows({
   settings,
 }: Pick<OfferParts, 'ask' | 'settings'>): Pick<
   PostgresOffers,
-  'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers'
+  'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'unchecked'
 > {
   return {
     times: { condition: postgresTimeCondition },
@@ -145,6 +146,7 @@ function byRows({
       list: (table, signal) => ask(signal, (session) => postgresRowTriggers(session, table)),
       removalRefusal: (table, signal) => ask(signal, (session) => removalRefusal(session, table, settings)),
     },
+    unchecked: { list: (table, signal) => ask(signal, (session) => postgresUnchecked(session, table)) },
   }
 }
 

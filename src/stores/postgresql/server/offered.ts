@@ -17,6 +17,7 @@ export const OFFERS = [
   'periods',
   'referrers',
   'rowTriggers',
+  'unchecked',
   'partitions',
   'maintenance',
   'partitionPlan',

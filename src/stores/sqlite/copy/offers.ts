@@ -11,6 +11,7 @@ import { sqlitePeriodCounts, sqlitePeriodEffort } from '../archive/periods.ts'
 import { danglingRows, sqliteOrphans, sqliteReferrers, sqliteReferringRow } from '../archive/referrers.ts'
 import { sqliteRowCondition } from '../archive/row-condition.ts'
 import { sqliteRowTriggers } from '../archive/row-triggers.ts'
+import { sqliteUnchecked } from '../archive/unchecked.ts'
 import { givenAgain, sqliteTableMarks } from '../archive/table-facts.ts'
 import { sqliteTimeExtent } from '../archive/time-extent.ts'
 import { otherSpelling } from '../../common/sqlite-dialect/spellings.ts'
@@ -77,6 +78,7 @@ export function sqliteOffers(parts: OfferParts): SqliteOffers {
       dangling: (table, condition, signal) => within(signal, (one) => danglingRows(one, table, condition)),
     },
     rowTriggers: { list: ({ name }, signal) => within(signal, (one) => sqliteRowTriggers(one, name)) },
+    unchecked: { list: ({ name }, signal) => within(signal, (one) => sqliteUnchecked(one, name)) },
     // A file has no replication slot: changes are available by triggers only.
     triggerChanges: () => (triggers ??= new SqliteTriggers(file, label)),
     changeTarget: new SqliteApply({ reader, writer, turn, label }),

@@ -1,0 +1,43 @@
+/** Constraints of PostgreSQL that are NOT VALID: the server has not checked the rows that were there before. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import type { UncheckedConstraint } from '../../../model/archive/port.ts'
+import { danglingSql } from '../../common/referring-sql.ts'
+import { quoteName } from '../server/connect.ts'
+import { tableByName } from '../server/known.ts'
+import type { CopySession } from '../server/session.ts'
+import { literal } from '../server/sql.ts'
+import { columnNamesSql, operatorsSql } from './referrers.ts'
+
+/** Without those that are NOT ENFORCED: they refuse no row. */
+export async function postgresUnchecked(
+  session: CopySession,
+  table: TableName,
+): Promise<readonly UncheckedConstraint[]> {
+  const found = await tableByName(session, table)
+  if (found === null) return []
+  const rows = await session.ask(
+    `SELECT k.conname, k.contype, ${columnNamesSql('k.conkey', 'k.conrelid')}, pg_catalog.pg_get_expr(k.conbin, k.conrelid),
+       (SELECT CASE WHEN c.relkind = 'p' THEN '' ELSE 'ONLY ' END || pg_catalog.format('%I.%I', n.nspname, c.relname)
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = k.confrelid),
+       ${columnNamesSql('k.confkey', 'k.confrelid')}, ${operatorsSql('k.conpfeqop')}, k.confmatchtype
+     FROM pg_catalog.pg_constraint k
+     WHERE k.conrelid = ${literal(found.oid)}::oid AND k.contype IN ('c', 'f', 'n') AND NOT k.convalidated
+       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY k.contype, k.conname`,
+  )
+  return rows.map(([name, type, own, expression, parent, to, equal, match]) => {
+    const columns = names(own)
+    if (type === 'c') return { constraint: `CHECK ${name}`, violated: `NOT (${expression})` }
+    if (type === 'n') {
+      return {
+        constraint: `NOT NULL ${name}`,
+        violated: columns.map((one) => `${quoteName(one)} IS NULL`).join(' OR '),
+      }
+    }
+    const key = { columns, to: names(to), equal: names(equal) }
+    return { constraint: `foreign key ${name}`, violated: danglingSql(key, parent ?? '', quoteName, match === 'f') }
+  })
+}
+
+function names(json: string | null | undefined): readonly string[] {
+  return JSON.parse(json ?? '[]') as string[]
+}

@@ -1,0 +1,132 @@
+/** Rows that violate a constraint which the system did not check: none leaves that could not come back. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commandsOf } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+
+const SYSTEMS: readonly System[] = ['sqlite', 'postgresql', 'mysql']
+const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
+
+/** Key, day, amount, parent. */
+const ROWS = [
+  [1, '2020-01-01 00:00:00', 5, 1],
+  [2, '2020-01-02 00:00:00', -1, 1],
+  [3, '2020-01-03 00:00:00', -2, 'NULL'],
+  [4, '2020-01-04 00:00:00', 'NULL', 99],
+  [5, '2020-04-01 00:00:00', 8, 1],
+  [6, '2090-01-01 00:00:00', -8, 98],
+] as const
+const VALUES = `INSERT INTO v VALUES ${ROWS.map(([id, at, amount, to]) => `(${id}, '${at}', ${amount}, ${to})`).join(', ')}`
+const CHECK = 'CONSTRAINT "is ""positive" CHECK (amount > 0)'
+const KEY = 'CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES "the parent" (id)'
+const COLUMNS = 'id bigint NOT NULL PRIMARY KEY, at timestamp(0) NOT NULL, amount integer, parent integer'
+const PARENT = ['CREATE TABLE "the parent" (id integer PRIMARY KEY)', 'INSERT INTO "the parent" VALUES (1)']
+
+const MADE: Readonly<Partial<Record<System, readonly string[]>>> = {
+  sqlite: [
+    ...PARENT,
+    'PRAGMA ignore_check_constraints = ON',
+    'PRAGMA foreign_keys = OFF',
+    `CREATE TABLE v (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, amount integer DEFAULT (1) ${CHECK} /* ) */, parent integer, ${KEY})`,
+    VALUES,
+  ],
+  postgresql: [
+    ...PARENT,
+    `CREATE TABLE v (${COLUMNS})`,
+    VALUES,
+    `ALTER TABLE v ADD ${CHECK} NOT VALID`,
+    `ALTER TABLE v ADD ${KEY} NOT VALID`,
+  ],
+  mysql: [
+    "SET sql_mode = 'ANSI_QUOTES', check_constraint_checks = 0, foreign_key_checks = 0",
+    ...PARENT,
+    `CREATE TABLE v (${COLUMNS.replace('timestamp(0)', 'datetime')}, ${CHECK}, ${KEY})`,
+    VALUES,
+  ],
+}
+const IS_POSITIVE = 'CHECK is "positive'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-unchecked-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function made(system: System, more: readonly string[] = []) {
+  const place = await makePlace(system, folder)
+  await place.sql(...(MADE[system] ?? []), ...more)
+  const { run, restore } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+  const own = { ...run, tables: ['v'] } as Operation & { readonly kind: 'archive' }
+  return {
+    place,
+    run: own,
+    drop: { ...own, drop: true, confirm: 'v' },
+    restore: { ...restore, table: 'v' } as Operation & { readonly kind: 'restore' },
+  }
+}
+
+const all = (place: Place) => place.rows('SELECT id, at, amount, parent FROM v ORDER BY id')
+const refusals = ({ events }: Ran) =>
+  events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
+const warned = ({ events }: Ran): string =>
+  events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.message] : [])).join('\n')
+
+describe.each(SYSTEMS)('%s', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  const dangles = system !== 'sqlite'
+  const expected = [
+    `2020-Q1 has 2 rows that violate ${IS_POSITIVE}, such as 2`,
+    ...(dangles ? ['2020-Q1 has 1 row that violates foreign key of_parent: 4'] : []),
+  ]
+
+  test.skipIf(why !== '')(`are counted by the plan, and refused before any leaves${why}`, async () => {
+    const { place, run, drop, restore } = await made(system)
+    const planned = warned(await perform({ ...run, dryRun: true, exact: true }))
+    for (const text of expected) expect(planned).toContain(`a run would be refused: ${text}`)
+    for (const command of [run, drop]) {
+      const [refused, ...others] = refusals(await perform(command))
+      expect(others).toEqual([])
+      expect(refused).toMatchObject({ code: 'ROW_REFUSED', message: expected.join('; ') })
+      expect(refused?.hint).toContain('correct or remove these rows')
+    }
+    // The other period left.
+    expect((await all(place)).map(([id]) => id)).toEqual(['1', '2', '3', '4', '6'])
+    await place.sql('UPDATE v SET amount = 1 WHERE amount < 0')
+    if (dangles) await place.sql('UPDATE v SET parent = NULL WHERE id = 4')
+    const before = await all(place)
+    expect(refusals(await perform(drop))).toEqual([])
+    expect((await all(place)).map(([id]) => id)).toEqual(['6'])
+    const back = { ...restore, partitions: ['2020-Q1'] }
+    expect((await perform({ ...back, dryRun: true })).finished).toMatchObject({
+      notChecked: expect.stringContaining(
+        `such as ${[IS_POSITIVE, ...(dangles ? ['foreign key of_parent'] : [])].join(', ')}:`,
+      ),
+    })
+    expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })
+    expect(await all(place)).toEqual(before)
+  })
+})
+
+describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+
+  test.skipIf(why !== '')(`are refused before the drop, too${why}`, async () => {
+    const { place, run, drop } = await made(system, ['UPDATE v SET amount = 1, parent = NULL WHERE id IN (2, 3, 4, 6)'])
+    expect(refusals(await perform(run))).toEqual([])
+    const late = 'ALTER TABLE v ADD CONSTRAINT late CHECK (amount > 5)'
+    await place.sql(...(system === 'mysql' ? ['SET check_constraint_checks = 0', late] : [`${late} NOT VALID`]))
+    const before = await all(place)
+    expect(refusals(await perform({ ...drop, partitions: ['2020-Q1'] }))).toMatchObject([
+      {
+        code: 'ROW_REFUSED',
+        message: '2020-Q1 has 4 rows that violate CHECK late, such as 1',
+        hint: expect.stringMatching(/restore .*--partition/) as string,
+      },
+    ])
+    expect(await all(place)).toEqual(before)
+    await place.sql('ALTER TABLE v DROP CONSTRAINT late')
+    expect(refusals(await perform(drop))).toEqual([])
+    expect((await all(place)).map(([id]) => id)).toEqual(['6'])
+  })
+})
