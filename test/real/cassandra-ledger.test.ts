@@ -350,6 +350,19 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect((await sluiceError(() => participant())).code).toBe('LEDGER_NEWER')
   })
 
+  test('a table of that name with other columns is refused by name', async () => {
+    for (const name of ['head', 'log', 'part']) {
+      await empty()
+      await keyspace.cql(`CREATE TABLE sluice_ledger_${name} (id int PRIMARY KEY, name text)`)
+      const error = await sluiceError(async () => prepareLedger(await participant()))
+      expect([error.code, error.message]).toEqual([
+        'TABLE_REFUSED',
+        expect.stringContaining(`sluice_ledger_${name}`) as string,
+      ])
+      await keyspace.cql(`DROP TABLE sluice_ledger_${name}`)
+    }
+  })
+
   test('programs that would not see each other are refused', async () => {
     await empty()
     await prepareLedger(await participant())

@@ -1,4 +1,5 @@
 /** Runs in the tables of the Cassandra Data Migrator, in a keyspace and in a schema of PostgreSQL; and what a run goes on with. */
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -352,5 +353,86 @@ ORDER BY token_min;`)
     await using target = await newKeyspace()
     const other = await perform(copyBetween(place.url, target.url, ['t'], { track: {} }))
     expect(other.finished.error?.code).toBe('NO_RING')
+  })
+
+  const shapes: readonly (readonly [what: string, declared: string])[] = [
+    ['other columns', 'cdm_run_info (id int PRIMARY KEY, name text)'],
+    [
+      'a column of another type',
+      `cdm_run_info (table_name text, run_id text, run_type text, prev_run_id bigint, start_time timestamp, end_time timestamp,
+        run_info text, status text, PRIMARY KEY (table_name, run_id))`,
+    ],
+    [
+      'another key',
+      `cdm_run_details (table_name text, run_id bigint, start_time timestamp, token_min bigint, token_max bigint, status text,
+        run_info text, PRIMARY KEY (table_name, run_id, token_min))`,
+    ],
+  ]
+
+  test.each(shapes)(
+    'Cassandra: a table of that name with %s is refused by name',
+    { timeout: 60_000 },
+    async (_, declared) => {
+      await using track = await cassandra()
+      await track.keyspace?.cql(`CREATE TABLE ${declared}`)
+      const ran = await perform(copy(track))
+      const name = declared.split(' ', 1)[0] ?? ''
+      expect(ran.finished.error, failures(ran)).toMatchObject({
+        code: 'TABLE_REFUSED',
+        message: expect.stringContaining(name) as string,
+      })
+      const other = name === 'cdm_run_info' ? 'cdm_run_details' : 'cdm_run_info'
+      expect(await track.keyspace?.link.client.metadata.getTable(track.schema, other)).toBeNull()
+    },
+  )
+
+  describe('PostgreSQL', () => {
+    const INFO = `ks.cdm_run_info (table_name text, run_id bigint, run_type text, prev_run_id bigint, start_time timestamp,
+      end_time timestamp, run_info text, status text, PRIMARY KEY (table_name, run_id))`
+
+    test.for(['a table', 'a trigger'])(
+      '%s of a role that is not trusted is refused, and its code does not run',
+      { timeout: 60_000 },
+      async (what, { skip }) => {
+        skip(noPostgres !== '', noPostgres)
+        await using track = await postgres()
+        const place = track.place as Place
+        const role = `stranger_${randomUUID().slice(0, 8)}`
+        await place.sql(
+          `CREATE ROLE ${role}`,
+          `GRANT ALL ON SCHEMA ks TO ${role}`,
+          'CREATE TABLE public.calls (who text)',
+          'GRANT INSERT ON public.calls TO PUBLIC',
+          `CREATE FUNCTION ks.noted() RETURNS trigger LANGUAGE plpgsql AS
+            $f$ BEGIN INSERT INTO public.calls VALUES (current_user); RETURN NEW; END $f$`,
+          `ALTER FUNCTION ks.noted() OWNER TO ${role}`,
+          `CREATE TABLE ${INFO}`,
+          'CREATE TRIGGER noted BEFORE INSERT ON ks.cdm_run_info FOR EACH ROW EXECUTE FUNCTION ks.noted()',
+          ...(what === 'a table' ? [`ALTER TABLE ks.cdm_run_info OWNER TO ${role}`] : []),
+        )
+        try {
+          const ran = await perform(copy(track))
+          expect(await place.rows('SELECT who FROM public.calls')).toEqual([])
+          expect(ran.finished.error, failures(ran)).toMatchObject({
+            code: 'TABLE_REFUSED',
+            message: expect.stringContaining('ks.cdm_run_info') as string,
+          })
+          expect(await place.rows(`SELECT FROM pg_class WHERE relname = 'cdm_run_details'`)).toEqual([])
+        } finally {
+          await place.sql(`DROP OWNED BY ${role} CASCADE`, `DROP ROLE ${role}`)
+        }
+      },
+    )
+
+    test('a table of that name with other columns is refused by name', { timeout: 60_000 }, async ({ skip }) => {
+      skip(noPostgres !== '', noPostgres)
+      await using track = await postgres()
+      await track.place?.sql('CREATE TABLE ks.cdm_run_info (id integer PRIMARY KEY)')
+      const ran = await perform(copy(track))
+      expect(ran.finished.error, failures(ran)).toMatchObject({
+        code: 'TABLE_REFUSED',
+        message: expect.stringContaining('cdm_run_info') as string,
+      })
+    })
   })
 })

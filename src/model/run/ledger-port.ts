@@ -19,9 +19,10 @@ export interface LedgerDatabase extends AsyncDisposable {
   batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
   /**
    * For servers where tables of other roles may execute their code.
+   * @param schema of the tables; absent: as unqualified names find them
    * @throws SluiceError TABLE_REFUSED if one of the tables exists and must not be written to
    */
-  refuseStrangers?(names: readonly string[]): Promise<void>
+  refuseStrangers?(names: readonly string[], schema?: string): Promise<void>
   /**
    * Statements that convert existing ledger tables to the current character set and collation, which hold every name
    * and compare names by bytes; only for databases where older tables may differ. Each statement may run twice.

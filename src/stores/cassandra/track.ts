@@ -3,6 +3,7 @@ import type { types } from 'cassandra-driver'
 import type { TrackedRange, TrackedRun, TrackStore } from '../../model/copy/track-port.ts'
 import { trackStatus } from '../../model/copy/track-port.ts'
 import type { CassandraLink } from './connect.ts'
+import { createTable, refuseOtherShapes, type DeclaredTable } from './declared-table.ts'
 import { cassandraError, type Doing } from './errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 
@@ -10,28 +11,65 @@ const RUN_COLUMNS = 'table_name, run_id, run_type, prev_run_id, start_time, end_
 /** Rows that are written at the same time: a batch over many partitions would cost one server more. */
 const AT_ONCE = 32
 
+const TABLES: readonly DeclaredTable[] = [
+  {
+    name: 'cdm_run_info',
+    columns: {
+      table_name: 'text',
+      run_id: 'bigint',
+      run_type: 'text',
+      prev_run_id: 'bigint',
+      start_time: 'timestamp',
+      end_time: 'timestamp',
+      run_info: 'text',
+      status: 'text',
+    },
+    partition: ['table_name'],
+    clustering: ['run_id'],
+  },
+  {
+    name: 'cdm_run_details',
+    columns: {
+      table_name: 'text',
+      run_id: 'bigint',
+      start_time: 'timestamp',
+      token_min: 'bigint',
+      token_max: 'bigint',
+      status: 'text',
+      run_info: 'text',
+    },
+    partition: ['table_name', 'run_id'],
+    clustering: ['token_min'],
+  },
+]
+
 export class CqlTrack implements TrackStore {
   readonly #link: CassandraLink
+  readonly #keyspace: string
   readonly #info: string
   readonly #details: string
 
   constructor(link: CassandraLink, keyspace: string) {
     this.#link = link
+    this.#keyspace = keyspace
     this.#info = `${quotedName(keyspace)}.cdm_run_info`
     this.#details = `${quotedName(keyspace)}.cdm_run_details`
   }
 
   async prepare(): Promise<void> {
-    await this.#run(
-      'schema',
-      `CREATE TABLE IF NOT EXISTS ${this.#info} (table_name TEXT, run_id BIGINT, run_type TEXT, prev_run_id BIGINT,
-        start_time TIMESTAMP, end_time TIMESTAMP, run_info TEXT, status TEXT, PRIMARY KEY (table_name, run_id))`,
-    )
-    await this.#run(
-      'schema',
-      `CREATE TABLE IF NOT EXISTS ${this.#details} (table_name TEXT, run_id BIGINT, start_time TIMESTAMP, token_min BIGINT,
-        token_max BIGINT, status TEXT, run_info TEXT, PRIMARY KEY ((table_name, run_id), token_min))`,
-    )
+    await this.#refuseOthers()
+    for (const table of TABLES) await this.#run('schema', createTable(this.#keyspace, table))
+    // Another program may have created a table of that name since.
+    await this.#refuseOthers()
+  }
+
+  async #refuseOthers(): Promise<void> {
+    const { settings } = this.#link
+    try {
+      await refuseOtherShapes(this.#link, this.#keyspace, TABLES)
+    } catch (error) {
+      throw cassandraError(error, settings, 'read')
+    }
   }
 
   async runs(table: string): Promise<readonly TrackedRun[]> {

@@ -1,10 +1,12 @@
 /** Distinguishes the ledger's tables from a user's table of the same name. */
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { quotedName } from '../../shared/sql-text.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../ledger-dialect.ts'
 import { isOfLedgers, LEDGER_TABLES, OWN_TABLES, ownTable, type OwnTable } from './own-tables.ts'
 
+const TRACKS = OWN_TABLES.filter(({ owner }) => owner === 'track').map(({ name }) => name)
 const NAMES: ReadonlySet<string> = new Set(LEDGER_TABLES.map(({ name }) => name))
 
 /** Whether this is a name of a ledger table; such tables are never part of a copy by pattern. */
@@ -86,6 +88,26 @@ export async function ledgerColumnNames(
 /** As `refuseForeignTables`, for tables that were already read. @throws SluiceError TABLE_REFUSED */
 export function refuseForeignAmong(tables: readonly Pick<TableSpec, 'table' | 'columns'>[]): void {
   for (const { table, columns } of tables) refuseForeign(table.name, namesOf(columns))
+}
+
+/**
+ * Checks the tables of the Cassandra Data Migrator in a schema. Two statements, which change nothing.
+ * @throws SluiceError TABLE_REFUSED if one is of another shape, or belongs to a role that this login does not trust
+ */
+export async function refuseForeignTracks(database: LedgerDatabase, schema: string): Promise<void> {
+  await database.refuseStrangers?.(TRACKS, schema)
+  const places = TRACKS.map((name) => `${quotedName(schema)}.${name}`)
+  const found = await ledgerColumnNames(database, places)
+  for (const [i, name] of TRACKS.entries()) {
+    const columns = found.get(places[i] ?? '')
+    const missing = columns && ownTable(name)?.marks.find((mark) => !columns.has(mark))
+    if (missing === undefined) continue
+    throw new SluiceError('TABLE_REFUSED', `schema ${schema} has another table under the reserved name ${name}`, {
+      where: database.label,
+      reason: `that table has no column ${missing}`,
+      hint: 'rename that table, or use another schema; nothing was created or changed',
+    })
+  }
 }
 
 function refuseForeign(table: string, columns: ReadonlySet<string>): void {

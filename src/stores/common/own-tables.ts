@@ -126,14 +126,14 @@ export const OWN_TABLES: readonly OwnTable[] = [
     owner: 'track',
     since: 1,
     only: ['cassandra', 'postgresql'],
-    marks: ['table_name', 'run_id'],
+    marks: 'table_name run_id run_type prev_run_id start_time end_time run_info status'.split(' '),
   },
   {
     name: 'cdm_run_details',
     owner: 'track',
     since: 1,
     only: ['cassandra', 'postgresql'],
-    marks: ['table_name', 'run_id'],
+    marks: 'table_name run_id start_time token_min token_max status run_info'.split(' '),
   },
 
   ...catalog(0, ['version', 'checksum'], 'catalog_migrations'),

@@ -39,11 +39,15 @@ export function ledgerUnderAbort(
       clearTimeout(late)
     }
   }
+  const refuseStrangers = database.refuseStrangers?.bind(database)
   return {
     dialect: database.dialect,
     label: database.label,
     ...(database.mostParameters === undefined ? {} : { mostParameters: database.mostParameters }),
     ...(database.renewals === undefined ? {} : { renewals: database.renewals.bind(database) }),
+    ...(refuseStrangers === undefined
+      ? {}
+      : { refuseStrangers: (names, schema) => within(() => refuseStrangers(names, schema)) }),
     all: (sql, parameters) => within(() => database.all(sql, parameters)),
     batch: (statements) => within(() => database.batch(statements)),
     endSession: (session) => within(() => database.endSession(session)),

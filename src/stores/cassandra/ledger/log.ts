@@ -13,7 +13,7 @@ import type { CassandraLink } from '../connect.ts'
 import { cassandraFailure } from '../failure.ts'
 import { entryChecksum } from './entry.ts'
 import { brokenLedger, isCassandraTransient, ledgerError } from './failures.ts'
-import { LEDGER, LOG_FORMAT, logTables, makeLogTables, type LogTables } from './tables.ts'
+import { LEDGER, LOG_FORMAT, logTables, makeLogTables, refuseOtherLogTables, type LogTables } from './tables.ts'
 
 export type LedgerPosition = {
   readonly seq: bigint
@@ -97,13 +97,14 @@ export class LedgerLog {
     } catch (error) {
       const { kind } = cassandraFailure(error)
       if (kind === 'table' || kind === 'keyspace') return null
+      if (kind === 'invalid') await refuseOtherLogTables(this.#link, this.#keyspace)
       throw error
     }
   }
 
   /** Begins a log, unless there is one. */
   async create(): Promise<void> {
-    await makeLogTables(this.#link, this.#keyspace, this.tables)
+    await makeLogTables(this.#link, this.#keyspace)
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#begin()

@@ -2,6 +2,7 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { types } from 'cassandra-driver'
 import type { CassandraLink } from '../connect.ts'
+import { createTable, refuseOtherShapes, type DeclaredTable } from '../declared-table.ts'
 import { cassandraError } from '../errors.ts'
 import { cassandraFailure } from '../failure.ts'
 import { makeInTurn } from './schema-turn.ts'
@@ -27,24 +28,66 @@ export function logTables(keyspace: string): LogTables {
   return { head: of('head'), log: of('log'), part: of('part') }
 }
 
-/** Creates missing tables. @throws SluiceError TARGET_DENIED … */
-export async function makeLogTables(link: CassandraLink, keyspace: string, tables: LogTables): Promise<void> {
-  const statements = [
-    `CREATE TABLE IF NOT EXISTS ${tables.log} (ledger text, bucket bigint, seq bigint, id uuid, prev uuid, at timestamp,
-       parts int, sum text, entry blob, PRIMARY KEY ((ledger, bucket), seq, id))`,
-    `CREATE TABLE IF NOT EXISTS ${tables.part} (id uuid, part int, bytes blob, PRIMARY KEY (id, part))`,
-    `CREATE TABLE IF NOT EXISTS ${tables.head} (ledger text PRIMARY KEY, format int, level text, seq bigint, id uuid,
-       snapshot_seq bigint, snapshot_entry uuid, snapshot_id uuid, snapshot_parts int, snapshot_sum text, trimmed bigint)`,
-  ]
+const TABLES: readonly DeclaredTable[] = [
+  {
+    name: 'sluice_ledger_log',
+    columns: {
+      ledger: 'text',
+      bucket: 'bigint',
+      seq: 'bigint',
+      id: 'uuid',
+      prev: 'uuid',
+      at: 'timestamp',
+      parts: 'int',
+      sum: 'text',
+      entry: 'blob',
+    },
+    partition: ['ledger', 'bucket'],
+    clustering: ['seq', 'id'],
+  },
+  {
+    name: 'sluice_ledger_part',
+    columns: { id: 'uuid', part: 'int', bytes: 'blob' },
+    partition: ['id'],
+    clustering: ['part'],
+  },
+  {
+    name: 'sluice_ledger_head',
+    columns: {
+      ledger: 'text',
+      format: 'int',
+      level: 'text',
+      seq: 'bigint',
+      id: 'uuid',
+      snapshot_seq: 'bigint',
+      snapshot_entry: 'uuid',
+      snapshot_id: 'uuid',
+      snapshot_parts: 'int',
+      snapshot_sum: 'text',
+      trimmed: 'bigint',
+    },
+    partition: ['ledger'],
+    clustering: [],
+  },
+]
+
+/** Creates missing tables. @throws SluiceError TABLE_REFUSED for another table of such a name, TARGET_DENIED … */
+export async function makeLogTables(link: CassandraLink, keyspace: string): Promise<void> {
   try {
-    const names = ['head', 'log', 'part'].map((name) => `sluice_ledger_${name}`)
+    await refuseOtherLogTables(link, keyspace)
+    const names = TABLES.map(({ name }) => name)
     const run = (sql: string): Promise<void> => change(link, sql)
     await makeInTurn(link, keyspace, names, run, async () => {
-      for (const sql of statements) await run(sql)
+      for (const table of TABLES) await run(createTable(keyspace, table))
     })
   } catch (error) {
     throw cassandraError(error, link.settings, 'schema')
   }
+}
+
+/** @throws SluiceError TABLE_REFUSED if a table of the log's names is not of the log; errors of the driver */
+export function refuseOtherLogTables(link: CassandraLink, keyspace: string): Promise<void> {
+  return refuseOtherShapes(link, keyspace, TABLES)
 }
 
 const ATTEMPTS = 8

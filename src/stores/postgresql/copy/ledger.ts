@@ -20,8 +20,8 @@ export class PostgresLedger implements LedgerDatabase {
     return this.#database.all(sql, parameters)
   }
 
-  async refuseStrangers(names: readonly string[]): Promise<void> {
-    await this.#database.refuseStrangers?.(names)
+  async refuseStrangers(names: readonly string[], schema?: string): Promise<void> {
+    await this.#database.refuseStrangers?.(names, schema)
   }
 
   batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {

@@ -2,6 +2,7 @@
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { refuseForeignTracks } from '../../common/ledger-tables.ts'
 import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../../model/copy/track-port.ts'
 
 /** Most rows in a statement, and most statements in a transaction. */
@@ -24,6 +25,7 @@ export class PostgresTrack implements TrackStore {
 
   async prepare(): Promise<void> {
     const quoted = quotedName(this.#schema)
+    await refuseForeignTracks(this.#database, this.#schema)
     const there = await this.#database.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [this.#schema])
     // A role that may not create schemas may still write into an existing one.
     if (there.length === 0) await this.#make(`CREATE SCHEMA IF NOT EXISTS ${quoted}`)
@@ -35,6 +37,8 @@ export class PostgresTrack implements TrackStore {
       `CREATE TABLE IF NOT EXISTS ${this.#details} (table_name TEXT, run_id BIGINT, start_time TIMESTAMP, token_min BIGINT,
         token_max BIGINT, status TEXT, run_info TEXT, PRIMARY KEY (table_name, run_id, token_min))`,
     )
+    // Another role may have created a table of that name since.
+    await refuseForeignTracks(this.#database, this.#schema)
   }
 
   async runs(table: string): Promise<readonly TrackedRun[]> {

@@ -250,8 +250,8 @@ class PostgresDatabase implements SqlDatabase {
     )
   }
 
-  refuseStrangers(names?: readonly string[]): Promise<void> {
-    return refuseStrangers((sql) => this.all(sql), this.label, names)
+  refuseStrangers(names?: readonly string[], schema?: string): Promise<void> {
+    return refuseStrangers((sql) => this.all(sql), this.label, names, schema)
   }
 
   async lock(name: string): Promise<SessionLock | null> {

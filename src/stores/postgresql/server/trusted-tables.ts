@@ -53,8 +53,12 @@ const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proow
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
     WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`
 
-/** Returns a row for a table that may not be written to: schema, name, and why. */
-function writtenSql(names: readonly string[]): string {
+/** Returns a row for a table that may not be written to: schema, name, and why. @param schema as `refuseStrangers` */
+function writtenSql(names: readonly string[], schema?: string): string {
+  const isIn =
+    schema === undefined
+      ? 'pg_catalog.pg_table_is_visible(c.oid)'
+      : `n.nspname OPERATOR(pg_catalog.=) ${sqlLiteral(schema)}`
   const written = `CASE WHEN ${isStranger('c.relowner')} THEN ${belongs('c.relowner')}
       WHEN EXISTS (
         SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) g.tgfoid
@@ -66,7 +70,7 @@ function writtenSql(names: readonly string[]): string {
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(sqlLiteral).join(', ')}]::pg_catalog.name[])
       AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])
-      AND pg_catalog.pg_table_is_visible(c.oid)
+      AND ${isIn}
     ${OWN_FUNCTIONS}) s
   WHERE s.why IS NOT NULL LIMIT 1`
 }
@@ -144,11 +148,17 @@ type Ask = (sql: string) => Promise<readonly SqlRow[]>
 
 /**
  * @param names tables to check; by default all of ledgers and catalogs
- * @throws SluiceError TABLE_REFUSED if one found by its unqualified name must not be written to: its triggers, rules,
- * defaults, checks and indexes would run
+ * @param schema of the tables; absent: as unqualified names find them
+ * @throws SluiceError TABLE_REFUSED if one of them must not be written to: its triggers, rules, defaults, checks and indexes
+ * would run
  */
-export async function refuseStrangers(ask: Ask, label: string, names: readonly string[] = PLAIN_NAMES): Promise<void> {
-  const [row] = await ask(writtenSql(names))
+export async function refuseStrangers(
+  ask: Ask,
+  label: string,
+  names: readonly string[] = PLAIN_NAMES,
+  schema?: string,
+): Promise<void> {
+  const [row] = await ask(writtenSql(names, schema))
   if (row !== undefined) throw refused(row, label)
 }
 
