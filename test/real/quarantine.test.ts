@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import type { QuarantineRowEvent } from '../../src/model/run/answer-events.ts'
 import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
@@ -73,4 +73,60 @@ test.for(SYSTEMS)('in %s', async (system, { skip }) => {
   expect((await list({ table: 't' })).total).toBe('0')
   expect((await list({ runId: runs[0] ?? '' })).total).toBe('0')
   rmSync(folder, { recursive: true })
+})
+
+describe('keys that a collation makes equal', () => {
+  let folder = ''
+  beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-quarantine-'))))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('DuckDB: the row of the other spelling is not taken for it', async (context) => {
+    const why = await missing('postgresql')
+    if (why !== '') return context.skip(why)
+    const [source, target] = [await makePlace('duckdb', folder), await makePlace('postgresql', folder)]
+    await source.sql(
+      'CREATE TABLE t (k VARCHAR COLLATE NOCASE PRIMARY KEY, v VARCHAR)',
+      "INSERT INTO t VALUES ('a', 'bad'), ('A', 'well')",
+    )
+    await target.sql("CREATE TABLE t (k text PRIMARY KEY, v text CHECK (v <> 'bad'))")
+    expect((await perform(copyOf(source, target, 't'))).finished.error?.code).toBe('ROWS_ASIDE')
+    await target.sql('ALTER TABLE t DROP CONSTRAINT t_v_check')
+    const retried = await perform({ kind: 'retry-quarantine', to: target.url, table: 't' })
+    expect(retried.finished.error).toBeUndefined()
+    expect(await target.rows(`SELECT k, v FROM t ORDER BY k COLLATE "C"`)).toEqual([
+      ['A', 'well'],
+      ['a', 'bad'],
+    ])
+  })
+
+  const targets: readonly (readonly [System, string])[] = [
+    ['duckdb', "CREATE TABLE t (k VARCHAR COLLATE NOCASE PRIMARY KEY, v VARCHAR CHECK (v <> 'bad'))"],
+    ['sqlite', "CREATE TABLE t (k TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, v TEXT CHECK (v <> 'bad'))"],
+    ['d1', "CREATE TABLE t (k TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, v TEXT CHECK (v <> 'bad'))"],
+    ['mysql', "CREATE TABLE t (k varchar(9) COLLATE utf8mb4_general_ci PRIMARY KEY, v varchar(9), CHECK (v <> 'bad'))"],
+  ]
+  test.for(targets)(
+    '%s as the target: a row under an equal key is kept, others are written',
+    async ([system, sql], context) => {
+      const why = await missing(system)
+      if (why !== '') return context.skip(why)
+      const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+      await source.sql(
+        'CREATE TABLE t (k TEXT PRIMARY KEY NOT NULL, v TEXT)',
+        "INSERT INTO t VALUES ('a', 'bad'), ('A', 'well'), ('b', 'bad')",
+      )
+      await target.sql(sql)
+      expect((await perform(copyOf(source, target, 't'))).finished.error?.code).toBe('ROWS_ASIDE')
+      await source.sql("UPDATE t SET v = 'good' WHERE v = 'bad'")
+      const { finished } = await perform({ kind: 'retry-quarantine', to: target.url, table: 't' })
+      expect(finished.error).toMatchObject({
+        code: 'ROWS_ASIDE',
+        reason: 'the target holds another row under this key',
+      })
+      expect((await target.rows('SELECT k, v FROM t ORDER BY v')).map((row) => row.join())).toEqual([
+        'b,good',
+        'A,well',
+      ])
+    },
+  )
 })

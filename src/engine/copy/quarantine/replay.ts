@@ -8,7 +8,9 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
+import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import { plannedReadColumns, targetKeyPositions, keyedTargetTable, writeColumns } from '../table/context.ts'
+import { oneKey } from '../diff/change.ts'
 import { findsByKey, targetRange } from '../diff/sides.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from '../ledger/quarantine.ts'
@@ -72,6 +74,7 @@ export async function replay(
         throw notOne(key, Number(before), 'in the target')
       if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
       if (rows.length > 0 && before > 0n && isBare) throw notKnown(key, plan)
+      if (rows.length > 0 && before > 0n && !isPresent && (await holdsOther(writer, plan, only, before))) throw oneKey()
       const closing = closingOf(database, quarantinedRow, change)
       if (rows.length > 0 && !isPresent) {
         const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
@@ -87,6 +90,18 @@ export async function replay(
       return rows.length > 0 ? 'written' : 'gone'
     },
   )
+}
+
+/** True if the target holds a row under an equal key of another spelling: writing would overwrite it. */
+async function holdsOther(
+  writer: ChunkWriter,
+  plan: TablePlan,
+  only: ReadonlySet<string>,
+  before: bigint,
+): Promise<boolean> {
+  if (writer.stored === undefined) return (await writer.digest({ scheme: 'count', only })).rows < before
+  const positions = targetKeyPositions(plan)
+  return (await writer.stored(writeColumns(plan))).some((row) => !only.has(keyTextOf(row, positions)))
 }
 
 /** Rows of the source with the key. @throws SluiceError ROW_REFUSED if there are several of a key that names one row */

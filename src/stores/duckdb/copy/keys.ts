@@ -19,11 +19,15 @@ export type KeyList = {
 
 let made = 0
 
-/** @param keys as DuckDB reads them; bytes as hexadecimal digits */
+/**
+ * @param keys as DuckDB reads them; bytes as hexadecimal digits
+ * @param byBytes texts that a collation such as NOCASE makes equal are different keys, as for a unique index of DuckDB
+ */
 export async function keyList(
   session: DuckdbCopySession,
   table: TableSpec,
   keys: Iterable<readonly (string | null)[]>,
+  byBytes = false,
 ): Promise<KeyList> {
   const name = `sluice_keys_${++made}`
   const columns = keyColumns(table)
@@ -48,7 +52,9 @@ export async function keyList(
     if (column.type.kind === 'bytes') return `${quotedName(column.name)} IS NOT DISTINCT FROM unhex(${listed})`
     // A key that the type cannot hold matches no row, not even one with NULL.
     const value = `TRY_CAST(${listed} AS ${column.native})`
-    return `${quotedName(column.name)} IS NOT DISTINCT FROM ${value} AND (${listed} IS NULL OR ${value} IS NOT NULL)`
+    const bytes = `encode(${quotedName(column.name)}) IS NOT DISTINCT FROM encode(${listed}) AND `
+    const exact = byBytes && column.native === 'VARCHAR' ? bytes : ''
+    return `${exact}${quotedName(column.name)} IS NOT DISTINCT FROM ${value} AND (${listed} IS NULL OR ${value} IS NOT NULL)`
   })
   return {
     condition: { sql: `EXISTS (SELECT 1 FROM ${name} WHERE ${same.join(' AND ')})`, parameters: [] },

@@ -116,7 +116,7 @@ export class DuckdbView implements SourceView {
   async #query(request: RowRequest): Promise<DuckdbRowQuery & AsyncDisposable> {
     const { table, range, where, ordered } = request
     const order = ordered ? keyOrder(table, DUCKDB_SOURCE_KEYS) : ''
-    const list = range.by === 'keys' ? await keyList(this.#session, table, keyTexts(table, range.keys)) : null
+    const list = range.by === 'keys' ? await keyList(this.#session, table, keyTexts(table, range.keys), true) : null
     const { sql, parameters } =
       list === null
         ? conditionOf(table, range, where)
