@@ -130,3 +130,24 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
     expect((await all(place)).map(([id]) => id)).toEqual(['6'])
   })
 })
+
+const noServer = WITHOUT.get('postgresql') ?? ''
+test.skipIf(noServer !== '')(`code of a role that is not trusted does not run to count rows${noServer}`, async () => {
+  const role = `stranger_${Date.now()}`
+  const { place, run } = await made('postgresql', [
+    `CREATE ROLE ${role}`,
+    'CREATE TABLE ran (at text)',
+    'GRANT INSERT ON ran TO public',
+    `CREATE FUNCTION public.is_odd(integer) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.ran VALUES (current_user); RETURN true; END'`,
+    `ALTER FUNCTION public.is_odd(integer) OWNER TO ${role}`,
+    'ALTER TABLE v DROP CONSTRAINT "is ""positive", DROP CONSTRAINT of_parent, ADD CONSTRAINT odd CHECK (public.is_odd(amount)) NOT VALID',
+  ])
+  try {
+    const planned = await perform({ ...run, dryRun: true, exact: true })
+    expect(warned(planned)).toContain('rows could not be tested for CHECK odd')
+    expect(refusals(await perform(run))).toEqual([])
+    expect(await place.rows('SELECT count(*) FROM ran')).toEqual([['0']])
+  } finally {
+    await place.sql('ALTER TABLE v DROP CONSTRAINT odd', `DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
+  }
+})

@@ -38,11 +38,12 @@ export async function violations(
   const { table } = request
   const all = (await store.offers.unchecked?.list(table.table, signal)) ?? []
   const any = all.map(({ violated }) => `(${violated})`).join(' OR ')
+  const areTestable = all.every(({ violated }) => violated !== null)
   // Usually there are none, and one read is enough for all constraints.
-  if (all.length === 0 || (await violatingRows(view, request, any, signal))?.rows === 0n) return []
+  if (all.length === 0 || (areTestable && (await violatingRows(view, request, any, signal))?.rows === 0n)) return []
   const found: Violation[] = []
   for (const { constraint, violated } of all) {
-    const rows = await violatingRows(view, request, violated, signal)
+    const rows = violated === null ? null : await violatingRows(view, request, violated, signal)
     if (rows === null) {
       const message = `${label}: rows could not be tested for ${constraint}; the table would refuse those that violate it when they are restored`
       emit({ type: 'log', level: 'warn', table: tableText(table.table), message })

@@ -355,8 +355,11 @@ export interface ReferrerStore {
 export type UncheckedConstraint = {
   /** Kind and name for a message: `CHECK positive`. */
   readonly constraint: string
-  /** True of a row that violates it: a condition in the SQL of the store, with unqualified column names. */
-  readonly violated: string
+  /**
+   * True of a row that violates it: a condition in the SQL of the store, with unqualified column names. Null if it
+   * would run code of a role that is not trusted.
+   */
+  readonly violated: string | null
 }
 
 export interface UncheckedStore {

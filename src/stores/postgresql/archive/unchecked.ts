@@ -6,7 +6,16 @@ import { quoteName } from '../server/connect.ts'
 import { tableByName } from '../server/known.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
+import { isStranger, TRUSTED } from '../server/trusted-roles.ts'
 import { columnNamesSql, operatorsSql } from './referrers.ts'
+
+/** SQL over `k`: a function or an operator of it belongs to a role that is not trusted. */
+const RUNS_STRANGERS_CODE = `EXISTS (
+       SELECT FROM pg_catalog.pg_depend d
+         LEFT JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.refobjid
+         LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid
+       WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
+         AND (p.oid IS NOT NULL OR o.oid IS NOT NULL) AND ${isStranger('coalesce(p.proowner, o.oprowner)')})`
 
 /** Without those that are NOT ENFORCED: they refuse no row. */
 export async function postgresUnchecked(
@@ -16,16 +25,18 @@ export async function postgresUnchecked(
   const found = await tableByName(session, table)
   if (found === null) return []
   const rows = await session.ask(
-    `SELECT k.conname, k.contype, ${columnNamesSql('k.conkey', 'k.conrelid')}, pg_catalog.pg_get_expr(k.conbin, k.conrelid),
+    `${TRUSTED}
+     SELECT k.conname, k.contype, ${columnNamesSql('k.conkey', 'k.conrelid')}, pg_catalog.pg_get_expr(k.conbin, k.conrelid),
        (SELECT CASE WHEN c.relkind = 'p' THEN '' ELSE 'ONLY ' END || pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = k.confrelid),
-       ${columnNamesSql('k.confkey', 'k.confrelid')}, ${operatorsSql('k.conpfeqop')}, k.confmatchtype
+       ${columnNamesSql('k.confkey', 'k.confrelid')}, ${operatorsSql('k.conpfeqop')}, k.confmatchtype, ${RUNS_STRANGERS_CODE}
      FROM pg_catalog.pg_constraint k
      WHERE k.conrelid = ${literal(found.oid)}::oid AND k.contype IN ('c', 'f', 'n') AND NOT k.convalidated
        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY k.contype, k.conname`,
   )
-  return rows.map(([name, type, own, expression, parent, to, equal, match]) => {
+  return rows.map(([name, type, own, expression, parent, to, equal, match, ofStranger]) => {
     const columns = names(own)
+    if (ofStranger === 't') return { constraint: `${type === 'c' ? 'CHECK' : 'foreign key'} ${name}`, violated: null }
     if (type === 'c') return { constraint: `CHECK ${name}`, violated: `NOT (${expression})` }
     if (type === 'n') {
       return {
