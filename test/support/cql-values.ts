@@ -119,8 +119,47 @@ const encoder = driverEncoder(4)
 
 /** Values that Cassandra takes for the same are there once, and in the order that they were made. */
 function distinct(info: DriverType): { comparator: (a: unknown, b: unknown) => boolean } {
-  const spelled = (value: unknown): string => encoder.encode(value, info)?.toString('hex') ?? ''
-  return { comparator: (a, b) => spelled(a) === spelled(b) }
+  return { comparator: (a, b) => spelled(a, info) === spelled(b, info) }
+}
+
+/** Equal for two values that a server takes for the same: 0 and 0.00, and sets in any order. */
+function spelled(value: unknown, { code, info }: DriverType): string {
+  if (value === null || value === undefined) return '-'
+  const inner = info as DriverType & readonly DriverType[] & { readonly fields: readonly Field[] }
+  const part = (one: unknown, type: DriverType | undefined): string => spelled(one, type ?? inner)
+  switch (code) {
+    case codes.decimal:
+      return plainDecimal(value as cassandra.types.BigDecimal)
+    case codes.list:
+      return `[${(value as unknown[]).map((one) => part(one, inner)).join()}]`
+    case codes.set:
+      return `{${[...(value as Set<unknown>)]
+        .map((one) => part(one, inner))
+        .toSorted()
+        .join()}}`
+    case codes.map:
+      return `{${[...(value as Map<unknown, unknown>)]
+        .map((pair) => pair.map((one, at) => part(one, inner[at])).join(':'))
+        .toSorted()
+        .join()}}`
+    case codes.tuple:
+      return `(${(value as cassandra.types.Tuple).elements.map((one: unknown, at: number) => part(one, inner[at])).join()})`
+    case codes.udt:
+      return `(${inner.fields.map(({ name, type }) => part((value as Record<string, unknown>)[name], type)).join()})`
+    default:
+      return encoder.encode(value, { code, info })?.toString('hex') ?? ''
+  }
+}
+
+type Field = { readonly name: string; readonly type: DriverType }
+
+function plainDecimal(value: cassandra.types.BigDecimal): string {
+  const stored = encoder.encode(value, { code: codes.decimal }) ?? Buffer.alloc(4)
+  let scale = stored.readInt32BE(0)
+  let unscaled = BigInt(String(encoder.decode(stored.subarray(4), { code: codes.varint })))
+  if (unscaled === 0n) return '0'
+  for (; unscaled % 10n === 0n; scale--) unscaled /= 10n
+  return `${unscaled}e${-scale}`
 }
 
 /** Any type, nested up to some depth. */
