@@ -181,7 +181,11 @@ describe.skipIf(!POSTGRES_OWN).each(mysqlMissing === '' ? (['sqlite', 'mysql'] a
       for (let i = 0; i < 2; i++)
         expect((await caughtUp(one)).finished).toMatchObject({
           exitCode: 4,
-          error: { code: 'ROW_REFUSED', hint: expect.stringMatching(/then run the same command again$/) },
+          error: {
+            code: 'ROW_REFUSED',
+            message: expect.stringMatching(/^public\.clients(?:\.ratio)?, row \((?:-77|-78|5)\): /),
+            hint: expect.stringMatching(/then run the same command again$/),
+          },
         })
       expect(await one.target.rows('SELECT id FROM clients WHERE id < 0')).toEqual([['-76']])
       await one.source.sql(
@@ -203,7 +207,10 @@ describe.skipIf(!POSTGRES_OWN).each(mysqlMissing === '' ? (['sqlite', 'mysql'] a
       await one.source.sql('UPDATE clients SET ratio = 1 WHERE id = -77')
       expect((await caughtUp(one)).finished).toMatchObject({
         exitCode: 4,
-        error: { hint: expect.stringMatching(/then run the same command with --resync public\.clients$/) },
+        error: {
+          message: expect.stringMatching(/^public\.clients(?:\.ratio)?, row \(-77\): /),
+          hint: expect.stringMatching(/then run the same command with --resync public\.clients$/),
+        },
       })
       const again = await perform({ ...one.copy, follow: { until: 'equal', resync: ['public.clients'] } })
       expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
@@ -236,6 +243,27 @@ describe.skipIf(!POSTGRES_OWN)(`a target ${POSTGRES_MISSING}`, () => {
     })
     const [, sql = ''] = /(ALTER TYPE .*?);/.exec(refused.finished.error?.hint ?? '') ?? []
     await target.sql(sql)
+    const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+  })
+
+  test('of PostgreSQL names table, key and constraint of a row that it refuses', { timeout: 60_000 }, async () => {
+    const target = await makePlaceOf('postgresql')
+    const one = await stageOf(server, ['CREATE TABLE e (id int PRIMARY KEY, n int)'], ['e'], 1000, target)
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await target.sql('ALTER TABLE e ADD CONSTRAINT small CHECK (n < 10)')
+    await one.source.sql('INSERT INTO e VALUES (1, 1), (2, 20), (3, 3), (4, 40)')
+    for (let i = 0; i < 2; i++) {
+      const { finished } = await caughtUp(one)
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({
+        exitCode: 4,
+        error: {
+          code: 'ROW_REFUSED',
+          message: expect.stringMatching(/^public\.e, row \([24]\): .*violates check constraint "small"$/),
+        },
+      })
+    }
+    await target.sql('ALTER TABLE e DROP CONSTRAINT small')
     const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
     expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
   })

@@ -46,6 +46,7 @@ export class ApplyWorker {
   /** Transactions of `#waiting` that only this worker counts. */
   #counted = 0
   readonly #apart = new WaitingChanges()
+  readonly #name = (at: number): string => this.#folded.table(at).name
   readonly #addEach = (change: RowChange): void => this.#add(change)
   #writing: Writing | null = null
   /** Why writing failed. */
@@ -268,7 +269,7 @@ export class ApplyWorker {
       const { lacking } = await this.#parts.writer.apply(table, batch)
       this.#held.applied(table, batch, lacking.length)
     } catch (error) {
-      throw refusedNow(error)
+      throw await refusedNow(error, { at: table, batch }, { writer: this.#parts.writer, name: this.#name })
     }
     await this.#closed(also)()
   }
@@ -359,11 +360,10 @@ export class ApplyWorker {
       const { writer } = this.#parts
       const isAlone = !this.#isBegun
       this.#isBegun ||= batches.length > 0
-      const name = (at: number): string => this.#folded.table(at).name
-      for (const { at, batch, unwritten, lacking, refused } of await applyBatches(batches, { writer, name, isAlone })) {
-        this.#held.applied(at, batch, unwritten)
-        this.#folded.reread(at, lacking, 'unchanged')
-        this.#folded.reread(at, refused, 'refused')
+      for (const one of await applyBatches(batches, { writer, name: this.#name, isAlone })) {
+        this.#held.applied(one.at, one.batch, one.unwritten)
+        this.#folded.reread(one.at, one.lacking, 'unchanged')
+        this.#folded.reread(one.at, one.refused, 'refused')
       }
     }
   }

@@ -3,6 +3,7 @@
  * refused value even after the source row is corrected: a stream that cannot skip it would fail on that row forever.
  */
 import type { CellBatch, ChangeBatch, Put } from '../../../model/copy/change.ts'
+import { rowKeyOf, rowKeyText } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { unpacked } from '../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -58,8 +59,12 @@ export async function applyBatches(
       if (error === null || failed === undefined) throw thrown
       const found = around.isAlone && !refused.has(failed.at) ? await withoutRefused(failed, around) : null
       if (found === null) {
+        const name = around.name(failed.at)
         // The log keeps the old values, so only a resync helps.
-        throw advised(error, `then run the same command with --resync ${shellNames([around.name(failed.at)])}`)
+        throw advised(
+          await named(failed, error, around),
+          `then run the same command with --resync ${shellNames([name])}`,
+        )
       }
       refused.set(failed.at, found.refused)
       left[place] = { ...failed, batch: found.batch }
@@ -67,10 +72,42 @@ export async function applyBatches(
   }
 }
 
-/** Adds a hint to the error of a refused row that was just read from the source; other errors are unchanged. */
-export function refusedNow(thrown: unknown): unknown {
+/**
+ * Adds the table, the key and a hint to the error of a refused row that was just read from the source; other errors are
+ * unchanged. The open transaction of the target may be rolled back.
+ */
+export async function refusedNow(thrown: unknown, batch: Refused, around: Naming): Promise<unknown> {
   const error = refusal(thrown)
-  return error === null ? thrown : advised(error, 'then run the same command again')
+  return error === null ? thrown : advised(await named(batch, error, around), 'then run the same command again')
+}
+
+type Refused = Pick<TableBatch, 'at' | 'batch'>
+type Naming = Pick<ApplyAround, 'writer' | 'name'>
+
+/** The error with the table and, if one row of the batch is refused alone, its key: servers name the constraint only. */
+async function named(refused: Refused, error: SluiceError, { writer, name }: Naming): Promise<SluiceError> {
+  if (/, row \(/.test(error.message)) return error
+  // If the search fails, the refusal itself is still the cause.
+  const found = await refusedRow(refused, writer).catch(() => null)
+  const table = name(refused.at)
+  const key = found === null ? '' : `, row (${rowKeyText(rowKeyOf(found.key, [...found.key.keys()]))})`
+  return withText(error, { message: `${table}${key}: ${error.message}` })
+}
+
+/** A row of the batch that is refused alone, found by halves; null if there is none. Rolls back before it searches. */
+async function refusedRow({ at, batch }: Refused, writer: ApplyAround['writer']): Promise<Put | null> {
+  const { puts, gone } = unpacked(batch)
+  if (puts.length === 1) return puts[0] ?? null
+  await writer.rollBack()
+  let some: readonly Put[] = puts
+  const isTakenOf = (tried: readonly Put[]): Promise<boolean> =>
+    isTaken(() => writer.apply(at, { puts: tried, gone }), writer)
+  while (some.length > 1) {
+    const half = some.slice(0, some.length >> 1)
+    some = (await isTakenOf(half)) ? some.slice(half.length) : half
+  }
+  const [only] = some
+  return only === undefined || (await isTakenOf([only])) ? null : only
 }
 
 /** Null for an error that is not about a row, or that a retry may repair. */
@@ -79,14 +116,17 @@ function refusal(thrown: unknown): SluiceError | null {
   return kind === 'row' && !error.retryable ? error : null
 }
 
-function advised({ code, message, where, reason, hint, kind, cause }: SluiceError, then: string): SluiceError {
-  return new SluiceError(code, message, {
-    kind,
-    cause,
-    where,
-    reason,
-    hint: `${hint ?? 'correct the row at its source, or the table of the target'}; ${then}`,
+function advised(error: SluiceError, then: string): SluiceError {
+  return withText(error, {
+    hint: `${error.hint ?? 'correct the row at its source, or the table of the target'}; ${then}`,
   })
+}
+
+function withText(
+  { code, message, where, reason, hint, kind, cause }: SluiceError,
+  text: { readonly message?: string; readonly hint?: string },
+): SluiceError {
+  return new SluiceError(code, text.message ?? message, { kind, cause, where, reason, hint: text.hint ?? hint })
 }
 
 /** The batch with refused rows deleted instead of written; null if too many are refused, or no row is refused alone. */
