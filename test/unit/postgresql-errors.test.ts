@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { isTransient, postgresConnectFailed, postgresError } from '../../src/stores/postgresql/server/server-errors.ts'
+import { isPostgresBusy } from '../../src/stores/postgresql/server/locks.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
@@ -23,6 +24,7 @@ describe('an internal error', () => {
     expect(error).toMatchObject({ code: expected, retryable: isRetried })
     expect((error as SluiceError).where).toContain(message)
     expect(isTransient(thrown)).toBe(isRetried)
+    expect(isPostgresBusy(thrown)).toBe(isRetried)
   })
 })
 

@@ -55,7 +55,7 @@ export async function wantedInside(
       hint: `sluice follow ${String(id)} --end --from ${source(identity)} --to ${shellQuote(store.label)} ends it: cutover --revert is then not possible${ofSchema(place)}`,
     })),
     ...(await waysBack(place, null)),
-    ...(await wentBack(database, target)),
+    ...(await wentBack(place, to, target)),
   ]
 }
 
@@ -100,7 +100,11 @@ async function waysBack(place: LedgerWhere, identity: string | null): Promise<re
 }
 
 /** Cutovers that moved writers into this database, and were not reversed by a later one. */
-async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
+async function wentBack(
+  { database: inside, store }: LedgerWhere,
+  to: CopyStore,
+  target: LedgerDatabase,
+): Promise<readonly DecommissionFinding[]> {
   const away = new Set(
     (await readSwitches(target)).filter(({ status }) => hasSwitched(status)).map(({ stream }) => stream),
   )
@@ -117,7 +121,9 @@ async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise
         'switch',
         publicTable,
         detail,
-        follows.has(reverse) ? `sluice cutover ${reverse} lets the other database take over first` : OTHER_WAY,
+        follows.has(reverse)
+          ? `sluice cutover ${reverse} lets the other database take over first`
+          : `no stream reads from this database any more: retire the other one, with --from and --to exchanged, or move the table again: sluice copy --follow --from ${shellQuote(store.label)} --to ${shellQuote(to.label)} --tables ${shellQuote(publicTable)}, then a cutover`,
       )
     })
 }
@@ -127,9 +133,6 @@ function ofSchema(place: LedgerWhere): string {
   const text = schemaText(place)
   return text === '' ? '' : `; with ${text} at the end of the URL of the database whose ledger has it`
 }
-
-const OTHER_WAY =
-  'no stream reads from this database any more: retire the other one, with --from and --to exchanged, or move the table again with sluice copy --follow --tables TABLE and a cutover'
 
 function refused(about: string, object: string, detail: string, hint: string): DecommissionFinding {
   return { verdict: 'refused', about, object, detail, hint }

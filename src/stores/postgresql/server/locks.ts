@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { sqlStateOf } from './server-errors.ts'
+import { isInTheWay, sqlStateOf } from './server-errors.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
@@ -18,10 +18,9 @@ const MOST_HOLDERS = 3
 
 export type KnownTable = { readonly oid: string; readonly name: TableName }
 
-/** True if a statement ended because other sessions hold what it needs. */
+/** True if a statement ended because other sessions hold, or have just changed, what it needs. */
 export function isPostgresBusy(error: unknown): boolean {
-  const state = sqlStateOf(error)
-  return state === '55P03' || state === '40P01' || (error instanceof SluiceError && error.code === 'TARGET_BUSY')
+  return isInTheWay(error) || (error instanceof SluiceError && error.code === 'TARGET_BUSY')
 }
 
 export class Locks {

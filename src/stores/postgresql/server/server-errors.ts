@@ -53,10 +53,14 @@ export function isStalePlan(error: unknown): boolean {
 }
 
 /** True if another transaction is in the way: a lock, a deadlock, or a change of the same object in the catalogs. */
-function isOvertaken(error: unknown): boolean {
+export function isInTheWay(error: unknown): boolean {
   const state = sqlStateOf(error)
   if (state === 'XX000') return String(rawOf(error)?.message).startsWith('tuple concurrently ')
-  return state === '40P01' || state === '40001' || state === '55P03'
+  return state === '40P01' || state === '55P03'
+}
+
+function isOvertaken(error: unknown): boolean {
+  return isInTheWay(error) || sqlStateOf(error) === '40001'
 }
 
 /** True if the same transaction may succeed when it is run again. */

@@ -386,7 +386,7 @@ function notActive({ stream, family }: Between): SluiceError {
   const { id, status, faults } = stream
   const ended = family.turns.some((row) => hasSwitched(row.status))
     ? 'the reverse stream was ended: the closed table is no longer kept equal'
-    : 'run sluice copy --follow --restart to begin another one'
+    : 'run the command that began the stream, with --restart, to begin another one'
   return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
     hint: status === 'ended' ? ended : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,

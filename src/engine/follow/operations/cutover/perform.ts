@@ -295,7 +295,7 @@ function notActive({ stream }: OpenedFamily): SluiceError {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
     hint:
       status === 'ended'
-        ? 'run sluice copy --follow --restart to begin another one'
+        ? 'run the command that began the stream, with --restart, to begin another one'
         : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }
