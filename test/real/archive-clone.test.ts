@@ -19,6 +19,7 @@ import { expect, test } from 'vitest'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { cloneOf } from '../support/clones.ts'
 import { startArchiver } from '../fault/archive-kit.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
@@ -50,40 +51,6 @@ async function outside(archive: string): Promise<Outside> {
   duckdb.closeSync()
   instance.closeSync()
   return { files: files.map((file) => `${file} ${statSync(file).size} ${statSync(file).mtimeMs}`), sum }
-}
-
-/** A copy of the database, under another name. */
-async function cloneOf(place: Place, name: string, folder: string): Promise<Place> {
-  if (place.system === 'sqlite') {
-    const database = new Database(place.url.slice('sqlite:///'.length))
-    database.pragma('wal_checkpoint(TRUNCATE)')
-    database.close()
-    const file = join(folder, `${name}.db`)
-    copyFileSync(place.url.slice('sqlite:///'.length), file)
-    const sql = async (...statements: readonly string[]): Promise<void> => {
-      const copy = new Database(file)
-      for (const statement of statements) copy.exec(statement)
-      copy.close()
-    }
-    return { ...place, url: `sqlite:///${file}`, sql }
-  }
-  const url = new URL(place.url)
-  const original = url.pathname.slice(1)
-  const clone = `${original}_${name}`
-  const admin = new URL(place.url)
-  admin.pathname = '/postgres'
-  const client = new pg.Client({ connectionString: admin.href })
-  await client.connect()
-  await client.query(`CREATE DATABASE "${clone}" TEMPLATE "${original}"`)
-  await client.end()
-  url.pathname = `/${clone}`
-  const sql = async (...statements: readonly string[]): Promise<void> => {
-    const session = new pg.Client({ connectionString: url.href })
-    await session.connect()
-    for (const statement of statements) await session.query(statement)
-    await session.end()
-  }
-  return { ...place, url: url.href, sql }
 }
 
 /** Every value as a text. */
@@ -208,15 +175,8 @@ test(
     expect(await ended(commands.run)).toBe('ok')
     expect(await ended(commands.drop)).toBe('ok')
     const { counted } = await countedBy(commands.query)
-    // As a dump of one database that is loaded into another one of the same server.
-    const stage = await makePlace('mysql', folder)
-    const [from, to] = [prod, stage].map(({ url }) => new URL(url).pathname.slice(1))
-    for (const [name] of await prod.rows('SHOW TABLES')) {
-      await stage.sql(
-        `CREATE TABLE \`${to}\`.\`${name}\` LIKE \`${from}\`.\`${name}\``,
-        `INSERT INTO \`${to}\`.\`${name}\` SELECT * FROM \`${from}\`.\`${name}\``,
-      )
-    }
+    const stage = await cloneOf(prod, 'stage', folder)
+    const to = new URL(stage.url).pathname.slice(1)
     const copied = of(made, stage)
     expect((await countedBy(copied.query)).counted).toBe(counted)
     const { events } = await perform({ kind: 'archive-list', from: stage.url, tables: [], count: false })

@@ -18,6 +18,7 @@ import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-f
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { laterArchive } from './later-archive.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
 
 /** The comparison of one partition, and what the ledger records afterwards. */
@@ -29,18 +30,27 @@ export type ComparedPartition = {
   /** Fence of the last commit that published or retracted it; 0 without one. */
   readonly fence: bigint
   readonly finding: ArchiveFinding | null
-  /** The log names no existing file, but the files of the ledger exist and were read: the log must name them again. */
-  readonly unnamed: Unnamed | null
-  /** The log names no file of it, and all files of the ledger are gone: the archive cannot name any again. */
-  readonly gone: ArchivedPartition | null
+  readonly repair: Repair | null
 }
 
-/** @property outdated paths that the log names, and that are gone */
-export type Unnamed = {
-  readonly partition: ArchivedPartition
-  readonly examined: readonly InspectedFile[]
-  readonly outdated: readonly string[]
-}
+/**
+ * How ledger and log agree again.
+ * - `unnamed`: the log names no existing file, but those of the ledger exist and were read: the log must name them again.
+ * - `gone`: the log names no file, and all files of the ledger are gone: the archive cannot name any again.
+ * - `later`: the ledger calls it DROPPED, and the log names other, whole files: the ledger may take them over.
+ * - `left`: the ledger calls it RESTORED or EXPIRED, and the log names its files: it must not name them.
+ */
+export type Repair =
+  | {
+      readonly kind: 'unnamed'
+      readonly partition: ArchivedPartition
+      readonly examined: readonly InspectedFile[]
+      /** Paths that the log names, and that are gone. */
+      readonly outdated: readonly string[]
+    }
+  | { readonly kind: 'gone'; readonly partition: ArchivedPartition }
+  | { readonly kind: 'later'; readonly before: ArchivedPartition; readonly partition: ArchivedPartition }
+  | { readonly kind: 'left'; readonly partition: ArchivedPartition }
 
 /** For a label that is not in the ledger: the partition in the source; null if it has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
@@ -59,33 +69,51 @@ export async function* compareArchive(
     const logged = state.files.get(label) ?? []
     const own = await ownInstead(context, known.get(label), logged)
     if (own !== null) {
-      yield {
-        label,
-        proof: own.partition.digest,
-        files: own.partition.files,
-        fence,
-        finding: null,
-        unnamed: own,
-        gone: null,
-      }
+      const { digest, files } = own.partition
+      yield { label, proof: digest, files, fence, finding: null, repair: own }
       continue
     }
     const files = await provedFiles(context, logged, columns)
     const proof = files.length === 0 ? null : digestSum(files.map(({ rows, sum }) => ({ rows, sum })))
     const partition = known.get(label) ?? (await planned(label, candidate, context.archived.stored.columns))
     const finding = await compared(context, label, partition, proof)
-    const lost = finding?.finding === 'not in the log' ? partition : null
-    const inspected = lost === null ? null : await inspectedThere(context, lost)
-    if (lost === null || inspected === null) {
-      const gone = lost !== null && (await filesStanding(context, lost.files)) === 'gone' ? lost : null
-      const of = gone !== null && finding !== null ? await saidOfGone(context, gone, finding) : finding
-      const said = of ?? (await unlikeFile(context, known.get(label), logged))
-      yield { label, proof, files, fence, finding: said, unnamed: null, gone }
+    if (finding?.finding === 'other rows' && partition?.state === 'DROPPED') {
+      yield { label, proof, files, fence, ...(await laterArchive(context, partition, finding, logged, state)) }
+    } else if (finding?.finding === 'not in the log' && partition !== null) {
+      yield { label, proof, files, fence, ...(await unnamedOrGone(context, partition, finding)) }
     } else {
-      const unnamed = { partition: lost, examined: inspected, outdated: [] }
-      yield { label, proof: lost.digest, files: lost.files, fence, finding: null, unnamed, gone: null }
+      const said = finding ?? (await unlikeFile(context, known.get(label), logged))
+      const repair = said === null && files.length > 0 ? leftInLog(known.get(label), fence) : null
+      yield { label, proof, files, fence, finding: said, repair }
     }
   }
+}
+
+/** Whether the log must name the files of the ledger again, or all of them are gone. */
+async function unnamedOrGone(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  finding: ArchiveFinding,
+): Promise<Partial<Pick<ComparedPartition, 'proof' | 'files'>> & Pick<ComparedPartition, 'finding' | 'repair'>> {
+  const { digest, files } = partition
+  const examined = await inspectedThere(context, partition)
+  if (examined !== null) {
+    const repair = { kind: 'unnamed', partition, examined, outdated: [] } as const
+    return { proof: digest, files, finding: null, repair }
+  }
+  if ((await filesStanding(context, files)) !== 'gone') return { finding, repair: null }
+  return { finding: await saidOfGone(context, partition, finding), repair: { kind: 'gone', partition } }
+}
+
+/**
+ * A RESTORED or EXPIRED partition whose files the log names again. An expired one only if the log is older than the
+ * ledger: otherwise another program may have restored and dropped it since, and the log has the only copy.
+ */
+function leftInLog(partition: ArchivedPartition | undefined, fence: bigint): Repair | null {
+  if (partition === undefined) return null
+  const { state } = partition
+  const isLeft = state === 'RESTORED' || (state === 'EXPIRED' && fence < partition.fence)
+  return isLeft ? { kind: 'left', partition } : null
 }
 
 /** The first file of a published partition that is missing, or has another size. Its bytes are not read. */
@@ -129,14 +157,15 @@ async function ownInstead(
   context: ArchiveContext,
   partition: ArchivedPartition | undefined,
   logged: readonly LoggedFile[],
-): Promise<Unnamed | null> {
+): Promise<Extract<Repair, { kind: 'unnamed' }> | null> {
   if (partition === undefined || logged.length === 0 || !isPublished(partition.state)) return null
   const own = new Set(partition.files.map(({ path }) => path))
   for (const { path } of logged) {
     if (own.has(path) || (await context.reader.head(path, context.interrupt.abort)) !== null) return null
   }
-  const inspected = await inspectedThere(context, partition)
-  return inspected === null ? null : { partition, examined: inspected, outdated: logged.map(({ path }) => path) }
+  const examined = await inspectedThere(context, partition)
+  const outdated = logged.map(({ path }) => path)
+  return examined === null ? null : { kind: 'unnamed', partition, examined, outdated }
 }
 
 async function compared(

@@ -15,6 +15,12 @@ export function labelsOf(name: string, state: ArchiveLogState, { said }: SaidArc
   return new Set([...state.files.keys(), ...written, ...said.holds.keys()])
 }
 
+/** Columns of the table, and what the properties of the archive say of columns and holds. */
+export type LoggedFacts = {
+  readonly noted: Pick<SaidArchive['noted'], 'stored'>
+  readonly said: Pick<SaidArchive['said'], 'columns' | 'holds'>
+}
+
 /**
  * @param files files in the log for the partition, now or before
  * @returns a partition in the state PUBLISHED with its proof from the tags; a finding if the tags are not sufficient
@@ -24,7 +30,7 @@ export function loggedPartition(
   label: string,
   files: readonly LoggedFile[],
   state: ArchiveLogState,
-  { noted, said }: SaidArchive,
+  { noted, said }: LoggedFacts,
 ): ArchivedPartition | ArchiveFinding {
   const untold = (detail: string): ArchiveFinding => ({ finding: 'other rows', partition: label, detail })
   const [first] = files

@@ -1,6 +1,7 @@
 /** Expires an archived partition: first the ledger, then one commit removes its files; they stay until a sweep. */
 import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
+import { whileClaimed, type Reload } from './claimed.ts'
 import type { ArchiveContext, ClaimedPartition } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
 import { addFilesAgain, retractFiles } from './publish.ts'
@@ -43,17 +44,13 @@ export async function nameAgain(
   context: ArchiveContext,
   { label, state }: Pick<ArchivedPartition, 'label' | 'state'>,
   inspected: readonly InspectedFile[],
-  reload: () => Promise<ArchivedPartition>,
+  reload: Reload,
 ): Promise<void> {
-  const { ledger, name } = context
-  const held = await ledger.claim(label, (await reload()).holder)
-  if (held === null) throw lost(name, { label })
-  try {
-    const { version } = await addFilesAgain(context, { partition: { ...(await reload()), state }, held }, inspected)
-    await ledger.move(held, state, state, { version, logged: inspected.map((file) => file.name), error: null })
-  } finally {
-    await ledger.release(held).catch(() => undefined)
-  }
+  await whileClaimed(context, label, reload, async ({ partition, held }) => {
+    const { version } = await addFilesAgain(context, { partition: { ...partition, state }, held }, inspected)
+    const logged = inspected.map((file) => file.name)
+    await context.ledger.move(held, state, state, { version, logged, error: null })
+  })
 }
 
 /**

@@ -1,9 +1,9 @@
 /** Handles a ledger that is older than the archive: it needs files that the log removed and a sweep destroyed. */
 import { dec } from '../../model/run/event.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
+import { whileClaimed, type Reload } from './claimed.ts'
 import type { ArchiveContext } from './context.ts'
 import { findDetachedTable } from './detached-table.ts'
-import { lost } from './refusals.ts'
 import { attachAgain } from './restore.ts'
 
 /** Rows that were only in the files. */
@@ -41,17 +41,9 @@ export function lostText({ rows, all, atMost }: LostRows): string {
  * @throws SluiceError LEASE_LOST if another program works on it; PARTITION_CHANGED as `lostRows`; as a restore of a
  * detached table
  */
-export async function withoutFiles(
-  context: ArchiveContext,
-  label: string,
-  reload: () => Promise<ArchivedPartition>,
-  by: string,
-): Promise<void> {
+export async function withoutFiles(context: ArchiveContext, label: string, reload: Reload, by: string): Promise<void> {
   const { ledger, store, name, emit, interrupt } = context
-  const held = await ledger.claim(label, (await reload()).holder)
-  if (held === null) throw lost(name, { label })
-  try {
-    const partition = await reload()
+  await whileClaimed(context, label, reload, async ({ partition, held }) => {
     const { state, native } = partition
     const rows = await lostRows(context, partition)
     const back = { restoring: false, away: false, error: null }
@@ -68,13 +60,7 @@ export async function withoutFiles(
     }
     const said = lostText(rows)
     const now = rows.all ? 'EXPIRED' : 'RESTORED: the rows in the table count'
-    emit({
-      type: 'log',
-      level: 'warn',
-      table: name,
-      message: `${label} was ${state} and no longer has files: it is ${now}${said === '' ? '' : `; ${said}`}`,
-    })
-  } finally {
-    await ledger.release(held).catch(() => undefined)
-  }
+    const message = `${label} was ${state} and no longer has files: it is ${now}${said === '' ? '' : `; ${said}`}`
+    emit({ type: 'log', level: 'warn', table: name, message })
+  })
 }

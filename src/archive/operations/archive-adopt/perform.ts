@@ -1,10 +1,10 @@
 /** `archive adopt`: takes an archive over from another database, which is then refused, or after a failover. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
+import { retractAgain, takeLater } from '../../steps/agree-again.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
 import { nameAgain } from '../../steps/expire.ts'
 import { withoutFiles } from '../../steps/files-gone.ts'
-import { restoreCommand } from '../../steps/refusals.ts'
 import { isUnpublished, readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableProperties } from '../../ledger/table-properties.ts'
 import { readArchiveProperties, type ArchiveProperties } from '../../log/properties.ts'
@@ -17,7 +17,8 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { ArchiveFinding } from '../../steps/find-damage.ts'
 import type { ArchiveLogState } from '../../steps/log.ts'
 import type { archiveAdopt, ArchiveAdoptOperation } from './declaration.ts'
-import { compareArchive, type ComparedPartition, type FindCandidate } from '../../plan/compare-archive.ts'
+import { differs, isAcceptable, OF_FILES, repairText } from './differences.ts'
+import { compareArchive, type ComparedPartition, type FindCandidate, type Repair } from '../../plan/compare-archive.ts'
 import { archiveOf } from '../../work/find-archive.ts'
 import { renewWitness } from '../../work/witness.ts'
 import { notArchived, openArchiveSource, archivedSourceTable, type OpenedArchive } from '../../work/each-table.ts'
@@ -133,11 +134,6 @@ async function takeOver(
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical', notChecked: NOT_READ }
 }
 
-const OF_FILES: ReadonlySet<string> = new Set(['missing file', 'changed file'])
-
-/** Differences with which a partition is taken over on request; a damaged file does not change what the ledger says. */
-const ACCEPTABLE: ReadonlySet<string> = new Set(['differs from the source', ...OF_FILES])
-
 /** An unidentified table comes before a damaged file: it may hold the only copy. */
 function inFront(finding: ArchiveFinding | null, unclear: ArchiveFinding | null): ArchiveFinding | null {
   return finding === null || OF_FILES.has(finding.finding) ? (unclear ?? finding) : finding
@@ -181,16 +177,12 @@ class Adoption {
     for await (const one of compareArchive(context, record, state, (label) => this.#candidate(label)))
       all.push({ ...one, finding: inFront(one.finding, unclear.get(one.label) ?? null) })
     this.compared = all
-    this.reportUnnamed()
     const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
     for (const finding of against) run.emit({ type: 'archive.finding', table: this.#name, ...finding })
-    const free = new Set(all.flatMap(({ label, gone }) => (gone === null || gone.held !== null ? [] : [label])))
-    const standing = against.filter(
-      ({ finding, partition }) =>
-        !accepted.includes(partition ?? '') ||
-        !(ACCEPTABLE.has(finding) || (finding === 'not in the log' && free.has(partition ?? ''))),
-    )
-    if (standing.length > 0) throw differs(this.#name, standing.length, against.length)
+    const open = all.filter(({ label, finding }) => finding !== null && !accepted.includes(label))
+    const closed = all.filter((one) => one.finding !== null && !isAcceptable(one))
+    if (open.length + closed.length > 0) throw differs(this.#name, { all: against.length, open, closed })
+    for (const { repair } of all) if (repair !== null) this.#report(repair)
     const own = await tableProperties(opened.database, record.table)
     if (own === null) return null
     const { holds } = readArchiveProperties(state.metadata.configuration ?? {})
@@ -198,16 +190,10 @@ class Adoption {
     return { ...own, holds: new Map([...this.#back, ...own.holds]) }
   }
 
-  /** Reports files that exist but that the log no longer names. */
-  reportUnnamed(): void {
-    const names = this.#parts.asked.dryRun ? 'would name' : 'names'
-    for (const { label, unnamed } of this.compared) {
-      if (unnamed === null) continue
-      const { state, files } = unnamed.partition
-      const there = unnamed.outdated.length === 0 ? '' : ' that exist'
-      const message = `${label}: the ledger says ${state} and the log names none of its files${there}; its ${files.length} files exist and were read: the log ${names} them again`
-      this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
-    }
+  /** Says how ledger and log agree again; `withoutFiles` says it for files that are gone. */
+  #report(repair: Repair): void {
+    const message = repairText(repair, this.#parts.asked.dryRun)
+    if (message !== null) this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
   }
 
   /** The partition as planned for the table; null if there is none of that label. */
@@ -251,7 +237,7 @@ class Adoption {
   }
 
   /** Takes a partition over into the ledger as the log has it. */
-  async note({ label, files, fence, unnamed, gone }: ComparedPartition): Promise<void> {
+  async note({ label, files, fence, repair }: ComparedPartition): Promise<void> {
     const { context, opened, record, run } = this.#parts
     const reload = async (): Promise<ArchivedPartition> => {
       const partition = await readPartition(opened.database, record.table, label)
@@ -262,12 +248,19 @@ class Adoption {
       await this.#ledger.addPartition((await this.#candidate(label)) ?? { label, from: null, to: null, native: null })
     // The ledger keeps its list of files: if the program is killed here, the files of a partition without any are
     // searched again.
-    if (gone === null) await context.heads.takeOver(label, files, fence, unnamed?.outdated)
-    else {
-      await context.heads.takeOver(label, gone.files, fence)
-      await withoutFiles(context, label, reload, run.actor)
+    const own = repair?.kind === 'gone' ? repair.partition.files : files
+    await context.heads.takeOver(label, own, fence, repair?.kind === 'unnamed' ? repair.outdated : [])
+    switch (repair?.kind) {
+      case 'gone':
+        return withoutFiles(context, label, reload, run.actor)
+      case 'unnamed':
+        return nameAgain(context, repair.partition, repair.examined, reload)
+      case 'later':
+        return takeLater(context, repair.partition, reload)
+      case 'left':
+        return retractAgain(context, repair.partition, reload)
+      case undefined:
     }
-    if (unnamed !== null) await nameAgain(context, unnamed.partition, unnamed.examined, reload)
   }
 }
 
@@ -277,15 +270,4 @@ function totalsOf(compared: readonly ComparedPartition[]): Readonly<Record<strin
     rows: dec(compared.reduce((sum, { proof }) => sum + (proof?.rows ?? 0n), 0n)),
     findings: dec(compared.filter(({ finding }) => finding !== null).length),
   }
-}
-
-function differs(name: string, count: number, all: number): SluiceError {
-  const letGo = restoreCommand(name, { label: 'LABEL' }, '--as-changed', `--confirm=${name}`)
-  return new SluiceError(
-    'PROOF_FAILED',
-    `${count} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`,
-    {
-      hint: `nothing was changed; --accept-difference LABEL takes over a partition whose rows in the database differ: unless the ledger says DETACHED or DROPPED, the next run archives these rows in place of the archived ones. That run is refused if archived rows are missing in the database: ${letGo} gives up the archived ones. It also takes over a partition whose files are gone: then the rows in the database count, and rows that the difference reports as neither in the table nor in the archive are lost. A partition with a missing or changed file keeps its state, and sluice archive verify names the file`,
-    },
-  )
 }

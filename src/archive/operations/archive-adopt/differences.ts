@@ -1,0 +1,68 @@
+/** Which differences an adoption accepts, and its sentences about them. */
+import type { ComparedPartition, Repair } from '../../plan/compare-archive.ts'
+import { restoreCommand } from '../../steps/refusals.ts'
+import { countText } from '../../../shared/figures.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+export const OF_FILES: ReadonlySet<string> = new Set(['missing file', 'changed file'])
+
+/** True if the partition is taken over on request; a damaged file does not change what the ledger says. */
+export function isAcceptable({ finding, repair }: ComparedPartition): boolean {
+  if (finding === null) return true
+  if (finding.finding === 'not in the log') return repair?.kind === 'gone' && repair.partition.held === null
+  return finding.finding === 'differs from the source' || OF_FILES.has(finding.finding) || repair?.kind === 'later'
+}
+
+/** How ledger and log agree again, as text; null for files that are gone. @param dryRun nothing is changed */
+export function repairText(repair: Repair, dryRun: boolean): string | null {
+  const would = (now: string, then: string): string => (dryRun ? `would ${then}` : now)
+  const { label, state, files, digest } = repair.partition
+  switch (repair.kind) {
+    case 'unnamed': {
+      const there = repair.outdated.length === 0 ? '' : ' that exist'
+      return `${label}: the ledger says ${state} and the log names none of its files${there}; its ${files.length} files exist and were read: the log ${would('names', 'name')} them again`
+    }
+    case 'later': {
+      const { digest: before } = repair.before
+      return `${label}: the ledger ${would('takes', 'take')} over ${countText(digest?.rows ?? 0n, 'row')} in ${countText(files.length, 'file')} as the log has them; it had ${countText(before?.rows ?? 0n, 'row')}`
+    }
+    case 'left':
+      return `${label}: the ledger says ${state}, and the log names its files: the log ${would('no longer names', 'no longer name')} them; the files stay until a sweep`
+    case 'gone':
+      return null
+  }
+}
+
+/** @property open differences that were not accepted @property closed those that cannot be accepted */
+type Differences = {
+  readonly all: number
+  readonly open: readonly ComparedPartition[]
+  readonly closed: readonly ComparedPartition[]
+}
+
+export function differs(name: string, { all, open, closed }: Differences): SluiceError {
+  const standing = new Set([...open, ...closed])
+  const hints = ['nothing was changed']
+  if (closed.length > 0) {
+    const labels = closed.map(({ label }) => label).join(', ')
+    hints.push(
+      `${labels} cannot be taken over like this: restore a backup of the database, or of the archive, so that both are from the same time, and run the same command again`,
+    )
+  }
+  const others = open.filter((one) => !closed.includes(one))
+  if (others.some(({ repair }) => repair?.kind === 'later')) hints.push(LATER)
+  if (others.some(({ repair }) => repair?.kind !== 'later')) hints.push(rowsHint(name))
+  return new SluiceError(
+    'PROOF_FAILED',
+    `${standing.size} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`,
+    { hint: hints.join('; ') },
+  )
+}
+
+const LATER =
+  '--accept-difference LABEL takes over a DROPPED partition as the archive has it now: the ledger gets the rows, checksums and files of its log'
+
+function rowsHint(name: string): string {
+  const letGo = restoreCommand(name, { label: 'LABEL' }, '--as-changed', `--confirm=${name}`)
+  return `--accept-difference LABEL takes over a partition whose rows in the database differ: unless the ledger says DETACHED or DROPPED, the next run archives these rows in place of the archived ones. That run is refused if archived rows are missing in the database: ${letGo} gives up the archived ones. It also takes over a partition whose files are gone: then the rows in the database count, and rows that the difference reports as neither in the table nor in the archive are lost. A partition with a missing or changed file keeps its state, and sluice archive verify names the file`
+}

@@ -1,0 +1,50 @@
+/** Makes ledger and log agree again after one of them came back from a backup, and every file is whole. */
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { whileClaimed, type Reload } from './claimed.ts'
+import type { ArchiveContext } from './context.ts'
+import { endExpiry } from './expire.ts'
+import { losableRefusal } from './losable.ts'
+import { retract } from './restore.ts'
+
+/**
+ * DROPPED: the ledger has the rows, checksums, columns and files of the log from now on.
+ * @param later the partition as the log has it, whose files were just read
+ * @throws SluiceError LEASE_LOST if another program works on it, or its state is another one now
+ */
+export async function takeLater(context: ArchiveContext, later: ArchivedPartition, reload: Reload): Promise<void> {
+  const { digest, files, columns, version } = later
+  if (digest === null || version === null) throw new Error(`${later.label} has no proof in the log`)
+  await whileClaimed(context, later.label, reload, async ({ held }) => {
+    const logged = files.map(({ path }) => path)
+    await context.ledger.move(held, 'DROPPED', 'DROPPED', { digest, files, columns, version, logged, error: null })
+  })
+}
+
+/**
+ * RESTORED or EXPIRED: the log no longer names its files. They stay in the log if a crash of the server could lose the
+ * rows; the next run then tries again.
+ * @throws SluiceError LEASE_LOST, ARCHIVE_CONFLICT, ARCHIVE_FOREIGN
+ */
+export async function retractAgain(
+  context: ArchiveContext,
+  { label, state }: Pick<ArchivedPartition, 'label' | 'state'>,
+  reload: Reload,
+): Promise<void> {
+  const { ledger, name, emit } = context
+  await whileClaimed(context, label, reload, async ({ held }) => {
+    // Recorded first, so that a run continues after a kill.
+    await ledger.move(held, state, state, { retracted: false })
+    const work = { held, partition: await reload() }
+    if (state === 'EXPIRED') return endExpiry(context, work)
+    const refusal = await losableRefusal(context, work.partition)
+    if (refusal === null) return retract(context, work)
+    const message = `${label}: the log keeps naming its files: ${refusal.message}`
+    emit({
+      type: 'log',
+      level: 'warn',
+      table: name,
+      message,
+      ...(refusal.hint === undefined ? {} : { hint: refusal.hint }),
+    })
+  })
+}
