@@ -31,7 +31,14 @@ import {
   type Author,
   type Retraction,
 } from './plan-commit.ts'
-import { conflict, openTable, readArchiveState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
+import {
+  conflict,
+  nullIfGap,
+  openTable,
+  readArchiveState,
+  type ActiveArchiveFile,
+  type ArchiveTableState,
+} from './read-state.ts'
 import type { ArchiveTableParts, Published } from './archive-table-parts.ts'
 
 /** Most attempts to commit; each conflict means that another writer has committed. */
@@ -108,11 +115,11 @@ export class ArchiveTable implements ArchiveLog {
 
   /**
    * Paths of active files that certainly hold no row of a condition, by partition values and statistics; empty if these
-   * cannot answer it.
+   * cannot answer it, or a commit is missing.
    * @throws SluiceError as `state`
    */
   async without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const state = await this.state(signal)
+    const state = await this.state(signal).catch(nullIfGap)
     if (state === null) return new Set()
     const { protocol, metadata, files } = state
     let pruning: Pruning

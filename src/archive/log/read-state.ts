@@ -47,7 +47,31 @@ const NEWEST_WRITER = 7
  */
 export async function readArchiveState(source: LogSource, signal: AbortSignal): Promise<ArchiveTableState | null> {
   const table = await openTable(source, signal)
-  return table === null ? null : stateOf(source, await table.snapshot(), signal)
+  if (table === null) return null
+  try {
+    return await stateOf(source, await table.snapshot(), signal)
+  } catch (error) {
+    throw isLogGap(error) ? missingCommit(source.store, error) : error
+  }
+}
+
+/** True if a commit of the log is missing. */
+export function isLogGap(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && error.code === 'LOG_GAP'
+}
+
+/** For callers that can do without the log if a commit of it is missing. */
+export function nullIfGap(error: unknown): null {
+  if (isLogGap(error)) return null
+  throw error
+}
+
+function missingCommit({ label }: LogStore, gap: SluiceError): SluiceError {
+  return new SluiceError('LOG_GAP', gap.message, {
+    where: `${label}/${LOG_FOLDER}`,
+    hint: 'nothing was changed; restore the missing commit from a backup of the archive, and run the same command again; until then sluice query reads the rows of the partitions, sluice restore --into copies them, and sluice archive verify checks their files',
+    cause: gap,
+  })
 }
 
 /** Null if there is no log yet. @throws SluiceError ARCHIVE_CONFLICT if the beginning of the log is missing */

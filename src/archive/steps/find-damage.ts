@@ -27,7 +27,8 @@ export async function* findings(
   wanted: (label: string) => boolean,
   interrupt: Interrupt,
 ): AsyncGenerator<ArchiveFinding | Read> {
-  let state: ArchiveLogState | null
+  let state: ArchiveLogState | null = null
+  let isBroken = false
   try {
     state = await (await context.log()).state(interrupt.abort)
     const other = state === null ? null : await foreignLog(context, interrupt.abort)
@@ -38,19 +39,26 @@ export async function* findings(
     throwIfAborted(interrupt.abort)
     if (isUnread(context, thrown)) throw thrown
     yield { finding: 'broken log', detail: asSluiceError(thrown).message }
-    return
+    // The files of the ledger are read all the same: queries read them.
+    isBroken = true
   }
   const published = partitions.filter((one) => isPublished(one.state))
   for (const partition of published.filter(({ label }) => wanted(label))) {
     if (interrupt.stop.aborted) return
-    yield* logFindings(partition, state?.files.get(partition.label) ?? [])
+    if (!isBroken) yield* logFindings(partition, state?.files.get(partition.label) ?? [])
     yield* await fileFindings(context, partition)
   }
   const known = new Set(published.map(({ label }) => label))
   for (const [label, files] of state?.files ?? []) {
     if (known.has(label) || !wanted(label) || partitions.some((one) => one.label === label && mayBeLogged(one)))
       continue
-    yield { finding: 'not in the ledger', partition: label, detail: `the log names ${files.length} files of it` }
+    const own = partitions.find((one) => one.label === label)
+    const since = own === undefined ? '' : `, and the ledger says ${own.state}`
+    yield {
+      finding: 'not in the ledger',
+      partition: label,
+      detail: `the log names ${files.length} files of it${since}`,
+    }
   }
 }
 

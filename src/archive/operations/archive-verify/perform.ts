@@ -40,6 +40,8 @@ type Verified = {
   unread: SluiceError | null
   readonly inspected: PlanCounts
   readonly foreign: string[]
+  /** What to do next about findings that are no damaged files. */
+  readonly hints: Set<string>
   readonly notCompared: string[]
   readonly movedOn: Set<string>
 }
@@ -59,6 +61,7 @@ export async function performArchiveVerify(operation: ArchiveVerifyOperation, ru
     unread: null,
     inspected: new PlanCounts(),
     foreign: [],
+    hints: new Set(),
     notCompared: [],
     movedOn: new Set(),
   }
@@ -88,6 +91,8 @@ async function verifyOne(
     verified.findings++
     if (finding.finding === 'late rows') verified.late++
     if (finding.finding === 'foreign archive') verified.foreign.push(name)
+    const hint = hintOf(finding, name, record.partitions)
+    if (hint !== null) verified.hints.add(hint)
     if (finding.partition !== undefined) damaged.add(finding.partition)
     run.emit({ type: 'archive.finding', table: name, ...finding })
   }
@@ -150,7 +155,7 @@ function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped:
   const error =
     verified.checked > 0 && verified.late === verified.findings
       ? lateError(verified)
-      : damageError(verified.findings, verified.foreign)
+      : damageError(verified.findings, verified.hints)
   return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
 }
 
@@ -195,10 +200,10 @@ async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: 
   return JSON.stringify(stand(then)) !== JSON.stringify(stand(now))
 }
 
-function damageError(found: number, foreign: readonly string[]): SluiceError {
+function damageError(found: number, hints: ReadonlySet<string>): SluiceError {
   const what = found === 1 ? 'part of the archive differs' : 'parts of the archive differ'
   return new SluiceError('PROOF_FAILED', `${found} ${what} from what was proved`, {
-    hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
+    hint: `nothing was changed; ${[...hints, MEND].join('; ')}`,
   })
 }
 
@@ -213,8 +218,20 @@ function lateError({ late, checked }: { readonly late: number; readonly checked:
 
 const MEND = 'restore damaged files from a backup, or archive the partition again if its rows are still in the source'
 
-function ownHint(name: string): string {
-  return `after a failover, a restore or a move of the database: sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
+function hintOf(
+  { finding, partition }: ArchiveFinding,
+  name: string,
+  partitions: readonly ArchivedPartition[],
+): string | null {
+  const adopt = `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}`
+  if (finding === 'foreign archive')
+    return `after a failover, a restore or a move of the database: ${adopt}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
+  if (finding === 'broken log')
+    return `if the log of ${name} is broken, restore its missing commits from a backup of the archive: until then sluice query reads the rows of its partitions, and sluice restore --into copies them`
+  const isRestored = partitions.some(({ label, state }) => label === partition && state === 'RESTORED')
+  return finding === 'not in the ledger' && isRestored
+    ? `${adopt} removes from the log the files of partitions that the ledger calls RESTORED`
+    : null
 }
 
 const DEEP = 'sluice archive verify --deep compares values'

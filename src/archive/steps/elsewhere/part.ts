@@ -5,6 +5,7 @@ import type { RowTest } from '../../../model/archive/row-test.ts'
 import { RowSum, digestSum } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import type { ArchivedPartition } from '../../ledger/record.ts'
+import { isLogGap } from '../../log/read-state.ts'
 import type { ArchiveContext } from '../context.ts'
 import { localFiles } from '../local-files.ts'
 import { proveLogged, requireWhole } from '../prove.ts'
@@ -36,12 +37,23 @@ export async function partDigest(
   test: RowTest | null,
   without: ReadonlySet<string>,
 ): Promise<RestoredPart> {
-  await proveLogged(context, partition)
+  await requireLogged(context, partition)
   const files = test === null ? partition.files : partition.files.filter(({ path }) => !without.has(path))
   await requireWhole(context, partition, files)
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
   const expect = test === null ? proofOf(partition) : await meantRows(context, partition, test, files)
   return { partition, test, files, expect, bytes }
+}
+
+/** If a commit of the log is missing, the ledger decides, as for a query: each file is compared with its proof anyway. */
+async function requireLogged(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
+  try {
+    await proveLogged(context, partition)
+  } catch (thrown) {
+    if (!isLogGap(thrown)) throw thrown
+    const message = `${partition.label}: its files are those of the ledger: in the log ${thrown.message}`
+    context.emit({ type: 'log', level: 'warn', table: context.name, message })
+  }
 }
 
 async function meantRows(
