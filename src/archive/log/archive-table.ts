@@ -31,14 +31,8 @@ import {
   type Author,
   type Retraction,
 } from './plan-commit.ts'
-import {
-  conflict,
-  nullIfGap,
-  openTable,
-  readArchiveState,
-  type ActiveArchiveFile,
-  type ArchiveTableState,
-} from './read-state.ts'
+import { conflict, nullIfGap, openTable, readArchiveState } from './read-state.ts'
+import type { ActiveArchiveFile, ArchiveTableState } from './read-state.ts'
 import type { ArchiveTableParts, Published } from './archive-table-parts.ts'
 
 /** Most attempts to commit; each conflict means that another writer has committed. */
