@@ -22,7 +22,8 @@ export const DUCKDB_SOURCE_KEYS: KeyDialect = {
   value: ({ type }, text) => {
     if (type.kind === 'bytes') return digitsOfText(text)
     // A bound of another system, for a comparison.
-    return text.endsWith(' BC') && (type.kind === 'date' || type.kind === 'timestamp') ? boundText(type, text) : text
+    const isForeign = text.endsWith(' BC') || (type.kind === 'timestamp' && type.zone && !text.endsWith('+00'))
+    return isForeign && (type.kind === 'date' || type.kind === 'timestamp') ? boundText(type, text) : text
   },
   text: ({ name, type }) => {
     const value = quotedName(name)
