@@ -154,9 +154,10 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
       const made = await perform(twoCutover(stage), {
         onEvent: (event) => {
           if (event.type !== 'log' || !event.message.includes('waits for open transactions') || ended++ > 0) return
-          void endCreation(target)
-            .then(() => open.run('COMMIT'))
-            .finally(() => open.close())
+          void endCreation(target).then(async () => {
+            await open.run('COMMIT')
+            await open.close()
+          })
         },
       })
       expect(ended).toBeGreaterThan(0)

@@ -127,7 +127,7 @@ function spelled(value: unknown, { code, info }: DriverType): string {
   if (value === null || value === undefined) return '-'
   const inner = info as DriverType & readonly DriverType[] & { readonly fields: readonly Field[] }
   const part = (one: unknown, type: DriverType | undefined): string => spelled(one, type ?? inner)
-  switch (code) {
+  switch (code as cassandra.types.dataTypes) {
     case codes.decimal:
       return plainDecimal(value as cassandra.types.BigDecimal)
     case codes.list:
