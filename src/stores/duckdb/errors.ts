@@ -3,7 +3,13 @@
  * no error codes, so the first words of a message must do. The caller adds the context.
  */
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
-import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import {
+  connectionFailed,
+  databaseMissing,
+  fileHint,
+  permissionDenied,
+  spaceExhausted,
+} from '../../shared/guide-errors.ts'
 
 export type DuckdbCopySide = 'source' | 'target'
 
@@ -137,10 +143,6 @@ export function duckdbCopyError(thrown: unknown, label: string, side: DuckdbCopy
     cause: thrown,
     where,
     ...(reason === undefined || known.code in OF_COPIES ? {} : { reason }),
-    ...(known.code === 'CONNECT_FAILED'
-      ? { hint: 'check the path: a source must exist, and for a target its folder must exist' }
-      : hint === undefined
-        ? {}
-        : { hint }),
+    ...(known.code === 'CONNECT_FAILED' ? { hint: fileHint('duckdb') } : hint === undefined ? {} : { hint }),
   })
 }

@@ -1,5 +1,6 @@
 /** Maps SQLite's result codes to errors of copies. */
 import { SluiceError, type ErrorCode, type ErrorKind } from '../../../shared/errors.ts'
+import { fileHint } from '../../../shared/guide-errors.ts'
 import { missingFolder, sqliteError } from '../errors.ts'
 
 export type SqliteCopySide = 'source' | 'target'
@@ -27,7 +28,7 @@ const WORDS: Partial<Readonly<Record<ErrorCode, Words>>> = {
   },
   CONNECT_FAILED: {
     message: 'the database file cannot be opened',
-    hint: 'check the path: a source must exist, and for a target its folder must exist',
+    hint: fileHint('sqlite'),
   },
 }
 
