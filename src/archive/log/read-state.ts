@@ -69,7 +69,7 @@ export function nullIfGap(error: unknown): null {
 function missingCommit({ label }: LogStore, gap: SluiceError): SluiceError {
   return new SluiceError('LOG_GAP', gap.message, {
     where: `${label}/${LOG_FOLDER}`,
-    hint: 'nothing was changed; restore the missing commit from a backup of the archive, and run the same command again; until then sluice query reads the rows of the partitions, sluice restore --into copies them, and sluice archive verify checks their files',
+    hint: 'nothing was changed; restore the missing commit from a backup of the archive, and run the same command again; until then query reads the rows by the ledger, restore --into copies them, and archive verify checks the files',
     cause: gap,
   })
 }

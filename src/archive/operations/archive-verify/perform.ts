@@ -227,7 +227,7 @@ function hintOf(
   if (finding === 'foreign archive')
     return `after a failover, a restore or a move of the database: ${adopt}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
   if (finding === 'broken log')
-    return `if the log of ${name} is broken, restore its missing commits from a backup of the archive: until then sluice query reads the rows of its partitions, and sluice restore --into copies them`
+    return `if the log of ${name} is broken, restore its missing commits from a backup of the archive: until then query reads the rows by the ledger, and restore --into copies them`
   const isRestored = partitions.some(({ label, state }) => label === partition && state === 'RESTORED')
   return finding === 'not in the ledger' && isRestored
     ? `${adopt} removes from the log the files of partitions that the ledger calls RESTORED`
