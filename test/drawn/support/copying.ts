@@ -99,6 +99,7 @@ function needless(system: System, verdict: Verdict): Verdict {
     system === 'cassandra' ||
     system === 'sqlite' ||
     system === 'd1' ||
+    (system === 'duckdb' && verdict.is === 'named' && /DuckDB cannot convert this value/.test(verdict.text)) ||
     (system === 'mysql' && verdict.is === 'named' && /not valid in the character set/.test(verdict.text))
   if (verdict.is !== 'named' || isOwn) return verdict
   return fault(`needless ${verdict.code}`, verdict.text)

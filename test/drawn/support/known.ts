@@ -46,4 +46,8 @@ export const KNOWN: readonly Known[] = [
     why: 'SQLite keeps INTEGER by the INT of FLOATING POINT or CHARINT, where sluice reads the column as a float or a text, and infinity becomes a text',
     is: (_, draw) => isSqlite(draw.from) && some(draw, /FLOATING POINT|CHARINT/),
   },
+  {
+    why: "an empty value of Cassandra whose type is no text, such as the inet '', is NULL to its driver",
+    is: (_, draw) => draw.from === 'cassandra' && some(draw, /^(?!text|ascii|varchar|blob)/, /^''$/),
+  },
 ]
