@@ -45,5 +45,5 @@ export function databaseMissing(reason: string, hint: string, details: ErrorDeta
 }
 
 /** Hint for a database file that cannot be opened. @param scheme of its URL */
-export const fileHint = (scheme: 'sqlite' | 'duckdb'): string =>
+export const fileHint = (scheme: string): string =>
   `check the path: a source must exist, and for a target its folder must exist; an absolute path has four slashes (${scheme}:////srv/data.db)`
