@@ -5,7 +5,7 @@
 import { writeRebuilt } from '../ledger/rebuilt-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
-import { fileFindings, type ArchiveFinding } from '../steps/find-damage.ts'
+import { damageOf, type ArchiveFinding } from '../steps/find-damage.ts'
 import type { Departed, ArchiveLogState } from '../steps/log.ts'
 import { byPeriod } from '../ledger/parts.ts'
 import type { HeadBook } from '../log/head.ts'
@@ -217,7 +217,7 @@ async function readThrough(
   logged: ArchivedPartition,
 ): Promise<{ readonly finding: readonly ArchiveFinding[]; readonly partition: ArchivedPartition }> {
   const before = await etagsOf(context, logged.files)
-  const finding = (await fileFindings(context, logged)).filter((one) => 'finding' in one)
+  const finding = await damageOf(context, logged)
   const after = await etagsOf(context, logged.files)
   const files = logged.files.map((file): ArchivedFile => {
     const etag = before.get(file.path)

@@ -137,6 +137,14 @@ export async function fileFindings(
   return [...found, { files: files.length, rows }]
 }
 
+/** Reads all files of a partition. @returns what is wrong with them; empty if they are whole */
+export async function damageOf(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly ArchiveFinding[]> {
+  return (await fileFindings(context, partition)).filter((one) => 'finding' in one)
+}
+
 async function oneFile(
   context: ArchiveContext,
   { columns }: ArchivedPartition,
