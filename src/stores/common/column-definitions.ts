@@ -1,5 +1,5 @@
 /** Columns in the text of a CREATE TABLE, and the expressions of generated columns. */
-import { bracketElements, maskedCode, nameAt, type Quoting } from './definition-text.ts'
+import { bracketElements, closingBracket, maskedCode, nameAt, type Quoting } from './definition-text.ts'
 
 export type ColumnDefinition = { readonly column: string; readonly text: string; readonly code: string }
 
@@ -17,11 +17,6 @@ export function expressionIn(code: string, text: string): { readonly sql: string
   const found = /\bAS\s*\(/i.exec(code)
   if (found === null) return null
   const from = found.index + found[0].length
-  let depth = 1
-  let at = from
-  for (; at < code.length && depth > 0; at++) {
-    if (code[at] === '(') depth++
-    else if (code[at] === ')') depth--
-  }
-  return { sql: text.slice(from, at - 1), stored: /^\s*STORED\b/i.test(code.slice(at)) }
+  const end = closingBracket(code, from)
+  return { sql: text.slice(from, end), stored: /^\s*STORED\b/i.test(code.slice(end + 1)) }
 }

@@ -99,6 +99,19 @@ export function maskedCode(sql: string, quoting: Quoting = 'standard', filler = 
   return code
 }
 
+/**
+ * Position of the bracket that closes one which was opened before `from`; the end of the text if none does.
+ * @param code as `maskedCode` returns it
+ */
+export function closingBracket(code: string, from: number): number {
+  let depth = 1
+  for (let at = from; at < code.length; at++) {
+    if (code[at] === '(') depth++
+    else if (code[at] === ')' && --depth === 0) return at
+  }
+  return code.length
+}
+
 function lengthAt(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
   return pattern.exec(text)?.[0].length ?? 0

@@ -1,7 +1,7 @@
 /** CHECKs of SQLite: rows may violate them, written while `ignore_check_constraints` was on. */
 import type Database from 'better-sqlite3'
 import type { UncheckedConstraint } from '../../../model/archive/port.ts'
-import { maskedCode, nameAt } from '../../common/definition-text.ts'
+import { closingBracket, maskedCode, nameAt } from '../../common/definition-text.ts'
 
 /** Only CHECKs: our connections enforce no foreign keys. Only the definition of the table has them. */
 export function sqliteUnchecked(connection: Database.Database, name: string): readonly UncheckedConstraint[] {
@@ -16,21 +16,11 @@ export function sqliteUnchecked(connection: Database.Database, name: string): re
 export function checksIn(sql: string): readonly UncheckedConstraint[] {
   const code = maskedCode(sql, 'brackets')
   return [...code.matchAll(/\bCHECK\s*\(/gi)].map(({ index, 0: { length } }) => {
-    const expression = sql.slice(index + length, closingAt(code, index + length))
+    const expression = sql.slice(index + length, closingBracket(code, index + length))
     const named = nameBefore(sql, code, index)
     // A comment at its end must not hide the bracket.
     return { constraint: `CHECK ${named ?? `(${expression.trim()})`}`, violated: `NOT (${expression}\n)` }
   })
-}
-
-/** Position of the bracket that closes one which was opened before `from`. */
-function closingAt(code: string, from: number): number {
-  let depth = 1
-  for (let at = from; at < code.length; at++) {
-    if (code[at] === '(') depth++
-    else if (code[at] === ')' && --depth === 0) return at
-  }
-  return code.length
 }
 
 /** The name in a CONSTRAINT clause that ends before a position; null if there is none. */
