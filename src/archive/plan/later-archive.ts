@@ -5,7 +5,7 @@ import { loggedPartition } from '../rebuild/logged.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { damageOf, type ArchiveFinding } from '../steps/find-damage.ts'
 import type { ArchiveLogState, LoggedFile } from '../steps/log.ts'
-import type { ComparedPartition } from './compare-archive.ts'
+import type { ComparedPartition } from './compared-partition.ts'
 
 /**
  * Reads all files that the log names for a DROPPED partition, and compares them with their tags.

@@ -1,5 +1,5 @@
 /** Which differences an adoption accepts, and its sentences about them. */
-import type { ComparedPartition, Repair } from '../../plan/compare-archive.ts'
+import type { ComparedPartition, Repair } from '../../plan/compared-partition.ts'
 import { restoreCommand } from '../../steps/refusals.ts'
 import { countText } from '../../../shared/figures.ts'
 import { SluiceError } from '../../../shared/errors.ts'
