@@ -97,19 +97,24 @@ const measured = (what: string, gotMs: number, longestMs: number): void =>
 
 describe.skipIf(!POSTGRES_OWN)(`a table that another session wants ${POSTGRES_MISSING}`, () => {
   test('a copy whose readers stand behind it and before it lets go', async () => {
-    const { source, target } = await stage('PRIMARY KEY')
-    const wants = await wanting(source, ({ type }) => type === 'plan.ready')
-    const writer = writing(source)
-    const copy = copyOf(source, target, TABLE, { chunkRows: 2000, workers: 4 })
-    const { finished, events } = await perform(copy, wants)
-    const { longestMs } = await writer.stop()
-    const got = await wants.end()
-    measured('a plain copy', got, longestMs)
-    expect(finished).toMatchObject({ exitCode: 0 })
-    expect(notes(events)).toHaveLength(1)
-    expect(Math.max(longestMs, got)).toBeLessThan(10_000)
-    const [[count] = []] = await target.rows(`SELECT count(*) FROM ${QUOTED}`)
-    expect(Number(count)).toBeGreaterThanOrEqual(ROWS)
+    // Where the lock is requested once all readers have the table, none waits behind it and the copy keeps its snapshot.
+    for (let tries = 1; ; tries++) {
+      const { source, target } = await stage('PRIMARY KEY')
+      const wants = await wanting(source, ({ type }) => type === 'plan.ready')
+      const writer = writing(source)
+      const copy = copyOf(source, target, TABLE, { chunkRows: 2000, workers: 4 })
+      const { finished, events } = await perform(copy, wants)
+      const { longestMs } = await writer.stop()
+      const got = await wants.end()
+      measured('a plain copy', got, longestMs)
+      expect(finished).toMatchObject({ exitCode: 0 })
+      expect(Math.max(longestMs, got)).toBeLessThan(10_000)
+      const [[count] = []] = await target.rows(`SELECT count(*) FROM ${QUOTED}`)
+      expect(Number(count)).toBeGreaterThanOrEqual(ROWS)
+      if (notes(events).length === 0 && tries < 6) continue
+      expect(notes(events)).toHaveLength(1)
+      break
+    }
   })
 
   test('a followed copy lets go whoever waits, and ends equal', async () => {
