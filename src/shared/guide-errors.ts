@@ -43,7 +43,3 @@ export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}
 export function databaseMissing(reason: string, hint: string, details: ErrorDetails = {}): Said {
   return ['CONNECT_FAILED', 'Database connection failed', { reason, hint, ...details }]
 }
-
-/** Hint for a database file that cannot be opened. @param scheme of its URL */
-export const fileHint = (scheme: string): string =>
-  `check the path: a source must exist, and for a target its folder must exist; an absolute path has four slashes (${scheme}:////srv/data.db)`

@@ -4,7 +4,7 @@ import { whileClaimed, type Reload } from './claimed.ts'
 import type { ArchiveContext } from './context.ts'
 import { endExpiry } from './expire.ts'
 import { losableRefusal } from './losable.ts'
-import { retract } from './restore.ts'
+import { retractRestored } from './restore.ts'
 
 /**
  * DROPPED: the ledger has the rows, checksums, columns and files of the log from now on.
@@ -37,7 +37,7 @@ export async function retractAgain(
     const work = { held, partition: await reload() }
     if (state === 'EXPIRED') return endExpiry(context, work)
     const refusal = await losableRefusal(context, work.partition)
-    if (refusal === null) return retract(context, work)
+    if (refusal === null) return retractRestored(context, work)
     const message = `${label}: the log keeps naming its files: ${refusal.message}`
     emit({
       type: 'log',

@@ -84,6 +84,11 @@ export async function retract(context: ArchiveContext, work: ClaimedPartition): 
   if (work.partition.retracted) return
   const refusal = await losableRefusal(context, work.partition)
   if (refusal !== null) throw refusal
+  await retractRestored(context, work)
+}
+
+/** Removes the files of a RESTORED partition from the log. A server crash must not be able to lose its rows. */
+export async function retractRestored(context: ArchiveContext, work: ClaimedPartition): Promise<void> {
   await retractFiles(context, work, 'restore')
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
 }

@@ -37,10 +37,13 @@ export async function violations(
 ): Promise<readonly Violation[]> {
   const { table } = request
   const all = (await store.offers.unchecked?.list(table.table, signal)) ?? []
-  const any = all.map(({ violated }) => `(${violated})`).join(' OR ')
-  const areTestable = all.every(({ violated }) => violated !== null)
-  // Usually there are none, and one read is enough for all constraints.
-  if (all.length === 0 || (areTestable && (await violatingRows(view, request, any, signal))?.rows === 0n)) return []
+  if (all.length === 0) return []
+  const conditions = all.flatMap(({ violated }) => (violated === null ? [] : [`(${violated})`]))
+  if (conditions.length === all.length) {
+    // Usually there are none, and one read is enough for all constraints.
+    const any = await violatingRows(view, request, conditions.join(' OR '), signal)
+    if (any?.rows === 0n) return []
+  }
   const found: Violation[] = []
   for (const { constraint, violated } of all) {
     const rows = violated === null ? null : await violatingRows(view, request, violated, signal)

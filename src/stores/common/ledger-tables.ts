@@ -100,11 +100,11 @@ export async function refuseForeignTracks(database: LedgerDatabase, schema: stri
   const found = await ledgerColumnNames(database, places)
   for (const [i, name] of TRACKS.entries()) {
     const columns = found.get(places[i] ?? '')
-    const missing = columns && ownTable(name)?.marks.find((mark) => !columns.has(mark))
-    if (missing === undefined) continue
+    const why = columns === undefined ? null : lackingMark(ownTable(name), columns)
+    if (why === null) continue
     throw new SluiceError('TABLE_REFUSED', `schema ${schema} has another table under the reserved name ${name}`, {
       where: database.label,
-      reason: `that table has no column ${missing}`,
+      reason: why,
       hint: 'rename that table, or use another schema; nothing was created or changed',
     })
   }
@@ -127,6 +127,10 @@ function namesOf(columns: TableSpec['columns']): ReadonlySet<string> {
 function lacking(table: OwnTable | null, columns: ReadonlySet<string>): string | null {
   if (table === null || !isOfLedgers(table)) return null
   if (table.oneColumn === true && columns.size > 1) return 'that table has other columns'
-  const missing = table.marks.find((mark) => !columns.has(mark))
+  return lackingMark(table, columns)
+}
+
+function lackingMark(table: OwnTable | null, columns: ReadonlySet<string>): string | null {
+  const missing = table?.marks.find((mark) => !columns.has(mark))
   return missing === undefined ? null : `that table has no column ${missing}`
 }

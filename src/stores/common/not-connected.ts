@@ -53,3 +53,7 @@ export function networkCodeOf(error: unknown): string | null {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   return first === undefined ? null : networkCodeOf(first)
 }
+
+/** Hint for a database file that cannot be opened. @param scheme of its URL */
+export const fileHint = (scheme: string): string =>
+  `check the path: a source must exist, and for a target its folder must exist; an absolute path has four slashes (${scheme}:////srv/data.db)`

@@ -3,13 +3,8 @@
  * no error codes, so the first words of a message must do. The caller adds the context.
  */
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
-import {
-  connectionFailed,
-  databaseMissing,
-  fileHint,
-  permissionDenied,
-  spaceExhausted,
-} from '../../shared/guide-errors.ts'
+import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { fileHint } from '../common/not-connected.ts'
 
 export type DuckdbCopySide = 'source' | 'target'
 

@@ -5,6 +5,7 @@
  */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { RESTART_STREAM } from '../../../model/follow/lost-stream.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
@@ -51,7 +52,7 @@ export async function recopiedTables(
   })
   if (asked.length > 0 && changes.renew === undefined) {
     throw new SluiceError('NOT_FOLLOWABLE', 'single tables of this stream cannot be copied again', {
-      hint: 'copy all of them again: run the command that began the stream, with --restart',
+      hint: `copy all of them again: ${RESTART_STREAM}`,
     })
   }
   const due = new Set([...left, ...asked])

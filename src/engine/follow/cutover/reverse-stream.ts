@@ -52,7 +52,7 @@ export class Maker {
   #made: { readonly made: MadeStream } | { readonly failed: unknown } | null = null
 
   /**
-   * The caller may try again after a failure: the next call creates anew.
+   * The caller may try again after a failure: the next call creates it again.
    * @returns null while it is being created
    * @throws what `ChangeSource.begin` throws, once for each creation
    */

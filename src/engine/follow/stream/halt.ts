@@ -2,6 +2,7 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellNames } from '../../../shared/shell.ts'
 import type { StreamFault } from '../../../model/follow/port.ts'
+import { RESTART_STREAM } from '../../../model/follow/lost-stream.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
@@ -60,7 +61,7 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
     code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
   return faults.length > 0 && faults.every(isSingle)
     ? `sluice follow ${stream} --resync ${shellNames(tables)}`
-    : 'run the command that began the stream, with --restart'
+    : RESTART_STREAM
 }
 
 /** A missing table cannot be copied again. */

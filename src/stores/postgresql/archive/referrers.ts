@@ -29,6 +29,11 @@ export function operatorsSql(oids: string): string {
         JOIN pg_catalog.pg_operator o ON o.oid = u.oid JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace)`
 }
 
+/** Names as `columnNamesSql` and `operatorsSql` return them; empty for NULL. */
+export function namesIn(json: string | null | undefined): readonly string[] {
+  return JSON.parse(json ?? '[]') as string[]
+}
+
 /** For a partition also those to its parent. Only constraints by users: the server adds one for every partition. */
 export async function postgresReferrers(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
   const found = await tableByName(session, table)
@@ -49,9 +54,9 @@ export async function postgresReferrers(session: CopySession, table: TableName):
     return {
       name: name ?? '',
       table: { schema: schema ?? '', name: child ?? '' },
-      columns: JSON.parse(columns ?? '[]') as string[],
-      to: JSON.parse(to ?? '[]') as string[],
-      equal: JSON.parse(equal ?? '[]') as string[],
+      columns: namesIn(columns),
+      to: namesIn(to),
+      equal: namesIn(equal),
       onDelete,
       stopsRemoval: onDelete === 'CASCADE' || onDelete.startsWith('SET'),
       own: own === 't',

@@ -7,7 +7,7 @@ import { tableByName } from '../server/known.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 import { isStranger, TRUSTED } from '../server/trusted-roles.ts'
-import { columnNamesSql, operatorsSql } from './referrers.ts'
+import { columnNamesSql, namesIn, operatorsSql } from './referrers.ts'
 
 /** SQL over `k`: a function or an operator of it belongs to a role that is not trusted. */
 const RUNS_STRANGERS_CODE = `EXISTS (
@@ -35,7 +35,7 @@ export async function postgresUnchecked(
        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY k.contype, k.conname`,
   )
   return rows.map(([name, type, own, expression, parent, to, equal, match, ofStranger]) => {
-    const columns = names(own)
+    const columns = namesIn(own)
     if (ofStranger === 't') return { constraint: `${type === 'c' ? 'CHECK' : 'foreign key'} ${name}`, violated: null }
     if (type === 'c') return { constraint: `CHECK ${name}`, violated: `NOT (${expression})` }
     if (type === 'n') {
@@ -44,11 +44,7 @@ export async function postgresUnchecked(
         violated: columns.map((one) => `${quoteName(one)} IS NULL`).join(' OR '),
       }
     }
-    const key = { columns, to: names(to), equal: names(equal) }
+    const key = { columns, to: namesIn(to), equal: namesIn(equal) }
     return { constraint: `foreign key ${name}`, violated: danglingSql(key, parent ?? '', quoteName, match === 'f') }
   })
-}
-
-function names(json: string | null | undefined): readonly string[] {
-  return JSON.parse(json ?? '[]') as string[]
 }

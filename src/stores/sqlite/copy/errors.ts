@@ -1,6 +1,6 @@
 /** Maps SQLite's result codes to errors of copies. */
 import { SluiceError, type ErrorCode, type ErrorKind } from '../../../shared/errors.ts'
-import { fileHint } from '../../../shared/guide-errors.ts'
+import { fileHint } from '../../common/not-connected.ts'
 import { missingFolder, sqliteError } from '../errors.ts'
 
 export type SqliteCopySide = 'source' | 'target'

@@ -1,5 +1,6 @@
 /** `cutover` between two databases: moves the writers to the other one, and keeps the first one equal after that. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import type { SideAddress } from '../../../../model/follow/switch-side-port.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
@@ -386,7 +387,7 @@ function notActive({ stream, family }: Between): SluiceError {
   const { id, status, faults } = stream
   const ended = family.turns.some((row) => hasSwitched(row.status))
     ? 'the reverse stream was ended: the closed table is no longer kept equal'
-    : 'run the command that began the stream, with --restart, to begin another one'
+    : `${RESTART_STREAM}, to begin another one`
   return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
     hint: status === 'ended' ? ended : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,

@@ -1,5 +1,6 @@
 /** `cutover`: gives the public name to the table that a stream has filled, and keeps the old one equal from then on. */
 import { tableText } from '../../../../model/copy/column-type.ts'
+import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -295,7 +296,7 @@ function notActive({ stream }: OpenedFamily): SluiceError {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
     hint:
       status === 'ended'
-        ? 'run the command that began the stream, with --restart, to begin another one'
+        ? `${RESTART_STREAM}, to begin another one`
         : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
   })
 }

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import { lostByAll } from '../../../../model/follow/lost-stream.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { openCopySession } from '../../copy/sessions.ts'
@@ -105,10 +106,7 @@ export async function renewMysqlTriggers(
   const { session } = wait
   const whole = await wholeFault(session, config.database, birth, applied)
   if (whole !== null) {
-    throw new SluiceError(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message, {
-      reason: 'changes of every table of the stream may be missing',
-      hint: 'copy all of them again: run the command that began the stream, with --restart',
-    })
+    throw lostByAll(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message)
   }
   const born = { facts: { ...birth.facts }, shapes: { ...birth.shapes } }
   for (const table of tables) {

@@ -96,14 +96,6 @@ export async function verifyStream(
   }
 }
 
-/** The loss affects all tables of a stream: copying some of them again does not repair it. */
-export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string): SluiceError {
-  return new SluiceError(code, message, {
-    reason: 'changes of every table of the stream may be missing',
-    hint: 'copy all of them again: run the command that began the stream, with --restart',
-  })
-}
-
 /** Log after the slot's own position is kept, whatever this program has applied. @returns null if nothing is lost */
 export async function slotFault(
   session: CopySession,

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
-import { SluiceError } from '../../../../shared/errors.ts'
+import { lostByAll } from '../../../../model/follow/lost-stream.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { counterText } from '../../../common/trigger-stream/counter.ts'
 import { written } from './counter.ts'
@@ -71,10 +71,7 @@ export async function renewSqliteTriggers(
     () => {
       const whole = streamFault(connection, fileNumber(file), birth, applied)
       if (whole !== null) {
-        throw new SluiceError(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message, {
-          reason: 'changes of every table of the stream may be missing',
-          hint: 'copy all of them again: run the command that began the stream, with --restart',
-        })
+        throw lostByAll(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message)
       }
       const shapes: Record<string, string> = {}
       for (const table of tables) {

@@ -16,6 +16,7 @@ import type {
   StreamBirth,
   StreamState,
 } from '../../../../model/follow/port.ts'
+import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
@@ -101,7 +102,7 @@ export class SqliteTriggers implements ChangeSource {
         `${sqliteProgressTable(stream)} has lost the row with the counter of the stream`,
         {
           where: this.#label,
-          hint: 'run the command that began the stream, with --restart',
+          hint: RESTART_STREAM,
         },
       )
     })

@@ -1,0 +1,13 @@
+/** A stream that cannot continue: all of its tables have to be copied again. */
+import { SluiceError } from '../../shared/errors.ts'
+
+/** Hint of such a stream. */
+export const RESTART_STREAM = 'run the command that began the stream, with --restart'
+
+/** The loss affects all tables of a stream: copying some of them again does not repair it. */
+export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string): SluiceError {
+  return new SluiceError(code, message, {
+    reason: 'changes of every table of the stream may be missing',
+    hint: `copy all of them again: ${RESTART_STREAM}`,
+  })
+}
