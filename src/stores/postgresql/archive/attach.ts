@@ -4,6 +4,7 @@ import { referringText } from '../../../model/archive/referring-text.ts'
 import type { Referrer } from '../../../model/archive/port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../server/connect.ts'
+import { publishedBySql } from '../server/publications.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { CopySession } from '../server/session.ts'
 import { columnList, literal, tableSql } from '../server/sql.ts'
@@ -99,14 +100,9 @@ async function refusePublished(session: CopySession, late: LateRows): Promise<vo
   const { parent, rest } = late
   const table = `${literal(tableSql(rest))}::pg_catalog.regclass`
   const covered = `SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${table}) relid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(${table})`
-  const bySchema =
-    session.version >= 150_000
-      ? `OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace s JOIN pg_catalog.pg_class c ON c.relnamespace = s.pnnspid WHERE s.pnpubid = p.oid AND c.oid IN (${covered}))`
-      : ''
   const [found] = await session.ask(
-    `SELECT p.pubname FROM pg_catalog.pg_publication p
-     WHERE p.pubname !~ '^sluice_'::text AND p.pubdelete AND (p.puballtables ${bySchema}
-       OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid IN (${covered}))) ORDER BY 1 LIMIT 1`,
+    `SELECT pubname FROM (${publishedBySql(session.version, covered)}) AS p
+     WHERE pubname !~ '^sluice_'::text AND pubdelete ORDER BY 1 LIMIT 1`,
   )
   if (found === undefined) return
   throw new SluiceError('TABLE_REFUSED', `late rows of the default partition ${tableText(rest)} cannot be moved`, {

@@ -1,5 +1,6 @@
 /** User publications: from the switch on they contain the other table, with the same column list and row filter. */
 import { quoteName } from '../../server/connect.ts'
+import { publishedBySql } from '../../server/publications.ts'
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Publication = {
@@ -62,26 +63,20 @@ function stepOf(
   }
 }
 
-/** Publications of schemas, column lists and row filters exist from version 15 on. */
 function publicationsSql({ session, from, to }: CutoverTables): string {
+  // Column lists and row filters exist from version 15 on.
   const narrow = session.version >= 150_000
   const columns = narrow
     ? `(SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[]))`
     : 'NULL::json'
   const filter = narrow ? 'pg_catalog.pg_get_expr(r.prqual, r.prrelid)' : 'NULL::text'
-  const bySchema = narrow
-    ? `UNION ALL SELECT p.*, 'schema', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid
-         JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${from.oid}::oid`
-    : ''
-  const member = (table: string): string =>
+  const named = (table: string): string =>
     `EXISTS (SELECT FROM pg_catalog.pg_publication_rel o WHERE o.prpubid = p.oid AND o.prrelid = ${table})`
   return `
-    SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'viaRoot', f.pubviaroot, 'owned', pg_catalog.pg_has_role(f.pubowner, 'USAGE'),
-      'owner', pg_catalog.pg_get_userbyid(f.pubowner), 'both', f.both, 'columns', f.columns, 'filter', f.filter) FROM (
-      SELECT p.*, 'table' AS how, ${member(to.oid)} AS both, ${columns} AS columns, ${filter} AS filter
-      FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${from.oid}::oid
-      UNION ALL SELECT p.*, 'other', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${to.oid}::oid
-      WHERE NOT ${member(from.oid)}
-      UNION ALL SELECT p.*, 'all', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p WHERE p.puballtables
-      ${bySchema}) AS f WHERE f.pubname !~ '^sluice_'::text ORDER BY f.pubname`
+    SELECT pg_catalog.json_build_object('name', p.pubname, 'how', p.how, 'viaRoot', p.pubviaroot, 'owned', pg_catalog.pg_has_role(p.pubowner, 'USAGE'),
+      'owner', pg_catalog.pg_get_userbyid(p.pubowner), 'both', p.how = 'table'::text AND ${named(to.oid)}, 'columns', ${columns}, 'filter', ${filter}) FROM (
+      ${publishedBySql(session.version, `${from.oid}::oid`)}
+      UNION ALL SELECT p.*, 'other', NULL::oid FROM pg_catalog.pg_publication p WHERE ${named(to.oid)} AND NOT ${named(from.oid)}) AS p
+      LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = p.relation
+    WHERE p.pubname !~ '^sluice_'::text ORDER BY p.pubname`
 }

@@ -3,6 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
 import { quoteName } from '../../server/connect.ts'
+import { publishedBySql } from '../../server/publications.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
@@ -78,14 +79,8 @@ export async function ofPublications(
   { identity: parent }: Pick<RangedTable, 'identity'>,
   { identity, name }: Pick<RangePartition, 'identity' | 'name'>,
 ): Promise<Why | null> {
-  const schemas =
-    session.version >= 150_000
-      ? `UNION ALL SELECT p.pubname, 'schema' FROM pg_catalog.pg_publication_namespace s JOIN pg_catalog.pg_publication p ON p.oid = s.pnpubid
-         JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid WHERE n.nspname = ${literal(name.schema ?? '')}`
-      : ''
   const [found] = await session.ask(
-    `SELECT p.pubname, 'itself' FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ${literal(identity)}::oid
-     UNION ALL SELECT pubname, 'all' FROM pg_catalog.pg_publication WHERE puballtables ${schemas}
+    `SELECT pubname, how FROM (${publishedBySql(session.version, `${literal(identity)}::oid`)}) AS p
      UNION ALL SELECT p.pubname, 'parts' FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
        WHERE NOT p.pubviaroot AND r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid) LIMIT 1`,
   )
@@ -93,7 +88,7 @@ export async function ofPublications(
   const [publication, how] = found
   const named = quoteName(publication ?? '')
   switch (how) {
-    case 'itself':
+    case 'table':
       return {
         reason: `the publication ${named} lists it separately`,
         hint: `ALTER PUBLICATION ${named} DROP TABLE ${tableSql(name)}, and publish the partitioned table`,

@@ -1,6 +1,7 @@
 /** Logical replication out of the table and into it. */
 import { PUBLISHED_PARTITIONS, type PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
+import { publishedBySql } from '../../server/publications.ts'
 import { LACKS_IDENTITY, sqlStateOf } from '../../server/server-errors.ts'
 import { type About, planFacts } from './about.ts'
 
@@ -145,19 +146,12 @@ async function subscriptions({ session, oid, sql }: About): Promise<readonly Pla
   }
 }
 
-/** Publications of schemas exist since version 15, publications by root since 13. */
 function publicationsSql({ session, oid }: About): string {
-  const bySchema =
-    session.version < 150_000
-      ? ''
-      : `UNION ALL SELECT p.*, 'schema', false FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid
-         JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${oid}::oid`
   return `
-    SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'root', f.pubviaroot, 'narrow', f.narrow, 'identified', f.pubupdate OR f.pubdelete) FROM (
-      SELECT p.*, 'table' AS how, (pg_catalog.to_jsonb(r) ->> 'prqual'::text) IS NOT NULL OR (pg_catalog.to_jsonb(r) ->> 'prattrs'::text) IS NOT NULL AS narrow
-      FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${oid}::oid
-      UNION ALL SELECT p.*, 'all', false FROM pg_catalog.pg_publication p WHERE p.puballtables
-      ${bySchema}) AS f ORDER BY f.pubname`
+    SELECT pg_catalog.json_build_object('name', p.pubname, 'how', p.how, 'root', p.pubviaroot, 'identified', p.pubupdate OR p.pubdelete,
+      'narrow', (pg_catalog.to_jsonb(r) ->> 'prqual'::text) IS NOT NULL OR (pg_catalog.to_jsonb(r) ->> 'prattrs'::text) IS NOT NULL)
+    FROM (${publishedBySql(session.version, `${oid}::oid`)}) AS p
+      LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = p.relation ORDER BY p.pubname`
 }
 
 function identitySql({ oid }: About): string {
