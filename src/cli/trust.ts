@@ -92,7 +92,7 @@ function store(files: Trusted, env: Env): void {
     renameSync(part, file)
   } catch (cause) {
     rmSync(part, { force: true })
-    throw new SluiceError('TARGET_DENIED', 'what is trusted cannot be written down', {
+    throw new SluiceError('TARGET_DENIED', 'the list of trusted config files cannot be written', {
       where: file,
       reason: cause instanceof Error ? cause.message : String(cause),
       hint: 'make the state folder writable, or name the file with --config',

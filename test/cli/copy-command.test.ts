@@ -105,7 +105,7 @@ describe('copy', () => {
       `--from ${FROM} --to ${TO} --table t --dry-run --no-dry-run`,
       'BAD_FLAG --dry-run and --no-dry-run cannot be combined',
     ],
-    [`--from ${FROM} --to ${TO} --table t --zone Europe/Berlin`, 'BAD_FLAG --zone goes with --between'],
+    [`--from ${FROM} --to ${TO} --table t --zone Europe/Berlin`, 'BAD_FLAG --zone requires --between'],
     [`--from ${FROM} --to ${TO} --table t --confirm=t`, 'BAD_FLAG --confirm has nothing to confirm'],
     [`--from ${FROM} --to ${TO} --table t --again --confirm=t`, 'BAD_FLAG --confirm has nothing to confirm'],
     [

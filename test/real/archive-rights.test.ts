@@ -90,7 +90,9 @@ test('a schema for partitions that leave, made by another role: refused by name 
     },
   })
   expect([is, between.finished.exitCode === 0]).toEqual([true, false])
-  expect(JSON.stringify(between.events)).toContain('schema sluice_archived has a name that sluice reserves')
+  expect(JSON.stringify(between.events)).toContain(
+    'sluice does not use schema sluice_archived, although it has a reserved name',
+  )
   expect(await place.rows(`SELECT FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace`)).toEqual([])
   await place.sql('ALTER SCHEMA sluice_archived OWNER TO CURRENT_USER')
   expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })

@@ -91,7 +91,7 @@ describe.each(['sqlite', 'duckdb', 'postgresql'].filter((system) => system !== '
       }
       const forgotten = await perform(rollbackOf(table, catalog, { forget: true }))
       expect(forgotten.finished).toMatchObject({ exitCode: 0, proof: 'none' })
-      expect(forgotten.notes).toContainEqual(expect.stringMatching(`^lost with .*${alone}`))
+      expect(forgotten.notes).toContainEqual(expect.stringMatching(`^removing .* may lose data: .*${alone}`))
     })
   },
 )

@@ -646,7 +646,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const worker = stage.worker()
     await stage.until('a refusal', async () => ((await queue.runs(1))[0]?.refusals ?? []).length > 0)
     expect((await queue.runs(1))[0]?.refusals).toMatchObject([
-      { error: { message: `${lake} of this worker is another folder than that of the run` } },
+      { error: { message: `${lake} on this worker is not the folder of the run` } },
     ])
     // Not before a minute has passed, and not while another worker may still take it.
     await stage.ask(
@@ -674,7 +674,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       exitCode: 1,
       error: {
         code: 'WORKERS_REFUSED',
-        reason: expect.stringMatching(/^\S+: .* is another folder than that of the run \(.*inode number differs\)$/),
+        reason: expect.stringMatching(/^\S+: .* is not the folder of the run \(.*inode number differs\)$/),
         hint: expect.stringContaining(`sluice ctl ${first?.runId} resume --distributed`),
       },
     })
@@ -723,7 +723,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage.until('a refusal', async () => (await stage.run(run)).refusals.length > 0)
     const { refusals, status } = await stage.run(run)
     expect(refusals).toMatchObject([
-      { error: { code: 'BAD_CONFIG', message: `${archive} of this worker is another folder than that of the run` } },
+      { error: { code: 'BAD_CONFIG', message: `${archive} on this worker is not the folder of the run` } },
     ])
     expect(status).toBe('running')
     expect(readdirSync(archive)).toEqual([])

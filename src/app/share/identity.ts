@@ -66,8 +66,8 @@ export function identityDifference(url: string, here: string, begun: string): st
 function checkFolder(folder: string, identity: string): void {
   const reason = folderDifference(folder, identity)
   if (reason === null) return
-  throw new SluiceError('BAD_CONFIG', `${folder} of this worker is another folder than that of the run`, {
+  throw new SluiceError('BAD_CONFIG', `${folder} on this worker is not the folder of the run`, {
     reason,
-    hint: 'workers on other machines share buckets and databases, but not folders; start one where the run was begun, or begin the run again where the folder is the right one',
+    hint: 'workers on other machines share buckets and databases, but not folders; start a worker where the run was started, or start the run again on the machine with the right folder',
   })
 }

@@ -38,7 +38,7 @@ export async function retractAgain(
     if (state === 'EXPIRED') return endExpiry(context, work)
     const refusal = await losableRefusal(context, work.partition)
     if (refusal === null) return retractRestored(context, work)
-    const message = `${label}: the log keeps naming its files: ${refusal.message}`
+    const message = `${label}: its files stay in the log of the archive: ${refusal.message}`
     emit({
       type: 'log',
       level: 'warn',

@@ -27,7 +27,7 @@ const copy: Command = {
     const operation = scripted(operationOf(args, context, selected), settings, args, context.defaults)
     const hours = given('hours', readHours(args, context.defaults))
     if (hours.hours === undefined && givenText(args, 'zone') !== undefined)
-      throw new SluiceError('BAD_FLAG', '--zone goes with --between', { hint: 'add --between, or leave it out' })
+      throw new SluiceError('BAD_FLAG', '--zone requires --between', { hint: 'add --between, or remove --zone' })
     return operate(operation, { ...scriptReported(reportedOf(args, operation, selected), settings), ...hours })
   },
 }

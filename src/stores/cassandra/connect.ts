@@ -241,6 +241,6 @@ function partitionerOf(written: string, settings: CassandraSettings): Partitione
   throw new SluiceError('UNSUPPORTED_URL', `the cluster uses ${name || 'an unknown partitioner'}`, {
     where: settings.label,
     reason: 'sluice supports Murmur3Partitioner and RandomPartitioner',
-    hint: 'first copy the rows into a new cluster with one of these by other means',
+    hint: 'use another tool to copy the rows into a cluster with one of these partitioners first',
   })
 }

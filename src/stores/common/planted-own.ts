@@ -11,7 +11,7 @@ export type PlantedOwn = { readonly what: string; readonly on?: string }
 export function plantedOwn({ what, on }: PlantedOwn, where: string): SluiceError {
   const message =
     on === undefined
-      ? `the ${what} has a name that sluice reserves, and is not used`
+      ? `sluice does not use the ${what}, although it has a reserved name`
       : `the ${what} is on ${on}, a table of sluice`
   return new SluiceError('TABLE_REFUSED', message, {
     where,

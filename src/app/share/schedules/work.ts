@@ -34,9 +34,13 @@ export function refuseUnlessItComesAgain(operation: Operation): void {
   const endless = endlessBy(operation)
   if (endless === null) return
   const [command, option] = [commandNameOf(operation.kind), `--${endless}`]
-  throw new SluiceError('BAD_FLAG', `${command} ${option} runs until it is stopped: its next time would never start`, {
-    hint: `remove ${option} from the command of the schedule, or start it once with --distributed`,
-  })
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${command} ${option} does not end by itself, so the next scheduled run would never start`,
+    {
+      hint: `remove ${option} from the command of the schedule, or start it once with --distributed`,
+    },
+  )
 }
 
 /** Lists what can be scheduled. */

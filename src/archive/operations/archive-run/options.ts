@@ -1,5 +1,5 @@
 /** Options of `sluice archive`; each action names those that it takes. */
-import { CALENDAR_UNITS, EPOCHS } from '../../../model/calendar/calendar.ts'
+import { calendarOptions, EPOCH } from '../../../engine/run/operations/calendar-options.ts'
 import { alertOptions } from '../../../engine/run/operations/alert-options.ts'
 import { SWEEP_OPTIONS } from '../archive-sweep/declaration.ts'
 import { BETWEEN_OPTION } from '../../../engine/run/operations/shared-options.ts'
@@ -64,51 +64,14 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     completes: 'column',
     describe: 'column whose values are the partitions, instead of periods; --partition names the values to archive',
   },
-  {
-    name: 'epoch',
-    type: 'choice',
-    choices: EPOCHS,
-    shown: 'from the bounds and the ledger',
-    group: 'plan, run and expire:',
-    describe: 'unit of the times in an integer column: seconds (s) or milliseconds (ms) since 1970',
-  },
-  {
-    name: 'calendar',
-    type: 'choice',
-    choices: CALENDAR_UNITS,
-    shown: 'that of the ledger, or quarter',
-    config: 'shown',
-    group: 'plan, run and adopt:',
-    describe: 'periods into which the table is divided',
-  },
-  {
-    name: 'first-month',
-    type: 'text',
-    shown: 'january',
-    group: 'plan, run and adopt:',
-    describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
-  },
-  {
-    name: 'year-offset',
-    type: 'number',
-    fallback: 0,
-    group: 'plan, run and adopt:',
-    describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
-  },
-  {
-    name: 'first-weekday',
-    type: 'text',
-    shown: 'monday',
-    group: 'plan, run and adopt:',
-    describe: 'first day of a week: 1 (Monday) to 7, or its name',
-  },
-  {
-    name: 'zone',
-    type: 'text',
-    shown: 'UTC',
-    group: 'plan, run and adopt:',
-    describe: 'time zone in which days begin, such as Europe/Berlin',
-  },
+  { ...EPOCH, group: 'plan, run and expire:' },
+  ...calendarOptions('plan, run and adopt:', {
+    calendar: 'that of the ledger, or quarter',
+    'first-month': 'january',
+    'year-offset': '0',
+    'first-weekday': 'monday',
+    zone: 'UTC',
+  }),
   {
     name: 'as-text',
     type: 'list',
@@ -138,7 +101,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: 'plan and run:',
-    describe: 'a column with a wider type stays one column of the archive; readers without type widening refuse it',
+    describe: 'if the type of a column becomes wider, keep one archive column; its readers must support type widening',
   },
   {
     name: 'detach',

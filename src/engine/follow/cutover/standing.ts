@@ -47,7 +47,7 @@ export async function openFamily(url: string, stream: string, run: CopyRun): Pro
     if (newest === null) {
       throw new SluiceError(
         'LEDGER_DAMAGED',
-        `the ledger has a switch to stream ${family.newest}, but not the stream`,
+        `the ledger has a cutover to stream ${family.newest}, but no row of that stream`,
         {
           where: store.label,
         },

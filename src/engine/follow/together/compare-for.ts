@@ -81,7 +81,7 @@ async function withRound(
         await rounds.giveBack(round.id, claimed)
         if (signal.aborted) break
         // The owner of the stream meets the same error, or it was specific to this host.
-        const message = `a range is left to the owner of the stream: ${errorLine(asSluiceError(error).info())}`
+        const message = `this worker leaves a range to the owner of the stream: ${errorLine(asSluiceError(error).info())}`
         emit({ type: 'log', level: 'note', message })
         break
       }

@@ -183,7 +183,7 @@ function reportLeft(tables: readonly TableRun[], { emit }: CopyRun): void {
   for (const { name, error } of tables) {
     if (error?.code === 'LEASE_LOST') throw error
     if (error === null) continue
-    const message = `left to the owner of the stream: ${errorLine(error.info())}`
+    const message = `this worker leaves the table to the owner of the stream: ${errorLine(error.info())}`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 }

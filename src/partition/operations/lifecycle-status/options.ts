@@ -1,5 +1,5 @@
 /** Options of `sluice lifecycle`. */
-import { CALENDAR_UNITS, EPOCHS } from '../../../model/calendar/calendar.ts'
+import { calendarOptions, EPOCH } from '../../../engine/run/operations/calendar-options.ts'
 import { alertOptions } from '../../../engine/run/operations/alert-options.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 
@@ -31,55 +31,14 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     completes: 'column',
     describe: 'time column; not needed for a partitioned table',
   },
-  {
-    name: 'epoch',
-    type: 'choice',
-    choices: EPOCHS,
-    shown: 'what bounds and ledger say',
-    group: INIT,
-    describe: 'unit of the times in an integer column: seconds (s) or milliseconds (ms) since 1970',
-  },
-  {
-    name: 'calendar',
-    type: 'choice',
-    choices: CALENDAR_UNITS,
-    shown: 'that of the partitions, or quarter',
-    config: 'shown',
-    group: INIT,
-    describe: 'periods into which the table is divided',
-  },
-  {
-    name: 'first-month',
-    type: 'text',
-    shown: 'that of the partitions, or january',
-    config: 'shown',
-    group: INIT,
-    describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
-  },
-  {
-    name: 'year-offset',
-    type: 'number',
-    shown: 'as in the partition names, or 0',
-    config: 'shown',
-    group: INIT,
-    describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
-  },
-  {
-    name: 'first-weekday',
-    type: 'text',
-    shown: 'that of the partitions, or monday',
-    config: 'shown',
-    group: INIT,
-    describe: 'first day of a week: 1 (Monday) to 7, or its name',
-  },
-  {
-    name: 'zone',
-    type: 'text',
-    shown: 'that of the database, or UTC',
-    config: 'shown',
-    group: INIT,
-    describe: 'time zone in which days begin, such as Europe/Berlin',
-  },
+  { ...EPOCH, group: INIT },
+  ...calendarOptions(INIT, {
+    calendar: 'that of the partitions, or quarter',
+    'first-month': 'that of the partitions, or january',
+    'year-offset': 'as in the partition names, or 0',
+    'first-weekday': 'that of the partitions, or monday',
+    zone: 'that of the database, or UTC',
+  }),
   {
     name: 'archive',
     type: 'text',

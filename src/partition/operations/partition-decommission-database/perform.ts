@@ -102,7 +102,8 @@ async function next(retired: Retired): Promise<Ending> {
   // An interrupted step: undo its effect, and inspect everything again.
   if (last !== undefined && (last.step === 'opening' || last.step === 'closing') && !isOpen) {
     if (operation.dryRun) {
-      const message = 'an earlier run ended before its step was complete: the next one accepts connections again first'
+      const message =
+        'an earlier run was interrupted in this step: the next run first lets the database accept connections again'
       run.emit({ type: 'log', level: 'note', table: retirement.name, message })
       report(retired, 'inactive', 'planned')
       return NOTHING

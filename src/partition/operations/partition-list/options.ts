@@ -1,5 +1,5 @@
 /** Options of `sluice partition` for all actions. */
-import { CALENDAR_UNITS, EPOCHS } from '../../../model/calendar/calendar.ts'
+import { calendarOptions, EPOCH } from '../../../engine/run/operations/calendar-options.ts'
 import { MOST_AHEAD } from '../../coverage.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 
@@ -22,62 +22,21 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     completes: 'table',
     describe: 'a table or a pattern; repeatable',
   },
-  {
-    name: 'epoch',
-    type: 'choice',
-    choices: EPOCHS,
-    shown: 'what bounds and ledger say',
-    group: 'list, ensure, plan, run and in-place:',
-    describe: 'unit of the times in an integer column: seconds (s) or milliseconds (ms) since 1970',
-  },
-  {
-    name: 'calendar',
-    type: 'choice',
-    choices: CALENDAR_UNITS,
-    shown: 'that of the partitions; quarter for plan',
-    config: 'shown',
-    group: ALL,
-    describe: 'periods into which the table is divided',
-  },
-  {
-    name: 'first-month',
-    type: 'text',
-    shown: 'that of the partitions; january for plan',
-    config: 'shown',
-    group: ALL,
-    describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
-  },
-  {
-    name: 'year-offset',
-    type: 'number',
-    shown: 'as in the partition names; 0 for plan',
-    config: 'shown',
-    group: ALL,
-    describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
-  },
-  {
-    name: 'first-weekday',
-    type: 'text',
-    shown: 'that of the partitions; monday for plan',
-    config: 'shown',
-    group: ALL,
-    describe: 'first day of a week: 1 (Monday) to 7, or its name',
-  },
-  {
-    name: 'zone',
-    type: 'text',
-    shown: 'that of the database; UTC for plan',
-    config: 'shown',
-    group: ALL,
-    describe: 'time zone in which days begin, such as Europe/Berlin',
-  },
+  { ...EPOCH, group: 'list, ensure, plan, run and in-place:' },
+  ...calendarOptions(ALL, {
+    calendar: 'that of the partitions; quarter for plan',
+    'first-month': 'that of the partitions; january for plan',
+    'year-offset': 'as in the partition names; 0 for plan',
+    'first-weekday': 'that of the partitions; monday for plan',
+    zone: 'that of the database; UTC for plan',
+  }),
   {
     name: 'ahead',
     type: 'number',
     fallback: 2,
     most: MOST_AHEAD,
     group: 'list and ensure:',
-    describe: 'whole periods after the current one that must exist',
+    describe: 'number of whole periods after the current one that must have partitions',
   },
   {
     name: 'older-than',

@@ -35,7 +35,7 @@ export class DuckdbTarget implements CopyTarget {
         if (!isExpressionError(error)) throw error
         throw new SluiceError('TABLE_REFUSED', `DuckDB cannot create the table: ${duckdbErrorLine(error)}`, {
           where: `${this.#label}, ${table.table.name}`,
-          hint: 'give tables and columns other names with --rename, or leave columns out with --columns',
+          hint: 'rename columns with --rename and the table with --to-table, or leave columns out with --columns',
           cause: error,
         })
       }

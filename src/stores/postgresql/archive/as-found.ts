@@ -30,7 +30,8 @@ export async function lockedPartition(
   if (!found.leaving) return { parent: above, partition: found }
   throw new SluiceError('TABLE_REFUSED', `another user began to detach ${tableText(partition)} and did not finish`, {
     where: tableText(partition),
-    reason: 'DETACH PARTITION CONCURRENTLY was broken off: its rows are in no table that is read',
+    reason:
+      'DETACH PARTITION CONCURRENTLY was interrupted: queries of the table do not return the rows of this partition',
     hint: `ALTER TABLE ${tableSql(parent)} DETACH PARTITION ${tableSql(partition)} FINALIZE`,
   })
 }

@@ -162,9 +162,9 @@ async function columnsOf(session: CopySession, { oid }: Parent): Promise<string>
 }
 
 function inTheWay(late: LateRows, cause: unknown): SluiceError {
-  return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(late.rest)} has rows between its bounds`, {
+  return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(late.rest)} has rows of the partition`, {
     where: tableText(late.parent.name),
-    reason: 'they came after the partition was detached; nothing was changed',
+    reason: 'they were written after the partition was detached; nothing was changed',
     hint: moveByHand(late),
     cause,
   })

@@ -253,7 +253,7 @@ function refused([schema, name, why, owner = null, user = null]: SqlRow, where: 
     owner === null
       ? 'connect as its owner if you trust that role'
       : `if ${String(owner)} is the role that was created for this queue: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
-  return new SluiceError('TABLE_REFUSED', `${what} has a name that sluice reserves, and is not used`, {
+  return new SluiceError('TABLE_REFUSED', `sluice does not use ${what}, although it has a reserved name`, {
     where,
     reason: `${String(why)}; ${danger}`,
     hint: `${joins}; else drop, rename or ALTER … OWNER TO it${name === '' ? '' : '; or use another schema'}`,

@@ -42,7 +42,7 @@ export class SqliteTarget implements CopyTarget {
         if ((error as { readonly code?: unknown }).code !== 'SQLITE_ERROR') throw error
         throw new SluiceError('TABLE_REFUSED', `SQLite cannot create the table: ${(error as Error).message}`, {
           where: `${this.#label}, ${table.table.name}`,
-          hint: 'give tables and columns other names with --rename, or leave columns out with --columns',
+          hint: 'rename columns with --rename and the table with --to-table, or leave columns out with --columns',
           cause: error,
         })
       }

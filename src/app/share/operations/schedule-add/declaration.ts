@@ -1,6 +1,7 @@
 import type { CatchUp } from '../../../../model/share/schedule.ts'
 import { CALENDAR_UNITS } from '../../../../model/calendar/calendar.ts'
 import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
+import { calendarOptions } from '../../../../engine/run/operations/calendar-options.ts'
 import { PAGES } from '../../../../engine/run/operations/pages.ts'
 import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
 
@@ -39,6 +40,14 @@ export const SCHEDULE_RULE_OPTIONS = [
   'first-weekday',
   'zone',
 ] as const
+
+const RULE_CALENDAR = calendarOptions('add and print:', {
+  calendar: '',
+  'first-month': 'january',
+  'year-offset': '0',
+  'first-weekday': 'monday',
+  zone: 'UTC',
+}).filter(({ name }) => name !== 'calendar')
 
 export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[number]> = {
   kind: 'schedule-add',
@@ -80,34 +89,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         group: 'add and print:',
         describe: 'day of the period: 1 is its first, -1 its last',
       },
-      {
-        name: 'first-month',
-        type: 'text',
-        shown: 'january',
-        group: 'add and print:',
-        describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
-      },
-      {
-        name: 'year-offset',
-        type: 'number',
-        fallback: 0,
-        group: 'add and print:',
-        describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
-      },
-      {
-        name: 'first-weekday',
-        type: 'text',
-        shown: 'monday',
-        group: 'add and print:',
-        describe: 'first day of a week: 1 (Monday) to 7, or its name',
-      },
-      {
-        name: 'zone',
-        type: 'text',
-        shown: 'UTC',
-        group: 'add and print:',
-        describe: 'time zone of the schedule, such as Europe/Berlin',
-      },
+      ...RULE_CALENDAR,
       {
         name: 'catch-up',
         type: 'choice',
@@ -115,7 +97,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         fallback: 'last',
         group: 'add:',
         describe:
-          'missed times, when no worker ran: start the last one late, all of them, or none that is over an hour late',
+          'times that passed without a worker: last runs the last one late, all runs each, none the last one if at most 1 h late',
       },
       {
         name: 'tasks',

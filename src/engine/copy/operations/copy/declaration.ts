@@ -258,7 +258,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         unit: 'rows',
         fallback: 1000,
         config: 'shown',
-        describe: 'a table fails at this number of quarantined rows',
+        describe: 'quarantined rows that a table may have; with more, it fails',
       },
       {
         name: 'resume',

@@ -130,7 +130,7 @@ async function newestOf(
     if (newest.sourceIdentity !== closes.store.identity) throw another(newest, closes)
     return { closes, opens, family, stream: newest }
   }
-  const message = `the ledger has a switch to stream ${family.newest}, but not the stream`
+  const message = `the ledger has a cutover to stream ${family.newest}, but no row of that stream`
   throw new SluiceError('LEDGER_DAMAGED', message, { where: `${from.store.label}, ${to.store.label}` })
 }
 

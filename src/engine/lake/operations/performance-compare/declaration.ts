@@ -43,7 +43,7 @@ export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[n
         most: 1000,
         default: 7,
         config: 'default',
-        describe: 'repetitions of each question on either side',
+        describe: 'how often each question is measured, in the catalog and in the log',
       },
       {
         name: 'question',

@@ -81,7 +81,7 @@ const proofOf = ({ lost }: Verdict): string => (lost.length === 0 ? 'log re-read
 
 function sayLost({ head: { tableId } }: Subject, { lost }: Verdict, { emit }: RollbackRun): void {
   if (lost.length === 0) return
-  const message = `lost with ${tableId}: ${lost.join('; ')}`
+  const message = `removing ${tableId} may lose data: ${lost.join('; ')}`
   emit({ type: 'log', level: 'warn', table: tableId, message })
 }
 

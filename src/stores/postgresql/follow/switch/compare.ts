@@ -68,7 +68,7 @@ async function asked(
   }
   throw new SluiceError('TABLE_REFUSED', `${tableText(side)} has no column ${missing.join(', ')}`, {
     where: tableText(side),
-    hint: 'plan the switch again',
+    hint: 'plan the cutover again',
   })
 }
 

@@ -178,6 +178,6 @@ function missing(table: TableName): SwitchFinding {
     about: 'table',
     object: tableText(table),
     detail: 'there is no such table',
-    hint: 'it was dropped or renamed: plan the switch again',
+    hint: 'it was dropped or renamed: plan the cutover again',
   }
 }

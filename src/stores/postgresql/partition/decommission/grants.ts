@@ -101,7 +101,7 @@ function parsed(text: string): readonly Grant[] {
   } catch {
     // Reported below.
   }
-  throw new SluiceError('LEDGER_DAMAGED', 'migration_decommissions has rights that sluice did not write', {
+  throw new SluiceError('LEDGER_DAMAGED', 'the revoked rights in migration_decommissions cannot be read', {
     hint: 'grant the rights by hand: the column detail has the revoked ones',
   })
 }

@@ -110,7 +110,7 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
     `${filled.join(', ')} ${filled.length === 1 ? 'holds' : 'hold'} rows that ${tableText(leaf.past)} cannot store`,
     {
       where: tableText(table),
-      reason: `the past ends at ${leaf.bound}: without the other partitions these rows would be lost`,
+      reason: `${tableText(leaf.past)} ends at ${leaf.bound}, and a revert drops the other partitions with their rows`,
       hint: `copy them to another table and delete them, run the same command again, and copy them back: CREATE TABLE kept AS SELECT * FROM ${tableSql(table)} WHERE … ; sluice partition run can also copy the whole table into another one`,
     },
   )
