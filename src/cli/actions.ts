@@ -47,7 +47,7 @@ function refuseOthers(
     const takers = actions.filter((other) => takenBy(other).has(name)).map(spokenName)
     if (takers.length === 0) continue
     throw new SluiceError('BAD_FLAG', `${command.name} ${spokenName(action)} does not accept ${shownOption(option)}`, {
-      hint: `it goes with ${command.name} ${takers.join(', ')}`,
+      hint: `it belongs to ${command.name} ${takers.join(', ')}`,
     })
   }
 }

@@ -19,7 +19,7 @@ export type Alerting = {
   /** As typed: `archive verify`. */
   readonly command: string
   readonly causes: readonly AlertCause[]
-  /** What is needed for another cause: `goes with --follow`. */
+  /** What is needed for another cause: `requires --follow`. */
   readonly others?: (cause: AlertCause) => string | null
 }
 
@@ -42,7 +42,7 @@ export function readAlert(args: Arguments, alerting: Alerting): AlertOptions | u
   const hint = `write it like ${formsText(alerting.causes)}`
   if (text === undefined) {
     if (command === undefined && !exit) return undefined
-    throw new SluiceError('BAD_FLAG', `--alert-${exit ? 'exit' : 'command'} goes with --alert`, { hint })
+    throw new SluiceError('BAD_FLAG', `--alert-${exit ? 'exit' : 'command'} requires --alert`, { hint })
   }
   const conditions = text.split(',').map((one) => conditionOf(one.trim(), alerting))
   const twice = conditions.find(({ cause }, at) => conditions.findIndex((other) => other.cause === cause) !== at)
@@ -64,7 +64,7 @@ function conditionOf(text: string, { command, causes, others }: Alerting): Alert
   const word = wordOf(text)
   if (!isCause(word)) {
     const meant = closest(word, causes)
-    throw new SluiceError('BAD_FLAG', `--alert ${text} is no condition${meant === null ? '' : ` (${meant}?)`}`, {
+    throw new SluiceError('BAD_FLAG', `--alert ${text} is not a condition${meant === null ? '' : ` (${meant}?)`}`, {
       hint,
     })
   }
@@ -74,7 +74,7 @@ function conditionOf(text: string, { command, causes, others }: Alerting): Alert
   }
   const condition = withLimit(word, text.slice(word.length).trim())
   if (condition !== null) return condition
-  throw new SluiceError('BAD_FLAG', `--alert ${text} is no condition`, {
+  throw new SluiceError('BAD_FLAG', `--alert ${text} is not a condition`, {
     hint: `write it like ${CAUSE_FORMS[word].form}`,
   })
 }

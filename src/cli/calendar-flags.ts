@@ -53,7 +53,7 @@ export function ageIn(args: Arguments, option: string, defaults: CalendarDefault
   if (text === undefined) return undefined
   const compact = text.replaceAll(' ', '').toLowerCase()
   if (/^\d{1,5}[dwmqy]$/.test(compact)) return compact
-  throw new SluiceError('BAD_FLAG', `--${option} ${text} is no number of periods`, {
+  throw new SluiceError('BAD_FLAG', `--${option} ${text} is not a number of periods`, {
     hint: 'write it like 8q (quarters), 24m (months), 52w, 365d or 7y',
   })
 }
@@ -73,7 +73,7 @@ function ordinal(flagName: string, text: string, names: readonly string[]): numb
 /** @throws SluiceError BAD_FLAG */
 function zoneOf(text: string): string {
   if (isZone(text)) return text
-  throw new SluiceError('BAD_FLAG', `--zone ${text} is no time zone`, {
+  throw new SluiceError('BAD_FLAG', `--zone ${text} is not a time zone`, {
     hint: 'write it like Europe/Berlin, America/New_York or UTC',
   })
 }

@@ -37,13 +37,13 @@ export function followedRequest(args: Arguments, { defaults, env }: RequestConte
   if (stream === undefined) {
     const name = ITS_OWN.find((one) => args[one] !== undefined && args[one] !== false)
     if (name === undefined) return null
-    throw new SluiceError('BAD_FLAG', `--${name} goes with --run`, {
+    throw new SluiceError('BAD_FLAG', `--${name} requires --run`, {
       hint: 'add --run with the id of the stream that follows the table; without --fix a diff changes nothing',
     })
   }
   const other = OTHERS.find((one) => isGiven(args[one]))
   if (other !== undefined) {
-    throw new SluiceError('BAD_FLAG', `--${other} does not go with --run`, {
+    throw new SluiceError('BAD_FLAG', `--${other} cannot be combined with --run`, {
       reason: 'tables and columns are those of the stream, and rows are repaired to equal the source',
       hint: 'leave it out',
     })
@@ -89,7 +89,7 @@ function scopeOf(args: Arguments): DiffFollowedOperation['scope'] {
   if (range === undefined) return { by: 'key', keys }
   const [low = '', high = '', ...rest] = range.split('..')
   if (low === '' || high === '' || rest.length > 0) {
-    throw new SluiceError('BAD_FLAG', `--range ${range} is no range`, {
+    throw new SluiceError('BAD_FLAG', `--range ${range} is not a range`, {
       hint: 'write it like --range 100..200: both ends are included',
     })
   }

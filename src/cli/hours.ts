@@ -32,7 +32,7 @@ export function parseHours(text: string, zone: string): Hours {
     })
   }
   if (!isZone(zone)) {
-    throw new SluiceError('BAD_FLAG', `--zone ${zone} is no time zone`, {
+    throw new SluiceError('BAD_FLAG', `--zone ${zone} is not a time zone`, {
       hint: 'write it like Europe/Berlin or America/New_York',
     })
   }

@@ -39,7 +39,7 @@ export function refuseUnneededConfirm(args: Arguments, operation: Operation | nu
     hint:
       fields.length === 0
         ? 'leave it out'
-        : `it goes with ${fields.map(flagOf).join(' or ')}: add that, or leave --confirm out`,
+        : `it belongs to ${fields.map(flagOf).join(' or ')}: add that, or leave --confirm out`,
   })
 }
 

@@ -158,7 +158,7 @@ async function buildParser(
       if (database !== undefined && !isCopyUrl(database)) {
         throw (
           noSuchStore(database, defaults, '--from') ??
-          new SluiceError('BAD_FLAG', '--from is no URL of a database', {
+          new SluiceError('BAD_FLAG', '--from is not the URL of a database', {
             hint: 'write it like postgresql://user@host/database, or leave it out',
           })
         )

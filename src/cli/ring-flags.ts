@@ -95,7 +95,7 @@ function runNumber(args: Arguments, name: string): string | undefined {
   const word = givenText(args, name)
   if (word === undefined) return undefined
   if (/^[1-9]\d{0,18}$/.test(word) && BigInt(word) < 2n ** 63n) return word
-  throw new SluiceError('BAD_FLAG', `--${name} ${word} is no number of a run`, {
+  throw new SluiceError('BAD_FLAG', `--${name} ${word} is not the number of a run`, {
     hint: 'run_id of cdm_run_info holds them',
   })
 }
@@ -103,7 +103,7 @@ function runNumber(args: Arguments, name: string): string | undefined {
 function microseconds(args: Arguments): string | undefined {
   const word = givenText(args, 'writetime')
   if (word === undefined || (/^\d{1,19}$/.test(word) && BigInt(word) < 2n ** 63n)) return word
-  throw new SluiceError('BAD_FLAG', `--writetime ${word} is no number of microseconds`)
+  throw new SluiceError('BAD_FLAG', `--writetime ${word} is not a number of microseconds`)
 }
 
 const LEVELS: ReadonlySet<string> = new Set(

@@ -26,7 +26,7 @@ export function refuseMetrics({ metrics }: Globals, request: Request, mode: Fron
   if (request.kind === 'open' && mode === 'tui') return
   if (request.kind === 'operation' && isWatched(request.operation)) return
   throw new SluiceError('BAD_FLAG', '--metrics is for runs that are watched, and this command only answers', {
-    hint: 'leave it out; --metrics goes with copy, follow, sync, import, archive run, worker and other long runs',
+    hint: 'leave it out; --metrics is for copy, follow, sync, import, archive run, worker and other long runs',
   })
 }
 
@@ -105,7 +105,7 @@ async function wantedTraces(
   if (!isHttp || protocol === 'grpc') {
     const why = isHttp
       ? 'traces go over HTTP, and not over gRPC'
-      : `${name} is no URL that begins with http:// or https://`
+      : `${name} is not a URL that begins with http:// or https://`
     say(`no traces are sent: ${why}`)
     return null
   }

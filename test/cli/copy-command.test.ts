@@ -90,8 +90,8 @@ describe('copy', () => {
     [`--from ${FROM} --table t`, 'BAD_FLAG no target is given'],
     [`--from db --to ${TO} --table t`, 'BAD_FLAG --from is not a URL'],
     [`--from ${FROM} --to ${TO}`, 'BAD_FLAG no table is named'],
-    [`--from ${FROM} --to ${TO} --table t --part 5/4`, 'BAD_FLAG --part 5/4 is no share'],
-    [`--from ${FROM} --to ${TO} --table t --part 0/4`, 'BAD_FLAG --part 0/4 is no share'],
+    [`--from ${FROM} --to ${TO} --table t --part 5/4`, 'BAD_FLAG --part 5/4 is not a share'],
+    [`--from ${FROM} --to ${TO} --table t --part 0/4`, 'BAD_FLAG --part 0/4 is not a share'],
     [`--from ${FROM} --to ${TO} --table t --rename a`, 'BAD_FLAG --rename a does not name a column'],
     [`--from ${FROM} --to ${TO} --tables a,,b`, 'BAD_FLAG --tables a,,b is not a list of names'],
     [`--from ${FROM} --to ${TO} --tables "a`, 'BAD_FLAG --tables "a is not a list of names'],
@@ -269,7 +269,7 @@ describe('diff, retry-quarantine, discover', () => {
     expect(await asked(['retry-quarantine', '--to', TO], SCRIPT)).toEqual({ kind: 'retry-quarantine', to: TO })
   })
   it.each<[string, string]>([
-    ['diff --table t --delete-extra', 'BAD_FLAG --delete-extra goes with --fix only'],
+    ['diff --table t --delete-extra', 'BAD_FLAG --delete-extra requires --fix'],
     ['diff --table t --fix --undo 1', 'BAD_FLAG --fix and --undo exclude each other'],
     ['diff --table t --undo last', 'BAD_FLAG --undo last is not the id of a run'],
     ['retry-quarantine last', 'BAD_FLAG RUN last is not the id of a run'],

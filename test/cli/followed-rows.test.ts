@@ -43,14 +43,14 @@ describe('rows of a followed table', () => {
   it.each([
     [[...RUN, '--fix'], 'BAD_FLAG the command does not say which rows to compare'],
     [[...RUN, '--key', '1', '--range', '1..2'], 'BAD_FLAG only one of --key, --range and --partition can be given'],
-    [[...RUN, '--range', '1-2'], 'BAD_FLAG --range 1-2 is no range'],
-    [[...RUN, '--range', '1..2..3'], 'BAD_FLAG --range 1..2..3 is no range'],
-    [[...RUN, '--key', '1', '--where', 'x'], 'BAD_FLAG --where does not go with --run'],
-    [[...RUN, '--key', '1', '--fix', '--delete-extra'], 'BAD_FLAG --delete-extra does not go with --run'],
+    [[...RUN, '--range', '1-2'], 'BAD_FLAG --range 1-2 is not a range'],
+    [[...RUN, '--range', '1..2..3'], 'BAD_FLAG --range 1..2..3 is not a range'],
+    [[...RUN, '--key', '1', '--where', 'x'], 'BAD_FLAG --where cannot be combined with --run'],
+    [[...RUN, '--key', '1', '--fix', '--delete-extra'], 'BAD_FLAG --delete-extra cannot be combined with --run'],
     [[...RUN, '--key', '1', '--table', 'a', '--table', 'b'], 'BAD_FLAG --table is given more than once'],
     [[...TO, '--run', 'mine', '--key', '1'], 'BAD_FLAG --run mine is not the id of a run'],
-    [[...TO, '--range', '1..2', '--table', 't'], 'BAD_FLAG --range goes with --run'],
-    [[...TO, '--dry-run', '--table', 't'], 'BAD_FLAG --dry-run goes with --run'],
+    [[...TO, '--range', '1..2', '--table', 't'], 'BAD_FLAG --range requires --run'],
+    [[...TO, '--dry-run', '--table', 't'], 'BAD_FLAG --dry-run requires --run'],
   ])('are refused in %j', async (words, error) => {
     expect(await refused(words)).toBe(error)
   })

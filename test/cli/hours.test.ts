@@ -39,7 +39,7 @@ test.each(['22-5', '22:00', '24:00-05:00', '22:00-22:00', '00:00-24:00', '22:60-
 )
 
 test('a zone that is none is refused, and flags come from words and from the file', async () => {
-  expect(() => parseHours('1:00-2:00', 'Mars/Olympus')).toThrow('--zone Mars/Olympus is no time zone')
+  expect(() => parseHours('1:00-2:00', 'Mars/Olympus')).toThrow('--zone Mars/Olympus is not a time zone')
   const copy = [
     'copy',
     '--from',

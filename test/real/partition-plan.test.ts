@@ -622,7 +622,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         expect.objectContaining({ about: 'index statistics', object: 'f1_n (2: 77)' }),
       )
       for (const { hint = '' } of findingsOf(ran).filter(({ about }) => about === 'trigger' || about === 'rule'))
-        await plain.run(hint.replace('after the switch: ', ''))
+        await plain.run(hint.replace('after the cutover: ', ''))
       expect(
         await plain.rows(
           `SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'f1'::regclass UNION ALL SELECT ev_enabled FROM pg_rewrite WHERE ev_class = 'f1'::regclass`,

@@ -89,7 +89,7 @@ describe.each([
     ).not.toMatch(BARS)
     for (const name of ['stream', 'table', 'quarantine']) run.emit(gate(name, 'ok', `the ${name} is fine`))
     run.emit(gate('sign-off', 'ok', 'given by ann, 400,000 rows as of 0/C541000'))
-    run.emit(gate('reverse stream', 'waiting', 'the reverse stream is possible; it is created before the switch'))
+    run.emit(gate('reverse stream', 'waiting', 'the reverse stream is possible; it is created before the cutover'))
     run.emit({ type: 'follow.started', stream: '7', slot: 'sluice_7', position: '0/1', tables: '1', isNew: false })
     run.emit(told.planned([told.planLine('public.bookings', 400_000)]))
     run.emit(gate('compared', 'waiting', 'all rows are being compared'))

@@ -409,8 +409,8 @@ test('words that a command can never tell, and words that were mistyped, are ref
     '--alert lag is not a cause of fsck: such an alert would never be sent',
     hint,
   ])
-  expect(refused('fialed')).toEqual(['BAD_FLAG', '--alert fialed is no condition (failed?)', hint])
-  expect(refused('fsck>3')).toEqual(['BAD_FLAG', '--alert fsck>3 is no condition', 'write it like fsck'])
+  expect(refused('fialed')).toEqual(['BAD_FLAG', '--alert fialed is not a condition (failed?)', hint])
+  expect(refused('fsck>3')).toEqual(['BAD_FLAG', '--alert fsck>3 is not a condition', 'write it like fsck'])
   // Each cause can be written as it is shown.
   for (const cause of ALERT_CAUSES)
     expect(

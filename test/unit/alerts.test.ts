@@ -33,7 +33,7 @@ test('conditions as they are written', () => {
   expect(readAlert({})).toBeUndefined()
   for (const alert of ['lag<3s', 'lag', 'wal>x', 'rate>5', 'lag>1s,lag>2s', '', 'lag>-1s'])
     expect(() => readAlert({ alert }), alert).toThrow(expect.objectContaining({ code: 'BAD_FLAG' }))
-  expect(() => readAlert({ 'alert-exit': true })).toThrow('--alert-exit goes with --alert')
+  expect(() => readAlert({ 'alert-exit': true })).toThrow('--alert-exit requires --alert')
 })
 
 test('each is told when it begins and when it is over', () => {

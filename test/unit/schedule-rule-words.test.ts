@@ -18,7 +18,7 @@ async function ruleOf(words: string): Promise<string> {
 
 describe('an option that changes nothing of a rule', () => {
   test.each([
-    ['--every 1m --zone Mars/X', '--zone Mars/X is no time zone'],
+    ['--every 1m --zone Mars/X', '--zone Mars/X is not a time zone'],
     ['--every 1m --zone Europe/Berlin', '--every 1m does not take --zone'],
     ['--every hour --at 02:00', '--every hour does not take --at'],
     ['--every 1h --day -1', '--every 1h does not take --day'],

@@ -1,6 +1,6 @@
 /**
  * A new base for a table that stays readable. The log was cleaned up past the catalog's version, and only a checkpoint
- * above it is left. Everything before the switch is invisible: open file lifetimes end at the new base's version, the
+ * above it is left. Everything before the cutover is invisible: open file lifetimes end at the new base's version, the
  * base is written above the current version, and the transaction that makes it current deletes the old history.
  */
 import type { SqlTransaction } from '../../model/run/sql-port.ts'

@@ -153,7 +153,7 @@ function explodeMapOf(settings: CdmSettings): CdmOptions['explodeMap'] {
   )
   if (column === undefined && key === undefined && value === undefined) return undefined
   if (column !== undefined && key !== undefined && value !== undefined) return { column, key, value }
-  throw settings.bad(`${at}.origin.name`, 'goes with .target.name.key and .target.name.value: give all three')
+  throw settings.bad(`${at}.origin.name`, 'needs .target.name.key and .target.name.value: give all three')
 }
 
 /** By default values keep their own write times and TTLs. */

@@ -34,7 +34,7 @@ export function jobOf(word: string): CdmJob {
       hint: 'a copy quarantines rows that are too large for the target; sluice tokens TABLE --from URL shows the largest partitions',
     })
   }
-  throw new SluiceError('BAD_FLAG', `--class ${word} is no program of the Cassandra Data Migrator`, {
+  throw new SluiceError('BAD_FLAG', `--class ${word} is not a program of the Cassandra Data Migrator`, {
     hint: `it takes ${Object.keys(JOBS).join(', ')}, with or without com.datastax.cdm.job before it`,
   })
 }

@@ -40,7 +40,7 @@ const archive: Command = {
 function refuseManyToDrop(tables: readonly string[]): void {
   const [table = ''] = tables
   if (tables.length === 1 && !/[*?]/.test(table)) return
-  throw new SluiceError('BAD_FLAG', '--drop goes with one table, by its name', {
+  throw new SluiceError('BAD_FLAG', '--drop requires one table, by its name', {
     hint: 'archive the tables together, and drop one after the other',
   })
 }

@@ -110,13 +110,13 @@ function followOf(args: Arguments): CopyOperation['follow'] {
   const names = ['until-caught-up', 'until-equal', 'prove-every', 'apply-workers', 'fire-triggers', 'cdc']
   const name = resync.length === 0 ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined
-  throw new SluiceError('BAD_FLAG', `--${name} goes with --follow`, { hint: 'add --follow, or leave it out' })
+  throw new SluiceError('BAD_FLAG', `--${name} requires --follow`, { hint: 'add --follow, or leave it out' })
 }
 
 /** @throws SluiceError BAD_FLAG for a cause of streams without --follow */
 function alertOf(args: Arguments): AlertOptions | undefined {
   if (givenFlag(args, 'follow')) return readAlert(args, { command: 'copy --follow', causes: FOLLOW_CAUSES })
-  const others = (cause: AlertCause): string | null => (FOLLOW_CAUSES.includes(cause) ? 'goes with --follow' : null)
+  const others = (cause: AlertCause): string | null => (FOLLOW_CAUSES.includes(cause) ? 'requires --follow' : null)
   return readAlert(args, { command: 'copy', causes: COPY_CAUSES, others })
 }
 
@@ -126,7 +126,7 @@ function refuseWith(
   { restart, part, deleteExtra }: { readonly restart: boolean; readonly part: boolean; readonly deleteExtra: boolean },
 ): void {
   if (deleteExtra && !again) {
-    throw new SluiceError('BAD_FLAG', '--delete-extra goes with --again', {
+    throw new SluiceError('BAD_FLAG', '--delete-extra requires --again', {
       hint: 'add --again: only a run that compares finds rows that the source lacks',
     })
   }
@@ -147,7 +147,7 @@ function refuseWith(
 function partOf(text: string): { readonly no: number; readonly of: number } {
   const [, no, of] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text.trim()) ?? []).map(Number)
   if (no !== undefined && of !== undefined && no >= 1 && no <= of) return { no, of }
-  throw new SluiceError('BAD_FLAG', `--part ${text} is no share`, {
+  throw new SluiceError('BAD_FLAG', `--part ${text} is not a share`, {
     hint: 'write it like 1/4 for the first of four jobs',
   })
 }

@@ -20,7 +20,7 @@ function databaseOf(args: Arguments, option: 'from' | 'to'): string | null {
   const word = givenText(args, option)
   if (word === undefined) return null
   if (isCopyUrl(word)) return word
-  throw new SluiceError('BAD_FLAG', `--${option} is no URL of a database`, {
+  throw new SluiceError('BAD_FLAG', `--${option} is not the URL of a database`, {
     hint: 'write it like postgresql://user@host/database',
   })
 }

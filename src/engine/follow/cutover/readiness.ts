@@ -103,7 +103,7 @@ export async function readyFor(
     gates.set({
       name: 'reverse stream',
       state: 'waiting',
-      detail: 'the reverse stream is possible; it is created before the switch',
+      detail: 'the reverse stream is possible; it is created before the cutover',
     })
   } catch (thrown) {
     const error = asSluiceError(thrown)

@@ -86,7 +86,7 @@ export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>
   if (cdcOf(stream, undefined) !== 'slot') {
     throw no(
       `stream ${stream.id} reads changes by triggers`,
-      'only the log of a slot shows what was committed before the switch',
+      'only the log of a slot shows what was committed before the cutover',
       'copy with --cdc slot',
     )
   }

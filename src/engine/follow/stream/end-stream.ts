@@ -78,7 +78,7 @@ export async function refuseSwitching(
   const switches = new SwitchLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   const [left] = familyOf(await switches.all(), stream).preparing.filter((row) => row.stream === stream)
   if (left === undefined) return
-  throw new SluiceError('LEDGER_BUSY', `a switch of stream ${stream} to another database is under way`, {
+  throw new SluiceError('LEDGER_BUSY', `a cutover of stream ${stream} to another database is under way`, {
     where: to.label,
     reason: `it is ${left.status}: the table of the source may be closed to writers`,
     hint: `run sluice cutover ${stream} to finish it or give it up, then end the stream`,
@@ -102,7 +102,7 @@ async function endPrepared(stream: string, store: CopyStore, ledger: StreamLedge
     const name = streamName(reverse)
     await changes.end(name, signal)
     await switches.giveUp(id)
-    const message = `a switch that was being prepared is given up: slot and publication ${name} are removed`
+    const message = `a cutover that was being prepared is given up: slot and publication ${name} are removed`
     run.emit({ type: 'log', level: 'note', message })
   }
 }

@@ -38,6 +38,6 @@ export function documentText(document: Omit<BetweenDocument, 'format' | 'version
 
 /** @throws SluiceError LEDGER_DAMAGED if there is none */
 export function documentOf(text: string | null): BetweenDocument {
-  if (text === null) throw new SluiceError('LEDGER_DAMAGED', 'the ledger has a switch without its document')
+  if (text === null) throw new SluiceError('LEDGER_DAMAGED', 'the ledger has a cutover without its document')
   return JSON.parse(text) as BetweenDocument
 }

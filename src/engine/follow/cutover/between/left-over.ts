@@ -34,7 +34,7 @@ export async function settleLeft(
   if (typeof fence !== 'number') {
     throw new SluiceError(
       'LEDGER_BUSY',
-      `process ${fence.pid ?? '?'} on ${fence.host ?? 'another machine'} runs this switch`,
+      `process ${fence.pid ?? '?'} on ${fence.host ?? 'another machine'} runs this cutover`,
       {
         hint: 'wait until it has ended; its lease runs out half a minute after it was killed',
       },
@@ -67,7 +67,7 @@ export async function settleLeft(
     const status = await opens.steps.withdraw(row.id, held, 'preparing')
     if (hasSwitched(status)) return { isOpen: true }
     if (status !== 'preparing') {
-      throw new SluiceError('LEDGER_BUSY', `another program continues switch ${row.id}, at step ${status}`, {
+      throw new SluiceError('LEDGER_BUSY', `another program continues cutover ${row.id}, at step ${status}`, {
         hint: 'wait until it has ended',
       })
     }

@@ -83,7 +83,7 @@ export async function betweenReady(
   let taken: FollowedTable | null = null
   try {
     taken = await examineReverse(reverse, { from: opens.store, to: closes.store }, to, run)
-    const detail = 'the reverse stream is possible; it is created before the switch'
+    const detail = 'the reverse stream is possible; it is created before the cutover'
     const closed = shut === null ? '' : `. Going back is refused while ${shut.why}`
     gates.set({ name: 'reverse stream', state: 'waiting', detail: `${detail}${closed}` })
     if (shut !== null) run.emit({ type: 'log', level: 'warn', table: gates.table, ...noWayBack(shut) })

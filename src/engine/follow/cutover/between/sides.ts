@@ -146,7 +146,7 @@ export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'op
   if (cdcOf(stream, undefined) !== 'slot') {
     throw no(
       `stream ${stream.id} reads changes by triggers`,
-      'only the log of a slot shows what was committed before the switch',
+      'only the log of a slot shows what was committed before the cutover',
       'copy with --cdc slot',
     )
   }

@@ -341,7 +341,7 @@ function mustHold(isHeld: boolean): void {
 }
 
 function leaseLost(): SluiceError {
-  return new SluiceError('LEASE_LOST', 'another program continues this stream or this switch', {
+  return new SluiceError('LEASE_LOST', 'another program continues this stream or this cutover', {
     hint: 'this program opens no database any more; end one of the two programs',
   })
 }

@@ -379,7 +379,7 @@ function reportSwitched(
 
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {
   const message = `the source may still be closed, and slot and publication ${streamName(id)} still exist: ${asSluiceError(error).message}`
-  const hint = 'run the same command: it opens the source, or ends the switch'
+  const hint = 'run the same command: it opens the source, or completes the cutover'
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
 

@@ -38,8 +38,8 @@ function stepOf(one: Bound, sameKey: boolean, { from, to, oldTable }: CutoverTab
     return { ...step, verdict: 'left', detail }
   }
   if (kind === 'materialized view') {
-    const detail = 'it is bound to the table by its number, and its recreation reads the whole table'
-    return refuse(detail, `drop it, and create it again after the switch: ${definition ?? ''}`)
+    const detail = 'it is bound to the table by its OID, and its recreation reads the whole table'
+    return refuse(detail, `drop it, and create it again after the cutover: ${definition ?? ''}`)
   }
   if (!owned) return refuse(`it belongs to ${owner}, and must be recreated`, `connect as a member of ${owner}`)
   if (byKey && !sameKey) {
@@ -49,9 +49,9 @@ function stepOf(one: Bound, sameKey: boolean, { from, to, oldTable }: CutoverTab
   if (definition === null) return refuse('it is bound to the rows of the table by their type', `drop it: ${name}`)
   if (one.needed !== null) {
     const detail = `it takes or returns rows of the table and must be recreated for the other table, but ${one.needed} depends on it`
-    return refuse(detail, 'drop the dependent objects, and create them again after the switch')
+    return refuse(detail, 'drop the dependent objects, and create them again after the cutover')
   }
-  const detail = 'it is bound to the table by its number: recreated with its owner, rights and options'
+  const detail = 'it is bound to the table by its OID: recreated with its owner, rights and options'
   return { ...step, verdict: 'made', detail, ...statementsOf(one, definition) }
 }
 
@@ -112,8 +112,8 @@ async function unknownTo(sides: CutoverTables): Promise<readonly CutoverStep[]> 
     verdict: 'refused',
     about: 'what depends on it',
     object: what ?? '',
-    detail: 'it is bound to the table, or to the type of its rows, by a number, and sluice cannot recreate it',
-    hint: 'drop it, or give it another type, and create it again after the switch',
+    detail: 'it is bound to the table, or to the type of its rows, by its OID, and sluice cannot recreate it',
+    hint: 'drop it, or give it another type, and create it again after the cutover',
   }))
 }
 

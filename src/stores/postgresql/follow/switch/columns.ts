@@ -64,14 +64,14 @@ function columnSteps(sides: CutoverTables, one: ColumnFacts, other: ColumnFacts)
     })
   }
   if (one.notNull && !other.notNull)
-    steps.push(refuse('NOT NULL', 'not', `${alter} SET NOT NULL before the switch: it reads all rows`))
+    steps.push(refuse('NOT NULL', 'not', `${alter} SET NOT NULL before the cutover: it reads all rows`))
   if (!one.notNull && other.notNull) {
     steps.push(
       other.inKey
         ? {
             ...column,
             verdict: 'left',
-            detail: `it is in the primary key of ${to.sql}: rows without a value are refused after the switch`,
+            detail: `it is in the primary key of ${to.sql}: rows without a value are refused after the cutover`,
             hint: `ALTER TABLE ${from.sql} ALTER COLUMN ${quoteName(one.name)} SET NOT NULL shows today which programs write such rows`,
           }
         : refuse('not NOT NULL', 'NOT NULL', `${alter} DROP NOT NULL, or set it on ${from.sql}, too`),

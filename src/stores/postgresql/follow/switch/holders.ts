@@ -16,7 +16,7 @@ type Holder = {
 export async function cutoverHolderFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   return (await cutoverFacts<Holder>(sides, holdersSql(sides))).map(({ gid, pid, name, state, seconds }) => {
     const step = { verdict: 'left', about: 'lock' } as const
-    const detail = `held for ${seconds} s: the switch can happen only after it releases ${sides.from.sql}`
+    const detail = `held for ${seconds} s: the cutover can happen only after it releases ${sides.from.sql}`
     if (gid !== null) {
       const hint = `COMMIT PREPARED ${literal(gid)} or ROLLBACK PREPARED ${literal(gid)}`
       return { ...step, object: `prepared transaction ${gid}`, detail, hint }

@@ -20,7 +20,7 @@ export async function cutoverLeftFindings(sides: CutoverTables): Promise<readonl
       verdict: 'left',
       about: 'statistics',
       detail: `the planner has no statistics of ${to.sql}: its plans are guesses until it has them`,
-      hint: `ANALYZE ${to.sql}, before the switch`,
+      hint: `ANALYZE ${to.sql}, before the cutover`,
     })
   }
   if (left.identity[0] !== left.identity[1]) {
@@ -34,8 +34,8 @@ export async function cutoverLeftFindings(sides: CutoverTables): Promise<readonl
     steps.push({
       verdict: 'left',
       about: 'old snapshots',
-      detail: `${left.snapshots} open transactions have a snapshot from before the switch: if one first reads the table after the switch, it sees ${to.sql} as of that snapshot, without changes that were applied later`,
-      hint: 'end transactions in REPEATABLE READ or SERIALIZABLE before the switch',
+      detail: `${left.snapshots} open transactions have a snapshot from before the cutover: if one first reads the table after the cutover, it sees ${to.sql} as of that snapshot, without changes that were applied later`,
+      hint: 'end transactions in REPEATABLE READ or SERIALIZABLE before the cutover',
     })
   }
   if (left.options) {

@@ -25,7 +25,7 @@ function stepOf(
 ): CutoverStep {
   const step = { about: 'publication', object: name }
   if (how === 'other') {
-    const detail = `it refers to ${to.sql} by its number: it continues with that table under its new name`
+    const detail = `it refers to ${to.sql} by its OID: it continues with that table under its new name`
     return { ...step, verdict: 'left', detail }
   }
   const publication = quoteName(name)
@@ -54,7 +54,7 @@ function stepOf(
   return {
     ...step,
     verdict: 'made',
-    detail: `it refers to ${from.sql} by its number: it is changed to the other table, with the same columns and filter; its subscribers continue`,
+    detail: `it refers to ${from.sql} by its OID: it is changed to the other table, with the same columns and filter; its subscribers continue`,
     after: [
       ...(both ? [`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${table}`] : []),
       `ALTER PUBLICATION ${publication} DROP TABLE ONLY ${oldTable}`,

@@ -1,4 +1,4 @@
-/** Foreign keys to the table that has the public name before the switch, and constraints of both tables. */
+/** Foreign keys to the table that has the public name before the cutover, and constraints of both tables. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
@@ -52,7 +52,7 @@ function repointed(one: Incoming, { session, to }: CutoverTables): CutoverStep {
   }
   if (one.isChildPartitioned && session.version < UNCHECKED_PARTITIONED) {
     const detail = `${child} is partitioned: this server checks all of its rows when the key is created again`
-    return refuse(detail, `${drop}, and create it again after the switch`)
+    return refuse(detail, `${drop}, and create it again after the cutover`)
   }
   const unchecked = one.isValid ? ' NOT VALID' : ''
   return {
@@ -60,7 +60,7 @@ function repointed(one: Incoming, { session, to }: CutoverTables): CutoverStep {
     verdict: 'made',
     detail:
       'it is changed to refer to the other table; new rows are checked at once, and earlier rows are not checked again',
-    ...(one.isValid ? { hint: `after the switch: ALTER TABLE ${child} VALIDATE CONSTRAINT ${quoteName(name)}` } : {}),
+    ...(one.isValid ? { hint: `after the cutover: ALTER TABLE ${child} VALIDATE CONSTRAINT ${quoteName(name)}` } : {}),
     before: [drop],
     after: [
       `ALTER TABLE ${child} ADD CONSTRAINT ${quoteName(name)} ${definition}${unchecked}`,

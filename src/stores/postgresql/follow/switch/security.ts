@@ -50,7 +50,7 @@ export async function securityOf(sides: CutoverTables): Promise<readonly Cutover
   return steps
 }
 
-/** @param object of the new table, by its name after the switch: `TABLE public.t` */
+/** @param object of the new table, by its name after the cutover: `TABLE public.t` */
 async function grantSteps(
   sides: CutoverTables,
   from: string,

@@ -1,4 +1,4 @@
-/** Sequences: after the switch no number is given out that a row has, or that a session may have cached. */
+/** Sequences: after the cutover no number is given out that a row has, or that a session may have cached. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'

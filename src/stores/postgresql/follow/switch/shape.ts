@@ -56,7 +56,7 @@ export async function cutoverShapeFindings(sides: CutoverTables): Promise<readon
     refuse('role', role.me, detail, hint)
   }
   for (const event of role.eventTriggers) {
-    const detail = 'it fires for the statements of the switch, and can refuse them'
+    const detail = 'it fires for the statements of the cutover, and can refuse them'
     steps.push({ verdict: 'left', about: 'event trigger', object: event, detail })
   }
   for (const side of [from, to]) {

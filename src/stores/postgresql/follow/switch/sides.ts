@@ -21,9 +21,9 @@ export type CutoverTables = {
   /** Has the public name until the switch. */
   readonly from: CutoverTable
   readonly to: CutoverTable
-  /** The public name in SQL: name of `from` before the switch, and of `to` after it. */
+  /** The public name in SQL: name of `from` before the cutover, and of `to` after it. */
   readonly public: string
-  /** Name of `from` after the switch, in SQL. */
+  /** Name of `from` after the cutover, in SQL. */
   readonly oldTable: string
   readonly oldTableName: string
 }

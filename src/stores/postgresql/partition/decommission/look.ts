@@ -173,7 +173,7 @@ async function guards(session: CopySession, oid: string): Promise<readonly Decom
       verdict: 'look',
       about: 'guard',
       detail: 'writers of the table are not blocked by a trigger of sluice',
-      hint: 'check for writes since the switch: they are only in this table',
+      hint: 'check for writes since the cutover: they are only in this table',
     },
   ]
 }

@@ -83,7 +83,7 @@ const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>
   exclusion: ['exclusion', 'the server would rebuild its index while all sessions wait'],
   stream: [
     'stream',
-    'a stream of sluice reads the changes of this table by its number, and would miss those of new partitions',
+    'a stream of sluice reads the changes of this table by its OID, and would miss those of new partitions',
   ],
 }
 

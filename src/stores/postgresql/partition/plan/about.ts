@@ -54,4 +54,4 @@ export function andList(names: readonly string[]): string {
 }
 
 /** Text for objects bound to the table's oid: they stay with the old table when the new one gets its name. */
-export const BOUND = 'it is bound to the table by its number, not by its name: it would stay with the old table'
+export const BOUND = 'it is bound to the table by its OID, not by its name: it would stay with the old table'

@@ -47,7 +47,7 @@ function trigger(
   const enabling = FIRES[state]
   const fires = enabling === undefined ? '' : `; ALTER TABLE ${sql} ${enabling} TRIGGER ${quoteName(name)}`
   const said = comment === null ? '' : `; COMMENT ON TRIGGER ${quoteName(name)} ON ${sql} IS ${literal(comment)}`
-  const again = `after the switch: ${definition}${fires}${said}`
+  const again = `after the cutover: ${definition}${fires}${said}`
   const note = STATES[state] ?? ''
   if (!row) {
     const detail = `it fires once for a statement on the table, but not for a statement on a partition${note}`
@@ -57,7 +57,7 @@ function trigger(
     const detail = `it fires in every partition, and must not set ${column} to a value of another period: the server refuses such a row${note}`
     return { ...one, verdict: 'changes', detail, hint: again }
   }
-  const detail = `it fires in every partition; copied rows must not fire it a second time, so it is created after the switch${note}`
+  const detail = `it fires in every partition; copied rows must not fire it a second time, so it is created after the cutover${note}`
   return { ...one, verdict: 'changes', detail, hint: again }
 }
 
@@ -98,8 +98,8 @@ function ofKind({ kind, name, detail }: Bound, { sql }: About): PlanFinding {
       return {
         ...one,
         verdict: 'changes',
-        detail: `${BOUND}; it must be created again after the switch`,
-        ...(again === undefined ? { hint: `create it again after the switch of ${sql}` } : { hint: again }),
+        detail: `${BOUND}; it must be created again after the cutover`,
+        ...(again === undefined ? { hint: `create it again after the cutover of ${sql}` } : { hint: again }),
       }
   }
 }
@@ -117,7 +117,7 @@ function boundSql({ oid }: About): string {
   return `
     WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid),
     found (place, kind, name, detail) AS (
-      SELECT 1, 'rule', r.rulename::text, 'after the switch: ' || pg_catalog.pg_get_ruledef(r.oid)
+      SELECT 1, 'rule', r.rulename::text, 'after the cutover: ' || pg_catalog.pg_get_ruledef(r.oid)
         || CASE r.ev_enabled WHEN 'O' THEN '' ELSE pg_catalog.format(' ALTER TABLE %s %s RULE %I;', t.oid::pg_catalog.regclass, CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename) END
       FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.rulename <> '_RETURN'
       UNION SELECT 2, CASE v.relkind WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' ELSE 'rule' END,

@@ -45,7 +45,7 @@ function incoming({ name, from, toColumns, outgoing: own }: Reference, { sql, co
       ...one,
       verdict: 'changes',
       detail: `${whose} by ${andList(toColumns)}: it is bound to the old table, and must refer to the new one before the old one is dropped`,
-      hint: `${drop}, and create it again after the switch`,
+      hint: `${drop}, and create it again after the cutover`,
     }
   }
   return {

@@ -34,7 +34,7 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'identity',
       column,
       'the new table has its own sequence, with another name and other grants, and must continue after the numbers of the old one',
-      `after the switch, while no program writes: SELECT setval(pg_get_serial_sequence(${literal(about.sql)}, ${literal(column)}), …) with the old sequence's last_value`,
+      `after the cutover, while no program writes: SELECT setval(pg_get_serial_sequence(${literal(about.sql)}, ${literal(column)}), …) with the old sequence's last_value`,
     )
   }
   for (const { column, sequence, owned } of storage.sequences ?? []) {
@@ -46,7 +46,7 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
         'sequence',
         sequence,
         `both tables number ${column} by it; it belongs to the old table, which the server therefore does not drop`,
-        `after the switch: ALTER SEQUENCE ${sequence} OWNED BY ${about.sql}.${quoteName(column)}`,
+        `after the cutover: ALTER SEQUENCE ${sequence} OWNED BY ${about.sql}.${quoteName(column)}`,
       )
   }
   if (storage.generated !== null)

@@ -45,8 +45,8 @@ function publication({ name, how, root, narrow }: Publication, { sql }: About): 
   if (how === 'table') {
     return {
       ...one,
-      detail: `it refers to the table by its number, and would stay with the old table${narrow ? ', with its columns and row filter' : ''}; once the new table is added, ${as}`,
-      hint: `${viaRoot}after the switch: ALTER PUBLICATION ${quoteName(name)} ADD TABLE ${sql}${narrow ? ' with the same columns and filter' : ''}`,
+      detail: `it refers to the table by its OID, and would stay with the old table${narrow ? ', with its columns and row filter' : ''}; once the new table is added, ${as}`,
+      hint: `${viaRoot}after the cutover: ALTER PUBLICATION ${quoteName(name)} ADD TABLE ${sql}${narrow ? ' with the same columns and filter' : ''}`,
     }
   }
   const covers = how === 'all' ? 'it is FOR ALL TABLES' : 'it is for all tables of the schema'
@@ -129,7 +129,7 @@ async function subscriptions({ session, oid, sql }: About): Promise<readonly Pla
       verdict: 'refused',
       about: 'subscription',
       object: name ?? '',
-      detail: 'it writes to the table by its number: it would stay with the old table',
+      detail: 'it writes to the table by its OID: it would stay with the old table',
       hint: `partition ${sql} where these rows come from, or end the subscription before`,
     }))
   } catch (error) {

@@ -70,7 +70,8 @@ function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress
   if (refused !== undefined) return { text: `gate ${refused.name} is shut: ${refused.detail}`, tone: 'bad' }
   if (waitsFor !== null) return { text: `waits for gate ${waitsFor.name}: ${waitText(waitsFor, run)}`, tone: 'strong' }
   if (gates.size === 0 && run.trouble !== null) return { text: run.trouble, tone: 'warn' }
-  if (gates.size === 0) return { text: 'asking the ledger and the database whether a switch may begin', tone: 'strong' }
+  if (gates.size === 0)
+    return { text: 'asking the ledger and the database whether a cutover may begin', tone: 'strong' }
   return { text: step?.text ?? 'all checked gates are open', tone: 'strong' }
 }
 
